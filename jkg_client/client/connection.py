@@ -1,0 +1,246 @@
+"""Where a Jupyter server is, and what to show it."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any, Protocol, Union, runtime_checkable
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from attrs import Attribute, field, frozen
+
+Certificate = Union[str, tuple[str, str]]
+"""A client certificate: one PEM file that holds key and certificate, or (certificate, key)."""
+
+
+def _check_host(_: object, __: Attribute[str], host: str) -> None:
+    if not host or any(mark in host for mark in "/?#@ \t\r\n"):
+        raise ValueError(
+            f"host must be a bare name or address, not {host!r};"
+            " for a URL use JupyterConnectionInfo.from_url"
+        )
+    if ":" in host:
+        try:
+            ipaddress.IPv6Address(host.partition("%")[0])
+        except ValueError:
+            raise ValueError(f"host {host!r} is no address; give the port as port=") from None
+
+
+def _check_port(_: object, __: Attribute[Any], port: int | None) -> None:
+    if port is not None and not (isinstance(port, int) and 0 < port < 65536):
+        raise ValueError(f"port must be 1 to 65535, not {port!r}")
+
+
+def _bare_host(host: str) -> str:
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def _clean_path(path: str) -> str:
+    stripped = path.strip("/")
+    return f"/{stripped}" if stripped else ""
+
+
+@frozen
+class JupyterConnectionInfo:
+    """Where a Jupyter server is, and what to show it.
+
+    Attributes:
+        host: Name or address, without scheme or port.
+        use_https: TLS for REST and WebSocket alike.
+        port: None for the scheme's own, 443 or 80.
+        token: Sent as ``Authorization: token …``, never in a URL; None for none.
+        base_path: What stands before ``/api``, as ``/user/me`` on a JupyterHub.
+        headers: Sent with every request; an ``Authorization`` in it replaces the token.
+        verify: True checks the server's certificate against the usual authorities, a
+            path against those in that PEM file; False does not check it.
+        cert: Client certificate: a PEM file with key and certificate, or (certificate, key).
+    """
+
+    host: str = field(converter=_bare_host, validator=_check_host)
+    use_https: bool
+    port: int | None = field(default=None, validator=_check_port)
+    token: str | None = field(default=None, repr=False)
+    base_path: str = field(default="", converter=_clean_path, kw_only=True)
+    headers: Mapping[str, str] = field(
+        default=None,
+        converter=lambda given: dict(given or {}),
+        repr=False,
+        hash=False,
+        kw_only=True,
+    )
+    verify: bool | str = field(default=True, kw_only=True)
+    cert: Certificate | None = field(default=None, kw_only=True)
+
+    @token.validator
+    def _check_token(self, _: Attribute[Any], token: str | None) -> None:
+        if token is not None and not (token.isascii() and token.isprintable()):
+            raise ValueError("the token has characters that no HTTP header can carry")
+
+    @property
+    def connection_info(self) -> JupyterConnectionInfo:
+        """Itself, so that it is a ``JupyterConnectable``."""
+        return self
+
+    @property
+    def url(self) -> str:
+        """Root of the server's REST API, without token or trailing slash."""
+        return f"http{self._rest_of_url}"
+
+    @property
+    def websocket_url(self) -> str:
+        """The same place for WebSockets."""
+        return f"ws{self._rest_of_url}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server is on this machine, so that no proxy is on the way."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """``headers``, with the token in the one form that kernel gateways accept."""
+        headers = dict(self.headers)
+        if self.token and not any(name.lower() == "authorization" for name in headers):
+            headers["Authorization"] = f"token {self.token}"
+        return headers
+
+    @property
+    def _rest_of_url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = f":{self.port}" if self.port else ""
+        return f"{'s' if self.use_https else ''}://{host}{port}{quote(self.base_path)}"
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        verify: bool | str = True,
+        cert: Certificate | None = None,
+    ) -> JupyterConnectionInfo:
+        """From an address as a browser has it, ``https://hub/user/me/?token=…``.
+
+        Args:
+            url: ``http`` or ``https``; the path of a page (``/lab``, ``/tree``, ``/api``)
+                is cut off, a ``token`` in the query is taken.
+            token: Replaces one in the URL.
+            headers: As in the constructor.
+            verify: As in the constructor.
+            cert: As in the constructor.
+
+        Raises:
+            ValueError: If it is no such URL. The message does not show it: there may
+                be a token in it.
+        """
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"an http or https URL with a host is needed, not {parts.scheme}://…")
+        if parts.username or parts.password:
+            raise ValueError("user and password in the URL: servers want a token instead")
+        found = dict(parse_qsl(parts.query)).get("token")
+        return cls(
+            parts.hostname,
+            parts.scheme == "https",
+            parts.port,
+            token if token is not None else found,
+            base_path=_without_page(unquote(parts.path)),
+            headers=headers or {},
+            verify=verify,
+            cert=cert,
+        )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> JupyterConnectionInfo:
+        """From the variables by which Jupyter itself finds a gateway.
+
+        Read are ``JUPYTER_GATEWAY_URL`` and, if set, ``_AUTH_TOKEN``, ``_AUTH_SCHEME``,
+        ``_AUTH_HEADER_KEY``, ``_HEADERS`` (a JSON object), ``_HTTP_USER`` with ``_HTTP_PWD``,
+        ``_VALIDATE_CERT``, ``_CA_CERTS``, ``_CLIENT_CERT`` and ``_CLIENT_KEY``, as told in
+        https://jupyter-server.readthedocs.io/en/latest/operators/configuring-extensions.html
+
+        Args:
+            environ: Where to look; None for ``os.environ``.
+
+        Raises:
+            ValueError: If ``JUPYTER_GATEWAY_URL`` is missing or one of them makes no sense.
+        """
+        env = _GatewayEnv(os.environ if environ is None else environ)
+        if not env.get("URL"):
+            raise ValueError("JUPYTER_GATEWAY_URL is not set: there is no gateway to be found")
+        scheme = env.get("AUTH_SCHEME", "token")
+        key = env.get("AUTH_HEADER_KEY", "Authorization")
+        headers, token = env.headers(), env.get("AUTH_TOKEN") or None
+        if token and (scheme != "token" or key != "Authorization"):
+            headers, token = {**headers, key: f"{scheme} {token}".strip()}, None
+        return cls.from_url(
+            env.get("URL"), token=token, headers=headers, verify=env.verify(), cert=env.cert()
+        )
+
+
+@runtime_checkable
+class JupyterConnectable(Protocol):
+    """Anything that knows where a Jupyter server is."""
+
+    @property
+    def connection_info(self) -> JupyterConnectionInfo:
+        """Where it is."""
+        ...
+
+
+@frozen
+class _GatewayEnv:
+    environ: Mapping[str, str]
+
+    def get(self, name: str, default: str = "") -> str:
+        return self.environ.get(f"JUPYTER_GATEWAY_{name}", default).strip()
+
+    def headers(self) -> dict[str, str]:
+        try:
+            headers = json.loads(self.get("HEADERS") or "{}")
+        except ValueError:
+            headers = None
+        if not isinstance(headers, dict):
+            # Not shown: headers carry secrets.
+            raise ValueError("JUPYTER_GATEWAY_HEADERS is no JSON object")  # noqa: TRY004
+        user, password = self.get("HTTP_USER"), self.get("HTTP_PWD")
+        if user and password:
+            basic = b64encode(f"{user}:{password}".encode()).decode()
+            headers.setdefault("Authorization", f"Basic {basic}")
+        return {str(name): str(value) for name, value in headers.items()}
+
+    def verify(self) -> bool | str:
+        if self.get("VALIDATE_CERT", "true").lower() in {"no", "false", "0"}:
+            return False
+        return self.get("CA_CERTS") or True
+
+    def cert(self) -> Certificate | None:
+        certificate, key = self.get("CLIENT_CERT"), self.get("CLIENT_KEY")
+        if key and not certificate:
+            raise ValueError("JUPYTER_GATEWAY_CLIENT_KEY without JUPYTER_GATEWAY_CLIENT_CERT")
+        return (certificate, key) if key else certificate or None
+
+
+def _without_page(path: str) -> str:
+    parts = path.rstrip("/").split("/")
+    for page in ("lab", "tree", "api", "notebooks", "doc"):
+        if page in parts[1:]:
+            # JupyterHub's /user/<name> may be called like a page.
+            start = 3 if parts[1] == "user" else 1
+            if page in parts[start:]:
+                return "/".join(parts[: parts.index(page, start)])
+    return "/".join(parts)
+
+
+def channels_query(session: str) -> str:
+    """The query of a channels URL; the session id is what buffered messages are kept for."""
+    return urlencode({"session_id": session})

@@ -1,0 +1,39 @@
+"""One time budget for many waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+
+@frozen
+class Deadline:
+    """A moment after which nothing waits any longer.
+
+    Attributes:
+        seconds: The whole budget, from now on; None has no end.
+    """
+
+    seconds: float | None
+    _clock: Callable[[], float] = field(default=time.monotonic, kw_only=True, alias="clock")
+    _end: float | None = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        end = None if self.seconds is None else self._clock() + self.seconds
+        object.__setattr__(self, "_end", end)
+
+    def left(self) -> float | None:
+        """Seconds left, 0.0 when it has passed; None when there is no end."""
+        return None if self._end is None else max(0.0, self._end - self._clock())
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is left."""
+        return self.left() == 0.0
+
+    def within(self, seconds: float) -> Deadline:
+        """A deadline ``seconds`` from now, but never after this one."""
+        left = self.left()
+        return Deadline(seconds if left is None else min(seconds, left), clock=self._clock)

@@ -1,0 +1,139 @@
+"""What can go wrong, as a tree of exceptions.
+
+::
+
+    JkgError
+    ├── WireError (ValueError)             bytes that are no Jupyter message
+    ├── GatewayError                       the server, or the way to it
+    │   ├── GatewayUnreachable (ConnectionError)   nobody there, or the line broke for good
+    │   │   └── GatewayTimeout (TimeoutError)      somebody there, but no answer in time
+    │   ├── NotAGateway                    it answers, but not as a Jupyter server does
+    │   ├── GatewayStatus                  it answered with an error status
+    │   │   ├── GatewayUnauthorized (PermissionError)   401, 403, or sent to a login page
+    │   │   ├── GatewayFull                it runs as many kernels as it may
+    │   │   └── KernelNotFound (LookupError)   it has no such kernel (any more)
+    │   └── ServerStartError               a server that we launch did not come up
+    ├── KernelSpecNotFound (ValueError)    no kernel of that name is installed there
+    ├── KernelNotReady (TimeoutError)      the kernel was started but does not answer
+    ├── ClientClosed                       used after ``stop`` or ``close``
+    └── ExecutionError                     raised by ``raise_for_error`` only; carries the result
+        ├── ExecutionTimeout (TimeoutError)
+        └── KernelDied
+
+What the *code* of a cell does is a result, never an exception. Bad arguments are ``ValueError``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class JkgError(Exception):
+    """Root of all that this package raises, bad arguments excepted."""
+
+
+class WireError(JkgError, ValueError):
+    """Bytes that are no Jupyter message.
+
+    Attributes:
+        frame: The whole frame as it came, ``str`` for a text frame.
+    """
+
+    def __init__(self, reason: str, frame: str | bytes) -> None:
+        super().__init__(reason, frame)
+        self.reason = reason
+        self.frame = frame
+
+    def __str__(self) -> str:
+        return f"{self.reason}; frame of {len(self.frame)}, starts {self.frame[:60]!r}"
+
+
+class GatewayError(JkgError):
+    """The server, or the way to it."""
+
+
+class GatewayUnreachable(GatewayError, ConnectionError):
+    """Nobody answers there, or the connection broke and could not be mended."""
+
+
+class GatewayTimeout(GatewayUnreachable, TimeoutError):
+    """Somebody is there, but the answer did not come within the time limit."""
+
+
+class NotAGateway(GatewayError):
+    """It answers, but not as a Jupyter server does."""
+
+
+class GatewayStatus(GatewayError):
+    """The server answered with an error status.
+
+    Attributes:
+        status: HTTP status code.
+        request: Method and URL, without the token.
+        body: Start of the answer, at most 500 characters.
+        hint: What the caller can do, may be empty.
+    """
+
+    def __init__(self, status: int, request: str, body: str, hint: str = "") -> None:
+        super().__init__(status, request, body, hint)  # args, so that it pickles
+        self.status = status
+        self.request = request
+        self.body = body
+        self.hint = hint
+
+    def __str__(self) -> str:
+        said = f"{self.request} answered {self.status}: {self.body}" if self.body else ""
+        said = said or f"{self.request} answered {self.status}"
+        return f"{said} ({self.hint})" if self.hint else said
+
+
+class GatewayUnauthorized(GatewayStatus, PermissionError):
+    """The server does not accept the token, or wants one."""
+
+
+class GatewayFull(GatewayStatus):
+    """The server already runs as many kernels as it may."""
+
+
+class KernelNotFound(GatewayStatus, LookupError):
+    """The server has no such kernel: deleted, culled, or it died too often."""
+
+
+class ServerStartError(GatewayError):
+    """A server that we launch did not come up; the end of its log is in the message."""
+
+
+class KernelSpecNotFound(JkgError, ValueError):
+    """No kernel of that name is installed on the server; the message lists those that are."""
+
+
+class KernelNotReady(JkgError, TimeoutError):
+    """The kernel was started but did not answer within the time limit."""
+
+
+class ClientClosed(JkgError):
+    """Used after ``stop`` or ``close``."""
+
+
+class ExecutionError(JkgError):
+    """The cell did not succeed; raised by ``raise_for_error`` only.
+
+    Attributes:
+        result: The ``ExecutionResult`` as it was returned.
+    """
+
+    def __init__(self, message: str, result: Any) -> None:  # Any: protocol/ imports this module
+        super().__init__(message, result)
+        self.message = message
+        self.result = result
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ExecutionTimeout(ExecutionError, TimeoutError):
+    """The cell ran longer than it was given."""
+
+
+class KernelDied(ExecutionError):
+    """The kernel died while the cell ran."""

@@ -1,0 +1,1 @@
+"""The Jupyter messaging protocol, computed: no socket, no clock, no file, no environment."""

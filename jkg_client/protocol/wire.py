@@ -1,0 +1,169 @@
+"""Messages to WebSocket frames and back, in both framings that Jupyter servers speak.
+
+The formats: https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html
+
+``DEFAULT``
+    No subprotocol. Without buffers a text frame: one JSON document, the channel in it.
+    With buffers a binary frame: the count of parts and the offset of each, counted from
+    the frame's start, as big-endian uint32; then the JSON document; then the buffers.
+``V1``
+    Subprotocol ``v1.kernel.websocket.jupyter.org``. Always a binary frame: the count of
+    offsets and the offsets as little-endian uint64; then channel, header, parent header,
+    metadata, content and the buffers, back to back. The last offset is the frame's end.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import struct
+from typing import Any, Union
+
+from ..errors import WireError
+from .messages import Json, Message
+
+Frame = Union[str, bytes]
+"""A WebSocket message: ``str`` a text frame, ``bytes`` a binary one."""
+
+
+class Framing(enum.Enum):
+    """How messages lie in frames; the value is the WebSocket subprotocol that says so."""
+
+    DEFAULT = None
+    V1 = "v1.kernel.websocket.jupyter.org"
+
+
+def decode(frame: Frame, framing: Framing = Framing.DEFAULT) -> Message:
+    """The message that ``frame`` carries.
+
+    Bytes that are not UTF-8 become U+FFFD, as they do in the servers: a kernel that
+    prints an undecodable file name must not cost the message it stands in.
+
+    Raises:
+        WireError: If the frame is cut short, its offsets lie outside it, its
+            JSON does not parse, or a required field is missing or of a wrong type.
+    """
+    try:
+        if framing is Framing.V1:
+            return _from_parts(_split_v1(_binary(frame)))
+        if isinstance(frame, str):
+            return _from_document(json.loads(frame), ())
+        document, *buffers = _split_default(frame)
+        return _from_document(_loads(document), tuple(buffers))
+    except WireError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError, struct.error) as exc:
+        raise WireError(f"not a {framing.name} message ({exc!r})", frame) from exc
+
+
+def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
+    """The frame that carries ``message``; a ValueError if it holds what JSON cannot say."""
+    parts = (message.header, message.parent_header, message.metadata, message.content)
+    if framing is Framing.V1:
+        return _join_v1([message.channel.encode(), *map(_dumps, parts), *message.buffers])
+    names = ("header", "parent_header", "metadata", "content")
+    document = {**dict(zip(names, parts)), "channel": message.channel, "buffers": []}
+    if not message.buffers:
+        return _dumps(document).decode()
+    return _join_default([_dumps(document), *message.buffers])
+
+
+def _binary(frame: Frame) -> bytes:
+    if isinstance(frame, str):
+        raise WireError("a text frame, where V1 sends binary ones only", frame)
+    return frame
+
+
+def _split_v1(frame: bytes) -> list[bytes]:
+    (count,) = struct.unpack_from("<Q", frame)
+    # Six offsets frame the five parts that every message has.
+    if not 6 <= count <= len(frame) // 8:
+        raise WireError(f"{count} offsets", frame)
+    offsets = struct.unpack_from(f"<{count}Q", frame, 8)
+    if offsets[-1] != len(frame):
+        raise WireError(f"says it ends at {offsets[-1]}", frame)
+    return _slices(frame, offsets, 8 * (count + 1))
+
+
+def _split_default(frame: bytes) -> list[bytes]:
+    (count,) = struct.unpack_from(">I", frame)
+    if not 1 <= count <= len(frame) // 4:
+        raise WireError(f"{count} parts", frame)
+    offsets = struct.unpack_from(f">{count}I", frame, 4)
+    return _slices(frame, (*offsets, len(frame)), 4 * (count + 1))
+
+
+def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[bytes]:
+    if offsets[0] != start or any(a > b for a, b in zip(offsets, offsets[1:])):
+        raise WireError("offsets out of order or outside the frame", frame)
+    return [frame[a:b] for a, b in zip(offsets, offsets[1:])]
+
+
+def _from_parts(parts: list[bytes]) -> Message:
+    channel, header, parent_header, metadata, content, *buffers = parts
+    return _message(
+        channel.decode(),
+        _loads(header),
+        _loads(parent_header),
+        _loads(metadata),
+        _loads(content),
+        tuple(buffers),
+    )
+
+
+def _from_document(document: Any, buffers: tuple[bytes, ...]) -> Message:
+    # Servers leave fields out of what they say by themselves (a parentless status).
+    return _message(
+        document["channel"],
+        document["header"],
+        document.get("parent_header") or {},
+        document.get("metadata") or {},
+        document["content"],
+        buffers,
+    )
+
+
+def _message(
+    channel: Any, header: Any, parent: Any, metadata: Any, content: Any, buffers: tuple[bytes, ...]
+) -> Message:
+    if not isinstance(channel, str):
+        raise TypeError(f"channel is {channel!r}")
+    if not (isinstance(header["msg_id"], str) and isinstance(header["msg_type"], str)):
+        raise TypeError("msg_id and msg_type must be strings")
+    for part in (header, parent, metadata, content):
+        if not isinstance(part, dict):
+            raise TypeError(f"{part!r:.60} is no JSON object")
+    return Message(
+        channel=channel,
+        header=header,
+        parent_header=parent,
+        metadata=metadata,
+        content=content,
+        buffers=buffers,
+    )
+
+
+def _loads(data: bytes) -> Any:
+    return json.loads(data.decode("utf-8", "replace"))
+
+
+def _dumps(value: Json) -> bytes:
+    # Non-ASCII stays escaped: a lone surrogate in a cell has no UTF-8 form.
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def _join_v1(parts: list[bytes]) -> bytes:
+    offsets = _offsets(parts, 8 * (len(parts) + 2))
+    return b"".join([struct.pack(f"<{len(offsets) + 1}Q", len(offsets), *offsets), *parts])
+
+
+def _join_default(parts: list[bytes]) -> bytes:
+    offsets = _offsets(parts, 4 * (len(parts) + 1))[:-1]
+    return b"".join([struct.pack(f">{len(offsets) + 1}I", len(offsets), *offsets), *parts])
+
+
+def _offsets(parts: list[bytes], start: int) -> list[int]:
+    offsets = [start]
+    for part in parts:
+        offsets.append(offsets[-1] + len(part))
+    return offsets

@@ -1,0 +1,1 @@
+"""Starts Jupyter servers and ends them."""
