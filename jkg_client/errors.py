@@ -49,7 +49,14 @@ class WireError(JkgError, ValueError):
 
 
 class GatewayError(JkgError):
-    """The server, or the way to it."""
+    """The server, or the way to it.
+
+    Attributes:
+        result: When it happened while a cell ran: what the cell had said until then,
+            an ``ExecutionResult`` (from an executor a ``CodeResult``); else None.
+    """
+
+    result: Any = None  # Any: protocol/ imports this module
 
 
 class GatewayUnreachable(GatewayError, ConnectionError):

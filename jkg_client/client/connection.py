@@ -16,7 +16,7 @@ Certificate = Union[str, tuple[str, str]]
 """A client certificate: one PEM file that holds key and certificate, or (certificate, key)."""
 
 
-def _check_host(_: object, __: Attribute[str], host: str) -> None:
+def _check_host(_: Any, __: Attribute[str], host: str) -> None:
     if not host or any(mark in host for mark in "/?#@ \t\r\n"):
         raise ValueError(
             f"host must be a bare name or address, not {host!r};"
@@ -29,13 +29,17 @@ def _check_host(_: object, __: Attribute[str], host: str) -> None:
             raise ValueError(f"host {host!r} is no address; give the port as port=") from None
 
 
-def _check_port(_: object, __: Attribute[Any], port: int | None) -> None:
+def _check_port(_: Any, __: Attribute[Any], port: int | None) -> None:
     if port is not None and not (isinstance(port, int) and 0 < port < 65536):
         raise ValueError(f"port must be 1 to 65535, not {port!r}")
 
 
 def _bare_host(host: str) -> str:
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def _given_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return dict(headers or {})
 
 
 def _clean_path(path: str) -> str:
@@ -66,7 +70,7 @@ class JupyterConnectionInfo:
     base_path: str = field(default="", converter=_clean_path, kw_only=True)
     headers: Mapping[str, str] = field(
         default=None,
-        converter=lambda given: dict(given or {}),
+        converter=_given_headers,
         repr=False,
         hash=False,
         kw_only=True,

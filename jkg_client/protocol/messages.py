@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, Literal, Optional
+from typing import Any, Literal
 
 from attrs import field, frozen
 
@@ -139,10 +139,10 @@ def history_request(
     output: bool = False,
     raw: bool = True,
     n: int = 10,
-    pattern: Optional[str] = None,
+    pattern: str | None = None,
     session_number: int = 0,
     start: int = 1,
-    stop: Optional[int] = None,
+    stop: int | None = None,
     unique: bool = False,
 ) -> Message:
     """Ask for earlier cells: the last ``n``, a range of one session, or those like ``pattern``."""

@@ -1,0 +1,78 @@
+"""A stateful Jupyter kernel for any Python program, through any Jupyter server.
+
+::
+
+    with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
+        result = executor.execute_code_blocks([CodeBlock(language="python", code="print(1)")])
+"""
+
+from ._version import __version__
+from .client.connection import JupyterConnectable, JupyterConnectionInfo
+from .client.kernel import JupyterKernelClient
+from .client.rest import JupyterClient
+from .code_blocks import CodeBlock, MarkdownCodeExtractor
+from .errors import (
+    ClientClosed,
+    ExecutionError,
+    ExecutionTimeout,
+    GatewayError,
+    GatewayFull,
+    GatewayStatus,
+    GatewayTimeout,
+    GatewayUnauthorized,
+    GatewayUnreachable,
+    JkgError,
+    KernelDied,
+    KernelNotFound,
+    KernelNotReady,
+    KernelSpecNotFound,
+    NotAGateway,
+    ServerStartError,
+    UnknownLanguage,
+    WireError,
+)
+from .executor import CodeResult, JupyterCodeExecutor
+from .protocol.exchange import DataItem, ExecutionResult, InputRequest, Truncation
+from .protocol.outputs import Display, Failure, Output, Stream
+from .servers.local import LocalJupyterServer
+from .servers.token import GenerateToken
+
+__all__ = [
+    "ClientClosed",
+    "CodeBlock",
+    "CodeResult",
+    "DataItem",
+    "Display",
+    "ExecutionError",
+    "ExecutionResult",
+    "ExecutionTimeout",
+    "Failure",
+    "GatewayError",
+    "GatewayFull",
+    "GatewayStatus",
+    "GatewayTimeout",
+    "GatewayUnauthorized",
+    "GatewayUnreachable",
+    "GenerateToken",
+    "InputRequest",
+    "JkgError",
+    "JupyterClient",
+    "JupyterCodeExecutor",
+    "JupyterConnectable",
+    "JupyterConnectionInfo",
+    "JupyterKernelClient",
+    "KernelDied",
+    "KernelNotFound",
+    "KernelNotReady",
+    "KernelSpecNotFound",
+    "LocalJupyterServer",
+    "MarkdownCodeExtractor",
+    "NotAGateway",
+    "Output",
+    "ServerStartError",
+    "Stream",
+    "Truncation",
+    "UnknownLanguage",
+    "WireError",
+    "__version__",
+]

@@ -1,0 +1,123 @@
+"""What it means when a REST request is not answered as it should be."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+from ..errors import (
+    GatewayError,
+    GatewayFull,
+    GatewayStatus,
+    GatewayTimeout,
+    GatewayUnauthorized,
+    GatewayUnreachable,
+    KernelNotFound,
+    NotAGateway,
+)
+from .connection import JupyterConnectionInfo
+from .deadline import Deadline
+
+
+def error_for(
+    info: JupyterConnectionInfo, response: requests.Response, request: str, text: str
+) -> GatewayError:
+    """The error that an answer with a status of 300 or more stands for.
+
+    Args:
+        info: The server, for what it must not be quoted with: its token.
+        response: The answer.
+        request: Method and URL.
+        text: The answer's body.
+    """
+    status, body = response.status_code, _clean(info, text)
+    if status < 400:
+        return _redirect(info, status, request, response.headers.get("Location", ""))
+    if status == 403 and "limit" in body.lower():
+        return GatewayFull(status, request, body, "delete kernels or raise the server's limit")
+    if status in {401, 403}:
+        return GatewayUnauthorized(status, request, body, _token_hint(info, status, request))
+    if status == 404 and "/api/kernels/" in request:
+        return KernelNotFound(status, request, body, "deleted, culled or dead: start another")
+    if status == 404:
+        return not_a_gateway(info, request, body)
+    return GatewayStatus(status, request, body)
+
+
+def not_a_gateway(info: JupyterConnectionInfo, asked: str, answer: Any) -> NotAGateway:
+    """The error for an answer that no Jupyter server gives."""
+    said = _clean(info, answer if isinstance(answer, str) else json.dumps(answer))[:120]
+    return NotAGateway(
+        f"{info.url} is no Jupyter server (asked for {asked}, it said {said!r});"
+        " are host, port and base_path right?"
+    )
+
+
+def _redirect(info: JupyterConnectionInfo, status: int, request: str, target: str) -> GatewayStatus:
+    target = _clean(info, target).partition("?")[0]
+    if "login" in target:
+        return GatewayUnauthorized(status, request, "", "sent to a login page: is the token right?")
+    return GatewayStatus(status, request, "", f"the server is elsewhere: {target}; use that URL")
+
+
+def _token_hint(info: JupyterConnectionInfo, status: int, request: str) -> str:
+    if status == 403 and request.startswith("GET") and request.endswith("/api/kernels"):
+        return "the token is wrong, or the gateway runs without list_kernels"
+    return "the token is wrong" if info.token else "a token is needed"
+
+
+def _clean(info: JupyterConnectionInfo, text: str) -> str:
+    text = text.replace(info.token, "[token]") if info.token else text
+    return " ".join(_message_of(text).split())[:500]
+
+
+def _message_of(text: str) -> str:
+    """What an error's body says, without the traceback that some servers add."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(body, dict):
+        return str(body.get("message") or body.get("reason") or text)
+    return text
+
+
+@contextlib.contextmanager
+def translated(request: str, deadline: Deadline) -> Iterator[None]:
+    """Foreign exceptions as ours, with what we were doing."""
+    try:
+        yield
+    except requests.exceptions.SSLError as exc:
+        raise GatewayUnreachable(
+            f"{request}: no secure connection: {_root(exc)}; verify= takes a CA file"
+        ) from exc
+    except requests.RequestException as exc:
+        root = _root(exc)
+        if isinstance(exc, requests.Timeout) or deadline.passed:
+            raise GatewayTimeout(f"{request}: {_too_late(deadline)}") from exc
+        speaks = isinstance(root, http.client.BadStatusLine)
+        if speaks and not isinstance(root, http.client.RemoteDisconnected):
+            raise NotAGateway(f"{request}: what answers there does not speak HTTP") from exc
+        raise GatewayUnreachable(
+            f"{request}: nobody answers ({root}); does the server run, and are host and port right?"
+        ) from exc
+
+
+def _too_late(deadline: Deadline) -> str:
+    if deadline.passed:
+        return f"no answer within {deadline.seconds:g} s"
+    return "no connection in time; does the server run there, and speak TLS only if https is asked?"
+
+
+def _root(exc: BaseException) -> BaseException:
+    """What really happened, at the bottom of what requests and urllib3 wrap around it."""
+    while True:
+        inner = exc.__cause__ or exc.__context__
+        if inner is None:
+            return exc
+        exc = inner

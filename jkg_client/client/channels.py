@@ -1,0 +1,226 @@
+"""A kernel's channels: one WebSocket after another, mended when it breaks."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..errors import (
+    ClientClosed,
+    GatewayError,
+    GatewayUnauthorized,
+    GatewayUnreachable,
+    KernelNotFound,
+    WireError,
+)
+from ..protocol.messages import Message, new_session
+from .deadline import Deadline
+from .websocket import WebSocketTransport
+
+if TYPE_CHECKING:
+    from .rest import JupyterClient
+
+HEARTBEAT = 10.0
+"""Seconds of silence after which we ask again whether connection and kernel are still there."""
+
+FIRST_HEARTBEAT = 2.0
+"""The same for the first time after a request: most kernels that are gone are gone already."""
+
+STALE = 20.0
+"""Seconds of disuse after which a connection is asked for a sign of life before it is used."""
+
+PONG = 3.0
+"""Seconds that such a sign may take."""
+
+MEND = 30.0
+"""Seconds in which a broken connection must be back."""
+
+_log = logging.getLogger("jkg_client")
+
+
+class Channels:
+    """The way to a kernel and back, under one session id.
+
+    The server keeps what the kernel says while nobody is connected, and replays it to
+    who comes back with the same session id.
+
+    Attributes:
+        session: The session id.
+        doubts: How many times the end of a cell may have gone by unseen: after each
+            reconnection, and when the server has the kernel idle while we wait.
+        whole: False once something may have been lost at a reconnection; whoever
+            counts on it sets it to True before.
+        unread: How many messages could not be decoded; likewise.
+    """
+
+    def __init__(self, client: JupyterClient, kernel_id: str, deadline: Deadline) -> None:
+        self._client = client
+        self._kernel_id = kernel_id
+        self._closed = False
+        self.session = new_session()
+        self.doubts = 0
+        self.whole = True
+        self.unread = 0
+        self._transport = self._connect(deadline)
+        self._used = time.monotonic()
+        self._bytes_at_ping = -1
+        self._early: Message | None = None
+        self._heartbeat = FIRST_HEARTBEAT
+
+    def send(self, message: Message, deadline: Deadline) -> None:
+        """Send ``message``, so that it arrives once at most.
+
+        A frame that could not be handed over as a whole is none to the server: it is
+        sent again on a new connection. One that was, never is, whatever becomes of it.
+        """
+        try:
+            self._transport.send(message, deadline)
+        except GatewayUnreachable as exc:
+            self._mend(deadline, exc)
+            self._transport.send(message, deadline)
+        self._used = time.monotonic()
+        self._heartbeat = FIRST_HEARTBEAT
+
+    def receive(self, deadline: Deadline) -> Message | None:
+        """The next message; None when the deadline passes, or when there was a mend.
+
+        Raises:
+            KernelNotFound: The server does not have the kernel any more.
+            GatewayUnreachable: The connection broke and could not be mended.
+        """
+        try:
+            message = self._transport.receive(deadline.within(self._heartbeat))
+        except WireError as exc:
+            self.unread += 1
+            _log.warning("skipped what is no message: %s", exc)
+            return None
+        except GatewayUnreachable as exc:
+            self._mend(deadline, exc)
+            return None
+        if message is not None:
+            self._used = time.monotonic()
+        elif not deadline.passed:
+            self._heartbeat = HEARTBEAT
+            self._check(deadline)
+        return message
+
+    def drain(self) -> Iterator[Message]:
+        """What came while nobody listened. Afterwards the connection is good for use.
+
+        Raises:
+            KernelNotFound: The server does not have the kernel any more.
+            GatewayError: It is away.
+        """
+        if time.monotonic() - self._used > STALE:
+            self._prove_alive()
+        message = self._poll()
+        while message is not None:
+            yield message
+            message = self._poll()
+
+    def abort(self) -> None:
+        """Wake up whoever waits in ``receive`` by ``ClientClosed``, for good."""
+        self._closed = True
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close the connection; may be called twice."""
+        self._closed = True
+        self._transport.close()
+
+    def _poll(self) -> Message | None:
+        while True:
+            early, self._early = self._early, None
+            try:
+                return early or self._transport.receive(Deadline(0.0))
+            except WireError as exc:
+                _log.warning("skipped what is no message: %s", exc)
+            except GatewayUnreachable as exc:
+                self._mend(Deadline(MEND), exc)
+
+    def _prove_alive(self) -> None:
+        """Find out what nobody has told us since: a culled kernel, a half-open connection.
+
+        Raises:
+            KernelNotFound: The kernel was deleted or culled.
+        """
+        self._client.get_kernel(self._kernel_id)
+        self._ping()
+        before = self._transport.bytes_received
+        try:
+            self._early = self._transport.receive(Deadline(PONG), pong_will_do=True)
+        except (WireError, GatewayUnreachable):
+            return  # alive, or found closed and mended by the next receive
+        if self._transport.bytes_received == before:
+            self._mend(Deadline(MEND), GatewayUnreachable("no sign of life"))
+
+    def _check(self, deadline: Deadline) -> None:
+        if self._transport.bytes_received == self._bytes_at_ping:
+            self._mend(deadline, GatewayUnreachable("no sign of life"))
+            return
+        self._bytes_at_ping = self._transport.bytes_received
+        self._ping()
+        try:
+            # Nothing else tells of a kernel that was deleted or culled: its socket stays open.
+            model = self._client.get_kernel(self._kernel_id, timeout_seconds=HEARTBEAT / 2)
+        except KernelNotFound:
+            raise
+        except GatewayError as exc:
+            _log.info("no word about kernel %s: %s", self._kernel_id, exc)
+        else:
+            self.doubts += model.get("execution_state") != "busy"
+
+    def _ping(self) -> None:
+        try:
+            self._transport.ping(Deadline(PONG))
+        except GatewayUnreachable as exc:
+            _log.info("ping failed: %s", exc)  # the next receive says so, too
+
+    def _connect(self, deadline: Deadline) -> WebSocketTransport:
+        address = self._client.channels_address(self._kernel_id, self.session)
+        return WebSocketTransport(address, deadline)
+
+    def _mend(self, deadline: Deadline, cause: GatewayUnreachable) -> None:
+        if self._closed:
+            raise ClientClosed("stopped while it was waiting for the kernel") from cause
+        _log.info("connection to kernel %s broke: %s", self._kernel_id, cause)
+        self._transport.close()
+        limit = deadline.within(MEND)
+        self.whole &= self._transport.said_goodbye and self._is_kept_for_us(limit)
+        pause = 0.1
+        while True:
+            try:
+                self._transport = self._connect(limit.within(HEARTBEAT))
+                break
+            except (KernelNotFound, GatewayUnauthorized):
+                raise
+            except GatewayError as exc:
+                left = limit.left() or 0.0
+                if left <= pause or self._closed:
+                    raise GatewayUnreachable(
+                        f"the connection to {self._client.connection_info.url} broke ({cause})"
+                        f" and could not be mended: {exc}"
+                    ) from exc
+            time.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311
+            pause = min(2 * pause, 3.0)
+        self.doubts += 1
+        self._bytes_at_ping = -1
+
+    def _is_kept_for_us(self, deadline: Deadline) -> bool:
+        """Whether the server knows that we are gone, and so keeps what the kernel says."""
+        for pause in (0.0, 0.2, 0.5):
+            time.sleep(pause)
+            try:
+                model = self._client.get_kernel(
+                    self._kernel_id, timeout_seconds=deadline.within(HEARTBEAT / 2).left()
+                )
+            except KernelNotFound:
+                raise
+            except GatewayError:
+                return False
+            if model.get("connections") == 0:
+                return True
+        return False

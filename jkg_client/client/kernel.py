@@ -1,0 +1,229 @@
+"""A running kernel: execute code in it, ask it things."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ClientClosed, KernelNotReady
+from ..protocol.exchange import Exchange, ExecutionResult
+from ..protocol.kept import MAX_OUTPUT
+from ..protocol.messages import (
+    Json,
+    Message,
+    complete_request,
+    execute_request,
+    history_request,
+    inspect_request,
+    is_complete_request,
+    kernel_info_request,
+)
+from ..protocol.outputs import OutputArea
+from .conversation import READY, Conversation, OnInput, OnOutput
+from .deadline import Deadline
+
+if TYPE_CHECKING:
+    from .rest import JupyterClient
+
+
+class JupyterKernelClient:
+    """A running kernel. Several threads may use it: they queue.
+
+    Args:
+        client: The server that has the kernel; not closed by ``stop``.
+        kernel_id: Id of the kernel.
+        connect_timeout: Seconds for the first connection; servers let it wait until the
+            kernel is up.
+        grace: Seconds that a cell may take to end after it was interrupted for a
+            timeout; then the kernel is restarted.
+
+    Raises:
+        KernelNotFound: The server has no such kernel.
+        GatewayError: It cannot be reached, or does not let us in.
+    """
+
+    def __init__(
+        self,
+        client: JupyterClient,
+        kernel_id: str,
+        *,
+        connect_timeout: float = 120.0,
+        grace: float = 5.0,
+    ) -> None:
+        self._client = client
+        self._kernel_id = kernel_id
+        self._lock = threading.RLock()
+        self._busy = False
+        self._closed = False
+        self._conversation = Conversation(client, kernel_id, Deadline(connect_timeout), grace)
+        self._channels = self._conversation.channels
+
+    @property
+    def kernel_id(self) -> str:
+        """Id of the kernel."""
+        return self._kernel_id
+
+    def __enter__(self) -> JupyterKernelClient:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Close the connection; the kernel stays. May be called twice, and from any thread."""
+        self._closed = True
+        if not self._lock.acquire(blocking=False):
+            self._channels.abort()  # whoever waits for the kernel gets ClientClosed
+            self._lock.acquire()
+        try:
+            self._channels.close()
+        finally:
+            self._lock.release()
+
+    def wait_for_ready(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until the kernel answers; False if it does not within the time limit."""
+        with self._turn():
+            return self._conversation.answers(Deadline(timeout_seconds))
+
+    def execute(
+        self,
+        code: str,
+        timeout_seconds: float | None = None,
+        *,
+        on_output: OnOutput | None = None,
+        on_input: OnInput | None = None,
+        silent: bool = False,
+        store_history: bool = True,
+        user_expressions: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+    ) -> ExecutionResult:
+        """Run ``code`` and wait for everything it has to say.
+
+        When the time is up the cell is interrupted; if that does not end it within the
+        grace period the kernel is restarted. The result tells.
+
+        Args:
+            code: A cell, magics included.
+            timeout_seconds: For the whole cell, not for each message; None waits for ever.
+            on_output: Called with each output as it comes; stream text in the chunks that came.
+            on_input: Called when the code asks for a line, ``input`` itself will do; None
+                makes asking an error. EOFError from it ends the code's input.
+            silent: No execute_input, no counter, no history.
+            store_history: Whether the cell counts and is remembered.
+            user_expressions: Name to expression, evaluated after the code.
+            max_output: Characters of output to keep.
+
+        Returns:
+            What the cell said, however it ended; ``status`` tells which way.
+
+        Raises:
+            GatewayError: The server is away or has no such kernel (any more). If that
+                happened while the cell ran, ``result`` of it holds what had come.
+            ValueError: For bad arguments.
+        """
+        _check_arguments(code, timeout_seconds, max_output)
+        request = execute_request(
+            self._channels.session,
+            code,
+            silent=silent,
+            store_history=store_history,
+            user_expressions=user_expressions,
+            allow_stdin=on_input is not None,
+        )
+        with self._turn():
+            self._conversation.prepare()
+            exchange = Exchange(request.msg_id, OutputArea(max_output))
+            deadline = Deadline(timeout_seconds)
+            return self._conversation.run(request, exchange, deadline, on_output, on_input)
+
+    def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
+        """What the kernel is: ``language_info``, ``implementation``, ``banner`` ….
+
+        Raises:
+            KernelNotReady: As for all questions: no answer in time.
+        """
+        return self._ask(kernel_info_request(self._channels.session), timeout_seconds)
+
+    def complete(
+        self, code: str, cursor_pos: int | None = None, timeout_seconds: float = 30.0
+    ) -> Json:
+        """Completions at ``cursor_pos`` (None: the end), as ``matches``."""
+        position = len(code) if cursor_pos is None else cursor_pos
+        return self._ask(complete_request(self._channels.session, code, position), timeout_seconds)
+
+    def inspect(
+        self,
+        code: str,
+        cursor_pos: int | None = None,
+        detail_level: int = 0,
+        timeout_seconds: float = 30.0,
+    ) -> Json:
+        """About the object at ``cursor_pos``: ``found``, and ``data`` by MIME type."""
+        position = len(code) if cursor_pos is None else cursor_pos
+        request = inspect_request(self._channels.session, code, position, detail_level)
+        return self._ask(request, timeout_seconds)
+
+    def is_complete(self, code: str, timeout_seconds: float = 30.0) -> Json:
+        """Whether ``code`` is whole: ``status`` complete, incomplete, invalid or unknown."""
+        return self._ask(is_complete_request(self._channels.session, code), timeout_seconds)
+
+    def history(self, n: int = 10, timeout_seconds: float = 30.0, **options: Any) -> Json:
+        """The last ``n`` cells as ``history``; ``options`` as for ``history_request``."""
+        access = options.pop("access_type", "tail")
+        request = history_request(self._channels.session, access, n=n, **options)
+        return self._ask(request, timeout_seconds)
+
+    def interrupt(self) -> None:
+        """Interrupt what runs; from any thread. The cell ends as if by Ctrl-C."""
+        self._client.interrupt_kernel(self._kernel_id)
+
+    def restart(self, timeout_seconds: float = READY) -> None:
+        """Restart the kernel, whatever it does, and wait until it answers.
+
+        Raises:
+            KernelNotReady: It does not answer in time.
+        """
+        deadline = Deadline(timeout_seconds)
+        self._client.restart_kernel(self._kernel_id)
+        with self._turn():
+            self._conversation.restarted(deadline)
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise ClientClosed(f"the client of kernel {self._kernel_id} was stopped")
+            if self._busy:
+                raise RuntimeError("the kernel is busy with the cell whose callback this is")
+            self._busy = True
+            try:
+                yield
+            finally:
+                self._busy = False
+
+    def _ask(self, request: Message, timeout_seconds: float) -> Json:
+        with self._turn():
+            exchange = self._conversation.ask(request, Deadline(timeout_seconds))
+        if exchange.reply is None:
+            raise KernelNotReady(
+                f"kernel {self._kernel_id} gave no answer to {request.msg_type}"
+                f" within {timeout_seconds:g} s"
+            )
+        return exchange.reply
+
+
+def _check_arguments(code: str, timeout_seconds: float | None, max_output: int) -> None:
+    if not isinstance(code, str):
+        raise ValueError(f"code must be a string, not {type(code).__name__}")  # noqa: TRY004
+    if timeout_seconds is not None and not timeout_seconds > 0:
+        raise ValueError(f"timeout_seconds must be positive or None, not {timeout_seconds!r}")
+    if max_output < 2:
+        raise ValueError(f"max_output must be at least 2, not {max_output!r}")

@@ -1,0 +1,243 @@
+"""One WebSocket to a kernel's channels; the only door to ``websocket-client``."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import websocket
+from attrs import field, frozen
+
+from ..errors import (
+    GatewayStatus,
+    GatewayTimeout,
+    GatewayUnauthorized,
+    GatewayUnreachable,
+    KernelNotFound,
+)
+from ..protocol.messages import Message
+from ..protocol.wire import Framing, decode, encode
+from .connection import Certificate
+from .deadline import Deadline
+
+MAX_REQUEST = 10 * 2**20
+"""Bytes a message may have: a larger one makes servers (tornado) reset the connection."""
+
+_SIGNS_OF_LIFE = (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
+
+
+@frozen(kw_only=True)
+class ChannelsAddress:
+    """Where a kernel's WebSocket is and what the handshake needs.
+
+    Attributes:
+        url: Without a token.
+        headers: The token among them.
+        cookie: What the ``Cookie`` header says; None for none.
+        verify: CA file; False does not check the certificate.
+        cert: Client certificate.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    cookie: str | None = field(default=None, repr=False)
+    verify: bool | str
+    cert: Certificate | None = None
+
+
+class WebSocketTransport:
+    """An open WebSocket that carries messages.
+
+    Not for several threads at once, but ``abort`` may be called from any.
+
+    Attributes:
+        framing: What the server has agreed to.
+        said_goodbye: The server closed in good order: all that it sent has come.
+
+    Args:
+        address: Where to connect.
+        deadline: For the handshake.
+
+    Raises:
+        GatewayUnreachable: Nobody answers, or no WebSocket is to be had there.
+        GatewayUnauthorized: The server refuses the token.
+        KernelNotFound: The server has no such kernel.
+    """
+
+    def __init__(self, address: ChannelsAddress, deadline: Deadline) -> None:
+        self._url = address.url.partition("?")[0]
+        with _translated(self._url):
+            self._socket = _open(address, deadline)
+        self.framing = Framing.V1 if self._socket.subprotocol else Framing.DEFAULT
+        self.said_goodbye = False
+
+    @property
+    def bytes_received(self) -> int:
+        """Grows with every sign of life, pongs and parts of frames included."""
+        return self._socket.bytes_received
+
+    def send(self, message: Message, deadline: Deadline) -> None:
+        """Send ``message``.
+
+        Raises:
+            GatewayUnreachable: The connection is gone, or takes nothing in time.
+            ValueError: If it is larger than servers take.
+        """
+        frame = encode(message, self.framing)
+        if len(frame) > MAX_REQUEST:
+            raise ValueError(f"{len(frame)} bytes: servers take at most {MAX_REQUEST} a message")
+        with _translated(self._url):
+            self._socket.deadline = deadline
+            if isinstance(frame, str):
+                self._socket.send_text(frame)
+            else:
+                self._socket.send_bytes(frame)
+
+    def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
+        """The next message; None when the deadline passes first.
+
+        A part of a frame that came in time is kept for the next call. With
+        ``pong_will_do`` None is returned for a ping or pong, too.
+
+        Raises:
+            GatewayUnreachable: The connection is gone.
+            WireError: What came is no message.
+        """
+        with _translated(self._url):
+            self._socket.deadline = deadline
+            try:
+                opcode, data = self._socket.recv_data(control_frame=True)
+                while opcode in _SIGNS_OF_LIFE and not pong_will_do:
+                    opcode, data = self._socket.recv_data(control_frame=True)
+            except (websocket.WebSocketTimeoutException, BlockingIOError, ssl.SSLWantReadError):
+                return None
+        if opcode in _SIGNS_OF_LIFE:
+            return None
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            self.said_goodbye = True
+            code = int.from_bytes(data[:2], "big")
+            raise GatewayUnreachable(f"{self._url}: the server closed the connection ({code})")
+        if opcode == websocket.ABNF.OPCODE_TEXT:
+            return decode(data.decode("utf-8", "replace"), self.framing)
+        return decode(data, self.framing)
+
+    def ping(self, deadline: Deadline) -> None:
+        """Ask for a sign of life; the answer shows in ``bytes_received``."""
+        with _translated(self._url):
+            self._socket.deadline = deadline
+            self._socket.ping()
+
+    def abort(self) -> None:
+        """Break the connection; a thread that waits in ``receive`` sees it at once."""
+        self._socket.abort()
+
+    def close(self) -> None:
+        """Say goodbye and close; may be called twice."""
+        self._socket.deadline = Deadline(0.5)
+        if self._socket.connected:
+            with contextlib.suppress(OSError, websocket.WebSocketException):
+                self._socket.send_close()
+        self._socket.shutdown()
+
+
+class _DeadlineWebSocket(websocket.WebSocket):
+    """Keeps one deadline over all the reads or writes that a frame takes.
+
+    websocket-client's own time limit starts anew with every piece of a frame, and where
+    a peer takes nothing its send tries for ever.
+    """
+
+    deadline = Deadline(None)
+    bytes_received = 0
+
+    def _recv(self, bufsize: int) -> bytes:
+        if self.sock is not None:
+            self.sock.settimeout(self.deadline.left())
+            _acknowledge_at_once(self.sock)
+        data: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]  # theirs
+        self.bytes_received += len(data)
+        return data
+
+    def _send(self, data: str | bytes) -> int:
+        left = self.deadline.left()
+        if left == 0.0:
+            raise websocket.WebSocketTimeoutException("nothing taken in time")
+        if self.sock is not None:
+            self.sock.settimeout(left)
+        return super()._send(data)
+
+
+def _acknowledge_at_once(sock: socket.socket) -> None:
+    # Tornado's small writes wait for our acknowledgement, which Linux delays by 40 ms;
+    # the kernel forgets the option, so it is set again for each read.
+    if hasattr(socket, "TCP_QUICKACK"):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+def _open(address: ChannelsAddress, deadline: Deadline) -> _DeadlineWebSocket:
+    try:
+        return _connect(address, deadline, [str(Framing.V1.value)])
+    except websocket.WebSocketException as exc:
+        # How websocket-client reports a server that took none of the offered subprotocols.
+        if "Invalid WebSocket Header" not in str(exc):
+            raise
+        return _connect(address, deadline, None)
+
+
+def _connect(
+    address: ChannelsAddress, deadline: Deadline, subprotocols: list[str] | None
+) -> _DeadlineWebSocket:
+    opened = _DeadlineWebSocket(
+        sslopt=_tls(address), skip_utf8_validation=True, enable_multithread=False
+    )
+    opened.deadline = deadline
+    opened.settimeout(deadline.left())
+    opened.connect(
+        address.url,
+        header=dict(address.headers),
+        cookie=address.cookie,
+        subprotocols=subprotocols,
+        redirect_limit=0,  # the token is for this server only
+    )
+    return opened
+
+
+def _tls(address: ChannelsAddress) -> dict[str, Any]:
+    if address.verify is False:
+        options: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
+    else:
+        options = {"ca_certs": address.verify}
+    if isinstance(address.cert, str):
+        options["certfile"] = address.cert
+    elif address.cert:
+        options["certfile"], options["keyfile"] = address.cert
+    return options
+
+
+@contextlib.contextmanager
+def _translated(url: str) -> Iterator[None]:
+    try:
+        yield
+    except websocket.WebSocketBadStatusException as exc:
+        raise _refused(url, exc.status_code, _text(exc.resp_body)) from exc
+    except (websocket.WebSocketTimeoutException, socket.timeout) as exc:
+        raise GatewayTimeout(f"{url}: no answer in time") from exc
+    except (websocket.WebSocketException, OSError) as exc:
+        raise GatewayUnreachable(f"{url}: {str(exc) or type(exc).__name__}") from exc
+
+
+def _refused(url: str, status: int, body: str) -> GatewayStatus:
+    request = f"WebSocket {url}"
+    if status in {401, 403}:
+        return GatewayUnauthorized(status, request, body, "the token is wrong or missing")
+    if status == 404:
+        return KernelNotFound(status, request, body, "deleted, culled or dead: start another")
+    return GatewayStatus(status, request, body)
+
+
+def _text(body: bytes | None) -> str:
+    return " ".join((body or b"").decode("utf-8", "replace").split())[:500]

@@ -1,0 +1,278 @@
+"""Code blocks of an agent, run in one stateful kernel."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from attrs import evolve, field, frozen
+
+from .client.connection import JupyterConnectable, JupyterConnectionInfo
+from .client.conversation import READY, OnOutput
+from .client.kernel import JupyterKernelClient
+from .client.rest import JupyterClient
+from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
+from .errors import ClientClosed, GatewayError, KernelNotFound, KernelNotReady
+from .protocol.exchange import ExecutionResult, Status, Truncation
+from .protocol.kept import MAX_OUTPUT
+from .protocol.outputs import Failure, join_text
+from .rendering import into, render
+
+EXIT_CODES: Mapping[Status, int] = {
+    "ok": 0,
+    "error": 1,
+    "aborted": 1,
+    "timeout": 124,  # as timeout(1) says it
+    "died": 137,  # as a shell says it of a process that was killed
+}
+
+_log = logging.getLogger("jkg_client")
+
+
+@frozen(kw_only=True)
+class CodeResult:
+    """What came of a list of code blocks; it ends with the first that failed.
+
+    Attributes:
+        exit_code: 0; 1 for an error, 124 for a timeout, 137 for a kernel that died.
+        output: What the blocks showed, as text, and what went wrong last.
+        output_files: Absolute paths of images and pages that they showed.
+        status: That of the last block that ran.
+        kernel_restarted: Variables are gone, from before one of the blocks or with it.
+        truncated: What is missing of the output; None if nothing is.
+        results: One for each block that ran.
+    """
+
+    exit_code: int
+    output: str
+    output_files: list[str] = field(factory=list, hash=False)
+    status: Status = "ok"
+    kernel_restarted: bool = False
+    truncated: Truncation | None = None
+    results: tuple[ExecutionResult, ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return (
+            f"exit_code={self.exit_code} output={self.output!r} output_files={self.output_files!r}"
+        )
+
+
+class JupyterCodeExecutor:
+    """Runs code blocks in a kernel of its own, which keeps its state between them.
+
+    Args:
+        jupyter_server: A launched server, or where a running one is.
+        kernel_name: Which of the server's kernels to start.
+        timeout: Seconds for each block as a whole.
+        output_dir: Where images and pages are saved; made if it is missing.
+        kernel_id: Use this running kernel, and leave it running; None starts one.
+        env: Environment of the kernel that is started, see ``JupyterClient.start_kernel``.
+        max_output: Characters of output to keep of each block.
+        on_output: Called with each output as it comes.
+
+    Raises:
+        ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
+        GatewayError: The server cannot be reached or does not let us in.
+        KernelNotReady: The kernel was started but does not answer.
+    """
+
+    def __init__(
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = Path(),
+        *,
+        kernel_id: str | None = None,
+        env: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+        on_output: OnOutput | None = None,
+    ) -> None:
+        if not isinstance(jupyter_server, JupyterConnectable):
+            raise ValueError(  # noqa: TRY004
+                f"jupyter_server: a server or JupyterConnectionInfo, not {jupyter_server!r:.80}"
+            )
+        if not timeout > 0:
+            raise ValueError(f"timeout must be positive, not {timeout!r}")
+        if max_output < 2:
+            raise ValueError(f"max_output must be at least 2, not {max_output!r}")
+        self._timeout = timeout
+        self._kernel_name = kernel_name
+        self._output_dir = Path(output_dir)
+        self._folder = _made(self._output_dir)
+        self._attached = kernel_id is not None
+        self._env = env
+        self._max_output = max_output
+        self._on_output = on_output
+        self._lock = threading.RLock()
+        self._stopped = False
+        self._kernel_id = kernel_id
+        self._kernel: JupyterKernelClient | None = None
+        self._client = JupyterClient(jupyter_server.connection_info)
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def code_extractor(self) -> MarkdownCodeExtractor:
+        """Finds the code blocks in a message."""
+        return MarkdownCodeExtractor()
+
+    @property
+    def kernel_id(self) -> str | None:
+        """Id of the kernel in use; another one after the server lost it."""
+        return self._kernel_id
+
+    def __enter__(self) -> JupyterCodeExecutor:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def execute_code_blocks(self, code_blocks: Sequence[CodeBlock]) -> CodeResult:
+        """Run the blocks in order, up to the first that fails.
+
+        Returns:
+            What they showed, however it ended.
+
+        Raises:
+            GatewayError: The server is away; ``result`` of it holds what had come.
+            KernelNotReady: The kernel does not come up again.
+        """
+        results: list[ExecutionResult] = []
+        with self._lock:
+            try:
+                for block in code_blocks:
+                    results.append(self._execute(block))
+                    if not results[-1].is_ok:
+                        break
+            except GatewayError as exc:
+                partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
+                exc.result = self._code_result([*results, *partial])
+                raise
+            return self._code_result(results)
+
+    def restart(self) -> None:
+        """Restart the kernel: variables are gone."""
+        with self._lock:
+            try:
+                self._running().restart()
+            except KernelNotFound:
+                self._replace_kernel()
+
+    def stop(self) -> None:
+        """Delete the kernel, unless it was there before us, and close all; may be called twice."""
+        self._stopped = True
+        if self._kernel is not None:
+            self._kernel.stop()
+        kernel_id, self._kernel_id = self._kernel_id, None
+        if kernel_id is not None and not self._attached:
+            try:
+                self._client.delete_kernel(kernel_id)
+            except KernelNotFound:
+                pass
+            except GatewayError as exc:
+                _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)
+        self._client.close()
+
+    def _start(self) -> None:
+        if self._kernel_id is None:
+            self._kernel_id = self._client.start_kernel(self._kernel_name, env=self._env)
+        self._kernel = self._client.get_kernel_client(self._kernel_id)
+        if not self._kernel.wait_for_ready(READY):
+            raise KernelNotReady(f"kernel {self._kernel_id} gives no answer")
+        info = self._kernel.kernel_info().get("language_info")
+        self._language = str(info.get("name", "")) if isinstance(info, dict) else ""
+
+    def _running(self) -> JupyterKernelClient:
+        if self._stopped or self._kernel is None:
+            raise ClientClosed("the executor was stopped")
+        return self._kernel
+
+    def _execute(self, block: CodeBlock) -> ExecutionResult:
+        try:
+            cell = to_cell(block, self._language)
+        except UnknownLanguage as exc:
+            failure = Failure(type(exc).__name__, str(exc))
+            return ExecutionResult(status="error", outputs=(failure,), failure=failure)
+        try:
+            return self._run(cell)
+        except KernelNotFound:
+            if self._attached:
+                raise
+            # Deleted, culled or dead for good, before this block was sent.
+            self._replace_kernel()
+            return evolve(self._run(cell), kernel_restarted=True)
+
+    def _run(self, cell: str) -> ExecutionResult:
+        return self._running().execute(
+            cell, self._timeout, on_output=self._on_output, max_output=self._max_output
+        )
+
+    def _replace_kernel(self) -> None:
+        self._running().stop()
+        self._kernel_id = None
+        self._start()
+
+    def _code_result(self, results: Sequence[ExecutionResult]) -> CodeResult:
+        texts: list[str] = []
+        files: list[str] = []
+        for result in results:
+            rendering = render(result.outputs, into(self._folder))
+            notes = "\n".join(self._notes(result))
+            texts.append(join_text([(rendering.text, False), (notes, True)]))
+            files.extend(map(str, rendering.files))
+        status = results[-1].status if results else "ok"
+        return CodeResult(
+            exit_code=EXIT_CODES[status],
+            output=join_text((text, True) for text in texts),
+            output_files=files,
+            status=status,
+            kernel_restarted=any(result.kernel_restarted for result in results),
+            truncated=_together(r.truncated for r in results if r.truncated),
+            results=tuple(results),
+        )
+
+    def _notes(self, result: ExecutionResult) -> Iterable[str]:
+        """What a reader of the text must know besides it."""
+        if result.truncated:
+            yield f"Note: {result.truncated}."
+        if result.status == "aborted":
+            yield "Error: the code did not run, because code before it failed."
+        if result.status == "timeout":
+            yield f"Timeout: the code ran longer than {self._timeout:g} seconds, it was interrupted."
+        if result.status == "died":
+            yield "Error: the kernel died while the code ran."
+        if result.kernel_restarted:
+            yield "Note: the kernel was restarted, variables are gone."
+
+
+def _made(output_dir: Path) -> Path:
+    folder = output_dir.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ValueError(f"output_dir {folder} cannot be made: {exc}") from exc
+    return folder
+
+
+def _together(truncations: Iterable[Truncation]) -> Truncation | None:
+    all_of_them = list(truncations)
+    if not all_of_them:
+        return None
+    return Truncation(
+        characters=sum(t.characters for t in all_of_them),
+        messages=sum(t.messages for t in all_of_them),
+        rate_limited=any(t.rate_limited for t in all_of_them),
+        connection_lost=any(t.connection_lost for t in all_of_them),
+    )

@@ -1,0 +1,249 @@
+"""What a cell shows, folded from its iopub messages.
+
+The messages: https://jupyter-client.readthedocs.io/en/stable/messaging.html#messages-on-the-iopub-pub-sub-channel
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Union
+
+from attrs import define, field, frozen
+
+from .kept import MAX_OUTPUT, Kept, StreamSlot, ValueSlot
+from .messages import Json
+from .terminal import strip_ansi
+
+_RATE_NOTICE = re.compile(r"\s*IOPub (message|data) rate exceeded\.")
+
+
+@frozen
+class Stream:
+    """Text printed to ``stdout`` or ``stderr``; neighbours of one name are joined."""
+
+    name: str
+    text: str
+
+
+@frozen
+class Display:
+    """One object in all the forms that the kernel could give it.
+
+    Attributes:
+        data: MIME type to text; binary forms in base64, JSON forms as objects.
+        metadata: Of the display, by MIME type or not.
+        display_id: By which later messages may replace it.
+        execution_count: Given when it is the value of the cell, None when shown by it.
+    """
+
+    data: Mapping[str, Any]
+    metadata: Json = field(factory=dict)
+    display_id: str | None = None
+    execution_count: int | None = None
+
+    @property
+    def text(self) -> str:
+        """Its ``text/plain`` form, empty if it has none."""
+        return _text(self.data.get("text/plain"))
+
+
+@frozen
+class Failure:
+    """An exception that ended the cell.
+
+    Attributes:
+        traceback: Lines as the kernel sent them, with its colours.
+    """
+
+    ename: str
+    evalue: str
+    traceback: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The traceback without colours; name and value if there is none."""
+        lines = "\n".join(self.traceback)
+        return strip_ansi(lines) if lines.strip() else f"{self.ename}: {self.evalue}"
+
+    @classmethod
+    def from_content(cls, content: Json) -> Failure:
+        """From an ``error`` message or an ``execute_reply`` with status ``error``."""
+        lines = content.get("traceback")
+        return cls(
+            _text(content.get("ename")) or "Error",
+            _text(content.get("evalue")),
+            tuple(map(_text, lines)) if isinstance(lines, (list, tuple)) else (),
+        )
+
+
+Output = Union[Stream, Display, Failure]
+
+
+def plain_text(outputs: Iterable[Output]) -> str:
+    """All of it as text: streams as printed, everything else on lines of its own."""
+    return join_text((o.text, not isinstance(o, Stream)) for o in outputs)
+
+
+def join_text(pieces: Iterable[tuple[str, bool]]) -> str:
+    """Text end to end; a piece with True begins on a fresh line, and so does what follows."""
+    parts: list[str] = []
+    alone_before = False
+    for text, alone in pieces:
+        if not text:
+            continue
+        if parts and (alone or alone_before) and not parts[-1].endswith("\n"):
+            parts.append("\n")
+        parts.append(text)
+        alone_before = alone
+    return "".join(parts)
+
+
+@define
+class OutputArea:
+    """What is shown so far. Feed it every iopub message of one cell.
+
+    Up to ``max_output`` characters all is kept; beyond, the first and the last half of
+    that, and ``dropped`` counts what was between them.
+    """
+
+    max_output: int = MAX_OUTPUT
+    rate_limited: bool = False
+    failure: Failure | None = None
+    _kept: Kept = field(init=False)
+    _clear_next: bool = field(default=False, init=False)
+    _displays: dict[str, list[ValueSlot]] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._kept = Kept(self.max_output)
+
+    @property
+    def dropped(self) -> int:
+        """Characters that were shown but not kept."""
+        return self._kept.dropped
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What is shown, in order; where something was dropped, a line on stderr says so."""
+        gap = Stream("stderr", f"\n[{self.dropped} characters of output dropped here]\n")
+        head, tail = ([_output(slot) for slot in slots] for slots in self._kept.halves())
+        return (*head, gap, *tail) if self.dropped else (*head, *tail)
+
+    def feed(self, msg_type: str, content: Json) -> Output | None:
+        """Take in one message; the output it added or changed, if any."""
+        fold = _FOLDS.get(msg_type)
+        return fold(self, content) if fold else None
+
+    def show(self, output: Display | Failure) -> Output:
+        """Add an output, however it came."""
+        self._clear_if_due()
+        slot = ValueSlot(output, _size(output))
+        if isinstance(output, Failure):
+            self.failure = output
+        elif output.display_id is not None:
+            self._displays.setdefault(output.display_id, []).append(slot)
+        for gone in self._kept.append(slot):
+            self._forget(gone)
+        return output
+
+    def retract(self, failure: Failure) -> None:
+        """Take ``failure`` out of what is shown: it was our doing, not the cell's."""
+        self._kept.remove(failure)
+
+    def stream(self, content: Json) -> Output | None:
+        """Fold a ``stream`` message."""
+        chunk = Stream(_text(content.get("name")) or "stdout", _text(content.get("text")))
+        if not chunk.text:
+            return None
+        self._clear_if_due()
+        if chunk.name == "stderr" and _RATE_NOTICE.match(chunk.text):
+            self.rate_limited = True
+        for gone in self._kept.write(chunk.name, chunk.text):
+            self._forget(gone)
+        return chunk
+
+    def display(self, content: Json) -> Output:
+        """Fold a ``display_data`` or ``execute_result`` message."""
+        return self.show(_display_of(content))
+
+    def update(self, content: Json) -> Output:
+        """Fold an ``update_display_data`` message."""
+        new = _display_of(content)
+        known = self._displays.get(new.display_id or "")
+        if not known:
+            # Shown by an earlier cell, whose result has been handed out already.
+            return self.show(new)
+        for slot in list(known):
+            for gone in self._kept.replace(slot, new, _size(new)):
+                self._forget(gone)
+        return new
+
+    def clear(self, content: Json) -> None:
+        """Fold a ``clear_output`` message: now, or when the next output comes."""
+        self._clear_next = True
+        if not content.get("wait"):
+            self._clear_if_due()
+
+    def error(self, content: Json) -> Output:
+        """Fold an ``error`` message."""
+        return self.show(Failure.from_content(content))
+
+    def _clear_if_due(self) -> None:
+        if self._clear_next:
+            self._kept = Kept(self.max_output)
+            self._displays.clear()
+            self._clear_next = False
+
+    def _forget(self, slot: ValueSlot) -> None:
+        if isinstance(slot.value, Display) and slot.value.display_id is not None:
+            self._displays[slot.value.display_id].remove(slot)
+
+
+_FOLDS: Mapping[str, Callable[[OutputArea, Json], Output | None]] = {
+    "stream": OutputArea.stream,
+    "display_data": OutputArea.display,
+    "execute_result": OutputArea.display,
+    "update_display_data": OutputArea.update,
+    "clear_output": OutputArea.clear,
+    "error": OutputArea.error,
+}
+
+
+def _output(slot: StreamSlot | ValueSlot) -> Output:
+    if isinstance(slot, StreamSlot):
+        return Stream(slot.name, str(slot.terminal))
+    output: Output = slot.value
+    return output
+
+
+def _display_of(content: Json) -> Display:
+    count = content.get("execution_count")
+    display_id = _mapping(content.get("transient")).get("display_id")
+    return Display(
+        _mapping(content.get("data")),
+        _mapping(content.get("metadata")),
+        display_id if isinstance(display_id, str) else None,
+        count if isinstance(count, int) else None,
+    )
+
+
+def _size(output: Display | Failure) -> int:
+    if isinstance(output, Display):
+        return sum(len(_text(form)) for form in output.data.values())
+    return len(output.text)
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    """``value`` as text, whatever a kernel put there; lists of lines are joined."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    return json.dumps(value)
