@@ -10,7 +10,7 @@ from ._version import __version__
 from .client.connection import JupyterConnectable, JupyterConnectionInfo
 from .client.kernel import JupyterKernelClient
 from .client.rest import JupyterClient
-from .code_blocks import CodeBlock, MarkdownCodeExtractor
+from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
 from .errors import (
     ClientClosed,
     ExecutionError,
@@ -28,7 +28,6 @@ from .errors import (
     KernelSpecNotFound,
     NotAGateway,
     ServerStartError,
-    UnknownLanguage,
     WireError,
 )
 from .executor import CodeResult, JupyterCodeExecutor

@@ -121,7 +121,8 @@ class JupyterCodeExecutor:
     @property
     def code_extractor(self) -> MarkdownCodeExtractor:
         """Finds the code blocks in a message."""
-        return MarkdownCodeExtractor()
+        # Guesses about blocks that name no language are right for Python only.
+        return MarkdownCodeExtractor(default_language=None if self._language == "python" else "")
 
     @property
     def kernel_id(self) -> str | None:
@@ -250,7 +251,7 @@ class JupyterCodeExecutor:
         if result.status == "aborted":
             yield "Error: the code did not run, because code before it failed."
         if result.status == "timeout":
-            yield f"Timeout: the code ran longer than {self._timeout:g} seconds, it was interrupted."
+            yield f"Timeout: the code ran longer than {self._timeout:g} seconds and was stopped."
         if result.status == "died":
             yield "Error: the kernel died while the code ran."
         if result.kernel_restarted:

@@ -229,7 +229,8 @@ class Exchange:
         )
         count = reply.get("execution_count")
         return ExecutionResult(
-            status="timeout" if gave_up else self._status(),
+            # A death is told late: the time may have been up before we knew.
+            status="timeout" if gave_up and not self.dead else self._status(),
             outputs=self.area.outputs,
             failure=failure,
             execution_count=count if isinstance(count, int) else None,

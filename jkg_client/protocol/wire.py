@@ -149,7 +149,10 @@ def _loads(data: bytes) -> Any:
 
 def _dumps(value: Json) -> bytes:
     # Non-ASCII stays escaped: a lone surrogate in a cell has no UTF-8 form.
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+    except (TypeError, RecursionError) as exc:
+        raise ValueError(f"JSON cannot say this: {exc}") from exc
 
 
 def _join_v1(parts: list[bytes]) -> bytes:

@@ -1,0 +1,445 @@
+"""What users can rely on, as tests that any server must pass.
+
+Collected twice: in tests/ for the fake gateway, in tests_integration/ for real ones. The
+fixtures ``server``, ``executor`` and ``kernel`` say which. Where the fake differs from a
+real server, it is the fake that is wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jkg_client import (
+    ClientClosed,
+    CodeBlock,
+    CodeResult,
+    Display,
+    ExecutionError,
+    ExecutionTimeout,
+    Failure,
+    GatewayUnauthorized,
+    InputRequest,
+    JupyterClient,
+    JupyterCodeExecutor,
+    JupyterConnectable,
+    JupyterConnectionInfo,
+    JupyterKernelClient,
+    KernelDied,
+    KernelNotFound,
+    KernelSpecNotFound,
+    Output,
+    Stream,
+)
+
+Executors = Callable[..., JupyterCodeExecutor]
+
+LOOP = "print('on', flush=True)\nwhile True: pass"
+STUBBORN = """
+import time
+print('on', flush=True)
+while True:
+    try:
+        time.sleep(0.05)
+    except KeyboardInterrupt:
+        pass
+"""
+PNG = bytes.fromhex("89504e470d0a1a0a") + bytes(range(256))
+
+
+def run(executor: JupyterCodeExecutor, *codes: str, language: str = "python") -> CodeResult:
+    return executor.execute_code_blocks([CodeBlock(code, language) for code in codes])
+
+
+def test_hello_world_prints_exactly_what_the_seed_shows(executor: JupyterCodeExecutor) -> None:
+    result = run(executor, "print('Hello, World!')")
+    assert str(result) == r"exit_code=0 output='Hello, World!\n' output_files=[]"
+
+
+def test_variables_live_from_block_to_block(executor: JupyterCodeExecutor) -> None:
+    run(executor, "x = 41")
+    assert run(executor, "x += 1", "x").output == "42"
+
+
+def test_each_executor_has_a_kernel_of_its_own(executors: Executors) -> None:
+    first, second = executors(), executors()
+    run(first, "x = 1")
+    run(second, "x = 2")
+    assert run(first, "print(x)").output == "1\n"
+    assert first.kernel_id != second.kernel_id
+
+
+def test_no_block_and_an_empty_block_do_nothing_successfully(executor: JupyterCodeExecutor) -> None:
+    assert str(run(executor)) == "exit_code=0 output='' output_files=[]"
+    assert str(run(executor, "")) == "exit_code=0 output='' output_files=[]"
+
+
+def test_chunks_are_joined_as_printed(executor: JupyterCodeExecutor) -> None:
+    code = "\n".join(["import sys"] + ["print(1, end='')", "sys.stdout.flush()"] * 3)
+    assert run(executor, code).output == "111"
+
+
+def test_blocks_are_joined_without_blank_lines(executor: JupyterCodeExecutor) -> None:
+    assert run(executor, "print('a')", "print('b', end='')", "3").output == "a\nb\n3"
+
+
+def test_a_failing_block_keeps_all_that_was_shown_and_ends_the_list(
+    executor: JupyterCodeExecutor,
+) -> None:
+    result = run(executor, "print('one')", "print('two')\n1/0", "print('three')")
+    assert result.exit_code == 1
+    assert result.output.startswith("one\ntwo\n")
+    assert result.output.rstrip().endswith("ZeroDivisionError: division by zero")
+    assert "\x1b" not in result.output
+    assert "three" not in result.output
+    assert [r.status for r in result.results] == ["ok", "error"]
+
+
+def test_after_an_error_the_next_block_is_whole(executor: JupyterCodeExecutor) -> None:
+    run(executor, "1/0")
+    assert str(run(executor, "print('fine')")) == r"exit_code=0 output='fine\n' output_files=[]"
+
+
+def test_stdout_and_stderr_are_kept_apart(kernel: JupyterKernelClient) -> None:
+    code = (
+        "import sys\nprint('out', flush=True)\nprint('err', file=sys.stderr, flush=True)\n"
+        "print('again', flush=True)"
+    )
+    result = kernel.execute(code, 20)
+    assert {o for o in result.outputs if isinstance(o, Stream) and o.name == "stderr"} == {
+        Stream("stderr", "err\n")
+    }
+    stdout = [o.text for o in result.outputs if isinstance(o, Stream) and o.name == "stdout"]
+    assert "".join(stdout) == "out\nagain\n"
+
+
+def test_unicode_and_nul_come_back_exactly(kernel: JupyterKernelClient) -> None:
+    text = "žluťoučký 漢字 🎉 \x00 end"
+    assert kernel.execute(f"print({text!r})", 20).output == text + "\n"
+
+
+def test_carriage_returns_and_backspaces_are_applied(kernel: JupyterKernelClient) -> None:
+    code = "for i in range(5): print(f'\\r{i}0 %', end='', flush=True)\nprint('\\nabc\\b\\bX')"
+    assert kernel.execute(code, 20).output == "40 %\naXc\n"
+
+
+def test_the_value_of_the_last_expression_is_shown(kernel: JupyterKernelClient) -> None:
+    result = kernel.execute("print('said', end='')\n'value'", 20)
+    assert result.output == "said\n'value'"
+    (display,) = [o for o in result.outputs if isinstance(o, Display)]
+    assert display.execution_count == result.execution_count
+
+
+@pytest.mark.parametrize(
+    ("method", "value", "suffix", "said"),
+    [
+        ("_repr_png_", PNG, ".png", "Image data saved to"),
+        ("_repr_jpeg_", PNG, ".jpeg", "Image data saved to"),
+        ("_repr_pdf_", PNG, ".pdf", "PDF data saved to"),
+        ("_repr_svg_", "<svg>é</svg>", ".svg", "Image data saved to"),
+        ("_repr_html_", "<b>漢字</b>", ".html", "HTML data saved to"),
+    ],
+)
+def test_rich_output_becomes_a_file_byte_for_byte(
+    executor: JupyterCodeExecutor,
+    tmp_path: Path,
+    method: str,
+    value: str | bytes,
+    suffix: str,
+    said: str,
+) -> None:
+    code = f"class It:\n    def {method}(self): return {value!r}\n    def __repr__(self): return 'it'"
+    result = run(executor, code, "It()")
+    (path,) = result.output_files
+    assert f"{said} {path}" in result.output
+    assert Path(path).suffix == suffix
+    assert Path(path).parent == tmp_path
+    assert Path(path).read_bytes() == (value.encode() if isinstance(value, str) else value)
+    # Beside a page the plain form says what is in it; beside an image it says nothing.
+    assert ("it" in result.output.splitlines()) == (suffix == ".html")
+
+
+def test_a_display_is_updated_in_place(kernel: JupyterKernelClient) -> None:
+    code = (
+        "from IPython.display import display\n"
+        "h = display('first', display_id=True)\nprint('between')\nh.update('second')"
+    )
+    assert kernel.execute(code, 20).output == "'second'\nbetween\n"
+
+
+def test_clear_output_clears_now_or_with_the_next_output(kernel: JupyterKernelClient) -> None:
+    start = "from IPython.display import clear_output\nprint('gone', flush=True)\n"
+    assert kernel.execute(start + "clear_output()", 20).output == ""
+    assert kernel.execute(start + "clear_output(wait=True)", 20).output == "gone\n"
+    assert kernel.execute(start + "clear_output(wait=True)\nprint('new')", 20).output == "new\n"
+
+
+def test_a_question_mark_shows_the_page(kernel: JupyterKernelClient) -> None:
+    output = kernel.execute("len?", 20).output
+    assert "Return the number of items in a container." in output
+    assert "\x1b" not in output
+
+
+def test_input_is_refused_at_once(kernel: JupyterKernelClient) -> None:
+    result = kernel.execute("input('name? ')", 20)
+    assert result.status == "error"
+    assert result.failure is not None
+    assert result.failure.ename == "StdinNotImplementedError"
+
+
+def test_input_is_asked_for_and_given(kernel: JupyterKernelClient) -> None:
+    asked: list[InputRequest] = []
+
+    def answer(request: InputRequest) -> str:
+        asked.append(request)
+        return "Ada"
+
+    result = kernel.execute("print('hello', input('name? '))", 20, on_input=answer)
+    assert result.output == "hello Ada\n"
+    assert asked == [InputRequest("name? ")]
+
+
+def test_the_end_of_input_is_an_eoferror(kernel: JupyterKernelClient) -> None:
+    def answer(request: InputRequest) -> str:
+        raise EOFError
+
+    result = kernel.execute("input()", 20, on_input=answer)
+    assert result.failure is not None
+    assert result.failure.ename == "EOFError"
+
+
+def test_outputs_are_streamed_as_they_come(kernel: JupyterKernelClient) -> None:
+    seen: list[Output] = []
+    code = "print('a', flush=True)\nprint('b', flush=True)\n5\n"
+    result = kernel.execute(code, 20, on_output=seen.append)
+    assert "".join(o.text for o in seen if isinstance(o, Stream)) == "a\nb\n"
+    assert seen[-1] == result.outputs[-1]
+
+
+def test_a_timeout_keeps_output_and_state(kernel: JupyterKernelClient) -> None:
+    kernel.execute("x = 7", 20)
+    result = kernel.execute(LOOP, timeout_seconds=0.5)
+    assert (result.status, result.output, result.kernel_restarted) == ("timeout", "on\n", False)
+    assert kernel.execute("print(x)", timeout_seconds=10).output == "7\n"
+
+
+def test_code_that_ignores_the_interrupt_is_ended_by_a_restart(
+    kernel: JupyterKernelClient,
+) -> None:
+    kernel.execute("x = 7", 20)
+    result = kernel.execute(STUBBORN, timeout_seconds=0.5)
+    assert (result.status, result.output, result.kernel_restarted) == ("timeout", "on\n", True)
+    after = kernel.execute("print('x' in globals())", timeout_seconds=20)
+    assert (after.status, after.output, after.kernel_restarted) == ("ok", "False\n", False)
+
+
+def test_the_time_limit_is_the_blocks_not_each_messages(executors: Executors) -> None:
+    code = "import time\nfor i in range(100):\n    print(i, flush=True)\n    time.sleep(0.1)"
+    result = run(executors(timeout=0.75), code)
+    assert result.exit_code == 124
+    assert result.output.startswith("0\n1\n")
+    assert "Timeout" in result.output.splitlines()[-1]
+
+
+def test_a_dead_kernel_is_told_with_what_it_printed(executor: JupyterCodeExecutor) -> None:
+    run(executor, "x = 1")
+    # The pause is the kernel's: its last words leave it by a thread that dies with it.
+    code = "print('bye', flush=True)\nimport os, time\ntime.sleep(0.3)\nos._exit(1)"
+    result = run(executor, code)
+    assert result.exit_code == 137
+    assert result.output.startswith("bye\n")
+    assert result.kernel_restarted
+    assert run(executor, "print('x' in globals())").output == "False\n"
+
+
+def test_exit_ends_the_kernel_and_the_next_block_runs(executor: JupyterCodeExecutor) -> None:
+    run(executor, "x = 1")
+    result = run(executor, "print('last')\nexit()")
+    assert (result.exit_code, result.kernel_restarted) == (0, True)
+    assert run(executor, "print('x' in globals())").output == "False\n"
+
+
+def test_a_kernel_deleted_by_somebody_else_is_replaced(
+    executor: JupyterCodeExecutor, server: JupyterConnectable
+) -> None:
+    assert executor.kernel_id is not None
+    with JupyterClient(server.connection_info) as client:
+        client.delete_kernel(executor.kernel_id)
+    first = run(executor, "print('here')")
+    assert first.kernel_restarted
+    assert (first.exit_code, first.status) in {(0, "ok"), (137, "died")}
+    assert run(executor, "print('here')").exit_code == 0
+
+
+def test_an_interrupt_from_another_thread_ends_the_cell(kernel: JupyterKernelClient) -> None:
+    def interrupt(_: Output) -> None:
+        threading.Thread(target=kernel.interrupt).start()
+
+    result = kernel.execute(LOOP, 20, on_output=interrupt)
+    assert result.status == "error"
+    assert result.failure is not None
+    assert result.failure.ename == "KeyboardInterrupt"
+
+
+def test_ctrl_c_interrupts_the_kernel_and_goes_up(kernel: JupyterKernelClient) -> None:
+    def ctrl_c(_: Output) -> None:
+        raise KeyboardInterrupt
+
+    kernel.execute("x = 7", 20)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.execute(LOOP, 20, on_output=ctrl_c)
+    assert kernel.execute("print(x)", 20).output == "7\n"
+
+
+def test_threads_queue_and_each_gets_its_own_output(executor: JupyterCodeExecutor) -> None:
+    said: dict[int, str] = {}
+
+    def work(number: int) -> None:
+        said[number] = run(executor, f"for _ in range(3): print({number}, flush=True)").output
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said == {number: f"{number}\n" * 3 for number in range(6)}
+
+
+def test_restart_forgets_and_says_nothing_of_it(executor: JupyterCodeExecutor) -> None:
+    run(executor, "x = 1")
+    executor.restart()
+    result = run(executor, "print('x' in globals())")
+    assert (result.output, result.kernel_restarted) == ("False\n", False)
+
+
+def test_restart_by_another_thread_ends_the_cell_that_runs(kernel: JupyterKernelClient) -> None:
+    threads: list[threading.Thread] = []
+
+    def restart(_: Output) -> None:
+        if not threads:
+            threads.append(threading.Thread(target=kernel.restart))
+            threads[0].start()
+
+    result = kernel.execute(LOOP, 30, on_output=restart)
+    threads[0].join()
+    assert result.status == "died"
+    assert kernel.execute("print('fine')", 20).output == "fine\n"
+
+
+def test_shell_blocks_run_in_a_shell(executor: JupyterCodeExecutor) -> None:
+    result = run(executor, 'echo "one"\n!echo "two"\n', language="bash")
+    assert (result.exit_code, result.output) == (0, "one\ntwo\n")
+
+
+def test_a_shell_block_that_fails_is_an_error(executor: JupyterCodeExecutor) -> None:
+    result = run(executor, "echo before\nexit 3", language="sh")
+    assert result.exit_code == 1
+    assert result.output.startswith("before\n")
+
+
+def test_a_language_that_the_kernel_does_not_speak_is_told(executor: JupyterCodeExecutor) -> None:
+    result = run(executor, "puts 1", language="ruby")
+    assert result.exit_code == 1
+    assert "ruby" in result.output
+    assert "python" in result.output
+
+
+def test_an_unknown_kernel_names_those_installed(executors: Executors) -> None:
+    with pytest.raises(KernelSpecNotFound, match="nosuch.*installed there: .*python3"):
+        executors(kernel_name="nosuch")
+
+
+def test_a_wrong_token_is_told_at_once(server: JupyterConnectable) -> None:
+    info = server.connection_info
+    wrong = JupyterConnectionInfo(
+        info.host, info.use_https, info.port, "wrong", base_path=info.base_path, verify=info.verify
+    )
+    with pytest.raises(GatewayUnauthorized, match="the token is wrong"):
+        JupyterCodeExecutor(wrong)
+
+
+def test_stop_deletes_the_kernel_and_may_be_called_twice(
+    executors: Executors, server: JupyterConnectable
+) -> None:
+    executor = executors()
+    kernel_id = executor.kernel_id
+    assert kernel_id is not None
+    executor.stop()
+    executor.stop()
+    with JupyterClient(server.connection_info) as client, pytest.raises(KernelNotFound):
+        client.get_kernel(kernel_id)
+    with pytest.raises(ClientClosed):
+        run(executor, "1")
+
+
+def test_an_attached_kernel_is_left_running(
+    executor: JupyterCodeExecutor, executors: Executors
+) -> None:
+    run(executor, "x = 'shared'")
+    with executors(kernel_id=executor.kernel_id) as guest:
+        assert run(guest, "print(x)").output == "shared\n"
+    assert run(executor, "print(x)").output == "shared\n"
+
+
+def test_stop_from_another_thread_wakes_who_waits(kernel: JupyterKernelClient) -> None:
+    def stop(_: Output) -> None:
+        threading.Thread(target=kernel.stop).start()
+
+    with pytest.raises(ClientClosed):
+        kernel.execute(LOOP, 60, on_output=stop)
+
+
+def test_a_callback_may_not_run_another_cell(kernel: JupyterKernelClient) -> None:
+    def nested(_: Output) -> None:
+        kernel.execute("1", 5)
+
+    with pytest.raises(RuntimeError, match="callback"):
+        kernel.execute("print('x')", 20, on_output=nested)
+    assert kernel.execute("print('usable')", 20).output == "usable\n"
+
+
+def test_questions_are_answered(kernel: JupyterKernelClient) -> None:
+    kernel.execute("spam = 1", 20)
+    assert kernel.kernel_info()["language_info"]["name"] == "python"
+    assert "spam" in kernel.complete("spa")["matches"]
+    assert kernel.inspect("len")["found"] is True
+    assert kernel.is_complete("for x in y:")["status"] == "incomplete"
+    assert kernel.is_complete("x = 1")["status"] == "complete"
+    assert [entry[2] for entry in kernel.history(1)["history"]] == ["spam = 1"]
+
+
+def test_expressions_silence_and_history_are_passed_on(kernel: JupyterKernelClient) -> None:
+    first = kernel.execute("y = 5", 20, user_expressions={"six": "y + 1", "bad": "1/0"})
+    assert first.user_expressions["six"]["data"]["text/plain"] == "6"
+    assert first.user_expressions["bad"]["status"] == "error"
+    silent = kernel.execute("print(y)\ny", 20, silent=True)
+    assert [type(o) for o in silent.outputs] == [Stream]
+    unstored = kernel.execute("y", 20, store_history=False)
+    assert unstored.output == "5"
+    assert kernel.execute("y", 20).execution_count == (first.execution_count or 0) + 1
+
+
+def test_output_beyond_max_output_keeps_head_and_tail_and_counts(executors: Executors) -> None:
+    executor = executors(max_output=10_000)
+    result = run(executor, "for i in range(10_000): print(f'{i:05d}')")
+    assert result.exit_code == 0
+    assert result.output.startswith("00000\n00001\n")
+    assert "09999\n" in result.output
+    assert len(result.output) < 10_500
+    assert result.truncated is not None
+    assert 49_000 < result.truncated.characters < 52_000
+
+
+def test_raise_for_error_raises_what_a_caller_would_catch(kernel: JupyterKernelClient) -> None:
+    kernel.execute("1", 20).raise_for_error()
+    with pytest.raises(ExecutionError, match="ZeroDivisionError: division by zero") as caught:
+        kernel.execute("print('x')\n1/0", 20).raise_for_error()
+    assert caught.value.result.output.startswith("x\n")
+    assert isinstance(caught.value.result.failure, Failure)
+    with pytest.raises(ExecutionTimeout):
+        kernel.execute(LOOP, 0.5).raise_for_error()
+    with pytest.raises(KernelDied):
+        kernel.execute("import os\nos._exit(1)", 20).raise_for_error()

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from jkg_client.protocol.messages import (
+    EOT,
+    Message,
+    complete_request,
+    execute_request,
+    history_request,
+    input_reply,
+    inspect_request,
+    is_complete_request,
+    kernel_info_request,
+    new_header,
+    new_session,
+)
+
+
+def test_a_header_is_complete() -> None:
+    header = new_header("execute_request", "session")
+    assert set(header) == {"msg_id", "session", "username", "date", "msg_type", "version"}
+    assert all(isinstance(value, str) and value for value in header.values())
+    assert header["msg_type"] == "execute_request"
+    assert header["session"] == "session"
+    assert header["version"] == "5.4"
+
+
+def test_a_header_has_the_time_with_its_zone() -> None:
+    date = datetime.fromisoformat(new_header("t", "s")["date"])
+    assert date.utcoffset() == timedelta(0)
+    assert abs(datetime.now(timezone.utc) - date) < timedelta(minutes=5)
+
+
+def test_ids_are_unique_and_sessions_too() -> None:
+    assert len({new_header("t", "s")["msg_id"] for _ in range(1000)}) == 1000
+    assert len({new_session() for _ in range(1000)}) == 1000
+
+
+# Type and content of each request, from
+# https://jupyter-client.readthedocs.io/en/stable/messaging.html.
+REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
+    (
+        execute_request("s", "x"),
+        "execute_request",
+        {
+            "code": "x",
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        },
+    ),
+    (
+        execute_request(
+            "s",
+            "",
+            store_history=False,
+            user_expressions={"a": "1 + 1"},
+            allow_stdin=True,
+            stop_on_error=False,
+        ),
+        "execute_request",
+        {
+            "code": "",
+            "silent": False,
+            "store_history": False,
+            "user_expressions": {"a": "1 + 1"},
+            "allow_stdin": True,
+            "stop_on_error": False,
+        },
+    ),
+    (
+        execute_request("s", "x", silent=True),
+        "execute_request",
+        {
+            "code": "x",
+            "silent": True,
+            "store_history": False,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        },
+    ),
+    (kernel_info_request("s"), "kernel_info_request", {}),
+    (complete_request("s", "im", 2), "complete_request", {"code": "im", "cursor_pos": 2}),
+    (
+        inspect_request("s", "len", 3),
+        "inspect_request",
+        {"code": "len", "cursor_pos": 3, "detail_level": 0},
+    ),
+    (
+        inspect_request("s", "len", 3, 1),
+        "inspect_request",
+        {"code": "len", "cursor_pos": 3, "detail_level": 1},
+    ),
+    (is_complete_request("s", "if x:"), "is_complete_request", {"code": "if x:"}),
+    (
+        history_request("s", "tail", n=3, output=True),
+        "history_request",
+        {"hist_access_type": "tail", "output": True, "raw": True, "n": 3},
+    ),
+    (
+        history_request("s", "range", session_number=-1, start=2, stop=5, raw=False),
+        "history_request",
+        {
+            "hist_access_type": "range",
+            "output": False,
+            "raw": False,
+            "session": -1,
+            "start": 2,
+            "stop": 5,
+        },
+    ),
+    (
+        history_request("s", "search", pattern="im*", unique=True),
+        "history_request",
+        {
+            "hist_access_type": "search",
+            "output": False,
+            "raw": True,
+            "n": 10,
+            "pattern": "im*",
+            "unique": True,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("request_", "msg_type", "content"), REQUESTS)
+def test_requests_are_as_specified(
+    request_: Message, msg_type: str, content: dict[str, Any]
+) -> None:
+    assert request_.channel == "shell"
+    assert request_.msg_type == msg_type
+    assert request_.content == content
+    assert request_.header["session"] == "s"
+    assert request_.parent_header == {}
+    assert request_.metadata == {}
+    assert request_.buffers == ()
+
+
+def test_requests_have_ids_of_their_own() -> None:
+    assert len({request.msg_id for request, _, _ in REQUESTS}) == len(REQUESTS)
+
+
+@pytest.mark.parametrize("value", ["Ada", "", EOT])
+def test_an_input_reply_names_the_request_it_answers(value: str) -> None:
+    asked = Message(channel="stdin", header=new_header("input_request", "kernel"))
+    reply = input_reply("s", value, asked)
+    assert (reply.channel, reply.msg_type) == ("stdin", "input_reply")
+    assert reply.parent_header == asked.header
+    assert reply.content["value"] == value
+    assert reply.header["session"] == "s"
+
+
+def test_end_of_input_is_a_control_character() -> None:
+    assert chr(4) == EOT
+
+
+@pytest.mark.parametrize(
+    ("parent_header", "parent_id"),
+    [({"msg_id": "p"}, "p"), ({}, None), ({"msg_id": None}, None), ({"msg_id": 1}, None)],
+)
+def test_news_about_the_kernel_has_no_parent(
+    parent_header: dict[str, Any], parent_id: str | None
+) -> None:
+    message = Message(channel="iopub", header={}, parent_header=parent_header)
+    assert message.parent_id == parent_id

@@ -1,0 +1,393 @@
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from jkg_client.errors import JkgError, WireError
+from jkg_client.protocol.messages import Message
+from jkg_client.protocol.wire import Frame, Framing, decode, encode
+
+BOUNDED = settings(max_examples=50, deadline=None)
+
+BARE = Message(channel="shell", header={"msg_id": "m", "msg_type": "t"})
+FULL = Message(
+    channel="iopub",
+    header={"msg_id": "m", "msg_type": "t"},
+    parent_header={"msg_id": "p"},
+    metadata={"a": 1},
+    content={"text": "\u00e9"},
+    buffers=(b"\x00\xff", b""),
+)
+# One row a framing rule. Bytes are written out by hand from the specification,
+# https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html;
+# never paste in what encode() printed.
+BOOK: list[tuple[Framing, Message, Frame]] = [
+    (
+        Framing.DEFAULT,
+        BARE,
+        (
+            '{"header":{"msg_id":"m","msg_type":"t"},"parent_header":{},"metadata":{},"content":{},'
+            '"channel":"shell","buffers":[]}'
+        ),
+    ),
+    (
+        Framing.DEFAULT,
+        evolve(BARE, buffers=(b"\x00\xff", b"")),
+        (
+            b"\x00\x00\x00\x03"  # the JSON and two buffers
+            b"\x00\x00\x00\x10\x00\x00\x00\x85\x00\x00\x00\x87"  # at 16, 16 + 117, 133 + 2
+            b'{"header":{"msg_id":"m","msg_type":"t"},"parent_header":{},"metadata":{},"content":{},'
+            b'"channel":"shell","buffers":[]}'
+            b"\x00\xff"
+        ),
+    ),
+    (
+        Framing.V1,
+        BARE,
+        (
+            b"\x06\x00\x00\x00\x00\x00\x00\x00"  # five parts and the end
+            b"\x38\x00\x00\x00\x00\x00\x00\x00"  # channel at 7 * 8
+            b"\x3d\x00\x00\x00\x00\x00\x00\x00"  # header at 56 + 5
+            b"\x5a\x00\x00\x00\x00\x00\x00\x00"  # parent header at 61 + 29
+            b"\x5c\x00\x00\x00\x00\x00\x00\x00"  # metadata at 90 + 2
+            b"\x5e\x00\x00\x00\x00\x00\x00\x00"  # content at 92 + 2
+            b"\x60\x00\x00\x00\x00\x00\x00\x00"  # end at 94 + 2
+            b'shell{"msg_id":"m","msg_type":"t"}{}{}{}'
+        ),
+    ),
+    (
+        Framing.V1,
+        FULL,
+        (
+            b"\x08\x00\x00\x00\x00\x00\x00\x00"  # five parts, two buffers and the end
+            b"\x48\x00\x00\x00\x00\x00\x00\x00"  # channel at 9 * 8
+            b"\x4d\x00\x00\x00\x00\x00\x00\x00"  # header at 72 + 5
+            b"\x6a\x00\x00\x00\x00\x00\x00\x00"  # parent header at 77 + 29
+            b"\x78\x00\x00\x00\x00\x00\x00\x00"  # metadata at 106 + 14
+            b"\x7f\x00\x00\x00\x00\x00\x00\x00"  # content at 120 + 7
+            b"\x90\x00\x00\x00\x00\x00\x00\x00"  # first buffer at 127 + 17
+            b"\x92\x00\x00\x00\x00\x00\x00\x00"  # second buffer at 144 + 2
+            b"\x92\x00\x00\x00\x00\x00\x00\x00"  # end at 146 + 0
+            b'iopub{"msg_id":"m","msg_type":"t"}{"msg_id":"p"}{"a":1}{"text":"\\u00e9"}\x00\xff'
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("framing", "message", "frame"), BOOK)
+def test_frames_by_the_book(framing: Framing, message: Message, frame: Frame) -> None:
+    assert decode(frame, framing) == message
+    assert encode(message, framing) == frame
+
+
+@pytest.mark.parametrize(("framing", "frame"), [(framing, frame) for framing, _, frame in BOOK])
+def test_a_frame_cut_anywhere_is_refused(framing: Framing, frame: Frame) -> None:
+    for end in range(len(frame)):
+        with pytest.raises(WireError):
+            decode(frame[:end], framing)
+
+
+def test_framings_are_named_by_their_subprotocol() -> None:
+    assert Framing(None) is Framing.DEFAULT
+    assert Framing("v1.kernel.websocket.jupyter.org") is Framing.V1
+
+
+HEADER = {"msg_id": "m", "msg_type": "t"}
+DOCUMENT: dict[str, Any] = {
+    "channel": "shell",
+    "header": HEADER,
+    "parent_header": {"msg_id": "p"},
+    "metadata": {},
+    "content": {"a": 1},
+    "buffers": [],
+}
+
+
+def write_default(document: bytes, *buffers: bytes) -> bytes:
+    """A binary frame of the default framing, by the specification."""
+    frame, at = struct.pack(">I", 1 + len(buffers)), 4 * (2 + len(buffers))
+    for part in (document, *buffers):
+        frame += struct.pack(">I", at)
+        at += len(part)
+    return frame + document + b"".join(buffers)
+
+
+def write_v1(*parts: bytes) -> bytes:
+    """A frame of v1, by the specification."""
+    frame, at = struct.pack("<Q", len(parts) + 1), 8 * (len(parts) + 2)
+    for part in parts:
+        frame += struct.pack("<Q", at)
+        at += len(part)
+    return frame + struct.pack("<Q", at) + b"".join(parts)
+
+
+def v1_parts(**changed: bytes) -> list[bytes]:
+    parts = {"channel": b"shell", "header": json.dumps(HEADER).encode()}
+    parts |= {"parent_header": b"{}", "metadata": b"{}", "content": b"{}"}
+    return [*(parts | changed).values()]
+
+
+def read(frame: Frame, framing: Framing) -> tuple[Any, list[bytes]]:
+    """What is in a frame: channel and four JSON parts, and the buffers."""
+    if framing is Framing.V1:
+        assert isinstance(frame, bytes)
+        count = int.from_bytes(frame[:8], "little")
+        at = [int.from_bytes(frame[8 * n : 8 * n + 8], "little") for n in range(1, count + 1)]
+        assert at[-1] == len(frame)
+        assert at[0] == 8 * (count + 1)
+        channel, *parts = (frame[a:b] for a, b in zip(at, at[1:]))
+        return [channel.decode(), *map(json.loads, parts[:4])], parts[4:]
+    buffers: list[bytes] = []
+    if isinstance(frame, bytes):
+        count = int.from_bytes(frame[:4], "big")
+        at = [int.from_bytes(frame[4 * n : 4 * n + 4], "big") for n in range(1, count + 1)]
+        assert at[0] == 4 * (count + 1)
+        document, *buffers = (frame[a:b] for a, b in zip(at, [*at[1:], len(frame)]))
+        frame = document.decode()
+    said = json.loads(frame)
+    assert said.pop("buffers") == []
+    fields = ("channel", "header", "parent_header", "metadata", "content")
+    assert set(said) == set(fields)
+    return [said[name] for name in fields], buffers
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    # Surrogates too: kernels print undecodable file names.
+    | st.text()
+    | st.sampled_from(["\ud800", "\x00", "\u2028"]),
+    lambda value: st.lists(value, max_size=3) | st.dictionaries(st.text(), value, max_size=3),
+    max_leaves=6,
+)
+OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)
+MESSAGES = st.builds(
+    Message,
+    channel=st.sampled_from(["shell", "iopub", "stdin", "control"]) | st.text(),
+    header=st.builds(
+        lambda extra, msg_id, msg_type: {**extra, "msg_id": msg_id, "msg_type": msg_type},
+        OBJECTS,
+        st.text(),
+        st.text(),
+    ),
+    parent_header=OBJECTS,
+    metadata=OBJECTS,
+    content=OBJECTS,
+    buffers=st.lists(st.binary(), max_size=3).map(tuple),
+)
+FRAMINGS = st.sampled_from(Framing)
+
+
+@BOUNDED
+@given(MESSAGES, FRAMINGS)
+def test_what_is_encoded_is_read_by_others(message: Message, framing: Framing) -> None:
+    parts, buffers = read(encode(message, framing), framing)
+    assert parts == [
+        message.channel,
+        message.header,
+        message.parent_header,
+        message.metadata,
+        message.content,
+    ]
+    assert tuple(buffers) == message.buffers
+
+
+@BOUNDED
+@given(MESSAGES, FRAMINGS, st.booleans())
+def test_what_others_write_is_decoded(message: Message, framing: Framing, ascii_only: bool) -> None:
+    def dumps(value: Any) -> bytes:
+        text = json.dumps(value, ensure_ascii=ascii_only)
+        return (text if ascii_only else text.replace("\ud800", "\\ud800")).encode()
+
+    parts = [message.header, message.parent_header, message.metadata, message.content]
+    if framing is Framing.V1:
+        frame: Frame = write_v1(message.channel.encode(), *map(dumps, parts), *message.buffers)
+    else:
+        names = ("header", "parent_header", "metadata", "content")
+        document = {"channel": message.channel, **dict(zip(names, parts)), "msg_id": "also here"}
+        frame = write_default(dumps(document), *message.buffers)
+        if not message.buffers:
+            assert decode(dumps(document).decode(), framing) == message
+    assert decode(frame, framing) == message
+
+
+@BOUNDED
+@given(st.binary() | st.text(), FRAMINGS)
+def test_nothing_that_arrives_raises_but_a_wire_error(frame: Frame, framing: Framing) -> None:
+    try:
+        assert isinstance(decode(frame, framing), Message)
+    except WireError as exc:
+        assert exc.frame is frame  # noqa: PT017  # either way is right
+
+
+@BOUNDED
+@given(st.data(), MESSAGES, FRAMINGS)
+def test_damage_anywhere_raises_nothing_but_a_wire_error(
+    data: st.DataObject, message: Message, framing: Framing
+) -> None:
+    frame = encode(message, framing)
+    raw = bytearray(frame if isinstance(frame, bytes) else frame.encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw)))
+        raw[at : at + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
+    damaged: Frame = bytes(raw) if isinstance(frame, bytes) else raw.decode("utf-8", "replace")
+    try:
+        assert isinstance(decode(damaged, framing), Message)
+    except WireError as exc:
+        assert exc.frame is damaged  # noqa: PT017  # either way is right
+
+
+@BOUNDED
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(DOCUMENT, JSON)) | JSON)
+@example([])
+@example("channel")
+def test_fields_of_any_type_raise_nothing_but_a_wire_error(document: Any) -> None:
+    try:
+        message = decode(json.dumps(document))
+    except WireError:
+        return
+    assert isinstance(message.msg_id, str)
+    assert isinstance(message.content, dict)
+
+
+@pytest.mark.parametrize("name", ["channel", "header", "content"])
+def test_a_message_without_its_essentials_is_refused(name: str) -> None:
+    with pytest.raises(WireError, match="DEFAULT"):
+        decode(json.dumps({key: value for key, value in DOCUMENT.items() if key != name}))
+
+
+@pytest.mark.parametrize("name", ["parent_header", "metadata", "buffers"])
+def test_servers_leave_fields_out_of_what_they_say_by_themselves(name: str) -> None:
+    document = {key: value for key, value in DOCUMENT.items() if key != name}
+    message = decode(json.dumps(document))
+    assert message.content == {"a": 1}
+    assert message.parent_id == (None if name == "parent_header" else "p")
+
+
+def test_a_missing_part_may_be_null() -> None:
+    assert decode(json.dumps({**DOCUMENT, "parent_header": None, "metadata": None})) == Message(
+        channel="shell", header=HEADER, content={"a": 1}
+    )
+
+
+@pytest.mark.parametrize("key", ["msg_id", "msg_type"])
+@pytest.mark.parametrize("value", [None, 1, [], {}])
+def test_a_header_names_its_message_in_text(key: str, value: Any) -> None:
+    header = {**HEADER, key: value}
+    with pytest.raises(WireError):
+        decode(json.dumps({**DOCUMENT, "header": header}))
+    with pytest.raises(WireError):
+        decode(write_v1(*v1_parts(header=json.dumps(header).encode())), Framing.V1)
+
+
+@pytest.mark.parametrize("name", ["header", "parent_header", "metadata", "content"])
+@pytest.mark.parametrize("value", [b"[1]", b'"x"', b"1", b"", b"{", b"{} {}", b"\xff"])
+def test_parts_are_json_objects(name: str, value: bytes) -> None:
+    with pytest.raises(WireError):
+        decode(write_v1(*v1_parts(**{name: value})), Framing.V1)
+
+
+def test_bytes_that_are_no_utf8_cost_a_character_and_not_the_message() -> None:
+    content = b'{"text":"caf\xe9 \xc3\xa9"}'
+    assert decode(write_v1(*v1_parts(content=content)), Framing.V1).content == {
+        "text": "caf\ufffd \u00e9"
+    }
+    document = json.dumps({**DOCUMENT, "content": "@"}).encode().replace(b'"@"', content)
+    assert decode(write_default(document)).content == {"text": "caf\ufffd \u00e9"}
+
+
+def test_a_channel_that_is_no_utf8_is_refused() -> None:
+    with pytest.raises(WireError):
+        decode(write_v1(*v1_parts(channel=b"\xff")), Framing.V1)
+
+
+def test_a_binary_frame_may_have_no_buffers() -> None:
+    assert decode(write_default(json.dumps(DOCUMENT).encode())).buffers == ()
+
+
+def test_v1_knows_no_text_frames() -> None:
+    with pytest.raises(WireError, match="text frame"):
+        decode(json.dumps(DOCUMENT), Framing.V1)
+
+
+JSON_BYTES = json.dumps(DOCUMENT).encode()
+BAD_OFFSETS = {
+    "no parts": (Framing.DEFAULT, struct.pack(">I", 0) + JSON_BYTES),
+    "more parts than bytes": (Framing.DEFAULT, struct.pack(">2I", 2**32 - 1, 8) + JSON_BYTES),
+    "more parts than offsets": (Framing.DEFAULT, struct.pack(">2I", 9, 8)),
+    "starts too early": (Framing.DEFAULT, struct.pack(">2I", 1, 7) + JSON_BYTES),
+    "starts too late": (Framing.DEFAULT, struct.pack(">2I", 1, 9) + JSON_BYTES),
+    "starts behind the end": (Framing.DEFAULT, struct.pack(">2I", 1, 2**32 - 1) + JSON_BYTES),
+    "descending": (Framing.DEFAULT, struct.pack(">4I", 3, 16, 90, 80) + JSON_BYTES),
+    "behind the end": (Framing.DEFAULT, struct.pack(">3I", 2, 12, 2**31) + JSON_BYTES),
+    "little-endian": (Framing.DEFAULT, struct.pack("<2I", 1, 8) + JSON_BYTES),
+    "v1 with no parts": (Framing.V1, struct.pack("<Q", 0)),
+    "v1 with too few": (Framing.V1, write_v1(*v1_parts()[:4])),
+    "v1 with more than bytes": (Framing.V1, struct.pack("<Q", 2**64 - 1) + bytes(64)),
+    "v1 with more than memory": (Framing.V1, struct.pack("<Q", 2**40) + bytes(64)),
+    "v1 with more than offsets": (Framing.V1, struct.pack("<8Q", 8, *range(64, 71))),
+    "v1 with its end too early": (Framing.V1, write_v1(*v1_parts()) + b"x"),
+    "v1 descending": (Framing.V1, struct.pack("<7Q", 6, 56, 61, 60, 62, 62, 62) + b"x" * 6),
+    "v1 all behind the end": (Framing.V1, struct.pack("<7Q", 6, *[2**63] * 6)),
+    "v1 big-endian": (Framing.V1, struct.pack(">7Q", 6, *[56] * 6)),
+    "default framing on v1": (Framing.V1, write_default(JSON_BYTES, b"x")),
+    "v1 on the default framing": (Framing.DEFAULT, write_v1(*v1_parts())),
+}
+
+
+@pytest.mark.parametrize(("framing", "frame"), BAD_OFFSETS.values(), ids=BAD_OFFSETS)
+def test_offsets_that_cannot_be_are_refused(framing: Framing, frame: bytes) -> None:
+    with pytest.raises(WireError):
+        decode(frame, framing)
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_endless_nesting_is_refused(opening: str) -> None:
+    deep = opening * 200_000
+    with pytest.raises(WireError):
+        decode(deep)
+    with pytest.raises(WireError):
+        decode(write_v1(*v1_parts(content=deep.encode())), Framing.V1)
+
+
+def test_a_wire_error_tells_what_came_without_all_of_it() -> None:
+    frame = "x" * 1_000_000
+    with pytest.raises(WireError, match=r"frame of 1000000, starts 'xxx") as caught:
+        decode(frame)
+    assert caught.value.frame is frame
+    assert len(str(caught.value)) < 300
+    assert isinstance(caught.value, (JkgError, ValueError))
+    assert pickle.loads(pickle.dumps(caught.value)).frame == frame
+
+
+def nested(depth: int) -> Any:
+    value: Any = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), b"bytes", {1, 2}, object(), nested(200_000)], ids=type
+)
+@pytest.mark.parametrize("framing", Framing)
+def test_what_json_cannot_say_is_a_value_error(framing: Framing, value: Any) -> None:
+    with pytest.raises(ValueError):
+        encode(evolve(BARE, content={"value": value}), framing)
+
+
+@pytest.mark.parametrize("framing", Framing)
+def test_a_lone_surrogate_goes_through(framing: Framing) -> None:
+    message = evolve(BARE, content={"code": "\ud800"})
+    frame = encode(message, framing)
+    assert (frame.encode() if isinstance(frame, str) else frame).count(rb"\ud800") == 1
+    assert decode(frame, framing) == message

@@ -1,0 +1,3 @@
+"""What users can rely on, on a real kernel gateway."""
+
+from behaviours import *  # noqa: F403

@@ -1,0 +1,316 @@
+"""What only a real kernel gateway can show: size, speed of failure, what is left behind."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gc
+import hashlib
+import http.server
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from jkg_client import (
+    CodeBlock,
+    Display,
+    GatewayTimeout,
+    GatewayUnreachable,
+    JupyterClient,
+    JupyterCodeExecutor,
+    JupyterConnectable,
+    JupyterConnectionInfo,
+    JupyterKernelClient,
+    LocalJupyterServer,
+    NotAGateway,
+)
+from jkg_client.protocol.messages import Message, execute_request
+from jkg_client.protocol.wire import Framing, decode, encode
+
+Executors = Callable[..., JupyterCodeExecutor]
+
+
+def test_ten_megabytes_of_lines_come_back_exactly(kernel: JupyterKernelClient) -> None:
+    result = kernel.execute("for i in range(100_000): print(f'{i:099d}')", 120)
+    assert result.output == "".join(f"{i:099d}\n" for i in range(100_000))
+    assert result.truncated is None
+
+
+def test_an_image_of_twenty_megabytes_comes_back_exactly(executors: Executors) -> None:
+    code = """
+        import random
+        from IPython.display import display
+        data = random.Random(7).randbytes(20 * 2**20)
+        display({"image/png": data, "text/plain": "big"}, raw=True)
+        import hashlib; print(hashlib.sha256(data).hexdigest())
+    """
+    result = executors(timeout=120).execute_code_blocks([CodeBlock(textwrap.dedent(code), "python")])
+    (path,) = result.output_files
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    assert digest in result.output
+
+
+def test_many_buffers_and_comms_do_no_harm(kernel: JupyterKernelClient) -> None:
+    code = (
+        "import comm\nc = comm.create_comm('t', data={'a': 1}, buffers=[b'x' * 1000, b''])\n"
+        "for i in range(50): c.send({'i': i}, buffers=[bytes(100)])\nprint('done')"
+    )
+    assert kernel.execute(code, 30).output == "done\n"
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_a_plot_becomes_a_file(executors: Executors, kind: str) -> None:
+    code = (
+        f"%matplotlib inline\n%config InlineBackend.figure_formats = ['{kind}']\n"
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.show()"
+    )
+    result = executors(timeout=120).execute_code_blocks([CodeBlock(code, "python")])
+    assert result.exit_code == 0, result.output
+    (path,) = result.output_files
+    start = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF-"}[kind]
+    assert Path(path).read_bytes().startswith(start)
+    assert "Figure" not in result.output
+
+
+def test_quiet_pip_says_nothing_unless_it_fails(executors: Executors) -> None:
+    executor = executors(timeout=120)
+    fine = executor.execute_code_blocks([CodeBlock("!pip install requests", "python")])
+    assert (fine.exit_code, fine.output.strip()) == (0, "")
+    code = "!pip install --no-index jkg-client-no-such-package"
+    failed = executor.execute_code_blocks([CodeBlock(code, "python")])
+    assert "ERROR: " in failed.output
+
+
+def test_a_display_that_is_updated_by_a_later_cell_is_shown_there(
+    kernel: JupyterKernelClient,
+) -> None:
+    kernel.execute("from IPython.display import display\nh = display('a', display_id=True)", 20)
+    assert kernel.execute("h.update('b')", 20).output == "'b'"
+
+
+def test_a_kernel_killed_from_outside_is_told(kernel: JupyterKernelClient) -> None:
+    pid = int(kernel.execute("import os\nprint(os.getpid())", 20).output)
+    started = threading.Event()
+    killer = threading.Thread(target=lambda: (started.wait(20), os.kill(pid, signal.SIGKILL)))
+    killer.start()
+    code = "import time\nprint('on', flush=True)\ntime.sleep(60)"
+    result = kernel.execute(code, 60, on_output=lambda _: started.set())
+    killer.join()
+    assert (result.status, result.output, result.kernel_restarted) == ("died", "on\n", True)
+
+
+def test_a_kernel_killed_between_blocks_is_told_by_the_next(executor: JupyterCodeExecutor) -> None:
+    block = CodeBlock("import os\nprint(os.getpid())", "python")
+    pid = int(executor.execute_code_blocks([block]).output)
+    os.kill(pid, signal.SIGKILL)
+    results = [executor.execute_code_blocks([block]) for _ in range(2)]
+    assert any(result.kernel_restarted for result in results)
+    assert results[-1].exit_code == 0
+
+
+def test_a_real_ctrl_c_interrupts_and_leaves_the_client_usable(server: JupyterConnectable) -> None:
+    program = """
+        import sys
+        from jkg_client import JupyterConnectionInfo, JupyterCodeExecutor, CodeBlock
+        info = JupyterConnectionInfo("127.0.0.1", False, int(sys.argv[1]), sys.stdin.readline().strip())
+        started = lambda output: print("started", flush=True)
+        with JupyterCodeExecutor(info, timeout=60, on_output=started) as executor:
+            try:
+                loop = "print('on', flush=True)\\nwhile True: pass"
+                executor.execute_code_blocks([CodeBlock("x = 7", "python"), CodeBlock(loop, "python")])
+            except KeyboardInterrupt:
+                print("interrupted", flush=True)
+            print(executor.execute_code_blocks([CodeBlock("x", "python")]).output)
+    """
+    info = server.connection_info
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program), str(info.port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(f"{info.token}\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "started\n"
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=60)
+    assert out.splitlines()[0] == "interrupted"
+    assert "7" in out.splitlines()
+    assert child.returncode == 0
+
+
+def test_several_executors_on_one_server_run_at_the_same_time(executors: Executors) -> None:
+    crowd = [executors() for _ in range(4)]
+    outputs: dict[int, str] = {}
+
+    def work(number: int) -> None:
+        block = CodeBlock(f"import time\ntime.sleep(1)\nprint({number})", "python")
+        outputs[number] = crowd[number].execute_code_blocks([block]).output
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outputs == {number: f"{number}\n" for number in range(4)}
+    assert time.monotonic() - started < 4  # one after the other they would take that
+
+
+@contextlib.contextmanager
+def _listener(answer: bytes | None) -> Iterator[int]:
+    """A port where ``answer`` is what every connection gets; None: nothing, for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        stopping = threading.Event()
+        listening.settimeout(0.1)
+        open_connections: list[socket.socket] = []
+
+        def serve() -> None:
+            while not stopping.is_set():
+                with contextlib.suppress(socket.timeout):
+                    connection, _ = listening.accept()
+                    open_connections.append(connection)
+                    if answer is not None:
+                        connection.sendall(answer)
+                        connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            stopping.set()
+            thread.join()
+            for connection in open_connections:
+                connection.close()
+
+
+def test_nobody_listening_is_told_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    started = time.monotonic()
+    with pytest.raises(GatewayUnreachable, match=f"127.0.0.1:{port}.*host and port right"):
+        JupyterCodeExecutor(JupyterConnectionInfo("127.0.0.1", False, port))
+    assert time.monotonic() - started < 5
+
+
+def test_a_server_that_never_answers_is_told_in_time() -> None:
+    with _listener(None) as port:
+        info = JupyterConnectionInfo("127.0.0.1", False, port)
+        with (
+            JupyterClient(info, request_timeout=0.5) as client,
+            pytest.raises(GatewayTimeout, match="no answer within 0.5 s"),
+        ):
+            client.list_kernel_specs()
+
+
+def test_what_speaks_no_http_is_no_gateway() -> None:
+    with _listener(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
+        info = JupyterConnectionInfo("127.0.0.1", False, port)
+        with pytest.raises(NotAGateway, match="does not speak HTTP"):
+            JupyterCodeExecutor(info)
+
+
+def test_a_web_server_that_is_no_jupyter_server_is_told() -> None:
+    class Quiet(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>hello</html>")
+
+        do_POST = do_GET
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as web:
+        threading.Thread(target=web.serve_forever).start()
+        try:
+            info = JupyterConnectionInfo("127.0.0.1", False, web.server_address[1])
+            with pytest.raises(NotAGateway, match="is no Jupyter server.*base_path right"):
+                JupyterCodeExecutor(info)
+        finally:
+            web.shutdown()
+
+
+def _descriptors() -> set[str]:
+    folder = Path("/proc/self/fd")
+    if not folder.exists():
+        return set()
+    targets = set()
+    for link in folder.iterdir():
+        with contextlib.suppress(OSError):
+            targets.add(f"{link.name} {os.readlink(link)}")
+    return targets
+
+
+def test_nothing_is_left_behind_after_stop(tmp_path: Path) -> None:
+    gc.collect()
+    threads, descriptors = set(threading.enumerate()), _descriptors()
+    with LocalJupyterServer() as server:
+        for _ in range(3):
+            with JupyterCodeExecutor(server, output_dir=tmp_path) as executor:
+                executor.execute_code_blocks([CodeBlock("print(1)", "python")])
+        with JupyterClient(server.connection_info) as client:
+            assert client.list_kernels() == []
+    gc.collect()
+    assert set(threading.enumerate()) == threads
+    assert {d.split()[0] for d in _descriptors() - descriptors if "socket" in d} == set()
+    assert len(_descriptors()) <= len(descriptors)
+
+
+def test_our_frames_are_what_the_servers_own_code_reads_and_writes() -> None:
+    from jupyter_client.session import Session
+    from jupyter_server.services.kernels.connection.base import (
+        deserialize_binary_message,
+        deserialize_msg_from_ws_v1,
+        serialize_binary_message,
+        serialize_msg_to_ws_v1,
+    )
+
+    request = execute_request("session", "print('é')")
+    with_buffers = Message(
+        channel="shell", header=request.header, content={"é": 1}, buffers=(b"\x00\xff", b"", b"abc")
+    )
+    unpack = Session().unpack
+    for message in (request, with_buffers):
+        channel, parts = deserialize_msg_from_ws_v1(encode(message, Framing.V1))
+        assert (channel, parts[4:]) == (message.channel, list(message.buffers))
+        read = [unpack(part) for part in parts[:4]]
+        written_out = [message.header, message.parent_header, message.metadata, message.content]
+        assert read == written_out
+        assert decode(bytes(serialize_msg_to_ws_v1(parts, channel)), Framing.V1) == message
+
+    document = {
+        "channel": "shell",
+        "header": with_buffers.header,
+        "parent_header": {},
+        "metadata": {},
+        "content": {"é": 1},
+        "buffers": [memoryview(b) for b in with_buffers.buffers],
+    }
+    assert decode(serialize_binary_message(dict(document))) == with_buffers
+    frame = encode(with_buffers)
+    assert isinstance(frame, bytes)
+    read_back = deserialize_binary_message(frame)
+    assert [bytes(b) for b in read_back["buffers"]] == list(with_buffers.buffers)
+    assert read_back["content"] == {"é": 1}
+
+
+def test_displayed_bytes_are_those_of_the_kernel(kernel: JupyterKernelClient) -> None:
+    code = "from IPython.display import display\ndisplay({'image/gif': b'GIF89a'}, raw=True)"
+    (display,) = kernel.execute(code, 20).outputs
+    assert isinstance(display, Display)
+    assert base64.b64decode(display.data["image/gif"]) == b"GIF89a"
