@@ -11,7 +11,7 @@ from types import TracebackType
 from attrs import evolve, field, frozen
 
 from .client.connection import JupyterConnectable, JupyterConnectionInfo
-from .client.conversation import READY, OnOutput
+from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
 from .client.rest import JupyterClient
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
@@ -28,6 +28,9 @@ EXIT_CODES: Mapping[Status, int] = {
     "timeout": 124,  # as timeout(1) says it
     "died": 137,  # as a shell says it of a process that was killed
 }
+
+_READY = 60.0
+"""Seconds that a kernel may take to answer after its start."""
 
 _log = logging.getLogger("jkg_client")
 
@@ -190,7 +193,7 @@ class JupyterCodeExecutor:
         if self._kernel_id is None:
             self._kernel_id = self._client.start_kernel(self._kernel_name, env=self._env)
         self._kernel = self._client.get_kernel_client(self._kernel_id)
-        if not self._kernel.wait_for_ready(READY):
+        if not self._kernel.wait_for_ready(_READY):
             raise KernelNotReady(f"kernel {self._kernel_id} gives no answer")
         info = self._kernel.kernel_info().get("language_info")
         self._language = str(info.get("name", "")) if isinstance(info, dict) else ""

@@ -8,10 +8,10 @@ real server, it is the fake that is wrong.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fixtures import Executors
 
 from jkg_client import (
     ClientClosed,
@@ -34,8 +34,6 @@ from jkg_client import (
     Output,
     Stream,
 )
-
-Executors = Callable[..., JupyterCodeExecutor]
 
 LOOP = "print('on', flush=True)\nwhile True: pass"
 STUBBORN = """
@@ -151,7 +149,9 @@ def test_rich_output_becomes_a_file_byte_for_byte(
     suffix: str,
     said: str,
 ) -> None:
-    code = f"class It:\n    def {method}(self): return {value!r}\n    def __repr__(self): return 'it'"
+    code = (
+        f"class It:\n    def {method}(self): return {value!r}\n    def __repr__(self): return 'it'"
+    )
     result = run(executor, code, "It()")
     (path,) = result.output_files
     assert f"{said} {path}" in result.output
@@ -348,7 +348,7 @@ def test_a_language_that_the_kernel_does_not_speak_is_told(executor: JupyterCode
 
 
 def test_an_unknown_kernel_names_those_installed(executors: Executors) -> None:
-    with pytest.raises(KernelSpecNotFound, match="nosuch.*installed there: .*python3"):
+    with pytest.raises(KernelSpecNotFound, match=r"nosuch.*installed there: .*python3"):
         executors(kernel_name="nosuch")
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Callable
 
 import pytest
+from fixtures import executor, executors, kernel
 
-from jkg_client import (
-    JupyterClient,
-    JupyterCodeExecutor,
-    JupyterConnectable,
-    JupyterKernelClient,
-    LocalJupyterServer,
-)
+from jkg_client import JupyterConnectable, LocalJupyterServer
+from jkg_client.client.patience import Patience
+
+__all__ = ["executor", "executors", "kernel"]
 
 
 @pytest.fixture(scope="session")
@@ -25,30 +20,5 @@ def server() -> Iterator[JupyterConnectable]:
 
 
 @pytest.fixture
-def executors(
-    server: JupyterConnectable, tmp_path: Path
-) -> Iterator[Callable[..., JupyterCodeExecutor]]:
-    with contextlib.ExitStack() as stack:
-
-        def start(**options: Any) -> JupyterCodeExecutor:
-            options = {"timeout": 30, "output_dir": tmp_path, **options}
-            return stack.enter_context(JupyterCodeExecutor(server, **options))
-
-        yield start
-
-
-@pytest.fixture
-def executor(executors: Callable[..., JupyterCodeExecutor]) -> JupyterCodeExecutor:
-    return executors()
-
-
-@pytest.fixture
-def kernel(server: JupyterConnectable) -> Iterator[JupyterKernelClient]:
-    with JupyterClient(server.connection_info) as client:
-        kernel_id = client.start_kernel("python3")
-        try:
-            with JupyterKernelClient(client, kernel_id, grace=2.0) as kernel:
-                assert kernel.wait_for_ready(60)
-                yield kernel
-        finally:
-            client.delete_kernel(kernel_id)
+def patience() -> Patience:
+    return Patience(grace=2.0)

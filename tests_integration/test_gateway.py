@@ -17,9 +17,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
+from fixtures import Executors
 
 from jkg_client import (
     CodeBlock,
@@ -37,8 +38,6 @@ from jkg_client import (
 from jkg_client.protocol.messages import Message, execute_request
 from jkg_client.protocol.wire import Framing, decode, encode
 
-Executors = Callable[..., JupyterCodeExecutor]
-
 
 def test_ten_megabytes_of_lines_come_back_exactly(kernel: JupyterKernelClient) -> None:
     result = kernel.execute("for i in range(100_000): print(f'{i:099d}')", 120)
@@ -54,7 +53,9 @@ def test_an_image_of_twenty_megabytes_comes_back_exactly(executors: Executors) -
         display({"image/png": data, "text/plain": "big"}, raw=True)
         import hashlib; print(hashlib.sha256(data).hexdigest())
     """
-    result = executors(timeout=120).execute_code_blocks([CodeBlock(textwrap.dedent(code), "python")])
+    result = executors(timeout=120).execute_code_blocks(
+        [CodeBlock(textwrap.dedent(code), "python")]
+    )
     (path,) = result.output_files
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     assert digest in result.output
@@ -101,7 +102,12 @@ def test_a_display_that_is_updated_by_a_later_cell_is_shown_there(
 def test_a_kernel_killed_from_outside_is_told(kernel: JupyterKernelClient) -> None:
     pid = int(kernel.execute("import os\nprint(os.getpid())", 20).output)
     started = threading.Event()
-    killer = threading.Thread(target=lambda: (started.wait(20), os.kill(pid, signal.SIGKILL)))
+
+    def kill() -> None:
+        started.wait(20)
+        os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
     killer.start()
     code = "import time\nprint('on', flush=True)\ntime.sleep(60)"
     result = kernel.execute(code, 60, on_output=lambda _: started.set())
@@ -122,12 +128,14 @@ def test_a_real_ctrl_c_interrupts_and_leaves_the_client_usable(server: JupyterCo
     program = """
         import sys
         from jkg_client import JupyterConnectionInfo, JupyterCodeExecutor, CodeBlock
-        info = JupyterConnectionInfo("127.0.0.1", False, int(sys.argv[1]), sys.stdin.readline().strip())
+        token = sys.stdin.readline().strip()
+        info = JupyterConnectionInfo("127.0.0.1", False, int(sys.argv[1]), token)
         started = lambda output: print("started", flush=True)
         with JupyterCodeExecutor(info, timeout=60, on_output=started) as executor:
             try:
                 loop = "print('on', flush=True)\\nwhile True: pass"
-                executor.execute_code_blocks([CodeBlock("x = 7", "python"), CodeBlock(loop, "python")])
+                codes = ["x = 7", loop]
+                executor.execute_code_blocks([CodeBlock(code, "python") for code in codes])
             except KeyboardInterrupt:
                 print("interrupted", flush=True)
             print(executor.execute_code_blocks([CodeBlock("x", "python")]).output)
@@ -201,7 +209,7 @@ def test_nobody_listening_is_told_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     started = time.monotonic()
-    with pytest.raises(GatewayUnreachable, match=f"127.0.0.1:{port}.*host and port right"):
+    with pytest.raises(GatewayUnreachable, match=rf"127.0.0.1:{port}.*host and port right"):
         JupyterCodeExecutor(JupyterConnectionInfo("127.0.0.1", False, port))
     assert time.monotonic() - started < 5
 
@@ -211,7 +219,7 @@ def test_a_server_that_never_answers_is_told_in_time() -> None:
         info = JupyterConnectionInfo("127.0.0.1", False, port)
         with (
             JupyterClient(info, request_timeout=0.5) as client,
-            pytest.raises(GatewayTimeout, match="no answer within 0.5 s"),
+            pytest.raises(GatewayTimeout, match=r"no answer within 0\.5 s"),
         ):
             client.list_kernel_specs()
 
@@ -239,7 +247,7 @@ def test_a_web_server_that_is_no_jupyter_server_is_told() -> None:
         threading.Thread(target=web.serve_forever).start()
         try:
             info = JupyterConnectionInfo("127.0.0.1", False, web.server_address[1])
-            with pytest.raises(NotAGateway, match="is no Jupyter server.*base_path right"):
+            with pytest.raises(NotAGateway, match=r"is no Jupyter server.*base_path right"):
                 JupyterCodeExecutor(info)
         finally:
             web.shutdown()
@@ -252,7 +260,7 @@ def _descriptors() -> set[str]:
     targets = set()
     for link in folder.iterdir():
         with contextlib.suppress(OSError):
-            targets.add(f"{link.name} {os.readlink(link)}")
+            targets.add(f"{link.name} {link.readlink()}")
     return targets
 
 

@@ -18,25 +18,11 @@ from ..errors import (
 )
 from ..protocol.messages import Message, new_session
 from .deadline import Deadline
+from .patience import Patience
 from .websocket import WebSocketTransport
 
 if TYPE_CHECKING:
     from .rest import JupyterClient
-
-HEARTBEAT = 10.0
-"""Seconds of silence after which we ask again whether connection and kernel are still there."""
-
-FIRST_HEARTBEAT = 2.0
-"""The same for the first time after a request: most kernels that are gone are gone already."""
-
-STALE = 20.0
-"""Seconds of disuse after which a connection is asked for a sign of life before it is used."""
-
-PONG = 3.0
-"""Seconds that such a sign may take."""
-
-MEND = 30.0
-"""Seconds in which a broken connection must be back."""
 
 _log = logging.getLogger("jkg_client")
 
@@ -56,8 +42,11 @@ class Channels:
         unread: How many messages could not be decoded; likewise.
     """
 
-    def __init__(self, client: JupyterClient, kernel_id: str, deadline: Deadline) -> None:
+    def __init__(
+        self, client: JupyterClient, kernel_id: str, deadline: Deadline, patience: Patience
+    ) -> None:
         self._client = client
+        self._patience = patience
         self._kernel_id = kernel_id
         self._closed = False
         self.session = new_session()
@@ -68,7 +57,7 @@ class Channels:
         self._used = time.monotonic()
         self._bytes_at_ping = -1
         self._early: Message | None = None
-        self._heartbeat = FIRST_HEARTBEAT
+        self._heartbeat = self._patience.first_heartbeat
 
     def send(self, message: Message, deadline: Deadline) -> None:
         """Send ``message``, so that it arrives once at most.
@@ -82,7 +71,7 @@ class Channels:
             self._mend(deadline, exc)
             self._transport.send(message, deadline)
         self._used = time.monotonic()
-        self._heartbeat = FIRST_HEARTBEAT
+        self._heartbeat = self._patience.first_heartbeat
 
     def receive(self, deadline: Deadline) -> Message | None:
         """The next message; None when the deadline passes, or when there was a mend.
@@ -103,7 +92,7 @@ class Channels:
         if message is not None:
             self._used = time.monotonic()
         elif not deadline.passed:
-            self._heartbeat = HEARTBEAT
+            self._heartbeat = self._patience.heartbeat
             self._check(deadline)
         return message
 
@@ -114,7 +103,7 @@ class Channels:
             KernelNotFound: The server does not have the kernel any more.
             GatewayError: It is away.
         """
-        if time.monotonic() - self._used > STALE:
+        if time.monotonic() - self._used > self._patience.stale:
             self._prove_alive()
         message = self._poll()
         while message is not None:
@@ -139,7 +128,7 @@ class Channels:
             except WireError as exc:
                 _log.warning("skipped what is no message: %s", exc)
             except GatewayUnreachable as exc:
-                self._mend(Deadline(MEND), exc)
+                self._mend(Deadline(self._patience.mend), exc)
 
     def _prove_alive(self) -> None:
         """Find out what nobody has told us since: a culled kernel, a half-open connection.
@@ -151,11 +140,11 @@ class Channels:
         self._ping()
         before = self._transport.bytes_received
         try:
-            self._early = self._transport.receive(Deadline(PONG), pong_will_do=True)
+            self._early = self._transport.receive(Deadline(self._patience.pong), pong_will_do=True)
         except (WireError, GatewayUnreachable):
             return  # alive, or found closed and mended by the next receive
         if self._transport.bytes_received == before:
-            self._mend(Deadline(MEND), GatewayUnreachable("no sign of life"))
+            self._mend(Deadline(self._patience.mend), GatewayUnreachable("no sign of life"))
 
     def _check(self, deadline: Deadline) -> None:
         if self._transport.bytes_received == self._bytes_at_ping:
@@ -165,7 +154,7 @@ class Channels:
         self._ping()
         try:
             # Nothing else tells of a kernel that was deleted or culled: its socket stays open.
-            model = self._client.get_kernel(self._kernel_id, timeout_seconds=HEARTBEAT / 2)
+            model = self._client.get_kernel(self._kernel_id, timeout_seconds=self._patience.pong)
         except KernelNotFound:
             raise
         except GatewayError as exc:
@@ -175,7 +164,7 @@ class Channels:
 
     def _ping(self) -> None:
         try:
-            self._transport.ping(Deadline(PONG))
+            self._transport.ping(Deadline(self._patience.pong))
         except GatewayUnreachable as exc:
             _log.info("ping failed: %s", exc)  # the next receive says so, too
 
@@ -188,12 +177,12 @@ class Channels:
             raise ClientClosed("stopped while it was waiting for the kernel") from cause
         _log.info("connection to kernel %s broke: %s", self._kernel_id, cause)
         self._transport.close()
-        limit = deadline.within(MEND)
+        limit = deadline.within(self._patience.mend)
         self.whole &= self._transport.said_goodbye and self._is_kept_for_us(limit)
         pause = 0.1
         while True:
             try:
-                self._transport = self._connect(limit.within(HEARTBEAT))
+                self._transport = self._connect(limit.within(self._patience.heartbeat))
                 break
             except (KernelNotFound, GatewayUnauthorized):
                 raise
@@ -215,7 +204,7 @@ class Channels:
             time.sleep(pause)
             try:
                 model = self._client.get_kernel(
-                    self._kernel_id, timeout_seconds=deadline.within(HEARTBEAT / 2).left()
+                    self._kernel_id, timeout_seconds=deadline.within(self._patience.pong).left()
                 )
             except KernelNotFound:
                 raise

@@ -18,9 +18,9 @@ Certificate = Union[str, tuple[str, str]]
 
 def _check_host(_: Any, __: Attribute[str], host: str) -> None:
     if not host or any(mark in host for mark in "/?#@ \t\r\n"):
+        # Not shown: a URL given as host may have a token in it.
         raise ValueError(
-            f"host must be a bare name or address, not {host!r};"
-            " for a URL use JupyterConnectionInfo.from_url"
+            "host must be a bare name or address; for a URL use JupyterConnectionInfo.from_url"
         )
     if ":" in host:
         try:
@@ -30,12 +30,21 @@ def _check_host(_: Any, __: Attribute[str], host: str) -> None:
 
 
 def _check_port(_: Any, __: Attribute[Any], port: int | None) -> None:
-    if port is not None and not (isinstance(port, int) and 0 < port < 65536):
+    if port is not None and not (type(port) is int and 0 < port < 65536):
         raise ValueError(f"port must be 1 to 65535, not {port!r}")
 
 
 def _bare_host(host: str) -> str:
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def _check_headers(_: Any, __: Attribute[Any], headers: Mapping[Any, Any]) -> None:
+    for name, value in headers.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise ValueError("headers must be strings")  # noqa: TRY004
+        if any(mark in name + value for mark in "\r\n\0"):
+            # Name and value are not shown: either may be a secret.
+            raise ValueError("a header has characters that HTTP cannot carry")
 
 
 def _given_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
@@ -71,6 +80,7 @@ class JupyterConnectionInfo:
     headers: Mapping[str, str] = field(
         default=None,
         converter=_given_headers,
+        validator=_check_headers,
         repr=False,
         hash=False,
         kw_only=True,
@@ -146,7 +156,11 @@ class JupyterConnectionInfo:
             ValueError: If it is no such URL. The message does not show it: there may
                 be a token in it.
         """
-        parts = urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            parts = urlsplit(url.strip() if "://" in url else f"http://{url.strip()}")
+            port = parts.port
+        except ValueError:
+            raise ValueError("the URL's host or port make no sense") from None
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"an http or https URL with a host is needed, not {parts.scheme}://…")
         if parts.username or parts.password:
@@ -155,7 +169,7 @@ class JupyterConnectionInfo:
         return cls(
             parts.hostname,
             parts.scheme == "https",
-            parts.port,
+            port,
             token if token is not None else found,
             base_path=_without_page(unquote(parts.path)),
             headers=headers or {},
@@ -185,7 +199,7 @@ class JupyterConnectionInfo:
         key = env.get("AUTH_HEADER_KEY", "Authorization")
         headers, token = env.headers(), env.get("AUTH_TOKEN") or None
         if token and (scheme != "token" or key != "Authorization"):
-            headers, token = {**headers, key: f"{scheme} {token}".strip()}, None
+            headers, token = {key: f"{scheme} {token}".strip(), **headers}, None
         return cls.from_url(
             env.get("URL"), token=token, headers=headers, verify=env.verify(), cert=env.cert()
         )
@@ -236,13 +250,14 @@ class _GatewayEnv:
 
 def _without_page(path: str) -> str:
     parts = path.rstrip("/").split("/")
-    for page in ("lab", "tree", "api", "notebooks", "doc"):
-        if page in parts[1:]:
-            # JupyterHub's /user/<name> may be called like a page.
-            start = 3 if parts[1] == "user" else 1
-            if page in parts[start:]:
-                return "/".join(parts[: parts.index(page, start)])
+    for i, part in enumerate(parts):
+        # JupyterHub's /user/<name> may be called like a page.
+        if part in _PAGES and parts[i - 1] != "user":
+            return "/".join(parts[:i])
     return "/".join(parts)
+
+
+_PAGES = frozenset({"lab", "tree", "api", "notebooks", "doc"})
 
 
 def channels_query(session: str) -> str:

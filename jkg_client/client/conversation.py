@@ -12,18 +12,13 @@ from ..protocol.messages import EOT, Message, input_reply, kernel_info_request
 from ..protocol.outputs import Output
 from .channels import Channels
 from .deadline import Deadline
+from .patience import Patience
 
 if TYPE_CHECKING:
     from .rest import JupyterClient
 
 OnOutput = Callable[[Output], None]
 OnInput = Callable[[InputRequest], str]
-
-READY = 60.0
-"""Seconds that a kernel may take to come up again after a restart."""
-
-SENDING = 60.0
-"""Seconds in which a request must have left."""
 
 _log = logging.getLogger("jkg_client")
 
@@ -35,21 +30,21 @@ class Conversation:
         client: The server.
         kernel_id: The kernel.
         deadline: For the first connection.
-        grace: Seconds that a cell may take to end after it was interrupted.
+        patience: How long to wait for what.
     """
 
     def __init__(
-        self, client: JupyterClient, kernel_id: str, deadline: Deadline, grace: float
+        self, client: JupyterClient, kernel_id: str, deadline: Deadline, patience: Patience
     ) -> None:
         self._client = client
         self._kernel_id = kernel_id
-        self._grace = grace
+        self._patience = patience
         # What the next request has to see to before it is sent, and to tell.
         self._needs_restart = False
         self._needs_check = False
         self._restarted = False
         self._was_ready = False
-        self.channels = Channels(client, kernel_id, deadline)
+        self.channels = Channels(client, kernel_id, deadline, patience)
 
     def prepare(self) -> None:
         """See to it that the kernel is there and free, and find out what happened to it."""
@@ -62,7 +57,7 @@ class Conversation:
             self._client.restart_kernel(self._kernel_id)
             self._needs_restart, self._needs_check, self._restarted = False, True, True
         if self._needs_check:
-            self.must_answer(Deadline(READY))
+            self.must_answer(Deadline(self._patience.ready))
 
     def run(
         self,
@@ -77,7 +72,7 @@ class Conversation:
         self.channels.whole, self.channels.unread = True, 0
         gave_up = False
         try:
-            self.channels.send(request, Deadline(SENDING))
+            self.channels.send(request, Deadline(self._patience.sending))
             self.pump(exchange, deadline, on_output, on_input)
             if not exchange.done:
                 gave_up = True
@@ -147,20 +142,22 @@ class Conversation:
             value = on_input(asks) if on_input else EOT
         except EOFError:
             value = EOT
-        self.channels.send(input_reply(self.channels.session, value, asker), Deadline(SENDING))
+        self.channels.send(
+            input_reply(self.channels.session, value, asker), Deadline(self._patience.sending)
+        )
 
     def _poke(self) -> Exchange:
         request = kernel_info_request(self.channels.session)
-        self.channels.send(request, Deadline(SENDING))
+        self.channels.send(request, Deadline(self._patience.sending))
         return Exchange(request.msg_id)
 
     def _regain(self, exchange: Exchange, on_output: OnOutput | None) -> None:
         """Get the kernel back from a cell that does not end: interrupt it, or restart."""
         self._needs_restart = True
         try:
-            for seconds in (self._grace / 2, self._grace / 2):
+            for seconds in (self._patience.grace / 2, self._patience.grace / 2):
                 pause = Deadline(seconds)
-                self._client.interrupt_kernel(self._kernel_id, timeout_seconds=self._grace)
+                self._client.interrupt_kernel(self._kernel_id, timeout_seconds=self._patience.grace)
                 # Code that awaits notices an interrupt only when another message comes.
                 self._poke()
                 self.pump(exchange, pause, on_output)
@@ -169,7 +166,7 @@ class Conversation:
                     return
             self._client.restart_kernel(self._kernel_id)
             self._needs_restart, self._needs_check, self._restarted = False, True, True
-            self._needs_check = not self.answers(Deadline(READY))
+            self._needs_check = not self.answers(Deadline(self._patience.ready))
         except KernelNotFound:
             exchange.dead, self._needs_restart = True, False
         except GatewayError as exc:
@@ -179,7 +176,7 @@ class Conversation:
     def _await_end(self) -> None:
         """Wait for the end that ``exit()`` announced, so that the next cell is not lost in it."""
         watch = Exchange("", begun=True)
-        self.pump(watch, Deadline(2 * self._grace))
+        self.pump(watch, Deadline(2 * self._patience.grace))
         if watch.dead:
             self._needs_check = self._restarted = True
 
@@ -204,7 +201,7 @@ class Conversation:
         """Ask one question; whether it was answered in time is for the caller to see."""
         self.prepare()
         exchange = Exchange(request.msg_id)
-        self.channels.send(request, Deadline(SENDING))
+        self.channels.send(request, Deadline(self._patience.sending))
         self.pump(exchange, deadline)
         return exchange
 

@@ -22,11 +22,15 @@ from ..protocol.messages import (
     kernel_info_request,
 )
 from ..protocol.outputs import OutputArea
-from .conversation import READY, Conversation, OnInput, OnOutput
+from .conversation import Conversation, OnInput, OnOutput
 from .deadline import Deadline
+from .patience import Patience
 
 if TYPE_CHECKING:
     from .rest import JupyterClient
+
+
+_PATIENCE = Patience()
 
 
 class JupyterKernelClient:
@@ -37,8 +41,7 @@ class JupyterKernelClient:
         kernel_id: Id of the kernel.
         connect_timeout: Seconds for the first connection; servers let it wait until the
             kernel is up.
-        grace: Seconds that a cell may take to end after it was interrupted for a
-            timeout; then the kernel is restarted.
+        patience: How long to wait for what else.
 
     Raises:
         KernelNotFound: The server has no such kernel.
@@ -51,14 +54,14 @@ class JupyterKernelClient:
         kernel_id: str,
         *,
         connect_timeout: float = 120.0,
-        grace: float = 5.0,
+        patience: Patience = _PATIENCE,
     ) -> None:
         self._client = client
         self._kernel_id = kernel_id
         self._lock = threading.RLock()
         self._busy = False
         self._closed = False
-        self._conversation = Conversation(client, kernel_id, Deadline(connect_timeout), grace)
+        self._conversation = Conversation(client, kernel_id, Deadline(connect_timeout), patience)
         self._channels = self._conversation.channels
 
     @property
@@ -185,7 +188,7 @@ class JupyterKernelClient:
         """Interrupt what runs; from any thread. The cell ends as if by Ctrl-C."""
         self._client.interrupt_kernel(self._kernel_id)
 
-    def restart(self, timeout_seconds: float = READY) -> None:
+    def restart(self, timeout_seconds: float = 60.0) -> None:
         """Restart the kernel, whatever it does, and wait until it answers.
 
         Raises:

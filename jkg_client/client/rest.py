@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
-from requests.cookies import get_cookie_header
 
 from ..errors import (
     GatewayFull,
@@ -212,9 +211,10 @@ class JupyterClient:
         return ChannelsAddress(
             url=f"{self._info.websocket_url}{path}?{channels_query(session)}",
             headers=self._info.all_headers,
-            cookie=get_cookie_header(self._session.cookies, prepared),
+            cookie=prepared.headers.get("Cookie"),
             verify=requests.utils.DEFAULT_CA_BUNDLE_PATH if verify in {True, None} else verify,
             cert=self._info.cert,
+            direct=self._info.is_loopback,
         )
 
     def _kernel_model(
@@ -300,7 +300,8 @@ def _start_request(name: str, env: Mapping[str, str] | None, path: str | None) -
 def _read(response: requests.Response, request: str, deadline: Deadline) -> str:
     """The body, within the deadline however slowly it drips."""
     chunks, size = [], 0
-    for chunk in response.iter_content(65536):
+    # Byte by byte: a larger piece would be waited for, however slowly it came.
+    for chunk in response.iter_content(1):
         chunks.append(chunk)
         size += len(chunk)
         if deadline.passed:

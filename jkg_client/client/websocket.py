@@ -39,6 +39,7 @@ class ChannelsAddress:
         cookie: What the ``Cookie`` header says; None for none.
         verify: CA file; False does not check the certificate.
         cert: Client certificate.
+        direct: Whatever proxy the environment names, it is not on the way.
     """
 
     url: str
@@ -46,6 +47,7 @@ class ChannelsAddress:
     cookie: str | None = field(default=None, repr=False)
     verify: bool | str
     cert: Certificate | None = None
+    direct: bool = False
 
 
 class WebSocketTransport:
@@ -201,6 +203,7 @@ def _connect(
         header=dict(address.headers),
         cookie=address.cookie,
         subprotocols=subprotocols,
+        http_no_proxy=["*"] if address.direct else None,
         redirect_limit=0,  # the token is for this server only
     )
     return opened

@@ -1,0 +1,24 @@
+"""The fake gateway, where tests_integration/ has a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fixtures import executor, executors, kernel
+
+from jkg_client.client.patience import Patience
+from jkg_client.testing import FakeGateway
+
+__all__ = ["executor", "executors", "kernel"]
+
+
+@pytest.fixture
+def server() -> Iterator[FakeGateway]:
+    with FakeGateway() as running:
+        yield running
+
+
+@pytest.fixture
+def patience() -> Patience:
+    return Patience(grace=0.5)

@@ -1,0 +1,51 @@
+"""Fixtures over ``server``, whichever that is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from jkg_client import (
+    JupyterClient,
+    JupyterCodeExecutor,
+    JupyterConnectable,
+    JupyterKernelClient,
+    KernelNotFound,
+)
+from jkg_client.client.patience import Patience
+
+Executors = Callable[..., JupyterCodeExecutor]
+
+
+@pytest.fixture
+def executors(server: JupyterConnectable, tmp_path: Path) -> Iterator[Executors]:
+    """Starts executors, which are stopped with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**options: Any) -> JupyterCodeExecutor:
+            options = {"timeout": 30, "output_dir": tmp_path, **options}
+            return stack.enter_context(JupyterCodeExecutor(server, **options))
+
+        yield start
+
+
+@pytest.fixture
+def executor(executors: Executors) -> JupyterCodeExecutor:
+    return executors()
+
+
+@pytest.fixture
+def kernel(server: JupyterConnectable, patience: Patience) -> Iterator[JupyterKernelClient]:
+    with JupyterClient(server.connection_info) as client:
+        kernel_id = client.start_kernel("python3")
+        try:
+            with JupyterKernelClient(client, kernel_id, patience=patience) as kernel:
+                assert kernel.wait_for_ready(60)
+                yield kernel
+        finally:
+            with contextlib.suppress(KernelNotFound):
+                client.delete_kernel(kernel_id)

@@ -1,0 +1,3 @@
+"""What users can rely on, on the fake gateway."""
+
+from behaviours import *  # noqa: F403

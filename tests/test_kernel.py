@@ -1,0 +1,281 @@
+"""The kernel client on bad days: cuts, silence, foreign messages, a server that goes away."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from jkg_client import (
+    ClientClosed,
+    GatewayUnreachable,
+    JupyterClient,
+    JupyterKernelClient,
+    KernelNotFound,
+    KernelNotReady,
+    Output,
+    Stream,
+)
+from jkg_client.client.patience import Patience
+from jkg_client.testing import FakeGateway
+
+QUICK = Patience(
+    first_heartbeat=0.1, heartbeat=0.2, stale=0.0, pong=0.3, mend=1.0, grace=0.3, ready=3.0
+)
+COUNT = "for i in range(5): print(i, flush=True)"
+COUNTED = "0\n1\n2\n3\n4\n"
+
+
+@pytest.fixture
+def patience() -> Patience:
+    return QUICK
+
+
+@pytest.fixture
+def kernels(server: FakeGateway) -> Iterator[Any]:
+    with JupyterClient(server.connection_info) as client:
+        clients: list[JupyterKernelClient] = []
+
+        def connect(**options: Any) -> JupyterKernelClient:
+            kernel_id = client.start_kernel("python3")
+            kernel = JupyterKernelClient(client, kernel_id, **{"patience": QUICK, **options})
+            clients.append(kernel)
+            return kernel
+
+        yield connect
+        for kernel in clients:
+            kernel.stop()
+
+
+@pytest.mark.parametrize("rst", [False, True])
+def test_a_connection_cut_between_cells_is_mended_and_the_cell_runs_once(
+    kernel: JupyterKernelClient, server: FakeGateway, rst: bool
+) -> None:
+    kernel.execute("n = 0", 5)
+    server.faults.cut_now(rst=rst)
+    result = kernel.execute("n += 1\nprint(n)", 5)
+    assert (result.status, result.output) == ("ok", "1\n")
+    assert kernel.execute("print(n)", 5).output == "1\n"
+    sessions = {r.query["session_id"] for r in server.journal.requests("GET", "*/channels")}
+    assert len(sessions) == 1
+
+
+@pytest.mark.parametrize("rst", [False, True])
+@pytest.mark.parametrize("msg_type", ["status", "execute_input", "stream", "execute_reply"])
+def test_a_connection_cut_while_a_cell_runs_is_mended_and_nothing_is_missing(
+    kernel: JupyterKernelClient, server: FakeGateway, msg_type: str, rst: bool
+) -> None:
+    server.faults.cut_before(msg_type, rst=rst)
+    result = kernel.execute(COUNT, 5)
+    assert (result.status, result.output) == ("ok", COUNTED)
+    executed = server.journal.messages("execute_request")
+    assert len(executed) == 1
+
+
+def test_a_frame_lost_in_a_cut_is_told(kernel: JupyterKernelClient, server: FakeGateway) -> None:
+    server.faults.cut_within("stream")
+    result = kernel.execute("print('lost', flush=True)\nprint('seen')", 5)
+    assert result.status == "ok"
+    assert result.truncated is not None
+    assert result.truncated.connection_lost
+
+
+def test_a_reply_lost_in_a_cut_is_no_success(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    server.faults.cut_within("execute_reply")
+    result = kernel.execute("print('said')", 5)
+    assert (result.status, result.output.splitlines()[0]) == ("error", "said")
+    assert result.failure is not None
+    assert result.failure.ename == "ConnectionLost"
+    assert kernel.execute("print('fine')", 5).output == "fine\n"
+
+
+def test_a_session_that_the_server_lost_is_told(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    def cut(_: Output) -> None:
+        server.faults.cut_now()
+        server.faults.drop_kept()
+
+    code = "import time\nprint('on', flush=True)\ntime.sleep(0.3)\nprint('off')"
+    result = kernel.execute(code, 10, on_output=cut)
+    assert result.output.startswith("on\n")
+    assert result.truncated is not None
+    assert result.truncated.connection_lost
+
+
+def test_many_cuts_in_a_row_lose_nothing(kernel: JupyterKernelClient, server: FakeGateway) -> None:
+    for _ in range(5):
+        server.faults.cut_before("stream")
+    assert kernel.execute(COUNT, 10).output == COUNTED
+
+
+def test_a_half_open_connection_is_noticed_before_it_is_used(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    server.faults.hold()
+    released = threading.Timer(0.5, server.faults.release)
+    released.start()
+    assert kernel.execute("print('through')", 10).output == "through\n"
+    released.join()
+
+
+def test_a_server_that_is_gone_is_an_error_with_what_had_come(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    def vanish(_: Output) -> None:
+        server.faults.refuse_connections()
+        server.faults.cut_now()
+
+    loop = "print('on', flush=True)\nwhile True: pass"
+    with pytest.raises(GatewayUnreachable, match="could not be mended") as caught:
+        kernel.execute(loop, 30, on_output=vanish)
+    assert caught.value.result.output == "on\n"
+    server.faults.accept_connections()
+    kernel.interrupt()
+    assert kernel.execute("print('back')", 10).output == "back\n"
+
+
+def test_a_kernel_deleted_while_its_cell_runs_is_a_death(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    def delete(_: Output) -> None:
+        with JupyterClient(server.connection_info) as client:
+            client.delete_kernel(kernel.kernel_id)
+
+    loop = "print('on', flush=True)\nwhile True: pass"
+    result = kernel.execute(loop, 30, on_output=delete)
+    assert (result.status, result.output) == ("died", "on\n")
+    with pytest.raises(KernelNotFound):
+        kernel.execute("1", 5)
+
+
+def test_a_kernel_that_stays_dead_is_told() -> None:
+    with (
+        FakeGateway(restart_limit=0) as server,
+        JupyterClient(server.connection_info) as client,
+        JupyterKernelClient(client, client.start_kernel("python3"), patience=QUICK) as kernel,
+    ):
+        assert kernel.execute("import os\nos._exit(1)", 10).status == "died"
+        with pytest.raises(KernelNotFound):
+            kernel.execute("1", 5)
+
+
+def test_a_kernel_that_dies_between_cells_is_told_by_the_next(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    kernel.execute("x = 1\nimport os, threading", 5)
+    with JupyterClient(server.connection_info) as client:
+        client.restart_kernel(kernel.kernel_id)
+    result = kernel.execute("print('x' in globals())", 10)
+    assert (result.output, result.kernel_restarted) == ("False\n", True)
+    assert not kernel.execute("1", 5).kernel_restarted
+
+
+def test_messages_of_others_do_no_harm(kernel: JupyterKernelClient, server: FakeGateway) -> None:
+    server.faults.foreign_messages()
+    assert kernel.execute(COUNT, 5).output == COUNTED
+
+
+def test_what_is_no_message_is_skipped_and_counted(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    def garble(output: Output) -> None:
+        if output == Stream("stdout", "on\n"):
+            server.faults.send_frame(b"\x00\x01")
+            server.faults.send_frame("{not json")
+
+    code = "import time\nprint('on', flush=True)\ntime.sleep(0.3)\nprint('off')"
+    result = kernel.execute(code, 5, on_output=garble)
+    assert (result.status, result.output) == ("ok", "on\noff\n")
+    assert result.truncated is not None
+    assert result.truncated.messages == 2
+
+
+def test_output_dropped_by_the_rate_limit_is_told(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    server.faults.rate_limit(data=200)
+    code = "for i in range(500): print(i, flush=True)"
+    result = kernel.execute(code, 10)
+    assert result.status == "ok"
+    assert result.truncated is not None
+    assert result.truncated.rate_limited
+
+
+def test_a_server_without_the_v1_framing_is_spoken_to_in_the_old_one() -> None:
+    with (
+        FakeGateway(subprotocol=False) as server,
+        JupyterClient(server.connection_info) as client,
+        JupyterKernelClient(client, client.start_kernel("python3"), patience=QUICK) as kernel,
+    ):
+        assert kernel.execute("print('ž')", 5).output == "ž\n"
+
+
+@pytest.mark.parametrize("reply", ["before idle", "after idle"])
+def test_the_reply_may_come_before_or_after_idle(reply: Any) -> None:
+    with (
+        FakeGateway(reply=reply) as server,
+        JupyterClient(server.connection_info) as client,
+        JupyterKernelClient(client, client.start_kernel("python3"), patience=QUICK) as kernel,
+    ):
+        for number in range(20):
+            assert kernel.execute(f"print({number})", 5).output == f"{number}\n"
+
+
+def test_a_stubborn_cell_on_a_server_that_does_not_restart_is_restarted_next_time(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    kernel.execute("x = 1", 5)
+    server.script("stubborn").stream("on\n").hangs().ignores_interrupts()
+    server.faults.status(500, method="POST", path="*/restart", times=1)
+    result = kernel.execute("stubborn", 0.3)
+    assert (result.status, result.output, result.kernel_restarted) == ("timeout", "on\n", False)
+    after = kernel.execute("print('x' in globals())", 10)
+    assert (after.output, after.kernel_restarted) == ("False\n", True)
+
+
+def test_a_kernel_that_never_answers_is_not_ready(server: FakeGateway, kernels: Any) -> None:
+    kernel = kernels()
+    server.script("hang").hangs().ignores_interrupts()
+    other = threading.Thread(target=lambda: kernel.execute("hang", 0.1))
+    assert kernel.wait_for_ready(5)
+    other.start()
+    other.join()
+    server.faults.hold()
+    assert not kernel.wait_for_ready(0.3)
+    with pytest.raises(KernelNotReady, match="no answer"):
+        kernel.kernel_info(0.3)
+    server.faults.release()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"code": 5}, "code must be a string"),
+        ({"code": "1", "timeout_seconds": 0}, "timeout_seconds must be positive"),
+        ({"code": "1", "timeout_seconds": -1}, "timeout_seconds must be positive"),
+        ({"code": "1", "timeout_seconds": float("nan")}, "timeout_seconds must be positive"),
+        ({"code": "1", "max_output": 0}, "max_output must be at least 2"),
+        ({"code": "#" * 11_000_000}, "servers take at most 10485760"),
+    ],
+)
+def test_bad_arguments_are_told_and_nothing_is_run(
+    kernel: JupyterKernelClient, server: FakeGateway, arguments: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        kernel.execute(**arguments)
+    assert server.journal.messages("execute_request") == []
+    assert kernel.execute("print('usable')", 5).output == "usable\n"
+
+
+def test_a_stopped_client_says_so(kernel: JupyterKernelClient) -> None:
+    kernel.stop()
+    kernel.stop()
+    with pytest.raises(ClientClosed, match="was stopped"):
+        kernel.execute("1")
+    with pytest.raises(ClientClosed, match="was stopped"):
+        kernel.wait_for_ready(1)

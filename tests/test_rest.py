@@ -1,0 +1,267 @@
+"""The REST client, against a server that answers as real ones do, and worse."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from jkg_client import (
+    GatewayFull,
+    GatewayStatus,
+    GatewayTimeout,
+    GatewayUnauthorized,
+    GatewayUnreachable,
+    JkgError,
+    JupyterClient,
+    JupyterConnectionInfo,
+    KernelNotFound,
+    KernelSpecNotFound,
+    NotAGateway,
+)
+from jkg_client.testing import FakeGateway
+
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.fixture
+def client(server: FakeGateway) -> Iterator[JupyterClient]:
+    with JupyterClient(server.connection_info, request_timeout=5) as client:
+        yield client
+
+
+def test_a_kernel_is_started_listed_asked_about_and_deleted(client: JupyterClient) -> None:
+    kernel_id = client.start_kernel("python3")
+    assert [kernel["id"] for kernel in client.list_kernels()] == [kernel_id]
+    assert client.get_kernel(kernel_id)["name"] == "python3"
+    client.interrupt_kernel(kernel_id)
+    client.restart_kernel(kernel_id)
+    client.delete_kernel(kernel_id)
+    assert client.list_kernels() == []
+
+
+def test_kernel_specs_are_listed(client: JupyterClient) -> None:
+    assert list(client.list_kernel_specs()["kernelspecs"]) == ["python3"]
+
+
+def test_an_unknown_kernel_is_not_found_whatever_is_asked_of_it(client: JupyterClient) -> None:
+    for ask in (
+        client.get_kernel,
+        client.interrupt_kernel,
+        client.restart_kernel,
+        client.delete_kernel,
+        client.get_kernel_client,
+    ):
+        with pytest.raises(KernelNotFound, match="start another"):
+            ask(UNKNOWN)
+
+
+def test_an_unknown_kernel_spec_names_those_installed(client: JupyterClient) -> None:
+    with pytest.raises(KernelSpecNotFound, match=r"no kernel 'nosuch'; installed there: python3"):
+        client.start_kernel("nosuch")
+
+
+@pytest.mark.parametrize(
+    ("name", "env"), [("", None), (None, None), ("python3", {"A": 1}), ("python3", {2: "B"})]
+)
+def test_bad_arguments_are_told_before_anything_is_sent(
+    client: JupyterClient, server: FakeGateway, name: Any, env: Any
+) -> None:
+    with pytest.raises(ValueError, match=r"must be|is needed"):
+        client.start_kernel(name, env=env)
+    assert server.journal.requests() == []
+
+
+def test_the_environment_and_path_are_passed_on(client: JupyterClient, server: FakeGateway) -> None:
+    client.start_kernel("python3", env={"KERNEL_A": "1"}, path="there")
+    (request,) = server.journal.requests("POST", "/api/kernels")
+    assert request.body == {"name": "python3", "env": {"KERNEL_A": "1"}, "path": "there"}
+
+
+def test_the_token_is_sent_in_a_header_and_never_in_a_url(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    client.get_kernel_client(client.start_kernel("python3")).stop()
+    token = server.connection_info.token
+    for request in server.journal.requests():
+        assert request.headers["Authorization"] == f"token {token}"
+        assert token not in str(request.query)
+
+
+def test_a_full_server_says_so() -> None:
+    with FakeGateway(max_kernels=1) as server, JupyterClient(server.connection_info) as client:
+        client.start_kernel("python3")
+        with pytest.raises(GatewayFull, match="Resource Limit"):
+            client.start_kernel("python3")
+
+
+def test_listing_kernels_may_be_switched_off() -> None:
+    with (
+        FakeGateway(list_kernels=False) as server,
+        JupyterClient(server.connection_info) as client,
+        pytest.raises(GatewayUnauthorized, match="list_kernels"),
+    ):
+        client.list_kernels()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, GatewayStatus),
+        (401, GatewayUnauthorized),
+        (403, GatewayUnauthorized),
+        (404, NotAGateway),
+        (405, GatewayStatus),
+        (429, GatewayStatus),
+        (500, GatewayStatus),
+    ],
+)
+def test_each_status_is_an_error_of_its_own(
+    client: JupyterClient, server: FakeGateway, status: int, error: type[JkgError]
+) -> None:
+    server.faults.status(status, path="/api/kernelspecs", body={"message": "what it said"})
+    with pytest.raises(error, match="what it said") as caught:
+        client.list_kernel_specs()
+    assert type(caught.value) is error
+
+
+def test_a_redirect_is_told_and_not_followed(client: JupyterClient, server: FakeGateway) -> None:
+    server.faults.status(302, headers={"Location": "/hub/login?next=x"})
+    with pytest.raises(GatewayUnauthorized, match="login page"):
+        client.list_kernel_specs()
+    server.faults.status(301, headers={"Location": "https://elsewhere.example/api?token=hidden"})
+    with pytest.raises(GatewayStatus, match=r"https://elsewhere.example/api; use that") as caught:
+        client.list_kernel_specs()
+    assert "hidden" not in str(caught.value)
+    assert len(server.journal.requests()) == 2
+
+
+@pytest.mark.parametrize("body", ["<html>log in</html>", "", "[1]", '{"kernelspecs": []}', "{" * 9])
+def test_an_answer_that_no_jupyter_server_gives_is_told(
+    client: JupyterClient, server: FakeGateway, body: str
+) -> None:
+    server.faults.status(200, body=body or " ")
+    with pytest.raises(NotAGateway, match="is no Jupyter server"):
+        client.list_kernel_specs()
+
+
+def test_a_get_is_tried_again_but_a_post_never(client: JupyterClient, server: FakeGateway) -> None:
+    server.faults.cut_answer(method="GET", times=2)
+    assert client.list_kernels() == []
+    server.faults.cut_answer(method="POST", times=1)
+    with pytest.raises(GatewayUnreachable):
+        client.start_kernel("python3")
+    assert len(server.journal.requests("POST", "/api/kernels")) == 1
+    assert len(client.list_kernels()) == 1
+
+
+def test_a_bad_gateway_on_the_way_is_tried_again(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    server.faults.status(502, method="GET", times=2)
+    assert client.list_kernels() == []
+
+
+def test_the_time_limit_counts_for_the_whole_answer() -> None:
+    stopping = threading.Event()
+
+    class Drip(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            while not stopping.wait(0.02):
+                self.wfile.write(b" ")
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Drip) as web:
+        web.handle_error = lambda *_: None  # type: ignore[method-assign]  # it is hung up on
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        info = JupyterConnectionInfo("127.0.0.1", False, web.server_address[1])
+        started = time.monotonic()
+        with JupyterClient(info, request_timeout=0.5) as client, pytest.raises(GatewayTimeout):
+            client.list_kernel_specs()
+        assert time.monotonic() - started < 10
+        stopping.set()
+        web.shutdown()
+        thread.join()
+
+
+def test_a_server_that_says_nothing_is_given_up_in_time(server: FakeGateway) -> None:
+    server.faults.never_answer()
+    with (
+        JupyterClient(server.connection_info, request_timeout=0.3) as client,
+        pytest.raises(GatewayTimeout, match=r"no answer within 0\.3 s"),
+    ):
+        client.list_kernel_specs()
+
+
+def test_refused_connections_are_told_with_what_to_check(server: FakeGateway) -> None:
+    server.faults.refuse_connections()
+    with (
+        JupyterClient(server.connection_info) as client,
+        pytest.raises(GatewayUnreachable, match="does the server run"),
+    ):
+        client.list_kernel_specs()
+
+
+def test_cookies_of_rest_answers_go_along_to_the_websocket(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    kernel_id = client.start_kernel("python3")
+    server.faults.status(
+        500, method="GET", headers={"Set-Cookie": "route=backend-2; Path=/"}, body={"message": "x"}
+    )
+    with pytest.raises(GatewayStatus):
+        client.list_kernels()
+    client.get_kernel_client(kernel_id).stop()
+    (opening,) = server.journal.requests("GET", f"/api/kernels/{kernel_id}/channels")
+    assert "route=backend-2" in opening.headers["Cookie"]
+
+
+def test_a_token_that_a_server_repeats_is_not_repeated_by_us(server: FakeGateway) -> None:
+    info = server.connection_info
+    server.faults.status(500, body=f"<p>bad token {info.token}</p>", path="/api/kernelspecs")
+    with JupyterClient(info) as client, pytest.raises(GatewayStatus) as caught:
+        client.list_kernel_specs()
+    assert info.token is not None
+    assert info.token not in str(caught.value)
+    assert "[token]" in str(caught.value)
+
+
+def test_a_netrc_entry_does_not_replace_the_token(
+    server: FakeGateway, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with JupyterClient(server.connection_info) as client:
+        assert client.list_kernels() == []
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+    server: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with JupyterClient(server.connection_info) as client:
+        kernel_id = client.start_kernel("python3")
+        with client.get_kernel_client(kernel_id) as kernel:
+            assert kernel.wait_for_ready(5)
+
+
+def test_deleting_just_after_a_death_is_tried_again(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    kernel_id = client.start_kernel("python3")
+    server.faults.status(500, method="DELETE")
+    client.delete_kernel(kernel_id)
+    assert client.list_kernels() == []
