@@ -1,4 +1,4 @@
-"""What it means when a REST request is not answered as it should be."""
+"""Answers to REST requests, and what it means when one is not as it should be."""
 
 from __future__ import annotations
 
@@ -22,6 +22,22 @@ from ..errors import (
 )
 from .connection import JupyterConnectionInfo
 from .deadline import Deadline
+
+_BODY_LIMIT = 32 * 2**20
+
+
+def read_body(response: requests.Response, request: str, deadline: Deadline) -> str:
+    """The body as text, within the deadline however slowly it drips."""
+    chunks, size = [], 0
+    # Byte by byte: a larger piece would be waited for, however slowly it came.
+    for chunk in response.iter_content(1):
+        chunks.append(chunk)
+        size += len(chunk)
+        if deadline.passed:
+            raise GatewayTimeout(f"{request}: no whole answer within {deadline.seconds:g} s")
+        if size > _BODY_LIMIT:
+            raise NotAGateway(f"{request}: answer of over {_BODY_LIMIT} bytes")
+    return b"".join(chunks).decode("utf-8", "replace")
 
 
 def error_for(

@@ -23,9 +23,8 @@ from ..errors import (
     GatewayUnreachable,
     KernelNotFound,
     KernelSpecNotFound,
-    NotAGateway,
 )
-from .answers import error_for, not_a_gateway, translated
+from .answers import error_for, not_a_gateway, read_body, translated
 from .connection import JupyterConnectionInfo, channels_query
 from .deadline import Deadline
 from .websocket import ChannelsAddress
@@ -39,7 +38,6 @@ LAUNCH_SECONDS = 120.0
 CONNECT_SECONDS = 10.0
 """Time limit to connect, TLS included; what is open then answers within the request's limit."""
 
-_BODY_LIMIT = 32 * 2**20
 _GET_TRIES = 3
 
 
@@ -214,7 +212,7 @@ class JupyterClient:
             cookie=prepared.headers.get("Cookie"),
             verify=requests.utils.DEFAULT_CA_BUNDLE_PATH if verify in {True, None} else verify,
             cert=self._info.cert,
-            direct=self._info.is_loopback,
+            proxy=requests.utils.select_proxy(url, settings["proxies"]),
         )
 
     def _kernel_model(
@@ -267,7 +265,7 @@ class JupyterClient:
                 stream=True,
             ) as response,
         ):
-            text = _read(response, request, deadline)
+            text = read_body(response, request, deadline)
         if response.status_code >= 300:
             raise error_for(self._info, response, request, text)
         return text
@@ -295,17 +293,3 @@ def _start_request(name: str, env: Mapping[str, str] | None, path: str | None) -
     if path is not None:
         request["path"] = path
     return request
-
-
-def _read(response: requests.Response, request: str, deadline: Deadline) -> str:
-    """The body, within the deadline however slowly it drips."""
-    chunks, size = [], 0
-    # Byte by byte: a larger piece would be waited for, however slowly it came.
-    for chunk in response.iter_content(1):
-        chunks.append(chunk)
-        size += len(chunk)
-        if deadline.passed:
-            raise GatewayTimeout(f"{request}: no whole answer within {deadline.seconds:g} s")
-        if size > _BODY_LIMIT:
-            raise NotAGateway(f"{request}: answer of over {_BODY_LIMIT} bytes")
-    return b"".join(chunks).decode("utf-8", "replace")

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import websocket
 from attrs import field, frozen
@@ -39,7 +40,7 @@ class ChannelsAddress:
         cookie: What the ``Cookie`` header says; None for none.
         verify: CA file; False does not check the certificate.
         cert: Client certificate.
-        direct: Whatever proxy the environment names, it is not on the way.
+        proxy: URL of the proxy on the way; None for none.
     """
 
     url: str
@@ -47,7 +48,7 @@ class ChannelsAddress:
     cookie: str | None = field(default=None, repr=False)
     verify: bool | str
     cert: Certificate | None = None
-    direct: bool = False
+    proxy: str | None = field(default=None, repr=False)
 
 
 class WebSocketTransport:
@@ -203,10 +204,23 @@ def _connect(
         header=dict(address.headers),
         cookie=address.cookie,
         subprotocols=subprotocols,
-        http_no_proxy=["*"] if address.direct else None,
+        **_proxy(address.proxy),
         redirect_limit=0,  # the token is for this server only
     )
     return opened
+
+
+def _proxy(url: str | None) -> dict[str, Any]:
+    if url is None:
+        # Only so is websocket-client kept from looking into the environment by itself.
+        return {"http_proxy_host": "none", "http_proxy_port": 1, "http_no_proxy": ["*"]}
+    parts = urlsplit(url)
+    return {
+        "http_proxy_host": parts.hostname,
+        "http_proxy_port": parts.port or 80,
+        "http_proxy_auth": (unquote(parts.username or ""), unquote(parts.password or "")),
+        "proxy_type": parts.scheme if parts.scheme.startswith("socks") else "http",
+    }
 
 
 def _tls(address: ChannelsAddress) -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""The executor: what it makes of results, and what it leaves behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixtures import Executors
+
+from jkg_client import (
+    CodeBlock,
+    CodeResult,
+    GatewayError,
+    JupyterClient,
+    JupyterCodeExecutor,
+    KernelNotFound,
+    Output,
+    Stream,
+)
+from jkg_client.testing import FakeGateway
+
+
+def run(executor: JupyterCodeExecutor, *codes: str, language: str = "python") -> CodeResult:
+    return executor.execute_code_blocks([CodeBlock(code, language) for code in codes])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timeout": 0}, "timeout must be positive"),
+        ({"timeout": -1}, "timeout must be positive"),
+        ({"timeout": float("nan")}, "timeout must be positive"),
+        ({"max_output": 1}, "max_output must be at least 2"),
+        ({"kernel_name": ""}, "a kernel's name is needed"),
+        ({"env": {"A": 1}}, "values of env must be strings"),
+        ({"kernel_id": ""}, "a kernel's id is needed"),
+    ],
+)
+def test_bad_arguments_are_told_before_anything_is_sent(
+    server: FakeGateway, options: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        JupyterCodeExecutor(server, **options)
+    assert server.journal.requests() == []
+
+
+def test_what_is_no_server_is_told() -> None:
+    with pytest.raises(ValueError, match="a server or JupyterConnectionInfo, not 'http://x'"):
+        JupyterCodeExecutor("http://x")  # type: ignore[arg-type]  # that is the point
+
+
+def test_an_output_dir_that_cannot_be_made_is_told(server: FakeGateway, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot be made"):
+        JupyterCodeExecutor(server, output_dir=tmp_path / "file" / "below")
+    assert server.journal.requests() == []
+
+
+def test_an_output_dir_is_made_and_made_again(executors: Executors, tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    executor = executors(output_dir=str(folder))
+    folder.rmdir()
+    code = "class Page:\n    def _repr_html_(self): return '<p>'\nPage()"
+    (path,) = run(executor, code).output_files
+    assert Path(path).parent == folder
+
+
+def test_a_constructor_that_fails_leaves_no_kernel(server: FakeGateway) -> None:
+    server.faults.status(500, method="GET", path="/api/kernels/*/channels", times=None)
+    with pytest.raises(GatewayError):
+        JupyterCodeExecutor(server)
+    with JupyterClient(server.connection_info) as client:
+        assert client.list_kernels() == []
+
+
+def test_autogens_own_names_are_there(executors: Executors, tmp_path: Path) -> None:
+    executor = executors(timeout=7)
+    assert (executor._timeout, executor._kernel_name) == (7, "python3")
+    assert executor._output_dir == tmp_path
+
+
+def test_blocks_of_other_classes_will_do(executor: JupyterCodeExecutor) -> None:
+    class Block:
+        code, language = "print('theirs')", "python"
+
+    result = executor.execute_code_blocks(code_blocks=[Block()])  # type: ignore[list-item]
+    assert result.output == "theirs\n"
+
+
+def test_what_was_extracted_can_be_run(executor: JupyterCodeExecutor) -> None:
+    message = "First\n```python\nx = 20\n```\nthen\n```python\nx + 1\n```\n"
+    blocks = executor.code_extractor.extract_code_blocks(message)
+    assert executor.execute_code_blocks(blocks).output == "21"
+
+
+def test_outputs_are_streamed(executors: Executors) -> None:
+    seen: list[Output] = []
+    run(executors(on_output=seen.append), "print('one')", "print('two')")
+    assert "".join(o.text for o in seen if isinstance(o, Stream)) == "one\ntwo\n"
+
+
+def test_earlier_blocks_are_not_lost_when_the_server_goes(
+    executors: Executors, server: FakeGateway
+) -> None:
+    def vanish(output: Output) -> None:
+        if output == Stream("stdout", "going\n"):
+            server.faults.status(401, path="*/channels", times=None)
+            server.faults.cut_now()
+
+    executor = executors(on_output=vanish, timeout=5)
+    loop = "print('going', flush=True)\nwhile True: pass"
+    with pytest.raises(GatewayError) as caught:
+        run(executor, "print('before')", loop)
+    server.faults.clear()
+    assert caught.value.result.output.startswith("before\ngoing\n")
+    assert [r.is_ok for r in caught.value.result.results] == [True, False]
+
+
+def test_an_attached_kernel_that_is_gone_is_not_replaced(
+    executor: JupyterCodeExecutor, executors: Executors
+) -> None:
+    guest = executors(kernel_id=executor.kernel_id)
+    executor.stop()
+    assert run(guest, "1").status == "died"
+    with pytest.raises(KernelNotFound):
+        run(guest, "1")
+
+
+def test_what_must_be_known_besides_the_output_is_said_last(executors: Executors) -> None:
+    stopped = run(executors(timeout=0.3), "print('on', flush=True)\nwhile True: pass")
+    assert stopped.output == ("on\nTimeout: the code ran longer than 0.3 seconds and was stopped.")
+    died = run(executors(), "import os\nos._exit(1)")
+    assert died.output == (
+        "Error: the kernel died while the code ran.\n"
+        "Note: the kernel was restarted, variables are gone."
+    )
+
+
+def test_what_is_missing_is_said_and_counted(executors: Executors) -> None:
+    executor = executors(max_output=1000)
+    result = run(executor, "print('x' * 5000)", "print('y' * 5000)")
+    assert result.truncated is not None
+    assert result.truncated.characters == sum(
+        r.truncated.characters for r in result.results if r.truncated
+    )
+    assert "characters of output were dropped" in result.output
+
+
+def test_a_result_prints_as_autogens_does() -> None:
+    result = CodeResult(exit_code=1, output="it's\n", output_files=["a.png"])
+    assert str(result) == "exit_code=1 output=\"it's\\n\" output_files=['a.png']"
