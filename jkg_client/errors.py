@@ -14,6 +14,7 @@
     │   │   └── KernelNotFound (LookupError)   it has no such kernel (any more)
     │   └── ServerStartError               a server that we launch did not come up
     ├── KernelSpecNotFound (ValueError)    no kernel of that name is installed there
+    ├── UnknownLanguage (ValueError)       a block that the kernel cannot run (in code_blocks)
     ├── KernelNotReady (TimeoutError)      the kernel was started but does not answer
     ├── ClientClosed                       used after ``stop`` or ``close``
     └── ExecutionError                     raised by ``raise_for_error`` only; carries the result

@@ -96,10 +96,11 @@ def _displayed(display: Display, save: Write) -> str:
             said = _saved(form, data, save)
             return f"{said}\n{display.text}" if form.beside_plain and display.text else said
     for mime_type in _TEXTS:
-        if isinstance(display.data.get(mime_type), str):
-            return str(display.data[mime_type])
+        text = _joined(display.data.get(mime_type))
+        if text is not None:
+            return text
     if "application/json" in display.data:
-        return json.dumps(display.data["application/json"], ensure_ascii=False)
+        return _json(display.data["application/json"])
     return display.text or _unshown(display)
 
 
@@ -114,10 +115,8 @@ def _saved(form: _Form, data: bytes | None, save: Write) -> str:
 
 
 def _bytes(data: Any, form: _Form) -> bytes | None:
-    text = (
-        "".join(data) if isinstance(data, list) and all(isinstance(d, str) for d in data) else data
-    )
-    if not isinstance(text, str):
+    text = _joined(data)
+    if text is None:
         return None
     if form.is_text:
         return text.encode("utf-8", "replace")
@@ -127,6 +126,21 @@ def _bytes(data: Any, form: _Form) -> bytes | None:
         return None
 
 
+def _joined(data: Any) -> str | None:
+    """``data`` if it is text, in one piece or as a list of lines."""
+    if isinstance(data, list) and all(isinstance(line, str) for line in data):
+        return "".join(data)
+    return data if isinstance(data, str) else None
+
+
+def _json(data: Any) -> str:
+    try:
+        return json.dumps(data, ensure_ascii=False)
+    except RecursionError:
+        return "[JSON nested too deeply to be shown]"
+
+
 def _unshown(display: Display) -> str:
-    kinds = ", ".join(str(mime_type)[:80] for mime_type in list(display.data)[:5])
+    rich = [mime_type[:80] for mime_type in display.data if mime_type != "text/plain"]
+    kinds = ", ".join(rich[:5])
     return f"[output of type {kinds} is not shown]" if kinds else ""

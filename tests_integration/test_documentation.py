@@ -69,6 +69,10 @@ def test_the_first_command_of_the_readme_runs_the_hello_example() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (script,) = re.findall(r"\[local\]\" && python (\S+)$", readme, re.MULTILINE)
     done = subprocess.run(
-        [sys.executable, str(ROOT / script)], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, str(ROOT / script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
     )
     assert done.stdout == "exit_code=0 output='Hello, World!\\n' output_files=[]\n"

@@ -211,16 +211,8 @@ class Exchange:
             connection_lost: As in ``Truncation``.
         """
         reply = self.reply or {}
-        failure = self.area.failure
-        if gave_up and failure is not None and failure.ename in _INTERRUPTED:
-            self.area.retract(failure)
-        elif self.lost and self.reply is None:
-            failure = failure or self._show(_UNKNOWN_END)
-        elif reply.get("status") == "error" and failure is None:
-            failure = Failure.from_content(reply)
-            # Shown, unless the cell has printed it: a magic's UsageError comes as a stream.
-            if failure.evalue not in plain_text(self.area.outputs):
-                self._show(failure)
+        failure = self._failure(gave_up)
+        died = self.dead and self.reply is None
         truncation = Truncation(
             characters=self.area.dropped,
             messages=unread,
@@ -230,7 +222,7 @@ class Exchange:
         count = reply.get("execution_count")
         return ExecutionResult(
             # A death is told late: the time may have been up before we knew.
-            status="timeout" if gave_up and not self.dead else self._status(),
+            status="timeout" if gave_up and not died else self._status(),
             outputs=self.area.outputs,
             failure=failure,
             execution_count=count if isinstance(count, int) else None,
@@ -238,6 +230,25 @@ class Exchange:
             kernel_restarted=kernel_restarted,
             truncated=truncation if truncation != Truncation() else None,
         )
+
+    def _failure(self, gave_up: bool) -> Failure | None:
+        """What ended the cell; shown, unless it is there already or was our doing."""
+        failure, told = self.area.failure, True
+        if failure is None and (self.reply or {}).get("status") == "error":
+            failure = Failure.from_content(self.reply or {})
+            told = self._printed(failure)
+        elif failure is None and self.lost and self.reply is None:
+            failure, told = _UNKNOWN_END, False
+        if failure is not None and gave_up and failure.ename in _INTERRUPTED:
+            self.area.retract(failure)
+        elif failure is not None and not told:
+            self.area.show(failure)
+        return failure
+
+    def _printed(self, failure: Failure) -> bool:
+        """Whether the cell has said it: the UsageError of a magic comes as a stream."""
+        said = f"{failure.ename}: {failure.evalue}"
+        return said in strip_ansi(plain_text(self.area.outputs))
 
     def _status(self) -> Status:
         if self.reply is None:
@@ -275,10 +286,6 @@ class Exchange:
     def _payload(self) -> list[Mapping[str, Any]]:
         payload = (self.reply or {}).get("payload")
         return [_mapping(page) for page in payload] if isinstance(payload, list) else []
-
-    def _show(self, failure: Failure) -> Failure:
-        self.area.show(failure)
-        return failure
 
 
 _INTERRUPTED = ("KeyboardInterrupt", "CancelledError")

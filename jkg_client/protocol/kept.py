@@ -12,8 +12,8 @@ from .terminal import TerminalText
 MAX_OUTPUT = 64 * 2**20
 """Characters of output that are kept of one cell, unless told otherwise."""
 
-_EACH = 300
-"""What a slot costs besides its text, so that a million empty ones are bounded too."""
+MAX_SLOTS = 50_000
+"""Slots that are kept, however little is in them: each takes about a kilobyte by itself."""
 
 
 @define(eq=False)
@@ -24,22 +24,18 @@ class StreamSlot:
     terminal: TerminalText = field(factory=TerminalText)
 
     @property
-    def cost(self) -> int:
-        """What it takes of the budget."""
-        return len(self.terminal) + _EACH
+    def size(self) -> int:
+        """Characters in it."""
+        return len(self.terminal)
 
 
 @define(eq=False)
 class ValueSlot:
-    """Anything else: ``value`` takes ``size`` characters."""
+    """Anything else: ``value`` takes ``size`` characters; ``kept`` until it was dropped."""
 
     value: Any
     size: int
-
-    @property
-    def cost(self) -> int:
-        """What it takes of the budget."""
-        return self.size + _EACH
+    kept: bool = True
 
 
 Slot = Union[StreamSlot, ValueSlot]
@@ -49,6 +45,9 @@ Slot = Union[StreamSlot, ValueSlot]
 class Kept:
     """Slots in order: all of them up to ``limit``, beyond that the first and the last half.
 
+    A value that came last is kept, however large: it is in memory already, and often it
+    is the traceback that tells what went wrong.
+
     The methods that add return the value slots that had to go for it.
     """
 
@@ -56,7 +55,7 @@ class Kept:
     dropped: int = 0
     _head: list[Slot] = field(factory=list, init=False)
     _tail: deque[Slot] | None = field(default=None, init=False)
-    _cost: int = field(default=0, init=False)
+    _size: int = field(default=0, init=False)
 
     def halves(self) -> tuple[list[Slot], list[Slot]]:
         """What comes before the gap and what after it; the second is empty without one."""
@@ -65,7 +64,7 @@ class Kept:
     def append(self, slot: Slot) -> list[ValueSlot]:
         """Add a slot at the end."""
         self._slots().append(slot)
-        self._cost += slot.cost
+        self._size += slot.size
         return self._trim()
 
     def write(self, name: str, text: str) -> list[ValueSlot]:
@@ -75,59 +74,77 @@ class Kept:
         if not (isinstance(last, StreamSlot) and last.name == name):
             last = StreamSlot(name)
             slots.append(last)
-            self._cost += last.cost
-        before = last.cost
+        before = last.size
         last.terminal.feed(text)
-        self._cost += last.cost - before
+        self._size += last.size - before
         return self._trim()
 
     def replace(self, slot: ValueSlot, value: Any, size: int) -> list[ValueSlot]:
-        """Put another value into ``slot``."""
-        self._cost += size - slot.size
+        """Put another value into ``slot``, if that is still there."""
+        if not slot.kept:
+            return []
+        grows = size > slot.size
+        self._size += size - slot.size
         slot.value, slot.size = value, size
-        return self._trim()
+        return [*(self._shorten_head() if grows else ()), *self._trim()]
 
     def remove(self, value: Any) -> None:
         """Take out the slot of ``value``, if it is there."""
         for slots in (self._head, self._tail or deque()):
             for slot in [s for s in slots if isinstance(s, ValueSlot) and s.value is value]:
                 slots.remove(slot)
-                self._cost -= slot.cost
+                self._size -= slot.size
 
     def _slots(self) -> list[Slot] | deque[Slot]:
         return self._head if self._tail is None else self._tail
 
+    def _too_much(self) -> bool:
+        return self._size > self.limit or len(self._head) + len(self._tail or ()) > MAX_SLOTS
+
     def _trim(self) -> list[ValueSlot]:
-        if self._cost <= self.limit:
-            return []
-        if self._tail is None:
-            self._tail = self._part()
         gone: list[ValueSlot] = []
-        while self._cost > self.limit and self._tail:
-            slot = self._tail.popleft()
-            self._cost -= slot.cost
-            if isinstance(slot, ValueSlot):
-                self.dropped += max(1, slot.size)
-                gone.append(slot)
-                continue
-            self.dropped += slot.terminal.drop_left(self._cost + slot.cost - self.limit)
-            if len(slot.terminal) or not self._tail:
-                self._tail.appendleft(slot)
-                self._cost += slot.cost
-                break
+        if self._tail is None and self._too_much():
+            self._tail = self._part()
+        while self._tail and self._too_much() and not self._is_last_value(self._tail):
+            first, excess = self._tail[0], self._size - self.limit
+            if isinstance(first, StreamSlot) and 0 < excess < first.size:
+                self.dropped += first.terminal.drop_left(excess)
+                self._size -= excess
+            else:
+                gone += self._drop(self._tail.popleft())
         return gone
+
+    @staticmethod
+    def _is_last_value(slots: deque[Slot]) -> bool:
+        return len(slots) == 1 and isinstance(slots[0], ValueSlot)
 
     def _part(self) -> deque[Slot]:
         """Leave the first half of ``limit`` in the head for good; the rest is the tail."""
         room, rest = self.limit // 2, deque(self._head)
         self._head.clear()
-        while rest and rest[0].cost <= room:
-            room -= rest[0].cost
+        while rest and rest[0].size <= room and len(self._head) < MAX_SLOTS // 2:
+            room -= rest[0].size
             self._head.append(rest.popleft())
         crossing = rest[0] if rest else None
-        if isinstance(crossing, StreamSlot) and room > _EACH:
-            remainder = crossing.terminal.split_off(room - _EACH)
-            self._head.append(rest.popleft())
-            rest.appendleft(StreamSlot(crossing.name, remainder))
-            self._cost += _EACH
+        if isinstance(crossing, StreamSlot) and 0 < room < crossing.size:
+            self._head.append(StreamSlot(crossing.name, crossing.terminal.take_left(room)))
         return rest
+
+    def _shorten_head(self) -> list[ValueSlot]:
+        """Make room in the head, where an update has grown, at the cost of its end."""
+        gone: list[ValueSlot] = []
+        room = self.limit // 2 - sum(slot.size for slot in self._head)
+        while self._tail is not None and room < 0:
+            slot = self._head.pop()
+            room += slot.size
+            gone += self._drop(slot)
+        return gone
+
+    def _drop(self, slot: Slot) -> list[ValueSlot]:
+        self._size -= slot.size
+        if isinstance(slot, StreamSlot):
+            self.dropped += slot.size
+            return []
+        self.dropped += max(1, slot.size)
+        slot.kept = False
+        return [slot]

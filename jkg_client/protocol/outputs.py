@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Union
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from .kept import MAX_OUTPUT, Kept, StreamSlot, ValueSlot
 from .messages import Json
@@ -64,8 +64,8 @@ class Failure:
     @property
     def text(self) -> str:
         """The traceback without colours; name and value if there is none."""
-        lines = "\n".join(self.traceback)
-        return strip_ansi(lines) if lines.strip() else f"{self.ename}: {self.evalue}"
+        lines = strip_ansi("\n".join(self.traceback))
+        return lines if lines.strip() else strip_ansi(f"{self.ename}: {self.evalue}")
 
     @classmethod
     def from_content(cls, content: Json) -> Failure:
@@ -170,10 +170,12 @@ class OutputArea:
     def update(self, content: Json) -> Output:
         """Fold an ``update_display_data`` message."""
         new = _display_of(content)
-        known = self._displays.get(new.display_id or "")
+        known = self._displays.get(new.display_id) if new.display_id is not None else None
         if not known:
             # Shown by an earlier cell, whose result has been handed out already.
             return self.show(new)
+        # An update says nothing of the number that the value of a cell has.
+        new = evolve(new, execution_count=known[0].value.execution_count)
         for slot in list(known):
             for gone in self._kept.replace(slot, new, _size(new)):
                 self._forget(gone)
@@ -197,7 +199,10 @@ class OutputArea:
 
     def _forget(self, slot: ValueSlot) -> None:
         if isinstance(slot.value, Display) and slot.value.display_id is not None:
-            self._displays[slot.value.display_id].remove(slot)
+            known = self._displays[slot.value.display_id]
+            known.remove(slot)
+            if not known:
+                del self._displays[slot.value.display_id]
 
 
 _FOLDS: Mapping[str, Callable[[OutputArea, Json], Output | None]] = {
@@ -230,7 +235,8 @@ def _display_of(content: Json) -> Display:
 
 def _size(output: Display | Failure) -> int:
     if isinstance(output, Display):
-        return sum(len(_text(form)) for form in output.data.values())
+        aside = len(_text(output.metadata)) if output.metadata else 0
+        return aside + sum(len(_text(form)) for form in output.data.values())
     return len(output.text)
 
 
@@ -246,4 +252,7 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         return "".join(value)
-    return json.dumps(value)
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return ""

@@ -1,20 +1,30 @@
-"""Text as a terminal would show it: carriage returns and backspaces applied."""
+"""Text as a terminal would show it: carriage returns, backspaces and erasures applied.
+
+Escape sequences are ECMA-48's:
+https://ecma-international.org/publications-and-standards/standards/ecma-48/
+"""
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
 
-_CONTROLS = re.compile("[\r\b]")
-_TOKENS = re.compile("\x1b\\[[0-9;?]*[ -/]*[@-~]|[\r\n\b\x1b]|[^\r\n\b\x1b]+")
-_ERASE = re.compile("\x1b\\[([012]?)K")
-_ANSI = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-Z\\\\^_])")
+# A control sequence, an operating system command (title, link), or any other. Their
+# lengths are bounded, so that a stray introducer cannot hold back all that follows it.
+_SEQUENCE = (
+    r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x00-\x1f]{0,4096}(?:\x07|\x1b\\)"
+    r"|[ -/]{0,8}[0-Z\\^-~])"
+)
+_BEGUN = r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|\][^\x00-\x1f]{0,4096}\x1b?|[ -/]{0,8})\Z"
+_ANSI = re.compile(_SEQUENCE)
+_TOKENS = re.compile(rf"{_SEQUENCE}|(?P<begun>{_BEGUN})|[\r\n\x08\x1b]|[^\r\n\x08\x1b]{{1,65536}}")
+_ERASE = re.compile(r"\x1b\[([012]?)K")
+_MOVES = re.compile(rf"[\r\x08]|{_ERASE.pattern}|{_BEGUN}")
 
 _WIDTH = 2**20
 """Columns of the terminal: what is farther left in a line is out of the cursor's reach."""
 
-_JOIN = 2**16
+_JOIN = 2**14
 """Small chunks are joined when they add up to this: a string costs 50 bytes by itself."""
 
 
@@ -26,62 +36,79 @@ def strip_ansi(text: str) -> str:
 class TerminalText:
     r"""What a terminal shows after all that was fed to it; cheap to append to.
 
-    A line is settled by its newline. Until then ``\\r`` goes back to its start, ``\\b`` one
+    A line is settled by its newline. Until then ``\r`` goes back to its start, ``\b`` one
     column, what is written next replaces what stood there, and ``ESC [ K`` erases. Other
-    escape sequences take no room and stay in the text.
+    escape sequences take no room and stay in the text. How the text is cut into chunks
+    makes no difference.
     """
 
-    def __init__(self, chunks: Iterable[str] = ()) -> None:
-        self._chunks = deque(chunks)
+    def __init__(self, text: str = "") -> None:
+        self._chunks: deque[str] = deque()
         self._small: list[str] = []
         self._small_size = 0
-        self._stored = sum(map(len, self._chunks))
+        self._stored = 0
         # The unfinished line as cells, once the cursor has moved in it.
-        self._line: list[str] | None = None
+        self._emulating = False
+        self._line: list[str] = []
+        self._line_size = 0
         self._column = 0
-        self._escape = ""
+        self._leftmost = 0
+        self._escape = ""  # stands before the next cell
+        self._begun = ""  # a sequence whose end is still to come
+        self._store(text)
 
     def __len__(self) -> int:
-        return self._stored + len(self._line or ())
+        return self._stored + self._line_size + len(self._escape) + len(self._begun)
 
     def __str__(self) -> str:
-        return "".join([*self._chunks, *self._small, *(self._line or ()), self._escape])
+        return "".join([*self._chunks, *self._small, *self._line, self._escape, self._begun])
 
     def feed(self, text: str) -> None:
         """Write ``text`` at the cursor."""
-        text = text.replace("\r\n", "\n")
-        if self._line is None:
-            if not _CONTROLS.search(text):
-                self._store(text)
-                return
-            self._line = self._take_unfinished()
-            self._column = len(self._line)
-        self._emulate(text)
+        text, self._begun = (self._begun + text).replace("\r\n", "\n"), ""
+        at = 0
+        while at < len(text):
+            at = self._emulate(text, at) if self._emulating else self._pass_on(text, at)
 
-    def split_off(self, size: int) -> TerminalText:
-        """Keep the first ``size`` characters; the rest, cursor and all, is returned."""
+    def take_left(self, size: int) -> TerminalText:
+        """The first ``size`` characters of what is settled, taken out."""
         whole = "".join([*self._chunks, *self._small])
-        rest = TerminalText([whole[size:]])
-        rest._line, rest._column, rest._escape = self._line, self._column, self._escape
-        self.__init__([whole[:size]])  # type: ignore[misc]  # a fresh start is what is meant
-        return rest
+        self._chunks.clear()
+        self._small, self._small_size, self._stored = [], 0, 0
+        self._store(whole[size:])
+        return TerminalText(whole[:size])
 
     def drop_left(self, size: int) -> int:
         """Forget up to ``size`` of the first characters; how many they were."""
         left = size
-        while left > 0 and self._settle_small():
+        while left > 0 and (self._chunks or self._settle_small()):
             chunk = self._chunks.popleft()
             if len(chunk) > left:
                 self._chunks.appendleft(chunk[left:])
             gone = min(left, len(chunk))
             self._stored -= gone
             left -= gone
-        if left > 0 and self._line:
-            gone = min(left, len(self._line))
-            del self._line[:gone]
-            self._column = max(0, self._column - gone)
-            left -= gone
-        return size - left
+        left -= self._drop_cells(left)
+        gone = min(left, len(self._escape))
+        self._escape = self._escape[gone:]
+        left -= gone
+        gone = min(left, len(self._begun))
+        self._begun = self._begun[gone:]
+        return size - left + gone
+
+    def _drop_cells(self, size: int) -> int:
+        count = gone = 0
+        while count < len(self._line) and gone + len(self._line[count]) <= size:
+            gone += len(self._line[count])
+            count += 1
+        if count < len(self._line) and gone < size:
+            self._line[count] = self._line[count][size - gone :]
+            gone = size
+        del self._line[:count]
+        self._line_size -= gone
+        self._column = max(0, self._column - count)
+        self._leftmost = max(0, self._leftmost - count)
+        return gone
 
     def _store(self, text: str) -> None:
         self._small.append(text)
@@ -91,64 +118,95 @@ class TerminalText:
             self._settle_small()
 
     def _settle_small(self) -> bool:
-        if self._small:
-            self._chunks.append("".join(self._small))
-            self._small, self._small_size = [], 0
+        joined = "".join(self._small)
+        # Not in one piece: to drop a few characters must not copy all that follow them.
+        self._chunks.extend(joined[i : i + _JOIN] for i in range(0, len(joined), _JOIN))
+        self._small, self._small_size = [], 0
         return bool(self._chunks)
 
-    def _take_unfinished(self) -> list[str]:
+    def _pass_on(self, text: str, at: int) -> int:
+        """Store ``text`` up to the line in which the cursor moves; where that line begins."""
+        found = _MOVES.search(text, at)
+        if found is None:
+            self._store(text[at:])
+            return len(text)
+        start = max(at, text.rfind("\n", at, found.start()) + 1)
+        if start > at:
+            self._store(text[at:start])
+        unfinished = self._take_unfinished()
+        self._emulating = True
+        self._emulate(unfinished, 0)
+        return start
+
+    def _take_unfinished(self) -> str:
         """The stored text behind the last newline, taken out."""
-        self._settle_small()
         taken: list[str] = []
-        size = 0
-        while self._chunks and size < _WIDTH:
-            chunk = self._chunks.pop()
-            start = max(chunk.rfind("\n") + 1, len(chunk) + size - _WIDTH)
+        while self._small or self._chunks:
+            source = self._small or self._chunks
+            chunk = source.pop()
+            start = chunk.rfind("\n") + 1
             taken.append(chunk[start:])
-            size += len(chunk) - start
+            self._small_size -= len(chunk) - start if source is self._small else 0
             if start:
-                self._chunks.append(chunk[:start])
+                source.append(chunk[:start])
                 break
-        self._stored -= size
-        return list("".join(reversed(taken)))
+        unfinished = "".join(reversed(taken))
+        self._stored -= len(unfinished)
+        return unfinished
 
-    def _emulate(self, text: str) -> None:
-        for match in _TOKENS.finditer(text):
+    def _emulate(self, text: str, at: int) -> int:
+        """Write ``text`` from ``at`` on, up to the end of the line; where that is."""
+        for match in _TOKENS.finditer(text, at):
             piece = match.group()
-            if self._line is None:
-                # Settled by a newline: the rest takes the fast way again.
-                self.feed(text[match.start() :])
-                return
+            if piece == "\n":
+                self._settle_line()
+                return match.end()
             if piece == "\r":
-                self._column = 0
+                self._column = self._leftmost
             elif piece == "\b":
-                self._column = max(0, self._column - 1)
-            elif piece == "\n":
-                self._settle_line("\n")
-            elif piece[0] == "\x1b":
-                self._escaped(piece)
+                self._column = max(self._leftmost, self._column - 1)
+            elif piece[0] != "\x1b":
+                self._write(piece)
+            elif match.lastgroup == "begun":
+                self._begun = piece
             else:
-                self._write(self._line, piece)
+                self._escaped(piece)
+        return len(text)
 
-    def _write(self, line: list[str], text: str) -> None:
+    def _write(self, text: str) -> None:
+        start, end = self._column, self._column + len(text)
         cells = list(text)
         cells[0], self._escape = self._escape + cells[0], ""
-        if self._column > len(line):
-            line.extend(" " * (self._column - len(line)))
-        line[self._column : self._column + len(cells)] = cells
-        self._column += len(cells)
-        if len(line) > _WIDTH:
-            self._settle_line("")
+        if start > len(self._line):
+            start, cells = len(self._line), [" "] * (start - len(self._line)) + cells
+        self._put(start, end, cells)
+        self._column = end
+        self._leftmost = max(self._leftmost, len(self._line) - _WIDTH)
+        if len(self._line) > 2 * _WIDTH:
+            far = len(self._line) - _WIDTH
+            self._store("".join(self._line[:far]))
+            self._put(0, far, [])
+            self._column -= far
+            self._leftmost -= far
+
+    def _put(self, start: int, end: int, cells: list[str]) -> None:
+        self._line_size += sum(map(len, cells)) - sum(map(len, self._line[start:end]))
+        self._line[start:end] = cells
 
     def _escaped(self, sequence: str) -> None:
         erase = _ERASE.fullmatch(sequence)
-        if not erase or self._line is None:
-            self._escape += sequence
+        if not erase:
+            # Of very many in one place the last one is what counts.
+            waiting = self._escape + sequence
+            self._escape = waiting if len(waiting) < _JOIN else sequence
         elif erase.group(1) == "1":
-            self._line[: self._column] = " " * min(self._column, len(self._line))
+            end = min(self._column + 1, len(self._line))
+            self._put(self._leftmost, end, [" "] * (end - self._leftmost))
         else:
-            del self._line[0 if erase.group(1) == "2" else self._column :]
+            start = self._leftmost if erase.group(1) == "2" else self._column
+            self._put(start, len(self._line), [])
 
-    def _settle_line(self, end: str) -> None:
-        self._store("".join([*(self._line or ()), self._escape, end]))
-        self._line, self._column, self._escape = None, 0, ""
+    def _settle_line(self) -> None:
+        self._store("".join([*self._line, self._escape, "\n"]))
+        self._emulating, self._line, self._line_size = False, [], 0
+        self._column, self._leftmost, self._escape = 0, 0, ""

@@ -1,0 +1,183 @@
+"""The house as DESIGN draws it: read from the source, so that nothing need be imported."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import jkg_client
+
+ROOT = Path(jkg_client.__file__).parent
+FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
+MODULES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
+
+CORE = {"errors", "protocol"}
+BELOW_EXECUTOR = {*CORE, "client", "servers", "code_blocks", "rendering"}
+FRONTS = {*BELOW_EXECUTOR, "executor"}
+# What each part may import of the others.
+ARROWS = {
+    "_version": set(),
+    "errors": set(),
+    "protocol": {"errors"},
+    "client": CORE,
+    "servers": {*CORE, "client"},
+    "code_blocks": CORE,
+    "rendering": CORE,
+    "executor": BELOW_EXECUTOR,
+    "integrations": FRONTS,
+    "cli": {*FRONTS, "_version"},
+    "testing": FRONTS,
+    "__main__": {"cli"},
+    "__init__": {*FRONTS, "_version"},
+}
+
+# The only modules that may import a library; attrs may be imported anywhere.
+DOORS = {
+    "requests": {"client/rest.py", "client/answers.py"},
+    "websocket": {"client/websocket.py"},
+    "docker": {"servers/docker.py"},
+    "websockets": {"testing/sockets.py"},
+    "pytest": {"testing/plugin.py"},
+    "kernel_gateway": {"servers/launcher/__main__.py"},
+    "traitlets": {"servers/launcher/__main__.py"},
+}
+
+# No clock, file, socket, environment or chance; new_header alone stamps an id and the time.
+PURE = {"__future__", "attrs", "collections", "enum", "json", "re", "struct", "typing"}
+STAMPS = {"datetime", "uuid"}
+
+
+def imported(name: str, tree: ast.AST | None = None) -> Iterator[str]:
+    """Modules that a module imports, by absolute names, those imported by string included."""
+    package = ("jkg_client/" + name).split("/")[:-1]
+    for node in ast.walk(tree or MODULES[name]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*start, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            words = (arg.value for arg in node.args if isinstance(arg, ast.Constant))
+            yield from (word for word in words if isinstance(word, str))
+
+
+def part_of(module: str) -> str | None:
+    """Which part of the house a module belongs to; None if to none of it."""
+    names = module.split(".")
+    return names[1] if names[0] == "jkg_client" and len(names) > 1 else None
+
+
+def part_of_file(name: str) -> str:
+    return Path(name).parts[0].replace(".py", "")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_point_one_way(name: str) -> None:
+    here = part_of_file(name)
+    parts = {part for module in imported(name) if (part := part_of(module))}
+    assert parts - ARROWS[here] - {here} == set()
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("testing/")])
+def test_nobody_needs_the_modules_for_testing_or_docker(name: str) -> None:
+    modules = set(imported(name))
+    assert not {
+        m for m in modules if m.startswith(("jkg_client.testing", "jkg_client.servers.docker"))
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if "launcher/" in name])
+def test_the_launcher_runs_without_this_package(name: str) -> None:
+    assert {module for module in imported(name) if module.startswith("jkg_client")} == set()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_library_has_its_door(name: str) -> None:
+    libraries = {module.split(".")[0] for module in imported(name)}
+    assert {lib for lib in libraries & set(DOORS) if name not in DOORS[lib]} == set()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="cannot tell what is the standard library")
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("integrations/")])
+def test_no_other_library_is_imported(name: str) -> None:
+    libraries = {module.split(".")[0] for module in imported(name)} - {""}
+    known = {*sys.stdlib_module_names, *DOORS, "attrs", "jkg_client"}
+    assert libraries - known == set()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_messaging_libraries_are_imported_nowhere(name: str) -> None:
+    libraries = {module.split(".")[0] for module in imported(name)}
+    assert libraries & {"jupyter_client", "tornado", "zmq", "nbclient", "IPython"} == set()
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("protocol/")])
+def test_the_protocol_only_computes(name: str) -> None:
+    libraries = {module.split(".")[0] for module in imported(name)} - {"jkg_client"}
+    assert libraries - PURE - (STAMPS if name == "protocol/messages.py" else set()) == set()
+
+
+@pytest.mark.parametrize(
+    "name", ["errors.py", "code_blocks.py", "rendering.py", "client/connection.py"]
+)
+def test_the_core_neither_waits_nor_logs(name: str) -> None:
+    libraries = {module.split(".")[0] for module in imported(name)}
+    assert libraries & {"logging", "select", "socket", "subprocess", "threading", "time"} == set()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_stays_under_300_lines(name: str) -> None:
+    assert len(FILES[name].read_text("utf-8").splitlines()) < 300
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_function_stays_under_40_lines(name: str) -> None:
+    functions = (
+        node
+        for node in ast.walk(MODULES[name])
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    )
+    assert [function.name for function in functions if _lines(function) >= 40] == []
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of it, without those of its docstring."""
+    said = ast.get_docstring(function, clean=False)
+    return (function.end_lineno or 0) - function.lineno + 1 - (said.count("\n") + 1 if said else 0)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_says_what_it_is(name: str) -> None:
+    assert ast.get_docstring(MODULES[name]) or not FILES[name].read_text("utf-8").strip()
+
+
+def test_importing_it_loads_no_framework_and_says_nothing() -> None:
+    program = "import sys, jkg_client; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT.parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert "jkg_client" in loaded
+    assert loaded & {
+        *("docker", "IPython", "jupyter_client", "jupyter_server", "kernel_gateway", "nbclient"),
+        *("pytest", "tornado", "traitlets", "websockets", "zmq"),
+    } == set()  # fmt: skip
+    assert done.stderr == ""
+
+
+def test_the_doors_that_are_named_exist() -> None:
+    missing = {name for doors in DOORS.values() for name in doors if name not in MODULES}
+    assert missing <= {"servers/docker.py"}

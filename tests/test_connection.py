@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import pickle
+import traceback
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from jkg_client.client.connection import (
+    JupyterConnectable,
+    JupyterConnectionInfo,
+    channels_query,
+)
+
+SECRET = "s3cr3t-t0k3n"
+
+# One row a way to say where a server is: REST and WebSocket.
+URLS: list[tuple[JupyterConnectionInfo, str]] = [
+    (JupyterConnectionInfo("localhost", False, 8888), "://localhost:8888"),
+    (JupyterConnectionInfo("localhost", False), "://localhost"),
+    (JupyterConnectionInfo("hub.example.org", True), "s://hub.example.org"),
+    (JupyterConnectionInfo("hub.example.org", True, 8443), "s://hub.example.org:8443"),
+    (JupyterConnectionInfo("::1", False, 8888), "://[::1]:8888"),
+    (JupyterConnectionInfo("[::1]", False, 8888), "://[::1]:8888"),
+    (JupyterConnectionInfo("fe80::1%eth0", False), "://[fe80::1%eth0]"),
+    (JupyterConnectionInfo("h", False, base_path="/user/me/"), "://h/user/me"),
+    (JupyterConnectionInfo("h", False, base_path="user/me"), "://h/user/me"),
+    (JupyterConnectionInfo("h", False, base_path="/"), "://h"),
+    (
+        JupyterConnectionInfo("h", True, 1, base_path="/user/j\u00f6 @x"),
+        "s://h:1/user/j%C3%B6%20%40x",
+    ),
+    (JupyterConnectionInfo("h", False, token=SECRET), "://h"),
+]
+
+
+@pytest.mark.parametrize(("info", "rest"), URLS)
+def test_rest_and_websocket_go_to_the_same_place(info: JupyterConnectionInfo, rest: str) -> None:
+    assert (info.url, info.websocket_url) == (f"http{rest}", f"ws{rest}")
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("192.0.2.1", False),
+        ("localhost.example.org", False),
+    ],
+)
+def test_loopback_is_this_machine(host: str, loopback: bool) -> None:
+    assert JupyterConnectionInfo(host, False).is_loopback is loopback
+
+
+# One row a form of address that people paste: URL, what it comes to, token.
+FROM_URL = [
+    ("http://localhost:8888", "http://localhost:8888", None),
+    ("http://localhost:8888/", "http://localhost:8888", None),
+    ("localhost:8888", "http://localhost:8888", None),
+    (f"localhost:8888/?token={SECRET}", "http://localhost:8888", SECRET),
+    (f" http://localhost:8888/?token={SECRET}\n", "http://localhost:8888", SECRET),
+    ("127.0.0.1:8888/lab", "http://127.0.0.1:8888", None),
+    ("HTTP://LOCALHOST", "http://localhost", None),
+    ("http://[::1]:8888/tree", "http://[::1]:8888", None),
+    (f"http://localhost:8888/lab?token={SECRET}", "http://localhost:8888", SECRET),
+    (f"http://localhost:8888/lab/tree/a.ipynb?token={SECRET}#x", "http://localhost:8888", SECRET),
+    ("http://localhost:8888/tree/lab/notes", "http://localhost:8888", None),
+    ("http://localhost:8888/notebooks/api/x.ipynb", "http://localhost:8888", None),
+    ("http://localhost:8888/doc/tree/x", "http://localhost:8888", None),
+    ("http://localhost:8888/api/kernels", "http://localhost:8888", None),
+    ("https://hub.example.org/user/me/", "https://hub.example.org/user/me", None),
+    (
+        f"https://hub.example.org/user/me/lab?token={SECRET}",
+        "https://hub.example.org/user/me",
+        SECRET,
+    ),
+    ("https://hub.example.org/user/lab/lab", "https://hub.example.org/user/lab", None),
+    ("https://hub.example.org/user/tree", "https://hub.example.org/user/tree", None),
+    ("https://example.org/hub/user/api/api", "https://example.org/hub/user/api", None),
+    ("https://example.org/user/me%40x/lab", "https://example.org/user/me%40x", None),
+    ("https://example.org/a/b?x=1", "https://example.org/a/b", None),
+    ("http://localhost/?token=", "http://localhost", None),
+    ("http://localhost/?token=a%2Bb", "http://localhost", "a+b"),
+]
+
+
+@pytest.mark.parametrize(("url", "root", "token"), FROM_URL)
+def test_an_address_is_taken_as_a_browser_has_it(url: str, root: str, token: str | None) -> None:
+    info = JupyterConnectionInfo.from_url(url)
+    assert (info.url, info.token) == (root, token)
+
+
+@pytest.mark.parametrize("token", ["other", ""])
+def test_a_token_that_is_given_replaces_the_one_in_the_url(token: str) -> None:
+    info = JupyterConnectionInfo.from_url(f"http://h/?token={SECRET}", token=token)
+    assert info.token == token
+
+
+def test_all_else_of_a_url_connection_is_as_given() -> None:
+    info = JupyterConnectionInfo.from_url(
+        "https://h:1", headers={"X": "y"}, verify="ca.pem", cert=("c.pem", "k.pem")
+    )
+    assert info == JupyterConnectionInfo(
+        "h", True, 1, headers={"X": "y"}, verify="ca.pem", cert=("c.pem", "k.pem")
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://",
+        f"http:///?token={SECRET}",
+        f"ftp://h/?token={SECRET}",
+        f"ws://h/?token={SECRET}",
+        f"http://h:port/?token={SECRET}",
+        f"http://h:0/?token={SECRET}",
+        f"http://h:65536/?token={SECRET}",
+        f"http://[::1/?token={SECRET}",
+        f"http://[no address]/?token={SECRET}",
+        f"http://me:{SECRET}@h/",
+        f"http://{SECRET}@h/",
+        f"http://me:{SECRET}@h\u2100.example/",
+        f"http://h:{SECRET}/",
+        f"http://h/?token={SECRET}%0A",
+        f"http://h/?token={SECRET}%C3%A9",
+    ],
+)
+def test_a_bad_url_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        JupyterConnectionInfo.from_url(url)
+    shown = "".join(traceback.format_exception_only(type(caught.value), caught.value))
+    assert str(caught.value)
+    assert SECRET not in shown
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "says"),
+    [
+        (("", False), {}, "host"),
+        ((f"http://h/?token={SECRET}", False), {}, "from_url"),
+        (("h/path", False), {}, "from_url"),
+        (("my host", False), {}, "host"),
+        (("h:8888", False), {}, "port="),
+        (("h", False, 0), {}, "port"),
+        (("h", False, 65536), {}, "port"),
+        (("h", False, "8888"), {}, "port"),
+        (("h", False, True), {}, "port"),
+        (("h", False, 1, f"{SECRET}\n"), {}, "token"),
+        (("h", False, 1, f"{SECRET}\u00e9"), {}, "token"),
+        (("h", False), {"headers": {"X": f"{SECRET}\r\nY: z"}}, "header"),
+        (("h", False), {"headers": {f"X\n{SECRET}": "y"}}, "header"),
+        (("h", False), {"headers": {"X": None}}, "header"),
+        (("h", False), {"headers": {1: SECRET}}, "header"),
+    ],
+)
+def test_bad_arguments_are_refused_and_secrets_not_shown(
+    arguments: tuple[Any, ...], options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says) as caught:
+        JupyterConnectionInfo(*arguments, **options)
+    assert SECRET not in str(caught.value)
+
+
+def test_secrets_are_not_in_the_repr() -> None:
+    info = JupyterConnectionInfo("h", False, 1, SECRET, headers={"Authorization": SECRET})
+    assert SECRET not in f"{info!r} {info} {info.url} {info.websocket_url}"
+
+
+# One row a choice of headers: token, headers, what is sent.
+@pytest.mark.parametrize(
+    ("token", "headers", "sent"),
+    [
+        (None, None, {}),
+        ("", None, {}),
+        ("abc", None, {"Authorization": "token abc"}),
+        ("abc", {"X": "y"}, {"X": "y", "Authorization": "token abc"}),
+        ("abc", {"Authorization": "Bearer z"}, {"Authorization": "Bearer z"}),
+        ("abc", {"authorization": "Bearer z"}, {"authorization": "Bearer z"}),
+        (None, {"X": "y"}, {"X": "y"}),
+    ],
+)
+def test_the_token_is_sent_unless_headers_say_otherwise(
+    token: str | None, headers: dict[str, str] | None, sent: dict[str, str]
+) -> None:
+    assert JupyterConnectionInfo("h", False, token=token, headers=headers).all_headers == sent
+
+
+def test_headers_are_shared_with_nobody() -> None:
+    given = {"X": "y"}
+    info = JupyterConnectionInfo("h", False, headers=given)
+    given["X"] = "z"
+    info.all_headers["Y"] = "z"
+    assert info.all_headers == {"X": "y"}
+
+
+def test_a_connection_is_a_value() -> None:
+    one, two = (JupyterConnectionInfo("h", True, 1, "t", headers={"X": "y"}) for _ in range(2))
+    assert one == two
+    assert len({one, two}) == 1
+    assert one != JupyterConnectionInfo("h", True, 1, "t", headers={"X": "z"})
+    assert pickle.loads(pickle.dumps(one)) == one
+
+
+def test_a_connection_can_be_connected_to() -> None:
+    info = JupyterConnectionInfo("h", False)
+    assert isinstance(info, JupyterConnectable)
+    assert info.connection_info is info
+    assert not isinstance("http://h", JupyterConnectable)
+
+
+BASIC = "Basic " + b64encode(b"me:pw").decode()
+
+# One row a variable, beside JUPYTER_GATEWAY_URL=https://gw:1/x.
+FROM_ENV: list[tuple[dict[str, str], dict[str, Any]]] = [
+    ({}, {}),
+    ({"AUTH_TOKEN": "abc"}, {"token": "abc"}),
+    ({"AUTH_TOKEN": " "}, {}),
+    ({"AUTH_TOKEN": "abc", "AUTH_SCHEME": "token"}, {"token": "abc"}),
+    ({"AUTH_TOKEN": "abc", "AUTH_SCHEME": "Bearer"}, {"headers": {"Authorization": "Bearer abc"}}),
+    ({"AUTH_TOKEN": "abc", "AUTH_SCHEME": ""}, {"headers": {"Authorization": "abc"}}),
+    ({"AUTH_TOKEN": "abc", "AUTH_HEADER_KEY": "X-Auth"}, {"headers": {"X-Auth": "token abc"}}),
+    ({"AUTH_SCHEME": "Bearer"}, {}),
+    ({"HEADERS": '{"X": "y", "N": 1}'}, {"headers": {"X": "y", "N": "1"}}),
+    ({"HEADERS": "{}"}, {}),
+    (
+        {"HEADERS": '{"X": "y"}', "AUTH_TOKEN": "abc"},
+        {"headers": {"X": "y"}, "token": "abc"},
+    ),
+    (
+        {"HEADERS": '{"Authorization": "z"}', "AUTH_TOKEN": "abc", "AUTH_SCHEME": "Bearer"},
+        {"headers": {"Authorization": "z"}},
+    ),
+    ({"HTTP_USER": "me", "HTTP_PWD": "pw"}, {"headers": {"Authorization": BASIC}}),
+    ({"HTTP_USER": "me"}, {}),
+    (
+        {"HEADERS": '{"Authorization": "z"}', "HTTP_USER": "me", "HTTP_PWD": "pw"},
+        {"headers": {"Authorization": "z"}},
+    ),
+    ({"VALIDATE_CERT": "no"}, {"verify": False}),
+    ({"VALIDATE_CERT": "False"}, {"verify": False}),
+    ({"VALIDATE_CERT": "true"}, {}),
+    ({"CA_CERTS": "ca.pem"}, {"verify": "ca.pem"}),
+    ({"CA_CERTS": "ca.pem", "VALIDATE_CERT": "no"}, {"verify": False}),
+    ({"CLIENT_CERT": "c.pem"}, {"cert": "c.pem"}),
+    ({"CLIENT_CERT": "c.pem", "CLIENT_KEY": "k.pem"}, {"cert": ("c.pem", "k.pem")}),
+    ({"NO_SUCH": "x"}, {}),
+]
+
+
+@pytest.mark.parametrize(("variables", "options"), FROM_ENV)
+def test_a_gateway_is_found_as_jupyter_finds_it(
+    variables: dict[str, str], options: dict[str, Any]
+) -> None:
+    environ = {f"JUPYTER_GATEWAY_{name}": value for name, value in variables.items()}
+    info = JupyterConnectionInfo.from_env({"JUPYTER_GATEWAY_URL": "https://gw:1/x", **environ})
+    assert info == JupyterConnectionInfo("gw", True, 1, base_path="/x", **options)
+
+
+def test_the_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_GATEWAY_URL", "http://from-env")
+    monkeypatch.setenv("JUPYTER_GATEWAY_AUTH_TOKEN", "abc")
+    info = JupyterConnectionInfo.from_env()
+    assert (info.host, info.token) == ("from-env", "abc")
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({}, "JUPYTER_GATEWAY_URL is not set"),
+        ({"URL": " "}, "JUPYTER_GATEWAY_URL is not set"),
+        ({"URL": f"ftp://h/?token={SECRET}"}, "http"),
+        ({"URL": "http://h", "HEADERS": f"Authorization: {SECRET}"}, "HEADERS"),
+        ({"URL": "http://h", "HEADERS": f'["{SECRET}"]'}, "HEADERS"),
+        ({"URL": "http://h", "CLIENT_KEY": "k.pem"}, "CLIENT_CERT"),
+        ({"URL": "http://h", "AUTH_TOKEN": f"{SECRET}\n{SECRET}"}, "token"),
+        (
+            {"URL": "http://h", "AUTH_TOKEN": f"{SECRET}\n{SECRET}", "AUTH_SCHEME": "Bearer"},
+            "header",
+        ),
+    ],
+)
+def test_variables_that_make_no_sense_are_refused_and_not_shown(
+    variables: dict[str, str], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says) as caught:
+        JupyterConnectionInfo.from_env({f"JUPYTER_GATEWAY_{k}": v for k, v in variables.items()})
+    assert SECRET not in str(caught.value)
+
+
+def test_the_session_is_in_the_query_of_the_channels() -> None:
+    assert channels_query("a b&c") == "session_id=a+b%26c"

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import jkg_client
+from jkg_client import errors
+from jkg_client.errors import JkgError
+from jkg_client.protocol.exchange import ExecutionResult
+from jkg_client.protocol.outputs import Stream
+
+RESULT = ExecutionResult(status="timeout", outputs=(Stream("stdout", "a"),))
+STATUS = (401, "GET http://h:1/api", "Unauthorized", "the token is wrong")
+
+# One row an exception: arguments, what it says, what it can be caught as.
+EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exception], ...]]] = [
+    (errors.WireError, ("cut", b"\x00ab"), "cut; frame of 3, starts b'\\x00ab'", (ValueError,)),
+    (errors.GatewayError, ("gone",), "gone", ()),
+    (errors.GatewayUnreachable, ("gone",), "gone", (ConnectionError, OSError)),
+    (errors.GatewayTimeout, ("late",), "late", (TimeoutError, ConnectionError)),
+    (errors.NotAGateway, ("no",), "no", ()),
+    (
+        errors.GatewayStatus,
+        STATUS,
+        "GET http://h:1/api answered 401: Unauthorized (the token is wrong)",
+        (),
+    ),
+    (errors.GatewayStatus, (500, "GET u", "b"), "GET u answered 500: b", ()),
+    (errors.GatewayStatus, (500, "GET u", ""), "GET u answered 500", ()),
+    (errors.GatewayStatus, (500, "GET u", "", "wait"), "GET u answered 500 (wait)", ()),
+    (
+        errors.GatewayUnauthorized,
+        STATUS,
+        "GET http://h:1/api answered 401: Unauthorized (the token is wrong)",
+        (PermissionError,),
+    ),
+    (errors.GatewayUnauthorized, (403, "GET u", ""), "GET u answered 403", (PermissionError,)),
+    (errors.GatewayFull, (403, "POST u", "full", "wait"), "POST u answered 403: full (wait)", ()),
+    (errors.KernelNotFound, (404, "GET u", "gone"), "GET u answered 404: gone", (LookupError,)),
+    (errors.ServerStartError, ("log",), "log", ()),
+    (errors.KernelSpecNotFound, ("no x",), "no x", (ValueError,)),
+    (
+        jkg_client.UnknownLanguage,
+        ("cobol", "julia"),
+        "cannot run a 'cobol' block: this kernel runs julia",
+        (ValueError,),
+    ),
+    (errors.KernelNotReady, ("late",), "late", (TimeoutError,)),
+    (errors.ClientClosed, ("closed",), "closed", ()),
+    (errors.ExecutionError, ("E: v", RESULT), "E: v", ()),
+    (errors.ExecutionTimeout, ("late", RESULT), "late", (TimeoutError,)),
+    (errors.KernelDied, ("died", RESULT), "died", ()),
+]
+
+
+def family(root: type[JkgError]) -> set[type[JkgError]]:
+    return {root}.union(*(family(child) for child in root.__subclasses__()))
+
+
+def again(error: JkgError) -> JkgError:
+    restored = pickle.loads(pickle.dumps(error))
+    assert isinstance(restored, JkgError)
+    return restored
+
+
+@pytest.mark.parametrize(("kind", "arguments", "text", "kinds"), EXCEPTIONS)
+def test_an_exception_says_what_happened_and_is_what_readers_catch(
+    kind: type[JkgError],
+    arguments: tuple[Any, ...],
+    text: str,
+    kinds: tuple[type[Exception], ...],
+) -> None:
+    error = kind(*arguments)
+    assert str(error) == text
+    assert all(isinstance(error, each) for each in kinds)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, again])
+@pytest.mark.parametrize(("kind", "arguments", "text", "kinds"), EXCEPTIONS)
+def test_an_exception_is_copied_whole(
+    kind: type[JkgError],
+    arguments: tuple[Any, ...],
+    text: str,
+    kinds: tuple[type[Exception], ...],
+    copied: Callable[[JkgError], JkgError],
+) -> None:
+    error = kind(*arguments)
+    if isinstance(error, errors.GatewayError):
+        error.result = RESULT
+    other = copied(error)
+    assert (type(other), str(other), other.args) == (kind, text, error.args)
+    assert vars(other) == vars(error)
+
+
+def test_every_exception_is_tried_here() -> None:
+    assert {kind for kind, *_ in EXCEPTIONS} == family(JkgError) - {JkgError}
+
+
+def test_a_gateway_error_outside_a_cell_has_no_result() -> None:
+    assert errors.GatewayUnreachable("gone").result is None
+
+
+def test_a_long_frame_is_not_shown_whole() -> None:
+    error = errors.WireError("cut", "x" * 1000)
+    assert str(error) == f"cut; frame of 1000, starts '{'x' * 60}'"
+    assert len(error.frame) == 1000
+
+
+def test_the_tree_that_is_drawn_is_the_tree_there_is() -> None:
+    line = re.compile(
+        r"^    (?P<indent>[\u2502\u251c\u2514\u2500 ]*)(?P<name>\w+)(?: \((?P<also>\w+)\))?(?:$|  )"
+    )
+    drawn: dict[str, tuple[str, str | None]] = {}
+    path: list[str] = []
+    for text in (errors.__doc__ or "").splitlines():
+        found = line.match(text)
+        if found:
+            depth = len(found["indent"]) // 4
+            path[depth:] = [found["name"]]
+            drawn[found["name"]] = (path[depth - 1] if depth else "Exception", found["also"])
+    assert drawn == {kind.__name__: _bases(kind) for kind in family(JkgError)}
+
+
+def _bases(kind: type[JkgError]) -> tuple[str, str | None]:
+    ours, *others = (base.__name__ for base in kind.__bases__)
+    return ours, others[0] if others else None

@@ -1,0 +1,452 @@
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import BOUNDED, JSON
+
+from jkg_client.errors import ExecutionError, ExecutionTimeout, KernelDied
+from jkg_client.protocol.exchange import (
+    DataItem,
+    Exchange,
+    ExecutionResult,
+    InputRequest,
+    Status,
+    Truncation,
+)
+from jkg_client.protocol.messages import Json, Message
+from jkg_client.protocol.outputs import Display, Failure, OutputArea, Stream
+
+
+def message(channel: str, msg_type: str, content: Json, parent: str | None = "req") -> Message:
+    return Message(
+        channel=channel,
+        header={"msg_id": "m", "msg_type": msg_type},
+        parent_header={} if parent is None else {"msg_id": parent},
+        content=content,
+    )
+
+
+def status(state: str, parent: str | None = "req") -> Message:
+    return message("iopub", "status", {"execution_state": state}, parent)
+
+
+def stream(text: str, name: str = "stdout", parent: str | None = "req") -> Message:
+    return message("iopub", "stream", {"name": name, "text": text}, parent)
+
+
+def reply(answer: str = "ok", **content: Any) -> Message:
+    return message("shell", "execute_reply", {"status": answer, **content})
+
+
+def raised(ename: str, evalue: str = "") -> Json:
+    return {"ename": ename, "evalue": evalue, "traceback": []}
+
+
+def error(ename: str, evalue: str = "") -> Message:
+    return message("iopub", "error", raised(ename, evalue))
+
+
+def asks(content: Json) -> Message:
+    return message("stdin", "input_request", content)
+
+
+BUSY, IDLE, OK = status("busy"), status("idle"), reply()
+SEEN = message("iopub", "execute_input", {"code": "1", "execution_count": 1})
+VALUE = message("iopub", "execute_result", {"data": {"text/plain": "2"}, "execution_count": 4})
+
+
+def fed(*messages: Message, begun: bool = False) -> Exchange:
+    exchange = Exchange("req", begun=begun)
+    for each in messages:
+        exchange.feed(each)
+    return exchange
+
+
+@pytest.mark.parametrize("order", [(IDLE, OK), (OK, IDLE)])
+def test_done_needs_idle_and_reply_in_any_order(order: tuple[Message, ...]) -> None:
+    exchange = Exchange("req")
+    for each in order:
+        assert not exchange.done
+        exchange.feed(each)
+    assert exchange.done
+
+
+IOPUBS = {
+    "ok": [BUSY, SEEN, stream("a"), stream("b", "stderr"), VALUE, IDLE],
+    "error": [BUSY, SEEN, stream("a"), error("E", "v"), stream("b"), IDLE],
+    "aborted": [BUSY, IDLE],
+}
+SHELLS = {
+    "ok": reply(execution_count=4),
+    "error": reply("error", execution_count=4, **raised("E", "v")),
+    "aborted": reply("aborted"),
+}
+
+
+@pytest.mark.parametrize("ending", IOPUBS)
+def test_the_reply_may_come_at_any_time(ending: str) -> None:
+    iopub, shell = IOPUBS[ending], SHELLS[ending]
+    exchanges = [fed(*iopub[:i], shell, *iopub[i:]) for i in range(len(iopub) + 1)]
+    results = [exchange.result() for exchange in exchanges]
+    assert all(exchange.done for exchange in exchanges)
+    assert [result.status for result in results] == [ending] * len(results)
+    assert results == [results[-1]] * len(results)
+
+
+def test_done_only_when_all_has_come_wherever_the_reply_is() -> None:
+    iopub = IOPUBS["ok"]
+    for i in range(len(iopub) + 1):
+        exchange = Exchange("req")
+        for each in [*iopub[:i], SHELLS["ok"], *iopub[i:]]:
+            assert not exchange.done
+            exchange.feed(each)
+        assert exchange.done
+
+
+@pytest.mark.parametrize("channel", ["shell", "control"])
+def test_a_reply_comes_on_the_channel_of_its_request(channel: str) -> None:
+    answer = message(channel, "some_reply", {"status": "ok"})
+    assert fed(answer, IDLE).reply == {"status": "ok"}
+
+
+FOREIGN = [
+    status("idle", "other"),
+    status("restarting", "other"),
+    status("dead", "other"),
+    stream("x", parent="other"),
+    stream("x", parent=None),
+    message("shell", "execute_reply", {"status": "ok"}, "other"),
+    message("stdin", "input_request", {"prompt": "?"}, "other"),
+    message("iopub", "iopub_welcome", {"subscription": ""}, None),
+    message("iopub", "shutdown_reply", {"execution_state": "dead"}, None),
+    message("iopub", "status", {}, None),
+]
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_what_answers_other_requests_is_ignored(foreign: Message) -> None:
+    exchange = fed(BUSY, foreign)
+    assert exchange == fed(BUSY)
+    assert Exchange("req").feed(foreign) is None
+
+
+def test_output_is_returned_as_it_comes() -> None:
+    exchange = Exchange("req")
+    assert exchange.feed(BUSY) is None
+    assert exchange.feed(stream("a")) == Stream("stdout", "a")
+    assert exchange.feed(error("E")) == Failure("E", "")
+    assert exchange.feed(OK) is None
+
+
+@pytest.mark.parametrize("state", ["restarting", "dead"])
+def test_news_without_a_parent_tell_of_a_dead_kernel(state: str) -> None:
+    exchange = fed(BUSY, stream("a"), status(state, None))
+    assert exchange.done
+    result = exchange.result(kernel_restarted=True)
+    assert (result.status, result.output, result.kernel_restarted) == ("died", "a", True)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "dead"),
+    [
+        (fed(status("starting", None)), False),
+        (fed(status("starting", None), BUSY), False),
+        (fed(BUSY, status("starting", None)), True),
+        (fed(status("starting", None), begun=True), True),
+        (fed(BUSY, status("idle", None), status("busy", None)), False),
+    ],
+)
+def test_a_kernel_that_starts_is_another_one_only_after_we_began(
+    exchange: Exchange, dead: bool
+) -> None:
+    assert exchange.dead is dead
+
+
+@pytest.mark.parametrize(
+    ("messages", "unheard"), [((), True), ((FOREIGN[0],), True), ((BUSY,), False)]
+)
+def test_a_request_is_unheard_until_something_answers_it(
+    messages: tuple[Message, ...], unheard: bool
+) -> None:
+    assert fed(*messages).unheard is unheard
+
+
+# One row a way to end.
+@pytest.mark.parametrize(
+    ("exchange", "ended"),
+    [
+        (fed(OK, IDLE), "ok"),
+        (fed(reply("error", **raised("E")), IDLE), "error"),
+        (fed(reply("aborted"), IDLE), "aborted"),
+        (fed(reply("abort"), IDLE), "aborted"),
+        (fed(reply("no such status"), IDLE), "error"),
+        (fed(message("shell", "execute_reply", {}), IDLE), "error"),
+        (fed(status("dead", None)), "died"),
+        (fed(OK, status("dead", None)), "ok"),
+        (fed(reply("error", **raised("E")), status("restarting", None)), "error"),
+        (fed(IDLE), "error"),
+    ],
+)
+def test_the_status_says_how_it_ended(exchange: Exchange, ended: str) -> None:
+    result = exchange.result()
+    assert (result.status, result.is_ok) == (ended, ended == "ok")
+
+
+def test_an_error_that_only_the_reply_tells_is_shown() -> None:
+    result = fed(stream("a"), reply("error", **raised("E", "v")), IDLE).result()
+    assert result.failure == Failure("E", "v")
+    assert result.output == "a\nE: v"
+
+
+# An empty or short message may stand in the output by chance.
+@pytest.mark.parametrize(("evalue", "shown"), [("", "E: "), ("1", "E: 1")])
+def test_an_error_is_shown_though_its_message_was_printed_by_chance(
+    evalue: str, shown: str
+) -> None:
+    result = fed(stream("12\n"), reply("error", **raised("E", evalue)), IDLE).result()
+    assert result.output == "12\n" + shown
+
+
+def test_an_error_that_was_told_on_iopub_is_shown_once() -> None:
+    result = fed(error("E", "v"), reply("error", **raised("E", "v")), IDLE).result()
+    assert (result.outputs, result.failure) == ((Failure("E", "v"),), Failure("E", "v"))
+
+
+@pytest.mark.parametrize("colour", ["", "\x1b[31m"])
+def test_an_error_that_the_cell_has_printed_is_not_shown_twice(colour: str) -> None:
+    # As ipykernel answers "%edit_nothing".
+    usage = "Line magic function `%edit_nothing` not found."
+    printed = stream(f"{colour}UsageError: {usage}\n", "stderr")
+    result = fed(printed, reply("error", **raised("UsageError", usage)), IDLE).result()
+    assert (result.status, result.failure) == ("error", Failure("UsageError", usage))
+    assert result.outputs == (Stream("stderr", f"{colour}UsageError: {usage}\n"),)
+
+
+def test_a_result_can_be_asked_for_twice() -> None:
+    exchange = fed(stream("a"), reply("error", **raised("E", "v")), IDLE)
+    assert exchange.result() == exchange.result()
+
+
+def test_the_page_of_a_reply_is_shown_without_colours() -> None:
+    # As ipykernel answers "len?".
+    page = {"data": {"text/plain": "\x1b[31mSignature:\x1b[39m len(obj, /)"}, "start": 0}
+    exchange = fed(BUSY)
+    shown = exchange.feed(reply(payload=[{"source": "page", **page}]))
+    assert shown == Display({"text/plain": "Signature: len(obj, /)"})
+    assert exchange.result().output == "Signature: len(obj, /)"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        [],
+        [{"source": "set_next_input", "text": "abc", "replace": False}],
+        [{"source": "page"}],
+        [{"source": "page", "data": {}}],
+        [{"source": "page", "data": "x"}],
+        ["page", None, 3],
+        "page",
+        None,
+    ],
+)
+def test_other_payload_is_not_shown(payload: Any) -> None:
+    exchange = fed(reply(payload=payload), IDLE)
+    assert (exchange.result().outputs, exchange.ends_kernel) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("keep", "ends"), [({"keepkernel": False}, True), ({}, True), ({"keepkernel": True}, False)]
+)
+def test_exit_ends_the_kernel_unless_it_is_to_be_kept(keep: Json, ends: bool) -> None:
+    assert fed(reply(payload=[{"source": "ask_exit", **keep}])).ends_kernel is ends
+
+
+def test_nothing_ends_the_kernel_before_the_reply() -> None:
+    assert not fed(BUSY).ends_kernel
+
+
+@pytest.mark.parametrize(
+    ("content", "request_for"),
+    [
+        ({"prompt": "name? ", "password": False}, InputRequest("name? ")),
+        ({"prompt": "", "password": True}, InputRequest("", password=True)),
+        ({"prompt": None, "password": "yes"}, InputRequest("")),
+        ({}, InputRequest("")),
+    ],
+)
+def test_the_code_asks_for_input(content: Json, request_for: InputRequest) -> None:
+    exchange = fed(BUSY, asks(content))
+    assert (exchange.asks, exchange.asker) == (request_for, asks(content))
+    assert str(exchange.asks) == request_for.prompt
+    assert not exchange.done
+
+
+def test_other_messages_on_stdin_ask_for_nothing() -> None:
+    assert fed(message("stdin", "input_reply", {"prompt": "x"})).asks is None
+
+
+# Python code that we interrupted ends in one of these.
+@pytest.mark.parametrize("ename", ["KeyboardInterrupt", "CancelledError"])
+@pytest.mark.parametrize("told", ["on iopub", "in the reply", "both"])
+def test_a_timeout_does_not_show_the_interrupt_but_knows_where_it_was(
+    ename: str, told: str
+) -> None:
+    failure = Failure(ename, "")
+    exchange = fed(stream("a"))
+    if told != "in the reply":
+        exchange.feed(error(ename))
+    if told != "on iopub":
+        exchange.feed(reply("error", **raised(ename)))
+    result = exchange.result(gave_up=True)
+    assert (result.status, result.output, result.failure) == ("timeout", "a", failure)
+
+
+def test_a_timeout_shows_an_exception_that_was_the_own_of_the_cell() -> None:
+    result = fed(error("E", "v"), reply("error", **raised("E", "v")), IDLE).result(gave_up=True)
+    assert (result.status, result.output) == ("timeout", "E: v")
+
+
+@pytest.mark.parametrize("messages", [(), (BUSY,), (OK, IDLE), (OK, status("dead", None))])
+def test_a_timeout_is_a_timeout_however_it_ended_then(messages: tuple[Message, ...]) -> None:
+    assert fed(*messages).result(gave_up=True).status == "timeout"
+
+
+# A death is told late: the time may have been up before we knew.
+def test_a_kernel_that_died_without_a_reply_did_not_time_out() -> None:
+    assert fed(BUSY, status("dead", None)).result(gave_up=True).status == "died"
+
+
+def test_an_interrupt_that_was_not_ours_is_shown() -> None:
+    result = fed(error("KeyboardInterrupt"), reply("error", **raised("KeyboardInterrupt"))).result()
+    assert (result.status, result.output) == ("error", "KeyboardInterrupt: ")
+
+
+def test_a_lost_end_is_an_error_that_says_so() -> None:
+    exchange = fed(BUSY, stream("a"))
+    exchange.lost = True
+    assert exchange.done
+    result = exchange.result()
+    assert (result.status, result.truncated) == ("error", Truncation(connection_lost=True))
+    assert result.failure is not None
+    assert result.output.startswith("a\nConnectionLost: ")
+
+
+def test_of_a_lost_end_the_exception_that_was_seen_is_told() -> None:
+    exchange = fed(BUSY, error("E", "v"))
+    exchange.lost = True
+    result = exchange.result()
+    assert (result.status, result.failure, result.output) == ("error", Failure("E", "v"), "E: v")
+
+
+def test_a_lost_idle_leaves_the_status_that_the_reply_gave() -> None:
+    exchange = fed(BUSY, OK)
+    exchange.lost = True
+    result = exchange.result()
+    assert (result.status, result.truncated) == ("ok", Truncation(connection_lost=True))
+
+
+@pytest.mark.parametrize(
+    ("truncation", "words"),
+    [
+        (Truncation(characters=3), "3 characters of output were dropped"),
+        (Truncation(messages=2), "2 messages could not be read"),
+        (Truncation(rate_limited=True), "the server's rate limit dropped output"),
+        (Truncation(connection_lost=True), "the connection broke, output may be missing"),
+        (
+            Truncation(characters=3, rate_limited=True),
+            "3 characters of output were dropped; the server's rate limit dropped output",
+        ),
+    ],
+)
+def test_a_truncation_says_in_words_what_is_missing(truncation: Truncation, words: str) -> None:
+    assert str(truncation) == words
+
+
+def test_a_result_says_what_is_missing_of_it() -> None:
+    exchange = Exchange("req", area=OutputArea(10))
+    exchange.feed(stream("0123456789abc"))
+    exchange.feed(stream("\n\nIOPub message rate exceeded.\n", "stderr"))
+    result = exchange.result(unread=2, connection_lost=True)
+    assert result.truncated == Truncation(
+        characters=34, messages=2, rate_limited=True, connection_lost=True
+    )
+
+
+def test_nothing_is_missing_of_a_whole_result() -> None:
+    assert fed(stream("a"), OK, IDLE).result().truncated is None
+
+
+def test_answers_to_expressions_are_as_the_kernel_gave_them() -> None:
+    answers = {"a": {"status": "ok", "data": {"text/plain": "6"}, "metadata": {}}}
+    result = fed(reply(execution_count=3, user_expressions=answers), IDLE).result()
+    assert (result.user_expressions, result.execution_count) == (answers, 3)
+
+
+@pytest.mark.parametrize("content", [{}, {"execution_count": None}, {"execution_count": "3"}])
+def test_a_result_without_a_count_has_none(content: Json) -> None:
+    result = fed(reply(**content), IDLE).result()
+    assert (result.execution_count, result.user_expressions) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("status_", "failure", "kind", "text"),
+    [
+        ("error", Failure("E", "v", ("long",)), ExecutionError, "E: v"),
+        ("error", None, ExecutionError, "it failed"),
+        ("aborted", None, ExecutionError, "the cell did not run: one before it failed"),
+        ("timeout", None, ExecutionTimeout, "the cell ran longer than it was given"),
+        ("died", None, KernelDied, "the kernel died while the cell ran"),
+    ],
+)
+def test_who_wants_an_exception_gets_one_with_the_result(
+    status_: Status, failure: Failure | None, kind: type[ExecutionError], text: str
+) -> None:
+    result = ExecutionResult(status=status_, outputs=(Stream("stdout", "a"),), failure=failure)
+    with pytest.raises(ExecutionError) as caught:
+        result.raise_for_error()
+    assert (type(caught.value), str(caught.value)) == (kind, text)
+    assert pickle.loads(pickle.dumps(caught.value)).result == result
+
+
+def test_nothing_is_raised_for_success() -> None:
+    ExecutionResult(status="ok").raise_for_error()
+
+
+def test_data_items_are_all_forms_but_plain_text() -> None:
+    display = Display({"text/plain": "x", "text/html": "<b>", "image/png": "iVBO"})
+    result = ExecutionResult(status="ok", outputs=(Stream("stdout", "a"), display))
+    assert result.data_items == (DataItem("text/html", "<b>"), DataItem("image/png", "iVBO"))
+
+
+FIELDS = [
+    "status", "execution_state", "execution_count", "payload", "user_expressions", "prompt",
+    "ename", "evalue", "traceback", "name", "text", "data", "transient", "wait",
+]  # fmt: skip
+WORDS = st.sampled_from(["ok", "error", "aborted", "idle", "dead", "starting", "KeyboardInterrupt"])
+PAGES = st.lists(
+    st.dictionaries(st.sampled_from(["source", "data", "keepkernel"]), JSON | st.just("page"))
+)
+MESSAGES = st.builds(
+    message,
+    st.sampled_from(["shell", "control", "iopub", "stdin", "no such channel"]),
+    st.sampled_from(
+        ["status", "stream", "error", "display_data", "execute_reply", "input_request"]
+    ),
+    st.dictionaries(st.sampled_from(FIELDS), WORDS | PAGES | JSON, max_size=6),
+    st.sampled_from(["req", "req", "other", None]),
+)
+
+
+@BOUNDED
+@given(st.lists(MESSAGES, max_size=6), st.booleans(), st.booleans())
+def test_no_message_is_too_strange(messages: list[Message], gave_up: bool, lost: bool) -> None:
+    exchange = fed(*messages)
+    exchange.lost = lost
+    result = exchange.result(gave_up=gave_up)
+    assert isinstance(result.output, str)
+    assert result.data_items is not None
+    assert isinstance(exchange.ends_kernel, bool)

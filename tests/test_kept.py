@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import BOUNDED
+
+from jkg_client.protocol.kept import MAX_SLOTS, Kept, Slot, StreamSlot, ValueSlot
+
+CHUNKS = st.lists(st.text("abc\n", min_size=1, max_size=30), max_size=30)
+ENTRIES = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["out", "err"]), st.text("ab\n", min_size=1)), st.integers(1, 40)
+    ),
+    max_size=40,
+)
+
+
+def text_of(slots: list[Slot]) -> str:
+    return "".join(str(s.terminal) if isinstance(s, StreamSlot) else f"<{s.value}>" for s in slots)
+
+
+def both(kept: Kept) -> tuple[str, str]:
+    head, tail = kept.halves()
+    return text_of(head), text_of(tail)
+
+
+def size_of(kept: Kept) -> int:
+    return sum(slot.size for half in kept.halves() for slot in half)
+
+
+def count_of(kept: Kept) -> int:
+    return sum(map(len, kept.halves()))
+
+
+def filled(limit: int, *entries: str | int) -> Kept:
+    """Text goes to one stream, a number is a value of that size."""
+    kept = Kept(limit)
+    for entry in entries:
+        if isinstance(entry, str):
+            kept.write("out", entry)
+        else:
+            kept.append(ValueSlot(entry, entry))
+    return kept
+
+
+@pytest.mark.parametrize("limit", [1, 2, 10, 100, 10_000])
+def test_all_is_kept_up_to_the_limit(limit: int) -> None:
+    kept = filled(limit, "x" * limit)
+    assert (both(kept), kept.dropped) == (("x" * limit, ""), 0)
+
+
+# One row a place where the gap can lie.
+@pytest.mark.parametrize(
+    ("limit", "entries", "head", "tail", "dropped"),
+    [
+        (10, ["0123456789A"], "01234", "6789A", 1),
+        (10, ["0123", "456789", "ABCDEFGHI"], "01234", "EFGHI", 9),
+        (11, ["0123456789ABCDEF"], "01234", "ABCDEF", 5),
+        (2, ["abc"], "a", "c", 1),
+        (1, ["abc"], "", "c", 2),
+        (10, [3, 3, 3, 3], "<3>", "<3><3>", 3),
+        (10, [5, 5, 5], "<5>", "<5>", 5),
+        (10, ["abc", 11, "def"], "abc", "def", 11),
+        (10, ["abc", 4, "defgh"], "abc", "defgh", 4),
+        (10, ["abcdefgh", 4], "abcde", "h<4>", 2),
+        (10, [20], "", "<20>", 0),
+        (10, ["abc", 20], "abc", "<20>", 0),
+        (10, [20, "a"], "", "a", 20),
+        (10, [20, 30], "", "<30>", 20),
+    ],
+)
+def test_beyond_the_limit_the_first_and_the_last_half_are_kept(
+    limit: int, entries: list[str | int], head: str, tail: str, dropped: int
+) -> None:
+    kept = filled(limit, *entries)
+    assert (both(kept), kept.dropped) == ((head, tail), dropped)
+
+
+@BOUNDED
+@given(st.integers(1, 200), CHUNKS)
+def test_of_one_stream_the_dropped_characters_are_those_that_are_missing(
+    limit: int, chunks: list[str]
+) -> None:
+    whole, kept = "".join(chunks), filled(limit, *chunks)
+    head, tail = both(kept)
+    assert whole.startswith(head)
+    assert whole.endswith(tail)
+    assert len(head) + kept.dropped + len(tail) == len(whole)
+    assert len(head) + len(tail) == min(limit, len(whole))
+    assert not kept.dropped or len(head) == limit // 2
+
+
+@BOUNDED
+@given(st.integers(1, 100), ENTRIES)
+def test_of_many_slots_nothing_is_lost_uncounted(
+    limit: int, entries: list[tuple[str, str] | int]
+) -> None:
+    kept, total, values, gone = Kept(limit), 0, 0, 0
+    for entry in entries:
+        if isinstance(entry, int):
+            gone += len(kept.append(ValueSlot(entry, entry)))
+            total, values = total + entry, values + 1
+        else:
+            gone += len(kept.write(*entry))
+            total += len(entry[1])
+        # A value that came last is kept, however large, with the head alone before it.
+        head, tail = kept.halves()
+        last = tail[0].size if len(tail) == 1 and isinstance(tail[0], ValueSlot) else 0
+        assert size_of(kept) <= max(limit, sum(slot.size for slot in head) + last)
+    assert size_of(kept) + kept.dropped == total
+    assert kept.dropped == 0 or total > limit
+    left = [s for half in kept.halves() for s in half if isinstance(s, ValueSlot)]
+    assert len(left) + gone == values
+    assert all(slot.kept for slot in left)
+
+
+def test_a_stream_without_end_takes_no_more_than_the_limit() -> None:
+    kept = Kept(100_000)
+    for i in range(100_000):
+        kept.write("out", f"{i}\n")
+    head, tail = both(kept)
+    assert head.startswith("0\n1\n2\n")
+    assert tail.endswith("\n99998\n99999\n")
+    assert len(head) == len(tail) == 50_000
+    # 10 numbers of one digit, 90 of two …, each with its newline.
+    assert kept.dropped == 20 + 270 + 3600 + 45_000 + 540_000 - 100_000
+
+
+# Takes minutes if a small write costs what the tail is long.
+def test_writes_beyond_a_large_limit_cost_what_they_are_long() -> None:
+    kept = filled(2**25, "x" * 2**25)
+    for _ in range(20_000):
+        kept.write("out", "yz")
+    assert (size_of(kept), kept.dropped) == (2**25, 40_000)
+
+
+def test_alternating_streams_without_end_are_bounded_in_number() -> None:
+    kept = Kept(10**9)
+    for _ in range(MAX_SLOTS // 2 + 500):
+        kept.write("out", "o")
+        kept.write("err", "e")
+    assert (count_of(kept), kept.dropped) == (MAX_SLOTS, 1000)
+
+
+@pytest.mark.parametrize(("size", "dropped"), [(0, 1), (1, 1), (7, 7)])
+def test_displays_without_end_are_bounded_in_number(size: int, dropped: int) -> None:
+    kept = Kept(10**9)
+    gone = [slot for _ in range(MAX_SLOTS + 500) for slot in kept.append(ValueSlot("", size))]
+    assert count_of(kept) == MAX_SLOTS
+    assert len(gone) == 500
+    assert kept.dropped == 500 * dropped
+
+
+def test_a_bar_without_end_is_kept_whole() -> None:
+    kept = Kept(100)
+    for i in range(10_000):
+        kept.write("out", f"\r{i:5} of 10000")
+    assert (both(kept), kept.dropped) == ((" 9999 of 10000", ""), 0)
+
+
+def test_a_value_can_be_replaced_by_a_smaller_one_and_makes_room() -> None:
+    kept = Kept(10)
+    slot = ValueSlot("big", 9)
+    kept.append(slot)
+    kept.replace(slot, "small", 2)
+    kept.write("out", "12345678")
+    assert (both(kept), kept.dropped) == (("<small>12345678", ""), 0)
+
+
+def test_a_value_that_grows_in_the_tail_pushes_out_what_stands_before_it() -> None:
+    kept = filled(10, "abcdefgh")
+    slot = ValueSlot("v", 2)
+    kept.append(slot)
+    kept.write("out", "i")
+    gone = kept.replace(slot, "V", 4)
+    assert (both(kept), kept.dropped, gone) == (("abcde", "<V>i"), 3, [])
+    assert size_of(kept) == 10
+
+
+def test_a_value_that_outgrows_the_head_leaves_it_with_all_that_followed() -> None:
+    kept = Kept(10)
+    slot = ValueSlot("v", 1)
+    kept.write("out", "a")
+    kept.append(slot)
+    kept.write("out", "bcdefghijklmn")
+    gone = kept.replace(slot, "V", 9)
+    assert gone == [slot]
+    assert both(kept) == ("a", "jklmn")
+    assert kept.dropped == 5 + 3 + 9
+
+
+def test_a_value_that_is_gone_cannot_be_replaced() -> None:
+    kept = Kept(10)
+    slot = ValueSlot("v", 20)
+    assert kept.append(slot) == []
+    assert kept.write("out", "0123456789") == [slot]
+    assert kept.replace(slot, "w", 3) == []
+    assert (both(kept), kept.dropped) == (("", "0123456789"), 20)
+
+
+def test_updates_that_grow_are_bounded_by_the_limit() -> None:
+    kept = Kept(1000)
+    slots = [ValueSlot(i, 10) for i in range(100)]
+    for slot in slots:
+        kept.append(slot)
+    for size in range(10, 500, 7):
+        for slot in slots:
+            kept.replace(slot, size, size)
+            assert size_of(kept) <= 1000
+    assert kept.dropped > 0
+
+
+@pytest.mark.parametrize("limit", [100, 4])
+def test_a_removed_value_is_not_shown_and_takes_no_room(limit: int) -> None:
+    value = object()
+    kept = filled(limit, "abc")
+    kept.append(ValueSlot(value, 2))
+    before = kept.dropped
+    kept.remove(value)
+    kept.write("out", "d")
+    assert (text_of([*kept.halves()[0], *kept.halves()[1]])).endswith("d")
+    assert (size_of(kept), kept.dropped) == (4 - before, before)
+
+
+def test_what_is_not_there_is_removed_without_a_word() -> None:
+    kept = filled(10, "abc")
+    kept.remove(object())
+    assert both(kept) == ("abc", "")

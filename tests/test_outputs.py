@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import BOUNDED, JSON
+
+from jkg_client.protocol.messages import Json
+from jkg_client.protocol.outputs import (
+    Display,
+    Failure,
+    Output,
+    OutputArea,
+    Stream,
+    join_text,
+    plain_text,
+)
+
+MESSAGE_TYPES = [
+    "stream",
+    "display_data",
+    "execute_result",
+    "update_display_data",
+    "clear_output",
+    "error",
+    "execute_input",
+    "comm_open",
+]
+FIELDS = st.sampled_from(
+    [
+        "name",
+        "text",
+        "data",
+        "metadata",
+        "transient",
+        "execution_count",
+        "wait",
+        "ename",
+        "evalue",
+        "traceback",
+    ]
+)
+CONTENTS = st.dictionaries(FIELDS, JSON | st.dictionaries(st.just("display_id"), JSON), max_size=6)
+
+# As kernel gateway 3.0.1 says it.
+DATA_RATE = (
+    "\n\nIOPub data rate exceeded.\nThe Jupyter server will temporarily stop sending output\n"
+    "to the client in order to avoid crashing it.\nTo change this limit, set the config variable\n"
+    "`--ServerApp.iopub_data_rate_limit`.\n\nCurrent values:\n"
+)
+MESSAGE_RATE = DATA_RATE.replace("data rate", "message rate")
+
+
+def out(text: str) -> tuple[str, Json]:
+    return "stream", {"name": "stdout", "text": text}
+
+
+def err(text: str) -> tuple[str, Json]:
+    return "stream", {"name": "stderr", "text": text}
+
+
+def display(text: str, display_id: str | None = None) -> tuple[str, Json]:
+    transient = {} if display_id is None else {"display_id": display_id}
+    content = {"data": {"text/plain": text}, "metadata": {}, "transient": transient}
+    return "display_data", content
+
+
+def update(text: str, display_id: str) -> tuple[str, Json]:
+    return "update_display_data", display(text, display_id)[1]
+
+
+def clear(*, wait: bool) -> tuple[str, Json]:
+    return "clear_output", {"wait": wait}
+
+
+def error(ename: str, evalue: str, *traceback: str) -> tuple[str, Json]:
+    return "error", {"ename": ename, "evalue": evalue, "traceback": list(traceback)}
+
+
+def fed(*messages: tuple[str, Json], max_output: int = 10_000) -> OutputArea:
+    area = OutputArea(max_output)
+    for msg_type, content in messages:
+        area.feed(msg_type, content)
+    return area
+
+
+def shown(text: str, display_id: str | None = None) -> Display:
+    return Display({"text/plain": text}, {}, display_id)
+
+
+# One row a thing that cells do.
+CELLS: list[tuple[list[tuple[str, Json]], list[Output]]] = [
+    ([], []),
+    ([out("a"), out("b\n"), out("c")], [Stream("stdout", "ab\nc")]),
+    (
+        [out("a"), err("b"), out("c"), err("d")],
+        [
+            Stream("stdout", "a"),
+            Stream("stderr", "b"),
+            Stream("stdout", "c"),
+            Stream("stderr", "d"),
+        ],
+    ),
+    ([out("1%\r"), out("2%\r"), out("\n")], [Stream("stdout", "2%\n")]),
+    ([out("")], []),
+    (
+        [out("a"), display("x"), out("b")],
+        [Stream("stdout", "a"), shown("x"), Stream("stdout", "b")],
+    ),
+    (
+        [("execute_result", {"data": {"text/plain": "2"}, "metadata": {}, "execution_count": 7})],
+        [Display({"text/plain": "2"}, execution_count=7)],
+    ),
+    (
+        [out("a"), error("E", "v", "\x1b[31mE\x1b[0m", "v"), out("b")],
+        [
+            Stream("stdout", "a"),
+            Failure("E", "v", ("\x1b[31mE\x1b[0m", "v")),
+            Stream("stdout", "b"),
+        ],
+    ),
+    ([("execute_input", {"code": "1"}), ("comm_open", {}), ("no_such", {})], []),
+    ([display("a", "i"), out("x"), update("b", "i")], [shown("b", "i"), Stream("stdout", "x")]),
+    (
+        [display("a", "i"), display("b", "j"), display("c", "i"), update("d", "i")],
+        [shown("d", "i"), shown("b", "j"), shown("d", "i")],
+    ),
+    ([display("a", "i"), update("b", "i"), update("c", "i")], [shown("c", "i")]),
+    ([update("a", "earlier")], [shown("a", "earlier")]),
+    ([update("a", "earlier"), update("b", "earlier")], [shown("b", "earlier")]),
+    ([display("a", ""), ("update_display_data", {"data": {}})], [shown("a", ""), Display({})]),
+    ([out("a"), clear(wait=False)], []),
+    ([out("a"), clear(wait=False), out("b")], [Stream("stdout", "b")]),
+    ([out("a"), clear(wait=True)], [Stream("stdout", "a")]),
+    ([out("a"), clear(wait=True), out("b"), out("c")], [Stream("stdout", "bc")]),
+    ([out("a"), clear(wait=True), out("")], [Stream("stdout", "a")]),
+    ([out("a"), clear(wait=True), display("b")], [shown("b")]),
+    ([out("a"), clear(wait=True), error("E", "v")], [Failure("E", "v")]),
+    ([out("a"), clear(wait=True), clear(wait=True), out("b")], [Stream("stdout", "b")]),
+    ([out("a"), clear(wait=True), clear(wait=False)], []),
+    ([out("a"), clear(wait=False), clear(wait=False), out("b")], [Stream("stdout", "b")]),
+    ([clear(wait=True), out("b"), clear(wait=False), out("c")], [Stream("stdout", "c")]),
+    ([display("a", "i"), clear(wait=True), update("b", "i")], [shown("b", "i")]),
+    ([display("a", "i"), clear(wait=False), update("b", "i")], [shown("b", "i")]),
+    ([out("ab"), clear(wait=False), out("\bc")], [Stream("stdout", "c")]),
+    ([("stream", {"name": "stdout", "text": ["a\n", "b"]})], [Stream("stdout", "a\nb")]),
+    ([("stream", {"text": "a"})], [Stream("stdout", "a")]),
+    ([("stream", {"name": None, "text": None})], []),
+    ([("stream", {"name": "stdout", "text": 3})], [Stream("stdout", "3")]),
+    ([("display_data", {"data": None})], [Display({})]),
+    ([("display_data", {"data": {}, "transient": {"display_id": 3}})], [Display({})]),
+    ([("execute_result", {"data": {}, "execution_count": "7"})], [Display({})]),
+    ([("error", {})], [Failure("Error", "")]),
+    ([("error", {"ename": "E", "evalue": 3, "traceback": "no list"})], [Failure("E", "3")]),
+    (
+        [("error", {"ename": "E", "evalue": "", "traceback": [1, None]})],
+        [Failure("E", "", ("1", ""))],
+    ),
+]
+
+
+@pytest.mark.parametrize(("messages", "outputs"), CELLS)
+def test_messages_are_folded_into_what_is_shown(
+    messages: list[tuple[str, Json]], outputs: list[Output]
+) -> None:
+    assert list(fed(*messages).outputs) == outputs
+
+
+# Each with the output that it adds or changes.
+@pytest.mark.parametrize(
+    ("message", "output"),
+    [
+        (out("a"), Stream("stdout", "a")),
+        (out(""), None),
+        (display("a"), shown("a")),
+        (update("b", "i"), shown("b", "i")),
+        (error("E", "v"), Failure("E", "v")),
+        (clear(wait=True), None),
+        (("execute_input", {}), None),
+    ],
+)
+def test_each_message_says_what_it_added(message: tuple[str, Json], output: Output | None) -> None:
+    assert fed(display("a", "i")).feed(*message) == output
+
+
+@pytest.mark.parametrize("notice", [DATA_RATE, MESSAGE_RATE])
+def test_the_rate_limit_of_the_server_is_noticed(notice: str) -> None:
+    area = fed(err("before\n"), err(notice))
+    assert area.rate_limited
+    assert area.outputs == (Stream("stderr", "before\n" + notice),)
+
+
+@pytest.mark.parametrize("message", [out(DATA_RATE), err("what if IOPub data rate exceeded.")])
+def test_other_text_is_no_rate_limit(message: tuple[str, Json]) -> None:
+    assert not fed(message).rate_limited
+
+
+def test_the_failure_is_known_though_it_was_cleared_away() -> None:
+    area = fed(error("E", "v"), clear(wait=False))
+    assert (area.failure, area.outputs) == (Failure("E", "v"), ())
+
+
+def test_a_retracted_failure_is_not_shown() -> None:
+    area = fed(out("a"), error("E", "v"), out("b"))
+    assert area.failure is not None
+    area.retract(area.failure)
+    assert area.outputs == (Stream("stdout", "a"), Stream("stdout", "b"))
+
+
+def test_of_too_much_the_middle_is_dropped_and_said_so() -> None:
+    area = fed(out("0123456789"), out("ABCDEF"), max_output=10)
+    note = Stream("stderr", "\n[6 characters of output dropped here]\n")
+    assert area.outputs == (Stream("stdout", "01234"), note, Stream("stdout", "BCDEF"))
+    assert area.dropped == 6
+
+
+def test_exactly_as_much_as_is_kept_is_not_too_much() -> None:
+    area = fed(out("01234"), err("56789"), max_output=10)
+    assert area.outputs == (Stream("stdout", "01234"), Stream("stderr", "56789"))
+    assert area.dropped == 0
+
+
+def test_clearing_makes_room_again() -> None:
+    area = fed(out("0123456789A"), clear(wait=False), out("new"), max_output=10)
+    assert (area.outputs, area.dropped) == ((Stream("stdout", "new"),), 0)
+
+
+def test_a_display_that_was_dropped_can_be_updated_and_is_shown_anew() -> None:
+    area = fed(out("0123456789"), display("x", "i"), out("ABCDEFGH"), max_output=10)
+    area.feed(*update("yz", "i"))
+    assert area.outputs[-2:] == (Stream("stdout", "FGH"), shown("yz", "i"))
+
+
+def test_one_update_of_many_displays_stays_within_the_limit() -> None:
+    area = fed(*[display("x", "i")] * 20, max_output=100)
+    area.feed(*update("y" * 20, "i"))
+    area.feed(*out("end"))
+    assert sum(len(o.text) for o in area.outputs if not isinstance(o, Failure)) < 160
+    assert area.outputs[-1] == Stream("stdout", "end")
+
+
+def test_displays_without_end_are_bounded_whatever_their_ids() -> None:
+    area = OutputArea(100)
+    for i in range(2000):
+        area.feed(*display("x" * 10, f"id {i % 700}"))
+    assert len(area.outputs) == 11
+    assert area.dropped == 20_000 - 100
+
+
+def test_metadata_counts_as_output() -> None:
+    shown = ("display_data", {"data": {}, "metadata": {"a": "x" * 100}})
+    area = fed(shown, ("stream", {"name": "stdout", "text": "x"}), max_output=50)
+    assert area.dropped > 100
+
+
+def test_a_traceback_that_is_larger_than_all_that_may_be_kept_is_shown() -> None:
+    error = {"ename": "E", "evalue": "v", "traceback": ["x" * 200]}
+    area = fed(("stream", {"name": "stdout", "text": "y" * 99}), ("error", error), max_output=50)
+    assert area.outputs[-1] == Failure("E", "v", ("x" * 200,))
+
+
+@BOUNDED
+@given(
+    st.lists(st.tuples(st.sampled_from(MESSAGE_TYPES), CONTENTS), max_size=8), st.integers(0, 50)
+)
+def test_no_content_is_too_strange(messages: list[tuple[str, Json]], max_output: int) -> None:
+    area = fed(*messages, max_output=max_output)
+    assert isinstance(plain_text(area.outputs), str)
+
+
+@pytest.mark.parametrize("msg_type", MESSAGE_TYPES)
+def test_no_content_is_nested_too_deep(msg_type: str) -> None:
+    deep: Any = {}
+    for _ in range(50_000):
+        deep = {"a": deep}
+    content = {"name": deep, "text": deep, "data": {"text/plain": deep}, "ename": deep}
+    area = fed((msg_type, {**content, "evalue": deep, "traceback": [deep], "metadata": deep}))
+    assert isinstance(plain_text(area.outputs), str)
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (Failure("E", "v", ("\x1b[31mline 1\x1b[0m", "E: v")), "line 1\nE: v"),
+        (Failure("E", "v"), "E: v"),
+        (Failure("E", "v", ("", "\x1b[0m")), "E: v"),
+        (Failure("E", "\x1b[31mv\x1b[0m"), "E: v"),
+    ],
+)
+def test_a_failure_is_its_traceback_without_colours(failure: Failure, text: str) -> None:
+    assert failure.text == text
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [({"text/plain": "x"}, "x"), ({"text/plain": ["x\n", "y"]}, "x\ny"), ({"text/html": "x"}, "")],
+)
+def test_a_display_is_its_plain_text(data: Json, text: str) -> None:
+    assert Display(data).text == text
+
+
+# True: stands on lines of its own.
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ([], ""),
+        ([("a", False), ("b", False)], "ab"),
+        ([("a", False), ("b", True), ("c", False)], "a\nb\nc"),
+        ([("a\n", False), ("b\n", True), ("c", True)], "a\nb\nc"),
+        ([("a", True), ("", True), ("b", False)], "a\nb"),
+        ([("", True), ("a", False)], "a"),
+    ],
+)
+def test_pieces_of_text_are_joined_by_lines(pieces: list[tuple[str, bool]], text: str) -> None:
+    assert join_text(pieces) == text
+
+
+def test_streams_are_text_as_printed_and_the_rest_on_lines_of_its_own() -> None:
+    area = fed(out("a"), err("b"), display("x"), out("c\n"), error("E", "v"))
+    assert plain_text(area.outputs) == "ab\nx\nc\nE: v"

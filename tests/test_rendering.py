@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import BOUNDED, JSON
+
+from jkg_client.protocol.outputs import Display, Failure, Output, Stream
+from jkg_client.rendering import into, render
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\xff"
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF"
+GIF = b"GIF89a\x01\x00\x01\x00"
+WEBP = b"RIFF\x24\x00\x00\x00WEBPVP8 "
+PDF = b"%PDF-1.4\n%\xe2\xe3"
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>\u00e9</text></svg>'
+
+
+def encoded(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
+def rendered(folder: Path, *outputs: Output) -> tuple[str, list[tuple[str, bytes]]]:
+    """The text with FILE for each path, and suffix and content of each file."""
+    rendering = render(outputs, into(folder))
+    text = rendering.text
+    for path in rendering.files:
+        assert path.parent == folder
+        text = text.replace(str(path), "FILE", 1)
+    return text, [(path.suffix, path.read_bytes()) for path in rendering.files]
+
+
+# One row a MIME type: text, suffix and bytes of the file.
+FILES: list[tuple[str, Any, str, str, bytes]] = [
+    ("image/png", encoded(PNG), "Image data saved to FILE", ".png", PNG),
+    ("image/jpeg", encoded(JPEG), "Image data saved to FILE", ".jpeg", JPEG),
+    ("image/gif", encoded(GIF), "Image data saved to FILE", ".gif", GIF),
+    ("image/webp", encoded(WEBP), "Image data saved to FILE", ".webp", WEBP),
+    ("image/svg+xml", SVG, "Image data saved to FILE", ".svg", SVG.encode()),
+    ("image/svg+xml", ["<svg>", "</svg>"], "Image data saved to FILE", ".svg", b"<svg></svg>"),
+    ("application/pdf", encoded(PDF), "PDF data saved to FILE", ".pdf", PDF),
+    (
+        "text/html",
+        "<b>\u043f\u0440\u0438</b>\r\n",
+        "HTML data saved to FILE",
+        ".html",
+        b"<b>\xd0\xbf\xd1\x80\xd0\xb8</b>\r\n",
+    ),
+    ("text/html", "\ud800", "HTML data saved to FILE", ".html", b"?"),
+    ("text/html", "", "HTML data saved to FILE", ".html", b""),
+    ("image/png", "iVBO\nRw0K\nGgo=\n", "Image data saved to FILE", ".png", PNG[:8]),
+    ("image/png", ["iVBO", "Rw0KGgo="], "Image data saved to FILE", ".png", PNG[:8]),
+]
+
+
+@pytest.mark.parametrize(("mime_type", "data", "text", "suffix", "content"), FILES)
+def test_images_and_pages_become_files(
+    tmp_path: Path, mime_type: str, data: Any, text: str, suffix: str, content: bytes
+) -> None:
+    assert rendered(tmp_path, Display({mime_type: data})) == (text, [(suffix, content)])
+
+
+# One row a MIME type that is shown as text.
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ({"text/plain": "x"}, "x"),
+        ({"text/plain": ""}, ""),
+        ({}, ""),
+        ({"text/markdown": "# x", "text/plain": "<Markdown>"}, "# x"),
+        ({"text/markdown": ["# x\n", "y"]}, "# x\ny"),
+        ({"text/latex": "$x$", "text/plain": "<Latex>"}, "$x$"),
+        ({"text/latex": "$x$", "text/markdown": "# x"}, "# x"),
+        (
+            {"application/json": {"a": ["\u00e9", None]}, "text/plain": "<JSON>"},
+            '{"a": ["\u00e9", null]}',
+        ),
+        ({"application/json": 0}, "0"),
+        (
+            {"application/vnd.plotly.v1+json": {"data": [1] * 1000}},
+            "[output of type application/vnd.plotly.v1+json is not shown]",
+        ),
+        (
+            {"application/vnd.vegalite.v5+json": {"data": 1}, "text/plain": "<Chart>"},
+            "<Chart>",
+        ),
+        (
+            {
+                "application/vnd.jupyter.widget-view+json": {"model_id": "m"},
+                "text/plain": "Button()",
+            },
+            "Button()",
+        ),
+        (
+            {"application/javascript": "x", "a/b": "", "text/plain": ""},
+            "[output of type application/javascript, a/b is not shown]",
+        ),
+        ({f"a/{i}": "" for i in range(9)}, "[output of type a/0, a/1, a/2, a/3, a/4 is not shown]"),
+        ({"a" * 500: ""}, f"[output of type {'a' * 80} is not shown]"),
+        ({"text/markdown": 3, "text/plain": "x"}, "x"),
+    ],
+)
+def test_the_rest_is_shown_as_text(tmp_path: Path, data: dict[str, Any], text: str) -> None:
+    assert rendered(tmp_path, Display(data)) == (text, [])
+
+
+# One row a choice: the best form, and what is told beside it.
+@pytest.mark.parametrize(
+    ("data", "text", "suffix"),
+    [
+        ({"text/plain": "<Figure>", "image/png": encoded(PNG)}, "Image data saved to FILE", ".png"),
+        ({"text/html": "<img>", "image/png": encoded(PNG)}, "Image data saved to FILE", ".png"),
+        ({"image/svg+xml": SVG, "image/png": encoded(PNG)}, "Image data saved to FILE", ".png"),
+        (
+            {"application/pdf": encoded(PDF), "image/svg+xml": SVG},
+            "Image data saved to FILE",
+            ".svg",
+        ),
+        (
+            {"text/html": "<p>", "text/plain": "   a\n0  1"},
+            "HTML data saved to FILE\n   a\n0  1",
+            ".html",
+        ),
+        ({"text/html": "<p>", "text/markdown": "# x"}, "HTML data saved to FILE", ".html"),
+        (
+            {"application/vnd.plotly.v1+json": {}, "text/html": "<p>"},
+            "HTML data saved to FILE",
+            ".html",
+        ),
+        (
+            {"application/vnd.vega.v5+json": {}, "image/png": encoded(PNG)},
+            "Image data saved to FILE",
+            ".png",
+        ),
+    ],
+)
+def test_the_best_form_is_shown(
+    tmp_path: Path, data: dict[str, Any], text: str, suffix: str
+) -> None:
+    said, files = rendered(tmp_path, Display(data))
+    assert (said, [kind for kind, _ in files]) == (text, [suffix])
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "data", "text"),
+    [
+        ("image/png", "iVBOR", "Image data could not be read"),
+        ("image/png", "no base64!", "Image data could not be read"),
+        ("image/png", "\u00e9", "Image data could not be read"),
+        ("image/png", None, "Image data could not be read"),
+        ("image/svg+xml", {"a": 1}, "Image data could not be read"),
+        ("application/pdf", 3, "PDF data could not be read"),
+        ("text/html", [1, 2], "HTML data could not be read"),
+    ],
+)
+def test_data_that_makes_no_sense_is_told(
+    tmp_path: Path, mime_type: str, data: Any, text: str
+) -> None:
+    assert rendered(tmp_path, Display({mime_type: data})) == (text, [])
+
+
+def test_json_may_be_nested_too_deep(tmp_path: Path) -> None:
+    deep: Any = []
+    for _ in range(50_000):
+        deep = [deep]
+    text, _ = rendered(tmp_path, Display({"application/json": deep}))
+    assert text == "[JSON nested too deeply to be shown]"
+
+
+def test_streams_stay_as_printed_and_the_rest_stands_on_lines_of_its_own(tmp_path: Path) -> None:
+    outputs = (
+        Stream("stdout", "a"),
+        Stream("stderr", "b"),
+        Display({"image/png": encoded(PNG)}),
+        Stream("stdout", "c\n"),
+        Display({"text/plain": "2"}),
+        Failure("E", "v", ("\x1b[31mE\x1b[0m: v",)),
+    )
+    text, files = rendered(tmp_path, *outputs)
+    assert text == "ab\nImage data saved to FILE\nc\n2\nE: v"
+    assert files == [(".png", PNG)]
+
+
+def test_a_page_that_says_nothing_in_plain_text_is_only_saved(tmp_path: Path) -> None:
+    text, _ = rendered(tmp_path, Display({"text/html": "<p>", "text/plain": ""}))
+    assert text == "HTML data saved to FILE"
+
+
+def test_files_come_in_order_and_never_collide(tmp_path: Path) -> None:
+    pages = [Display({"text/html": str(i)}) for i in range(50)]
+    first, second = (render(pages, into(tmp_path)) for _ in range(2))
+    assert [path.read_text() for path in first.files] == [str(i) for i in range(50)]
+    assert len({*first.files, *second.files}) == len(list(tmp_path.iterdir())) == 100
+
+
+def test_names_of_files_are_not_the_kernels(tmp_path: Path) -> None:
+    hostile = Display(
+        {"image/png": encoded(PNG)}, {"filename": "../../x", "image/png": {"name": "/x"}}, "../id"
+    )
+    (path,) = render([hostile], into(tmp_path)).files
+    assert path.parent == tmp_path
+    assert path.stem.isalnum()
+
+
+def test_the_folder_is_made_when_it_is_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    assert rendered(folder, Display({"text/html": "x"}))[1] == [(".html", b"x")]
+
+
+def test_no_folder_is_made_for_nothing(tmp_path: Path) -> None:
+    rendered(tmp_path / "a", Stream("stdout", "x"), Display({"text/plain": "y"}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_file(tmp_path: Path) -> None:
+    # Below a file no folder can be made, whoever we are.
+    (tmp_path / "file").touch()
+    outputs = (Stream("stdout", "a\n"), Display({"text/html": "<p>", "text/plain": "p"}))
+    rendering = render(outputs, into(tmp_path / "file" / "x"))
+    assert rendering.text.startswith("a\nHTML data could not be saved: ")
+    assert rendering.text.endswith("\np")
+    assert rendering.files == ()
+
+
+MIME_TYPES = st.sampled_from(
+    [mime_type for mime_type, *_ in FILES]
+    + ["text/plain", "text/markdown", "text/latex", "application/json", "a/b"]
+)
+
+
+@BOUNDED
+@given(st.dictionaries(MIME_TYPES | st.text(max_size=8), JSON))
+def test_no_data_is_too_strange(data: dict[str, Any]) -> None:
+    saved: list[bytes] = []
+
+    def save(suffix: str, content: bytes) -> Path:
+        saved.append(content)
+        return Path(f"file{suffix}")
+
+    rendering = render([Display(data)], save)
+    assert len(rendering.files) == len(saved) <= 1
+    assert isinstance(rendering.text, str)
