@@ -114,6 +114,7 @@ class JupyterCodeExecutor:
         self._stopped = False
         self._kernel_id = kernel_id
         self._kernel: JupyterKernelClient | None = None
+        self._server = jupyter_server  # a launched one ends when nobody refers to it
         self._client = JupyterClient(jupyter_server.connection_info)
         try:
             self._start()

@@ -1,0 +1,179 @@
+"""A server as a child process that is gone when we are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from ..client.deadline import Deadline
+
+_TAIL_BYTES = 16384
+_TAIL_LINES = 20
+_LAST_SECONDS = 2.0
+
+
+@frozen(kw_only=True)
+class Place:
+    """What a server is given on the disk.
+
+    Attributes:
+        folder: Private to it, removed with it.
+        log_file: Where it logs and its raw output goes.
+        log_start: Size of the log before it started.
+    """
+
+    folder: Path
+    log_file: Path
+    log_start: int = 0
+
+    @classmethod
+    def new(cls, log_file: Path | None) -> Place:
+        """A place with a log in the private folder, or in a file that is kept."""
+        folder = Path(tempfile.mkdtemp(prefix="jkg-"))
+        if log_file is None:
+            return cls(folder=folder, log_file=folder / "gateway.log")
+        try:
+            log_file.parent.mkdir(parents=True, exist_ok=True)
+            start = log_file.stat().st_size if log_file.exists() else 0
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return cls(folder=folder, log_file=log_file, log_start=start)
+
+    def remove(self) -> None:
+        """Remove the folder; what somebody still holds open (Windows) stays."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log_tail(self) -> str:
+        """The last lines that were logged since the start."""
+        try:
+            with self.log_file.open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                # A log that was rotated meanwhile is shorter than it was.
+                start = self.log_start if self.log_start <= size else 0
+                log.seek(max(start, size - _TAIL_BYTES))
+                text = log.read().decode("utf-8", "replace")
+        except OSError as exc:
+            return f"({exc})"
+        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+
+
+@frozen(eq=False)
+class Child:
+    """A process that reads one line from stdin and ends when stdin does.
+
+    Attributes:
+        place: Its log and its folder.
+    """
+
+    place: Place
+    _process: subprocess.Popen[bytes]
+    # A process that ours has forked shares this object, but the child is not its own.
+    _owner: int = field(factory=os.getpid, init=False)
+
+    @classmethod
+    def start(
+        cls, command: Sequence[str], place: Place, *, cwd: str | None, env: Mapping[str, str]
+    ) -> Child:
+        """Start ``command`` out of reach of Ctrl-C in the terminal.
+
+        Raises:
+            OSError: If there is no such command or directory, or the log cannot be written.
+        """
+        # A pipe nobody reads fills up and stops the gateway: output goes to a file.
+        with place.log_file.open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=cwd,
+                env=dict(env),
+                **_APART,
+            )
+        return cls(place, process)
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative for a signal."""
+        return self._process.poll()
+
+    def ended(self) -> str | None:
+        """How it ended, in words; None while it runs."""
+        code = self.exit_code
+        if code is not None and code < 0:
+            return f"killed by signal {-code}"
+        return None if code is None else f"exit code {code}"
+
+    def tell(self, line: str) -> None:
+        """Write the line that it waits for."""
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        # Broken if it has ended already: then its exit code and its log say more.
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End it, its kernels first; by force when the time is over."""
+        try:
+            if self._owner == os.getpid():
+                self._end(Deadline(timeout_seconds))
+        finally:
+            self._let_go()
+
+    def _end(self, deadline: Deadline) -> None:
+        try:
+            _ask_to_end(self._process)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(deadline.left())
+        finally:
+            if self._process.poll() is None:
+                _force_to_end(self._process)
+                # Not for long: Popen itself waits in vain if Ctrl-C came at a bad moment.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_LAST_SECONDS)
+            self.place.remove()
+
+    def _let_go(self) -> None:
+        if self._process.stdin is not None:
+            # Closing writes what is left in the buffer, maybe to nobody.
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+
+if sys.platform == "win32":
+    _APART: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+
+    def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+        # There is no signal to ask with: the end of stdin tells the launcher.
+        if process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+
+    def _force_to_end(process: subprocess.Popen[bytes]) -> None:
+        process.terminate()
+
+else:
+    _APART: dict[str, Any] = {"start_new_session": True}
+
+    def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+        _signal_group(process, signal.SIGTERM)
+
+    def _force_to_end(process: subprocess.Popen[bytes]) -> None:
+        _signal_group(process, signal.SIGKILL)
+
+    def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+        # While the process is not reaped, its number cannot belong to anybody else.
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)

@@ -1,0 +1,212 @@
+"""A kernel gateway on this machine, as a child process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from attrs import evolve
+
+from ..client.connection import JupyterConnectionInfo
+from ..client.deadline import Deadline
+from ..client.rest import JupyterClient
+from ..errors import GatewayUnreachable, ServerStartError
+from .child import Child, Place
+from .ports import free_port
+from .readiness import wait_until_ready
+from .settings import GatewaySettings
+from .token import GenerateToken, TokenChoice, token_for
+
+_EXIT_NOT_INSTALLED = 90  # as in the launcher, which is not imported
+_PORT_TRIES = 5
+_UNDO_SECONDS = 2.0
+_FORGOTTEN_SECONDS = 5.0
+# Where to find a server that listens everywhere.
+_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+class LocalJupyterServer:
+    """A kernel gateway on this machine, as a child process.
+
+    It answers when the constructor returns. It ends, and its kernels with it, by ``stop``,
+    when this object or the interpreter ends, and when this process is killed. Jupyter's
+    configuration files and ``KG_*`` variables are heeded where they do not contradict.
+
+    Args:
+        ip: Address to listen on; "0.0.0.0" or "::" for all.
+        port: None for a free one.
+        token: ``GenerateToken`` for a new one, a ``str``, or None for a server that asks
+            for none, on which everybody on this machine may run code.
+        log_file: Kept; None for a private one that goes with the server.
+        log_level: Name of a logging level.
+        log_max_bytes: Size at which the log is rotated (but on Windows); 0 for never.
+        log_backup_count: Number of rotated logs that are kept.
+        startup_timeout: Seconds until it must answer.
+        python: Interpreter that has kernel gateway; None for the one that runs this.
+        cwd: Where it and its kernels start; None for the current directory.
+        env: Added to the environment of the server and its kernels.
+
+    Raises:
+        ValueError: If an argument makes no sense.
+        ServerStartError: If the server does not come up. Only ``log_file`` is left of it.
+    """
+
+    GenerateToken = GenerateToken
+
+    def __init__(
+        self,
+        ip: str = "127.0.0.1",
+        port: int | None = None,
+        token: TokenChoice = GenerateToken,
+        log_file: str | os.PathLike[str] | None = None,
+        log_level: str = "INFO",
+        log_max_bytes: int = 1048576,
+        log_backup_count: int = 3,
+        *,
+        startup_timeout: float = 60.0,
+        python: str | os.PathLike[str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        if not startup_timeout > 0:
+            raise ValueError(f"startup_timeout must be positive, not {startup_timeout!r}")
+        address = JupyterConnectionInfo(ip, use_https=False, port=port, token=token_for(token))
+        settings = GatewaySettings(
+            python=sys.executable if python is None else os.fspath(python),
+            cwd=None if cwd is None else os.fspath(cwd),
+            env=env or {},
+            log_file=None if log_file is None else Path(log_file).absolute(),
+            log_level=log_level,
+            log_max_bytes=log_max_bytes,
+            log_backup_count=log_backup_count,
+        )
+        self._info, self._child = _started(address, settings, Deadline(startup_timeout))
+        # Neither an exception elsewhere nor a forgotten stop() leaves it running.
+        self._finalizer = weakref.finalize(self, self._child.stop, _FORGOTTEN_SECONDS)
+
+    @property
+    def connection_info(self) -> JupyterConnectionInfo:
+        """Where it is, with its token."""
+        return self._info
+
+    @property
+    def log_file(self) -> Path:
+        """Where it logs."""
+        return self._child.place.log_file
+
+    def get_client(self) -> JupyterClient:
+        """A new client of its REST API."""
+        return JupyterClient(self._info)
+
+    def stop(self, timeout_seconds: float = 10.0) -> None:
+        """End the server and its kernels; may be called twice.
+
+        Args:
+            timeout_seconds: After so long it is killed.
+        """
+        if self._finalizer.detach():
+            self._child.stop(timeout_seconds)
+
+    def __enter__(self) -> LocalJupyterServer:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _started(
+    wanted: JupyterConnectionInfo, settings: GatewaySettings, deadline: Deadline
+) -> tuple[JupyterConnectionInfo, Child]:
+    tries = 1 if wanted.port else _PORT_TRIES
+    while True:
+        tries -= 1
+        port = _port(wanted)
+        address = evolve(wanted, host=_LOOPBACK_OF.get(wanted.host, wanted.host), port=port)
+        child = _child(settings)
+        try:
+            child.tell(settings.line(wanted.host, address, child.place))
+            _wait(child, address, settings, deadline)
+        except BaseException as exc:
+            code = child.exit_code
+            child.stop(_UNDO_SECONDS)
+            lost = isinstance(exc, ServerStartError) and code == 1 and _is_taken(wanted.host, port)
+            if not (lost and tries):
+                raise
+        else:
+            return address, child
+
+
+def _port(wanted: JupyterConnectionInfo) -> int:
+    try:
+        return free_port(wanted.host, wanted.port or 0)
+    except OSError as exc:
+        port = f"port {wanted.port} of " if wanted.port else ""
+        raise ServerStartError(f"cannot listen on {port}{wanted.host}: {exc}") from exc
+
+
+def _is_taken(ip: str, port: int) -> bool:
+    try:
+        free_port(ip, port)
+    except OSError:
+        return True
+    return False
+
+
+def _child(settings: GatewaySettings) -> Child:
+    try:
+        place = Place.new(settings.log_file)
+    except OSError as exc:
+        raise ServerStartError(f"no place for the server's files: {exc}") from exc
+    try:
+        env = settings.environment(os.environ)
+        return Child.start(settings.command, place, cwd=settings.cwd, env=env)
+    except BaseException as exc:
+        place.remove()
+        if isinstance(exc, OSError):
+            raise ServerStartError(f"cannot run {settings.python}: {exc}") from exc
+        raise
+
+
+def _wait(
+    child: Child, address: JupyterConnectionInfo, settings: GatewaySettings, deadline: Deadline
+) -> None:
+    with JupyterClient(address) as client:
+        try:
+            wait_until_ready(
+                lambda seconds: _ask(client, seconds),
+                ended=child.ended,
+                log_tail=lambda: _without(address.token, child.place.log_tail()),
+                name=f"the kernel gateway at {address.url}",
+                deadline=deadline,
+            )
+        except ServerStartError as exc:
+            if child.exit_code != _EXIT_NOT_INSTALLED:
+                raise
+            raise ServerStartError(
+                f"{settings.python} has no kernel gateway:"
+                ' pip install "jkg-client[local]" there, or name another interpreter as python='
+            ) from exc
+
+
+def _ask(client: JupyterClient, seconds: float) -> None:
+    info = client.connection_info
+    # The client tries a refused GET again, with pauses; first see whether anybody listens.
+    try:
+        socket.create_connection((info.host, info.port or 0), seconds).close()
+    except OSError as exc:
+        raise GatewayUnreachable(f"no answer from {info.url}: {exc}") from exc
+    client.list_kernel_specs(timeout_seconds=seconds)
+
+
+def _without(token: str | None, text: str) -> str:
+    return text.replace(token, "[token]") if token else text

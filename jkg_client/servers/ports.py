@@ -1,0 +1,46 @@
+"""Ports on which nobody listens."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+_NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+def free_port(ip: str, port: int = 0) -> int:
+    """A port on which a server could listen now; the next moment somebody else may.
+
+    Args:
+        ip: Address or name, as the server will be given it.
+        port: The one to look at; 0 lets the system choose.
+
+    Raises:
+        OSError: If the port is taken or forbidden, or ``ip`` is no address of this machine.
+    """
+    failure: OSError | None = None
+    found = 0
+    for family, kind, _, _, address in socket.getaddrinfo(
+        ip, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    ):
+        try:
+            found = _bound(family, kind, (address[0], found or port, *address[2:]))
+        except OSError as exc:  # noqa: PERF203 - two addresses at most
+            # A "localhost" that is ::1, too, where there is no IPv6.
+            if exc.errno not in _NOT_HERE:
+                raise
+            failure = exc
+    if not found and failure:
+        raise failure
+    return found
+
+
+def _bound(family: int, kind: int, address: tuple[object, ...]) -> int:
+    with socket.socket(family, kind) as probe:
+        # As the server does: connections of an earlier one that linger are no hindrance.
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,67 @@
+"""Wait until a server that was just started answers, or say why it never will."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..client.deadline import Deadline
+from ..errors import GatewayError, GatewayTimeout, ServerStartError
+
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 0.25
+FIRST_LIMIT = 1.0
+LONGEST_LIMIT = 10.0
+
+
+def wait_until_ready(
+    ask: Callable[[float], object],
+    *,
+    ended: Callable[[], str | None],
+    log_tail: Callable[[], str],
+    name: str,
+    deadline: Deadline,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Ask again and again until the server answers as it should.
+
+    Args:
+        ask: One request, given so many seconds; raises ``GatewayError`` while the server
+            does not answer rightly. A refusal is no reason to give up: somebody else
+            may sit on the port until the server notices and ends.
+        ended: How the server ended, as "exit code 1"; None while it runs.
+        log_tail: The end of its log, without secrets.
+        name: The server and its address, for the message.
+        deadline: For the whole wait.
+        sleep: Waits so many seconds.
+
+    Raises:
+        ServerStartError: If the server ends or the deadline passes first.
+    """
+    pause, limit = FIRST_PAUSE, FIRST_LIMIT
+    while True:
+        how = ended()  # before the question: its last words are answers, too
+        try:
+            ask(deadline.within(limit).left() or 0.001)
+        except GatewayError as exc:
+            why = _why_not(how, deadline, exc)
+            if why:
+                raise ServerStartError(f"{name} {why}{_quoted(log_tail())}") from exc
+            if isinstance(exc, GatewayTimeout):
+                limit = min(limit * 2, LONGEST_LIMIT)  # a busy machine
+        else:
+            return
+        sleep(min(pause, deadline.within(pause).left() or 0.0))
+        pause = min(pause * 1.2, LONGEST_PAUSE)
+
+
+def _why_not(how: str | None, deadline: Deadline, last: GatewayError) -> str:
+    if how is not None:
+        return f"ended ({how}) before it answered"
+    if deadline.passed:
+        return f"did not answer within {deadline.seconds:g} s; the last try: {last}"
+    return ""
+
+
+def _quoted(log: str) -> str:
+    return f"\nThe end of its log:\n{log}" if log.strip() else "\nIts log is empty."

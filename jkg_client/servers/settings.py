@@ -1,0 +1,133 @@
+"""What a local gateway is started with."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import Attribute, field, frozen
+
+from ..client.connection import JupyterConnectionInfo
+from . import launcher
+from .child import Place
+
+_LAUNCHER = str(Path(launcher.__file__).with_name("__main__.py"))
+_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL")
+_SECRETS = ("KG_AUTH_TOKEN", "JKG_TOKEN")
+
+
+def _check_python(_: object, __: Attribute[str], python: str) -> None:
+    if not python:
+        raise ValueError("this program is no Python interpreter: name one as python=")
+
+
+def _check_level(_: object, __: Attribute[str], level: str) -> None:
+    if level not in _LEVELS:
+        raise ValueError(f"log_level must be one of {', '.join(_LEVELS)}, not {level!r}")
+
+
+def _check_size(_: object, attribute: Attribute[int], size: int) -> None:
+    if not isinstance(size, int) or size < 0:
+        raise ValueError(f"{attribute.name} must be 0 or more, not {size!r}")
+
+
+def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
+    if not all(isinstance(word, str) for item in env.items() for word in item):
+        raise ValueError("names and values of env must be strings")
+
+
+def _absolute(python: str) -> str:
+    # With a directory in it, it would be looked for from the child's directory.
+    return os.path.abspath(python) if os.path.dirname(python) else python  # noqa: PTH100, PTH120
+
+
+@frozen(kw_only=True)
+class GatewaySettings:
+    """What a local gateway is started with, its address excepted.
+
+    Attributes:
+        python: Interpreter that has kernel gateway: a path, or a name to be found on PATH.
+        cwd: Where it and its kernels start; None for the current directory.
+        env: Added to its environment and that of the kernels.
+        log_file: None for a private one.
+        log_level: Name of a logging level.
+        log_max_bytes: Size at which the log is rotated; 0 for never.
+        log_backup_count: Number of rotated logs that are kept.
+    """
+
+    python: str = field(validator=_check_python, converter=_absolute)
+    cwd: str | None
+    env: Mapping[str, str] = field(validator=_check_env)
+    log_file: Path | None
+    log_level: str = field(validator=_check_level)
+    log_max_bytes: int = field(validator=_check_size)
+    log_backup_count: int = field(validator=_check_size)
+
+    @property
+    def command(self) -> list[str]:
+        """The launcher, started as a script.
+
+        Neither ``-m`` nor ``-c``: they would put the current directory on ``sys.path``,
+        where a user's ``token.py`` hides the library's.
+        """
+        return [self.python, _LAUNCHER]
+
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Environment of the gateway, which its kernels inherit."""
+        env = {**environ, **self.env}
+        for name in _SECRETS:
+            env.pop(name, None)
+        # `!pip` and `%%bash` in a cell shall be those of the kernel's environment, which
+        # need not be activated.
+        programs = os.path.dirname(shutil.which(self.python) or self.python)  # noqa: PTH120
+        env["PATH"] = os.pathsep.join(filter(None, (programs, env.get("PATH", os.defpath))))
+        return env
+
+    def line(self, ip: str, address: JupyterConnectionInfo, place: Place) -> str:
+        """What the launcher reads: all that must not depend on files and environment.
+
+        Names are those of https://jupyter-kernel-gateway.readthedocs.io/en/latest/config-options.html
+        """
+        gateway = {
+            "ip": ip,
+            "port": address.port,
+            "port_retries": 0,
+            "base_url": "/",
+            "api": "kernel_gateway.jupyter_websocket",
+            "certfile": None,
+            "keyfile": None,
+            "client_ca": None,
+            "ssl_version": None,
+            "answer_yes": True,
+            "log_level": logging.getLevelName(self.log_level),
+            "logging_config": self._logging(place.log_file),
+        }
+        config = {
+            "KernelGatewayApp": gateway,
+            "JupyterWebsocketPersonality": {"list_kernels": True},
+            "ZMQChannelsWebsocketConnection": {"limit_rate": False},
+        }
+        told = {"token": address.token or "", "config": config, "folder": str(place.folder)}
+        return json.dumps(told)
+
+    def _logging(self, log_file: Path) -> dict[str, Any]:
+        handler = {
+            "class": "logging.handlers.RotatingFileHandler",
+            "filename": str(log_file),
+            # Windows cannot rename the file: stderr has it open.
+            "maxBytes": self.log_max_bytes if os.name == "posix" else 0,
+            "backupCount": self.log_backup_count,
+            "encoding": "utf-8",
+            "formatter": "console",
+            "level": self.log_level,
+        }
+        return {
+            "handlers": {"file": handler},
+            "loggers": {"KernelGatewayApp": {"level": "DEBUG", "handlers": ["file"]}},
+            "root": {"level": self.log_level, "handlers": ["file"]},
+        }

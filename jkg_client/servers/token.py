@@ -1,0 +1,31 @@
+"""Tokens of the servers that we start."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Union
+
+
+class GenerateToken:
+    """Said in place of a token: the server gets a new one that nobody can guess.
+
+    The class itself says so too; an instance is what AutoGen's users pass.
+    """
+
+
+TokenChoice = Union[str, GenerateToken, type[GenerateToken], None]
+"""A token, ``GenerateToken``, or None (or "") for a server that asks for none."""
+
+
+def token_for(choice: TokenChoice) -> str | None:
+    """The token that ``choice`` stands for.
+
+    Raises:
+        ValueError: If it is none of those that ``TokenChoice`` names.
+    """
+    if choice is GenerateToken or isinstance(choice, GenerateToken):
+        return secrets.token_hex(32)
+    if choice is None or isinstance(choice, str):
+        return choice or None
+    # Not shown: it may be a token of the wrong type.
+    raise ValueError(f"token must be a str, GenerateToken or None, not a {type(choice).__name__}")

@@ -1,0 +1,362 @@
+"""The launching of a local server, with programs in place of the interpreter.
+
+No Jupyter is needed: the programs do what a gateway does, or fails to do.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shlex
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jkg_client import (
+    GatewayUnauthorized,
+    GatewayUnreachable,
+    JupyterClient,
+    JupyterConnectionInfo,
+    ServerStartError,
+)
+from jkg_client.servers.local import LocalJupyterServer
+from jkg_client.servers.token import GenerateToken
+
+GATEWAY = """
+import http.server, json, os, signal, socket, sys, threading
+
+def end_with_stdin():
+    sys.stdin.read()
+    os._exit(0)
+
+settings = json.loads(sys.stdin.readline())
+config = settings["config"]["KernelGatewayApp"]
+print(json.dumps({"argv": sys.argv, "env": dict(os.environ), "cwd": os.getcwd(),
+                  "pid": os.getpid()}), flush=True)
+if "STUBBORN" in os.environ:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+else:
+    threading.Thread(target=end_with_stdin, daemon=True).start()
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        token = settings["token"]
+        known = not token or self.headers["Authorization"] == "token " + token
+        self.send_response(200 if known else 401)
+        self.end_headers()
+        self.wfile.write(b'{"default": "python3", "kernelspecs": {}}')
+
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6 if ":" in config["ip"] else socket.AF_INET
+
+Server((config["ip"], config["port"]), Handler).serve_forever()
+"""
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where private folders are made; nothing else is."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def program(folder: Path, code: str) -> Path:
+    """A program that runs ``code``, whatever arguments it gets."""
+    script = folder / "program.py"
+    script.write_text(code, encoding="utf-8")
+    if os.name == "nt":
+        command = folder / "program.bat"
+        command.write_text(f'@"{sys.executable}" "{script}" %*\n', encoding="utf-8")
+    else:
+        command = folder / "program"
+        words = f'exec {shlex.quote(sys.executable)} {shlex.quote(str(script))} "$@"'
+        command.write_text(f"#!/bin/sh\n{words}\n", encoding="utf-8")
+        command.chmod(0o755)
+    return command
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Path:
+    return program(tmp_path, GATEWAY)
+
+
+def seen_by(server: LocalJupyterServer) -> Any:
+    return json.loads(server.log_file.read_text(encoding="utf-8").splitlines()[0])
+
+
+def listens(info: JupyterConnectionInfo) -> bool:
+    try:
+        socket.create_connection((info.host, info.port or 0), 5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_a_server_answers_as_soon_as_it_is_there(gateway: Path) -> None:
+    with LocalJupyterServer(python=gateway) as server, server.get_client() as client:
+        assert client.list_kernel_specs()["default"] == "python3"
+
+
+def test_a_server_without_a_token_asks_for_none(gateway: Path) -> None:
+    with LocalJupyterServer(python=gateway, token=None) as server:
+        assert server.connection_info.token is None
+        with server.get_client() as client:
+            client.list_kernel_specs()
+
+
+@pytest.mark.parametrize(
+    "token", [GenerateToken, GenerateToken(), LocalJupyterServer.GenerateToken]
+)
+def test_generated_tokens_are_long_and_never_the_same(gateway: Path, token: Any) -> None:
+    tokens = set()
+    for _ in range(2):
+        with LocalJupyterServer(python=gateway, token=token) as server:
+            tokens.add(server.connection_info.token or "")
+    assert len(tokens) == 2
+    assert min(map(len, tokens)) >= 32
+
+
+def test_a_server_lets_nobody_in_without_the_token(gateway: Path) -> None:
+    with LocalJupyterServer(python=gateway, token="right") as server:
+        info = JupyterConnectionInfo("127.0.0.1", False, server.connection_info.port, "wrong")
+        with JupyterClient(info) as client, pytest.raises(GatewayUnauthorized):
+            client.list_kernel_specs()
+
+
+def test_the_token_is_neither_on_the_command_line_nor_in_the_environment(
+    gateway: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KG_AUTH_TOKEN", "some-secret")
+    with LocalJupyterServer(python=gateway, token="some-secret") as server:
+        assert "some-secret" not in json.dumps(seen_by(server))
+        assert "some-secret" not in repr(server)
+
+
+def test_a_server_starts_in_cwd_with_env(gateway: Path, tmp_path: Path) -> None:
+    with LocalJupyterServer(python=gateway, cwd=tmp_path, env={"ADDED": "1"}) as server:
+        seen = seen_by(server)
+    assert Path(seen["cwd"]) == tmp_path.resolve()
+    assert seen["env"]["ADDED"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("ip", "host"),
+    [("::1", "::1"), ("[::1]", "::1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1")],
+)
+def test_where_to_find_a_server(gateway: Path, ip: str, host: str) -> None:
+    with LocalJupyterServer(ip, python=gateway) as server:
+        assert server.connection_info.host == host
+        assert listens(server.connection_info)
+
+
+def test_nothing_is_left_of_a_stopped_server(gateway: Path, temporary: Path) -> None:
+    server = LocalJupyterServer(python=gateway)
+    assert list(temporary.iterdir()) == [server.log_file.parent]
+    server.stop()
+    assert list(temporary.iterdir()) == []
+    assert not listens(server.connection_info)
+
+
+def test_a_server_may_be_stopped_twice(gateway: Path) -> None:
+    with LocalJupyterServer(python=gateway) as server:
+        server.stop()
+    server.stop(timeout_seconds=0.0)
+
+
+def test_a_stopped_server_is_unreachable(gateway: Path) -> None:
+    with LocalJupyterServer(python=gateway) as server:
+        client = server.get_client()
+    with client, pytest.raises(GatewayUnreachable):
+        client.list_kernel_specs()
+
+
+def test_a_server_that_does_not_want_to_end_is_killed(gateway: Path) -> None:
+    server = LocalJupyterServer(python=gateway, env={"STUBBORN": "1"})
+    server.stop(timeout_seconds=0.1)
+    assert not listens(server.connection_info)
+
+
+def test_a_forgotten_server_ends(gateway: Path, temporary: Path) -> None:
+    server = LocalJupyterServer(python=gateway)
+    info = server.connection_info
+    del server
+    gc.collect()
+    assert not listens(info)
+    assert list(temporary.iterdir()) == []
+
+
+def test_servers_do_not_share_a_log(gateway: Path) -> None:
+    with LocalJupyterServer(python=gateway) as one, LocalJupyterServer(python=gateway) as other:
+        assert one.log_file != other.log_file
+
+
+def test_a_log_that_was_asked_for_is_kept_and_continued(gateway: Path, tmp_path: Path) -> None:
+    log = tmp_path / "new" / "folder" / "gateway.log"
+    for _ in range(2):
+        with LocalJupyterServer(python=gateway, log_file=log) as server:
+            assert server.log_file == log
+    assert log.read_text(encoding="utf-8").count('"pid"') == 2
+
+
+# One row an argument: the message names it.
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"ip": ""}, "host"),
+        ({"ip": "http://127.0.0.1"}, "host"),
+        ({"port": 0}, "port"),
+        ({"port": 65536}, "port"),
+        ({"port": "8888"}, "port"),
+        ({"token": 5}, "token"),
+        ({"token": "line\nbreak"}, "token"),
+        ({"log_level": "LOUD"}, "log_level"),
+        ({"log_level": 10}, "log_level"),
+        ({"log_max_bytes": -1}, "log_max_bytes"),
+        ({"log_backup_count": 1.5}, "log_backup_count"),
+        ({"startup_timeout": 0}, "startup_timeout"),
+        ({"startup_timeout": float("nan")}, "startup_timeout"),
+        ({"python": ""}, "python="),
+        ({"env": {"A": 1}}, "env"),
+    ],
+    ids=str,
+)
+def test_a_bad_argument_is_told_before_anything_is_done(
+    arguments: dict[str, Any], named: str, gateway: Path, temporary: Path
+) -> None:
+    with pytest.raises(ValueError, match=named):
+        LocalJupyterServer(**{"python": gateway, **arguments})
+    assert list(temporary.iterdir()) == []
+
+
+def failure(**arguments: Any) -> str:
+    with pytest.raises(ServerStartError) as caught:
+        LocalJupyterServer(**arguments)
+    return str(caught.value)
+
+
+def test_a_server_that_ends_at_once_is_told_with_exit_code_and_log(
+    tmp_path: Path, temporary: Path
+) -> None:
+    said = failure(python=program(tmp_path, "print('no disk'); raise SystemExit(7)"))
+    assert "exit code 7" in said
+    assert said.endswith("no disk")
+    assert list(temporary.iterdir()) == []
+
+
+def test_only_the_end_of_a_long_log_is_told(tmp_path: Path) -> None:
+    code = "print(*range(1000), sep='\\n'); raise SystemExit(7)"
+    assert failure(python=program(tmp_path, code)).endswith("\n".join(map(str, range(980, 1000))))
+
+
+def test_what_earlier_servers_logged_is_not_told(tmp_path: Path) -> None:
+    log = tmp_path / "gateway.log"
+    log.write_text("earlier\n", encoding="utf-8")
+    command = program(tmp_path, "print('now'); raise SystemExit(7)")
+    assert "earlier" not in failure(python=command, log_file=log)
+
+
+def test_the_token_is_not_told_with_the_log(tmp_path: Path) -> None:
+    command = program(tmp_path, "print(input()); raise SystemExit(7)")
+    assert "some-secret" not in failure(python=command, token="some-secret")
+
+
+def test_a_server_that_never_answers_is_given_up_and_ended(tmp_path: Path, temporary: Path) -> None:
+    log = tmp_path / "gateway.log"
+    code = """
+import json, socket, sys
+port = json.loads(sys.stdin.readline())["config"]["KernelGatewayApp"]["port"]
+with socket.create_server(("127.0.0.1", port)):
+    print(port, flush=True)
+    sys.stdin.read()
+"""
+    said = failure(python=program(tmp_path, code), log_file=log, startup_timeout=0.5)
+    assert "did not answer within 0.5 s" in said
+    port = int(log.read_text(encoding="utf-8"))
+    assert not listens(JupyterConnectionInfo("127.0.0.1", False, port))
+    assert list(temporary.iterdir()) == []
+
+
+def test_an_interpreter_without_kernel_gateway_is_told_what_to_install(tmp_path: Path) -> None:
+    # -I -S: no site-packages, whatever is installed here.
+    bare = "import os, sys; os.execv(sys.executable, [sys.executable, '-I', '-S', *sys.argv[1:]])"
+    assert 'pip install "jkg-client[local]"' in failure(python=program(tmp_path, bare))
+
+
+def test_a_missing_interpreter_is_named(tmp_path: Path, temporary: Path) -> None:
+    missing = tmp_path / "missing"
+    assert str(missing) in failure(python=missing)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_missing_directory_is_named(gateway: Path, tmp_path: Path, temporary: Path) -> None:
+    missing = tmp_path / "missing"
+    assert str(missing) in failure(python=gateway, cwd=missing)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_log_that_cannot_be_written_is_named(
+    gateway: Path, tmp_path: Path, temporary: Path
+) -> None:
+    (tmp_path / "file").touch()
+    log = tmp_path / "file" / "gateway.log"
+    assert str(log.parent) in failure(python=gateway, log_file=log)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_taken_port_is_named_and_nothing_is_started(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        log = tmp_path / "gateway.log"
+        said = failure(port=port, log_file=log, python=tmp_path / "missing")
+    assert f"port {port} of 127.0.0.1" in said
+    assert not log.exists()
+
+
+def test_an_address_of_another_machine_is_named() -> None:
+    assert "192.0.2.1" in failure(ip="192.0.2.1")
+
+
+@contextmanager
+def thief() -> Iterator[int]:
+    """Listens on the port that it is told, and only then says so. Yields its own."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        stolen: list[socket.socket] = []
+
+        def steal() -> None:
+            caller, _ = door.accept()
+            with caller:
+                stolen.append(socket.create_server(("127.0.0.1", int(caller.recv(16)))))
+                caller.sendall(b"done")
+
+        thread = threading.Thread(target=steal, name="thief")
+        thread.start()
+        yield door.getsockname()[1]
+        thread.join()
+        stolen[0].close()
+
+
+def test_a_lost_race_for_the_port_is_run_again(tmp_path: Path) -> None:
+    with thief() as port:
+        robbed = f"""
+import json, pathlib, socket, sys
+first = pathlib.Path({str(tmp_path / "first")!r})
+if not first.exists():
+    first.touch()
+    mine = json.loads(sys.stdin.readline())["config"]["KernelGatewayApp"]["port"]
+    with socket.create_connection(("127.0.0.1", {port})) as caller:
+        caller.sendall(str(mine).encode())
+        caller.recv(16)
+    sys.exit(1)
+{GATEWAY}"""
+        with LocalJupyterServer(python=program(tmp_path, robbed)) as server:
+            assert listens(server.connection_info)

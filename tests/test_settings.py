@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from jkg_client import JupyterConnectionInfo
+from jkg_client.servers.child import Place
+from jkg_client.servers.settings import GatewaySettings
+
+BIN = str(Path(os.sep, "env", "bin"))
+SETTINGS = GatewaySettings(
+    python=str(Path(BIN, "python")),
+    cwd=None,
+    env={},
+    log_file=None,
+    log_level="WARNING",
+    log_max_bytes=1000,
+    log_backup_count=2,
+)
+PLACE = Place(folder=Path("folder"), log_file=Path("there.log"))
+
+
+def told(token: str | None) -> Any:
+    address = JupyterConnectionInfo("::1", use_https=False, port=1234, token=token)
+    return json.loads(SETTINGS.line("::", address, PLACE))
+
+
+def test_the_launcher_is_a_script_alone_in_its_directory() -> None:
+    python, script = SETTINGS.command
+    assert python == SETTINGS.python
+    names = {path.name for path in Path(script).parent.iterdir()} - {"__pycache__"}
+    assert names == {"__init__.py", "__main__.py"}
+
+
+def test_the_launcher_needs_nothing_of_this_package() -> None:
+    assert "import jkg_client" not in Path(SETTINGS.command[1]).read_text(encoding="utf-8")
+    assert "from jkg_client" not in Path(SETTINGS.command[1]).read_text(encoding="utf-8")
+    assert "from ." not in Path(SETTINGS.command[1]).read_text(encoding="utf-8")
+
+
+# One row a rule: the environment here, what the user adds, what the gateway gets.
+@pytest.mark.parametrize(
+    ("environ", "added", "expected"),
+    [
+        ({"PATH": "/usr/bin"}, {}, {"PATH": f"{BIN}{os.pathsep}/usr/bin"}),
+        ({}, {}, {"PATH": f"{BIN}{os.pathsep}{os.defpath}"}),
+        ({"PATH": "a"}, {"PATH": "b"}, {"PATH": f"{BIN}{os.pathsep}b"}),
+        ({"PATH": "a", "X": "1"}, {"X": "2"}, {"PATH": f"{BIN}{os.pathsep}a", "X": "2"}),
+        (
+            {"PATH": "a", "KG_AUTH_TOKEN": "s", "JKG_TOKEN": "s"},
+            {},
+            {"PATH": f"{BIN}{os.pathsep}a"},
+        ),
+        ({"PATH": "a"}, {"KG_AUTH_TOKEN": "s"}, {"PATH": f"{BIN}{os.pathsep}a"}),
+    ],
+)
+def test_environment(
+    environ: dict[str, str], added: dict[str, str], expected: dict[str, str]
+) -> None:
+    assert evolve(SETTINGS, env=added).environment(environ) == expected
+
+
+def test_an_interpreter_is_found_from_the_current_directory_not_from_cwd() -> None:
+    relative = str(Path("env", "python"))
+    assert evolve(SETTINGS, python=relative, cwd="elsewhere").python == str(
+        Path(relative).absolute()
+    )
+    assert evolve(SETTINGS, python="python3").python == "python3"
+
+
+@pytest.mark.parametrize(("token", "sent"), [("secret", "secret"), (None, "")])
+def test_the_launcher_is_told_the_token(token: str | None, sent: str) -> None:
+    assert told(token)["token"] == sent
+
+
+# From the kernel gateway's documentation of its options.
+def test_the_launcher_is_told_all_that_decides_how_the_gateway_is_reached() -> None:
+    gateway = told("secret")["config"]["KernelGatewayApp"]
+    assert (gateway["ip"], gateway["port"], gateway["port_retries"]) == ("::", 1234, 0)
+    assert (gateway["base_url"], gateway["certfile"], gateway["log_level"]) == ("/", None, 30)
+
+
+def test_what_is_told_is_one_line() -> None:
+    address = JupyterConnectionInfo("127.0.0.1", use_https=False, port=1, token="x")
+    place = evolve(PLACE, log_file=Path("a\nb.log"))
+    assert "\n" not in SETTINGS.line("127.0.0.1", address, place)
