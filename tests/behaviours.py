@@ -325,7 +325,9 @@ def test_restart_by_another_thread_ends_the_cell_that_runs(kernel: JupyterKernel
 
     result = kernel.execute(LOOP, 30, on_output=restart)
     threads[0].join()
-    assert result.status == "died"
+    # Some kernels get round to saying that they were interrupted.
+    assert result.status in {"died", "error"}
+    assert result.failure is None or result.failure.ename == "KeyboardInterrupt"
     assert kernel.execute("print('fine')", 20).output == "fine\n"
 
 
