@@ -1,0 +1,254 @@
+"""A gateway that is none: everything a client can see of one, and no Jupyter behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import uuid
+from collections.abc import Sequence
+from os import PathLike
+from types import TracebackType
+from typing import Any
+
+from attrs import define, evolve, field
+
+from ..client.connection import JupyterConnectionInfo
+from ..protocol.messages import new_session
+from .faults import Answer, Faults, Reach, RestFault
+from .journal import Journal
+from .kernels import KernelOptions, Kernels
+from .processes import Order
+from .replays import Recording, Replays
+from .routes import CHANNELS, NOT_FOUND, Api
+from .scripts import Script, Scripts
+from .server import Call, Cutting, Server
+from .sockets import KernelSocket, SocketOptions, shake_hands
+
+
+@define(kw_only=True, eq=False)
+class FakeGateway:
+    """A Jupyter kernel gateway in this process, for tests without Jupyter.
+
+    It listens on a free port of the loopback interface as soon as it is made, and until
+    ``stop``. Its kernels run Python in threads of this process; a cell for which there is a
+    script is played instead.
+
+    ::
+
+        with FakeGateway() as gateway, JupyterCodeExecutor(gateway) as executor:
+            ...
+
+    Leaving ``with`` fails if something did not go as scripted.
+
+    Attributes:
+        token: What clients have to show; None if nothing, left out for one of its own.
+        base_path: What stands before ``/api``.
+        kernel_names: Its kernels; all of them run Python. The first is the default.
+        list_kernels: Whether it lists kernels and sessions, which is off in a kernel gateway
+            unless its configuration says otherwise.
+        max_kernels: How many may run at a time; None for any number.
+        strict: Whether every cell must have a script.
+        reply: When the reply to a cell comes; kernels do all of these.
+        subprotocol: Whether it knows the v1 framing, as servers do since 2022.
+        ping_interval: Seconds between its pings.
+        ping_timeout: Seconds without a pong after which it hangs up.
+        restart_delay: Seconds between the death of a kernel and its new start.
+        restart_limit: Deaths in a row after which a kernel stays dead.
+        faults: Misbehaviour on command.
+        journal: What it was asked.
+    """
+
+    token: str | None = field(factory=new_session, repr=False)
+    base_path: str = ""
+    kernel_names: Sequence[str] = ("python3",)
+    list_kernels: bool = True
+    max_kernels: int | None = None
+    strict: bool = False
+    reply: Order = "before idle"
+    subprotocol: bool = True
+    ping_interval: float = 30.0
+    ping_timeout: float = 90.0
+    restart_delay: float = 0.0
+    restart_limit: int = 5
+    faults: Faults = field(init=False, repr=False)
+    journal: Journal = field(factory=Journal, init=False, repr=False)
+    _scripts: Scripts = field(init=False, repr=False)
+    _replays: Replays = field(factory=Replays, init=False, repr=False)
+    _kernels: Kernels = field(init=False, repr=False)
+    _sockets: set[KernelSocket] = field(factory=set, init=False, repr=False)
+    _stopping: threading.Event = field(factory=threading.Event, init=False, repr=False)
+    _server: Server = field(init=False, repr=False)
+    _api: Api = field(init=False, repr=False)
+    _connection_info: JupyterConnectionInfo = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._scripts = Scripts(strict=self.strict)
+        options = KernelOptions(
+            reply=self.reply,
+            restart_delay=self.restart_delay,
+            restart_limit=self.restart_limit,
+            find_play=self._scripts.find,
+        )
+        self._kernels = Kernels(options)
+        self._api = Api(
+            kernels=self._kernels,
+            token=self.token,
+            kernel_specs={name: _spec(name) for name in self.kernel_names},
+            list_kernels=self.list_kernels,
+            max_kernels=self.max_kernels,
+        )
+        self._server = Server(self._answer)
+        self._connection_info = JupyterConnectionInfo(
+            "127.0.0.1", False, self._server.port, self.token, base_path=self.base_path
+        )
+        self.faults = Faults(
+            Reach(
+                refuse=self._server.refuse,
+                accept=self._server.accept,
+                lines=lambda: list(self._sockets),
+                kernels=lambda: list(self._kernels.running.values()),
+            )
+        )
+
+    def __enter__(self) -> FakeGateway:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        if exc_type is None:
+            self.check()
+
+    @property
+    def connection_info(self) -> JupyterConnectionInfo:
+        """Where it is, and its token."""
+        return self._connection_info
+
+    def script(self, cell: str | re.Pattern[str]) -> Script:
+        """Say what a cell does instead of running it.
+
+        Args:
+            cell: Its whole text, but for white space around it, or a pattern that is found
+                in it. Several scripts for one cell are played one a run, the last of them
+                from then on.
+        """
+        return self._scripts.add(cell)
+
+    def replay(self, recording: Recording | str | PathLike[str]) -> None:
+        """Answer with what a real server said, to the first client that says the same.
+
+        Args:
+            recording: A recording or the path of one; see ``Recording.load``.
+        """
+        loaded = recording if isinstance(recording, Recording) else Recording.load(recording)
+        self._replays.add(loaded)
+
+    def check(self) -> None:
+        """Fail if a script was never played or, where ``strict``, a cell had none.
+
+        Raises:
+            AssertionError: Says which, and shows the end of the journal.
+        """
+        complaints = [*self._scripts.complaints(), *self._replays.complaints()]
+        if complaints:
+            lines = [*complaints, "", "what the fake gateway was asked:", self.journal.tail()]
+            raise AssertionError("\n".join(lines))
+
+    def stop(self) -> None:
+        """End its kernels, sockets and threads. May be called twice.
+
+        A cell that cannot be interrupted is left behind in its thread; nobody hears of it.
+        """
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self.faults.release()
+        self._kernels.stop()
+        self._server.stop()
+
+    def _answer(self, call: Call) -> Answer | Cutting | None:
+        base = self._connection_info.base_path
+        path = call.path[len(base) :] if call.path.startswith(f"{base}/") else ""
+        number = self.journal.add_request(
+            method=call.method,
+            path=path or call.path,
+            query=call.query,
+            headers=call.headers,
+            body=call.body,
+        )
+        faults = self.faults.for_request(call.method, path)
+        if not all(self._wait(fault) for fault in faults):
+            return None
+        answer = self._right_answer(evolve(call, path=path), number, faults)
+        if answer is not None:
+            self.journal.add_answer(number, answer.status)
+            for fault in faults:
+                if fault.cut is not None:
+                    return Cutting(answer, fault.cut, fault.rst)
+        return answer
+
+    def _wait(self, fault: RestFault) -> bool:
+        """Whether an answer is due, after the time that ``fault`` takes."""
+        if fault.seconds is None:
+            self._stopping.wait()
+            return False
+        return not (fault.seconds and self._stopping.wait(fault.seconds))
+
+    def _right_answer(self, call: Call, number: int, faults: list[RestFault]) -> Answer | None:
+        for fault in faults:
+            if fault.answer is not None:
+                return fault.answer
+        found = CHANNELS.fullmatch(call.path)
+        names = {name.lower(): value for name, value in call.headers.items()}
+        if found and call.method == "GET" and names.get("upgrade", "").lower() == "websocket":
+            return self._open_socket(call, found["kernel_id"], number)
+        answer = self._api.answer(call) if call.path else NOT_FOUND
+        location = answer.headers.get("Location")
+        if location:
+            location = self._connection_info.base_path + location
+            return evolve(answer, headers={**answer.headers, "Location": location})
+        return answer
+
+    def _open_socket(self, call: Call, kernel_id: str, number: int) -> Answer | None:
+        kernel = self._kernels.running.get(kernel_id)
+        admitted = self._api.admits(call)
+        if kernel is None or not admitted:
+            return Answer(status=404 if admitted else 401, headers={"Content-Type": "text/html"})
+        options = SocketOptions(
+            faults=self.faults,
+            journal=self.journal,
+            replays=self._replays,
+            ping_interval=self.ping_interval,
+            ping_timeout=self.ping_timeout,
+            subprotocol=self.subprotocol,
+        )
+        protocol, handshake, is_open = shake_hands(call.head, options)
+        self.journal.add_answer(number, 101 if is_open else 400)
+        if not is_open:
+            call.socket.sendall(handshake)
+            return None
+        session = call.query.get("session_id") or uuid.uuid4().hex
+        sock = KernelSocket(call.socket, protocol, kernel, session, options)
+        self._sockets.add(sock)
+        try:
+            with contextlib.suppress(OSError):
+                sock.serve(call.reader, handshake)
+        finally:
+            self._sockets.discard(sock)
+        return None
+
+
+def _spec(name: str) -> dict[str, Any]:
+    return {
+        "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "env": {},
+        "display_name": "Python 3 (ipykernel)" if name == "python3" else name,
+        "language": "python",
+        "interrupt_mode": "signal",
+        "metadata": {"debugger": True},
+    }

@@ -1,0 +1,62 @@
+"""What a real server makes of a client's frame: a message, nothing, or a closed connection."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..errors import WireError
+from ..protocol.messages import Message
+from ..protocol.wire import Frame, Framing, decode
+
+CHANNELS = {"shell", "control", "stdin", "iopub"}
+
+FIELDS = {"msg_id", "msg_type", "session", "username", "date", "version"}
+
+
+def understand(frame: Frame, framing: Framing) -> Message | None:
+    """The message in ``frame``; None for what servers and kernels pass over.
+
+    Raises:
+        WireError: If a real server closes the connection at this.
+    """
+    if framing is Framing.V1:
+        return _v1(frame)
+    if isinstance(frame, bytes):
+        return _known(decode(frame))
+    document = _document(frame)
+    missing = {"header", "parent_header", "metadata"} - set(document)
+    if missing or any(isinstance(buffer, str) for buffer in document.get("buffers") or ()):
+        raise WireError(f"no {', '.join(missing) or 'buffers'}", frame)
+    if document.get("channel") is None:
+        document["channel"] = "shell"
+    document["content"] = document.get("content") or {}
+    try:
+        return _known(decode(json.dumps(document)))
+    except WireError:
+        return None
+
+
+def _document(frame: str) -> dict[str, Any]:
+    try:
+        document = json.loads(frame)
+    except ValueError as exc:
+        raise WireError("no JSON", frame) from exc
+    if not isinstance(document, dict):
+        raise WireError("no JSON object", frame)
+    return document
+
+
+def _v1(frame: Frame) -> Message | None:
+    try:
+        message = decode(frame, Framing.V1)
+    except WireError as exc:
+        # Servers look at the offsets only; what the parts hold is the kernel's affair.
+        if isinstance(exc.__cause__, (ValueError, KeyError, TypeError)):
+            return None
+        raise
+    return _known(message) if set(message.header) >= FIELDS else None
+
+
+def _known(message: Message) -> Message | None:
+    return message if message.channel in CHANNELS else None

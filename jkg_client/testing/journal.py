@@ -1,0 +1,165 @@
+"""What a fake gateway was asked, in order."""
+
+from __future__ import annotations
+
+import fnmatch
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable, TypeVar, Union
+
+from attrs import evolve, field, frozen
+
+from ..protocol.messages import Json, Message
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class RestRequest:
+    """An HTTP request.
+
+    Attributes:
+        seconds: Since the gateway was started.
+        path: Below the gateway's base path, without the query.
+        body: Decoded if it is JSON, else as it came.
+        status: What it was answered; None if it was not, or not yet.
+    """
+
+    seconds: float
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
+    body: Any = None
+    status: int | None = None
+
+    def __str__(self) -> str:
+        body = "" if self.body is None else f" {self.body!r:.200}"
+        return f"{self.seconds:7.3f} {self.method} {self.path}{body} -> {self.status or 'nothing'}"
+
+
+@frozen(kw_only=True)
+class KernelMessage:
+    """A message that came on a kernel's WebSocket.
+
+    Attributes:
+        session: The ``session_id`` of the socket.
+    """
+
+    seconds: float
+    kernel_id: str
+    session: str
+    message: Message
+
+    @property
+    def channel(self) -> str:
+        """Channel of the message."""
+        return self.message.channel
+
+    @property
+    def msg_type(self) -> str:
+        """Type of the message."""
+        return self.message.msg_type
+
+    @property
+    def content(self) -> Json:
+        """Content of the message."""
+        return self.message.content
+
+    def __str__(self) -> str:
+        about = f"{self.channel} {self.msg_type} {dict(self.content)!r:.200}"
+        return f"{self.seconds:7.3f} kernel {self.kernel_id[:8]} {about}"
+
+
+Entry = Union[RestRequest, KernelMessage]
+
+
+class Journal:
+    """Every request and message, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._entries: list[Entry] = []
+        self._changed = threading.Condition()
+
+    def __iter__(self) -> Iterator[Entry]:
+        with self._changed:
+            return iter(tuple(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __str__(self) -> str:
+        return self.tail(len(self))
+
+    def tail(self, count: int = 30) -> str:
+        """The last ``count`` entries, a line each."""
+        return "\n".join(map(str, tuple(self)[-count:])) or "(nothing was asked)"
+
+    def requests(self, method: str = "*", path: str = "*") -> list[RestRequest]:
+        """The HTTP requests so far; ``path`` may have wildcards, ``/api/kernels/*/interrupt``."""
+        return [
+            entry
+            for entry in self
+            if isinstance(entry, RestRequest)
+            and fnmatch.fnmatchcase(entry.method, method)
+            and fnmatch.fnmatchcase(entry.path, path)
+        ]
+
+    def messages(self, msg_type: str = "*", kernel_id: str = "*") -> list[KernelMessage]:
+        """The messages to kernels so far."""
+        return [
+            entry
+            for entry in self
+            if isinstance(entry, KernelMessage)
+            and fnmatch.fnmatchcase(entry.msg_type, msg_type)
+            and fnmatch.fnmatchcase(entry.kernel_id, kernel_id)
+        ]
+
+    def wait_for(self, look: Callable[[Journal], T], timeout: float = 5.0) -> T:
+        """What ``look`` finds, as soon as it finds something.
+
+        ::
+
+            gateway.journal.wait_for(lambda journal: journal.messages("execute_request"))
+
+        Raises:
+            AssertionError: If it does not within ``timeout`` seconds; shows the journal.
+        """
+        end = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                found = look(self)
+                if found:
+                    return found
+                if not self._changed.wait(end - time.monotonic()):
+                    raise AssertionError(f"not seen within {timeout} s:\n{self.tail()}")
+
+    def add_request(self, **facts: Any) -> int:
+        """Note an HTTP request; the number by which its answer is noted."""
+        return self._add(RestRequest(seconds=self._seconds(), **facts))
+
+    def add_answer(self, number: int, status: int) -> None:
+        """Note what the request ``number`` was answered."""
+        with self._changed:
+            entry = self._entries[number]
+            assert isinstance(entry, RestRequest)
+            self._entries[number] = evolve(entry, status=status)
+            self._changed.notify_all()
+
+    def add_message(self, kernel_id: str, session: str, message: Message) -> None:
+        """Note a message."""
+        seconds = self._seconds()
+        self._add(
+            KernelMessage(seconds=seconds, kernel_id=kernel_id, session=session, message=message)
+        )
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _add(self, entry: Entry) -> int:
+        with self._changed:
+            self._entries.append(entry)
+            self._changed.notify_all()
+            return len(self._entries) - 1

@@ -1,0 +1,278 @@
+"""Kernels as a gateway keeps them: who is connected, what waits for whom, how often they died."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, Callable, Protocol
+
+from attrs import field, frozen
+
+from ..protocol.messages import Message, new_header, new_session
+from .outbox import Request
+from .processes import Fate, KernelProcess, Order, Play
+
+STABLE = 10.0
+"""Seconds that a kernel has to live for its deaths before to be forgotten."""
+
+
+class Client(Protocol):
+    """A WebSocket, as far as kernels know it."""
+
+    @property
+    def session(self) -> str:
+        """The ``session_id`` it gave."""
+
+    def send(self, message: Message) -> None:
+        """Send a message, sooner or later."""
+
+    def close(self) -> None:
+        """End it, in good order."""
+
+
+@frozen(kw_only=True)
+class KernelOptions:
+    """How the kernels of a gateway behave; see ``FakeGateway``."""
+
+    reply: Order
+    restart_delay: float
+    restart_limit: int
+    find_play: Callable[[str], Play | None]
+
+
+class FakeKernel:
+    """One kernel, through all its restarts."""
+
+    def __init__(
+        self,
+        kernel_id: str,
+        name: str,
+        env: Mapping[str, str] | None,
+        options: KernelOptions,
+        forget: Callable[[FakeKernel], None],
+    ) -> None:
+        self.id = kernel_id
+        self.name = name
+        self.env = env
+        self._options = options
+        self._forget = forget
+        self._lock = threading.RLock()
+        self._clients: list[Client] = []
+        self._kept_for: str | None = None
+        self._kept: list[tuple[Message, str | None]] = []
+        self._gateway = new_session()
+        self._state = "starting"
+        self._nudged = False
+        self._active = datetime.now(timezone.utc)
+        self._deaths = 0
+        self._gone = False
+        self._born = time.monotonic()
+        self._process = self._new_process()
+        self._process.start()
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """What REST tells of it."""
+        with self._lock:
+            return {
+                "id": self.id,
+                "name": self.name,
+                "last_activity": self._active.isoformat().replace("+00:00", "Z"),
+                "execution_state": self._state,
+                "connections": len(self._clients),
+            }
+
+    def attach(self, client: Client) -> None:
+        """A WebSocket was opened; it gets what was kept for its session."""
+        with self._lock:
+            for stale in [one for one in self._clients if one.session == client.session]:
+                self._clients.remove(stale)
+                stale.close()
+            self._clients.append(client)
+            kept, self._kept = self._kept, []
+            if self._kept_for == client.session:
+                for message, _ in kept:
+                    client.send(message)
+            self._kept_for = None
+            if not self._nudged:
+                self._nudge()
+
+    def detach(self, client: Client, unsent: Callable[[], list[Message]]) -> None:
+        """A WebSocket is gone; if it was the last, what comes is kept for its session.
+
+        Args:
+            client: Which.
+            unsent: Takes from it what it had still to send.
+        """
+        with self._lock:
+            if client not in self._clients:
+                return
+            self._clients.remove(client)
+            if not self._clients:
+                self._kept_for = client.session
+                self._kept = [(message, None) for message in unsent()]
+
+    def drop_kept(self) -> None:
+        """Lose what is kept, and keep nothing any more."""
+        with self._lock:
+            self._kept_for, self._kept = None, []
+
+    def receive(self, message: Message, session: str) -> None:
+        """Take a message from a WebSocket."""
+        with self._lock:
+            process = self._process
+        if message.channel == "stdin":
+            process.answer(message)
+        elif message.channel in {"shell", "control"}:
+            process.ask(Request(message, session))
+
+    def interrupt(self) -> None:
+        """Interrupt the cell that runs."""
+        self._process.interrupt()
+
+    def restart(self) -> None:
+        """Shut the process down and start another; sockets stay open."""
+        with self._lock:
+            old, self._process = self._process, self._new_process()
+            new = self._process
+        old.shut_down(self._request("shutdown_request", {"restart": True}))
+        with self._lock:
+            self._state, self._nudged = "idle", False
+        self._start(new)
+
+    def kill(self) -> None:
+        """End it without a word to anybody. Returns at once."""
+        with self._lock:
+            self._gone = True
+            self._process.kill()
+
+    def join(self) -> None:
+        """Wait for the end of its process, after ``kill``."""
+        self._process.join()
+
+    def deliver(self, message: Message, session: str | None) -> None:
+        """Send a message to the socket of ``session``, to all for None, or keep it."""
+        with self._lock:
+            self._note(message)
+            for client in self._clients:
+                if session in (None, client.session):
+                    client.send(message)
+            if self._kept_for is not None and session in (None, self._kept_for):
+                self._kept.append((message, session))
+
+    def say(self, msg_type: str, content: Mapping[str, Any], parent: Message | None = None) -> None:
+        """Send news about the kernel, by the gateway itself."""
+        header = new_header(msg_type, self._gateway)
+        parent_header = parent.header if parent else {}
+        message = Message(
+            channel="iopub", header=header, parent_header=parent_header, content=content
+        )
+        self.deliver(message, None)
+
+    def _new_process(self) -> KernelProcess:
+        # Late words of a process that is gone must not be taken for those of the next.
+        fate = Fate(
+            deliver=self.deliver,
+            died=self._died,
+            find_play=self._options.find_play,
+            reply=self._options.reply,
+        )
+        return KernelProcess(fate, self.env)
+
+    def _start(self, process: KernelProcess) -> None:
+        with self._lock:
+            if self._gone:
+                process.join()
+                return
+            process.start()
+            if self._clients:
+                self._nudge()
+
+    def _nudge(self) -> None:
+        # The gateway asks whether the kernel answers; the clients hear its busy and idle.
+        self._nudged = True
+        self._process.ask(self._request("kernel_info_request", {}))
+
+    def _request(self, msg_type: str, content: Mapping[str, Any]) -> Request:
+        header = new_header(msg_type, self._gateway)
+        return Request(Message(channel="shell", header=header, content=content), self._gateway)
+
+    def _note(self, message: Message) -> None:
+        self._active = datetime.now(timezone.utc)
+        state = message.content.get("execution_state")
+        if message.msg_type == "status" and state in {"starting", "busy", "idle"}:
+            self._state = str(state)
+
+    def _died(self, process: KernelProcess) -> None:
+        with self._lock:
+            if process is not self._process or self._gone:
+                return
+            now = time.monotonic()
+            self._deaths = 1 if now - self._born > STABLE else self._deaths + 1
+            self._born = now
+            if self._deaths <= self._options.restart_limit:
+                self.say("status", {"execution_state": "restarting"})
+                self._state, self._nudged = "starting", True
+                self._process = self._new_process()
+                self._process.start(self._options.restart_delay)
+                return
+        self._forget(self)
+        self.say("status", {"execution_state": "dead"})
+
+
+@frozen
+class Session:
+    """A notebook that belongs to a kernel, of which kernel gateways know little."""
+
+    id: str
+    path: str
+    kernel: FakeKernel
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """What REST tells of it."""
+        return {"id": self.id, "notebook": {"path": self.path}, "kernel": self.kernel.model}
+
+
+@frozen
+class Kernels:
+    """All kernels and sessions of a gateway."""
+
+    options: KernelOptions
+    running: dict[str, FakeKernel] = field(factory=dict, init=False)
+    sessions: dict[str, Session] = field(factory=dict, init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+
+    def start(
+        self, name: str, env: Mapping[str, str] | None = None, kernel_id: str | None = None
+    ) -> FakeKernel:
+        """A new kernel."""
+        kernel_id = kernel_id or str(uuid.uuid4())
+        kernel = FakeKernel(kernel_id, name, env, self.options, self.forget)
+        with self._lock:
+            self.running[kernel.id] = kernel
+        return kernel
+
+    def delete(self, kernel: FakeKernel) -> None:
+        """End a kernel; its sockets stay open, and silent."""
+        self.forget(kernel)
+        kernel.kill()
+        kernel.join()
+
+    def forget(self, kernel: FakeKernel) -> None:
+        """Know a kernel no more."""
+        with self._lock:
+            self.running.pop(kernel.id, None)
+
+    def stop(self) -> None:
+        """End them all."""
+        with self._lock:
+            kernels = list(self.running.values())
+            self.running.clear()
+        for kernel in kernels:
+            kernel.kill()
+        for kernel in kernels:
+            kernel.join()

@@ -1,0 +1,68 @@
+"""Fixtures for pytest: ``fake_gateway`` and ``fake_kernel``."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..client.kernel import JupyterKernelClient
+    from .gateway import FakeGateway
+
+FAILED = pytest.StashKey[bool]()
+
+MARKER = (
+    "fake_gateway(**options): what the fixture fake_gateway is made with,"
+    " as in jkg_client.testing.FakeGateway(**options)"
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", MARKER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a test that failed what its gateway was asked."""
+    report = yield
+    gateway = getattr(item, "funcargs", {}).get("fake_gateway")
+    if call.when == "call" and gateway is not None and not report.passed:
+        item.stash[FAILED] = True
+        report.sections.append(("What the fake gateway was asked", gateway.journal.tail()))
+    return report
+
+
+@pytest.fixture
+def fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
+    """A running ``FakeGateway``; fails the test that does not keep to its scripts."""
+    from . import FakeGateway  # noqa: PLC0415 - not at every start of pytest
+
+    options: dict[str, Any] = {}
+    for marker in request.node.iter_markers("fake_gateway"):
+        options = {**marker.kwargs, **options}
+    gateway = FakeGateway(**options)
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+    if not request.node.stash.get(FAILED, False):
+        gateway.check()
+
+
+@pytest.fixture
+def fake_kernel(fake_gateway: FakeGateway) -> Iterator[JupyterKernelClient]:
+    """A client of a fresh kernel on ``fake_gateway``, ready to run cells."""
+    from ..client.rest import JupyterClient  # noqa: PLC0415 - not at every start of pytest
+
+    with JupyterClient(fake_gateway.connection_info) as client:
+        kernel = client.get_kernel_client(client.start_kernel("python3"))
+        try:
+            assert kernel.wait_for_ready(10), "the fake kernel does not answer"
+            yield kernel
+        finally:
+            kernel.stop()

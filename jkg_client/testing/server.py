@@ -1,0 +1,203 @@
+"""HTTP on loopback, in threads: one that accepts, one for each connection."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from io import BufferedIOBase
+from typing import Any, Callable, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from attrs import frozen
+
+from .faults import Answer
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+@frozen(kw_only=True)
+class Call:
+    """An HTTP request, and the connection on which it came.
+
+    Attributes:
+        path: Without the query.
+        body: Decoded if it is JSON, else as it came; None if there is none.
+        head: The request's head, byte for byte.
+    """
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+    head: bytes
+    socket: socket.socket
+    reader: BufferedIOBase
+
+
+@frozen
+class Cutting:
+    """An answer of which some bytes are sent before the connection is cut."""
+
+    answer: Answer
+    after: int
+    rst: bool
+
+
+Answers = Callable[[Call], "Answer | Cutting | None"]
+"""Answers a call; None if the connection was used for something else and is to be closed."""
+
+
+class Server:
+    """Listens on a free port of the loopback interface until it is stopped."""
+
+    def __init__(self, answers: Answers) -> None:
+        self.port = 0
+        self._answers = answers
+        self._lock = threading.Lock()
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        self._socket = self._bind()
+        self._acceptor = self._listen()
+
+    def refuse(self) -> None:
+        """Accept no connections until ``accept``; keep the port."""
+        self._stop_listening()
+        self._socket = self._bind()
+
+    def accept(self) -> None:
+        """Accept connections again."""
+        if not self._acceptor.is_alive():
+            self._acceptor = self._listen()
+
+    def stop(self) -> None:
+        """Close all sockets, end all threads."""
+        self._stop_listening()
+        with self._lock:
+            connections = dict(self._connections)
+        for sock in connections.values():
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in connections:
+            thread.join()
+
+    def _bind(self) -> socket.socket:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", self.port))
+        self.port = sock.getsockname()[1]
+        return sock
+
+    def _listen(self) -> threading.Thread:
+        self._socket.listen(128)
+        thread = threading.Thread(
+            target=self._accept, args=(self._socket,), name="jkg fake gateway", daemon=True
+        )
+        thread.start()
+        return thread
+
+    def _stop_listening(self) -> None:
+        if self._acceptor.is_alive():
+            listener, self._socket = self._socket, None  # type: ignore[assignment]
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                pass  # wakes the acceptor, on every system
+            self._acceptor.join()
+            listener.close()
+        elif self._socket is not None:
+            self._socket.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while self._socket is listener:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                continue
+            if self._socket is not listener:
+                connection.close()
+                return
+            thread = threading.Thread(
+                target=self._serve, args=(connection,), name="jkg fake connection", daemon=True
+            )
+            with self._lock:
+                self._connections[thread] = connection
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                _Handler(connection, ("", 0), cast("Any", self._answers))
+        finally:
+            connection.close()
+            with self._lock:
+                self._connections.pop(threading.current_thread(), None)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Reads requests from one connection, as long as it is open."""
+
+    protocol_version = "HTTP/1.1"
+    server: Answers  # type: ignore[assignment]  # it only passes it through
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    def log_message(self, *_: Any) -> None:
+        """Log nothing: there is the journal."""
+
+    def _answer(self) -> None:
+        answer = self.server(self._call())
+        if answer is None:
+            self.close_connection = True
+        elif isinstance(answer, Cutting):
+            self._send_cut(answer)
+        else:
+            self.wfile.write(self._bytes(answer))
+
+    def _call(self) -> Call:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        lines = [self.requestline, *(f"{name}: {value}" for name, value in self.headers.items())]
+        return Call(
+            method=self.command,
+            path=unquote(parts.path),
+            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            headers=dict(self.headers.items()),
+            body=_decoded(self.rfile.read(length)) if length else None,
+            head="\r\n".join([*lines, "", ""]).encode("latin-1"),
+            socket=self.connection,
+            reader=self.rfile,
+        )
+
+    def _bytes(self, answer: Answer) -> bytes:
+        reason = HTTPStatus(answer.status).phrase
+        headers = {
+            "Server": "jkg_client.testing",
+            "Date": self.date_time_string(),
+            **answer.headers,
+        }
+        if answer.status not in {204, 304}:
+            headers["Content-Length"] = str(len(answer.body))
+        head = [f"HTTP/1.1 {answer.status} {reason}", *map(": ".join, headers.items()), "", ""]
+        body = b"" if self.command == "HEAD" else answer.body
+        return "\r\n".join(head).encode("latin-1") + body
+
+    def _send_cut(self, cutting: Cutting) -> None:
+        self.close_connection = True
+        if cutting.rst:
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.wfile.write(self._bytes(cutting.answer)[: cutting.after])
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body

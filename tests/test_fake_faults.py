@@ -1,0 +1,265 @@
+"""The fake gateway's misbehaviour, as a client sees it that is not ours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import websocket
+from raw_client import RawClient, RawKernel, raw_client, says
+
+
+@pytest.fixture
+def client() -> Iterator[RawClient]:
+    with raw_client() as client:
+        yield client
+
+
+@pytest.fixture
+def kernel(client: RawClient) -> Iterator[RawKernel]:
+    with client.connect(session="s") as kernel:
+        kernel.until("iopub status idle")
+        yield kernel
+
+
+CUT = (websocket.WebSocketConnectionClosedException, OSError)
+
+
+def test_a_gateway_may_refuse_and_accept_again(client: RawClient) -> None:
+    faults = client.gateway.faults
+    client.close()
+    faults.refuse_connections()
+    faults.refuse_connections()
+    with pytest.raises(requests.ConnectionError, match="refused"):
+        client.rest("GET", "/api")
+    faults.accept_connections()
+    faults.accept_connections()
+    assert client.rest("GET", "/api").status_code == 200
+    faults.refuse_connections()
+
+
+def test_open_connections_survive_refusal(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.faults.refuse_connections()
+    assert kernel.value("1") == "1"
+
+
+def test_a_status_hits_the_requests_it_is_meant_for(client: RawClient) -> None:
+    faults = client.gateway.faults
+    faults.status(503, method="POST", path="/api/kernels")
+    assert client.rest("GET", "/api/kernels").status_code == 200
+    assert client.rest("POST", "/api/kernels").status_code == 503
+    assert client.rest("POST", "/api/kernels").status_code == 201
+    assert len(client.rest("GET", "/api/kernels").json()) == 1
+
+
+def test_a_status_may_last_until_it_is_cleared(client: RawClient) -> None:
+    faults = client.gateway.faults
+    faults.status(502, path="/api*", times=None, body="<html>proxy</html>")
+    answers = [client.rest("GET", "/api") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [502, 502, 502]
+    assert answers[0].text == "<html>proxy</html>"
+    assert answers[0].headers["Content-Type"].startswith("text/html")
+    faults.clear()
+    assert client.rest("GET", "/api").status_code == 200
+
+
+def test_a_hub_sends_to_its_login_page(client: RawClient) -> None:
+    client.gateway.faults.status(302, headers={"Location": "/hub/login"})
+    answer = client.rest("GET", "/api", allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/hub/login")
+
+
+def test_a_handshake_is_a_request_like_others(client: RawClient) -> None:
+    kernel_id = client.start()
+    client.gateway.faults.status(403, path="/api/kernels/*/channels")
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        client.connect(kernel_id)
+    with client.connect(kernel_id) as kernel:
+        assert kernel.value("1") == "1"
+
+
+def test_an_answer_may_be_late(client: RawClient) -> None:
+    client.gateway.faults.delay(0.05, times=1)
+    assert client.rest("GET", "/api").elapsed.total_seconds() >= 0.05
+
+
+def test_an_answer_may_never_come(client: RawClient) -> None:
+    client.gateway.faults.never_answer(method="DELETE")
+    kernel_id = client.start()
+    url = f"{client.gateway.connection_info.url}/api/kernels/{kernel_id}"
+    headers = client.gateway.connection_info.all_headers
+    with pytest.raises(requests.ReadTimeout):
+        requests.delete(url, headers=headers, timeout=0.05)
+    assert client.model(kernel_id)["id"] == kernel_id
+    (asked,) = client.gateway.journal.requests("DELETE")
+    assert asked.status is None
+
+
+@pytest.mark.parametrize("after", [0, 300])
+@pytest.mark.parametrize("rst", [False, True])
+def test_an_answer_may_be_cut_although_the_thing_was_done(
+    client: RawClient, after: int, rst: bool
+) -> None:
+    client.gateway.faults.cut_answer(after, method="POST", rst=rst)
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        client.rest("POST", "/api/kernels")
+    assert len(client.rest("GET", "/api/kernels").json()) == 1
+
+
+@pytest.mark.parametrize("rst", [False, True])
+def test_a_socket_may_be_cut_and_nothing_is_lost(
+    client: RawClient, kernel: RawKernel, rst: bool
+) -> None:
+    faults = client.gateway.faults
+    client.gateway.script("cell").stream("1").then(lambda: faults.cut_now(rst=rst)).stream("2")
+    msg_id = kernel.send("execute_request", {"code": "cell"})
+    with pytest.raises(CUT):
+        kernel.until("iopub stream 2")
+    with client.connect(kernel.id, session="s") as again:
+        assert says(again.answers(msg_id)[0]) == "iopub stream 2"
+
+
+def test_a_socket_may_be_cut_before_a_message_that_is_kept(
+    client: RawClient, kernel: RawKernel
+) -> None:
+    client.gateway.faults.cut_before("execute_result")
+    msg_id = kernel.send("execute_request", {"code": "print(1)\n2"})
+    assert says(kernel.until("iopub stream 1\n")[-1]) == "iopub stream 1\n"
+    with pytest.raises(CUT):
+        kernel.receive()
+    with client.connect(kernel.id, session="s") as again:
+        assert [says(message) for message in again.answers(msg_id)] == [
+            "iopub execute_result",
+            "shell execute_reply ok",
+            "iopub status idle",
+        ]
+
+
+def test_a_socket_may_be_cut_within_a_message_that_is_lost(
+    client: RawClient, kernel: RawKernel
+) -> None:
+    client.gateway.faults.cut_within("stream")
+    msg_id = kernel.send("execute_request", {"code": "print(1)\n2"})
+    with pytest.raises(CUT):
+        kernel.until("iopub stream 1\n")
+    with client.connect(kernel.id, session="s") as again:
+        assert [says(message) for message in again.answers(msg_id)] == [
+            "iopub execute_result",
+            "shell execute_reply ok",
+            "iopub status idle",
+        ]
+
+
+def test_a_socket_may_be_cut_behind_a_message(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.faults.cut_behind("execute_reply")
+    msg_id = kernel.send("execute_request", {"code": "1"})
+    assert says(kernel.until("shell execute_reply ok")[-1]) == "shell execute_reply ok"
+    with pytest.raises(CUT):
+        kernel.receive()
+    with client.connect(kernel.id, session="s") as again:
+        (idle,) = again.until("iopub status idle")
+        assert idle["parent_header"]["msg_id"] == msg_id
+
+
+def test_a_socket_may_be_cut_after_some_bytes(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.faults.cut_after(100)
+    kernel.send("execute_request", {"code": "1"})
+    with pytest.raises(CUT):
+        kernel.receive()
+
+
+def test_what_is_kept_may_be_dropped(client: RawClient, kernel: RawKernel) -> None:
+    gateway, done = client.gateway, threading.Event()
+    script = gateway.script("cell").then(gateway.faults.cut_now).stream("lost").then(done.set)
+    script.stream("lost").then(gateway.faults.drop_kept)
+    kernel.send("execute_request", {"code": "cell"})
+    assert done.wait(10)
+    client.wait_for(kernel.id, execution_state="idle")
+    with client.connect(kernel.id, session="s") as again:
+        again.send("kernel_info_request", {})
+        assert says(again.receive()) == "iopub status busy"
+        assert says(again.receive()) == "shell kernel_info_reply ok"
+
+
+def test_a_line_may_be_dead_and_open(client: RawClient, kernel: RawKernel) -> None:
+    faults = client.gateway.faults
+    faults.hold()
+    kernel.send("execute_request", {"code": "1"})
+    kernel.socket.settimeout(0.05)
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        kernel.receive()
+    assert client.model(kernel.id)["connections"] == 1
+    kernel.socket.settimeout(10)
+    faults.release()
+    assert says(kernel.until("shell execute_reply ok")[-1]) == "shell execute_reply ok"
+
+
+def test_a_gateway_stops_although_it_holds_a_line(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.faults.hold()
+    kernel.send("execute_request", {"code": "1"})
+    client.gateway.stop()
+
+
+def test_a_dead_line_may_be_cut(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.faults.hold()
+    client.gateway.faults.cut_now()
+    with pytest.raises(CUT):
+        kernel.receive()
+
+
+@pytest.mark.parametrize("frame", ["garbage", b"\x00\x00", ""])
+def test_a_frame_may_be_garbage(client: RawClient, kernel: RawKernel, frame: str | bytes) -> None:
+    client.gateway.faults.send_frame(frame)
+    assert kernel.socket.recv() == frame
+    assert kernel.value("1") == "1"
+
+
+def test_another_clients_messages_come_between(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.faults.foreign_messages()
+    msg_id = kernel.send("execute_request", {"code": "print('mine')"})
+    seen: list[dict[str, Any]] = []
+    while (
+        not seen
+        or seen[-1]["parent_header"].get("msg_id") != msg_id
+        or "idle" not in says(seen[-1])
+    ):
+        seen.append(kernel.receive())
+    mine = [says(message) for message in seen if message["parent_header"]["msg_id"] == msg_id]
+    assert mine[2:] == ["iopub stream mine\n", "shell execute_reply ok", "iopub status idle"]
+    foreign = [says(message) for message in seen if message["parent_header"]["msg_id"] != msg_id]
+    assert {"iopub error Foreign", "shell execute_reply ok", "iopub status idle"} < set(foreign)
+
+
+NOTICE = """\
+IOPub data rate exceeded.
+The Jupyter server will temporarily stop sending output
+to the client in order to avoid crashing it.
+To change this limit, set the config variable
+`--ServerApp.iopub_data_rate_limit`.
+
+Current values:
+ServerApp.iopub_data_rate_limit=100.0 (bytes/sec)
+ServerApp.rate_limit_window=3.0 (secs)
+
+"""
+
+
+def test_too_much_data_is_dropped_with_a_notice(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.faults.rate_limit(data=100)
+    notice, result = kernel.outputs("print('x' * 1000)\n5")
+    assert notice == {"name": "stderr", "text": NOTICE}
+    assert result["data"] == {"text/plain": "5"}
+    # With idle the server counts anew.
+    assert kernel.text("print('y')") == "y\n"
+
+
+def test_too_many_messages_are_dropped_with_a_notice(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.faults.rate_limit(messages=1)
+    outputs = kernel.outputs("for n in range(9): display(n)")
+    assert [said["data"]["text/plain"] for said in outputs if "data" in said] == ["0", "1", "2"]
+    assert outputs[-1]["text"].startswith("IOPub message rate exceeded.\n")
+    client.gateway.faults.clear()
+    assert len(kernel.outputs("for n in range(9): display(n)")) == 9

@@ -1,0 +1,388 @@
+"""The fake gateway: its life, its sockets, its journal, what it keeps for clients that left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+import requests
+import websocket
+from raw_client import RawClient, RawKernel, raw_client, says
+
+from jkg_client import JupyterConnectable, testing
+from jkg_client.testing import FakeGateway, RestRequest
+
+V1 = "v1.kernel.websocket.jupyter.org"
+
+
+@pytest.fixture
+def client() -> Iterator[RawClient]:
+    with raw_client() as client:
+        yield client
+
+
+@pytest.fixture
+def kernel(client: RawClient) -> Iterator[RawKernel]:
+    with client.connect() as kernel:
+        yield kernel
+
+
+def fake_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("jkg fake")]
+
+
+def test_it_leaves_nothing_behind_whatever_goes_on() -> None:
+    before = set(fake_threads())
+    with raw_client() as client:
+        idle, busy, asking = client.connect(), client.connect(), client.connect()
+        idle.execute("import asyncio\nawait asyncio.sleep(0)")
+        busy.send("execute_request", {"code": "print('on', flush=True)\nwhile True: pass"})
+        busy.until("iopub stream on\n")
+        asking.send("execute_request", {"code": "input()", "allow_stdin": True})
+        asking.until("stdin input_request")
+        client.gateway.stop()
+        client.gateway.stop()
+        assert set(fake_threads()) == before
+        for kernel in (idle, busy, asking):
+            kernel.close()
+
+
+def test_nobody_listens_any_more_after_the_stop() -> None:
+    gateway = FakeGateway()
+    url = gateway.connection_info.url
+    gateway.stop()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=10)
+
+
+def test_it_is_a_jupyter_connectable(client: RawClient) -> None:
+    assert isinstance(client.gateway, JupyterConnectable)
+    assert client.gateway.connection_info.is_loopback
+    assert client.gateway.connection_info.token
+
+
+def test_several_at_once_know_nothing_of_each_other() -> None:
+    with raw_client() as one, raw_client() as other:
+        kernel_id = one.start()
+        assert other.rest("GET", f"/api/kernels/{kernel_id}").status_code == 404
+        assert len(other.gateway.journal) == 1
+
+
+def test_it_runs_beside_an_asyncio_loop_and_touches_none() -> None:
+    async def run() -> str:
+        loop = asyncio.get_running_loop()
+        with raw_client() as client:
+            kernel = await loop.run_in_executor(None, client.connect)
+            with kernel:
+                code = "import asyncio\nawait asyncio.sleep(0)\n1"
+                return str(await loop.run_in_executor(None, kernel.value, code))
+
+    assert asyncio.run(run()) == "1"
+
+
+def test_importing_the_client_or_the_plugin_is_cheap() -> None:
+    code = (
+        "import sys, jkg_client\nassert 'jkg_client.testing' not in sys.modules\n"
+        "import jkg_client.testing\nassert 'pytest' not in sys.modules\n"
+        "import jkg_client.testing.plugin\n"
+        "heavy = {'websockets', 'http.server', 'jkg_client.testing.gateway'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nosuch"):
+        _ = testing.nosuch
+
+
+def test_connections_are_counted(client: RawClient) -> None:
+    kernel_id = client.start()
+    with client.connect(kernel_id):
+        assert client.model(kernel_id)["connections"] == 1
+    client.wait_for(kernel_id, connections=0)
+
+
+def test_the_gateway_asks_a_fresh_kernel_before_the_client_does(kernel: RawKernel) -> None:
+    busy, idle = kernel.receive(), kernel.receive()
+    assert (says(busy), says(idle)) == ("iopub status busy", "iopub status idle")
+    assert busy["parent_header"]["msg_type"] == "kernel_info_request"
+    assert busy["parent_header"]["session"] != kernel.session
+
+
+def test_all_clients_hear_the_output_and_one_the_reply(
+    client: RawClient, kernel: RawKernel
+) -> None:
+    with client.connect(kernel.id) as other:
+        msg_id = kernel.send("execute_request", {"code": "print('hi')"})
+        assert "shell execute_reply ok" in [says(message) for message in kernel.answers(msg_id)]
+        heard = [says(message) for message in other.answers(msg_id, reply=False)]
+        assert heard[-2:] == ["iopub stream hi\n", "iopub status idle"]
+        assert not [says for says in heard if says.startswith("shell")]
+
+
+def test_another_client_may_answer_the_question(client: RawClient, kernel: RawKernel) -> None:
+    with client.connect(kernel.id) as other:
+        msg_id = kernel.send("execute_request", {"code": "input()", "allow_stdin": True})
+        kernel.until("stdin input_request")
+        other.send("input_reply", {"value": "other"}, channel="stdin")
+        assert kernel.answers(msg_id)[0]["content"]["data"] == {"text/plain": "'other'"}
+
+
+def v1_frame(msg_id: str, code: str) -> bytes:
+    header = {"msg_id": msg_id, "msg_type": "execute_request", "session": "s"}
+    header.update(username="raw", date="2026-01-01T00:00:00Z", version="5.4")
+    jsons = [header, {}, {}, {"code": code}]
+    parts = [b"shell", *(json.dumps(part).encode() for part in jsons)]
+    offsets = [8 * (len(parts) + 2)]
+    for part in parts:
+        offsets.append(offsets[-1] + len(part))
+    return struct.pack(f"<{len(offsets) + 1}Q", len(offsets), *offsets) + b"".join(parts)
+
+
+def v1_parts(frame: str | bytes) -> list[bytes]:
+    assert isinstance(frame, bytes)
+    (count,) = struct.unpack_from("<Q", frame)
+    offsets = struct.unpack_from(f"<{count}Q", frame, 8)
+    return [frame[start:end] for start, end in zip(offsets, offsets[1:])]
+
+
+def test_v1_is_spoken_with_who_offers_it(client: RawClient) -> None:
+    with client.connect(subprotocols=["x", V1]) as kernel:
+        assert kernel.socket.getsubprotocol() == V1
+        kernel.socket.send_binary(v1_frame("id-1", "1 + 1"))
+        parts = v1_parts(kernel.socket.recv())
+        while b"execute_result" not in parts[1]:
+            parts = v1_parts(kernel.socket.recv())
+    assert parts[0] == b"iopub"
+    assert json.loads(parts[2])["msg_id"] == "id-1"
+    assert json.loads(parts[4])["data"] == {"text/plain": "2"}
+
+
+@pytest.mark.parametrize("offered", ["x", V1.upper()])
+def test_who_offers_nothing_known_gets_no_header(client: RawClient, offered: str) -> None:
+    with pytest.raises(websocket.WebSocketException, match="Invalid WebSocket Header"):
+        client.connect(subprotocols=[offered])
+
+
+def test_an_old_server_knows_no_subprotocol() -> None:
+    with (
+        raw_client(subprotocol=False) as client,
+        pytest.raises(websocket.WebSocketException, match="Invalid WebSocket Header"),
+    ):
+        client.connect(subprotocols=[V1])
+
+
+def test_buffers_make_a_binary_frame(client: RawClient) -> None:
+    client.gateway.script("comm").message("comm_open", {"comm_id": "c"}, buffers=(b"\x00\xff", b""))
+    with client.connect() as kernel:
+        kernel.send("execute_request", {"code": "comm"})
+        frame: object = kernel.socket.recv()
+        while isinstance(frame, str):
+            frame = kernel.socket.recv()
+    assert isinstance(frame, bytes)
+    count, *offsets = struct.unpack_from(">4I", frame)
+    assert count == 3
+    assert json.loads(frame[offsets[0] : offsets[1]])["content"] == {"comm_id": "c"}
+    assert (frame[offsets[1] : offsets[2]], frame[offsets[2] :]) == (b"\x00\xff", b"")
+
+
+WHOLE = {
+    "channel": "shell",
+    "header": {"msg_id": "id-1", "msg_type": "execute_request"},
+    "parent_header": {},
+    "metadata": {},
+    "content": {"code": "1"},
+    "buffers": [],
+}
+CLOSED = [
+    "garbage",
+    "[]",
+    "{}",
+    json.dumps({**WHOLE, "buffers": ["x"]}),
+    *(
+        json.dumps({key: value for key, value in WHOLE.items() if key != name})
+        for name in ("header", "parent_header", "metadata")
+    ),
+]
+
+
+@pytest.mark.parametrize("frame", CLOSED)
+def test_the_socket_is_closed_at_what_is_no_message(kernel: RawKernel, frame: str) -> None:
+    kernel.socket.send(frame)
+    with pytest.raises((websocket.WebSocketException, OSError)):
+        kernel.until("nothing")
+
+
+PASSED_OVER = [
+    {**WHOLE, "header": {"msg_type": "execute_request"}},
+    {**WHOLE, "header": {"msg_id": "id-1"}},
+    {**WHOLE, "channel": "zzz"},
+    {**WHOLE, "channel": "iopub"},
+]
+
+
+@pytest.mark.parametrize("document", PASSED_OVER)
+def test_what_nobody_takes_is_passed_over(kernel: RawKernel, document: object) -> None:
+    kernel.socket.send(json.dumps(document))
+    assert kernel.value("1") == "1"
+
+
+def test_without_a_channel_it_is_shell(kernel: RawKernel) -> None:
+    kernel.socket.send(json.dumps({key: WHOLE[key] for key in WHOLE if key != "channel"}))
+    assert says(kernel.answers("id-1")[-2]) == "shell execute_reply ok"
+
+
+def test_messages_of_more_than_ten_mebibytes_reset_the_connection(kernel: RawKernel) -> None:
+    with pytest.raises((websocket.WebSocketException, OSError)):
+        kernel.execute("#" * (10 * 2**20))
+
+
+def test_nothing_is_lost_by_who_comes_back_with_the_same_session(client: RawClient) -> None:
+    gone, back = threading.Event(), threading.Event()
+    client.gateway.script("cell").stream("1").then(gone.wait).stream("2").then(back.set).result("3")
+    with client.connect(session="s") as kernel:
+        msg_id = kernel.send("execute_request", {"code": "cell"})
+        kernel.until("iopub stream 1")
+    client.wait_for(kernel.id, connections=0)
+    gone.set()
+    assert back.wait(10)
+    with client.connect(kernel.id, session="s") as kernel:
+        said = [says(message) for message in kernel.answers(msg_id)]
+    assert said == [
+        "iopub stream 2",
+        "iopub execute_result",
+        "shell execute_reply ok",
+        "iopub status idle",
+    ]
+
+
+def test_who_comes_with_another_session_gets_what_is_said_from_then_on(client: RawClient) -> None:
+    gone, back = threading.Event(), threading.Event()
+    client.gateway.script("cell").stream("1").then(gone.wait).stream("2").then(back.wait).stream(
+        "3"
+    )
+    with client.connect(session="s") as kernel:
+        kernel.send("execute_request", {"code": "cell"})
+        kernel.until("iopub stream 1")
+    client.wait_for(kernel.id, connections=0)
+    gone.set()
+    with client.connect(kernel.id, session="other") as kernel:
+        back.set()
+        said = [says(message) for message in kernel.until("iopub status idle")]
+    # What was said before is gone, the reply goes to who asked.
+    assert said[-2:] == ["iopub stream 3", "iopub status idle"]
+    assert "shell execute_reply ok" not in said
+
+
+def test_what_is_said_while_another_client_listens_is_not_kept(client: RawClient) -> None:
+    gone = threading.Event()
+    client.gateway.script("cell").stream("1").then(gone.wait).stream("2")
+    with client.connect(session="other") as other:
+        with client.connect(other.id, session="s") as kernel:
+            kernel.send("execute_request", {"code": "cell"})
+            kernel.until("iopub stream 1")
+        client.wait_for(other.id, connections=1)
+        gone.set()
+        other.until("iopub stream 2")
+        other.until("iopub status idle")
+        with client.connect(other.id, session="s") as kernel:
+            kernel.send("kernel_info_request", {})
+            said = [says(message) for message in kernel.until("shell kernel_info_reply ok")]
+    assert said == ["iopub status busy", "shell kernel_info_reply ok"]
+
+
+def test_a_second_socket_of_a_session_replaces_the_first(client: RawClient) -> None:
+    with client.connect(session="s") as first, client.connect(first.id, session="s") as second:
+        with pytest.raises(websocket.WebSocketConnectionClosedException):
+            first.until("nothing")
+        assert client.model(second.id)["connections"] == 1
+        assert second.value("1") == "1"
+
+
+def test_a_deleted_kernel_leaves_its_sockets_open_and_silent(
+    client: RawClient, kernel: RawKernel
+) -> None:
+    kernel.until("iopub status idle")
+    assert client.rest("DELETE", f"/api/kernels/{kernel.id}").status_code == 204
+    kernel.send("execute_request", {"code": "1"})
+    client.gateway.journal.wait_for(lambda journal: journal.messages("execute_request"))
+    kernel.socket.settimeout(0.05)
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        kernel.receive()
+
+
+def test_who_answers_no_ping_is_hung_up_on() -> None:
+    with raw_client(ping_interval=0.02, ping_timeout=0.05) as client:
+        kernel = client.connect()
+        # websocket-client answers pings in recv only.
+        client.wait_for(kernel.id, connections=0)
+        kernel.close()
+
+
+def test_who_answers_pings_stays() -> None:
+    with raw_client(ping_interval=0.02, ping_timeout=5) as client, client.connect() as kernel:
+        kernel.until("iopub status idle")
+        opcode, _ = kernel.socket.recv_data(control_frame=True)
+        assert opcode == websocket.ABNF.OPCODE_PING
+        assert kernel.value("1") == "1"
+
+
+def test_a_close_is_answered_with_a_close(kernel: RawKernel) -> None:
+    kernel.until("iopub status idle")
+    kernel.socket.send_close()
+    opcode, _ = kernel.socket.recv_data(control_frame=True)
+    assert opcode == websocket.ABNF.OPCODE_CLOSE
+
+
+def test_the_journal_tells_what_was_asked_in_order(client: RawClient) -> None:
+    kernel_id = client.start(name="python3")
+    with client.connect(kernel_id) as kernel:
+        kernel.execute("1 + 1")
+    journal = client.gateway.journal
+    (started,) = journal.requests("POST", "/api/kernels")
+    assert (started.body, started.status) == ({"name": "python3"}, 201)
+    (opened,) = journal.requests(path="*/channels")
+    assert (opened.status, opened.query) == (101, {"session_id": kernel.session})
+    (ran,) = journal.messages("execute_request")
+    assert (ran.channel, ran.content["code"], ran.session) == ("shell", "1 + 1", kernel.session)
+    assert list(journal) == [started, opened, ran]
+    lines = str(journal).splitlines()
+    assert lines[0].endswith("POST /api/kernels {'name': 'python3'} -> 201")
+    assert "execute_request {'code': '1 + 1'}" in lines[2]
+
+
+def test_the_journal_shows_no_token(client: RawClient) -> None:
+    client.rest("GET", "/api")
+    token = client.gateway.connection_info.token
+    assert token is not None
+    assert token not in str(client.gateway.journal)
+    assert token not in repr(list(client.gateway.journal))
+
+
+def test_one_can_wait_for_what_the_journal_tells(client: RawClient) -> None:
+    journal = client.gateway.journal
+
+    def found(_: object) -> list[RestRequest]:
+        return journal.requests("GET", "/api")
+
+    timer = threading.Timer(0.01, client.rest, ["GET", "/api"])
+    timer.start()
+    assert journal.wait_for(found)[0].method == "GET"
+    timer.join()
+    with pytest.raises(AssertionError, match="GET /api"):
+        journal.wait_for(lambda journal: journal.messages("nosuch"), timeout=0.01)
+
+
+def test_a_socket_may_be_opened_and_left_without_a_word(client: RawClient) -> None:
+    port = client.gateway.connection_info.port
+    with socket.create_connection(("127.0.0.1", port or 0)) as sock:
+        sock.sendall(b"GET /api HT")
+    assert client.rest("GET", "/api").status_code == 200

@@ -1,0 +1,537 @@
+"""The kernel of the fake gateway against what ipykernel was seen to say."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from raw_client import RawClient, RawKernel, raw_client, says
+
+
+@pytest.fixture
+def client() -> Iterator[RawClient]:
+    with raw_client() as client:
+        yield client
+
+
+@pytest.fixture
+def kernel(client: RawClient) -> Iterator[RawKernel]:
+    with client.connect() as kernel:
+        yield kernel
+
+
+BUSY, IDLE = "iopub status busy", "iopub status idle"
+OK, INPUT = "shell execute_reply ok", "iopub execute_input"
+FAILED = "shell execute_reply error"
+USAGE = "iopub stream UsageError: Line magic function `%nosuch` not found.\n"
+
+# What a cell says, message by message.
+CELLS: list[tuple[str, list[str]]] = [
+    ("x = 1", [BUSY, INPUT, OK, IDLE]),
+    ("1", [BUSY, INPUT, "iopub execute_result", OK, IDLE]),
+    ("'a';", [BUSY, INPUT, OK, IDLE]),
+    ("None", [BUSY, INPUT, OK, IDLE]),
+    ("", [BUSY, INPUT, OK, IDLE]),
+    ("print('hi')", [BUSY, INPUT, "iopub stream hi\n", OK, IDLE]),
+    ("print(1)\n2", [BUSY, INPUT, "iopub stream 1\n", "iopub execute_result", OK, IDLE]),
+    ("1/0", [BUSY, INPUT, "iopub error ZeroDivisionError", FAILED, IDLE]),
+    ("def f(:", [BUSY, INPUT, "iopub error SyntaxError", FAILED, IDLE]),
+    ("raise KeyboardInterrupt", [BUSY, INPUT, "iopub error KeyboardInterrupt", FAILED, IDLE]),
+    ("display(1)", [BUSY, INPUT, "iopub display_data", OK, IDLE]),
+    ("len?", [BUSY, INPUT, OK, IDLE]),
+    ("%nosuch", [BUSY, INPUT, USAGE, FAILED, IDLE]),
+    ("input()", [BUSY, INPUT, "iopub error StdinNotImplementedError", FAILED, IDLE]),
+    ("class E(BaseException): pass\nraise E", [BUSY, INPUT, "iopub error E", FAILED, IDLE]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "said"), CELLS)
+def test_cells_say_what_a_real_kernel_says(kernel: RawKernel, code: str, said: list[str]) -> None:
+    assert [says(message) for message in kernel.execute(code)] == said
+
+
+ORDERS = [
+    ("before idle", [BUSY, INPUT, "iopub stream a\n", "iopub execute_result", OK, IDLE]),
+    ("after idle", [BUSY, INPUT, "iopub stream a\n", "iopub execute_result", IDLE, OK]),
+    ("before output", [BUSY, INPUT, "iopub stream a\n", OK, "iopub execute_result", IDLE]),
+]
+
+
+@pytest.mark.parametrize(("reply", "said"), ORDERS)
+def test_the_reply_comes_when_it_is_told_to(reply: str, said: list[str]) -> None:
+    with raw_client(reply=reply) as client, client.connect() as kernel:
+        assert [says(message) for message in kernel.execute("print('a')\n1")] == said
+
+
+# Cells one after the other, and the value of the last.
+VALUES: list[tuple[list[str], str]] = [
+    (["x = 20", "x += 1", "x * 2"], "42"),
+    (["5", "_ + 1"], "6"),
+    (["5", "Out[1]"], "5"),
+    (["import asyncio", "await asyncio.sleep(0)\n'waited'"], "'waited'"),
+    (["def f():\n    return g()\ndef g():\n    return 7", "f()"], "7"),
+    (["import sqlite3\ndb = sqlite3.connect(':memory:')",
+      "(db.execute('select 1').fetchone(), db.close())[0]"], "(1,)"),
+    (["import inspect\ndef f(): return 1", "inspect.getsource(f)"], r"'def f(): return 1'"),
+    (["from __future__ import annotations\n1"], "1"),
+    (["x = !echo one; echo two", "x"], "['one', 'two']"),
+    (["import os.path\nos.path.basename('/a/b')"], "'b'"),
+    (["from os import path\npath.basename('/a/b')"], "'b'"),
+    (["import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()) as f:\n  print(1)",
+      "f.getvalue()"], r"'1\n'"),
+    (["__name__"], "'__main__'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cells", "value"), VALUES)
+def test_cells_share_one_python(kernel: RawKernel, cells: list[str], value: str) -> None:
+    for code in cells[:-1]:
+        assert says(kernel.execute(code)[-2]) == OK
+    assert kernel.value(cells[-1]) == value
+
+
+STREAMS = [
+    ("print('a', 'b')", [("stdout", "a b\n")]),
+    (
+        "import sys\nprint('a')\nprint('b', file=sys.stderr)\nsys.stdout.write('c\\n');",
+        [("stdout", "a\n"), ("stderr", "b\n"), ("stdout", "c\n")],
+    ),
+    ("print('a', flush=True)\nprint('b', flush=True)", [("stdout", "a\n"), ("stdout", "b\n")]),
+    ("print('\\ud800' == '', end='')", [("stdout", "False")]),
+    ("!echo hi", [("stdout", "hi\r\n")]),
+    ("!exit 3", []),
+    ("%%bash\necho hi", [("stdout", "hi\n")]),
+    ("%%sh\necho hi >&2", [("stderr", "hi\n")]),
+    ("import os\nos.system('echo hi');", [("stdout", "hi\r\n")]),
+    ("nosuch?", [("stdout", "Object `nosuch` not found.\n")]),
+    ("raise SystemExit(3)", [("stderr", "UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\n")]),
+]
+
+
+@pytest.mark.parametrize(("code", "streams"), STREAMS)
+def test_what_is_printed_comes_in_order(
+    kernel: RawKernel, code: str, streams: list[tuple[str, str]]
+) -> None:
+    seen = [(said["name"], said["text"]) for said in kernel.outputs(code) if "text" in said]
+    # Flushed texts may have been joined before they were sent.
+    assert "".join(text for _, text in seen) == "".join(text for _, text in streams)
+    assert [name for name, _ in seen] == [name for name, _ in streams][: len(seen)]
+
+
+CLASS = "class A:\n def __repr__(self): return 'A'\n"
+BUNDLES: list[tuple[str, dict[str, Any]]] = [
+    (f"{CLASS} def _repr_html_(self): return '<b>'\nA()",
+     {"text/plain": "A", "text/html": "<b>"}),
+    (f"{CLASS} def _repr_png_(self): return b'\\x89PNG'\nA()",
+     {"text/plain": "A", "image/png": base64.b64encode(b"\x89PNG").decode()}),
+    (f"{CLASS} def _repr_mimebundle_(self, **_): return {{'a/b': 1}}, {{}}\nA()",
+     {"text/plain": "A", "a/b": 1}),
+    (f"{CLASS} def _repr_html_(self): raise NotImplementedError\nA()", {"text/plain": "A"}),
+    ("display({'application/json': {'a': float('nan')}}, raw=True)",
+     {"application/json": {"a": "nan"}}),
+    ("from IPython.display import HTML, display\ndisplay(HTML('<b>x</b>'))",
+     {"text/plain": "<IPython.core.display.HTML object>", "text/html": "<b>x</b>"}),
+    ("import IPython.display\nIPython.display.Markdown('*x*')",
+     {"text/plain": "<IPython.core.display.Markdown object>", "text/markdown": "*x*"}),
+    ("from IPython.display import Image\nImage(b'\\xff\\xd8')",
+     {"text/plain": "<IPython.core.display.Image object>",
+      "image/jpeg": base64.b64encode(b"\xff\xd8").decode()}),
+    ("float('nan')", {"text/plain": "nan"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "bundle"), BUNDLES)
+def test_objects_show_themselves(kernel: RawKernel, code: str, bundle: dict[str, Any]) -> None:
+    assert kernel.outputs(code)[-1]["data"] == bundle
+
+
+def test_what_was_displayed_can_be_changed(kernel: RawKernel) -> None:
+    (shown,) = kernel.outputs("h = display('a', display_id=True)")
+    (changed,) = kernel.outputs("h.update('b')")
+    assert shown["transient"] == changed["transient"] != {}
+    assert changed["data"] == {"text/plain": "'b'"}
+    (shown,) = kernel.outputs("display('c', display_id='idx');")
+    assert shown["transient"] == {"display_id": "idx"}
+    (changed,) = kernel.outputs("update_display('d', display_id='idx')")
+    assert changed["transient"] == {"display_id": "idx"}
+
+
+def test_output_can_be_cleared(kernel: RawKernel) -> None:
+    assert kernel.outputs("clear_output(wait=True)") == [{"wait": True}]
+    assert kernel.outputs("clear_output()") == [{"wait": False}]
+
+
+def test_tracebacks_show_the_cell_in_colours(kernel: RawKernel) -> None:
+    (error,) = kernel.outputs("def f():\n    return 1/0\nf()")
+    traceback = "\n".join(error["traceback"])
+    assert traceback.startswith("\x1b[31m" + "-" * 75)
+    assert "In[1]" in traceback
+    assert "----> 3" in traceback
+    assert "----> 2" in traceback
+    assert "in f()" in traceback
+    assert traceback.endswith("division by zero")
+    assert "jkg_client" not in traceback
+
+
+def test_the_cause_of_an_exception_is_told(kernel: RawKernel) -> None:
+    code = "try:\n    1/0\nexcept ZeroDivisionError as exc:\n    raise ValueError('b') from exc"
+    (error,) = kernel.outputs(code)
+    traceback = "\n".join(error["traceback"])
+    assert traceback.index("division by zero") < traceback.index("direct cause")
+    assert error["ename"] == "ValueError"
+
+
+def test_a_bash_cell_that_fails_is_an_error(kernel: RawKernel) -> None:
+    *streams, error = kernel.outputs("%%bash\necho x; echo y >&2; exit 4")
+    assert sorted(said["text"] for said in streams) == ["x\n", "y\n"]
+    assert error["ename"] == "CalledProcessError"
+    assert error["evalue"].endswith("returned non-zero exit status 4.")
+
+
+def test_counting_follows_ipykernel(kernel: RawKernel) -> None:
+    counts = []
+    for options in ({}, {"silent": True}, {"store_history": False}, {}):
+        reply = kernel.execute("1", **options)[-2]
+        counts.append(reply["content"]["execution_count"])
+    assert counts == [1, 1, 1, 2]
+    assert kernel.execute("")[-2]["content"]["execution_count"] == 2
+
+
+def test_silent_cells_are_not_announced(kernel: RawKernel) -> None:
+    said = [says(message) for message in kernel.execute("print(5)\n6", silent=True)]
+    assert said[0] == BUSY
+    assert INPUT not in said
+    assert "iopub stream 5\n" in said
+    assert "iopub execute_result" not in said
+
+
+def test_expressions_are_answered_in_the_reply(kernel: RawKernel) -> None:
+    expressions = {"a": "y + 1", "b": "1/0"}
+    reply = kernel.execute("y = 5", user_expressions=expressions)[-2]["content"]
+    assert reply["user_expressions"]["a"]["data"] == {"text/plain": "6"}
+    assert reply["user_expressions"]["b"]["ename"] == "ZeroDivisionError"
+
+
+def test_replies_carry_what_real_ones_carry(kernel: RawKernel) -> None:
+    message = kernel.execute("len?")[-2]
+    assert {"started", "dependencies_met", "engine", "status"} == set(message["metadata"])
+    (page,) = message["content"]["payload"]
+    assert (page["source"], page["start"]) == ("page", 0)
+    assert "Return the number of items" in page["data"]["text/plain"]
+    header = {"msg_id", "msg_type", "session", "username", "date", "version"}
+    assert set(message["header"]) >= header
+
+
+def test_input_asks_the_client(kernel: RawKernel) -> None:
+    msg_id = kernel.send("execute_request", {"code": "input('who? ')", "allow_stdin": True})
+    asked = kernel.until("stdin input_request")[-1]
+    assert asked["content"] == {"prompt": "who? ", "password": False}
+    kernel.send("input_reply", {"value": "me"}, channel="stdin", parent=asked["header"])
+    said = kernel.answers(msg_id)
+    assert said[0]["content"]["data"] == {"text/plain": "'me'"}
+
+
+def test_getpass_asks_for_a_secret(kernel: RawKernel) -> None:
+    code = "import getpass\nlen(getpass.getpass('pw: '))"
+    msg_id = kernel.send("execute_request", {"code": code, "allow_stdin": True})
+    asked = kernel.until("stdin input_request")[-1]
+    assert asked["content"] == {"prompt": "pw: ", "password": True}
+    kernel.send("input_reply", {"value": "four"}, channel="stdin")
+    assert kernel.answers(msg_id)[0]["content"]["data"] == {"text/plain": "4"}
+
+
+def test_end_of_transmission_ends_input(kernel: RawKernel) -> None:
+    msg_id = kernel.send("execute_request", {"code": "input()", "allow_stdin": True})
+    kernel.until("stdin input_request")
+    kernel.send("input_reply", {"value": "\x04"}, channel="stdin")
+    assert "iopub error EOFError" in [says(message) for message in kernel.answers(msg_id)]
+
+
+def test_an_answer_given_too_early_is_dropped(kernel: RawKernel) -> None:
+    kernel.send("input_reply", {"value": "early"}, channel="stdin")
+    msg_id = kernel.send("execute_request", {"code": "input()", "allow_stdin": True})
+    kernel.until("stdin input_request")
+    kernel.send("input_reply", {"value": "late"}, channel="stdin")
+    assert kernel.answers(msg_id)[0]["content"]["data"] == {"text/plain": "'late'"}
+
+
+HANGS = [
+    "while True: pass",
+    "import time\ntime.sleep(60)",
+    "from time import sleep\nwhile True: sleep(60)",
+    "input()",
+    "%%bash\nsleep 60",
+]
+
+
+@pytest.mark.parametrize("code", HANGS)
+def test_an_interrupt_ends_what_a_cell_waits_for(
+    client: RawClient, kernel: RawKernel, code: str
+) -> None:
+    first, _, rest = code.partition("%%")
+    code = f"%%{rest}" if rest else f"print('on', flush=True)\n{first}"
+    msg_id = kernel.send("execute_request", {"code": code, "allow_stdin": True})
+    kernel.until(INPUT if rest else "iopub stream on\n")
+    client.interrupt(kernel)
+    assert "iopub error KeyboardInterrupt" in [says(one) for one in kernel.answers(msg_id)]
+    assert kernel.value("1 + 1") == "2"
+
+
+def test_an_interrupt_that_strikes_in_a_destructor_comes_again(
+    client: RawClient, kernel: RawKernel
+) -> None:
+    # Python only reports what is raised there, and goes on.
+    code = (
+        "class Slow:\n  def __del__(self):\n    print('on', flush=True)\n    while True: pass\n"
+        "Slow()\nwhile True: pass"
+    )
+    msg_id = kernel.send("execute_request", {"code": code})
+    kernel.until("iopub stream on\n")
+    client.interrupt(kernel)
+    assert says(kernel.answers(msg_id)[0]) == "iopub error KeyboardInterrupt"
+
+
+def test_a_command_swallows_the_interrupt(client: RawClient, kernel: RawKernel) -> None:
+    msg_id = kernel.send("execute_request", {"code": "!echo on; sleep 60"})
+    kernel.until("iopub stream on\r\n")
+    client.interrupt(kernel)
+    said = [says(one) for one in kernel.answers(msg_id)]
+    assert said == ["iopub stream ^C\r\n", OK, IDLE]
+
+
+def test_a_cell_may_catch_the_interrupt(client: RawClient, kernel: RawKernel) -> None:
+    code = (
+        "try:\n  print('on', flush=True)\n  while True: pass\n"
+        "except KeyboardInterrupt:\n  print('no')"
+    )
+    msg_id = kernel.send("execute_request", {"code": code})
+    kernel.until("iopub stream on\n")
+    client.interrupt(kernel)
+    assert [says(one) for one in kernel.answers(msg_id)] == ["iopub stream no\n", OK, IDLE]
+
+
+def test_what_is_awaited_ends_with_the_next_request(client: RawClient, kernel: RawKernel) -> None:
+    code = (
+        "import asyncio\nasyncio.get_running_loop().call_soon(print, 'on')\nawait asyncio.sleep(60)"
+    )
+    msg_id = kernel.send("execute_request", {"code": code})
+    kernel.until("iopub stream on\n")
+    client.interrupt(kernel)
+    kernel.send("interrupt_request", {}, channel="control")
+    kernel.until("control interrupt_reply ok")
+    kernel.send("kernel_info_request", {})
+    assert "iopub error CancelledError" in [says(one) for one in kernel.answers(msg_id)]
+
+
+def test_an_interrupt_of_an_idle_kernel_does_nothing(client: RawClient, kernel: RawKernel) -> None:
+    kernel.execute("1")
+    client.interrupt(kernel)
+    assert kernel.value("2") == "2"
+
+
+def test_cells_behind_a_failed_one_are_aborted(kernel: RawKernel) -> None:
+    kernel.send("execute_request", {"code": "input()", "allow_stdin": True})
+    kernel.until("stdin input_request")
+    aborted = kernel.send("execute_request", {"code": "print('never')"})
+    info = kernel.send("kernel_info_request", {})
+    # The control channel is answered at once, so the two above have arrived.
+    kernel.answers(kernel.send("kernel_info_request", {}, channel="control"))
+    kernel.send("input_reply", {"value": "\x04"}, channel="stdin")
+    said = [says(message) for message in kernel.answers(aborted)]
+    assert said == ["shell execute_reply aborted", BUSY, IDLE]
+    assert [says(message) for message in kernel.answers(info)][1] == "shell kernel_info_reply ok"
+
+
+@pytest.mark.parametrize("option", [{"stop_on_error": False}, {"silent": True}])
+def test_cells_behind_a_failed_one_run_if_it_says_so(
+    kernel: RawKernel, option: dict[str, bool]
+) -> None:
+    content = {"code": "input()", "allow_stdin": True, **option}
+    kernel.send("execute_request", content)
+    kernel.until("stdin input_request")
+    behind = kernel.send("execute_request", {"code": "print('runs')"})
+    kernel.answers(kernel.send("kernel_info_request", {}, channel="control"))
+    kernel.send("input_reply", {"value": "\x04"}, channel="stdin")
+    assert "iopub stream runs\n" in [says(message) for message in kernel.answers(behind)]
+
+
+DEATHS = [
+    "import os\nos._exit(1)",
+    "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "import os\nos.abort()",
+    "import os, threading\nthreading.Thread(target=lambda: os._exit(1)).start()\ninput()",
+]
+
+
+@pytest.mark.parametrize("code", DEATHS)
+def test_a_kernel_dies_alone(client: RawClient, kernel: RawKernel, code: str) -> None:
+    code = f"x = 1\nprint('bye')\n{code}"
+    kernel.send("execute_request", {"code": code, "allow_stdin": True})
+    said = [says(message) for message in kernel.until("iopub status restarting")]
+    assert said[2:5] == [BUSY, INPUT, "iopub stream bye\n"]
+    (starting,) = kernel.until("iopub status starting")
+    assert starting["parent_header"] == {}
+    assert client.model(kernel.id)["execution_state"] == "starting"
+    assert kernel.outputs("x")[0]["ename"] == "NameError"
+
+
+def test_exit_answers_and_then_ends_the_kernel(kernel: RawKernel) -> None:
+    reply = kernel.execute("exit()")[-2]["content"]
+    assert reply["payload"] == [{"source": "ask_exit", "keepkernel": False}]
+    kernel.until("iopub status restarting")
+    kernel.until("iopub status starting")
+    assert kernel.value("1") == "1"
+
+
+def test_a_shutdown_request_ends_the_kernel(kernel: RawKernel) -> None:
+    kernel.send("shutdown_request", {"restart": False}, channel="control")
+    kernel.until("control shutdown_reply ok")
+    kernel.until("iopub status restarting")
+    assert kernel.value("1") == "1"
+
+
+def test_a_kernel_that_dies_too_often_stays_dead() -> None:
+    with raw_client(restart_limit=1) as client, client.connect() as kernel:
+        kernel.send("execute_request", {"code": "import os; os._exit(1)"})
+        kernel.until("iopub status starting")
+        kernel.send("execute_request", {"code": "import os; os._exit(1)"})
+        kernel.until("iopub status dead")
+        assert client.rest("GET", f"/api/kernels/{kernel.id}").status_code == 404
+
+
+def test_restart_forgets_and_keeps_the_socket(client: RawClient, kernel: RawKernel) -> None:
+    kernel.execute("x = 1")
+    answer = client.rest("POST", f"/api/kernels/{kernel.id}/restart")
+    assert (answer.status_code, answer.json()["execution_state"]) == (200, "idle")
+    said = [says(message) for message in kernel.until("iopub status starting")]
+    assert said == [BUSY, "iopub shutdown_reply ok", IDLE, "iopub status starting"]
+    assert kernel.outputs("x")[0]["ename"] == "NameError"
+
+
+def test_restart_interrupts_what_runs(client: RawClient, kernel: RawKernel) -> None:
+    kernel.send("execute_request", {"code": "print('on', flush=True)\nwhile True: pass"})
+    kernel.until("iopub stream on\n")
+    client.rest("POST", f"/api/kernels/{kernel.id}/restart")
+    said = [says(message) for message in kernel.until("iopub status starting")]
+    assert "iopub error KeyboardInterrupt" in said
+    assert not [words for words in said if words.startswith("shell")]
+    assert kernel.value("1") == "1"
+
+
+def test_late_words_of_an_abandoned_cell_are_not_heard(client: RawClient) -> None:
+    # A lock is nothing that an interrupt ends: the thread is left behind.
+    lock = threading.Lock()
+    lock.acquire()
+    with client.connect() as kernel:
+        code = f"import ctypes\nlock = ctypes.cast({id(lock)}, ctypes.py_object).value"
+        kernel.execute(code)
+        code = "print('on', flush=True)\nlock.acquire()\nprint(2)"
+        kernel.send("execute_request", {"code": code})
+        kernel.until("iopub stream on\n")
+        client.rest("POST", f"/api/kernels/{kernel.id}/restart")
+        kernel.until("iopub status starting")
+        lock.release()
+        assert kernel.text("print(3)") == "3\n"
+
+
+def test_kernels_have_nothing_in_common(client: RawClient) -> None:
+    with client.connect() as one, client.connect() as other:
+        one.execute("x = 1\nimport os\nos.environ['JKG_FAKE'] = 'x'")
+        assert other.outputs("x")[0]["ename"] == "NameError"
+        assert other.value("import os\n'JKG_FAKE' in os.environ") == "False"
+        assert "JKG_FAKE" not in os.environ
+        one.send("execute_request", {"code": "print('one', flush=True)\nwhile True: pass"})
+        one.until("iopub stream one\n")
+        assert other.text("print('other')") == "other\n"
+        client.interrupt(one)
+        one.until("iopub error KeyboardInterrupt")
+
+
+def test_a_kernel_gets_of_the_environment_what_gateways_let_through(client: RawClient) -> None:
+    kernel_id = client.start(env={"KERNEL_A": "1", "FOO": "2"})
+    with client.connect(kernel_id) as kernel:
+        code = "import os\nos.environ.get('KERNEL_A'), os.environ.get('FOO'), os.getenv('HOME')"
+        assert kernel.value(code) == "('1', None, None)"
+
+
+def test_the_test_keeps_its_own_streams_and_modules(
+    kernel: RawKernel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    streams = sys.stdout, sys.stderr
+    modules = set(sys.modules)
+    kernel.send("execute_request", {"code": "print('on', flush=True)\nimport time\ntime.sleep(9)"})
+    kernel.until("iopub stream on\n")
+    print("the test's")
+    kernel.send("interrupt_request", {}, channel="control")
+    kernel.until(IDLE)
+    kernel.execute("from IPython.display import HTML")
+    assert capsys.readouterr().out == "the test's\n"
+    assert (sys.stdout, sys.stderr) == streams
+    assert "IPython" not in set(sys.modules) - modules
+
+
+def test_threads_of_a_cell_print_to_its_kernel(kernel: RawKernel) -> None:
+    code = (
+        "import threading\nt = threading.Thread(target=lambda: print('from afar'))\n"
+        "t.start()\nt.join()"
+    )
+    assert kernel.text(code) == "from afar\n"
+
+
+def test_prints_are_gathered_and_nothing_is_lost(kernel: RawKernel) -> None:
+    outputs = kernel.outputs("for n in range(20000): print(n)")
+    assert "".join(said["text"] for said in outputs) == "".join(f"{n}\n" for n in range(20000))
+    assert len(outputs) < 2000
+
+
+# Requests other than execute, and part of their reply.
+TOLD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("kernel_info_request", {}, {"status": "ok", "protocol_version": "5.3"}),
+    ("complete_request", {"code": "pri", "cursor_pos": 3},
+     {"matches": ["print"], "cursor_start": 0, "cursor_end": 3}),
+    ("complete_request", {"code": "x = abc.up", "cursor_pos": 10},
+     {"matches": ["abc.upper"], "cursor_start": 4, "cursor_end": 10}),
+    ("inspect_request", {"code": "nosuch", "cursor_pos": 3}, {"found": False, "data": {}}),
+    ("inspect_request", {"code": "abc.upper", "cursor_pos": 6}, {"found": True}),
+    ("is_complete_request", {"code": "1"}, {"status": "complete"}),
+    ("is_complete_request", {"code": "for i in x:"}, {"status": "incomplete", "indent": "    "}),
+    ("is_complete_request", {"code": "x = ("}, {"status": "incomplete", "indent": ""}),
+    ("is_complete_request", {"code": "1+"}, {"status": "invalid"}),
+    ("is_complete_request", {"code": ")"}, {"status": "invalid"}),
+    ("is_complete_request", {"code": "def f():\n  pass"},
+     {"status": "incomplete", "indent": "  "}),
+    ("is_complete_request", {"code": "!ls"}, {"status": "complete"}),
+    ("is_complete_request", {"code": "%%time\n1"}, {"status": "incomplete", "indent": ""}),
+    ("history_request", {"hist_access_type": "tail", "n": 1, "output": True},
+     {"history": [[1, 2, ["abc", "'text'"]]]}),
+    ("history_request", {"hist_access_type": "range", "session": 0, "start": 1, "stop": 2},
+     {"history": [[0, 1, "abc = 'text'"]]}),
+    ("history_request", {"hist_access_type": "search", "pattern": "abc*", "n": 9},
+     {"history": [[1, 1, "abc = 'text'"], [1, 2, "abc"]]}),
+    ("comm_info_request", {}, {"comms": {}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("msg_type", "content", "told"), TOLD)
+def test_questions_about_code_are_answered(
+    kernel: RawKernel, msg_type: str, content: dict[str, Any], told: dict[str, Any]
+) -> None:
+    kernel.execute("abc = 'text'")
+    kernel.execute("abc")
+    busy, reply, idle = kernel.answers(kernel.send(msg_type, content))
+    assert (says(busy), says(idle)) == (BUSY, IDLE)
+    assert reply["header"]["msg_type"] == msg_type.replace("request", "reply")
+    assert {name: reply["content"][name] for name in told} == told
+
+
+def test_unknown_requests_are_passed_over(kernel: RawKernel) -> None:
+    kernel.send("nosuch_request", {})
+    kernel.send("nosuch_request", {}, channel="control")
+    kernel.send("complete_request", {"code": "pri"})
+    kernel.send("execute_request", {})
+    assert kernel.value("1") == "1"

@@ -1,0 +1,211 @@
+"""The fake gateway's REST API against what kernel gateway 3.0.1 was seen to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from raw_client import RawClient, raw_client
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.fixture
+def client() -> Iterator[RawClient]:
+    with raw_client() as client:
+        yield client
+
+
+# Request, its body, and the status that kernel gateway 3.0.1 answered.
+ANSWERS: list[tuple[str, str, Any, int]] = [
+    ("GET", "/api", None, 200),
+    ("GET", "/api/", None, 404),
+    ("GET", "/api/status", None, 404),
+    ("GET", "/api/me", None, 404),
+    ("GET", "/api/contents", None, 404),
+    ("GET", "/api/terminals", None, 404),
+    ("GET", "/", None, 404),
+    ("GET", "/api/kernelspecs", None, 200),
+    ("GET", "/api/kernelspecs/python3", None, 200),
+    ("GET", "/api/kernelspecs/nosuch", None, 404),
+    ("GET", "/api/kernels", None, 200),
+    ("GET", "/api/kernels/", None, 404),
+    ("GET", "/api/kernels/abc", None, 404),
+    ("GET", f"/api/kernels/{NOBODY}", None, 404),
+    ("DELETE", f"/api/kernels/{NOBODY}", None, 404),
+    ("POST", f"/api/kernels/{NOBODY}/interrupt", None, 404),
+    ("POST", f"/api/kernels/{NOBODY}/restart", None, 500),
+    ("POST", f"/api/kernels/{NOBODY}/nosuch", None, 404),
+    ("GET", f"/api/kernels/{NOBODY}/interrupt", None, 405),
+    ("PUT", f"/api/kernels/{NOBODY}", None, 405),
+    ("PATCH", f"/api/kernels/{NOBODY}", None, 405),
+    ("GET", f"/api/kernels/{NOBODY}/channels", None, 400),
+    ("DELETE", "/api/kernels", None, 405),
+    ("HEAD", "/api", None, 405),
+    ("POST", "/api/kernels", None, 201),
+    ("POST", "/api/kernels", "{}", 201),
+    ("POST", "/api/kernels", '{"name": null}', 201),
+    ("POST", "/api/kernels", '{"name": "python3", "path": "no/such"}', 201),
+    ("POST", "/api/kernels", '{"name": "nosuch"}', 500),
+    ("POST", "/api/kernels", '{"name": ""}', 500),
+    ("POST", "/api/kernels", '{"name": 5}', 500),
+    ("POST", "/api/kernels", "[]", 500),
+    ("POST", "/api/kernels", "notjson", 400),
+    ("POST", "/api/kernels", '{"env": null}', 400),
+    ("POST", "/api/kernels", '{"env": ["x"]}', 400),
+    ("POST", "/api/kernels", '{"env": {"KERNEL_A": 5}}', 500),
+    ("POST", "/api/sessions", "{}", 400),
+    ("POST", "/api/sessions", '{"path": "a", "type": "notebook"}', 201),
+    ("POST", "/api/sessions", '{"path": "a", "type": "x", "kernel": {"name": "nosuch"}}', 501),
+    ("GET", f"/api/sessions/{NOBODY}", None, 404),
+    ("DELETE", f"/api/sessions/{NOBODY}", None, 410),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), ANSWERS)
+def test_statuses_are_those_of_a_kernel_gateway(
+    client: RawClient, method: str, path: str, body: str | None, status: int
+) -> None:
+    assert client.rest(method, path, data=body).status_code == status
+
+
+# Token in the header, token in the query, and whether kernel gateway 3.0.1 took it.
+TOKENS = [
+    (None, None, False),
+    ("token secret", None, True),
+    ("Token secret", None, False),
+    ("Bearer secret", None, False),
+    ("secret", None, False),
+    ("token wrong", None, False),
+    (None, "secret", True),
+    (None, "wrong", False),
+    ("token secret", "wrong", False),
+    ("token wrong", "secret", True),
+]
+
+
+@pytest.mark.parametrize(("header", "query", "admitted"), TOKENS)
+def test_only_the_word_token_opens_and_the_query_hides_the_header(
+    header: str | None, query: str | None, admitted: bool
+) -> None:
+    with raw_client(token="secret") as client:
+        answer = requests.get(
+            f"{client.gateway.connection_info.url}/api/kernelspecs",
+            headers={"Authorization": header} if header else {},
+            params={"token": query} if query else {},
+            timeout=10,
+        )
+    assert answer.status_code == (200 if admitted else 401)
+    assert admitted or answer.json() == {"reason": "Unauthorized", "message": ""}
+
+
+def test_unknown_paths_are_unknown_without_a_token_too(client: RawClient) -> None:
+    url = client.gateway.connection_info.url
+    assert requests.get(f"{url}/api/status", timeout=10).status_code == 404
+
+
+def test_without_a_token_everybody_is_welcome() -> None:
+    with raw_client(token=None) as client:
+        assert client.gateway.connection_info.token is None
+        assert client.rest("GET", "/api").json() == {"version": "2.21.1"}
+
+
+def test_a_kernel_is_told_as_jupyter_tells_it(client: RawClient) -> None:
+    answer = client.rest("POST", "/api/kernels", json={"name": "python3"})
+    model = answer.json()
+    assert list(model) == ["id", "name", "last_activity", "execution_state", "connections"]
+    assert (model["name"], model["execution_state"], model["connections"]) == (
+        "python3",
+        "starting",
+        0,
+    )
+    assert model["last_activity"].endswith("Z")
+    assert answer.headers["Location"] == f"/api/kernels/{model['id']}"
+    assert client.rest("GET", "/api/kernels").json() == [client.model(model["id"])]
+
+
+def test_listing_can_be_off_as_in_a_gateway_that_was_not_configured() -> None:
+    with raw_client(list_kernels=False) as client:
+        for path in ("/api/kernels", "/api/sessions"):
+            answer = client.rest("GET", path)
+            assert answer.status_code == 403
+            assert answer.json() == {"reason": "Forbidden", "message": "Forbidden"}
+
+
+def test_no_more_kernels_than_allowed() -> None:
+    with raw_client(max_kernels=1) as client:
+        kernel_id = client.start()
+        answer = client.rest("POST", "/api/kernels")
+        assert answer.status_code == 403
+        assert answer.json() == {"reason": "Forbidden", "message": "Resource Limit"}
+        client.rest("DELETE", f"/api/kernels/{kernel_id}")
+        assert client.rest("POST", "/api/kernels").status_code == 201
+
+
+def test_a_deleted_kernel_is_gone(client: RawClient) -> None:
+    kernel_id = client.start()
+    path = f"/api/kernels/{kernel_id}"
+    assert client.rest("DELETE", path).status_code == 204
+    answer = client.rest("GET", path)
+    assert answer.status_code == 404
+    assert answer.json()["message"] == f"Kernel does not exist: {kernel_id}"
+
+
+def test_a_client_may_choose_the_id(client: RawClient) -> None:
+    assert client.start(kernel_id=NOBODY) == NOBODY
+
+
+def test_an_unknown_kernel_says_so_in_the_traceback_only(client: RawClient) -> None:
+    body = client.rest("POST", "/api/kernels", json={"name": "nosuch"}).json()
+    assert body["message"] == "Unknown server error"
+    assert "NoSuchKernel" in body["traceback"]
+
+
+def test_everything_lies_below_the_base_path() -> None:
+    with raw_client(base_path="/user/me") as client:
+        answer = client.rest("POST", "/api/kernels")
+        assert answer.headers["Location"].startswith("/user/me/api/kernels/")
+        info = client.gateway.connection_info
+        assert info.url.endswith("/user/me")
+        outside = requests.get(f"http://127.0.0.1:{info.port}/api", timeout=10)
+        assert outside.status_code == 404
+        with client.connect(answer.json()["id"]) as kernel:
+            assert kernel.value("1 + 1") == "2"
+
+
+def test_sessions_own_a_kernel(client: RawClient) -> None:
+    model = {"path": "a.ipynb", "type": "notebook", "name": "", "kernel": {"name": "python3"}}
+    session = client.rest("POST", "/api/sessions", json=model).json()
+    assert session["notebook"] == {"path": "a.ipynb"}
+    assert client.model(session["kernel"]["id"])["name"] == "python3"
+    assert [one["id"] for one in client.rest("GET", "/api/sessions").json()] == [session["id"]]
+    path = f"/api/sessions/{session['id']}"
+    # It cannot tell of one session: an error of kernel gateway 3.0.1.
+    assert client.rest("GET", path).status_code == 500
+    assert client.rest("DELETE", path).status_code == 204
+    assert client.rest("GET", f"/api/kernels/{session['kernel']['id']}").status_code == 404
+
+
+def test_several_kernels_to_choose_from() -> None:
+    with raw_client(kernel_names=("python3", "other")) as client:
+        specs = client.rest("GET", "/api/kernelspecs").json()
+        assert specs["default"] == "python3"
+        assert list(specs["kernelspecs"]) == ["python3", "other"]
+        assert client.model(client.start(name="other"))["name"] == "other"
+
+
+def test_unauthorized_sockets_are_refused_with_an_empty_page(client: RawClient) -> None:
+    headers = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    path = f"/api/kernels/{client.start()}/channels"
+    info = client.gateway.connection_info
+    answer = requests.get(info.url + path, headers=headers, timeout=10)
+    assert (answer.status_code, answer.text) == (401, "")
+    answer = client.rest("GET", f"/api/kernels/{NOBODY}/channels", headers=headers)
+    assert (answer.status_code, answer.text) == (404, "")

@@ -1,0 +1,278 @@
+"""Scripted cells, recorded conversations and the pytest plugin."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from raw_client import RawClient, RawKernel, raw_client, says
+
+from jkg_client.testing import FakeGateway, Recording
+
+pytest_plugins = ["pytester"]
+
+RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.json"))
+
+
+@pytest.fixture
+def client() -> Iterator[RawClient]:
+    with raw_client() as client:
+        yield client
+
+
+@pytest.fixture
+def kernel(client: RawClient) -> Iterator[RawKernel]:
+    with client.connect() as kernel:
+        yield kernel
+
+
+def test_a_script_says_what_the_cell_says(client: RawClient, kernel: RawKernel) -> None:
+    script = client.gateway.script("cell")
+    script.stream("a").stream("b").stream("c", "stderr").display({"a/b": 1}, display_id="d")
+    script.display({"a/b": 2}, display_id="d", update=True).clear_output(wait=True).result("5")
+    script.payload("page", data={})
+    said = kernel.execute("cell")
+    assert [says(message) for message in said] == [
+        "iopub status busy",
+        "iopub execute_input",
+        "iopub stream ab",
+        "iopub stream c",
+        "iopub display_data",
+        "iopub update_display_data",
+        "iopub clear_output",
+        "iopub execute_result",
+        "shell execute_reply ok",
+        "iopub status idle",
+    ]
+    assert said[7]["content"]["data"] == {"text/plain": "5"}
+    assert said[5]["content"]["transient"] == {"display_id": "d"}
+    assert said[8]["content"]["payload"] == [{"source": "page", "data": {}}]
+
+
+def test_a_script_may_fail(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.script("cell").stream("a").error("ValueError", "bad")
+    assert [says(message) for message in kernel.execute("cell")][2:] == [
+        "iopub stream a",
+        "iopub error ValueError",
+        "shell execute_reply error",
+        "iopub status idle",
+    ]
+
+
+def test_a_script_may_ask(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.script("cell").asks("who? ", password=True).stream("thanks")
+    msg_id = kernel.send("execute_request", {"code": "cell", "allow_stdin": True})
+    asked = kernel.until("stdin input_request")[-1]
+    assert asked["content"] == {"prompt": "who? ", "password": True}
+    kernel.send("input_reply", {"value": "x"}, channel="stdin")
+    assert says(kernel.answers(msg_id)[0]) == "iopub stream thanks"
+
+
+def test_a_script_hangs_until_it_is_interrupted(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.script("cell").stream("on").hangs()
+    msg_id = kernel.send("execute_request", {"code": "cell"})
+    kernel.until("iopub stream on")
+    client.interrupt(kernel)
+    assert says(kernel.answers(msg_id)[0]) == "iopub error KeyboardInterrupt"
+
+
+def test_a_stubborn_script_ends_with_its_kernel_only(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.script("cell").stream("on").hangs().ignores_interrupts()
+    kernel.send("execute_request", {"code": "cell"})
+    kernel.until("iopub stream on")
+    client.interrupt(kernel)
+    kernel.answers(kernel.send("kernel_info_request", {}, channel="control"))
+    assert client.model(kernel.id)["execution_state"] == "idle"
+    client.rest("POST", f"/api/kernels/{kernel.id}/restart")
+    said = [says(message) for message in kernel.until("iopub status starting")]
+    assert "iopub error KeyboardInterrupt" not in said
+
+
+def test_a_script_may_kill_its_kernel(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.script("cell").stream("bye").dies()
+    kernel.send("execute_request", {"code": "cell"})
+    assert says(kernel.until("iopub status restarting")[-2]) == "iopub stream bye"
+
+
+def test_a_pause_takes_its_time_or_is_interrupted(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.script("short").pauses(0.001)
+    client.gateway.script("long").stream("on").pauses(60)
+    assert says(kernel.execute("short")[-2]) == "shell execute_reply ok"
+    kernel.send("execute_request", {"code": "long"})
+    kernel.until("iopub stream on")
+    client.interrupt(kernel)
+    kernel.until("iopub error KeyboardInterrupt")
+
+
+def test_what_comes_then_comes_when_all_before_was_sent(
+    client: RawClient, kernel: RawKernel
+) -> None:
+    go = threading.Event()
+    client.gateway.script("cell").stream("before").then(go.wait).stream("after")
+    kernel.send("execute_request", {"code": "cell"})
+    kernel.until("iopub stream before")
+    go.set()
+    kernel.until("iopub stream after")
+
+
+def test_scripts_for_one_cell_are_played_in_turn(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.script("cell").stream("1")
+    client.gateway.script("cell").stream("2")
+    assert [kernel.text(" cell\n") for _ in range(3)] == ["1", "2", "2"]
+
+
+def test_a_pattern_may_say_which_cells(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.script(re.compile(r"fit\(")).stream("fitted")
+    assert kernel.text("model.fit(x)") == "fitted"
+    assert kernel.text("print(1)") == "1\n"
+
+
+def test_a_script_never_played_fails_the_test() -> None:
+    with (
+        pytest.raises(AssertionError, match=r"script\('cell'\) was never run"),
+        FakeGateway() as it,
+    ):
+        it.script("cell")
+
+
+def test_a_strict_gateway_runs_no_cell_without_a_script() -> None:
+    with (
+        pytest.raises(AssertionError, match=r"without a script was run: '1 [+] 1'") as caught,
+        raw_client(strict=True) as client,
+        client.connect() as kernel,
+    ):
+        assert kernel.outputs("1 + 1")[0]["ename"] == "UnscriptedCell"
+    assert "execute_request {'code': '1 + 1'}" in str(caught.value)
+
+
+def test_another_failure_is_not_hidden_by_what_was_not_played() -> None:
+    with pytest.raises(ZeroDivisionError), FakeGateway() as gateway:
+        divmod(1, gateway.script("cell").runs)
+
+
+def recorded(path: Path, who: str) -> list[Any]:
+    frames = json.loads(path.read_text(encoding="utf-8"))["frames"]
+    return [frame for frame in frames if frame["from"] == who]
+
+
+def raw(frame: dict[str, str]) -> str | bytes:
+    return frame["text"] if "text" in frame else base64.b64decode(frame["binary"])
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+def test_recordings_are_played_byte_for_byte(client: RawClient, path: Path) -> None:
+    client.gateway.replay(path)
+    v1 = ["v1.kernel.websocket.jupyter.org"] if path.stem.endswith("v1") else None
+    with client.connect(subprotocols=v1) as kernel:
+        # The client says what the recorded one said, under the same ids.
+        for frame in recorded(path, "client"):
+            sent = raw(frame)
+            kernel.socket.send(sent, 1 if isinstance(sent, str) else 2)
+        expected = [raw(frame) for frame in recorded(path, "server")]
+        seen: list[object] = []
+        while len(seen) < len(expected) + 2:
+            seen.append(kernel.socket.recv())
+    # Two messages more: busy and idle when the gateway asks the fresh kernel.
+    assert [frame for frame in seen if frame in expected] == expected
+
+
+def test_ids_in_a_recording_are_those_of_who_asks(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.replay(next(path for path in RECORDINGS if path.name == "hello.default.json"))
+    said = kernel.execute("print('Hello, World!')")
+    assert "iopub stream Hello, World!\n" in [says(message) for message in said]
+    assert {message["parent_header"]["session"] for message in said} == {kernel.session}
+
+
+@pytest.mark.parametrize("name", ["comm.default.json", "comm.v1.json"])
+def test_offsets_stay_right_when_ids_change_their_length(client: RawClient, name: str) -> None:
+    path = next(path for path in RECORDINGS if path.name == name)
+    recording = Recording.load(path)
+    code = json.loads(
+        re.search(r'"code": ("(?:[^"\\]|\\.)*")', _text(recording.frames[0][1]))[1]  # type: ignore[index]
+    )
+    client.gateway.replay(recording)
+    with client.connect() as kernel:
+        msg_id = kernel.send("execute_request", {"code": code})
+        frames = [kernel.socket.recv() for _ in range(7)]
+    (binary,) = [frame for frame in frames if isinstance(frame, bytes)]
+    assert msg_id.encode() in binary
+    assert binary.endswith(b"\x00\xff\x80hello")
+
+
+def _text(frame: str | bytes) -> str:
+    return frame if isinstance(frame, str) else frame.decode("latin-1")
+
+
+def test_a_recording_not_played_to_its_end_fails_the_test() -> None:
+    with pytest.raises(AssertionError, match="was not played to its end"), FakeGateway() as gateway:
+        gateway.replay(RECORDINGS[0])
+
+
+def run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
+    """Run the tests in ``code`` with our plugin, and none of those that happen to be installed."""
+    pytester.makepyfile(code)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        return pytester.runpytest_inprocess("--strict-markers", "-p", "jkg_client.testing.plugin")
+
+
+def test_the_fixture_is_a_running_gateway(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import pytest, requests
+
+        @pytest.mark.fake_gateway(token="secret", max_kernels=0)
+        def test_it(fake_gateway):
+            info = fake_gateway.connection_info
+            answer = requests.post(f"{info.url}/api/kernels", headers=info.all_headers, timeout=10)
+            assert (info.token, answer.status_code) == ("secret", 403)
+    """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_fixture_fails_who_does_not_keep_to_the_script(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        def test_it(fake_gateway):
+            fake_gateway.script("never")
+    """,
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*AssertionError: script('never') was never run*"])
+
+
+def test_a_failure_shows_the_journal_and_is_not_doubled(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import requests
+
+        def test_it(fake_gateway):
+            fake_gateway.script("never")
+            requests.get(f"{fake_gateway.connection_info.url}/api/nosuch", timeout=10)
+            assert False
+    """,
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*What the fake gateway was asked*", "*GET /api/nosuch -> 404"])
+
+
+def test_the_other_fixture_is_a_kernel_ready_to_run(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        def test_it(fake_kernel, fake_gateway):
+            assert fake_kernel.execute("print(1)").output == "1\\n"
+            assert fake_gateway.journal.messages("execute_request")
+    """,
+    )
+    result.assert_outcomes(passed=1)
