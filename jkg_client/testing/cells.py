@@ -22,6 +22,10 @@ from attrs import frozen
 _START = threading.Thread.start.__code__
 
 
+class _Nothing(BaseException):
+    """Strikes so that nothing else is waited for."""
+
+
 class Killed(BaseException):
     """Ends the cell of a kernel that is gone; nothing that a cell should catch."""
 
@@ -45,6 +49,7 @@ class CellThread:
         self._ending = False
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._job: Job | None = None
+        self._interrupted = False
         self._awaited: SimpleQueue[Any] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
@@ -81,14 +86,17 @@ class CellThread:
             if not any(frame.f_code is _START for frame in self._frames()):
                 break
             time.sleep(0.001)
+        self._interrupted = True
         # In this order: who is woken first would go on, and be hit later.
         _set_exception(self.ident, exception)
         self._awaited.put(None)
 
     def settle(self) -> None:
         """Take back an interrupt that came too late for the job."""
-        _set_exception(self.ident, None)
         self._job = None
+        if self._interrupted:
+            self._interrupted = False
+            _take_back(self.ident)
 
     def runs(self, files: str) -> bool:
         """Whether code from files of which the name begins so is being run, and not awaited."""
@@ -136,7 +144,22 @@ def _none() -> None:
     return None
 
 
-def _set_exception(ident: int, exception: type[BaseException] | None) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(ident), ctypes.py_object(exception) if exception else None
-    )
+def _take_back(ident: int) -> None:
+    """Cancel an exception that has not struck yet.
+
+    Python 3.11 goes on looking for one afterwards, and under a tracer (coverage, a debugger)
+    never gets beyond the beginning of the next function. Only an exception that strikes
+    ends that: so one strikes here, before any other function is called.
+    """
+    thread, own = ctypes.c_ulong(ident), ctypes.c_ulong(threading.get_ident())
+    nothing = ctypes.py_object(_Nothing)
+    set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    with contextlib.suppress(_Nothing):
+        set_exception(thread, None)
+        set_exception(own, nothing)
+        while True:
+            pass
+
+
+def _set_exception(ident: int, exception: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(exception))
