@@ -111,7 +111,7 @@ class JupyterCodeExecutor:
         self._max_output = max_output
         self._on_output = on_output
         self._lock = threading.RLock()
-        self._stopped = False
+        self._stopped = self._replaced = False
         self._kernel_id = kernel_id
         self._kernel: JupyterKernelClient | None = None
         self._server = jupyter_server  # a launched one ends when nobody refers to it
@@ -173,14 +173,18 @@ class JupyterCodeExecutor:
             try:
                 self._running().restart()
             except KernelNotFound:
-                self._replace_kernel()
+                if self._attached:
+                    raise
+                self._forget_kernel()
+                self._running()
+            self._replaced = False
 
     def stop(self) -> None:
         """Delete the kernel, unless it was there before us, and close all; may be called twice."""
         self._stopped = True
-        if self._kernel is not None:
-            self._kernel.stop()
-        kernel_id, self._kernel_id = self._kernel_id, None
+        kernel, kernel_id = self._kernel, self._kernel_id
+        if kernel is not None:
+            kernel.stop()
         if kernel_id is not None and not self._attached:
             try:
                 self._client.delete_kernel(kernel_id)
@@ -188,21 +192,29 @@ class JupyterCodeExecutor:
                 pass
             except GatewayError as exc:
                 _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)
+        self._kernel_id = None
         self._client.close()
 
-    def _start(self) -> None:
+    def _start(self) -> JupyterKernelClient:
         if self._kernel_id is None:
             self._kernel_id = self._client.start_kernel(self._kernel_name, env=self._env)
-        self._kernel = self._client.get_kernel_client(self._kernel_id)
-        if not self._kernel.wait_for_ready(_READY):
+            self._check_open()
+        self._kernel = kernel = self._client.get_kernel_client(self._kernel_id)
+        self._check_open()
+        if not kernel.wait_for_ready(_READY):
             raise KernelNotReady(f"kernel {self._kernel_id} gives no answer")
-        info = self._kernel.kernel_info().get("language_info")
+        info = kernel.kernel_info().get("language_info")
         self._language = str(info.get("name", "")) if isinstance(info, dict) else ""
+        return kernel
+
+    def _check_open(self) -> None:
+        if self._stopped:
+            self.stop()  # what was started since
+            raise ClientClosed("the executor was stopped")
 
     def _running(self) -> JupyterKernelClient:
-        if self._stopped or self._kernel is None:
-            raise ClientClosed("the executor was stopped")
-        return self._kernel
+        self._check_open()
+        return self._kernel or self._start()
 
     def _execute(self, block: CodeBlock) -> ExecutionResult:
         try:
@@ -216,18 +228,21 @@ class JupyterCodeExecutor:
             if self._attached:
                 raise
             # Deleted, culled or dead for good, before this block was sent.
-            self._replace_kernel()
-            return evolve(self._run(cell), kernel_restarted=True)
+            self._forget_kernel()
+            return self._run(cell)
 
     def _run(self, cell: str) -> ExecutionResult:
-        return self._running().execute(
+        result = self._running().execute(
             cell, self._timeout, on_output=self._on_output, max_output=self._max_output
         )
+        replaced, self._replaced = self._replaced, False
+        return evolve(result, kernel_restarted=result.kernel_restarted or replaced)
 
-    def _replace_kernel(self) -> None:
-        self._running().stop()
-        self._kernel_id = None
-        self._start()
+    def _forget_kernel(self) -> None:
+        kernel, self._kernel, self._kernel_id = self._kernel, None, None
+        self._replaced = True
+        if kernel is not None:
+            kernel.stop()
 
     def _code_result(self, results: Sequence[ExecutionResult]) -> CodeResult:
         texts: list[str] = []

@@ -275,8 +275,9 @@ def test_a_kernel_deleted_by_somebody_else_is_replaced(
 
 
 def test_an_interrupt_from_another_thread_ends_the_cell(kernel: JupyterKernelClient) -> None:
-    def interrupt(_: Output) -> None:
-        threading.Thread(target=kernel.interrupt).start()
+    def interrupt(output: Output) -> None:
+        if isinstance(output, Stream):
+            threading.Thread(target=kernel.interrupt).start()
 
     result = kernel.execute(LOOP, 20, on_output=interrupt)
     assert result.status == "error"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from fixtures import Executors
 
 from jkg_client import (
+    ClientClosed,
     CodeBlock,
     CodeResult,
     GatewayError,
@@ -150,3 +152,54 @@ def test_what_is_missing_is_said_and_counted(executors: Executors) -> None:
 def test_a_result_prints_as_autogens_does() -> None:
     result = CodeResult(exit_code=1, output="it's\n", output_files=["a.png"])
     assert str(result) == "exit_code=1 output=\"it's\\n\" output_files=['a.png']"
+
+
+def test_an_attached_kernel_that_is_gone_is_not_replaced_by_a_restart(
+    executor: JupyterCodeExecutor, executors: Executors, server: FakeGateway
+) -> None:
+    guest = executors(kernel_id=executor.kernel_id)
+    executor.stop()
+    with pytest.raises(KernelNotFound):
+        guest.restart()
+    with JupyterClient(server.connection_info) as client:
+        assert client.list_kernels() == []
+
+
+def test_a_server_that_starts_no_new_kernel_is_asked_again_by_the_next_block(
+    executor: JupyterCodeExecutor, server: FakeGateway
+) -> None:
+    with JupyterClient(server.connection_info) as client:
+        client.delete_kernel(str(executor.kernel_id))
+    server.faults.cut_now()
+    server.faults.status(503, method="POST", path="/api/kernels")
+    with pytest.raises(GatewayError):
+        run(executor, "1")
+    result = run(executor, "print('here')")
+    assert (result.status, result.kernel_restarted) == ("ok", True)
+    assert not run(executor, "1").kernel_restarted
+
+
+def test_stop_while_a_new_kernel_is_started_leaves_none(
+    executor: JupyterCodeExecutor, server: FakeGateway
+) -> None:
+    with JupyterClient(server.connection_info) as client:
+        client.delete_kernel(str(executor.kernel_id))
+    server.faults.cut_now()
+    server.faults.delay(0.5, method="POST", path="/api/kernels")
+    said: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            run(executor, "1")
+        except ClientClosed as exc:
+            said.append(exc)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not server.journal.requests("POST", "/api/kernels")[1:]:
+        thread.join(0.02)
+    executor.stop()
+    thread.join(10)
+    assert len(said) == 1
+    with JupyterClient(server.connection_info) as client:
+        assert client.list_kernels() == []

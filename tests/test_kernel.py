@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from jkg_client import (
     ClientClosed,
+    GatewayUnauthorized,
     GatewayUnreachable,
     JupyterClient,
     JupyterKernelClient,
@@ -153,6 +155,15 @@ def test_a_kernel_deleted_while_its_cell_runs_is_a_death(
         kernel.execute("1", 5)
 
 
+def test_a_kernel_that_dies_behind_a_question_is_a_death_and_nothing_else(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    # After a cut the kernel is asked whether it is past the cell; dead, it never says.
+    server.script("dying").stream("on\n").then(server.faults.cut_now).pauses(0.5).dies()
+    result = kernel.execute("dying", 10)
+    assert (result.status, result.output, result.failure) == ("died", "on\n", None)
+
+
 def test_a_kernel_that_stays_dead_is_told() -> None:
     with (
         FakeGateway(restart_limit=0) as server,
@@ -279,3 +290,186 @@ def test_a_stopped_client_says_so(kernel: JupyterKernelClient) -> None:
         kernel.execute("1")
     with pytest.raises(ClientClosed, match="was stopped"):
         kernel.wait_for_ready(1)
+
+
+def test_a_death_behind_unanswered_pings_is_told() -> None:
+    with (
+        FakeGateway(ping_interval=0.05) as server,
+        JupyterClient(server.connection_info) as client,
+        JupyterKernelClient(client, client.start_kernel("python3")) as kernel,
+    ):
+        kernel.execute("x = 1", 5)
+        pinged = threading.Event()
+        pinged.wait(0.3)
+        client.restart_kernel(kernel.kernel_id)
+        result = kernel.execute("print('x' in globals())", 10)
+    assert (result.status, result.output, result.kernel_restarted) == ("ok", "False\n", True)
+
+
+def test_a_goodbye_behind_unanswered_pings_costs_nothing() -> None:
+    with (
+        FakeGateway(ping_interval=0.1, ping_timeout=0.35) as server,
+        JupyterClient(server.connection_info) as client,
+        JupyterKernelClient(client, client.start_kernel("python3")) as kernel,
+    ):
+        kernel.execute("x = 1", 5)
+        hung_up = threading.Event()
+        hung_up.wait(1.0)
+        result = kernel.execute("print(x)", 10)
+    assert (result.status, result.output, result.truncated) == ("ok", "1\n", None)
+
+
+@pytest.mark.parametrize("ask", ["wait_for_ready", "kernel_info"])
+def test_a_death_that_a_question_noticed_is_told_by_the_next_cell(
+    kernel: JupyterKernelClient, server: FakeGateway, ask: str
+) -> None:
+    kernel.execute("x = 1", 5)
+    with JupyterClient(server.connection_info) as client:
+        client.restart_kernel(kernel.kernel_id)
+    assert getattr(kernel, ask)(5)
+    result = kernel.execute("print('x' in globals())", 10)
+    assert (result.output, result.kernel_restarted) == ("False\n", True)
+
+
+def test_a_death_is_told_though_the_next_cell_was_broken_off(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    def fail(_: Output) -> None:
+        raise ZeroDivisionError
+
+    kernel.execute("x = 1", 5)
+    with JupyterClient(server.connection_info) as client:
+        client.restart_kernel(kernel.kernel_id)
+    with pytest.raises(ZeroDivisionError):
+        kernel.execute("print(1)", 5, on_output=fail)
+    result = kernel.execute("print('x' in globals())", 10)
+    assert (result.output, result.kernel_restarted) == ("False\n", True)
+
+
+def test_a_death_is_told_though_the_server_was_away_meanwhile(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    kernel.execute("x = 1", 5)
+    with JupyterClient(server.connection_info) as client:
+        client.restart_kernel(kernel.kernel_id)
+    server.faults.cut_now()
+    server.faults.status(503, path="*/channels", times=None)
+    with pytest.raises(GatewayUnreachable):
+        kernel.execute("1", 5)
+    server.faults.clear()
+    result = kernel.execute("print('x' in globals())", 10)
+    assert (result.output, result.kernel_restarted) == ("False\n", True)
+
+
+def test_a_cell_that_ran_on_while_the_server_was_away_is_interrupted_by_the_next(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    def vanish(_: Output) -> None:
+        server.faults.refuse_connections()
+        server.faults.cut_now()
+
+    kernel.execute("x = 1", 5)
+    with pytest.raises(GatewayUnreachable):
+        kernel.execute("print('on', flush=True)\nwhile True: pass", 30, on_output=vanish)
+    server.faults.accept_connections()
+    result = kernel.execute("print(x)", 10)
+    assert (result.output, result.kernel_restarted) == ("1\n", False)
+
+
+def test_a_line_that_is_down_when_the_time_is_up_is_a_timeout(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    server.script("hang").stream("on\n").then(server.faults.cut_now).hangs()
+    server.faults.status(503, path="*/channels", times=2)
+    result = kernel.execute("hang", 0.15)
+    assert (result.status, result.output) == ("timeout", "on\n")
+
+
+def test_code_that_is_too_long_interrupts_nothing(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    with pytest.raises(ValueError, match="servers take at most"):
+        kernel.execute("#" * 11_000_000, 5)
+    assert server.journal.requests("POST", "*/interrupt") == []
+
+
+def test_stop_ends_a_mend(server: FakeGateway, kernels: Any) -> None:
+    kernel = kernels(patience=Patience())
+    cut = threading.Event()
+    server.script("hang").stream("on\n").then(server.faults.cut_now).then(cut.set).hangs()
+    said: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            kernel.execute("hang")
+        except ClientClosed as exc:
+            said.append(exc)
+
+    thread = threading.Thread(target=run)
+    assert kernel.wait_for_ready(5)
+    server.faults.delay(0.5, path="*/channels")
+    thread.start()
+    assert cut.wait(5)
+    while not server.journal.requests("GET", "*/channels")[1:]:
+        thread.join(0.02)
+    kernel.stop()  # in the handshake, where no abort of the old connection is heard
+    thread.join(5)
+    assert not thread.is_alive()
+    assert len(said) == 1
+
+
+def test_stop_does_not_wait_for_a_callback_that_hangs(kernel: JupyterKernelClient) -> None:
+    called, go_on = threading.Event(), threading.Event()
+    said: list[BaseException] = []
+
+    def hang(_: Output) -> None:
+        called.set()
+        go_on.wait(20)
+
+    def run() -> None:
+        try:
+            kernel.execute("print(1, flush=True)\nwhile True: pass", 20, on_output=hang)
+        except ClientClosed as exc:
+            said.append(exc)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert called.wait(5)
+    kernel.stop()
+    assert thread.is_alive()
+    go_on.set()
+    thread.join(5)
+    assert len(said) == 1
+
+
+def test_what_a_callback_raised_after_stop_goes_up(kernel: JupyterKernelClient) -> None:
+    def fail(_: Output) -> None:
+        kernel.stop()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        kernel.execute("print(1)\nwhile True: pass", 5, on_output=fail)
+
+
+def test_a_restart_that_may_not_be_restarts_nothing(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    with pytest.raises(RuntimeError, match="whose callback this is"):
+        kernel.execute("print(1)", 5, on_output=lambda _: kernel.restart(5))
+    kernel.stop()
+    with pytest.raises(ClientClosed):
+        kernel.restart(5)
+    assert server.journal.requests("POST", "*/restart") == []
+
+
+def test_a_refused_handshake_shows_no_cookies(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    cookie = {"Set-Cookie": "login=s3cret"}
+    server.faults.status(403, path="*/channels", headers=cookie, times=None)
+    with (
+        JupyterClient(server.connection_info) as client,
+        pytest.raises(GatewayUnauthorized) as caught,
+    ):
+        JupyterKernelClient(client, kernel.kernel_id)
+    assert "s3cret" not in "".join(traceback.format_exception(None, caught.value, caught.tb))

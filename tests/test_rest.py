@@ -129,6 +129,16 @@ def test_each_status_is_an_error_of_its_own(
     assert type(caught.value) is error
 
 
+def test_a_user_who_may_not_is_not_told_that_the_token_is_wrong(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    # As Enterprise Gateway says it; what to do about it is in its words.
+    said = "User 'root' is not authorized to start kernel 'Python 3'. Ensure KERNEL_USERNAME is set"
+    server.faults.status(403, path="/api/kernels", body={"reason": said, "message": ""})
+    with pytest.raises(GatewayUnauthorized, match=r"answered 403: User 'root' is .* is set$"):
+        client.start_kernel("python3")
+
+
 def test_a_redirect_is_told_and_not_followed(client: JupyterClient, server: FakeGateway) -> None:
     server.faults.status(302, headers={"Location": "/hub/login?next=x"})
     with pytest.raises(GatewayUnauthorized, match="login page"):

@@ -87,7 +87,11 @@ class Channels:
             _log.warning("skipped what is no message: %s", exc)
             return None
         except GatewayUnreachable as exc:
-            self._mend(deadline, exc)
+            try:
+                self._mend(deadline, exc)
+            except GatewayUnreachable:
+                if not deadline.passed:
+                    raise
             return None
         if message is not None:
             self._used = time.monotonic()
@@ -105,10 +109,22 @@ class Channels:
         """
         if time.monotonic() - self._used > self._patience.stale:
             self._prove_alive()
-        message = self._poll()
-        while message is not None:
+        # A limit, for the kernel may speak faster than we can listen.
+        limit = Deadline(self._patience.pong)
+        while not limit.passed:
+            early, self._early = self._early, None
+            try:
+                message = early or self._transport.receive(Deadline(0.0))
+            except WireError as exc:
+                _log.warning("skipped what is no message: %s", exc)
+                continue
+            except GatewayUnreachable as exc:
+                self._mend(Deadline(self._patience.mend), exc)
+                limit = Deadline(self._patience.pong)
+                continue
+            if message is None:
+                return
             yield message
-            message = self._poll()
 
     def abort(self) -> None:
         """Wake up whoever waits in ``receive`` by ``ClientClosed``, for good."""
@@ -119,16 +135,6 @@ class Channels:
         """Close the connection; may be called twice."""
         self._closed = True
         self._transport.close()
-
-    def _poll(self) -> Message | None:
-        while True:
-            early, self._early = self._early, None
-            try:
-                return early or self._transport.receive(Deadline(0.0))
-            except WireError as exc:
-                _log.warning("skipped what is no message: %s", exc)
-            except GatewayUnreachable as exc:
-                self._mend(Deadline(self._patience.mend), exc)
 
     def _prove_alive(self) -> None:
         """Find out what nobody has told us since: a culled kernel, a half-open connection.
@@ -154,7 +160,8 @@ class Channels:
         self._ping()
         try:
             # Nothing else tells of a kernel that was deleted or culled: its socket stays open.
-            model = self._client.get_kernel(self._kernel_id, timeout_seconds=self._patience.pong)
+            pause = deadline.within(self._patience.pong)
+            model = self._client.get_kernel(self._kernel_id, timeout_seconds=pause.left())
         except KernelNotFound:
             raise
         except GatewayError as exc:
@@ -173,30 +180,36 @@ class Channels:
         return WebSocketTransport(address, deadline)
 
     def _mend(self, deadline: Deadline, cause: GatewayUnreachable) -> None:
-        if self._closed:
-            raise ClientClosed("stopped while it was waiting for the kernel") from cause
+        self._check_open()
         _log.info("connection to kernel %s broke: %s", self._kernel_id, cause)
         self._transport.close()
         limit = deadline.within(self._patience.mend)
         self.whole &= self._transport.said_goodbye and self._is_kept_for_us(limit)
-        pause = 0.1
-        while True:
+        self._transport = self._connect_again(limit, cause)
+        self._check_open()  # what abort() broke was the old connection
+        self.doubts += 1
+        self._bytes_at_ping = -1
+
+    def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> WebSocketTransport:
+        pause, reason = 0.1, GatewayError("the time was up")
+        while not limit.passed:
             try:
-                self._transport = self._connect(limit.within(self._patience.heartbeat))
-                break
+                return self._connect(limit.within(self._patience.heartbeat))
             except (KernelNotFound, GatewayUnauthorized):
                 raise
             except GatewayError as exc:
-                left = limit.left() or 0.0
-                if left <= pause or self._closed:
-                    raise GatewayUnreachable(
-                        f"the connection to {self._client.connection_info.url} broke ({cause})"
-                        f" and could not be mended: {exc}"
-                    ) from exc
-            time.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311
+                reason = exc
+            self._check_open()
+            time.sleep(limit.within(pause * (0.5 + random.random() / 2)).left() or 0.0)  # noqa: S311
             pause = min(2 * pause, 3.0)
-        self.doubts += 1
-        self._bytes_at_ping = -1
+        raise GatewayUnreachable(
+            f"the connection to {self._client.connection_info.url} broke ({cause})"
+            f" and could not be mended: {reason}"
+        ) from reason
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClientClosed("stopped while it was waiting for the kernel")
 
     def _is_kept_for_us(self, deadline: Deadline) -> bool:
         """Whether the server knows that we are gone, and so keeps what the kernel says."""

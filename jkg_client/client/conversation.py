@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..errors import ClientClosed, GatewayError, KernelNotFound, KernelNotReady
+from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
 from ..protocol.exchange import Exchange, ExecutionResult, InputRequest
 from ..protocol.messages import EOT, Message, input_reply, kernel_info_request
 from ..protocol.outputs import Output
@@ -40,22 +41,26 @@ class Conversation:
         self._kernel_id = kernel_id
         self._patience = patience
         # What the next request has to see to before it is sent, and to tell.
-        self._needs_restart = False
+        self._abandoned: Exchange | None = None  # a cell that may run on
         self._needs_check = False
         self._restarted = False
-        self._was_ready = False
+        self._was_ready = False  # of the kernel whose death was not noticed
         self.channels = Channels(client, kernel_id, deadline, patience)
 
     def prepare(self) -> None:
         """See to it that the kernel is there and free, and find out what happened to it."""
         watch = Exchange("", begun=self._was_ready)
+        doubts = self.channels.doubts
         for message in self.channels.drain():
             watch.feed(message)
-        if watch.dead:
-            self._needs_check = self._restarted = True
-        if self._needs_restart:
-            self._client.restart_kernel(self._kernel_id)
-            self._needs_restart, self._needs_check, self._restarted = False, True, True
+            if self._abandoned is not None:
+                self._abandoned.feed(message)
+            if watch.dead:
+                self._kernel_died()
+        # What was kept for us while we were away comes before the answer.
+        self._needs_check |= doubts != self.channels.doubts
+        if self._abandoned is not None:
+            self._regain(self._abandoned)
         if self._needs_check:
             self.must_answer(Deadline(self._patience.ready))
 
@@ -68,38 +73,44 @@ class Conversation:
         on_input: OnInput | None,
     ) -> ExecutionResult:
         """Run one cell, however it ends; ``deadline`` is the cell's."""
-        restarted_before, self._restarted = self._restarted, False
         self.channels.whole, self.channels.unread = True, 0
+        self._hand_over(request, exchange)
         gave_up = False
         try:
-            self.channels.send(request, Deadline(self._patience.sending))
             self.pump(exchange, deadline, on_output, on_input)
             if not exchange.done:
                 gave_up = True
-                self._regain(exchange, on_output)
+                self._give_up(exchange, on_output)
             elif exchange.ends_kernel:
                 self._await_end()
         except ClientClosed:
             raise
         except KernelNotFound:
-            exchange.dead = True
+            self._vanished(exchange)
         except GatewayError as exc:
             self._needs_check = True
-            exc.result = self._result(exchange, gave_up, restarted_before)
+            exc.result = self._result(exchange, gave_up)
             raise
         except BaseException:
             # Ctrl-C, or a callback failed: the cell must not run on behind our back.
-            if not exchange.done:
-                self._regain(exchange, None)
+            with contextlib.suppress(ClientClosed):
+                self._give_up(exchange, None)
+            raise
+        return self._result(exchange, gave_up)
+
+    def _hand_over(self, request: Message, exchange: Exchange) -> None:
+        self._abandoned = exchange
+        try:
+            self.channels.send(request, Deadline(self._patience.sending))
+        except (JkgError, ValueError):
+            self._abandoned = None  # it never left
             raise
         self._was_ready = True
-        if exchange.dead:
-            self._needs_check = self._restarted = True
-        result = self._result(exchange, gave_up, restarted_before or self._restarted)
-        self._restarted = False
-        return result
 
-    def _result(self, exchange: Exchange, gave_up: bool, restarted: bool) -> ExecutionResult:
+    def _result(self, exchange: Exchange, gave_up: bool) -> ExecutionResult:
+        if exchange.done:
+            self._abandoned = None
+        restarted, self._restarted = self._restarted, False
         return exchange.result(
             gave_up=gave_up,
             kernel_restarted=restarted,
@@ -113,25 +124,32 @@ class Conversation:
         deadline: Deadline,
         on_output: OnOutput | None = None,
         on_input: OnInput | None = None,
+        *,
+        marker: Exchange | None = None,
     ) -> None:
-        """Feed ``exchange`` until it is done or the deadline passes."""
-        doubts, marker = self.channels.doubts, None
+        """Feed ``exchange`` until it is done or the deadline passes.
+
+        The kernel answers in order: when it has answered ``marker``, which was asked later,
+        what it has not answered before will not come any more.
+        """
+        doubts = self.channels.doubts
         while not (exchange.done or deadline.passed):
             message = self.channels.receive(deadline)
             if doubts != self.channels.doubts:
-                # The kernel answers in order: when it has answered this, what it has not
-                # answered before will not come any more.
                 doubts, marker = self.channels.doubts, self._poke()
             if message is None:
                 continue
             output = exchange.feed(message)
+            if exchange.dead:
+                self._kernel_died()
             if output is not None and on_output is not None:
                 on_output(output)
             if exchange.asks is not None:
                 self._answer(exchange, on_input)
             if marker is not None:
                 marker.feed(message)
-                exchange.lost |= marker.done
+                # A kernel that died has answered neither.
+                exchange.lost |= marker.done and not exchange.dead
 
     def _answer(self, exchange: Exchange, on_input: OnInput | None) -> None:
         asks, asker = exchange.asks, exchange.asker
@@ -146,44 +164,56 @@ class Conversation:
             input_reply(self.channels.session, value, asker), Deadline(self._patience.sending)
         )
 
-    def _poke(self) -> Exchange:
+    def _poke(self, deadline: Deadline | None = None, *, begun: bool = False) -> Exchange:
         request = kernel_info_request(self.channels.session)
-        self.channels.send(request, Deadline(self._patience.sending))
-        return Exchange(request.msg_id)
+        self.channels.send(request, deadline or Deadline(self._patience.sending))
+        return Exchange(request.msg_id, begun=begun)
 
-    def _regain(self, exchange: Exchange, on_output: OnOutput | None) -> None:
-        """Get the kernel back from a cell that does not end: interrupt it, or restart."""
-        self._needs_restart = True
+    def _give_up(self, exchange: Exchange, on_output: OnOutput | None) -> None:
         try:
-            for seconds in (self._patience.grace / 2, self._patience.grace / 2):
-                pause = Deadline(seconds)
-                self._client.interrupt_kernel(self._kernel_id, timeout_seconds=self._patience.grace)
-                # Code that awaits notices an interrupt only when another message comes.
-                self._poke()
-                self.pump(exchange, pause, on_output)
-                if exchange.done:
-                    self._needs_restart = False
-                    return
-            self._client.restart_kernel(self._kernel_id)
-            self._needs_restart, self._needs_check, self._restarted = False, True, True
-            self._needs_check = not self.answers(Deadline(self._patience.ready))
+            self._regain(exchange, on_output)
         except KernelNotFound:
-            exchange.dead, self._needs_restart = True, False
+            self._vanished(exchange)
         except GatewayError as exc:
             # The result is what counts now; the next request tries again, and says why not.
             _log.warning("kernel %s could not be regained: %s", self._kernel_id, exc)
 
+    def _regain(self, exchange: Exchange, on_output: OnOutput | None = None) -> None:
+        """Get the kernel back from a cell that does not end: interrupt it, or restart."""
+        for _ in range(2):
+            if exchange.done:
+                break
+            pause = Deadline(self._patience.grace / 2)
+            self._client.interrupt_kernel(self._kernel_id, timeout_seconds=self._patience.grace)
+            # Code that awaits notices an interrupt only when another message comes.
+            marker = self._poke(Deadline(self._patience.grace))
+            self.pump(exchange, pause, on_output, marker=marker)
+        if exchange.done:
+            self._abandoned = None
+            return
+        self._client.restart_kernel(self._kernel_id)
+        self._abandoned = None
+        self._kernel_died()
+        self.answers(Deadline(self._patience.ready))
+
+    def _kernel_died(self) -> None:
+        # Told once of each kernel: "starting" follows "restarting".
+        self._restarted |= self._was_ready
+        self._needs_check, self._was_ready = True, False
+
+    def _vanished(self, exchange: Exchange) -> None:
+        exchange.dead, self._abandoned = True, None
+        self._kernel_died()
+
     def _await_end(self) -> None:
         """Wait for the end that ``exit()`` announced, so that the next cell is not lost in it."""
-        watch = Exchange("", begun=True)
-        self.pump(watch, Deadline(2 * self._patience.grace))
-        if watch.dead:
-            self._needs_check = self._restarted = True
+        self._needs_check = True
+        self.pump(Exchange("", begun=True), Deadline(2 * self._patience.grace))
 
     def answers(self, deadline: Deadline) -> bool:
         """Whether the kernel answers in time, on iopub too: just after a start that may lag."""
         while not deadline.passed:
-            probe = self._poke()
+            probe = self._poke(begun=self._was_ready)
             self.pump(probe, deadline.within(1.0))
             if probe.idle and probe.reply is not None:
                 self._needs_check, self._was_ready = False, True
@@ -209,5 +239,6 @@ class Conversation:
         """The kernel was restarted on request: wait until it answers."""
         for _ in self.channels.drain():
             pass  # of the kernel that was
-        self._needs_restart = self._restarted = False
+        self._abandoned, self._restarted, self._was_ready = None, False, False
+        self._needs_check = True
         self.must_answer(deadline)

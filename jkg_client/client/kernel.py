@@ -59,7 +59,8 @@ class JupyterKernelClient:
         self._client = client
         self._kernel_id = kernel_id
         self._lock = threading.RLock()
-        self._busy = False
+        self._patience = patience
+        self._holder: int | None = None
         self._closed = False
         self._conversation = Conversation(client, kernel_id, Deadline(connect_timeout), patience)
         self._channels = self._conversation.channels
@@ -81,11 +82,16 @@ class JupyterKernelClient:
         self.stop()
 
     def stop(self) -> None:
-        """Close the connection; the kernel stays. May be called twice, and from any thread."""
+        """Close the connection; the kernel stays. May be called twice, and from any thread.
+
+        Who waits for the kernel gets ``ClientClosed``. Who is in a callback meanwhile is not
+        waited for any longer than the grace period; the connection is closed when it returns.
+        """
         self._closed = True
         if not self._lock.acquire(blocking=False):
-            self._channels.abort()  # whoever waits for the kernel gets ClientClosed
-            self._lock.acquire()
+            self._channels.abort()
+            if not self._lock.acquire(timeout=self._patience.grace):
+                return
         try:
             self._channels.close()
         finally:
@@ -195,6 +201,7 @@ class JupyterKernelClient:
             KernelNotReady: It does not answer in time.
         """
         deadline = Deadline(timeout_seconds)
+        self._check_usable()
         self._client.restart_kernel(self._kernel_id)
         with self._turn():
             self._conversation.restarted(deadline)
@@ -202,15 +209,20 @@ class JupyterKernelClient:
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
         with self._lock:
-            if self._closed:
-                raise ClientClosed(f"the client of kernel {self._kernel_id} was stopped")
-            if self._busy:
-                raise RuntimeError("the kernel is busy with the cell whose callback this is")
-            self._busy = True
+            self._check_usable()
+            self._holder = threading.get_ident()
             try:
                 yield
             finally:
-                self._busy = False
+                self._holder = None
+                if self._closed:
+                    self._channels.close()
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise ClientClosed(f"the client of kernel {self._kernel_id} was stopped")
+        if self._holder == threading.get_ident():
+            raise RuntimeError("the kernel is busy with the cell whose callback this is")
 
     def _ask(self, request: Message, timeout_seconds: float) -> Json:
         with self._turn():

@@ -28,6 +28,9 @@ MAX_REQUEST = 10 * 2**20
 """Bytes a message may have: a larger one makes servers (tornado) reset the connection."""
 
 _SIGNS_OF_LIFE = (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
+_ANSWERS = (websocket.ABNF.OPCODE_PONG, websocket.ABNF.OPCODE_CLOSE)
+_ANSWERING = 0.5
+"""Seconds that sending a pong or a goodbye may take."""
 
 
 @frozen(kw_only=True)
@@ -94,10 +97,15 @@ class WebSocketTransport:
             raise ValueError(f"{len(frame)} bytes: servers take at most {MAX_REQUEST} a message")
         with _translated(self._url):
             self._socket.deadline = deadline
-            if isinstance(frame, str):
-                self._socket.send_text(frame)
-            else:
-                self._socket.send_bytes(frame)
+            try:
+                if isinstance(frame, str):
+                    self._socket.send_text(frame)
+                else:
+                    self._socket.send_bytes(frame)
+            except BaseException:
+                # What came after half a frame would be taken for its other half.
+                self._socket.shutdown()
+                raise
 
     def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
         """The next message; None when the deadline passes first.
@@ -139,7 +147,6 @@ class WebSocketTransport:
 
     def close(self) -> None:
         """Say goodbye and close; may be called twice."""
-        self._socket.deadline = Deadline(0.5)
         if self._socket.connected:
             with contextlib.suppress(OSError, websocket.WebSocketException):
                 self._socket.send_close()
@@ -163,6 +170,16 @@ class _DeadlineWebSocket(websocket.WebSocket):
         data: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]  # theirs
         self.bytes_received += len(data)
         return data
+
+    def send(self, payload: str | bytes, opcode: int = websocket.ABNF.OPCODE_TEXT) -> int:
+        if opcode not in _ANSWERS:
+            return super().send(payload, opcode)
+        # A read whose time is up still answers what it has read.
+        deadline, self.deadline = self.deadline, Deadline(_ANSWERING)
+        try:
+            return super().send(payload, opcode)
+        finally:
+            self.deadline = deadline
 
     def _send(self, data: str | bytes) -> int:
         left = self.deadline.left()
@@ -240,7 +257,8 @@ def _translated(url: str) -> Iterator[None]:
     try:
         yield
     except websocket.WebSocketBadStatusException as exc:
-        raise _refused(url, exc.status_code, _text(exc.resp_body)) from exc
+        # Not chained: its text has the headers of the answer, cookies among them.
+        raise _refused(url, exc.status_code, _text(exc.resp_body)) from None
     except (websocket.WebSocketTimeoutException, socket.timeout) as exc:
         raise GatewayTimeout(f"{url}: no answer in time") from exc
     except (websocket.WebSocketException, OSError) as exc:
