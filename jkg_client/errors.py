@@ -30,7 +30,14 @@ from typing import Any
 
 
 class JkgError(Exception):
-    """Root of all that this package raises, bad arguments excepted."""
+    """Root of all that this package raises, bad arguments excepted.
+
+    Attributes:
+        result: When it happened while a cell ran: what the cell had said until then,
+            an ``ExecutionResult`` (from an executor a ``CodeResult``); else None.
+    """
+
+    result: Any = None  # Any: protocol/ imports this module
 
 
 class WireError(JkgError, ValueError):
@@ -50,14 +57,7 @@ class WireError(JkgError, ValueError):
 
 
 class GatewayError(JkgError):
-    """The server, or the way to it.
-
-    Attributes:
-        result: When it happened while a cell ran: what the cell had said until then,
-            an ``ExecutionResult`` (from an executor a ``CodeResult``); else None.
-    """
-
-    result: Any = None  # Any: protocol/ imports this module
+    """The server, or the way to it."""
 
 
 class GatewayUnreachable(GatewayError, ConnectionError):
@@ -130,7 +130,7 @@ class ExecutionError(JkgError):
         result: The ``ExecutionResult`` as it was returned.
     """
 
-    def __init__(self, message: str, result: Any) -> None:  # Any: protocol/ imports this module
+    def __init__(self, message: str, result: Any) -> None:
         super().__init__(message, result)
         self.message = message
         self.result = result

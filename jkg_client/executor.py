@@ -15,7 +15,7 @@ from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
 from .client.rest import JupyterClient
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
-from .errors import ClientClosed, GatewayError, KernelNotFound, KernelNotReady
+from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
 from .protocol.exchange import ExecutionResult, Status, Truncation
 from .protocol.kept import MAX_OUTPUT
 from .protocol.outputs import Failure, join_text
@@ -152,7 +152,7 @@ class JupyterCodeExecutor:
 
         Raises:
             GatewayError: The server is away; ``result`` of it holds what had come.
-            KernelNotReady: The kernel does not come up again.
+            KernelNotReady: The kernel does not come up again; likewise.
         """
         results: list[ExecutionResult] = []
         with self._lock:
@@ -161,7 +161,7 @@ class JupyterCodeExecutor:
                     results.append(self._execute(block))
                     if not results[-1].is_ok:
                         break
-            except GatewayError as exc:
+            except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
                 exc.result = self._code_result([*results, *partial])
                 raise

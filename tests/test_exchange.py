@@ -166,15 +166,6 @@ def test_a_kernel_that_starts_is_another_one_only_after_we_began(
     assert exchange.dead is dead
 
 
-@pytest.mark.parametrize(
-    ("messages", "unheard"), [((), True), ((FOREIGN[0],), True), ((BUSY,), False)]
-)
-def test_a_request_is_unheard_until_something_answers_it(
-    messages: tuple[Message, ...], unheard: bool
-) -> None:
-    assert fed(*messages).unheard is unheard
-
-
 # One row a way to end.
 @pytest.mark.parametrize(
     ("exchange", "ended"),
@@ -450,3 +441,14 @@ def test_no_message_is_too_strange(messages: list[Message], gave_up: bool, lost:
     assert isinstance(result.output, str)
     assert result.data_items is not None
     assert isinstance(exchange.ends_kernel, bool)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_start_before_the_first_answer_tells_of_another_kernel_if_there_was_one(
+    settled: bool,
+) -> None:
+    exchange = Exchange("req", settled=settled)
+    for message in (status("starting", None), status("busy"), reply(), status("idle")):
+        exchange.feed(message)
+    result = exchange.result()
+    assert (result.status, result.kernel_restarted) == ("ok", settled)

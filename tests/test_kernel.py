@@ -473,3 +473,16 @@ def test_a_refused_handshake_shows_no_cookies(
     ):
         JupyterKernelClient(client, kernel.kernel_id)
     assert "s3cret" not in "".join(traceback.format_exception(None, caught.value, caught.tb))
+
+
+def test_a_death_while_the_connection_was_cut_is_told_and_the_cell_runs(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    with JupyterClient(server.connection_info) as client:
+        for _ in range(8):
+            kernel.execute("x = 1", 5)
+            server.faults.cut_now()
+            client.restart_kernel(kernel.kernel_id)
+            result = kernel.execute("print('x' in globals())", 10)
+            said = (result.status, result.output, result.kernel_restarted)
+            assert said == ("ok", "False\n", True)

@@ -99,7 +99,7 @@ class Conversation:
         return self._result(exchange, gave_up)
 
     def _hand_over(self, request: Message, exchange: Exchange) -> None:
-        self._abandoned = exchange
+        self._abandoned, exchange.settled = exchange, self._was_ready
         try:
             self.channels.send(request, Deadline(self._patience.sending))
         except (JkgError, ValueError):

@@ -27,6 +27,7 @@ from .deadline import Deadline
 MAX_REQUEST = 10 * 2**20
 """Bytes a message may have: a larger one makes servers (tornado) reset the connection."""
 
+_SUBPROTOCOL = "Sec-WebSocket-Protocol"
 _SIGNS_OF_LIFE = (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
 _ANSWERS = (websocket.ABNF.OPCODE_PONG, websocket.ABNF.OPCODE_CLOSE)
 _ANSWERING = 0.5
@@ -77,7 +78,8 @@ class WebSocketTransport:
         self._url = address.url.partition("?")[0]
         with _translated(self._url):
             self._socket = _open(address, deadline)
-        self.framing = Framing.V1 if self._socket.subprotocol else Framing.DEFAULT
+        agreed = (self._socket.getheaders() or {}).get(_SUBPROTOCOL.lower())
+        self.framing = Framing.V1 if agreed == Framing.V1.value else Framing.DEFAULT
         self.said_goodbye = False
 
     @property
@@ -199,18 +201,6 @@ def _acknowledge_at_once(sock: socket.socket) -> None:
 
 
 def _open(address: ChannelsAddress, deadline: Deadline) -> _DeadlineWebSocket:
-    try:
-        return _connect(address, deadline, [str(Framing.V1.value)])
-    except websocket.WebSocketException as exc:
-        # How websocket-client reports a server that took none of the offered subprotocols.
-        if "Invalid WebSocket Header" not in str(exc):
-            raise
-        return _connect(address, deadline, None)
-
-
-def _connect(
-    address: ChannelsAddress, deadline: Deadline, subprotocols: list[str] | None
-) -> _DeadlineWebSocket:
     opened = _DeadlineWebSocket(
         sslopt=_tls(address), skip_utf8_validation=True, enable_multithread=False
     )
@@ -218,9 +208,9 @@ def _connect(
     opened.settimeout(deadline.left())
     opened.connect(
         address.url,
-        header=dict(address.headers),
+        # Not by subprotocols=: then a server that knows none is no WebSocket server at all.
+        header={**address.headers, _SUBPROTOCOL: str(Framing.V1.value)},
         cookie=address.cookie,
-        subprotocols=subprotocols,
         **_proxy(address.proxy),
         redirect_limit=0,  # the token is for this server only
     )
@@ -258,21 +248,18 @@ def _translated(url: str) -> Iterator[None]:
         yield
     except websocket.WebSocketBadStatusException as exc:
         # Not chained: its text has the headers of the answer, cookies among them.
-        raise _refused(url, exc.status_code, _text(exc.resp_body)) from None
+        raise _refused(url, exc.status_code) from None
     except (websocket.WebSocketTimeoutException, socket.timeout) as exc:
         raise GatewayTimeout(f"{url}: no answer in time") from exc
     except (websocket.WebSocketException, OSError) as exc:
         raise GatewayUnreachable(f"{url}: {str(exc) or type(exc).__name__}") from exc
 
 
-def _refused(url: str, status: int, body: str) -> GatewayStatus:
+def _refused(url: str, status: int) -> GatewayStatus:
+    # Without the body: it is a page for browsers, and some servers repeat headers in it.
     request = f"WebSocket {url}"
     if status in {401, 403}:
-        return GatewayUnauthorized(status, request, body, "the token is wrong or missing")
+        return GatewayUnauthorized(status, request, "", "the token is wrong or missing")
     if status == 404:
-        return KernelNotFound(status, request, body, "deleted, culled or dead: start another")
-    return GatewayStatus(status, request, body)
-
-
-def _text(body: bytes | None) -> str:
-    return " ".join((body or b"").decode("utf-8", "replace").split())[:500]
+        return KernelNotFound(status, request, "", "deleted, culled or dead: start another")
+    return GatewayStatus(status, request, "")

@@ -141,6 +141,8 @@ class Exchange:
         idle: The kernel said that it is done with the request.
         dead: The kernel died or was replaced before it was done.
         lost: Reply or idle went by unseen, though the kernel is past the request.
+        settled: The kernel was known to be up when the request was sent.
+        replaced: It is another one all the same that took the request.
         asks: The code waits for input; whoever answers sets it to None.
         asker: The message that asked.
     """
@@ -151,6 +153,8 @@ class Exchange:
     idle: bool = False
     dead: bool = False
     lost: bool = False
+    settled: bool = False
+    replaced: bool = False
     asks: InputRequest | None = None
     asker: Message | None = None
     _begun: bool = False
@@ -159,11 +163,6 @@ class Exchange:
     def done(self) -> bool:
         """Whether nothing more is to be waited for."""
         return self.dead or self.lost or (self.idle and self.reply is not None)
-
-    @property
-    def unheard(self) -> bool:
-        """Whether not one message has answered the request."""
-        return not self._begun
 
     @property
     def ends_kernel(self) -> bool:
@@ -227,7 +226,7 @@ class Exchange:
             failure=failure,
             execution_count=count if isinstance(count, int) else None,
             user_expressions=_mapping(reply.get("user_expressions")),
-            kernel_restarted=kernel_restarted,
+            kernel_restarted=kernel_restarted or self.replaced,
             truncated=truncation if truncation != Truncation() else None,
         )
 
@@ -264,7 +263,9 @@ class Exchange:
         # begun with our request is another one.
         if message.msg_type == "status":
             state = message.content.get("execution_state")
-            self.dead |= state in ("restarting", "dead") or (state == "starting" and self._begun)
+            starts = state == "starting"
+            self.dead |= state in ("restarting", "dead") or (starts and self._begun)
+            self.replaced |= starts and self.settled
 
     def _asked(self, message: Message) -> None:
         if message.msg_type == "input_request":
