@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from attrs import evolve, field, frozen
 
@@ -136,12 +135,7 @@ class JupyterCodeExecutor:
     def __enter__(self) -> JupyterCodeExecutor:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
     def execute_code_blocks(self, code_blocks: Sequence[CodeBlock]) -> CodeResult:

@@ -9,7 +9,6 @@ import json
 import random
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -79,12 +78,7 @@ class JupyterClient:
     def __enter__(self) -> JupyterClient:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     def list_kernel_specs(self, *, timeout_seconds: float | None = None) -> dict[str, Any]:

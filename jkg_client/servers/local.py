@@ -8,7 +8,6 @@ import sys
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from attrs import evolve
 
@@ -115,12 +114,7 @@ class LocalJupyterServer:
     def __enter__(self) -> LocalJupyterServer:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
 
