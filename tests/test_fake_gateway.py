@@ -342,6 +342,18 @@ def test_a_close_is_answered_with_a_close(kernel: RawKernel) -> None:
     assert opcode == websocket.ABNF.OPCODE_CLOSE
 
 
+def test_a_close_amid_output_is_answered_with_a_close(client: RawClient) -> None:
+    for _ in range(20):
+        with client.connect(client.start()) as kernel:
+            kernel.send("execute_request", {"code": "for i in range(50): print(i, flush=True)"})
+            kernel.until("iopub status busy")
+            kernel.socket.send_close()
+            opcode = websocket.ABNF.OPCODE_TEXT
+            while opcode == websocket.ABNF.OPCODE_TEXT:
+                opcode, _ = kernel.socket.recv_data(control_frame=True)
+            assert opcode == websocket.ABNF.OPCODE_CLOSE
+
+
 def test_the_journal_tells_what_was_asked_in_order(client: RawClient) -> None:
     kernel_id = client.start(name="python3")
     with client.connect(kernel_id) as kernel:

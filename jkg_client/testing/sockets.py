@@ -20,7 +20,7 @@ from attrs import frozen
 from websockets.frames import Frame as WebSocketFrame
 from websockets.frames import Opcode
 from websockets.http11 import Request as Handshake
-from websockets.protocol import State
+from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
 from ..errors import WireError
@@ -221,20 +221,20 @@ class KernelSocket:
                 self._protocol.send_text(frame.encode())
             elif is_open and isinstance(frame, bytes):
                 self._protocol.send_binary(frame)
-        if is_open:
-            self._flush(cut)
-        else:
+        self._flush(cut)
+        if not is_open:
             self._hang_up(outgoing)
 
     def _flush(self, cut: Cut | None = None) -> None:
         with self._lock:
-            data = b"".join(self._protocol.data_to_send())
+            writes = self._protocol.data_to_send()
+        data = b"".join(writes)
         allowed, rst = self._options.faults.allowance(len(data), cut)
         if data:
             self._socket.sendall(data if allowed is None else data[:allowed])
         if allowed is not None:
             self._hang_up(rst=rst)
-        elif self._protocol.state is State.CLOSED or self._protocol.close_expected():
+        elif SEND_EOF in writes:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_WR)
 
