@@ -1,0 +1,51 @@
+"""Virtual environments for programs that are not ours: made once, kept in pytest's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+MAKING = 600
+"""Seconds for the packages of one environment."""
+
+PYTHON = shutil.which("python3.11") or sys.executable
+"""Has wheels of all that is asked for, the old ones too."""
+
+
+def environment(config: pytest.Config, name: str, *requirements: str) -> Path:
+    """The ``bin`` folder of an environment that holds ``requirements`` and nothing of ours."""
+    assert config.cache is not None
+    digest = hashlib.sha256("\n".join([PYTHON, *requirements]).encode()).hexdigest()[:8]
+    folder = Path(config.cache.mkdir("environments")) / f"{name}-{digest}"
+    done = folder / "done"
+    with FileLock(f"{folder}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _run(PYTHON, "-m", "venv", str(folder))
+            python = str(folder / "bin" / "python")
+            _run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip")
+            _run(python, "-m", "pip", "install", "--quiet", *requirements)
+            done.touch()
+    return folder / "bin"
+
+
+def _run(*command: str) -> None:
+    started = time.monotonic()
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=MAKING,
+        check=False,
+    )
+    if done.returncode:
+        took = time.monotonic() - started
+        raise RuntimeError(f"{' '.join(command)} failed after {took:.0f} s:\n{done.stdout}")
