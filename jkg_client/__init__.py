@@ -31,8 +31,9 @@ from .errors import (
     WireError,
 )
 from .executor import CodeResult, JupyterCodeExecutor
-from .protocol.exchange import DataItem, ExecutionResult, InputRequest, Truncation
+from .protocol.exchange import InputRequest
 from .protocol.outputs import Display, Failure, Output, Stream
+from .protocol.result import DataItem, ExecutionResult, Truncation
 from .servers.local import LocalJupyterServer
 from .servers.token import GenerateToken
 

@@ -15,9 +15,9 @@ from .client.kernel import JupyterKernelClient
 from .client.rest import JupyterClient
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
 from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
-from .protocol.exchange import ExecutionResult, Status, Truncation
 from .protocol.kept import MAX_OUTPUT
 from .protocol.outputs import Failure, join_text
+from .protocol.result import ExecutionResult, Status, Truncation
 from .rendering import into, render
 
 EXIT_CODES: Mapping[Status, int] = {
@@ -242,7 +242,7 @@ class JupyterCodeExecutor:
         texts: list[str] = []
         files: list[str] = []
         for result in results:
-            rendering = render(result.outputs, into(self._folder))
+            rendering = render((*result.late_outputs, *result.outputs), into(self._folder))
             notes = "\n".join(self._notes(result))
             texts.append(join_text([(rendering.text, False), (notes, True)]))
             files.extend(map(str, rendering.files))

@@ -7,7 +7,9 @@ real server, it is the fake that is wrong.
 
 from __future__ import annotations
 
+import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -446,3 +448,20 @@ def test_raise_for_error_raises_what_a_caller_would_catch(kernel: JupyterKernelC
         kernel.execute(LOOP, 0.5).raise_for_error()
     with pytest.raises(KernelDied):
         kernel.execute("import os\nos._exit(1)", 20).raise_for_error()
+
+
+def test_what_a_thread_prints_after_its_cell_comes_with_the_next(
+    executor: JupyterCodeExecutor,
+) -> None:
+    start = """
+        import threading, time
+        def late():
+            time.sleep(0.2)
+            print("late")
+        thread = threading.Thread(target=late)
+        thread.start()
+        print("in time")
+    """
+    assert run(executor, textwrap.dedent(start)).output == "in time\n"
+    time.sleep(0.6)  # so that it comes between the two, but nothing depends on that
+    assert run(executor, "thread.join()\nprint('next')").output == "late\nnext\n"

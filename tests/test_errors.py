@@ -11,8 +11,8 @@ import pytest
 import jkg_client
 from jkg_client import errors
 from jkg_client.errors import JkgError
-from jkg_client.protocol.exchange import ExecutionResult
 from jkg_client.protocol.outputs import Stream
+from jkg_client.protocol.result import ExecutionResult
 
 RESULT = ExecutionResult(status="timeout", outputs=(Stream("stdout", "a"),))
 STATUS = (401, "GET http://h:1/api", "Unauthorized", "the token is wrong")

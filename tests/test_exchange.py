@@ -9,16 +9,10 @@ from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
 
 from jkg_client.errors import ExecutionError, ExecutionTimeout, KernelDied
-from jkg_client.protocol.exchange import (
-    DataItem,
-    Exchange,
-    ExecutionResult,
-    InputRequest,
-    Status,
-    Truncation,
-)
+from jkg_client.protocol.exchange import Aftermath, Exchange, InputRequest
 from jkg_client.protocol.messages import Json, Message
 from jkg_client.protocol.outputs import Display, Failure, OutputArea, Stream
+from jkg_client.protocol.result import DataItem, ExecutionResult, Status, Truncation
 
 
 def message(channel: str, msg_type: str, content: Json, parent: str | None = "req") -> Message:
@@ -452,3 +446,30 @@ def test_a_start_before_the_first_answer_tells_of_another_kernel_if_there_was_on
         exchange.feed(message)
     result = exchange.result()
     assert (result.status, result.kernel_restarted) == ("ok", settled)
+
+
+def said(text: str, session: str = "ours", msg_type: str = "stream") -> Message:
+    content = {"name": "stdout", "text": text} if msg_type == "stream" else {"ename": text}
+    return Message(
+        channel="iopub",
+        header={"msg_id": "m", "msg_type": msg_type},
+        parent_header={"msg_id": "earlier", "session": session},
+        content=content,
+    )
+
+
+def test_what_earlier_cells_say_after_their_end_is_told_apart() -> None:
+    aftermath, exchange = Aftermath("ours"), Exchange("req")
+    assert aftermath.feed(said("late")) == Stream("stdout", "late")
+    assert aftermath.feed(said("of another client", session="theirs")) is None
+    assert aftermath.feed(said("KeyboardInterrupt", msg_type="error")) is None
+    result = exchange.result(late=aftermath.area)
+    assert (result.late_outputs, result.outputs) == ((Stream("stdout", "late"),), ())
+    assert (result.output, result.truncated) == ("", None)
+
+
+def test_what_is_missing_of_late_output_is_told() -> None:
+    aftermath = Aftermath("ours", OutputArea(10))
+    aftermath.feed(said("x" * 25))
+    truncated = Exchange("req").result(late=aftermath.area).truncated
+    assert truncated == Truncation(characters=15)

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
-from ..protocol.exchange import Exchange, ExecutionResult, InputRequest
+from ..protocol.exchange import Aftermath, Exchange, InputRequest
+from ..protocol.kept import MAX_OUTPUT
 from ..protocol.messages import EOT, Message, input_reply, kernel_info_request
-from ..protocol.outputs import Output
+from ..protocol.outputs import Output, OutputArea
+from ..protocol.result import ExecutionResult
 from .channels import Channels
 from .deadline import Deadline
 from .patience import Patience
@@ -46,6 +48,8 @@ class Conversation:
         self._restarted = False
         self._was_ready = False  # of the kernel whose death was not noticed
         self.channels = Channels(client, kernel_id, deadline, patience)
+        self._cell: Exchange | None = None  # whose result is still to be told
+        self._aftermath = self._new_aftermath(MAX_OUTPUT)
 
     def prepare(self) -> None:
         """See to it that the kernel is there and free, and find out what happened to it."""
@@ -55,6 +59,7 @@ class Conversation:
             watch.feed(message)
             if self._abandoned is not None:
                 self._abandoned.feed(message)
+            self._overhear(message)
             if watch.dead:
                 self._kernel_died()
         # What was kept for us while we were away comes before the answer.
@@ -74,8 +79,11 @@ class Conversation:
     ) -> ExecutionResult:
         """Run one cell, however it ends; ``deadline`` is the cell's."""
         self.channels.whole, self.channels.unread = True, 0
+        if on_output is not None:
+            for output in self._aftermath.area.outputs:
+                on_output(output)
         self._hand_over(request, exchange)
-        gave_up = False
+        self._cell, gave_up = exchange, False
         try:
             self.pump(exchange, deadline, on_output, on_input)
             if not exchange.done:
@@ -96,6 +104,8 @@ class Conversation:
             with contextlib.suppress(ClientClosed):
                 self._give_up(exchange, None)
             raise
+        finally:
+            self._cell = None
         return self._result(exchange, gave_up)
 
     def _hand_over(self, request: Message, exchange: Exchange) -> None:
@@ -111,12 +121,24 @@ class Conversation:
         if exchange.done:
             self._abandoned = None
         restarted, self._restarted = self._restarted, False
+        late, self._aftermath = self._aftermath.area, self._new_aftermath(exchange.area.max_output)
         return exchange.result(
             gave_up=gave_up,
             kernel_restarted=restarted,
             unread=self.channels.unread,
             connection_lost=not self.channels.whole,
+            late=late,
         )
+
+    def _new_aftermath(self, max_output: int) -> Aftermath:
+        return Aftermath(self.channels.session, OutputArea(max_output))
+
+    def _overhear(self, message: Message) -> Output | None:
+        """Keep what is not an answer to the request that is pending."""
+        if self._cell is None or message.parent_id != self._cell.msg_id:
+            return self._aftermath.feed(message)
+        # Of a cell that is being ended, while something else is asked.
+        return self._cell.feed(message)
 
     def pump(
         self,
@@ -140,6 +162,8 @@ class Conversation:
             if message is None:
                 continue
             output = exchange.feed(message)
+            if exchange is not self._cell or message.parent_id != exchange.msg_id:
+                output = self._overhear(message)
             if exchange.dead:
                 self._kernel_died()
             if output is not None and on_output is not None:
@@ -240,5 +264,6 @@ class Conversation:
         for _ in self.channels.drain():
             pass  # of the kernel that was
         self._abandoned, self._restarted, self._was_ready = None, False, False
+        self._aftermath = self._new_aftermath(MAX_OUTPUT)
         self._needs_check = True
         self.must_answer(deadline)

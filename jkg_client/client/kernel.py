@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ClientClosed, KernelNotReady
-from ..protocol.exchange import Exchange, ExecutionResult
+from ..protocol.exchange import Exchange
 from ..protocol.kept import MAX_OUTPUT
 from ..protocol.messages import (
     Json,
@@ -21,6 +21,7 @@ from ..protocol.messages import (
     kernel_info_request,
 )
 from ..protocol.outputs import OutputArea
+from ..protocol.result import ExecutionResult
 from .conversation import Conversation, OnInput, OnOutput
 from .deadline import Deadline
 from .patience import Patience

@@ -6,24 +6,14 @@ The order of messages: https://jupyter-client.readthedocs.io/en/stable/messaging
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from attrs import define, field, frozen
 
-from ..errors import ExecutionError, ExecutionTimeout, KernelDied
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
+from .result import ExecutionResult, Status, Truncation
 from .terminal import strip_ansi
-
-Status = Literal["ok", "error", "aborted", "timeout", "died"]
-
-
-@frozen
-class DataItem:
-    """One form of one display: a MIME type and the data in it, binary forms in base64."""
-
-    mime_type: str
-    data: Any
 
 
 @frozen
@@ -39,97 +29,6 @@ class InputRequest:
 
     def __str__(self) -> str:
         return self.prompt
-
-
-@frozen(kw_only=True)
-class Truncation:
-    """What is missing of a cell's output; ``str()`` of it says so in words.
-
-    Attributes:
-        characters: How many were dropped between the first and the last half of ``max_output``.
-        messages: How many could not be read.
-        rate_limited: The server's rate limit dropped output.
-        connection_lost: The connection broke and not all that was said meanwhile may have come.
-    """
-
-    characters: int = 0
-    messages: int = 0
-    rate_limited: bool = False
-    connection_lost: bool = False
-
-    def __str__(self) -> str:
-        said = [
-            (self.characters, f"{self.characters} characters of output were dropped"),
-            (self.messages, f"{self.messages} messages could not be read"),
-            (self.rate_limited, "the server's rate limit dropped output"),
-            (self.connection_lost, "the connection broke, output may be missing"),
-        ]
-        return "; ".join(text for holds, text in said if holds)
-
-
-@frozen(kw_only=True)
-class ExecutionResult:
-    """What a cell said, however it ended.
-
-    Attributes:
-        status: ``ok``; ``error``: it raised; ``aborted``: it never ran, because a cell
-            before it failed; ``timeout``: it ran longer than it was given; ``died``: its
-            kernel did.
-        outputs: What it showed, in order.
-        failure: The exception, if there was one; for ``timeout`` where it was interrupted.
-        execution_count: The number in ``In [n]``; None if it has none.
-        user_expressions: Answers to those of the request, as the kernel gave them.
-        kernel_restarted: Variables are gone: the kernel was restarted since the cell
-            before this one, or because of this one.
-        truncated: What is missing of ``outputs``; None if nothing is.
-    """
-
-    status: Status
-    outputs: tuple[Output, ...] = ()
-    failure: Failure | None = None
-    execution_count: int | None = None
-    user_expressions: Json = field(factory=dict)
-    kernel_restarted: bool = False
-    truncated: Truncation | None = None
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether the cell ran to its end without an exception."""
-        return self.status == "ok"
-
-    @property
-    def output(self) -> str:
-        """All outputs as text: streams as printed, displays as ``text/plain``, the traceback."""
-        return plain_text(self.outputs)
-
-    @property
-    def data_items(self) -> tuple[DataItem, ...]:
-        """All forms of all displays but ``text/plain``."""
-        return tuple(
-            DataItem(mime_type, data)
-            for output in self.outputs
-            if isinstance(output, Display)
-            for mime_type, data in output.data.items()
-            if mime_type != "text/plain"
-        )
-
-    def raise_for_error(self) -> None:
-        """Raise unless the cell succeeded.
-
-        Raises:
-            ExecutionTimeout: For status ``timeout``.
-            KernelDied: For status ``died``.
-            ExecutionError: For ``error`` and ``aborted``.
-        """
-        if self.status == "timeout":
-            raise ExecutionTimeout("the cell ran longer than it was given", self)
-        if self.status == "died":
-            raise KernelDied("the kernel died while the cell ran", self)
-        if self.status == "aborted":
-            raise ExecutionError("the cell did not run: one before it failed", self)
-        if self.status == "error":
-            text = f"{self.failure.ename}: {self.failure.evalue}" if self.failure else "it failed"
-            raise ExecutionError(text, self)
 
 
 @define
@@ -200,6 +99,7 @@ class Exchange:
         kernel_restarted: bool = False,
         unread: int = 0,
         connection_lost: bool = False,
+        late: OutputArea | None = None,
     ) -> ExecutionResult:
         """All of it as a result.
 
@@ -208,14 +108,16 @@ class Exchange:
             kernel_restarted: As in the result.
             unread: Messages that could not be decoded.
             connection_lost: As in ``Truncation``.
+            late: What earlier cells have said since.
         """
+        late = late or OutputArea()
         reply = self.reply or {}
         failure = self._failure(gave_up)
         died = self.dead and self.reply is None
         truncation = Truncation(
-            characters=self.area.dropped,
+            characters=self.area.dropped + late.dropped,
             messages=unread,
-            rate_limited=self.area.rate_limited,
+            rate_limited=self.area.rate_limited or late.rate_limited,
             connection_lost=connection_lost or self.lost,
         )
         count = reply.get("execution_count")
@@ -223,6 +125,7 @@ class Exchange:
             # A death is told late: the time may have been up before we knew.
             status="timeout" if gave_up and not died else self._status(),
             outputs=self.area.outputs,
+            late_outputs=late.outputs,
             failure=failure,
             execution_count=count if isinstance(count, int) else None,
             user_expressions=_mapping(reply.get("user_expressions")),
@@ -238,7 +141,7 @@ class Exchange:
             told = self._printed(failure)
         elif failure is None and self.lost and self.reply is None:
             failure, told = _UNKNOWN_END, False
-        if failure is not None and gave_up and failure.ename in _INTERRUPTED:
+        if failure is not None and gave_up and failure.is_interrupt:
             self.area.retract(failure)
         elif failure is not None and not told:
             self.area.show(failure)
@@ -289,8 +192,26 @@ class Exchange:
         return [_mapping(page) for page in payload] if isinstance(payload, list) else []
 
 
-_INTERRUPTED = ("KeyboardInterrupt", "CancelledError")
-"""How Python code ends that was interrupted; the second where it awaits."""
+@define
+class Aftermath:
+    """What cells of a session say after their end: their threads, their background tasks.
+
+    Kernels count it to the cell that ran last. Feed it every message that is not of the
+    cell that runs now.
+    """
+
+    session: str
+    area: OutputArea = field(factory=OutputArea)
+
+    def feed(self, message: Message) -> Output | None:
+        """Take in one message; the output it added or changed, if any."""
+        if message.channel != "iopub" or message.parent_header.get("session") != self.session:
+            return None
+        content = message.content
+        if message.msg_type == "error" and Failure.from_content(content).is_interrupt:
+            return None  # how a cell ends that we gave up on
+        return self.area.feed(message.msg_type, content)
+
 
 _UNKNOWN_END = Failure("ConnectionLost", "the connection broke; how the cell ended went by unseen")
 

@@ -67,6 +67,11 @@ class Failure:
         lines = strip_ansi("\n".join(self.traceback))
         return lines if lines.strip() else strip_ansi(f"{self.ename}: {self.evalue}")
 
+    @property
+    def is_interrupt(self) -> bool:
+        """Whether it is how Python code ends that was interrupted, awaiting or not."""
+        return self.ename in ("KeyboardInterrupt", "CancelledError")
+
     @classmethod
     def from_content(cls, content: Json) -> Failure:
         """From an ``error`` message or an ``execute_reply`` with status ``error``."""

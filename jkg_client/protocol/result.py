@@ -1,0 +1,115 @@
+"""What became of a cell."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from ..errors import ExecutionError, ExecutionTimeout, KernelDied
+from .messages import Json
+from .outputs import Display, Failure, Output, plain_text
+
+Status = Literal["ok", "error", "aborted", "timeout", "died"]
+
+
+@frozen
+class DataItem:
+    """One form of one display: a MIME type and the data in it, binary forms in base64."""
+
+    mime_type: str
+    data: Any
+
+
+@frozen(kw_only=True)
+class Truncation:
+    """What is missing of a cell's output; ``str()`` of it says so in words.
+
+    Attributes:
+        characters: How many were dropped between the first and the last half of ``max_output``.
+        messages: How many could not be read.
+        rate_limited: The server's rate limit dropped output.
+        connection_lost: The connection broke and not all that was said meanwhile may have come.
+    """
+
+    characters: int = 0
+    messages: int = 0
+    rate_limited: bool = False
+    connection_lost: bool = False
+
+    def __str__(self) -> str:
+        said = [
+            (self.characters, f"{self.characters} characters of output were dropped"),
+            (self.messages, f"{self.messages} messages could not be read"),
+            (self.rate_limited, "the server's rate limit dropped output"),
+            (self.connection_lost, "the connection broke, output may be missing"),
+        ]
+        return "; ".join(text for holds, text in said if holds)
+
+
+@frozen(kw_only=True)
+class ExecutionResult:
+    """What a cell said, however it ended.
+
+    Attributes:
+        status: ``ok``; ``error``: it raised; ``aborted``: it never ran, because a cell
+            before it failed; ``timeout``: it ran longer than it was given; ``died``: its
+            kernel did.
+        outputs: What it showed, in order.
+        late_outputs: What cells before it have said after their end, by threads or background
+            tasks, and while this one ran; ``output`` and ``data_items`` are without it.
+        failure: The exception, if there was one; for ``timeout`` where it was interrupted.
+        execution_count: The number in ``In [n]``; None if it has none.
+        user_expressions: Answers to those of the request, as the kernel gave them.
+        kernel_restarted: Variables are gone: the kernel was restarted since the cell
+            before this one, or because of this one.
+        truncated: What is missing of ``outputs``; None if nothing is.
+    """
+
+    status: Status
+    outputs: tuple[Output, ...] = ()
+    late_outputs: tuple[Output, ...] = ()
+    failure: Failure | None = None
+    execution_count: int | None = None
+    user_expressions: Json = field(factory=dict)
+    kernel_restarted: bool = False
+    truncated: Truncation | None = None
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the cell ran to its end without an exception."""
+        return self.status == "ok"
+
+    @property
+    def output(self) -> str:
+        """All outputs as text: streams as printed, displays as ``text/plain``, the traceback."""
+        return plain_text(self.outputs)
+
+    @property
+    def data_items(self) -> tuple[DataItem, ...]:
+        """All forms of all displays but ``text/plain``."""
+        return tuple(
+            DataItem(mime_type, data)
+            for output in self.outputs
+            if isinstance(output, Display)
+            for mime_type, data in output.data.items()
+            if mime_type != "text/plain"
+        )
+
+    def raise_for_error(self) -> None:
+        """Raise unless the cell succeeded.
+
+        Raises:
+            ExecutionTimeout: For status ``timeout``.
+            KernelDied: For status ``died``.
+            ExecutionError: For ``error`` and ``aborted``.
+        """
+        if self.status == "timeout":
+            raise ExecutionTimeout("the cell ran longer than it was given", self)
+        if self.status == "died":
+            raise KernelDied("the kernel died while the cell ran", self)
+        if self.status == "aborted":
+            raise ExecutionError("the cell did not run: one before it failed", self)
+        if self.status == "error":
+            text = f"{self.failure.ename}: {self.failure.evalue}" if self.failure else "it failed"
+            raise ExecutionError(text, self)
