@@ -39,7 +39,8 @@ ARROWS = {
 
 # The only modules that may import a library; attrs may be imported anywhere.
 DOORS = {
-    "requests": {"client/rest.py", "client/answers.py"},
+    "requests": {"client/rest.py", "client/answers.py", "client/adapter.py"},
+    "urllib3": {"client/adapter.py"},
     "websocket": {"client/websocket.py"},
     "docker": {"servers/docker.py"},
     "websockets": {"testing/sockets.py"},

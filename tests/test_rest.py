@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
+import contextlib
+import socketserver
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from jkg_client import (
     JkgError,
     JupyterClient,
     JupyterConnectionInfo,
+    JupyterKernelClient,
     KernelNotFound,
     KernelSpecNotFound,
     NotAGateway,
@@ -176,31 +178,61 @@ def test_a_bad_gateway_on_the_way_is_tried_again(
     assert client.list_kernels() == []
 
 
-def test_the_time_limit_counts_for_the_whole_answer() -> None:
+@contextlib.contextmanager
+def dripping(start: bytes) -> Iterator[JupyterConnectionInfo]:
+    """A server that begins every answer with ``start``, and goes on drop by drop for ever."""
     stopping = threading.Event()
 
-    class Drip(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            while not stopping.wait(0.02):
-                self.wfile.write(b" ")
+    class Drip(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                self.request.sendall(start)
+                while not stopping.wait(0.02):
+                    self.request.sendall(b"x")
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Drip) as web:
-        web.handle_error = lambda *_: None  # type: ignore[method-assign]  # it is hung up on
-        thread = threading.Thread(target=web.serve_forever)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Drip) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        info = JupyterConnectionInfo("127.0.0.1", False, web.server_address[1])
-        started = time.monotonic()
-        with JupyterClient(info, request_timeout=0.5) as client, pytest.raises(GatewayTimeout):
-            client.list_kernel_specs()
-        assert time.monotonic() - started < 10
-        stopping.set()
-        web.shutdown()
-        thread.join()
+        try:
+            yield JupyterConnectionInfo("127.0.0.1", False, server.server_address[1])
+        finally:
+            stopping.set()
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"HTTP/1.1 200 ",
+        b"HTTP/1.1 200 OK\r\nServer: ",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n",
+    ],
+    ids=["nothing", "status", "header", "body", "known length", "chunk"],
+)
+def test_the_time_limit_counts_for_the_whole_answer(start: bytes) -> None:
+    started = time.monotonic()
+    with (
+        dripping(start) as info,
+        JupyterClient(info, request_timeout=0.3) as client,
+        pytest.raises(GatewayTimeout, match=r"no answer within 0\.3 s"),
+    ):
+        client.list_kernel_specs()
+    assert time.monotonic() - started < 10
+
+
+def test_the_time_limit_counts_for_the_whole_handshake() -> None:
+    started = time.monotonic()
+    with (
+        dripping(b"HTTP/1.1 101 Switching Protocols\r\nServer: ") as info,
+        JupyterClient(info) as client,
+        pytest.raises(GatewayTimeout, match="no answer in time"),
+    ):
+        JupyterKernelClient(client, UNKNOWN, connect_timeout=0.3)
+    assert time.monotonic() - started < 10
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time(server: FakeGateway) -> None:

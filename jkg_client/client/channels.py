@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from ..errors import (
     KernelNotFound,
     WireError,
 )
-from ..protocol.messages import Message, new_session
+from ..protocol.messages import Json, Message, new_session
 from .deadline import Deadline
 from .patience import Patience
 from .websocket import WebSocketTransport
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from .rest import JupyterClient
 
 _log = logging.getLogger("jkg_client")
+
+_NOW = Deadline(0.0)
 
 
 class Channels:
@@ -55,8 +58,8 @@ class Channels:
         self.unread = 0
         self._transport = self._connect(deadline)
         self._used = time.monotonic()
-        self._bytes_at_ping = -1
-        self._early: Message | None = None
+        self._bytes_at_ping, self._pong_due = -1, _NOW
+        self._early: deque[Message] = deque()
         self._heartbeat = self._patience.first_heartbeat
 
     def send(self, message: Message, deadline: Deadline) -> None:
@@ -80,6 +83,8 @@ class Channels:
             KernelNotFound: The server does not have the kernel any more.
             GatewayUnreachable: The connection broke and could not be mended.
         """
+        if self._early:
+            return self._early.popleft()
         try:
             message = self._transport.receive(deadline.within(self._heartbeat))
         except WireError as exc:
@@ -87,18 +92,41 @@ class Channels:
             _log.warning("skipped what is no message: %s", exc)
             return None
         except GatewayUnreachable as exc:
-            try:
-                self._mend(deadline, exc)
-            except GatewayUnreachable:
-                if not deadline.passed:
-                    raise
+            self._mend_in_time(deadline, exc)
             return None
         if message is not None:
             self._used = time.monotonic()
         elif not deadline.passed:
             self._heartbeat = self._patience.heartbeat
-            self._check(deadline)
+            self.check(deadline)
         return message
+
+    def check(self, deadline: Deadline) -> None:
+        """After silence: ask for a sign of life, or mend if none came since the last call.
+
+        Raises:
+            KernelNotFound: The server does not have the kernel any more.
+            GatewayUnreachable: The connection broke and could not be mended.
+        """
+        if self._transport.bytes_received == self._bytes_at_ping:
+            if self._pong_due.passed:
+                self._mend_in_time(deadline, GatewayUnreachable("no sign of life"))
+            return
+        self._bytes_at_ping = self._transport.bytes_received
+        self._pong_due = Deadline(self._patience.pong)
+        self._ping()
+        # Nothing else tells of a kernel that was deleted or culled: its socket stays open.
+        model = self._model(deadline)
+        self.doubts += model is not None and model.get("execution_state") != "busy"
+
+    def refresh(self) -> None:
+        """After a pause in which nobody listened: make the connection good for use.
+
+        Raises:
+            KernelNotFound: The server does not have the kernel any more.
+            GatewayError: It is away.
+        """
+        self._early = deque(list(self.drain()))
 
     def drain(self) -> Iterator[Message]:
         """What came while nobody listened. Afterwards the connection is good for use.
@@ -112,9 +140,8 @@ class Channels:
         # A limit, for the kernel may speak faster than we can listen.
         limit = Deadline(self._patience.pong)
         while not limit.passed:
-            early, self._early = self._early, None
             try:
-                message = early or self._transport.receive(Deadline(0.0))
+                message = self._early.popleft() if self._early else self._transport.receive(_NOW)
             except WireError as exc:
                 _log.warning("skipped what is no message: %s", exc)
                 continue
@@ -142,32 +169,31 @@ class Channels:
         Raises:
             KernelNotFound: The kernel was deleted or culled.
         """
-        self._client.get_kernel(self._kernel_id)
+        self._model(Deadline(None))
         self._ping()
         before = self._transport.bytes_received
         try:
-            self._early = self._transport.receive(Deadline(self._patience.pong), pong_will_do=True)
+            early = self._transport.receive(Deadline(self._patience.pong), pong_will_do=True)
         except (WireError, GatewayUnreachable):
             return  # alive, or found closed and mended by the next receive
+        if early is not None:
+            self._early.append(early)
         if self._transport.bytes_received == before:
             self._mend(Deadline(self._patience.mend), GatewayUnreachable("no sign of life"))
 
-    def _check(self, deadline: Deadline) -> None:
-        if self._transport.bytes_received == self._bytes_at_ping:
-            self._mend(deadline, GatewayUnreachable("no sign of life"))
-            return
-        self._bytes_at_ping = self._transport.bytes_received
-        self._ping()
+    def _model(self, deadline: Deadline) -> Json | None:
+        """What the server says of the kernel; None if it says nothing soon.
+
+        REST has a line of its own, which may be as dead as ours: that is no news of the kernel.
+        """
+        pause = deadline.within(self._patience.pong)
         try:
-            # Nothing else tells of a kernel that was deleted or culled: its socket stays open.
-            pause = deadline.within(self._patience.pong)
-            model = self._client.get_kernel(self._kernel_id, timeout_seconds=pause.left())
+            return self._client.get_kernel(self._kernel_id, timeout_seconds=pause.left())
         except KernelNotFound:
             raise
         except GatewayError as exc:
             _log.info("no word about kernel %s: %s", self._kernel_id, exc)
-        else:
-            self.doubts += model.get("execution_state") != "busy"
+            return None
 
     def _ping(self) -> None:
         try:
@@ -178,6 +204,13 @@ class Channels:
     def _connect(self, deadline: Deadline) -> WebSocketTransport:
         address = self._client.channels_address(self._kernel_id, self.session)
         return WebSocketTransport(address, deadline)
+
+    def _mend_in_time(self, deadline: Deadline, cause: GatewayUnreachable) -> None:
+        try:
+            self._mend(deadline, cause)
+        except GatewayUnreachable:
+            if not deadline.passed:
+                raise
 
     def _mend(self, deadline: Deadline, cause: GatewayUnreachable) -> None:
         self._check_open()
@@ -215,14 +248,7 @@ class Channels:
         """Whether the server knows that we are gone, and so keeps what the kernel says."""
         for pause in (0.0, 0.2, 0.5):
             time.sleep(pause)
-            try:
-                model = self._client.get_kernel(
-                    self._kernel_id, timeout_seconds=deadline.within(self._patience.pong).left()
-                )
-            except KernelNotFound:
-                raise
-            except GatewayError:
-                return False
-            if model.get("connections") == 0:
-                return True
+            model = self._model(deadline)
+            if model is None or model.get("connections") == 0:
+                return model is not None
         return False

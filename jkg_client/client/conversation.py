@@ -184,6 +184,8 @@ class Conversation:
             value = on_input(asks) if on_input else EOT
         except EOFError:
             value = EOT
+        # Meanwhile servers and proxies may have closed a connection that nobody read.
+        self.channels.refresh()
         self.channels.send(
             input_reply(self.channels.session, value, asker), Deadline(self._patience.sending)
         )
@@ -236,14 +238,16 @@ class Conversation:
 
     def answers(self, deadline: Deadline) -> bool:
         """Whether the kernel answers in time, on iopub too: just after a start that may lag."""
+        pause = 1.0
         while not deadline.passed:
-            probe = self._poke(begun=self._was_ready)
-            self.pump(probe, deadline.within(1.0))
+            probe = self._poke(deadline.within(self._patience.sending), begun=self._was_ready)
+            self.pump(probe, deadline.within(pause))
             if probe.idle and probe.reply is not None:
                 self._needs_check, self._was_ready = False, True
                 return True
             if not deadline.passed:
-                self._client.get_kernel(self._kernel_id)  # or it may never come
+                self.channels.check(deadline)  # or it may never come
+            pause = min(2 * pause, 8.0)  # on a slow line no answer is back sooner
         return False
 
     def must_answer(self, deadline: Deadline) -> None:

@@ -23,6 +23,7 @@ from ..errors import (
     KernelNotFound,
     KernelSpecNotFound,
 )
+from .adapter import DeadlineAdapter, until
 from .answers import error_for, not_a_gateway, read_body, translated
 from .connection import JupyterConnectionInfo, channels_query
 from .deadline import Deadline
@@ -59,6 +60,8 @@ class JupyterClient:
         self._info = connection_info
         self._timeout = request_timeout
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, DeadlineAdapter())
         # A proxy from the environment cannot reach this machine's loopback.
         self._session.trust_env = not connection_info.is_loopback
         self._session.auth = _headers_alone
@@ -247,6 +250,7 @@ class JupyterClient:
         request = f"{method} {self._info.url}{path}"
         with (
             translated(request, deadline),
+            until(deadline),
             self._session.request(
                 method,
                 self._info.url + path,
@@ -259,7 +263,7 @@ class JupyterClient:
                 stream=True,
             ) as response,
         ):
-            text = read_body(response, request, deadline)
+            text = read_body(response, request)
         if response.status_code >= 300:
             raise error_for(self._info, response, request, text)
         return text

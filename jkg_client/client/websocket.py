@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -206,15 +207,43 @@ def _open(address: ChannelsAddress, deadline: Deadline) -> _DeadlineWebSocket:
     )
     opened.deadline = deadline
     opened.settimeout(deadline.left())
-    opened.connect(
-        address.url,
-        # Not by subprotocols=: then a server that knows none is no WebSocket server at all.
-        header={**address.headers, _SUBPROTOCOL: str(Framing.V1.value)},
-        cookie=address.cookie,
-        **_proxy(address.proxy),
-        redirect_limit=0,  # the token is for this server only
-    )
+    with _ended_by(deadline, opened):
+        opened.connect(
+            address.url,
+            # Not by subprotocols=: then a server that knows none is no WebSocket server at all.
+            header={**address.headers, _SUBPROTOCOL: str(Framing.V1.value)},
+            cookie=address.cookie,
+            **_proxy(address.proxy),
+            redirect_limit=0,  # the token is for this server only
+        )
     return opened
+
+
+@contextlib.contextmanager
+def _ended_by(deadline: Deadline, opened: websocket.WebSocket) -> Iterator[None]:
+    """Break a handshake that drips: websocket-client has a limit for each byte only."""
+
+    def end() -> None:
+        if opened.sock is not None:
+            with contextlib.suppress(OSError):
+                opened.sock.shutdown(socket.SHUT_RDWR)
+
+    left = deadline.left()
+    if left is None:
+        yield
+        return
+    timer = threading.Timer(left, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except websocket.WebSocketException as exc:
+        if deadline.passed:
+            raise websocket.WebSocketTimeoutException("the handshake took too long") from exc
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def _proxy(url: str | None) -> dict[str, Any]:

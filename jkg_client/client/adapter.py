@@ -1,0 +1,100 @@
+"""HTTP connections on which an answer has to be there in time as a whole.
+
+The time limits of ``requests`` start anew with every piece that comes: a server that lets
+its answer drip could keep us for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import socket
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from .deadline import Deadline
+
+_deadline: ContextVar[Deadline] = ContextVar("_deadline")
+
+
+@contextlib.contextmanager
+def until(deadline: Deadline) -> Iterator[None]:
+    """All answers that are read inside have to be there by then."""
+    token = _deadline.set(deadline)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """For ``requests.Session.mount``."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools for servers that are reached directly."""
+        super().init_poolmanager(*args, **kwargs)
+        _use_our_pools(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """The pools for servers behind ``proxy``."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):
+            _use_our_pools(manager)
+        return manager
+
+
+class _Reader(io.RawIOBase):
+    """Reads from a socket until the deadline."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
+        super().__init__()
+        self._raw = raw
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline.left()
+        if left == 0.0:
+            raise socket.timeout("the answer was not there in time")
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        reader = _Reader(self.fp.detach(), sock, _deadline.get())
+        self.fp = io.BufferedReader(reader)
+
+
+class _Connection(HTTPConnection):
+    response_class = _Answer
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _Answer
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+def _use_our_pools(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
