@@ -244,7 +244,7 @@ class JupyterCodeExecutor:
         for result in results:
             rendering = render((*result.late_outputs, *result.outputs), into(self._folder))
             notes = "\n".join(self._notes(result))
-            texts.append(join_text([(rendering.text, False), (notes, True)]))
+            texts.append(join_text([*rendering.pieces, (notes, True)]))
             files.extend(map(str, rendering.files))
         status = results[-1].status if results else "ok"
         return CodeResult(

@@ -27,12 +27,17 @@ class Rendering:
     """What the outputs of a cell come to.
 
     Attributes:
-        text: To be read.
+        pieces: Text to be read, as ``join_text`` takes it.
         files: Those that were made, in order.
     """
 
-    text: str
+    pieces: tuple[tuple[str, bool], ...]
     files: tuple[Path, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The pieces as one."""
+        return join_text(self.pieces)
 
 
 @frozen
@@ -67,14 +72,14 @@ def render(outputs: Iterable[Output], write: Write) -> Rendering:
         files.append(write(suffix, data))
         return files[-1]
 
-    pieces = [
+    pieces = tuple(
         (
             _displayed(output, save) if isinstance(output, Display) else output.text,
             not isinstance(output, Stream),
         )
         for output in outputs
-    ]
-    return Rendering(join_text(pieces), tuple(files))
+    )
+    return Rendering(pieces, tuple(files))
 
 
 def into(folder: Path) -> Write:

@@ -72,11 +72,15 @@ class TerminalText:
 
     def take_left(self, size: int) -> TerminalText:
         """The first ``size`` characters of what is settled, taken out."""
-        whole = "".join([*self._chunks, *self._small])
-        self._chunks.clear()
-        self._small, self._small_size, self._stored = [], 0, 0
-        self._store(whole[size:])
-        return TerminalText(whole[:size])
+        taken = TerminalText()
+        # Piece by piece: as a whole it would be twice in memory meanwhile.
+        while len(taken) < size and (self._chunks or self._settle_small()):
+            chunk, room = self._chunks.popleft(), size - len(taken)
+            if len(chunk) > room:
+                self._chunks.appendleft(chunk[room:])
+            taken._store(chunk[:room])
+            self._stored -= min(len(chunk), room)
+        return taken
 
     def drop_left(self, size: int) -> int:
         """Forget up to ``size`` of the first characters; how many they were."""
