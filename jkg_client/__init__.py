@@ -9,6 +9,7 @@
 from ._version import __version__
 from .client.connection import JupyterConnectable, JupyterConnectionInfo
 from .client.kernel import JupyterKernelClient
+from .client.patience import Patience
 from .client.rest import JupyterClient
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
 from .errors import (
@@ -69,6 +70,7 @@ __all__ = [
     "MarkdownCodeExtractor",
     "NotAGateway",
     "Output",
+    "Patience",
     "ServerStartError",
     "Stream",
     "Truncation",

@@ -12,6 +12,7 @@ from attrs import evolve, field, frozen
 from .client.connection import JupyterConnectable, JupyterConnectionInfo
 from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
+from .client.patience import PATIENCE, Patience
 from .client.rest import JupyterClient
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
 from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
@@ -27,9 +28,6 @@ EXIT_CODES: Mapping[Status, int] = {
     "timeout": 124,  # as timeout(1) says it
     "died": 137,  # as a shell says it of a process that was killed
 }
-
-_READY = 60.0
-"""Seconds that a kernel may take to answer after its start."""
 
 _log = logging.getLogger("jkg_client")
 
@@ -74,6 +72,7 @@ class JupyterCodeExecutor:
         env: Environment of the kernel that is started, see ``JupyterClient.start_kernel``.
         max_output: Characters of output to keep of each block.
         on_output: Called with each output as it comes.
+        patience: How long to wait for what else.
 
     Raises:
         ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
@@ -92,15 +91,9 @@ class JupyterCodeExecutor:
         env: Mapping[str, str] | None = None,
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
-        if not isinstance(jupyter_server, JupyterConnectable):
-            raise ValueError(  # noqa: TRY004
-                f"jupyter_server: a server or JupyterConnectionInfo, not {jupyter_server!r:.80}"
-            )
-        if not timeout > 0:
-            raise ValueError(f"timeout must be positive, not {timeout!r}")
-        if max_output < 2:
-            raise ValueError(f"max_output must be at least 2, not {max_output!r}")
+        _check_arguments(jupyter_server, timeout, max_output)
         self._timeout = timeout
         self._kernel_name = kernel_name
         self._output_dir = Path(output_dir)
@@ -109,6 +102,7 @@ class JupyterCodeExecutor:
         self._env = env
         self._max_output = max_output
         self._on_output = on_output
+        self._patience = patience
         self._lock = threading.RLock()
         self._stopped = self._replaced = False
         self._kernel_id = kernel_id
@@ -193,9 +187,10 @@ class JupyterCodeExecutor:
         if self._kernel_id is None:
             self._kernel_id = self._client.start_kernel(self._kernel_name, env=self._env)
             self._check_open()
-        self._kernel = kernel = self._client.get_kernel_client(self._kernel_id)
+        kernel = JupyterKernelClient(self._client, self._kernel_id, patience=self._patience)
+        self._kernel = kernel
         self._check_open()
-        if not kernel.wait_for_ready(_READY):
+        if not kernel.wait_for_ready(self._patience.ready):
             raise KernelNotReady(f"kernel {self._kernel_id} gives no answer")
         info = kernel.kernel_info().get("language_info")
         self._language = str(info.get("name", "")) if isinstance(info, dict) else ""
@@ -269,6 +264,17 @@ class JupyterCodeExecutor:
             yield "Error: the kernel died while the code ran."
         if result.kernel_restarted:
             yield "Note: the kernel was restarted, variables are gone."
+
+
+def _check_arguments(jupyter_server: object, timeout: float, max_output: int) -> None:
+    if not isinstance(jupyter_server, JupyterConnectable):
+        raise ValueError(  # noqa: TRY004
+            f"jupyter_server: a server or JupyterConnectionInfo, not {jupyter_server!r:.80}"
+        )
+    if not timeout > 0:
+        raise ValueError(f"timeout must be positive, not {timeout!r}")
+    if max_output < 2:
+        raise ValueError(f"max_output must be at least 2, not {max_output!r}")
 
 
 def _made(output_dir: Path) -> Path:

@@ -24,13 +24,10 @@ from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
 from .conversation import Conversation, OnInput, OnOutput
 from .deadline import Deadline
-from .patience import Patience
+from .patience import PATIENCE, Patience
 
 if TYPE_CHECKING:
     from .rest import JupyterClient
-
-
-_PATIENCE = Patience()
 
 
 class JupyterKernelClient:
@@ -54,7 +51,7 @@ class JupyterKernelClient:
         kernel_id: str,
         *,
         connect_timeout: float = 120.0,
-        patience: Patience = _PATIENCE,
+        patience: Patience = PATIENCE,
     ) -> None:
         self._client = client
         self._kernel_id = kernel_id

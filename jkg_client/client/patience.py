@@ -30,3 +30,7 @@ class Patience:
     grace: float = 5.0
     ready: float = 60.0
     sending: float = 60.0
+
+
+PATIENCE = Patience()
+"""What is waited unless told otherwise."""
