@@ -89,3 +89,16 @@ def test_what_is_told_is_one_line() -> None:
     address = JupyterConnectionInfo("127.0.0.1", use_https=False, port=1, token="x")
     place = evolve(PLACE, log_file=Path("a\nb.log"))
     assert "\n" not in SETTINGS.line("127.0.0.1", address, place)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no unix sockets for ZeroMQ")
+def test_kernels_have_no_ports_that_could_clash_where_the_path_allows() -> None:
+    def transport(folder: str) -> object:
+        place = evolve(PLACE, folder=Path(folder))
+        address = JupyterConnectionInfo("127.0.0.1", use_https=False, port=1, token="x")
+        line = SETTINGS.line("127.0.0.1", address, place)
+        return json.loads(line)["config"].get("KernelManager")
+
+    assert transport("/tmp/jkg-12345678") == {"transport": "ipc"}
+    # As on macOS, where ZeroMQ would refuse the sockets' paths.
+    assert transport("/var/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T/jkg-12345678") is None

@@ -18,6 +18,8 @@ from .child import Place
 
 _LAUNCHER = str(Path(launcher.__file__).with_name("__main__.py"))
 _LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL")
+_SOCKET_FOLDER = 40
+"""Bytes in the path of a folder; a kernel's sockets in it take 58 more, and may have 103."""
 _SECRETS = ("KG_AUTH_TOKEN", "JKG_TOKEN")
 
 
@@ -112,6 +114,9 @@ class GatewaySettings:
             "JupyterWebsocketPersonality": {"list_kernels": True},
             "ZMQChannelsWebsocketConnection": {"limit_rate": False},
         }
+        if os.name == "posix" and len(os.fsencode(place.folder)) <= _SOCKET_FOLDER:
+            # Ports are chosen long before a kernel binds them: of 64 kernels one dies of it.
+            config["KernelManager"] = {"transport": "ipc"}
         told = {"token": address.token or "", "config": config, "folder": str(place.folder)}
         return json.dumps(told)
 
