@@ -1,22 +1,109 @@
-"""A real kernel gateway, one for each worker of the test run."""
+"""Real servers, and the matrix of what holds on which of them.
+
+Tests get the server that ``LocalJupyterServer`` starts. Those marked ``every_server`` run on
+each of ``servers.KINDS``, or of those that ``--servers`` names.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from attrs import define, field
 from fixtures import executor, executors, kernel
+from servers import KINDS, LOCAL, Kind, running
 
-from jkg_client import JupyterConnectable, LocalJupyterServer
+from jkg_client import JupyterConnectable
 from jkg_client.client.patience import Patience
 
 __all__ = ["executor", "executors", "kernel"]
 
+NAMES = [kind.name for kind in KINDS]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--servers",
+        default=",".join(NAMES),
+        metavar="NAME,…",
+        help="servers on which tests marked every_server run (default: %(default)s)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "every_server: runs on every kind of server")
+    # It is no test module by its name; what it asserts shall be explained all the same.
+    pytest.register_assert_rewrite("behaviours")
+    _chosen(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server" in metafunc.fixturenames and metafunc.definition.get_closest_marker("every_server"):
+        chosen = _chosen(metafunc.config)
+        ids = [kind.name for kind in chosen]
+        metafunc.parametrize("server", chosen, indirect=True, ids=ids, scope="session")
+
+
+def _chosen(config: pytest.Config) -> list[Kind]:
+    names = config.getoption("--servers").split(",")
+    if unknown := set(names) - set(NAMES):
+        raise pytest.UsageError(f"--servers: {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    return [kind for kind in KINDS if kind.name in names]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("every_server"):
+            callspec = getattr(item, "callspec", None)
+            if callspec and "server" in callspec.params:
+                # Travels with the reports, from the workers of xdist, too.
+                item.user_properties.append(("server", callspec.params["server"].name))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [
+        report
+        for outcome in ("passed", "failed", "error")
+        for report in terminalreporter.stats.get(outcome, [])
+    ]
+    matrix = Matrix()
+    for report in reports:
+        if isinstance(report, pytest.TestReport):  # not of what could not be collected
+            for name, server in report.user_properties:
+                if name == "server":
+                    matrix.add(report.nodeid, str(server), report.outcome)
+    if matrix.cells:
+        terminalreporter.section("servers")
+        for line in matrix.lines():
+            terminalreporter.write_line(line)
+
+
+@define
+class Matrix:
+    """What holds on which server: a row for each test, whatever its other parameters."""
+
+    cells: dict[tuple[str, str], str] = field(factory=dict)
+
+    def add(self, nodeid: str, server: str, outcome: str) -> None:
+        """Take in a report; a row is ``ok`` if all its cases are."""
+        key = (nodeid.partition("[")[0], server)
+        bad = outcome == "failed" or self.cells.get(key) == "FAIL"
+        self.cells[key] = "FAIL" if bad else "ok"
+
+    def lines(self) -> Iterator[str]:
+        """Columns first, for the sentences are long."""
+        columns = [name for name in NAMES if any(server == name for _, server in self.cells)]
+        yield "  ".join(columns)
+        for row in sorted({row for row, _ in self.cells}):
+            marks = (self.cells.get((row, name), "-").ljust(len(name)) for name in columns)
+            sentence = row.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+            yield "  ".join((*marks, sentence))
+
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[JupyterConnectable]:
-    with LocalJupyterServer() as running:
-        yield running
+def server(request: pytest.FixtureRequest) -> Iterator[JupyterConnectable]:
+    with running(request.config, getattr(request, "param", LOCAL)) as server:
+        yield server
 
 
 @pytest.fixture

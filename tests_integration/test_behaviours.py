@@ -1,3 +1,6 @@
-"""What users can rely on, on a real kernel gateway."""
+"""What users can rely on, on every real server."""
 
+import pytest
 from behaviours import *  # noqa: F403
+
+pytestmark = pytest.mark.every_server

@@ -1,0 +1,285 @@
+"""The Jupyter servers that our users have, each a child process in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped,import-not-found,unused-ignore]  # from ipykernel
+import pytest
+from attrs import evolve, frozen
+from environments import environment
+
+from jkg_client import (
+    JupyterClient,
+    JupyterConnectable,
+    JupyterConnectionInfo,
+    LocalJupyterServer,
+    ServerStartError,
+)
+from jkg_client.client.deadline import Deadline
+from jkg_client.servers.ports import free_port
+from jkg_client.servers.readiness import wait_until_ready
+
+STARTING = 90.0
+"""Seconds until a server must answer."""
+
+ENDING = 8.0
+"""Seconds for a server to end, and then again for its kernels."""
+
+PORT_TRIES = 3
+LOG_LINES = 40
+HOST = "127.0.0.1"
+# What would reach into the child from the shell that runs the tests.
+NOT_INHERITED = ("EG_", "JUPYTER", "KERNEL_", "KG_", "PYTHON")
+
+Settings = Callable[[JupyterConnectionInfo], dict[str, Any]]
+
+
+@frozen
+class Kind:
+    """One kind of server.
+
+    Attributes:
+        name: As ``--servers``, the ids of tests and the matrix have it.
+        requirements: Of its environment; none: LocalJupyterServer, in that of the tests.
+        module: What ``python -m`` runs.
+        settings: Its configuration for an address and a token.
+        base_path: Under which it serves.
+    """
+
+    name: str
+    requirements: tuple[str, ...] = ()
+    module: str = ""
+    settings: Settings = lambda _: {}
+    base_path: str = ""
+
+
+def kernel_gateway(info: JupyterConnectionInfo) -> dict[str, Any]:
+    return {"KernelGatewayApp": {**_address(info), "auth_token": info.token, "answer_yes": True}}
+
+
+def enterprise_gateway(info: JupyterConnectionInfo) -> dict[str, Any]:
+    # By itself it starts no kernel for root, who runs the tests in a container.
+    app = {**_address(info), "auth_token": info.token, "unauthorized_users": ["nobody-here"]}
+    return {"EnterpriseGatewayApp": app}
+
+
+def jupyter_server_1(info: JupyterConnectionInfo) -> dict[str, Any]:
+    app = {
+        **_address(info),
+        "allow_root": True,
+        "open_browser": False,
+        # Milliseconds. Who leaves pings unanswered is cut off, after 30 s as it comes: any less
+        # would hit clients of a busy machine, whose answer has arrived but was not read yet.
+        "tornado_settings": {"ws_ping_interval": 500},
+    }
+    return {"ServerApp": {**app, "token": info.token}}
+
+
+def jupyter_server_2(info: JupyterConnectionInfo) -> dict[str, Any]:
+    app = jupyter_server_1(info)["ServerApp"]
+    return {"IdentityProvider": {"token": app.pop("token")}, "ServerApp": app}
+
+
+def _address(info: JupyterConnectionInfo) -> dict[str, Any]:
+    base_url = f"{info.base_path}/"
+    return {"ip": info.host, "port": info.port, "port_retries": 0, "base_url": base_url}
+
+
+LOCAL = Kind("kg-3")
+KINDS = (
+    LOCAL,
+    Kind(
+        "kg-2.5",
+        (
+            "jupyter_kernel_gateway==2.5.2",
+            "notebook==6.5.7",
+            "jupyter_client==7.4.9",
+            "ipykernel==6.29.5",
+        ),
+        "kernel_gateway",
+        kernel_gateway,
+    ),
+    Kind(
+        "js-2",
+        ("jupyter_server==2.21.1", "ipykernel==7.4.0"),
+        "jupyter_server",
+        jupyter_server_2,
+        "/user/me",
+    ),
+    Kind(
+        "js-1.24",
+        (
+            "jupyter_server==1.24.0",
+            "jupyter_client==7.4.9",
+            "ipykernel==6.29.5",
+            "pyzmq==24.0.1",
+            "tornado==6.2",
+            "traitlets==5.9.0",
+        ),
+        "jupyter_server",
+        jupyter_server_1,
+        "/user/me",
+    ),
+    Kind(
+        "eg-3.3",
+        (
+            "jupyter_enterprise_gateway==3.3.0",
+            "jupyter_server==1.24.0",
+            "jupyter_client==6.1.12",
+            "ipykernel==6.29.5",
+            "pyzmq==24.0.1",
+        ),
+        "enterprise_gateway",
+        enterprise_gateway,
+    ),
+)
+
+
+@contextmanager
+def running(config: pytest.Config, kind: Kind) -> Iterator[JupyterConnectable]:
+    """A server of this kind, with the limits it has by default (``LOCAL``: none)."""
+    if not kind.requirements:
+        with LocalJupyterServer() as server:
+            yield server
+        return
+    python = environment(config, kind.name, *kind.requirements) / "python"
+    info = JupyterConnectionInfo(HOST, use_https=False, base_path=kind.base_path)
+    with started(kind.module, kind.settings, info, python=python) as address:
+        yield address
+
+
+@contextmanager
+def started(
+    module: str, settings: Settings, info: JupyterConnectionInfo, *, python: Path | None = None
+) -> Iterator[JupyterConnectionInfo]:
+    """A server that listens at ``info``, to which a port and a token are added.
+
+    Args:
+        module: What ``python -m`` runs.
+        settings: Gives its configuration.
+        info: Where it shall be, and how it is to be asked whether it is there.
+        python: Interpreter that has it; None for the one that runs the tests.
+
+    Raises:
+        ServerStartError: If it does not come up; with the end of its log.
+    """
+    for tries_left in reversed(range(PORT_TRIES)):
+        port = free_port(info.host)
+        here = evolve(info, port=port, token=secrets.token_hex(16))
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(_process(module, settings(here), here, python))
+            except ServerStartError:
+                if tries_left and _is_taken(info.host, port):
+                    continue
+                raise
+            yield here
+            return
+
+
+def _is_taken(host: str, port: int) -> bool:
+    try:
+        free_port(host, port)
+    except OSError:
+        return True
+    return False
+
+
+@contextmanager
+def _process(
+    module: str, settings: Mapping[str, Any], info: JupyterConnectionInfo, python: Path | None
+) -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="jkg-server-", ignore_cleanup_errors=True) as path:
+        folder = Path(path)
+        # A file that only we can read: the token shall be on no command line.
+        (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+        interpreter = str(python or sys.executable)
+        command = [interpreter, "-m", module, f"--config={folder / 'config.json'}"]
+        with answering(command, info, folder, env=_surroundings(folder, interpreter)):
+            yield
+
+
+def _surroundings(folder: Path, interpreter: str) -> dict[str, str]:
+    env = {n: v for n, v in os.environ.items() if not n.startswith(NOT_INHERITED)}
+    own = {f"JUPYTER_{n}_DIR": str(folder / n.lower()) for n in ("CONFIG", "DATA", "RUNTIME")}
+    path = f"{Path(interpreter).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
+    return {**env, **own, "IPYTHONDIR": str(folder / "ipython"), "PATH": path}
+
+
+@contextmanager
+def answering(
+    command: Sequence[str],
+    info: JupyterConnectionInfo,
+    folder: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """A process that runs in ``folder`` and lets the Jupyter server at ``info`` be reached.
+
+    Raises:
+        ServerStartError: If that does not happen; with the end of the log.
+    """
+    log_file = folder / "log"
+    with (
+        log_file.open("wb") as log,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env=None if env is None else dict(env),
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            _wait(process, info, log_file)
+            yield
+        finally:
+            _end(process)
+
+
+def _wait(process: subprocess.Popen[bytes], info: JupyterConnectionInfo, log_file: Path) -> None:
+    def ended() -> str | None:
+        code = process.poll()
+        return None if code is None else f"exit code {code}"
+
+    def log_tail() -> str:
+        text = log_file.read_text(encoding="utf-8", errors="replace")
+        return "\n".join(text.replace(info.token or "", "[token]").splitlines()[-LOG_LINES:])
+
+    with JupyterClient(info) as client:
+        wait_until_ready(
+            lambda seconds: client.list_kernel_specs(timeout_seconds=seconds),
+            ended=ended,
+            log_tail=log_tail,
+            name=f"the server at {info.url}",
+            deadline=Deadline(STARTING),
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the server and its kernels, which are no members of its process group."""
+    with suppress(psutil.NoSuchProcess):
+        kernels = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        try:
+            process.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(ENDING)
+        _, left = psutil.wait_procs(kernels, ENDING)
+        for kernel in left:
+            with suppress(psutil.NoSuchProcess):
+                kernel.kill()

@@ -1,0 +1,146 @@
+"""Through nginx, which rewrites a prefix and drops WebSockets that are silent for a second."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+from attrs import evolve
+from behaviours import (
+    test_a_dead_kernel_is_told_with_what_it_printed,
+    test_a_kernel_deleted_by_somebody_else_is_replaced,
+    test_a_timeout_keeps_output_and_state,
+    test_a_wrong_token_is_told_at_once,
+    test_an_unknown_kernel_names_those_installed,
+    test_code_that_ignores_the_interrupt_is_ended_by_a_restart,
+    test_hello_world_prints_exactly_what_the_seed_shows,
+    test_input_is_asked_for_and_given,
+    test_rich_output_becomes_a_file_byte_for_byte,
+    test_stop_deletes_the_kernel_and_may_be_called_twice,
+    test_threads_queue_and_each_gets_its_own_output,
+)
+from servers import answering, kernel_gateway, started
+
+from jkg_client import (
+    JupyterClient,
+    JupyterConnectionInfo,
+    JupyterKernelClient,
+    NotAGateway,
+)
+from jkg_client.client.deadline import Deadline
+from jkg_client.servers.ports import free_port
+
+__all__ = [
+    "test_a_dead_kernel_is_told_with_what_it_printed",
+    "test_a_kernel_deleted_by_somebody_else_is_replaced",
+    "test_a_timeout_keeps_output_and_state",
+    "test_a_wrong_token_is_told_at_once",
+    "test_an_unknown_kernel_names_those_installed",
+    "test_code_that_ignores_the_interrupt_is_ended_by_a_restart",
+    "test_hello_world_prints_exactly_what_the_seed_shows",
+    "test_input_is_asked_for_and_given",
+    "test_rich_output_becomes_a_file_byte_for_byte",
+    "test_stop_deletes_the_kernel_and_may_be_called_twice",
+    "test_threads_queue_and_each_gets_its_own_output",
+]
+
+CONFIGURATION = """
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        proxy_http_version 1.1;
+        proxy_set_header Host $http_host;
+        location /some/prefix/ {{
+            rewrite ^/some/prefix/(.*)$ {upstream_path}/$1 break;
+            proxy_pass http://127.0.0.1:{upstream_port};
+            location ~ /channels$ {{
+                rewrite ^/some/prefix/(.*)$ {upstream_path}/$1 break;
+                proxy_pass http://127.0.0.1:{upstream_port};
+                proxy_set_header Host $http_host;
+                proxy_set_header Upgrade $http_upgrade;
+                proxy_set_header Connection upgrade;
+                proxy_read_timeout 1s;
+            }}
+        }}
+    }}
+}}
+"""
+DROPPING = 20.0
+"""Seconds in which the gateway must have noticed that nginx has dropped the connection."""
+
+
+@pytest.fixture(scope="module", params=["", "/its/own"], ids=["at the root", "below a path"])
+def gateway(request: pytest.FixtureRequest) -> Iterator[JupyterConnectionInfo]:
+    """What nginx hides, without a prefix or with one of its own."""
+    info = JupyterConnectionInfo("127.0.0.1", use_https=False, base_path=request.param)
+    with started("kernel_gateway", kernel_gateway, info) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(
+    gateway: JupyterConnectionInfo, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[JupyterConnectionInfo]:
+    # Debian has it where only root looks.
+    nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
+    if nginx is None:
+        missing = "nginx is missing: apt-get install --no-install-recommends nginx-light"
+        # CI installs it; the README's command has to get through without.
+        pytest.fail(missing) if "CI" in os.environ else pytest.skip(missing)
+    folder = tmp_path_factory.mktemp("nginx")
+    info = evolve(gateway, port=free_port("127.0.0.1"), base_path="/some/prefix")
+    configuration = CONFIGURATION.format(
+        port=info.port, upstream_port=gateway.port, upstream_path=gateway.base_path
+    )
+    (folder / "nginx.conf").write_text(configuration, encoding="utf-8")
+    command = [nginx, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
+    with answering(command, info, folder):
+        yield info
+
+
+def _wait_until_dropped(server: JupyterConnectionInfo, kernel_id: str) -> None:
+    deadline = Deadline(DROPPING)
+    with JupyterClient(server) as client:
+        while client.get_kernel(kernel_id)["connections"]:
+            assert not deadline.passed, "nginx has dropped nothing"
+            time.sleep(0.1)
+
+
+def test_after_the_proxy_dropped_the_connection_the_next_cell_runs_once(
+    server: JupyterConnectionInfo, kernel: JupyterKernelClient
+) -> None:
+    kernel.execute("runs = 0", 20)
+    for run in ("1\n", "2\n"):
+        _wait_until_dropped(server, kernel.kernel_id)
+        result = kernel.execute("runs += 1\nprint(runs)", 20)
+        assert (result.status, result.output, result.truncated) == ("ok", run, None)
+
+
+def test_a_cell_that_is_silent_for_longer_than_the_proxy_bears_is_whole(
+    kernel: JupyterKernelClient,
+) -> None:
+    code = "import time\nfor i in range(3):\n    print(i, flush=True)\n    time.sleep(1.5)"
+    result = kernel.execute(code, 30)
+    assert (result.status, result.output) == ("ok", "0\n1\n2\n")
+
+
+def test_a_prefix_that_the_proxy_does_not_know_is_told(server: JupyterConnectionInfo) -> None:
+    with (
+        JupyterClient(evolve(server, base_path="/other")) as client,
+        pytest.raises(NotAGateway, match=r"/other is no Jupyter server.*base_path right"),
+    ):
+        client.list_kernel_specs()

@@ -1,0 +1,188 @@
+"""TLS with an authority of one's own, and what is said when it does not work out.
+
+The kernel gateway is the real one. REST and WebSocket are asked alike: they reach the server
+through different libraries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme  # type: ignore[import-not-found,unused-ignore]
+from attrs import evolve, frozen
+from servers import kernel_gateway, started
+
+from jkg_client import (
+    CodeBlock,
+    GatewayUnreachable,
+    JupyterClient,
+    JupyterCodeExecutor,
+    JupyterConnectionInfo,
+    JupyterKernelClient,
+)
+
+Ask = Callable[[JupyterClient], object]
+
+
+def _rest(client: JupyterClient) -> None:
+    client.list_kernel_specs()
+
+
+def _websocket(client: JupyterClient) -> None:
+    JupyterKernelClient(client, "any")
+
+
+BOTH_WAYS = pytest.mark.parametrize("ask", [_rest, _websocket])
+
+
+@frozen
+class Files:
+    """PEM files: of our authority, another one, and certificates that they have given.
+
+    Attributes:
+        ours: Our authority.
+        other: One that has nothing to do with the server.
+        server: Key and certificates for 127.0.0.1, not for localhost.
+        client: Of a client, by our authority; key and certificates in one file.
+        client_parts: The same as (certificates, key).
+    """
+
+    ours: str
+    other: str
+    server: str
+    client: str
+    client_parts: tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("tls")
+    ours, other = trustme.CA(), trustme.CA()
+    client = ours.issue_cert("ada@example.org")
+
+    def written(name: str, *blobs: Any) -> str:
+        path: Path = folder / name
+        path.write_bytes(b"".join(blob.bytes() for blob in blobs))
+        return str(path)
+
+    server = ours.issue_cert("127.0.0.1").private_key_and_cert_chain_pem
+    return Files(
+        ours=written("ours.pem", ours.cert_pem),
+        other=written("other.pem", other.cert_pem),
+        server=written("server.pem", server),
+        client=written("client.pem", client.private_key_and_cert_chain_pem),
+        client_parts=(
+            written("client-cert.pem", *client.cert_chain_pems),
+            written("client-key.pem", client.private_key_pem),
+        ),
+    )
+
+
+Start = Callable[..., JupyterConnectionInfo]
+
+
+@pytest.fixture(scope="module")
+def start(files: Files) -> Iterator[Start]:
+    """Starts gateways that speak TLS, with these further settings."""
+    with ExitStack() as stack:
+
+        def start(**more: Any) -> JupyterConnectionInfo:
+            def settings(info: JupyterConnectionInfo) -> dict[str, Any]:
+                app = kernel_gateway(info)["KernelGatewayApp"]
+                certificate = {"certfile": files.server, "keyfile": files.server}
+                return {"KernelGatewayApp": {**app, **certificate, **more}}
+
+            info = JupyterConnectionInfo(
+                "127.0.0.1", use_https=True, verify=files.ours, cert=files.client
+            )
+            return stack.enter_context(started("kernel_gateway", settings, info))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def server(start: Start) -> JupyterConnectionInfo:
+    """Anybody may connect who trusts our authority."""
+    return evolve(start(), cert=None)
+
+
+@pytest.fixture(scope="module")
+def strict(start: Start, files: Files) -> JupyterConnectionInfo:
+    """Wants a certificate of the client."""
+    return start(client_ca=files.ours)
+
+
+def _hello(info: JupyterConnectionInfo, folder: Path) -> str:
+    with JupyterCodeExecutor(info, output_dir=folder) as executor:
+        return executor.execute_code_blocks([CodeBlock("print('hello')", "python")]).output
+
+
+def test_an_authority_of_ones_own_is_trusted(server: JupyterConnectionInfo, tmp_path: Path) -> None:
+    assert _hello(server, tmp_path) == "hello\n"
+
+
+# It warns of every request, and is right.
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+def test_without_verification_any_certificate_will_do(
+    server: JupyterConnectionInfo, tmp_path: Path
+) -> None:
+    assert _hello(evolve(server, host="localhost", verify=False), tmp_path) == "hello\n"
+
+
+@BOTH_WAYS
+def test_an_authority_that_is_not_known_is_told(server: JupyterConnectionInfo, ask: Ask) -> None:
+    with (
+        JupyterClient(evolve(server, verify=True)) as client,
+        pytest.raises(GatewayUnreachable, match="certificate verify failed"),
+    ):
+        ask(client)
+
+
+@BOTH_WAYS
+def test_a_certificate_of_another_authority_is_told(
+    server: JupyterConnectionInfo, files: Files, ask: Ask
+) -> None:
+    with (
+        JupyterClient(evolve(server, verify=files.other)) as client,
+        pytest.raises(GatewayUnreachable, match="certificate verify failed"),
+    ):
+        ask(client)
+
+
+@BOTH_WAYS
+def test_a_certificate_for_another_name_is_told(server: JupyterConnectionInfo, ask: Ask) -> None:
+    with (
+        JupyterClient(evolve(server, host="localhost")) as client,
+        pytest.raises(GatewayUnreachable, match=r"not valid for 'localhost'"),
+    ):
+        ask(client)
+
+
+@BOTH_WAYS
+def test_plain_http_where_tls_is_spoken_is_told(server: JupyterConnectionInfo, ask: Ask) -> None:
+    with (
+        JupyterClient(evolve(server, use_https=False)) as client,
+        pytest.raises(GatewayUnreachable),
+    ):
+        ask(client)
+
+
+@BOTH_WAYS
+def test_a_missing_client_certificate_is_told(strict: JupyterConnectionInfo, ask: Ask) -> None:
+    with (
+        JupyterClient(evolve(strict, cert=None)) as client,
+        pytest.raises(GatewayUnreachable, match=r"handshake failure|certificate required"),
+    ):
+        ask(client)
+
+
+@pytest.mark.parametrize("form", ["client", "client_parts"])
+def test_a_client_certificate_is_shown(
+    strict: JupyterConnectionInfo, files: Files, form: str, tmp_path: Path
+) -> None:
+    shown = evolve(strict, cert=getattr(files, form))
+    assert _hello(shown, tmp_path) == "hello\n"
