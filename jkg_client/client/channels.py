@@ -136,7 +136,7 @@ class Channels:
             GatewayError: It is away.
         """
         if time.monotonic() - self._used > self._patience.stale:
-            self._prove_alive()
+            self.prove_alive(Deadline(self._patience.mend))
         # A limit, for the kernel may speak faster than we can listen.
         limit = Deadline(self._patience.pong)
         while not limit.passed:
@@ -153,21 +153,15 @@ class Channels:
                 return
             yield message
 
-    def abort(self) -> None:
-        """Wake up whoever waits in ``receive`` by ``ClientClosed``, for good."""
-        self._closed = True
-        self._transport.abort()
-
-    def close(self) -> None:
-        """Close the connection; may be called twice."""
-        self._closed = True
-        self._transport.close()
-
-    def _prove_alive(self) -> None:
+    def prove_alive(self, limit: Deadline) -> None:
         """Find out what nobody has told us since: a culled kernel, a half-open connection.
+
+        Args:
+            limit: For the mend, if one is needed.
 
         Raises:
             KernelNotFound: The kernel was deleted or culled.
+            GatewayUnreachable: The connection broke and could not be mended.
         """
         self._model(Deadline(None))
         self._ping()
@@ -179,7 +173,17 @@ class Channels:
         if early is not None:
             self._early.append(early)
         if self._transport.bytes_received == before:
-            self._mend(Deadline(self._patience.mend), GatewayUnreachable("no sign of life"))
+            self._mend(limit, GatewayUnreachable("no sign of life"))
+
+    def abort(self) -> None:
+        """Wake up whoever waits in ``receive`` by ``ClientClosed``, for good."""
+        self._closed = True
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close the connection; may be called twice."""
+        self._closed = True
+        self._transport.close()
 
     def _model(self, deadline: Deadline) -> Json | None:
         """What the server says of the kernel; None if it says nothing soon.

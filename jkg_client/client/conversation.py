@@ -206,9 +206,12 @@ class Conversation:
 
     def _regain(self, exchange: Exchange, on_output: OnOutput | None = None) -> None:
         """Get the kernel back from a cell that does not end: interrupt it, or restart."""
-        for _ in range(2):
+        for again in range(2):
             if exchange.done:
                 break
+            if again:
+                # The end of the cell may have been told to a dead line.
+                self.channels.prove_alive(Deadline(self._patience.grace))
             pause = Deadline(self._patience.grace / 2)
             self._client.interrupt_kernel(self._kernel_id, timeout_seconds=self._patience.grace)
             # Code that awaits notices an interrupt only when another message comes.
@@ -248,6 +251,7 @@ class Conversation:
             if not deadline.passed:
                 self.channels.check(deadline)  # or it may never come
             pause = min(2 * pause, 8.0)  # on a slow line no answer is back sooner
+        self._needs_check = True
         return False
 
     def must_answer(self, deadline: Deadline) -> None:

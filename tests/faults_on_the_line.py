@@ -1,0 +1,427 @@
+"""Faults on the line between client and server, as tests that any server must pass.
+
+Collected twice, as ``behaviours`` is: in tests/ for the fake gateway, in tests_integration/
+for real ones, both behind the same proxy. A fault may cost output, never silently; it may
+cost the cell, never its being run twice; and the block after it is right.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from typing import Callable
+
+import pytest
+from attrs import evolve, frozen
+from proxy import Proxy, Way
+
+from jkg_client import (
+    ExecutionResult,
+    GatewayTimeout,
+    GatewayUnreachable,
+    InputRequest,
+    JupyterClient,
+    JupyterConnectable,
+    JupyterKernelClient,
+    KernelNotFound,
+    Output,
+    Stream,
+)
+from jkg_client.client.patience import Patience
+
+LINES = 30
+COUNT = f"""
+import time
+runs.append(1)
+for i in range({LINES}):
+    print(i, flush=True)
+    time.sleep(0.05)
+"""
+SLACK = 10.0
+"""Seconds that a busy machine may add."""
+
+Later = Callable[[float, Callable[[], None]], None]
+Record = Callable[[str, object], None]
+Fault = Callable[[Proxy, Later], None]
+Connect = Callable[[Patience], JupyterKernelClient]
+
+
+@pytest.fixture
+def unit() -> float:
+    """By what all seconds below are multiplied, those of the client and those of faults."""
+    return 1.0
+
+
+@pytest.fixture
+def patience(unit: float) -> Patience:
+    # The heartbeat is the time limit of handshakes, too: longer than those stalls last that
+    # one of them meets. Some servers let one that was given up take the next one's place.
+    return Patience(
+        first_heartbeat=0.5 * unit,
+        heartbeat=3.0 * unit,
+        pong=2.0 * unit,
+        mend=8.0 * unit,
+        grace=2.0 * unit,
+        ready=30.0,
+        sending=8.0,
+    )
+
+
+@pytest.fixture
+def proxy(server: JupyterConnectable) -> Iterator[Proxy]:
+    with Proxy(server.connection_info) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def later(unit: float) -> Iterator[Later]:
+    """Does something after so many seconds."""
+    timers: list[threading.Timer] = []
+
+    def start(seconds: float, action: Callable[[], None]) -> None:
+        timers.append(threading.Timer(seconds * unit, action))
+        timers[-1].start()
+
+    yield start
+    for timer in timers:
+        timer.join()
+
+
+@pytest.fixture
+def connect(server: JupyterConnectable, proxy: Proxy) -> Iterator[Connect]:
+    """Connects to a new kernel through the proxy; the kernel goes with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(patience: Patience) -> JupyterKernelClient:
+            direct = stack.enter_context(JupyterClient(server.connection_info))
+            client = stack.enter_context(JupyterClient(proxy.connection_info))
+            kernel_id = direct.start_kernel("python3")
+            stack.callback(_delete, direct, kernel_id)
+            kernel = stack.enter_context(JupyterKernelClient(client, kernel_id, patience=patience))
+            assert kernel.wait_for_ready(60)
+            assert kernel.execute("runs = []", 30).is_ok
+            return kernel
+
+        yield connect
+
+
+@pytest.fixture
+def kernel(connect: Connect, patience: Patience) -> JupyterKernelClient:
+    return connect(patience)
+
+
+def _delete(client: JupyterClient, kernel_id: str) -> None:
+    with contextlib.suppress(KernelNotFound):
+        client.delete_kernel(kernel_id)
+
+
+@frozen
+class Seen:
+    """What came of a ``COUNT`` during which something went wrong.
+
+    Attributes:
+        lines: The numbers that were printed, as they came.
+        is_told: Whether the result says that something may be missing.
+        seconds: How long it took.
+    """
+
+    result: ExecutionResult
+    lines: list[int]
+    is_told: bool
+    seconds: float
+
+    @property
+    def is_whole(self) -> bool:
+        return self.lines == list(range(LINES))
+
+    def record(self, record: Record) -> None:
+        """Note it in the report of the test run, for docs/faults.md."""
+        record("lines", len(self.lines))
+        record("outcome", "whole" if self.is_whole else "told" if self.is_told else "short")
+        record("seconds", round(self.seconds, 1))
+
+    @property
+    def is_honest(self) -> bool:
+        """Each line once at most, in order, and a gap only where it is told."""
+        in_order = all(a < b for a, b in zip(self.lines, self.lines[1:]))
+        return in_order and (self.is_whole or self.is_told)
+
+
+def see(
+    kernel: JupyterKernelClient,
+    fault: Callable[[], None],
+    *,
+    at: tuple[int, ...] = (0,),
+    timeout: float = 60,
+) -> Seen:
+    """Run ``COUNT``, with the fault when those outputs come."""
+    count = iter(range(LINES + 1))
+    started = time.monotonic()
+
+    def hit(_: Output) -> None:
+        if next(count) in at:
+            fault()
+
+    result = kernel.execute(COUNT, timeout, on_output=hit)
+    said = [o.text for o in result.outputs if isinstance(o, Stream)]
+    return Seen(
+        result,
+        [int(line) for line in "".join(said).split()],
+        result.truncated is not None and result.truncated.connection_lost,
+        time.monotonic() - started,
+    )
+
+
+def runs(kernel: JupyterKernelClient) -> int:
+    """How often ``COUNT`` has run; the block that tells is right, and clean."""
+    result = kernel.execute("print(len(runs))", 30)
+    assert (result.status, result.truncated, result.kernel_restarted) == ("ok", None, False)
+    return int(result.output)
+
+
+def _refuse(proxy: Proxy, later: Later) -> None:
+    proxy.refuse()
+    proxy.cut()
+    later(2.0, proxy.accept)
+
+
+def _answer_nothing(proxy: Proxy, later: Later) -> None:
+    proxy.swallow(new=True)
+    later(3.0, proxy.accept)
+
+
+def _stall(proxy: Proxy, later: Later) -> None:
+    proxy.stall()
+    later(1.0, proxy.resume)
+
+
+def _stall_for_long(proxy: Proxy, later: Later) -> None:
+    proxy.stall()
+    later(6.0, proxy.resume)
+
+
+FAULTS: dict[str, Fault] = {
+    "cut": lambda proxy, _: proxy.cut(),
+    "reset": lambda proxy, _: proxy.cut("rst"),
+    "cut in mid-frame": lambda proxy, _: proxy.cut_after(1000),
+    "reset in mid-frame": lambda proxy, _: proxy.cut_after(1000, "rst"),
+    "half-open": lambda proxy, _: proxy.swallow(),
+    "refused for a while": _refuse,
+    "unanswered for a while": _answer_nothing,
+    "stalled": _stall,
+    "stalled for long": _stall_for_long,
+    "slow": lambda proxy, _: proxy.delay(0.2),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_while_a_cell_runs_costs_nothing_silently(
+    kernel: JupyterKernelClient, proxy: Proxy, later: Later, record_property: Record, name: str
+) -> None:
+    seen = see(kernel, lambda: FAULTS[name](proxy, later))
+    seen.record(record_property)
+    assert seen.is_honest
+    assert seen.result.status == "ok" or seen.is_told
+    assert runs(kernel) == 1
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_between_cells_costs_nothing(
+    connect: Connect,
+    patience: Patience,
+    proxy: Proxy,
+    later: Later,
+    record_property: Record,
+    name: str,
+) -> None:
+    kernel = connect(evolve(patience, stale=0.0))
+    FAULTS[name](proxy, later)
+    seen = see(kernel, lambda: None)
+    seen.record(record_property)
+    assert seen.is_honest
+    assert runs(kernel) == 1
+
+
+@pytest.mark.parametrize("name", ["cut", "reset", "half-open", "refused for a while"])
+def test_a_fault_that_the_next_cell_finds_before_it_is_sent_leaves_it_whole(
+    connect: Connect, patience: Patience, proxy: Proxy, later: Later, name: str
+) -> None:
+    kernel = connect(evolve(patience, stale=0.0))
+    FAULTS[name](proxy, later)
+    seen = see(kernel, lambda: None)
+    assert (seen.result.status, seen.is_whole, seen.is_told) == ("ok", True, False)
+
+
+def test_a_half_open_line_that_swallows_the_request_is_told(
+    kernel: JupyterKernelClient, proxy: Proxy, record_property: Record
+) -> None:
+    proxy.swallow()
+    seen = see(kernel, lambda: None)
+    seen.record(record_property)
+    assert (seen.result.status, seen.lines, seen.is_told) == ("error", [], True)
+    assert seen.result.failure is not None
+    assert seen.result.failure.ename == "ConnectionLost"
+    assert runs(kernel) == 0
+
+
+@pytest.mark.parametrize("way", ["fin", "rst", "silent"])
+def test_a_line_dropped_for_idleness_between_cells_costs_nothing(
+    connect: Connect,
+    patience: Patience,
+    proxy: Proxy,
+    unit: float,
+    record_property: Record,
+    way: Way,
+) -> None:
+    kernel = connect(evolve(patience, stale=0.5 * unit))
+    proxy.drop_idle(unit, way)
+    pause = threading.Event()
+    pause.wait(2 * unit)
+    seen = see(kernel, lambda: proxy.drop_idle(3600))
+    seen.record(record_property)
+    assert (seen.result.status, seen.is_whole, seen.is_told) == ("ok", True, False)
+    assert runs(kernel) == 1
+
+
+@pytest.mark.parametrize("way", ["fin", "rst"])
+def test_ten_cuts_during_one_cell_cost_nothing_silently(
+    kernel: JupyterKernelClient, proxy: Proxy, record_property: Record, way: Way
+) -> None:
+    seen = see(kernel, lambda: proxy.cut(way), at=tuple(range(1, LINES, 3)))
+    seen.record(record_property)
+    assert proxy.connections > 3
+    assert seen.is_honest
+    assert runs(kernel) == 1
+
+
+@pytest.mark.parametrize("way", ["fin", "rst"])
+def test_a_large_output_cut_in_mid_frame_is_told(
+    kernel: JupyterKernelClient, proxy: Proxy, way: Way
+) -> None:
+    code = (
+        "from IPython.display import display\nruns.append(1)\nprint('before', flush=True)\n"
+        "display({'image/png': bytes(3_000_000), 'text/plain': 'big'}, raw=True)\nprint('after')"
+    )
+    proxy.cut_after(1_000_000, way)
+    result = kernel.execute(code, 60)
+    assert result.output.startswith("before\n")
+    assert result.data_items or (result.truncated and result.truncated.connection_lost)
+    assert runs(kernel) == 1
+
+
+def test_a_cell_that_is_silent_on_a_half_open_line_ends_all_the_same(
+    kernel: JupyterKernelClient, proxy: Proxy
+) -> None:
+    code = "import time\nruns.append(1)\nprint('on', flush=True)\ntime.sleep(3)\nprint('off')"
+
+    def swallow(output: Output) -> None:
+        if output == Stream("stdout", "on\n"):
+            proxy.swallow()
+
+    started = time.monotonic()
+    result = kernel.execute(code, 60, on_output=swallow)
+    assert result.truncated is not None
+    assert result.truncated.connection_lost
+    assert time.monotonic() - started < 3 + SLACK
+    assert runs(kernel) == 1
+
+
+def test_a_time_limit_holds_on_a_half_open_line(kernel: JupyterKernelClient, proxy: Proxy) -> None:
+    code = "runs.append(1)\nprint('on', flush=True)\nwhile True: pass"
+    started = time.monotonic()
+    result = kernel.execute(code, 1.0, on_output=lambda _: proxy.swallow())
+    assert result.status == "timeout"
+    assert result.output.startswith("on\n")
+    assert time.monotonic() - started < 1 + SLACK
+    assert runs(kernel) == 1
+
+
+@pytest.mark.parametrize("name", ["half-open", "cut", "unanswered for a while"])
+def test_waiting_for_readiness_outlives_a_fault(
+    connect: Connect, proxy: Proxy, later: Later, name: str
+) -> None:
+    # The defaults: a heartbeat that is longer than one wait for an answer.
+    kernel = connect(Patience())
+    FAULTS[name](proxy, later)
+    assert kernel.wait_for_ready(30)
+    assert runs(kernel) == 0
+
+
+def test_a_kernel_is_ready_although_each_answer_takes_longer_than_a_second(
+    connect: Connect, proxy: Proxy
+) -> None:
+    kernel = connect(Patience())
+    proxy.delay(0.7)
+    assert kernel.wait_for_ready(20)
+
+
+def test_waiting_for_readiness_ends_in_time_where_nobody_answers(
+    connect: Connect, proxy: Proxy
+) -> None:
+    kernel = connect(Patience())
+    proxy.swallow(new=True)
+    started = time.monotonic()
+    with contextlib.suppress(GatewayUnreachable):
+        assert not kernel.wait_for_ready(4)
+    assert time.monotonic() - started < 4 + SLACK
+    proxy.accept()
+    assert runs(kernel) == 0
+
+
+def test_connecting_to_who_never_answers_ends_in_time(
+    kernel: JupyterKernelClient, proxy: Proxy
+) -> None:
+    proxy.swallow(new=True)
+    started = time.monotonic()
+    with JupyterClient(proxy.connection_info) as client, pytest.raises(GatewayTimeout):
+        JupyterKernelClient(client, kernel.kernel_id, connect_timeout=1.0)
+    assert time.monotonic() - started < 1 + SLACK
+
+
+@pytest.mark.parametrize("answering", [False, True])
+def test_a_line_that_stays_away_is_a_typed_error_with_what_had_come(
+    kernel: JupyterKernelClient, proxy: Proxy, patience: Patience, answering: bool
+) -> None:
+    def vanish() -> None:
+        if answering:
+            proxy.swallow(new=True)
+        else:
+            proxy.refuse()
+            proxy.cut()
+
+    started = time.monotonic()
+    with pytest.raises(GatewayUnreachable, match="could not be mended") as caught:
+        see(kernel, vanish)
+    limit = patience.first_heartbeat + patience.heartbeat + patience.pong + patience.mend
+    assert time.monotonic() - started < limit + SLACK
+    assert caught.value.result.output.startswith("0\n")
+    proxy.accept()
+    assert runs(kernel) == 1
+
+
+@pytest.mark.parametrize("way", ["fin", "rst", "silent"])
+def test_a_line_that_breaks_while_input_is_waited_for_takes_the_answer_all_the_same(
+    connect: Connect, patience: Patience, proxy: Proxy, way: Way
+) -> None:
+    kernel = connect(evolve(patience, stale=0.0))
+
+    def answer(_: InputRequest) -> str:
+        if way == "silent":
+            proxy.swallow()
+        else:
+            proxy.cut(way)
+        return "Ada"
+
+    code = "runs.append(1)\nname = input()\nprint('hello', name)"
+    result = kernel.execute(code, 20, on_input=answer)
+    # What is printed before the new connection listens is lost, and told.
+    assert result.output == "hello Ada\n" or result.truncated is not None
+    assert kernel.execute("print(len(runs), name)", 20).output == "1 Ada\n"
+
+
+def test_each_of_many_faults_is_mended(kernel: JupyterKernelClient, proxy: Proxy) -> None:
+    for count in range(1, 6):
+        assert see(kernel, lambda: proxy.cut("rst"), at=(2, 5)).is_honest
+        assert runs(kernel) == count

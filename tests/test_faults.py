@@ -1,0 +1,9 @@
+"""Faults on the line to the fake gateway, in less time: it answers at once."""
+
+import pytest
+from faults_on_the_line import *  # noqa: F403
+
+
+@pytest.fixture  # type: ignore[no-redef]  # instead of theirs
+def unit() -> float:
+    return 0.3

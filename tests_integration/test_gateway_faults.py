@@ -1,0 +1,444 @@
+"""Faults of the gateway's process and of its kernels; each test has a gateway to destroy.
+
+What is promised: told within seconds of the server telling, or of a bounded probe where it
+tells nothing; then usable again, or a typed error that says what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+from jkg_client import (
+    CodeBlock,
+    CodeResult,
+    GatewayUnreachable,
+    JupyterClient,
+    JupyterCodeExecutor,
+    JupyterKernelClient,
+    KernelNotFound,
+    LocalJupyterServer,
+)
+from jkg_client.client.deadline import Deadline
+from jkg_client.client.patience import Patience
+
+PATIENCE = Patience(
+    first_heartbeat=0.5, heartbeat=2.0, pong=2.0, mend=8.0, grace=2.0, ready=30.0, sending=8.0
+)
+SLACK = 8.0
+"""Seconds that a busy machine may add."""
+SILENT = "runs.append(1)\nprint('on', flush=True)\nimport time\ntime.sleep(4)\nprint('off')"
+FOR_EVER = "runs.append(1)\nprint('on', flush=True)\nwhile True: pass"
+
+Record = Callable[[str, object], None]
+Later = Callable[[float, Callable[[], object]], None]
+Executors = Callable[..., JupyterCodeExecutor]
+
+
+@define
+class Gateway:
+    """A gateway that can be stopped, killed and replaced by one on the same port."""
+
+    options: dict[str, Any]
+    servers: list[LocalJupyterServer] = field(factory=list)
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        return self.servers[-1]._child._process
+
+    def start(self) -> LocalJupyterServer:
+        if self.servers:
+            info = self.servers[-1].connection_info
+            self.options.update(port=info.port, token=info.token)
+        self.servers.append(LocalJupyterServer(**self.options))
+        return self.servers[-1]
+
+    def hang(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def replace(self) -> None:
+        self.kill()
+        self.start()
+
+    def close(self) -> None:
+        for server in self.servers:
+            server.stop(2.0)
+
+
+@pytest.fixture
+def options() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture
+def gateway(options: dict[str, Any]) -> Iterator[Gateway]:
+    gateway = Gateway(options)
+    try:
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.close()
+
+
+@pytest.fixture
+def client(gateway: Gateway) -> Iterator[JupyterClient]:
+    with gateway.servers[0].get_client() as client:
+        yield client
+
+
+@pytest.fixture
+def kernel(client: JupyterClient) -> Iterator[JupyterKernelClient]:
+    kernel_id = client.start_kernel("python3")
+    with JupyterKernelClient(client, kernel_id, patience=PATIENCE) as kernel:
+        assert kernel.wait_for_ready(60)
+        assert kernel.execute("runs = []", 30).is_ok
+        yield kernel
+
+
+@pytest.fixture
+def executors(gateway: Gateway, tmp_path: Path) -> Iterator[Executors]:
+    with ExitStack() as stack:
+
+        def start(**more: Any) -> JupyterCodeExecutor:
+            server = gateway.servers[0].connection_info
+            executor = JupyterCodeExecutor(server, timeout=60, output_dir=tmp_path, **more)
+            return stack.enter_context(executor)
+
+        yield start
+
+
+@pytest.fixture
+def later() -> Iterator[Later]:
+    timers: list[threading.Timer] = []
+
+    def start(seconds: float, action: Callable[[], object]) -> None:
+        timers.append(threading.Timer(seconds, action))
+        timers[-1].start()
+
+    yield start
+    for timer in timers:
+        timer.join()
+
+
+@define
+class Clock:
+    """Notes how long it took until a fault was told."""
+
+    record: Record
+    since: float = 0.0
+
+    def start(self) -> None:
+        self.since = time.monotonic()
+
+    def told(self, limit: float, outcome: str = "told") -> None:
+        seconds = time.monotonic() - self.since
+        self.record("outcome", outcome)
+        self.record("seconds", round(seconds, 1))
+        assert seconds < limit + SLACK
+
+
+@pytest.fixture
+def clock(record_property: Record) -> Clock:
+    return Clock(record_property)
+
+
+def once(action: Callable[[], None]) -> Callable[[object], None]:
+    """A callback that acts on the first output only."""
+    actions = [action]
+    return lambda _: actions.pop()() if actions else None
+
+
+def runs(kernel: JupyterKernelClient) -> int:
+    """How often the code has run; the block that tells is right, and clean."""
+    result = kernel.execute("print(len(runs))", 30)
+    assert (result.status, result.truncated, result.kernel_restarted) == ("ok", None, False)
+    return int(result.output)
+
+
+def run(executor: JupyterCodeExecutor, code: str) -> CodeResult:
+    return executor.execute_code_blocks([CodeBlock(code, "python")])
+
+
+CULLED_AFTER = 6
+"""Seconds; a kernel that takes longer to start is culled before it is ready."""
+
+GIVEN_UP = PATIENCE.first_heartbeat + 2 * PATIENCE.heartbeat + PATIENCE.pong + PATIENCE.mend
+"""Seconds until the client gives a gateway up that says nothing."""
+
+
+@pytest.mark.parametrize("seconds", [1.0, 5.0])
+def test_a_gateway_that_hangs_for_a_while_between_cells_costs_nothing(
+    gateway: Gateway, kernel: JupyterKernelClient, later: Later, clock: Clock, seconds: float
+) -> None:
+    gateway.hang()
+    clock.start()
+    later(seconds, gateway.go_on)
+    result = kernel.execute("runs.append(1)\nprint('here')", 30)
+    clock.told(GIVEN_UP, "told" if result.truncated else "whole")
+    assert result.output == "here\n" or result.truncated is not None
+    assert runs(kernel) == 1
+
+
+@pytest.mark.parametrize("seconds", [1.0, 5.0])
+def test_a_gateway_that_hangs_for_a_while_during_a_cell_costs_nothing_silently(
+    gateway: Gateway, kernel: JupyterKernelClient, later: Later, clock: Clock, seconds: float
+) -> None:
+    def hang() -> None:
+        gateway.hang()
+        clock.start()
+        later(seconds, gateway.go_on)
+
+    result = kernel.execute(SILENT, 30, on_output=once(hang))
+    clock.told(GIVEN_UP, "told" if result.truncated else "whole")
+    assert (result.status, result.output) == ("ok", "on\noff\n") or result.truncated is not None
+    assert runs(kernel) == 1
+
+
+def test_a_gateway_that_hangs_for_good_is_a_typed_error_until_it_goes_on(
+    gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
+) -> None:
+    gateway.hang()
+    clock.start()
+    with pytest.raises(GatewayUnreachable, match="could not be mended"):
+        kernel.execute("runs.append(1)", 60)
+    clock.told(GIVEN_UP)
+    gateway.go_on()
+    assert runs(kernel) in {0, 1}
+
+
+def test_a_gateway_that_hangs_for_good_during_a_cell_is_told_with_what_had_come(
+    gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
+) -> None:
+    def hang() -> None:
+        gateway.hang()
+        clock.start()
+
+    with pytest.raises(GatewayUnreachable, match="could not be mended") as caught:
+        kernel.execute(FOR_EVER, 60, on_output=once(hang))
+    clock.told(GIVEN_UP)
+    assert caught.value.result.output.startswith("on\n")
+    gateway.go_on()
+    assert runs(kernel) == 1
+
+
+def test_a_gateway_that_was_killed_is_a_typed_error(
+    gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
+) -> None:
+    gateway.kill()
+    clock.start()
+    with pytest.raises(GatewayUnreachable, match="could not be mended"):
+        kernel.execute("1", 60)
+    clock.told(GIVEN_UP)
+
+
+def test_a_gateway_that_was_killed_during_a_cell_is_told_with_what_had_come(
+    gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
+) -> None:
+    def kill() -> None:
+        gateway.kill()
+        clock.start()
+
+    with pytest.raises(GatewayUnreachable, match="could not be mended") as caught:
+        kernel.execute(FOR_EVER, 60, on_output=once(kill))
+    clock.told(GIVEN_UP)
+    assert caught.value.result.output == "on\n"
+
+
+def test_a_gateway_that_came_back_without_kernels_gives_the_next_block_a_new_one(
+    gateway: Gateway, executors: Executors, clock: Clock
+) -> None:
+    executor = executors()
+    run(executor, "x = 1")
+    gateway.replace()
+    clock.start()
+    result = run(executor, "print('x' in globals())")
+    clock.told(5)
+    assert (result.exit_code, result.kernel_restarted) == (0, True)
+    assert result.output.startswith("False\n")
+    assert "variables are gone" in result.output
+    assert not run(executor, "1").kernel_restarted
+
+
+def test_a_gateway_that_came_back_without_kernels_during_a_block_is_a_death(
+    gateway: Gateway, executors: Executors, later: Later, clock: Clock
+) -> None:
+    def kill() -> None:
+        gateway.kill()
+        clock.start()
+        later(0.0, gateway.start)
+
+    executor = executors(on_output=once(kill))
+    result = run(executor, "print('on', flush=True)\nwhile True: pass")
+    clock.told(15)
+    assert (result.exit_code, result.kernel_restarted) == (137, True)
+    assert result.output.startswith("on\n")
+    assert run(executor, "print('x' in globals())").output.startswith("False\n")
+
+
+def test_a_gateway_that_came_back_without_the_attached_kernel_says_what_to_do(
+    gateway: Gateway, client: JupyterClient, executors: Executors, clock: Clock
+) -> None:
+    executor = executors(kernel_id=client.start_kernel("python3"))
+    run(executor, "x = 1")
+    gateway.replace()
+    clock.start()
+    with pytest.raises(KernelNotFound, match="start another"):
+        run(executor, "x")
+    clock.told(5)
+
+
+def test_a_kernel_that_may_have_no_more_memory_says_so_and_keeps_its_state(
+    kernel: JupyterKernelClient, clock: Clock
+) -> None:
+    code = (
+        "import resource\nruns.append(1)\nused = int(open('/proc/self/statm').read().split()[0])\n"
+        "limit = used * resource.getpagesize() + 200 * 2**20\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\nx = bytearray(2**30)"
+    )
+    clock.start()
+    result = kernel.execute(code, 60)
+    clock.told(5)
+    assert result.status == "error"
+    assert result.failure is not None
+    assert result.failure.ename == "MemoryError"
+    assert runs(kernel) == 1
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_kernel_that_the_system_killed_is_told(
+    kernel: JupyterKernelClient, clock: Clock, busy: bool
+) -> None:
+    pid = int(kernel.execute("import os\nprint(os.getpid())", 30).output)
+
+    def kill() -> None:
+        os.kill(pid, signal.SIGKILL)
+        clock.start()
+
+    if busy:
+        result = kernel.execute(FOR_EVER, 60, on_output=once(kill))
+        assert (result.status, result.output) == ("died", "on\n")
+    else:
+        kill()
+        result = kernel.execute("print('runs' in globals())", 60)
+        assert (result.status, result.output) in {("died", ""), ("ok", "False\n")}
+    clock.told(5)
+    assert result.kernel_restarted
+    assert kernel.execute("print('fine')", 30).output == "fine\n"
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_kernel_that_somebody_deleted_is_told(
+    kernel: JupyterKernelClient, client: JupyterClient, clock: Clock, busy: bool
+) -> None:
+    def delete() -> None:
+        client.delete_kernel(kernel.kernel_id)
+        clock.start()
+
+    if busy:
+        result = kernel.execute(FOR_EVER, 60, on_output=once(delete))
+        assert (result.status, result.output.splitlines()[0]) == ("died", "on")
+    else:
+        delete()
+        assert kernel.execute("1", 60).status == "died"
+    clock.told(PATIENCE.first_heartbeat)
+    with pytest.raises(KernelNotFound, match="start another"):
+        kernel.execute("1", 60)
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_block_on_a_deleted_kernel_is_told_and_the_next_has_a_new_one(
+    client: JupyterClient, executors: Executors, clock: Clock, busy: bool
+) -> None:
+    def delete() -> None:
+        assert executor.kernel_id is not None
+        client.delete_kernel(executor.kernel_id)
+        clock.start()
+
+    executor = executors(on_output=once(delete))
+    if busy:
+        result = run(executor, "x = 1\nprint('on', flush=True)\nwhile True: pass")
+    else:
+        run(executor, "x = 1\nprint('on')")
+        result = run(executor, "print('x' in globals())")
+    clock.told(Patience().first_heartbeat)
+    assert result.kernel_restarted
+    assert result.status == "died" or not busy
+    assert run(executor, "print('x' in globals())").output.startswith("False\n")
+
+
+class TestCulling:
+    @pytest.fixture
+    def options(self, tmp_path: Path) -> dict[str, Any]:
+        culling = {
+            "cull_idle_timeout": CULLED_AFTER,
+            "cull_interval": 1,
+            "cull_connected": True,
+            "cull_busy": True,
+        }
+        file = tmp_path / "jupyter_kernel_gateway_config.json"
+        file.write_text(json.dumps({"MappingKernelManager": culling}))
+        return {"env": {"JUPYTER_CONFIG_DIR": str(tmp_path)}}
+
+    def test_a_kernel_culled_between_blocks_is_replaced_and_told(
+        self, client: JupyterClient, executors: Executors, clock: Clock
+    ) -> None:
+        executor = executors()
+        run(executor, "x = 1")
+        assert executor.kernel_id is not None
+        wait_until_gone(client, executor.kernel_id)
+        clock.start()
+        result = run(executor, "print('x' in globals())")
+        clock.told(Patience().first_heartbeat)
+        assert result.kernel_restarted
+        assert (result.exit_code, result.status) in {(0, "ok"), (137, "died")}
+        assert run(executor, "print('x' in globals())").output.startswith("False\n")
+
+    def test_an_attached_kernel_that_was_culled_says_what_to_do(
+        self, client: JupyterClient, executors: Executors, clock: Clock
+    ) -> None:
+        kernel_id = client.start_kernel("python3")
+        executor = executors(kernel_id=kernel_id)
+        run(executor, "x = 1")
+        wait_until_gone(client, kernel_id)
+        clock.start()
+        assert run(executor, "x").status == "died"
+        clock.told(Patience().first_heartbeat)
+        with pytest.raises(KernelNotFound, match="start another"):
+            run(executor, "x")
+
+    def test_a_kernel_culled_while_it_is_busy_is_a_death(
+        self, kernel: JupyterKernelClient, clock: Clock
+    ) -> None:
+        result = kernel.execute(FOR_EVER, 60, on_output=once(clock.start))
+        clock.told(CULLED_AFTER + 1 + PATIENCE.heartbeat)
+        assert (result.status, result.output.splitlines()[0]) == ("died", "on")
+        assert result.kernel_restarted
+
+
+def wait_until_gone(client: JupyterClient, kernel_id: str) -> None:
+    deadline, pause = Deadline(30), threading.Event()
+    while not deadline.passed:
+        try:
+            client.get_kernel(kernel_id)
+        except KernelNotFound:
+            return
+        pause.wait(0.2)
+    raise AssertionError("never culled")
