@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 import requests
 import websocket
 from raw_client import RawClient, RawKernel, raw_client, says
+
+from jkg_client.client.rest import JupyterClient
+from jkg_client.testing import FakeGateway
 
 
 @pytest.fixture
@@ -120,6 +125,56 @@ def test_a_socket_may_be_cut_and_nothing_is_lost(
         kernel.until("iopub stream 2")
     with client.connect(kernel.id, session="s") as again:
         assert says(again.answers(msg_id)[0]) == "iopub stream 2"
+
+
+@pytest.mark.parametrize("rst", [False, True])
+@pytest.mark.parametrize("again", range(10))
+def test_what_comes_after_a_cut_reaches_nobody(client: RawClient, rst: bool, again: int) -> None:
+    gateway, session = client.gateway, f"s{again}"
+    with client.connect(session=session) as kernel:
+        kernel.until("iopub status idle")
+        gateway.faults.cut_now(rst=rst)
+        with contextlib.suppress(*CUT):
+            kernel.send("execute_request", {"code": "1"})
+        with pytest.raises(CUT):
+            kernel.until("iopub execute_input")
+        # An answer on a new connection: by now it would have been noted.
+        with client.connect(kernel.id, session=session) as other:
+            assert other.value("2") == "2"
+    (asked,) = gateway.journal.messages("execute_request")
+    assert asked.content["code"] == "2"
+
+
+def test_a_socket_may_be_closed_in_good_order(client: RawClient, kernel: RawKernel) -> None:
+    faults = client.gateway.faults
+    script = client.gateway.script("cell").stream("1").then(lambda: faults.close(1012))
+    script.then(lambda: away.put(client.model(kernel.id)["connections"])).stream("2")
+    away: SimpleQueue[int] = SimpleQueue()
+    msg_id = kernel.send("execute_request", {"code": "cell"})
+    frames: list[tuple[int, bytes]] = []
+    while not frames or frames[-1][0] != websocket.ABNF.OPCODE_CLOSE:
+        frames.append(kernel.socket.recv_data(control_frame=True))
+    assert frames[-1][1][:2] == (1012).to_bytes(2, "big")
+    assert away.get(timeout=10) == 0
+    with client.connect(kernel.id, session="s") as again:
+        assert says(again.answers(msg_id)[0]) == "iopub stream 2"
+
+
+def test_a_client_that_was_told_goodbye_knows_that_nothing_is_lost() -> None:
+    with FakeGateway() as gateway, JupyterClient(gateway.connection_info) as rest:
+        script = gateway.script("cell").stream("1").then(gateway.faults.close)
+        script.stream("2")
+        kernel = rest.get_kernel_client(rest.start_kernel("python3"))
+        result = kernel.execute("cell", 10)
+        kernel.stop()
+        opened = gateway.journal.requests(path="*/channels")
+    assert (result.status, result.output, result.truncated) == ("ok", "12", None)
+    assert len(opened) == 2
+
+
+def test_a_code_that_no_close_frame_has_is_refused(client: RawClient) -> None:
+    with pytest.raises(ValueError, match="1006"):
+        client.gateway.faults.close(1006)
 
 
 def test_a_socket_may_be_cut_before_a_message_that_is_kept(

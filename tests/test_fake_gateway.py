@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -17,6 +18,7 @@ import websocket
 from raw_client import RawClient, RawKernel, raw_client, says
 
 from jkg_client import JupyterConnectable, testing
+from jkg_client.protocol.messages import execute_request
 from jkg_client.testing import FakeGateway, RestRequest
 
 V1 = "v1.kernel.websocket.jupyter.org"
@@ -180,6 +182,32 @@ def test_an_old_server_knows_no_subprotocol() -> None:
         client.connect(subprotocols=[V1])
 
 
+# As kernel gateway 3.0.1 wrote them: id and type twice. AutoGen 0.2 looks for them outside.
+FIELDS = [
+    "header",
+    "msg_id",
+    "msg_type",
+    "parent_header",
+    "metadata",
+    "content",
+    "buffers",
+    "channel",
+]
+
+
+def test_id_and_type_stand_beside_the_header_too(kernel: RawKernel) -> None:
+    for message in kernel.execute("print(1)"):
+        assert list(message) == FIELDS
+        for name in ("msg_id", "msg_type"):
+            assert message[name] == message["header"][name]
+
+
+def test_what_the_server_says_of_a_death_lacks_the_buffers(kernel: RawKernel) -> None:
+    kernel.send("execute_request", {"code": "import os\nos._exit(1)"})
+    restarting = kernel.until("iopub status restarting")[-1]
+    assert set(restarting) == {*FIELDS} - {"buffers"}
+
+
 def test_buffers_make_a_binary_frame(client: RawClient) -> None:
     client.gateway.script("comm").message("comm_open", {"comm_id": "c"}, buffers=(b"\x00\xff", b""))
     with client.connect() as kernel:
@@ -190,7 +218,9 @@ def test_buffers_make_a_binary_frame(client: RawClient) -> None:
     assert isinstance(frame, bytes)
     count, *offsets = struct.unpack_from(">4I", frame)
     assert count == 3
-    assert json.loads(frame[offsets[0] : offsets[1]])["content"] == {"comm_id": "c"}
+    document = json.loads(frame[offsets[0] : offsets[1]])
+    assert document["content"] == {"comm_id": "c"}
+    assert list(document) == [name for name in FIELDS if name != "buffers"]
     assert (frame[offsets[1] : offsets[2]], frame[offsets[2] :]) == (b"\x00\xff", b"")
 
 
@@ -398,3 +428,23 @@ def test_a_socket_may_be_opened_and_left_without_a_word(client: RawClient) -> No
     with socket.create_connection(("127.0.0.1", port or 0)) as sock:
         sock.sendall(b"GET /api HT")
     assert client.rest("GET", "/api").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"code": "1", "silent": False, "store_history": True}, "{'code': '1'}"),
+        (dict(execute_request("s", "1").content), "{'code': '1'}"),
+        ({"code": "", "silent": True}, "{'code': '', 'silent': True}"),
+        ({"code": "1", "user_expressions": {"a": "x"}, "new": False},
+         "{'code': '1', 'user_expressions': {'a': 'x'}, 'new': False}"),
+    ],
+)  # fmt: skip
+def test_a_line_of_the_journal_tells_of_a_cell_what_is_unusual(
+    content: dict[str, Any], line: str
+) -> None:
+    with raw_client() as client, client.connect() as kernel:
+        kernel.answers(kernel.send("execute_request", content))
+        (asked,) = client.gateway.journal.messages("execute_request")
+    assert str(asked).endswith(f" shell execute_request {line}")
+    assert asked.content == content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -166,6 +167,13 @@ def test_output_can_be_cleared(kernel: RawKernel) -> None:
     assert kernel.outputs("clear_output()") == [{"wait": False}]
 
 
+def test_a_syntax_error_shows_the_cell_and_nobody_who_parsed_it(kernel: RawKernel) -> None:
+    (error,) = kernel.outputs("x = 1\n1 +")
+    (text,) = error["traceback"]
+    first, *_, last = re.sub(r"\x1b\[\d+m", "", text).splitlines()
+    assert (first, last) == ("  Cell In[1], line 2", "SyntaxError: invalid syntax")
+
+
 def test_tracebacks_show_the_cell_in_colours(kernel: RawKernel) -> None:
     (error,) = kernel.outputs("def f():\n    return 1/0\nf()")
     traceback = "\n".join(error["traceback"])
@@ -184,6 +192,116 @@ def test_the_cause_of_an_exception_is_told(kernel: RawKernel) -> None:
     traceback = "\n".join(error["traceback"])
     assert traceback.index("division by zero") < traceback.index("direct cause")
     assert error["ename"] == "ValueError"
+
+
+SPAN = r"[\d.e+]+ (s|ms|μs|ns)"
+TIMES = rf"CPU times: user {SPAN}, sys: {SPAN}, total: {SPAN}\nWall time: {SPAN}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "printed", "value"),
+    [
+        ("%time 1 + 1", "", "2"),
+        ("%time print('a')", "a\n", None),
+        ("%time 5;", "", None),
+        ("%%time\nz = 1\nz + 1", "", "2"),
+        ("%%time\n!echo hi", "hi\r\n", None),
+        ("t = %time 3 + 4\nt", "", "7"),
+        ("for n in range(1):\n    %time n", "", None),
+    ],
+)
+def test_code_may_be_timed(kernel: RawKernel, code: str, printed: str, value: str | None) -> None:
+    *streams, last = [*kernel.outputs(code), {}] if value is None else kernel.outputs(code)
+    assert re.fullmatch(re.escape(printed) + TIMES, "".join(said["text"] for said in streams))
+    assert last.get("data") == (value and {"text/plain": value})
+
+
+def test_code_that_is_timed_may_fail(kernel: RawKernel) -> None:
+    *streams, error = kernel.outputs("x = 1\n%time x / 0")
+    assert re.fullmatch(TIMES, "".join(said["text"] for said in streams))
+    assert error["ename"] == "ZeroDivisionError"
+    traceback = "\n".join(error["traceback"])
+    assert "x / 0" in traceback
+    assert "jkg_client" not in traceback
+
+
+CAPTURING = """%%capture cap
+import sys
+print('out')
+print('err', file=sys.stderr)
+display('shown')
+!echo cmd
+5
+"""
+
+
+def test_a_cell_may_be_captured(kernel: RawKernel) -> None:
+    assert kernel.outputs(CAPTURING) == []
+    assert kernel.value("cap.stdout, cap.stderr, len(cap.outputs)") == (
+        "('out\\ncmd\\r\\n', 'err\\n', 2)"
+    )
+    out, err, *shown = kernel.outputs("cap.show()")
+    assert (out["text"], err["text"]) == ("out\ncmd\r\n", "err\n")
+    assert [said["data"]["text/plain"] for said in shown] == ["'shown'", "5"]
+
+
+def test_a_part_of_it_may_be_captured(kernel: RawKernel) -> None:
+    (text,) = kernel.outputs("%%capture --no-stdout\nprint('a')\n5")
+    assert text == {"name": "stdout", "text": "a\n"}
+    (result,) = kernel.outputs("%%capture --no-display\nprint('a')\n5")
+    assert result["data"] == {"text/plain": "5"}
+    assert kernel.text("%%capture c --no-stdout --no-stderr --no-display\nprint('a')") == "a\n"
+    assert kernel.value("c.stdout, c.outputs") == "('', [])"
+
+
+def test_an_error_is_not_captured_and_fails_nothing(kernel: RawKernel) -> None:
+    *_, error, reply, _ = kernel.execute("%%capture cap\nprint('a')\n1/0")
+    assert says(error) == "iopub error ZeroDivisionError"
+    assert says(reply) == OK
+    assert kernel.text("print(cap, end='')") == "a\n"
+
+
+def test_a_cell_that_was_interrupted_is_captured_no_more(
+    client: RawClient, kernel: RawKernel
+) -> None:
+    code = "%%capture --no-stderr\nimport sys, time\nprint(1, file=sys.stderr)\ntime.sleep(60)"
+    kernel.send("execute_request", {"code": code})
+    kernel.until("iopub stream 1\n")
+    client.interrupt(kernel)
+    kernel.until("shell execute_reply error")
+    assert kernel.text("print('heard')") == "heard\n"
+
+
+def test_variables_of_the_environment_are_the_kernels_alone(kernel: RawKernel) -> None:
+    assert kernel.text("%env JKG_NEW=a b") == "env: JKG_NEW=a b\n"
+    assert kernel.text("%env JKG_TOKEN x") == "env: JKG_TOKEN=x\n"
+    assert kernel.value("%env JKG_NEW") == "'a b'"
+    assert kernel.value("import os\nos.environ['JKG_NEW']") == "'a b'"
+    assert kernel.text("!echo $JKG_NEW") == "a b\r\n"
+    assert kernel.value("e = %env\ne['JKG_NEW'], e['JKG_TOKEN']") == "('a b', '<hidden>')"
+    assert "JKG_NEW" not in os.environ
+
+
+EMPTY = (
+    "%%time is a cell magic, but the cell body is empty."
+    " Did you mean the line magic %time (single %)?"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("%env JKG_NONE", "Environment does not have key: JKG_NONE"),
+        ("%env A B=1", "refusing to set env var with whitespace: '1'"),
+        ("%%time", EMPTY),
+        ("%%time 1\n2", "Can't use statement directly after '%%time'!"),
+        ("%%capture", "%%capture is a cell magic, but the cell body is empty."),
+        ("%%capture a b\n1", "unrecognized arguments: b"),
+        ("%cd /", "Line magic function `%cd` not found."),
+    ],
+)
+def test_a_magic_that_is_used_wrongly_says_so(kernel: RawKernel, code: str, said: str) -> None:
+    assert kernel.outputs(code) == [{"name": "stderr", "text": f"UsageError: {said}\n"}]
 
 
 def test_a_bash_cell_that_fails_is_an_error(kernel: RawKernel) -> None:

@@ -209,3 +209,19 @@ def test_unauthorized_sockets_are_refused_with_an_empty_page(client: RawClient) 
     assert (answer.status_code, answer.text) == (401, "")
     answer = client.rest("GET", f"/api/kernels/{NOBODY}/channels", headers=headers)
     assert (answer.status_code, answer.text) == (404, "")
+
+
+def test_a_kernel_that_has_just_died_is_deleted_at_the_second_try() -> None:
+    with raw_client(restart_delay=60) as client, client.connect() as kernel:
+        kernel.send("execute_request", {"code": "import os\nos._exit(1)"})
+        kernel.until("iopub status restarting")
+        path = f"/api/kernels/{kernel.id}"
+        answers = [client.rest("DELETE", path).status_code for _ in range(3)]
+    assert answers == [500, 204, 404]
+
+
+def test_a_kernel_that_has_started_again_is_deleted_at_once() -> None:
+    with raw_client() as client, client.connect() as kernel:
+        kernel.send("execute_request", {"code": "import os\nos._exit(1)"})
+        kernel.until("iopub status starting")
+        assert client.rest("DELETE", f"/api/kernels/{kernel.id}").status_code == 204

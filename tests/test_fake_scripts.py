@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import configparser
 import json
+import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from raw_client import RawClient, RawKernel, raw_client, says
 
+import jkg_client
 from jkg_client.testing import FakeGateway, Recording
+from jkg_client.testing.scripts import Script
 
 pytest_plugins = ["pytester"]
 
@@ -53,6 +57,43 @@ def test_a_script_says_what_the_cell_says(client: RawClient, kernel: RawKernel) 
     assert said[7]["content"]["data"] == {"text/plain": "5"}
     assert said[5]["content"]["transient"] == {"display_id": "d"}
     assert said[8]["content"]["payload"] == [{"source": "page", "data": {}}]
+
+
+def test_bytes_in_a_script_go_in_base64(client: RawClient, kernel: RawKernel) -> None:
+    script = client.gateway.script("cell").display({"image/png": b"\x89PNG"})
+    script.result({"image/png": bytearray(b"\x89PNG")}).message("x", {"a": [b"\x89PNG"]})
+    shown, result, other = kernel.outputs("cell")
+    assert shown["data"] == result["data"] == {"image/png": "iVBORw=="}
+    assert other == {"a": ["iVBORw=="]}
+
+
+UNSAYABLE: list[Callable[[Script], object]] = [
+    lambda script: script.display({"a/b": {1, 2}}),
+    lambda script: script.display({"a/b": 1}, metadata={"a": object()}),
+    lambda script: script.result({"a/b": float("nan")}),
+    lambda script: script.message("x", {"a": object()}),
+    lambda script: script.message("x", {}, metadata={"a": object()}),
+    lambda script: script.error("ValueError", object()),  # type: ignore[arg-type]
+    lambda script: script.payload("page", data=object()),
+    lambda script: script.stream(b"text"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("step", UNSAYABLE)
+def test_what_json_cannot_say_is_refused_where_it_is_written(
+    step: Callable[[Script], object],
+) -> None:
+    with pytest.raises(ValueError, match=r"JSON cannot say|carries text"):
+        step(Script("cell"))
+
+
+def test_a_script_says_what_it_was_told_although_that_changes(
+    client: RawClient, kernel: RawKernel
+) -> None:
+    data = {"text/plain": "before"}
+    client.gateway.script("cell").result(data)
+    data["text/plain"] = "after"
+    assert kernel.value("cell") == "before"
 
 
 def test_a_script_may_fail(client: RawClient, kernel: RawKernel) -> None:
@@ -247,7 +288,9 @@ def test_the_fixture_fails_who_does_not_keep_to_the_script(pytester: pytest.Pyte
     """,
     )
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*AssertionError: script('never') was never run*"])
+    result.stdout.fnmatch_lines(["script('never') was never run"])
+    # Our own source helps nobody.
+    result.stdout.no_fnmatch_line("*gateway.check()*")
 
 
 def test_a_failure_shows_the_journal_and_is_not_doubled(pytester: pytest.Pytester) -> None:
@@ -275,4 +318,24 @@ def test_the_other_fixture_is_a_kernel_ready_to_run(pytester: pytest.Pytester) -
             assert fake_gateway.journal.messages("execute_request")
     """,
     )
+    result.assert_outcomes(passed=1)
+
+
+def test_pytest_finds_the_plugin_by_its_entry_point(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(__file__).parent.parent
+    settings = configparser.ConfigParser()
+    settings.read(root / "setup.cfg", encoding="utf-8")
+    # What an installation makes of it. An installed package would be found, too, and is the same.
+    installed = pytester.mkdir("site") / "jkg_client-0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: jkg-client\nVersion: 0\n")
+    plugins = settings["options.entry_points"]["pytest11"]
+    (installed / "entry_points.txt").write_text(f"[pytest11]{plugins}\n", encoding="utf-8")
+    package = Path(jkg_client.__file__).parent.parent
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (installed.parent, package))))
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
+    pytester.makepyfile("def test_it(fake_kernel): assert fake_kernel.execute('1', 10).is_ok")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=60)
     result.assert_outcomes(passed=1)

@@ -74,7 +74,7 @@ def _call(value: Any, method: str, **arguments: Any) -> Any:
         return None
 
 
-Say = Callable[[str, Bundle], None]
+Say = Callable[[str, Bundle], object]
 """Takes the type and the content of a message about an output."""
 
 

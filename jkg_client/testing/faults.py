@@ -6,12 +6,13 @@ import fnmatch
 import json
 import threading
 from collections.abc import Mapping
-from typing import Any, Callable, Literal, Protocol
+from typing import Any, Literal
 
 from attrs import define, field, frozen
 
 from ..protocol.wire import Frame
 from .disturbances import RateLimit
+from .reach import Reach
 
 
 @frozen(kw_only=True)
@@ -78,31 +79,8 @@ class Cut:
         return self.where == "before"
 
 
-class Line(Protocol):
-    """A WebSocket that can be cut."""
-
-    def cut(self, *, rst: bool = False) -> None:
-        """Cut it now."""
-
-    def send_frame(self, frame: Frame) -> None:
-        """Send a frame of any content."""
-
-
-class Keeper(Protocol):
-    """A kernel that keeps messages for a client that is away."""
-
-    def drop_kept(self) -> None:
-        """Lose them."""
-
-
-@frozen(kw_only=True)
-class Reach:
-    """What faults can lay hands on."""
-
-    refuse: Callable[[], None]
-    accept: Callable[[], None]
-    lines: Callable[[], list[Any]]
-    kernels: Callable[[], list[Any]]
+CLOSE_CODES = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
+"""What a close frame may say; the others stand for its absence."""
 
 
 class Faults:
@@ -172,6 +150,17 @@ class Faults:
     def accept_connections(self) -> None:
         """Listen again, on the same port."""
         self._reach.accept()
+
+    def close(self, code: int = 1001) -> None:
+        """Close all WebSockets with a close frame; what is said from now on is kept.
+
+        Raises:
+            ValueError: No close frame may have this code.
+        """
+        if code not in CLOSE_CODES:
+            raise ValueError(f"no code of a close frame: {code}")
+        for done in [line.close(code) for line in self._reach.lines()]:
+            done.wait(1)
 
     def cut_now(self, *, rst: bool = False) -> None:
         """Cut all WebSockets, with a reset or an orderly end of TCP, without a close frame."""

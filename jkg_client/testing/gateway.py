@@ -15,10 +15,11 @@ from attrs import define, evolve, field
 
 from ..client.connection import JupyterConnectionInfo
 from ..protocol.messages import new_session
-from .faults import Answer, Faults, Reach, RestFault
+from .faults import Answer, Faults, RestFault
 from .journal import Journal
 from .kernels import KernelOptions, Kernels
 from .processes import Order
+from .reach import Reach
 from .replays import Recording, Replays
 from .routes import CHANNELS, NOT_FOUND, Api
 from .scripts import Script, Scripts

@@ -10,9 +10,12 @@ from typing import Any, Callable, TypeVar, Union
 
 from attrs import evolve, field, frozen
 
-from ..protocol.messages import Json, Message
+from ..protocol.messages import Json, Message, execute_request
 
 T = TypeVar("T")
+
+USUAL = {**execute_request("", "").content, "code": None}
+"""What is not worth a word in a line about an ``execute_request``; its code always is."""
 
 
 @frozen(kw_only=True)
@@ -68,8 +71,15 @@ class KernelMessage:
         return self.message.content
 
     def __str__(self) -> str:
-        about = f"{self.channel} {self.msg_type} {dict(self.content)!r:.200}"
+        content = dict(self.content)
+        if self.msg_type == "execute_request":
+            content = {name: content[name] for name in content if _tells(name, content[name])}
+        about = f"{self.channel} {self.msg_type} {content!r:.200}"
         return f"{self.seconds:7.3f} kernel {self.kernel_id[:8]} {about}"
+
+
+def _tells(name: str, value: Any) -> bool:
+    return name not in USUAL or value != USUAL[name]
 
 
 Entry = Union[RestRequest, KernelMessage]

@@ -29,7 +29,7 @@ class Client(Protocol):
     def send(self, message: Message) -> None:
         """Send a message, sooner or later."""
 
-    def close(self) -> None:
+    def close(self) -> object:
         """End it, in good order."""
 
 
@@ -69,6 +69,7 @@ class FakeKernel:
         self._active = datetime.now(timezone.utc)
         self._deaths = 0
         self._gone = False
+        self._stumbles = False
         self._born = time.monotonic()
         self._process = self._new_process()
         self._process.start()
@@ -172,6 +173,12 @@ class FakeKernel:
         )
         self.deliver(message, None)
 
+    def stumbles(self) -> bool:
+        """Whether it has died and not yet started again; True once a death."""
+        with self._lock:
+            stumbles, self._stumbles = self._stumbles, False
+            return stumbles
+
     def _new_process(self) -> KernelProcess:
         # Late words of a process that is gone must not be taken for those of the next.
         fate = Fate(
@@ -204,7 +211,7 @@ class FakeKernel:
         self._active = datetime.now(timezone.utc)
         state = message.content.get("execution_state")
         if message.msg_type == "status" and state in {"starting", "busy", "idle"}:
-            self._state = str(state)
+            self._state, self._stumbles = str(state), False
 
     def _died(self, process: KernelProcess) -> None:
         with self._lock:
@@ -215,7 +222,7 @@ class FakeKernel:
             self._born = now
             if self._deaths <= self._options.restart_limit:
                 self.say("status", {"execution_state": "restarting"})
-                self._state, self._nudged = "starting", True
+                self._state, self._nudged, self._stumbles = "starting", True, True
                 self._process = self._new_process()
                 self._process.start(self._options.restart_delay)
                 return

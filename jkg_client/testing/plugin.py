@@ -51,7 +51,10 @@ def fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
     finally:
         gateway.stop()
     if not request.node.stash.get(FAILED, False):
-        gateway.check()
+        complaint = _complaint(gateway)
+        if complaint:
+            # Where it is raised tells nobody anything.
+            pytest.fail(complaint, pytrace=False)
 
 
 @pytest.fixture
@@ -66,3 +69,11 @@ def fake_kernel(fake_gateway: FakeGateway) -> Iterator[JupyterKernelClient]:
             yield kernel
         finally:
             kernel.stop()
+
+
+def _complaint(gateway: FakeGateway) -> str:
+    try:
+        gateway.check()
+    except AssertionError as exc:
+        return str(exc)
+    return ""

@@ -17,6 +17,7 @@ from typing import Any
 from attrs import field, frozen
 
 from ..protocol.messages import Json
+from .captures import CapturedIO
 from .displays import Displays, mime_bundle
 from .environment import Environment
 from .magics import Magics, UsageError, to_python
@@ -56,6 +57,8 @@ class PythonShell:
         self._terminal = terminal
         self._exits = False
         self._shown: str | None = None
+        self._number = 0
+        self._silent = False
         self._id = uuid.uuid4().hex[:8]
         self._files: list[str] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -79,10 +82,11 @@ class PythonShell:
         self.payload.clear()
         self._exits = False
         self._shown = None
+        self._number = number
+        self._silent = bool(request.get("silent"))
+        self._terminal.captured = None
         try:
-            value = self._run(to_python(request["code"]), number)
-            if value is not None and not request.get("silent"):
-                self._show(value, number)
+            self.show(self._run(to_python(request["code"])))
         except UsageError as exc:
             self.write("stderr", f"UsageError: {exc}\n")
             return Outcome(error={**error_content(exc), "traceback": []}, quiet=True)
@@ -129,6 +133,33 @@ class PythonShell:
         """Where cells print."""
         return self._terminal.stdout
 
+    def evaluate(self, code: str) -> Any:
+        """The value of code that stands behind a magic."""
+        source = to_python(code)
+        codes, is_shown = _compiled(source, self._new_file(source), 0)
+        values = [eval(one, self.namespace) for one in codes]  # noqa: S307 - what it is for
+        return values[-1] if is_shown else None
+
+    def show(self, value: Any) -> None:
+        """Show the value of a cell, unless it has none."""
+        if value is None or self._silent:
+            return
+        data, metadata = mime_bundle(value)
+        content = {"data": data, "metadata": metadata, "execution_count": self._number}
+        if self._terminal.say("execute_result", content):
+            self.namespace["_"] = self.namespace["Out"][self._number] = value
+            self._shown = data.get("text/plain")
+
+    def capture(self, kinds: set[str] | None) -> CapturedIO | None:
+        """Keep from now on what the cell says, for None say it again; what keeps it."""
+        captured = CapturedIO(self._terminal, kinds) if kinds is not None else None
+        self._terminal.captured = captured
+        return captured
+
+    def fail(self, exc: Exception) -> None:
+        """Show an error with which the cell does not end."""
+        self._terminal.say("error", error_content(exc))
+
     def write(self, name: str, text: str) -> None:
         """Print ``text`` on the stream ``name``."""
         if text:
@@ -168,24 +199,21 @@ class PythonShell:
             lines.insert(0, f"String form: {value!r}")
         return "\n".join(lines)
 
-    def _run(self, source: str, number: int) -> Any:
-        file = f"{CELL}{number}-{self._id}>"
+    def _new_file(self, source: str) -> str:
+        file = f"{CELL}{self._number}-{self._id}-{len(self._files)}>"
         self._files.append(file)
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        return file
+
+    def _run(self, source: str) -> Any:
+        file = self._new_file(source)
         self.namespace["In"].append(source)
-        tree = ast.parse(source, file)
-        last = tree.body[-1] if tree.body else None
-        shown = isinstance(last, ast.Expr) and not source.rstrip().endswith(";")
-        if shown:
-            tree.body.pop()
-        codes = [_compile(tree, file, "exec")]
-        if shown and isinstance(last, ast.Expr):
-            codes.append(_compile(ast.Expression(last.value), file, "eval"))
+        codes, is_shown = _compiled(source, file, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
             values = self._await(self._evaluate_awaiting(codes))
         else:
             values = [eval(code, self.namespace) for code in codes]  # noqa: S307 - what it is for
-        return values[-1] if shown else None
+        return values[-1] if is_shown else None
 
     async def _evaluate_awaiting(self, codes: list[CodeType]) -> list[Any]:
         values = []
@@ -203,13 +231,6 @@ class PythonShell:
         finally:
             self.task.cancel()
             self.task = None
-
-    def _show(self, value: Any, number: int) -> None:
-        self.namespace["_"] = self.namespace["Out"][number] = value
-        data, metadata = mime_bundle(value)
-        self._shown = data.get("text/plain")
-        content = {"data": data, "metadata": metadata, "execution_count": number}
-        self._terminal.say("execute_result", content)
 
     def _value(self, expression: str) -> dict[str, Any]:
         try:
@@ -245,7 +266,19 @@ def execute_reply(request: Request, outcome: Outcome, count: int, engine: str) -
     )
 
 
-def _compile(tree: Any, file: str, mode: str) -> CodeType:
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+def _compiled(source: str, file: str, flags: int) -> tuple[list[CodeType], bool]:
+    """The code of ``source``, and whether the value of the last of it is to be shown."""
+    tree = ast.parse(source, file)
+    last = tree.body[-1] if tree.body else None
+    is_shown = isinstance(last, ast.Expr) and not source.rstrip().endswith(";")
+    if is_shown:
+        tree.body.pop()
+    codes = [_compile(tree, file, "exec", flags)]
+    if is_shown and isinstance(last, ast.Expr):
+        codes.append(_compile(ast.Expression(last.value), file, "eval", flags))
+    return codes, is_shown
+
+
+def _compile(tree: Any, file: str, mode: str, flags: int) -> CodeType:
     code: CodeType = compile(tree, file, mode, flags, dont_inherit=True)
     return code

@@ -14,7 +14,8 @@ from typing import Any
 from attrs import define, field, frozen
 
 from ..protocol.messages import Message
-from ..protocol.wire import Frame, Framing, decode, encode
+from ..protocol.wire import Frame, Framing, decode
+from .outgoing import server_frame
 
 Id = bytes
 """An id, in the quotes in which it stands in the JSON."""
@@ -131,7 +132,7 @@ def _quoted(text: str) -> Id:
 
 
 def _framed(frame: Frame, recorded: Framing, wanted: Framing) -> Frame:
-    return frame if recorded is wanted else encode(decode(frame, recorded), wanted)
+    return frame if recorded is wanted else server_frame(decode(frame, recorded), wanted)
 
 
 def _with_ids(frame: Frame, framing: Framing, ids: Mapping[Id, Id]) -> Frame:

@@ -136,6 +136,8 @@ def _delete_kernel(api: Api, _: Call, kernel_id: str) -> Answer:
     kernel = api.kernels.running.get(kernel_id)
     if kernel is None:
         return _no_kernel(kernel_id)
+    if kernel.stumbles():
+        return _broken("asyncio.exceptions.InvalidStateError: Exception is not set.")
     api.kernels.delete(kernel)
     return Answer(status=204)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from queue import SimpleQueue
 from typing import Any, Callable
 
 from ..protocol.messages import Json
+from .displays import clean
 from .python import Outcome
 from .terminal import Terminal
 from .tracebacks import error_content
@@ -26,6 +28,9 @@ class Script:
     ::
 
         gateway.script("fit()").stream("epoch 1\n").hangs()
+
+    Bytes in what it shows or sends go in base64; of anything else that JSON cannot say,
+    the method raises a ValueError.
     """
 
     def __init__(self, cell: str | re.Pattern[str]) -> None:
@@ -41,6 +46,8 @@ class Script:
 
     def stream(self, text: str, name: str = "stdout") -> Script:
         """It prints ``text``."""
+        if not isinstance(text, str):
+            raise ValueError(f"a stream carries text, not {text!r:.200}")  # noqa: TRY004
         return self._add(lambda terminal, _: terminal.write(name, text))
 
     def display(
@@ -53,8 +60,8 @@ class Script:
     ) -> Script:
         """It shows a mime bundle, or with ``update`` changes what it showed as ``display_id``."""
         content = {
-            "data": dict(data),
-            "metadata": dict(metadata or {}),
+            "data": data,
+            "metadata": metadata or {},
             "transient": {"display_id": display_id} if display_id else {},
         }
         return self.message("update_display_data" if update else "display_data", content)
@@ -65,7 +72,7 @@ class Script:
 
     def result(self, data: str | Mapping[str, Any]) -> Script:
         """Its last expression has this value: a text, or a mime bundle."""
-        bundle = {"text/plain": data} if isinstance(data, str) else dict(data)
+        bundle = _in_json({"text/plain": data} if isinstance(data, str) else data)
 
         def say(terminal: Terminal, number: int) -> None:
             content = {"data": bundle, "metadata": {}, "execution_count": number}
@@ -76,12 +83,12 @@ class Script:
     def error(self, ename: str, evalue: str = "", traceback: list[str] | None = None) -> Script:
         """It fails."""
         lines = traceback or [f"\x1b[31m{ename}\x1b[39m: {evalue}"]
-        self._error = {"ename": ename, "evalue": evalue, "traceback": lines}
+        self._error = _in_json({"ename": ename, "evalue": evalue, "traceback": lines})
         return self
 
     def payload(self, source: str, **content: Any) -> Script:
         """Its reply carries a payload, as ``page`` for ``obj?``."""
-        self._payload.append({"source": source, **content})
+        self._payload.append(_in_json({"source": source, **content}))
         return self
 
     def asks(self, prompt: str = "", *, password: bool = False) -> Script:
@@ -115,9 +122,10 @@ class Script:
         buffers: tuple[bytes, ...] = (),
     ) -> Script:
         """It sends any message."""
+        content, metadata = _in_json(content), _in_json(metadata or {})
         return self._add(
-            lambda terminal, _: terminal.say(
-                msg_type, content, channel=channel, metadata=metadata, buffers=buffers
+            lambda terminal, _: _ignore(
+                terminal.say(msg_type, content, channel=channel, metadata=metadata, buffers=buffers)
             )
         )
 
@@ -187,6 +195,23 @@ def _fits(cell: str | re.Pattern[str], code: str) -> bool:
     if isinstance(cell, str):
         return cell.strip() == code.strip()
     return cell.search(code) is not None
+
+
+def _in_json(content: Json) -> dict[str, Any]:
+    """A copy of ``content``, as it comes out of JSON."""
+    try:
+        text = json.dumps(content, default=_in_base64, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise ValueError(f"JSON cannot say {content!r:.200}: {exc}") from exc
+    return dict(json.loads(text))
+
+
+def _in_base64(value: Any) -> Any:
+    if isinstance(value, (bytes, bytearray)):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a {type(value).__name__} is none of its kinds")
 
 
 def _persist(step: Step, terminal: Terminal, number: int, *, stubborn: bool) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from queue import SimpleQueue
 from typing import IO, Any, Callable
 
@@ -26,7 +26,7 @@ class Commands:
         wait: Waits in the cell's thread; returns early when the cell is interrupted.
     """
 
-    env: Mapping[str, str]
+    env: MutableMapping[str, str]
     wait: Callable[[SimpleQueue[Any]], Any]
 
     def run(

@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 from typing import Callable, Union
 
@@ -25,12 +26,13 @@ from websockets.server import ServerProtocol
 
 from ..errors import WireError
 from ..protocol.messages import Message
-from ..protocol.wire import Frame, Framing, encode
+from ..protocol.wire import Frame, Framing
 from .disturbances import RateLimiter, foreign_messages
 from .faults import Cut, Faults
 from .incoming import understand
 from .journal import Journal
 from .kernels import FakeKernel
+from .outgoing import server_frame
 from .replays import Replays
 
 MAX_INCOMING = 10 * 2**20
@@ -88,6 +90,7 @@ class KernelSocket:
         self._lock = threading.Lock()
         self._outgoing: SimpleQueue[Outgoing] = SimpleQueue()
         self._over = threading.Event()
+        self._gone = threading.Event()
         self._last_pong = time.monotonic()
         self._writer = threading.Thread(target=self._write, name="jkg fake socket", daemon=True)
 
@@ -99,9 +102,11 @@ class KernelSocket:
         """Send a frame of any content."""
         self._outgoing.put(frame)
 
-    def close(self) -> None:
-        """Send what waits, then a close frame."""
-        self._outgoing.put(self._close)
+    def close(self, code: int = 1000) -> threading.Event:
+        """Send what waits, then a close frame; the event is set when that is done."""
+        done = threading.Event()
+        self._outgoing.put(lambda: self._close(code, done))
+        return done
 
     def cut(self, *, rst: bool = False) -> None:
         """Send what waits, then cut the line; returns when it is done."""
@@ -109,6 +114,7 @@ class KernelSocket:
             self._outgoing.put(lambda: self._hang_up(rst=rst))
             self._over.wait(1)
         self._hang_up(rst=rst)
+        self._gone.wait(1)
 
     def serve(self, reader: io.BufferedIOBase, handshake: bytes) -> None:
         """Talk until it is over."""
@@ -123,13 +129,15 @@ class KernelSocket:
             self._hang_up()
             if self._writer.ident is not None:
                 self._writer.join()
+            # Now, and not when the server gets to it: a reset is sent by this alone.
+            reader.close()
+            self._socket.close()
+            self._gone.set()
 
     def _read(self, reader: io.BufferedIOBase) -> None:
         parts: list[bytes] = []
         opcode = Opcode.TEXT
-        while not self._over.is_set():
-            data = reader.read1(65536)
-            self._options.faults.pass_gate(self._over)
+        for data in self._chunks(reader):
             with self._lock:
                 self._protocol.receive_data(data) if data else self._protocol.receive_eof()
                 events = self._protocol.events_received()
@@ -153,6 +161,13 @@ class KernelSocket:
                         parts.clear()
             if not data:
                 return
+
+    def _chunks(self, reader: io.BufferedIOBase) -> Iterator[bytes]:
+        while not self._over.is_set():
+            data = reader.read1(65536)
+            self._options.faults.pass_gate(self._over)
+            if not self._over.is_set():
+                yield data
 
     def _take(self, data: bytes, opcode: Opcode) -> None:
         try:
@@ -214,7 +229,7 @@ class KernelSocket:
             self._hang_up(outgoing, rst=cut.rst)
             return
         self._flush()
-        frame = encode(outgoing, self._framing) if isinstance(outgoing, Message) else outgoing
+        frame = server_frame(outgoing, self._framing) if isinstance(outgoing, Message) else outgoing
         with self._lock:
             is_open = self._protocol.state is State.OPEN
             if is_open and isinstance(frame, str):
@@ -247,10 +262,13 @@ class KernelSocket:
                 self._protocol.send_ping(b"")
         self._flush()
 
-    def _close(self) -> None:
+    def _close(self, code: int, done: threading.Event) -> None:
         with self._lock:
             if self._protocol.state is State.OPEN:
-                self._protocol.send_close(1000)
+                self._protocol.send_close(code)
+        self._flush()
+        self.kernel.detach(self, lambda: _unsent((), self._outgoing))
+        done.set()
 
     def _hang_up(self, *first: Outgoing, rst: bool = False) -> None:
         with self._lock:
@@ -271,6 +289,9 @@ def _unsent(first: tuple[Outgoing, ...], queue: SimpleQueue[Outgoing]) -> list[M
     with contextlib.suppress(Empty):
         while True:
             waiting.append(queue.get_nowait())
+    for one in waiting:
+        if callable(one):
+            queue.put(one)
     return [one for one in waiting if isinstance(one, Message)]
 
 

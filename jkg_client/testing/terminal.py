@@ -9,6 +9,7 @@ from typing import Any, Callable
 from attrs import frozen
 
 from ..protocol.messages import EOT, Json
+from .captures import CapturedIO
 from .cells import CellThread, Killed
 from .outbox import Outbox, Request, Said
 from .streams import KernelStream
@@ -44,6 +45,7 @@ class Terminal:
         self._thread = thread
         self._calls = calls
         self._answers: SimpleQueue[str | None] = SimpleQueue()
+        self.captured: CapturedIO | None = None
         self._streams = {name: KernelStream(name, self.write) for name in ("stdout", "stderr")}
 
     @property
@@ -61,6 +63,8 @@ class Terminal:
         if not text:
             self._calls.post(self._calls.flush)
             return
+        if self.captured is not None and self.captured.takes_text(name, text):
+            return
         content = {"name": name, "text": text}
         if self._outbox.append(Said(request=self.request, msg_type="stream", content=content)):
             self._calls.post(self._calls.printed)
@@ -73,8 +77,10 @@ class Terminal:
         channel: str = "iopub",
         metadata: Json | None = None,
         buffers: tuple[bytes, ...] = (),
-    ) -> None:
-        """Send a message, at once and after everything that was printed."""
+    ) -> bool:
+        """Send a message, at once and after everything that was printed; False if it is kept."""
+        if self.captured is not None and self.captured.takes_output(msg_type, content):
+            return False
         said = Said(
             request=self.request,
             channel=channel,
@@ -85,6 +91,7 @@ class Terminal:
         )
         self._outbox.append(said)
         self._calls.post(self._calls.flush)
+        return True
 
     def ask(self, prompt: str, password: bool) -> str:
         """Ask the client that sent the cell.

@@ -20,8 +20,8 @@ def error_content(exc: BaseException) -> dict[str, Any]:
     """Content of the ``error`` message for ``exc``."""
     if isinstance(exc, SystemExit):
         lines = ["An exception has occurred, use %tb to see the full traceback.\n", _last(exc)]
-    elif isinstance(exc, SyntaxError) and not _frames(exc.__traceback__):
-        lines = ["".join(traceback.format_exception_only(type(exc), exc))]
+    elif isinstance(exc, SyntaxError) and not _in_a_cell(exc.__traceback__):
+        lines = [_unparsed(exc)]
     else:
         lines = _chain(exc, set())
     return {"ename": type(exc).__name__, "evalue": _evalue(exc), "traceback": lines}
@@ -46,26 +46,39 @@ def _chain(exc: BaseException, seen: set[int]) -> list[str]:
     return [*lines, f"{RED}{'-' * 75}{PLAIN}", head, *_frames(exc.__traceback__), _last(exc)]
 
 
+def _in_a_cell(trace: TracebackType | None) -> bool:
+    frames = traceback.walk_tb(trace)
+    return any(frame.f_code.co_filename.startswith(CELL) for frame, _ in frames)
+
+
+def _unparsed(exc: SyntaxError) -> str:
+    text = "".join(traceback.format_exception_only(type(exc), exc))
+    return text.replace(f'File "{exc.filename}"', f"{CYAN}{_place(str(exc.filename))}{PLAIN}", 1)
+
+
 def _frames(trace: TracebackType | None) -> list[str]:
     frames: list[str] = []
     for frame, lineno in traceback.walk_tb(trace):
         file = frame.f_code.co_filename
-        # What runs the cell is no part of it.
-        if frames or file.startswith(CELL) or not file.startswith(_HERE):
+        # What runs the cell, or a magic in it, is no part of it.
+        if not file.startswith(_HERE):
             frames.append(_frame(file, lineno, frame.f_code.co_name))
     return frames
 
 
 def _frame(file: str, lineno: int, function: str) -> str:
-    place = f"Cell In[{file[len(CELL) :].partition('-')[0]}]" if file.startswith(CELL) else file
     called = "" if function == "<module>" else f", in {function}()"
-    lines = [f"{CYAN}{place}{PLAIN}{GREEN}, line {lineno}{PLAIN}{called}"]
+    lines = [f"{CYAN}{_place(file)}{PLAIN}{GREEN}, line {lineno}{PLAIN}{called}"]
     for number in range(max(lineno - 2, 1), lineno + 3):
         text = linecache.getline(file, number).rstrip("\n")
         if text or number == lineno:
             arrow = f"----> {number}" if number == lineno else f"{number:>7}"
             lines.append(f"{GREEN}{arrow}{PLAIN} {text}")
     return "\n".join(lines) + "\n"
+
+
+def _place(file: str) -> str:
+    return f"Cell In[{file[len(CELL) :].partition('-')[0]}]" if file.startswith(CELL) else file
 
 
 def _last(exc: BaseException) -> str:

@@ -1,0 +1,45 @@
+"""What a real server makes of a kernel's message: a frame, with more in it than a client's.
+
+In the default framing servers repeat id and type beside the header, and some clients look
+for them only there.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from itertools import accumulate
+from typing import Any
+
+from ..protocol.messages import Message
+from ..protocol.wire import Frame, Framing, encode
+
+
+def server_frame(message: Message, framing: Framing) -> Frame:
+    """The frame in which a server sends ``message``; a ValueError if JSON cannot say it."""
+    if framing is Framing.V1:
+        return encode(message, framing)
+    document: dict[str, Any] = {
+        "header": message.header,
+        "msg_id": message.header["msg_id"],
+        "msg_type": message.msg_type,
+        "parent_header": message.parent_header,
+        "metadata": message.metadata,
+        "content": message.content,
+    }
+    if not message.buffers and not _is_of_the_server(message):
+        document["buffers"] = []
+    document["channel"] = message.channel
+    text = json.dumps(document, allow_nan=False)
+    return _with_buffers(text, message.buffers) if message.buffers else text
+
+
+def _is_of_the_server(message: Message) -> bool:
+    state = message.content.get("execution_state")
+    return not message.parent_header and state in {"restarting", "dead"}
+
+
+def _with_buffers(text: str, buffers: tuple[bytes, ...]) -> bytes:
+    parts = [text.encode("ascii"), *buffers]
+    starts = list(accumulate(map(len, parts[:-1]), initial=4 * (len(parts) + 1)))
+    return b"".join([struct.pack(f">{len(parts) + 1}I", len(parts), *starts), *parts])
