@@ -12,6 +12,7 @@ from .client.kernel import JupyterKernelClient
 from .client.patience import Patience
 from .client.rest import JupyterClient
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
+from .code_result import CodeResult
 from .errors import (
     ClientClosed,
     ExecutionError,
@@ -31,7 +32,7 @@ from .errors import (
     ServerStartError,
     WireError,
 )
-from .executor import CodeResult, JupyterCodeExecutor
+from .executor import JupyterCodeExecutor
 from .protocol.exchange import InputRequest
 from .protocol.outputs import Display, Failure, Output, Stream
 from .protocol.result import DataItem, ExecutionResult, Truncation

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from .client.connection import JupyterConnectable, JupyterConnectionInfo
 from .client.conversation import OnOutput
@@ -15,49 +15,13 @@ from .client.kernel import JupyterKernelClient
 from .client.patience import PATIENCE, Patience
 from .client.rest import JupyterClient
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
+from .code_result import CodeResult
 from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
 from .protocol.kept import MAX_OUTPUT
-from .protocol.outputs import Failure, join_text
-from .protocol.result import ExecutionResult, Status, Truncation
-from .rendering import into, render
-
-EXIT_CODES: Mapping[Status, int] = {
-    "ok": 0,
-    "error": 1,
-    "aborted": 1,
-    "timeout": 124,  # as timeout(1) says it
-    "died": 137,  # as a shell says it of a process that was killed
-}
+from .protocol.outputs import Failure
+from .protocol.result import ExecutionResult
 
 _log = logging.getLogger("jkg_client")
-
-
-@frozen(kw_only=True)
-class CodeResult:
-    """What came of a list of code blocks; it ends with the first that failed.
-
-    Attributes:
-        exit_code: 0; 1 for an error, 124 for a timeout, 137 for a kernel that died.
-        output: What the blocks showed, as text, and what went wrong last.
-        output_files: Absolute paths of images and pages that they showed.
-        status: That of the last block that ran.
-        kernel_restarted: Variables are gone, from before one of the blocks or with it.
-        truncated: What is missing of the output; None if nothing is.
-        results: One for each block that ran.
-    """
-
-    exit_code: int
-    output: str
-    output_files: list[str] = field(factory=list, hash=False)
-    status: Status = "ok"
-    kernel_restarted: bool = False
-    truncated: Truncation | None = None
-    results: tuple[ExecutionResult, ...] = field(default=(), repr=False)
-
-    def __str__(self) -> str:
-        return (
-            f"exit_code={self.exit_code} output={self.output!r} output_files={self.output_files!r}"
-        )
 
 
 class JupyterCodeExecutor:
@@ -151,9 +115,9 @@ class JupyterCodeExecutor:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = self._code_result([*results, *partial])
+                exc.result = self._told([*results, *partial])
                 raise
-            return self._code_result(results)
+            return self._told(results)
 
     def restart(self) -> None:
         """Restart the kernel: variables are gone."""
@@ -233,37 +197,8 @@ class JupyterCodeExecutor:
         if kernel is not None:
             kernel.stop()
 
-    def _code_result(self, results: Sequence[ExecutionResult]) -> CodeResult:
-        texts: list[str] = []
-        files: list[str] = []
-        for result in results:
-            rendering = render((*result.late_outputs, *result.outputs), into(self._folder))
-            notes = "\n".join(self._notes(result))
-            texts.append(join_text([*rendering.pieces, (notes, True)]))
-            files.extend(map(str, rendering.files))
-        status = results[-1].status if results else "ok"
-        return CodeResult(
-            exit_code=EXIT_CODES[status],
-            output=join_text((text, True) for text in texts),
-            output_files=files,
-            status=status,
-            kernel_restarted=any(result.kernel_restarted for result in results),
-            truncated=_together(r.truncated for r in results if r.truncated),
-            results=tuple(results),
-        )
-
-    def _notes(self, result: ExecutionResult) -> Iterable[str]:
-        """What a reader of the text must know besides it."""
-        if result.truncated:
-            yield f"Note: {result.truncated}."
-        if result.status == "aborted":
-            yield "Error: the code did not run, because code before it failed."
-        if result.status == "timeout":
-            yield f"Timeout: the code ran longer than {self._timeout:g} seconds and was stopped."
-        if result.status == "died":
-            yield "Error: the kernel died while the code ran."
-        if result.kernel_restarted:
-            yield "Note: the kernel was restarted, variables are gone."
+    def _told(self, results: Sequence[ExecutionResult]) -> CodeResult:
+        return CodeResult.of(results, self._folder, self._timeout)
 
 
 def _check_arguments(jupyter_server: object, timeout: float, max_output: int) -> None:
@@ -284,15 +219,3 @@ def _made(output_dir: Path) -> Path:
     except OSError as exc:
         raise ValueError(f"output_dir {folder} cannot be made: {exc}") from exc
     return folder
-
-
-def _together(truncations: Iterable[Truncation]) -> Truncation | None:
-    all_of_them = list(truncations)
-    if not all_of_them:
-        return None
-    return Truncation(
-        characters=sum(t.characters for t in all_of_them),
-        messages=sum(t.messages for t in all_of_them),
-        rate_limited=any(t.rate_limited for t in all_of_them),
-        connection_lost=any(t.connection_lost for t in all_of_them),
-    )

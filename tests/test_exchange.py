@@ -4,6 +4,7 @@ import pickle
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
@@ -60,6 +61,7 @@ def fed(*messages: Message, begun: bool = False) -> Exchange:
     return exchange
 
 
+@pytest.mark.pitfall(12)
 @pytest.mark.parametrize("order", [(IDLE, OK), (OK, IDLE)])
 def test_done_needs_idle_and_reply_in_any_order(order: tuple[Message, ...]) -> None:
     exchange = Exchange("req")
@@ -81,6 +83,7 @@ SHELLS = {
 }
 
 
+@pytest.mark.pitfall(11, 12)
 @pytest.mark.parametrize("ending", IOPUBS)
 def test_the_reply_may_come_at_any_time(ending: str) -> None:
     iopub, shell = IOPUBS[ending], SHELLS[ending]
@@ -136,6 +139,7 @@ def test_output_is_returned_as_it_comes() -> None:
     assert exchange.feed(OK) is None
 
 
+@pytest.mark.pitfall(4)
 @pytest.mark.parametrize("state", ["restarting", "dead"])
 def test_news_without_a_parent_tell_of_a_dead_kernel(state: str) -> None:
     exchange = fed(BUSY, stream("a"), status(state, None))
@@ -176,11 +180,13 @@ def test_a_kernel_that_starts_is_another_one_only_after_we_began(
         (fed(IDLE), "error"),
     ],
 )
+@pytest.mark.pitfall(18)
 def test_the_status_says_how_it_ended(exchange: Exchange, ended: str) -> None:
     result = exchange.result()
     assert (result.status, result.is_ok) == (ended, ended == "ok")
 
 
+@pytest.mark.pitfall(21)
 def test_an_error_that_only_the_reply_tells_is_shown() -> None:
     result = fed(stream("a"), reply("error", **raised("E", "v")), IDLE).result()
     assert result.failure == Failure("E", "v")
@@ -216,6 +222,7 @@ def test_a_result_can_be_asked_for_twice() -> None:
     assert exchange.result() == exchange.result()
 
 
+@pytest.mark.pitfall(19)
 def test_the_page_of_a_reply_is_shown_without_colours() -> None:
     # As ipykernel answers "len?".
     page = {"data": {"text/plain": "\x1b[31mSignature:\x1b[39m len(obj, /)"}, "start": 0}
@@ -473,3 +480,15 @@ def test_what_is_missing_of_late_output_is_told() -> None:
     aftermath.feed(said("x" * 25))
     truncated = Exchange("req").result(late=aftermath.area).truncated
     assert truncated == Truncation(characters=15)
+
+
+@pytest.mark.parametrize(
+    ("answerer", "status"), [("first", "error"), ("second", "died"), (None, "error")]
+)
+def test_an_answer_by_another_process_tells_of_a_death_that_went_by_unseen(
+    answerer: str | None, status: str
+) -> None:
+    exchange = fed(evolve(BUSY, header={**BUSY.header, "session": "first"}))
+    exchange.overtake(Exchange("later", process=answerer))
+    assert exchange.done
+    assert exchange.result().status == status

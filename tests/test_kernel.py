@@ -141,6 +141,7 @@ def test_a_server_that_is_gone_is_an_error_with_what_had_come(
     assert kernel.execute("print('back')", 10).output == "back\n"
 
 
+@pytest.mark.pitfall(5)
 def test_a_kernel_deleted_while_its_cell_runs_is_a_death(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
@@ -206,6 +207,7 @@ def test_what_is_no_message_is_skipped_and_counted(
     assert result.truncated.messages == 2
 
 
+@pytest.mark.pitfall(21)
 def test_output_dropped_by_the_rate_limit_is_told(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
@@ -226,6 +228,7 @@ def test_a_server_without_the_v1_framing_is_spoken_to_in_the_old_one() -> None:
         assert kernel.execute("print('ž')", 5).output == "ž\n"
 
 
+@pytest.mark.pitfall(10, 12)
 @pytest.mark.parametrize("reply", ["before idle", "after idle"])
 def test_the_reply_may_come_before_or_after_idle(reply: Any) -> None:
     with (
@@ -462,6 +465,7 @@ def test_a_restart_that_may_not_be_restarts_nothing(
     assert server.journal.requests("POST", "*/restart") == []
 
 
+@pytest.mark.pitfall(53)
 def test_a_refused_handshake_shows_no_cookies(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
@@ -486,3 +490,16 @@ def test_a_death_while_the_connection_was_cut_is_told_and_the_cell_runs(
             result = kernel.execute("print('x' in globals())", 10)
             said = (result.status, result.output, result.kernel_restarted)
             assert said == ("ok", "False\n", True)
+
+
+def test_a_restart_that_nobody_told_of_is_noticed(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    kernel.execute("x = 1", 5)
+    server.faults.cut_now()
+    with JupyterClient(server.connection_info) as other:
+        other.restart_kernel(kernel.kernel_id)
+    server.faults.drop_kept()
+    result = kernel.execute("'x' in globals()", 5)
+    assert (result.output, result.kernel_restarted) == ("False", True)
+    assert not kernel.execute("1", 5).kernel_restarted

@@ -108,7 +108,8 @@ def translated(request: str, deadline: Deadline) -> Iterator[None]:
         yield
     except requests.exceptions.SSLError as exc:
         raise GatewayUnreachable(
-            f"{request}: no secure connection: {_root(exc)}; verify= takes a CA file"
+            f"{request}: no secure connection: {_root(exc)};"
+            " verify= takes a CA file, cert= a client certificate"
         ) from exc
     except requests.RequestException as exc:
         root = _root(exc)

@@ -47,6 +47,7 @@ class Conversation:
         self._needs_check = False
         self._restarted = False
         self._was_ready = False  # of the kernel whose death was not noticed
+        self._process: str | None = None  # session id of the kernel that answered last
         self.channels = Channels(client, kernel_id, deadline, patience)
         self._cell: Exchange | None = None  # whose result is still to be told
         self._aftermath = self._new_aftermath(MAX_OUTPUT)
@@ -86,6 +87,7 @@ class Conversation:
         self._cell, gave_up = exchange, False
         try:
             self.pump(exchange, deadline, on_output, on_input)
+            self._meet(exchange)
             if not exchange.done:
                 gave_up = True
                 self._give_up(exchange, on_output)
@@ -172,8 +174,20 @@ class Conversation:
                 self._answer(exchange, on_input)
             if marker is not None:
                 marker.feed(message)
-                # A kernel that died has answered neither.
-                exchange.lost |= marker.done and not exchange.dead
+                if marker.done and not exchange.done:
+                    self._overtake(exchange, marker)
+
+    def _overtake(self, exchange: Exchange, marker: Exchange) -> None:
+        exchange.overtake(marker)
+        if exchange.dead:
+            self._kernel_died()
+        self._meet(marker)
+
+    def _meet(self, exchange: Exchange) -> None:
+        """Find out whether another process answers: it may have died while nobody listened."""
+        if not exchange.dead:
+            before, self._process = self._process, exchange.process or self._process
+            self._restarted |= before not in (None, self._process)
 
     def _answer(self, exchange: Exchange, on_input: OnInput | None) -> None:
         asks, asker = exchange.asks, exchange.asker
@@ -202,6 +216,7 @@ class Conversation:
             self._vanished(exchange)
         except GatewayError as exc:
             # The result is what counts now; the next request tries again, and says why not.
+            self.channels.whole = False
             _log.warning("kernel %s could not be regained: %s", self._kernel_id, exc)
 
     def _regain(self, exchange: Exchange, on_output: OnOutput | None = None) -> None:
@@ -223,12 +238,16 @@ class Conversation:
         self._client.restart_kernel(self._kernel_id)
         self._abandoned = None
         self._kernel_died()
+        # Servers that got no pong meanwhile have closed the connection, and some do not
+        # stand what is sent on it nevertheless.
+        for message in self.channels.drain():
+            self._overhear(message)
         self.answers(Deadline(self._patience.ready))
 
     def _kernel_died(self) -> None:
         # Told once of each kernel: "starting" follows "restarting".
         self._restarted |= self._was_ready
-        self._needs_check, self._was_ready = True, False
+        self._needs_check, self._was_ready, self._process = True, False, None
 
     def _vanished(self, exchange: Exchange) -> None:
         exchange.dead, self._abandoned = True, None
@@ -246,6 +265,7 @@ class Conversation:
             probe = self._poke(deadline.within(self._patience.sending), begun=self._was_ready)
             self.pump(probe, deadline.within(pause))
             if probe.idle and probe.reply is not None:
+                self._meet(probe)
                 self._needs_check, self._was_ready = False, True
                 return True
             if not deadline.passed:
@@ -272,6 +292,7 @@ class Conversation:
         for _ in self.channels.drain():
             pass  # of the kernel that was
         self._abandoned, self._restarted, self._was_ready = None, False, False
+        self._process = None
         self._aftermath = self._new_aftermath(MAX_OUTPUT)
         self._needs_check = True
         self.must_answer(deadline)

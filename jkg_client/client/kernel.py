@@ -194,7 +194,7 @@ class JupyterKernelClient:
         """
         deadline = Deadline(timeout_seconds)
         self._check_usable()
-        self._client.restart_kernel(self._kernel_id)
+        self._client.restart_kernel(self._kernel_id, timeout_seconds=deadline.left() or 0.001)
         with self._turn():
             self._conversation.restarted(deadline)
 

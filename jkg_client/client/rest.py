@@ -126,7 +126,8 @@ class JupyterClient:
         Args:
             kernel_spec_name: One of ``list_kernel_specs``.
             env: Environment of the kernel. Kernel gateways pass on ``KERNEL_*`` and what
-                their allow-list names, and take the rest of the environment away.
+                their allow-list names, and take the rest of the environment away; Jupyter
+                Server ignores it.
             path: Where it starts, relative to the server's root; kernel gateways ignore it.
             timeout_seconds: For the launch as a whole.
 
@@ -176,8 +177,8 @@ class JupyterClient:
         except GatewayStatus as exc:
             if exc.status != 500:
                 raise
-            # Just after a kernel's death servers answer so for up to a second.
-            time.sleep(1.0)
+            # Just after a kernel's death servers answer so, for some tenths of a second.
+            time.sleep(0.3)
             self._request("DELETE", _kernel_path(kernel_id))
 
     def get_kernel_client(self, kernel_id: str) -> JupyterKernelClient:

@@ -280,6 +280,9 @@ def _translated(url: str) -> Iterator[None]:
         raise _refused(url, exc.status_code) from None
     except (websocket.WebSocketTimeoutException, socket.timeout) as exc:
         raise GatewayTimeout(f"{url}: no answer in time") from exc
+    except ssl.SSLError as exc:
+        hint = "verify= takes a CA file, cert= a client certificate"
+        raise GatewayUnreachable(f"{url}: no secure connection: {exc}; {hint}") from exc
     except (websocket.WebSocketException, OSError) as exc:
         raise GatewayUnreachable(f"{url}: {str(exc) or type(exc).__name__}") from exc
 

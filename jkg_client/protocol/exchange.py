@@ -42,6 +42,7 @@ class Exchange:
         lost: Reply or idle went by unseen, though the kernel is past the request.
         settled: The kernel was known to be up when the request was sent.
         replaced: It is another one all the same that took the request.
+        process: Session id of the kernel process that took it; None if that is not known.
         asks: The code waits for input; whoever answers sets it to None.
         asker: The message that asked.
     """
@@ -54,6 +55,7 @@ class Exchange:
     lost: bool = False
     settled: bool = False
     replaced: bool = False
+    process: str | None = None
     asks: InputRequest | None = None
     asker: Message | None = None
     _begun: bool = False
@@ -87,10 +89,22 @@ class Exchange:
             if message.channel == "stdin":
                 self._asked(message)
             elif message.msg_type == "status":
+                session = message.header.get("session")
+                self.process = session if isinstance(session, str) else None
                 self.idle |= message.content.get("execution_state") == "idle"
             else:
                 return self.area.feed(message.msg_type, message.content)
         return None
+
+    def overtake(self, later: Exchange) -> None:
+        """End it without an end: the kernel has answered what it was asked ``later``.
+
+        By another session id it is another process, and the one before it has died:
+        https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
+        """
+        if self.process is not None and later.process not in (None, self.process):
+            self.dead = True
+        self.lost = not self.dead
 
     def result(
         self,
@@ -127,7 +141,7 @@ class Exchange:
             outputs=self.area.outputs,
             late_outputs=late.outputs,
             failure=failure,
-            execution_count=count if isinstance(count, int) else None,
+            execution_count=count if type(count) is int else None,
             user_expressions=_mapping(reply.get("user_expressions")),
             kernel_restarted=kernel_restarted or self.replaced,
             truncated=truncation if truncation != Truncation() else None,

@@ -1,0 +1,103 @@
+"""What came of a list of code blocks, for an agent to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from attrs import field, frozen
+
+from .protocol.outputs import join_text
+from .protocol.result import ExecutionResult, Status, Truncation
+from .rendering import into, render
+
+EXIT_CODES: Mapping[Status, int] = {
+    "ok": 0,
+    "error": 1,
+    "aborted": 1,
+    "timeout": 124,  # as timeout(1) says it
+    "died": 137,  # as a shell says it of a process that was killed
+}
+
+
+@frozen(kw_only=True)
+class CodeResult:
+    """What came of a list of code blocks; it ends with the first that failed.
+
+    Attributes:
+        exit_code: 0; 1 for an error, 124 for a timeout, 137 for a kernel that died.
+        output: What the blocks showed, as text, and what went wrong last.
+        output_files: Absolute paths of images and pages that they showed.
+        status: That of the last block that ran.
+        kernel_restarted: Variables are gone, from before one of the blocks or with it.
+        truncated: What is missing of the output; None if nothing is.
+        results: One for each block that ran.
+    """
+
+    exit_code: int
+    output: str
+    output_files: list[str] = field(factory=list, hash=False)
+    status: Status = "ok"
+    kernel_restarted: bool = False
+    truncated: Truncation | None = None
+    results: tuple[ExecutionResult, ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return (
+            f"exit_code={self.exit_code} output={self.output!r} output_files={self.output_files!r}"
+        )
+
+    @classmethod
+    def of(cls, results: Sequence[ExecutionResult], folder: Path, timeout: float) -> CodeResult:
+        """One result of many.
+
+        Args:
+            results: In order.
+            folder: Where files are made.
+            timeout: Seconds that each block was given.
+        """
+        texts: list[str] = []
+        files: list[str] = []
+        for result in results:
+            rendering = render((*result.late_outputs, *result.outputs), into(folder))
+            notes = "\n".join(_notes(result, timeout))
+            texts.append(join_text([*rendering.pieces, (notes, True)]))
+            files.extend(map(str, rendering.files))
+        status = results[-1].status if results else "ok"
+        return cls(
+            exit_code=EXIT_CODES[status],
+            output=join_text((text, True) for text in texts),
+            output_files=files,
+            status=status,
+            kernel_restarted=any(result.kernel_restarted for result in results),
+            truncated=_together(r.truncated for r in results if r.truncated),
+            results=tuple(results),
+        )
+
+
+def _notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
+    """What a reader of the text must know besides it."""
+    if result.truncated:
+        yield f"Note: {result.truncated}."
+    if result.status == "aborted":
+        yield "Error: the code did not run, because code before it failed."
+    if result.status == "timeout":
+        is_known = not (result.truncated and result.truncated.connection_lost)
+        ended = " and was stopped" if is_known else "; it may run on"
+        yield f"Timeout: the code ran longer than {timeout:g} seconds{ended}."
+    if result.status == "died":
+        yield "Error: the kernel died while the code ran."
+    if result.kernel_restarted:
+        yield "Note: the kernel was restarted, variables are gone."
+
+
+def _together(truncations: Iterable[Truncation]) -> Truncation | None:
+    all_of_them = list(truncations)
+    if not all_of_them:
+        return None
+    return Truncation(
+        characters=sum(t.characters for t in all_of_them),
+        messages=sum(t.messages for t in all_of_them),
+        rate_limited=any(t.rate_limited for t in all_of_them),
+        connection_lost=any(t.connection_lost for t in all_of_them),
+    )
