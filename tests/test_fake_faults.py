@@ -109,8 +109,9 @@ def test_an_answer_may_be_cut_although_the_thing_was_done(
     client: RawClient, after: int, rst: bool
 ) -> None:
     client.gateway.faults.cut_answer(after, method="POST", rst=rst)
-    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
-        client.rest("POST", "/api/kernels")
+    # Some releases of urllib3 take half a body for a whole one, which then is no JSON.
+    with pytest.raises((requests.RequestException, ValueError)):
+        client.rest("POST", "/api/kernels").json()
     assert len(client.rest("GET", "/api/kernels").json()) == 1
 
 

@@ -84,6 +84,7 @@ def test_the_environment_and_path_are_passed_on(client: JupyterClient, server: F
     assert request.body == {"name": "python3", "env": {"KERNEL_A": "1"}, "path": "there"}
 
 
+@pytest.mark.pitfall(29, 53)
 def test_the_token_is_sent_in_a_header_and_never_in_a_url(
     client: JupyterClient, server: FakeGateway
 ) -> None:
@@ -94,6 +95,7 @@ def test_the_token_is_sent_in_a_header_and_never_in_a_url(
         assert str(token) not in str(request.query)
 
 
+@pytest.mark.pitfall(27)
 def test_a_full_server_says_so() -> None:
     with FakeGateway(max_kernels=1) as server, JupyterClient(server.connection_info) as client:
         client.start_kernel("python3")
@@ -122,6 +124,7 @@ def test_listing_kernels_may_be_switched_off() -> None:
         (500, GatewayStatus),
     ],
 )
+@pytest.mark.pitfall(27)
 def test_each_status_is_an_error_of_its_own(
     client: JupyterClient, server: FakeGateway, status: int, error: type[JkgError]
 ) -> None:
@@ -141,6 +144,7 @@ def test_a_user_who_may_not_is_not_told_that_the_token_is_wrong(
         client.start_kernel("python3")
 
 
+@pytest.mark.pitfall(27)
 def test_a_redirect_is_told_and_not_followed(client: JupyterClient, server: FakeGateway) -> None:
     server.faults.status(302, headers={"Location": "/hub/login?next=x"})
     with pytest.raises(GatewayUnauthorized, match="login page"):
@@ -152,6 +156,7 @@ def test_a_redirect_is_told_and_not_followed(client: JupyterClient, server: Fake
     assert len(server.journal.requests()) == 2
 
 
+@pytest.mark.pitfall(27)
 @pytest.mark.parametrize("body", ["<html>log in</html>", "", "[1]", '{"kernelspecs": []}', "{" * 9])
 def test_an_answer_that_no_jupyter_server_gives_is_told(
     client: JupyterClient, server: FakeGateway, body: str
@@ -161,6 +166,7 @@ def test_an_answer_that_no_jupyter_server_gives_is_told(
         client.list_kernel_specs()
 
 
+@pytest.mark.pitfall(32)
 def test_a_get_is_tried_again_but_a_post_never(client: JupyterClient, server: FakeGateway) -> None:
     server.faults.cut_answer(method="GET", times=2)
     assert client.list_kernels() == []
@@ -213,6 +219,7 @@ def dripping(start: bytes) -> Iterator[JupyterConnectionInfo]:
     ],
     ids=["nothing", "status", "header", "body", "known length", "chunk"],
 )
+@pytest.mark.pitfall(7)
 def test_the_time_limit_counts_for_the_whole_answer(start: bytes) -> None:
     started = time.monotonic()
     with (
@@ -224,6 +231,7 @@ def test_the_time_limit_counts_for_the_whole_answer(start: bytes) -> None:
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.pitfall(7)
 def test_the_time_limit_counts_for_the_whole_handshake() -> None:
     started = time.monotonic()
     with (
@@ -235,6 +243,7 @@ def test_the_time_limit_counts_for_the_whole_handshake() -> None:
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.pitfall(7)
 def test_a_server_that_says_nothing_is_given_up_in_time(server: FakeGateway) -> None:
     server.faults.never_answer()
     with (
@@ -253,6 +262,7 @@ def test_refused_connections_are_told_with_what_to_check(server: FakeGateway) ->
         client.list_kernel_specs()
 
 
+@pytest.mark.pitfall(28)
 def test_cookies_of_rest_answers_go_along_to_the_websocket(
     client: JupyterClient, server: FakeGateway
 ) -> None:
@@ -267,6 +277,7 @@ def test_cookies_of_rest_answers_go_along_to_the_websocket(
     assert "route=backend-2" in opening.headers["Cookie"]
 
 
+@pytest.mark.pitfall(53)
 def test_a_token_that_a_server_repeats_is_not_repeated_by_us(server: FakeGateway) -> None:
     info = server.connection_info
     server.faults.status(500, body=f"<p>bad token {info.token}</p>", path="/api/kernelspecs")
@@ -307,3 +318,44 @@ def test_deleting_just_after_a_death_is_tried_again(
     server.faults.status(500, method="DELETE")
     client.delete_kernel(kernel_id)
     assert client.list_kernels() == []
+
+
+@contextlib.contextmanager
+def hanging_up() -> Iterator[tuple[int, list[Any]]]:
+    """A port where everybody is cut off, and who called there."""
+    callers: list[Any] = []
+
+    class HangUp(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            callers.append(self.client_address)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), HangUp) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_address[1], callers
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.pitfall(32)
+@pytest.mark.parametrize("use_https", [False, True])
+def test_what_is_tried_again_is_the_same_with_and_without_tls(use_https: bool) -> None:
+    with hanging_up() as (port, callers):
+        info = JupyterConnectionInfo("127.0.0.1", use_https, port)
+        with JupyterClient(info) as client:
+            with pytest.raises(GatewayUnreachable):
+                client.get_kernel(UNKNOWN)
+            assert len(callers) == 3
+            with pytest.raises(GatewayUnreachable):
+                client.interrupt_kernel(UNKNOWN)
+            assert len(callers) == 4
+
+
+def test_an_answer_that_is_cut_short_is_a_broken_connection(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    server.faults.cut_answer(300, method="POST")
+    with pytest.raises(GatewayUnreachable, match="nobody answers"):
+        client.start_kernel("python3")
