@@ -77,6 +77,7 @@ def test_no_block_and_an_empty_block_do_nothing_successfully(executor: JupyterCo
     assert str(run(executor, "")) == "exit_code=0 output='' output_files=[]"
 
 
+@pytest.mark.pitfall(14)
 def test_chunks_are_joined_as_printed(executor: JupyterCodeExecutor) -> None:
     code = "\n".join(["import sys"] + ["print(1, end='')", "sys.stdout.flush()"] * 3)
     assert run(executor, code).output == "111"
@@ -86,6 +87,7 @@ def test_blocks_are_joined_without_blank_lines(executor: JupyterCodeExecutor) ->
     assert run(executor, "print('a')", "print('b', end='')", "3").output == "a\nb\n3"
 
 
+@pytest.mark.pitfall(11, 13, 15)
 def test_a_failing_block_keeps_all_that_was_shown_and_ends_the_list(
     executor: JupyterCodeExecutor,
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_failing_block_keeps_all_that_was_shown_and_ends_the_list(
     assert [r.status for r in result.results] == ["ok", "error"]
 
 
+@pytest.mark.pitfall(11)
 def test_after_an_error_the_next_block_is_whole(executor: JupyterCodeExecutor) -> None:
     run(executor, "1/0")
     assert str(run(executor, "print('fine')")) == r"exit_code=0 output='fine\n' output_files=[]"
@@ -121,6 +124,7 @@ def test_unicode_and_nul_come_back_exactly(kernel: JupyterKernelClient) -> None:
     assert kernel.execute(f"print({text!r})", 20).output == text + "\n"
 
 
+@pytest.mark.pitfall(17)
 def test_carriage_returns_and_backspaces_are_applied(kernel: JupyterKernelClient) -> None:
     code = "for i in range(5): print(f'\\r{i}0 %', end='', flush=True)\nprint('\\nabc\\b\\bX')"
     assert kernel.execute(code, 20).output == "40 %\naXc\n"
@@ -143,6 +147,7 @@ def test_the_value_of_the_last_expression_is_shown(kernel: JupyterKernelClient) 
         ("_repr_html_", "<b>漢字</b>", ".html", "HTML data saved to"),
     ],
 )
+@pytest.mark.pitfall(16)
 def test_rich_output_becomes_a_file_byte_for_byte(
     executor: JupyterCodeExecutor,
     tmp_path: Path,
@@ -164,6 +169,7 @@ def test_rich_output_becomes_a_file_byte_for_byte(
     assert ("it" in result.output.splitlines()) == (suffix == ".html")
 
 
+@pytest.mark.pitfall(17)
 def test_a_display_is_updated_in_place(kernel: JupyterKernelClient) -> None:
     code = (
         "from IPython.display import display\n"
@@ -172,6 +178,7 @@ def test_a_display_is_updated_in_place(kernel: JupyterKernelClient) -> None:
     assert kernel.execute(code, 20).output == "'second'\nbetween\n"
 
 
+@pytest.mark.pitfall(17)
 def test_clear_output_clears_now_or_with_the_next_output(kernel: JupyterKernelClient) -> None:
     start = "from IPython.display import clear_output\nprint('gone', flush=True)\n"
     assert kernel.execute(start + "clear_output()", 20).output == ""
@@ -179,6 +186,7 @@ def test_clear_output_clears_now_or_with_the_next_output(kernel: JupyterKernelCl
     assert kernel.execute(start + "clear_output(wait=True)\nprint('new')", 20).output == "new\n"
 
 
+@pytest.mark.pitfall(19)
 def test_a_question_mark_shows_the_page(kernel: JupyterKernelClient) -> None:
     output = kernel.execute("len?", 20).output
     assert "Return the number of items in a container." in output
@@ -221,6 +229,7 @@ def test_outputs_are_streamed_as_they_come(kernel: JupyterKernelClient) -> None:
     assert seen[-1] == result.outputs[-1]
 
 
+@pytest.mark.pitfall(3, 13)
 def test_a_timeout_keeps_output_and_state(kernel: JupyterKernelClient) -> None:
     kernel.execute("x = 7", 20)
     result = kernel.execute(LOOP, timeout_seconds=0.5)
@@ -228,6 +237,7 @@ def test_a_timeout_keeps_output_and_state(kernel: JupyterKernelClient) -> None:
     assert kernel.execute("print(x)", timeout_seconds=10).output == "7\n"
 
 
+@pytest.mark.pitfall(3)
 def test_code_that_ignores_the_interrupt_is_ended_by_a_restart(
     kernel: JupyterKernelClient,
 ) -> None:
@@ -238,6 +248,7 @@ def test_code_that_ignores_the_interrupt_is_ended_by_a_restart(
     assert (after.status, after.output, after.kernel_restarted) == ("ok", "False\n", False)
 
 
+@pytest.mark.pitfall(2)
 def test_the_time_limit_is_the_blocks_not_each_messages(executors: Executors) -> None:
     code = "import time\nfor i in range(100):\n    print(i, flush=True)\n    time.sleep(0.1)"
     result = run(executors(timeout=0.75), code)
@@ -246,6 +257,7 @@ def test_the_time_limit_is_the_blocks_not_each_messages(executors: Executors) ->
     assert "Timeout" in result.output.splitlines()[-1]
 
 
+@pytest.mark.pitfall(4)
 def test_a_dead_kernel_is_told_with_what_it_printed(executor: JupyterCodeExecutor) -> None:
     run(executor, "x = 1")
     # The pause is the kernel's: its last words leave it by a thread that dies with it.
@@ -264,6 +276,7 @@ def test_exit_ends_the_kernel_and_the_next_block_runs(executor: JupyterCodeExecu
     assert run(executor, "print('x' in globals())").output == "False\n"
 
 
+@pytest.mark.pitfall(5)
 def test_a_kernel_deleted_by_somebody_else_is_replaced(
     executor: JupyterCodeExecutor, server: JupyterConnectable
 ) -> None:
@@ -297,6 +310,7 @@ def test_ctrl_c_interrupts_the_kernel_and_goes_up(kernel: JupyterKernelClient) -
     assert kernel.execute("print(x)", 20).output == "7\n"
 
 
+@pytest.mark.pitfall(6)
 def test_threads_queue_and_each_gets_its_own_output(executor: JupyterCodeExecutor) -> None:
     said: dict[int, str] = {}
 
@@ -357,6 +371,7 @@ def test_an_unknown_kernel_names_those_installed(executors: Executors) -> None:
         executors(kernel_name="nosuch")
 
 
+@pytest.mark.pitfall(27)
 def test_a_wrong_token_is_told_at_once(server: JupyterConnectable) -> None:
     info = server.connection_info
     wrong = JupyterConnectionInfo(
@@ -366,6 +381,7 @@ def test_a_wrong_token_is_told_at_once(server: JupyterConnectable) -> None:
         JupyterCodeExecutor(wrong)
 
 
+@pytest.mark.pitfall(31)
 def test_stop_deletes_the_kernel_and_may_be_called_twice(
     executors: Executors, server: JupyterConnectable
 ) -> None:
@@ -427,6 +443,7 @@ def test_expressions_silence_and_history_are_passed_on(kernel: JupyterKernelClie
     assert kernel.execute("y", 20).execution_count == (first.execution_count or 0) + 1
 
 
+@pytest.mark.pitfall(22)
 def test_output_beyond_max_output_keeps_head_and_tail_and_counts(executors: Executors) -> None:
     executor = executors(max_output=10_000)
     result = run(executor, "for i in range(10_000): print(f'{i:05d}')")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fixtures import executor, executors, kernel
+from fixtures import executor, executors, kernel, pytest_itemcollected
 
 from jkg_client.client.patience import Patience
 from jkg_client.testing import FakeGateway
 
-__all__ = ["executor", "executors", "kernel"]
+__all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 
 
 @pytest.fixture

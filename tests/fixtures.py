@@ -21,6 +21,12 @@ from jkg_client.client.patience import Patience
 Executors = Callable[..., JupyterCodeExecutor]
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let ``-k pitfall_04`` find what is marked ``pitfall(4)``."""
+    for mark in item.iter_markers("pitfall"):
+        item.extra_keyword_matches.update(f"pitfall_{number:02}" for number in mark.args)
+
+
 @pytest.fixture
 def executors(server: JupyterConnectable, tmp_path: Path) -> Iterator[Executors]:
     """Starts executors, which are stopped with the test."""

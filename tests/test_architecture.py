@@ -184,3 +184,29 @@ def test_importing_it_loads_no_framework_and_says_nothing() -> None:
 def test_the_doors_that_are_named_exist() -> None:
     missing = {name for doors in DOORS.values() for name in doors if name not in MODULES}
     assert missing <= {"servers/docker.py"}
+
+
+LOOKS_ON = """
+import sys
+events = []
+sys.addaudithook(lambda event, args: events.append((event, args)))
+import jkg_client
+begun = ("os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system", "subprocess.")
+asked = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname")
+print(*{name for name, _ in events if name.startswith(begun + asked)})
+print(*{args[0] for name, args in events if name == "open" and set(str(args[1])) & set("wax+")})
+print("import" in {name for name, _ in events})
+"""
+
+
+@pytest.mark.pitfall(33)
+def test_importing_it_starts_no_program_asks_nobody_and_writes_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", LOOKS_ON],
+        env={**os.environ, "PYTHONPATH": str(ROOT.parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["", "", "True"]

@@ -35,6 +35,7 @@ URLS: list[tuple[JupyterConnectionInfo, str]] = [
 ]
 
 
+@pytest.mark.pitfall(26, 28)
 @pytest.mark.parametrize(("info", "rest"), URLS)
 def test_rest_and_websocket_go_to_the_same_place(info: JupyterConnectionInfo, rest: str) -> None:
     assert (info.url, info.websocket_url) == (f"http{rest}", f"ws{rest}")
@@ -88,6 +89,7 @@ FROM_URL = [
 ]
 
 
+@pytest.mark.pitfall(28)
 @pytest.mark.parametrize(("url", "root", "token"), FROM_URL)
 def test_an_address_is_taken_as_a_browser_has_it(url: str, root: str, token: str | None) -> None:
     info = JupyterConnectionInfo.from_url(url)
@@ -130,6 +132,7 @@ def test_all_else_of_a_url_connection_is_as_given() -> None:
         f"http://h/?token={SECRET}%C3%A9",
     ],
 )
+@pytest.mark.pitfall(53)
 def test_a_bad_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ValueError) as caught:
         JupyterConnectionInfo.from_url(url)
@@ -160,6 +163,7 @@ def test_a_bad_url_is_refused_without_showing_it(url: str) -> None:
         (("h", False), {"headers": {1: SECRET}}, "header"),
     ],
 )
+@pytest.mark.pitfall(53)
 def test_bad_arguments_are_refused_and_secrets_not_shown(
     arguments: tuple[Any, ...], options: dict[str, Any], says: str
 ) -> None:
@@ -168,6 +172,7 @@ def test_bad_arguments_are_refused_and_secrets_not_shown(
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.pitfall(53)
 def test_secrets_are_not_in_the_repr() -> None:
     info = JupyterConnectionInfo("h", False, 1, SECRET, headers={"Authorization": SECRET})
     assert SECRET not in f"{info!r} {info} {info.url} {info.websocket_url}"
@@ -186,6 +191,7 @@ def test_secrets_are_not_in_the_repr() -> None:
         (None, {"X": "y"}, {"X": "y"}),
     ],
 )
+@pytest.mark.pitfall(29)
 def test_the_token_is_sent_unless_headers_say_otherwise(
     token: str | None, headers: dict[str, str] | None, sent: dict[str, str]
 ) -> None:
@@ -286,6 +292,7 @@ def test_the_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPa
         ),
     ],
 )
+@pytest.mark.pitfall(53)
 def test_variables_that_make_no_sense_are_refused_and_not_shown(
     variables: dict[str, str], says: str
 ) -> None:

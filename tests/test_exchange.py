@@ -378,7 +378,9 @@ def test_answers_to_expressions_are_as_the_kernel_gave_them() -> None:
     assert (result.user_expressions, result.execution_count) == (answers, 3)
 
 
-@pytest.mark.parametrize("content", [{}, {"execution_count": None}, {"execution_count": "3"}])
+@pytest.mark.parametrize(
+    "content", [{}, {"execution_count": None}, {"execution_count": "3"}, {"execution_count": True}]
+)
 def test_a_result_without_a_count_has_none(content: Json) -> None:
     result = fed(reply(**content), IDLE).result()
     assert (result.execution_count, result.user_expressions) == (None, {})

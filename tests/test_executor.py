@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from fixtures import Executors
 
 from jkg_client import (
@@ -65,6 +67,7 @@ def test_an_output_dir_that_cannot_be_made_is_told(server: FakeGateway, tmp_path
     assert server.journal.requests() == []
 
 
+@pytest.mark.pitfall(25)
 def test_an_output_dir_is_made_and_made_again(executors: Executors, tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     executor = executors(output_dir=str(folder))
@@ -74,6 +77,7 @@ def test_an_output_dir_is_made_and_made_again(executors: Executors, tmp_path: Pa
     assert Path(path).parent == folder
 
 
+@pytest.mark.pitfall(26, 30)
 def test_a_constructor_that_fails_leaves_no_kernel(server: FakeGateway) -> None:
     server.faults.status(500, method="GET", path="/api/kernels/*/channels", times=None)
     with pytest.raises(GatewayError):
@@ -145,6 +149,7 @@ def test_what_must_be_known_besides_the_output_is_said_last(executors: Executors
     )
 
 
+@pytest.mark.pitfall(22)
 def test_what_is_missing_is_said_and_counted(executors: Executors) -> None:
     executor = executors(max_output=1000)
     result = run(executor, "print('x' * 5000)", "print('y' * 5000)")
@@ -208,3 +213,59 @@ def test_stop_while_a_new_kernel_is_started_leaves_none(
     assert len(said) == 1
     with JupyterClient(server.connection_info) as client:
         assert client.list_kernels() == []
+
+
+PAGE = "class Page:\n    def _repr_html_(self): return '<p>'\nprint('before')\nPage()"
+
+
+@pytest.mark.pitfall(13)
+@pytest.mark.parametrize(
+    ("end", "exit_code"),
+    [("1/0", 1), ("while True: pass", 124), ("import os\nos._exit(1)", 137)],
+)
+def test_what_earlier_blocks_showed_is_there_however_a_later_one_ends(
+    executors: Executors, end: str, exit_code: int
+) -> None:
+    result = run(executors(timeout=1), PAGE, f"print('on', flush=True)\n{end}")
+    assert result.exit_code == exit_code
+    (path,) = result.output_files
+    assert Path(path).read_text(encoding="utf-8") == "<p>"
+    assert result.output.startswith(f"before\nHTML data saved to {path}\n")
+    assert result.results[0].status == "ok"
+
+
+@pytest.mark.pitfall(28)
+def test_path_prefix_and_headers_hold_for_rest_and_websocket_alike() -> None:
+    with FakeGateway(base_path="/user/me") as server:
+        info = evolve(server.connection_info, headers={"X-Team": "blue"})
+        with JupyterCodeExecutor(info) as executor:
+            assert run(executor, "print(1)").output == "1\n"
+        assert len(server.journal.requests("GET", "/api/kernels/*/channels")) == 1
+        assert {r.headers["X-Team"] for r in server.journal.requests()} == {"blue"}
+
+
+@pytest.mark.pitfall(30)
+def test_restarts_open_nothing_that_is_not_closed(executor: JupyterCodeExecutor) -> None:
+    def restarted() -> int:
+        executor.restart()
+        assert run(executor, "print(1)").output == "1\n"
+        gc.collect()
+        return len(list(Path("/dev/fd").iterdir()))
+
+    restarted()
+    before = restarted()
+    after = [restarted() for _ in range(5)]
+    assert min(after) <= before
+
+
+@pytest.mark.pitfall(31)
+def test_with_starts_no_second_kernel_and_leaves_none(server: FakeGateway) -> None:
+    with JupyterCodeExecutor(server) as executor, executor, executor as same:
+        assert same is executor
+        assert run(executor, "print(1)").output == "1\n"
+    assert len(server.journal.requests("POST", "/api/kernels")) == 1
+    with JupyterClient(server.connection_info) as client:
+        assert client.list_kernels() == []
+    for use in (lambda: run(executor, "1"), executor.restart):
+        with pytest.raises(ClientClosed):
+            use()

@@ -6,4 +6,4 @@ from faults_on_the_line import *  # noqa: F403
 
 @pytest.fixture  # type: ignore[no-redef]  # instead of theirs
 def unit() -> float:
-    return 0.3
+    return 0.15

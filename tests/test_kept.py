@@ -163,7 +163,7 @@ def test_a_value_can_be_replaced_by_a_smaller_one_and_makes_room() -> None:
     kept = Kept(10)
     slot = ValueSlot("big", 9)
     kept.append(slot)
-    kept.replace(slot, "small", 2)
+    kept.replace([slot], "small", 2)
     kept.write("out", "12345678")
     assert (both(kept), kept.dropped) == (("<small>12345678", ""), 0)
 
@@ -173,7 +173,7 @@ def test_a_value_that_grows_in_the_tail_pushes_out_what_stands_before_it() -> No
     slot = ValueSlot("v", 2)
     kept.append(slot)
     kept.write("out", "i")
-    gone = kept.replace(slot, "V", 4)
+    gone = kept.replace([slot], "V", 4)
     assert (both(kept), kept.dropped, gone) == (("abcde", "<V>i"), 3, [])
     assert size_of(kept) == 10
 
@@ -184,7 +184,7 @@ def test_a_value_that_outgrows_the_head_leaves_it_with_all_that_followed() -> No
     kept.write("out", "a")
     kept.append(slot)
     kept.write("out", "bcdefghijklmn")
-    gone = kept.replace(slot, "V", 9)
+    gone = kept.replace([slot], "V", 9)
     assert gone == [slot]
     assert both(kept) == ("a", "jklmn")
     assert kept.dropped == 5 + 3 + 9
@@ -195,7 +195,7 @@ def test_a_value_that_is_gone_cannot_be_replaced() -> None:
     slot = ValueSlot("v", 20)
     assert kept.append(slot) == []
     assert kept.write("out", "0123456789") == [slot]
-    assert kept.replace(slot, "w", 3) == []
+    assert kept.replace([slot], "w", 3) == []
     assert (both(kept), kept.dropped) == (("", "0123456789"), 20)
 
 
@@ -206,7 +206,7 @@ def test_updates_that_grow_are_bounded_by_the_limit() -> None:
         kept.append(slot)
     for size in range(10, 500, 7):
         for slot in slots:
-            kept.replace(slot, size, size)
+            kept.replace([slot], size, size)
             assert size_of(kept) <= 1000
     assert kept.dropped > 0
 

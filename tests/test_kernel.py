@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import threading
+import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -20,7 +23,10 @@ from jkg_client import (
     Output,
     Stream,
 )
+from jkg_client.client.deadline import Deadline
 from jkg_client.client.patience import Patience
+from jkg_client.protocol.messages import Message
+from jkg_client.protocol.wire import encode
 from jkg_client.testing import FakeGateway
 
 QUICK = Patience(
@@ -229,7 +235,7 @@ def test_a_server_without_the_v1_framing_is_spoken_to_in_the_old_one() -> None:
 
 
 @pytest.mark.pitfall(10, 12)
-@pytest.mark.parametrize("reply", ["before idle", "after idle"])
+@pytest.mark.parametrize("reply", ["before idle", "after idle", "before output"])
 def test_the_reply_may_come_before_or_after_idle(reply: Any) -> None:
     with (
         FakeGateway(reply=reply) as server,
@@ -503,3 +509,157 @@ def test_a_restart_that_nobody_told_of_is_noticed(
     result = kernel.execute("'x' in globals()", 5)
     assert (result.output, result.kernel_restarted) == ("False", True)
     assert not kernel.execute("1", 5).kernel_restarted
+
+
+@pytest.mark.pitfall(1)
+def test_after_the_server_has_hung_up_every_cell_runs_once() -> None:
+    with (
+        FakeGateway(ping_interval=0.05, ping_timeout=0.15) as server,
+        JupyterClient(server.connection_info) as client,
+        JupyterKernelClient(client, client.start_kernel("python3")) as kernel,
+    ):
+        kernel.execute("n = 0", 5)
+        for count in range(1, 4):
+            _wait_until_dropped(client, kernel.kernel_id)
+            result = kernel.execute("n += 1\nprint(n)", 10)
+            assert (result.status, result.output, result.truncated) == ("ok", f"{count}\n", None)
+
+
+def _wait_until_dropped(client: JupyterClient, kernel_id: str) -> None:
+    deadline, pause = Deadline(10), threading.Event()
+    while client.get_kernel(kernel_id)["connections"]:
+        assert not deadline.passed, "the server has not hung up"
+        pause.wait(0.02)
+
+
+@pytest.mark.pitfall(6)
+def test_threads_on_one_kernel_queue_and_each_gets_its_own_output(
+    kernel: JupyterKernelClient,
+) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        cells = [f"for _ in range(3): print({n}, flush=True)" for n in range(12)]
+        said = [result.output for result in pool.map(lambda cell: kernel.execute(cell, 20), cells)]
+    assert said == [f"{n}\n" * 3 for n in range(12)]
+
+
+@pytest.mark.pitfall(8)
+def test_waiting_for_readiness_takes_the_time_that_was_given_and_sleeps_through_it(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    server.faults.hold()
+    started, busy = time.monotonic(), time.thread_time()
+    assert not kernel.wait_for_ready(1.0)
+    assert time.thread_time() - busy < 0.5
+    assert 0.9 < time.monotonic() - started < 6
+    server.faults.release()
+
+
+@pytest.mark.pitfall(9)
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 1012])
+def test_a_server_that_says_goodbye_costs_nothing(
+    kernel: JupyterKernelClient, server: FakeGateway, code: int
+) -> None:
+    def close() -> None:
+        server.faults.close(code)
+
+    kernel.execute("x = 1", 5)
+    close()
+    assert kernel.execute("print(x)", 5).output == "1\n"
+    server.script("closed").stream("on\n").then(close).stream("off\n")
+    result = kernel.execute("closed", 5)
+    assert (result.status, result.output, result.truncated) == ("ok", "on\noff\n", None)
+    assert len(server.journal.requests("GET", "*/channels")) == 3
+
+
+@pytest.mark.pitfall(10, 12)
+def test_output_long_after_the_reply_is_waited_for() -> None:
+    # Without the subprotocol, so that the frame is the same on every line.
+    with (
+        FakeGateway(subprotocol=False) as server,
+        JupyterClient(server.connection_info) as client,
+        JupyterKernelClient(client, client.start_kernel("python3"), patience=QUICK) as kernel,
+    ):
+
+        def reply() -> None:
+            asked = server.journal.messages("execute_request")[-1].message
+            header = {**asked.header, "msg_id": "reply", "msg_type": "execute_reply"}
+            content = {"status": "ok", "execution_count": 1}
+            answer = Message(
+                channel="shell", header=header, parent_header=asked.header, content=content
+            )
+            server.faults.send_frame(encode(answer))
+
+        server.script("late").stream("first\n").then(reply).pauses(0.8).stream("last\n")
+        assert kernel.execute("late", 10).output == "first\nlast\n"
+        assert kernel.execute("print('next')", 10).output == "next\n"
+
+
+@pytest.mark.pitfall(18)
+def test_a_cell_that_was_aborted_is_no_success(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    server.script("fails").then(begun.set).then(lambda: go_on.wait(10)).error("E")
+    with (
+        JupyterClient(server.connection_info) as client,
+        JupyterKernelClient(client, kernel.kernel_id, patience=Patience()) as other,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        assert other.execute("1", 5).is_ok
+        failing = pool.submit(kernel.execute, "fails", 20)
+        assert begun.wait(10)
+        behind = pool.submit(other.execute, "print('never')", 20)
+        while len(server.journal.messages("execute_request")) < 3:
+            begun.wait(10)
+            threading.Event().wait(0.02)
+        go_on.set()
+        assert failing.result(20).status == "error"
+        result = behind.result(20)
+    assert (result.status, result.is_ok, result.output) == ("aborted", False, "")
+
+
+@pytest.mark.pitfall(20, 23)
+@pytest.mark.parametrize("subprotocol", [True, False])
+def test_buffers_and_large_frames_come_in_either_framing(subprotocol: bool) -> None:
+    image = bytes(range(256)) * 20_000
+    with (
+        FakeGateway(subprotocol=subprotocol) as server,
+        JupyterClient(server.connection_info) as client,
+        JupyterKernelClient(client, client.start_kernel("python3"), patience=QUICK) as kernel,
+    ):
+        cell = server.script("large").message(
+            "comm_msg", {"comm_id": "c", "data": {}}, buffers=(b"\xff\xfe\x00", b"")
+        )
+        cell.display({"image/png": image}).stream("after\n")
+        result = kernel.execute("large", 20)
+        assert (result.status, result.output, result.truncated) == ("ok", "after\n", None)
+        (item,) = result.data_items
+        assert base64.b64decode(item.data) == image
+        assert kernel.execute("print('usable')", 5).output == "usable\n"
+
+
+@pytest.mark.pitfall(21)
+def test_an_error_that_the_rate_limit_dropped_is_told_all_the_same(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    server.faults.rate_limit(messages=1, window=60)
+    cell = server.script("noisy")
+    for i in range(100):
+        cell.display({"text/plain": f"{i}"})
+    cell.error("ValueError", "dropped")
+    result = kernel.execute("noisy", 10)
+    assert result.status == "error"
+    assert result.failure is not None
+    assert result.output.endswith("ValueError: dropped")
+    assert result.truncated is not None
+    assert result.truncated.rate_limited
+
+
+def test_a_bad_gateway_on_the_way_to_the_first_connection_is_tried_again(
+    server: FakeGateway,
+) -> None:
+    with JupyterClient(server.connection_info) as client:
+        kernel_id = client.start_kernel("python3")
+        server.faults.status(504, path="/api/kernels/*/channels", times=2)
+        with client.get_kernel_client(kernel_id) as kernel:
+            assert kernel.wait_for_ready(5)

@@ -5,6 +5,7 @@ No Jupyter is needed: the programs do what a gateway does, or fails to do.
 
 from __future__ import annotations
 
+import ast
 import gc
 import json
 import os
@@ -27,6 +28,7 @@ from jkg_client import (
     JupyterConnectionInfo,
     ServerStartError,
 )
+from jkg_client.servers import settings
 from jkg_client.servers.local import LocalJupyterServer
 from jkg_client.servers.token import GenerateToken
 
@@ -102,11 +104,13 @@ def listens(info: JupyterConnectionInfo) -> bool:
     return True
 
 
+@pytest.mark.pitfall(36)
 def test_a_server_answers_as_soon_as_it_is_there(gateway: Path) -> None:
     with LocalJupyterServer(python=gateway) as server, server.get_client() as client:
         assert client.list_kernel_specs()["default"] == "python3"
 
 
+@pytest.mark.pitfall(37)
 def test_a_server_without_a_token_asks_for_none(gateway: Path) -> None:
     with LocalJupyterServer(python=gateway, token=None) as server:
         assert server.connection_info.token is None
@@ -133,6 +137,7 @@ def test_a_server_lets_nobody_in_without_the_token(gateway: Path) -> None:
             client.list_kernel_specs()
 
 
+@pytest.mark.pitfall(37, 53)
 def test_the_token_is_neither_on_the_command_line_nor_in_the_environment(
     gateway: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +185,7 @@ def test_a_stopped_server_is_unreachable(gateway: Path) -> None:
         client.list_kernel_specs()
 
 
+@pytest.mark.pitfall(39)
 def test_a_server_that_does_not_want_to_end_is_killed(gateway: Path) -> None:
     server = LocalJupyterServer(python=gateway, env={"STUBBORN": "1"})
     server.stop(timeout_seconds=0.1)
@@ -195,6 +201,7 @@ def test_a_forgotten_server_ends(gateway: Path, temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.pitfall(38)
 def test_servers_do_not_share_a_log(gateway: Path) -> None:
     with LocalJupyterServer(python=gateway) as one, LocalJupyterServer(python=gateway) as other:
         assert one.log_file != other.log_file
@@ -265,6 +272,7 @@ def test_what_earlier_servers_logged_is_not_told(tmp_path: Path) -> None:
     assert "earlier" not in failure(python=command, log_file=log)
 
 
+@pytest.mark.pitfall(53)
 def test_the_token_is_not_told_with_the_log(tmp_path: Path) -> None:
     command = program(tmp_path, "print(input()); raise SystemExit(7)")
     assert "some-secret" not in failure(python=command, token="some-secret")
@@ -313,6 +321,7 @@ def test_a_log_that_cannot_be_written_is_named(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.pitfall(40)
 def test_a_taken_port_is_named_and_nothing_is_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -360,3 +369,48 @@ if not first.exists():
 {GATEWAY}"""
         with LocalJupyterServer(python=program(tmp_path, robbed)) as server:
             assert listens(server.connection_info)
+
+
+# To the end of it, more than any pipe holds.
+NOISE = """
+import http.server, sys
+
+def shout(*_):
+    for stream in (sys.stdout, sys.stderr):
+        print("x" * 50_000, file=stream, flush=True)
+
+shout()
+http.server.BaseHTTPRequestHandler.log_message = shout
+"""
+
+
+@pytest.mark.pitfall(35)
+def test_a_server_that_says_a_lot_goes_on_and_ends_when_it_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "gateway.log"
+    command = program(tmp_path, NOISE + GATEWAY)
+    with (
+        LocalJupyterServer(python=command, log_file=log) as server,
+        server.get_client() as client,
+    ):
+        for _ in range(20):
+            client.list_kernel_specs()
+        assert log.stat().st_size > 2_000_000
+        server.stop()
+        assert not listens(server.connection_info)
+
+
+@pytest.mark.pitfall(36)
+def test_a_server_that_logs_nothing_is_ready_when_it_answers(tmp_path: Path) -> None:
+    silent = "import os, sys\nsys.stdout = sys.stderr = open(os.devnull, 'w')\n"
+    with LocalJupyterServer(python=program(tmp_path, silent + GATEWAY)) as server:
+        assert server.log_file.read_text(encoding="utf-8") == ""
+        with server.get_client() as client:
+            assert client.list_kernel_specs()["default"] == "python3"
+
+
+@pytest.mark.pitfall(40)
+def test_no_system_is_refused() -> None:
+    for path in Path(settings.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.If) and ast.unparse(node.test).startswith(("sys.pl", "os.na")):
+                assert not any(isinstance(inner, ast.Raise) for inner in ast.walk(node)), path

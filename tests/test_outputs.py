@@ -161,6 +161,7 @@ CELLS: list[tuple[list[tuple[str, Json]], list[Output]]] = [
 ]
 
 
+@pytest.mark.pitfall(14, 17)
 @pytest.mark.parametrize(("messages", "outputs"), CELLS)
 def test_messages_are_folded_into_what_is_shown(
     messages: list[tuple[str, Json]], outputs: list[Output]
@@ -185,6 +186,7 @@ def test_each_message_says_what_it_added(message: tuple[str, Json], output: Outp
     assert fed(display("a", "i")).feed(*message) == output
 
 
+@pytest.mark.pitfall(21)
 @pytest.mark.parametrize("notice", [DATA_RATE, MESSAGE_RATE])
 def test_the_rate_limit_of_the_server_is_noticed(notice: str) -> None:
     area = fed(err("before\n"), err(notice))

@@ -282,6 +282,7 @@ def recorded(*names: str) -> list[Path]:
     return [path for path in CELLS if name(path) in names]
 
 
+@pytest.mark.pitfall(15)
 @pytest.mark.parametrize("path", recorded("error", "aborted"), ids=lambda path: path.stem)
 def test_an_exception_is_shown_once_and_without_colours(path: Path) -> None:
     result = fold(path).result()
@@ -299,6 +300,7 @@ def test_an_exception_is_shown_once_and_without_colours(path: Path) -> None:
     assert "\x1b" not in result.output
 
 
+@pytest.mark.pitfall(18)
 @pytest.mark.parametrize("path", recorded("aborted"), ids=lambda path: path.stem)
 def test_a_cell_behind_a_failed_one_is_aborted_and_empty(path: Path) -> None:
     result = fold(path, "cell-2").result()
@@ -327,6 +329,7 @@ def test_a_failure_that_only_the_reply_tells_is_known_but_not_shown_twice(path: 
     assert fold(path).result().failure == Failure("UsageError", NO_MAGIC)
 
 
+@pytest.mark.pitfall(4)
 @pytest.mark.parametrize("path", recorded("death"), ids=lambda path: path.stem)
 def test_death_is_known_from_the_first_parentless_status(path: Path) -> None:
     exchange = Exchange("cell-1")

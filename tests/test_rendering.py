@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import codecs
+import os
+import subprocess
+import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
 
+import jkg_client
 from jkg_client.protocol.outputs import Display, Failure, Output, Stream
 from jkg_client.rendering import into, render
 
@@ -57,6 +62,7 @@ FILES: list[tuple[str, Any, str, str, bytes]] = [
 ]
 
 
+@pytest.mark.pitfall(16)
 @pytest.mark.parametrize(("mime_type", "data", "text", "suffix", "content"), FILES)
 def test_images_and_pages_become_files(
     tmp_path: Path, mime_type: str, data: Any, text: str, suffix: str, content: bytes
@@ -104,6 +110,7 @@ def test_images_and_pages_become_files(
         ({"text/markdown": 3, "text/plain": "x"}, "x"),
     ],
 )
+@pytest.mark.pitfall(16)
 def test_the_rest_is_shown_as_text(tmp_path: Path, data: dict[str, Any], text: str) -> None:
     assert rendered(tmp_path, Display(data)) == (text, [])
 
@@ -138,6 +145,7 @@ def test_the_rest_is_shown_as_text(tmp_path: Path, data: dict[str, Any], text: s
         ),
     ],
 )
+@pytest.mark.pitfall(16)
 def test_the_best_form_is_shown(
     tmp_path: Path, data: dict[str, Any], text: str, suffix: str
 ) -> None:
@@ -171,6 +179,7 @@ def test_json_may_be_nested_too_deep(tmp_path: Path) -> None:
     assert text == "[JSON nested too deeply to be shown]"
 
 
+@pytest.mark.pitfall(15)
 def test_streams_stay_as_printed_and_the_rest_stands_on_lines_of_its_own(tmp_path: Path) -> None:
     outputs = (
         Stream("stdout", "a"),
@@ -197,6 +206,7 @@ def test_files_come_in_order_and_never_collide(tmp_path: Path) -> None:
     assert len({*first.files, *second.files}) == len(list(tmp_path.iterdir())) == 100
 
 
+@pytest.mark.pitfall(52)
 def test_names_of_files_are_not_the_kernels(tmp_path: Path) -> None:
     hostile = Display(
         {"image/png": encoded(PNG)}, {"filename": "../../x", "image/png": {"name": "/x"}}, "../id"
@@ -244,3 +254,30 @@ def test_no_data_is_too_strange(data: dict[str, Any]) -> None:
     rendering = render([Display(data)], save)
     assert len(rendering.files) == len(saved) <= 1
     assert isinstance(rendering.text, str)
+
+
+WRITES_A_PAGE = """
+import locale, sys
+from pathlib import Path
+from jkg_client.protocol.outputs import Display
+from jkg_client.rendering import into, render
+print(locale.getpreferredencoding(False))
+print(*render([Display({"text/html": "<b>\\u6f22\\u5b57</b>"})], into(Path(sys.argv[1]))).files)
+"""
+
+
+@pytest.mark.pitfall(24)
+def test_a_page_is_written_in_utf8_whatever_the_locale(tmp_path: Path) -> None:
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    root = Path(jkg_client.__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", WRITES_A_PAGE, str(tmp_path)],
+        env={**os.environ, **plain, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    encoding, path = done.stdout.splitlines()
+    assert codecs.lookup(encoding).name != "utf-8"
+    assert Path(path).read_bytes() == b"<b>\xe6\xbc\xa2\xe5\xad\x97</b>"

@@ -120,6 +120,7 @@ def test_text_without_controls_comes_back_exactly(chunks: list[str]) -> None:
     assert shown(*chunks) == "".join(chunks)
 
 
+@pytest.mark.pitfall(17)
 def test_a_wide_bar_over_many_chunks_is_shown_once() -> None:
     bars = [f"\r{i:3}%|{'#' * i}{' ' * (100 - i)}| {i}/100" for i in range(101)]
     assert shown("begin\n", *bars, "\n", "end") == f"begin\n100%|{'#' * 100}| 100/100\nend"
@@ -187,6 +188,16 @@ def test_the_cursor_stays_where_it_was_when_the_left_is_dropped() -> None:
     terminal.drop_left(3)
     terminal.feed("X")
     assert str(terminal) == "dXf"
+
+
+@pytest.mark.parametrize("text", ["abc\b\bX", "abc\rX\x1b[31m", "one\nabc\rX\x1b[3", "", "abc"])
+def test_a_line_that_is_taken_as_it_stands_looks_the_same(text: str) -> None:
+    terminal = TerminalText()
+    terminal.feed(text)
+    before, size = str(terminal), len(terminal)
+    terminal.settle()
+    assert (str(terminal), len(terminal)) == (before, size)
+    assert str(terminal.take_left(size)) == before
 
 
 def test_what_is_taken_on_the_left_is_the_settled_text() -> None:

@@ -81,6 +81,7 @@ BOOK: list[tuple[Framing, Message, Frame]] = [
 ]
 
 
+@pytest.mark.pitfall(20)
 @pytest.mark.parametrize(("framing", "message", "frame"), BOOK)
 def test_frames_by_the_book(framing: Framing, message: Message, frame: Frame) -> None:
     assert decode(frame, framing) == message
@@ -308,6 +309,18 @@ def test_bytes_that_are_no_utf8_cost_a_character_and_not_the_message() -> None:
 def test_a_channel_that_is_no_utf8_is_refused() -> None:
     with pytest.raises(WireError):
         decode(write_v1(*v1_parts(channel=b"\xff")), Framing.V1)
+
+
+@pytest.mark.parametrize("channel", [b"\xff" * 10**6, b"x" * 10**6])
+def test_a_refused_part_is_not_shown_as_a_whole(channel: bytes) -> None:
+    frame = write_v1(*v1_parts(channel=channel, header=b"{}"))
+    with pytest.raises(WireError) as caught:
+        decode(frame, Framing.V1)
+    assert len(str(caught.value)) < 400
+    large = {**DOCUMENT, "channel": ["x" * 10**6]}
+    with pytest.raises(WireError) as caught:
+        decode(json.dumps(large))
+    assert len(str(caught.value)) < 400
 
 
 def test_a_binary_frame_may_have_no_buffers() -> None:

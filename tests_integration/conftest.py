@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 from attrs import define, field
-from fixtures import executor, executors, kernel
+from fixtures import executor, executors, kernel, pytest_itemcollected
 from servers import KINDS, LOCAL, Kind, running
 
 from jkg_client import JupyterConnectable
 from jkg_client.client.patience import Patience
 
-__all__ = ["executor", "executors", "kernel"]
+__all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 
 NAMES = [kind.name for kind in KINDS]
 

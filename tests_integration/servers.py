@@ -40,7 +40,7 @@ PORT_TRIES = 3
 LOG_LINES = 40
 HOST = "127.0.0.1"
 # What would reach into the child from the shell that runs the tests.
-NOT_INHERITED = ("EG_", "JUPYTER", "KERNEL_", "KG_", "PYTHON")
+NOT_INHERITED = ("EG_", "JUPYTER", "KERNEL_", "KG_", "PYTHON", "SSH_")
 
 Settings = Callable[[JupyterConnectionInfo], dict[str, Any]]
 
@@ -97,6 +97,18 @@ def _address(info: JupyterConnectionInfo) -> dict[str, Any]:
 
 
 LOCAL = Kind("kg-3")
+ENTERPRISE = Kind(
+    "eg-3.3",
+    (
+        "jupyter_enterprise_gateway==3.3.0",
+        "jupyter_server==1.24.0",
+        "jupyter_client==6.1.12",
+        "ipykernel==6.29.5",
+        "pyzmq==24.0.1",
+    ),
+    "enterprise_gateway",
+    enterprise_gateway,
+)
 KINDS = (
     LOCAL,
     Kind(
@@ -131,18 +143,7 @@ KINDS = (
         jupyter_server_1,
         "/user/me",
     ),
-    Kind(
-        "eg-3.3",
-        (
-            "jupyter_enterprise_gateway==3.3.0",
-            "jupyter_server==1.24.0",
-            "jupyter_client==6.1.12",
-            "ipykernel==6.29.5",
-            "pyzmq==24.0.1",
-        ),
-        "enterprise_gateway",
-        enterprise_gateway,
-    ),
+    ENTERPRISE,
 )
 
 
@@ -202,15 +203,23 @@ def _process(
 ) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="jkg-server-", ignore_cleanup_errors=True) as path:
         folder = Path(path)
-        # A file that only we can read: the token shall be on no command line.
-        (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
         interpreter = str(python or sys.executable)
-        command = [interpreter, "-m", module, f"--config={folder / 'config.json'}"]
-        with answering(command, info, folder, env=_surroundings(folder, interpreter)):
+        command = configured(folder, interpreter, module, settings)
+        with answering(command, info, folder, env=surroundings(folder, interpreter)):
             yield
 
 
-def _surroundings(folder: Path, interpreter: str) -> dict[str, str]:
+def configured(
+    folder: Path, interpreter: str, module: str, settings: Mapping[str, Any]
+) -> list[str]:
+    """The command that runs ``module`` with these settings, which are left in ``folder``."""
+    # A file that only we can read: the token shall be on no command line.
+    (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return [interpreter, "-m", module, f"--config={folder / 'config.json'}"]
+
+
+def surroundings(folder: Path, interpreter: str) -> dict[str, str]:
+    """The environment of a server that keeps its files in ``folder``."""
     env = {n: v for n, v in os.environ.items() if not n.startswith(NOT_INHERITED)}
     own = {f"JUPYTER_{n}_DIR": str(folder / n.lower()) for n in ("CONFIG", "DATA", "RUNTIME")}
     path = f"{Path(interpreter).parent}{os.pathsep}{env.get('PATH', os.defpath)}"

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from fixtures import Executors
+from servers import jupyter_server_2, started
 
 from jkg_client import (
     CodeBlock,
@@ -35,6 +36,7 @@ from jkg_client import (
     LocalJupyterServer,
     NotAGateway,
 )
+from jkg_client.client.deadline import Deadline
 from jkg_client.protocol.messages import Message, execute_request
 from jkg_client.protocol.wire import Framing, decode, encode
 
@@ -45,6 +47,7 @@ def test_ten_megabytes_of_lines_come_back_exactly(kernel: JupyterKernelClient) -
     assert result.truncated is None
 
 
+@pytest.mark.pitfall(23)
 def test_an_image_of_twenty_megabytes_comes_back_exactly(executors: Executors) -> None:
     code = """
         import random
@@ -61,6 +64,7 @@ def test_an_image_of_twenty_megabytes_comes_back_exactly(executors: Executors) -
     assert digest in result.output
 
 
+@pytest.mark.pitfall(20)
 def test_many_buffers_and_comms_do_no_harm(kernel: JupyterKernelClient) -> None:
     code = (
         "import comm\nc = comm.create_comm('t', data={'a': 1}, buffers=[b'x' * 1000, b''])\n"
@@ -232,6 +236,7 @@ def test_a_server_that_never_answers_is_told_in_time() -> None:
             client.list_kernel_specs()
 
 
+@pytest.mark.pitfall(27)
 def test_what_speaks_no_http_is_no_gateway() -> None:
     with _listener(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
         info = JupyterConnectionInfo("127.0.0.1", False, port)
@@ -239,6 +244,7 @@ def test_what_speaks_no_http_is_no_gateway() -> None:
             JupyterCodeExecutor(info)
 
 
+@pytest.mark.pitfall(27)
 def test_a_web_server_that_is_no_jupyter_server_is_told() -> None:
     class Quiet(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -272,6 +278,7 @@ def _descriptors() -> set[str]:
     return targets
 
 
+@pytest.mark.pitfall(30)
 def test_nothing_is_left_behind_after_stop(tmp_path: Path) -> None:
     gc.collect()
     threads, descriptors = set(threading.enumerate()), _descriptors()
@@ -330,3 +337,37 @@ def test_displayed_bytes_are_those_of_the_kernel(kernel: JupyterKernelClient) ->
     (display,) = kernel.execute(code, 20).outputs
     assert isinstance(display, Display)
     assert base64.b64decode(display.data["image/gif"]) == b"GIF89a"
+
+
+@pytest.mark.pitfall(1)
+def test_after_the_server_has_hung_up_for_want_of_pongs_every_cell_runs_once() -> None:
+    def settings(info: JupyterConnectionInfo) -> dict[str, Any]:
+        config = jupyter_server_2(info)
+        # As after 90 s, in two.
+        config["ServerApp"]["tornado_settings"] = {"ws_ping_interval": 300, "ws_ping_timeout": 1500}
+        return config
+
+    here = JupyterConnectionInfo("127.0.0.1", use_https=False)
+    with started("jupyter_server", settings, here) as info, JupyterClient(info) as client:
+        kernel_id = client.start_kernel("python3")
+        with client.get_kernel_client(kernel_id) as kernel:
+            assert kernel.execute("runs = 0", 60).is_ok
+            for run in ("1\n", "2\n"):
+                deadline = Deadline(20)
+                while client.get_kernel(kernel_id)["connections"]:
+                    assert not deadline.passed, "the server has not hung up"
+                    time.sleep(0.1)
+                result = kernel.execute("runs += 1\nprint(runs)", 30)
+                assert (result.status, result.output, result.truncated) == ("ok", run, None)
+
+
+@pytest.mark.pitfall(30)
+def test_restarts_open_nothing_that_is_not_closed(executor: JupyterCodeExecutor) -> None:
+    def restarted() -> int:
+        executor.restart()
+        assert executor.execute_code_blocks([CodeBlock("print(1)", "python")]).output == "1\n"
+        gc.collect()
+        return len(_descriptors())
+
+    before = restarted()
+    assert max(restarted() for _ in range(3)) <= before

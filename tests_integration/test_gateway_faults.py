@@ -212,6 +212,7 @@ def test_a_gateway_that_hangs_for_a_while_during_a_cell_costs_nothing_silently(
     assert runs(kernel) == 1
 
 
+@pytest.mark.pitfall(7)
 def test_a_gateway_that_hangs_for_good_is_a_typed_error_until_it_goes_on(
     gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
 ) -> None:
@@ -322,6 +323,7 @@ def test_a_kernel_that_may_have_no_more_memory_says_so_and_keeps_its_state(
     assert runs(kernel) == 1
 
 
+@pytest.mark.pitfall(4)
 @pytest.mark.parametrize("busy", [True, False])
 def test_a_kernel_that_the_system_killed_is_told(
     kernel: JupyterKernelClient, clock: Clock, busy: bool
@@ -344,6 +346,7 @@ def test_a_kernel_that_the_system_killed_is_told(
     assert kernel.execute("print('fine')", 30).output == "fine\n"
 
 
+@pytest.mark.pitfall(5)
 @pytest.mark.parametrize("busy", [True, False])
 def test_a_kernel_that_somebody_deleted_is_told(
     kernel: JupyterKernelClient, client: JupyterClient, clock: Clock, busy: bool
@@ -397,6 +400,7 @@ class TestCulling:
         file.write_text(json.dumps({"MappingKernelManager": culling}))
         return {"env": {"JUPYTER_CONFIG_DIR": str(tmp_path)}}
 
+    @pytest.mark.pitfall(5)
     def test_a_kernel_culled_between_blocks_is_replaced_and_told(
         self, client: JupyterClient, executors: Executors, clock: Clock
     ) -> None:
@@ -424,6 +428,7 @@ class TestCulling:
         with pytest.raises(KernelNotFound, match="start another"):
             run(executor, "x")
 
+    @pytest.mark.pitfall(5)
     def test_a_kernel_culled_while_it_is_busy_is_a_death(
         self, kernel: JupyterKernelClient, clock: Clock
     ) -> None:

@@ -134,11 +134,13 @@ def test_nobody_gets_in_without_the_token(token: str | None) -> None:
             client.list_kernel_specs()
 
 
+@pytest.mark.pitfall(37)
 def test_a_server_without_a_token_runs_cells() -> None:
     with LocalJupyterServer(token=None) as server:
         assert cell(server, "print(6 * 7)") == "42\n"
 
 
+@pytest.mark.pitfall(29, 37, 53)
 def test_the_token_is_told_to_the_gateway_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KG_AUTH_TOKEN", "some-secret")
     look = "import os, psutil; print(dict(os.environ)); ours = psutil.Process().parent()"
@@ -150,17 +152,20 @@ def test_the_token_is_told_to_the_gateway_alone(monkeypatch: pytest.MonkeyPatch)
         assert "some-secret" not in server.log_file.read_text(encoding="utf-8")
 
 
+@pytest.mark.pitfall(21)
 def test_output_is_not_rate_limited() -> None:
     with LocalJupyterServer() as server:
         assert cell(server, "for i in range(40): print('x' * 99_999)") == f"{'x' * 99_999}\n" * 40
 
 
+@pytest.mark.pitfall(34)
 def test_env_of_a_kernel_adds_to_its_environment() -> None:
     look = "import os; print(os.environ['ADDED'], 'HOME' in os.environ)"
     with LocalJupyterServer() as server:
         assert cell(server, look, {"ADDED": "yes"}) == "yes True\n"
 
 
+@pytest.mark.pitfall(34)
 def test_kernels_start_in_cwd_with_the_environment_of_the_server(tmp_path: Path) -> None:
     look = "import os; print(os.environ['ADDED'], os.getcwd())"
     with LocalJupyterServer(cwd=tmp_path, env={"ADDED": "yes"}) as server:
@@ -186,6 +191,7 @@ def test_nothing_hostile_in_the_current_directory_is_run(
         assert "was imported" not in server.log_file.read_text(encoding="utf-8")
 
 
+@pytest.mark.pitfall(38)
 def test_a_read_only_directory_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "read-only"
     folder.mkdir(mode=0o555)
@@ -286,6 +292,7 @@ def test_a_stopped_server_ends_kernels_that_are_stuck() -> None:
         assert are_gone(processes)
 
 
+@pytest.mark.pitfall(39)
 def test_a_gateway_that_does_not_want_to_end_is_killed_and_its_kernels_follow() -> None:
     with LocalJupyterServer() as server:
         processes = processes_of(server)
@@ -303,6 +310,7 @@ def test_a_server_outlives_the_thread_that_has_started_it() -> None:
         assert cell(server, "import time; time.sleep(2); print(6 * 7)") == "42\n"
 
 
+@pytest.mark.pitfall(39)
 def test_a_killed_parent_takes_the_server_along(temporary: Path) -> None:
     with parent(f"{SERVES}input()") as process:
         processes = processes_of(served_by(process))
@@ -420,3 +428,11 @@ except KeyboardInterrupt:
     with parent(code) as process:
         assert process.communicate()[0] == "[]\n"
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.pitfall(36)
+@pytest.mark.parametrize("level", ["ERROR", "CRITICAL"])
+def test_a_server_that_logs_next_to_nothing_is_ready_all_the_same(level: str) -> None:
+    with LocalJupyterServer(log_level=level) as server:
+        assert "is available at" not in server.log_file.read_text(encoding="utf-8")
+        assert cell(server, "print(6 * 7)") == "42\n"

@@ -121,6 +121,7 @@ def _hello(info: JupyterConnectionInfo, folder: Path) -> str:
         return executor.execute_code_blocks([CodeBlock("print('hello')", "python")]).output
 
 
+@pytest.mark.pitfall(26, 28)
 def test_an_authority_of_ones_own_is_trusted(server: JupyterConnectionInfo, tmp_path: Path) -> None:
     assert _hello(server, tmp_path) == "hello\n"
 
@@ -180,6 +181,7 @@ def test_a_missing_client_certificate_is_told(strict: JupyterConnectionInfo, ask
         ask(client)
 
 
+@pytest.mark.pitfall(28)
 @pytest.mark.parametrize("form", ["client", "client_parts"])
 def test_a_client_certificate_is_shown(
     strict: JupyterConnectionInfo, files: Files, form: str, tmp_path: Path

@@ -20,6 +20,7 @@ from ..errors import (
     KernelNotFound,
     NotAGateway,
 )
+from .bounds import NONSENSE
 from .connection import JupyterConnectionInfo
 from .deadline import Deadline
 
@@ -74,6 +75,12 @@ def not_a_gateway(info: JupyterConnectionInfo, asked: str, answer: Any) -> NotAG
     )
 
 
+def is_kernel_id(value: Any) -> bool:
+    """Whether it can be the id of a kernel: a word that may stand in a URL."""
+    is_word = isinstance(value, str) and value.isascii() and value.isprintable()
+    return is_word and len(value) < 256 and value.strip(".") != ""
+
+
 def _redirect(info: JupyterConnectionInfo, status: int, request: str, target: str) -> GatewayStatus:
     target = _clean(info, target).partition("?")[0]
     if "login" in target:
@@ -123,6 +130,8 @@ def translated(request: str, deadline: Deadline) -> Iterator[None]:
         raise GatewayUnreachable(
             f"{request}: nobody answers ({root}); does the server run, and are host and port right?"
         ) from exc
+    except NONSENSE as exc:
+        raise NotAGateway(f"{request}: what answers there makes no sense ({exc!s:.200})") from exc
 
 
 def _too_late(deadline: Deadline) -> str:

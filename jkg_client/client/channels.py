@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import (
     ClientClosed,
     GatewayError,
+    GatewayStatus,
     GatewayUnauthorized,
     GatewayUnreachable,
     KernelNotFound,
@@ -56,7 +57,7 @@ class Channels:
         self.doubts = 0
         self.whole = True
         self.unread = 0
-        self._transport = self._connect(deadline)
+        self._transport = self._connect_first(deadline)
         self._used = time.monotonic()
         self._bytes_at_ping, self._pong_due = -1, _NOW
         self._early: deque[Message] = deque()
@@ -168,8 +169,12 @@ class Channels:
         before = self._transport.bytes_received
         try:
             early = self._transport.receive(Deadline(self._patience.pong), pong_will_do=True)
-        except (WireError, GatewayUnreachable):
-            return  # alive, or found closed and mended by the next receive
+        except WireError:
+            return  # alive
+        except GatewayUnreachable as exc:
+            # Not left to the next receive: behind a goodbye the line is open for a while.
+            self._mend(limit, exc)
+            return
         if early is not None:
             self._early.append(early)
         if self._transport.bytes_received == before:
@@ -204,6 +209,17 @@ class Channels:
             self._transport.ping(Deadline(self._patience.pong))
         except GatewayUnreachable as exc:
             _log.info("ping failed: %s", exc)  # the next receive says so, too
+
+    def _connect_first(self, deadline: Deadline) -> WebSocketTransport:
+        for pause in (0.2, 0.5):
+            try:
+                return self._connect(deadline)
+            except GatewayStatus as exc:
+                # Of a proxy that was too impatient with a kernel that starts.
+                if exc.status not in {502, 503, 504} or deadline.passed:
+                    raise
+            time.sleep(pause)
+        return self._connect(deadline)
 
     def _connect(self, deadline: Deadline) -> WebSocketTransport:
         address = self._client.channels_address(self._kernel_id, self.session)

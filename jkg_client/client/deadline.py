@@ -33,6 +33,11 @@ class Deadline:
         """Whether nothing is left."""
         return self.left() == 0.0
 
+    def later(self, seconds: float) -> Deadline:
+        """A deadline ``seconds`` after this one, or from now on if it has passed."""
+        left = self.left()
+        return Deadline(None if left is None else left + seconds, clock=self._clock)
+
     def within(self, seconds: float) -> Deadline:
         """A deadline ``seconds`` from now, but never after this one."""
         left = self.left()

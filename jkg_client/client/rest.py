@@ -23,8 +23,8 @@ from ..errors import (
     KernelNotFound,
     KernelSpecNotFound,
 )
-from .adapter import DeadlineAdapter, until
-from .answers import error_for, not_a_gateway, read_body, translated
+from .adapter import DeadlineAdapter, StayingSession, until
+from .answers import error_for, is_kernel_id, not_a_gateway, read_body, translated
 from .connection import JupyterConnectionInfo, channels_query
 from .deadline import Deadline
 from .websocket import ChannelsAddress
@@ -59,7 +59,7 @@ class JupyterClient:
             raise ValueError(f"request_timeout must be positive, not {request_timeout!r}")
         self._info = connection_info
         self._timeout = request_timeout
-        self._session = requests.Session()
+        self._session = StayingSession()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, DeadlineAdapter())
         # A proxy from the environment cannot reach this machine's loopback.
@@ -217,7 +217,7 @@ class JupyterClient:
         self, method: str, path: str, body: Any = None, *, timeout_seconds: float | None
     ) -> dict[str, Any]:
         answer = self._json(method, path, body, timeout_seconds=timeout_seconds)
-        if not (isinstance(answer, dict) and isinstance(answer.get("id"), str)):
+        if not (isinstance(answer, dict) and is_kernel_id(answer.get("id"))):
             raise not_a_gateway(self._info, path, answer)
         return answer
 

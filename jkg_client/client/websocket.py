@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import websocket
 from attrs import field, frozen
+from websocket._handshake import CookieJar
 
 from ..errors import (
     GatewayStatus,
@@ -22,11 +23,9 @@ from ..errors import (
 )
 from ..protocol.messages import Message
 from ..protocol.wire import Framing, decode, encode
+from .bounds import MAX_REQUEST, NONSENSE, OVERTIME, acknowledge_at_once, check_bounds
 from .connection import Certificate
 from .deadline import Deadline
-
-MAX_REQUEST = 10 * 2**20
-"""Bytes a message may have: a larger one makes servers (tornado) reset the connection."""
 
 _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 _SIGNS_OF_LIFE = (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
@@ -79,6 +78,10 @@ class WebSocketTransport:
         self._url = address.url.partition("?")[0]
         with _translated(self._url):
             self._socket = _open(address, deadline)
+        status = self._socket.getstatus()
+        if status != 101:  # old releases of websocket-client take a redirect for success
+            self._socket.shutdown()
+            raise _refused(self._url, status or 0)
         agreed = (self._socket.getheaders() or {}).get(_SUBPROTOCOL.lower())
         self.framing = Framing.V1 if agreed == Framing.V1.value else Framing.DEFAULT
         self.said_goodbye = False
@@ -121,7 +124,7 @@ class WebSocketTransport:
             WireError: What came is no message.
         """
         with _translated(self._url):
-            self._socket.deadline = deadline
+            self._socket.deadline, self._socket.overdue = deadline, deadline.later(OVERTIME)
             try:
                 opcode, data = self._socket.recv_data(control_frame=True)
                 while opcode in _SIGNS_OF_LIFE and not pong_will_do:
@@ -163,13 +166,14 @@ class _DeadlineWebSocket(websocket.WebSocket):
     a peer takes nothing its send tries for ever.
     """
 
-    deadline = Deadline(None)
+    deadline = overdue = Deadline(None)
     bytes_received = 0
 
     def _recv(self, bufsize: int) -> bytes:
+        check_bounds(self.overdue, self.frame_buffer.length, self.cont_frame.cont_data)
         if self.sock is not None:
             self.sock.settimeout(self.deadline.left())
-            _acknowledge_at_once(self.sock)
+            acknowledge_at_once(self.sock)
         data: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]  # theirs
         self.bytes_received += len(data)
         return data
@@ -193,20 +197,14 @@ class _DeadlineWebSocket(websocket.WebSocket):
         return super()._send(data)
 
 
-def _acknowledge_at_once(sock: socket.socket) -> None:
-    # Tornado's small writes wait for our acknowledgement, which Linux delays by 40 ms;
-    # the kernel forgets the option, so it is set again for each read.
-    if hasattr(socket, "TCP_QUICKACK"):
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
-
 def _open(address: ChannelsAddress, deadline: Deadline) -> _DeadlineWebSocket:
     opened = _DeadlineWebSocket(
         sslopt=_tls(address), skip_utf8_validation=True, enable_multithread=False
     )
     opened.deadline = deadline
     opened.settimeout(deadline.left())
+    # What one server has set there would go to others; ours have cookies of their own.
+    CookieJar.jar.clear()
     with _ended_by(deadline, opened):
         opened.connect(
             address.url,
@@ -283,8 +281,8 @@ def _translated(url: str) -> Iterator[None]:
     except ssl.SSLError as exc:
         hint = "verify= takes a CA file, cert= a client certificate"
         raise GatewayUnreachable(f"{url}: no secure connection: {exc}; {hint}") from exc
-    except (websocket.WebSocketException, OSError) as exc:
-        raise GatewayUnreachable(f"{url}: {str(exc) or type(exc).__name__}") from exc
+    except (websocket.WebSocketException, OSError, *NONSENSE) as exc:
+        raise GatewayUnreachable(f"{url}: {str(exc)[:200] or type(exc).__name__}") from exc
 
 
 def _refused(url: str, status: int) -> GatewayStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Union
 
 from attrs import define, field
@@ -63,6 +64,7 @@ class Kept:
 
     def append(self, slot: Slot) -> list[ValueSlot]:
         """Add a slot at the end."""
+        self._settle_last()
         self._slots().append(slot)
         self._size += slot.size
         return self._trim()
@@ -72,6 +74,7 @@ class Kept:
         slots = self._slots()
         last = slots[-1] if slots else None
         if not (isinstance(last, StreamSlot) and last.name == name):
+            self._settle_last()
             last = StreamSlot(name)
             slots.append(last)
         before = last.size
@@ -79,13 +82,14 @@ class Kept:
         self._size += last.size - before
         return self._trim()
 
-    def replace(self, slot: ValueSlot, value: Any, size: int) -> list[ValueSlot]:
-        """Put another value into ``slot``, if that is still there."""
-        if not slot.kept:
-            return []
-        grows = size > slot.size
-        self._size += size - slot.size
-        slot.value, slot.size = value, size
+    def replace(self, slots: Iterable[ValueSlot], value: Any, size: int) -> list[ValueSlot]:
+        """Put another value into those of ``slots`` that are still there."""
+        grows = False
+        for slot in slots:
+            if slot.kept:
+                grows |= size > slot.size
+                self._size += size - slot.size
+                slot.value, slot.size = value, size
         return [*(self._shorten_head() if grows else ()), *self._trim()]
 
     def remove(self, value: Any) -> None:
@@ -97,6 +101,12 @@ class Kept:
 
     def _slots(self) -> list[Slot] | deque[Slot]:
         return self._head if self._tail is None else self._tail
+
+    def _settle_last(self) -> None:
+        """Nothing will be written any more to the stream that comes last."""
+        slots = self._slots()
+        if slots and isinstance(slots[-1], StreamSlot):
+            slots[-1].terminal.settle()
 
     def _too_much(self) -> bool:
         return self._size > self.limit or len(self._head) + len(self._tail or ()) > MAX_SLOTS
@@ -133,8 +143,10 @@ class Kept:
     def _shorten_head(self) -> list[ValueSlot]:
         """Make room in the head, where an update has grown, at the cost of its end."""
         gone: list[ValueSlot] = []
+        if self._tail is None:
+            return gone
         room = self.limit // 2 - sum(slot.size for slot in self._head)
-        while self._tail is not None and room < 0:
+        while room < 0:
             slot = self._head.pop()
             room += slot.size
             gone += self._drop(slot)

@@ -16,6 +16,15 @@ from .kept import MAX_OUTPUT, Kept, StreamSlot, ValueSlot
 from .messages import Json
 from .terminal import strip_ansi
 
+_LONGEST_NAME = 80
+"""Characters of a stream's name: it is ``stdout`` or ``stderr``."""
+
+_ITEM = 16
+"""What a thing in a list or an object counts as, beside the text in it."""
+
+_FREE_NAMES = 1024
+"""Characters of MIME types and display id that go with a display, as its slot does."""
+
 _RATE_NOTICE = re.compile(r"\s*IOPub (message|data) rate exceeded\.")
 
 
@@ -118,7 +127,8 @@ class OutputArea:
     failure: Failure | None = None
     _kept: Kept = field(init=False)
     _clear_next: bool = field(default=False, init=False)
-    _displays: dict[str, list[ValueSlot]] = field(factory=dict, init=False)
+    # Slots by display id, in order; a million of one id must not cost a search each.
+    _displays: dict[str, dict[ValueSlot, None]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._kept = Kept(self.max_output)
@@ -147,7 +157,7 @@ class OutputArea:
         if isinstance(output, Failure):
             self.failure = output
         elif output.display_id is not None:
-            self._displays.setdefault(output.display_id, []).append(slot)
+            self._displays.setdefault(output.display_id, {})[slot] = None
         for gone in self._kept.append(slot):
             self._forget(gone)
         return output
@@ -158,7 +168,8 @@ class OutputArea:
 
     def stream(self, content: Json) -> Output | None:
         """Fold a ``stream`` message."""
-        chunk = Stream(_text(content.get("name")) or "stdout", _text(content.get("text")))
+        name = _text(content.get("name"))[:_LONGEST_NAME] or "stdout"
+        chunk = Stream(name, _text(content.get("text")))
         if not chunk.text:
             return None
         self._clear_if_due()
@@ -180,10 +191,9 @@ class OutputArea:
             # Shown by an earlier cell, whose result has been handed out already.
             return self.show(new)
         # An update says nothing of the number that the value of a cell has.
-        new = evolve(new, execution_count=known[0].value.execution_count)
-        for slot in list(known):
-            for gone in self._kept.replace(slot, new, _size(new)):
-                self._forget(gone)
+        new = evolve(new, execution_count=next(iter(known)).value.execution_count)
+        for gone in self._kept.replace(known, new, _size(new)):
+            self._forget(gone)
         return new
 
     def clear(self, content: Json) -> None:
@@ -205,7 +215,7 @@ class OutputArea:
     def _forget(self, slot: ValueSlot) -> None:
         if isinstance(slot.value, Display) and slot.value.display_id is not None:
             known = self._displays[slot.value.display_id]
-            known.remove(slot)
+            del known[slot]
             if not known:
                 del self._displays[slot.value.display_id]
 
@@ -234,15 +244,31 @@ def _display_of(content: Json) -> Display:
         _mapping(content.get("data")),
         _mapping(content.get("metadata")),
         display_id if isinstance(display_id, str) else None,
-        count if isinstance(count, int) else None,
+        count if type(count) is int else None,
     )
 
 
 def _size(output: Display | Failure) -> int:
-    if isinstance(output, Display):
-        aside = len(_text(output.metadata)) if output.metadata else 0
-        return aside + sum(len(_text(form)) for form in output.data.values())
-    return len(output.text)
+    """Characters in it: all that it takes room for, but for names of the usual lengths."""
+    if isinstance(output, Failure):
+        return _weight([output.ename, output.evalue, *output.traceback])
+    names = len(output.display_id or "") + sum(len(mime_type) + _ITEM for mime_type in output.data)
+    shown = sum(map(_weight, output.data.values())) + _weight(output.metadata)
+    return shown + max(0, names - _FREE_NAMES)
+
+
+def _weight(value: Any) -> int:
+    """Characters in a JSON value, and what the lists, objects and numbers in it take."""
+    weight, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            weight += len(one)
+        elif isinstance(one, (list, dict)):
+            weight += _ITEM * len(one)
+            waiting += one
+            waiting += one.values() if isinstance(one, dict) else ()
+    return weight
 
 
 def _mapping(value: Any) -> Json:

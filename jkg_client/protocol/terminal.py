@@ -70,6 +70,11 @@ class TerminalText:
         while at < len(text):
             at = self._emulate(text, at) if self._emulating else self._pass_on(text, at)
 
+    def settle(self) -> None:
+        """Take the unfinished line as it stands: as cells it is many times as large."""
+        self._settle_line("")
+        self._settle_small()
+
     def take_left(self, size: int) -> TerminalText:
         """The first ``size`` characters of what is settled, taken out."""
         taken = TerminalText()
@@ -163,7 +168,7 @@ class TerminalText:
         for match in _TOKENS.finditer(text, at):
             piece = match.group()
             if piece == "\n":
-                self._settle_line()
+                self._settle_line("\n")
                 return match.end()
             if piece == "\r":
                 self._column = self._leftmost
@@ -210,7 +215,7 @@ class TerminalText:
             start = self._leftmost if erase.group(1) == "2" else self._column
             self._put(start, len(self._line), [])
 
-    def _settle_line(self) -> None:
-        self._store("".join([*self._line, self._escape, "\n"]))
+    def _settle_line(self, end: str) -> None:
+        self._store("".join([*self._line, self._escape, self._begun, end]))
         self._emulating, self._line, self._line_size = False, [], 0
-        self._column, self._leftmost, self._escape = 0, 0, ""
+        self._column, self._leftmost, self._escape, self._begun = 0, 0, "", ""

@@ -53,7 +53,9 @@ def decode(frame: Frame, framing: Framing = Framing.DEFAULT) -> Message:
     except WireError:
         raise
     except (ValueError, KeyError, TypeError, RecursionError, struct.error) as exc:
-        raise WireError(f"not a {framing.name} message ({exc!r})", frame) from exc
+        # Not its repr: that of a UnicodeDecodeError shows all that could not be decoded.
+        said = f"{type(exc).__name__}: {exc}"
+        raise WireError(f"not a {framing.name} message ({said})", frame) from exc
 
 
 def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
@@ -127,12 +129,12 @@ def _message(
     channel: Any, header: Any, parent: Any, metadata: Any, content: Any, buffers: tuple[bytes, ...]
 ) -> Message:
     if not isinstance(channel, str):
-        raise TypeError(f"channel is {channel!r}")
+        raise TypeError(f"channel is a {type(channel).__name__}")
     if not (isinstance(header["msg_id"], str) and isinstance(header["msg_type"], str)):
         raise TypeError("msg_id and msg_type must be strings")
     for part in (header, parent, metadata, content):
         if not isinstance(part, dict):
-            raise TypeError(f"{part!r:.60} is no JSON object")
+            raise TypeError(f"a {type(part).__name__} in place of a JSON object")
     return Message(
         channel=channel,
         header=header,

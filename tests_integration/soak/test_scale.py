@@ -141,6 +141,7 @@ def test_50_servers_one_after_the_other(capsys: Say) -> None:
     report(capsys, f"50 servers: {after[0] - before[0]:+.1f} MB since the 10th")
 
 
+@pytest.mark.pitfall(1)
 def test_an_idle_executor_outlives_the_pings_of_the_server(server: LocalJupyterServer) -> None:
     with JupyterCodeExecutor(server) as executor:
         run(executor, "x = 7")
@@ -149,6 +150,7 @@ def test_an_idle_executor_outlives_the_pings_of_the_server(server: LocalJupyterS
         assert run(executor, "x") == "7"
 
 
+@pytest.mark.pitfall(22)
 def test_an_endless_printer_takes_three_times_max_output(capsys: Say) -> None:
     program = """
         import resource

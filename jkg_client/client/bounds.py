@@ -1,0 +1,52 @@
+"""What one message to or from a server may take, in time and in memory, whatever it sends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from http.cookies import CookieError
+from typing import Any
+
+from .deadline import Deadline
+
+MAX_REQUEST = 10 * 2**20
+"""Bytes a message may have: a larger one makes servers (tornado) reset the connection."""
+
+MAX_MESSAGE = 2**30
+"""Bytes of a message from a server, in one frame or in fragments; more breaks the connection."""
+
+OVERTIME = 1.0
+"""Seconds that a read goes on after its deadline, while there is something to be read."""
+
+NONSENSE = (ValueError, LookupError, OverflowError, MemoryError, CookieError)
+"""What libraries raise, beside exceptions of their own, when a server makes no sense."""
+
+
+def check_bounds(overdue: Deadline, length: int | None, fragments: list[Any] | None) -> None:
+    """Raise unless more may be read.
+
+    Args:
+        overdue: When a read ends although there is more: pings and fragments may never end.
+        length: Of the frame that is being read, as it says itself.
+        fragments: Opcode and data so far, where a message comes in several frames.
+
+    Raises:
+        BlockingIOError: It takes too long.
+        OSError: It is too large.
+    """
+    if overdue.passed:
+        raise BlockingIOError(errno.EAGAIN, "no whole message in time")
+    if (length or 0) + (len(fragments[1]) if fragments else 0) > MAX_MESSAGE:
+        raise OSError(errno.EMSGSIZE, f"a message of over {MAX_MESSAGE} bytes")
+
+
+def acknowledge_at_once(sock: socket.socket) -> None:
+    """Keep what is sent to ``sock`` from waiting for us.
+
+    Tornado's small writes wait for our acknowledgement, which Linux delays by 40 ms;
+    the kernel forgets the option, so it is set again for each read.
+    """
+    if hasattr(socket, "TCP_QUICKACK"):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

@@ -1,0 +1,106 @@
+"""Every scenario of docs/pitfalls.md has a test that is marked with its number.
+
+The marks are read from the source, so that the integration tests need not be imported.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jkg_client import CodeBlock, JupyterCodeExecutor
+from jkg_client.testing import FakeGateway
+
+ROOT = Path(__file__).parent.parent
+SCENARIOS = [*range(1, 41), *range(51, 54)]
+ROW = re.compile(r"^\| (\d+) \| [^|]+ \| [^|]+ \|$", re.MULTILINE)
+
+
+def marks_of(function: ast.FunctionDef) -> Iterator[int]:
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.pitfall":
+            yield from map(ast.literal_eval, decorator.args)
+
+
+def marked() -> dict[int, list[str]]:
+    """Names of the tests, by number."""
+    found: dict[int, list[str]] = {}
+    for folder in ("tests", "tests_integration"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.FunctionDef):
+                    for number in marks_of(node):
+                        found.setdefault(number, []).append(node.name)
+    return found
+
+
+MARKED = marked()
+
+
+@pytest.mark.parametrize("number", SCENARIOS)
+def test_a_scenario_has_a_test(number: int) -> None:
+    assert number in MARKED
+
+
+def test_only_tests_of_scenarios_are_marked() -> None:
+    assert set(MARKED) - set(SCENARIOS) == set()
+    assert [name for names in MARKED.values() for name in names if name[:5] != "test_"] == []
+
+
+def test_the_page_has_each_scenario_once_and_in_order() -> None:
+    page = (ROOT / "docs" / "pitfalls.md").read_text(encoding="utf-8")
+    assert [int(number) for number in ROW.findall(page)] == SCENARIOS
+
+
+def test_tests_are_found_by_the_number_of_their_scenario() -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    alone = {"PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(
+        [*command, "-k", "pitfall_04", "tests/test_exchange.py"],
+        cwd=ROOT,
+        env={**os.environ, **alone},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    names = set(re.findall(r"::(\w+)", found))
+    assert names == {"test_news_without_a_parent_tell_of_a_dead_kernel"}
+
+
+class Bomb:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.pitfall(51)
+@pytest.mark.parametrize("subprotocol", [True, False])
+def test_a_pickle_from_the_kernel_stays_what_it_is(subprotocol: bool, tmp_path: Path) -> None:
+    bomb = pickle.dumps(Bomb(tmp_path / "exploded"))
+    kinds = ("image/png", "application/octet-stream", "application/x-python-pickle", "text/plain")
+    with FakeGateway(subprotocol=subprotocol) as server:
+        cell = server.script("cell").message("comm_msg", {"data": {}}, buffers=(bomb,))
+        for kind in kinds:
+            cell.display({kind: bomb})
+        cell.message("display_data", {"data": {}, "metadata": {}}, buffers=(bomb,))
+        cell.stream(repr(bomb)).error("E", repr(bomb))
+        with JupyterCodeExecutor(server, output_dir=tmp_path / "files") as executor:
+            result = executor.execute_code_blocks([CodeBlock("cell", "python")])
+    (path,) = result.output_files
+    assert Path(path).read_bytes() == bomb
+    assert not (tmp_path / "exploded").exists()
+    pickle.loads(bomb)
+    assert (tmp_path / "exploded").exists()
