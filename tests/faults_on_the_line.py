@@ -56,13 +56,12 @@ def unit() -> float:
 
 @pytest.fixture
 def patience(unit: float) -> Patience:
-    # The heartbeat is the time limit of handshakes, too: longer than those stalls last that
-    # one of them meets. Some servers let one that was given up take the next one's place.
     return Patience(
         first_heartbeat=0.5 * unit,
         heartbeat=3.0 * unit,
         pong=2.0 * unit,
-        mend=8.0 * unit,
+        handshake=7.0 * unit,
+        mend=16.0 * unit,
         grace=2.0 * unit,
         ready=30.0,
         sending=8.0,

@@ -30,7 +30,14 @@ from jkg_client.protocol.wire import encode
 from jkg_client.testing import FakeGateway
 
 QUICK = Patience(
-    first_heartbeat=0.1, heartbeat=0.2, stale=0.0, pong=0.3, mend=1.0, grace=0.3, ready=3.0
+    first_heartbeat=0.1,
+    heartbeat=0.2,
+    stale=0.0,
+    pong=0.3,
+    handshake=0.2,
+    mend=1.0,
+    grace=0.3,
+    ready=3.0,
 )
 COUNT = "for i in range(5): print(i, flush=True)"
 COUNTED = "0\n1\n2\n3\n4\n"

@@ -138,8 +138,10 @@ class Channels:
         """
         if time.monotonic() - self._used > self._patience.stale:
             self.prove_alive(Deadline(self._patience.mend))
-        # A limit, for the kernel may speak faster than we can listen.
-        limit = Deadline(self._patience.pong)
+        # Limits, for the kernel may speak faster than we can listen, and each new connection
+        # may break.
+        whole = Deadline(self._patience.mend)
+        limit = whole.within(self._patience.pong)
         while not limit.passed:
             try:
                 message = self._early.popleft() if self._early else self._transport.receive(_NOW)
@@ -147,8 +149,8 @@ class Channels:
                 _log.warning("skipped what is no message: %s", exc)
                 continue
             except GatewayUnreachable as exc:
-                self._mend(Deadline(self._patience.mend), exc)
-                limit = Deadline(self._patience.pong)
+                self._mend(whole, exc)
+                limit = whole.within(self._patience.pong)
                 continue
             if message is None:
                 return
@@ -247,7 +249,7 @@ class Channels:
         pause, reason = 0.1, GatewayError("the time was up")
         while not limit.passed:
             try:
-                return self._connect(limit.within(self._patience.heartbeat))
+                return self._connect(limit.within(self._patience.handshake))
             except (KernelNotFound, GatewayUnauthorized):
                 raise
             except GatewayError as exc:

@@ -16,6 +16,9 @@ class Patience:
         stale: Of disuse, after which a connection has to prove that it is alive before
             it is used: proxies forget connections silently.
         pong: That such a proof may take.
+        handshake: That one try to connect again may take. Servers let it wait while they say
+            goodbye to the broken connection, some for 5 seconds; given up too early, it may
+            take the place of the next one.
         mend: In which a broken connection must be back.
         grace: That a cell may take to end after an interrupt; then the kernel is restarted.
         ready: That a kernel may take to answer after a start or a restart.
@@ -26,6 +29,7 @@ class Patience:
     heartbeat: float = 10.0
     stale: float = 20.0
     pong: float = 3.0
+    handshake: float = 10.0
     mend: float = 30.0
     grace: float = 5.0
     ready: float = 60.0
