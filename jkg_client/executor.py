@@ -149,7 +149,9 @@ class JupyterCodeExecutor:
 
     def _start(self) -> JupyterKernelClient:
         if self._kernel_id is None:
-            self._kernel_id = self._client.start_kernel(self._kernel_name, env=self._env)
+            self._kernel_id = self._client.start_kernel(
+                self._kernel_name, env=self._env, timeout_seconds=self._patience.launch
+            )
             self._check_open()
         kernel = JupyterKernelClient(self._client, self._kernel_id, patience=self._patience)
         self._kernel = kernel

@@ -57,7 +57,8 @@ def error_for(
     if status == 403 and "limit" in body.lower():
         return GatewayFull(status, request, body, "delete kernels or raise the server's limit")
     if status in {401, 403}:
-        hint = "" if "not authorized" in body else _token_hint(info, status, request)
+        is_known = "not authorized" in body or "users authorized" in body
+        hint = "" if is_known else _token_hint(info, status, request)
         return GatewayUnauthorized(status, request, body, hint)
     if status == 404 and "/api/kernels/" in request:
         return KernelNotFound(status, request, body, "deleted, culled or dead: start another")

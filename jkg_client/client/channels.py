@@ -44,6 +44,8 @@ class Channels:
         whole: False once something may have been lost at a reconnection; whoever
             counts on it sets it to True before.
         unread: How many messages could not be decoded; likewise.
+        moved: Whether the kernel was started again and has not answered since. On another
+            machine it may have other ports, which servers use for new connections only.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Channels:
         self.doubts = 0
         self.whole = True
         self.unread = 0
+        self.moved = False
         self._transport = self._connect_first(deadline)
         self._used = time.monotonic()
         self._bytes_at_ping, self._pong_due = -1, _NOW
@@ -109,6 +112,11 @@ class Channels:
             KernelNotFound: The server does not have the kernel any more.
             GatewayUnreachable: The connection broke and could not be mended.
         """
+        if self.moved:
+            whole = self.whole  # what is lost with the line was of the kernel that is no more
+            self._mend_in_time(deadline, GatewayUnreachable("the new kernel gives no answer"))
+            self.whole = whole
+            return
         if self._transport.bytes_received == self._bytes_at_ping:
             if self._pong_due.passed:
                 self._mend_in_time(deadline, GatewayUnreachable("no sign of life"))

@@ -235,7 +235,7 @@ class Conversation:
         if exchange.done:
             self._abandoned = None
             return
-        self._client.restart_kernel(self._kernel_id)
+        self._client.restart_kernel(self._kernel_id, timeout_seconds=self._patience.launch)
         self._abandoned = None
         self._kernel_died()
         # Servers that got no pong meanwhile have closed the connection, and some do not
@@ -248,6 +248,7 @@ class Conversation:
         # Told once of each kernel: "starting" follows "restarting".
         self._restarted |= self._was_ready
         self._needs_check, self._was_ready, self._process = True, False, None
+        self.channels.moved = True
 
     def _vanished(self, exchange: Exchange) -> None:
         exchange.dead, self._abandoned = True, None
@@ -266,7 +267,7 @@ class Conversation:
             self.pump(probe, deadline.within(pause))
             if probe.idle and probe.reply is not None:
                 self._meet(probe)
-                self._needs_check, self._was_ready = False, True
+                self._needs_check, self._was_ready, self.channels.moved = False, True, False
                 return True
             if not deadline.passed:
                 self.channels.check(deadline)  # or it may never come
@@ -291,8 +292,7 @@ class Conversation:
         """The kernel was restarted on request: wait until it answers."""
         for _ in self.channels.drain():
             pass  # of the kernel that was
-        self._abandoned, self._restarted, self._was_ready = None, False, False
-        self._process = None
+        self._kernel_died()
+        self._abandoned, self._restarted = None, False
         self._aftermath = self._new_aftermath(MAX_OUTPUT)
-        self._needs_check = True
         self.must_answer(deadline)

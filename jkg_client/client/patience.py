@@ -10,6 +10,8 @@ class Patience:
     """Seconds. The defaults suit servers near and far; tests take less.
 
     Attributes:
+        launch: That the server may take to start or restart a kernel: Enterprise Gateway may
+            schedule a pod for it.
         first_heartbeat: Of silence after a request, until we ask whether connection and
             kernel are still there: most kernels that are gone are gone already.
         heartbeat: Of silence until we ask again.
@@ -25,6 +27,7 @@ class Patience:
         sending: In which a request must have left.
     """
 
+    launch: float = 120.0
     first_heartbeat: float = 2.0
     heartbeat: float = 10.0
     stale: float = 20.0
