@@ -143,8 +143,10 @@ def _too_late(deadline: Deadline) -> str:
 
 def _root(exc: BaseException) -> BaseException:
     """What really happened, at the bottom of what requests and urllib3 wrap around it."""
-    while True:
-        inner = exc.__cause__ or exc.__context__
-        if inner is None:
-            return exc
-        exc = inner
+    root, inner = exc, exc.__cause__ or exc.__context__
+    while inner is not None:
+        # Not what urllib3 1 tries first: an argument that Python 3 does not know.
+        if not isinstance(inner, TypeError):
+            root = inner
+        inner = inner.__cause__ or inner.__context__
+    return root
