@@ -164,7 +164,6 @@ def test_nesting_that_is_just_read_can_be_shown(executors: Executors, harm: Host
     assert result.output.startswith("before\n")
     assert "after" in result.output
     assert str(result)
-    assert repr(result.results)
 
 
 # One row a parent that is not the cell, as JSON, or that makes the frame unreadable.

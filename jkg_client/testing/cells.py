@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import sys
 import threading
 import time
@@ -20,6 +21,27 @@ from typing import Any, Callable
 from attrs import frozen
 
 _START = threading.Thread.start.__code__
+
+
+class _NoCollection:
+    """While a thread is inside, and one at a time, no garbage is collected."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._was_on = False
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._was_on = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._was_on:
+            gc.enable()
+        self._lock.release()
+
+
+_NO_COLLECTION = _NoCollection()
 
 
 class _Nothing(BaseException):
@@ -154,11 +176,14 @@ def _take_back(ident: int) -> None:
     thread, own = ctypes.c_ulong(ident), ctypes.c_ulong(threading.get_ident())
     nothing = ctypes.py_object(_Nothing)
     set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    with contextlib.suppress(_Nothing):
+    turns = range(10_000)
+    # A callback of the garbage collector (hypothesis has one) swallows what strikes in it.
+    with _NO_COLLECTION, contextlib.suppress(_Nothing):
         set_exception(thread, None)
-        set_exception(own, nothing)
         while True:
-            pass
+            set_exception(own, nothing)
+            for _ in turns:
+                pass
 
 
 def _set_exception(ident: int, exception: type[BaseException]) -> None:
