@@ -100,9 +100,7 @@ def changes(gateway: FakeGateway) -> list[str]:
 
     Some clients delete their kernel once more when they are collected: that is no news.
     """
-    lines = [_line(request) for request in gateway.journal.requests() if _is_news(request)]
-    # Who is impatient with a kernel that restarts connects once more.
-    return [line for at, line in enumerate(lines) if line != STARTED[1] or at == 1]
+    return [_line(request) for request in gateway.journal.requests() if _is_news(request)]
 
 
 def _is_news(request: RestRequest) -> bool:
@@ -336,7 +334,9 @@ def test_a_jupyter_server_runs_its_kernels_there(
             _interrupt_and_restart(client, kernel)
         client.delete_kernel(kernel_id)
         assert client.list_kernels() == fake.list_kernels() == []
-    assert changes(gateway) == [*STARTED, INTERRUPTED, RESTARTED, DELETED]
+    # Our client connects once more to a kernel that takes its time to restart.
+    done = list(dict.fromkeys(changes(gateway)))
+    assert done == [*STARTED, INTERRUPTED, RESTARTED, DELETED]
 
 
 def _interrupt_and_restart(client: JupyterClient, kernel: JupyterKernelClient) -> None:
