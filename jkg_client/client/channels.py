@@ -135,7 +135,7 @@ class Channels:
             KernelNotFound: The server does not have the kernel any more.
             GatewayError: It is away.
         """
-        self._early = deque(list(self.drain()))
+        self._early = deque(self.drain())
 
     def drain(self) -> Iterator[Message]:
         """What came while nobody listened. Afterwards the connection is good for use.
