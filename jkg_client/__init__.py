@@ -15,6 +15,7 @@ from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
 from .code_result import CodeResult
 from .errors import (
     ClientClosed,
+    EngineError,
     ExecutionError,
     ExecutionTimeout,
     GatewayError,
@@ -36,6 +37,9 @@ from .executor import JupyterCodeExecutor
 from .protocol.exchange import InputRequest
 from .protocol.outputs import Display, Failure, Output, Stream
 from .protocol.result import DataItem, ExecutionResult, Truncation
+from .servers.docker.images import ImageProgress
+from .servers.docker.owners import ServerContainer
+from .servers.docker.server import DockerJupyterServer
 from .servers.local import LocalJupyterServer
 from .servers.token import GenerateToken
 
@@ -45,6 +49,8 @@ __all__ = [
     "CodeResult",
     "DataItem",
     "Display",
+    "DockerJupyterServer",
+    "EngineError",
     "ExecutionError",
     "ExecutionResult",
     "ExecutionTimeout",
@@ -56,6 +62,7 @@ __all__ = [
     "GatewayUnauthorized",
     "GatewayUnreachable",
     "GenerateToken",
+    "ImageProgress",
     "InputRequest",
     "JkgError",
     "JupyterClient",
@@ -72,6 +79,7 @@ __all__ = [
     "NotAGateway",
     "Output",
     "Patience",
+    "ServerContainer",
     "ServerStartError",
     "Stream",
     "Truncation",

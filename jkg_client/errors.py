@@ -13,6 +13,7 @@
     │   │   ├── GatewayFull                it runs as many kernels as it may
     │   │   └── KernelNotFound (LookupError)   it has no such kernel (any more)
     │   └── ServerStartError               a server that we launch did not come up
+    ├── EngineError                        the Docker engine, or the way to it
     ├── KernelSpecNotFound (ValueError)    no kernel of that name is installed there
     ├── UnknownLanguage (ValueError)       a block that the kernel cannot run (in code_blocks)
     ├── KernelNotReady (TimeoutError)      the kernel was started but does not answer
@@ -109,6 +110,22 @@ class KernelNotFound(GatewayStatus, LookupError):
 
 class ServerStartError(GatewayError):
     """A server that we launch did not come up; the end of its log is in the message."""
+
+
+class EngineError(JkgError):
+    """The Docker engine is not there, or does not do what it was asked for.
+
+    Attributes:
+        status: HTTP status code of its answer; None if there was none.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message, status)
+        self.message = message
+        self.status = status
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class KernelSpecNotFound(JkgError, ValueError):

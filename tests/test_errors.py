@@ -24,6 +24,7 @@ EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exceptio
     (errors.GatewayUnreachable, ("gone",), "gone", (ConnectionError, OSError)),
     (errors.GatewayTimeout, ("late",), "late", (TimeoutError, ConnectionError)),
     (errors.NotAGateway, ("no",), "no", ()),
+    (errors.EngineError, ("no engine", 500), "no engine", ()),
     (
         errors.GatewayStatus,
         STATUS,

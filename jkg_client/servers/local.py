@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import weakref
 from collections.abc import Mapping
@@ -14,10 +13,11 @@ from attrs import evolve
 from ..client.connection import JupyterConnectionInfo
 from ..client.deadline import Deadline
 from ..client.rest import JupyterClient
-from ..errors import GatewayUnreachable, ServerStartError
+from ..errors import ServerStartError
 from .child import Child, Place
+from .files import LocalFiles, LocalPath
 from .ports import free_port
-from .readiness import wait_until_ready
+from .readiness import ask, wait_until_ready
 from .settings import GatewaySettings
 from .token import GenerateToken, TokenChoice, token_for
 
@@ -84,6 +84,7 @@ class LocalJupyterServer:
             log_max_bytes=log_max_bytes,
             log_backup_count=log_backup_count,
         )
+        self._files = LocalFiles(Path(settings.cwd or "").absolute())
         self._info, self._child = _started(address, settings, Deadline(startup_timeout))
         # Neither an exception elsewhere nor a forgotten stop() leaves it running.
         self._finalizer = weakref.finalize(self, self._child.stop, _FORGOTTEN_SECONDS)
@@ -101,6 +102,40 @@ class LocalJupyterServer:
     def get_client(self) -> JupyterClient:
         """A new client of its REST API."""
         return JupyterClient(self._info)
+
+    def put_file(self, source: LocalPath, path: str | None = None) -> str:
+        """Copy a file to where kernels start; its path there.
+
+        Args:
+            source: The file.
+            path: Where it shall be, seen from the directory in which kernels start; with a
+                ``/`` at the end, the directory. None: there, with the same name.
+
+        Raises:
+            OSError: If it cannot be read or written.
+        """
+        return self._files.put(source, path)
+
+    def get_file(self, path: str, destination: LocalPath | None = None) -> Path:
+        """Copy a file from where kernels start; where it is now.
+
+        Args:
+            path: The file there.
+            destination: The file here, or a directory; None for the current directory.
+
+        Raises:
+            FileNotFoundError: If there is none.
+            OSError: If it cannot be read or written.
+        """
+        return self._files.get(path, destination)
+
+    def list_files(self, path: str = "") -> list[str]:
+        """Names in a directory, those of directories with a ``/`` behind.
+
+        Raises:
+            OSError: If there is no such directory, or it cannot be read.
+        """
+        return self._files.names(path)
 
     def stop(self, timeout_seconds: float = 10.0) -> None:
         """End the server and its kernels; may be called twice.
@@ -177,7 +212,7 @@ def _wait(
     with JupyterClient(address) as client:
         try:
             wait_until_ready(
-                lambda seconds: _ask(client, seconds),
+                lambda seconds: ask(client, seconds),
                 ended=child.ended,
                 log_tail=lambda: _without(address.token, child.place.log_tail()),
                 name=f"the kernel gateway at {address.url}",
@@ -190,16 +225,6 @@ def _wait(
                 f"{settings.python} has no kernel gateway:"
                 ' pip install "jkg-client[local]" there, or name another interpreter as python='
             ) from exc
-
-
-def _ask(client: JupyterClient, seconds: float) -> None:
-    info = client.connection_info
-    # The client tries a refused GET again, with pauses; first see whether anybody listens.
-    try:
-        socket.create_connection((info.host, info.port or 0), seconds).close()
-    except OSError as exc:
-        raise GatewayUnreachable(f"no answer from {info.url}: {exc}") from exc
-    client.list_kernel_specs(timeout_seconds=seconds)
 
 
 def _without(token: str | None, text: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 
 from ..client.deadline import Deadline
-from ..errors import GatewayError, GatewayTimeout, ServerStartError
+from ..client.rest import JupyterClient
+from ..errors import GatewayError, GatewayTimeout, GatewayUnreachable, ServerStartError
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.25
@@ -53,6 +55,21 @@ def wait_until_ready(
             return
         sleep(min(pause, deadline.within(pause).left() or 0.0))
         pause = min(pause * 1.2, LONGEST_PAUSE)
+
+
+def ask(client: JupyterClient, seconds: float) -> None:
+    """One request that a server answers to those whom it lets in.
+
+    Raises:
+        GatewayError: If it does not answer so.
+    """
+    info = client.connection_info
+    # The client tries a refused GET again, with pauses; first see whether anybody listens.
+    try:
+        socket.create_connection((info.host, info.port or 0), seconds).close()
+    except OSError as exc:
+        raise GatewayUnreachable(f"no answer from {info.url}: {exc}") from exc
+    client.list_kernel_specs(timeout_seconds=seconds)
 
 
 def _why_not(how: str | None, deadline: Deadline, last: GatewayError) -> str:

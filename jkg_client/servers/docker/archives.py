@@ -1,0 +1,86 @@
+"""One file in a tar archive: that is how an engine takes and gives files."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+_IN_MEMORY = 1 << 20
+_PIECE = 1 << 16
+
+
+def packed(name: str, content: BinaryIO, size: int, *, uid: int = 0, gid: int = 0) -> BinaryIO:
+    """An archive with one file; to be closed by who asked for it.
+
+    Args:
+        name: The file's name.
+        content: What is in it.
+        size: Bytes of it.
+        uid: Its owner.
+        gid: Its group.
+    """
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.uid, member.gid = size, 0o644, uid, gid
+    # A spooled file is a BinaryIO in all but its declared type.
+    archive = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115
+    try:
+        with tarfile.open(fileobj=archive, mode="w|") as tar:
+            tar.addfile(member, content)
+        archive.seek(0)
+    except BaseException:
+        archive.close()
+        raise
+    return archive
+
+
+def unpacked(pieces: Iterator[bytes], file: BinaryIO) -> None:
+    """Write the content of an archive's only file; its name, which is foreign, is not used.
+
+    Raises:
+        IsADirectoryError: If it is a directory.
+        OSError: If it is no regular file, or the archive is cut short.
+    """
+    try:
+        with tarfile.open(fileobj=io.BufferedReader(_Pieces(pieces)), mode="r|") as tar:
+            member = tar.next()
+            content = tar.extractfile(member) if member else None
+            if member is None or content is None:
+                if member is not None and member.isdir():
+                    raise IsADirectoryError(member.name)
+                raise OSError("no regular file")
+            while piece := content.read(_PIECE):
+                file.write(piece)
+    except (tarfile.TarError, KeyError) as exc:
+        raise OSError(f"the archive is damaged: {exc}") from exc
+
+
+def packed_file(path: Path, name: str, *, uid: int, gid: int) -> BinaryIO:
+    """The file at ``path`` as an archive."""
+    with path.open("rb") as content:
+        return packed(name, content, path.stat().st_size, uid=uid, gid=gid)
+
+
+class _Pieces(io.RawIOBase):
+    """Pieces of bytes as one stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any buffer
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count

@@ -1,0 +1,281 @@
+"""A Docker engine: the part of its API that we use, each call with a time limit."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import math
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import docker
+from docker.errors import DockerException
+from docker.types import HostConfig, NetworkingConfig
+from docker.utils import parse_repository_tag
+from urllib3.exceptions import HTTPError
+
+from ...client.deadline import Deadline
+from ...errors import EngineError
+from .endpoints import Endpoint
+from .images import ImageLog, ImageProgress
+from .tunnel import Tunnel
+
+Json = dict[str, Any]
+Pieces = Generator[bytes, None, None]
+
+_SECONDS = 60
+_EXEC_SECONDS = 60.0
+_CONNECT_SECONDS = 10.0
+_NOT_FOUND = 404
+_ALIASES = {"ports": "port_bindings", "volumes": "binds", "network": "network_mode"}
+
+
+class Engine:
+    """A connection to a Docker engine.
+
+    Args:
+        endpoint: Where it is.
+
+    Raises:
+        EngineError: Here and everywhere, if the engine is not there or does not do it.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._tunnel = (
+            Tunnel.to_socket(endpoint.url, Deadline(_SECONDS)) if endpoint.is_ssh else None
+        )
+        url = f"unix://{self._tunnel.local}" if self._tunnel else endpoint.url
+        try:
+            with _failing(f"no Docker engine at {endpoint.url}"):
+                self._api = _Api(base_url=url, tls=endpoint.tls, version="auto", timeout=_SECONDS)
+        except BaseException:
+            if self._tunnel:
+                self._tunnel.stop()
+            raise
+
+    def close(self) -> None:
+        """Close the connection; may be called twice."""
+        self._api.close()
+        if self._tunnel:
+            self._tunnel.stop()
+
+    def has_image(self, name: str) -> bool:
+        """Whether it has an image of that name."""
+        found = _found(
+            lambda: self._api.inspect_image(name),  # type: ignore[no-untyped-call]
+            f"no answer about image {name}",
+        )
+        return found is not None
+
+    def pull(
+        self,
+        name: str,
+        report: Callable[[ImageProgress], object],
+        deadline: Deadline,
+        *,
+        platform: str | None = None,
+    ) -> None:
+        """Fetch an image; an ``EngineError`` says what the registry said."""
+        repository, tag = parse_repository_tag(name)
+        with self._within(deadline), _failing(f"cannot pull image {name}"):
+            items = self._api.pull(
+                repository, tag or "latest", stream=True, decode=True, platform=platform
+            )
+            _follow(items, report, deadline, f"cannot pull image {name}")
+
+    def build(
+        self,
+        tag: str,
+        dockerfile: str | Path,
+        report: Callable[[ImageProgress], object],
+        deadline: Deadline,
+        *,
+        label: str,
+        platform: str | None = None,
+    ) -> None:
+        """Make an image; an ``EngineError`` has the end of the log.
+
+        Args:
+            tag: Its name.
+            dockerfile: The text of a Dockerfile, or the path of one, whose folder is then
+                what it may copy from.
+            report: Is told each step.
+            deadline: For all of it.
+            label: Of the image.
+            platform: As in ``docker build --platform``.
+        """
+        source: Json = {"fileobj": io.BytesIO(str(dockerfile).encode())}
+        if isinstance(dockerfile, Path):
+            source = {"path": str(dockerfile.parent), "dockerfile": dockerfile.name}
+        with self._within(deadline), _failing(f"cannot build image {tag}"):
+            items = self._api.build(
+                **source,
+                tag=tag,
+                rm=True,
+                forcerm=True,
+                decode=True,
+                labels={label: tag},
+                platform=platform,
+            )
+            _follow(items, report, deadline, f"cannot build image {tag}")
+
+    def create(self, image: str, options: Mapping[str, Any]) -> str:
+        """Make a container that is not started yet; its id."""
+        own = {name: value for name, value in options.items() if name in _CREATE}
+        host = {_ALIASES.get(k, k): v for k, v in options.items() if k not in own}
+        if "networking_config" in own:
+            own["networking_config"] = NetworkingConfig(own["networking_config"])
+        with _failing(f"cannot make a container of {image}"):
+            config = self._api.create_host_config(**host)
+            ports = [tuple(port.split("/", 1)) for port in config.get("PortBindings", ())]
+            made: Json = self._api.create_container(image, host_config=config, ports=ports, **own)
+        return str(made["Id"])
+
+    def start(self, container: str) -> None:
+        """Start a container."""
+        with _failing(f"cannot start container {container[:12]}"):
+            self._api.start(container)
+
+    def inspect(self, container: str) -> Json | None:
+        """What there is to know of a container; None if there is none (any more)."""
+        what = f"no answer about container {container[:64]}"
+        told: Json | None = _found(lambda: self._api.inspect_container(container), what)
+        return told
+
+    def containers(self, label: str) -> list[Json]:
+        """All containers that have a label, the stopped ones too."""
+        with _failing("cannot list containers"):
+            return list(self._api.containers(all=True, filters={"label": label}))
+
+    def logs(self, container: str, lines: int) -> str:
+        """The last lines that it printed."""
+        with _failing(f"cannot read what container {container[:12]} printed"):
+            log: bytes = self._api.logs(container, tail=lines)
+        return log.decode("utf-8", "replace")
+
+    def stop(self, container: str, seconds: float) -> None:
+        """End it, by force after so many seconds; nothing if it has ended."""
+        what = f"cannot stop container {container[:12]}"
+        _found(lambda: self._api.stop(container, timeout=max(1, round(seconds))), what)
+
+    def remove(self, container: str) -> None:
+        """Remove it with its own volumes, running or not; nothing if it is gone."""
+        what = f"cannot remove container {container[:12]}"
+        _found(lambda: self._api.remove_container(container, force=True, v=True), what)
+
+    def put(self, container: str, folder: str, archive: BinaryIO) -> None:
+        """Unpack a tar archive in a folder of a container."""
+        with _failing(f"cannot write to {folder} of container {container[:12]}"):
+            self._api.put_archive(container, folder, archive)
+
+    def get(self, container: str, path: str) -> tuple[Pieces, Json]:
+        """A file or folder of a container as a tar archive, in pieces; and what it is.
+
+        Raises:
+            FileNotFoundError: If there is none.
+        """
+        what = f"cannot read {path} of container {container[:12]}"
+        found = _found(lambda: self._api.get_archive(container, path), what)
+        if found is None:
+            raise FileNotFoundError(path)
+        pieces, stat = found
+        return _guarded(pieces, what), stat or {}
+
+    def run(self, container: str, command: list[str]) -> tuple[int, bytes]:
+        """Run a short command in a container; its exit code and output."""
+        with _failing(f"cannot run {command[0]} in container {container[:12]}"):
+            job = self._api.exec_create(container, command)["Id"]
+            stream = self._api.exec_start(job, stream=True)
+            # The library waits for its output without end.
+            guard = threading.Timer(_EXEC_SECONDS, stream.close)
+            guard.name = "exec guard"
+            guard.start()
+            try:
+                output = b"".join(stream)
+            finally:
+                guard.cancel()
+                guard.join()
+            code = self._api.exec_inspect(job)["ExitCode"]
+        if code is None:
+            raise EngineError(f"{command[0]} did not end within {_EXEC_SECONDS:g} s")
+        return int(code), output
+
+    def is_rootless(self) -> bool:
+        """Whether root in a container is the user who runs the engine (rootless)."""
+        with _failing("the engine does not say what it is"):
+            options = self._api.info().get("SecurityOptions") or ()
+        return any("rootless" in option for option in options)
+
+    @contextlib.contextmanager
+    def _within(self, deadline: Deadline) -> Iterator[None]:
+        # A step may be silent for as long as it takes.
+        left = deadline.left()
+        self._api.timeout = _SECONDS if left is None else math.ceil(left)
+        try:
+            yield
+        finally:
+            self._api.timeout = _SECONDS
+
+
+class _Api(docker.APIClient):
+    """The library, which leaves some requests without a time limit."""
+
+    def send(self, request: Any, **kwargs: Any) -> Any:
+        seconds = kwargs.get("timeout") or self.timeout
+        kwargs["timeout"] = (_CONNECT_SECONDS, seconds)
+        return super().send(request, **kwargs)
+
+
+_CREATE = frozenset(inspect.signature(docker.APIClient.create_container).parameters) - {
+    *("self", "image", "host_config", "ports", "volumes")
+}
+_HOST = frozenset(inspect.signature(HostConfig.__init__).parameters) - {"self", "version"}
+
+OPTIONS = (_CREATE | _HOST | set(_ALIASES)) - set(_ALIASES.values())
+"""Names of what a container can be started with."""
+
+
+@contextlib.contextmanager
+def _failing(what: str) -> Iterator[None]:
+    try:
+        yield
+    # An error of requests is an OSError.
+    except (DockerException, HTTPError, OSError) as exc:
+        reason = getattr(exc, "explanation", None) or exc
+        raise EngineError(f"{what}: {reason}", getattr(exc, "status_code", None)) from exc
+
+
+def _found(ask: Callable[[], Any], what: str) -> Any:
+    try:
+        with _failing(what):
+            return ask()
+    except EngineError as exc:
+        if exc.status != _NOT_FOUND:
+            raise
+        return None
+
+
+def _guarded(pieces: Pieces, what: str) -> Pieces:
+    with _failing(what):
+        yield from pieces
+
+
+def _follow(
+    items: Iterable[Json],
+    report: Callable[[ImageProgress], object],
+    deadline: Deadline,
+    failure: str,
+) -> None:
+    log = ImageLog()
+    for item in items:
+        for progress in log.feed(item):
+            report(progress)
+        if deadline.passed:
+            log.error = f"not done within {deadline.seconds:g} s"
+            break
+    if log.error is not None:
+        raise EngineError(f"{failure}: {log.error}\nThe end of its log:\n{log.tail}")

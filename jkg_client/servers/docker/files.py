@@ -1,0 +1,89 @@
+"""Files in a container, by the engine: no server has to know of it, and none must be there."""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from ...errors import EngineError
+from ..files import LocalPath, place_for, written
+from .archives import packed_file, unpacked
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+_LINKS = 8
+# POSIX, so that any image will do; a NUL ends each name, which may have line ends in it.
+_LIST = """
+cd -- "$1" || exit 2
+for name in * .*; do
+    case $name in .|..) continue;; esac
+    if [ -d "$name" ]; then printf '%s/\\0' "$name"
+    elif [ -e "$name" ] || [ -L "$name" ]; then printf '%s\\0' "$name"
+    fi
+done
+"""
+_PREPARE = 'mkdir -p -- "$1" && id -u && id -g'
+
+
+@frozen
+class ContainerFiles:
+    """Files of a container, as seen from its working directory.
+
+    Attributes:
+        engine: Where the container is.
+        container: Its id.
+        folder: Its working directory; other paths are relative to it.
+    """
+
+    engine: Engine
+    container: str
+    folder: str
+
+    def put(self, source: LocalPath, path: str | None) -> str:
+        """Copy a file there; its path there."""
+        source = Path(source)
+        place = posixpath.join(self.folder, path or source.name)
+        if place.endswith("/"):
+            place += source.name
+        folder, name = posixpath.split(place)
+        with source.open("rb"):
+            pass  # before anything is made there
+        uid, gid = self._run(_PREPARE, folder).split()
+        with packed_file(source, name, uid=int(uid), gid=int(gid)) as archive:
+            self.engine.put(self.container, folder, archive)
+        return place
+
+    def get(self, path: str, destination: LocalPath | None) -> Path:
+        """Copy a file from there; where it is now."""
+        place = place_for(path, destination)
+        there = posixpath.join(self.folder, path)
+        for _ in range(_LINKS):
+            pieces, stat = self.engine.get(self.container, there)
+            link = stat.get("linkTarget")
+            if not link:
+                break
+            pieces.close()
+            there = posixpath.join(posixpath.dirname(there), link)
+        else:
+            raise OSError(f"too many links: {path}")
+        with written(place) as file:
+            unpacked(pieces, file)
+        return place
+
+    def names(self, path: str) -> list[str]:
+        """What is in a directory there, directories with a ``/`` behind the name."""
+        listed = self._run(_LIST, posixpath.join(self.folder, path))
+        return sorted(listed.decode("utf-8", "surrogateescape").split("\0")[:-1])
+
+    def _run(self, script: str, path: str) -> bytes:
+        code, output = self.engine.run(self.container, ["sh", "-c", script, "sh", path])
+        if code:
+            said = output.decode("utf-8", "replace").strip()
+            if "No such file" in said or "can't cd" in said:
+                raise FileNotFoundError(path)
+            raise EngineError(f"{path} in container {self.container[:12]}: {said}")
+        return output

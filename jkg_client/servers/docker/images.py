@@ -1,0 +1,101 @@
+"""Which image a server runs in, and what the engine says while it makes or fetches it.
+
+The engine's words: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Image/operation/ImageBuild
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field, frozen
+
+DEFAULT_DOCKERFILE = Path(__file__).with_name("Dockerfile").read_text(encoding="utf-8")
+REPOSITORY = "jkg-client"
+LABEL = "jkg_client.image"
+
+_TAIL_LINES = 30
+_STEP = re.compile(r"Step (\d+)/(\d+) ?:")
+
+
+@frozen
+class ImageProgress:
+    """One thing that the engine says while it builds or pulls an image.
+
+    Attributes:
+        text: In its words: a step, a line of a step's output, or what a layer is about.
+        current: Steps begun, or bytes of the layer done; None if it is about neither.
+        total: Steps or bytes in all; None if the engine does not know.
+        layer: Id of the layer that it is about; None for a step or its output.
+    """
+
+    text: str
+    current: int | None = None
+    total: int | None = None
+    layer: str | None = None
+
+    @property
+    def is_step(self) -> bool:
+        """Whether something begins or ends; otherwise it only goes on."""
+        return self.current is None if self.layer else self.current is not None
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {self.text}" if self.layer else self.text
+
+
+@define
+class ImageLog:
+    """What the engine has said so far. Feed it every item of the answer.
+
+    Attributes:
+        error: Why it failed; None if it did not.
+    """
+
+    error: str | None = None
+    _lines: deque[str] = field(factory=lambda: deque(maxlen=_TAIL_LINES), init=False)
+    _rest: str = field(default="", init=False)
+
+    @property
+    def tail(self) -> str:
+        """The last lines."""
+        return "\n".join([*self._lines, *filter(None, [self._rest])])
+
+    def feed(self, item: dict[str, Any]) -> list[ImageProgress]:
+        """Take in one item; what is new in it, a line each."""
+        if "error" in item:
+            self.error = str(item["error"]).strip()
+            return []
+        if "status" in item:
+            return [self._told(_of_layer(item))]
+        *lines, self._rest = (self._rest + str(item.get("stream", ""))).split("\n")
+        return [self._told(_of_step(line)) for line in map(str.strip, lines) if line]
+
+    def _told(self, progress: ImageProgress) -> ImageProgress:
+        if progress.layer is None or progress.is_step:
+            self._lines.append(str(progress))
+        return progress
+
+
+def tag_of(dockerfile: str) -> str:
+    """Name of the image that ``dockerfile`` describes; a changed one has another."""
+    return f"{REPOSITORY}:{hashlib.sha256(dockerfile.encode()).hexdigest()[:12]}"
+
+
+def _of_layer(item: dict[str, Any]) -> ImageProgress:
+    detail = item.get("progressDetail") or {}
+    layer = item.get("id")
+    return ImageProgress(
+        str(item["status"]).strip(),
+        detail.get("current"),
+        detail.get("total"),
+        None if layer is None else str(layer),
+    )
+
+
+def _of_step(line: str) -> ImageProgress:
+    step = _STEP.match(line)
+    current, total = map(int, step.groups()) if step else (None, None)
+    return ImageProgress(line, current, total)

@@ -1,0 +1,42 @@
+"""Put into each container that we start, where its Jupyter server reads it first.
+
+Executed there, by Jupyter's loader of configuration, which gives it ``get_config``; nothing
+of ``jkg_client`` is installed there. What an image or its command line sets wins.
+See https://jupyter-server.readthedocs.io/en/latest/users/configuration.html
+"""
+
+import os
+import sys
+from typing import Any
+
+
+class Everything(list):  # type: ignore[type-arg]  # by an interpreter of any age
+    """An allow-list of all variables, so that ``env`` adds to a kernel's environment.
+
+    By itself a kernel gateway would take HOME away and drop most of ``env``, to guard
+    itself from its clients; ours may run any code anyway.
+    """
+
+    def __contains__(self, name: object) -> bool:
+        """Whatever is asked for."""
+        return True
+
+
+_token = os.environ.get("TOKEN")
+
+
+def _without_token(event: str, args: Any) -> None:
+    # The server itself needs the variable for its own settings; what it starts does not.
+    if event == "subprocess.Popen":
+        env = os.environ if args[3] is None else args[3]
+        for name in [name for name, value in env.items() if value == _token]:
+            del env[name]
+
+
+if _token:
+    sys.addaudithook(_without_token)
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821 - of the loader
+c.ZMQChannelsWebsocketConnection.limit_rate = False
+c.KernelGatewayApp.env_process_whitelist = Everything()
+c.JupyterWebsocketPersonality.env_whitelist = Everything()

@@ -1,0 +1,243 @@
+"""From settings to a container that answers, or to nothing at all."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import platform
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...client.connection import JupyterConnectionInfo
+from ...client.deadline import Deadline
+from ...errors import EngineError, ServerStartError
+from .addresses import networks_of, own_ids
+from .archives import packed
+from .containers import Container
+from .endpoints import find_endpoint
+from .engine import OPTIONS, Engine
+from .images import DEFAULT_DOCKERFILE, LABEL, tag_of
+from .inventory import inventory
+from .inventory import remove_orphans as removed_orphans
+from .options import container_options, environment_of
+from .owners import Owner, ServerContainer, labels
+from .settings import ContainerSettings
+from .work_dir import WorkDir
+
+logger = logging.getLogger("jkg_client")
+
+_UNDO_SECONDS = 2.0
+# Where Jupyter looks, whoever runs it: the first wins over the second.
+_CONFIG_FOLDERS = ("/etc/jupyter", "/usr/local/etc/jupyter")
+_CONFIG = Path(__file__).with_name("jupyter_config.py")
+_LOOPBACK = "127.0.0.1"
+
+
+def connect(docker_host: str | None) -> Engine:
+    """A connection to the engine; the usual one for None.
+
+    Raises:
+        EngineError: If it is not there.
+    """
+    return Engine(find_endpoint(docker_host, os.environ))
+
+
+def launch(
+    settings: ContainerSettings, docker_host: str | None
+) -> tuple[Container, JupyterConnectionInfo]:
+    """A container that answers, and where.
+
+    Raises:
+        ServerStartError: If there is none; then nothing is left of it.
+    """
+    if unknown := set(settings.options) - OPTIONS:
+        raise TypeError(f"no option of a container: {', '.join(sorted(unknown))}")
+    with _starting():
+        engine = connect(docker_host)
+        try:
+            image = _image(engine, settings)
+            own = own_container(engine)
+            work_dir = (
+                WorkDir.prepared(settings.work_dir, engine, own) if settings.work_dir else None
+            )
+            container = _made(engine, image, settings, own, work_dir)
+        except BaseException:
+            engine.close()
+            raise
+        try:
+            return container, _started(container, settings, own, work_dir)
+        except BaseException:
+            container.stops = container.removes = True
+            container.stop(_UNDO_SECONDS)
+            raise
+
+
+def attach(
+    name: str,
+    token: str | None,
+    docker_host: str | None,
+    deadline: Deadline,
+    *,
+    stops: bool,
+    removes: bool,
+) -> tuple[Container, JupyterConnectionInfo]:
+    """A container that runs already, and where it answers.
+
+    Raises:
+        ServerStartError: If there is none, or it does not answer.
+    """
+    with _starting():
+        engine = connect(docker_host)
+        try:
+            told = engine.inspect(name)
+            if told is None:
+                raise EngineError(f"there is no container {name}")  # noqa: TRY301
+            if token is None:
+                token = environment_of(told).get("TOKEN") or None
+            own_name = told["Name"].lstrip("/")
+            found = Container(engine, told["Id"], own_name, token, stops=False, removes=removes)
+            info = found.reached(own_container(engine), deadline)
+        except BaseException:
+            engine.close()
+            raise
+    found.stops = stops
+    return found, info
+
+
+def containers(docker_host: str | None) -> list[ServerContainer]:
+    """What ``inventory`` says."""
+    with closing(connect(docker_host)) as engine:
+        return inventory(engine)
+
+
+def remove_orphans(docker_host: str | None) -> list[str]:
+    """What ``remove_orphans`` of the inventory does."""
+    with closing(connect(docker_host)) as engine:
+        return removed_orphans(engine)
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """What the engine will not do is one more reason why a server does not come up."""
+    try:
+        yield
+    except EngineError as exc:
+        raise ServerStartError(str(exc)) from exc
+
+
+def own_container(engine: Engine) -> dict[str, Any] | None:
+    """What the engine says of the container that this program runs in; None if in none of its."""
+    for name in own_ids(platform.node()):
+        told = engine.inspect(name)
+        if told is not None:
+            mode, _, other = told["HostConfig"].get("NetworkMode", "").partition(":")
+            if mode == "container" and (lender := engine.inspect(other)):
+                told["NetworkSettings"] = lender["NetworkSettings"]
+            return told
+    return None
+
+
+def _image(engine: Engine, settings: ContainerSettings) -> str:
+    deadline, wanted = Deadline(settings.image_timeout), settings.options.get("platform")
+    if settings.image is not None:
+        if not engine.has_image(settings.image):
+            logger.info("pulling image %s", settings.image)
+            engine.pull(settings.image, settings.report, deadline, platform=wanted)
+        return settings.image
+    path = settings.dockerfile
+    text = path.read_text(encoding="utf-8") if path else DEFAULT_DOCKERFILE
+    tag = tag_of(text)
+    # What an own Dockerfile copies may have changed: the engine knows and keeps what has not.
+    if path or not engine.has_image(tag):
+        logger.info("building image %s", tag)
+        engine.build(tag, path or text, settings.report, deadline, label=LABEL, platform=wanted)
+    return tag
+
+
+def _made(
+    engine: Engine,
+    image: str,
+    settings: ContainerSettings,
+    own: Mapping[str, Any] | None,
+    work_dir: WorkDir | None,
+) -> Container:
+    options = container_options(
+        {"name": settings.name, **settings.options},
+        env={**settings.env, "TOKEN": settings.token or ""},
+        labels=labels(Owner.here(own["Id"] if own else ""), settings.keeps),
+        publish=(settings.ip or _publishing_ip(engine), settings.port),
+        work_dir=work_dir.source if work_dir else None,
+        others={
+            **(work_dir.options if work_dir else {}),
+            **_neighbourhood(own, settings.options),
+            # Nobody is there to remove it when it ends.
+            "auto_remove": settings.keeps and settings.removes,
+        },
+    )
+    token = options["environment"].get("TOKEN") or None
+    made = engine.create(image, options)
+    return Container(
+        engine,
+        made,
+        options["name"],
+        token,
+        stops=not settings.keeps,
+        removes=settings.removes,
+    )
+
+
+def _started(
+    container: Container,
+    settings: ContainerSettings,
+    own: Mapping[str, Any] | None,
+    work_dir: WorkDir | None,
+) -> JupyterConnectionInfo:
+    deadline = Deadline(settings.startup_timeout)
+    if settings.options.get("read_only"):
+        logger.warning("read_only: kernels can read the token in their environment")
+    else:
+        _configure(container)
+    container.engine.start(container.id)
+    info = container.reached(own, deadline)
+    if work_dir:
+        work_dir.hand_over(container.engine, container.id)
+    return info
+
+
+def _configure(container: Container) -> None:
+    content = _CONFIG.read_bytes()
+    for folder in _CONFIG_FOLDERS:
+        path = f"{folder}/{_CONFIG.name}"
+        try:
+            container.engine.get(container.id, path)[0].close()
+        except FileNotFoundError:
+            with packed(path[1:], io.BytesIO(content), len(content)) as archive:
+                container.engine.put(container.id, "/", archive)
+            return
+    logger.warning(
+        "the image has a %s of its own: kernels can read the token in their environment",
+        _CONFIG.name,
+    )
+
+
+def _neighbourhood(own: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, str]:
+    """The network that we are in ourselves, where containers do not see each other by default."""
+    if own is None or "network" in given or "network_mode" in given:
+        return {}
+    others = [name for name in networks_of(own) if name not in ("bridge", "host", "none")]
+    return {"network": others[0]} if others else {}
+
+
+def _publishing_ip(engine: Engine) -> str:
+    host = engine.endpoint.host
+    if host is None:
+        return _LOOPBACK
+    try:
+        # The address by which we come to the engine, and no other of its machine.
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as exc:
+        raise EngineError(f"cannot find {host}: {exc}") from exc

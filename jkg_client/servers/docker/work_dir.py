@@ -1,0 +1,86 @@
+"""A directory of this machine that a container works in."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from ...errors import EngineError
+from .engine import Engine
+from .options import WORK_DIR
+
+logger = logging.getLogger("jkg_client")
+
+# "users": images of Jupyter's let it write where their own user may.
+_GROUP = "100"
+_WHO = 'id -u && id -g && if [ -w "$1" ]; then echo writable; fi'
+
+
+@frozen
+class WorkDir:
+    """A directory of this machine that a container works in.
+
+    Attributes:
+        path: The directory.
+        source: Its path on the engine's machine.
+        is_new: Whether it was made for this.
+    """
+
+    path: Path
+    source: Path
+    is_new: bool
+
+    @classmethod
+    def prepared(cls, path: Path, engine: Engine, own: Mapping[str, Any] | None) -> WorkDir:
+        """The directory, made if it is missing, for its owner alone to write.
+
+        Raises:
+            EngineError: If the engine's machine does not have it.
+        """
+        if not engine.endpoint.is_here:
+            raise EngineError(
+                "work_dir is a directory of this machine, and the engine is on another:"
+                " use put_file and get_file"
+            )
+        source = _outside(path, own) if own else path
+        is_new = not path.exists()
+        path.mkdir(parents=True, exist_ok=True, mode=0o755)
+        return cls(path, source, is_new)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The container runs as the directory's owner, so that both can write there."""
+        if not sys.platform.startswith("linux"):
+            return {}  # the virtual machine translates
+        owner = self.path.stat()
+        if owner.st_uid == 0:
+            return {}
+        return {"user": f"{owner.st_uid}:{owner.st_gid}", "group_add": [_GROUP]}
+
+    def hand_over(self, engine: Engine, container: str) -> None:
+        """Give a directory that root has made to the user in the container."""
+        code, output = engine.run(container, ["sh", "-c", _WHO, "sh", WORK_DIR])
+        words = output.decode("utf-8", "replace").split()
+        if code or "writable" in words:
+            return
+        uid, gid = map(int, words[:2])
+        if self.is_new and hasattr(os, "chown") and os.geteuid() == 0:
+            os.chown(self.path, uid, gid)
+            return
+        logger.warning("user %d in the container cannot write to %s", uid, self.path)
+
+
+def _outside(path: Path, own: Mapping[str, Any]) -> Path:
+    """The path outside of the container that this program runs in."""
+    mounts = sorted(own.get("Mounts") or (), key=lambda mount: -len(mount["Destination"]))
+    for mount in mounts:
+        inside = Path(mount["Destination"])
+        if path == inside or inside in path.parents:
+            return Path(mount["Source"]) / path.relative_to(inside)
+    raise EngineError(f"{path} is in this container alone: mount it here, too, or use put_file")
