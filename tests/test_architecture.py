@@ -41,9 +41,9 @@ ARROWS = {
 # The only modules that may import a library; attrs may be imported anywhere.
 DOORS = {
     "requests": {"client/rest.py", "client/answers.py", "client/adapter.py"},
-    "urllib3": {"client/adapter.py", "servers/docker/engine.py"},
+    "urllib3": {"client/adapter.py", "servers/docker/api.py"},
     "websocket": {"client/websocket.py"},
-    "docker": {"servers/docker/engine.py", "servers/docker/endpoints.py"},
+    "docker": {f"servers/docker/{name}.py" for name in ("api", "endpoints", "engine")},
     "websockets": {"testing/sockets.py"},
     "pytest": {"testing/plugin.py"},
     "kernel_gateway": {"servers/launcher/__main__.py"},

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ...client.connection import JupyterConnectionInfo
 from ...client.deadline import Deadline
 from ...client.rest import JupyterClient
-from ...errors import EngineError, GatewayUnauthorized, ServerStartError
+from ...errors import EngineError, GatewayError, GatewayUnauthorized, ServerStartError
 from ..readiness import ask, wait_until_ready
 from .addresses import address_of, networks_of
 from .engine import Engine
 from .files import ContainerFiles
 from .options import PORT
 from .tunnel import Tunnel
+
+logger = logging.getLogger("jkg_client")
 
 _LOG_LINES = 20
 _STOP_SECONDS = 5.0
@@ -73,6 +76,8 @@ class Container:
                     f"{name} refuses the token: its image must respect the variable TOKEN\n"
                     f"The end of its log:\n{self._log_tail()}"
                 ) from exc
+        if self.token and _lets_in(evolve(info, token=None)):
+            logger.warning("%s lets everybody in: its image ignores the variable TOKEN", name)
         return info
 
     def files(self) -> ContainerFiles:
@@ -92,6 +97,10 @@ class Container:
 
     def _address(self, own: Mapping[str, Any] | None, deadline: Deadline) -> tuple[str, int]:
         told, endpoint = self._told(), self.engine.endpoint
+        if own and not _are_neighbours(own, told):
+            raise ServerStartError(
+                f"container {self.name} is in no network of this one: name one as network="
+            )
         address = address_of(told, host=endpoint.host, shared=networks_of(own) if own else ())
         if address is None:
             how = _how_it_ended(told)
@@ -130,6 +139,11 @@ def end(engine: Engine, container: str, timeout_seconds: float, *, removes: bool
             engine.remove(container)
 
 
+def _are_neighbours(own: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    mine = networks_of(own)
+    return "host" in mine or not mine.keys().isdisjoint(networks_of(told))
+
+
 class _Refused(Exception):
     """The server does not take the token. Nobody else is at that address: it never will."""
 
@@ -139,6 +153,15 @@ def _asked(client: JupyterClient, seconds: float) -> None:
         ask(client, seconds)
     except GatewayUnauthorized as exc:
         raise _Refused from exc
+
+
+def _lets_in(info: JupyterConnectionInfo) -> bool:
+    try:
+        with JupyterClient(info) as client:
+            client.list_kernel_specs(timeout_seconds=_STOP_SECONDS)
+    except GatewayError:
+        return False
+    return True
 
 
 def _how_it_ended(told: Mapping[str, Any]) -> str | None:

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import io
 import math
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import docker
-from docker.errors import DockerException
-from docker.types import HostConfig, NetworkingConfig
+from docker.types import NetworkingConfig
 from docker.utils import parse_repository_tag
-from urllib3.exceptions import HTTPError
 
 from ...client.deadline import Deadline
 from ...errors import EngineError
+from .api import ALIASES, CREATE, Api, failing, found, look
 from .endpoints import Endpoint
 from .images import ImageLog, ImageProgress
 from .tunnel import Tunnel
 
 Json = dict[str, Any]
-Pieces = Generator[bytes, None, None]
 
 _SECONDS = 60
 _EXEC_SECONDS = 60.0
-_CONNECT_SECONDS = 10.0
-_NOT_FOUND = 404
-_ALIASES = {"ports": "port_bindings", "volumes": "binds", "network": "network_mode"}
 
 
 class Engine:
@@ -50,8 +43,9 @@ class Engine:
         )
         url = f"unix://{self._tunnel.local}" if self._tunnel else endpoint.url
         try:
-            with _failing(f"no Docker engine at {endpoint.url}"):
-                self._api = _Api(base_url=url, tls=endpoint.tls, version="auto", timeout=_SECONDS)
+            look(url)
+            with failing(f"no Docker engine at {endpoint.url}"):
+                self._api = Api(base_url=url, tls=endpoint.tls, version="auto", timeout=_SECONDS)
         except BaseException:
             if self._tunnel:
                 self._tunnel.stop()
@@ -65,11 +59,11 @@ class Engine:
 
     def has_image(self, name: str) -> bool:
         """Whether it has an image of that name."""
-        found = _found(
+        image = found(
             lambda: self._api.inspect_image(name),  # type: ignore[no-untyped-call]
             f"no answer about image {name}",
         )
-        return found is not None
+        return image is not None
 
     def pull(
         self,
@@ -81,7 +75,7 @@ class Engine:
     ) -> None:
         """Fetch an image; an ``EngineError`` says what the registry said."""
         repository, tag = parse_repository_tag(name)
-        with self._within(deadline), _failing(f"cannot pull image {name}"):
+        with self._within(deadline), failing(f"cannot pull image {name}"):
             items = self._api.pull(
                 repository, tag or "latest", stream=True, decode=True, platform=platform
             )
@@ -111,7 +105,7 @@ class Engine:
         source: Json = {"fileobj": io.BytesIO(str(dockerfile).encode())}
         if isinstance(dockerfile, Path):
             source = {"path": str(dockerfile.parent), "dockerfile": dockerfile.name}
-        with self._within(deadline), _failing(f"cannot build image {tag}"):
+        with self._within(deadline), failing(f"cannot build image {tag}"):
             items = self._api.build(
                 **source,
                 tag=tag,
@@ -125,11 +119,11 @@ class Engine:
 
     def create(self, image: str, options: Mapping[str, Any]) -> str:
         """Make a container that is not started yet; its id."""
-        own = {name: value for name, value in options.items() if name in _CREATE}
-        host = {_ALIASES.get(k, k): v for k, v in options.items() if k not in own}
+        own = {name: value for name, value in options.items() if name in CREATE}
+        host = {ALIASES.get(k, k): v for k, v in options.items() if k not in own}
         if "networking_config" in own:
             own["networking_config"] = NetworkingConfig(own["networking_config"])
-        with _failing(f"cannot make a container of {image}"):
+        with failing(f"cannot make a container of {image}"):
             config = self._api.create_host_config(**host)
             ports = [tuple(port.split("/", 1)) for port in config.get("PortBindings", ())]
             made: Json = self._api.create_container(image, host_config=config, ports=ports, **own)
@@ -137,57 +131,60 @@ class Engine:
 
     def start(self, container: str) -> None:
         """Start a container."""
-        with _failing(f"cannot start container {container[:12]}"):
+        with failing(f"cannot start container {container[:12]}"):
             self._api.start(container)
 
     def inspect(self, container: str) -> Json | None:
         """What there is to know of a container; None if there is none (any more)."""
         what = f"no answer about container {container[:64]}"
-        told: Json | None = _found(lambda: self._api.inspect_container(container), what)
+        told: Json | None = found(lambda: self._api.inspect_container(container), what)
         return told
 
     def containers(self, label: str) -> list[Json]:
         """All containers that have a label, the stopped ones too."""
-        with _failing("cannot list containers"):
+        with failing("cannot list containers"):
             return list(self._api.containers(all=True, filters={"label": label}))
 
     def logs(self, container: str, lines: int) -> str:
         """The last lines that it printed."""
-        with _failing(f"cannot read what container {container[:12]} printed"):
+        with failing(f"cannot read what container {container[:12]} printed"):
             log: bytes = self._api.logs(container, tail=lines)
         return log.decode("utf-8", "replace")
 
     def stop(self, container: str, seconds: float) -> None:
         """End it, by force after so many seconds; nothing if it has ended."""
         what = f"cannot stop container {container[:12]}"
-        _found(lambda: self._api.stop(container, timeout=max(1, round(seconds))), what)
+        found(lambda: self._api.stop(container, timeout=max(1, round(seconds))), what)
 
     def remove(self, container: str) -> None:
         """Remove it with its own volumes, running or not; nothing if it is gone."""
         what = f"cannot remove container {container[:12]}"
-        _found(lambda: self._api.remove_container(container, force=True, v=True), what)
+        found(lambda: self._api.remove_container(container, force=True, v=True), what)
 
     def put(self, container: str, folder: str, archive: BinaryIO) -> None:
         """Unpack a tar archive in a folder of a container."""
-        with _failing(f"cannot write to {folder} of container {container[:12]}"):
+        with failing(f"cannot write to {folder} of container {container[:12]}"):
             self._api.put_archive(container, folder, archive)
 
-    def get(self, container: str, path: str) -> tuple[Pieces, Json]:
+    @contextlib.contextmanager
+    def get(self, container: str, path: str) -> Iterator[tuple[Iterator[bytes], Json]]:
         """A file or folder of a container as a tar archive, in pieces; and what it is.
 
         Raises:
             FileNotFoundError: If there is none.
         """
         what = f"cannot read {path} of container {container[:12]}"
-        found = _found(lambda: self._api.get_archive(container, path), what)
-        if found is None:
-            raise FileNotFoundError(path)
-        pieces, stat = found
-        return _guarded(pieces, what), stat or {}
+        with self._api.closing_answers():
+            answer = found(lambda: self._api.get_archive(container, path), what)
+            if answer is None:
+                raise FileNotFoundError(path)
+            pieces, stat = answer
+            yield _guarded(pieces, what), stat or {}
 
     def run(self, container: str, command: list[str]) -> tuple[int, bytes]:
         """Run a short command in a container; its exit code and output."""
-        with _failing(f"cannot run {command[0]} in container {container[:12]}"):
+        what = f"cannot run {command[0]} in container {container[:12]}"
+        with failing(what), self._api.closing_answers():
             job = self._api.exec_create(container, command)["Id"]
             stream = self._api.exec_start(job, stream=True)
             # The library waits for its output without end.
@@ -206,7 +203,7 @@ class Engine:
 
     def is_rootless(self) -> bool:
         """Whether root in a container is the user who runs the engine (rootless)."""
-        with _failing("the engine does not say what it is"):
+        with failing("the engine does not say what it is"):
             options = self._api.info().get("SecurityOptions") or ()
         return any("rootless" in option for option in options)
 
@@ -216,51 +213,14 @@ class Engine:
         left = deadline.left()
         self._api.timeout = _SECONDS if left is None else math.ceil(left)
         try:
-            yield
+            with self._api.closing_answers():
+                yield
         finally:
             self._api.timeout = _SECONDS
 
 
-class _Api(docker.APIClient):
-    """The library, which leaves some requests without a time limit."""
-
-    def send(self, request: Any, **kwargs: Any) -> Any:
-        seconds = kwargs.get("timeout") or self.timeout
-        kwargs["timeout"] = (_CONNECT_SECONDS, seconds)
-        return super().send(request, **kwargs)
-
-
-_CREATE = frozenset(inspect.signature(docker.APIClient.create_container).parameters) - {
-    *("self", "image", "host_config", "ports", "volumes")
-}
-_HOST = frozenset(inspect.signature(HostConfig.__init__).parameters) - {"self", "version"}
-
-OPTIONS = (_CREATE | _HOST | set(_ALIASES)) - set(_ALIASES.values())
-"""Names of what a container can be started with."""
-
-
-@contextlib.contextmanager
-def _failing(what: str) -> Iterator[None]:
-    try:
-        yield
-    # An error of requests is an OSError.
-    except (DockerException, HTTPError, OSError) as exc:
-        reason = getattr(exc, "explanation", None) or exc
-        raise EngineError(f"{what}: {reason}", getattr(exc, "status_code", None)) from exc
-
-
-def _found(ask: Callable[[], Any], what: str) -> Any:
-    try:
-        with _failing(what):
-            return ask()
-    except EngineError as exc:
-        if exc.status != _NOT_FOUND:
-            raise
-        return None
-
-
-def _guarded(pieces: Pieces, what: str) -> Pieces:
-    with _failing(what):
+def _guarded(pieces: Iterator[bytes], what: str) -> Iterator[bytes]:
+    with failing(what):
         yield from pieces
 
 

@@ -62,17 +62,14 @@ class ContainerFiles:
         place = place_for(path, destination)
         there = posixpath.join(self.folder, path)
         for _ in range(_LINKS):
-            pieces, stat = self.engine.get(self.container, there)
-            link = stat.get("linkTarget")
-            if not link:
-                break
-            pieces.close()
+            with self.engine.get(self.container, there) as (pieces, stat):
+                link = stat.get("linkTarget")
+                if not link:
+                    with written(place) as file:
+                        unpacked(pieces, file)
+                    return place
             there = posixpath.join(posixpath.dirname(there), link)
-        else:
-            raise OSError(f"too many links: {path}")
-        with written(place) as file:
-            unpacked(pieces, file)
-        return place
+        raise OSError(f"too many links: {path}")
 
     def names(self, path: str) -> list[str]:
         """What is in a directory there, directories with a ``/`` behind the name."""

@@ -16,16 +16,17 @@ from ...client.connection import JupyterConnectionInfo
 from ...client.deadline import Deadline
 from ...errors import EngineError, ServerStartError
 from .addresses import networks_of, own_ids
+from .api import OPTIONS
 from .archives import packed
 from .containers import Container
 from .endpoints import find_endpoint
-from .engine import OPTIONS, Engine
+from .engine import Engine
 from .images import DEFAULT_DOCKERFILE, LABEL, tag_of
 from .inventory import inventory
 from .inventory import remove_orphans as removed_orphans
 from .options import container_options, environment_of
 from .owners import Owner, ServerContainer, labels
-from .settings import ContainerSettings
+from .settings import ContainerSettings, Report
 from .work_dir import WorkDir
 
 logger = logging.getLogger("jkg_client")
@@ -108,6 +109,18 @@ def attach(
     return found, info
 
 
+def build_image(
+    dockerfile: Path | None, docker_host: str | None, report: Report, deadline: Deadline
+) -> str:
+    """Name of the image that ``dockerfile`` describes, built if need be.
+
+    Raises:
+        ServerStartError: If it cannot be built; with the end of its log.
+    """
+    with _starting(), closing(connect(docker_host)) as engine:
+        return _built(engine, dockerfile, report, deadline, None)
+
+
 def containers(docker_host: str | None) -> list[ServerContainer]:
     """What ``inventory`` says."""
     with closing(connect(docker_host)) as engine:
@@ -141,20 +154,32 @@ def own_container(engine: Engine) -> dict[str, Any] | None:
     return None
 
 
+def _mention_orphans(engine: Engine) -> None:
+    count = sum(container.is_orphan for container in inventory(engine))
+    if count:
+        what = "containers are left of programs that are gone"
+        logger.warning("%d %s: DockerJupyterServer.remove_orphans() removes them", count, what)
+
+
 def _image(engine: Engine, settings: ContainerSettings) -> str:
     deadline, wanted = Deadline(settings.image_timeout), settings.options.get("platform")
-    if settings.image is not None:
-        if not engine.has_image(settings.image):
-            logger.info("pulling image %s", settings.image)
-            engine.pull(settings.image, settings.report, deadline, platform=wanted)
-        return settings.image
-    path = settings.dockerfile
+    if settings.image is None:
+        return _built(engine, settings.dockerfile, settings.report, deadline, wanted)
+    if not engine.has_image(settings.image):
+        logger.info("pulling image %s", settings.image)
+        engine.pull(settings.image, settings.report, deadline, platform=wanted)
+    return settings.image
+
+
+def _built(
+    engine: Engine, path: Path | None, report: Report, deadline: Deadline, wanted: str | None
+) -> str:
     text = path.read_text(encoding="utf-8") if path else DEFAULT_DOCKERFILE
     tag = tag_of(text)
     # What an own Dockerfile copies may have changed: the engine knows and keeps what has not.
     if path or not engine.has_image(tag):
         logger.info("building image %s", tag)
-        engine.build(tag, path or text, settings.report, deadline, label=LABEL, platform=wanted)
+        engine.build(tag, path or text, report, deadline, label=LABEL, platform=wanted)
     return tag
 
 
@@ -213,7 +238,8 @@ def _configure(container: Container) -> None:
     for folder in _CONFIG_FOLDERS:
         path = f"{folder}/{_CONFIG.name}"
         try:
-            container.engine.get(container.id, path)[0].close()
+            with container.engine.get(container.id, path):
+                pass
         except FileNotFoundError:
             with packed(path[1:], io.BytesIO(content), len(content)) as archive:
                 container.engine.put(container.id, "/", archive)

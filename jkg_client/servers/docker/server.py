@@ -15,7 +15,7 @@ from ...client.rest import JupyterClient
 from ..files import LocalPath
 from ..token import GenerateToken, TokenChoice, token_for
 from .images import DEFAULT_DOCKERFILE
-from .settings import ContainerSettings, Report, log_progress
+from .settings import ContainerSettings, Report, dockerfile_at, log_progress
 
 if TYPE_CHECKING:
     from .containers import Container
@@ -142,6 +142,33 @@ class DockerJupyterServer:
             )
         )
         return server
+
+    @staticmethod
+    def build_image(
+        dockerfile: str | os.PathLike[str] | None = None,
+        *,
+        docker_host: str | None = None,
+        image_timeout: float = 1800.0,
+        on_progress: Report | None = None,
+    ) -> str:
+        """Build the image ahead of the first server; its name, for ``custom_image_name``.
+
+        Args:
+            dockerfile: Path of a Dockerfile; None for ``DEFAULT_DOCKERFILE``.
+            docker_host: Address of the engine, as above.
+            image_timeout: Seconds for it.
+            on_progress: Called with each ``ImageProgress``; None: steps are logged.
+
+        Raises:
+            ValueError: If there is no such Dockerfile.
+            ServerStartError: If it cannot be built; with the end of its log.
+        """
+        path = dockerfile_at(dockerfile)
+        deadline = Deadline(image_timeout)
+        name: str = _launcher().build_image(
+            path, docker_host, on_progress or log_progress, deadline
+        )
+        return name
 
     @staticmethod
     def containers(docker_host: str | None = None) -> list[ServerContainer]:

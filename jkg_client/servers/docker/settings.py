@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import secrets
@@ -40,8 +41,26 @@ def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
         raise ValueError("names and values of docker_env must be strings")
 
 
+def dockerfile_at(path: str | os.PathLike[str] | None) -> Path | None:
+    """The Dockerfile at ``path``, which must be there."""
+    place = _absolute(path)
+    if place is not None and not place.is_file():
+        raise ValueError(f"there is no Dockerfile {place}")
+    return place
+
+
 def _absolute(path: str | os.PathLike[str] | None) -> Path | None:
     return None if path is None else Path(path).expanduser().absolute()
+
+
+def _address(ip: str | None) -> str | None:
+    # What an engine cannot read as an address, it takes for all addresses.
+    if ip is None:
+        return None
+    try:
+        return str(ipaddress.ip_address("127.0.0.1" if ip == "localhost" else ip.strip("[]")))
+    except ValueError:
+        raise ValueError(f"ip must be an address, not {ip!r}") from None
 
 
 def _named(name: str | None) -> str:
@@ -70,12 +89,12 @@ class ContainerSettings:
     """
 
     image: str | None
-    dockerfile: Path | None = field(converter=_absolute)
+    dockerfile: Path | None = field(converter=dockerfile_at)
     name: str = field(converter=_named)
     token: str | None = field(repr=False)
     env: Mapping[str, str] = field(validator=_check_env)
     work_dir: Path | None = field(converter=_absolute)
-    ip: str | None
+    ip: str | None = field(converter=_address)
     port: int | None = field(validator=_check_port)
     keeps: bool
     removes: bool
@@ -87,7 +106,5 @@ class ContainerSettings:
     def __attrs_post_init__(self) -> None:
         if self.image is not None and self.dockerfile is not None:
             raise ValueError("custom_image_name or dockerfile, not both")
-        if self.dockerfile is not None and not self.dockerfile.is_file():
-            raise ValueError(f"there is no Dockerfile {self.dockerfile}")
         if self.work_dir is not None and self.work_dir.exists() and not self.work_dir.is_dir():
             raise ValueError(f"work_dir is no directory: {self.work_dir}")

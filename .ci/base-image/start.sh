@@ -1,0 +1,3 @@
+#!/bin/bash
+# The real image prepares the user here. Ours is ready: the command takes this process's place.
+exec "${@:-bash}"
