@@ -10,13 +10,24 @@ from collections.abc import Iterator
 
 import pytest
 from attrs import define, field
+from docker_engine import dockerfiles, engine, one, seeds_image, servers
 from fixtures import executor, executors, kernel, pytest_itemcollected
 from servers import KINDS, LOCAL, Kind, running
 
 from jkg_client import JupyterConnectable
 from jkg_client.client.patience import Patience
 
-__all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
+__all__ = [
+    "dockerfiles",
+    "engine",
+    "executor",
+    "executors",
+    "kernel",
+    "one",
+    "pytest_itemcollected",
+    "seeds_image",
+    "servers",
+]
 
 NAMES = [kind.name for kind in KINDS]
 

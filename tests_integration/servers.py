@@ -17,9 +17,11 @@ from typing import Any
 import psutil  # type: ignore[import-untyped,import-not-found,unused-ignore]  # from ipykernel
 import pytest
 from attrs import evolve, frozen
+from docker_engine import require_docker
 from environments import environment
 
 from jkg_client import (
+    DockerJupyterServer,
     JupyterClient,
     JupyterConnectable,
     JupyterConnectionInfo,
@@ -51,7 +53,7 @@ class Kind:
 
     Attributes:
         name: As ``--servers``, the ids of tests and the matrix have it.
-        requirements: Of its environment; none: LocalJupyterServer, in that of the tests.
+        requirements: Of its environment; none: in that of the tests, or in a container.
         module: What ``python -m`` runs.
         settings: Its configuration for an address and a token.
         base_path: Under which it serves.
@@ -97,6 +99,7 @@ def _address(info: JupyterConnectionInfo) -> dict[str, Any]:
 
 
 LOCAL = Kind("kg-3")
+CONTAINER = Kind("container")
 ENTERPRISE = Kind(
     "eg-3.3",
     (
@@ -111,6 +114,7 @@ ENTERPRISE = Kind(
 )
 KINDS = (
     LOCAL,
+    CONTAINER,
     Kind(
         "kg-2.5",
         (
@@ -149,9 +153,14 @@ KINDS = (
 
 @contextmanager
 def running(config: pytest.Config, kind: Kind) -> Iterator[JupyterConnectable]:
-    """A server of this kind, with the limits it has by default (``LOCAL``: none)."""
-    if not kind.requirements:
+    """A server of this kind, with the limits it has by default (those of ours: none)."""
+    if kind is LOCAL:
         with LocalJupyterServer() as server:
+            yield server
+        return
+    if kind is CONTAINER:
+        require_docker(config)
+        with DockerJupyterServer() as server:
             yield server
         return
     python = environment(config, kind.name, *kind.requirements) / "python"

@@ -49,7 +49,7 @@ class Api(docker.APIClient):
 
 
 CREATE = frozenset(inspect.signature(docker.APIClient.create_container).parameters) - {
-    *("self", "image", "host_config", "ports", "volumes")
+    *("self", "image", "host_config", "ports", "volumes", "runtime")
 }
 _HOST = frozenset(inspect.signature(HostConfig.__init__).parameters) - {"self", "version"}
 

@@ -91,9 +91,13 @@ class Container:
             if self.stops and self._owner == os.getpid():
                 end(self.engine, self.id, timeout_seconds, removes=self.removes)
         finally:
-            if self._tunnel:
-                self._tunnel.stop()
-            self.engine.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close the connections to its engine and its server, and leave it as it is."""
+        if self._tunnel:
+            self._tunnel.stop()
+        self.engine.close()
 
     def _address(self, own: Mapping[str, Any] | None, deadline: Deadline) -> tuple[str, int]:
         told, endpoint = self._told(), self.engine.endpoint

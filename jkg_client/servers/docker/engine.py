@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,10 +22,14 @@ from .endpoints import Endpoint
 from .images import ImageLog, ImageProgress
 from .tunnel import Tunnel
 
+logger = logging.getLogger("jkg_client")
+
 Json = dict[str, Any]
 
 _SECONDS = 60
 _EXEC_SECONDS = 60.0
+_CONFLICT = 409
+_PAUSE = 0.05
 
 
 class Engine:
@@ -127,6 +133,8 @@ class Engine:
             config = self._api.create_host_config(**host)
             ports = [tuple(port.split("/", 1)) for port in config.get("PortBindings", ())]
             made: Json = self._api.create_container(image, host_config=config, ports=ports, **own)
+        for warning in made.get("Warnings") or ():
+            logger.warning("the engine warns: %s", warning)
         return str(made["Id"])
 
     def start(self, container: str) -> None:
@@ -159,7 +167,11 @@ class Engine:
     def remove(self, container: str) -> None:
         """Remove it with its own volumes, running or not; nothing if it is gone."""
         what = f"cannot remove container {container[:12]}"
-        found(lambda: self._api.remove_container(container, force=True, v=True), what)
+        deadline = Deadline(_SECONDS)
+        while not self._removed(container, what):
+            if deadline.passed:
+                raise EngineError(f"{what}: not done within {deadline.seconds:g} s")
+            time.sleep(_PAUSE)
 
     def put(self, container: str, folder: str, archive: BinaryIO) -> None:
         """Unpack a tar archive in a folder of a container."""
@@ -206,6 +218,16 @@ class Engine:
         with failing("the engine does not say what it is"):
             options = self._api.info().get("SecurityOptions") or ()
         return any("rootless" in option for option in options)
+
+    def _removed(self, container: str, what: str) -> bool:
+        try:
+            found(lambda: self._api.remove_container(container, force=True, v=True), what)
+        except EngineError as exc:
+            # The engine is at it by itself.
+            if exc.status != _CONFLICT:
+                raise
+            return self.inspect(container) is None
+        return True
 
     @contextlib.contextmanager
     def _within(self, deadline: Deadline) -> Iterator[None]:

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import platform
+import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -24,16 +25,13 @@ from .engine import Engine
 from .images import DEFAULT_DOCKERFILE, LABEL, tag_of
 from .inventory import inventory
 from .inventory import remove_orphans as removed_orphans
-from .options import container_options, environment_of
-from .owners import Owner, ServerContainer, labels
+from .options import CONFIG_FOLDERS, container_options, environment_of
+from .owners import LAUNCH, Owner, ServerContainer, labels
 from .settings import ContainerSettings, Report
 from .work_dir import WorkDir
 
 logger = logging.getLogger("jkg_client")
 
-_UNDO_SECONDS = 2.0
-# Where Jupyter looks, whoever runs it: the first wins over the second.
-_CONFIG_FOLDERS = ("/etc/jupyter", "/usr/local/etc/jupyter")
 _CONFIG = Path(__file__).with_name("jupyter_config.py")
 _LOOPBACK = "127.0.0.1"
 
@@ -57,23 +55,21 @@ def launch(
     """
     if unknown := set(settings.options) - OPTIONS:
         raise TypeError(f"no option of a container: {', '.join(sorted(unknown))}")
+    mark = secrets.token_hex(8)
     with _starting():
         engine = connect(docker_host)
+        container = None
         try:
             image = _image(engine, settings)
             own = own_container(engine)
-            work_dir = (
-                WorkDir.prepared(settings.work_dir, engine, own) if settings.work_dir else None
-            )
-            container = _made(engine, image, settings, own, work_dir)
-        except BaseException:
-            engine.close()
-            raise
-        try:
+            _mention_orphans(engine)
+            path = settings.work_dir
+            work_dir = WorkDir.prepared(path, engine, own) if path else None
+            container = _made(engine, image, settings, own, work_dir, mark)
             return container, _started(container, settings, own, work_dir)
         except BaseException:
-            container.stops = container.removes = True
-            container.stop(_UNDO_SECONDS)
+            _undo(engine, mark)
+            (container or engine).close()
             raise
 
 
@@ -155,10 +151,9 @@ def own_container(engine: Engine) -> dict[str, Any] | None:
 
 
 def _mention_orphans(engine: Engine) -> None:
-    count = sum(container.is_orphan for container in inventory(engine))
-    if count:
-        what = "containers are left of programs that are gone"
-        logger.warning("%d %s: DockerJupyterServer.remove_orphans() removes them", count, what)
+    orphans = ", ".join(container.name for container in inventory(engine) if container.is_orphan)
+    if orphans:
+        logger.warning("left by programs that are gone: %s; remove_orphans() removes such", orphans)
 
 
 def _image(engine: Engine, settings: ContainerSettings) -> str:
@@ -189,11 +184,12 @@ def _made(
     settings: ContainerSettings,
     own: Mapping[str, Any] | None,
     work_dir: WorkDir | None,
+    mark: str,
 ) -> Container:
     options = container_options(
-        {"name": settings.name, **settings.options},
+        {"name": settings.name or f"jkg-client-{mark[:12]}", **settings.options},
         env={**settings.env, "TOKEN": settings.token or ""},
-        labels=labels(Owner.here(own["Id"] if own else ""), settings.keeps),
+        labels=labels(Owner.here(own["Id"] if own else ""), settings.keeps, mark),
         publish=(settings.ip or _publishing_ip(engine), settings.port),
         work_dir=work_dir.source if work_dir else None,
         others={
@@ -222,10 +218,7 @@ def _started(
     work_dir: WorkDir | None,
 ) -> JupyterConnectionInfo:
     deadline = Deadline(settings.startup_timeout)
-    if settings.options.get("read_only"):
-        logger.warning("read_only: kernels can read the token in their environment")
-    else:
-        _configure(container)
+    _configure(container, bool(settings.options.get("read_only")))
     container.engine.start(container.id)
     info = container.reached(own, deadline)
     if work_dir:
@@ -233,21 +226,36 @@ def _started(
     return info
 
 
-def _configure(container: Container) -> None:
+def _undo(engine: Engine, mark: str) -> None:
+    # By its label: who is interrupted while it is made has not heard of its id.
+    try:
+        for made in engine.containers(f"{LAUNCH}={mark}"):
+            engine.remove(made["Id"])
+    except EngineError as exc:
+        logger.warning("a container may be left: %s", exc)
+
+
+def _configure(container: Container, read_only: bool) -> None:
     content = _CONFIG.read_bytes()
-    for folder in _CONFIG_FOLDERS:
-        path = f"{folder}/{_CONFIG.name}"
-        try:
-            with container.engine.get(container.id, path):
-                pass
-        except FileNotFoundError:
-            with packed(path[1:], io.BytesIO(content), len(content)) as archive:
-                container.engine.put(container.id, "/", archive)
+    for folder in CONFIG_FOLDERS[:1] if read_only else CONFIG_FOLDERS:
+        if not _has(container, f"{folder}/{_CONFIG.name}"):
+            # The folder may be missing, and only where nothing is read-only it can be made.
+            root, name = (folder, "") if read_only else ("/", f"{folder[1:]}/")
+            with packed(name + _CONFIG.name, io.BytesIO(content), len(content)) as archive:
+                container.engine.put(container.id, root, archive)
             return
     logger.warning(
         "the image has a %s of its own: kernels can read the token in their environment",
         _CONFIG.name,
     )
+
+
+def _has(container: Container, path: str) -> bool:
+    try:
+        with container.engine.get(container.id, path):
+            return True
+    except FileNotFoundError:
+        return False
 
 
 def _neighbourhood(own: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, str]:

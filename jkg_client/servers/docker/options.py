@@ -13,6 +13,9 @@ from typing import Any
 PORT = 8888
 """On which images listen."""
 
+CONFIG_FOLDERS = ("/etc/jupyter", "/usr/local/etc/jupyter")
+"""Where Jupyter looks for its configuration, whoever runs it: the first wins."""
+
 WORK_DIR = "/work"
 """Where a mounted directory is in the container, and where its kernels start then."""
 
@@ -49,7 +52,12 @@ def container_options(
     options = {**_SAFE, **(others or {}), **given}
     options["environment"] = {**env, **_pairs(given.get("environment"))}
     options["labels"] = {**_pairs(given.get("labels")), **labels}
-    options["ports"] = _ports(given.get("ports"), publish)
+    on_host = "host" in (options.get("network"), options.get("network_mode"))
+    options["ports"] = _ports(given.get("ports"), None if on_host else publish)
+    if options.get("read_only"):
+        # One of its own, which can be written before the container starts.
+        volume = {"Type": "volume", "Target": CONFIG_FOLDERS[0]}
+        options["mounts"] = [*given.get("mounts", ()), volume]
     if work_dir is not None:
         options["volumes"] = _with_volume(given.get("volumes"), str(work_dir))
         options.setdefault("working_dir", WORK_DIR)

@@ -13,6 +13,7 @@ from attrs import asdict, frozen
 
 OWNER = "jkg_client.owner"
 KEPT = "jkg_client.kept"
+LAUNCH = "jkg_client.launch"
 
 _PROC = Path("/proc")
 
@@ -90,14 +91,15 @@ class ServerContainer:
     is_orphan: bool
 
 
-def labels(owner: Owner, kept: bool) -> dict[str, str]:
+def labels(owner: Owner, kept: bool, launch: str) -> dict[str, str]:
     """What is written on a container.
 
     Args:
         owner: Who starts it.
         kept: Whether it shall outlive its owner.
+        launch: A word that no other container has.
     """
-    return {OWNER: owner.label, KEPT: "true" if kept else "false"}
+    return {OWNER: owner.label, KEPT: "true" if kept else "false", LAUNCH: launch}
 
 
 def is_orphan(given: Mapping[str, str], running: Any) -> bool:

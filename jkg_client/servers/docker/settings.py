@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,10 +62,6 @@ def _address(ip: str | None) -> str | None:
         raise ValueError(f"ip must be an address, not {ip!r}") from None
 
 
-def _named(name: str | None) -> str:
-    return name or f"jkg-client-{secrets.token_hex(6)}"
-
-
 @frozen(kw_only=True)
 class ContainerSettings:
     """What a server in a container is started with.
@@ -74,7 +69,7 @@ class ContainerSettings:
     Attributes:
         image: Its image; None for the one that ``dockerfile`` describes.
         dockerfile: Path of a Dockerfile; None for the one of this package.
-        name: Of the container.
+        name: Of the container; None for a new one.
         token: Of the server; None for none.
         env: Added to the image's environment.
         work_dir: Directory to be mounted; None for none.
@@ -90,7 +85,7 @@ class ContainerSettings:
 
     image: str | None
     dockerfile: Path | None = field(converter=dockerfile_at)
-    name: str = field(converter=_named)
+    name: str | None
     token: str | None = field(repr=False)
     env: Mapping[str, str] = field(validator=_check_env)
     work_dir: Path | None = field(converter=_absolute)

@@ -1,0 +1,121 @@
+"""The Docker engine of this machine, for the tests that need one, and servers on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Callable
+
+import docker
+import pytest
+from docker.errors import DockerException, NotFound
+from filelock import FileLock
+
+from jkg_client import CodeBlock, CodeResult, DockerJupyterServer, JupyterCodeExecutor
+
+Servers = Callable[..., DockerJupyterServer]
+Dockerfiles = Callable[[str], Path]
+
+SEEDS_DOCKERFILE = """
+FROM quay.io/jupyter/docker-stacks-foundation
+
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+
+USER ${NB_UID}
+RUN mamba install --yes jupyter_kernel_gateway ipykernel matplotlib numpy && \\
+    mamba clean --all -f -y && \\
+    fix-permissions "${CONDA_DIR}" && \\
+    fix-permissions "/home/${NB_USER}"
+
+ENV TOKEN="UNSET"
+CMD python -m jupyter kernelgateway \\
+    --KernelGatewayApp.ip=0.0.0.0 \\
+    --KernelGatewayApp.port=8888 \\
+    --KernelGatewayApp.auth_token="${TOKEN}" \\
+    --JupyterApp.answer_yes=true \\
+    --JupyterWebsocketPersonality.list_kernels=true
+
+EXPOSE 8888
+
+WORKDIR "${HOME}"
+"""
+"""The seed's custom image, as it stands there but for the line ends that the page has lost."""
+
+
+def require_docker(config: pytest.Config) -> docker.DockerClient:
+    """A client of the engine, which has the default image.
+
+    Skips the test where there is no engine, and says so; on CI there has to be one.
+    """
+    assert config.cache is not None
+    try:
+        client = docker.from_env()
+    except DockerException as exc:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"NO DOCKER ENGINE, nothing of DockerJupyterServer is tested: {exc}")
+    with FileLock(Path(config.cache.mkdir("docker")) / "lock"):
+        DockerJupyterServer.build_image()
+    return client
+
+
+@pytest.fixture(scope="session")
+def engine(pytestconfig: pytest.Config) -> Iterator[docker.DockerClient]:
+    """The engine of this machine."""
+    client = require_docker(pytestconfig)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def servers(engine: docker.DockerClient) -> Iterator[Servers]:
+    """Starts servers, which are stopped with the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(DockerJupyterServer(**options))
+
+
+@pytest.fixture(scope="module")
+def one(engine: docker.DockerClient) -> Iterator[DockerJupyterServer]:
+    """A server as it comes, for tests that leave nothing in it."""
+    with DockerJupyterServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def seeds_image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The custom image that the seed shows; kept, as the default one is."""
+    folder = tmp_path_factory.mktemp("seed")
+    (folder / "Dockerfile").write_text(SEEDS_DOCKERFILE, encoding="utf-8")
+    return DockerJupyterServer.build_image(folder / "Dockerfile")
+
+
+@pytest.fixture
+def dockerfiles(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Dockerfiles]:
+    """Writes Dockerfiles that start from the default image; what is built of them is removed."""
+    default = DockerJupyterServer.build_image()
+    before = {tag for image in engine.images.list("jkg-client") for tag in image.tags}
+
+    def write(lines: str) -> Path:
+        path = tmp_path / "Dockerfile"
+        path.write_text(f"FROM {default}\nENV TEST={tmp_path.name}\n{lines}\n", encoding="utf-8")
+        return path
+
+    yield write
+    after = {tag for image in engine.images.list("jkg-client") for tag in image.tags}
+    for tag in after - before:
+        if tmp_path.name in str(engine.images.get(tag).attrs["Config"]["Env"]):
+            with suppress(NotFound):
+                engine.images.remove(tag, force=True)
+
+
+def run(server: DockerJupyterServer, code: str, **options: Any) -> CodeResult:
+    """What ``code`` does in a kernel of its own."""
+    with JupyterCodeExecutor(server, timeout=30, **options) as executor:
+        return executor.execute_code_blocks([CodeBlock(code, "python")])
+
+
+def told(engine: docker.DockerClient, server: DockerJupyterServer) -> Any:
+    """What the engine says of a server's container."""
+    return engine.api.inspect_container(server.container_name)
