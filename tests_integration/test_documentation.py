@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker_engine import require_docker
 from documentation import ROOT, Example, examples, run
 
 from jkg_client import JupyterConnectable, LocalJupyterServer
@@ -31,8 +32,10 @@ def remote() -> Iterator[JupyterConnectable]:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_the_example_prints_what_the_page_says(
-    example: Example, remote: JupyterConnectable, tmp_path: Path
+    example: Example, remote: JupyterConnectable, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
+    if "DockerJupyterServer" in example.code:
+        require_docker(pytestconfig).close()
     info = remote.connection_info
     env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
     printed = run(example, tmp_path, env)
