@@ -20,6 +20,7 @@ from docker_engine import Servers, run
 
 import jkg_client
 from jkg_client import (
+    ClientClosed,
     CodeBlock,
     DockerJupyterServer,
     EngineError,
@@ -159,7 +160,7 @@ def test_a_container_ends_because_it_is_asked_to(
     try:
         assert container.status == "exited"
         assert container.attrs["State"]["ExitCode"] in (0, 128 + signal.SIGTERM)
-        with pytest.raises(EngineError):
+        with pytest.raises(ClientClosed):
             server.list_files()
     finally:
         container.remove()

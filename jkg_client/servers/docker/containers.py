@@ -86,11 +86,21 @@ class Container:
         return ContainerFiles(self.engine, self.id, folder)
 
     def stop(self, timeout_seconds: float) -> None:
-        """End it, if it shall, and the connection to its engine; may be called twice."""
+        """End it, if it shall, and then the connection to its engine.
+
+        Raises:
+            EngineError: If the engine does not do it; then it can be tried again.
+        """
+        if self.stops and self._owner == os.getpid():
+            end(self.engine, self.id, timeout_seconds, removes=self.removes)
+        self.close()
+
+    def abandon(self, timeout_seconds: float) -> None:
+        """End it likewise, if that can be done; nobody is there who could try again."""
         try:
-            if self.stops and self._owner == os.getpid():
-                end(self.engine, self.id, timeout_seconds, removes=self.removes)
-        finally:
+            self.stop(timeout_seconds)
+        except EngineError as exc:
+            logger.warning("container %s is left: %s", self.name, exc)
             self.close()
 
     def close(self) -> None:

@@ -89,6 +89,7 @@ def attach(
     """
     with _starting():
         engine = connect(docker_host)
+        found = None
         try:
             told = engine.inspect(name)
             if told is None:
@@ -99,7 +100,7 @@ def attach(
             found = Container(engine, told["Id"], own_name, token, stops=False, removes=removes)
             info = found.reached(own_container(engine), deadline)
         except BaseException:
-            engine.close()
+            (found or engine).close()
             raise
     found.stops = stops
     return found, info
@@ -170,7 +171,7 @@ def _built(
     engine: Engine, path: Path | None, report: Report, deadline: Deadline, wanted: str | None
 ) -> str:
     text = path.read_text(encoding="utf-8") if path else DEFAULT_DOCKERFILE
-    tag = tag_of(text)
+    tag = tag_of(f"{text}\n{wanted}" if wanted else text)
     # What an own Dockerfile copies may have changed: the engine knows and keeps what has not.
     if path or not engine.has_image(tag):
         logger.info("building image %s", tag)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...client.connection import JupyterConnectionInfo
 from ...client.deadline import Deadline
 from ...client.rest import JupyterClient
+from ...errors import ClientClosed
 from ..files import LocalPath
 from ..token import GenerateToken, TokenChoice, token_for
 from .images import DEFAULT_DOCKERFILE
@@ -19,6 +20,7 @@ from .settings import ContainerSettings, Report, dockerfile_at, log_progress
 
 if TYPE_CHECKING:
     from .containers import Container
+    from .files import ContainerFiles
     from .owners import ServerContainer
 
 _FORGOTTEN_SECONDS = 5.0
@@ -218,8 +220,9 @@ class DockerJupyterServer:
         Raises:
             OSError: If it cannot be read.
             EngineError: If it cannot be written.
+            ClientClosed: After ``stop``; likewise the others.
         """
-        return self._container.files().put(source, path)
+        return self._files().put(source, path)
 
     def get_file(self, path: str, destination: LocalPath | None = None) -> Path:
         """Copy a file out of the container; where it is now.
@@ -233,7 +236,7 @@ class DockerJupyterServer:
             OSError: If it is no file, or cannot be written here.
             EngineError: If it cannot be read.
         """
-        return self._container.files().get(path, destination)
+        return self._files().get(path, destination)
 
     def list_files(self, path: str = "") -> list[str]:
         """Names in a directory of the container, those of directories with a ``/`` behind.
@@ -242,7 +245,7 @@ class DockerJupyterServer:
             FileNotFoundError: If there is no such directory.
             EngineError: If it cannot be read.
         """
-        return self._container.files().names(path)
+        return self._files().names(path)
 
     def stop(self, timeout_seconds: float = 10.0) -> None:
         """End the server and its container, unless it shall be kept; may be called twice.
@@ -253,8 +256,9 @@ class DockerJupyterServer:
         Raises:
             EngineError: If the engine does not do it; call it again.
         """
-        self._container.stop(timeout_seconds)
-        self._finalizer.detach()
+        if self._finalizer.alive:
+            self._container.stop(timeout_seconds)
+            self._finalizer.detach()
 
     def __enter__(self) -> DockerJupyterServer:
         return self
@@ -262,10 +266,15 @@ class DockerJupyterServer:
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
+    def _files(self) -> ContainerFiles:
+        if not self._finalizer.alive:
+            raise ClientClosed("the server was stopped")
+        return self._container.files()
+
     def _own(self, container: Container, info: JupyterConnectionInfo) -> None:
         self._container, self._info = container, info
         # Neither an exception elsewhere nor a forgotten stop() leaves it running.
-        self._finalizer = weakref.finalize(self, container.stop, _FORGOTTEN_SECONDS)
+        self._finalizer = weakref.finalize(self, container.abandon, _FORGOTTEN_SECONDS)
 
 
 def _token(choice: TokenChoice, env: Mapping[str, str]) -> str | None:
