@@ -4,44 +4,54 @@
 
     with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
         result = executor.execute_code_blocks([CodeBlock(language="python", code="print(1)")])
+
+The names are loaded when they are asked for, so that importing a part of the package takes what
+that part needs, and no more.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
-from .client.connection import JupyterConnectable, JupyterConnectionInfo
-from .client.kernel import JupyterKernelClient
-from .client.patience import Patience
-from .client.rest import JupyterClient
-from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
-from .code_result import CodeResult
-from .errors import (
-    ClientClosed,
-    EngineError,
-    ExecutionError,
-    ExecutionTimeout,
-    GatewayError,
-    GatewayFull,
-    GatewayStatus,
-    GatewayTimeout,
-    GatewayUnauthorized,
-    GatewayUnreachable,
-    JkgError,
-    KernelDied,
-    KernelNotFound,
-    KernelNotReady,
-    KernelSpecNotFound,
-    NotAGateway,
-    ServerStartError,
-    WireError,
-)
-from .executor import JupyterCodeExecutor
-from .protocol.exchange import InputRequest
-from .protocol.outputs import Display, Failure, Output, Stream
-from .protocol.result import DataItem, ExecutionResult, Truncation
-from .servers.docker.images import ImageProgress
-from .servers.docker.owners import ServerContainer
-from .servers.docker.server import DockerJupyterServer
-from .servers.local import LocalJupyterServer
-from .servers.token import GenerateToken
+
+if TYPE_CHECKING:
+    from .client.connection import JupyterConnectable, JupyterConnectionInfo
+    from .client.kernel import JupyterKernelClient
+    from .client.patience import Patience
+    from .client.rest import JupyterClient
+    from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
+    from .code_result import CodeResult
+    from .errors import (
+        ClientClosed,
+        EngineError,
+        ExecutionError,
+        ExecutionTimeout,
+        GatewayError,
+        GatewayFull,
+        GatewayStatus,
+        GatewayTimeout,
+        GatewayUnauthorized,
+        GatewayUnreachable,
+        JkgError,
+        KernelDied,
+        KernelNotFound,
+        KernelNotReady,
+        KernelSpecNotFound,
+        NotAGateway,
+        ServerStartError,
+        WireError,
+    )
+    from .executor import JupyterCodeExecutor
+    from .protocol.exchange import InputRequest
+    from .protocol.outputs import Display, Failure, Output, Stream
+    from .protocol.result import DataItem, ExecutionResult, Truncation
+    from .servers.docker.images import ImageProgress
+    from .servers.docker.owners import ServerContainer
+    from .servers.docker.server import DockerJupyterServer
+    from .servers.local import LocalJupyterServer
+    from .servers.token import GenerateToken
 
 __all__ = [
     "ClientClosed",
@@ -87,3 +97,59 @@ __all__ = [
     "WireError",
     "__version__",
 ]
+
+_MODULES = {
+    "ClientClosed": "errors",
+    "CodeBlock": "code_blocks",
+    "CodeResult": "code_result",
+    "DataItem": "protocol.result",
+    "Display": "protocol.outputs",
+    "DockerJupyterServer": "servers.docker.server",
+    "EngineError": "errors",
+    "ExecutionError": "errors",
+    "ExecutionResult": "protocol.result",
+    "ExecutionTimeout": "errors",
+    "Failure": "protocol.outputs",
+    "GatewayError": "errors",
+    "GatewayFull": "errors",
+    "GatewayStatus": "errors",
+    "GatewayTimeout": "errors",
+    "GatewayUnauthorized": "errors",
+    "GatewayUnreachable": "errors",
+    "GenerateToken": "servers.token",
+    "ImageProgress": "servers.docker.images",
+    "InputRequest": "protocol.exchange",
+    "JkgError": "errors",
+    "JupyterClient": "client.rest",
+    "JupyterCodeExecutor": "executor",
+    "JupyterConnectable": "client.connection",
+    "JupyterConnectionInfo": "client.connection",
+    "JupyterKernelClient": "client.kernel",
+    "KernelDied": "errors",
+    "KernelNotFound": "errors",
+    "KernelNotReady": "errors",
+    "KernelSpecNotFound": "errors",
+    "LocalJupyterServer": "servers.local",
+    "MarkdownCodeExtractor": "code_blocks",
+    "NotAGateway": "errors",
+    "Output": "protocol.outputs",
+    "Patience": "client.patience",
+    "ServerContainer": "servers.docker.owners",
+    "ServerStartError": "errors",
+    "Stream": "protocol.outputs",
+    "Truncation": "protocol.result",
+    "UnknownLanguage": "code_blocks",
+    "WireError": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = value  # asked once
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

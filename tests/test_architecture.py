@@ -167,7 +167,7 @@ def test_a_module_says_what_it_is(name: str) -> None:
 
 @pytest.mark.pitfall(33)
 def test_importing_it_loads_no_framework_and_says_nothing() -> None:
-    program = "import sys, jkg_client; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    program = "import sys; from jkg_client import *; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         env={**os.environ, "PYTHONPATH": str(ROOT.parent)},
@@ -185,6 +185,27 @@ def test_importing_it_loads_no_framework_and_says_nothing() -> None:
     assert done.stderr == ""
 
 
+WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys(["requests", "urllib3", "websocket", "docker"]))
+from jkg_client.protocol import exchange, messages, outputs, result, wire
+from jkg_client import CodeBlock, ExecutionResult, MarkdownCodeExtractor, Stream
+print(exchange.Exchange("id").msg_id)
+"""
+
+
+def test_the_protocol_needs_no_library_that_moves_bytes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", WITHOUT],
+        env={**os.environ, "PYTHONPATH": str(ROOT.parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "id\n"
+
+
 def test_the_doors_that_are_named_exist() -> None:
     assert {name for doors in DOORS.values() for name in doors if name not in MODULES} == set()
 
@@ -193,7 +214,7 @@ LOOKS_ON = """
 import sys
 events = []
 sys.addaudithook(lambda event, args: events.append((event, args)))
-import jkg_client
+from jkg_client import *
 begun = ("os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system", "subprocess.")
 asked = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname")
 print(*{name for name, _ in events if name.startswith(begun + asked)})

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,12 +107,34 @@ def family(root: type[JkgError]) -> set[type[JkgError]]:
 
 
 def test_all_is_what_is_exposed_in_order() -> None:
+    for name in jkg_client.__all__:
+        assert getattr(jkg_client, name) is not None
     exposed = {
         name
         for name, thing in vars(jkg_client).items()
         if not name.startswith("_") and not isinstance(thing, ModuleType)
     }
-    assert jkg_client.__all__ == sorted({*exposed, "__version__"})
+    exposed -= {"Any", "TYPE_CHECKING", "annotations", "import_module"}
+    assert jkg_client.__all__ == sorted({*exposed, "__version__"}) == dir(jkg_client)
+
+
+def test_type_checkers_are_told_the_same_names_of_the_same_modules() -> None:
+    source = ast.parse(Path(jkg_client.__file__).read_text(encoding="utf-8"))
+    told = {
+        alias.name: node.module
+        for node in ast.walk(source)
+        if isinstance(node, ast.ImportFrom) and node.level
+        for alias in node.names
+    }
+    del told["__version__"]
+    for name, module in told.items():
+        assert getattr(import_module(f"jkg_client.{module}"), name) is getattr(jkg_client, name)
+    assert {*told, "__version__"} == set(jkg_client.__all__)
+
+
+def test_a_name_that_is_not_there_is_said() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        jkg_client.Nothing  # noqa: B018
 
 
 def test_every_exception_is_public() -> None:
