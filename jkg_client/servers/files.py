@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,22 +30,29 @@ class LocalFiles:
         place = self.folder / (path or Path(source).name)
         if path and path.endswith(("/", os.sep)):
             place /= Path(source).name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with Path(source).open("rb") as content, written(place) as file:
-            shutil.copyfileobj(content, file)
+        with Path(source).open("rb") as content:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with written(place) as file:
+                shutil.copyfileobj(content, file)
         return str(place)
 
     def get(self, path: str, destination: LocalPath | None) -> Path:
         """Copy a file from there; where it is now."""
         place = place_for(path, destination)
-        with (self.folder / path).open("rb") as content, written(place) as file:
+        there = self.folder / path
+        # Code that is not trusted has been there: a FIFO would be waited for.
+        if there.exists() and not there.is_file():
+            raise IsADirectoryError(path) if there.is_dir() else OSError(f"no file: {path}")
+        with there.open("rb") as content, written(place) as file:
             shutil.copyfileobj(content, file)
         return place
 
     def names(self, path: str) -> list[str]:
         """What is in a directory there, directories with a ``/`` behind the name."""
         with os.scandir(self.folder / path) as entries:
-            return sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in entries)
+            return sorted(
+                f"{entry.name}/" if _is_folder(entry) else entry.name for entry in entries
+            )
 
 
 def place_for(path: str, destination: LocalPath | None) -> Path:
@@ -62,20 +69,20 @@ def place_for(path: str, destination: LocalPath | None) -> Path:
 @contextmanager
 def written(place: Path) -> Iterator[BinaryIO]:
     """A file that is at ``place`` when all has gone well, and not at all otherwise."""
-    number, name = tempfile.mkstemp(dir=place.parent, prefix=".jkg-")
+    # Not by tempfile, whose files are for nobody else: the umask cannot be asked for safely.
+    new = place.parent / f".jkg-{secrets.token_hex(8)}"
     try:
-        with os.fdopen(number, "wb") as file:
+        with new.open("xb") as file:
             yield file
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(place)
+        new.replace(place)
     except BaseException:
         with suppress(OSError):
-            Path(name).unlink()
+            new.unlink()
         raise
 
 
-def _umask() -> int:
-    # There is no way to only look at it.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link that leads in a circle, or to where we may not look

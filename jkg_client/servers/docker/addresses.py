@@ -17,8 +17,7 @@ Json = Mapping[str, Any]
 
 _LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 _ID = re.compile(r"(?:containers/|docker[/-]|libpod-)([0-9a-f]{64})")
-_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
-_TOLD = (Path("/proc/self/mountinfo"), Path("/proc/self/cgroup"))
+_MARKS = (".dockerenv", "run/.containerenv")
 
 
 def address_of(
@@ -52,15 +51,18 @@ def networks_of(container: Json) -> dict[str, Any]:
     return dict(container["NetworkSettings"].get("Networks") or {})
 
 
-def own_ids(name: str) -> Iterator[str]:
+def own_ids(name: str, root: Path = Path("/")) -> Iterator[str]:
     """Ids or names that the container may have in which this program runs; none outside.
 
     Args:
         name: This machine's.
+        root: Where its file system begins.
     """
-    if any(mark.exists() for mark in _MARKS):
-        found = (match for path in _TOLD for match in _ID.findall(_read(path)))
-        yield from dict.fromkeys([*found, name])
+    if any((root / mark).exists() for mark in _MARKS):
+        # Of a mount, only where it comes from: what is mounted below a name may be of others.
+        mounts = (line.split()[3:4] for line in _lines(root / "proc/self/mountinfo"))
+        told = [*(word for words in mounts for word in words), *_lines(root / "proc/self/cgroup")]
+        yield from dict.fromkeys([*_ID.findall("\n".join(told)), name])
 
 
 def _ip(network: Json) -> str:
@@ -74,8 +76,8 @@ def _bindings(container: Json) -> Iterator[tuple[Any, int]]:
             yield ipaddress.ip_address(binding.get("HostIp") or "0.0.0.0"), int(binding["HostPort"])  # noqa: S104
 
 
-def _read(path: Path) -> str:
+def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return ""
+        return []

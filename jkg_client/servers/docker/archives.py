@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ _IN_MEMORY = 1 << 20
 _PIECE = 1 << 16
 
 
-def packed(name: str, content: BinaryIO, size: int, *, uid: int = 0, gid: int = 0) -> BinaryIO:
+def packed(
+    name: str, content: BinaryIO, size: int, *, uid: int = 0, gid: int = 0, mtime: float = 0.0
+) -> BinaryIO:
     """An archive with one file; to be closed by who asked for it.
 
     Args:
@@ -22,9 +25,11 @@ def packed(name: str, content: BinaryIO, size: int, *, uid: int = 0, gid: int = 
         size: Bytes of it.
         uid: Its owner.
         gid: Its group.
+        mtime: When it was changed, in seconds since 1970.
     """
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.uid, member.gid = size, 0o644, uid, gid
+    member.mtime = mtime
     # A spooled file is a BinaryIO in all but its declared type.
     archive = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115
     try:
@@ -54,14 +59,16 @@ def unpacked(pieces: Iterator[bytes], file: BinaryIO) -> None:
                 raise OSError("no regular file")
             while piece := content.read(_PIECE):
                 file.write(piece)
-    except (tarfile.TarError, KeyError) as exc:
+    # The standard library does not guard itself from what Podman or a proxy may send.
+    except (tarfile.TarError, LookupError, ValueError, RecursionError) as exc:
         raise OSError(f"the archive is damaged: {exc}") from exc
 
 
 def packed_file(path: Path, name: str, *, uid: int, gid: int) -> BinaryIO:
     """The file at ``path`` as an archive."""
     with path.open("rb") as content:
-        return packed(name, content, path.stat().st_size, uid=uid, gid=gid)
+        told = os.fstat(content.fileno())
+        return packed(name, content, told.st_size, uid=uid, gid=gid, mtime=told.st_mtime)
 
 
 class _Pieces(io.RawIOBase):

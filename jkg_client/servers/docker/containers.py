@@ -110,7 +110,7 @@ class Container:
         self.engine.close()
 
     def _address(self, own: Mapping[str, Any] | None, deadline: Deadline) -> tuple[str, int]:
-        told, endpoint = self._told(), self.engine.endpoint
+        told, endpoint = with_network(self.engine, self._told()), self.engine.endpoint
         if own and not _are_neighbours(own, told):
             raise ServerStartError(
                 f"container {self.name} is in no network of this one: name one as network="
@@ -151,6 +151,13 @@ def end(engine: Engine, container: str, timeout_seconds: float, *, removes: bool
     finally:
         if removes:
             engine.remove(container)
+
+
+def with_network(engine: Engine, told: dict[str, Any]) -> dict[str, Any]:
+    """What the engine says of a container, with the network of another if it uses that."""
+    mode, _, other = told["HostConfig"].get("NetworkMode", "").partition(":")
+    lender = engine.inspect(other) if mode == "container" else None
+    return {**told, "NetworkSettings": lender["NetworkSettings"]} if lender else told
 
 
 def _are_neighbours(own: Mapping[str, Any], told: Mapping[str, Any]) -> bool:

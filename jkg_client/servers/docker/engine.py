@@ -44,22 +44,26 @@ class Engine:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._tunnel = (
-            Tunnel.to_socket(endpoint.url, Deadline(_SECONDS)) if endpoint.is_ssh else None
-        )
-        url = f"unix://{self._tunnel.local}" if self._tunnel else endpoint.url
-        try:
-            look(url)
-            with failing(f"no Docker engine at {endpoint.url}"):
-                self._api = Api(base_url=url, tls=endpoint.tls, version="auto", timeout=_SECONDS)
-        except BaseException:
-            if self._tunnel:
-                self._tunnel.stop()
-            raise
+        self._closed = False
+        self._reconnecting = threading.Lock()
+        self._tunnel, self._connection = _connected(endpoint)
 
     def close(self) -> None:
         """Close the connection; may be called twice."""
-        self._api.close()
+        self._closed = True
+        self._let_go()
+
+    @property
+    def _api(self) -> Api:
+        with self._reconnecting:
+            # A way that broke leads nowhere for ever, while the engine may be there again.
+            if self._tunnel and self._tunnel.has_ended and not self._closed:
+                self._let_go()
+                self._tunnel, self._connection = _connected(self.endpoint)
+        return self._connection
+
+    def _let_go(self) -> None:
+        self._connection.close()
         if self._tunnel:
             self._tunnel.stop()
 
@@ -239,6 +243,22 @@ class Engine:
                 yield
         finally:
             self._api.timeout = _SECONDS
+
+
+def _connected(endpoint: Endpoint) -> tuple[Tunnel | None, Api]:
+    tunnel = Tunnel.to_socket(endpoint.url, Deadline(_SECONDS)) if endpoint.is_ssh else None
+    url = f"unix://{tunnel.local}" if tunnel else endpoint.url
+    try:
+        look(url)
+        with failing(f"no Docker engine at {endpoint.url}"):
+            return tunnel, Api(base_url=url, tls=endpoint.tls, version="auto", timeout=_SECONDS)
+    except BaseException as exc:
+        said = tunnel.said if tunnel else ""
+        if tunnel:
+            tunnel.stop()
+        if said and isinstance(exc, EngineError):
+            raise EngineError(f"{exc}\n{said}") from exc
+        raise
 
 
 def _guarded(pieces: Iterator[bytes], what: str) -> Iterator[bytes]:

@@ -18,6 +18,8 @@ REPOSITORY = "jkg-client"
 LABEL = "jkg_client.image"
 
 _TAIL_LINES = 30
+# An engine colours what a step prints to stderr.
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _STEP = re.compile(r"Step (\d+)/(\d+) ?:")
 
 
@@ -65,13 +67,18 @@ class ImageLog:
 
     def feed(self, item: dict[str, Any]) -> list[ImageProgress]:
         """Take in one item; what is new in it, a line each."""
-        if "error" in item:
-            self.error = str(item["error"]).strip()
+        if "error" in item or "errorDetail" in item:
+            detail = item.get("errorDetail")
+            message = detail.get("message") if isinstance(detail, dict) else None
+            self.error = str(message or item.get("error") or "without a reason").strip()
             return []
         if "status" in item:
             return [self._told(_of_layer(item))]
-        *lines, self._rest = (self._rest + str(item.get("stream", ""))).split("\n")
-        return [self._told(_of_step(line)) for line in map(str.strip, lines) if line]
+        stream = item.get("stream")
+        text = stream if isinstance(stream, str) else ""
+        *lines, self._rest = (self._rest + text).split("\n")
+        plain = (_ESCAPE.sub("", line).strip() for line in lines)
+        return [self._told(_of_step(line)) for line in plain if line]
 
     def _told(self, progress: ImageProgress) -> ImageProgress:
         if progress.layer is None or progress.is_step:
@@ -85,7 +92,9 @@ def tag_of(dockerfile: str) -> str:
 
 
 def _of_layer(item: dict[str, Any]) -> ImageProgress:
-    detail = item.get("progressDetail") or {}
+    detail = item.get("progressDetail")
+    if not isinstance(detail, dict):
+        detail = {}
     layer = item.get("id")
     return ImageProgress(
         str(item["status"]).strip(),

@@ -5,8 +5,10 @@ of ``jkg_client`` is installed there. What an image or its command line sets win
 See https://jupyter-server.readthedocs.io/en/latest/users/configuration.html
 """
 
+import functools
+import inspect
 import os
-import sys
+import subprocess
 from typing import Any
 
 
@@ -22,19 +24,24 @@ class Everything(list):  # type: ignore[type-arg]  # by an interpreter of any ag
         return True
 
 
-_token = os.environ.get("TOKEN")
+_token = os.environ.get("TOKEN", "")
+_tokens = (_token, os.fsencode(_token))
+_start = subprocess.Popen.__init__
+_parameters = inspect.signature(_start)
 
 
-def _without_token(event: str, args: Any) -> None:
+@functools.wraps(_start)
+def _start_without_token(*args: Any, **kwargs: Any) -> None:
     # The server itself needs the variable for its own settings; what it starts does not.
-    if event == "subprocess.Popen":
-        env = os.environ if args[3] is None else args[3]
-        for name in [name for name, value in env.items() if value == _token]:
-            del env[name]
+    said = _parameters.bind(*args, **kwargs)
+    env = said.arguments.get("env")
+    env = os.environ if env is None else env
+    said.arguments["env"] = {name: value for name, value in env.items() if value not in _tokens}
+    _start(*said.args, **said.kwargs)
 
 
 if _token:
-    sys.addaudithook(_without_token)
+    subprocess.Popen.__init__ = _start_without_token  # type: ignore[method-assign]  # that is it
 
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - of the loader
 c.ZMQChannelsWebsocketConnection.limit_rate = False

@@ -19,7 +19,7 @@ from ...errors import EngineError, ServerStartError
 from .addresses import networks_of, own_ids
 from .api import OPTIONS
 from .archives import packed
-from .containers import Container
+from .containers import Container, with_network
 from .endpoints import find_endpoint
 from .engine import Engine
 from .images import DEFAULT_DOCKERFILE, LABEL, tag_of
@@ -144,17 +144,17 @@ def own_container(engine: Engine) -> dict[str, Any] | None:
     for name in own_ids(platform.node()):
         told = engine.inspect(name)
         if told is not None:
-            mode, _, other = told["HostConfig"].get("NetworkMode", "").partition(":")
-            if mode == "container" and (lender := engine.inspect(other)):
-                told["NetworkSettings"] = lender["NetworkSettings"]
-            return told
+            return with_network(engine, told)
     return None
 
 
 def _mention_orphans(engine: Engine) -> None:
     orphans = ", ".join(container.name for container in inventory(engine) if container.is_orphan)
     if orphans:
-        logger.warning("left by programs that are gone: %s; remove_orphans() removes such", orphans)
+        how = (
+            "DockerJupyterServer.remove_orphans() or `jkg containers --remove-orphans` removes such"
+        )
+        logger.warning("left by programs that are gone: %s; %s", orphans, how)
 
 
 def _image(engine: Engine, settings: ContainerSettings) -> str:

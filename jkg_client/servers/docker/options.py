@@ -51,13 +51,14 @@ def container_options(
     """
     options = {**_SAFE, **(others or {}), **given}
     options["environment"] = {**env, **_pairs(given.get("environment"))}
-    options["labels"] = {**_pairs(given.get("labels")), **labels}
-    on_host = "host" in (options.get("network"), options.get("network_mode"))
-    options["ports"] = _ports(given.get("ports"), None if on_host else publish)
+    options["labels"] = {k: v or "" for k, v in {**_pairs(given.get("labels")), **labels}.items()}
+    mode = str(options.get("network") or options.get("network_mode"))
+    borrowed = mode == "host" or mode.startswith("container:")
+    options["ports"] = _ports(given.get("ports"), None if borrowed else publish)
     if options.get("read_only"):
         # One of its own, which can be written before the container starts.
         volume = {"Type": "volume", "Target": CONFIG_FOLDERS[0]}
-        options["mounts"] = [*given.get("mounts", ()), volume]
+        options["mounts"] = [*(given.get("mounts") or ()), volume]
     if work_dir is not None:
         options["volumes"] = _with_volume(given.get("volumes"), str(work_dir))
         options.setdefault("working_dir", WORK_DIR)
@@ -69,10 +70,11 @@ def environment_of(told: Mapping[str, Any]) -> dict[str, str]:
     return _pairs(told["Config"].get("Env"))
 
 
-def _pairs(given: Mapping[str, str] | Iterable[str] | None) -> dict[str, str]:
+def _pairs(given: Mapping[str, str] | Iterable[str] | None) -> dict[str, Any]:
     if given is None or isinstance(given, Mapping):
         return dict(given or {})
-    return {name: value for name, _, value in (word.partition("=") for word in given)}
+    pairs = (word.partition("=") for word in given)
+    return {name: value if sign else None for name, sign, value in pairs}
 
 
 def _ports(given: Mapping[Any, Any] | None, publish: tuple[str, int | None] | None) -> Any:
@@ -83,6 +85,8 @@ def _ports(given: Mapping[Any, Any] | None, publish: tuple[str, int | None] | No
 
 
 def _with_volume(given: Mapping[str, Any] | Iterable[str] | None, folder: str) -> Any:
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and folder not in given:
         return {**given, folder: {"bind": WORK_DIR, "mode": "rw"}}
+    if isinstance(given, Mapping):
+        given = [f"{name}:{how['bind']}:{how.get('mode', 'rw')}" for name, how in given.items()]
     return [*(given or ()), f"{folder}:{WORK_DIR}:rw"]

@@ -9,13 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import Attribute, asdict, field, frozen
+from attrs.validators import instance_of
 
 OWNER = "jkg_client.owner"
 KEPT = "jkg_client.kept"
 LAUNCH = "jkg_client.launch"
 
 _PROC = Path("/proc")
+
+
+def _check_pid(_: object, __: Attribute[int], pid: int) -> None:
+    if type(pid) is not int or not 0 < pid < 1 << 31:
+        raise ValueError(f"no process id: {pid!r}")
 
 
 @frozen(kw_only=True)
@@ -31,12 +37,12 @@ class Owner:
         container: Id of the container that it runs in; "" for none.
     """
 
-    node: str
-    boot: str
-    namespace: str
-    pid: int
-    started: str
-    container: str = ""
+    node: str = field(validator=instance_of(str))
+    boot: str = field(validator=instance_of(str))
+    namespace: str = field(validator=instance_of(str))
+    pid: int = field(validator=_check_pid)
+    started: str = field(validator=instance_of(str))
+    container: str = field(default="", validator=instance_of(str))
 
     @classmethod
     def here(cls, container: str = "") -> Owner:
@@ -49,7 +55,7 @@ class Owner:
         """As ``label`` has it; None if we did not write that."""
         try:
             return cls(**json.loads(label))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
 
     @property
@@ -63,7 +69,8 @@ class Owner:
         machine = _machine()
         if any(getattr(self, name) != there for name, there in machine.items()):
             return False
-        return not _runs(self.pid) or _started(self.pid) != self.started
+        # Of a process that /proc hides from us, we know only that it is there.
+        return not _runs(self.pid) or _started(self.pid) not in ("", self.started)
 
     def __str__(self) -> str:
         inside = f", in container {self.container[:12]}" if self.container else ""
@@ -127,6 +134,8 @@ def _machine() -> dict[str, str]:
 def _runs(pid: int) -> bool:
     if os.name != "posix":
         return True  # a signal 0 would be Ctrl-C there
+    if _fields(pid)[:1] == ["Z"]:
+        return False  # killed, and nobody has waited for it
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -137,10 +146,14 @@ def _runs(pid: int) -> bool:
 
 
 def _started(pid: int) -> str:
-    # Field 22 counted behind the name, which may have blanks and parentheses in it:
-    # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
-    fields = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
+    fields = _fields(pid)
     return fields[19] if len(fields) > 19 else ""
+
+
+def _fields(pid: int) -> list[str]:
+    # From field 3, the state; the name before it may have blanks and parentheses in it:
+    # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    return _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
 
 
 def _read(path: Path) -> str:

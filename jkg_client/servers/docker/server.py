@@ -14,9 +14,17 @@ from ...client.deadline import Deadline
 from ...client.rest import JupyterClient
 from ...errors import ClientClosed
 from ..files import LocalPath
-from ..token import GenerateToken, TokenChoice, token_for
+from ..token import GenerateToken, TokenChoice
 from .images import DEFAULT_DOCKERFILE
-from .settings import ContainerSettings, Report, dockerfile_at, log_progress
+from .settings import (
+    ContainerSettings,
+    Report,
+    check_seconds,
+    check_token,
+    chosen_token,
+    dockerfile_at,
+    log_progress,
+)
 
 if TYPE_CHECKING:
     from .containers import Container
@@ -94,7 +102,7 @@ class DockerJupyterServer:
             image=custom_image_name,
             dockerfile=dockerfile,
             name=container_name,
-            token=_token(token, docker_env or {}),
+            token=chosen_token(token, docker_env or {}),
             env=docker_env or {},
             work_dir=work_dir,
             ip=ip,
@@ -132,6 +140,8 @@ class DockerJupyterServer:
         Raises:
             ServerStartError: If there is no such container, or no server answers in it.
         """
+        check_seconds("startup_timeout", startup_timeout)
+        check_token(token)
         server = cls.__new__(cls)
         server._own(  # noqa: SLF001 - of this class
             *_launcher().attach(
@@ -165,12 +175,11 @@ class DockerJupyterServer:
             ValueError: If there is no such Dockerfile.
             ServerStartError: If it cannot be built; with the end of its log.
         """
+        check_seconds("image_timeout", image_timeout)
         path = dockerfile_at(dockerfile)
         deadline = Deadline(image_timeout)
-        name: str = _launcher().build_image(
-            path, docker_host, on_progress or log_progress, deadline
-        )
-        return name
+        report = on_progress or log_progress
+        return str(_launcher().build_image(path, docker_host, report, deadline))
 
     @staticmethod
     def containers(docker_host: str | None = None) -> list[ServerContainer]:
@@ -179,8 +188,7 @@ class DockerJupyterServer:
         Raises:
             EngineError: If there is no engine.
         """
-        found: list[ServerContainer] = _launcher().containers(docker_host)
-        return found
+        return list(_launcher().containers(docker_host))
 
     @staticmethod
     def remove_orphans(docker_host: str | None = None) -> list[str]:
@@ -192,8 +200,7 @@ class DockerJupyterServer:
         Raises:
             EngineError: If there is no engine.
         """
-        names: list[str] = _launcher().remove_orphans(docker_host)
-        return names
+        return list(_launcher().remove_orphans(docker_host))
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
@@ -275,11 +282,6 @@ class DockerJupyterServer:
         self._container, self._info = container, info
         # Neither an exception elsewhere nor a forgotten stop() leaves it running.
         self._finalizer = weakref.finalize(self, container.abandon, _FORGOTTEN_SECONDS)
-
-
-def _token(choice: TokenChoice, env: Mapping[str, str]) -> str | None:
-    given = env.get("TOKEN")
-    return given if given and choice is GenerateToken else token_for(choice)
 
 
 def _launcher() -> ModuleType:

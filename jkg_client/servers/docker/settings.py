@@ -5,15 +5,22 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import TIMEOUT_MAX
 from typing import Any
 
 from attrs import Attribute, field, frozen
 
+from ...client.connection import JupyterConnectionInfo
+from ..token import GenerateToken, TokenChoice, token_for
 from .images import ImageProgress
 
 logger = logging.getLogger("jkg_client")
+
+# As engines have it.
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 Report = Callable[[ImageProgress], object]
 
@@ -25,9 +32,39 @@ def log_progress(progress: ImageProgress) -> None:
         logger.log(level, "%s", progress)
 
 
+def check_seconds(name: str, seconds: float) -> None:
+    """Raise ``ValueError`` for what cannot be waited for."""
+    if not (isinstance(seconds, (int, float)) and 0 < seconds <= TIMEOUT_MAX):
+        raise ValueError(f"{name} must be positive and finite, not {seconds!r}")
+
+
+def check_token(token: str | None) -> None:
+    """Raise ``ValueError`` for what cannot be sent as a token."""
+    JupyterConnectionInfo("127.0.0.1", use_https=False, token=token_for(token))
+
+
+def chosen_token(choice: TokenChoice, env: Mapping[str, str]) -> str | None:
+    """The token that ``choice`` stands for, or the one in ``env`` if that does not matter."""
+    given = env.get("TOKEN") if isinstance(env, Mapping) else None
+    return given if given and choice is GenerateToken else token_for(choice)
+
+
 def _check_seconds(_: object, attribute: Attribute[float], seconds: float) -> None:
-    if not seconds > 0:
-        raise ValueError(f"{attribute.name} must be positive, not {seconds!r}")
+    check_seconds(attribute.name, seconds)
+
+
+def _check_token(_: object, __: Attribute[Any], token: str | None) -> None:
+    check_token(token)
+
+
+def _check_image(_: object, __: Attribute[Any], image: str | None) -> None:
+    if image is not None and not (isinstance(image, str) and image):
+        raise ValueError(f"custom_image_name must be a name, not {image!r}")
+
+
+def _check_name(_: object, __: Attribute[Any], name: str | None) -> None:
+    if name and not _NAME.fullmatch(name):
+        raise ValueError(f"container_name must be like {_NAME.pattern}, not {name!r}")
 
 
 def _check_port(_: object, __: Attribute[Any], port: int | None) -> None:
@@ -36,8 +73,10 @@ def _check_port(_: object, __: Attribute[Any], port: int | None) -> None:
 
 
 def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
-    if not all(isinstance(word, str) for item in env.items() for word in item):
-        raise ValueError("names and values of docker_env must be strings")
+    if not (isinstance(env, Mapping) and all(isinstance(w, str) for i in env.items() for w in i)):
+        raise ValueError("docker_env must be a mapping of strings to strings")
+    if bad := [name for name in env if not name or "=" in name or "\0" in name]:
+        raise ValueError(f"no names for docker_env: {bad}")
 
 
 def dockerfile_at(path: str | os.PathLike[str] | None) -> Path | None:
@@ -83,11 +122,11 @@ class ContainerSettings:
         options: Further ones of the container.
     """
 
-    image: str | None
+    image: str | None = field(validator=_check_image)
     dockerfile: Path | None = field(converter=dockerfile_at)
-    name: str | None
-    token: str | None = field(repr=False)
-    env: Mapping[str, str] = field(validator=_check_env)
+    name: str | None = field(validator=_check_name)
+    token: str | None = field(validator=_check_token, repr=False)
+    env: Mapping[str, str] = field(validator=_check_env, repr=False)
     work_dir: Path | None = field(converter=_absolute)
     ip: str | None = field(converter=_address)
     port: int | None = field(validator=_check_port)
@@ -96,7 +135,7 @@ class ContainerSettings:
     startup_timeout: float = field(validator=_check_seconds)
     image_timeout: float = field(validator=_check_seconds)
     report: Report
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(repr=False)
 
     def __attrs_post_init__(self) -> None:
         if self.image is not None and self.dockerfile is not None:

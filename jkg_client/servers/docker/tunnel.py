@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,7 @@ from ..ports import free_port
 
 ENGINE_SOCKET = "/var/run/docker.sock"
 
+_READY = "jkg-client-tunnel-is-open"
 _PAUSE = 0.05
 _PORT_TRIES = 3
 _END_SECONDS = 2.0
@@ -85,6 +87,17 @@ class Tunnel:
                 break
         return cls(str(local), child)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is broken or stopped."""
+        return self._child.exit_code is not None
+
+    @property
+    def said(self) -> str:
+        """The last lines that ssh printed."""
+        lines = self._child.place.log_tail().splitlines()
+        return "\n".join(line for line in lines if line != _READY)
+
     def stop(self) -> None:
         """End it; may be called twice."""
         self._child.stop(_END_SECONDS)
@@ -97,8 +110,8 @@ def _started(url: str, forward: str, place: Place) -> Child:
         command += ["-o", f"{name}={value}"]
     command += ["-l", unquote(parts.username)] if parts.username else []
     command += ["-p", str(parts.port)] if parts.port else []
-    # `cat` ends with its input, which ends with us, in whatever way that happens.
-    command += ["-L", forward, "--", parts.hostname or "", "cat"]
+    # It ends with its input, which ends with us, in whatever way that happens.
+    command += ["-L", forward, "--", _host(parts.netloc), f"echo {_READY} && exec cat"]
     try:
         return Child.start(command, place, cwd=None, env=os.environ)
     except OSError as exc:
@@ -106,9 +119,16 @@ def _started(url: str, forward: str, place: Place) -> Child:
         raise EngineError(f"cannot run ssh: {exc}") from exc
 
 
+def _host(netloc: str) -> str:
+    # Not ``hostname``, which is in lower case, while names in ssh's configuration are not.
+    place = netloc.rpartition("@")[2]
+    return place[1:].partition("]")[0] if place.startswith("[") else place.partition(":")[0]
+
+
 def _opened(child: Child, is_open: Callable[[], bool], url: str, deadline: Deadline) -> Child:
     try:
-        while not is_open():
+        # Said when ssh itself listens: before that, anybody may, and would be told the token.
+        while not (_READY in child.place.log_tail().splitlines() and is_open()):
             how = child.ended()
             if how or deadline.passed:
                 what = f"ended ({how})" if how else f"did not connect within {deadline.seconds:g} s"
@@ -124,7 +144,10 @@ def _opened(child: Child, is_open: Callable[[], bool], url: str, deadline: Deadl
 def _socket_is_open(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(_CONNECT_SECONDS)
-        return probe.connect_ex(str(path)) == 0
+        # A path that is too long is not even tried.
+        with suppress(OSError):
+            return probe.connect_ex(str(path)) == 0
+    return False
 
 
 def _port_is_open(port: int) -> bool:

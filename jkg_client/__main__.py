@@ -1,0 +1,8 @@
+"""``python -m jkg_client`` is ``jkg``."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

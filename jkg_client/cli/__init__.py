@@ -1,0 +1,5 @@
+"""The ``jkg`` command."""
+
+from .command import main
+
+__all__ = ["main"]

@@ -1,0 +1,149 @@
+"""``jkg run``: code in a kernel, and what it shows as it comes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from ..code_blocks import CodeBlock, UnknownLanguage
+from ..code_result import EXIT_CODES, CodeResult
+from ..errors import JkgError
+from ..executor import JupyterCodeExecutor
+from ..protocol.outputs import Failure, Output, Stream
+from ..protocol.result import ExecutionResult
+from ..rendering import render
+from .screen import Screen
+from .servers import server_of
+from .sources import Source
+
+# That a kernel died is not told apart from other trouble with it.
+_EXIT = {**EXIT_CODES, "died": 3}
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Run code and show its output; 0, 1, 3 or 124, as the code ends."""
+    source = Source.of(args, screen)
+    with (
+        server_of(args, screen) as server,
+        JupyterCodeExecutor(
+            server, args.kernel, args.timeout, args.output_dir, on_output=Show(screen)
+        ) as executor,
+    ):
+        runner = _Runner(executor, screen, args.timeout)
+        if source.is_markdown:
+            return runner.page(executor.code_extractor.extract_code_blocks(source.text))
+        return runner.code(CodeBlock(source.text, source.language))
+
+
+@frozen
+class Show:
+    """Shows each output as it comes."""
+
+    _screen: Screen
+
+    def __call__(self, output: Output) -> None:
+        """Show one."""
+        if isinstance(output, Stream):
+            self._screen.write(output.text, to_err=output.name == "stderr")
+        elif not isinstance(output, Failure):
+            # Files are made at the end of the block, of what it has not replaced by then.
+            rendering = render([output], _nowhere)
+            text = rendering.text.partition("\n")[2] if rendering.files else rendering.text
+            if text:
+                self._screen.line(text)
+        elif not _is_clean_exit(output):
+            self._screen.line(output.text, to_err=True)
+
+
+@frozen
+class _Runner:
+    executor: JupyterCodeExecutor
+    screen: Screen
+    timeout: float
+
+    def code(self, block: CodeBlock) -> int:
+        """Run it; the exit status."""
+        result = self._executed(block)
+        if unknown := _unknown(result):
+            self.screen.note(unknown)
+        return _exit_of(result)
+
+    def page(self, blocks: Sequence[CodeBlock]) -> int:
+        """Run those that the kernel can, up to the first that fails; the exit status."""
+        has_run = False
+        for block in blocks:
+            result = self._executed(block)
+            if unknown := _unknown(result):
+                # A page shows outputs and files too, which are not meant to be run.
+                self.screen.note(f"skipped: {unknown}")
+                continue
+            has_run = True
+            if result.status != "ok":
+                return _exit_of(result)
+        if not has_run:
+            raise ValueError("there is no code block that this kernel can run")
+        return 0
+
+    def _executed(self, block: CodeBlock) -> CodeResult:
+        try:
+            result = self.executor.execute_code_blocks([block])
+        except JkgError as exc:
+            if isinstance(exc.result, CodeResult):
+                self._tell(exc.result)
+            raise
+        if not _unknown(result):
+            self._tell(result)
+        return result
+
+    def _tell(self, result: CodeResult) -> None:
+        """Say what has not been shown as it came."""
+        for path in result.output_files:
+            self.screen.note(f"saved {path}")
+        shown = [output for one in result.results for output in (*one.late_outputs, *one.outputs)]
+        lost = len(render(shown, _nowhere).files) - len(result.output_files)
+        if lost:
+            self.screen.note(f"images or pages that could not be saved: {lost}")
+        for one in result.results:
+            for note in _notes(one, self.timeout):
+                self.screen.note(note)
+
+
+def _notes(result: ExecutionResult, timeout: float) -> list[str]:
+    """What the executor says of it besides the outputs."""
+    # What was not kept was shown nevertheless.
+    missing = evolve(result.truncated, characters=0) if result.truncated else None
+    truncated = missing if str(missing or "") else None
+    bare = evolve(result, outputs=(), late_outputs=(), truncated=truncated)
+    return CodeResult.of([bare], Path(), timeout).output.splitlines()
+
+
+def _failure(result: CodeResult) -> Failure | None:
+    return result.results[-1].failure if result.results else None
+
+
+def _unknown(result: CodeResult) -> str:
+    """Why the kernel cannot run a block in this language; empty if it can."""
+    failure = _failure(result)
+    # Of an exception in a cell there is a traceback.
+    if failure is None or failure.traceback or failure.ename != UnknownLanguage.__name__:
+        return ""
+    return failure.evalue
+
+
+def _is_clean_exit(failure: Failure) -> bool:
+    """Whether it is how ``sys.exit(main())`` ends a program that succeeded."""
+    return failure.ename == "SystemExit" and failure.evalue in ("", "0", "None")
+
+
+def _exit_of(result: CodeResult) -> int:
+    failure = _failure(result)
+    if result.status == "error" and failure and _is_clean_exit(failure):
+        return 0
+    return _EXIT[result.status]
+
+
+def _nowhere(suffix: str, _: bytes) -> Path:
+    return Path(suffix)

@@ -1,0 +1,106 @@
+"""What a command shows: results on stdout, all else on stderr, often on one terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+from attrs import define, field
+
+_COLUMNS = 80
+
+
+@define(eq=False)
+class Screen:
+    """Stdout and stderr of a command, flushed as they come, and a line that is redrawn.
+
+    Attributes:
+        out: Stdout; None if it is closed.
+        err: Stderr; likewise.
+    """
+
+    out: TextIO | None
+    err: TextIO | None
+    _drawn: str = field(default="", init=False)
+    # Where the last line has no end yet.
+    _unfinished: set[str] = field(factory=set, init=False)
+
+    @classmethod
+    def of_process(cls) -> Screen:
+        """That of this process."""
+        return cls(sys.stdout, sys.stderr)
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether somebody looks at stderr."""
+        return self.err is not None and self.err.isatty()
+
+    def write(self, text: str, *, to_err: bool = False) -> None:
+        """Show text as it is."""
+        self.clear()
+        self._put(self.err if to_err else self.out, text)
+
+    def line(self, text: str, *, to_err: bool = False) -> None:
+        """Show text on lines of its own."""
+        self.clear()
+        stream = self.err if to_err else self.out
+        start = "\n" if _place(stream) in self._unfinished else ""
+        self._put(stream, f"{start}{text}" if text.endswith("\n") else f"{start}{text}\n")
+
+    def note(self, text: str) -> None:
+        """Say something in the name of the command, on stderr."""
+        self.line(f"jkg: {text}", to_err=True)
+
+    def draw(self, text: str) -> None:
+        """Show ASCII text in place of what was drawn before, until something else is shown."""
+        if _place(self.err) in self._unfinished:
+            self._put(self.err, "\n")
+        # In the last column some terminals begin a new line.
+        before, self._drawn = self._drawn, text[: _columns(self.err) - 1]
+        self._send(self.err, f"\r{self._drawn.ljust(len(before))}")
+
+    def clear(self) -> None:
+        """Take away what is drawn."""
+        if self._drawn:
+            blanks, self._drawn = " " * len(self._drawn), ""
+            self._send(self.err, f"\r{blanks}\r")
+
+    def _put(self, stream: TextIO | None, text: str) -> None:
+        if text:
+            self._send(stream, text)
+            keep = self._unfinished.discard if text.endswith("\n") else self._unfinished.add
+            keep(_place(stream))
+
+    def _send(self, stream: TextIO | None, text: str) -> None:
+        if stream is None:
+            return
+        encoding = stream.encoding or "utf-8"
+        try:
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            stream.flush()
+        except OSError:
+            _abandon(stream)
+            # Results must not get lost unsaid; what is said besides may.
+            if stream is self.out:
+                raise
+
+
+def _place(stream: TextIO | None) -> str:
+    return "terminal" if stream is not None and stream.isatty() else str(id(stream))
+
+
+def _columns(stream: TextIO | None) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _COLUMNS if stream else _COLUMNS
+    except OSError:
+        return _COLUMNS
+
+
+def _abandon(stream: TextIO) -> None:
+    # What is left in its buffer would fail once more at the end of the process.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, stream.fileno())
+    finally:
+        os.close(nowhere)

@@ -1,0 +1,519 @@
+"""The command, in a process of its own, with the fake gateway as its server."""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from attrs import evolve
+
+import jkg_client
+from jkg_client import ImageProgress, cli
+from jkg_client.cli.arguments import parser
+from jkg_client.cli.containers import aligned
+from jkg_client.cli.progress import Progress, bar
+from jkg_client.cli.screen import Screen
+from jkg_client.cli.servers import info_of
+from jkg_client.testing import FakeGateway
+
+ROOT = Path(jkg_client.__file__).parent.parent
+SECONDS = 60
+PNG = "iVBORw0KGgo="
+
+Jkg = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "subprocess.Popen[str]"]
+Terminal = tuple[Screen, Callable[[], str]]
+
+
+@pytest.fixture
+def environ(server: FakeGateway, tmp_path: Path) -> dict[str, str]:
+    """Of a process that uses the fake gateway."""
+    plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
+    plain.pop("PYTHONUNBUFFERED", None)  # it would hide what is not flushed
+    url, token = server.connection_info.url, server.connection_info.token or ""
+    here = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"}
+    return {**plain, **here, "JUPYTER_GATEWAY_URL": url, "JKG_TOKEN": token}
+
+
+@pytest.fixture
+def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts the command; it ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*words: str, env: dict[str, str] | None = None, **options: Any) -> Any:
+            command = [sys.executable, "-W", "error", "-m", "jkg_client", *words]
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": -1}
+            process = stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    env={**environ, **(env or {})},
+                    cwd=tmp_path,
+                    **{"encoding": "utf-8", **pipes, **options},
+                )
+            )
+            stack.callback(process.kill)
+            # Nobody waits for a line that does not come.
+            timer = threading.Timer(SECONDS, process.kill)
+            stack.callback(timer.join)
+            stack.callback(timer.cancel)
+            timer.start()
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def jkg(start: Start) -> Jkg:
+    """Runs the command to its end."""
+
+    def run(*words: str, given: str | None = None, **options: Any) -> Any:
+        if given is not None:
+            options["stdin"] = subprocess.PIPE
+        process = start(*words, **options)
+        out, err = process.communicate(given, timeout=SECONDS)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    return run
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """A screen on a terminal of 40 columns, and what the terminal was sent since last asked."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+
+    def sent() -> str:
+        os.write(slave, b"\0")
+        said = b""
+        while not said.endswith(b"\0"):
+            assert select.select([master], [], [], SECONDS)[0]
+            said += os.read(master, 65536)
+        return said[:-1].decode()
+
+    with os.fdopen(slave, "w", encoding="utf-8") as stream:
+        yield Screen(stream, stream), sent
+    os.close(master)
+
+
+def shown(sent: str) -> list[str]:
+    """Lines as they stand on a terminal that was sent this."""
+    lines = []
+    for line in sent.replace("\r\n", "\n").split("\n"):
+        cells: list[str] = []
+        for part in line.split("\r"):
+            cells[: len(part)] = part
+        lines.append("".join(cells).rstrip())
+    return lines
+
+
+def kernels_of(server: FakeGateway) -> list[Any]:
+    with jkg_client.JupyterClient(server.connection_info) as client:
+        return list(client.list_kernels())
+
+
+def test_what_code_prints_goes_to_its_own_streams(jkg: Jkg) -> None:
+    done = jkg("run", "-c", "import sys; print('out'); print('err', file=sys.stderr); 6 * 7")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n42\n", "err\n")
+
+
+def test_output_is_passed_on_as_it_comes(start: Start, server: FakeGateway) -> None:
+    server.script("work()").stream("first\n").hangs()
+    process = start("run", "-c", "work()")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "first\n"
+    assert process.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_interrupts_the_kernel_and_deletes_it(
+    start: Start, server: FakeGateway, number: signal.Signals, status: int
+) -> None:
+    server.script("work()").stream("begun\n").hangs()
+    process = start("run", "-c", "work()")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out, err) == (status, "", "")
+    assert server.journal.requests("POST", "/api/kernels/*/interrupt")
+    assert kernels_of(server) == []
+
+
+def test_a_reader_who_has_enough_ends_it_without_a_word(start: Start, server: FakeGateway) -> None:
+    process = start("run", "-c", "while True: print('again', flush=True)")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "again\n"
+    process.stdout.close()
+    assert process.wait(SECONDS) == 141
+    assert process.stderr.read() == ""
+    assert kernels_of(server) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_results_that_cannot_be_written_are_an_error_and_what_is_said_besides_is_not(
+    jkg: Jkg,
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        no_out = jkg("run", "-c", "print('lost')", stdout=full)
+        no_err = jkg("run", "-c", "import sys; print('e', file=sys.stderr); 1", stderr=full)
+    assert (no_out.returncode, no_out.stderr) == (2, "jkg: [Errno 28] No space left on device\n")
+    assert (no_err.returncode, no_err.stdout) == (0, "1\n")
+
+
+ENDINGS = [
+    ("pass", 0, ""),
+    ("1 / 0", 1, "ZeroDivisionError: division by zero\n"),
+    ("while True: pass", 124, "was stopped.\n"),
+    ("import os; os._exit(0)", 3, "variables are gone.\n"),
+]
+
+
+@pytest.mark.parametrize(("code", "status", "end"), ENDINGS)
+def test_the_exit_status_says_how_the_code_ended(
+    jkg: Jkg, server: FakeGateway, code: str, status: int, end: str
+) -> None:
+    server.script("import os; os._exit(0)").dies() if "_exit" in code else None
+    done = jkg("run", "--timeout", "1" if status == 124 else "30", "-c", code)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.endswith(end)
+    assert bool(done.stderr) is bool(end)
+
+
+@pytest.mark.parametrize("value", ["0", "", "None"])
+def test_a_program_that_exits_with_success_has_succeeded(
+    jkg: Jkg, server: FakeGateway, value: str
+) -> None:
+    server.script("leave()").error("SystemExit", value)
+    done = jkg("run", "-c", "leave()")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_program_that_exits_with_an_error_has_failed(jkg: Jkg, server: FakeGateway) -> None:
+    server.script("leave()").error("SystemExit", "3")
+    assert jkg("run", "-c", "leave()").returncode == 1
+
+
+COMPLAINTS = [
+    ("run --url http://127.0.0.1:1 -c 1", 3, "nobody answers"),
+    ("kernels --url http://127.0.0.1:1", 3, "nobody answers"),
+    ("run --kernel julia -c 1", 3, "has no kernel 'julia'; installed there: python3"),
+    ("kernels --url ftp://example.com", 2, "an http or https URL"),
+    ("run missing.py", 2, "cannot read missing.py: No such file"),
+    ("run .", 2, "cannot read .: Is a directory"),
+    ("run bytes.py", 2, "cannot read bytes.py: it is not text in UTF-8"),
+    ("run note.ipynb", 2, "note.ipynb is a notebook"),
+    ("run empty.md", 2, "no code blocks in empty.md"),
+    ("run foreign.md", 2, "no code block that this kernel can run"),
+    ("run --language rust -c 1", 1, "cannot run a 'rust' block: this kernel runs python"),
+    ("run --output-dir bytes.py -c 1", 2, "cannot be made"),
+    ("build --dockerfile missing", 2, "there is no Dockerfile"),
+    ("containers", 3, "Docker"),
+]
+
+
+@pytest.mark.parametrize(("words", "status", "complaint"), COMPLAINTS)
+def test_what_goes_wrong_is_told_in_one_line(
+    jkg: Jkg, tmp_path: Path, words: str, status: int, complaint: str
+) -> None:
+    (tmp_path / "bytes.py").write_bytes(b"\xd0\x00")
+    (tmp_path / "empty.md").write_text("nothing\n", encoding="utf-8")
+    (tmp_path / "foreign.md").write_text("```rust\nfn\n```\n", encoding="utf-8")
+    done = jkg(*words.split(), env={"DOCKER_HOST": f"unix://{tmp_path}/none"})
+    assert (done.returncode, done.stdout) == (status, "")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("jkg: ")
+    assert complaint in last
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["", "frob", "run --timeout 0", "run --timeout soon", "run --local --docker", "run -c 1 a"],
+)
+def test_words_that_make_no_sense_are_refused(jkg: Jkg, words: str) -> None:
+    done = jkg(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: jkg")
+
+
+@pytest.mark.parametrize("command", ["", "run", "kernels", "build", "containers"])
+def test_every_command_has_help(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as end:
+        parser().parse_args([*command.split(), "--help"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: jkg {command}".rstrip())
+
+
+def test_it_is_installed_as_jkg() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8") or pytest.fail("no setup.cfg")
+    name, _, value = setup["options.entry_points"]["console_scripts"].strip().partition(" = ")
+    assert (name, EntryPoint(name, value, "console_scripts").load()) == ("jkg", cli.main)
+
+
+def test_code_comes_from_a_file_or_from_stdin(jkg: Jkg, tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("\ufeffprint('from a file: é')", encoding="utf-8")
+    assert jkg("run", "code.py").stdout == "from a file: é\n"
+    assert jkg("run", given="print('from stdin: é')").stdout == "from stdin: é\n"
+    assert jkg("run", "-", given="").returncode == 0
+
+
+PAGE = """
+```python
+print("one")
+```
+
+```text
+one
+```
+
+```python
+{}
+```
+
+```python
+print("three")
+```
+"""
+
+
+def test_a_page_runs_its_blocks_and_says_which_are_no_code(jkg: Jkg, tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text(PAGE.format("print('two')"), encoding="utf-8")
+    done = jkg("run", "page.md")
+    assert (done.returncode, done.stdout) == (0, "one\ntwo\nthree\n")
+    assert done.stderr.startswith("jkg: skipped: cannot run a 'text' block")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_page_ends_with_the_first_block_that_fails(jkg: Jkg) -> None:
+    done = jkg("run", "--language", "markdown", given=PAGE.format("1 / 0"))
+    assert (done.returncode, done.stdout) == (1, "one\n")
+
+
+def test_an_exception_of_that_name_is_no_block_to_be_skipped(jkg: Jkg, server: FakeGateway) -> None:
+    server.script("choose()").error("UnknownLanguage", "Klingon", ["UnknownLanguage: Klingon"])
+    done = jkg("run", "--language", "md", given=PAGE.format("choose()"))
+    assert (done.returncode, done.stdout) == (1, "one\n")
+
+
+def test_images_and_pages_are_saved_as_they_are_in_the_end(
+    jkg: Jkg, server: FakeGateway, tmp_path: Path
+) -> None:
+    image, page = (
+        {"image/png": PNG, "text/plain": "<Figure>"},
+        {"text/html": "<b>", "text/plain": "b"},
+    )
+    script = server.script("draw()").stream("before, ").display(image, display_id="plot")
+    script.display({**image, "image/png": "bmV3"}, display_id="plot", update=True)
+    script.display(page).stream("after\n")
+    done = jkg("run", "--output-dir", "plots", "-c", "draw()")
+    assert (done.returncode, done.stdout) == (0, "before, \nb\nafter\n")
+    paths = [Path(line.partition("jkg: saved ")[2]) for line in done.stderr.splitlines()]
+    assert [path.parent for path in paths] == [tmp_path / "plots"] * 2
+    assert [path.read_bytes() for path in paths] == [b"new", b"<b>"]
+
+
+def test_images_that_cannot_be_saved_are_told(
+    jkg: Jkg, server: FakeGateway, tmp_path: Path
+) -> None:
+    folder = tmp_path / "plots"
+
+    def block() -> None:
+        folder.rmdir()
+        folder.touch()
+
+    server.script("draw()").display({"image/png": PNG}).then(block)
+    done = jkg("run", "--output-dir", "plots", "-c", "draw()")
+    assert done.stderr == "jkg: images or pages that could not be saved: 1\n"
+
+
+def test_a_gateway_that_turns_us_out_costs_neither_output_nor_files(
+    jkg: Jkg, server: FakeGateway
+) -> None:
+    script = server.script("draw()").stream("drawn\n").display({"image/png": PNG})
+    script.then(lambda: server.faults.status(401, path="*/channels", times=None))
+    script.then(server.faults.cut_now).hangs()
+    done = jkg("run", "-c", "draw()")
+    assert (done.returncode, done.stdout) == (3, "drawn\n")
+    assert done.stderr.startswith("jkg: saved /")
+    assert "Traceback" not in done.stderr
+
+
+def test_output_that_the_encoding_cannot_say_is_escaped(jkg: Jkg) -> None:
+    done = jkg("run", "-c", "print('é☃')", env={"PYTHONIOENCODING": "latin-1"}, encoding="latin-1")
+    assert (done.returncode, done.stdout) == (0, "é\\u2603\n")
+
+
+def test_output_that_is_lost_on_the_way_is_told(jkg: Jkg, server: FakeGateway) -> None:
+    server.faults.rate_limit(data=100)
+    done = jkg("run", "-c", "print('x' * 1000)")
+    assert done.returncode == 0
+    assert "jkg: Note: the server's rate limit dropped output." in done.stderr
+
+
+def test_warnings_are_told_in_the_name_of_the_command(jkg: Jkg, server: FakeGateway) -> None:
+    server.faults.status(500, method="DELETE", path="/api/kernels/*", times=None)
+    done = jkg("run", "-c", "print('done', end='')")
+    assert (done.returncode, done.stdout) == (0, "done")
+    assert done.stderr.startswith("jkg: kernel ")
+    assert "could not be deleted" in done.stderr
+
+
+def test_what_is_told_to_ignore_a_signal_does_so(start: Start, server: FakeGateway) -> None:
+    server.script("work()").stream("begun\n").pauses(0.5).stream("done\n")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = start("run", "-c", "work()")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGHUP)
+    assert process.communicate(timeout=SECONDS)[0] == "done\n"
+
+
+def test_kernels_are_listed_a_line_each(jkg: Jkg) -> None:
+    with FakeGateway(kernel_names=("python3", "julia-1.10"), base_path="/user/me") as hub:
+        info = hub.connection_info
+        done = jkg("kernels", "--url", f"{info.url}/lab", env={"JKG_TOKEN": info.token or ""})
+    assert (done.returncode, done.stdout) == (0, "julia-1.10\npython3\n")
+
+
+URL = "http://here:1"
+TOKENS = [
+    ({}, URL, None),
+    ({"JKG_TOKEN": "mine"}, URL, "mine"),
+    ({"JKG_TOKEN": "mine"}, f"{URL}/?token=shown", "shown"),
+    ({"JUPYTER_GATEWAY_AUTH_TOKEN": "env"}, URL, "env"),
+    ({"JUPYTER_GATEWAY_AUTH_TOKEN": "env", "JKG_TOKEN": "mine"}, URL, "mine"),
+    ({"JUPYTER_GATEWAY_AUTH_TOKEN": "env", "JUPYTER_GATEWAY_URL": URL}, None, "env"),
+    ({"JUPYTER_GATEWAY_AUTH_TOKEN": "env", "JUPYTER_GATEWAY_URL": URL}, f"{URL}/lab", "env"),
+    ({"JUPYTER_GATEWAY_AUTH_TOKEN": "env", "JUPYTER_GATEWAY_URL": "http://other"}, URL, None),
+    ({"JUPYTER_GATEWAY_URL": f"{URL}?token=there", "JKG_TOKEN": "mine"}, None, "mine"),
+]
+
+
+# A token of the environment goes to the server of the environment only.
+@pytest.mark.parametrize(("environ", "url", "token"), TOKENS)
+def test_tokens_go_where_they_belong(
+    environ: dict[str, str], url: str | None, token: str | None
+) -> None:
+    info = info_of(url, environ)
+    assert (info.host, info.port, info.token) == ("here", 1, token)
+
+
+STEP = ImageProgress("Step 3/4 : RUN mamba install", 3, 4)
+LAYER = ImageProgress("Downloading", 5_000_000, 20_000_000, "ab")
+BARS = [
+    (None, ImageProgress("Pulling", layer="latest"), "[-] latest: Pulling"),
+    (None, LAYER, "[#####-] ab: Downloading 5.0 of 20.0 MB"),
+    (None, evolve(LAYER, total=None), "[-] ab: Downloading 5.0 MB"),
+    (STEP, STEP, "[##########-] 3/4 RUN mamba install"),
+    (STEP, LAYER, "[##########-] 3/4 ab: Downloading 5.0 of 20.0 MB"),
+    (STEP, ImageProgress("\x1b[32m10%\r\x1b[1m20% ━\x1b[0m"), "[##########-] 3/4 20% ?"),
+    (
+        STEP,
+        ImageProgress("in the meantime : waiting"),
+        "[##########-] 3/4 in the meantime : waiting",
+    ),
+]
+
+
+# "-]" stands for what is missing of twenty columns.
+@pytest.mark.parametrize(("step", "progress", "line"), BARS)
+def test_a_bar_says_how_far_an_image_is(
+    step: ImageProgress | None, progress: ImageProgress, line: str
+) -> None:
+    done, _, said = line.partition("-]")
+    assert bar(step, progress) == f"{done.ljust(21, '-')}]{said}"
+
+
+def test_a_bar_is_redrawn_on_its_line_and_gone_when_there_is_output(terminal: Terminal) -> None:
+    screen, sent = terminal
+    progress = Progress(screen)
+    progress(STEP)
+    drawn = sent()
+    progress(ImageProgress("a line that is longer than the terminal is wide"))
+    progress(ImageProgress("short"))
+    redrawn = sent()
+    screen.note("a warning")
+    progress(ImageProgress("Step 4/4 : CMD", 4, 4))
+    screen.write("output")
+    assert shown(drawn) == ["[##########----------] 3/4 RUN mamba in"]
+    assert shown(drawn + redrawn) == ["[##########----------] 3/4 short"]
+    assert shown(drawn + redrawn + sent()) == ["jkg: a warning", "output"]
+
+
+def test_what_stands_on_a_terminal_is_not_drawn_over(terminal: Terminal) -> None:
+    screen, sent = terminal
+    screen.write("50%\r")
+    Progress(screen)(ImageProgress("first"))
+    screen.write("no end")
+    screen.note("done")
+    assert shown(sent()) == ["50%", "no end", "jkg: done", ""]
+
+
+def test_in_a_pipe_there_are_lines_and_no_bar(tmp_path: Path) -> None:
+    with (tmp_path / "err").open("w+", encoding="utf-8") as err:
+        progress = Progress(Screen(None, err))
+        progress(ImageProgress("Step 1/2 : FROM base", 1, 2))
+        progress(ImageProgress("Downloading", 1, 2, "ab"))
+        progress(ImageProgress("Pull complete", None, None, "ab"))
+        progress(ImageProgress("a line"))
+        err.seek(0)
+        assert err.read() == "Step 1/2 : FROM base\nab: Pull complete\na line\n"
+
+
+def test_a_note_on_a_terminal_begins_on_a_line_of_its_own(environ: dict[str, str]) -> None:
+    master, slave = pty.openpty()
+    words = ["run", "--timeout", "1", "-c", "print('no end', end='', flush=True)\nwhile True: pass"]
+    command = [sys.executable, "-m", "jkg_client", *words]
+    try:
+        process = subprocess.Popen(command, env=environ, stdin=slave, stdout=slave, stderr=slave)
+    finally:
+        os.close(slave)
+    with process, os.fdopen(master, "rb") as screen:
+        sent: list[bytes] = []
+        reader = threading.Thread(target=lambda: sent.extend(_until_closed(screen)))
+        reader.start()
+        try:
+            assert process.wait(SECONDS) == 124
+        finally:
+            process.kill()
+            reader.join(SECONDS)
+    lines = shown(b"".join(sent).decode())
+    assert lines[0] == "no end"
+    assert lines[-2].startswith("jkg: Timeout: ")
+
+
+def _until_closed(screen: Any) -> Iterator[bytes]:
+    # A terminal that nobody has open any more is an error, not an end.
+    with contextlib.suppress(OSError):
+        yield from iter(lambda: os.read(screen.fileno(), 65536), b"")
+
+
+def test_columns_stand_one_below_the_other() -> None:
+    rows = [("a", "Up 2 minutes", "orphan"), ("longer", "Up", "")]
+    assert [*aligned(rows)] == ["a       Up 2 minutes  orphan", "longer  Up"]
+    assert [*aligned([])] == []

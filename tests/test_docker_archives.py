@@ -1,0 +1,236 @@
+"""Archives that go to a container and those that come from one, which may be hostile."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jkg_client.servers.docker.archives import packed, packed_file, unpacked
+
+BLOCK = 512
+
+
+def header(
+    name: str = "x", *, size: int = 0, kind: bytes = tarfile.REGTYPE, link: str = ""
+) -> bytes:
+    """The block before a member's content, as the tar format has it."""
+    member = tarfile.TarInfo(name)
+    member.size, member.type, member.linkname = size, kind, link
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+def block(content: bytes) -> bytes:
+    return content.ljust(-(-len(content) // BLOCK) * BLOCK, b"\0")
+
+
+def archive(name: str = "x", content: bytes = b"content") -> bytes:
+    return header(name, size=len(content)) + block(content) + bytes(2 * BLOCK)
+
+
+def content_of(pieces: Iterator[bytes]) -> bytes:
+    file = io.BytesIO()
+    unpacked(pieces, file)
+    return file.getvalue()
+
+
+def members(file: Any) -> list[tuple[tarfile.TarInfo, bytes]]:
+    """By the standard library, which is not what has packed it: a file, not a stream."""
+    with tarfile.open(fileobj=io.BytesIO(file.read())) as tar:
+        return [(member, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 3 << 20])
+def test_a_file_arrives_whole(size: int) -> None:
+    content = (bytes(range(256)) * (size // 256 + 1))[:size]
+    with packed("a.bin", io.BytesIO(content), size, uid=1000, gid=100) as file:
+        ((member, packed_content),) = members(file)
+    assert packed_content == content
+    assert (member.name, member.uid, member.gid) == ("a.bin", 1000, 100)
+    assert (member.isreg(), member.mode) == (True, 0o644)
+
+
+def test_a_file_belongs_to_root_by_itself() -> None:
+    with packed("a", io.BytesIO(b""), 0) as file:
+        ((member, _),) = members(file)
+    assert (member.uid, member.gid) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "etc/jupyter/jupyter_config.py",
+        "a name with blanks",
+        "line\nend\r",
+        "-rf",
+        "äöü €",
+        "long" * 60,
+        "not utf-8: \udcff",
+        "*?[]'\"$(id)",
+    ],
+)
+def test_a_name_arrives_as_it_is(name: str) -> None:
+    with packed(name, io.BytesIO(b"1"), 1) as file:
+        ((member, _),) = members(file)
+    assert member.name == name
+
+
+def test_users_beyond_what_the_format_has_room_for_keep_their_number() -> None:
+    with packed("a", io.BytesIO(b"1"), 1, uid=3000000000, gid=3000000001) as file:
+        ((member, _),) = members(file)
+    assert (member.uid, member.gid) == (3000000000, 3000000001)
+
+
+def test_content_that_is_shorter_than_was_said_is_an_error() -> None:
+    with pytest.raises(OSError, match="unexpected end"):
+        packed("a", io.BytesIO(b"123"), 4)
+
+
+def test_a_file_of_the_disk_is_packed_under_another_name(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"\0\r\n\xff")
+    with packed_file(source, "other", uid=1, gid=2) as file:
+        ((member, content),) = members(file)
+    assert (member.name, member.uid, member.gid) == ("other", 1, 2)
+    assert content == b"\0\r\n\xff"
+
+
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir])
+def test_what_is_no_file_cannot_be_packed(make: Callable[[Path], None], tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    make(source)
+    with pytest.raises(OSError):
+        packed_file(source, "x", uid=0, gid=0)
+
+
+@pytest.mark.parametrize("length", [1, 100, BLOCK, 10**9])
+def test_content_does_not_depend_on_how_it_is_cut(length: int) -> None:
+    whole = archive(content=b"0123456789" * 100)
+    pieces = (whole[i : i + length] for i in range(0, len(whole), length))
+    assert content_of(pieces) == b"0123456789" * 100
+
+
+def test_empty_pieces_are_not_the_end() -> None:
+    whole = archive()
+    assert content_of(iter([b"", whole[:700], b"", b"", whole[700:], b""])) == b"content"
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../../x", "..", "C:\\x", "line\nend", "", "a/" * 40 + "x"]
+)
+def test_a_foreign_name_decides_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert content_of(iter([archive(name)])) == b"content"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_files_than_one_are_not_looked_at() -> None:
+    both = header(size=1) + block(b"1") + header("y", size=1) + block(b"2")
+    assert content_of(iter([both])) == b"1"
+
+
+# What a member is that is no file; a link is followed by name, on the engine's side.
+@pytest.mark.parametrize(
+    "kind",
+    [
+        tarfile.LNKTYPE,
+        tarfile.SYMTYPE,
+        tarfile.CHRTYPE,
+        tarfile.BLKTYPE,
+        tarfile.FIFOTYPE,
+    ],
+)
+@pytest.mark.parametrize("link", ["x", "/etc/passwd", "../x"])
+def test_what_is_no_regular_file_is_not_taken(kind: bytes, link: str) -> None:
+    with pytest.raises(OSError):
+        content_of(iter([header(kind=kind, link=link) + bytes(2 * BLOCK)]))
+
+
+@pytest.mark.parametrize("name", ["folder", "folder/", "/", "../.."])
+def test_a_directory_is_no_file(name: str) -> None:
+    with pytest.raises(IsADirectoryError):
+        content_of(iter([header(name, kind=tarfile.DIRTYPE) + bytes(2 * BLOCK)]))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [],
+        [b""],
+        [b"abc"],
+        [bytes(BLOCK)],
+        [bytes(2 * BLOCK)],
+        [b"no archive at all " * 100],
+        [b"\x1f\x8b\x08\x00" + bytes(600)],
+        [archive()[:300]],
+        [archive()[:BLOCK]],
+        [archive()[: BLOCK + 3]],
+        [header(size=1 << 60), b"12345"],
+        [header(kind=tarfile.GNUTYPE_LONGNAME, size=1 << 60), bytes(BLOCK)],
+        [header(kind=tarfile.GNUTYPE_LONGNAME, size=5), block(b"aaaaa")],
+        [header(kind=tarfile.XHDTYPE, size=20), block(b"99999999 path=abc\n")],
+        [header(kind=tarfile.XHDTYPE, size=20), block(b"0 path=abc\n")],
+    ],
+    ids=lambda pieces: f"{b''.join(pieces)[:1]!r} {len(b''.join(pieces))}",
+)
+def test_a_damaged_archive_is_an_error(pieces: list[bytes]) -> None:
+    with pytest.raises(OSError):
+        content_of(iter(pieces))
+
+
+@pytest.mark.parametrize("number", range(0, BLOCK, 7))
+def test_an_archive_with_one_wrong_byte_in_its_header_is_an_error(number: int) -> None:
+    damaged = bytearray(archive())
+    damaged[number] ^= 0x15
+    with pytest.raises(OSError):
+        content_of(iter([bytes(damaged)]))
+
+
+def test_an_error_of_the_source_is_passed_on() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield archive()[:600]
+        raise ConnectionResetError("the engine has gone")
+
+    with pytest.raises(ConnectionResetError):
+        content_of(pieces())
+
+
+def with_pax(**headers: str) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo("x")
+        member.size = 3
+        member.pax_headers = {name.replace("_", "."): value for name, value in headers.items()}
+        tar.addfile(member, io.BytesIO(b"abc"))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        with_pax(GNU_sparse_size="nonsense"),
+        with_pax(GNU_sparse_major="1", GNU_sparse_minor="0"),
+        with_pax(GNU_sparse_map="a,b,c", GNU_sparse_size="3"),
+        (header(kind=tarfile.GNUTYPE_LONGNAME, size=5) + block(b"aaaaa")) * 3000,
+    ],
+    ids=["size", "version", "map", "names without end"],
+)
+def test_what_the_standard_library_trips_over_is_an_error(whole: bytes) -> None:
+    with pytest.raises(OSError):
+        content_of(iter([whole]))
+
+
+def test_a_file_of_the_disk_keeps_its_time(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.touch()
+    os.utime(source, (1e9, 1e9))
+    with packed_file(source, "x", uid=0, gid=0) as file:
+        ((member, _),) = members(file)
+    assert member.mtime == 1e9

@@ -1,0 +1,121 @@
+"""The configuration put into containers: run as Jupyter runs it, in an interpreter of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from jkg_client.servers import docker
+
+CONFIG = os.path.join(os.path.dirname(docker.__file__), "jupyter_config.py")  # noqa: PTH118,PTH120
+
+# Executes the configuration, then code; all that it prints is one line of JSON.
+PROGRAM = f"""
+import json, os, subprocess, sys
+from types import MappingProxyType, SimpleNamespace
+
+names = ("ZMQChannelsWebsocketConnection", "KernelGatewayApp", "JupyterWebsocketPersonality")
+config = SimpleNamespace(**{{name: SimpleNamespace() for name in names}})
+with open({CONFIG!r}, encoding="utf-8") as file:
+    exec(compile(file.read(), {CONFIG!r}, "exec"), {{"get_config": lambda: config}})
+
+def seen(env):
+    code = "import json, os; print(json.dumps(dict(os.environ)))"
+    with subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE) as child:
+        return json.load(child.stdout)
+"""
+SECRET = "the-secret-token"
+
+
+def run(code: str, **added: str) -> Any:
+    env = {name: value for name, value in os.environ.items() if name != "TOKEN"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM + code],
+        env={**env, **added},
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+# As kernels are started, and as others may be.
+@pytest.mark.parametrize(
+    "env",
+    [
+        "None",
+        "os.environ",
+        "os.environ.copy()",
+        "dict(os.environ)",
+        "{**os.environ, 'MORE': '1'}",
+        "MappingProxyType(dict(os.environ))",
+    ],
+)
+@pytest.mark.parametrize("name", ["TOKEN", "KG_AUTH_TOKEN", "JUPYTER_TOKEN", "a name of theirs"])
+def test_what_a_server_starts_does_not_have_the_token(env: str, name: str) -> None:
+    child = run(f"print(json.dumps(seen({env})))", **{"TOKEN": SECRET, name: SECRET})
+    assert SECRET not in child.values()
+    assert not {"TOKEN", name} & set(child)
+
+
+def test_a_copy_of_the_token_that_was_made_since_is_taken_out_too() -> None:
+    code = "os.environ['LATER'] = os.environ['TOKEN']; print(json.dumps(seen(dict(os.environ))))"
+    assert SECRET not in run(code, TOKEN=SECRET).values()
+
+
+@pytest.mark.parametrize("env", ["None", "dict(os.environ)"])
+def test_what_a_server_starts_has_all_the_rest(env: str) -> None:
+    added = {"EMPTY": "", "OTHER": f"{SECRET} and more", "PORT": "8888"}
+    child = run(f"print(json.dumps(seen({env})))", TOKEN=SECRET, **added)
+    assert {name: child.get(name) for name in added} == added
+    assert child["PATH"] == os.environ["PATH"]
+
+
+def test_a_server_itself_keeps_the_token() -> None:
+    code = "for i in range(2): seen(dict(os.environ))\nprint(json.dumps(dict(os.environ)))"
+    own = run(code, TOKEN=SECRET, KG_AUTH_TOKEN=SECRET)
+    assert (own["TOKEN"], own["KG_AUTH_TOKEN"]) == (SECRET, SECRET)
+
+
+def test_what_was_started_before_and_after_is_treated_alike() -> None:
+    code = "print(json.dumps([seen(dict(os.environ)) for i in range(3)]))"
+    assert [child.get("TOKEN") for child in run(code, TOKEN=SECRET)] == [None] * 3
+
+
+# An empty token is none: not everything that is empty has to go.
+@pytest.mark.parametrize("added", [{}, {"TOKEN": ""}], ids=["unset", "empty"])
+@pytest.mark.parametrize("env", ["None", "dict(os.environ)"])
+def test_without_a_token_nothing_is_taken_out(env: str, added: dict[str, str]) -> None:
+    child = run(f"print(json.dumps(seen({env})))", EMPTY="", KG_AUTH_TOKEN="other", **added)
+    assert (child["EMPTY"], child["KG_AUTH_TOKEN"]) == ("", "other")
+    assert child.get("TOKEN") == added.get("TOKEN")
+
+
+@pytest.mark.parametrize("added", [{}, {"TOKEN": SECRET}], ids=["unset", "set"])
+def test_a_server_neither_limits_output_nor_the_environment_of_kernels(
+    added: dict[str, str],
+) -> None:
+    code = """
+allowed = (config.KernelGatewayApp.env_process_whitelist,
+           config.JupyterWebsocketPersonality.env_whitelist)
+print(json.dumps([config.ZMQChannelsWebsocketConnection.limit_rate,
+                  ["HOME" in names for names in allowed],
+                  [isinstance(names, list) for names in allowed]]))
+"""
+    assert run(code, **added) == [False, [True, True], [True, True]]
+
+
+@pytest.mark.parametrize("env", ["None", "given"])
+def test_a_server_keeps_its_environment_and_those_it_gives(env: str) -> None:
+    code = f"given = dict(os.environ); seen({env})\nprint(json.dumps([dict(os.environ), given]))"
+    assert [kept["TOKEN"] for kept in run(code, TOKEN=SECRET)] == [SECRET, SECRET]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="environments are text alone there")
+def test_an_environment_of_bytes_does_not_give_the_token_away() -> None:
+    assert SECRET not in run("print(json.dumps(seen(dict(os.environb))))", TOKEN=SECRET).values()

@@ -1,0 +1,136 @@
+"""DockerJupyterServer as far as it goes without a Docker engine, or even its library."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jkg_client import DockerJupyterServer
+
+# The arguments of AutoGen 0.2, with its defaults but for the token, which is an instance there.
+AUTOGEN = {
+    "custom_image_name": None,
+    "container_name": None,
+    "auto_remove": True,
+    "stop_container": True,
+    "docker_env": None,
+    "token": DockerJupyterServer.GenerateToken,
+}
+
+
+@pytest.fixture(autouse=True)
+def no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever gets as far as an engine finds none."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nosuch.sock")
+
+
+def test_the_arguments_of_autogen_have_its_defaults() -> None:
+    parameters = inspect.signature(DockerJupyterServer).parameters
+    assert {name: parameters[name].default for name in AUTOGEN} == AUTOGEN
+
+
+# Without the library they are told all the same: it is not even looked for.
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"port": 0}, "port"),
+        ({"port": "8888"}, "port"),
+        ({"ip": "example.com"}, "ip"),
+        ({"token": 5}, "token"),
+        ({"token": b"bytes"}, "token"),
+        ({"startup_timeout": 0}, "startup_timeout"),
+        ({"image_timeout": -1}, "image_timeout"),
+        ({"token": "line\nbreak"}, "token"),
+        ({"docker_env": {"TOKEN": "line\nbreak"}}, "token"),
+        ({"docker_env": ["A=1"]}, "docker_env"),
+        ({"docker_env": {"A": 1}}, "docker_env"),
+        ({"dockerfile": "nosuch"}, "nosuch"),
+        ({"dockerfile": "Dockerfile", "custom_image_name": "x"}, "not both"),
+        ({"work_dir": "Dockerfile"}, "work_dir"),
+    ],
+    ids=str,
+)
+def test_a_bad_argument_is_told_before_anything_is_done(
+    arguments: dict[str, Any], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Dockerfile").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "docker", None)
+    with pytest.raises(ValueError, match=named):
+        DockerJupyterServer(**arguments)
+    assert [path.name for path in tmp_path.iterdir()] == ["Dockerfile"]
+
+
+def test_a_bad_token_is_not_shown() -> None:
+    with pytest.raises(ValueError) as caught:
+        DockerJupyterServer(token=b"secret")  # type: ignore[arg-type]
+    assert "secret" not in str(caught.value)
+
+
+def test_a_missing_dockerfile_is_told_before_anything_is_built() -> None:
+    with pytest.raises(ValueError, match="nosuch"):
+        DockerJupyterServer.build_image("nosuch")
+
+
+WITHOUT_THE_LIBRARY = """
+import sys
+
+sys.modules["docker"] = None
+from jkg_client import DockerJupyterServer
+
+for _ in range(2):
+    try:
+        DockerJupyterServer{call}
+    except ImportError as exc:
+        print(exc)
+print(DockerJupyterServer.DEFAULT_DOCKERFILE.split()[0])
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["()", ".attach('x')", ".build_image()", ".containers()", ".remove_orphans()"],
+)
+def test_a_missing_library_is_told_with_the_extra_that_brings_it(call: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_LIBRARY.format(call=call)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    said = 'DockerJupyterServer needs the Docker library: pip install "jkg-client[docker]"'
+    assert done.stdout.splitlines() == [said, said, "FROM"]
+
+
+IMPORTS = """
+import sys
+import jkg_client
+print(*[name for name in sys.modules if name.partition(".")[0] == "docker"])
+"""
+
+
+def test_the_package_is_imported_without_the_library() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS], stdout=subprocess.PIPE, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: DockerJupyterServer.attach("x", startup_timeout=0), "startup_timeout"),
+        (lambda: DockerJupyterServer.attach("x", token="a\nb"), "token"),
+        (lambda: DockerJupyterServer.build_image(image_timeout=0), "image_timeout"),
+    ],
+)
+def test_other_calls_tell_bad_arguments_as_well(call: Callable[[], object], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        call()

@@ -1,0 +1,261 @@
+"""Files where a local server's kernels start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_local import GATEWAY, program
+
+from jkg_client.servers.files import LocalFiles, place_for, written
+from jkg_client.servers.local import LocalJupyterServer
+
+CONTENT = bytes(range(256)) * 3
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """Where kernels start."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, with a file in it."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    (folder / "data.bin").write_bytes(CONTENT)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (None, "data.bin"),
+        ("", "data.bin"),
+        ("other.bin", "other.bin"),
+        ("new/sub/other.bin", "new/sub/other.bin"),
+        ("new/sub/", "new/sub/data.bin"),
+        ("./x", "x"),
+        ("line\nend" if os.name == "posix" else "blank end", None),
+        ("-rf", "-rf"),
+        ("äöü", "äöü"),
+    ],
+)
+def test_a_file_is_put_where_it_is_wanted(
+    path: str | None, place: str | None, here: Path, there: Path
+) -> None:
+    told = LocalFiles(there).put("data.bin", path)
+    assert (there / (place or path or "")).read_bytes() == CONTENT
+    assert Path(told) == there / (place or path or "")
+
+
+def test_an_absolute_path_leads_out_of_the_folder(here: Path, there: Path, tmp_path: Path) -> None:
+    told = LocalFiles(there).put(here / "data.bin", str(tmp_path / "outside"))
+    assert Path(told) == tmp_path / "outside"
+    assert (tmp_path / "outside").read_bytes() == CONTENT
+
+
+def test_a_file_that_is_there_is_replaced(here: Path, there: Path) -> None:
+    (there / "data.bin").write_bytes(b"old")
+    LocalFiles(there).put("data.bin", None)
+    assert (there / "data.bin").read_bytes() == CONTENT
+
+
+def test_a_file_may_be_put_onto_itself(here: Path) -> None:
+    LocalFiles(here).put("data.bin", None)
+    assert (here / "data.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("source", ["nosuch", "."])
+def test_what_is_no_file_is_not_put(source: str, here: Path, there: Path) -> None:
+    with pytest.raises(OSError):
+        LocalFiles(there).put(source, "x")
+    assert list(there.iterdir()) == []
+
+
+def test_a_file_does_not_take_the_place_of_a_directory(here: Path, there: Path) -> None:
+    (there / "sub").mkdir()
+    with pytest.raises(OSError):
+        LocalFiles(there).put("data.bin", "sub")
+    assert LocalFiles(there).names("") == ["sub/"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "place"),
+    [
+        (None, "result"),
+        ("", "result"),
+        (".", "result"),
+        ("folder", "folder/result"),
+        (Path("folder"), "folder/result"),
+        ("other", "other"),
+        ("data.bin", "data.bin"),
+    ],
+)
+def test_a_file_is_got_where_it_is_wanted(
+    destination: Any, place: str, here: Path, there: Path
+) -> None:
+    (here / "folder").mkdir()
+    (there / "sub").mkdir()
+    (there / "sub" / "result").write_bytes(b"new")
+    told = LocalFiles(there).get("sub/result", destination)
+    assert told == Path(place)
+    assert (here / place).read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("a/b", "b"),
+        ("/etc/passwd", "passwd"),
+        ("../../x", "x"),
+        ("..\\..\\x", "x"),
+        ("C:\\folder\\x", "x"),
+        ("line\nend", "line\nend"),
+        ("-rf", "-rf"),
+    ],
+)
+def test_a_foreign_path_does_not_lead_out_of_a_directory(
+    path: str, name: str, tmp_path: Path
+) -> None:
+    assert place_for(path, tmp_path) == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("make", "failure"),
+    [(lambda path: None, FileNotFoundError), (Path.mkdir, OSError)],
+)
+def test_what_is_no_file_is_not_got(
+    make: Callable[[Path], None], failure: type[OSError], here: Path, there: Path
+) -> None:
+    make(there / "x")
+    with pytest.raises(failure):
+        LocalFiles(there).get("x", None)
+    assert LocalFiles(here).names("") == ["data.bin"]
+
+
+def test_a_destination_that_is_not_there_is_an_error(here: Path, there: Path) -> None:
+    (there / "x").touch()
+    with pytest.raises(OSError):
+        LocalFiles(there).get("x", "nosuch/folder/x")
+    assert LocalFiles(here).names("") == ["data.bin"]
+
+
+def test_a_place_is_filled_when_all_has_gone_well(tmp_path: Path) -> None:
+    place = tmp_path / "x"
+    place.write_bytes(b"old")
+    with written(place) as file:
+        file.write(b"new")
+        assert place.read_bytes() == b"old"
+    assert place.read_bytes() == b"new"
+    assert LocalFiles(tmp_path).names("") == ["x"]
+
+
+def _fill_by_half(place: Path, failure: type[BaseException]) -> None:
+    with written(place) as file:
+        file.write(b"half")
+        raise failure
+
+
+@pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_a_place_is_as_it_was_when_something_has_gone_wrong(
+    failure: type[BaseException], old: bytes | None, tmp_path: Path
+) -> None:
+    place = tmp_path / "x"
+    if old is not None:
+        place.write_bytes(old)
+    with pytest.raises(failure):
+        _fill_by_half(place, failure)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == ([] if old is None else [old])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have no permissions there")
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_file_has_the_permissions_of_any_new_file(mask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(mask)
+    try:
+        with written(tmp_path / "x"):
+            pass
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+    assert (tmp_path / "x").stat().st_mode & 0o777 == mode
+
+
+def test_names_of_directories_have_a_slash_behind(there: Path) -> None:
+    for name in ("b", "a.txt", ".hidden", "-rf", "ä"):
+        (there / name).touch()
+    (there / "a").mkdir()
+    (there / "a" / "deep").touch()
+    assert LocalFiles(there).names("") == ["-rf", ".hidden", "a.txt", "a/", "b", "ä"]
+    assert LocalFiles(there).names("a") == ["deep"]
+    assert LocalFiles(there).names("a/..") == LocalFiles(there).names(str(there))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such names and links there")
+def test_names_are_told_as_they_are(there: Path) -> None:
+    (there / "line\nend\r").touch()
+    (there / "back\\slash").touch()
+    (there / "folder").mkdir()
+    (there / "link").symlink_to("folder")
+    (there / "broken").symlink_to("nosuch")
+    assert LocalFiles(there).names("") == [
+        "back\\slash",
+        "broken",
+        "folder/",
+        "line\nend\r",
+        "link/",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "failure"), [("nosuch", FileNotFoundError), ("file", NotADirectoryError)]
+)
+def test_what_is_no_directory_has_no_names(path: str, failure: type[OSError], there: Path) -> None:
+    (there / "file").touch()
+    with pytest.raises(failure):
+        LocalFiles(there).names(path)
+
+
+def test_a_local_server_gives_and_takes_files(tmp_path: Path, here: Path, there: Path) -> None:
+    with LocalJupyterServer(python=program(tmp_path, GATEWAY), cwd=there) as server:
+        assert Path(server.put_file("data.bin", "sub/")) == there / "sub" / "data.bin"
+        assert server.list_files() == ["sub/"]
+        assert server.list_files("sub") == ["data.bin"]
+        assert server.get_file("sub/data.bin", "got.bin") == Path("got.bin")
+    assert (here / "got.bin").read_bytes() == CONTENT
+
+
+def test_files_of_a_local_server_are_where_it_was_started(
+    tmp_path: Path, here: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LocalJupyterServer(python=program(tmp_path, GATEWAY)) as server:
+        monkeypatch.chdir(there)
+        assert server.list_files() == ["data.bin"]
+        server.get_file("data.bin")
+    assert (there / "data.bin").read_bytes() == CONTENT
+
+
+def test_nothing_is_made_for_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        LocalFiles(tmp_path).put(tmp_path / "nosuch", "new/folder/x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such files there")
+def test_what_hostile_code_leaves_behind_does_no_harm(here: Path, there: Path) -> None:
+    (there / "circle").symlink_to("circle")
+    os.mkfifo(there / "fifo")
+    assert LocalFiles(there).names("") == ["circle", "fifo"]
+    for name in ("circle", "fifo"):
+        with pytest.raises(OSError):
+            LocalFiles(there).get(name, None)
+    assert LocalFiles(here).names("") == ["data.bin"]
