@@ -42,15 +42,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "every_server: runs on every kind of server")
+    config.addinivalue_line("markers", "every_server(but=()): runs on every kind of server")
     # It is no test module by its name; what it asserts shall be explained all the same.
     pytest.register_assert_rewrite("behaviours")
     _chosen(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "server" in metafunc.fixturenames and metafunc.definition.get_closest_marker("every_server"):
-        chosen = _chosen(metafunc.config)
+    marker = metafunc.definition.get_closest_marker("every_server")
+    if "server" in metafunc.fixturenames and marker:
+        left_out = marker.kwargs.get("but", ())
+        chosen = [kind for kind in _chosen(metafunc.config) if kind.name not in left_out]
         ids = [kind.name for kind in chosen]
         metafunc.parametrize("server", chosen, indirect=True, ids=ids, scope="session")
 
