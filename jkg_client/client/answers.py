@@ -118,11 +118,11 @@ def translated(request: str, deadline: Deadline) -> Iterator[None]:
         yield
     except requests.exceptions.SSLError as exc:
         raise GatewayUnreachable(
-            f"{request}: no secure connection: {_root(exc)};"
+            f"{request}: no secure connection: {root_of(exc)};"
             " verify= takes a CA file, cert= a client certificate"
         ) from exc
     except requests.RequestException as exc:
-        root = _root(exc)
+        root = root_of(exc)
         if isinstance(exc, requests.Timeout) or deadline.passed:
             raise GatewayTimeout(f"{request}: {_too_late(deadline)}") from exc
         speaks = isinstance(root, http.client.BadStatusLine)
@@ -141,7 +141,7 @@ def _too_late(deadline: Deadline) -> str:
     return "no connection in time; does the server run there, and speak TLS only if https is asked?"
 
 
-def _root(exc: BaseException) -> BaseException:
+def root_of(exc: BaseException) -> BaseException:
     """What really happened, at the bottom of what requests and urllib3 wrap around it."""
     root, inner = exc, exc.__cause__ or exc.__context__
     while inner is not None:

@@ -14,6 +14,7 @@ from docker.errors import DockerException
 from docker.types import HostConfig
 from urllib3.exceptions import HTTPError
 
+from ...client.answers import root_of
 from ...errors import EngineError
 
 _CONNECT_SECONDS = 10.0
@@ -81,7 +82,7 @@ def failing(what: str) -> Iterator[None]:
         yield
     # An error of requests is an OSError.
     except (DockerException, HTTPError, OSError) as exc:
-        reason = getattr(exc, "explanation", None) or exc
+        reason = getattr(exc, "explanation", None) or root_of(exc)
         raise EngineError(f"{what}: {reason}", getattr(exc, "status_code", None)) from exc
 
 
