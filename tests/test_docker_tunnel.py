@@ -65,8 +65,9 @@ FAR = "ssh://me@far"
 
 
 @pytest.fixture(autouse=True)
-def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where private folders are made; short, as the path of a socket must be."""
+    assert tmp_path.is_dir()  # made before the place for such is another
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)

@@ -345,7 +345,7 @@ def test_a_lost_idle_leaves_the_status_that_the_reply_gave() -> None:
     ("truncation", "words"),
     [
         (Truncation(characters=3), "3 characters of output were dropped"),
-        (Truncation(messages=2), "2 messages could not be read"),
+        (Truncation(messages=2), "2 messages were lost"),
         (Truncation(rate_limited=True), "the server's rate limit dropped output"),
         (Truncation(connection_lost=True), "the connection broke, output may be missing"),
         (

@@ -371,3 +371,49 @@ def test_restarts_open_nothing_that_is_not_closed(executor: JupyterCodeExecutor)
 
     before = restarted()
     assert max(restarted() for _ in range(3)) <= before
+
+
+FLUSHES = "for i in range(30_000): print(i, flush=True)"
+
+
+@pytest.mark.pitfall(12)
+def test_lines_that_are_flushed_one_by_one_all_come(executors: Executors) -> None:
+    result = executors(timeout=120).execute_code_blocks([CodeBlock(FLUSHES, "python")])
+    assert (result.status, result.truncated) == ("ok", None)
+    assert result.output == "".join(f"{i}\n" for i in range(30_000))
+
+
+LOSES_THREE = """
+session = get_ipython().kernel.session
+for _ in range(3):
+    session.msg("stream", {})
+"""
+
+
+@pytest.mark.every_server
+def test_messages_that_never_come_are_counted(executor: JupyterCodeExecutor) -> None:
+    result = executor.execute_code_blocks([CodeBlock(LOSES_THREE, "python")])
+    assert result.truncated is not None
+    assert result.truncated.messages == 3
+    assert executor.execute_code_blocks([CodeBlock("1", "python")]).truncated is None
+
+
+LOSES_IDLE = """
+import threading
+session = get_ipython().kernel.session
+send = session.send
+session.send = lambda stream, what, *more, **others: (
+    None if what == "status" else send(stream, what, *more, **others)
+)
+threading.Timer(1.0, lambda: delattr(session, "send")).start()
+print("all")
+"""
+
+
+@pytest.mark.every_server
+@pytest.mark.pitfall(12)
+def test_a_cell_whose_end_was_lost_ends_all_the_same(executor: JupyterCodeExecutor) -> None:
+    result = executor.execute_code_blocks([CodeBlock(LOSES_IDLE, "python")])
+    assert (result.status, result.results[0].output) == ("ok", "all\n")
+    assert result.truncated is not None
+    assert executor.execute_code_blocks([CodeBlock("1 + 1", "python")]).output == "2"

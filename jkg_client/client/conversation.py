@@ -24,6 +24,7 @@ OnOutput = Callable[[Output], None]
 OnInput = Callable[[InputRequest], str]
 
 _log = logging.getLogger("jkg_client")
+_SETTLING = 2.0  # seconds of silence after a reply, before we ask whether that is all
 
 
 class Conversation:
@@ -120,8 +121,7 @@ class Conversation:
         self._was_ready = True
 
     def _result(self, exchange: Exchange, gave_up: bool) -> ExecutionResult:
-        if exchange.done:
-            self._abandoned = None
+        self._abandoned = None if exchange.done else self._abandoned
         restarted, self._restarted = self._restarted, False
         late, self._aftermath = self._aftermath.area, self._new_aftermath(exchange.area.max_output)
         return exchange.result(
@@ -153,13 +153,15 @@ class Conversation:
     ) -> None:
         """Feed ``exchange`` until it is done or the deadline passes.
 
-        The kernel answers in order: when it has answered ``marker``, which was asked later,
-        what it has not answered before will not come any more.
+        When the kernel has answered ``marker``, which was asked later, nothing more comes.
         """
         doubts = self.channels.doubts
         while not (exchange.done or deadline.passed):
-            message = self.channels.receive(deadline)
-            if doubts != self.channels.doubts:
+            # Kernels that say more than the server can take throw idle away, too.
+            ends = exchange.reply is not None and marker is None
+            message = self.channels.receive(deadline.within(_SETTLING) if ends else deadline)
+            overdue = ends and message is None and not deadline.passed
+            if overdue or doubts != self.channels.doubts:
                 doubts, marker = self.channels.doubts, self._poke()
             if message is None:
                 continue
@@ -238,8 +240,7 @@ class Conversation:
         self._client.restart_kernel(self._kernel_id, timeout_seconds=self._patience.launch)
         self._abandoned = None
         self._kernel_died()
-        # Servers that got no pong meanwhile have closed the connection, and some do not
-        # stand what is sent on it nevertheless.
+        # Servers may have closed the connection, and not stand what is sent on it nevertheless.
         for message in self.channels.drain():
             self._overhear(message)
         self.answers(Deadline(self._patience.ready))
@@ -255,7 +256,7 @@ class Conversation:
         self._kernel_died()
 
     def _await_end(self) -> None:
-        """Wait for the end that ``exit()`` announced, so that the next cell is not lost in it."""
+        """Wait for the end that ``exit()`` announced: the next cell shall not be lost in it."""
         self._needs_check = True
         self.pump(Exchange("", begun=True), Deadline(2 * self._patience.grace))
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from .messages import Json, Message
+from .numbering import Numbering
 from .outputs import Display, Failure, Output, OutputArea, plain_text
 from .result import ExecutionResult, Status, Truncation
 from .terminal import strip_ansi
@@ -59,6 +60,9 @@ class Exchange:
     asks: InputRequest | None = None
     asker: Message | None = None
     _begun: bool = False
+    _numbering: Numbering = field(
+        default=Factory(lambda self: Numbering(self.msg_id), takes_self=True), init=False
+    )
 
     @property
     def done(self) -> bool:
@@ -79,6 +83,7 @@ class Exchange:
         Messages that answer other requests are ignored: the socket also carries
         the gateway's own kernel_info checks and the end of cells we gave up on.
         """
+        self._numbering.feed(message)
         if message.parent_id is None:
             self._news(message)
         elif message.parent_id == self.msg_id:
@@ -130,7 +135,7 @@ class Exchange:
         died = self.dead and self.reply is None
         truncation = Truncation(
             characters=self.area.dropped + late.dropped,
-            messages=unread,
+            messages=max(unread, self._numbering.missing),
             rate_limited=self.area.rate_limited or late.rate_limited,
             connection_lost=connection_lost or self.lost,
         )

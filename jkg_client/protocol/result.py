@@ -27,7 +27,7 @@ class Truncation:
 
     Attributes:
         characters: How many were dropped between the first and the last half of ``max_output``.
-        messages: How many could not be read.
+        messages: How many could not be read, or never came, at least.
         rate_limited: The server's rate limit dropped output.
         connection_lost: The connection broke and not all that was said meanwhile may have come.
     """
@@ -40,7 +40,7 @@ class Truncation:
     def __str__(self) -> str:
         said = [
             (self.characters, f"{self.characters} characters of output were dropped"),
-            (self.messages, f"{self.messages} messages could not be read"),
+            (self.messages, f"{self.messages} messages were lost"),
             (self.rate_limited, "the server's rate limit dropped output"),
             (self.connection_lost, "the connection broke, output may be missing"),
         ]

@@ -49,7 +49,7 @@ def decode(frame: Frame, framing: Framing = Framing.DEFAULT) -> Message:
         if isinstance(frame, str):
             return _from_document(json.loads(frame), ())
         document, *buffers = _split_default(frame)
-        return _from_document(_loads(document), tuple(buffers))
+        return _from_document(_loads(document), tuple(map(bytes, buffers)))
     except WireError:
         raise
     except (ValueError, KeyError, TypeError, RecursionError, struct.error) as exc:
@@ -76,7 +76,7 @@ def _binary(frame: Frame) -> bytes:
     return frame
 
 
-def _split_v1(frame: bytes) -> list[bytes]:
+def _split_v1(frame: bytes) -> list[memoryview]:
     (count,) = struct.unpack_from("<Q", frame)
     # Six offsets frame the five parts that every message has.
     if not 6 <= count <= len(frame) // 8:
@@ -87,7 +87,7 @@ def _split_v1(frame: bytes) -> list[bytes]:
     return _slices(frame, offsets, 8 * (count + 1))
 
 
-def _split_default(frame: bytes) -> list[bytes]:
+def _split_default(frame: bytes) -> list[memoryview]:
     (count,) = struct.unpack_from(">I", frame)
     if not 1 <= count <= len(frame) // 4:
         raise WireError(f"{count} parts", frame)
@@ -95,21 +95,22 @@ def _split_default(frame: bytes) -> list[bytes]:
     return _slices(frame, (*offsets, len(frame)), 4 * (count + 1))
 
 
-def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[bytes]:
+def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[memoryview]:
     if offsets[0] != start or any(a > b for a, b in zip(offsets, offsets[1:])):
         raise WireError("offsets out of order or outside the frame", frame)
-    return [frame[a:b] for a, b in zip(offsets, offsets[1:])]
+    whole = memoryview(frame)  # a slice of bytes is a copy
+    return [whole[a:b] for a, b in zip(offsets, offsets[1:])]
 
 
-def _from_parts(parts: list[bytes]) -> Message:
+def _from_parts(parts: list[memoryview]) -> Message:
     channel, header, parent_header, metadata, content, *buffers = parts
     return _message(
-        channel.decode(),
+        str(channel, "utf-8"),
         _loads(header),
         _loads(parent_header),
         _loads(metadata),
         _loads(content),
-        tuple(buffers),
+        tuple(map(bytes, buffers)),
     )
 
 
@@ -145,8 +146,8 @@ def _message(
     )
 
 
-def _loads(data: bytes) -> Any:
-    return json.loads(data.decode("utf-8", "replace"))
+def _loads(data: memoryview) -> Any:
+    return json.loads(str(data, "utf-8", "replace"))
 
 
 def _dumps(value: Json) -> bytes:

@@ -139,6 +139,8 @@ class Engine:
             made: Json = self._api.create_container(image, host_config=config, ports=ports, **own)
         for warning in made.get("Warnings") or ():
             logger.warning("the engine warns: %s", warning)
+        if self._told().get("CgroupDriver") == "none":
+            logger.warning("the engine cannot limit memory, processors or processes")
         return str(made["Id"])
 
     def start(self, container: str) -> None:
@@ -219,9 +221,12 @@ class Engine:
 
     def is_rootless(self) -> bool:
         """Whether root in a container is the user who runs the engine (rootless)."""
+        return any("rootless" in option for option in self._told().get("SecurityOptions") or ())
+
+    def _told(self) -> Json:
         with failing("the engine does not say what it is"):
-            options = self._api.info().get("SecurityOptions") or ()
-        return any("rootless" in option for option in options)
+            told: Json = self._api.info()
+        return told
 
     def _removed(self, container: str, what: str) -> bool:
         try:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 _LINKS = 8
+# What Go calls ModeSymlink; Podman tells a target of everything else, too: itself.
+_IS_LINK = 1 << 27
 # POSIX, so that any image will do; a NUL ends each name, which may have line ends in it.
 _LIST = """
 cd -- "$1" || exit 2
@@ -64,7 +66,7 @@ class ContainerFiles:
         for _ in range(_LINKS):
             with self.engine.get(self.container, there) as (pieces, stat):
                 link = stat.get("linkTarget")
-                if not link:
+                if not (link and stat.get("mode", _IS_LINK) & _IS_LINK):
                     with written(place) as file:
                         unpacked(pieces, file)
                     return place

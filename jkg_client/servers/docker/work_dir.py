@@ -30,11 +30,13 @@ class WorkDir:
         path: The directory.
         source: Its path on the engine's machine.
         is_new: Whether it was made for this.
+        is_rootless: Whether the engine runs as a user, who is root in its containers.
     """
 
     path: Path
     source: Path
     is_new: bool
+    is_rootless: bool
 
     @classmethod
     def prepared(cls, path: Path, engine: Engine, own: Mapping[str, Any] | None) -> WorkDir:
@@ -51,13 +53,15 @@ class WorkDir:
         source = _outside(path, own) if own else path
         is_new = not path.exists()
         path.mkdir(parents=True, exist_ok=True, mode=0o755)
-        return cls(path, source, is_new)
+        return cls(path, source, is_new, engine.is_rootless())
 
     @property
     def options(self) -> dict[str, Any]:
         """The container runs as the directory's owner, so that both can write there."""
         if not sys.platform.startswith("linux"):
             return {}  # the virtual machine translates
+        if self.is_rootless:
+            return {"user": "0:0", "group_add": [_GROUP]}
         owner = self.path.stat()
         if owner.st_uid == 0:
             return {}
@@ -70,7 +74,7 @@ class WorkDir:
         if code or "writable" in words:
             return
         uid, gid = map(int, words[:2])
-        if self.is_new and hasattr(os, "chown") and os.geteuid() == 0:
+        if self.is_new and not self.is_rootless and hasattr(os, "chown") and os.geteuid() == 0:
             os.chown(self.path, uid, gid)
             return
         logger.warning("user %d in the container cannot write to %s", uid, self.path)

@@ -1,0 +1,1 @@
+"""Measures this package beside other clients; see docs/benchmarks.md."""

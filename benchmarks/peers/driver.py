@@ -1,0 +1,129 @@
+"""What a driver is: lines of JSON on stdin say what to do, lines on stdout what it took.
+
+The first line says where the gateway is. Then come::
+
+    {"do": "open"}                                  a kernel of its own, ready for cells
+    {"do": "cell", "code": "pass", "times": 20}     run it so often
+    {"do": "start"}                                 open another, run a first cell, close it
+    {"do": "close"}
+
+Each is answered by one line: ``seconds`` (one for each cell), ``cpu`` (seconds of this process
+in all), ``rss`` (bytes by which the resident set grew at its peak), ``got`` (bytes of output
+handed to the caller by the last cell); or by ``error``.
+
+Runs in the environments of the peers: the standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+Where = Mapping[str, Any]
+"""``host``, ``port``, ``http`` and ``ws`` (URLs), and what the measurement adds."""
+
+Cell = Callable[[str], int]
+"""Runs a cell to its end; how many bytes of output it handed to its caller."""
+
+Opened = Callable[[Where], AbstractContextManager[Cell]]
+
+FIRST_CELL = "print('ready')"
+
+TIMEOUT = 600.0
+"""Seconds for whatever is waited for."""
+
+
+def size_of(content: Mapping[str, Any]) -> int:
+    """Bytes of output in the content of a message, or in an output of a notebook."""
+    return len(content.get("text", "")) + len(content.get("data", {}).get("image/png", ""))
+
+
+def size_of_files(output: str, files: Iterable[str | Path]) -> int:
+    """Bytes of output in text and in the files that an executor saved, which are removed."""
+    size = len(output)
+    for file in map(Path, files):
+        size += file.stat().st_size
+        file.unlink()
+    return size
+
+
+def serve(opened: Opened) -> None:
+    """Do what stdin says, until it ends."""
+    # What a library prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    where = json.loads(sys.stdin.readline())
+    with contextlib.ExitStack() as stack:
+        driver = _Driver(opened, where, stack)
+        for line in sys.stdin:
+            print(json.dumps(driver.answer(json.loads(line))), file=answers, flush=True)
+
+
+class _Driver:
+    def __init__(self, opened: Opened, where: Where, stack: contextlib.ExitStack) -> None:
+        self._opened = opened
+        self._where = where
+        self._stack = stack
+        self._cell: Cell | None = None
+
+    def answer(self, task: dict[str, Any]) -> dict[str, Any]:
+        steps: dict[str, Callable[..., dict[str, Any]]] = {
+            "open": self._open,
+            "cell": self._run,
+            "start": self._start,
+            "close": self._close,
+        }
+        try:
+            return steps[task.pop("do")](**task)
+        except Exception as exc:  # noqa: BLE001 - whatever a peer raises belongs into the table
+            return {"error": f"{type(exc).__name__}: {exc}"[:200]}
+
+    def _open(self) -> dict[str, Any]:
+        self._cell = self._stack.enter_context(self._opened(self._where))
+        return {}
+
+    def _close(self) -> dict[str, Any]:
+        self._cell = None
+        self._stack.close()
+        return {}
+
+    def _run(self, code: str, times: int = 1) -> dict[str, Any]:
+        cell = self._cell
+        if cell is None:
+            raise RuntimeError("not open")
+        before, seconds, got = _forget_peak(), [], 0
+        cpu = time.process_time()
+        for _ in range(times):
+            started = time.perf_counter()
+            got = cell(code)
+            seconds.append(time.perf_counter() - started)
+        cpu = time.process_time() - cpu
+        return {"seconds": seconds, "cpu": cpu, "rss": _memory("VmHWM") - before, "got": got}
+
+    def _start(self) -> dict[str, Any]:
+        cpu, started = time.process_time(), time.perf_counter()
+        with self._opened(self._where) as cell:
+            got = cell(FIRST_CELL)
+            seconds = time.perf_counter() - started
+            cpu = time.process_time() - cpu
+        return {"seconds": [seconds], "cpu": cpu, "rss": 0, "got": got}
+
+
+def _forget_peak() -> int:
+    """Let the peak of the resident set be counted from now on; its size now."""
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+    return _memory("VmRSS")
+
+
+def _memory(name: str) -> int:
+    for line in Path("/proc/self/status").read_text("ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(name)

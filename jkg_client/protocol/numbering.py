@@ -1,0 +1,51 @@
+"""Messages of a kernel that never came, counted by the numbers in their ids.
+
+Kernels throw output away, and say nothing, when whoever listens is more than some thousand
+messages behind. Sessions of jupyter_client, which ipykernel and its kin use, number what they
+send: ``<session>_<process>_<number>``. Ids of others tell nothing, and then nothing is claimed.
+See https://jupyter-client.readthedocs.io/en/stable/api/jupyter_client.html#jupyter_client.session.Session
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from .messages import Message
+
+
+@define
+class Numbering:
+    """Which messages came while a kernel answered one request. Feed it every message.
+
+    Attributes:
+        msg_id: Id of the request.
+    """
+
+    msg_id: str
+    _series: str = ""
+    _first: int = 0
+    _last: int = -1
+    _came: int = 0
+    # Requests of others: what the kernel replies goes to them alone.
+    _foreign: set[str] = field(factory=set)
+
+    @property
+    def missing(self) -> int:
+        """How many never came, at least."""
+        # A reply and a question each may have gone elsewhere.
+        unseen = 2 * len(self._foreign)
+        return max(0, self._last - self._first + 1 - self._came - unseen)
+
+    def feed(self, message: Message) -> None:
+        """Take in one message."""
+        series, _, digits = message.msg_id.rpartition("_")
+        if not series or not digits.isdecimal() or len(digits) > 15:
+            return
+        parent, number = message.parent_id, int(digits)
+        if not self._series and parent == self.msg_id:
+            self._series, self._first = series, number
+        if series == self._series and number >= self._first:
+            self._came += 1
+            self._last = max(self._last, number)
+            if parent is not None and parent != self.msg_id:
+                self._foreign.add(parent)

@@ -1,0 +1,63 @@
+"""Messages that never came, counted by the numbers in their ids."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import pytest
+
+from jkg_client.protocol.exchange import Exchange
+from jkg_client.protocol.messages import Message
+from jkg_client.protocol.numbering import Numbering
+
+Sent = tuple[str, Optional[str]]
+
+
+def message(msg_id: str, parent: str | None) -> Message:
+    header = {"msg_id": msg_id, "msg_type": "stream"}
+    parent_header = {"msg_id": parent} if parent else {}
+    return Message(channel="iopub", header=header, parent_header=parent_header)
+
+
+# What came, as (id, id of the request it answers), and how many did not.
+ROWS: list[tuple[list[Sent], int]] = [
+    ([], 0),
+    ([("s_7_4", "me"), ("s_7_5", "me"), ("s_7_6", "me")], 0),
+    ([("s_7_4", "me"), ("s_7_6", "me")], 1),
+    ([("s_7_4", "me"), ("s_7_1000", "me")], 995),
+    # In any order: reply and idle overtake each other.
+    ([("s_7_4", "me"), ("s_7_6", "me"), ("s_7_5", "me")], 0),
+    # What comes late from before does not count.
+    ([("s_7_4", "me"), ("s_7_2", "old"), ("s_7_6", "me")], 1),
+    # It begins with the first answer.
+    ([("s_7_1", "old"), ("s_7_90", "me"), ("s_7_91", "me")], 0),
+    # Others were answered meanwhile, and were perhaps asked something.
+    ([("s_7_4", "me"), ("s_7_5", "you"), ("s_7_8", "you"), ("s_7_9", "me")], 0),
+    ([("s_7_4", "me"), ("s_7_5", "you"), ("s_7_9", "me"), ("s_7_10", "me")], 1),
+    # News without a parent.
+    ([("s_7_4", "me"), ("s_7_5", None), ("s_7_6", "me")], 0),
+    # Processes that the kernel has forked, and other kernels, count by themselves.
+    ([("s_7_4", "me"), ("s_9_50", "me"), ("s_7_5", "me")], 0),
+    # Two threads may have taken the same number.
+    ([("s_7_4", "me"), ("s_7_5", "me"), ("s_7_5", "me"), ("s_7_6", "me")], 0),
+    # Ids that are not numbered.
+    ([("d5f8", "me"), ("a_b", "me"), ("_3", "me"), ("a_\u00b2", "me"), ("x_-9", "me")], 0),
+    ([("s_7_4", "me"), (f"s_7_{'9' * 40}", "me")], 0),
+]
+
+
+@pytest.mark.parametrize(("sent", "missing"), ROWS)
+def test_what_is_missing_is_counted(sent: list[Sent], missing: int) -> None:
+    numbering = Numbering("me")
+    for msg_id, parent in sent:
+        numbering.feed(message(msg_id, parent))
+    assert numbering.missing == missing
+
+
+def test_a_result_tells_how_many_were_lost() -> None:
+    exchange = Exchange("me")
+    for number in (3, 4, 9):
+        exchange.feed(message(f"s_1_{number}", "me"))
+    truncated = exchange.result(unread=1).truncated
+    assert truncated is not None
+    assert str(truncated) == "4 messages were lost"

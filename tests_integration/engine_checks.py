@@ -1,0 +1,46 @@
+"""What holds for DockerJupyterServer on whichever engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from docker_engine import run
+from engines import Engine, client_of
+
+from jkg_client import DockerJupyterServer
+from jkg_client.servers.docker.owners import OWNER
+
+SHARES_FILES = """
+import os
+from pathlib import Path
+print(Path("sent").read_text())
+_ = Path("theirs").write_text("from there")
+os.symlink("theirs", "link")
+"""
+
+
+HAS_TOKEN = "import os; print('TOKEN' in os.environ, {token!r} in os.environ.values())"
+
+
+def assert_it_works(server: DockerJupyterServer, folder: Path) -> None:
+    """A block runs, without the token; files go both ways."""
+    token = server.connection_info.token
+    assert run(server, HAS_TOKEN.format(token=token)).output == "False False\n"
+    assert_files_go_both_ways(server, folder)
+
+
+def assert_files_go_both_ways(server: DockerJupyterServer, folder: Path) -> None:
+    """Between ``folder`` here and the directory in which its kernels start."""
+    (folder / "sent").write_text("from here", encoding="utf-8")
+    server.put_file(folder / "sent")
+    assert run(server, SHARES_FILES).output == "from here\n"
+    assert {"sent", "theirs", "link"} <= set(server.list_files())
+    for name in ("theirs", "link"):
+        assert server.get_file(name, folder / name).read_text(encoding="utf-8") == "from there"
+
+
+def containers_of(engine: Engine) -> list[Any]:
+    """Those that our code has made."""
+    with client_of(engine.unix) as client:
+        return client.containers.list(all=True, filters={"label": OWNER})
