@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from jkg_client.servers import docker
+from jkg_client.servers import docker, launcher
 
+ROOM = os.path.join(os.path.dirname(launcher.__file__), "room.py")  # noqa: PTH118,PTH120
 CONFIG = os.path.join(os.path.dirname(docker.__file__), "jupyter_config.py")  # noqa: PTH118,PTH120
 
 # Executes the configuration, then code; all that it prints is one line of JSON.
@@ -21,8 +22,9 @@ from types import MappingProxyType, SimpleNamespace
 
 names = ("ZMQChannelsWebsocketConnection", "KernelGatewayApp", "JupyterWebsocketPersonality")
 config = SimpleNamespace(**{{name: SimpleNamespace() for name in names}})
-with open({CONFIG!r}, encoding="utf-8") as file:
-    exec(compile(file.read(), {CONFIG!r}, "exec"), {{"get_config": lambda: config}})
+with open({ROOM!r}, encoding="utf-8") as room, open({CONFIG!r}, encoding="utf-8") as file:
+    whole = room.read() + file.read()
+exec(compile(whole, {CONFIG!r}, "exec"), {{"get_config": lambda: config}})
 
 def seen(env):
     code = "import json, os; print(json.dumps(dict(os.environ)))"

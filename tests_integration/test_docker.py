@@ -145,9 +145,12 @@ def test_no_kernel_has_the_token_and_each_keeps_its_environment(
 
 @pytest.mark.pitfall(21)
 def test_no_image_drops_output(servers: Servers, seeds_image: str) -> None:
-    result = run(servers(custom_image_name=seeds_image), "for i in range(200_000): print(i)")
+    server = servers(custom_image_name=seeds_image)
+    result = run(server, "for i in range(200_000): print(i)")
     assert result.output == "".join(f"{i}\n" for i in range(200_000))
     assert result.truncated is None
+    room = "get_ipython().kernel.iopub_thread.socket.sndhwm"
+    assert run(server, room).output == "0"
 
 
 def test_an_image_that_ignores_the_token_is_pointed_out(

@@ -1,4 +1,4 @@
-"""Put into each container that we start, where its Jupyter server reads it first.
+"""Put into each container that we start, behind ``launcher/room.py``; its server reads it first.
 
 Executed there, by Jupyter's loader of configuration, which gives it ``get_config``; nothing
 of ``jkg_client`` is installed there. What an image or its command line sets wins.
@@ -43,6 +43,7 @@ def _start_without_token(*args: Any, **kwargs: Any) -> None:
 if _token:
     subprocess.Popen.__init__ = _start_without_token  # type: ignore[method-assign]  # that is it
 
+lose_nothing()  # type: ignore[name-defined]  # noqa: F821 - of launcher/room.py, put before this
 c = get_config()  # type: ignore[name-defined]  # noqa: F821 - of the loader
 c.ZMQChannelsWebsocketConnection.limit_rate = False
 c.KernelGatewayApp.env_process_whitelist = Everything()

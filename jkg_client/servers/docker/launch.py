@@ -16,6 +16,7 @@ from typing import Any
 from ...client.connection import JupyterConnectionInfo
 from ...client.deadline import Deadline
 from ...errors import EngineError, ServerStartError
+from .. import launcher
 from .addresses import networks_of, own_ids
 from .api import OPTIONS
 from .archives import packed
@@ -33,6 +34,7 @@ from .work_dir import WorkDir
 logger = logging.getLogger("jkg_client")
 
 _CONFIG = Path(__file__).with_name("jupyter_config.py")
+_ROOM = Path(launcher.__file__).with_name("room.py")
 _LOOPBACK = "127.0.0.1"
 
 
@@ -237,7 +239,7 @@ def _undo(engine: Engine, mark: str) -> None:
 
 
 def _configure(container: Container, read_only: bool) -> None:
-    content = _CONFIG.read_bytes()
+    content = _ROOM.read_bytes() + _CONFIG.read_bytes()
     for folder in CONFIG_FOLDERS[:1] if read_only else CONFIG_FOLDERS:
         if not _has(container, f"{folder}/{_CONFIG.name}"):
             # The folder may be missing, and only where nothing is read-only it can be made.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import runpy
 import select
 import shutil
 import sys
@@ -22,19 +23,6 @@ EXIT_NOT_INSTALLED = 90
 """Exit code, known to the parent, when the interpreter has no kernel gateway."""
 
 _GRACE_SECONDS = 5.0
-_MODULE = ["-m", "ipykernel_launcher"]
-# In place of that module, because a line keeps the room that it was made with.
-_ROOMY = """
-import sys
-sys.path[:1] = []
-from ipykernel.kernelapp import IPKernelApp
-class RoomyKernelApp(IPKernelApp):
-    name = IPKernelApp.name
-    def init_iopub(self, context):
-        context.sndhwm = 0
-        super().init_iopub(context)
-RoomyKernelApp.launch_instance()
-"""
 
 
 def main() -> None:
@@ -76,30 +64,9 @@ def serve(settings: dict[str, Any], watchdog: Watchdog) -> None:
         config=traitlets.Config(config),
         runtime_dir=os.path.join(settings["folder"], "runtime"),  # noqa: PTH118 - a str is wanted
     )
-    watchdog.app.initialize([])
-    lose_nothing(watchdog.app)
-    watchdog.app.start()
-
-
-def lose_nothing(app: Any) -> None:
-    """Let what kernels print wait for a gateway that is behind.
-
-    By themselves both ends of the line have room for a thousand messages, and what is more
-    is thrown away unsaid.
-    """
-    app.kernel_manager.context.rcvhwm = 0
-    manager = app.kernel_spec_manager
-    found = manager.get_kernel_spec
-
-    def get_kernel_spec(name: str) -> Any:
-        spec = found(name)
-        argv = spec.argv
-        for at in range(len(argv) - 1):
-            if argv[at : at + 2] == _MODULE:
-                spec.argv = [*argv[:at], "-c", _ROOMY, *argv[at + 2 :]]
-        return spec
-
-    manager.get_kernel_spec = get_kernel_spec
+    room = os.path.join(os.path.dirname(__file__), "room.py")  # noqa: PTH118, PTH120 - as above
+    runpy.run_path(room)["lose_nothing"]()
+    gateway.launch_instance(argv=[])
 
 
 class Secret(str):

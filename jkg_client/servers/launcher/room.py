@@ -1,0 +1,55 @@
+"""Run in the process of a Jupyter server, here or in a container: kernels lose nothing.
+
+By themselves both ends of the line between a kernel and its server have room for a thousand
+messages, and what is more the kernel throws away unsaid: lines that are flushed one by one,
+and the end of the cell. No library is imported by name: what a server has not is not changed.
+See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+_MODULE = ["-m", "ipykernel_launcher"]
+# In place of that module: a line keeps the room that it had when it was bound.
+_ROOMY = """
+import sys
+if sys.path[0] == "":
+    del sys.path[0]
+from ipykernel.kernelapp import IPKernelApp
+class RoomyKernelApp(IPKernelApp):
+    def init_iopub(self, context):
+        context.sndhwm = 0
+        super().init_iopub(context)
+RoomyKernelApp.launch_instance()
+"""
+
+
+def lose_nothing() -> None:
+    """See to it that kernels started from now on, and this server, keep what is printed."""
+    connect = sys.modules.get("jupyter_client.connect")
+    specs = sys.modules.get("jupyter_client.kernelspec")
+    if connect is None or specs is None:
+        return
+    connected = connect.ConnectionFileMixin._create_connected_socket  # noqa: SLF001
+    found = specs.KernelSpecManager.get_kernel_spec
+
+    def create_connected_socket(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.context.rcvhwm = 0
+        return connected(self, *args, **kwargs)
+
+    def get_kernel_spec(self: Any, kernel_name: str) -> Any:
+        spec = found(self, kernel_name)
+        spec.argv = _roomy(spec.argv)
+        return spec
+
+    connect.ConnectionFileMixin._create_connected_socket = create_connected_socket  # noqa: SLF001
+    specs.KernelSpecManager.get_kernel_spec = get_kernel_spec
+
+
+def _roomy(argv: list[str]) -> list[str]:
+    for at in range(len(argv) - 1):
+        if argv[at : at + 2] == _MODULE:
+            return [*argv[:at], "-c", _ROOMY, *argv[at + 2 :]]
+    return argv

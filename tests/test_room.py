@@ -1,0 +1,84 @@
+"""What is changed in the process of a Jupyter server, here and in containers."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, Callable
+
+import pytest
+
+from jkg_client.servers import launcher
+
+LOSE_NOTHING: Callable[[], None] = runpy.run_path(
+    str(Path(launcher.__file__).with_name("room.py"))
+)["lose_nothing"]
+
+# The command of a kernelspec, and where in it another program takes the module's place.
+COMMANDS = [
+    (["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], 1),
+    (["python", "-X", "frozen_modules=off", "-m", "ipykernel_launcher", "-f", "x"], 3),
+    (["python", "-m", "bash_kernel", "-f", "x"], None),
+    (["R", "--slave", "-e", "IRkernel::main()", "--args", "x"], None),
+    (["ipykernel_launcher"], None),
+    ([], None),
+]
+
+
+@pytest.fixture
+def jupyter(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What the module changes, as jupyter_client has it."""
+
+    class ConnectionFileMixin:
+        context = SimpleNamespace(rcvhwm=1000)
+
+        def _create_connected_socket(self, channel: str, identity: Any = None) -> Any:
+            return channel, identity, self.context.rcvhwm
+
+    class KernelSpecManager:
+        argv: list[str]
+
+        def get_kernel_spec(self, kernel_name: str) -> Any:
+            return SimpleNamespace(argv=self.argv, name=kernel_name)
+
+    for kind in (ConnectionFileMixin, KernelSpecManager):
+        word = "connect" if kind is ConnectionFileMixin else "kernelspec"
+        module = ModuleType(f"jupyter_client.{word}")
+        setattr(module, kind.__name__, kind)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return SimpleNamespace(connection=ConnectionFileMixin, specs=KernelSpecManager)
+
+
+@pytest.mark.parametrize(("argv", "place"), COMMANDS)
+def test_only_ipython_kernels_are_started_otherwise(
+    jupyter: SimpleNamespace, argv: list[str], place: int | None
+) -> None:
+    LOSE_NOTHING()
+    manager = jupyter.specs()
+    manager.argv = argv
+    spec = manager.get_kernel_spec("python3")
+    assert spec.name == "python3"
+    if place is None:
+        assert spec.argv == argv
+    else:
+        rest = argv[place + 2 :]
+        assert spec.argv[: place + 1] == [*argv[:place], "-c"]
+        assert "sndhwm = 0" in spec.argv[place + 1]
+        compile(spec.argv[place + 1], "kernel", "exec")
+        assert spec.argv[place + 2 :] == rest
+
+
+def test_a_server_has_room_for_all_that_comes(jupyter: SimpleNamespace) -> None:
+    LOSE_NOTHING()
+    assert jupyter.connection()._create_connected_socket("iopub", identity=b"i") == (
+        "iopub",
+        b"i",
+        0,
+    )
+
+
+def test_a_program_without_kernels_is_left_as_it_is() -> None:
+    assert not {"jupyter_client.connect", "jupyter_client.kernelspec"} & set(sys.modules)
+    LOSE_NOTHING()
