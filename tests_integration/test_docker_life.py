@@ -260,7 +260,8 @@ def test_containers_of_a_killed_program_are_known_and_can_be_removed(
 def test_a_kernel_that_the_memory_limit_kills_is_told(servers: Servers) -> None:
     server = servers(mem_limit="300m", memswap_limit="300m")
     with JupyterCodeExecutor(server, timeout=30) as executor:
-        code = "print('before', flush=True)\nx = b'x' * 10**9\nprint('after')"
+        # What is not on its way when the kernel is killed dies with it.
+        code = "import time\nprint('before')\ntime.sleep(1)\nx = b'x' * 10**9\nprint('after')"
         result = executor.execute_code_blocks([CodeBlock(code, "python")])
         assert (result.status, result.exit_code) == ("died", 137)
         assert result.output.startswith("before\n")
