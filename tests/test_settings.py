@@ -30,11 +30,11 @@ def told(token: str | None) -> Any:
     return json.loads(SETTINGS.line("::", address, PLACE))
 
 
-def test_the_launcher_is_a_script_alone_in_its_directory() -> None:
+def test_the_launcher_has_nothing_beside_it_that_a_library_could_be_taken_for() -> None:
     python, script = SETTINGS.command
     assert python == SETTINGS.python
     names = {path.name for path in Path(script).parent.iterdir()} - {"__pycache__"}
-    assert names == {"__init__.py", "__main__.py"}
+    assert names == {"__init__.py", "__main__.py", "room.py"}
 
 
 def test_the_launcher_needs_nothing_of_this_package() -> None:
