@@ -404,4 +404,4 @@ def test_a_directory_is_no_file(one: DockerJupyterServer, tmp_path: Path) -> Non
         one.get_file("/etc", tmp_path / "copy")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(EngineError, match="Permission denied"):
-        one.put_file(__file__, "/root/folder/file")
+        one.put_file(__file__, "/etc/folder/file")
