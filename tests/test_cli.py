@@ -267,7 +267,8 @@ def test_every_command_has_help(
 
 def test_it_is_installed_as_jkg() -> None:
     setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg", encoding="utf-8") or pytest.fail("no setup.cfg")
+    with open(Path(__file__).parent.parent / "setup.cfg", encoding="utf-8") as file:
+        setup.read_file(file)
     name, _, value = setup["options.entry_points"]["console_scripts"].strip().partition(" = ")
     assert (name, EntryPoint(name, value, "console_scripts").load()) == ("jkg", cli.main)
 
