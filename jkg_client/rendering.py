@@ -126,6 +126,10 @@ def _bytes(data: Any, form: _Form) -> bytes | None:
     if form.is_text:
         return text.encode("utf-8", "replace")
     try:
+        decoded = binascii.a2b_base64(text)
+        if len(text) == 4 * -(-len(decoded) // 3):
+            return decoded
+        # It has passed over characters: of line breaks that is right.
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None

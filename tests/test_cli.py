@@ -267,7 +267,7 @@ def test_every_command_has_help(
 
 def test_it_is_installed_as_jkg() -> None:
     setup = configparser.ConfigParser()
-    with open(Path(__file__).parent.parent / "setup.cfg", encoding="utf-8") as file:
+    with (Path(__file__).parent.parent / "setup.cfg").open(encoding="utf-8") as file:
         setup.read_file(file)
     name, _, value = setup["options.entry_points"]["console_scripts"].strip().partition(" = ")
     assert (name, EntryPoint(name, value, "console_scripts").load()) == ("jkg", cli.main)

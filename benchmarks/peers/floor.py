@@ -49,8 +49,11 @@ class Line:
 
     def send(self, opcode: int, data: bytes) -> None:
         """Send one frame; a mask of zeros leaves the data as they are."""
-        size = struct.pack(">BBQ", 0x80 | opcode, 0x80 | 127, len(data))
-        self._socket.sendall(b"".join([size, bytes(4), data]))
+        if len(data) < 126:  # the only way to say it of a ping or a pong
+            head = struct.pack(">BB", 0x80 | opcode, 0x80 | len(data))
+        else:
+            head = struct.pack(">BBQ", 0x80 | opcode, 0x80 | 127, len(data))
+        self._socket.sendall(b"".join([head, bytes(4), data]))
 
     def receive(self) -> bytes:
         """The next message; pings are answered."""

@@ -22,7 +22,7 @@ from ..errors import (
     KernelNotFound,
 )
 from ..protocol.messages import Message
-from ..protocol.wire import Framing, decode, encode
+from ..protocol.wire import Framing, encode, parse, unpack
 from .bounds import MAX_REQUEST, NONSENSE, OVERTIME, acknowledge_at_once, check_bounds
 from .connection import Certificate
 from .deadline import Deadline
@@ -137,9 +137,10 @@ class WebSocketTransport:
             self.said_goodbye = True
             code = int.from_bytes(data[:2], "big")
             raise GatewayUnreachable(f"{self._url}: the server closed the connection ({code})")
-        if opcode == websocket.ABNF.OPCODE_TEXT:
-            return decode(data.decode("utf-8", "replace"), self.framing)
-        return decode(data, self.framing)
+        is_text = opcode == websocket.ABNF.OPCODE_TEXT
+        packed = unpack(data.decode("utf-8", "replace") if is_text else data, self.framing)
+        del data  # an image's would be a third copy while its JSON is parsed
+        return parse(packed)
 
     def ping(self, deadline: Deadline) -> None:
         """Ask for a sign of life; the answer shows in ``bytes_received``."""
@@ -168,15 +169,18 @@ class _DeadlineWebSocket(websocket.WebSocket):
 
     deadline = overdue = Deadline(None)
     bytes_received = 0
+    _ahead = memoryview(b"")
 
     def _recv(self, bufsize: int) -> bytes:
         check_bounds(self.overdue, self.frame_buffer.length, self.cont_frame.cont_data)
-        if self.sock is not None:
-            self.sock.settimeout(self.deadline.left())
-            acknowledge_at_once(self.sock)
-        data: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]  # theirs
-        self.bytes_received += len(data)
-        return data
+        if not self._ahead:  # a frame is asked for in three pieces: mostly one read will do
+            if self.sock is not None:
+                self.sock.settimeout(self.deadline.left())
+                acknowledge_at_once(self.sock)
+            self._ahead = memoryview(super()._recv(2**16))  # type: ignore[no-untyped-call]
+            self.bytes_received += len(self._ahead)
+        piece, self._ahead = bytes(self._ahead[:bufsize]), self._ahead[bufsize:]
+        return piece
 
     def send(self, payload: str | bytes, opcode: int = websocket.ABNF.OPCODE_TEXT) -> int:
         if opcode not in _ANSWERS:

@@ -19,6 +19,8 @@ import json
 import struct
 from typing import Any, Union
 
+from attrs import frozen
+
 from ..errors import WireError
 from .messages import Json, Message
 
@@ -33,6 +35,22 @@ class Framing(enum.Enum):
     V1 = "v1.kernel.websocket.jupyter.org"
 
 
+@frozen
+class Packed:
+    """What a frame holds, before its JSON is parsed: the frame itself can go by then.
+
+    Attributes:
+        texts: Channel, header, parent header, metadata and content; or the one document
+            that has them all.
+        buffers: Binary parts.
+        framing: How they lay in it.
+    """
+
+    texts: tuple[str, ...]
+    buffers: tuple[bytes, ...]
+    framing: Framing
+
+
 def decode(frame: Frame, framing: Framing = Framing.DEFAULT) -> Message:
     """The message that ``frame`` carries.
 
@@ -44,18 +62,45 @@ def decode(frame: Frame, framing: Framing = Framing.DEFAULT) -> Message:
             JSON does not parse, or a required field is missing or of a wrong type.
     """
     try:
+        return parse(unpack(frame, framing))
+    except WireError as exc:
+        raise WireError(exc.reason, frame) from exc.__cause__
+
+
+def unpack(frame: Frame, framing: Framing = Framing.DEFAULT) -> Packed:
+    """The parts of ``frame``: the first half of ``decode``.
+
+    Raises:
+        WireError: If the frame is cut short, or its offsets lie outside it.
+    """
+    try:
         if framing is Framing.V1:
-            return _from_parts(_split_v1(_binary(frame)))
+            parts = _split_v1(_binary(frame))
+            texts = (str(parts[0], "utf-8"), *map(_text, parts[1:5]))
+            return Packed(texts, tuple(map(bytes, parts[5:])), framing)
         if isinstance(frame, str):
-            return _from_document(json.loads(frame), ())
+            return Packed((frame,), (), framing)
         document, *buffers = _split_default(frame)
-        return _from_document(_loads(document), tuple(map(bytes, buffers)))
-    except WireError:
-        raise
-    except (ValueError, KeyError, TypeError, RecursionError, struct.error) as exc:
-        # Not its repr: that of a UnicodeDecodeError shows all that could not be decoded.
-        said = f"{type(exc).__name__}: {exc}"
-        raise WireError(f"not a {framing.name} message ({said})", frame) from exc
+        return Packed((_text(document),), tuple(map(bytes, buffers)), framing)
+    except (UnicodeDecodeError, struct.error) as exc:
+        raise _nonsense(framing, exc, frame) from exc
+
+
+def parse(packed: Packed) -> Message:
+    """The message of these parts: the second half of ``decode``.
+
+    Raises:
+        WireError: If its JSON does not parse, or a required field is missing or of a
+            wrong type. ``frame`` is the text then.
+    """
+    try:
+        if len(packed.texts) == 1:
+            return _from_document(json.loads(packed.texts[0]), packed.buffers)
+        channel, *documents = packed.texts
+        header, parent_header, metadata, content = map(json.loads, documents)
+        return _message(channel, header, parent_header, metadata, content, packed.buffers)
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise _nonsense(packed.framing, exc, "".join(packed.texts)) from exc
 
 
 def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
@@ -102,18 +147,6 @@ def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[memoryvi
     return [whole[a:b] for a, b in zip(offsets, offsets[1:])]
 
 
-def _from_parts(parts: list[memoryview]) -> Message:
-    channel, header, parent_header, metadata, content, *buffers = parts
-    return _message(
-        str(channel, "utf-8"),
-        _loads(header),
-        _loads(parent_header),
-        _loads(metadata),
-        _loads(content),
-        tuple(map(bytes, buffers)),
-    )
-
-
 def _from_document(document: Any, buffers: tuple[bytes, ...]) -> Message:
     # Servers leave fields out of what they say by themselves (a parentless status).
     return _message(
@@ -146,8 +179,14 @@ def _message(
     )
 
 
-def _loads(data: memoryview) -> Any:
-    return json.loads(str(data, "utf-8", "replace"))
+def _nonsense(framing: Framing, exc: Exception, frame: Frame) -> WireError:
+    # Not its repr: that of a UnicodeDecodeError shows all that could not be decoded.
+    said = f"{type(exc).__name__}: {exc}"
+    return WireError(f"not a {framing.name} message ({said})", frame)
+
+
+def _text(data: memoryview) -> str:
+    return str(data, "utf-8", "replace")
 
 
 def _dumps(value: Json) -> bytes:
