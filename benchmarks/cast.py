@@ -67,6 +67,13 @@ CLIENT = Peer(
     environment="ours",
     requirements=OURS,
 )
+PONGS = Peer(
+    name="jkg-client by pongs",
+    driver="ours",
+    variant="pongs",
+    environment="ours",
+    requirements=OURS,
+)
 EXECUTOR = Peer(
     name="jkg-client executor",
     driver="ours",
@@ -80,6 +87,7 @@ PEERS = (
     QUICKACK,
     CLIENT,
     EXECUTOR,
+    PONGS,
     Peer(
         name="jupyter-kernel-client",
         driver="datalayer",

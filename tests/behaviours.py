@@ -7,6 +7,7 @@ real server, it is the fake that is wrong.
 
 from __future__ import annotations
 
+import socket
 import textwrap
 import threading
 import time
@@ -81,6 +82,15 @@ def test_no_block_and_an_empty_block_do_nothing_successfully(executor: JupyterCo
 def test_chunks_are_joined_as_printed(executor: JupyterCodeExecutor) -> None:
     code = "\n".join(["import sys"] + ["print(1, end='')", "sys.stdout.flush()"] * 3)
     assert run(executor, code).output == "111"
+
+
+def test_nothing_is_lost_where_only_pongs_acknowledge_at_once(
+    executor: JupyterCodeExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "TCP_QUICKACK", raising=False)
+    code = "for i in range(300): print(i, flush=True)"
+    for _ in range(2):
+        assert run(executor, code).output == "".join(f"{i}\n" for i in range(300))
 
 
 def test_blocks_are_joined_without_blank_lines(executor: JupyterCodeExecutor) -> None:

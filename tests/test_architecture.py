@@ -42,7 +42,7 @@ ARROWS = {
 DOORS = {
     "requests": {"client/rest.py", "client/answers.py", "client/adapter.py"},
     "urllib3": {"client/adapter.py", "servers/docker/api.py"},
-    "websocket": {"client/websocket.py"},
+    "websocket": {"client/websocket.py", "client/deadline_socket.py"},
     "docker": {f"servers/docker/{name}.py" for name in ("api", "endpoints", "engine")},
     "websockets": {"testing/sockets.py"},
     "pytest": {"testing/plugin.py"},

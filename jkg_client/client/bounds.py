@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import socket
 from http.cookies import CookieError
 from typing import Any
 
@@ -39,14 +37,3 @@ def check_bounds(overdue: Deadline, length: int | None, fragments: list[Any] | N
         raise BlockingIOError(errno.EAGAIN, "no whole message in time")
     if (length or 0) + (len(fragments[1]) if fragments else 0) > MAX_MESSAGE:
         raise OSError(errno.EMSGSIZE, f"a message of over {MAX_MESSAGE} bytes")
-
-
-def acknowledge_at_once(sock: socket.socket) -> None:
-    """Keep what is sent to ``sock`` from waiting for us.
-
-    Tornado's small writes wait for our acknowledgement, which Linux delays by 40 ms;
-    the kernel forgets the option, so it is set again for each read.
-    """
-    if hasattr(socket, "TCP_QUICKACK"):
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

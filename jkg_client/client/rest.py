@@ -27,7 +27,7 @@ from .adapter import DeadlineAdapter, StayingSession, until
 from .answers import error_for, is_kernel_id, not_a_gateway, read_body, translated
 from .connection import JupyterConnectionInfo, channels_query
 from .deadline import Deadline
-from .websocket import ChannelsAddress
+from .deadline_socket import ChannelsAddress
 
 if TYPE_CHECKING:
     from .kernel import JupyterKernelClient
