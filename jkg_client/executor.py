@@ -14,6 +14,7 @@ from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
 from .client.patience import PATIENCE, Patience
 from .client.rest import JupyterClient
+from .client.warm import HasWarmKernels
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
 from .code_result import CodeResult
 from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
@@ -149,7 +150,7 @@ class JupyterCodeExecutor:
 
     def _start(self) -> JupyterKernelClient:
         if self._kernel_id is None:
-            self._kernel_id = self._client.start_kernel(
+            self._kernel_id = self._warm_kernel() or self._client.start_kernel(
                 self._kernel_name, env=self._env, timeout_seconds=self._patience.launch
             )
             self._check_open()
@@ -161,6 +162,11 @@ class JupyterCodeExecutor:
         info = kernel.kernel_info().get("language_info")
         self._language = str(info.get("name", "")) if isinstance(info, dict) else ""
         return kernel
+
+    def _warm_kernel(self) -> str | None:
+        if self._env is None and isinstance(self._server, HasWarmKernels):
+            return self._server.warm_kernels.take(self._client, self._kernel_name)
+        return None
 
     def _check_open(self) -> None:
         if self._stopped:

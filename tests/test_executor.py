@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 from fixtures import Executors
 
 from jkg_client import (
@@ -18,10 +19,14 @@ from jkg_client import (
     GatewayError,
     JupyterClient,
     JupyterCodeExecutor,
+    JupyterConnectable,
+    JupyterConnectionInfo,
     KernelNotFound,
     Output,
     Stream,
 )
+from jkg_client.client.deadline import Deadline
+from jkg_client.client.warm import WarmKernels
 from jkg_client.testing import FakeGateway
 
 
@@ -75,6 +80,57 @@ def test_an_output_dir_is_made_and_made_again(executors: Executors, tmp_path: Pa
     code = "class Page:\n    def _repr_html_(self): return '<p>'\nPage()"
     (path,) = run(executor, code).output_files
     assert Path(path).parent == folder
+
+
+@frozen
+class WarmServer:
+    """The fake, with kernels that have been started already."""
+
+    connection_info: JupyterConnectionInfo
+    warm_kernels: WarmKernels
+
+
+@pytest.fixture
+def warm_server() -> Iterator[WarmServer]:
+    with (
+        FakeGateway(kernel_names=["python3", "other"]) as server,
+        JupyterClient(server.connection_info) as client,
+    ):
+        yield WarmServer(server.connection_info, WarmKernels(client, 2, Deadline(10)))
+
+
+def kernels_of(server: JupyterConnectable) -> list[str]:
+    with JupyterClient(server.connection_info) as client:
+        return [kernel["id"] for kernel in client.list_kernels()]
+
+
+def test_a_warm_kernel_is_taken_once_and_deleted(warm_server: WarmServer, tmp_path: Path) -> None:
+    first, second = kernels_of(warm_server)
+    with (
+        JupyterCodeExecutor(warm_server, output_dir=tmp_path) as one,
+        JupyterCodeExecutor(warm_server, output_dir=tmp_path) as two,
+        JupyterCodeExecutor(warm_server, output_dir=tmp_path) as three,
+    ):
+        assert (one.kernel_id, two.kernel_id) == (first, second)
+        assert three.kernel_id not in {first, second, None}
+        assert run(one, "6 * 7").output == "42"
+    assert kernels_of(warm_server) == []
+
+
+def test_a_warm_kernel_that_is_gone_is_passed_over(warm_server: WarmServer, tmp_path: Path) -> None:
+    first, second = kernels_of(warm_server)
+    with JupyterClient(warm_server.connection_info) as client:
+        client.delete_kernel(first)
+    with JupyterCodeExecutor(warm_server, output_dir=tmp_path) as executor:
+        assert executor.kernel_id == second
+
+
+@pytest.mark.parametrize("wish", [{"env": {"KERNEL_A": "1"}}, {"kernel_name": "other"}])
+def test_who_wants_another_kernel_takes_no_warm_one(
+    warm_server: WarmServer, tmp_path: Path, wish: Any
+) -> None:
+    with JupyterCodeExecutor(warm_server, output_dir=tmp_path, **wish) as executor:
+        assert executor.kernel_id not in kernels_of(warm_server)[:2]
 
 
 @pytest.mark.pitfall(26, 30)

@@ -233,6 +233,9 @@ def test_a_log_that_was_asked_for_is_kept_and_continued(gateway: Path, tmp_path:
         ({"startup_timeout": 0}, "startup_timeout"),
         ({"startup_timeout": float("nan")}, "startup_timeout"),
         ({"python": ""}, "python="),
+        ({"warm": -1}, "warm"),
+        ({"warm": 1.5}, "warm"),
+        ({"warm": True}, "warm"),
         ({"env": {"A": 1}}, "env"),
     ],
     ids=str,
@@ -291,6 +294,11 @@ with socket.create_server(("127.0.0.1", port)):
     assert "did not answer within 0.5 s" in said
     port = int(log.read_text(encoding="utf-8"))
     assert not listens(JupyterConnectionInfo("127.0.0.1", False, port))
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_server_that_starts_no_kernel_is_no_warm_one(gateway: Path, temporary: Path) -> None:
+    assert "starts no warm kernel: http" in failure(python=gateway, warm=1)
     assert list(temporary.iterdir()) == []
 
 

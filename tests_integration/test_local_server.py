@@ -19,9 +19,11 @@ import psutil  # type: ignore[import-untyped,import-not-found,unused-ignore]  # 
 import pytest
 
 from jkg_client import (
+    CodeBlock,
     GatewayStatus,
     GatewayUnauthorized,
     JupyterClient,
+    JupyterCodeExecutor,
     JupyterConnectionInfo,
     JupyterKernelClient,
     LocalJupyterServer,
@@ -124,6 +126,19 @@ def test_a_server_on_ipv6_runs_cells() -> None:
 def test_a_server_lists_its_kernels() -> None:
     with LocalJupyterServer() as server, kernel_of(server), server.get_client() as client:
         assert len(client.list_kernels()) == 1
+
+
+def test_an_executor_takes_a_kernel_that_was_started_with_the_server(tmp_path: Path) -> None:
+    with LocalJupyterServer(warm=1) as server, server.get_client() as client:
+        (warm,) = client.list_kernels()
+        with (
+            JupyterCodeExecutor(server, output_dir=tmp_path) as first,
+            JupyterCodeExecutor(server, output_dir=tmp_path) as second,
+        ):
+            assert first.kernel_id == warm["id"] != second.kernel_id
+            for executor in (first, second):
+                assert executor.execute_code_blocks([CodeBlock("6 * 7", "python")]).output == "42"
+        assert client.list_kernels() == []
 
 
 @pytest.mark.parametrize("token", ["wrong", None])

@@ -36,7 +36,7 @@ Opened = Callable[[Where], AbstractContextManager[Cell]]
 
 FIRST_CELL = "print('ready')"
 
-TIMEOUT = 600.0
+TIMEOUT = 240.0
 """Seconds for whatever is waited for."""
 
 

@@ -13,7 +13,8 @@ from attrs import evolve
 from ..client.connection import JupyterConnectionInfo
 from ..client.deadline import Deadline
 from ..client.rest import JupyterClient
-from ..errors import ServerStartError
+from ..client.warm import WarmKernels
+from ..errors import GatewayError, KernelSpecNotFound, ServerStartError
 from .child import Child, Place
 from .files import LocalFiles, LocalPath
 from .ports import free_port
@@ -45,10 +46,12 @@ class LocalJupyterServer:
         log_level: Name of a logging level.
         log_max_bytes: Size at which the log is rotated (but on Windows); 0 for never.
         log_backup_count: Number of rotated logs that are kept.
-        startup_timeout: Seconds until it must answer.
+        startup_timeout: Seconds until it must answer, and have its warm kernels.
         python: Interpreter that has kernel gateway; None for the one that runs this.
         cwd: Where it and its kernels start; None for the current directory.
         env: Added to the environment of the server and its kernels.
+        warm: Number of Python kernels that are started with it: so many executors, of those
+            that want no ``env``, find theirs ready.
 
     Raises:
         ValueError: If an argument makes no sense.
@@ -71,9 +74,9 @@ class LocalJupyterServer:
         python: str | os.PathLike[str] | None = None,
         cwd: str | os.PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
+        warm: int = 0,
     ) -> None:
-        if not startup_timeout > 0:
-            raise ValueError(f"startup_timeout must be positive, not {startup_timeout!r}")
+        _check_arguments(startup_timeout, warm)
         address = JupyterConnectionInfo(ip, use_https=False, port=port, token=token_for(token))
         settings = GatewaySettings(
             python=sys.executable if python is None else os.fspath(python),
@@ -85,9 +88,11 @@ class LocalJupyterServer:
             log_backup_count=log_backup_count,
         )
         self._files = LocalFiles(Path(settings.cwd or "").absolute())
-        self._info, self._child = _started(address, settings, Deadline(startup_timeout))
+        deadline = Deadline(startup_timeout)
+        self._info, self._child = _started(address, settings, deadline)
         # Neither an exception elsewhere nor a forgotten stop() leaves it running.
         self._finalizer = weakref.finalize(self, self._child.stop, _FORGOTTEN_SECONDS)
+        self._warm_kernels = self._started_kernels(warm, deadline)
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
@@ -98,6 +103,11 @@ class LocalJupyterServer:
     def log_file(self) -> Path:
         """Where it logs."""
         return self._child.place.log_file
+
+    @property
+    def warm_kernels(self) -> WarmKernels:
+        """Those kernels that were started with it and that nobody has taken yet."""
+        return self._warm_kernels
 
     def get_client(self) -> JupyterClient:
         """A new client of its REST API."""
@@ -146,11 +156,28 @@ class LocalJupyterServer:
         if self._finalizer.detach():
             self._child.stop(timeout_seconds)
 
+    def _started_kernels(self, count: int, deadline: Deadline) -> WarmKernels:
+        try:
+            with self.get_client() as client:
+                return WarmKernels(client, count, deadline)
+        except BaseException as exc:
+            self.stop(_UNDO_SECONDS)
+            if isinstance(exc, (GatewayError, KernelSpecNotFound)):
+                raise ServerStartError(f"the server starts no warm kernel: {exc}") from exc
+            raise
+
     def __enter__(self) -> LocalJupyterServer:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
+
+
+def _check_arguments(startup_timeout: float, warm: int) -> None:
+    if not startup_timeout > 0:
+        raise ValueError(f"startup_timeout must be positive, not {startup_timeout!r}")
+    if type(warm) is not int or warm < 0:
+        raise ValueError(f"warm must be a number of kernels, not {warm!r}")
 
 
 def _started(
