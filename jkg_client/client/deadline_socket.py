@@ -6,12 +6,13 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import websocket
 from attrs import field, frozen
+from websocket._abnf import frame_buffer
 from websocket._handshake import CookieJar
 
 from ..protocol.wire import Framing
@@ -49,6 +50,25 @@ class ChannelsAddress:
     proxy: str | None = field(default=None, repr=False)
 
 
+class _ReadAhead(frame_buffer):
+    """Gives websocket-client the parts of frames, three each, from what came in one read."""
+
+    def __init__(self, recv: Callable[[int], bytes], skip_utf8_validation: bool) -> None:
+        super().__init__(recv, skip_utf8_validation)
+        self._ahead = bytearray()
+
+    def recv_strict(self, bufsize: int) -> bytes:
+        while (missing := bufsize - len(self._ahead)) > 0:
+            # Of a large frame no byte too many: what is left would have to be moved.
+            self._ahead += self.recv(min(missing, _AT_ONCE) if bufsize > _AT_ONCE else _AT_ONCE)
+        part = bytes(memoryview(self._ahead)[:bufsize])
+        if len(self._ahead) == bufsize:
+            self._ahead = bytearray()
+        else:
+            del self._ahead[:bufsize]
+        return part
+
+
 class DeadlineWebSocket(websocket.WebSocket):
     """Keeps one deadline over all the reads or writes that a frame takes.
 
@@ -58,12 +78,15 @@ class DeadlineWebSocket(websocket.WebSocket):
 
     deadline = overdue = Deadline(None)
     bytes_received = 0
-    _ahead = memoryview(b"")
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.frame_buffer = _ReadAhead(self._recv, skip_utf8_validation=True)
 
     @classmethod
     def opened(cls, address: ChannelsAddress, deadline: Deadline) -> DeadlineWebSocket:
         """A new one, connected before ``deadline``; raises what websocket-client does."""
-        opened = cls(sslopt=_tls(address), skip_utf8_validation=True, enable_multithread=False)
+        opened = cls(sslopt=_tls(address), enable_multithread=False)
         opened.deadline = deadline
         opened.settimeout(deadline.left())
         # What one server has set there would go to others; ours have cookies of their own.
@@ -81,24 +104,15 @@ class DeadlineWebSocket(websocket.WebSocket):
 
     def _recv(self, bufsize: int) -> bytes:
         check_bounds(self.overdue, self.frame_buffer.length, self.cont_frame.cont_data)
-        if not self._ahead:  # a frame is asked for in three pieces: mostly one read will do
-            self._ahead = memoryview(self._read())
-        piece, self._ahead = bytes(self._ahead[:bufsize]), self._ahead[bufsize:]
-        return piece
-
-    def _read(self) -> bytes:
-        """What there is; its arrival is acknowledged at once.
-
-        Tornado's small writes wait for that, and systems like to wait 40 ms or more for
-        something to send it with.
-        """
+        # Tornado's small writes wait until what came before is acknowledged, and systems like
+        # to wait 40 ms or more for something to send that with.
         quick = hasattr(socket, "TCP_QUICKACK")
         if self.sock is not None:
             self.sock.settimeout(self.deadline.left())
             if quick:
                 with contextlib.suppress(OSError):  # Linux forgets it: set again each time
                     self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        data: bytes = super()._recv(_AT_ONCE)  # type: ignore[no-untyped-call]  # theirs
+        data: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]  # theirs
         self.bytes_received += len(data)
         if not quick:
             # Something to send it with: a pong that nobody asked for is allowed.

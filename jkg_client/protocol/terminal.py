@@ -84,8 +84,7 @@ class TerminalText:
         # Piece by piece: as a whole it would be twice in memory meanwhile.
         while len(taken) < size and (self._chunks or self._settle_small()):
             chunk, room = self._chunks.popleft(), size - len(taken)
-            if len(chunk) > room:
-                self._chunks.appendleft(chunk[room:])
+            self._put_back(chunk, room)
             taken._store(chunk[:room])
             self._stored -= min(len(chunk), room)
         return taken
@@ -95,8 +94,7 @@ class TerminalText:
         left = size
         while left > 0 and (self._chunks or self._settle_small()):
             chunk = self._chunks.popleft()
-            if len(chunk) > left:
-                self._chunks.appendleft(chunk[left:])
+            self._put_back(chunk, left)
             gone = min(left, len(chunk))
             self._stored -= gone
             left -= gone
@@ -123,18 +121,26 @@ class TerminalText:
         return gone
 
     def _store(self, text: str) -> None:
+        self._stored += len(text)
+        if len(text) >= _JOIN:
+            self._settle_small()
+            self._chunks.append(text)  # as it came: a copy of megabytes would be felt
+            return
         self._small.append(text)
         self._small_size += len(text)
-        self._stored += len(text)
         if self._small_size >= _JOIN:
             self._settle_small()
 
     def _settle_small(self) -> bool:
-        joined = "".join(self._small)
-        # Not in one piece: to drop a few characters must not copy all that follow them.
-        self._chunks.extend(joined[i : i + _JOIN] for i in range(0, len(joined), _JOIN))
+        if self._small:
+            self._chunks.append("".join(self._small))
         self._small, self._small_size = [], 0
         return bool(self._chunks)
+
+    def _put_back(self, chunk: str, start: int) -> None:
+        # In pieces: to drop a few characters more must not copy all that follow them again.
+        pieces = range(start, len(chunk), _JOIN)
+        self._chunks.extendleft(chunk[i : i + _JOIN] for i in reversed(pieces))
 
     def _pass_on(self, text: str, at: int) -> int:
         """Store ``text`` up to the line in which the cursor moves; where that line begins."""

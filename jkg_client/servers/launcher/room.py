@@ -2,14 +2,19 @@
 
 By themselves both ends of the line between a kernel and its server have room for a thousand
 messages, and what is more the kernel throws away unsaid: lines that are flushed one by one,
-and the end of the cell. No library is imported by name: what a server has not is not changed.
-See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM).
+and the end of the cell. And a server that knocks every 100 ms only may come to hear a new
+kernel's first answer on one line but not on the other, and asks again after 0.5 s. No library
+is imported by name: what a server has not is not changed.
+See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM, ZMQ_RECONNECT_IVL).
 """
 
 from __future__ import annotations
 
 import sys
 from typing import Any
+
+_KNOCKING = 10
+"""Milliseconds between tries to reach a kernel that is not up yet."""
 
 _MODULE = ["-m", "ipykernel_launcher"]
 # In place of that module: a line keeps the room that it had when it was bound.
@@ -37,6 +42,7 @@ def lose_nothing() -> None:
 
     def create_connected_socket(self: Any, *args: Any, **kwargs: Any) -> Any:
         self.context.rcvhwm = 0
+        self.context.reconnect_ivl = _KNOCKING
         return connected(self, *args, **kwargs)
 
     def get_kernel_spec(self: Any, kernel_name: str) -> Any:
