@@ -32,10 +32,10 @@ def jupyter(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What the module changes, as jupyter_client has it."""
 
     class ConnectionFileMixin:
-        context = SimpleNamespace(rcvhwm=1000)
+        context = SimpleNamespace(rcvhwm=1000, reconnect_ivl=100)
 
         def _create_connected_socket(self, channel: str, identity: Any = None) -> Any:
-            return channel, identity, self.context.rcvhwm
+            return channel, identity, self.context.rcvhwm, self.context.reconnect_ivl
 
     class KernelSpecManager:
         argv: list[str]
@@ -70,13 +70,12 @@ def test_only_ipython_kernels_are_started_otherwise(
         assert spec.argv[place + 2 :] == rest
 
 
-def test_a_server_has_room_for_all_that_comes(jupyter: SimpleNamespace) -> None:
+def test_a_server_has_room_for_all_that_comes_and_is_quick_to_connect(
+    jupyter: SimpleNamespace,
+) -> None:
     LOSE_NOTHING()
-    assert jupyter.connection()._create_connected_socket("iopub", identity=b"i") == (
-        "iopub",
-        b"i",
-        0,
-    )
+    made = jupyter.connection()._create_connected_socket("iopub", identity=b"i")
+    assert made == ("iopub", b"i", 0, 10)
 
 
 def test_a_program_without_kernels_is_left_as_it_is() -> None:
