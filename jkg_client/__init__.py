@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .async_executor import AsyncJupyterCodeExecutor
     from .client.connection import JupyterConnectable, JupyterConnectionInfo
     from .client.kernel import JupyterKernelClient
     from .client.patience import Patience
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         WireError,
     )
     from .executor import JupyterCodeExecutor
+    from .prompts import CODE_WRITER_SYSTEM_MESSAGE
     from .protocol.exchange import InputRequest
     from .protocol.outputs import Display, Failure, Output, Stream
     from .protocol.result import DataItem, ExecutionResult, Truncation
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from .servers.token import GenerateToken
 
 __all__ = [
+    "CODE_WRITER_SYSTEM_MESSAGE",
+    "AsyncJupyterCodeExecutor",
     "ClientClosed",
     "CodeBlock",
     "CodeResult",
@@ -99,6 +103,8 @@ __all__ = [
 ]
 
 _MODULES = {
+    "CODE_WRITER_SYSTEM_MESSAGE": "prompts",
+    "AsyncJupyterCodeExecutor": "async_executor",
     "ClientClosed": "errors",
     "CodeBlock": "code_blocks",
     "CodeResult": "code_result",

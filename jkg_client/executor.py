@@ -7,10 +7,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from .client.connection import JupyterConnectable, JupyterConnectionInfo
 from .client.conversation import OnOutput
+from .client.deadline import Deadline
 from .client.kernel import JupyterKernelClient
 from .client.patience import PATIENCE, Patience
 from .client.rest import JupyterClient
@@ -23,6 +24,10 @@ from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
 
 _log = logging.getLogger("jkg_client")
+
+_AGAIN = 0.5
+"""Seconds between two interrupts."""
+_NEVER_RAN = ExecutionResult(status="aborted")
 
 
 class JupyterCodeExecutor:
@@ -70,6 +75,7 @@ class JupyterCodeExecutor:
         self._patience = patience
         self._lock = threading.RLock()
         self._stopped = self._replaced = False
+        self._call: _Call | None = None
         self._kernel_id = kernel_id
         self._kernel: JupyterKernelClient | None = None
         self._server = jupyter_server  # a launched one ends when nobody refers to it
@@ -109,16 +115,44 @@ class JupyterCodeExecutor:
         """
         results: list[ExecutionResult] = []
         with self._lock:
+            call = self._call = _Call()
             try:
                 for block in code_blocks:
-                    results.append(self._execute(block))
+                    results.append(_NEVER_RAN if call.interrupted else self._execute(block))
                     if not results[-1].is_ok:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
                 exc.result = self._told([*results, *partial])
                 raise
+            finally:
+                self._call = None
+                call.ended.set()
             return self._told(results)
+
+    def interrupt(self) -> None:
+        """End the ``execute_code_blocks`` that runs in another thread, and wait for its end.
+
+        Its block is interrupted as by Ctrl-C, those behind it do not run. Code that does not
+        end by that within the grace period ends with its kernel, which is restarted.
+
+        Raises:
+            GatewayError: The server is away.
+        """
+        call = self._call
+        if call is None:
+            return
+        call.interrupted = True
+        limit = Deadline(self._patience.grace)
+        while not limit.passed:
+            # Again and again: between two blocks there is nothing that it could end.
+            if self._kernel is not None:
+                self._kernel.interrupt()
+            if call.ended.wait(_AGAIN):
+                return
+        if self._kernel is not None:
+            self._kernel.restart(self._patience.ready)
+        call.ended.wait(self._patience.ready)
 
     def restart(self) -> None:
         """Restart the kernel: variables are gone."""
@@ -207,6 +241,14 @@ class JupyterCodeExecutor:
 
     def _told(self, results: Sequence[ExecutionResult]) -> CodeResult:
         return CodeResult.of(results, self._folder, self._timeout)
+
+
+@define(eq=False)
+class _Call:
+    """One ``execute_code_blocks`` that runs."""
+
+    interrupted: bool = False
+    ended: threading.Event = field(factory=threading.Event)
 
 
 def _check_arguments(jupyter_server: object, timeout: float, max_output: int) -> None:

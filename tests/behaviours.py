@@ -93,6 +93,30 @@ def test_nothing_is_lost_where_only_pongs_acknowledge_at_once(
         assert run(executor, code).output == "".join(f"{i}\n" for i in range(300))
 
 
+@pytest.mark.parametrize(("code", "kept"), [(LOOP, "True"), (STUBBORN, "False")])
+def test_what_runs_is_ended_from_another_thread(executors: Executors, code: str, kept: str) -> None:
+    began = threading.Event()
+    executor = executors(on_output=lambda output: began.set())
+    run(executor, "x = 1")
+    results: list[CodeResult] = []
+    thread = threading.Thread(target=lambda: results.append(run(executor, code, "never = 1")))
+    thread.start()
+    assert began.wait(30)
+    executor.interrupt()
+    thread.join(30)
+    (result,) = results
+    assert result.exit_code != 0
+    assert result.output.startswith("on\n")
+    assert len(result.results) == 1
+    assert result.kernel_restarted == (kept == "False")
+    assert run(executor, "'never' in globals()", "'x' in globals()").output == f"False\n{kept}"
+
+
+def test_an_interrupt_of_nothing_does_nothing(executor: JupyterCodeExecutor) -> None:
+    executor.interrupt()
+    assert run(executor, "6 * 7").output == "42"
+
+
 def test_blocks_are_joined_without_blank_lines(executor: JupyterCodeExecutor) -> None:
     assert run(executor, "print('a')", "print('b', end='')", "3").output == "a\nb\n3"
 

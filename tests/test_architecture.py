@@ -19,7 +19,7 @@ MODULES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.item
 
 CORE = {"errors", "protocol"}
 BELOW_EXECUTOR = {*CORE, "client", "servers", "code_blocks", "rendering", "code_result"}
-FRONTS = {*BELOW_EXECUTOR, "executor"}
+FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts"}
 # What each part may import of the others.
 ARROWS = {
     "_version": set(),
@@ -31,6 +31,8 @@ ARROWS = {
     "rendering": CORE,
     "code_result": {*CORE, "rendering"},
     "executor": BELOW_EXECUTOR,
+    "prompts": set(),
+    "async_executor": {*BELOW_EXECUTOR, "executor"},
     "integrations": FRONTS,
     "cli": {*FRONTS, "_version"},
     "testing": FRONTS,

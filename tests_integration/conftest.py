@@ -43,8 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_server(but=()): runs on every kind of server")
-    # It is no test module by its name; what it asserts shall be explained all the same.
-    pytest.register_assert_rewrite("behaviours")
+    # They are no test modules by their names; what they assert shall be explained all the same.
+    pytest.register_assert_rewrite("behaviours", "async_behaviours")
     _chosen(config)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import shutil
 import subprocess
@@ -34,6 +35,13 @@ def environment(config: pytest.Config, name: str, *requirements: str) -> Path:
             _run(python, "-m", "pip", "install", "--quiet", *requirements)
             done.touch()
     return folder / "bin"
+
+
+def our_requirements() -> list[str]:
+    """What our package needs, by its setup.cfg."""
+    config = configparser.ConfigParser(inline_comment_prefixes="#")
+    config.read(Path(__file__).parent.parent / "setup.cfg", encoding="utf-8")
+    return config["options"]["install_requires"].split()
 
 
 def _run(*command: str) -> None:

@@ -1,6 +1,7 @@
 """The code in README and docs, run as it stands, prints what stands below it.
 
 ``tests/documentation.py`` says how. ``docs/testing.md`` needs no server: it is run in ``tests/``.
+What shows a framework is run with it, by ``test_frameworks.py``.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from documentation import ROOT, Example, examples, run
 
 from jkg_client import JupyterConnectable, LocalJupyterServer
 
+FRAMEWORKS = {ROOT / "docs" / "autogen.md"}
 PAGES = [
     ROOT / "README.md",
-    *sorted(set((ROOT / "docs").glob("*.md")) - {ROOT / "docs/testing.md"}),
+    *sorted(set((ROOT / "docs").glob("*.md")) - {ROOT / "docs/testing.md", *FRAMEWORKS}),
 ]
 EXAMPLES = [example for page in PAGES for example in examples(page)]
 

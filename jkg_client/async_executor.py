@@ -1,0 +1,193 @@
+"""The executor for programs with an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable, Generic, TypeVar
+
+from attrs import define
+
+from .client.connection import JupyterConnectable, JupyterConnectionInfo
+from .client.conversation import OnOutput
+from .client.patience import PATIENCE, Patience
+from .code_blocks import CodeBlock, MarkdownCodeExtractor
+from .code_result import CodeResult
+from .errors import ClientClosed, JkgError
+from .executor import JupyterCodeExecutor
+from .protocol.kept import MAX_OUTPUT
+from .protocol.outputs import Output
+
+T = TypeVar("T")
+
+_AGAIN = 0.1
+"""Seconds between looks whether a cancelled job has ended."""
+
+
+@define(eq=False)
+class _Job(Generic[T]):
+    """Something that is done in the executor's thread."""
+
+    do: Callable[[JupyterCodeExecutor], T]
+    cancelled: bool = False
+
+
+class AsyncJupyterCodeExecutor:
+    """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
+
+    The kernel is started by ``async with``, or with the first blocks. A cancelled task
+    interrupts the kernel, and is over when that can be used again.
+
+    Args:
+        jupyter_server: As all arguments: of ``JupyterCodeExecutor``.
+        on_output: Called in the event loop.
+
+    Raises:
+        ValueError: When the kernel is started: for bad arguments.
+    """
+
+    def __init__(
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = Path(),
+        *,
+        kernel_id: str | None = None,
+        env: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+        on_output: OnOutput | None = None,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        self._make = functools.partial(
+            JupyterCodeExecutor,
+            jupyter_server,
+            kernel_name,
+            timeout,
+            output_dir,
+            kernel_id=kernel_id,
+            env=env,
+            max_output=max_output,
+            on_output=None if on_output is None else self._hand_over,
+            patience=patience,
+        )
+        self._kernel_name = kernel_name
+        self._on_output = on_output
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._executor: JupyterCodeExecutor | None = None
+        # One thread: blocks run one after the other, in the order in which they came.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jkg_client")
+        self._stopped = False
+
+    @property
+    def code_extractor(self) -> MarkdownCodeExtractor:
+        """Finds the code blocks in a message."""
+        if self._executor is not None:
+            return self._executor.code_extractor
+        return MarkdownCodeExtractor(
+            default_language=None if self._kernel_name.startswith("python") else ""
+        )
+
+    @property
+    def kernel_id(self) -> str | None:
+        """Id of the kernel in use; None before it is started."""
+        return self._executor.kernel_id if self._executor is not None else None
+
+    async def __aenter__(self) -> AsyncJupyterCodeExecutor:
+        try:
+            await self.start()
+        except BaseException:
+            self._abandon()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start the kernel, unless that was done already.
+
+        Raises:
+            As the constructor of ``JupyterCodeExecutor``.
+        """
+        await self._in_turn(lambda _: None)
+
+    async def execute_code_blocks(self, code_blocks: Sequence[CodeBlock]) -> CodeResult:
+        """Run the blocks in order, up to the first that fails.
+
+        Returns:
+            What they showed, however it ended.
+
+        Raises:
+            As that of ``JupyterCodeExecutor``.
+        """
+        blocks = list(code_blocks)
+        return await self._in_turn(lambda executor: executor.execute_code_blocks(blocks))
+
+    async def restart(self) -> None:
+        """Restart the kernel, once it is done with what it runs: variables are gone."""
+        await self._in_turn(lambda executor: executor.restart())
+
+    async def interrupt(self) -> None:
+        """End the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
+        if self._executor is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
+
+    async def stop(self) -> None:
+        """Delete the kernel, unless it was there before us, and close all; may be called twice.
+
+        Who waits for blocks gets ``ClientClosed``.
+        """
+        self._stopped = True
+        await asyncio.get_running_loop().run_in_executor(None, self._end)
+
+    async def _in_turn(self, do: Callable[[JupyterCodeExecutor], T]) -> T:
+        """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
+        if self._stopped:
+            raise ClientClosed("the executor was stopped")
+        self._loop = asyncio.get_running_loop()
+        job = _Job(do)
+        future = self._thread.submit(self._run, job)
+        waiting = asyncio.wrap_future(future)
+        try:
+            return await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            job.cancelled = True
+            future.cancel()
+            # Nobody will ask for its exception any more.
+            waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+            while self._executor is not None and not future.done():
+                with contextlib.suppress(JkgError):
+                    await self.interrupt()
+                await asyncio.wait({waiting}, timeout=_AGAIN)
+            raise
+
+    def _run(self, job: _Job[T]) -> T:
+        if self._executor is None and not self._stopped:
+            self._executor = self._make()
+        if self._executor is None or job.cancelled:
+            raise ClientClosed("the executor was stopped")
+        return job.do(self._executor)
+
+    def _hand_over(self, output: Output) -> None:
+        if self._on_output is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._on_output, output)
+
+    def _abandon(self) -> None:
+        """End what may still be starting, when it has started; nobody waits for it."""
+        self._stopped = True
+        self._thread.submit(self._stop_executor)
+        self._thread.shutdown(wait=False)
+
+    def _end(self) -> None:
+        self._stop_executor()
+        self._thread.shutdown(wait=True)
+        self._stop_executor()  # it may just have been starting
+
+    def _stop_executor(self) -> None:
+        if self._executor is not None:
+            self._executor.stop()

@@ -1,0 +1,273 @@
+"""What users of the executor for event loops can rely on, as tests that any server must pass.
+
+Collected twice, as ``behaviours``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from jkg_client import (
+    AsyncJupyterCodeExecutor,
+    ClientClosed,
+    CodeBlock,
+    CodeResult,
+    JupyterClient,
+    JupyterConnectable,
+    JupyterConnectionInfo,
+    KernelSpecNotFound,
+    Output,
+    Stream,
+)
+from jkg_client.client.patience import Patience
+
+T = TypeVar("T")
+
+LOOP = "print('on', flush=True)\nwhile True: pass"
+STUBBORN = """
+import time
+print('on', flush=True)
+while True:
+    try:
+        time.sleep(0.05)
+    except KeyboardInterrupt:
+        pass
+"""
+
+Executors = Callable[..., AsyncJupyterCodeExecutor]
+
+
+@pytest.fixture
+def executors(server: JupyterConnectable, tmp_path: Path, patience: Patience) -> Executors:
+    def executor(**options: Any) -> AsyncJupyterCodeExecutor:
+        options = {"timeout": 30, "output_dir": tmp_path, "patience": patience, **options}
+        return AsyncJupyterCodeExecutor(server, **options)
+
+    return executor
+
+
+def run(main: Callable[[], Awaitable[T]]) -> T:
+    """Of an event loop that complains about what blocks it for long."""
+
+    async def timed() -> T:
+        return await asyncio.wait_for(main(), 60)
+
+    return asyncio.run(timed())
+
+
+async def execute(executor: AsyncJupyterCodeExecutor, *codes: str) -> CodeResult:
+    return await executor.execute_code_blocks([CodeBlock(code, "python") for code in codes])
+
+
+def kernels_of(server: JupyterConnectable) -> list[str]:
+    with JupyterClient(server.connection_info) as client:
+        return [kernel["id"] for kernel in client.list_kernels()]
+
+
+class Outputs(list[str]):
+    """What came, as ``on_output``; and when the first did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[int] = set()
+        self.came = asyncio.Event()
+
+    def __call__(self, output: Output) -> None:
+        self.threads.add(threading.get_ident())
+        if isinstance(output, Stream):
+            self.append(output.text)
+        self.came.set()
+
+
+def test_variables_live_from_call_to_call(executors: Executors) -> None:
+    async def main() -> list[str]:
+        async with executors() as executor:
+            return [(await execute(executor, code)).output for code in ("x = 41", "x += 1", "x")]
+
+    assert run(main) == ["", "", "42"]
+
+
+def test_the_kernel_is_deleted_in_the_end(executors: Executors, server: JupyterConnectable) -> None:
+    async def main() -> list[str]:
+        async with executors() as executor:
+            assert executor.kernel_id is not None
+            return [executor.kernel_id]
+
+    before = kernels_of(server)
+    (kernel_id,) = run(main)
+    assert kernel_id not in before
+    assert kernels_of(server) == before
+    assert not [t for t in threading.enumerate() if t.name.startswith("jkg_client")]
+
+
+def test_it_starts_by_itself_and_is_usable_until_it_is_stopped(executors: Executors) -> None:
+    async def main() -> None:
+        executor = executors()
+        assert executor.kernel_id is None
+        assert (await execute(executor, "6 * 7")).output == "42"
+        await executor.stop()
+        await executor.stop()
+        with pytest.raises(ClientClosed):
+            await execute(executor, "1")
+
+    run(main)
+
+
+def test_the_loop_goes_on_while_a_block_runs(executors: Executors) -> None:
+    async def main() -> None:
+        async with executors() as executor:
+            block = asyncio.ensure_future(execute(executor, "import time\ntime.sleep(1)"))
+            turns = 0
+            while not block.done():
+                turns += 1
+                await asyncio.sleep(0.01)
+            assert (await block).exit_code == 0
+            assert turns > 20
+
+    run(main)
+
+
+def test_output_comes_in_the_loop_before_the_result(executors: Executors) -> None:
+    async def main() -> None:
+        shown = Outputs()
+        async with executors(on_output=shown) as executor:
+            result = await execute(executor, "for i in range(3): print(i, flush=True)")
+            assert "".join(shown) == result.output == "0\n1\n2\n"
+        assert shown.threads == {threading.get_ident()}
+
+    run(main)
+
+
+def test_executors_in_one_loop_run_at_the_same_time(executors: Executors) -> None:
+    async def main() -> None:
+        async with executors() as one, executors() as two:
+            code = "import time\nprint(time.time())\ntime.sleep(1)\nprint(time.time())"
+            results = await asyncio.gather(execute(one, code), execute(two, code))
+            (begun, ended), (begun_too, ended_too) = (
+                map(float, result.output.split()) for result in results
+            )
+            assert begun < ended_too
+            assert begun_too < ended
+
+    run(main)
+
+
+def test_blocks_of_one_executor_run_in_their_order(executors: Executors) -> None:
+    async def main() -> list[str]:
+        async with executors() as executor:
+            await execute(executor, "order = []")
+            await asyncio.gather(*(execute(executor, f"order.append({i})") for i in range(5)))
+            return [(await execute(executor, "order")).output]
+
+    assert run(main) == ["[0, 1, 2, 3, 4]"]
+
+
+@pytest.mark.parametrize(("code", "kept"), [(LOOP, "True"), (STUBBORN, "False")])
+def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
+    executors: Executors, code: str, kept: str
+) -> None:
+    async def main() -> str:
+        shown = Outputs()
+        async with executors(on_output=shown) as executor:
+            await execute(executor, "x = 1")
+            task = asyncio.ensure_future(execute(executor, code, "never = 1"))
+            await shown.came.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert (await execute(executor, "'never' in globals()")).output == "False"
+            return (await execute(executor, "'x' in globals()")).output
+
+    assert run(main) == kept
+
+
+def test_a_task_that_is_cancelled_at_once_runs_nothing(executors: Executors) -> None:
+    async def main() -> str:
+        async with executors() as executor:
+            for delay in (0.0, 0.001, 0.01):
+                task = asyncio.ensure_future(execute(executor, LOOP, LOOP))
+                await asyncio.sleep(delay)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            return (await execute(executor, "6 * 7")).output
+
+    assert run(main) == "42"
+
+
+def test_a_task_that_waits_for_its_turn_can_be_cancelled_alone(executors: Executors) -> None:
+    async def main() -> str:
+        async with executors() as executor:
+            first = asyncio.ensure_future(execute(executor, "import time\ntime.sleep(1)\nx = 1"))
+            second = asyncio.ensure_future(execute(executor, "x = 2"))
+            await asyncio.sleep(0.3)
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            assert (await first).exit_code == 0
+            return (await execute(executor, "x")).output
+
+    assert run(main) == "1"
+
+
+def test_a_start_that_is_cancelled_leaves_no_kernel(
+    executors: Executors, server: JupyterConnectable
+) -> None:
+    async def main() -> None:
+        executor = executors()
+        task = asyncio.ensure_future(executor.__aenter__())
+        await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    before = kernels_of(server)
+    run(main)
+    ends = time.monotonic() + 30
+    while threads_of_ours() and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert kernels_of(server) == before
+
+
+def threads_of_ours() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("jkg_client")]
+
+
+def test_what_waits_when_it_is_stopped_is_told(executors: Executors) -> None:
+    async def main() -> None:
+        shown = Outputs()
+        executor = executors(on_output=shown)
+        first = asyncio.ensure_future(execute(executor, LOOP))
+        second = asyncio.ensure_future(execute(executor, "1"))
+        await shown.came.wait()
+        await executor.stop()
+        results = await asyncio.gather(first, second, return_exceptions=True)
+        assert [type(result) for result in results] == [ClientClosed, ClientClosed]
+
+    run(main)
+
+
+def test_an_unknown_kernel_is_told_when_it_starts(executors: Executors) -> None:
+    async def main() -> None:
+        with pytest.raises(KernelSpecNotFound):
+            await executors(kernel_name="nosuch").start()
+
+    run(main)
+
+
+def test_a_server_that_is_away_is_told(executors: Executors) -> None:
+    async def main() -> None:
+        nobody = JupyterConnectionInfo("127.0.0.1", use_https=False, port=1)
+        executor = AsyncJupyterCodeExecutor(nobody)
+        with pytest.raises(ConnectionError):
+            await execute(executor, "1")
+        await executor.stop()
+
+    run(main)

@@ -1,0 +1,3 @@
+"""The executor for event loops, on a real kernel gateway."""
+
+from async_behaviours import *  # noqa: F403

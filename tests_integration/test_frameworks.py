@@ -1,0 +1,194 @@
+"""What the docs show of agent frameworks, with the real packages; a script plays the model.
+
+Each runs in an environment of its own, on the fake gateway and on a real one.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import subprocess
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documentation import ROOT, Example, examples
+from environments import environment, our_requirements
+
+from jkg_client import CODE_WRITER_SYSTEM_MESSAGE, JupyterConnectable, LocalJupyterServer
+from jkg_client.testing import FakeGateway
+
+PAGE = ROOT / "docs" / "autogen.md"
+(CONVERSATION,) = examples(PAGE)
+
+FRAMEWORKS = {
+    "autogen-0.2": ["autogen-agentchat==0.2.40"],
+    "ag2-0.14": ["ag2[openai]==0.14.0"],
+}
+
+RUNNING = 120.0
+"""Seconds for an example."""
+
+ANSWERS = [
+    """\
+Each is the sum of the two before it.
+
+```python
+def fibonacci(n):
+    a, b = 0, 1
+    for _ in range(n):
+        a, b = b, a + b
+    return a
+```
+
+```python
+fibonacci(14)
+```
+""",
+    "The 14th Fibonacci number is 377.",
+]
+
+
+class Model(http.server.BaseHTTPRequestHandler):
+    """Answers as OpenAI's chat completions do, by as many answers as it has given before.
+
+    See https://platform.openai.com/docs/api-reference/chat/object.
+    """
+
+    asked: list[dict[str, Any]]
+
+    def do_POST(self) -> None:
+        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(question)
+        before = sum(message["role"] == "assistant" for message in question["messages"])
+        answer = {
+            "id": "answer",
+            "object": "chat.completion",
+            "created": 0,
+            "model": question["model"],
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "stop",
+                    "message": {"role": "assistant", "content": ANSWERS[before]},
+                }
+            ],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+        }
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - theirs
+        pass
+
+
+class ModelServer:
+    """A model on loopback.
+
+    Attributes:
+        url: For ``OPENAI_BASE_URL``.
+        asked: What it was sent.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        handler = type("Handler", (Model,), {"asked": self.asked})
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    running = ModelServer()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(params=[FakeGateway, LocalJupyterServer], ids=["fake", "real"])
+def gateway(request: pytest.FixtureRequest) -> Iterator[JupyterConnectable]:
+    with request.param() as running:
+        yield running
+
+
+@pytest.fixture(params=FRAMEWORKS)
+def python(request: pytest.FixtureRequest) -> Path:
+    """The interpreter of a framework's environment, which has what we need, too."""
+    requirements = [*FRAMEWORKS[request.param], *our_requirements()]
+    return environment(request.config, request.param, *requirements) / "python"
+
+
+def printed(python: Path, example: Example, folder: Path, env: dict[str, str]) -> str:
+    dropped = ("JUPYTER", "OPENAI", "PYTHON", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    kept = {n: v for n, v in os.environ.items() if not n.upper().startswith(dropped)}
+    done = subprocess.run(
+        [python, "-c", example.code],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=RUNNING,
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **env},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_agents_find_a_fibonacci_number(
+    python: Path, gateway: JupyterConnectable, model: ModelServer, tmp_path: Path
+) -> None:
+    info = gateway.connection_info
+    env = {
+        "OPENAI_API_KEY": "none",
+        "OPENAI_BASE_URL": model.url,
+        "JUPYTER_GATEWAY_URL": info.url,
+        "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or "",
+    }
+    said = printed(python, CONVERSATION, tmp_path, env)
+    _, expected, _ = CONVERSATION.output.split("…")  # before and after it theirs differ
+    assert expected.strip() in said, said
+    system = {"role": "system", "content": CODE_WRITER_SYSTEM_MESSAGE}
+    assert [question["messages"][0] for question in model.asked] == [system, system]
+
+
+PROTOCOL = """
+from autogen.coding import CodeExecutor, CodeExecutorFactory
+from jkg_client import JupyterCodeExecutor, JupyterConnectionInfo
+
+with JupyterCodeExecutor(JupyterConnectionInfo.from_env()) as executor:
+    print(isinstance(executor, CodeExecutor))
+    print(CodeExecutorFactory.create({"executor": executor}) is executor)
+    (block,) = executor.code_extractor.extract_code_blocks("```python\\nprint(6 * 7)\\n```")
+    print(executor.execute_code_blocks([block]))
+    executor.restart()
+"""
+
+
+def test_the_executor_is_accepted_as_it_is(
+    python: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    info = gateway.connection_info
+    env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
+    said = printed(python, Example("", PROTOCOL, ""), tmp_path, env).splitlines()
+    assert said == ["True", "True", r"exit_code=0 output='42\n' output_files=[]"]
+
+
+def test_the_page_shows_what_the_model_is_told() -> None:
+    shown = textwrap.indent(CODE_WRITER_SYSTEM_MESSAGE, "    ")
+    assert shown in PAGE.read_text(encoding="utf-8")
