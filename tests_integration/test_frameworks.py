@@ -23,7 +23,7 @@ from jkg_client import CODE_WRITER_SYSTEM_MESSAGE, JupyterConnectable, LocalJupy
 from jkg_client.testing import FakeGateway
 
 PAGE = ROOT / "docs" / "autogen.md"
-(CONVERSATION,) = examples(PAGE)
+CONVERSATION, AUTOGEN_0_7 = examples(PAGE)
 
 FRAMEWORKS = {
     "autogen-0.2": ["autogen-agentchat==0.2.40"],
@@ -134,6 +134,14 @@ def python(request: pytest.FixtureRequest) -> Path:
     return environment(request.config, request.param, *requirements) / "python"
 
 
+@pytest.fixture
+def autogen_0_7(pytestconfig: pytest.Config) -> Path:
+    """The interpreter of its environment, likewise."""
+    packages = ("core", "agentchat", "ext")
+    requirements = [f"autogen-{package}==0.7.5" for package in packages]
+    return environment(pytestconfig, "autogen-0.7", *requirements, *our_requirements()) / "python"
+
+
 def printed(python: Path, example: Example, folder: Path, env: dict[str, str]) -> str:
     dropped = ("JUPYTER", "OPENAI", "PYTHON", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     kept = {n: v for n, v in os.environ.items() if not n.upper().startswith(dropped)}
@@ -187,6 +195,73 @@ def test_the_executor_is_accepted_as_it_is(
     env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
     said = printed(python, Example("", PROTOCOL, ""), tmp_path, env).splitlines()
     assert said == ["True", "True", r"exit_code=0 output='42\n' output_files=[]"]
+
+
+def test_autogen_0_7_does_what_the_page_says(
+    autogen_0_7: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    info = gateway.connection_info
+    env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
+    assert printed(autogen_0_7, AUTOGEN_0_7, tmp_path, env) == AUTOGEN_0_7.output
+
+
+DUMPED = """
+import asyncio
+import os
+
+from autogen_core import CancellationToken
+from autogen_core.code_executor import CodeBlock, CodeExecutor
+
+from jkg_client import GatewayUnauthorized
+from jkg_client.integrations.autogen import JupyterCodeExecutor
+
+PAGE = "class Page:\\n    def _repr_html_(self): return '<p>'\\ndisplay(Page())\\n1/0"
+
+
+async def main():
+    async with JupyterCodeExecutor(timeout=5, output_dir="files") as executor:
+        page = [CodeBlock(PAGE, "python")]
+        result = await executor.execute_code_blocks(page, CancellationToken())
+        print(result.exit_code, [file.parent.name for file in result.output_files])
+        await executor.restart()
+        dumped = executor.dump_component()
+    token = os.environ.pop("JUPYTER_GATEWAY_AUTH_TOKEN")
+    print(token not in dumped.model_dump_json(), dumped.config)
+    loaded = CodeExecutor.load_component(dumped)
+    try:
+        await loaded.start()
+    except GatewayUnauthorized:
+        print("no token")
+    await loaded.stop()
+    os.environ["JUPYTER_GATEWAY_AUTH_TOKEN"] = token
+    async with CodeExecutor.load_component(dumped) as executor:
+        cancelled = CancellationToken()
+        cancelled.cancel()
+        try:
+            await executor.execute_code_blocks([CodeBlock("x = 1", "python")], cancelled)
+        except asyncio.CancelledError:
+            print("cancelled")
+        blocks = [CodeBlock("'x' in globals()", "python")]
+        print(await executor.execute_code_blocks(blocks, CancellationToken()))
+
+
+asyncio.run(main())
+"""
+
+
+def test_a_component_of_autogen_0_7_is_dumped_and_loaded_without_its_token(
+    autogen_0_7: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    info = gateway.connection_info
+    env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
+    config = {"url": info.url, "kernel_name": "python3", "timeout": 5.0, "output_dir": "files"}
+    assert printed(autogen_0_7, Example("", DUMPED, ""), tmp_path, env).splitlines() == [
+        "1 ['files']",
+        f"True {config}",
+        "no token",
+        "cancelled",
+        "JupyterCodeResult(exit_code=0, output='False', output_files=[])",
+    ]
 
 
 def test_the_page_shows_what_the_model_is_told() -> None:

@@ -1,0 +1,135 @@
+"""For AutoGen 0.7, see https://microsoft.github.io/autogen/stable/.
+
+Agents of AutoGen 0.2 and AG2 take ``jkg_client.JupyterCodeExecutor`` as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autogen_core import CancellationToken, Component
+from autogen_core.code_executor import CodeBlock, CodeExecutor, CodeResult
+from pydantic import BaseModel
+from typing_extensions import Self
+
+from .. import async_executor
+from ..client.connection import JupyterConnectable, JupyterConnectionInfo
+from ..code_blocks import CodeBlock as OurBlock
+
+
+class JupyterCodeExecutorConfig(BaseModel):
+    """What is dumped of an executor.
+
+    Attributes:
+        url: Of the server, without its token; None for that of ``JUPYTER_GATEWAY_URL``.
+        kernel_name: Which of its kernels to start.
+        timeout: Seconds for each block.
+        output_dir: Where images and pages are saved.
+    """
+
+    url: str | None = None
+    kernel_name: str = "python3"
+    timeout: float = 60
+    output_dir: str = "."
+
+
+@dataclass
+class JupyterCodeResult(CodeResult):
+    """What came of a list of code blocks.
+
+    Attributes:
+        output_files: Images and pages that they showed.
+    """
+
+    output_files: list[Path] = field(default_factory=list)
+
+
+class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
+    """Runs code blocks of AutoGen's agents and tools in a kernel of its own.
+
+    A configuration that is loaded finds the token of its server in the environment
+    (``JUPYTER_GATEWAY_AUTH_TOKEN``), if ``JUPYTER_GATEWAY_URL`` is that server.
+
+    Args:
+        jupyter_server: A launched server, or where a running one is; None for that of
+            ``JUPYTER_GATEWAY_URL``.
+        kernel_name: Which of its kernels to start.
+        timeout: Seconds for each block as a whole.
+        output_dir: Where images and pages are saved; made if it is missing.
+        options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped.
+    """
+
+    component_config_schema = JupyterCodeExecutorConfig
+    component_provider_override = "jkg_client.integrations.autogen.JupyterCodeExecutor"
+
+    def __init__(
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo | None = None,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = ".",
+        **options: Any,
+    ) -> None:
+        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        self._executor = async_executor.AsyncJupyterCodeExecutor(
+            server, kernel_name, timeout, output_dir, **options
+        )
+        self._config = JupyterCodeExecutorConfig(
+            url=server.connection_info.url,
+            kernel_name=kernel_name,
+            timeout=timeout,
+            output_dir=os.fspath(output_dir),
+        )
+
+    async def execute_code_blocks(
+        self, code_blocks: list[CodeBlock], cancellation_token: CancellationToken
+    ) -> JupyterCodeResult:
+        """Run the blocks in order, up to the first that fails.
+
+        Args:
+            code_blocks: AutoGen's, or ours.
+            cancellation_token: If it is cancelled, the block that runs is interrupted.
+
+        Raises:
+            asyncio.CancelledError: If it was.
+            GatewayError: The server is away.
+        """
+        blocks = [OurBlock(block.code, block.language) for block in code_blocks]
+        running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
+        cancellation_token.link_future(running)
+        result = await running
+        files = [Path(name) for name in result.output_files]
+        return JupyterCodeResult(result.exit_code, result.output, files)
+
+    async def start(self) -> None:
+        """Start the kernel, unless that was done already."""
+        await self._executor.start()
+
+    async def stop(self) -> None:
+        """Delete the kernel and close all; may be called twice."""
+        await self._executor.stop()
+
+    async def restart(self) -> None:
+        """Restart the kernel: variables are gone."""
+        await self._executor.restart()
+
+    def _to_config(self) -> JupyterCodeExecutorConfig:
+        return self._config
+
+    @classmethod
+    def _from_config(cls, config: JupyterCodeExecutorConfig) -> Self:
+        return cls(_server_at(config.url), config.kernel_name, config.timeout, config.output_dir)
+
+
+def _server_at(url: str | None) -> JupyterConnectionInfo | None:
+    if url is None:
+        return None
+    if os.environ.get("JUPYTER_GATEWAY_URL"):
+        known = JupyterConnectionInfo.from_env()
+        if known.url == url:
+            return known
+    return JupyterConnectionInfo.from_url(url)  # the token of one server is not for another
