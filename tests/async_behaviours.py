@@ -100,11 +100,11 @@ def test_the_kernel_is_deleted_in_the_end(executors: Executors, server: JupyterC
             assert executor.kernel_id is not None
             return [executor.kernel_id]
 
-    before = kernels_of(server)
+    before, threads = kernels_of(server), threads_of_ours()
     (kernel_id,) = run(main)
     assert kernel_id not in before
     assert kernels_of(server) == before
-    assert not [t for t in threading.enumerate() if t.name.startswith("jkg_client")]
+    assert threads_of_ours() <= threads
 
 
 def test_it_starts_by_itself_and_is_usable_until_it_is_stopped(executors: Executors) -> None:
@@ -228,16 +228,16 @@ def test_a_start_that_is_cancelled_leaves_no_kernel(
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    before = kernels_of(server)
+    before, threads = kernels_of(server), threads_of_ours()
     run(main)
     ends = time.monotonic() + 30
-    while threads_of_ours() and time.monotonic() < ends:
+    while not threads_of_ours() <= threads and time.monotonic() < ends:
         time.sleep(0.05)
     assert kernels_of(server) == before
 
 
-def threads_of_ours() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("jkg_client")]
+def threads_of_ours() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("jkg_client")}
 
 
 def test_what_waits_when_it_is_stopped_is_told(executors: Executors) -> None:
@@ -256,8 +256,10 @@ def test_what_waits_when_it_is_stopped_is_told(executors: Executors) -> None:
 
 def test_an_unknown_kernel_is_told_when_it_starts(executors: Executors) -> None:
     async def main() -> None:
+        executor = executors(kernel_name="nosuch")
         with pytest.raises(KernelSpecNotFound):
-            await executors(kernel_name="nosuch").start()
+            await executor.start()
+        await executor.stop()
 
     run(main)
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from autogen_core import CancellationToken  # type: ignore[import-not-found]
-from autogen_core.code_executor import CodeBlock  # type: ignore[import-not-found]
+from autogen_core import CancellationToken
+from autogen_core.code_executor import CodeBlock
 
 from .driver import TIMEOUT, Cell, Where, serve, size_of_files
 
