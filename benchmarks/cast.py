@@ -48,6 +48,11 @@ def _minimal(name: str, driver: str, variant: str) -> Peer:
     )
 
 
+def ours(name: str, variant: str = "", driver: str = "ours") -> Peer:
+    """A peer that needs what our package does."""
+    return Peer(name=name, driver=driver, variant=variant, environment="ours", requirements=OURS)
+
+
 FLOOR = _minimal("floor", "floor", "default")
 FLOOR_V1 = _minimal("floor-v1", "floor", "v1")
 MINIMAL = _minimal("minimal", "minimal", "default")
@@ -60,27 +65,9 @@ ZMQ = Peer(
     imports="jupyter_client",
     direct=True,
 )
-CLIENT = Peer(
-    name="jkg-client",
-    driver="ours",
-    variant="client",
-    environment="ours",
-    requirements=OURS,
-)
-PONGS = Peer(
-    name="jkg-client by pongs",
-    driver="ours",
-    variant="pongs",
-    environment="ours",
-    requirements=OURS,
-)
-EXECUTOR = Peer(
-    name="jkg-client executor",
-    driver="ours",
-    variant="executor",
-    environment="ours",
-    requirements=OURS,
-)
+CLIENT = ours("jkg-client", "client")
+PONGS = ours("jkg-client by pongs", "pongs")
+EXECUTOR = ours("jkg-client executor", "executor")
 PEERS = (
     ZMQ,
     MINIMAL,

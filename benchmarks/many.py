@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from .cast import OURS, Peer
+from .cast import Peer, ours
 from .drivers import DriverError, Stage, Taken, complain
 from .tables import median, milliseconds, ratio, table
 
@@ -26,7 +26,7 @@ def measure(stage: Stage, _: Sequence[Peer], rounds: int | None, *, quick: bool)
         print(f"many: {executors}", file=sys.stderr, flush=True)
         # Alone a block is so cheap that more of them are needed for a figure.
         blocks = BLOCKS if executors > 1 else 10 * BLOCKS
-        peer = _peer(executors)
+        peer = ours(f"{executors} executors", driver="many")
         try:
             all_ = _run(stage, peer, executors, blocks, rounds)
         except DriverError as exc:
@@ -55,7 +55,3 @@ def _run(stage: Stage, peer: Peer, executors: int, blocks: int, rounds: int) -> 
         driver.ask("open")
         driver.cell(CELL)
         return [driver.cell(CELL) for _ in range(rounds)]
-
-
-def _peer(executors: int) -> Peer:
-    return Peer(name=f"{executors} executors", driver="many", environment="ours", requirements=OURS)

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from .cast import OURS, QUICKACK, ZMQ, Peer
+from .cast import QUICKACK, ZMQ, Peer, ours
 from .drivers import Driver, DriverError, Stage, complain
 from .tables import median, ratio, table
 
@@ -14,20 +14,8 @@ ROUNDS = 7
 
 HEAD = ("way", "starts", "median s", "min s", "max s", "ratio", "")
 
-BY_HAND = Peer(
-    name="gateway by hand, minimal loop",
-    driver="launch",
-    variant="by-hand",
-    environment="ours",
-    requirements=OURS,
-)
-LAUNCHED = Peer(
-    name="LocalJupyterServer, JupyterCodeExecutor",
-    driver="launch",
-    variant="ours",
-    environment="ours",
-    requirements=OURS,
-)
+BY_HAND = ours("gateway by hand, minimal loop", "by-hand", driver="launch")
+LAUNCHED = ours("LocalJupyterServer, JupyterCodeExecutor", "ours", driver="launch")
 
 
 def measure(stage: Stage, peers: Sequence[Peer], rounds: int | None, *, quick: bool) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from behaviours import LOOP, STUBBORN
 
 from jkg_client import (
     AsyncJupyterCodeExecutor,
@@ -29,17 +30,6 @@ from jkg_client import (
 from jkg_client.client.patience import Patience
 
 T = TypeVar("T")
-
-LOOP = "print('on', flush=True)\nwhile True: pass"
-STUBBORN = """
-import time
-print('on', flush=True)
-while True:
-    try:
-        time.sleep(0.05)
-    except KeyboardInterrupt:
-        pass
-"""
 
 Executors = Callable[..., AsyncJupyterCodeExecutor]
 
