@@ -1,0 +1,36 @@
+"""The socket below a kernel's WebSocket, with another one at its other end."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from jkg_client.client.deadline import Deadline
+from jkg_client.client.deadline_socket import DeadlineWebSocket
+
+FRAME = b"\x81\x02ok"
+"""A whole text message, as a server sends it."""
+PONG = b"\x8a\x80"
+"""How an empty pong of a client begins; a mask of four bytes follows."""
+
+
+@pytest.mark.parametrize("has_quickack", [True, False])
+def test_a_pong_is_sent_only_where_nothing_else_acknowledges_at_once(
+    has_quickack: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "TCP_QUICKACK", raising=False)
+    if has_quickack:
+        monkeypatch.setattr(socket, "TCP_QUICKACK", 12, raising=False)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        opened = DeadlineWebSocket()
+        opened.sock, opened.connected, opened.deadline = ours, True, Deadline(10)
+        theirs.sendall(2 * FRAME)
+        assert [opened.recv_data(control_frame=True) for _ in range(2)] == [(1, b"ok")] * 2
+        theirs.setblocking(False)
+        try:
+            sent = theirs.recv(100)
+        except BlockingIOError:
+            sent = b""
+        assert (sent[:2], len(sent)) == ((b"", 0) if has_quickack else (PONG, 6))
