@@ -357,6 +357,18 @@ def test_who_answers_no_ping_is_hung_up_on() -> None:
         kernel.close()
 
 
+def test_a_ping_to_who_is_gone_already_hangs_up() -> None:
+    with raw_client(ping_interval=0.02) as client:
+        kernel = client.connect()
+        kernel.until("iopub status idle")
+        # The reader is kept from noticing first.
+        client.gateway.faults.hold()
+        kernel.send("kernel_info_request", {})
+        kernel.socket.sock.close()
+        client.wait_for(kernel.id, connections=0)
+        client.gateway.faults.release()
+
+
 def test_who_answers_pings_stays() -> None:
     with raw_client(ping_interval=0.02, ping_timeout=5) as client, client.connect() as kernel:
         kernel.until("iopub status idle")

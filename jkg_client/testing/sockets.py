@@ -187,20 +187,21 @@ class KernelSocket:
 
     def _write(self) -> None:
         next_ping = time.monotonic() + self._options.ping_interval
-        while not self._over.is_set():
-            if self._write_until(next_ping):
-                next_ping += self._options.ping_interval
+        try:
+            while not self._over.is_set():
+                if self._write_until(next_ping):
+                    next_ping += self._options.ping_interval
+        except OSError:
+            self._hang_up()
 
     def _write_until(self, next_ping: float) -> bool:
         """Send the next thing that there is to send; whether it was a ping."""
         try:
             outgoing = self._outgoing.get(timeout=max(next_ping - time.monotonic(), 0))
-            self._put(outgoing)
         except Empty:
             self._ping()
             return True
-        except OSError:
-            self._hang_up()
+        self._put(outgoing)
         return False
 
     def _put(self, outgoing: Outgoing) -> None:
