@@ -187,12 +187,11 @@ class KernelSocket:
 
     def _write(self) -> None:
         next_ping = time.monotonic() + self._options.ping_interval
-        try:
+        with contextlib.suppress(OSError):
             while not self._over.is_set():
                 if self._write_until(next_ping):
                     next_ping += self._options.ping_interval
-        except OSError:
-            self._hang_up()
+        self._hang_up()
 
     def _write_until(self, next_ping: float) -> bool:
         """Send the next thing that there is to send; whether it was a ping."""
