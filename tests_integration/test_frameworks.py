@@ -166,3 +166,30 @@ def test_a_component_of_autogen_0_7_is_dumped_and_loaded_without_its_token(
 def test_the_page_shows_what_the_model_is_told() -> None:
     shown = textwrap.indent(CODE_WRITER_SYSTEM_MESSAGE, "    ")
     assert shown in PAGE.read_text(encoding="utf-8")
+
+
+INSTALLED = """
+from importlib import import_module, metadata
+
+import_module("jkg_client.integrations.{}")
+others = ("ag2", "autogen", "ipykernel", "jupyter", "langchain", "langgraph", "openai", "smolagents")
+names = {{dist.metadata["Name"].lower() for dist in metadata.distributions()}}
+print(*sorted(name for name in names if name.startswith(others)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ("autogen", "autogen-core"),
+        ("langchain", "langchain-core langchain-protocol"),
+        ("smolagents", "smolagents"),
+    ],
+)
+def test_an_extra_brings_its_framework_only(
+    extra: str, expected: str, pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
+    requirements = our_requirements(extra)
+    python = environment(pytestconfig, f"extra-{extra}", *requirements) / "python"
+    said = printed(python, Example("", INSTALLED.format(extra), ""), tmp_path, {})
+    assert said.strip() == expected
