@@ -172,7 +172,7 @@ INSTALLED = """
 from importlib import import_module, metadata
 
 import_module("jkg_client.integrations.{}")
-others = ("ag2", "autogen", "ipykernel", "jupyter", "langchain", "langgraph", "openai", "smolagents")
+others = ("ag2", "autogen", "ipykernel", "jupyter", "lang", "openai", "smolagents")
 names = {{dist.metadata["Name"].lower() for dist in metadata.distributions()}}
 print(*sorted(name for name in names if name.startswith(others)))
 """
@@ -182,7 +182,7 @@ print(*sorted(name for name in names if name.startswith(others)))
     ("extra", "expected"),
     [
         ("autogen", "autogen-core"),
-        ("langchain", "langchain-core langchain-protocol"),
+        ("langchain", "langchain-core langchain-protocol langsmith"),
         ("smolagents", "smolagents"),
     ],
 )

@@ -16,7 +16,10 @@ from jkg_client import JupyterClient, JupyterConnectable
 
 (EXAMPLE,) = examples(ROOT / "docs" / "langchain.md")
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 NUMBERS = """
 numbers = [0, 1]
 while len(numbers) < 14:
