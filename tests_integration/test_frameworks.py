@@ -181,6 +181,7 @@ print(*sorted(name for name in names if name.startswith(others)))
 @pytest.mark.parametrize(
     ("extra", "expected"),
     [
+        ("ag2", "ag2"),
         ("autogen", "autogen-core"),
         ("langchain", "langchain-core langchain-protocol langsmith"),
         ("smolagents", "smolagents"),
