@@ -83,6 +83,7 @@ with JupyterExecutor() as executor:
     print(executor("try:\\n    final_answer('twice')\\nexcept Exception:\\n    pass").output)
     unsaid = said(executor, "print('before')\\nfinal_answer(object())")
     print(unsaid.splitlines()[0], "|", unsaid.splitlines()[-1])
+    print(len(executor("final_answer('\\u00fc' * 2_000_000)").output))
     print(executor("1 + 1"))
 """
 
@@ -194,6 +195,7 @@ RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
                 r"True (1, {2: b'3'}, None) 'out\n'",
                 "twice",
                 "before | SerializationError: Cannot safely serialize object of type object",
+                "2000000",
                 RAN.format(2),
             ],
             id="final answers are told from what is printed, and are JSON or an error",

@@ -143,9 +143,9 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         if result.kernel_restarted:
             self._send_again()
         (cell,) = result.results
-        failure = cell.failure
-        if failure is not None and failure.ename == self.FINAL_ANSWER_EXCEPTION:
-            answer = self._answer(failure.evalue)
+        ended = cell.failure if cell.status == "error" else None
+        if ended is not None and ended.ename == self.FINAL_ANSWER_EXCEPTION:
+            answer = self._answer(ended.evalue)
             return CodeOutput(output=answer, logs=self._logs(result), is_final_answer=True)
         if not cell.is_ok:
             raise AgentExecutionError(result.output, self.logger)
