@@ -60,8 +60,8 @@ class CodeResult:
         files: list[str] = []
         for result in results:
             rendering = render((*result.late_outputs, *result.outputs), into(folder))
-            notes = "\n".join(_notes(result, timeout))
-            texts.append(join_text([*rendering.pieces, (notes, True)]))
+            told = "\n".join(notes(result, timeout))
+            texts.append(join_text([*rendering.pieces, (told, True)]))
             files.extend(map(str, rendering.files))
         status = results[-1].status if results else "ok"
         return cls(
@@ -75,7 +75,7 @@ class CodeResult:
         )
 
 
-def _notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
+def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
     """What a reader of the text must know besides it."""
     if result.truncated:
         yield f"Note: {result.truncated}."

@@ -12,6 +12,7 @@ import pytest
 from attrs import define, field
 from docker_engine import dockerfiles, engine, one, seeds_image, servers
 from fixtures import executor, executors, kernel, pytest_itemcollected
+from frameworks import gateway
 from servers import KINDS, LOCAL, Kind, running
 
 from jkg_client import JupyterConnectable
@@ -22,6 +23,7 @@ __all__ = [
     "engine",
     "executor",
     "executors",
+    "gateway",
     "kernel",
     "one",
     "pytest_itemcollected",

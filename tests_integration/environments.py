@@ -37,11 +37,13 @@ def environment(config: pytest.Config, name: str, *requirements: str) -> Path:
     return folder / "bin"
 
 
-def our_requirements() -> list[str]:
-    """What our package needs, by its setup.cfg."""
+def our_requirements(*extras: str) -> list[str]:
+    """What our package needs with these extras, by its setup.cfg."""
     config = configparser.ConfigParser(inline_comment_prefixes="#")
     config.read(Path(__file__).parent.parent / "setup.cfg", encoding="utf-8")
-    return config["options"]["install_requires"].split()
+    lists = [config["options"]["install_requires"]]
+    lists += [config["options.extras_require"][extra] for extra in extras]
+    return [line for text in lists for line in text.strip().splitlines()]
 
 
 def _run(*command: str) -> None:

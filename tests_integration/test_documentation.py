@@ -1,7 +1,8 @@
 """The code in README and docs, run as it stands, prints what stands below it.
 
 ``tests/documentation.py`` says how. ``docs/testing.md`` needs no server: it is run in ``tests/``.
-What shows a framework is run with it, by ``test_frameworks.py``.
+What shows a framework is run with it, by ``test_frameworks.py``,
+``test_ag2.py``, ``test_langchain.py`` and ``test_smolagents.py``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from documentation import ROOT, Example, examples, run
 
 from jkg_client import JupyterConnectable, LocalJupyterServer
 
-FRAMEWORKS = {ROOT / "docs" / "autogen.md"}
+FRAMEWORKS = {
+    ROOT / "docs" / f"{name}.md" for name in ("ag2", "autogen", "langchain", "smolagents")
+}
 PAGES = [
     ROOT / "README.md",
     *sorted(set((ROOT / "docs").glob("*.md")) - {ROOT / "docs/testing.md", *FRAMEWORKS}),

@@ -5,22 +5,16 @@ Each runs in an environment of its own, on the fake gateway and on a real one.
 
 from __future__ import annotations
 
-import http.server
-import json
-import os
-import subprocess
 import textwrap
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from documentation import ROOT, Example, examples
 from environments import environment, our_requirements
+from frameworks import ModelServer, model_server, printed, server_variables
 
-from jkg_client import CODE_WRITER_SYSTEM_MESSAGE, JupyterConnectable, LocalJupyterServer
-from jkg_client.testing import FakeGateway
+from jkg_client import CODE_WRITER_SYSTEM_MESSAGE, JupyterConnectable
 
 PAGE = ROOT / "docs" / "autogen.md"
 CONVERSATION, AUTOGEN_0_7 = examples(PAGE)
@@ -29,9 +23,6 @@ FRAMEWORKS = {
     "autogen-0.2": ["autogen-agentchat==0.2.40"],
     "ag2-0.14": ["ag2[openai]==0.14.0"],
 }
-
-RUNNING = 120.0
-"""Seconds for an example."""
 
 ANSWERS = [
     """\
@@ -53,77 +44,9 @@ fibonacci(14)
 ]
 
 
-class Model(http.server.BaseHTTPRequestHandler):
-    """Answers as OpenAI's chat completions do, by as many answers as it has given before.
-
-    See https://platform.openai.com/docs/api-reference/chat/object.
-    """
-
-    asked: list[dict[str, Any]]
-
-    def do_POST(self) -> None:
-        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.asked.append(question)
-        before = sum(message["role"] == "assistant" for message in question["messages"])
-        answer = {
-            "id": "answer",
-            "object": "chat.completion",
-            "created": 0,
-            "model": question["model"],
-            "choices": [
-                {
-                    "index": 0,
-                    "finish_reason": "stop",
-                    "message": {"role": "assistant", "content": ANSWERS[before]},
-                }
-            ],
-            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-        }
-        content = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - theirs
-        pass
-
-
-class ModelServer:
-    """A model on loopback.
-
-    Attributes:
-        url: For ``OPENAI_BASE_URL``.
-        asked: What it was sent.
-    """
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-        handler = type("Handler", (Model,), {"asked": self.asked})
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
 @pytest.fixture
 def model() -> Iterator[ModelServer]:
-    running = ModelServer()
-    try:
-        yield running
-    finally:
-        running.stop()
-
-
-@pytest.fixture(params=[FakeGateway, LocalJupyterServer], ids=["fake", "real"])
-def gateway(request: pytest.FixtureRequest) -> Iterator[JupyterConnectable]:
-    with request.param() as running:
+    with model_server(ANSWERS) as running:
         yield running
 
 
@@ -142,32 +65,10 @@ def autogen_0_7(pytestconfig: pytest.Config) -> Path:
     return environment(pytestconfig, "autogen-0.7", *requirements, *our_requirements()) / "python"
 
 
-def printed(python: Path, example: Example, folder: Path, env: dict[str, str]) -> str:
-    dropped = ("JUPYTER", "OPENAI", "PYTHON", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-    kept = {n: v for n, v in os.environ.items() if not n.upper().startswith(dropped)}
-    done = subprocess.run(
-        [python, "-c", example.code],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=RUNNING,
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **env},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_two_agents_find_a_fibonacci_number(
     python: Path, gateway: JupyterConnectable, model: ModelServer, tmp_path: Path
 ) -> None:
-    info = gateway.connection_info
-    env = {
-        "OPENAI_API_KEY": "none",
-        "OPENAI_BASE_URL": model.url,
-        "JUPYTER_GATEWAY_URL": info.url,
-        "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or "",
-    }
+    env = {**model.variables, **server_variables(gateway)}
     said = printed(python, CONVERSATION, tmp_path, env)
     _, expected, _ = CONVERSATION.output.split("…")  # before and after it theirs differ
     assert expected.strip() in said, said
@@ -191,8 +92,7 @@ with JupyterCodeExecutor(JupyterConnectionInfo.from_env()) as executor:
 def test_the_executor_is_accepted_as_it_is(
     python: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
-    info = gateway.connection_info
-    env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
+    env = server_variables(gateway)
     said = printed(python, Example("", PROTOCOL, ""), tmp_path, env).splitlines()
     assert said == ["True", "True", r"exit_code=0 output='42\n' output_files=[]"]
 
@@ -200,8 +100,7 @@ def test_the_executor_is_accepted_as_it_is(
 def test_autogen_0_7_does_what_the_page_says(
     autogen_0_7: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
-    info = gateway.connection_info
-    env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
+    env = server_variables(gateway)
     assert printed(autogen_0_7, AUTOGEN_0_7, tmp_path, env) == AUTOGEN_0_7.output
 
 
@@ -252,9 +151,9 @@ asyncio.run(main())
 def test_a_component_of_autogen_0_7_is_dumped_and_loaded_without_its_token(
     autogen_0_7: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
-    info = gateway.connection_info
-    env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
-    config = {"url": info.url, "kernel_name": "python3", "timeout": 5.0, "output_dir": "files"}
+    env = server_variables(gateway)
+    url = gateway.connection_info.url
+    config = {"url": url, "kernel_name": "python3", "timeout": 5.0, "output_dir": "files"}
     assert printed(autogen_0_7, Example("", DUMPED, ""), tmp_path, env).splitlines() == [
         "1 ['files']",
         f"True {config}",
@@ -267,3 +166,31 @@ def test_a_component_of_autogen_0_7_is_dumped_and_loaded_without_its_token(
 def test_the_page_shows_what_the_model_is_told() -> None:
     shown = textwrap.indent(CODE_WRITER_SYSTEM_MESSAGE, "    ")
     assert shown in PAGE.read_text(encoding="utf-8")
+
+
+INSTALLED = """
+from importlib import import_module, metadata
+
+import_module("jkg_client.integrations.{}")
+others = ("ag2", "autogen", "ipykernel", "jupyter", "lang", "openai", "smolagents")
+names = {{dist.metadata["Name"].lower() for dist in metadata.distributions()}}
+print(*sorted(name for name in names if name.startswith(others)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ("ag2", "ag2"),
+        ("autogen", "autogen-core"),
+        ("langchain", "langchain-core langchain-protocol langsmith"),
+        ("smolagents", "smolagents"),
+    ],
+)
+def test_an_extra_brings_its_framework_only(
+    extra: str, expected: str, pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
+    requirements = our_requirements(extra)
+    python = environment(pytestconfig, f"extra-{extra}", *requirements) / "python"
+    said = printed(python, Example("", INSTALLED.format(extra), ""), tmp_path, {})
+    assert said.strip() == expected

@@ -1,0 +1,161 @@
+"""For LangChain 1, see https://docs.langchain.com/oss/python/langchain/tools."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, TypedDict, TypeVar
+
+from langchain_core.tools import ArgsSchema, BaseTool
+from pydantic import BaseModel, Field, PrivateAttr
+
+from ..async_executor import AsyncJupyterCodeExecutor
+from ..client.connection import JupyterConnectable, JupyterConnectionInfo
+from ..code_blocks import CodeBlock
+from ..code_result import CodeResult
+
+T = TypeVar("T")
+
+DESCRIPTION = (
+    "Runs Python code in a Jupyter kernel and returns what it shows: prints, the value of the"
+    " last line, the traceback of an error. Variables, functions and imports are there in later"
+    " calls, until you are told that the kernel was restarted. Images are saved as files."
+)
+"""What a model is told of the tool."""
+
+_MIME_TYPES = {
+    ".png": "image/png",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".webp": "image/webp",
+}
+
+
+class Code(BaseModel):
+    """What the model passes."""
+
+    code: str = Field(description="Python code; magics such as %pip install work, too.")
+
+
+class Image(TypedDict):
+    """An image as LangChain's messages have it, ready to be shown to a model."""
+
+    type: Literal["image"]
+    base64: str
+    mime_type: str
+
+
+class Artifact(TypedDict):
+    """What became of the code, as JSON; ``ToolMessage.artifact``.
+
+    Attributes:
+        exit_code: 0; 1 for an error, 124 for a timeout, 137 for a kernel that died.
+        kernel_restarted: Variables are gone.
+        output_files: Absolute paths of images and pages that the code showed.
+        images: Those of them that are PNG, JPEG, GIF or WebP.
+    """
+
+    exit_code: int
+    kernel_restarted: bool
+    output_files: list[str]
+    images: list[Image]
+
+
+class JupyterTool(BaseTool):
+    """Runs code of a model in a kernel of its own, which keeps its state between calls.
+
+    The kernel is started by ``with`` or ``async with``, or by the first call. An asynchronous
+    call never blocks the event loop; a cancelled one interrupts the kernel.
+
+    Args:
+        jupyter_server: A launched server, or where a running one is; None for that of
+            ``JUPYTER_GATEWAY_URL``.
+        kernel_name: Which of its kernels to start.
+        timeout: Seconds for each call.
+        output_dir: Where images and pages are saved; made if it is missing.
+        name: For the model.
+        description: For the model.
+        options: Further ones of ``AsyncJupyterCodeExecutor``.
+    """
+
+    args_schema: ArgsSchema | None = Code
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+    _executor: AsyncJupyterCodeExecutor = PrivateAttr()
+
+    def __init__(
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo | None = None,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = ".",
+        *,
+        name: str = "python",
+        description: str = DESCRIPTION,
+        **options: Any,
+    ) -> None:
+        super().__init__(name=name, description=description)
+        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        self._executor = AsyncJupyterCodeExecutor(
+            server, kernel_name, timeout, output_dir, **options
+        )
+
+    def __enter__(self) -> JupyterTool:
+        try:
+            _done(self._executor.start())
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> JupyterTool:
+        await self._executor.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._executor.stop()
+
+    def stop(self) -> None:
+        """Delete the kernel and close all; may be called twice. Not for event loops."""
+        _done(self._executor.stop())
+
+    def _run(self, code: str) -> tuple[str, Artifact]:
+        return _done(self._arun(code))
+
+    async def _arun(self, code: str) -> tuple[str, Artifact]:
+        # The language of no block is that of the kernel.
+        result = await self._executor.execute_code_blocks([CodeBlock(code, "")])
+        return result.output, await asyncio.to_thread(_artifact, result)
+
+
+def _done(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What the coroutine returns; where an event loop runs, in another thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1, thread_name_prefix="jkg_client") as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+def _artifact(result: CodeResult) -> Artifact:
+    images = [image for name in result.output_files for image in _images(Path(name))]
+    return Artifact(
+        exit_code=result.exit_code,
+        kernel_restarted=result.kernel_restarted,
+        output_files=result.output_files,
+        images=images,
+    )
+
+
+def _images(file: Path) -> list[Image]:
+    mime_type = _MIME_TYPES.get(file.suffix)
+    if mime_type is None:
+        return []
+    data = base64.b64encode(file.read_bytes()).decode()
+    return [Image(type="image", base64=data, mime_type=mime_type)]

@@ -1,0 +1,267 @@
+"""For smolagents, see https://huggingface.co/docs/smolagents.
+
+Variables and final answers travel as the JSON of its ``SafeSerializer``, tools as source.
+Nothing is ever pickled, or unpickled, here or in the kernel.
+"""
+
+from __future__ import annotations
+
+import binascii
+import inspect
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+from smolagents import AgentLogger, LogLevel, Tool
+from smolagents.local_python_executor import CodeOutput
+from smolagents.remote_executors import RemotePythonExecutor
+from smolagents.serialization import SafeSerializer, SerializationError
+from smolagents.tools import get_tools_definition_code
+from smolagents.utils import AgentExecutionError
+
+from ..client.connection import JupyterConnectable, JupyterConnectionInfo
+from ..code_blocks import CodeBlock
+from ..code_result import CodeResult, notes
+from ..executor import JupyterCodeExecutor
+from ..protocol.outputs import Display, Failure, Output, join_text
+from ..rendering import render
+
+_PART = 2**20
+"""Characters of variables in one message: servers take 10 MiB."""
+
+_SERIALIZER = f"""
+import base64
+import json
+from io import BytesIO
+from typing import Any
+
+{inspect.getsource(SerializationError)}
+
+{inspect.getsource(SafeSerializer)}
+"""
+_ANSWER = f"""
+class {RemotePythonExecutor.FINAL_ANSWER_EXCEPTION}(BaseException):
+    pass
+
+def answering(tool):
+    def final_answer(*args, **kwargs):
+        text = SafeSerializer.dumps(tool(*args, **kwargs))
+        raise {RemotePythonExecutor.FINAL_ANSWER_EXCEPTION}(text)
+
+    return final_answer
+"""
+_INSTALL = """
+import importlib.util
+import subprocess
+import sys
+
+def is_missing(name):
+    try:
+        return importlib.util.find_spec(name) is None
+    except (ImportError, ValueError):
+        return True
+
+def install(names):
+    missing = [name for name in names if is_missing(name)]
+    if missing:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", *missing]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"pip could not install {missing}: {done.stderr}")
+"""
+
+
+class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no annotations
+    """Runs the code of a ``CodeAgent`` in a kernel of its own: pass it as ``executor``.
+
+    When the kernel had to be restarted, the tools and variables that the agent has sent are
+    sent again.
+
+    Args:
+        jupyter_server: A launched server, or where a running one is; None for that of
+            ``JUPYTER_GATEWAY_URL``.
+        kernel_name: Which of its kernels to start; one for Python.
+        timeout: Seconds for each step's code.
+        output_dir: Where images and pages are saved; made if it is missing.
+        additional_imports: Packages that are installed in the kernel's environment, unless
+            they can be imported there.
+        logger: Told when packages are installed; None for nobody.
+        options: Further ones of ``JupyterCodeExecutor``.
+
+    Raises:
+        AgentError: A package could not be installed.
+        GatewayError: The server cannot be reached or does not let us in.
+        KernelNotReady: The kernel was started but does not answer.
+        ValueError: For bad arguments.
+    """
+
+    def __init__(
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo | None = None,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = ".",
+        *,
+        additional_imports: Sequence[str] = (),
+        logger: AgentLogger | None = None,
+        **options: Any,
+    ) -> None:
+        # The agent logs errors itself: here they would be printed twice.
+        quiet = AgentLogger(level=LogLevel.OFF) if logger is None else logger
+        super().__init__(list(additional_imports), quiet, allow_pickle=False)
+        self._timeout = timeout
+        self._tools: dict[str, Tool] = {}
+        self._variables: dict[str, Any] = {}
+        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        self._executor = JupyterCodeExecutor(server, kernel_name, timeout, output_dir, **options)
+        try:
+            self.install_packages(self.additional_imports)
+        except BaseException:
+            self.cleanup()
+            raise
+
+    def __enter__(self) -> JupyterExecutor:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.cleanup()
+
+    def run_code_raise_errors(self, code: str) -> CodeOutput:
+        """Run the code of one step.
+
+        Returns:
+            The value of its last expression, an image or as text; or the final answer.
+
+        Raises:
+            AgentError: The code failed, took too long or killed its kernel; the message is
+                all that it showed. Or its final answer cannot be read.
+            GatewayError: The server is away.
+        """
+        result = self._execute(code)
+        if result.kernel_restarted:
+            self._send_again()
+        (cell,) = result.results
+        ended = cell.failure if cell.status == "error" else None
+        if ended is not None and ended.ename == self.FINAL_ANSWER_EXCEPTION:
+            answer = self._answer(ended.evalue)
+            return CodeOutput(output=answer, logs=self._logs(result), is_final_answer=True)
+        if not cell.is_ok:
+            raise AgentExecutionError(result.output, self.logger)
+        value = _value(cell.outputs)
+        return CodeOutput(output=value, logs=self._logs(result), is_final_answer=False)
+
+    def send_tools(self, tools: Mapping[str, Tool]) -> None:
+        """Define tools in the kernel, by their source.
+
+        Raises:
+            ValueError: One cannot be sent so: agents that are managed, tools of other programs.
+            AgentError: The kernel does not take them.
+        """
+        agents = [name for name, tool in tools.items() if not isinstance(tool, Tool)]
+        if agents:
+            raise ValueError(f"only tools can be sent to a kernel, not {', '.join(agents)}")
+        needed = {name for tool in tools.values() for name in tool.to_dict()["requirements"]}
+        self.install_packages(sorted(needed - {"smolagents", *self.installed_packages}))
+        self._define(tools)
+        self._tools.update(tools)
+
+    def send_variables(self, variables: Mapping[str, Any]) -> None:
+        """Set variables in the kernel.
+
+        Raises:
+            SerializationError: JSON cannot say what one of them is.
+            AgentError: The kernel does not take them.
+        """
+        if not variables:
+            return
+        text = SafeSerializer.dumps(dict(variables))
+        self._do("_jkg_parts = []")
+        for start in range(0, len(text), _PART):
+            self._do(f"_jkg_parts.append({text[start : start + _PART]!r})")
+        load = "globals().update(_jkg['SafeSerializer'].loads(''.join(_jkg_parts)))"
+        self._do(f"{_exec(_SERIALIZER)}\n{load}\ndel _jkg, _jkg_parts")
+        self._variables.update(variables)
+
+    def install_packages(self, additional_imports: Sequence[str]) -> list[str]:
+        """Install packages in the kernel's environment, unless they can be imported there.
+
+        Raises:
+            AgentError: One could not be installed.
+        """
+        names = ["pillow" if name == "PIL" else name for name in additional_imports]
+        if names:
+            self.logger.log(f"Packages for the kernel: {', '.join(names)}")
+            imports = list(additional_imports)
+            self._do(f"{_exec(_INSTALL)}\n_jkg['install']({imports!r})\ndel _jkg")
+            self.installed_packages += imports
+        return names
+
+    def cleanup(self) -> None:
+        """Delete the kernel and close all; may be called twice."""
+        self._executor.stop()
+
+    def _define(self, tools: Mapping[str, Tool]) -> None:
+        code = get_tools_definition_code(dict(tools))
+        if "final_answer" in tools:
+            answer = "final_answer = _jkg['answering'](final_answer)\ndel _jkg"
+            code = f"{code}\n{_exec(_SERIALIZER + _ANSWER)}\n{answer}"
+        self._do(code)
+
+    def _send_again(self) -> None:
+        self.send_variables(self._variables)
+        if self._tools:
+            self._define(self._tools)
+
+    def _execute(self, code: str) -> CodeResult:
+        return self._executor.execute_code_blocks([CodeBlock(code, "python")])
+
+    def _do(self, code: str) -> None:
+        result = self._execute(code)
+        if result.exit_code:
+            raise AgentExecutionError(result.output, self.logger)
+
+    def _answer(self, text: str) -> Any:
+        try:
+            return SafeSerializer.loads(text)
+        except Exception as exc:
+            # The code may raise such an exception itself, with whatever text it likes.
+            message = f"The final answer cannot be read: {exc!r:.200}"
+            raise AgentExecutionError(message, self.logger) from exc
+
+    def _logs(self, result: CodeResult) -> str:
+        (cell,) = result.results
+        saved = iter(result.output_files)
+        outputs = (*cell.late_outputs, *cell.outputs)
+        pieces = render(outputs, lambda suffix, _: Path(next(saved, f"a {suffix} file"))).pieces
+        shown = [piece for piece, output in zip(pieces, outputs) if not _is_outcome(output)]
+        return join_text([*shown, ("\n".join(notes(cell, self._timeout)), True)])
+
+
+def _exec(source: str) -> str:
+    # Its names are none that the agent's code could run into.
+    return f"_jkg = {{}}\nexec({source!r}, _jkg)"
+
+
+def _is_outcome(output: Output) -> bool:
+    if isinstance(output, Display):
+        return output.execution_count is not None
+    return isinstance(output, Failure)
+
+
+def _value(outputs: Sequence[Output]) -> Any:
+    values = [output for output in outputs if isinstance(output, Display) and _is_outcome(output)]
+    if not values:
+        return None
+    for mime_type in ("image/png", "image/jpeg"):
+        if mime_type in values[-1].data:
+            return _image(values[-1].data[mime_type]) or values[-1].text
+    return values[-1].text
+
+
+def _image(data: Any) -> PIL.Image.Image | None:
+    try:
+        return PIL.Image.open(BytesIO(binascii.a2b_base64(data)))
+    except (OSError, TypeError, ValueError, PIL.Image.DecompressionBombError):
+        return None

@@ -1,0 +1,128 @@
+"""What tests of frameworks share: a model that follows a script, a gateway, a way to run code."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Union
+
+import pytest
+from documentation import ROOT, Example
+
+from jkg_client import JupyterConnectable, LocalJupyterServer
+from jkg_client.testing import FakeGateway
+
+RUNNING = 120.0
+"""Seconds for an example."""
+
+Answer = Union[str, Mapping[str, Any]]
+"""Text, or fields of a message: calls of tools."""
+
+
+class Model(http.server.BaseHTTPRequestHandler):
+    """Answers as OpenAI's chat completions do, by as many answers as it has given before.
+
+    See https://platform.openai.com/docs/api-reference/chat/object.
+    """
+
+    asked: list[dict[str, Any]]
+    answers: Sequence[Answer]
+
+    def do_POST(self) -> None:
+        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(question)
+        before = sum(message["role"] == "assistant" for message in question["messages"])
+        said = self.answers[before]
+        message = {"content": said} if isinstance(said, str) else said
+        answer = {
+            "id": "answer",
+            "object": "chat.completion",
+            "created": 0,
+            "model": question["model"],
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "stop",
+                    "message": {"role": "assistant", **message},
+                }
+            ],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+        }
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - theirs
+        pass
+
+
+class ModelServer:
+    """A model on loopback.
+
+    Attributes:
+        variables: For the environment of who shall use it.
+        asked: What it was sent.
+    """
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        self.asked: list[dict[str, Any]] = []
+        handler = type("Handler", (Model,), {"asked": self.asked, "answers": answers})
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self.variables = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": url}
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@contextmanager
+def model_server(answers: Sequence[Answer]) -> Iterator[ModelServer]:
+    running = ModelServer(answers)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(params=[FakeGateway, LocalJupyterServer], ids=["fake", "real"])
+def gateway(request: pytest.FixtureRequest) -> Iterator[JupyterConnectable]:
+    with request.param() as running:
+        yield running
+
+
+def server_variables(server: JupyterConnectable) -> dict[str, str]:
+    """Where a server is, for the environment of who shall use it."""
+    info = server.connection_info
+    return {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
+
+
+def printed(python: Path, example: Example, folder: Path, env: Mapping[str, str]) -> str:
+    """What ``example`` prints, which must succeed."""
+    dropped = ("JUPYTER", "OPENAI", "PYTHON", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    kept = {n: v for n, v in os.environ.items() if not n.upper().startswith(dropped)}
+    program = folder / "example.py"  # a file: frameworks look for the source of functions
+    program.write_text(example.code, encoding="utf-8")
+    done = subprocess.run(
+        [python, program],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=RUNNING,
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **env},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,0 +1,102 @@
+"""The code environment for AG2 1, with the real package; a script plays the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documentation import ROOT, Example, examples
+from environments import environment, our_requirements
+from frameworks import Answer, ModelServer, model_server, printed, server_variables
+
+from jkg_client import JupyterClient, JupyterConnectable
+
+(EXAMPLE,) = examples(ROOT / "docs" / "ag2.md")
+
+NUMBERS = """
+numbers = [0, 1]
+while len(numbers) < 15:
+    numbers.append(numbers[-2] + numbers[-1])
+"""
+
+
+def call(number: int, code: str) -> dict[str, Any]:
+    arguments = json.dumps({"code": code, "language": "python"})
+    function = {"name": "run_code", "arguments": arguments}
+    calls = [{"id": f"call-{number}", "type": "function", "function": function}]
+    return {"content": None, "tool_calls": calls}
+
+
+ANSWERS: list[Answer] = [call(1, NUMBERS), call(2, "print(numbers[-1])\n1/0"), "It is 377."]
+
+
+@pytest.fixture
+def python(pytestconfig: pytest.Config) -> Path:
+    """The interpreter of its environment, which has what we need, too."""
+    requirements = ["ag2[openai]==1.2.1", *our_requirements()]
+    return environment(pytestconfig, "ag2-1", *requirements) / "python"
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with model_server(ANSWERS) as running:
+        yield running
+
+
+def test_an_agent_does_what_the_page_says(
+    python: Path, gateway: JupyterConnectable, model: ModelServer, tmp_path: Path
+) -> None:
+    env = {**model.variables, **server_variables(gateway)}
+    assert printed(python, EXAMPLE, tmp_path, env) == EXAMPLE.output
+    told = model.asked[-1]["messages"][-1]
+    lines = str(told["content"]).splitlines()
+    assert [told["role"], lines[0], *lines[-2:]] == [
+        "tool",
+        "377",
+        "ZeroDivisionError: division by zero",
+        "[exit code: 1]",
+    ]
+
+
+PROMISES = """
+import asyncio
+
+from ag2.tools.code import CodeEnvironment, SandboxCodeTool
+
+from jkg_client import ClientClosed
+from jkg_client.integrations.ag2 import JupyterEnvironment
+
+
+async def main():
+    environment = JupyterEnvironment(timeout=1)
+    print(isinstance(environment, CodeEnvironment))
+    print(SandboxCodeTool(environment).environment is environment)
+    print((await environment.run("x = 1\\nwhile True: pass", "python")).exit_code)
+    print(await environment.run("x", "python"))
+    print(await environment.run("1", "typescript"))
+    await environment.stop()
+    await environment.stop()
+    try:
+        await environment.run("x", "python")
+    except ClientClosed as exc:
+        print(exc)
+
+
+asyncio.run(main())
+"""
+
+
+def test_the_environment_keeps_its_promises(
+    python: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    env = server_variables(gateway)
+    said = printed(python, Example("", PROMISES, ""), tmp_path, env).splitlines()
+    assert said[:4] == ["True", "True", "124", "CodeRunResult(output='1', exit_code=0)"]
+    assert "typescript" in said[4]
+    assert said[4].endswith("exit_code=1)")
+    assert said[5:] == ["the executor was stopped"]
+    with JupyterClient(gateway.connection_info) as client:
+        assert client.list_kernels() == []

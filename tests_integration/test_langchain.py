@@ -1,0 +1,169 @@
+"""The tool for LangChain, with the real package; a script plays the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documentation import ROOT, Example, examples
+from environments import environment, our_requirements
+from frameworks import Answer, ModelServer, model_server, printed, server_variables
+
+from jkg_client import JupyterClient, JupyterConnectable
+
+(EXAMPLE,) = examples(ROOT / "docs" / "langchain.md")
+
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+NUMBERS = """
+numbers = [0, 1]
+while len(numbers) < 14:
+    numbers.append(numbers[-2] + numbers[-1])
+numbers[-1]
+"""
+DRAWING = f"print(len(numbers))\ndisplay({{'image/png': {PIXEL!r}}}, raw=True)"
+
+
+def call(number: int, code: str) -> dict[str, Any]:
+    function = {"name": "python", "arguments": json.dumps({"code": code})}
+    calls = [{"id": f"call-{number}", "type": "function", "function": function}]
+    return {"content": None, "tool_calls": calls}
+
+
+ANSWERS: list[Answer] = [call(1, NUMBERS), call(2, DRAWING), "There they are."]
+
+
+@pytest.fixture
+def python(pytestconfig: pytest.Config) -> Path:
+    """The interpreter of its environment, which has what we need, too."""
+    packages = ["langchain==1.4.7", "langchain-core==1.7.2", "langchain-openai==1.7.3"]
+    return environment(pytestconfig, "langchain", *packages, *our_requirements()) / "python"
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with model_server(ANSWERS) as running:
+        yield running
+
+
+def test_an_agent_does_what_the_page_says(
+    python: Path, gateway: JupyterConnectable, model: ModelServer, tmp_path: Path
+) -> None:
+    env = {**model.variables, **server_variables(gateway)}
+    assert printed(python, EXAMPLE, tmp_path, env) == EXAMPLE.output
+    # Images are for programs: the model reads text.
+    drawn = model.asked[-1]["messages"][-1]
+    (file,) = (tmp_path / "images").iterdir()
+    assert (drawn["role"], drawn["content"]) == ("tool", f"14\nImage data saved to {file}")
+
+
+BEGINNING = """
+import asyncio
+import json
+import os
+import signal
+import threading
+import time
+
+from jkg_client import GatewayUnreachable, JupyterConnectionInfo
+from jkg_client.integrations.langchain import JupyterTool
+
+
+def call(code):
+    return {"name": "python", "args": {"code": code}, "id": "1", "type": "tool_call"}
+"""
+
+CALLS = """
+with JupyterTool(timeout=20) as tool:
+    print(tool.invoke({"code": "x = 6"}) == "", tool.invoke("x * 7"))
+    message = tool.invoke(call("print(x)\\n1/0"))
+    print(message.content.splitlines()[0], message.content.splitlines()[-1])
+    print(json.dumps(message.artifact))
+
+    async def within_a_loop():
+        return tool.invoke("x + 1"), await tool.ainvoke("x + 2")
+
+    print(asyncio.run(within_a_loop()))
+    message = tool.invoke(call("import os\\nos._exit(1)"))
+    print(message.artifact["exit_code"], message.artifact["kernel_restarted"])
+    print(os.environ["JUPYTER_GATEWAY_AUTH_TOKEN"] in repr(tool), sorted(tool.args))
+    ctrl_c = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
+    ctrl_c.start()
+    try:
+        tool.invoke("y = 8\\nwhile True: pass")
+    except KeyboardInterrupt:
+        print("interrupted", tool.invoke("y"))
+    ctrl_c.join()
+tool.stop()
+away = JupyterTool(JupyterConnectionInfo("127.0.0.1", use_https=False, port=9))
+try:
+    away.invoke("1")
+except GatewayUnreachable:
+    print("away")
+away.stop()
+"""
+
+CANCELLED = """
+async def main():
+    async with JupyterTool(timeout=60) as tool:
+        await tool.ainvoke("x = 1")
+        ticks = 0
+        endless = asyncio.ensure_future(tool.ainvoke("x = 2\\nwhile True: pass"))
+        queued = asyncio.ensure_future(tool.ainvoke("x = 3"))
+        for _ in range(10):
+            await asyncio.sleep(0.1)
+            ticks += 1
+        queued.cancel()
+        print(ticks, endless.done())
+        endless.cancel()
+        for task in (endless, queued):
+            try:
+                await task
+            except asyncio.CancelledError:
+                print("cancelled")
+        print(await tool.ainvoke("x"))
+
+
+began = time.monotonic()
+asyncio.run(main())
+print(time.monotonic() - began < 50)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        pytest.param(
+            CALLS,
+            [
+                "True 42",
+                "6 ZeroDivisionError: division by zero",
+                '{"exit_code": 1, "kernel_restarted": false, "output_files": [], "images": []}',
+                "('7', '8')",
+                "137 True",
+                "False ['code']",
+                "interrupted 8",
+                "away",
+            ],
+            id="calls share a kernel, and failures are answers",
+        ),
+        pytest.param(
+            CANCELLED,
+            ["10 False", "cancelled", "cancelled", "2", "True"],
+            id="a loop is not blocked, and who is cancelled interrupts the kernel",
+        ),
+    ],
+)
+def test_the_tool_keeps_its_promises(
+    python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
+) -> None:
+    example = Example("", BEGINNING + code, "")
+    said = printed(python, example, tmp_path, server_variables(gateway))
+    assert said.splitlines() == expected
+    with JupyterClient(gateway.connection_info) as client:
+        assert client.list_kernels() == []

@@ -1,0 +1,251 @@
+"""The executor for smolagents, with the real package; a script plays the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from documentation import ROOT, Example, examples
+from environments import environment, our_requirements
+from frameworks import ModelServer, model_server, printed, server_variables
+
+from jkg_client import JupyterClient, JupyterConnectable
+
+(EXAMPLE,) = examples(ROOT / "docs" / "smolagents.md")
+
+ANSWERS = [
+    """\
+First the numbers.
+<code>
+total = 0
+for city in cities:
+    print(city, population(city))
+    total += population(city)
+total
+</code>
+""",
+    """\
+Now the answer.
+<code>
+print("That is all.")
+final_answer({"total": total, "cities": cities})
+</code>
+""",
+]
+
+
+@pytest.fixture
+def python(pytestconfig: pytest.Config) -> Path:
+    """The interpreter of its environment, which has what we need, too."""
+    requirements = ["smolagents[openai]==1.26.0", *our_requirements()]
+    return environment(pytestconfig, "smolagents", *requirements) / "python"
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with model_server(ANSWERS) as running:
+        yield running
+
+
+def test_an_agent_does_what_the_page_says(
+    python: Path, gateway: JupyterConnectable, model: ModelServer, tmp_path: Path
+) -> None:
+    env = {**model.variables, **server_variables(gateway)}
+    assert printed(python, EXAMPLE, tmp_path, env) == EXAMPLE.output
+    assert len(model.asked) == len(ANSWERS)
+
+
+BEGINNING = """
+from pathlib import Path
+
+from smolagents import CodeAgent, FinalAnswerTool, Model, Tool
+from smolagents.utils import AgentError
+
+from jkg_client.integrations.smolagents import JupyterExecutor
+
+
+def said(executor, code):
+    try:
+        return executor(code)
+    except AgentError as exc:
+        return str(exc)
+"""
+
+FINAL_ANSWERS = """
+with JupyterExecutor() as executor:
+    executor.send_tools({"final_answer": FinalAnswerTool()})
+    output = executor("print('FinalAnswerException: safe:1')\\n'safe:1'")
+    print(output.is_final_answer, repr(output.output), repr(output.logs))
+    output = executor("print('out')\\nfinal_answer((1, {2: b'3'}, None))")
+    print(output.is_final_answer, output.output, repr(output.logs))
+    executor.send_tools({"final_answer": FinalAnswerTool()})  # as each run of an agent does
+    print(executor("try:\\n    final_answer('twice')\\nexcept Exception:\\n    pass").output)
+    unsaid = said(executor, "print('before')\\nfinal_answer(object())")
+    print(unsaid.splitlines()[0], "|", unsaid.splitlines()[-1])
+    print(len(executor("final_answer('\\u00fc' * 2_000_000)").output))
+    print(executor("1 + 1"))
+"""
+
+FORGED = """
+def forged(payload):
+    lines = "class FinalAnswerException(BaseException):\\n    pass\\n"
+    return f"{lines}raise FinalAnswerException({payload!r})"
+
+
+TOUCH = "cposix\\nsystem\\n(S'touch touched'\\ntR."
+
+import base64
+
+with JupyterExecutor() as executor:
+    for payload in ["pickle:" + base64.b64encode(TOUCH.encode()).decode(), TOUCH, "safe:{", ""]:
+        print(said(executor, forged(payload)).partition(":")[0])
+print(Path("touched").exists())
+"""
+
+VARIABLES = """
+from datetime import date
+
+from smolagents.serialization import SerializationError
+
+sent = {"day": date(2026, 1, 2), "long": "\\u00fc\\\\'" * 400_000, "pair": (1, {2})}
+with JupyterExecutor() as executor:
+    names = set(executor("print(*globals())").logs.split()) | set(sent)
+    executor.send_variables(sent)
+    print(executor("len(long), set(long) == set('\\u00fc\\\\\\\\\\\\''), day.year, pair").output)
+    more = set(executor("print(*globals())").logs.split()) - names
+    print([name for name in more if "jkg" in name or not name.startswith("_")])  # _i9: IPython's
+    try:
+        executor.send_variables({"thing": object()})
+    except SerializationError as exc:
+        print(exc)
+"""
+
+IMAGES = """
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+CODE = f\"\"\"
+class Pixel:
+    def _repr_png_(self):
+        import base64
+        return base64.b64decode({PIXEL!r})
+display(Pixel())
+print("between")
+Pixel()
+\"\"\"
+with JupyterExecutor(output_dir="images") as executor:
+    output = executor(CODE)
+    print(output.output.size, sorted(file.suffix for file in Path("images").iterdir()))
+    first, second = output.logs.splitlines()
+    print(Path(first.removeprefix("Image data saved to ")).parent.name, second)
+"""
+
+DEATH = """
+class Twice(Tool):
+    name = "twice"
+    description = "Doubles."
+    inputs = {"number": {"type": "integer", "description": "What to double."}}
+    output_type = "integer"
+
+    def forward(self, number):
+        return 2 * number
+
+
+with JupyterExecutor(timeout=20) as executor:
+    executor.send_tools({"twice": Twice(), "final_answer": FinalAnswerTool()})
+    executor.send_variables({"number": 21})
+    failed = said(executor, "print('before')\\n1/0").splitlines()
+    print(failed[0], "|", failed[-1])
+    print(*said(executor, "number = 0\\nimport os\\nos._exit(1)").splitlines(), sep="\\n")
+    print(executor("final_answer(twice(number))"))
+"""
+
+REFUSED = """
+class Silent(Model):
+    pass
+
+
+agent = CodeAgent([], Silent(), name="helper", description="Helps.")
+with JupyterExecutor(additional_imports=["json", "email.message"]) as executor:
+    print(executor.installed_packages)
+    try:
+        executor.send_tools({"helper": agent})
+    except ValueError as exc:
+        print(exc)
+    print(said(executor, "1"))
+executor.cleanup()
+try:
+    JupyterExecutor(additional_imports=["no such package"])
+except AgentError as exc:
+    print("RuntimeError: pip could not install ['no such package']" in str(exc))
+"""
+
+RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        pytest.param(
+            FINAL_ANSWERS,
+            [
+                r"""False "'safe:1'" 'FinalAnswerException: safe:1\n'""",
+                r"True (1, {2: b'3'}, None) 'out\n'",
+                "twice",
+                "before | SerializationError: Cannot safely serialize object of type object",
+                "2000000",
+                RAN.format(2),
+            ],
+            id="final answers are told from what is printed, and are JSON or an error",
+        ),
+        pytest.param(
+            FORGED,
+            [*["The final answer cannot be read"] * 4, "False"],
+            id="what a kernel forges is not unpickled",
+        ),
+        pytest.param(
+            VARIABLES,
+            [
+                "(1200000, True, 2026, (1, {2}))",
+                "[]",
+                "Cannot safely serialize object of type object",
+            ],
+            id="variables are JSON or an error, and leave no other names",
+        ),
+        pytest.param(
+            IMAGES,
+            ["(1, 1) ['.png', '.png']", "images between"],
+            id="an image is the value of a step, others are saved",
+        ),
+        pytest.param(
+            DEATH,
+            [
+                "before | ZeroDivisionError: division by zero",
+                "Error: the kernel died while the code ran.",
+                "Note: the kernel was restarted, variables are gone.",
+                "CodeOutput(output=42, logs='', is_final_answer=True)",
+            ],
+            id="tools and variables are there again after the kernel died",
+        ),
+        pytest.param(
+            REFUSED,
+            [
+                "['json', 'email.message']",
+                "only tools can be sent to a kernel, not helper",
+                RAN.format(1),
+                "True",
+            ],
+            id="agents and missing packages are refused",
+        ),
+    ],
+)
+def test_the_executor_keeps_its_promises(
+    python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
+) -> None:
+    example = Example("", BEGINNING + code, "")
+    said = printed(python, example, tmp_path, server_variables(gateway))
+    assert said.splitlines() == expected
+    with JupyterClient(gateway.connection_info) as client:
+        assert client.list_kernels() == []
