@@ -18,7 +18,7 @@ from documentation import ROOT, Example, examples, run
 
 from jkg_client import JupyterConnectable, LocalJupyterServer
 
-FRAMEWORKS = {ROOT / "docs" / "autogen.md"}
+FRAMEWORKS = {ROOT / "docs" / "autogen.md", ROOT / "docs" / "mcp.md"}
 PAGES = [
     ROOT / "README.md",
     *sorted(set((ROOT / "docs").glob("*.md")) - {ROOT / "docs/testing.md", *FRAMEWORKS}),
