@@ -67,12 +67,10 @@ def serve_stdio(server: MCPServer[Any]) -> None:
     """
 
     async def serve() -> None:
-        lines = cast("anyio.AsyncFile[str]", _lines(0))
-        async with stdio_server(lines) as (received, sent):
-            lowlevel = server._lowlevel_server  # noqa: SLF001
-            await lowlevel.run(received, sent, lowlevel.create_initialization_options())
+        stdin = _Stdin(0)
+        await _until_a_signal(_served(server, stdin), stdin.end)
 
-    asyncio.run(_until_a_signal(serve()))
+    asyncio.run(serve())
 
 
 def serve_http(
@@ -106,7 +104,12 @@ def serve_http(
         port = listening.getsockname()[1]
         named = f"[{options.host}]" if family == socket.AF_INET6 else options.host
         on_listening(f"http://{named}:{port}{PATH}")
-        asyncio.run(_until_a_signal(uvicorn.Server(config).serve(sockets=[listening])))
+        http = uvicorn.Server(config)
+
+        def end() -> None:
+            http.should_exit = True
+
+        asyncio.run(_until_a_signal(http.serve(sockets=[listening]), end))
 
 
 @frozen
@@ -135,49 +138,80 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _lines(fd: int) -> AsyncIterator[str]:
-    """Lines of a file, by a thread that nobody waits for: what reads stdin cannot be stopped."""
-    loop, chunks = asyncio.get_running_loop(), asyncio.Queue[bytes]()
-    room = threading.Semaphore(_ROOM)
+async def _served(server: MCPServer[Any], stdin: _Stdin) -> None:
+    lowlevel = server._lowlevel_server  # noqa: SLF001 - what it offers reads stdin for ever
+    try:
+        async with stdio_server(cast("anyio.AsyncFile[str]", stdin.lines())) as (received, sent):
+            await lowlevel.run(received, sent, lowlevel.create_initialization_options())
+    except Exception as exc:
+        if not all(isinstance(leaf, BrokenPipeError) for leaf in _leaves(exc)):
+            raise
+        raise BrokenPipeError("the client does not read any more") from exc
 
-    def read() -> None:
-        # The loop may have ended meanwhile, and the file may be closed.
-        with contextlib.suppress(RuntimeError, OSError):
-            chunk = b"-"
+
+def _leaves(exc: BaseException) -> Iterator[BaseException]:
+    """The exceptions of a group, and of the groups in it."""
+    for one in getattr(exc, "exceptions", ()):
+        yield from _leaves(one)
+    if not hasattr(exc, "exceptions"):
+        yield exc
+
+
+class _Stdin:
+    """A file that can be left: nothing ends a thread that waits for its next line.
+
+    Args:
+        fd: Of the file.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._loop = asyncio.get_running_loop()
+        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
+        self._room = threading.Semaphore(_ROOM)
+        threading.Thread(target=self._read, name="jkg_client stdin", daemon=True).start()
+
+    def end(self) -> None:
+        """Read no more of it, as if this was all."""
+        self._chunks.put_nowait(b"")
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Its lines, without their ends."""
+        parts: list[bytes] = []
+        while chunk := await self._chunks.get():
+            self._room.release()
+            *ends, rest = chunk.split(b"\n")
+            for end in ends:
+                yield b"".join((*parts, end)).decode("utf-8", "replace")
+                parts = []
+            parts.append(rest)
+
+    def _read(self) -> None:
+        chunk = b"-"
+        # The loop may have ended meanwhile.
+        with contextlib.suppress(RuntimeError):
             while chunk:
-                room.acquire()
-                chunk = b""
+                self._room.acquire()
                 try:
-                    chunk = os.read(fd, _CHUNK)
-                finally:
-                    loop.call_soon_threadsafe(chunks.put_nowait, chunk)
-
-    threading.Thread(target=read, name="jkg_client stdin", daemon=True).start()
-    parts: list[bytes] = []
-    while chunk := await chunks.get():
-        room.release()
-        *ends, rest = chunk.split(b"\n")
-        for end in ends:
-            yield b"".join((*parts, end)).decode("utf-8", "replace")
-            parts = []
-        parts.append(rest)
+                    chunk = os.read(self._fd, _CHUNK)
+                except OSError:
+                    chunk = b""
+                self._loop.call_soon_threadsafe(self._chunks.put_nowait, chunk)
 
 
-async def _until_a_signal(serving: Coroutine[Any, Any, None]) -> None:
-    """Wait for its end; a signal cancels it, once it has ended it is raised."""
+async def _until_a_signal(
+    serving: Coroutine[Any, Any, None], on_signal: Callable[[], object]
+) -> None:
+    """Wait for its end; a signal calls ``on_signal``, and is raised when it has ended."""
     task = asyncio.ensure_future(serving)
     came: list[int] = []
 
     def end(number: int) -> None:
         came.append(number)
-        task.cancel()
+        on_signal()
 
     with _handled(end):
-        try:
-            await task
-        except asyncio.CancelledError:
-            if not came:
-                raise
+        await task
     if came:
         raise KeyboardInterrupt(came[0])
 
