@@ -257,6 +257,38 @@ def test_files_are_put_and_got(start: Start, gateway: JupyterConnectable) -> Non
     assert removed == "['(None, None)']"
 
 
+DEATH = (
+    PRELUDE
+    + """
+async def main():
+    async with Client(stdio()) as client:
+        code = "import os, time\\nprint('on', flush=True)\\ntime.sleep(1)\\nos._exit(1)"
+        print(await said(client, "execute_code", code=code))
+        print(await said(client, "execute_code", code="6 * 7"))
+        (long,) = await said(client, "execute_code", code="print('ab' * 50000)")
+        print(long.splitlines()[1], long[:2], len(long) < 60000)
+
+
+asyncio.run(main())
+"""
+)
+
+
+DIED = (
+    r"['error', 'on\n', 'Error: the kernel died while the code ran.\nNote: the kernel was"
+    r" restarted, variables are gone.']"
+)
+
+
+def test_the_death_of_a_kernel_is_an_answer_and_long_text_is_shortened(start: Start) -> None:
+    with LocalJupyterServer() as server:
+        assert printed(start, DEATH, server) == [
+            DIED,
+            "['42']",
+            "[50001 characters are left out here] ab True",
+        ]
+
+
 REQUESTS: list[dict[str, Any]] = [
     {
         "id": 1,
