@@ -518,3 +518,24 @@ def test_columns_stand_one_below_the_other() -> None:
     rows = [("a", "Up 2 minutes", "orphan"), ("longer", "Up", "")]
     assert [*aligned(rows)] == ["a       Up 2 minutes  orphan", "longer  Up"]
     assert [*aligned([])] == []
+
+
+WITHOUT_MCP = """
+import sys
+sys.modules["mcp"] = None
+from jkg_client.cli import main
+sys.exit(main(["mcp"]))
+"""
+
+
+def test_without_its_package_the_mcp_server_says_what_to_install(environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_MCP],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith('jkg: install it by pip install "jkg-client[mcp]" (')

@@ -2,7 +2,7 @@
 
 ``tests/documentation.py`` says how. ``docs/testing.md`` needs no server: it is run in ``tests/``.
 What shows a framework is run with it, by ``test_frameworks.py``,
-``test_ag2.py``, ``test_langchain.py`` and ``test_smolagents.py``.
+``test_ag2.py``, ``test_langchain.py``, ``test_mcp.py`` and ``test_smolagents.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from documentation import ROOT, Example, examples, run
 from jkg_client import JupyterConnectable, LocalJupyterServer
 
 FRAMEWORKS = {
-    ROOT / "docs" / f"{name}.md" for name in ("ag2", "autogen", "langchain", "smolagents")
+    ROOT / "docs" / f"{name}.md" for name in ("ag2", "autogen", "langchain", "mcp", "smolagents")
 }
 PAGES = [
     ROOT / "README.md",

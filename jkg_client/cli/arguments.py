@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from .._version import __version__
 from .containers import build, containers
+from .mcp import mcp
 from .run import run
 from .servers import kernels
 
@@ -14,6 +15,9 @@ _SECRETS = """\
 The token of a server is read from JKG_TOKEN or, as all else that there is to
 say of it, from the JUPYTER_GATEWAY_* variables. One in the query of --url
 (?token=…) works too, but whoever lists this machine's processes sees it.
+"""
+_MCP = """
+Over HTTP, clients must send the token of JKG_MCP_TOKEN, if that is set.
 """
 _STATUS = """
 Exit status: 0 done, 1 the code failed, 2 usage, 3 trouble with the server or
@@ -32,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     commands = jkg.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_run(commands.add_parser)
     _add_kernels(commands.add_parser)
+    _add_mcp(commands.add_parser)
     _add_build(commands.add_parser)
     _add_containers(commands.add_parser)
     return jkg
@@ -96,6 +101,64 @@ def _add_kernels(add: _Add) -> None:
     )
     _add_server(command)
     command.set_defaults(run=kernels)
+
+
+def _add_mcp(add: _Add) -> None:
+    text = "serve agents by the Model Context Protocol"
+    command = add(
+        "mcp",
+        help=text,
+        description=f"{text}: tools that run code in a kernel of theirs, by stdin and stdout",
+        epilog=_SECRETS + _MCP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_server(command)
+    _add_limits(command)
+    http = command.add_argument_group("HTTP")
+    http.add_argument("--http", action="store_true", help="serve by streamable HTTP instead")
+    http.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: %(default)s); others than loopback need JKG_MCP_TOKEN",
+    )
+    http.add_argument(
+        "--port", type=int, default=8000, help="0 for a free one (default: %(default)s)"
+    )
+    http.add_argument(
+        "--idle",
+        type=_seconds,
+        default=1800,
+        metavar="S",
+        help="seconds of silence after which a session and its kernel end (default: %(default)s)",
+    )
+    http.add_argument(
+        "--max-sessions",
+        type=int,
+        default=16,
+        metavar="N",
+        help="sessions at a time, a kernel each (default: %(default)s)",
+    )
+    command.set_defaults(run=mcp)
+
+
+def _add_limits(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--kernel", default="python3", metavar="NAME", help="which kernel (default: %(default)s)"
+    )
+    command.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=60,
+        metavar="S",
+        help="seconds for code, unless a call says otherwise (default: %(default)s)",
+    )
+    command.add_argument(
+        "--max-timeout",
+        type=_seconds,
+        default=600,
+        metavar="S",
+        help="the most that a call may say (default: %(default)s)",
+    )
 
 
 def _add_build(add: _Add) -> None:

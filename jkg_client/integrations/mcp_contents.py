@@ -1,0 +1,97 @@
+"""What a cell showed, as the content of an answer: text and images in the order in which they came.
+
+See https://modelcontextprotocol.io/specification/2025-11-25/server/tools#tool-result.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+from mcp.types import ContentBlock, ImageContent, TextContent
+
+from ..code_result import CodeResult
+from ..protocol.outputs import Display, Output, Stream, join_text
+from ..protocol.result import ExecutionResult
+from ..rendering import render
+
+IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+"""MIME types that are sent as images, best first."""
+
+_READABLE = ("text/plain", "text/markdown", "text/latex", "application/json")
+
+
+def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[ContentBlock]:
+    """All that a cell showed, and what a reader must know besides it.
+
+    Args:
+        result: Of the cell.
+        seconds: That it was given.
+        max_text: Characters to keep of a text; what is left out is counted.
+    """
+    blocks: list[ContentBlock] = []
+    pieces: list[tuple[str, bool]] = []
+    for output in (*result.late_outputs, *result.outputs):
+        image = _image(output)
+        if image is None:
+            pieces.append((_readable(output), not isinstance(output, Stream)))
+        else:
+            blocks += [*_text(pieces, max_text), image]
+            pieces = []
+    bare = evolve(result, outputs=(), late_outputs=())
+    notes = CodeResult.of([bare], Path(), seconds).output
+    return [*blocks, *_text(pieces, max_text), *_text([(notes, True)], max_text)]
+
+
+def shortened(text: str, most: int) -> str:
+    """The first and the last half of ``most`` characters, and how many were between them."""
+    if len(text) <= most:
+        return text
+    head, tail = text[: most - most // 2], text[len(text) - most // 2 :]
+    return f"{head}\n[{len(text) - most} characters are left out here]\n{tail}"
+
+
+def _text(pieces: Sequence[tuple[str, bool]], most: int) -> list[ContentBlock]:
+    text = join_text(pieces)
+    return [TextContent(text=shortened(text, most))] if text else []
+
+
+def _image(output: Output) -> ImageContent | None:
+    if isinstance(output, Display):
+        for mime_type in IMAGES:
+            data = _base64(output.data.get(mime_type))
+            if data:
+                return ImageContent(data=data, mime_type=mime_type)
+    return None
+
+
+def _base64(data: Any) -> str | None:
+    """``data`` in one line, if it is base64."""
+    text = "".join(data) if isinstance(data, list) and all(map(_is_text, data)) else data
+    if not isinstance(text, str):
+        return None
+    line = "".join(text.split())
+    try:
+        base64.b64decode(line, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return line
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _readable(output: Output) -> str:
+    if not isinstance(output, Display):
+        return output.text
+    forms = {name: data for name, data in output.data.items() if name in _READABLE}
+    if forms:
+        # Pages and drawings have a form to be read, most of them: no file is made.
+        return render([evolve(output, data=forms)], lambda suffix, _: Path(suffix)).text
+    kinds = ", ".join(name[:80] for name in list(output.data)[:5])
+    return f"[output of type {kinds} is not shown]"

@@ -1,0 +1,178 @@
+"""Kernels of an MCP server's sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import anyio
+from attrs import evolve, field, frozen
+
+from ..async_executor import AsyncJupyterCodeExecutor
+from ..client.connection import JupyterConnectable, JupyterConnectionInfo
+from ..code_blocks import CodeBlock
+from ..code_result import CodeResult
+from ..errors import JkgError
+from ..protocol.outputs import Failure, Output, Stream
+from ..protocol.result import ExecutionResult
+
+Tell = Callable[[float, str], Awaitable[None]]
+"""Takes the seconds that have passed, and what was printed since it was called last."""
+
+_NEWS = 1.0
+"""Seconds between two calls of ``Tell``."""
+
+_MOST_NEWS = 2000
+"""Characters for one of them: the last ones."""
+
+_AGAIN = 0.1
+"""Seconds until code that goes on is interrupted once more."""
+
+
+class SessionKernel:
+    """A kernel that is started when it is first used; who uses it meanwhile waits.
+
+    Args:
+        jupyter_server: A launched server, or where a running one is.
+        kernel_name: Which of its kernels.
+    """
+
+    def __init__(
+        self, jupyter_server: JupyterConnectable | JupyterConnectionInfo, kernel_name: str
+    ) -> None:
+        # Images go into the answer, their files are not kept.
+        self._folder = tempfile.TemporaryDirectory(prefix="jkg-mcp-")
+        self._executor = AsyncJupyterCodeExecutor(
+            jupyter_server, kernel_name, math.inf, self._folder.name, on_output=self._hear
+        )
+        self._turn = asyncio.Lock()
+        self._heard = ""
+
+    async def run(
+        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell | None = None
+    ) -> tuple[ExecutionResult, ...]:
+        """Run the blocks up to the first that fails; a cancelled task interrupts them.
+
+        Args:
+            blocks: In order.
+            seconds: For all of them together, without the start of the kernel.
+            tell: Called as long as they run.
+
+        Returns:
+            A result of each that ran.
+
+        Raises:
+            JkgError: The server is away, or the kernel does not come up.
+        """
+        async with self._turn:
+            await self._executor.start()
+            self._heard = ""
+            running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
+            try:
+                result = await self._within(seconds, running, tell)
+            finally:
+                await _ended(running)
+                _remove_files(running)
+        return result
+
+    async def restart(self) -> None:
+        """End what runs, and all variables."""
+        await self._executor.interrupt()
+        async with self._turn:
+            await self._executor.restart()
+
+    async def stop(self) -> None:
+        """Delete the kernel; may be called twice."""
+        try:
+            await self._executor.stop()
+        finally:
+            self._folder.cleanup()
+
+    async def _within(
+        self, seconds: float, running: asyncio.Future[CodeResult], tell: Tell | None
+    ) -> tuple[ExecutionResult, ...]:
+        started = time.monotonic()
+        while not running.done():
+            passed = time.monotonic() - started
+            if passed >= seconds:
+                return await self._stopped(running)
+            await asyncio.wait({running}, timeout=min(_NEWS, seconds - passed))
+            if tell is not None:
+                heard, self._heard = self._heard, ""
+                await tell(time.monotonic() - started, heard)
+        return (await running).results
+
+    async def _stopped(self, running: asyncio.Future[CodeResult]) -> tuple[ExecutionResult, ...]:
+        while not running.done():
+            # Again and again: it may not even have begun.
+            with contextlib.suppress(JkgError):
+                await self._executor.interrupt()
+            await asyncio.wait({running}, timeout=_AGAIN)
+        *before, last = (await running).results
+        # The interrupt was our doing, not the code's.
+        shown = [o for o in last.outputs if not (isinstance(o, Failure) and o.is_interrupt)]
+        return (*before, evolve(last, status="timeout", outputs=tuple(shown)))
+
+    def _hear(self, output: Output) -> None:
+        if isinstance(output, Stream):
+            self._heard = (self._heard + output.text)[-_MOST_NEWS:]
+
+
+async def _ended(running: asyncio.Future[CodeResult]) -> None:
+    """End it, if it runs: it interrupts the kernel and waits until that can be used again."""
+    # Whoever is cancelled by anyio is so at each further await, unless it is shielded.
+    with anyio.CancelScope(shield=True):
+        running.cancel()
+        await asyncio.wait({running})
+
+
+def _remove_files(running: asyncio.Future[CodeResult]) -> None:
+    if running.cancelled():
+        return
+    error = running.exception()
+    result = getattr(error, "result", None) if error else running.result()
+    for name in result.output_files if isinstance(result, CodeResult) else ():
+        Path(name).unlink(missing_ok=True)
+
+
+@frozen
+class Kernels:
+    """The kernel of each session.
+
+    Attributes:
+        make: A kernel for a new one.
+    """
+
+    make: Callable[[], SessionKernel]
+    _known: dict[str | None, SessionKernel] = field(factory=dict, init=False)
+
+    def of(
+        self, session_id: str | None, at_end: Callable[[Callable[[], Awaitable[None]]], object]
+    ) -> SessionKernel:
+        """That of a session.
+
+        Args:
+            session_id: None for the only one of a process.
+            at_end: Takes what is to be called when the session ends.
+        """
+        known = self._known.get(session_id)
+        if known is not None:
+            return known
+        kernel = self._known[session_id] = self.make()
+        if session_id is not None:
+            at_end(lambda: self._end(session_id))
+        return kernel
+
+    async def stop(self) -> None:
+        """End all of them."""
+        await asyncio.gather(*(self._end(session_id) for session_id in list(self._known)))
+
+    async def _end(self, session_id: str | None) -> None:
+        kernel = self._known.pop(session_id, None)
+        if kernel is not None:
+            await kernel.stop()
