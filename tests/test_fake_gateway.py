@@ -364,7 +364,7 @@ def test_a_ping_to_who_is_gone_already_hangs_up() -> None:
         # The reader is kept from noticing first.
         client.gateway.faults.hold()
         kernel.send("kernel_info_request", {})
-        kernel.socket.sock.close()
+        kernel.socket.shutdown()
         client.wait_for(kernel.id, connections=0)
         client.gateway.faults.release()
 
