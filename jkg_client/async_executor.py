@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, Generic, TypeVar
+from typing import Any, Callable, Generic, TypeVar
 
-from attrs import define
+from attrs import define, field
 
 from .client.connection import JupyterConnectable, JupyterConnectionInfo
 from .client.conversation import OnOutput
@@ -30,10 +31,19 @@ _AGAIN = 0.1
 
 @define(eq=False)
 class _Job(Generic[T]):
-    """Something that is done in the executor's thread."""
+    """Something that is done in the executor's thread.
+
+    Attributes:
+        do: What.
+        cancelled: Nobody waits for it any more.
+        ended: The thread has done it.
+        interrupting: Held while it is interrupted: the thread goes on to no other meanwhile.
+    """
 
     do: Callable[[JupyterCodeExecutor], T]
     cancelled: bool = False
+    ended: bool = False
+    interrupting: threading.Lock = field(factory=threading.Lock)
 
 
 class AsyncJupyterCodeExecutor:
@@ -160,18 +170,33 @@ class AsyncJupyterCodeExecutor:
             future.cancel()
             # Nobody will ask for its exception any more.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
-            while self._executor is not None and not future.done():
-                with contextlib.suppress(JkgError):
-                    await self.interrupt()
-                await asyncio.wait({waiting}, timeout=_AGAIN)
+            await _whole(self._ended(job, waiting))
             raise
+
+    async def _ended(self, job: _Job[T], waiting: asyncio.Future[T]) -> None:
+        """Interrupt a job until it has ended."""
+        loop = asyncio.get_running_loop()
+        while self._executor is not None and not waiting.done():
+            with contextlib.suppress(JkgError):
+                await loop.run_in_executor(None, self._interrupt, job)
+            await asyncio.wait({waiting}, timeout=_AGAIN)
+
+    def _interrupt(self, job: _Job[T]) -> None:
+        with job.interrupting:
+            if self._executor is not None and not job.ended:
+                self._executor.interrupt()
 
     def _run(self, job: _Job[T]) -> T:
         if self._executor is None and not self._stopped:
             self._executor = self._make()
         if self._executor is None or job.cancelled:
             raise ClientClosed("the executor was stopped")
-        return job.do(self._executor)
+        try:
+            return job.do(self._executor)
+        finally:
+            job.ended = True
+            with job.interrupting:
+                pass
 
     def _hand_over(self, output: Output) -> None:
         if self._on_output is not None and self._loop is not None:
@@ -191,3 +216,13 @@ class AsyncJupyterCodeExecutor:
     def _stop_executor(self) -> None:
         if self._executor is not None:
             self._executor.stop()
+
+
+async def _whole(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Await ``coroutine`` to its end, however often the task is cancelled meanwhile."""
+    task = asyncio.ensure_future(coroutine)
+    while not task.done():
+        # Frameworks cancel again and again until a task has ended.
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({task})
+    task.result()

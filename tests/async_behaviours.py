@@ -178,6 +178,42 @@ def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
     assert run(main) == kept
 
 
+def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
+    executors: Executors, patience: Patience
+) -> None:
+    async def main() -> str:
+        shown, loop = Outputs(), asyncio.get_running_loop()
+        async with executors(on_output=shown) as executor:
+            task = asyncio.ensure_future(execute(executor, STUBBORN))
+            await shown.came.wait()
+            begun = loop.time()
+            while not task.done():
+                task.cancel()
+                await asyncio.sleep(0.01)
+            assert task.cancelled()
+            assert loop.time() - begun >= patience.grace
+            return (await execute(executor, "6 * 7")).output
+
+    assert run(main) == "42"
+
+
+def test_a_cancelled_task_ends_no_block_of_another(executors: Executors) -> None:
+    async def main() -> set[str]:
+        outputs = set()
+        async with executors() as executor:
+            for n in range(40):
+                first = asyncio.ensure_future(execute(executor, "1"))
+                second = asyncio.ensure_future(
+                    execute(executor, "import time\ntime.sleep(0.02)\n2")
+                )
+                await asyncio.sleep(n * 0.0002)
+                first.cancel()
+                outputs.add((await second).output)
+        return outputs
+
+    assert run(main) == {"2"}
+
+
 def test_a_task_that_is_cancelled_at_once_runs_nothing(executors: Executors) -> None:
     async def main() -> str:
         async with executors() as executor:
