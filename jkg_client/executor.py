@@ -103,32 +103,40 @@ class JupyterCodeExecutor:
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
-    def execute_code_blocks(self, code_blocks: Sequence[CodeBlock]) -> CodeResult:
+    def execute_code_blocks(
+        self, code_blocks: Sequence[CodeBlock], timeout: float | None = None
+    ) -> CodeResult:
         """Run the blocks in order, up to the first that fails.
+
+        Args:
+            code_blocks: In Python, or another language of the kernel.
+            timeout: Seconds for each of them; None for those of the executor.
 
         Returns:
             What they showed, however it ended.
 
         Raises:
+            ValueError: ``timeout`` is not positive; nothing was run.
             GatewayError: The server is away; ``result`` of it holds what had come.
             KernelNotReady: The kernel does not come up again; likewise.
         """
         results: list[ExecutionResult] = []
+        limit = self._timeout if timeout is None else _positive(timeout)
         with self._lock:
             call = self._call = _Call()
             try:
                 for block in code_blocks:
-                    results.append(_NEVER_RAN if call.interrupted else self._execute(block))
+                    results.append(_NEVER_RAN if call.interrupted else self._execute(block, limit))
                     if not results[-1].is_ok:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = self._told([*results, *partial])
+                exc.result = CodeResult.of([*results, *partial], self._folder, limit)
                 raise
             finally:
                 self._call = None
                 call.ended.set()
-            return self._told(results)
+            return CodeResult.of(results, self._folder, limit)
 
     def interrupt(self) -> None:
         """End the ``execute_code_blocks`` that runs in another thread, and wait for its end.
@@ -211,24 +219,24 @@ class JupyterCodeExecutor:
         self._check_open()
         return self._kernel or self._start()
 
-    def _execute(self, block: CodeBlock) -> ExecutionResult:
+    def _execute(self, block: CodeBlock, timeout: float) -> ExecutionResult:
         try:
             cell = to_cell(block, self._language)
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
         try:
-            return self._run(cell)
+            return self._run(cell, timeout)
         except KernelNotFound:
             if self._attached:
                 raise
             # Deleted, culled or dead for good, before this block was sent.
             self._forget_kernel()
-            return self._run(cell)
+            return self._run(cell, timeout)
 
-    def _run(self, cell: str) -> ExecutionResult:
+    def _run(self, cell: str, timeout: float) -> ExecutionResult:
         result = self._running().execute(
-            cell, self._timeout, on_output=self._on_output, max_output=self._max_output
+            cell, timeout, on_output=self._on_output, max_output=self._max_output
         )
         replaced, self._replaced = self._replaced, False
         return evolve(result, kernel_restarted=result.kernel_restarted or replaced)
@@ -238,9 +246,6 @@ class JupyterCodeExecutor:
         self._replaced = True
         if kernel is not None:
             kernel.stop()
-
-    def _told(self, results: Sequence[ExecutionResult]) -> CodeResult:
-        return CodeResult.of(results, self._folder, self._timeout)
 
 
 @define(eq=False)
@@ -256,10 +261,15 @@ def _check_arguments(jupyter_server: object, timeout: float, max_output: int) ->
         raise ValueError(  # noqa: TRY004
             f"jupyter_server: a server or JupyterConnectionInfo, not {jupyter_server!r:.80}"
         )
-    if not timeout > 0:
-        raise ValueError(f"timeout must be positive, not {timeout!r}")
+    _positive(timeout)
     if max_output < 2:
         raise ValueError(f"max_output must be at least 2, not {max_output!r}")
+
+
+def _positive(timeout: float) -> float:
+    if not timeout > 0:
+        raise ValueError(f"timeout must be positive, not {timeout!r}")
+    return timeout
 
 
 def _made(output_dir: Path) -> Path:

@@ -197,6 +197,15 @@ def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
     assert run(main) == "42"
 
 
+def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
+    async def main() -> int:
+        async with executors() as executor:
+            block = CodeBlock(LOOP, "python")
+            return (await executor.execute_code_blocks([block], timeout=0.5)).exit_code
+
+    assert run(main) == 124
+
+
 def test_a_cancelled_task_ends_no_block_of_another(executors: Executors) -> None:
     async def main() -> set[str]:
         outputs = set()

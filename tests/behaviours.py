@@ -291,6 +291,17 @@ def test_the_time_limit_is_the_blocks_not_each_messages(executors: Executors) ->
     assert "Timeout" in result.output.splitlines()[-1]
 
 
+def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
+    executor = executors(timeout=60)
+    blocks = [CodeBlock(LOOP, "python")]
+    result = executor.execute_code_blocks(blocks, timeout=0.5)
+    assert result.exit_code == 124
+    assert result.output == "on\nTimeout: the code ran longer than 0.5 seconds and was stopped."
+    with pytest.raises(ValueError, match="timeout must be positive, not 0"):
+        executor.execute_code_blocks(blocks, timeout=0)
+    assert run(executor, "import time\ntime.sleep(0.6)\n7").output == "7"
+
+
 @pytest.mark.pitfall(4)
 def test_a_dead_kernel_is_told_with_what_it_printed(executor: JupyterCodeExecutor) -> None:
     run(executor, "x = 1")
