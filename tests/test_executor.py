@@ -88,7 +88,7 @@ def test_what_is_no_server_of_ours_is_told_without_a_word_of_its_token(
     server: Any, kind: str
 ) -> None:
     for make in (JupyterCodeExecutor, JupyterClient):
-        with pytest.raises(ValueError, match=rf"JupyterConnectionInfo is needed, not a {kind}$"):
+        with pytest.raises(ValueError, match=rf"JupyterConnectionInfo is needed, .* type {kind}$"):
             make(server)
 
 

@@ -227,7 +227,9 @@ def info_of(server: object) -> JupyterConnectionInfo:
         return info
     kind = type(info)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-    raise ValueError(f"a server or jkg_client.JupyterConnectionInfo is needed, not a {name}")
+    raise ValueError(
+        f"a server or jkg_client.JupyterConnectionInfo is needed, not a value of type {name}"
+    )
 
 
 @frozen
