@@ -258,6 +258,7 @@ async def main():
         print("no token")
     await loaded.stop()
     os.environ["JUPYTER_GATEWAY_AUTH_TOKEN"] = token
+    dumped.config["url"] += "/"  # as one may write it by hand
     async with CodeExecutor.load_component(dumped) as executor:
         cancelled = CancellationToken()
         cancelled.cancel()

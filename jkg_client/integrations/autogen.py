@@ -168,11 +168,12 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
 def _server_at(url: str | None) -> JupyterConnectionInfo | None:
     if url is None:
         return None
-    if os.environ.get("JUPYTER_GATEWAY_URL"):
+    asked = JupyterConnectionInfo.from_url(url)
+    if asked.token is None and os.environ.get("JUPYTER_GATEWAY_URL"):
         known = JupyterConnectionInfo.from_env()
-        if known.url == url:
+        if known.url == asked.url:
             return known
-    return JupyterConnectionInfo.from_url(url)  # the token of one server is not for another
+    return asked  # the token of one server is not for another
 
 
 def _cancel(running: asyncio.Future[Any]) -> None:
