@@ -6,6 +6,7 @@ Each runs in an environment of its own, on the fake gateway and on a real one.
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from documentation import ROOT, Example, examples
 from environments import environment, our_requirements
 from frameworks import ModelServer, model_server, printed, server_variables
 
+import jkg_client
 from jkg_client import CODE_WRITER_SYSTEM_MESSAGE, JupyterClient, JupyterConnectable
 
 PAGE = ROOT / "docs" / "autogen.md"
@@ -99,6 +101,59 @@ def test_the_executor_is_accepted_as_it_is(
     env = server_variables(gateway)
     said = printed(python, Example("", PROTOCOL, ""), tmp_path, env).splitlines()
     assert said == ["True", "True", r"exit_code=0 output='42\n' output_files=[]"]
+
+
+MISSING = """
+import ast
+import importlib.util
+import inspect
+import pathlib
+
+import jkg_client
+
+(root,) = importlib.util.find_spec("autogen").submodule_search_locations
+for file in sorted(pathlib.Path(root, "coding", "jupyter").glob("*.py")):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for theirs in [node for node in tree.body if isinstance(node, ast.ClassDef)]:
+        ours = getattr(jkg_client, theirs.name, None)
+        if ours is None:
+            print(theirs.name)
+            continue
+        print("compared", theirs.name)
+        for member in theirs.body:
+            name = getattr(member, "name", "_")
+            if name.startswith("_") and name != "__init__":
+                continue
+            if not hasattr(ours, name):
+                print(theirs.name, name)
+            elif isinstance(member, ast.FunctionDef) and inspect.isfunction(getattr(ours, name)):
+                known = list(inspect.signature(getattr(ours, name)).parameters)
+                wanted = [argument.arg for argument in member.args.args]
+                named = {argument.arg for argument in member.args.kwonlyargs}
+                if known[: len(wanted)] != wanted or not named <= set(known):
+                    print(theirs.name, name, *wanted)
+"""
+
+
+def test_who_comes_from_autogen_finds_all_classes_methods_and_arguments(
+    python: Path, tmp_path: Path
+) -> None:
+    said = printed(python, Example("", MISSING, ""), tmp_path, {}).splitlines()
+    compared = [line.split()[1] for line in said if line.startswith("compared ")]
+    assert compared == [
+        "JupyterConnectionInfo",
+        "JupyterConnectable",
+        "DockerJupyterServer",
+        "JupyterClient",
+        "JupyterKernelClient",
+        "JupyterCodeExecutor",
+        "LocalJupyterServer",
+    ]
+    assert [line for line in said if not line.startswith("compared ")] == [
+        "EmbeddedIPythonCodeExecutor",
+        "JupyterKernelClient ExecutionResult",
+        "JupyterKernelClient __init__ self websocket",  # made by get_kernel_client alone
+    ]
 
 
 PLAN = "First a function for the numbers, then a call of it."
@@ -527,6 +582,13 @@ def test_teams_agents_and_tools_of_autogen_0_7_share_an_executor(
         "False",
         "jkg_client.integrations.autogen",
     ]
+
+
+def test_what_the_page_says_to_import_is_there() -> None:
+    imported = re.findall(r"`from jkg_client import ([\w, ]+)`", PAGE.read_text(encoding="utf-8"))
+    names = {name for line in imported for name in line.split(", ")}
+    assert {"CodeBlock", "DockerJupyterServer", "JupyterCodeExecutor"} <= names
+    assert names <= set(jkg_client.__all__)
 
 
 def test_the_page_shows_what_the_model_is_told() -> None:
