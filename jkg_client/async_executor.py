@@ -46,6 +46,13 @@ class _Job(Generic[T]):
     interrupting: threading.Lock = field(factory=threading.Lock)
 
 
+class _Executor(JupyterCodeExecutor):
+    def tell_again(self, result: object) -> None:
+        """Nobody has read ``result``: the next one tells that variables are gone, if they are."""
+        if isinstance(result, CodeResult) and result.kernel_restarted:
+            self._replaced = True
+
+
 class AsyncJupyterCodeExecutor:
     """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
 
@@ -74,7 +81,7 @@ class AsyncJupyterCodeExecutor:
         patience: Patience = PATIENCE,
     ) -> None:
         self._make = functools.partial(
-            JupyterCodeExecutor,
+            _Executor,
             jupyter_server,
             kernel_name,
             timeout,
@@ -88,7 +95,7 @@ class AsyncJupyterCodeExecutor:
         self._kernel_name = kernel_name
         self._on_output = on_output
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._executor: JupyterCodeExecutor | None = None
+        self._executor: _Executor | None = None
         # One thread: blocks run one after the other, in the order in which they came.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jkg_client")
         self._stopped = False
@@ -198,11 +205,14 @@ class AsyncJupyterCodeExecutor:
         if self._executor is None or job.cancelled:
             raise ClientClosed("the executor was stopped")
         try:
-            return job.do(self._executor)
+            result = job.do(self._executor)
         finally:
             job.ended = True
             with job.interrupting:
                 pass
+        if job.cancelled:
+            self._executor.tell_again(result)
+        return result
 
     def _hand_over(self, output: Output) -> None:
         if self._on_output is not None and self._loop is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attrs import define, evolve, field
 
-from .client.connection import JupyterConnectable, JupyterConnectionInfo
+from .client.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .client.conversation import OnOutput
 from .client.deadline import Deadline
 from .client.kernel import JupyterKernelClient
@@ -257,10 +257,7 @@ class _Call:
 
 
 def _check_arguments(jupyter_server: object, timeout: float, max_output: int) -> None:
-    if not isinstance(jupyter_server, JupyterConnectable):
-        raise ValueError(  # noqa: TRY004
-            f"jupyter_server: a server or JupyterConnectionInfo, not {jupyter_server!r:.80}"
-        )
+    info_of(jupyter_server)
     _positive(timeout)
     if max_output < 2:
         raise ValueError(f"max_output must be at least 2, not {max_output!r}")

@@ -159,7 +159,10 @@ def test_blocks_of_one_executor_run_in_their_order(executors: Executors) -> None
     assert run(main) == ["[0, 1, 2, 3, 4]"]
 
 
-@pytest.mark.parametrize(("code", "kept"), [(LOOP, "True"), (STUBBORN, "False")])
+RESTARTED = "False\nNote: the kernel was restarted, variables are gone."
+
+
+@pytest.mark.parametrize(("code", "kept"), [(LOOP, "True"), (STUBBORN, RESTARTED)])
 def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
     executors: Executors, code: str, kept: str
 ) -> None:
@@ -172,8 +175,9 @@ def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            output = (await execute(executor, "'x' in globals()")).output
             assert (await execute(executor, "'never' in globals()")).output == "False"
-            return (await execute(executor, "'x' in globals()")).output
+            return output
 
     assert run(main) == kept
 
@@ -192,9 +196,9 @@ def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
                 await asyncio.sleep(0.01)
             assert task.cancelled()
             assert loop.time() - begun >= patience.grace
-            return (await execute(executor, "6 * 7")).output
+            return (await execute(executor, "x = 1")).output
 
-    assert run(main) == "42"
+    assert run(main) == "Note: the kernel was restarted, variables are gone."
 
 
 def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
@@ -217,7 +221,8 @@ def test_a_cancelled_task_ends_no_block_of_another(executors: Executors) -> None
                 )
                 await asyncio.sleep(n * 0.0002)
                 first.cancel()
-                outputs.add((await second).output)
+                # An interrupt amid its reply breaks a kernel now and then; a note tells that.
+                outputs.add((await second).output.partition("\n")[0])
         return outputs
 
     assert run(main) == {"2"}

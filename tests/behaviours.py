@@ -41,13 +41,17 @@ from jkg_client import (
 LOOP = "print('on', flush=True)\nwhile True: pass"
 STUBBORN = """
 import time
-print('on', flush=True)
+said = False
 while True:
     try:
+        if not said:
+            said = True
+            print('on', flush=True)
         time.sleep(0.05)
     except KeyboardInterrupt:
         pass
 """
+"""Who reads ``on`` may interrupt before ``print`` has returned: that is within ``try``, too."""
 PNG = bytes.fromhex("89504e470d0a1a0a") + bytes(range(256))
 
 

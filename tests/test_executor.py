@@ -60,9 +60,36 @@ def test_bad_arguments_are_told_before_anything_is_sent(
     assert server.journal.requests() == []
 
 
-def test_what_is_no_server_is_told() -> None:
-    with pytest.raises(ValueError, match="a server or JupyterConnectionInfo, not 'http://x'"):
-        JupyterCodeExecutor("http://x")  # type: ignore[arg-type]  # that is the point
+class AutoGensInfo:
+    """Where a server is, as AutoGen has it."""
+
+    host, use_https, port, token = "x", False, 1, "secret"
+
+    def __repr__(self) -> str:
+        return f"JupyterConnectionInfo(token={self.token!r})"
+
+
+class AutoGensServer:
+    """One that AutoGen has launched."""
+
+    connection_info = AutoGensInfo()
+
+
+@pytest.mark.parametrize(
+    ("server", "kind"),
+    [
+        ("http://x?token=secret", "str"),
+        (AutoGensInfo(), f"{__name__}.AutoGensInfo"),
+        (AutoGensServer(), f"{__name__}.AutoGensInfo"),
+        (None, "NoneType"),
+    ],
+)
+def test_what_is_no_server_of_ours_is_told_without_a_word_of_its_token(
+    server: Any, kind: str
+) -> None:
+    for make in (JupyterCodeExecutor, JupyterClient):
+        with pytest.raises(ValueError, match=rf"JupyterConnectionInfo is needed, .* type {kind}$"):
+            make(server)
 
 
 def test_an_output_dir_that_cannot_be_made_is_told(server: FakeGateway, tmp_path: Path) -> None:

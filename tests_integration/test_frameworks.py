@@ -5,6 +5,8 @@ Each runs in an environment of its own, on the fake gateway and on a real one.
 
 from __future__ import annotations
 
+import json
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,8 @@ from documentation import ROOT, Example, examples
 from environments import environment, our_requirements
 from frameworks import ModelServer, model_server, printed, server_variables
 
-from jkg_client import CODE_WRITER_SYSTEM_MESSAGE, JupyterConnectable
+import jkg_client
+from jkg_client import CODE_WRITER_SYSTEM_MESSAGE, JupyterClient, JupyterConnectable
 
 PAGE = ROOT / "docs" / "autogen.md"
 CONVERSATION, AUTOGEN_0_7 = examples(PAGE)
@@ -40,7 +43,7 @@ def fibonacci(n):
 fibonacci(14)
 ```
 """,
-    "The 14th Fibonacci number is 377.",
+    "The 14th Fibonacci number is 377. TERMINATE",
 ]
 
 
@@ -72,8 +75,11 @@ def test_two_agents_find_a_fibonacci_number(
     said = printed(python, CONVERSATION, tmp_path, env)
     _, expected, _ = CONVERSATION.output.split("…")  # before and after it theirs differ
     assert expected.strip() in said, said
-    system = {"role": "system", "content": CODE_WRITER_SYSTEM_MESSAGE}
-    assert [question["messages"][0] for question in model.asked] == [system, system]
+    told = [question["messages"][0] for question in model.asked]
+    assert len(told) == 2, told
+    for message in told:
+        assert message["role"] == "system"
+        assert message["content"].startswith(CODE_WRITER_SYSTEM_MESSAGE)
 
 
 PROTOCOL = """
@@ -95,6 +101,180 @@ def test_the_executor_is_accepted_as_it_is(
     env = server_variables(gateway)
     said = printed(python, Example("", PROTOCOL, ""), tmp_path, env).splitlines()
     assert said == ["True", "True", r"exit_code=0 output='42\n' output_files=[]"]
+
+
+MISSING = """
+import ast
+import importlib.util
+import inspect
+import pathlib
+
+import jkg_client
+
+(root,) = importlib.util.find_spec("autogen").submodule_search_locations
+for file in sorted(pathlib.Path(root, "coding", "jupyter").glob("*.py")):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for theirs in [node for node in tree.body if isinstance(node, ast.ClassDef)]:
+        ours = getattr(jkg_client, theirs.name, None)
+        if ours is None:
+            print(theirs.name)
+            continue
+        print("compared", theirs.name)
+        for member in theirs.body:
+            name = getattr(member, "name", "_")
+            if name.startswith("_") and name != "__init__":
+                continue
+            if not hasattr(ours, name):
+                print(theirs.name, name)
+            elif isinstance(member, ast.FunctionDef) and inspect.isfunction(getattr(ours, name)):
+                known = list(inspect.signature(getattr(ours, name)).parameters)
+                wanted = [argument.arg for argument in member.args.args]
+                named = {argument.arg for argument in member.args.kwonlyargs}
+                if known[: len(wanted)] != wanted or not named <= set(known):
+                    print(theirs.name, name, *wanted)
+"""
+
+
+def test_who_comes_from_autogen_finds_all_classes_methods_and_arguments(
+    python: Path, tmp_path: Path
+) -> None:
+    said = printed(python, Example("", MISSING, ""), tmp_path, {}).splitlines()
+    compared = [line.split()[1] for line in said if line.startswith("compared ")]
+    assert compared == [
+        "JupyterConnectionInfo",
+        "JupyterConnectable",
+        "DockerJupyterServer",
+        "JupyterClient",
+        "JupyterKernelClient",
+        "JupyterCodeExecutor",
+        "LocalJupyterServer",
+    ]
+    assert [line for line in said if not line.startswith("compared ")] == [
+        "EmbeddedIPythonCodeExecutor",
+        "JupyterKernelClient ExecutionResult",
+        "JupyterKernelClient __init__ self websocket",  # made by get_kernel_client alone
+    ]
+
+
+PLAN = "First a function for the numbers, then a call of it."
+
+LONG_LIVED = """
+import json
+import os
+
+from autogen import ConversableAgent
+from jkg_client import CODE_WRITER_SYSTEM_MESSAGE, JupyterCodeExecutor, JupyterConnectionInfo
+
+executor = JupyterCodeExecutor(JupyterConnectionInfo.from_env(), output_dir=".")
+runner = ConversableAgent(
+    name="code_executor_agent",
+    llm_config=False,
+    code_execution_config={"executor": executor},
+    human_input_mode="NEVER",
+)
+key, url = os.environ["OPENAI_API_KEY"], os.environ["OPENAI_BASE_URL"]
+writer = ConversableAgent(
+    "code_writer",
+    system_message=CODE_WRITER_SYSTEM_MESSAGE,
+    llm_config={"config_list": [{"model": "gpt-4", "api_key": key, "base_url": url}]},
+    code_execution_config=False,
+    max_consecutive_auto_reply=2,
+    human_input_mode="NEVER",
+)
+chat = runner.initiate_chat(writer, message="The 14th Fibonacci number?", silent=True)
+for message in chat.chat_history:
+    print("message", json.dumps(message["content"]))
+print("message", json.dumps(chat.summary))
+executor.stop()
+"""
+
+
+def test_a_writer_that_plans_first_gets_the_result_of_its_second_message(
+    python: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    with model_server([PLAN, ANSWERS[0]]) as model:
+        env = {**model.variables, **server_variables(gateway)}
+        said = printed(python, Example("", LONG_LIVED, ""), tmp_path, env)
+    result = "exitcode: 0 (execution succeeded)\nCode output: 377"
+    expected = ["The 14th Fibonacci number?", PLAN, "", ANSWERS[0], result, result]
+    assert messages(said) == expected
+
+
+AGENTS = """
+import json
+
+from autogen import GroupChat, GroupChatManager, ConversableAgent, UserProxyAgent
+from jkg_client import JupyterCodeExecutor, JupyterConnectionInfo
+
+PAGE = "class Page:\\n    def _repr_html_(self): return '<p>'\\nPage()"
+DEATH = "import os, time\\nprint('bye', flush=True)\\ntime.sleep(0.3)\\nos._exit(1)"
+
+
+def block(code, language="python"):
+    return f"```{language}\\n{code}\\n```"
+
+
+def ask(agent, *contents):
+    asked = [{"role": "user", "content": content} for content in contents]
+    print("message", json.dumps(agent.generate_reply(messages=asked)))
+
+
+server = JupyterConnectionInfo.from_env()
+with JupyterCodeExecutor(server, timeout=3, output_dir="files") as executor:
+    agent = ConversableAgent("a", llm_config=False, code_execution_config={"executor": executor})
+    ask(agent, "\\n".join([block("x = 6"), block("echo said", "sh"), block("x * 7")]))
+    ask(agent, [{"type": "text", "text": block("x * 7 + 1")}])
+    ask(agent, block("1", "cobol"))
+    ask(agent, block(PAGE))
+    ask(agent, block("print(x)\\nwhile True: pass"))
+    agent.reset()
+    ask(agent, block("x"))
+    agent.code_executor.restart()
+    ask(agent, block("'x' in globals()"))
+    ask(agent, block(DEATH))
+    config = {"executor": executor, "last_n_messages": 2}
+    user = UserProxyAgent("u", human_input_mode="NEVER", code_execution_config=config)
+    ask(user, block("'old'"), block("'new'"), "no code")
+    writer = ConversableAgent("w", llm_config=False, default_auto_reply=block("x = 1\\nx"))
+    group = GroupChat([user, writer, agent], [], 3, speaker_selection_method="round_robin")
+    manager = GroupChatManager(group, llm_config=False)
+    user.initiate_chat(manager, message="Is x known?", silent=True)
+    for said in group.messages[1:]:
+        print("message", json.dumps(said["name"] + " says " + said["content"]))
+"""
+
+
+def messages(said: str) -> list[str]:
+    """What our programs print, without what the frameworks do."""
+    start = "message "
+    lines = [line for line in said.splitlines() if line.startswith(start)]
+    return [str(json.loads(line[len(start) :])) for line in lines]
+
+
+def test_agents_of_every_kind_run_blocks_whatever_becomes_of_them(
+    python: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    env = server_variables(gateway)
+    said = messages(printed(python, Example("", AGENTS, ""), tmp_path, env))
+    (page,) = (tmp_path / "files").iterdir()
+    good = "exitcode: 0 (execution succeeded)\nCode output: "
+    bad = "exitcode: {} (execution failed)\nCode output: {}"
+    expected = [
+        f"{good}said\n42",
+        f"{good}43",
+        bad.format(1, "UnknownLanguage: cannot run a 'cobol' block"),
+        f"{good}HTML data saved to {page}\n",
+        bad.format(124, "6\nTimeout: "),
+        f"{good}6",
+        f"{good}False",
+        bad.format(137, "bye\nError: the kernel died"),
+        f"{good}'new'",
+        "w says ```python\nx = 1\nx\n```",
+        f"a says {good}1",
+    ]
+    assert len(said) == len(expected), said
+    for told, start in zip(said, expected):
+        assert told.startswith(start), said
 
 
 def test_autogen_0_7_does_what_the_page_says(
@@ -133,6 +313,7 @@ async def main():
         print("no token")
     await loaded.stop()
     os.environ["JUPYTER_GATEWAY_AUTH_TOKEN"] = token
+    dumped.config["url"] += "/"  # as one may write it by hand
     async with CodeExecutor.load_component(dumped) as executor:
         cancelled = CancellationToken()
         cancelled.cancel()
@@ -161,6 +342,253 @@ def test_a_component_of_autogen_0_7_is_dumped_and_loaded_without_its_token(
         "cancelled",
         "JupyterCodeResult(exit_code=0, output='False', output_files=[])",
     ]
+
+
+LIFE = """
+import asyncio
+
+from autogen_core import CancellationToken
+from autogen_core.code_executor import CodeBlock
+
+from jkg_client import ClientClosed
+from jkg_client.integrations.autogen import JupyterCodeExecutor
+
+
+async def run(executor, code):
+    blocks = [CodeBlock(code, "python")]
+    return (await executor.execute_code_blocks(blocks, CancellationToken())).output
+
+
+async def twice(executor):
+    for _ in range(2):
+        async with executor:
+            print(await run(executor, "'x' in globals()"), await run(executor, "x = 1"))
+
+
+for arguments in ({"jupyter_server": "python3"}, {"timeout": 0}):
+    try:
+        JupyterCodeExecutor(**arguments)
+    except ValueError:
+        print("refused")
+executor = JupyterCodeExecutor(output_dir="files")
+print(executor.output_dir)
+asyncio.run(run(executor, "y = 2"))
+print(asyncio.run(run(executor, "y")))
+asyncio.run(executor.stop())
+asyncio.run(executor.stop())
+try:
+    asyncio.run(run(executor, "y"))
+except ClientClosed:
+    print("stopped")
+asyncio.run(twice(executor))
+asyncio.run(executor.restart())
+print(asyncio.run(run(executor, "'x' in globals()")))
+asyncio.run(executor.stop())
+"""
+
+
+def test_a_stopped_executor_of_autogen_0_7_starts_again_in_any_event_loop(
+    autogen_0_7: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    env = server_variables(gateway)
+    said = printed(autogen_0_7, Example("", LIFE, ""), tmp_path, env).split()
+    before = ["refused", "refused", "files", "2", "stopped"]
+    assert said == [*before, "False", "False", "False"]
+    with JupyterClient(gateway.connection_info) as client:
+        assert client.list_kernels() == []
+
+
+CANCELLED = """
+import asyncio
+import threading
+
+from autogen_core import CancellationToken
+from autogen_core.code_executor import CodeBlock
+
+from jkg_client import JupyterClient, JupyterConnectionInfo
+from jkg_client.integrations.autogen import JupyterCodeExecutor
+
+ENDLESS = "print('begun')\\nwhile True: pass"
+
+
+async def run(executor, code, token=None):
+    blocks = [CodeBlock(code, "python")]
+    return (await executor.execute_code_blocks(blocks, token or CancellationToken())).output
+
+
+async def is_cancelled(running):
+    done, _ = await asyncio.wait([running], timeout=20)
+    return bool(done) and running.cancelled()
+
+
+async def enter():
+    async with JupyterCodeExecutor():
+        await asyncio.sleep(60)
+
+
+async def main():
+    entering = asyncio.create_task(enter())
+    await asyncio.sleep(0)
+    entering.cancel()
+    print("while it started", await is_cancelled(entering))
+    for thread in threading.enumerate():
+        if thread.name.startswith("jkg_client"):
+            await asyncio.to_thread(thread.join, 20)
+    with JupyterClient(JupyterConnectionInfo.from_env()) as client:
+        print("kernels left", client.list_kernels())
+
+    begun = asyncio.Event()
+    async with JupyterCodeExecutor(on_output=lambda _: begun.set()) as executor:
+        await run(executor, "x = 1")
+        token = CancellationToken()
+        running = asyncio.create_task(run(executor, ENDLESS, token))
+        await begun.wait()
+        threading.Thread(target=token.cancel).start()
+        print("from a thread", await is_cancelled(running))
+        running = asyncio.create_task(run(executor, "x = 2", token))
+        print("with a used token", await is_cancelled(running))
+
+        begun.clear()
+        token, other = CancellationToken(), CancellationToken()
+        running = asyncio.create_task(run(executor, ENDLESS, token))
+        waiting = asyncio.create_task(run(executor, "x = 3", other))
+        third = asyncio.create_task(run(executor, "x"))
+        await begun.wait()
+        other.cancel()
+        print("in the queue", await is_cancelled(waiting), running.done())
+        token.cancel()
+        await asyncio.sleep(0)
+        running.cancel()
+        print("twice", await is_cancelled(running))
+        print("x is", await third)
+
+
+asyncio.run(main())
+token = CancellationToken()
+executor = JupyterCodeExecutor()
+asyncio.run(run(executor, "1", token))
+asyncio.run(executor.stop())
+token.cancel()
+print("after the loop's end")
+"""
+
+
+def test_a_token_of_autogen_0_7_ends_its_block_and_no_other_from_any_thread(
+    autogen_0_7: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    env = server_variables(gateway)
+    assert printed(autogen_0_7, Example("", CANCELLED, ""), tmp_path, env).splitlines() == [
+        "while it started True",
+        "kernels left []",
+        "from a thread True",
+        "with a used token True",
+        "in the queue True False",
+        "twice True",
+        "x is 1",
+        "after the loop's end",
+    ]
+
+
+TEAM = """
+import asyncio
+import copy
+import json
+import pickle
+
+from autogen_agentchat.agents import ApprovalResponse, AssistantAgent, CodeExecutorAgent
+from autogen_agentchat.conditions import TextMentionTermination
+from autogen_agentchat.messages import TextMessage
+from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_core import CancellationToken, ComponentLoader
+from autogen_core.code_executor import CodeBlock, CodeExecutor
+from autogen_ext.models.replay import ReplayChatCompletionClient
+from autogen_ext.tools.code_execution import PythonCodeExecutionTool
+
+from jkg_client import CODE_WRITER_SYSTEM_MESSAGE
+from jkg_client.integrations.autogen import JupyterCodeExecutor
+
+SYSTEM = CODE_WRITER_SYSTEM_MESSAGE + "- Then end with the word TERMINATE.\\n"
+BLOCKS = "```python\\nx = 6\\n```\\n```sh\\necho said\\n```\\n```python\\nx * 7\\n```"
+FAILING = "```python\\nprint('before')\\n1/0\\n```"
+
+
+def approve(request):
+    return ApprovalResponse(approved="import" not in request.code, reason="no imports")
+
+
+async def reply(agent, content):
+    message = TextMessage(content=content, source="user")
+    response = await agent.on_messages([message], CancellationToken())
+    return response.chat_message.to_text()
+
+
+async def main():
+    async with JupyterCodeExecutor(timeout=30) as executor:
+        model = ReplayChatCompletionClient([BLOCKS, FAILING, "It is 42. TERMINATE"])
+        writer = AssistantAgent("code_writer", model, system_message=SYSTEM)
+        runner = CodeExecutorAgent("runner", executor, approval_func=approve)
+        end = TextMentionTermination("TERMINATE", sources=["code_writer"])
+        team = RoundRobinGroupChat([writer, runner], termination_condition=end)
+        result = await team.run(task="What is 6 * 7?")
+        for message in result.messages[1:]:
+            print([message.source, *message.to_text().splitlines()[:3]])
+        state = json.loads(json.dumps(await team.save_state()))
+        await team.reset()
+        await team.load_state(state)
+        print(await reply(runner, "```python\\nimport os\\n```"))
+
+        ran = await executor.execute_code_blocks([CodeBlock("x", "python")], CancellationToken())
+        print(pickle.loads(pickle.dumps(ran)) == copy.deepcopy(ran) == ran, ran.output)
+
+        model = ReplayChatCompletionClient(["```python\\nx + 1\\n```", "Seven."])
+        alone = CodeExecutorAgent("alone", executor, model_client=model, approval_func=approve)
+        events = [event async for event in alone.run_stream(task="One more?")]
+        print([type(event).__name__ for event in events[1:]])
+        events[2].model_dump_json()
+        print(events[2].result.output, events[3].content)
+
+        dumped = PythonCodeExecutionTool(executor).dump_component()
+        agent = CodeExecutorAgent("again", executor).dump_component()
+    tool = PythonCodeExecutionTool.load_component(json.loads(dumped.model_dump_json()))
+    async with tool._executor:
+        print(await tool.run_json({"code": "print(6 * 7)"}, CancellationToken()))
+    again = CodeExecutorAgent.load_component(json.loads(agent.model_dump_json()))
+    async with again._code_executor:
+        print(await reply(again, "```python\\n'x' in globals()\\n```"))
+    config = agent.config["code_executor"]
+    print(type(ComponentLoader.load_component(config, CodeExecutor)).__module__)
+
+
+asyncio.run(main())
+"""
+
+
+def test_teams_agents_and_tools_of_autogen_0_7_share_an_executor(
+    autogen_0_7: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    env = server_variables(gateway)
+    failed = "The script ran, then exited with an error (POSIX exit code: 1)"
+    assert printed(autogen_0_7, Example("", TEAM, ""), tmp_path, env).splitlines() == [
+        "['code_writer', '```python', 'x = 6', '```']",
+        "['runner', 'said', '42']",
+        "['code_writer', '```python', \"print('before')\", '1/0']",
+        f"['runner', {failed!r}, 'Its output was:', 'before']",
+        "['code_writer', 'It is 42. TERMINATE']",
+        "Code execution was not approved. Reason: no imports",
+        "True 6",
+        "['CodeGenerationEvent', 'CodeExecutionEvent', 'TextMessage', 'TaskResult']",
+        "7 Seven.",
+        "success=True output='42\\n'",
+        "False",
+        "jkg_client.integrations.autogen",
+    ]
+
+
+def test_what_the_page_says_to_import_is_there() -> None:
+    imported = re.findall(r"`from jkg_client import ([\w, ]+)`", PAGE.read_text(encoding="utf-8"))
+    names = {name for line in imported for name in line.split(", ")}
+    assert {"CodeBlock", "DockerJupyterServer", "JupyterCodeExecutor"} <= names
+    assert names <= set(jkg_client.__all__)
 
 
 def test_the_page_shows_what_the_model_is_told() -> None:

@@ -215,6 +215,23 @@ class JupyterConnectable(Protocol):
         ...
 
 
+def info_of(server: object) -> JupyterConnectionInfo:
+    """Where ``server`` is.
+
+    Raises:
+        ValueError: If it cannot tell. AutoGen has a class of the same name, so the message
+            says what it is; its value is not shown, for there may be a token in it.
+    """
+    info = getattr(server, "connection_info", server)
+    if isinstance(info, JupyterConnectionInfo):
+        return info
+    kind = type(info)
+    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    raise ValueError(
+        f"a server or jkg_client.JupyterConnectionInfo is needed, not a value of type {name}"
+    )
+
+
 @frozen
 class _GatewayEnv:
     environ: Mapping[str, str]

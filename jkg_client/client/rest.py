@@ -25,7 +25,7 @@ from ..errors import (
 )
 from .adapter import DeadlineAdapter, StayingSession, until
 from .answers import error_for, is_kernel_id, not_a_gateway, read_body, translated
-from .connection import JupyterConnectionInfo, channels_query
+from .connection import JupyterConnectionInfo, channels_query, info_of
 from .deadline import Deadline
 from .deadline_socket import ChannelsAddress
 
@@ -57,7 +57,7 @@ class JupyterClient:
     ) -> None:
         if not request_timeout > 0:
             raise ValueError(f"request_timeout must be positive, not {request_timeout!r}")
-        self._info = connection_info
+        connection_info = self._info = info_of(connection_info)
         self._timeout = request_timeout
         self._session = StayingSession()
         for scheme in ("http://", "https://"):

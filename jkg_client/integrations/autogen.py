@@ -6,6 +6,8 @@ Agents of AutoGen 0.2 and AG2 take ``jkg_client.JupyterCodeExecutor`` as it is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +15,11 @@ from typing import Any
 
 from autogen_core import CancellationToken, Component
 from autogen_core.code_executor import CodeBlock, CodeExecutor, CodeResult
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from typing_extensions import Self
 
 from .. import async_executor
-from ..client.connection import JupyterConnectable, JupyterConnectionInfo
+from ..client.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from ..code_blocks import CodeBlock as OurBlock
 
 
@@ -33,7 +35,7 @@ class JupyterCodeExecutorConfig(BaseModel):
 
     url: str | None = None
     kernel_name: str = "python3"
-    timeout: float = 60
+    timeout: float = Field(default=60, gt=0)
     output_dir: str = "."
 
 
@@ -52,7 +54,8 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
     """Runs code blocks of AutoGen's agents and tools in a kernel of its own.
 
     A configuration that is loaded finds the token of its server in the environment
-    (``JUPYTER_GATEWAY_AUTH_TOKEN``), if ``JUPYTER_GATEWAY_URL`` is that server.
+    (``JUPYTER_GATEWAY_AUTH_TOKEN``), if ``JUPYTER_GATEWAY_URL`` is that server. The kernel is
+    started by ``async with``, ``start`` or the first blocks; after ``stop`` by the first two, anew.
 
     Args:
         jupyter_server: A launched server, or where a running one is; None for that of
@@ -61,6 +64,9 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         timeout: Seconds for each block as a whole.
         output_dir: Where images and pages are saved; made if it is missing.
         options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped.
+
+    Raises:
+        ValueError: For bad arguments; those that the server knows of, when the kernel is started.
     """
 
     component_config_schema = JupyterCodeExecutorConfig
@@ -75,15 +81,35 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         **options: Any,
     ) -> None:
         server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
-        self._executor = async_executor.AsyncJupyterCodeExecutor(
-            server, kernel_name, timeout, output_dir, **options
-        )
         self._config = JupyterCodeExecutorConfig(
-            url=server.connection_info.url,
+            url=info_of(server).url,
             kernel_name=kernel_name,
             timeout=timeout,
             output_dir=os.fspath(output_dir),
         )
+        self._make = functools.partial(
+            async_executor.AsyncJupyterCodeExecutor,
+            server,
+            kernel_name,
+            timeout,
+            output_dir,
+            **options,
+        )
+        self._executor = self._make()
+        self._stopped = False
+
+    @property
+    def output_dir(self) -> Path:
+        """Where images and pages are saved."""
+        return Path(self._config.output_dir)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._startable().__aenter__()
+        except BaseException:
+            self._stopped = True
+            raise
+        return self
 
     async def execute_code_blocks(
         self, code_blocks: list[CodeBlock], cancellation_token: CancellationToken
@@ -92,30 +118,44 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
 
         Args:
             code_blocks: AutoGen's, or ours.
-            cancellation_token: If it is cancelled, the block that runs is interrupted.
+            cancellation_token: If it is cancelled, in whichever thread, the block that runs is
+                interrupted.
 
         Raises:
             asyncio.CancelledError: If it was.
+            ClientClosed: After ``stop``.
             GatewayError: The server is away.
         """
+        if cancellation_token.is_cancelled():
+            raise asyncio.CancelledError
         blocks = [OurBlock(block.code, block.language) for block in code_blocks]
         running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
-        cancellation_token.link_future(running)
+        cancellation_token.add_callback(functools.partial(_cancel, running))
         result = await running
         files = [Path(name) for name in result.output_files]
         return JupyterCodeResult(result.exit_code, result.output, files)
 
     async def start(self) -> None:
         """Start the kernel, unless that was done already."""
-        await self._executor.start()
+        await self._startable().start()
 
     async def stop(self) -> None:
         """Delete the kernel and close all; may be called twice."""
+        self._stopped = True
         await self._executor.stop()
 
     async def restart(self) -> None:
-        """Restart the kernel: variables are gone."""
-        await self._executor.restart()
+        """Restart the kernel: variables are gone. After ``stop`` a new one is started."""
+        if self._stopped:
+            await self.start()
+        else:
+            await self._executor.restart()
+
+    def _startable(self) -> async_executor.AsyncJupyterCodeExecutor:
+        if self._stopped:
+            self._executor = self._make()
+            self._stopped = False
+        return self._executor
 
     def _to_config(self) -> JupyterCodeExecutorConfig:
         return self._config
@@ -128,8 +168,15 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
 def _server_at(url: str | None) -> JupyterConnectionInfo | None:
     if url is None:
         return None
-    if os.environ.get("JUPYTER_GATEWAY_URL"):
+    asked = JupyterConnectionInfo.from_url(url)
+    if asked.token is None and os.environ.get("JUPYTER_GATEWAY_URL"):
         known = JupyterConnectionInfo.from_env()
-        if known.url == url:
+        if known.url == asked.url:
             return known
-    return JupyterConnectionInfo.from_url(url)  # the token of one server is not for another
+    return asked  # the token of one server is not for another
+
+
+def _cancel(running: asyncio.Future[Any]) -> None:
+    # Tokens live on: the loop may be gone when they are cancelled.
+    with contextlib.suppress(RuntimeError):
+        running.get_loop().call_soon_threadsafe(running.cancel)
