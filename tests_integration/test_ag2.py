@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from documentation import ROOT, Example, examples
-from environments import environment, our_requirements
+from environments import environment, lowest_requirements, our_requirements
 from frameworks import Answer, ModelServer, model_server, printed, server_variables
 
 from jkg_client import JupyterClient, JupyterConnectable
@@ -38,6 +38,12 @@ def python(pytestconfig: pytest.Config) -> Path:
     """The interpreter of its environment, which has what we need, too."""
     requirements = ["ag2[openai]==1.2.1", *our_requirements()]
     return environment(pytestconfig, "ag2-1", *requirements) / "python"
+
+
+@pytest.fixture
+def lowest(pytestconfig: pytest.Config) -> Path:
+    """The interpreter of one with the lowest release that the extra allows."""
+    return environment(pytestconfig, "ag2-1-lowest", *lowest_requirements("ag2")) / "python"
 
 
 @pytest.fixture
@@ -90,10 +96,10 @@ asyncio.run(main())
 
 
 def test_the_environment_keeps_its_promises(
-    python: Path, gateway: JupyterConnectable, tmp_path: Path
+    any_python: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
     env = server_variables(gateway)
-    said = printed(python, Example("", PROMISES, ""), tmp_path, env).splitlines()
+    said = printed(any_python, Example("", PROMISES, ""), tmp_path, env).splitlines()
     assert said[:4] == ["True", "True", "124", "CodeRunResult(output='1', exit_code=0)"]
     assert "typescript" in said[4]
     assert said[4].endswith("exit_code=1)")
