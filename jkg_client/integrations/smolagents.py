@@ -255,7 +255,7 @@ def _setting(variables: Mapping[str, Any]) -> list[str]:
 
 def _defining(tools: Mapping[str, Tool]) -> str:
     """A cell that defines tools."""
-    code = get_tools_definition_code(dict(tools))
+    code: str = get_tools_definition_code(dict(tools))
     if "final_answer" in tools:
         answer = "final_answer = _jkg['answering'](final_answer)\ndel _jkg"
         code = f"{code}\n{_exec(_SERIALIZER + _ANSWER)}\n{answer}"
