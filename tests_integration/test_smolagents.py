@@ -85,6 +85,42 @@ with JupyterExecutor() as executor:
     print(unsaid.splitlines()[0], "|", unsaid.splitlines()[-1])
     print(len(executor("final_answer('\\u00fc' * 2_000_000)").output))
     print(executor("1 + 1"))
+with JupyterExecutor(max_output=1000) as executor:
+    executor.send_tools({"final_answer": FinalAnswerTool()})
+    output = executor("print('a' * 5000)\\nfinal_answer('b' * 5000)")
+    print(len(output.logs) < 1500, len(output.output))
+"""
+
+TOOLS = """
+class Times(Tool):
+    name = "times"
+    description = "Multiplies."
+    inputs = {"number": {"type": "integer", "description": "What to multiply."}}
+    output_type = "integer"
+
+    def __init__(self, factor=2):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, number):
+        return self.factor * number
+
+
+def of_a_server(call):
+    class Anything(Times):
+        def forward(self, number):
+            return call(number)
+
+    return Anything()
+
+
+with JupyterExecutor() as executor:
+    executor.send_tools({"times": Times(3)})
+    print(executor("times(4)").output)
+    try:
+        executor.send_tools({"times": of_a_server(abs)})
+    except ValueError:
+        print("refused")
 """
 
 FORGED = """
@@ -253,6 +289,7 @@ RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
                 "before | SerializationError: Cannot safely serialize object of type object",
                 "2000000",
                 RAN.format(2),
+                "True 5000",
             ],
             id="final answers are told from what is printed, and are JSON or an error",
         ),
@@ -260,6 +297,11 @@ RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
             FORGED,
             [*["The final answer cannot be read"] * 4, "False"],
             id="what a kernel forges is not unpickled",
+        ),
+        pytest.param(
+            TOOLS,
+            ["8", "refused"],
+            id="tools are made anew from their source, or refused",
         ),
         pytest.param(
             VARIABLES,

@@ -10,8 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar
 
-from langchain_core.tools import ArgsSchema, BaseTool
-from pydantic import BaseModel, Field, PrivateAttr
+try:
+    from langchain_core.tools import ArgsSchema, BaseTool
+    from pydantic import BaseModel, Field, PrivateAttr
+except ImportError as exc:
+    raise ImportError('JupyterTool needs: pip install "jkg-client[langchain]"') from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
 from ..client.connection import JupyterConnectable, JupyterConnectionInfo

@@ -13,13 +13,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import PIL.Image
-from smolagents import AgentLogger, LogLevel, Tool
-from smolagents.local_python_executor import CodeOutput
-from smolagents.remote_executors import RemotePythonExecutor
-from smolagents.serialization import SafeSerializer, SerializationError
-from smolagents.tools import get_tools_definition_code
-from smolagents.utils import AgentExecutionError
+try:
+    import PIL.Image
+    from smolagents import AgentLogger, LogLevel, Tool
+    from smolagents.local_python_executor import CodeOutput
+    from smolagents.remote_executors import RemotePythonExecutor
+    from smolagents.serialization import SafeSerializer, SerializationError
+    from smolagents.tools import get_tools_definition_code
+    from smolagents.utils import AgentExecutionError
+except ImportError as exc:
+    raise ImportError('JupyterExecutor needs: pip install "jkg-client[smolagents]"') from exc
 
 from ..client.connection import JupyterConnectable, JupyterConnectionInfo
 from ..code_blocks import CodeBlock
@@ -160,7 +163,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         """Define tools in the kernel, by their source.
 
         Raises:
-            ValueError: One cannot be sent so: agents that are managed, tools of other programs.
+            ValueError: One cannot be sent so: managed agents, tools of other programs.
+            OSError: The source of one is not to be found.
             AgentError: The kernel does not take them.
         """
         agents = [name for name, tool in tools.items() if not isinstance(tool, Tool)]
@@ -168,7 +172,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             raise ValueError(f"only tools can be sent to a kernel, not {', '.join(agents)}")
         needed = {name for tool in tools.values() for name in tool.to_dict()["requirements"]}
         self.install_packages(sorted(needed - {"smolagents", *self.installed_packages}))
-        self._do(_defining(tools))
+        self._do(_defining_cell(tools))
         self._tools.update(tools)
 
     def send_variables(self, variables: Mapping[str, Any]) -> None:
@@ -178,7 +182,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             SerializationError: JSON cannot say what one of them is.
             AgentError: The kernel does not take them.
         """
-        self._do(*_setting(variables))
+        self._do(*_setting_cells(variables))
         self._variables.update(variables)
 
     def install_packages(self, additional_imports: Sequence[str]) -> list[str]:
@@ -199,7 +203,10 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         self._executor.stop()
 
     def _sent(self) -> list[str]:
-        return [*_setting(self._variables), *([_defining(self._tools)] if self._tools else [])]
+        return [
+            *_setting_cells(self._variables),
+            *([_defining_cell(self._tools)] if self._tools else []),
+        ]
 
     def _execute(self, *cells: str) -> CodeResult:
         return self._executor.execute_code_blocks([CodeBlock(cell, "python") for cell in cells])
@@ -239,8 +246,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         return join_text([*pieces, ("\n".join(notes(cell, self._timeout)), True)])
 
 
-def _setting(variables: Mapping[str, Any]) -> list[str]:
-    """Cells that set variables."""
+def _setting_cells(variables: Mapping[str, Any]) -> list[str]:
     if not variables:
         return []
     text = SafeSerializer.dumps(dict(variables))
@@ -253,8 +259,7 @@ def _setting(variables: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _defining(tools: Mapping[str, Tool]) -> str:
-    """A cell that defines tools."""
+def _defining_cell(tools: Mapping[str, Tool]) -> str:
     code: str = get_tools_definition_code(dict(tools))
     if "final_answer" in tools:
         answer = "final_answer = _jkg['answering'](final_answer)\ndel _jkg"
