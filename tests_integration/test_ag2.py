@@ -72,7 +72,7 @@ import asyncio
 
 from ag2.tools.code import CodeEnvironment, SandboxCodeTool
 
-from jkg_client import ClientClosed
+from jkg_client import ClientClosed, GatewayUnreachable, JupyterConnectionInfo
 from jkg_client.integrations.ag2 import JupyterEnvironment
 
 
@@ -83,12 +83,19 @@ async def main():
     print((await environment.run("x = 1\\nwhile True: pass", "python")).exit_code)
     print(await environment.run("x", "python"))
     print(await environment.run("1", "typescript"))
+    print((await environment.run("import os\\nos._exit(1)", "python")).exit_code)
     await environment.stop()
     await environment.stop()
     try:
         await environment.run("x", "python")
     except ClientClosed as exc:
         print(exc)
+    away = JupyterEnvironment(JupyterConnectionInfo("127.0.0.1", use_https=False, port=9))
+    try:
+        await away.run("x", "python")
+    except GatewayUnreachable:
+        print("away")
+    await away.stop()
 
 
 asyncio.run(main())
@@ -103,6 +110,6 @@ def test_the_environment_keeps_its_promises(
     assert said[:4] == ["True", "True", "124", "CodeRunResult(output='1', exit_code=0)"]
     assert "typescript" in said[4]
     assert said[4].endswith("exit_code=1)")
-    assert said[5:] == ["the executor was stopped"]
+    assert said[5:] == ["137", "the executor was stopped", "away"]
     with JupyterClient(gateway.connection_info) as client:
         assert client.list_kernels() == []

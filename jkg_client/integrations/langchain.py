@@ -152,6 +152,7 @@ def _done(coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             return thread.submit(loop.run_until_complete, task).result()
         except KeyboardInterrupt:
+            # Else the thread, which is waited for, runs until the code ends by itself.
             loop.call_soon_threadsafe(task.cancel)
             raise
 
