@@ -12,13 +12,14 @@ import pytest
 from attrs import define, field
 from docker_engine import dockerfiles, engine, one, seeds_image, servers
 from fixtures import executor, executors, kernel, pytest_itemcollected
-from frameworks import gateway
+from frameworks import any_python, gateway
 from servers import KINDS, LOCAL, Kind, running
 
 from jkg_client import JupyterConnectable
 from jkg_client.client.patience import Patience
 
 __all__ = [
+    "any_python",
     "dockerfiles",
     "engine",
     "executor",

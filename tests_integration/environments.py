@@ -46,6 +46,12 @@ def our_requirements(*extras: str) -> list[str]:
     return [line for text in lists for line in text.strip().splitlines()]
 
 
+def lowest_requirements(extra: str) -> list[str]:
+    """What our package needs with an extra, and of that the lowest release that will do."""
+    theirs = set(our_requirements(extra)) - set(our_requirements())
+    return [*our_requirements(), *(line.replace(">=", "==", 1) for line in sorted(theirs))]
+
+
 def _run(*command: str) -> None:
     started = time.monotonic()
     done = subprocess.run(

@@ -103,6 +103,13 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[JupyterConnectable]:
         yield running
 
 
+@pytest.fixture(params=["python", "lowest"])
+def any_python(request: pytest.FixtureRequest) -> Path:
+    """Either of two interpreters: with the pinned release, with the lowest that will do."""
+    interpreter: Path = request.getfixturevalue(request.param)
+    return interpreter
+
+
 def server_variables(server: JupyterConnectable) -> dict[str, str]:
     """Where a server is, for the environment of who shall use it."""
     info = server.connection_info

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from documentation import ROOT, Example, examples
-from environments import environment, our_requirements
+from environments import environment, lowest_requirements, our_requirements
 from frameworks import Answer, ModelServer, model_server, printed, server_variables
 
 from jkg_client import JupyterClient, JupyterConnectable
@@ -41,6 +41,12 @@ def python(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture
+def lowest(pytestconfig: pytest.Config) -> Path:
+    """The interpreter of one with the lowest release that the extra allows."""
+    return environment(pytestconfig, "ag2-1-lowest", *lowest_requirements("ag2")) / "python"
+
+
+@pytest.fixture
 def model() -> Iterator[ModelServer]:
     with model_server(ANSWERS) as running:
         yield running
@@ -66,7 +72,7 @@ import asyncio
 
 from ag2.tools.code import CodeEnvironment, SandboxCodeTool
 
-from jkg_client import ClientClosed
+from jkg_client import ClientClosed, GatewayUnreachable, JupyterConnectionInfo
 from jkg_client.integrations.ag2 import JupyterEnvironment
 
 
@@ -77,12 +83,19 @@ async def main():
     print((await environment.run("x = 1\\nwhile True: pass", "python")).exit_code)
     print(await environment.run("x", "python"))
     print(await environment.run("1", "typescript"))
+    print((await environment.run("import os\\nos._exit(1)", "python")).exit_code)
     await environment.stop()
     await environment.stop()
     try:
         await environment.run("x", "python")
     except ClientClosed as exc:
         print(exc)
+    away = JupyterEnvironment(JupyterConnectionInfo("127.0.0.1", use_https=False, port=9))
+    try:
+        await away.run("x", "python")
+    except GatewayUnreachable:
+        print("away")
+    await away.stop()
 
 
 asyncio.run(main())
@@ -90,13 +103,13 @@ asyncio.run(main())
 
 
 def test_the_environment_keeps_its_promises(
-    python: Path, gateway: JupyterConnectable, tmp_path: Path
+    any_python: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
     env = server_variables(gateway)
-    said = printed(python, Example("", PROMISES, ""), tmp_path, env).splitlines()
+    said = printed(any_python, Example("", PROMISES, ""), tmp_path, env).splitlines()
     assert said[:4] == ["True", "True", "124", "CodeRunResult(output='1', exit_code=0)"]
     assert "typescript" in said[4]
     assert said[4].endswith("exit_code=1)")
-    assert said[5:] == ["the executor was stopped"]
+    assert said[5:] == ["137", "the executor was stopped", "away"]
     with JupyterClient(gateway.connection_info) as client:
         assert client.list_kernels() == []

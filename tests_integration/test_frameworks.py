@@ -600,7 +600,7 @@ INSTALLED = """
 from importlib import import_module, metadata
 
 import_module("jkg_client.integrations.{}")
-others = ("ag2", "autogen", "ipykernel", "jupyter", "lang", "openai", "smolagents")
+others = ("ag2", "autogen", "ipykernel", "jupyter", "lang", "mcp", "openai", "smolagents")
 names = {{dist.metadata["Name"].lower() for dist in metadata.distributions()}}
 print(*sorted(name for name in names if name.startswith(others)))
 """

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from documentation import ROOT, Example, examples
-from environments import environment, our_requirements
+from environments import environment, lowest_requirements, our_requirements
 from frameworks import Answer, ModelServer, model_server, printed, server_variables
 
 from jkg_client import JupyterClient, JupyterConnectable
@@ -46,6 +46,14 @@ def python(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture
+def lowest(pytestconfig: pytest.Config) -> Path:
+    """The interpreter of one with the lowest release that the extra allows."""
+    return (
+        environment(pytestconfig, "langchain-lowest", *lowest_requirements("langchain")) / "python"
+    )
+
+
+@pytest.fixture
 def model() -> Iterator[ModelServer]:
     with model_server(ANSWERS) as running:
         yield running
@@ -60,6 +68,9 @@ def test_an_agent_does_what_the_page_says(
     drawn = model.asked[-1]["messages"][-1]
     (file,) = (tmp_path / "images").iterdir()
     assert (drawn["role"], drawn["content"]) == ("tool", f"14\nImage data saved to {file}")
+    (told,) = model.asked[0]["tools"]
+    assert told["function"]["description"].startswith("Runs Python code in a Jupyter kernel")
+    assert list(told["function"]["parameters"]["properties"]) == ["code"]
 
 
 BEGINNING = """
@@ -92,13 +103,26 @@ with JupyterTool(timeout=20) as tool:
     message = tool.invoke(call("import os\\nos._exit(1)"))
     print(message.artifact["exit_code"], message.artifact["kernel_restarted"])
     print(os.environ["JUPYTER_GATEWAY_AUTH_TOKEN"] in repr(tool), sorted(tool.args))
-    ctrl_c = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
-    ctrl_c.start()
-    try:
-        tool.invoke("y = 8\\nwhile True: pass")
-    except KeyboardInterrupt:
-        print("interrupted", tool.invoke("y"))
-    ctrl_c.join()
+
+    async def endless():
+        tool.invoke("z = 9\\nwhile True: pass")
+
+    # A notebook's loop leaves signals alone, unlike that of asyncio.run.
+    notebook = asyncio.new_event_loop()
+    for run in (
+        lambda: tool.invoke("y = 8\\nwhile True: pass"),
+        lambda: notebook.run_until_complete(endless()),
+    ):
+        ctrl_c = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
+        ctrl_c.start()
+        began = time.monotonic()
+        try:
+            run()
+        except KeyboardInterrupt:
+            print("interrupted", time.monotonic() - began < 15)
+        ctrl_c.join()
+    notebook.close()
+    print(tool.invoke("y, z"))
 tool.stop()
 away = JupyterTool(JupyterConnectionInfo("127.0.0.1", use_https=False, port=9))
 try:
@@ -147,7 +171,9 @@ print(time.monotonic() - began < 50)
                 "('7', '8')",
                 "137 True",
                 "False ['code']",
-                "interrupted 8",
+                "interrupted True",
+                "interrupted True",
+                "(8, 9)",
                 "away",
             ],
             id="calls share a kernel, and failures are answers",
@@ -160,10 +186,10 @@ print(time.monotonic() - began < 50)
     ],
 )
 def test_the_tool_keeps_its_promises(
-    python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
+    any_python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
 ) -> None:
     example = Example("", BEGINNING + code, "")
-    said = printed(python, example, tmp_path, server_variables(gateway))
+    said = printed(any_python, example, tmp_path, server_variables(gateway))
     assert said.splitlines() == expected
     with JupyterClient(gateway.connection_info) as client:
         assert client.list_kernels() == []

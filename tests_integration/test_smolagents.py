@@ -85,6 +85,42 @@ with JupyterExecutor() as executor:
     print(unsaid.splitlines()[0], "|", unsaid.splitlines()[-1])
     print(len(executor("final_answer('\\u00fc' * 2_000_000)").output))
     print(executor("1 + 1"))
+with JupyterExecutor(max_output=1000) as executor:
+    executor.send_tools({"final_answer": FinalAnswerTool()})
+    output = executor("print('a' * 5000)\\nfinal_answer('b' * 5000)")
+    print(len(output.logs) < 1500, len(output.output))
+"""
+
+TOOLS = """
+class Times(Tool):
+    name = "times"
+    description = "Multiplies."
+    inputs = {"number": {"type": "integer", "description": "What to multiply."}}
+    output_type = "integer"
+
+    def __init__(self, factor=2):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, number):
+        return self.factor * number
+
+
+def of_a_server(call):
+    class Anything(Times):
+        def forward(self, number):
+            return call(number)
+
+    return Anything()
+
+
+with JupyterExecutor() as executor:
+    executor.send_tools({"times": Times(3)})
+    print(executor("times(4)").output)
+    try:
+        executor.send_tools({"times": of_a_server(abs)})
+    except ValueError:
+        print("refused")
 """
 
 FORGED = """
@@ -121,25 +157,55 @@ with JupyterExecutor() as executor:
         print(exc)
 """
 
+SHARED = """
+import threading
+
+
+def send(name):
+    executor.send_variables({name: name * 3_000_000})
+
+
+with JupyterExecutor() as executor:
+    threads = [threading.Thread(target=send, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(executor("len(a), set(a), len(b), set(b), len(c), set(c)").output)
+"""
+
 IMAGES = """
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
     "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 CODE = f\"\"\"
-class Pixel:
+import base64
+class Image:
+    def __init__(self, data):
+        self.data = data
+    def __repr__(self):
+        return "no image"
     def _repr_png_(self):
-        import base64
-        return base64.b64decode({PIXEL!r})
-display(Pixel())
+        return self.data
+pixel = Image(base64.b64decode({PIXEL!r}))
+display(pixel)
 print("between")
-Pixel()
+pixel
 \"\"\"
 with JupyterExecutor(output_dir="images") as executor:
     output = executor(CODE)
     print(output.output.size, sorted(file.suffix for file in Path("images").iterdir()))
-    first, second = output.logs.splitlines()
-    print(Path(first.removeprefix("Image data saved to ")).parent.name, second)
+    first, between, last = output.logs.splitlines()
+    print(Path(first.removeprefix("Image data saved to ")).parent.name, between)
+    print(Path(last.removeprefix("Image data saved to ")).parent.name)
+    program = "%!PS-Adobe-3.0 EPSF-3.0\\n%%BoundingBox: 0 0 1 1\\n%%EndComments\\n"
+    print(executor(f"Image({program.encode()!r})").output)
+    for file in Path("images").iterdir():
+        file.unlink()
+    Path("images").rmdir()
+    Path("images").touch()
+    print(executor("display(pixel)").logs)
 """
 
 DEATH = """
@@ -162,6 +228,26 @@ with JupyterExecutor(timeout=20) as executor:
     print(executor("final_answer(twice(number))"))
 """
 
+CULLED = """
+from jkg_client import JupyterClient, JupyterConnectionInfo
+
+
+def cull():
+    with JupyterClient(JupyterConnectionInfo.from_env()) as client:
+        for kernel in client.list_kernels():
+            client.delete_kernel(kernel["id"])
+
+
+with JupyterExecutor(timeout=20) as executor:
+    executor.send_variables({"before": 1})
+    cull()
+    executor.send_variables({"after": 2})
+    print(executor("before, after").output)
+    cull()
+    executor.send_tools({"final_answer": FinalAnswerTool()})
+    print(executor("final_answer((before, after))").output)
+"""
+
 REFUSED = """
 class Silent(Model):
     pass
@@ -175,11 +261,17 @@ with JupyterExecutor(additional_imports=["json", "email.message"]) as executor:
     except ValueError as exc:
         print(exc)
     print(said(executor, "1"))
+    executor("import sys\\nsys.modules['PIL'] = None")  # as if it were missing
+    try:
+        executor.install_packages(["PIL", "no such package"])
+    except AgentError as exc:
+        print(str(exc).partition(": ERROR")[0])
+    executor("del sys.modules['PIL']")
 executor.cleanup()
 try:
     JupyterExecutor(additional_imports=["no such package"])
-except AgentError as exc:
-    print("RuntimeError: pip could not install ['no such package']" in str(exc))
+except AgentError:
+    print("refused")
 """
 
 RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
@@ -197,6 +289,7 @@ RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
                 "before | SerializationError: Cannot safely serialize object of type object",
                 "2000000",
                 RAN.format(2),
+                "True 5000",
             ],
             id="final answers are told from what is printed, and are JSON or an error",
         ),
@@ -204,6 +297,11 @@ RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
             FORGED,
             [*["The final answer cannot be read"] * 4, "False"],
             id="what a kernel forges is not unpickled",
+        ),
+        pytest.param(
+            TOOLS,
+            ["8", "refused"],
+            id="tools are made anew from their source, or refused",
         ),
         pytest.param(
             VARIABLES,
@@ -215,9 +313,20 @@ RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
             id="variables are JSON or an error, and leave no other names",
         ),
         pytest.param(
+            SHARED,
+            ["(3000000, {'a'}, 3000000, {'b'}, 3000000, {'c'})"],
+            id="threads that send variables do not mix them up",
+        ),
+        pytest.param(
             IMAGES,
-            ["(1, 1) ['.png', '.png']", "images between"],
-            id="an image is the value of a step, others are saved",
+            [
+                "(1, 1) ['.png', '.png']",
+                "images between",
+                "images",
+                "no image",
+                "Image data could not be saved: there is no .png file of it",
+            ],
+            id="an image is the value of a step, and all are saved, or not said to be",
         ),
         pytest.param(
             DEATH,
@@ -230,12 +339,18 @@ RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
             id="tools and variables are there again after the kernel died",
         ),
         pytest.param(
+            CULLED,
+            ["(1, 2)", "(1, 2)"],
+            id="what was sent to a kernel that is gone is sent again with what comes next",
+        ),
+        pytest.param(
             REFUSED,
             [
                 "['json', 'email.message']",
                 "only tools can be sent to a kernel, not helper",
                 RAN.format(1),
-                "True",
+                "RuntimeError: pip could not install ['pillow', 'no such package']",
+                "refused",
             ],
             id="agents and missing packages are refused",
         ),

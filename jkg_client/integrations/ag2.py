@@ -8,7 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ag2.tools.code import CodeLanguage, CodeRunResult
+try:
+    from ag2.tools.code import CodeLanguage, CodeRunResult
+except ImportError as exc:
+    raise ImportError('JupyterEnvironment needs: pip install "jkg-client[ag2]"') from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
 from ..client.connection import JupyterConnectable, JupyterConnectionInfo

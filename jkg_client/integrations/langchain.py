@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar
 
-from langchain_core.tools import ArgsSchema, BaseTool
-from pydantic import BaseModel, Field, PrivateAttr
+try:
+    from langchain_core.tools import ArgsSchema, BaseTool
+    from pydantic import BaseModel, Field, PrivateAttr
+except ImportError as exc:
+    raise ImportError('JupyterTool needs: pip install "jkg-client[langchain]"') from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
 from ..client.connection import JupyterConnectable, JupyterConnectionInfo
@@ -22,7 +26,8 @@ T = TypeVar("T")
 DESCRIPTION = (
     "Runs Python code in a Jupyter kernel and returns what it shows: prints, the value of the"
     " last line, the traceback of an error. Variables, functions and imports are there in later"
-    " calls, until you are told that the kernel was restarted. Images are saved as files."
+    " calls, until you are told that the kernel was restarted. Images are saved as files. Magics"
+    " such as %pip install work, too."
 )
 """What a model is told of the tool."""
 
@@ -37,7 +42,7 @@ _MIME_TYPES = {
 class Code(BaseModel):
     """What the model passes."""
 
-    code: str = Field(description="Python code; magics such as %pip install work, too.")
+    code: str = Field(description="The code to run.")
 
 
 class Image(TypedDict):
@@ -139,8 +144,17 @@ def _done(coroutine: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(coroutine)
-    with ThreadPoolExecutor(1, thread_name_prefix="jkg_client") as thread:
-        return thread.submit(asyncio.run, coroutine).result()
+    with (
+        contextlib.closing(asyncio.new_event_loop()) as loop,
+        ThreadPoolExecutor(1, thread_name_prefix="jkg_client") as thread,
+    ):
+        task = loop.create_task(coroutine)
+        try:
+            return thread.submit(loop.run_until_complete, task).result()
+        except KeyboardInterrupt:
+            # Else the thread, which is waited for, runs until the code ends by itself.
+            loop.call_soon_threadsafe(task.cancel)
+            raise
 
 
 def _artifact(result: CodeResult) -> Artifact:

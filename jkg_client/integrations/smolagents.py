@@ -13,13 +13,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import PIL.Image
-from smolagents import AgentLogger, LogLevel, Tool
-from smolagents.local_python_executor import CodeOutput
-from smolagents.remote_executors import RemotePythonExecutor
-from smolagents.serialization import SafeSerializer, SerializationError
-from smolagents.tools import get_tools_definition_code
-from smolagents.utils import AgentExecutionError
+try:
+    import PIL.Image
+    from smolagents import AgentLogger, LogLevel, Tool
+    from smolagents.local_python_executor import CodeOutput
+    from smolagents.remote_executors import RemotePythonExecutor
+    from smolagents.serialization import SafeSerializer, SerializationError
+    from smolagents.tools import get_tools_definition_code
+    from smolagents.utils import AgentExecutionError
+except ImportError as exc:
+    raise ImportError('JupyterExecutor needs: pip install "jkg-client[smolagents]"') from exc
 
 from ..client.connection import JupyterConnectable, JupyterConnectionInfo
 from ..code_blocks import CodeBlock
@@ -30,6 +33,9 @@ from ..rendering import render
 
 _PART = 2**20
 """Characters of variables in one message: servers take 10 MiB."""
+
+_IMAGES = {"image/png": "PNG", "image/jpeg": "JPEG"}
+"""Pillow's names of them: what a kernel calls an image may be a program."""
 
 _SERIALIZER = f"""
 import base64
@@ -66,10 +72,11 @@ def is_missing(name):
 def install(names):
     missing = [name for name in names if is_missing(name)]
     if missing:
-        command = [sys.executable, "-m", "pip", "install", "--quiet", *missing]
+        packages = ["pillow" if name == "PIL" else name for name in missing]
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-color", *packages]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
-            raise RuntimeError(f"pip could not install {missing}: {done.stderr}")
+            raise RuntimeError(f"pip could not install {packages}: {done.stderr}")
 """
 
 
@@ -83,7 +90,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         jupyter_server: A launched server, or where a running one is; None for that of
             ``JUPYTER_GATEWAY_URL``.
         kernel_name: Which of its kernels to start; one for Python.
-        timeout: Seconds for each step's code.
+        timeout: Seconds for each step's code, and for each installation of packages.
         output_dir: Where images and pages are saved; made if it is missing.
         additional_imports: Packages that are installed in the kernel's environment, unless
             they can be imported there.
@@ -141,7 +148,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         """
         result = self._execute(code)
         if result.kernel_restarted:
-            self._send_again()
+            self._do(*self._sent())
         (cell,) = result.results
         ended = cell.failure if cell.status == "error" else None
         if ended is not None and ended.ename == self.FINAL_ANSWER_EXCEPTION:
@@ -156,7 +163,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         """Define tools in the kernel, by their source.
 
         Raises:
-            ValueError: One cannot be sent so: agents that are managed, tools of other programs.
+            ValueError: One cannot be sent so: managed agents, tools of other programs.
+            OSError: The source of one is not to be found.
             AgentError: The kernel does not take them.
         """
         agents = [name for name, tool in tools.items() if not isinstance(tool, Tool)]
@@ -164,7 +172,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             raise ValueError(f"only tools can be sent to a kernel, not {', '.join(agents)}")
         needed = {name for tool in tools.values() for name in tool.to_dict()["requirements"]}
         self.install_packages(sorted(needed - {"smolagents", *self.installed_packages}))
-        self._define(tools)
+        self._do(_defining_cell(tools))
         self._tools.update(tools)
 
     def send_variables(self, variables: Mapping[str, Any]) -> None:
@@ -174,14 +182,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             SerializationError: JSON cannot say what one of them is.
             AgentError: The kernel does not take them.
         """
-        if not variables:
-            return
-        text = SafeSerializer.dumps(dict(variables))
-        self._do("_jkg_parts = []")
-        for start in range(0, len(text), _PART):
-            self._do(f"_jkg_parts.append({text[start : start + _PART]!r})")
-        load = "globals().update(_jkg['SafeSerializer'].loads(''.join(_jkg_parts)))"
-        self._do(f"{_exec(_SERIALIZER)}\n{load}\ndel _jkg, _jkg_parts")
+        self._do(*_setting_cells(variables))
         self._variables.update(variables)
 
     def install_packages(self, additional_imports: Sequence[str]) -> list[str]:
@@ -190,37 +191,35 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         Raises:
             AgentError: One could not be installed.
         """
-        names = ["pillow" if name == "PIL" else name for name in additional_imports]
+        names = list(additional_imports)
         if names:
             self.logger.log(f"Packages for the kernel: {', '.join(names)}")
-            imports = list(additional_imports)
-            self._do(f"{_exec(_INSTALL)}\n_jkg['install']({imports!r})\ndel _jkg")
-            self.installed_packages += imports
+            self._do(f"{_exec(_INSTALL)}\n_jkg['install']({names!r})\ndel _jkg")
+            self.installed_packages += names
         return names
 
     def cleanup(self) -> None:
         """Delete the kernel and close all; may be called twice."""
         self._executor.stop()
 
-    def _define(self, tools: Mapping[str, Tool]) -> None:
-        code = get_tools_definition_code(dict(tools))
-        if "final_answer" in tools:
-            answer = "final_answer = _jkg['answering'](final_answer)\ndel _jkg"
-            code = f"{code}\n{_exec(_SERIALIZER + _ANSWER)}\n{answer}"
-        self._do(code)
+    def _sent(self) -> list[str]:
+        return [
+            *_setting_cells(self._variables),
+            *([_defining_cell(self._tools)] if self._tools else []),
+        ]
 
-    def _send_again(self) -> None:
-        self.send_variables(self._variables)
-        if self._tools:
-            self._define(self._tools)
+    def _execute(self, *cells: str) -> CodeResult:
+        return self._executor.execute_code_blocks([CodeBlock(cell, "python") for cell in cells])
 
-    def _execute(self, code: str) -> CodeResult:
-        return self._executor.execute_code_blocks([CodeBlock(code, "python")])
-
-    def _do(self, code: str) -> None:
-        result = self._execute(code)
+    def _do(self, *cells: str) -> None:
+        result = self._execute(*cells)
+        if result.kernel_restarted:
+            # They ran in a kernel that is gone, or in one that lacks what was sent before.
+            result = self._execute(*self._sent(), *cells)
         if result.exit_code:
-            raise AgentExecutionError(result.output, self.logger)
+            failure = result.results[-1].failure
+            told = f"{failure.ename}: {failure.evalue}" if failure else result.output
+            raise AgentExecutionError(told, self.logger)
 
     def _answer(self, text: str) -> Any:
         try:
@@ -232,11 +231,40 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
 
     def _logs(self, result: CodeResult) -> str:
         (cell,) = result.results
-        saved = iter(result.output_files)
-        outputs = (*cell.late_outputs, *cell.outputs)
-        pieces = render(outputs, lambda suffix, _: Path(next(saved, f"a {suffix} file"))).pieces
-        shown = [piece for piece, output in zip(pieces, outputs) if not _is_outcome(output)]
-        return join_text([*shown, ("\n".join(notes(cell, self._timeout)), True)])
+        files = {path.read_bytes(): path for path in map(Path, result.output_files)}
+
+        def saved(suffix: str, data: bytes) -> Path:
+            if data in files:
+                return files[data]
+            raise OSError(f"there is no {suffix} file of it")
+
+        pieces: list[tuple[str, bool]] = []
+        for output in (*cell.late_outputs, *cell.outputs):
+            rendering = render([output], saved)
+            if rendering.files or not _is_outcome(output):
+                pieces += rendering.pieces
+        return join_text([*pieces, ("\n".join(notes(cell, self._timeout)), True)])
+
+
+def _setting_cells(variables: Mapping[str, Any]) -> list[str]:
+    if not variables:
+        return []
+    text = SafeSerializer.dumps(dict(variables))
+    parts = [text[start : start + _PART] for start in range(0, len(text), _PART)]
+    load = "globals().update(_jkg['SafeSerializer'].loads(''.join(_jkg_parts)))"
+    return [
+        "_jkg_parts = []",
+        *(f"_jkg_parts.append({part!r})" for part in parts),
+        f"{_exec(_SERIALIZER)}\n{load}\ndel _jkg, _jkg_parts",
+    ]
+
+
+def _defining_cell(tools: Mapping[str, Tool]) -> str:
+    code: str = get_tools_definition_code(dict(tools))
+    if "final_answer" in tools:
+        answer = "final_answer = _jkg['answering'](final_answer)\ndel _jkg"
+        code = f"{code}\n{_exec(_SERIALIZER + _ANSWER)}\n{answer}"
+    return code
 
 
 def _exec(source: str) -> str:
@@ -254,14 +282,14 @@ def _value(outputs: Sequence[Output]) -> Any:
     values = [output for output in outputs if isinstance(output, Display) and _is_outcome(output)]
     if not values:
         return None
-    for mime_type in ("image/png", "image/jpeg"):
+    for mime_type, form in _IMAGES.items():
         if mime_type in values[-1].data:
-            return _image(values[-1].data[mime_type]) or values[-1].text
+            return _image(values[-1].data[mime_type], form) or values[-1].text
     return values[-1].text
 
 
-def _image(data: Any) -> PIL.Image.Image | None:
+def _image(data: Any, form: str) -> PIL.Image.Image | None:
     try:
-        return PIL.Image.open(BytesIO(binascii.a2b_base64(data)))
+        return PIL.Image.open(BytesIO(binascii.a2b_base64(data)), formats=[form])
     except (OSError, TypeError, ValueError, PIL.Image.DecompressionBombError):
         return None

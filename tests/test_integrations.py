@@ -1,0 +1,36 @@
+"""Adapters to frameworks, where the framework is not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT = """
+import sys
+from importlib import import_module
+
+sys.modules[{package!r}] = None
+try:
+    import_module("jkg_client.integrations.{extra}")
+except ImportError as exc:
+    print(exc)
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "package"),
+    [("ag2", "ag2"), ("langchain", "langchain_core"), ("smolagents", "smolagents")],
+)
+def test_a_missing_framework_is_told_with_the_extra_that_brings_it(
+    extra: str, package: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(extra=extra, package=package)],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.endswith(f' needs: pip install "jkg-client[{extra}]"\n')
