@@ -1,45 +1,25 @@
-"""A server of the Model Context Protocol: tools that run code in a Jupyter kernel.
-
-See https://modelcontextprotocol.io/specification. Each session has a kernel of its own, which
-ends with it.
-"""
+"""What a client can call."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import functools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
-import anyio
 from attrs import frozen
-from mcp.server import MCPServer, ServerRequestContext
-from mcp.server.context import CallNext, HandlerResult
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.shared.exceptions import MCPError
-from mcp.types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
-from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+from mcp.types import CallToolResult, ContentBlock, TextContent
 
-from .._version import __version__
-from ..client.connection import JupyterConnectable, JupyterConnectionInfo
-from ..code_blocks import CodeBlock
-from ..code_result import CodeResult
-from ..errors import JkgError
-from ..protocol.outputs import Failure
-from ..protocol.result import ExecutionResult
-from . import mcp_cells as cells
-from .mcp_contents import contents, shortened
-from .mcp_kernels import Kernels, SessionKernel, Tell
-
-_INSTRUCTIONS = """\
-Runs code in a Jupyter kernel that is yours alone and keeps variables, functions and imports from
-one call to the next. Take small steps; after an error go on from there, without running again what
-has succeeded. Images that are displayed come back as images. Nobody answers input().
-"""
+from ...code_blocks import CodeBlock
+from ...code_result import CodeResult
+from ...errors import JkgError
+from ...protocol.outputs import Failure
+from ...protocol.result import ExecutionResult
+from . import cells
+from .contents import contents, shortened
+from .kernels import Kernels, SessionKernel, Tell
 
 
 @frozen(kw_only=True)
@@ -79,60 +59,8 @@ class Limits:
         return asked
 
 
-def create_server(
-    jupyter_server: JupyterConnectable | JupyterConnectionInfo,
-    kernel_name: str = "python3",
-    limits: Limits | None = None,
-) -> MCPServer[Kernels]:
-    """A server with our tools, to be run by ``mcp_transports``.
-
-    Args:
-        jupyter_server: A launched server, or where a running one is.
-        kernel_name: Which of its kernels to start.
-        limits: What a call may take.
-    """
-
-    @contextlib.asynccontextmanager
-    async def kernels(_: MCPServer[Kernels]) -> AsyncIterator[Kernels]:
-        made = Kernels(functools.partial(SessionKernel, jupyter_server, kernel_name))
-        try:
-            yield made
-        finally:
-            with anyio.CancelScope(shield=True):
-                await made.stop()
-
-    server = MCPServer[Kernels](
-        "jkg",
-        title="Jupyter kernel",
-        instructions=_INSTRUCTIONS,
-        version=__version__,
-        lifespan=kernels,
-        middleware=[_with_sessions],
-        log_level="WARNING",
-    )
-    tools = _Tools(limits or Limits())
-    looks = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    server.add_tool(tools.execute_code, structured_output=False)
-    server.add_tool(tools.restart_kernel, structured_output=False)
-    server.add_tool(tools.list_variables, annotations=looks, structured_output=False)
-    server.add_tool(tools.put_file, structured_output=False)
-    server.add_tool(tools.get_file, annotations=looks, structured_output=False)
-    return server
-
-
-async def _with_sessions(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Over HTTP the protocol has none since 2026-07-28; clients fall back to an older one."""
-    if ctx.request is not None and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
-        raise MCPError(
-            UNSUPPORTED_PROTOCOL_VERSION,
-            "a kernel needs a session: begin with initialize",
-            {"supported": list(HANDSHAKE_PROTOCOL_VERSIONS), "requested": ctx.protocol_version},
-        )
-    return await call_next(ctx)
-
-
 @frozen
-class _Tools:
+class Tools:
     """Each method is a tool; its docstring is what the model is told of it."""
 
     limits: Limits

@@ -13,13 +13,13 @@ from pathlib import Path
 import anyio
 from attrs import evolve, field, frozen
 
-from ..async_executor import AsyncJupyterCodeExecutor
-from ..client.connection import JupyterConnectable, JupyterConnectionInfo
-from ..code_blocks import CodeBlock
-from ..code_result import CodeResult
-from ..errors import JkgError
-from ..protocol.outputs import Failure, Output, Stream
-from ..protocol.result import ExecutionResult
+from ...async_executor import AsyncJupyterCodeExecutor
+from ...client.connection import JupyterConnectable, JupyterConnectionInfo
+from ...code_blocks import CodeBlock
+from ...code_result import CodeResult
+from ...errors import JkgError
+from ...protocol.outputs import Failure, Output, Stream
+from ...protocol.result import ExecutionResult
 
 Tell = Callable[[float, str], Awaitable[None]]
 """Takes the seconds that have passed, and what was printed since it was called last."""

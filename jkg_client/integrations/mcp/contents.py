@@ -14,10 +14,10 @@ from typing import Any
 from attrs import evolve
 from mcp.types import ContentBlock, ImageContent, TextContent
 
-from ..code_result import CodeResult
-from ..protocol.outputs import Display, Output, Stream, join_text
-from ..protocol.result import ExecutionResult
-from ..rendering import render
+from ...code_result import CodeResult
+from ...protocol.outputs import Display, Output, Stream, join_text
+from ...protocol.result import ExecutionResult
+from ...rendering import render
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 """MIME types that are sent as images, best first."""
