@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -25,6 +26,12 @@ Runs code in a Jupyter kernel that is yours alone and keeps variables, functions
 one call to the next. Take small steps; after an error go on from there, without running again what
 has succeeded. Images that are displayed come back as images. Nobody answers input().
 """
+
+_ANYTHING = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
+_CHANGES = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
+)
+_LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 
 def create_server(
@@ -59,12 +66,17 @@ def create_server(
         log_level="WARNING",
     )
     tools = Tools(limits or Limits())
-    looks = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    server.add_tool(tools.execute_code, structured_output=False)
-    server.add_tool(tools.restart_kernel, structured_output=False)
-    server.add_tool(tools.list_variables, annotations=looks, structured_output=False)
-    server.add_tool(tools.put_file, structured_output=False)
-    server.add_tool(tools.get_file, annotations=looks, structured_output=False)
+    for tool, title, hints in (
+        (tools.execute_code, "Run code", _ANYTHING),
+        (tools.restart_kernel, "Restart the kernel", _CHANGES),
+        (tools.list_variables, "List variables", _LOOKS),
+        (tools.put_file, "Write a file", _CHANGES),
+        (tools.get_file, "Read a file", _LOOKS),
+    ):
+        told = inspect.getdoc(tool)
+        server.add_tool(
+            tool, title=title, description=told, annotations=hints, structured_output=False
+        )
     return server
 
 

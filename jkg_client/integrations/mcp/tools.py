@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 from attrs import frozen
+from mcp.server.connection import Connection
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ContentBlock, TextContent
+from pydantic import Field
 
 from ...code_blocks import CodeBlock
 from ...code_result import CodeResult
@@ -44,7 +47,7 @@ class Limits:
             )
 
     def seconds(self, asked: float | None) -> float:
-        """For a call.
+        """For a call that asks for so many; None for as many as usual.
 
         Raises:
             ToolError: If it asks for too many, or for none.
@@ -59,38 +62,52 @@ class Limits:
         return asked
 
 
+_Path = Annotated[
+    str, Field(description="Relative to the kernel's working folder, absolute, or ~/…")
+]
+_Encoding = Annotated[
+    Literal["text", "base64"], Field(description="Of the content: UTF-8 text, or bytes in base64")
+]
+
+
 @frozen
 class Tools:
-    """Each method is a tool; its docstring is what the model is told of it."""
+    """Each public method is a tool; its docstring is what the model is told of it."""
 
     limits: Limits
 
     async def execute_code(
         self,
-        code: str,
         ctx: Context[Kernels],
-        language: str = "",
-        timeout: float | None = None,
+        code: Annotated[str, Field(description="A cell; %magics and !commands work")],
+        language: Annotated[
+            str, Field(description="Of the code: that of the kernel if empty, or bash")
+        ] = "",
+        timeout: Annotated[
+            float | None,
+            Field(description="Seconds after which it is interrupted; variables are kept"),
+        ] = None,
     ) -> CallToolResult:
         """Run code in the kernel, which keeps its state between calls.
 
         The answer has what the code printed, its last value, images, and the traceback of an
-        error, in the order in which they came. %pip install works. language: empty for that of
-        the kernel, or bash. timeout: seconds; code that takes longer is interrupted, and the
-        kernel keeps its variables.
+        error, in the order in which they came. %pip install works.
         """
         seconds = self.limits.seconds(timeout)
 
         async def tell(passed: float, news: str) -> None:
-            await ctx.report_progress(passed, seconds, news or None)
+            total = seconds if math.isfinite(seconds) else None
+            await ctx.report_progress(passed, total, news or None)
 
         results, trouble = await self._run(ctx, [CodeBlock(code, language)], seconds, tell)
         content: list[ContentBlock] = []
         for result in results:
             content += contents(result, seconds, self.limits.max_text)
         if trouble:
-            content.append(TextContent(text=trouble))
+            content.append(TextContent(text=f"Error: {trouble}"))
         is_error = bool(trouble) or any(not result.is_ok for result in results)
+        # Some clients and models take no empty answer.
+        content = content or [TextContent(text="Done, without output.")]
         return CallToolResult(content=content, is_error=is_error)
 
     async def restart_kernel(self, ctx: Context[Kernels]) -> CallToolResult:
@@ -108,15 +125,14 @@ class Tools:
 
     async def put_file(
         self,
-        path: str,
-        content: str,
         ctx: Context[Kernels],
-        encoding: Literal["text", "base64"] = "text",
+        path: _Path,
+        content: str,
+        encoding: _Encoding = "text",
     ) -> CallToolResult:
         """Write a file where a Python kernel runs, in place of one that is there.
 
-        path: relative to the kernel's folder, or absolute. content: text, written as UTF-8, or
-        bytes in base64, by the encoding.
+        Folders that are missing are made. It may have 10 MB.
         """
         data = _decoded(content) if encoding == "base64" else content.encode()
         if len(data) > cells.LARGEST_FILE:
@@ -125,9 +141,9 @@ class Tools:
         return _said(f"{path}: {len(data)} bytes were written.")
 
     async def get_file(
-        self, path: str, ctx: Context[Kernels], encoding: Literal["text", "base64"] = "text"
+        self, ctx: Context[Kernels], path: _Path, encoding: _Encoding = "text"
     ) -> CallToolResult:
-        """Read a file where a Python kernel runs: whole, as UTF-8 text or as bytes in base64."""
+        """Read a file where a Python kernel runs, whole. It may have 10 MB."""
         try:
             data = cells.got(await self._printed(ctx, [cells.get(path)]))
             text = data.decode() if encoding == "text" else base64.b64encode(data).decode()
@@ -145,7 +161,7 @@ class Tools:
             return await _kernel(ctx).run(blocks, seconds, tell), ""
         except JkgError as exc:
             had = exc.result.results if isinstance(exc.result, CodeResult) else ()
-            return had, f"Error: {exc}"
+            return had, str(exc)
 
     async def _printed(self, ctx: Context[Kernels], sources: Sequence[str]) -> str:
         """What our own cells printed.
@@ -168,14 +184,10 @@ class Tools:
 
 
 def _kernel(ctx: Context[Kernels]) -> SessionKernel:
-    # Handlers have no other way to the exit stack that is for what ends with a session.
-    connection = ctx.session._connection  # noqa: SLF001
-
-    def at_end(end: Any) -> None:
-        connection.exit_stack.push_async_callback(end)
-
+    # Nothing public leads to the stack of what ends with a session, which is there for that.
+    connection: Connection = ctx.session._connection  # noqa: SLF001
     kernels: Kernels = ctx.request_context.lifespan_context
-    return kernels.of(connection.session_id, at_end)
+    return kernels.of(connection.session_id, connection.exit_stack.push_async_callback)
 
 
 def _reason(result: ExecutionResult, limits: Limits) -> str:
