@@ -127,7 +127,7 @@ class Tools:
         self,
         ctx: Context[Kernels],
         path: _Path,
-        content: str,
+        content: Annotated[str, Field(description="What the file shall hold")],
         encoding: _Encoding = "text",
     ) -> CallToolResult:
         """Write a file where a Python kernel runs, in place of one that is there.
