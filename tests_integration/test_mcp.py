@@ -633,6 +633,26 @@ def test_no_address_of_this_machine_is_reached_by_pages_of_the_web(
     assert (set(let_in), misled) == ({"400"}, "421")
 
 
+SECRET = (
+    PRELUDE
+    + """
+async def main():
+    async with Client(stdio("--local")) as client:
+        code = "import os; [name for name in os.environ if name.startswith('JKG')]"
+        print(await said(client, "execute_code", code=code))
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_code_does_not_learn_the_token_from_its_environment(start: Start) -> None:
+    process = start("-c", SECRET, JKG_MCP_TOKEN="right", JKG_TOKEN="other")
+    out, err = process.communicate(timeout=RUNNING)
+    assert (out, err) == ("['[]']\n", "")
+
+
 def test_others_than_this_machine_need_a_token(start: Start, fake: FakeGateway) -> None:
     process = start("-m", "jkg_client", "mcp", "--http", "--host", "0.0.0.0", server=fake)
     _, err = process.communicate(timeout=RUNNING)

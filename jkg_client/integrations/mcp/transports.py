@@ -10,6 +10,7 @@ import logging
 import math
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -75,6 +76,10 @@ def serve_stdio(server: MCPServer[Any]) -> None:
         KeyboardInterrupt: With its number, if a signal ended it.
         OSError: There is no stdin or stdout.
     """
+    if sys.platform == "win32":
+        # There sockets are no files, and signals do not come into a loop.
+        asyncio.run(server.run_stdio_async())
+        return
     with Streams() as streams:
         asyncio.run(_served(server, streams))
     if streams.is_cut:
