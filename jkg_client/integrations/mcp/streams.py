@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import threading
+from typing import BinaryIO
 
 _CHUNK = 65536
 
@@ -44,8 +45,9 @@ class Streams:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        _shut(self._inner, socket.SHUT_WR)
-        self._giving.join(_LAST_WORDS)
+        _shut(self._inner)
+        if not self.is_cut:
+            self._giving.join(_LAST_WORDS)
         for fd, known in enumerate(self._known):
             os.dup2(known, fd)
             os.close(known)
@@ -54,12 +56,11 @@ class Streams:
 
     def end_input(self) -> None:
         """Read no more of stdin, as if this was all."""
-        _shut(self._outer, socket.SHUT_WR)
+        _shut(self._outer)
 
     def cut(self) -> None:
-        """End both; who writes gets ``BrokenPipeError``."""
-        self.is_cut = True
-        _shut(self._outer, socket.SHUT_RDWR)
+        """End both: what is still said is thrown away, whatever stdout waits for."""
+        threading.Thread(target=self._throw_away, daemon=True).start()
 
     def _take(self, stdin: int) -> None:
         with contextlib.suppress(OSError), open(stdin, "rb", buffering=0) as file:
@@ -69,14 +70,26 @@ class Streams:
 
     def _give(self, stdout: int) -> None:
         try:
-            with open(stdout, "wb") as file:
+            with open(stdout, "wb", buffering=0) as file:
                 while chunk := self._outer.recv(_CHUNK):
-                    file.write(chunk)
-                    file.flush()
+                    _write(file, chunk)
         except OSError:
-            self.cut()
+            self._throw_away()
+
+    def _throw_away(self) -> None:
+        self.is_cut = True
+        self.end_input()
+        with contextlib.suppress(OSError):
+            while self._outer.recv(_CHUNK):
+                pass
 
 
-def _shut(one: socket.socket, how: int) -> None:
+def _shut(one: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        one.shutdown(how)
+        one.shutdown(socket.SHUT_WR)
+
+
+def _write(file: BinaryIO, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]

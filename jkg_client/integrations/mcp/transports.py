@@ -170,14 +170,7 @@ async def _served(server: MCPServer[Any], streams: Streams) -> None:
         streams.end_input()
         asyncio.get_running_loop().call_later(_PATIENCE, streams.cut)
 
-    async def serve() -> None:
-        try:
-            await server.run_stdio_async()
-        except Exception:
-            if not streams.is_cut:
-                raise
-
-    await _until_a_signal(serve(), end)
+    await _until_a_signal(server.run_stdio_async(), end)
 
 
 async def _until_a_signal(
