@@ -389,8 +389,10 @@ TOOLS = (
     PRELUDE
     + """
 async def main():
-    async with Client(stdio()) as client:
+    async with Client(stdio("--timeout", "7")) as client:
         for tool in (await client.list_tools()).tools:
+            if "seconds" in tool.description:
+                print(tool.description.partition("Code is ")[2])
             hints = tool.annotations
             print(tool.title, bool(hints.read_only_hint), bool(hints.destructive_hint), end=" ")
             print({"description" in told for told in tool.input_schema["properties"].values()})
@@ -405,6 +407,8 @@ def test_a_client_is_told_what_each_tool_is_and_what_it_may_change(
     start: Start, fake: FakeGateway
 ) -> None:
     assert printed(start, TOOLS, fake) == [
+        "interrupted after 7 seconds,",
+        "unless the call asks for others, of which it can have 600.",
         "Run code False True {True}",
         "Restart the kernel False True set()",
         "List variables True False set()",

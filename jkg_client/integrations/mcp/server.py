@@ -65,7 +65,8 @@ def create_server(
         middleware=[_with_sessions],
         log_level="WARNING",
     )
-    tools = Tools(limits or Limits())
+    limits = limits or Limits()
+    tools = Tools(limits)
     for tool, title, hints in (
         (tools.execute_code, "Run code", _ANYTHING),
         (tools.restart_kernel, "Restart the kernel", _CHANGES),
@@ -73,7 +74,7 @@ def create_server(
         (tools.put_file, "Write a file", _CHANGES),
         (tools.get_file, "Read a file", _LOOKS),
     ):
-        told = inspect.getdoc(tool)
+        told = str(inspect.getdoc(tool)).format(limits)
         server.add_tool(
             tool, title=title, description=told, annotations=hints, structured_output=False
         )

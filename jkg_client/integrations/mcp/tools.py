@@ -72,26 +72,27 @@ _Encoding = Annotated[
 
 @frozen
 class Tools:
-    """Each public method is a tool; its docstring is what the model is told of it."""
+    """Each public method is a tool; its docstring, with the limits, is what a model is told."""
 
     limits: Limits
 
     async def execute_code(
         self,
         ctx: Context[Kernels],
-        code: Annotated[str, Field(description="A cell; %magics and !commands work")],
+        code: Annotated[str, Field(description="A cell; %pip install, magics and !commands work")],
         language: Annotated[
             str, Field(description="Of the code: that of the kernel if empty, or bash")
         ] = "",
         timeout: Annotated[
             float | None,
-            Field(description="Seconds after which it is interrupted; variables are kept"),
+            Field(description="Seconds until it is interrupted, which keeps variables"),
         ] = None,
     ) -> CallToolResult:
         """Run code in the kernel, which keeps its state between calls.
 
         The answer has what the code printed, its last value, images, and the traceback of an
-        error, in the order in which they came. %pip install works.
+        error, in the order in which they came. Code is interrupted after {0.timeout:g} seconds,
+        unless the call asks for others, of which it can have {0.max_timeout:g}.
         """
         seconds = self.limits.seconds(timeout)
 
