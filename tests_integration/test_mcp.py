@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -13,7 +15,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable
 
+import docker
 import pytest
+from docker.errors import NotFound
 from documentation import ROOT, Example, examples
 from environments import environment, our_requirements
 
@@ -71,8 +75,7 @@ def fake() -> Iterator[FakeGateway]:
 @pytest.fixture
 def python(pytestconfig: pytest.Config) -> Path:
     """The interpreter of an environment with the official package and what we need."""
-    local = ["jupyter_kernel_gateway>=3.0.1", "ipykernel>=6.29"]
-    return environment(pytestconfig, "mcp", "mcp==2.3.0", *local, *our_requirements()) / "python"
+    return environment(pytestconfig, "mcp", *our_requirements("mcp", "local", "docker")) / "python"
 
 
 @pytest.fixture
@@ -158,6 +161,7 @@ async def main(mode):
         print(await said(client, "execute_code", code=IMAGE))
         print(await said(client, "execute_code", code="x = [6]\\nx[0] * 7"))
         print(await said(client, "execute_code", code="echo $((6 * 7))", language="bash"))
+        print(await said(client, "execute_code", code="z = 0"))
         failed = await said(client, "execute_code", code="print('on')\\n1/0")
         print(failed[0], failed[1].startswith("on\\n"), "ZeroDivisionError" in failed[1])
         heard = []
@@ -190,6 +194,7 @@ def test_code_variables_time_limits_cancellation_and_restart(
         r"['before\n', ('image/png', 'iVBORw0KGgo='), 'after\n']",
         "['42']",
         r"['42\n']",
+        "['Done, without output.']",
         "error True True",
         r"['error', 'on\n', 'Timeout: the code ran longer than 2.5 seconds and was stopped.']",
         "True True",
@@ -208,7 +213,7 @@ REFUSAL = (
     "['error', 'Error executing tool execute_code: timeout: more than 0 and at most 30 seconds,"
     " not {}; nothing was run']"
 )
-LISTED = r"['Dot: type = defined\nx: list = [6]\n']"
+LISTED = r"['Dot: type = defined\nx: list = [6]\nz: int = 0\n']"
 
 FILES = (
     PRELUDE
@@ -216,21 +221,77 @@ FILES = (
 import base64, os
 
 
-async def main():
+async def main(folder):
     data = os.urandom(1_500_000)
+    text, binary, new = (f"{folder}/{name}" for name in ("text.txt", "data", "a/b/it's new"))
     async with Client(stdio()) as client:
-        print(await said(client, "put_file", path="text.txt", content="grüß\\nGott"))
-        print(await said(client, "get_file", path="text.txt"))
-        text, form = base64.b64encode(data).decode(), "base64"
-        print(await said(client, "put_file", path="data", encoding=form, content=text))
-        (again,) = await said(client, "get_file", path="data", encoding=form)
+        (put,) = await said(client, "put_file", path=text, content="grüß\\nGott")
+        print(put.replace(folder, "…"))
+        print(await said(client, "get_file", path=text))
+        form = {"path": binary, "encoding": "base64"}
+        await said(client, "put_file", content=base64.b64encode(data).decode(), **form)
+        (again,) = await said(client, "get_file", **form)
         print(base64.b64decode(again) == data)
-        print(await said(client, "get_file", path="data"))
-        print(await said(client, "put_file", path="data", encoding=form, content="-"))
-        print(await said(client, "get_file", path="none"))
+        for refused in (
+            said(client, "get_file", path=binary),
+            said(client, "get_file", path=f"{folder}/none"),
+            said(client, "get_file", path="/dev/zero"),
+            said(client, "get_file", path=folder),
+            said(client, "put_file", content="-", **form),
+            said(client, "put_file", path="", content="-"),
+            said(client, "put_file", path=binary, content="-" * 10_000_001),
+        ):
+            print((await refused)[1].replace(folder, "…"))
+        await said(client, "put_file", path=new, content="#!")
+        os.chmod(new, 0o755)
+        os.symlink(new, f"{folder}/link")
+        await said(client, "put_file", path=f"{folder}/link", content="#!/bin/sh")
+        print(await said(client, "get_file", path=new), os.access(new, os.X_OK))
+        print(os.path.islink(f"{folder}/link"), sorted(os.listdir(folder)))
         print(await said(client, "list_variables"))
-        removal = "import os\\nos.remove('data'), os.remove('text.txt')"
-        print(await said(client, "execute_code", code=removal))
+
+
+asyncio.run(main(os.getcwd()))
+"""
+)
+
+
+def test_files_are_put_and_got(start: Start, gateway: JupyterConnectable) -> None:
+    most = "more than 10000000 bytes, which is too much for an answer"
+    missing = "[Errno 2] No such file or directory"
+    assert printed(start, FILES, gateway) == [
+        "…/text.txt: 11 bytes were written.",
+        r"['grüß\nGott']",
+        "True",
+        "Error executing tool get_file: …/data is no UTF-8 text: ask for it with encoding base64",
+        f"Error executing tool get_file: FileNotFoundError: {missing}: '…/none'",
+        f"Error executing tool get_file: ValueError: it has {most}",
+        "Error executing tool get_file: IsADirectoryError: [Errno 21] Is a directory: '…'",
+        "Error executing tool put_file: content is no base64: Only base64 data is allowed",
+        f"Error executing tool put_file: FileNotFoundError: {missing}: ''",
+        "Error executing tool put_file: the file has 10000001 bytes, and at most 10000000 fit",
+        "['#!/bin/sh'] True",
+        "True ['a', 'data', 'link', 'text.txt']",
+        "['There are no variables.']",
+    ]
+
+
+CUT = (
+    PRELUDE
+    + """
+import os
+
+
+async def main():
+    async with Client(stdio("--local")) as client:
+        print(await said(client, "put_file", path="here.txt", content="here"))
+        arguments = {"path": "large", "content": "-" * 9_000_000}
+        for _ in range(2):
+            putting = asyncio.create_task(client.call_tool("put_file", arguments))
+            await asyncio.sleep(0.3)
+            putting.cancel()
+            await asyncio.wait([putting])
+        print(await said(client, "execute_code", code="open('here.txt').read()"))
 
 
 asyncio.run(main())
@@ -238,23 +299,122 @@ asyncio.run(main())
 )
 
 
-def failed(text: str) -> str:
-    return str(["error", f"Error executing tool {text}"])
+def test_what_is_left_of_a_file_that_was_cut_off_is_the_file_or_nothing(
+    start: Start, tmp_path: Path
+) -> None:
+    assert printed(start, CUT, None) == ["['here.txt: 4 bytes were written.']", "[\"'here'\"]"]
+    assert (tmp_path / "here.txt").read_text(encoding="utf-8") == "here"
+    others = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert others in ({"here.txt": 4}, {"here.txt": 4, "large": 9_000_000})
 
 
-def test_files_are_put_and_got(start: Start, gateway: JupyterConnectable) -> None:
-    *lines, removed = printed(start, FILES, gateway)
-    assert lines == [
-        "['text.txt: 11 bytes were written.']",
-        r"['grüß\nGott']",
-        "['data: 1500000 bytes were written.']",
-        "True",
-        failed("get_file: data is no UTF-8 text: ask for it with encoding base64"),
-        failed("put_file: content is no base64: Only base64 data is allowed"),
-        failed("get_file: FileNotFoundError: [Errno 2] No such file or directory: 'none'"),
-        "['There are no variables.']",
+SHADOWED = (
+    PRELUDE
+    + '''
+CODE = """
+class Closed:
+    @property
+    def shape(self):
+        raise RuntimeError("closed")
+
+    def __repr__(self):
+        raise RuntimeError("closed")
+
+closed, text, print, exec, str, globals = Closed(), "a" * 1000, 1, 2, 3, 4
+"""
+
+
+async def main():
+    async with Client(stdio()) as client:
+        await said(client, "execute_code", code=CODE)
+        for line in (await said(client, "list_variables"))[0].splitlines():
+            print(line[:40])
+
+
+asyncio.run(main())
+'''
+)
+
+
+def test_variables_are_listed_whatever_they_are_and_whatever_their_names(
+    start: Start, gateway: JupyterConnectable
+) -> None:
+    assert printed(start, SHADOWED, gateway) == [
+        "Closed: type = defined",
+        "closed: Closed = cannot be shown (Runtim",
+        "text: str = '" + "a" * 27,
+        *("print: int = 1", "exec: int = 2", "str: int = 3", "globals: int = 4"),
     ]
-    assert removed == "['(None, None)']"
+
+
+IMAGES = (
+    PRELUDE
+    + '''
+CODE = """
+class Image:
+    def __init__(self, size):
+        self.size = size
+
+    def _repr_png_(self):
+        return bytes(self.size)
+
+for _ in range(25):
+    display(Image(3))
+"""
+
+
+async def main():
+    async with Client(stdio()) as client:
+        *images, note = await said(client, "execute_code", code=CODE)
+        print(len(images), set(images), note)
+        print(await said(client, "execute_code", code="display(Image(4_000_000))"))
+
+
+asyncio.run(main())
+'''
+)
+
+
+def test_an_answer_holds_no_more_images_than_a_model_can_take(
+    start: Start, gateway: JupyterConnectable
+) -> None:
+    note = "images are left out: an answer holds 20, each of at most 3.75 MB."
+    assert printed(start, IMAGES, gateway) == [
+        f"20 {{('image/png', 'AAAA')}} Note: 5 {note}",
+        f"['Note: 1 {note}']",
+    ]
+
+
+TOOLS = (
+    PRELUDE
+    + """
+async def main():
+    async with Client(stdio("--timeout", "7")) as client:
+        for tool in (await client.list_tools()).tools:
+            if "seconds" in tool.description:
+                print(tool.description.partition("Code is ")[2])
+            hints = tool.annotations
+            print(tool.title, bool(hints.read_only_hint), bool(hints.destructive_hint), end=" ")
+            print({"description" in told for told in tool.input_schema["properties"].values()})
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_a_client_is_told_what_each_tool_is_and_what_it_may_change(
+    start: Start, fake: FakeGateway
+) -> None:
+    assert printed(start, TOOLS, fake) == [
+        "interrupted after 7 seconds,",
+        "unless the call asks for others, of which it can have 600.",
+        "Run code False True {True}",
+        "Restart the kernel False True set()",
+        "List variables True False set()",
+        "Write a file False True {True}",
+        "Read a file True False {True}",
+    ]
 
 
 DEATH = (
@@ -355,7 +515,7 @@ def listening(start: Start, server: JupyterConnectable, *words: str, **env: str)
     process = start("-W", "error", "-m", "jkg_client", *options, server=server, **env)
     assert process.stderr is not None
     said = process.stderr.readline()
-    assert said.startswith("jkg: listening on http://127.0.0.1:"), said + process.stderr.read()
+    assert said.startswith("jkg: listening on http://127.0.0."), said + process.stderr.read()
     return process, said.split()[-1]
 
 
@@ -399,7 +559,14 @@ def test_over_http_each_session_has_a_kernel_that_is_deleted_with_it(
     client = start("-c", SESSIONS, url)
     assert client.stdout is not None
     lines = [client.stdout.readline().strip() for _ in range(6)]
-    assert lines == ["2025-11-25", "[]", "error", r"['on\n1']", "True", "['1']"]
+    assert lines == [
+        "2025-11-25",
+        "['Done, without output.']",
+        "error",
+        r"['on\n1']",
+        "True",
+        "['1']",
+    ]
     assert kernels(gateway) == 2
     client.communicate("\n", timeout=RUNNING)
     assert client.returncode == 0
@@ -447,18 +614,47 @@ REFUSED = """
 import sys
 import httpx2
 
-right = {"Authorization": "Bearer right"}
+right = {"Authorization": "bearer right"}
 wrong = {"Authorization": "Bearer wrong"}
-for headers in ({}, wrong, right, {**right, "Host": "evil.example"}):
+other = {"Authorization": "Basic right"}
+for headers in ({}, wrong, other, right, {**right, "Host": "evil.example"}):
     print(httpx2.post(sys.argv[1], json={}, headers=headers).status_code)
 """
 
 
 def test_who_does_not_know_the_token_is_not_let_in(start: Start, fake: FakeGateway) -> None:
     _, url = listening(start, fake, JKG_MCP_TOKEN="right")
-    refused, wrong, right, misled = printed(start, REFUSED, None, url)
-    assert (refused, wrong, misled) == ("401", "401", "421")
+    refused, wrong, other, right, misled = printed(start, REFUSED, None, url)
+    assert (refused, wrong, other, misled) == ("401", "401", "401", "421")
     assert right == "400"  # let in, and told what is wrong with the request
+
+
+def test_no_address_of_this_machine_is_reached_by_pages_of_the_web(
+    start: Start, fake: FakeGateway
+) -> None:
+    _, url = listening(start, fake, "--host", "127.0.0.2")
+    *let_in, misled = printed(start, REFUSED, None, url)
+    assert (set(let_in), misled) == ({"400"}, "421")
+
+
+SECRET = (
+    PRELUDE
+    + """
+async def main():
+    async with Client(stdio("--local")) as client:
+        code = "import os; [name for name in os.environ if name.startswith('JKG')]"
+        print(await said(client, "execute_code", code=code))
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_code_does_not_learn_the_token_from_its_environment(start: Start) -> None:
+    process = start("-c", SECRET, JKG_MCP_TOKEN="right", JKG_TOKEN="other")
+    out, err = process.communicate(timeout=RUNNING)
+    assert (out, err) == ("['[]']\n", "")
 
 
 def test_others_than_this_machine_need_a_token(start: Start, fake: FakeGateway) -> None:
@@ -466,3 +662,174 @@ def test_others_than_this_machine_need_a_token(start: Start, fake: FakeGateway) 
     _, err = process.communicate(timeout=RUNNING)
     assert process.returncode == 2
     assert err == ("jkg: 0.0.0.0 can be reached by others, who could run code here: set a token\n")
+
+
+def test_a_client_that_takes_no_answers_keeps_no_signal_from_ending_it(start: Start) -> None:
+    process = start("-W", "error", "-m", "jkg_client", "mcp", "--local")
+    send(process, *REQUESTS, call(2, PIDS))
+    pids = answer(process, 2)["content"][0]["text"].split()
+    send(process, *(call(number, "print('-' * 40000)") for number in range(3, 30)))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(RUNNING) == 143
+    assert not any(Path("/proc", pid).exists() for pid in pids)
+
+
+def test_a_client_that_was_killed_while_code_prints_leaves_nothing(start: Start) -> None:
+    process = start("-W", "error", "-m", "jkg_client", "mcp", "--local")
+    send(process, *REQUESTS, call(2, PIDS))
+    pids = answer(process, 2)["content"][0]["text"].split()
+    send(process, call(3, "import time\nwhile True: print('on'); time.sleep(0.05)"))
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        pipe.close()
+    assert process.wait(RUNNING) == 141
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert not any(Path("/proc", pid).exists() for pid in pids)
+
+
+CLOSED = """
+import os, sys
+os.close(int(sys.argv[1]))
+os.execv(sys.executable, [sys.executable, "-m", "jkg_client", "mcp"])
+"""
+
+
+@pytest.mark.parametrize("closed", ["0", "1"])
+def test_without_stdin_or_stdout_it_says_so(start: Start, fake: FakeGateway, closed: str) -> None:
+    process = start("-c", CLOSED, closed, server=fake)
+    assert process.communicate(timeout=RUNNING)[1] == "jkg: stdin and stdout must be open\n"
+    assert process.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("--port 65536", "port must be at most 65535, and not negative: 65536"),
+        ("--idle inf", "idle must be a positive number of seconds, not inf"),
+        ("--max-sessions 0", "max_sessions must be at least 1, not 0"),
+        (
+            "--timeout 700",
+            "the default time limit, 700 s, must be positive and not above the greatest, 600 s",
+        ),
+    ],
+)
+def test_options_that_make_no_sense_are_named(
+    start: Start, fake: FakeGateway, words: str, complaint: str
+) -> None:
+    process = start("-m", "jkg_client", "mcp", "--http", *words.split(), server=fake)
+    _, err = process.communicate(timeout=RUNNING)
+    assert (process.returncode, err) == (2, f"jkg: {complaint}\n")
+
+
+def test_a_port_that_is_taken_is_named(start: Start, fake: FakeGateway) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start("-m", "jkg_client", "mcp", "--http", "--port", str(port), server=fake)
+        _, err = process.communicate(timeout=RUNNING)
+    assert process.returncode == 2
+    assert err.startswith("jkg: [Errno 98] Address already in use")
+    assert str(port) in err
+
+
+REMOTE = (
+    PRELUDE
+    + """
+async def main(url):
+    async with Client(stdio("--url", url, "--kernel", sys.argv[2])) as client:
+        print((await said(client, "execute_code", code="6 * 7"))[-1].replace(url, "URL"))
+
+
+asyncio.run(main(sys.argv[1]))
+"""
+)
+
+
+def test_a_server_that_runs_is_used_and_what_is_wrong_with_it_is_told(
+    start: Start, gateway: JupyterConnectable
+) -> None:
+    info = gateway.connection_info
+
+    def said(kernel: str, token: str | None) -> str:
+        process = start("-c", REMOTE, info.url, kernel, JKG_TOKEN=token or "")
+        out, err = process.communicate(timeout=RUNNING)
+        assert (process.returncode, err) == (0, "")
+        return out.strip()
+
+    assert said("python3", info.token) == "42"
+    assert said("cobol", info.token) == "Error: URL has no kernel 'cobol'; installed there: python3"
+    if info.token:
+        assert "answered 401" in said("python3", "wrong")
+    assert kernels(gateway) == 0
+
+
+def test_a_server_that_is_away_is_an_answer(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    (said,) = printed(start, REMOTE, None, url, "python3")
+    assert said.startswith("Error: POST URL/api/kernels: nobody answers")
+
+
+CONTAINER = (
+    PRELUDE
+    + """
+async def main():
+    code = "import socket; print(socket.gethostname())"
+    async with Client(stdio("--docker")) as client:
+        print((await said(client, "execute_code", code=code))[0].strip())
+        running = asyncio.create_task(client.call_tool("execute_code", {"code": "while 1: pass"}))
+        await asyncio.sleep(1)
+    await asyncio.wait([running])
+    print(type(running.exception()).__name__)
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_a_container_runs_code_and_is_gone_with_the_client_even_while_code_runs(
+    start: Start, engine: docker.DockerClient
+) -> None:
+    container, ended = printed(start, CONTAINER, None)
+    assert re.fullmatch("[0-9a-f]{12}", container)
+    assert ended == "MCPError"
+    with pytest.raises(NotFound):
+        engine.containers.get(container)
+
+
+INSTALLED = """
+from importlib import metadata
+
+import jkg_client.integrations.mcp
+
+others = ("docker", "ipykernel", "jupyter", "langchain", "mcp", "smolagents")
+names = {dist.metadata["Name"].lower() for dist in metadata.distributions()}
+print(*sorted(name for name in names if name.startswith(others)))
+"""
+
+TAKEN = """
+from mcp.server.connection import Connection
+from mcp.server.session import ServerSession
+
+connection = Connection.from_envelope("2025-11-25", None, None)
+session = ServerSession(None, connection)
+print(session._connection is connection, connection.session_id)
+print(callable(connection.exit_stack.push_async_callback))
+"""
+
+
+def test_the_extra_brings_the_official_package_which_has_the_private_part_that_we_use(
+    pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
+    python = environment(pytestconfig, "extra-mcp", *our_requirements("mcp")) / "python"
+    lines = subprocess.run(
+        [python, "-W", "error", "-c", INSTALLED + TAKEN],
+        cwd=tmp_path,
+        env=environ(None),
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=RUNNING,
+        check=True,
+    ).stdout.splitlines()
+    assert lines == ["mcp mcp-types", "True None", "True"]

@@ -19,11 +19,12 @@ def mcp(args: argparse.Namespace, screen: Screen) -> int:
     """
     try:
         from ..integrations import mcp as served  # noqa: PLC0415 - only this command needs it
-        from ..integrations import mcp_transports as transports  # noqa: PLC0415
     except ImportError as exc:
-        raise ImportError(f'install it by pip install "jkg-client[mcp]" ({exc})') from exc
+        raise ImportError(
+            f'install it by pip install "jkg-client[mcp]" (Python 3.10 or newer; {exc})'
+        ) from exc
     limits = served.Limits(timeout=args.timeout, max_timeout=args.max_timeout)
-    options = transports.HttpOptions(
+    options = served.HttpOptions(
         host=args.host,
         port=args.port,
         token=os.environ.get("JKG_MCP_TOKEN") or None,
@@ -35,7 +36,7 @@ def mcp(args: argparse.Namespace, screen: Screen) -> int:
     with server_of(args, screen) as jupyter:
         server = served.create_server(jupyter, args.kernel, limits)
         if args.http:
-            transports.serve_http(server, options, lambda url: screen.note(f"listening on {url}"))
+            served.serve_http(server, options, lambda url: screen.note(f"listening on {url}"))
         else:
-            transports.serve_stdio(server)
+            served.serve_stdio(server)
     return 0

@@ -20,7 +20,7 @@ _LAUNCHER = str(Path(launcher.__file__).with_name("__main__.py"))
 _LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL")
 _SOCKET_FOLDER = 40
 """Bytes in the path of a folder; a kernel's sockets in it take 58 more, and may have 103."""
-_SECRETS = ("KG_AUTH_TOKEN", "JKG_TOKEN", "JUPYTER_GATEWAY_AUTH_TOKEN")
+_SECRETS = ("KG_AUTH_TOKEN", "JKG_MCP_TOKEN", "JKG_TOKEN", "JUPYTER_GATEWAY_AUTH_TOKEN")
 
 
 def _check_python(_: object, __: Attribute[str], python: str) -> None:

@@ -11,6 +11,9 @@ LARGEST_FILE = 10_000_000
 _PIECE = 600_000
 """Bytes of a file in one cell: servers take messages of a few megabytes."""
 
+# Code may give names like print or globals another meaning.
+_BUILTINS = '__import__("builtins")'
+
 _VARIABLES = """
 import reprlib, types
 shell = names.get("get_ipython")
@@ -22,49 +25,56 @@ for name, value in list(names.items()):
         continue
     if isinstance(value, types.ModuleType) or name in ("In", "Out", "exit", "quit", "get_ipython"):
         continue
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple):
-        told = f"shape {shape}"
-    elif isinstance(value, (type, types.FunctionType)):
-        told = "defined"
-    else:
-        told = " ".join(short.repr(value).split())
+    try:
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple):
+            told = f"shape {shape}"
+        elif isinstance(value, (type, types.FunctionType)):
+            told = "defined"
+        else:
+            told = " ".join(short.repr(value).split())
+    except Exception as exc:
+        told = f"cannot be shown ({type(exc).__name__})"
     print(f"{name}: {type(value).__name__} = {told}")
 """
 
 _PUT = """
-import base64, os
-part = f"{path}.part"
-with open(part, mode) as file:
-    file.write(base64.b64decode(data))
+import base64, os, sys
+pieces = vars(sys).setdefault("_jkg_pieces", [])
+if first:
+    pieces.clear()
+pieces.append(base64.b64decode(data))
 if last:
-    os.replace(part, path)
+    data = b"".join(vars(sys).pop("_jkg_pieces"))
+    path = os.path.expanduser(path)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(data)
 """
 
 _GET = """
 import base64, os
-size = os.stat(path).st_size
-if size > most:
-    raise ValueError(f"it has {size} bytes, and at most {most} can be fetched")
-with open(path, "rb") as file:
-    data = file.read()
+with open(os.path.expanduser(path), "rb") as file:
+    data = file.read(most + 1)
+if len(data) > most:
+    raise ValueError(f"it has more than {most} bytes, which is too much for an answer")
 print(len(data), base64.b64encode(data).decode())
 """
 
 
 def variables() -> str:
     """Prints a line for each variable: name, type, and a short form of the value."""
-    return f"exec({_VARIABLES!r}, {{'names': globals()}})"
+    return f"{_BUILTINS}.exec({_VARIABLES!r}, {{'names': {_BUILTINS}.globals()}})"
 
 
 def put(path: str, data: bytes) -> list[str]:
-    """Cells that make a file; it is there, and whole, after the last of them."""
+    """Cells that make a file, and its folder; it is written, as one, by the last of them."""
     starts = range(0, max(len(data), 1), _PIECE)
     return [
         _with(
             _PUT,
             path=path,
-            mode="ab" if start else "wb",
+            first=not start,
             data=base64.b64encode(data[start : start + _PIECE]).decode(),
             last=start == starts[-1],
         )
@@ -94,4 +104,4 @@ def got(printed: str) -> bytes:
 
 
 def _with(source: str, **values: object) -> str:
-    return f"exec({source!r}, {values!r})"
+    return f"{_BUILTINS}.exec({source!r}, {values!r})"

@@ -1,45 +1,28 @@
-"""A server of the Model Context Protocol: tools that run code in a Jupyter kernel.
-
-See https://modelcontextprotocol.io/specification. Each session has a kernel of its own, which
-ends with it.
-"""
+"""What a client can call."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import functools
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Literal
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-import anyio
 from attrs import frozen
-from mcp.server import MCPServer, ServerRequestContext
-from mcp.server.context import CallNext, HandlerResult
+from mcp.server.connection import Connection
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.shared.exceptions import MCPError
-from mcp.types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
-from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+from mcp.types import CallToolResult, ContentBlock, TextContent
+from pydantic import Field
 
-from .._version import __version__
-from ..client.connection import JupyterConnectable, JupyterConnectionInfo
-from ..code_blocks import CodeBlock
-from ..code_result import CodeResult
-from ..errors import JkgError
-from ..protocol.outputs import Failure
-from ..protocol.result import ExecutionResult
-from . import mcp_cells as cells
-from .mcp_contents import contents, shortened
-from .mcp_kernels import Kernels, SessionKernel, Tell
-
-_INSTRUCTIONS = """\
-Runs code in a Jupyter kernel that is yours alone and keeps variables, functions and imports from
-one call to the next. Take small steps; after an error go on from there, without running again what
-has succeeded. Images that are displayed come back as images. Nobody answers input().
-"""
+from ...code_blocks import CodeBlock
+from ...code_result import CodeResult
+from ...errors import JkgError
+from ...protocol.outputs import Failure
+from ...protocol.result import ExecutionResult
+from . import cells
+from .contents import contents, shortened
+from .kernels import Kernels, SessionKernel, Tell
 
 
 @frozen(kw_only=True)
@@ -64,7 +47,7 @@ class Limits:
             )
 
     def seconds(self, asked: float | None) -> float:
-        """For a call.
+        """For a call that asks for so many; None for as many as usual.
 
         Raises:
             ToolError: If it asks for too many, or for none.
@@ -79,90 +62,53 @@ class Limits:
         return asked
 
 
-def create_server(
-    jupyter_server: JupyterConnectable | JupyterConnectionInfo,
-    kernel_name: str = "python3",
-    limits: Limits | None = None,
-) -> MCPServer[Kernels]:
-    """A server with our tools, to be run by ``mcp_transports``.
-
-    Args:
-        jupyter_server: A launched server, or where a running one is.
-        kernel_name: Which of its kernels to start.
-        limits: What a call may take.
-    """
-
-    @contextlib.asynccontextmanager
-    async def kernels(_: MCPServer[Kernels]) -> AsyncIterator[Kernels]:
-        made = Kernels(functools.partial(SessionKernel, jupyter_server, kernel_name))
-        try:
-            yield made
-        finally:
-            with anyio.CancelScope(shield=True):
-                await made.stop()
-
-    server = MCPServer[Kernels](
-        "jkg",
-        title="Jupyter kernel",
-        instructions=_INSTRUCTIONS,
-        version=__version__,
-        lifespan=kernels,
-        middleware=[_with_sessions],
-        log_level="WARNING",
-    )
-    tools = _Tools(limits or Limits())
-    looks = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    server.add_tool(tools.execute_code, structured_output=False)
-    server.add_tool(tools.restart_kernel, structured_output=False)
-    server.add_tool(tools.list_variables, annotations=looks, structured_output=False)
-    server.add_tool(tools.put_file, structured_output=False)
-    server.add_tool(tools.get_file, annotations=looks, structured_output=False)
-    return server
-
-
-async def _with_sessions(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Over HTTP the protocol has none since 2026-07-28; clients fall back to an older one."""
-    if ctx.request is not None and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
-        raise MCPError(
-            UNSUPPORTED_PROTOCOL_VERSION,
-            "a kernel needs a session: begin with initialize",
-            {"supported": list(HANDSHAKE_PROTOCOL_VERSIONS), "requested": ctx.protocol_version},
-        )
-    return await call_next(ctx)
+_Path = Annotated[
+    str, Field(description="Relative to the kernel's working folder, absolute, or ~/…")
+]
+_Encoding = Annotated[
+    Literal["text", "base64"], Field(description="Of the content: UTF-8 text, or bytes in base64")
+]
 
 
 @frozen
-class _Tools:
-    """Each method is a tool; its docstring is what the model is told of it."""
+class Tools:
+    """Each public method is a tool; its docstring, with the limits, is what a model is told."""
 
     limits: Limits
 
     async def execute_code(
         self,
-        code: str,
         ctx: Context[Kernels],
-        language: str = "",
-        timeout: float | None = None,
+        code: Annotated[str, Field(description="A cell; %pip install, magics and !commands work")],
+        language: Annotated[
+            str, Field(description="Of the code: that of the kernel if empty, or bash")
+        ] = "",
+        timeout: Annotated[
+            float | None,
+            Field(description="Seconds until it is interrupted, which keeps variables"),
+        ] = None,
     ) -> CallToolResult:
         """Run code in the kernel, which keeps its state between calls.
 
         The answer has what the code printed, its last value, images, and the traceback of an
-        error, in the order in which they came. %pip install works. language: empty for that of
-        the kernel, or bash. timeout: seconds; code that takes longer is interrupted, and the
-        kernel keeps its variables.
+        error, in the order in which they came. Code is interrupted after {0.timeout:g} seconds,
+        unless the call asks for others, of which it can have {0.max_timeout:g}.
         """
         seconds = self.limits.seconds(timeout)
 
         async def tell(passed: float, news: str) -> None:
-            await ctx.report_progress(passed, seconds, news or None)
+            total = seconds if math.isfinite(seconds) else None
+            await ctx.report_progress(passed, total, news or None)
 
         results, trouble = await self._run(ctx, [CodeBlock(code, language)], seconds, tell)
         content: list[ContentBlock] = []
         for result in results:
             content += contents(result, seconds, self.limits.max_text)
         if trouble:
-            content.append(TextContent(text=trouble))
+            content.append(TextContent(text=f"Error: {trouble}"))
         is_error = bool(trouble) or any(not result.is_ok for result in results)
+        # Some clients and models take no empty answer.
+        content = content or [TextContent(text="Done, without output.")]
         return CallToolResult(content=content, is_error=is_error)
 
     async def restart_kernel(self, ctx: Context[Kernels]) -> CallToolResult:
@@ -180,15 +126,14 @@ class _Tools:
 
     async def put_file(
         self,
-        path: str,
-        content: str,
         ctx: Context[Kernels],
-        encoding: Literal["text", "base64"] = "text",
+        path: _Path,
+        content: Annotated[str, Field(description="What the file shall hold")],
+        encoding: _Encoding = "text",
     ) -> CallToolResult:
         """Write a file where a Python kernel runs, in place of one that is there.
 
-        path: relative to the kernel's folder, or absolute. content: text, written as UTF-8, or
-        bytes in base64, by the encoding.
+        Folders that are missing are made. It may have 10 MB.
         """
         data = _decoded(content) if encoding == "base64" else content.encode()
         if len(data) > cells.LARGEST_FILE:
@@ -197,9 +142,9 @@ class _Tools:
         return _said(f"{path}: {len(data)} bytes were written.")
 
     async def get_file(
-        self, path: str, ctx: Context[Kernels], encoding: Literal["text", "base64"] = "text"
+        self, ctx: Context[Kernels], path: _Path, encoding: _Encoding = "text"
     ) -> CallToolResult:
-        """Read a file where a Python kernel runs: whole, as UTF-8 text or as bytes in base64."""
+        """Read a file where a Python kernel runs, whole. It may have 10 MB."""
         try:
             data = cells.got(await self._printed(ctx, [cells.get(path)]))
             text = data.decode() if encoding == "text" else base64.b64encode(data).decode()
@@ -217,7 +162,7 @@ class _Tools:
             return await _kernel(ctx).run(blocks, seconds, tell), ""
         except JkgError as exc:
             had = exc.result.results if isinstance(exc.result, CodeResult) else ()
-            return had, f"Error: {exc}"
+            return had, str(exc)
 
     async def _printed(self, ctx: Context[Kernels], sources: Sequence[str]) -> str:
         """What our own cells printed.
@@ -240,14 +185,10 @@ class _Tools:
 
 
 def _kernel(ctx: Context[Kernels]) -> SessionKernel:
-    # Handlers have no other way to the exit stack that is for what ends with a session.
-    connection = ctx.session._connection  # noqa: SLF001
-
-    def at_end(end: Any) -> None:
-        connection.exit_stack.push_async_callback(end)
-
+    # Nothing public leads to the stack of what ends with a session, which is there for that.
+    connection: Connection = ctx.session._connection  # noqa: SLF001
     kernels: Kernels = ctx.request_context.lifespan_context
-    return kernels.of(connection.session_id, at_end)
+    return kernels.of(connection.session_id, connection.exit_stack.push_async_callback)
 
 
 def _reason(result: ExecutionResult, limits: Limits) -> str:

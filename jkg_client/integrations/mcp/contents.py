@@ -14,13 +14,19 @@ from typing import Any
 from attrs import evolve
 from mcp.types import ContentBlock, ImageContent, TextContent
 
-from ..code_result import CodeResult
-from ..protocol.outputs import Display, Output, Stream, join_text
-from ..protocol.result import ExecutionResult
-from ..rendering import render
+from ...code_result import CodeResult
+from ...protocol.outputs import Display, Output, Stream, join_text
+from ...protocol.result import ExecutionResult
+from ...rendering import render
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 """MIME types that are sent as images, best first."""
+
+MAX_IMAGES = 20
+"""In one answer."""
+
+MAX_IMAGE = 5_000_000
+"""Characters of one, in base64: models take no larger ones."""
 
 _READABLE = ("text/plain", "text/markdown", "text/latex", "application/json")
 
@@ -35,16 +41,19 @@ def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[Con
     """
     blocks: list[ContentBlock] = []
     pieces: list[tuple[str, bool]] = []
+    images = left_out = 0
     for output in (*result.late_outputs, *result.outputs):
         image = _image(output)
         if image is None:
             pieces.append((_readable(output), not isinstance(output, Stream)))
+        elif images == MAX_IMAGES or len(image.data) > MAX_IMAGE:
+            left_out += 1
         else:
+            images += 1
             blocks += [*_text(pieces, max_text), image]
             pieces = []
-    bare = evolve(result, outputs=(), late_outputs=())
-    notes = CodeResult.of([bare], Path(), seconds).output
-    return [*blocks, *_text(pieces, max_text), *_text([(notes, True)], max_text)]
+    notes = [(told, True) for told in (_left_out(left_out), _notes(result, seconds)) if told]
+    return [*blocks, *_text(pieces, max_text), *_text(notes, max_text)]
 
 
 def shortened(text: str, most: int) -> str:
@@ -53,6 +62,21 @@ def shortened(text: str, most: int) -> str:
         return text
     head, tail = text[: most - most // 2], text[len(text) - most // 2 :]
     return f"{head}\n[{len(text) - most} characters are left out here]\n{tail}"
+
+
+def _notes(result: ExecutionResult, seconds: float) -> str:
+    bare = evolve(result, outputs=(), late_outputs=())
+    return CodeResult.of([bare], Path(), seconds).output
+
+
+def _left_out(images: int) -> str:
+    if not images:
+        return ""
+    size = MAX_IMAGE * 3 // 4 / 1e6
+    return (
+        f"Note: {images} images are left out: an answer holds {MAX_IMAGES},"
+        f" each of at most {size:.2f} MB."
+    )
 
 
 def _text(pieces: Sequence[tuple[str, bool]], most: int) -> list[ContentBlock]:

@@ -6,20 +6,22 @@ import asyncio
 import contextlib
 import hmac
 import ipaddress
-import os
+import logging
+import math
 import signal
 import socket
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, cast
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
-import anyio
 import uvicorn
 from attrs import frozen
 from mcp.server import MCPServer
-from mcp.server.stdio import stdio_server
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .streams import Streams
 
 PATH = "/mcp"
 """Of the address."""
@@ -27,9 +29,10 @@ PATH = "/mcp"
 _LARGEST_REQUEST = 20_000_000
 """Bytes: a file in base64 and what is around it."""
 
-_CHUNK = 65536
-_ROOM = 16
-"""Chunks that may wait to be understood."""
+_PATIENCE = 1.0
+"""Seconds, after a signal, for a client to take what was said."""
+
+_LAST_PORT = 65535
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -57,20 +60,30 @@ class HttpOptions:
             raise ValueError(
                 f"{self.host} can be reached by others, who could run code here: set a token"
             )
+        if not 0 <= self.port <= _LAST_PORT:
+            raise ValueError(f"port must be at most {_LAST_PORT}, and not negative: {self.port}")
+        if not 0 < self.idle < math.inf:
+            raise ValueError(f"idle must be a positive number of seconds, not {self.idle:g}")
+        if self.max_sessions < 1:
+            raise ValueError(f"max_sessions must be at least 1, not {self.max_sessions}")
 
 
 def serve_stdio(server: MCPServer[Any]) -> None:
     """Serve the client at stdin and stdout until it closes stdin.
 
     Raises:
+        BrokenPipeError: It has closed stdout.
         KeyboardInterrupt: With its number, if a signal ended it.
+        OSError: There is no stdin or stdout.
     """
-
-    async def serve() -> None:
-        stdin = _Stdin(0)
-        await _until_a_signal(_served(server, stdin), stdin.end)
-
-    asyncio.run(serve())
+    if sys.platform == "win32":
+        # There sockets are no files, and signals do not come into a loop.
+        asyncio.run(server.run_stdio_async())
+        return
+    with Streams() as streams:
+        asyncio.run(_served(server, streams))
+    if streams.is_cut:
+        raise BrokenPipeError("the client does not read any more")
 
 
 def serve_http(
@@ -91,11 +104,13 @@ def serve_http(
         streamable_http_path=PATH,
         host=options.host,
         session_idle_timeout=options.idle,
+        # A page on the web has no other name for this machine, whatever name it gave it.
+        transport_security=_local_only(options.host) if _is_loopback(options.host) else None,
         max_sessions=options.max_sessions,
         max_request_body_size=_LARGEST_REQUEST,
     )
     if options.token:
-        app = _Guarded(app, f"Bearer {options.token}".encode())
+        app = _Guarded(app, options.token.encode())
     config = uvicorn.Config(
         app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=1
     )
@@ -108,6 +123,9 @@ def serve_http(
 
         def end() -> None:
             http.should_exit = True
+            # That answers are cut off is no news then.
+            for name in ("mcp", "uvicorn.error"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)
 
         asyncio.run(_until_a_signal(http.serve(sockets=[listening]), end))
 
@@ -117,12 +135,13 @@ class _Guarded:
     """Lets nobody in who does not know the token."""
 
     app: ASGIApp
-    expected: bytes
+    token: bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             said = dict(scope["headers"]).get(b"authorization", b"")
-            if not hmac.compare_digest(said, self.expected):
+            scheme, _, token = said.partition(b" ")
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(token, self.token):
                 refusal = PlainTextResponse(
                     "a token is needed", 401, headers={"WWW-Authenticate": "Bearer"}
                 )
@@ -138,65 +157,20 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _served(server: MCPServer[Any], stdin: _Stdin) -> None:
-    lowlevel = server._lowlevel_server  # noqa: SLF001 - what it offers reads stdin for ever
-    try:
-        async with stdio_server(cast("anyio.AsyncFile[str]", stdin.lines())) as (received, sent):
-            await lowlevel.run(received, sent, lowlevel.create_initialization_options())
-    except Exception as exc:
-        if not all(isinstance(leaf, BrokenPipeError) for leaf in _leaves(exc)):
-            raise
-        raise BrokenPipeError("the client does not read any more") from exc
+def _local_only(host: str) -> TransportSecuritySettings:
+    names = {"127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host}
+    return TransportSecuritySettings(
+        allowed_hosts=[f"{name}:*" for name in names],
+        allowed_origins=[f"http://{name}:*" for name in names],
+    )
 
 
-def _leaves(exc: BaseException) -> Iterator[BaseException]:
-    """The exceptions of a group, and of the groups in it."""
-    for one in getattr(exc, "exceptions", ()):
-        yield from _leaves(one)
-    if not hasattr(exc, "exceptions"):
-        yield exc
+async def _served(server: MCPServer[Any], streams: Streams) -> None:
+    def end() -> None:
+        streams.end_input()
+        asyncio.get_running_loop().call_later(_PATIENCE, streams.cut)
 
-
-class _Stdin:
-    """A file that can be left: nothing ends a thread that waits for its next line.
-
-    Args:
-        fd: Of the file.
-    """
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._loop = asyncio.get_running_loop()
-        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
-        self._room = threading.Semaphore(_ROOM)
-        threading.Thread(target=self._read, name="jkg_client stdin", daemon=True).start()
-
-    def end(self) -> None:
-        """Read no more of it, as if this was all."""
-        self._chunks.put_nowait(b"")
-
-    async def lines(self) -> AsyncIterator[str]:
-        """Its lines, without their ends."""
-        parts: list[bytes] = []
-        while chunk := await self._chunks.get():
-            self._room.release()
-            *ends, rest = chunk.split(b"\n")
-            for end in ends:
-                yield b"".join((*parts, end)).decode("utf-8", "replace")
-                parts = []
-            parts.append(rest)
-
-    def _read(self) -> None:
-        chunk = b"-"
-        # The loop may have ended meanwhile.
-        with contextlib.suppress(RuntimeError):
-            while chunk:
-                self._room.acquire()
-                try:
-                    chunk = os.read(self._fd, _CHUNK)
-                except OSError:
-                    chunk = b""
-                self._loop.call_soon_threadsafe(self._chunks.put_nowait, chunk)
+    await _until_a_signal(server.run_stdio_async(), end)
 
 
 async def _until_a_signal(

@@ -10,16 +10,15 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-import anyio
 from attrs import evolve, field, frozen
 
-from ..async_executor import AsyncJupyterCodeExecutor
-from ..client.connection import JupyterConnectable, JupyterConnectionInfo
-from ..code_blocks import CodeBlock
-from ..code_result import CodeResult
-from ..errors import JkgError
-from ..protocol.outputs import Failure, Output, Stream
-from ..protocol.result import ExecutionResult
+from ...async_executor import AsyncJupyterCodeExecutor
+from ...client.connection import JupyterConnectable, JupyterConnectionInfo
+from ...code_blocks import CodeBlock
+from ...code_result import CodeResult
+from ...errors import JkgError
+from ...protocol.outputs import Failure, Output, Stream
+from ...protocol.result import ExecutionResult
 
 Tell = Callable[[float, str], Awaitable[None]]
 """Takes the seconds that have passed, and what was printed since it was called last."""
@@ -51,10 +50,11 @@ class SessionKernel:
             jupyter_server, kernel_name, math.inf, self._folder.name, on_output=self._hear
         )
         self._turn = asyncio.Lock()
+        self._calls: set[asyncio.Future[tuple[ExecutionResult, ...]]] = set()
         self._heard = ""
 
     async def run(
-        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell | None = None
+        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell
     ) -> tuple[ExecutionResult, ...]:
         """Run the blocks up to the first that fails; a cancelled task interrupts them.
 
@@ -69,16 +69,15 @@ class SessionKernel:
         Raises:
             JkgError: The server is away, or the kernel does not come up.
         """
-        async with self._turn:
-            await self._executor.start()
-            self._heard = ""
-            running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
-            try:
-                result = await self._within(seconds, running, tell)
-            finally:
-                await _ended(running)
-                _remove_files(running)
-        return result
+        call = asyncio.ensure_future(self._in_turn(blocks, seconds, tell))
+        self._calls.add(call)
+        call.add_done_callback(self._forget)
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            # Not waited for: it keeps its turn until the kernel can be used again.
+            call.cancel()
+            raise
 
     async def restart(self) -> None:
         """End what runs, and all variables."""
@@ -90,11 +89,33 @@ class SessionKernel:
         """Delete the kernel; may be called twice."""
         try:
             await self._executor.stop()
+            if self._calls:
+                await asyncio.wait(self._calls)
         finally:
             self._folder.cleanup()
 
+    async def _in_turn(
+        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell
+    ) -> tuple[ExecutionResult, ...]:
+        async with self._turn:
+            await self._executor.start()
+            self._heard = ""
+            running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
+            try:
+                return await self._within(seconds, running, tell)
+            finally:
+                # If it runs, that interrupts the kernel and waits until it can be used again.
+                running.cancel()
+                await asyncio.wait({running})
+                _remove_files(running)
+
+    def _forget(self, call: asyncio.Future[tuple[ExecutionResult, ...]]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled():
+            call.exception()  # nobody may be there any more to ask for it
+
     async def _within(
-        self, seconds: float, running: asyncio.Future[CodeResult], tell: Tell | None
+        self, seconds: float, running: asyncio.Future[CodeResult], tell: Tell
     ) -> tuple[ExecutionResult, ...]:
         started = time.monotonic()
         while not running.done():
@@ -102,9 +123,8 @@ class SessionKernel:
             if passed >= seconds:
                 return await self._stopped(running)
             await asyncio.wait({running}, timeout=min(_NEWS, seconds - passed))
-            if tell is not None:
-                heard, self._heard = self._heard, ""
-                await tell(time.monotonic() - started, heard)
+            heard, self._heard = self._heard, ""
+            await tell(time.monotonic() - started, heard)
         return (await running).results
 
     async def _stopped(self, running: asyncio.Future[CodeResult]) -> tuple[ExecutionResult, ...]:
@@ -121,14 +141,6 @@ class SessionKernel:
     def _hear(self, output: Output) -> None:
         if isinstance(output, Stream):
             self._heard = (self._heard + output.text)[-_MOST_NEWS:]
-
-
-async def _ended(running: asyncio.Future[CodeResult]) -> None:
-    """End it, if it runs: it interrupts the kernel and waits until that can be used again."""
-    # Whoever is cancelled by anyio is so at each further await, unless it is shielded.
-    with anyio.CancelScope(shield=True):
-        running.cancel()
-        await asyncio.wait({running})
 
 
 def _remove_files(running: asyncio.Future[CodeResult]) -> None:

@@ -1,0 +1,92 @@
+"""The server: its tools, the kernels behind them, and which protocols it speaks."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+from mcp.server import MCPServer, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult
+from mcp.shared.exceptions import MCPError
+from mcp.types import ToolAnnotations
+from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
+
+from ..._version import __version__
+from ...client.connection import JupyterConnectable, JupyterConnectionInfo
+from .kernels import Kernels, SessionKernel
+from .tools import Limits, Tools
+
+_INSTRUCTIONS = """\
+Runs code in a Jupyter kernel that is yours alone and keeps variables, functions and imports from
+one call to the next. Take small steps; after an error go on from there, without running again what
+has succeeded. Images that are displayed come back as images. Nobody answers input().
+"""
+
+_ANYTHING = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
+_CHANGES = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
+)
+_LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+
+
+def create_server(
+    jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+    kernel_name: str = "python3",
+    limits: Limits | None = None,
+) -> MCPServer[Kernels]:
+    """A server with our tools, to be run by ``serve_stdio`` or ``serve_http``.
+
+    Args:
+        jupyter_server: A launched server, or where a running one is.
+        kernel_name: Which of its kernels to start.
+        limits: What a call may take.
+    """
+
+    @contextlib.asynccontextmanager
+    async def kernels(_: MCPServer[Kernels]) -> AsyncIterator[Kernels]:
+        made = Kernels(functools.partial(SessionKernel, jupyter_server, kernel_name))
+        try:
+            yield made
+        finally:
+            with anyio.CancelScope(shield=True):
+                await made.stop()
+
+    server = MCPServer[Kernels](
+        "jkg",
+        title="Jupyter kernel",
+        instructions=_INSTRUCTIONS,
+        version=__version__,
+        lifespan=kernels,
+        middleware=[_with_sessions],
+        log_level="WARNING",
+    )
+    limits = limits or Limits()
+    tools = Tools(limits)
+    for tool, title, hints in (
+        (tools.execute_code, "Run code", _ANYTHING),
+        (tools.restart_kernel, "Restart the kernel", _CHANGES),
+        (tools.list_variables, "List variables", _LOOKS),
+        (tools.put_file, "Write a file", _CHANGES),
+        (tools.get_file, "Read a file", _LOOKS),
+    ):
+        told = str(inspect.getdoc(tool)).format(limits)
+        server.add_tool(
+            tool, title=title, description=told, annotations=hints, structured_output=False
+        )
+    return server
+
+
+async def _with_sessions(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Over HTTP the protocol has none since 2026-07-28; clients fall back to an older one."""
+    if ctx.request is not None and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        raise MCPError(
+            UNSUPPORTED_PROTOCOL_VERSION,
+            "a kernel needs a session: begin with initialize",
+            {"supported": list(HANDSHAKE_PROTOCOL_VERSIONS), "requested": ctx.protocol_version},
+        )
+    return await call_next(ctx)
