@@ -538,4 +538,4 @@ def test_without_its_package_the_mcp_server_says_what_to_install(environ: dict[s
         check=False,
     )
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith('jkg: install it by pip install "jkg-client[mcp]" (')
+    assert done.stderr.startswith('jkg: the MCP server needs: pip install "jkg-client[mcp]" (')

@@ -21,7 +21,13 @@ except ImportError as exc:
 
 @pytest.mark.parametrize(
     ("extra", "package"),
-    [("ag2", "ag2"), ("langchain", "langchain_core"), ("smolagents", "smolagents")],
+    [
+        ("ag2", "ag2"),
+        ("autogen", "autogen_core"),
+        ("langchain", "langchain_core"),
+        ("mcp", "mcp"),
+        ("smolagents", "smolagents"),
+    ],
 )
 def test_a_missing_framework_is_told_with_the_extra_that_brings_it(
     extra: str, package: str
@@ -33,4 +39,4 @@ def test_a_missing_framework_is_told_with_the_extra_that_brings_it(
         timeout=60,
         check=True,
     )
-    assert done.stdout.endswith(f' needs: pip install "jkg-client[{extra}]"\n')
+    assert f' needs: pip install "jkg-client[{extra}]"' in done.stdout

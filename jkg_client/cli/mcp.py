@@ -17,12 +17,8 @@ def mcp(args: argparse.Namespace, screen: Screen) -> int:
         ImportError: A package is missing.
         ValueError: For options that make no sense together.
     """
-    try:
-        from ..integrations import mcp as served  # noqa: PLC0415 - only this command needs it
-    except ImportError as exc:
-        raise ImportError(
-            f'install it by pip install "jkg-client[mcp]" (Python 3.10 or newer; {exc})'
-        ) from exc
+    from ..integrations import mcp as served  # noqa: PLC0415 - only this command needs it
+
     limits = served.Limits(timeout=args.timeout, max_timeout=args.max_timeout)
     options = served.HttpOptions(
         host=args.host,

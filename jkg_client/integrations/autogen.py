@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autogen_core import CancellationToken, Component
-from autogen_core.code_executor import CodeBlock, CodeExecutor, CodeResult
-from pydantic import BaseModel, Field
-from typing_extensions import Self
+try:
+    from autogen_core import CancellationToken, Component
+    from autogen_core.code_executor import CodeBlock, CodeExecutor, CodeResult
+    from pydantic import BaseModel, Field
+    from typing_extensions import Self
+except ImportError as exc:
+    raise ImportError('JupyterCodeExecutor needs: pip install "jkg-client[autogen]"') from exc
 
 from .. import async_executor
 from ..client.connection import JupyterConnectable, JupyterConnectionInfo, info_of

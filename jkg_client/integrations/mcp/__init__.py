@@ -4,8 +4,13 @@ See https://modelcontextprotocol.io/specification. Each session has a kernel of 
 ends with it.
 """
 
-from .server import create_server
-from .tools import Limits
-from .transports import HttpOptions, serve_http, serve_stdio
+try:
+    from .server import create_server
+    from .tools import Limits
+    from .transports import HttpOptions, serve_http, serve_stdio
+except ImportError as exc:
+    raise ImportError(
+        f'the MCP server needs: pip install "jkg-client[mcp]" (Python 3.10 or newer; {exc})'
+    ) from exc
 
 __all__ = ["HttpOptions", "Limits", "create_server", "serve_http", "serve_stdio"]

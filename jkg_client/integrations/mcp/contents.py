@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve
 from mcp.types import ContentBlock, ImageContent, TextContent
 
-from ...code_result import CodeResult
+from ...code_result import notes
 from ...protocol.outputs import Display, Output, Stream, join_text
 from ...protocol.result import ExecutionResult
 from ...rendering import render
@@ -52,8 +52,8 @@ def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[Con
             images += 1
             blocks += [*_text(pieces, max_text), image]
             pieces = []
-    notes = [(told, True) for told in (_left_out(left_out), _notes(result, seconds)) if told]
-    return [*blocks, *_text(pieces, max_text), *_text(notes, max_text)]
+    told = "\n".join([*_left_out(left_out), *notes(result, seconds)])
+    return [*blocks, *_text(pieces, max_text), *_text([(told, True)], max_text)]
 
 
 def shortened(text: str, most: int) -> str:
@@ -64,19 +64,13 @@ def shortened(text: str, most: int) -> str:
     return f"{head}\n[{len(text) - most} characters are left out here]\n{tail}"
 
 
-def _notes(result: ExecutionResult, seconds: float) -> str:
-    bare = evolve(result, outputs=(), late_outputs=())
-    return CodeResult.of([bare], Path(), seconds).output
-
-
-def _left_out(images: int) -> str:
-    if not images:
-        return ""
-    size = MAX_IMAGE * 3 // 4 / 1e6
-    return (
-        f"Note: {images} images are left out: an answer holds {MAX_IMAGES},"
-        f" each of at most {size:.2f} MB."
-    )
+def _left_out(images: int) -> Iterator[str]:
+    if images:
+        size = MAX_IMAGE * 3 // 4 / 1e6
+        yield (
+            f"Note: {images} images are left out: an answer holds {MAX_IMAGES},"
+            f" each of at most {size:.2f} MB."
+        )
 
 
 def _text(pieces: Sequence[tuple[str, bool]], most: int) -> list[ContentBlock]:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from ...async_executor import AsyncJupyterCodeExecutor
 from ...client.connection import JupyterConnectable, JupyterConnectionInfo
 from ...code_blocks import CodeBlock
 from ...code_result import CodeResult
-from ...errors import JkgError
-from ...protocol.outputs import Failure, Output, Stream
+from ...protocol.outputs import Output, Stream
 from ...protocol.result import ExecutionResult
 
 Tell = Callable[[float, str], Awaitable[None]]
@@ -28,9 +25,6 @@ _NEWS = 1.0
 
 _MOST_NEWS = 2000
 """Characters for one of them: the last ones."""
-
-_AGAIN = 0.1
-"""Seconds until code that goes on is interrupted once more."""
 
 
 class SessionKernel:
@@ -47,7 +41,7 @@ class SessionKernel:
         # Images go into the answer, their files are not kept.
         self._folder = tempfile.TemporaryDirectory(prefix="jkg-mcp-")
         self._executor = AsyncJupyterCodeExecutor(
-            jupyter_server, kernel_name, math.inf, self._folder.name, on_output=self._hear
+            jupyter_server, kernel_name, output_dir=self._folder.name, on_output=self._hear
         )
         self._turn = asyncio.Lock()
         self._calls: set[asyncio.Future[tuple[ExecutionResult, ...]]] = set()
@@ -60,7 +54,7 @@ class SessionKernel:
 
         Args:
             blocks: In order.
-            seconds: For all of them together, without the start of the kernel.
+            seconds: For each of them, without the start of the kernel.
             tell: Called as long as they run.
 
         Returns:
@@ -100,9 +94,16 @@ class SessionKernel:
         async with self._turn:
             await self._executor.start()
             self._heard = ""
-            running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
+            started = time.monotonic()
+            running = asyncio.ensure_future(
+                self._executor.execute_code_blocks(blocks, timeout=seconds)
+            )
             try:
-                return await self._within(seconds, running, tell)
+                while not running.done():
+                    await asyncio.wait({running}, timeout=_NEWS)
+                    heard, self._heard = self._heard, ""
+                    await tell(time.monotonic() - started, heard)
+                return (await running).results
             finally:
                 # If it runs, that interrupts the kernel and waits until it can be used again.
                 running.cancel()
@@ -113,30 +114,6 @@ class SessionKernel:
         self._calls.discard(call)
         if not call.cancelled():
             call.exception()  # nobody may be there any more to ask for it
-
-    async def _within(
-        self, seconds: float, running: asyncio.Future[CodeResult], tell: Tell
-    ) -> tuple[ExecutionResult, ...]:
-        started = time.monotonic()
-        while not running.done():
-            passed = time.monotonic() - started
-            if passed >= seconds:
-                return await self._stopped(running)
-            await asyncio.wait({running}, timeout=min(_NEWS, seconds - passed))
-            heard, self._heard = self._heard, ""
-            await tell(time.monotonic() - started, heard)
-        return (await running).results
-
-    async def _stopped(self, running: asyncio.Future[CodeResult]) -> tuple[ExecutionResult, ...]:
-        while not running.done():
-            # Again and again: it may not even have begun.
-            with contextlib.suppress(JkgError):
-                await self._executor.interrupt()
-            await asyncio.wait({running}, timeout=_AGAIN)
-        *before, last = (await running).results
-        # The interrupt was our doing, not the code's.
-        shown = [o for o in last.outputs if not (isinstance(o, Failure) and o.is_interrupt)]
-        return (*before, evolve(last, status="timeout", outputs=tuple(shown)))
 
     def _hear(self, output: Output) -> None:
         if isinstance(output, Stream):
