@@ -1,7 +1,7 @@
 """The code in README and docs, run as it stands, prints what stands below it.
 
 ``tests/documentation.py`` says how. ``docs/testing.md`` needs no server: it is run in ``tests/``.
-What shows a framework is run with it, by ``test_frameworks.py``,
+What shows a framework is run with it, by ``test_autogen.py``,
 ``test_ag2.py``, ``test_langchain.py``, ``test_mcp.py`` and ``test_smolagents.py``.
 """
 

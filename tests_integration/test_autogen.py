@@ -1,4 +1,4 @@
-"""What the docs show of agent frameworks, with the real packages; a script plays the model.
+"""AutoGen 0.2, AG2 0.14 and AutoGen 0.7, with the real packages; a script plays the model.
 
 Each runs in an environment of its own, on the fake gateway and on a real one.
 """
@@ -594,31 +594,3 @@ def test_what_the_page_says_to_import_is_there() -> None:
 def test_the_page_shows_what_the_model_is_told() -> None:
     shown = textwrap.indent(CODE_WRITER_SYSTEM_MESSAGE, "    ")
     assert shown in PAGE.read_text(encoding="utf-8")
-
-
-INSTALLED = """
-from importlib import import_module, metadata
-
-import_module("jkg_client.integrations.{}")
-others = ("ag2", "autogen", "ipykernel", "jupyter", "lang", "mcp", "openai", "smolagents")
-names = {{dist.metadata["Name"].lower() for dist in metadata.distributions()}}
-print(*sorted(name for name in names if name.startswith(others)))
-"""
-
-
-@pytest.mark.parametrize(
-    ("extra", "expected"),
-    [
-        ("ag2", "ag2"),
-        ("autogen", "autogen-core"),
-        ("langchain", "langchain-core langchain-protocol langsmith"),
-        ("smolagents", "smolagents"),
-    ],
-)
-def test_an_extra_brings_its_framework_only(
-    extra: str, expected: str, pytestconfig: pytest.Config, tmp_path: Path
-) -> None:
-    requirements = our_requirements(extra)
-    python = environment(pytestconfig, f"extra-{extra}", *requirements) / "python"
-    said = printed(python, Example("", INSTALLED.format(extra), ""), tmp_path, {})
-    assert said.strip() == expected
