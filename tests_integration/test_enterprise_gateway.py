@@ -428,6 +428,9 @@ def test_a_launch_that_took_too_long_for_us_can_be_undone_by_the_id_that_we_chos
     with pytest.raises(GatewayTimeout, match=r"no answer within 1 s"):
         client.start_kernel("slow", env={"KERNEL_ID": kernel_id}, timeout_seconds=1)
     _wait_until_started(client, kernel_id)
+    # It is listed while its process still comes up, when it may not hear that it shall end.
+    with client.get_kernel_client(kernel_id) as kernel:
+        assert kernel.wait_for_ready(ENDING)
     client.delete_kernel(kernel_id)
     _wait_until_gone(site, kernel_id)
 
