@@ -12,7 +12,7 @@ import pytest
 from attrs import define, field
 from docker_engine import dockerfiles, engine, one, seeds_image, servers
 from fixtures import executor, executors, kernel, pytest_itemcollected
-from frameworks import any_python, gateway
+from frameworks import any_python, gateway, model
 from servers import KINDS, LOCAL, Kind, running
 
 from jkg_client import JupyterConnectable
@@ -26,6 +26,7 @@ __all__ = [
     "executors",
     "gateway",
     "kernel",
+    "model",
     "one",
     "pytest_itemcollected",
     "seeds_image",

@@ -15,7 +15,7 @@ from typing import Any, Union
 import pytest
 from documentation import ROOT, Example
 
-from jkg_client import JupyterConnectable, LocalJupyterServer
+from jkg_client import JupyterClient, JupyterConnectable, LocalJupyterServer
 from jkg_client.testing import FakeGateway
 
 RUNNING = 120.0
@@ -110,6 +110,13 @@ def any_python(request: pytest.FixtureRequest) -> Path:
     return interpreter
 
 
+@pytest.fixture
+def model(request: pytest.FixtureRequest) -> Iterator[ModelServer]:
+    """One that says the ``ANSWERS`` of the test's module."""
+    with model_server(request.module.ANSWERS) as running:
+        yield running
+
+
 def server_variables(server: JupyterConnectable) -> dict[str, str]:
     """Where a server is, for the environment of who shall use it."""
     info = server.connection_info
@@ -133,3 +140,11 @@ def printed(python: Path, example: Example, folder: Path, env: Mapping[str, str]
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def run_alone(python: Path, code: str, server: JupyterConnectable, folder: Path) -> list[str]:
+    """The lines that ``code`` prints, which must leave no kernel on ``server``."""
+    said = printed(python, Example("", code, ""), folder, server_variables(server))
+    with JupyterClient(server.connection_info) as client:
+        assert client.list_kernels() == []
+    return said.splitlines()

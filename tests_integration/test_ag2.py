@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from documentation import ROOT, Example, examples
+from documentation import ROOT, examples
 from environments import environment, lowest_requirements, our_requirements
-from frameworks import Answer, ModelServer, model_server, printed, server_variables
+from frameworks import Answer, ModelServer, printed, run_alone, server_variables
 
-from jkg_client import JupyterClient, JupyterConnectable
+from jkg_client import JupyterConnectable
 
 (EXAMPLE,) = examples(ROOT / "docs" / "ag2.md")
 
@@ -44,12 +43,6 @@ def python(pytestconfig: pytest.Config) -> Path:
 def lowest(pytestconfig: pytest.Config) -> Path:
     """The interpreter of one with the lowest release that the extra allows."""
     return environment(pytestconfig, "ag2-1-lowest", *lowest_requirements("ag2")) / "python"
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    with model_server(ANSWERS) as running:
-        yield running
 
 
 def test_an_agent_does_what_the_page_says(
@@ -105,11 +98,8 @@ asyncio.run(main())
 def test_the_environment_keeps_its_promises(
     any_python: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
-    env = server_variables(gateway)
-    said = printed(any_python, Example("", PROMISES, ""), tmp_path, env).splitlines()
+    said = run_alone(any_python, PROMISES, gateway, tmp_path)
     assert said[:4] == ["True", "True", "124", "CodeRunResult(output='1', exit_code=0)"]
     assert "typescript" in said[4]
     assert said[4].endswith("exit_code=1)")
     assert said[5:] == ["137", "the executor was stopped", "away"]
-    with JupyterClient(gateway.connection_info) as client:
-        assert client.list_kernels() == []

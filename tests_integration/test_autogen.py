@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,12 +44,6 @@ fibonacci(14)
 """,
     "The 14th Fibonacci number is 377. TERMINATE",
 ]
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    with model_server(ANSWERS) as running:
-        yield running
 
 
 @pytest.fixture(params=FRAMEWORKS)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from documentation import ROOT, Example, examples
+from documentation import ROOT, examples
 from environments import environment, lowest_requirements, our_requirements
-from frameworks import Answer, ModelServer, model_server, printed, server_variables
+from frameworks import Answer, ModelServer, printed, run_alone, server_variables
 
-from jkg_client import JupyterClient, JupyterConnectable
+from jkg_client import JupyterConnectable
 
 (EXAMPLE,) = examples(ROOT / "docs" / "langchain.md")
 
@@ -51,12 +50,6 @@ def lowest(pytestconfig: pytest.Config) -> Path:
     return (
         environment(pytestconfig, "langchain-lowest", *lowest_requirements("langchain")) / "python"
     )
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    with model_server(ANSWERS) as running:
-        yield running
 
 
 def test_an_agent_does_what_the_page_says(
@@ -188,8 +181,4 @@ print(time.monotonic() - began < 50)
 def test_the_tool_keeps_its_promises(
     any_python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
 ) -> None:
-    example = Example("", BEGINNING + code, "")
-    said = printed(any_python, example, tmp_path, server_variables(gateway))
-    assert said.splitlines() == expected
-    with JupyterClient(gateway.connection_info) as client:
-        assert client.list_kernels() == []
+    assert run_alone(any_python, BEGINNING + code, gateway, tmp_path) == expected

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from documentation import ROOT, Example, examples
+from documentation import ROOT, examples
 from environments import environment, our_requirements
-from frameworks import ModelServer, model_server, printed, server_variables
+from frameworks import ModelServer, printed, run_alone, server_variables
 
-from jkg_client import JupyterClient, JupyterConnectable
+from jkg_client import JupyterConnectable
 
 (EXAMPLE,) = examples(ROOT / "docs" / "smolagents.md")
 
@@ -40,12 +39,6 @@ def python(pytestconfig: pytest.Config) -> Path:
     """The interpreter of its environment, which has what we need, too."""
     requirements = ["smolagents[openai]==1.26.0", *our_requirements()]
     return environment(pytestconfig, "smolagents", *requirements) / "python"
-
-
-@pytest.fixture
-def model() -> Iterator[ModelServer]:
-    with model_server(ANSWERS) as running:
-        yield running
 
 
 def test_an_agent_does_what_the_page_says(
@@ -359,8 +352,4 @@ RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
 def test_the_executor_keeps_its_promises(
     python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
 ) -> None:
-    example = Example("", BEGINNING + code, "")
-    said = printed(python, example, tmp_path, server_variables(gateway))
-    assert said.splitlines() == expected
-    with JupyterClient(gateway.connection_info) as client:
-        assert client.list_kernels() == []
+    assert run_alone(python, BEGINNING + code, gateway, tmp_path) == expected
