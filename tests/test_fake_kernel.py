@@ -7,7 +7,9 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -412,6 +414,26 @@ def test_an_interrupt_that_strikes_in_a_destructor_comes_again(
     kernel.until("iopub stream on\n")
     client.interrupt(kernel)
     assert says(kernel.answers(msg_id)[0]) == "iopub error KeyboardInterrupt"
+
+
+def test_an_interrupt_strikes_in_no_tracer(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Coverage's holds a lock while it is in Python: whoever is traced would wait for ever.
+    lock = threading.Lock()
+
+    def trace(frame: FrameType, event: str, arg: object) -> None:
+        if frame.f_code.co_name == "often":
+            lock.acquire()
+            time.sleep(0.01)
+            lock.release()
+
+    monkeypatch.setattr(threading, "_trace_hook", trace)
+    with raw_client() as client, client.connect() as kernel:
+        code = "def often(): pass\nprint('on', flush=True)\nwhile True: often()"
+        msg_id = kernel.send("execute_request", {"code": code})
+        kernel.until("iopub stream on\n")
+        client.interrupt(kernel)
+        assert "iopub error KeyboardInterrupt" in [says(one) for one in kernel.answers(msg_id)]
+    assert lock.acquire(timeout=5)
 
 
 def test_a_command_swallows_the_interrupt(client: RawClient, kernel: RawKernel) -> None:

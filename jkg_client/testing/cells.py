@@ -141,6 +141,9 @@ class CellThread:
             frame = frame.f_back
 
     def _serve(self) -> None:
+        # An interrupt that struck in a tracer's own code (coverage's is Python in part) would
+        # leave the tracer's lock held, and stop every thread that is traced.
+        sys.settrace(None)
         with contextlib.suppress(Killed):
             self._work()
         with contextlib.suppress(Killed):
