@@ -13,6 +13,11 @@ from jkg_client.testing import FakeGateway
 __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 
 
+def pytest_configure() -> None:
+    # They are no test modules by their names; what they assert shall be explained all the same.
+    pytest.register_assert_rewrite("behaviours", "async_behaviours", "faults_on_the_line")
+
+
 @pytest.fixture
 def server() -> Iterator[FakeGateway]:
     with FakeGateway() as running:
@@ -21,4 +26,4 @@ def server() -> Iterator[FakeGateway]:
 
 @pytest.fixture
 def patience() -> Patience:
-    return Patience(grace=0.5)
+    return Patience(grace=2.0)

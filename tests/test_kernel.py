@@ -631,17 +631,17 @@ def test_buffers_and_large_frames_come_in_either_framing(subprotocol: bool) -> N
     with (
         FakeGateway(subprotocol=subprotocol) as server,
         JupyterClient(server.connection_info) as client,
-        JupyterKernelClient(client, client.start_kernel("python3"), patience=QUICK) as kernel,
+        client.get_kernel_client(client.start_kernel("python3")) as kernel,
     ):
         cell = server.script("large").message(
             "comm_msg", {"comm_id": "c", "data": {}}, buffers=(b"\xff\xfe\x00", b"")
         )
         cell.display({"image/png": image}).stream("after\n")
-        result = kernel.execute("large", 20)
+        result = kernel.execute("large", 60)
         assert (result.status, result.output, result.truncated) == ("ok", "after\n", None)
         (item,) = result.data_items
         assert base64.b64decode(item.data) == image
-        assert kernel.execute("print('usable')", 5).output == "usable\n"
+        assert kernel.execute("print('usable')", 60).output == "usable\n"
 
 
 @pytest.mark.pitfall(21)
