@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +17,15 @@ PONG = b"\x8a\x80"
 """How an empty pong of a client begins; a mask of four bytes follows."""
 
 
+@contextlib.contextmanager
+def pair() -> Iterator[tuple[DeadlineWebSocket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        opened = DeadlineWebSocket()
+        opened.sock, opened.connected, opened.deadline = ours, True, Deadline(10)
+        yield opened, theirs
+
+
 @pytest.mark.parametrize("has_quickack", [True, False])
 def test_a_pong_is_sent_only_where_nothing_else_acknowledges_at_once(
     has_quickack: bool, monkeypatch: pytest.MonkeyPatch
@@ -22,10 +33,7 @@ def test_a_pong_is_sent_only_where_nothing_else_acknowledges_at_once(
     monkeypatch.delattr(socket, "TCP_QUICKACK", raising=False)
     if has_quickack:
         monkeypatch.setattr(socket, "TCP_QUICKACK", 12, raising=False)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        opened = DeadlineWebSocket()
-        opened.sock, opened.connected, opened.deadline = ours, True, Deadline(10)
+    with pair() as (opened, theirs):
         theirs.sendall(2 * FRAME)
         assert [opened.recv_data(control_frame=True) for _ in range(2)] == [(1, b"ok")] * 2
         theirs.setblocking(False)
@@ -34,3 +42,14 @@ def test_a_pong_is_sent_only_where_nothing_else_acknowledges_at_once(
         except BlockingIOError:
             sent = b""
         assert (sent[:2], len(sent)) == ((b"", 0) if has_quickack else (PONG, 6))
+
+
+@pytest.mark.pitfall(23)
+@pytest.mark.parametrize(
+    "sent", [b"\x81\x02\xffk", b"\x01\x01\xff\x80\x01k"], ids=["whole", "parts"]
+)
+def test_text_is_taken_as_it_is(sent: bytes) -> None:
+    # websocket-client's own check of UTF-8 takes seconds for an image, and drops the connection.
+    with pair() as (opened, theirs):
+        theirs.sendall(sent)
+        assert opened.recv_data() == (1, b"\xffk")

@@ -80,7 +80,9 @@ class DeadlineWebSocket(websocket.WebSocket):
     bytes_received = 0
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        # Its check is pure Python: seconds for a large image, and a message lost that is not
+        # quite UTF-8. It looks at frames and, once more, at messages.
+        super().__init__(skip_utf8_validation=True, **options)
         self.frame_buffer = _ReadAhead(self._recv, skip_utf8_validation=True)
 
     @classmethod
