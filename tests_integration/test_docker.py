@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from docker_engine import Dockerfiles, Servers, run, told
 
 import jkg_client
 from jkg_client import (
+    AsyncJupyterCodeExecutor,
     CodeBlock,
     DockerJupyterServer,
     ImageProgress,
@@ -84,6 +86,30 @@ def test_a_build_is_logged_by_default(
 def test_a_build_that_takes_too_long_is_given_up(dockerfiles: Dockerfiles) -> None:
     with pytest.raises(ServerStartError, match="cannot build image"):
         DockerJupyterServer(dockerfile=dockerfiles("RUN sleep 60"), image_timeout=2)
+
+
+def test_an_event_loop_goes_on_while_an_image_is_built(
+    dockerfiles: Dockerfiles, tmp_path: Path
+) -> None:
+    dockerfile = dockerfiles("RUN sleep 2")
+
+    async def main() -> tuple[int, str]:
+        start = asyncio.create_task(asyncio.to_thread(DockerJupyterServer, dockerfile=dockerfile))
+        turns = 0
+        while not start.done():
+            await asyncio.sleep(0.1)
+            turns += 1
+        server = await start
+        try:
+            async with AsyncJupyterCodeExecutor(server, output_dir=tmp_path) as executor:
+                result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
+        finally:
+            await asyncio.to_thread(server.stop)
+        return turns, result.output
+
+    turns, output = asyncio.run(main())
+    assert turns > 5
+    assert output == "42"
 
 
 def test_an_image_that_cannot_be_had_is_an_error_that_names_it() -> None:
