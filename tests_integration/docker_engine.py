@@ -10,10 +10,16 @@ from typing import Any, Callable
 
 import docker
 import pytest
-from docker.errors import DockerException, NotFound
+from docker.errors import NotFound
 from filelock import FileLock
 
-from jkg_client import CodeBlock, CodeResult, DockerJupyterServer, JupyterCodeExecutor
+from jkg_client import (
+    CodeBlock,
+    CodeResult,
+    DockerJupyterServer,
+    EngineError,
+    JupyterCodeExecutor,
+)
 
 Servers = Callable[..., DockerJupyterServer]
 Dockerfiles = Callable[[str], Path]
@@ -51,14 +57,15 @@ def require_docker(config: pytest.Config) -> docker.DockerClient:
     """
     assert config.cache is not None
     try:
-        client = docker.from_env()
-    except DockerException as exc:
+        # Not docker.from_env(): it leaves a socket open where there is none.
+        DockerJupyterServer.containers()
+    except EngineError as exc:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"NO DOCKER ENGINE, nothing of DockerJupyterServer is tested: {exc}")
     with FileLock(Path(config.cache.mkdir("docker")) / "lock"):
         DockerJupyterServer.build_image()
-    return client
+    return docker.from_env()
 
 
 @pytest.fixture(scope="session")

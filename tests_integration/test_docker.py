@@ -112,6 +112,7 @@ def test_an_event_loop_goes_on_while_an_image_is_built(
     assert output == "42"
 
 
+@pytest.mark.usefixtures("engine")
 def test_an_image_that_cannot_be_had_is_an_error_that_names_it() -> None:
     with pytest.raises(ServerStartError, match=r"cannot pull image 127\.0\.0\.1:1/nobody:1: "):
         DockerJupyterServer(custom_image_name="127.0.0.1:1/nobody:1")
