@@ -384,6 +384,8 @@ def test_lines_that_are_flushed_one_by_one_all_come(executors: Executors) -> Non
 
 
 LOSES_THIRTY = """
+import time
+time.sleep(1)  # counted is from the first message that comes: it shall not be the reply
 session = get_ipython().kernel.session
 for _ in range(30):
     session.msg("stream", {})
