@@ -383,21 +383,20 @@ def test_lines_that_are_flushed_one_by_one_all_come(executors: Executors) -> Non
     assert result.output == "".join(f"{i}\n" for i in range(30_000))
 
 
-LOSES_THIRTY = """
+LOSES_THREE = """
 import time
 time.sleep(1)  # counted is from the first message that comes: it shall not be the reply
 session = get_ipython().kernel.session
-for _ in range(30):
+for _ in range(3):
     session.msg("stream", {})
 """
 
 
 @pytest.mark.every_server
 def test_messages_that_never_come_are_counted(executor: JupyterCodeExecutor) -> None:
-    result = executor.execute_code_blocks([CodeBlock(LOSES_THIRTY, "python")])
+    result = executor.execute_code_blocks([CodeBlock(LOSES_THREE, "python")])
     assert result.truncated is not None
-    # At least: a busy server asks questions of its own, and two answers to each go elsewhere.
-    assert 10 < result.truncated.messages <= 30
+    assert result.truncated.messages == 3
     assert executor.execute_code_blocks([CodeBlock("1", "python")]).truncated is None
 
 
