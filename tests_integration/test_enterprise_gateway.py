@@ -81,8 +81,13 @@ LAUNCHER = "etc/kernel-launchers/python/scripts/launch_ipykernel.py"
 """In Enterprise Gateway's source; its wheel is for the gateway's machine only."""
 
 DOWNLOADING = 300
-ENDING = 20.0
-"""Seconds in which what was told to end must have ended."""
+ENDING = 45.0
+"""Seconds in which what was told to end must have ended.
+
+ipykernel 6 ends its children before itself, and does not reap them: it takes the one that listens
+for the gateway, of which a zombie is left, to live on, and gives up after 29 s. Most of the time
+the gateway's SIGTERM, which that child passes on, is faster.
+"""
 
 SSHD = """
 ListenAddress {address}:{port}
@@ -315,9 +320,17 @@ def _runs(pid: int) -> bool:
 
 def _wait_until_started(client: JupyterClient, kernel_id: str) -> None:
     deadline = Deadline(ENDING)
-    while not _is_there(client, kernel_id):
+    while not _is_complete(client, kernel_id):
         assert not deadline.passed, "the gateway has not started it after all"
         time.sleep(0.1)
+
+
+def _is_complete(client: JupyterClient, kernel_id: str) -> bool:
+    try:
+        return _is_there(client, kernel_id)
+    except GatewayStatus:
+        # 500: it is listed a moment before all is set that its model tells.
+        return False
 
 
 def _wait_until_forgotten(client: JupyterClient, kernel_id: str) -> None:
@@ -428,9 +441,6 @@ def test_a_launch_that_took_too_long_for_us_can_be_undone_by_the_id_that_we_chos
     with pytest.raises(GatewayTimeout, match=r"no answer within 1 s"):
         client.start_kernel("slow", env={"KERNEL_ID": kernel_id}, timeout_seconds=1)
     _wait_until_started(client, kernel_id)
-    # It is listed while its process still comes up, when it may not hear that it shall end.
-    with client.get_kernel_client(kernel_id) as kernel:
-        assert kernel.wait_for_ready(ENDING)
     client.delete_kernel(kernel_id)
     _wait_until_gone(site, kernel_id)
 
