@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 import pytest
+from attrs import evolve
 
 from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.messages import Message
@@ -51,6 +52,28 @@ def test_what_is_missing_is_counted(sent: list[Sent], missing: int) -> None:
     numbering = Numbering("me")
     for msg_id, parent in sent:
         numbering.feed(message(msg_id, parent))
+    assert numbering.missing == missing
+
+
+# The same, as (number, channel) of answers to one request.
+OVERTAKEN: list[tuple[list[tuple[int, str]], int]] = [
+    ([(9, "shell"), (4, "iopub"), (5, "iopub"), (10, "iopub")], 3),
+    ([(6, "shell"), (4, "iopub"), (5, "iopub"), (7, "iopub")], 0),
+    ([(6, "stdin"), (4, "iopub"), (5, "iopub"), (7, "shell"), (8, "iopub")], 0),
+    ([(9, "shell"), (6, "stdin"), (4, "iopub"), (10, "iopub")], 3),
+    # All that was lost before the first word on iopub may have been another's.
+    ([(9, "shell"), (10, "iopub")], 0),
+    ([(4, "iopub"), (9, "shell"), (3, "iopub"), (10, "iopub")], 4),
+]
+
+
+@pytest.mark.parametrize(("sent", "missing"), OVERTAKEN)
+def test_a_reply_that_comes_before_all_output_hides_no_loss(
+    sent: list[tuple[int, str]], missing: int
+) -> None:
+    numbering = Numbering("me")
+    for number, channel in sent:
+        numbering.feed(evolve(message(f"s_7_{number}", "me"), channel=channel))
     assert numbering.missing == missing
 
 

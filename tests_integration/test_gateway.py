@@ -384,8 +384,6 @@ def test_lines_that_are_flushed_one_by_one_all_come(executors: Executors) -> Non
 
 
 LOSES_THREE = """
-import time
-time.sleep(1)  # counted is from the first message that comes: it shall not be the reply
 session = get_ipython().kernel.session
 for _ in range(3):
     session.msg("stream", {})

@@ -26,6 +26,8 @@ class Numbering:
     _first: int = 0
     _last: int = -1
     _came: int = 0
+    # Whether anything of it has come on iopub, where messages keep their order.
+    _begun: bool = False
     # Requests of others: what the kernel replies goes to them alone.
     _foreign: set[str] = field(factory=set)
 
@@ -42,10 +44,17 @@ class Numbering:
         if not series or not digits.isdecimal() or len(digits) > 15:
             return
         parent, number = message.parent_id, int(digits)
-        if not self._series and parent == self.msg_id:
+        own = parent == self.msg_id
+        if own and not self._series:
             self._series, self._first = series, number
-        if series == self._series and number >= self._first:
+        if series != self._series:
+            return
+        if own and not self._begun:
+            # Channels overtake each other, and the reply all output, on a busy machine.
+            self._begun = message.channel == "iopub"
+            self._first = min(self._first, number)
+        if number >= self._first:
             self._came += 1
             self._last = max(self._last, number)
-            if parent is not None and parent != self.msg_id:
+            if parent is not None and not own:
                 self._foreign.add(parent)
