@@ -317,14 +317,33 @@ def test_an_interrupt_that_was_not_ours_is_shown() -> None:
     assert (result.status, result.output) == ("error", "KeyboardInterrupt: ")
 
 
-def test_a_lost_end_is_an_error_that_says_so() -> None:
+@pytest.mark.parametrize(
+    ("connection_lost", "ename"), [(True, "ConnectionLost"), (False, "NoReply")]
+)
+def test_a_lost_end_is_an_error_that_says_so(connection_lost: bool, ename: str) -> None:
     exchange = fed(BUSY, stream("a"))
     exchange.lost = True
     assert exchange.done
-    result = exchange.result()
-    assert (result.status, result.truncated) == ("error", Truncation(connection_lost=True))
+    result = exchange.result(connection_lost=connection_lost)
+    missing = Truncation(messages=1, connection_lost=connection_lost)
+    assert (result.status, result.truncated) == ("error", missing)
     assert result.failure is not None
-    assert result.output.startswith("a\nConnectionLost: ")
+    assert result.output.startswith(f"a\n{ename}: ")
+
+
+def test_a_lost_reply_is_an_error_of_which_no_output_is_missing() -> None:
+    exchange = fed(BUSY, stream("a"), IDLE)
+    exchange.lost = True
+    result = exchange.result()
+    assert (result.status, result.truncated) == ("error", None)
+    assert result.output.startswith("a\nNoReply: ")
+
+
+def test_a_reply_that_our_interrupt_has_cost_is_not_shown_as_an_error() -> None:
+    exchange = fed(BUSY, stream("a"), IDLE)
+    exchange.lost = True
+    result = exchange.result(gave_up=True)
+    assert (result.status, result.truncated, result.output) == ("timeout", None, "a")
 
 
 def test_of_a_lost_end_the_exception_that_was_seen_is_told() -> None:
@@ -338,13 +357,14 @@ def test_a_lost_idle_leaves_the_status_that_the_reply_gave() -> None:
     exchange = fed(BUSY, OK)
     exchange.lost = True
     result = exchange.result()
-    assert (result.status, result.truncated) == ("ok", Truncation(connection_lost=True))
+    assert (result.status, result.truncated) == ("ok", Truncation(messages=1))
 
 
 @pytest.mark.parametrize(
     ("truncation", "words"),
     [
         (Truncation(characters=3), "3 characters of output were dropped"),
+        (Truncation(messages=1), "1 message was lost"),
         (Truncation(messages=2), "2 messages were lost"),
         (Truncation(rate_limited=True), "the server's rate limit dropped output"),
         (Truncation(connection_lost=True), "the connection broke, output may be missing"),

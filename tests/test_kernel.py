@@ -253,6 +253,27 @@ def test_the_reply_may_come_before_or_after_idle(reply: Any) -> None:
             assert kernel.execute(f"print({number})", 5).output == f"{number}\n"
 
 
+def test_a_cell_without_a_reply_ends_all_the_same(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    kernel.execute("x = 1", 5)
+    server.script("fit()").stream("epoch 1\n").loses("reply")
+    result = kernel.execute("fit()")
+    assert (result.status, result.truncated, result.kernel_restarted) == ("error", None, False)
+    assert result.failure is not None
+    assert result.failure.ename == "NoReply"
+    assert kernel.execute("print(x)", 5).output == "1\n"
+
+
+def test_a_cell_without_an_idle_ends_and_says_that_output_may_be_missing(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    server.script("fit()").stream("epoch 1\n").loses("idle")
+    result = kernel.execute("fit()")
+    assert (result.status, result.output) == ("ok", "epoch 1\n")
+    assert str(result.truncated) == "1 message was lost"
+
+
 def test_a_stubborn_cell_on_a_server_that_does_not_restart_is_restarted_next_time(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:

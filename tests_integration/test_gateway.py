@@ -415,5 +415,28 @@ print("all")
 def test_a_cell_whose_end_was_lost_ends_all_the_same(executor: JupyterCodeExecutor) -> None:
     result = executor.execute_code_blocks([CodeBlock(LOSES_IDLE, "python")])
     assert (result.status, result.results[0].output) == ("ok", "all\n")
-    assert result.truncated is not None
+    assert str(result.truncated) == "1 message was lost"
     assert executor.execute_code_blocks([CodeBlock("1 + 1", "python")]).output == "2"
+
+
+INTERRUPTED_IN_REPLY = """
+session = get_ipython().kernel.session
+send = session.send
+def interrupted(stream, what, *more, **others):
+    if what != "execute_reply":
+        return send(stream, what, *more, **others)
+    del session.send
+    raise KeyboardInterrupt
+session.send = interrupted
+print("all")
+"""
+
+
+@pytest.mark.every_server
+def test_a_kernel_that_is_interrupted_outside_of_the_code_says_so_and_lives_on(
+    executor: JupyterCodeExecutor,
+) -> None:
+    result = executor.execute_code_blocks([CodeBlock(INTERRUPTED_IN_REPLY, "python")])
+    assert (result.status, result.truncated, result.kernel_restarted) == ("error", None, False)
+    assert result.output.startswith("all\nNoReply: ")
+    assert executor.execute_code_blocks([CodeBlock("len(send.__name__)", "python")]).output == "4"

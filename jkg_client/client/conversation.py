@@ -24,7 +24,7 @@ OnOutput = Callable[[Output], None]
 OnInput = Callable[[InputRequest], str]
 
 _log = logging.getLogger("jkg_client")
-_SETTLING = 2.0  # seconds of silence after a reply, before we ask whether that is all
+_SETTLING = 0.5  # seconds of silence after reply or idle, before we ask whether that is all
 
 
 class Conversation:
@@ -157,8 +157,8 @@ class Conversation:
         """
         doubts = self.channels.doubts
         while not (exchange.done or deadline.passed):
-            # Kernels that say more than the server can take throw idle away, too.
-            ends = exchange.reply is not None and marker is None
+            # Floods take idle with them; an interrupt outside of the code costs the reply.
+            ends = exchange.ending and (marker is None or marker.ending)
             message = self.channels.receive(deadline.within(_SETTLING) if ends else deadline)
             overdue = ends and message is None and not deadline.passed
             if overdue or doubts != self.channels.doubts:

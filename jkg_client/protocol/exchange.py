@@ -70,6 +70,11 @@ class Exchange:
         return self.dead or self.lost or (self.idle and self.reply is not None)
 
     @property
+    def ending(self) -> bool:
+        """Whether the kernel has begun to say that it is done with it."""
+        return self.idle or self.reply is not None
+
+    @property
     def ends_kernel(self) -> bool:
         """Whether the code asked for the end of the kernel, as ``exit()`` does."""
         return any(
@@ -131,13 +136,15 @@ class Exchange:
         """
         late = late or OutputArea()
         reply = self.reply or {}
-        failure = self._failure(gave_up)
+        failure = self._failure(gave_up, connection_lost)
         died = self.dead and self.reply is None
+        # Without its idle nobody knows whether all came that was said before it.
+        idle_lost = self.lost and not self.idle
         truncation = Truncation(
             characters=self.area.dropped + late.dropped,
-            messages=max(unread, self._numbering.missing),
+            messages=max(unread, self._numbering.missing, int(idle_lost)),
             rate_limited=self.area.rate_limited or late.rate_limited,
-            connection_lost=connection_lost or self.lost,
+            connection_lost=connection_lost,
         )
         count = reply.get("execution_count")
         return ExecutionResult(
@@ -152,14 +159,14 @@ class Exchange:
             truncated=truncation if truncation != Truncation() else None,
         )
 
-    def _failure(self, gave_up: bool) -> Failure | None:
+    def _failure(self, gave_up: bool, connection_lost: bool) -> Failure | None:
         """What ended the cell; shown, unless it is there already or was our doing."""
         failure, told = self.area.failure, True
         if failure is None and (self.reply or {}).get("status") == "error":
             failure = Failure.from_content(self.reply or {})
             told = self._printed(failure)
         elif failure is None and self.lost and self.reply is None:
-            failure, told = _UNKNOWN_END, False
+            failure, told = _CONNECTION_LOST if connection_lost else _NO_REPLY, gave_up
         if failure is not None and gave_up and failure.is_interrupt:
             self.area.retract(failure)
         elif failure is not None and not told:
@@ -232,7 +239,11 @@ class Aftermath:
         return self.area.feed(message.msg_type, content)
 
 
-_UNKNOWN_END = Failure("ConnectionLost", "the connection broke; how the cell ended went by unseen")
+_CONNECTION_LOST = Failure(
+    "ConnectionLost", "the connection broke; how the cell ended went by unseen"
+)
+# ipykernel sends none when an interrupt strikes before or after the code.
+_NO_REPLY = Failure("NoReply", "the kernel is done with the cell, and has not said how it ended")
 
 
 def _mapping(value: Any) -> Json:

@@ -40,7 +40,8 @@ class Truncation:
     def __str__(self) -> str:
         said = [
             (self.characters, f"{self.characters} characters of output were dropped"),
-            (self.messages, f"{self.messages} messages were lost"),
+            (self.messages == 1, "1 message was lost"),
+            (self.messages > 1, f"{self.messages} messages were lost"),
             (self.rate_limited, "the server's rate limit dropped output"),
             (self.connection_lost, "the connection broke, output may be missing"),
         ]

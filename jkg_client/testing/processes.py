@@ -212,8 +212,11 @@ class KernelProcess:
             "after idle": [*said, idle, reply],
             "before output": [*said[:-1], reply, *said[-1:], idle],
         }
+        ends = {"reply": reply, "idle": idle}
+        lost = [ends[ending] for ending in outcome.loses]
         for one in plans[self._fate.reply]:
-            self._outbox.send(one)
+            if one not in lost:
+                self._outbox.send(one)
 
     def _abort_waiting(self) -> None:
         waiting, self._waiting = self._waiting, deque()

@@ -8,11 +8,11 @@ import inspect
 import linecache
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 from queue import SimpleQueue
 from types import CodeType
-from typing import Any
+from typing import Any, Literal
 
 from attrs import field, frozen
 
@@ -26,6 +26,9 @@ from .shell_commands import Commands
 from .terminal import Terminal
 from .tracebacks import CELL, error_content
 
+Ending = Literal["reply", "idle"]
+"""A message that tells of the end of a cell."""
+
 
 @frozen(kw_only=True)
 class Outcome:
@@ -37,6 +40,7 @@ class Outcome:
         payload: For the reply: pages, the next input.
         user_expressions: Their values, for the reply.
         exits: Whether the kernel ends now.
+        loses: What of its end is never sent.
     """
 
     error: Mapping[str, Any] | None = None
@@ -44,6 +48,7 @@ class Outcome:
     payload: tuple[Mapping[str, Any], ...] = ()
     user_expressions: Mapping[str, Any] = field(factory=dict)
     exits: bool = False
+    loses: Collection[Ending] = ()
 
 
 class PythonShell:

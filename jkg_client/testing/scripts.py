@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 from ..protocol.messages import Json
 from .displays import clean
-from .python import Outcome
+from .python import Ending, Outcome
 from .terminal import Terminal
 from .tracebacks import error_content
 
@@ -40,6 +40,7 @@ class Script:
         self._error: Json | None = None
         self._payload: list[Json] = []
         self._stubborn = False
+        self._loses: tuple[Ending, ...] = ()
 
     def __repr__(self) -> str:
         return f"script({self.cell!r})"
@@ -112,6 +113,11 @@ class Script:
         """Its kernel dies, as by ``os._exit``."""
         return self._add(lambda terminal, _: terminal.die())
 
+    def loses(self, *endings: Ending) -> Script:
+        """It ends, and says so with one message less: ``"reply"`` or ``"idle"``."""
+        self._loses = endings
+        return self
+
     def message(
         self,
         msg_type: str,
@@ -142,7 +148,7 @@ class Script:
         """Play the cell, in the thread that cells run in."""
         for step in tuple(self._steps):
             _persist(step, terminal, number, stubborn=self._stubborn)
-        return Outcome(error=self._error, payload=tuple(self._payload))
+        return Outcome(error=self._error, payload=tuple(self._payload), loses=self._loses)
 
     def _add(self, step: Step) -> Script:
         self._steps.append(step)
