@@ -220,9 +220,10 @@ class JupyterKernelClient:
         with self._turn():
             exchange = self._conversation.ask(request, Deadline(timeout_seconds))
         if exchange.reply is None:
+            # An interrupt may have struck while the kernel was about to answer.
+            limit = "" if exchange.lost else f" within {timeout_seconds:g} s"
             raise KernelNotReady(
-                f"kernel {self._kernel_id} gave no answer to {request.msg_type}"
-                f" within {timeout_seconds:g} s"
+                f"kernel {self._kernel_id} gave no answer to {request.msg_type}{limit}"
             )
         return exchange.reply
 
