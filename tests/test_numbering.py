@@ -14,8 +14,8 @@ from jkg_client.protocol.numbering import Numbering
 Sent = tuple[str, Optional[str]]
 
 
-def message(msg_id: str, parent: str | None) -> Message:
-    header = {"msg_id": msg_id, "msg_type": "stream"}
+def message(msg_id: str, parent: str | None, msg_type: str = "execute_result") -> Message:
+    header = {"msg_id": msg_id, "msg_type": msg_type}
     parent_header = {"msg_id": parent} if parent else {}
     return Message(channel="iopub", header=header, parent_header=parent_header)
 
@@ -74,6 +74,14 @@ def test_a_reply_that_comes_before_all_output_hides_no_loss(
     numbering = Numbering("me")
     for number, channel in sent:
         numbering.feed(evolve(message(f"s_7_{number}", "me"), channel=channel))
+    assert numbering.missing == missing
+
+
+@pytest.mark.parametrize(("last", "missing"), [(5, 0), (6, 0), (7, 1), (1000, 994)])
+def test_a_value_that_shows_itself_has_a_number_that_is_never_sent(last: int, missing: int) -> None:
+    numbering = Numbering("me")
+    for number in (4, last):
+        numbering.feed(message(f"s_7_{number}", "me", "stream"))
     assert numbering.missing == missing
 
 

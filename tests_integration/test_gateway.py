@@ -387,6 +387,7 @@ LOSES_THREE = """
 session = get_ipython().kernel.session
 for _ in range(3):
     session.msg("stream", {})
+"a value"
 """
 
 
@@ -396,6 +397,20 @@ def test_messages_that_never_come_are_counted(executor: JupyterCodeExecutor) -> 
     assert result.truncated is not None
     assert result.truncated.messages == 3
     assert executor.execute_code_blocks([CodeBlock("1", "python")]).truncated is None
+
+
+SHOWS_ITSELF = """
+class Figure:
+    def _ipython_display_(self):
+        print("shown")
+Figure()
+"""
+
+
+@pytest.mark.every_server
+def test_a_value_that_shows_itself_is_no_lost_message(executor: JupyterCodeExecutor) -> None:
+    result = executor.execute_code_blocks([CodeBlock(SHOWS_ITSELF, "python")])
+    assert (result.status, result.output) == ("ok", "shown\n")
 
 
 LOSES_IDLE = """

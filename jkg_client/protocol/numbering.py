@@ -28,6 +28,8 @@ class Numbering:
     _came: int = 0
     # Whether anything of it has come on iopub, where messages keep their order.
     _begun: bool = False
+    # IPython numbers the value of a cell before it knows whether the value shows itself.
+    _unsent: int = 1
     # Requests of others: what the kernel replies goes to them alone.
     _foreign: set[str] = field(factory=set)
 
@@ -35,7 +37,7 @@ class Numbering:
     def missing(self) -> int:
         """How many never came, at least."""
         # A reply and a question each may have gone elsewhere.
-        unseen = 2 * len(self._foreign)
+        unseen = 2 * len(self._foreign) + self._unsent
         return max(0, self._last - self._first + 1 - self._came - unseen)
 
     def feed(self, message: Message) -> None:
@@ -49,6 +51,8 @@ class Numbering:
             self._series, self._first = series, number
         if series != self._series:
             return
+        if own and message.msg_type == "execute_result":
+            self._unsent = 0
         if own and not self._begun:
             # Channels overtake each other, and the reply all output, on a busy machine.
             self._begun = message.channel == "iopub"
