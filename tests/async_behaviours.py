@@ -294,6 +294,22 @@ def test_what_waits_when_it_is_stopped_is_told(executors: Executors) -> None:
     run(main)
 
 
+def test_what_waits_for_the_start_when_it_is_stopped_never_runs(
+    executors: Executors, server: JupyterConnectable
+) -> None:
+    async def main() -> None:
+        executor = executors()
+        waiting = [asyncio.ensure_future(execute(executor, LOOP)) for _ in range(2)]
+        await asyncio.sleep(0)
+        await executor.stop()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(result) for result in results] == [ClientClosed, ClientClosed]
+
+    before = kernels_of(server)
+    run(main)
+    assert kernels_of(server) == before
+
+
 def test_an_unknown_kernel_is_told_when_it_starts(executors: Executors) -> None:
     async def main() -> None:
         executor = executors(kernel_name="nosuch")
