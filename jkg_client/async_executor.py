@@ -220,6 +220,8 @@ class AsyncJupyterCodeExecutor:
 
     def _abandon(self) -> None:
         """End what may still be starting, when it has started; nobody waits for it."""
+        if self._stopped:
+            return  # who stopped it sees to that
         self._stopped = True
         self._thread.submit(self._stop_executor)
         self._thread.shutdown(wait=False)

@@ -280,6 +280,16 @@ def threads_of_ours() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("jkg_client")}
 
 
+def test_with_does_not_start_what_was_stopped(executors: Executors) -> None:
+    async def main() -> None:
+        executor = executors()
+        await executor.stop()
+        with pytest.raises(ClientClosed):
+            await executor.__aenter__()
+
+    run(main)
+
+
 def test_what_waits_when_it_is_stopped_is_told(executors: Executors) -> None:
     async def main() -> None:
         shown = Outputs()
