@@ -35,12 +35,14 @@ class _Job(Generic[T]):
 
     Attributes:
         do: What.
+        loop: Where it is waited for.
         cancelled: Nobody waits for it any more.
         ended: The thread has done it.
         interrupting: Held while it is interrupted: the thread goes on to no other meanwhile.
     """
 
     do: Callable[[JupyterCodeExecutor], T]
+    loop: asyncio.AbstractEventLoop
     cancelled: bool = False
     ended: bool = False
     interrupting: threading.Lock = field(factory=threading.Lock)
@@ -172,8 +174,7 @@ class AsyncJupyterCodeExecutor:
         """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
         if self._stopped:
             raise ClientClosed("the executor was stopped")
-        self._loop = asyncio.get_running_loop()
-        job = _Job(do)
+        job = _Job(do, asyncio.get_running_loop())
         future = self._thread.submit(self._run, job)
         waiting = asyncio.wrap_future(future)
         try:
@@ -204,6 +205,7 @@ class AsyncJupyterCodeExecutor:
             self._executor = self._make()
         if self._executor is None or self._stopped or job.cancelled:
             raise ClientClosed("the executor was stopped")
+        self._loop = job.loop
         try:
             result = job.do(self._executor)
         finally:

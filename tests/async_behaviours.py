@@ -135,6 +135,28 @@ def test_output_comes_in_the_loop_before_the_result(executors: Executors) -> Non
     run(main)
 
 
+def test_output_comes_in_the_loop_that_asked_for_it(executors: Executors) -> None:
+    async def main() -> None:
+        shown = Outputs()
+        executor = executors(on_output=shown)
+        block = asyncio.ensure_future(
+            execute(executor, "import time\nprint(1, flush=True)\ntime.sleep(1)\nprint(2)")
+        )
+        await shown.came.wait()
+
+        async def gives_up() -> None:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(execute(executor, "3"), 0.1)
+
+        # Another loop, which is closed before the block ends.
+        await asyncio.get_running_loop().run_in_executor(None, asyncio.run, gives_up())
+        assert (await block).output == "".join(shown) == "1\n2\n"
+        assert shown.threads == {threading.get_ident()}
+        await executor.stop()
+
+    run(main)
+
+
 def test_executors_in_one_loop_run_at_the_same_time(executors: Executors) -> None:
     async def main() -> None:
         async with executors() as one, executors() as two:
