@@ -181,10 +181,10 @@ class AsyncJupyterCodeExecutor:
             return await asyncio.shield(waiting)
         except asyncio.CancelledError:
             job.cancelled = True
-            future.cancel()
             # Nobody will ask for its exception any more.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await _whole(self._ended(job, waiting))
+            if not future.cancel():
+                await _whole(self._ended(job, waiting))
             raise
 
     async def _ended(self, job: _Job[T], waiting: asyncio.Future[T]) -> None:

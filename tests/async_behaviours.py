@@ -264,8 +264,15 @@ def test_a_task_that_is_cancelled_at_once_runs_nothing(executors: Executors) -> 
     assert run(main) == "42"
 
 
-def test_a_task_that_waits_for_its_turn_can_be_cancelled_alone(executors: Executors) -> None:
+EAGER = getattr(asyncio, "eager_task_factory", None)  # of Python 3.12
+
+
+@pytest.mark.parametrize("factory", [None, EAGER], ids=["as ever", "eager"])
+def test_a_task_that_waits_for_its_turn_can_be_cancelled_alone(
+    executors: Executors, factory: Any
+) -> None:
     async def main() -> str:
+        asyncio.get_running_loop().set_task_factory(factory)
         async with executors() as executor:
             first = asyncio.ensure_future(execute(executor, "import time\ntime.sleep(1)\nx = 1"))
             second = asyncio.ensure_future(execute(executor, "x = 2"))
