@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from jkg_client import (
     Stream,
 )
 from jkg_client.client.deadline import Deadline
+from jkg_client.client.patience import Patience
 from jkg_client.client.warm import WarmKernels
 from jkg_client.testing import FakeGateway
 
@@ -296,6 +298,41 @@ def test_stop_while_a_new_kernel_is_started_leaves_none(
     assert len(said) == 1
     with JupyterClient(server.connection_info) as client:
         assert client.list_kernels() == []
+
+
+def interrupted(
+    executors: Executors, grace: float, *codes: str, then: str
+) -> tuple[CodeResult, CodeResult]:
+    """What ``codes`` come to, interrupted at their first output, and ``then``, which waits."""
+    began = threading.Event()
+    patience = Patience(grace=grace)
+    executor = executors(on_output=lambda _: began.set(), patience=patience)
+    run(executor, "import time\nx = 1")
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(run, executor, *codes)
+        assert began.wait(30)
+        second = threads.submit(run, executor, then)
+        executor.interrupt()
+        return first.result(30), second.result(30)
+
+
+STUBBORN = """
+print('on', flush=True)
+for _ in range(30):
+    try:
+        time.sleep(0.05)
+    except KeyboardInterrupt:
+        pass
+"""
+"""Ends by itself after 1.5 s at most, and by no interrupt."""
+
+
+def test_a_block_that_did_not_run_is_not_said_to_be_behind_one_that_failed(
+    executors: Executors,
+) -> None:
+    first, _ = interrupted(executors, 5, STUBBORN, "2", then="3")
+    assert [result.status for result in first.results] == ["ok", "aborted"]
+    assert first.output.endswith("because code before it failed or was interrupted.")
 
 
 PAGE = "class Page:\n    def _repr_html_(self): return '<p>'\nprint('before')\nPage()"
