@@ -136,6 +136,9 @@ class JupyterCodeExecutor:
             finally:
                 self._call = None
                 call.ended.set()
+                # An interrupt that is on its way would end the next one.
+                with call.interrupting:
+                    pass
             return CodeResult.of(results, self._folder, limit)
 
     def interrupt(self) -> None:
@@ -151,16 +154,8 @@ class JupyterCodeExecutor:
         if call is None:
             return
         call.interrupted = True
-        limit = Deadline(self._patience.grace)
-        while not limit.passed:
-            # Again and again: between two blocks there is nothing that it could end.
-            if self._kernel is not None:
-                self._kernel.interrupt()
-            if call.ended.wait(_AGAIN):
-                return
-        if self._kernel is not None:
-            self._kernel.restart(self._patience.ready)
-        call.ended.wait(self._patience.ready)
+        with call.interrupting:
+            self._end(call)
 
     def restart(self) -> None:
         """Restart the kernel: variables are gone."""
@@ -189,6 +184,19 @@ class JupyterCodeExecutor:
                 _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)
         self._kernel_id = None
         self._client.close()
+
+    def _end(self, call: _Call) -> None:
+        limit = Deadline(self._patience.grace)
+        while not limit.passed:
+            if call.ended.is_set():
+                return
+            # Again and again: between two blocks there is nothing that it could end.
+            if self._kernel is not None:
+                self._kernel.interrupt()
+            call.ended.wait(_AGAIN)
+        if self._kernel is not None and not call.ended.is_set():
+            self._kernel.restart(self._patience.ready)
+        call.ended.wait(self._patience.ready)
 
     def _start(self) -> JupyterKernelClient:
         if self._kernel_id is None:
@@ -250,10 +258,15 @@ class JupyterCodeExecutor:
 
 @define(eq=False)
 class _Call:
-    """One ``execute_code_blocks`` that runs."""
+    """One ``execute_code_blocks`` that runs.
+
+    Attributes:
+        interrupting: Held while it is interrupted.
+    """
 
     interrupted: bool = False
     ended: threading.Event = field(factory=threading.Event)
+    interrupting: threading.RLock = field(factory=threading.RLock)
 
 
 def _check_arguments(jupyter_server: object, timeout: float, max_output: int) -> None:

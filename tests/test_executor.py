@@ -327,6 +327,15 @@ for _ in range(30):
 """Ends by itself after 1.5 s at most, and by no interrupt."""
 
 
+def test_an_interrupt_that_is_late_ends_no_other_call(
+    executors: Executors, server: FakeGateway
+) -> None:
+    server.faults.delay(1, method="POST", path="*/interrupt")
+    short = "print('on', flush=True)\ntime.sleep(0.3)"
+    _, second = interrupted(executors, 5, short, then="time.sleep(2)\n'whole'")
+    assert second.output == "'whole'"
+
+
 def test_a_block_that_did_not_run_is_not_said_to_be_behind_one_that_failed(
     executors: Executors,
 ) -> None:
