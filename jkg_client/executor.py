@@ -138,7 +138,8 @@ class JupyterCodeExecutor:
                 call.ended.set()
                 # An interrupt that is on its way would end the next one.
                 with call.interrupting:
-                    pass
+                    told = any(result.kernel_restarted for result in results)
+                self._replaced |= call.restarted and not told
             return CodeResult.of(results, self._folder, limit)
 
     def interrupt(self) -> None:
@@ -196,6 +197,7 @@ class JupyterCodeExecutor:
             call.ended.wait(_AGAIN)
         if self._kernel is not None and not call.ended.is_set():
             self._kernel.restart(self._patience.ready)
+            call.restarted = True
         call.ended.wait(self._patience.ready)
 
     def _start(self) -> JupyterKernelClient:
@@ -262,9 +264,11 @@ class _Call:
 
     Attributes:
         interrupting: Held while it is interrupted.
+        restarted: The interrupt came to a restart of the kernel.
     """
 
     interrupted: bool = False
+    restarted: bool = False
     ended: threading.Event = field(factory=threading.Event)
     interrupting: threading.RLock = field(factory=threading.RLock)
 

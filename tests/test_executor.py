@@ -336,6 +336,15 @@ def test_an_interrupt_that_is_late_ends_no_other_call(
     assert second.output == "'whole'"
 
 
+def test_a_restart_that_is_late_is_told_by_the_next_call(
+    executors: Executors, server: FakeGateway
+) -> None:
+    server.faults.delay(2, method="POST", path="*/restart")
+    first, second = interrupted(executors, 0.5, STUBBORN, then="'x' in globals()")
+    assert (first.status, first.kernel_restarted) == ("ok", False)
+    assert (second.results[0].output, second.kernel_restarted) == ("False", True)
+
+
 def test_a_block_that_did_not_run_is_not_said_to_be_behind_one_that_failed(
     executors: Executors,
 ) -> None:
