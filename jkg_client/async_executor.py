@@ -38,6 +38,7 @@ class _Job(Generic[T]):
         loop: Where it is waited for.
         cancelled: Nobody waits for it any more.
         ended: The thread has done it.
+        told: What its result had to tell is left to the next one.
         interrupting: Held while it is interrupted: the thread goes on to no other meanwhile.
     """
 
@@ -45,6 +46,7 @@ class _Job(Generic[T]):
     loop: asyncio.AbstractEventLoop
     cancelled: bool = False
     ended: bool = False
+    told: bool = False
     interrupting: threading.Lock = field(factory=threading.Lock)
 
 
@@ -194,6 +196,10 @@ class AsyncJupyterCodeExecutor:
             with contextlib.suppress(JkgError):
                 await loop.run_in_executor(None, self._interrupt, job)
             await asyncio.wait({waiting}, timeout=_AGAIN)
+        # It may have been over before it was cancelled.
+        failed = not waiting.done() or waiting.exception() is not None
+        if self._executor is not None and not (failed or job.told):
+            self._executor.tell_again(waiting.result())
 
     def _interrupt(self, job: _Job[T]) -> None:
         with job.interrupting:
@@ -213,6 +219,7 @@ class AsyncJupyterCodeExecutor:
             with job.interrupting:
                 pass
         if job.cancelled:
+            job.told = True
             self._executor.tell_again(result)
         return result
 

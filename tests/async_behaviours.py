@@ -9,6 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -221,6 +222,25 @@ def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
             return (await execute(executor, "x = 1")).output
 
     assert run(main) == "Note: the kernel was restarted, variables are gone."
+
+
+def test_a_task_that_is_cancelled_when_its_kernel_has_died_leaves_the_news_to_the_next(
+    executors: Executors,
+) -> None:
+    async def main() -> str:
+        async with executors() as executor:
+            await execute(executor, "x = 1")
+            task = asyncio.ensure_future(execute(executor, "import os\nos._exit(1)"))
+            await asyncio.sleep(0)
+            # This loop stands until the other has had its turn: it does not hear of the result.
+            with ThreadPoolExecutor(1) as other:
+                other.submit(asyncio.run, executor.start()).result(30)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return (await execute(executor, "'x' in globals()")).output
+
+    assert run(main) == RESTARTED
 
 
 def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
