@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import SupportsFloat
 
 from attrs import define, evolve, field
 
@@ -276,12 +277,12 @@ class _Call:
 def _check_arguments(jupyter_server: object, timeout: float, max_output: int) -> None:
     info_of(jupyter_server)
     _positive(timeout)
-    if max_output < 2:
+    if not (isinstance(max_output, SupportsFloat) and max_output >= 2):
         raise ValueError(f"max_output must be at least 2, not {max_output!r}")
 
 
 def _positive(timeout: float) -> float:
-    if not timeout > 0:
+    if not (isinstance(timeout, SupportsFloat) and timeout > 0):
         raise ValueError(f"timeout must be positive, not {timeout!r}")
     return timeout
 
