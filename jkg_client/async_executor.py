@@ -170,7 +170,8 @@ class AsyncJupyterCodeExecutor:
         Who waits for blocks gets ``ClientClosed``.
         """
         self._stopped = True
-        await asyncio.get_running_loop().run_in_executor(None, self._end)
+        # Shielded: a task that is cancelled now would take it out of the threads' queue.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
 
     async def _in_turn(self, do: Callable[[JupyterCodeExecutor], T]) -> T:
         """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""

@@ -329,6 +329,28 @@ def threads_of_ours() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("jkg_client")}
 
 
+def test_a_stop_that_is_cancelled_is_done_nevertheless(
+    executors: Executors, server: JupyterConnectable
+) -> None:
+    async def main() -> None:
+        loop, free = asyncio.get_running_loop(), threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        executor = executors()
+        await executor.start()
+        busy = loop.run_in_executor(None, free.wait, 30)
+        stopping = asyncio.ensure_future(executor.stop())
+        await asyncio.sleep(0)
+        stopping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stopping
+        free.set()
+        await busy
+
+    before = kernels_of(server)
+    run(main)
+    assert kernels_of(server) == before
+
+
 def test_with_does_not_start_what_was_stopped(executors: Executors) -> None:
     async def main() -> None:
         executor = executors()
