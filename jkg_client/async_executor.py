@@ -35,14 +35,18 @@ class _Job(Generic[T]):
 
     Attributes:
         do: What.
+        loop: Where it is waited for.
         cancelled: Nobody waits for it any more.
         ended: The thread has done it.
+        told: What its result had to tell is left to the next one.
         interrupting: Held while it is interrupted: the thread goes on to no other meanwhile.
     """
 
     do: Callable[[JupyterCodeExecutor], T]
+    loop: asyncio.AbstractEventLoop
     cancelled: bool = False
     ended: bool = False
+    told: bool = False
     interrupting: threading.Lock = field(factory=threading.Lock)
 
 
@@ -166,24 +170,24 @@ class AsyncJupyterCodeExecutor:
         Who waits for blocks gets ``ClientClosed``.
         """
         self._stopped = True
-        await asyncio.get_running_loop().run_in_executor(None, self._end)
+        # Shielded: a task that is cancelled now would take it out of the threads' queue.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
 
     async def _in_turn(self, do: Callable[[JupyterCodeExecutor], T]) -> T:
         """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
         if self._stopped:
             raise ClientClosed("the executor was stopped")
-        self._loop = asyncio.get_running_loop()
-        job = _Job(do)
+        job = _Job(do, asyncio.get_running_loop())
         future = self._thread.submit(self._run, job)
         waiting = asyncio.wrap_future(future)
         try:
             return await asyncio.shield(waiting)
         except asyncio.CancelledError:
             job.cancelled = True
-            future.cancel()
             # Nobody will ask for its exception any more.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
-            await _whole(self._ended(job, waiting))
+            if not future.cancel():
+                await _whole(self._ended(job, waiting))
             raise
 
     async def _ended(self, job: _Job[T], waiting: asyncio.Future[T]) -> None:
@@ -193,6 +197,10 @@ class AsyncJupyterCodeExecutor:
             with contextlib.suppress(JkgError):
                 await loop.run_in_executor(None, self._interrupt, job)
             await asyncio.wait({waiting}, timeout=_AGAIN)
+        # It may have been over before it was cancelled.
+        failed = not waiting.done() or waiting.exception() is not None
+        if self._executor is not None and not (failed or job.told):
+            self._executor.tell_again(waiting.result())
 
     def _interrupt(self, job: _Job[T]) -> None:
         with job.interrupting:
@@ -202,8 +210,9 @@ class AsyncJupyterCodeExecutor:
     def _run(self, job: _Job[T]) -> T:
         if self._executor is None and not self._stopped:
             self._executor = self._make()
-        if self._executor is None or job.cancelled:
+        if self._executor is None or self._stopped or job.cancelled:
             raise ClientClosed("the executor was stopped")
+        self._loop = job.loop
         try:
             result = job.do(self._executor)
         finally:
@@ -211,6 +220,7 @@ class AsyncJupyterCodeExecutor:
             with job.interrupting:
                 pass
         if job.cancelled:
+            job.told = True
             self._executor.tell_again(result)
         return result
 
@@ -220,6 +230,8 @@ class AsyncJupyterCodeExecutor:
 
     def _abandon(self) -> None:
         """End what may still be starting, when it has started; nobody waits for it."""
+        if self._stopped:
+            return  # who stopped it sees to that
         self._stopped = True
         self._thread.submit(self._stop_executor)
         self._thread.shutdown(wait=False)

@@ -80,7 +80,7 @@ def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
     if result.truncated:
         yield f"Note: {result.truncated}."
     if result.status == "aborted":
-        yield "Error: the code did not run, because code before it failed."
+        yield "Error: the code did not run, because code before it failed or was interrupted."
     if result.status == "timeout":
         is_known = not (result.truncated and result.truncated.connection_lost)
         ended = " and was stopped" if is_known else "; it may run on"

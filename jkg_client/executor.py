@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import SupportsFloat
 
 from attrs import define, evolve, field
 
@@ -136,6 +137,10 @@ class JupyterCodeExecutor:
             finally:
                 self._call = None
                 call.ended.set()
+                # An interrupt that is on its way would end the next one.
+                with call.interrupting:
+                    told = any(result.kernel_restarted for result in results)
+                self._replaced |= call.restarted and not told
             return CodeResult.of(results, self._folder, limit)
 
     def interrupt(self) -> None:
@@ -151,16 +156,8 @@ class JupyterCodeExecutor:
         if call is None:
             return
         call.interrupted = True
-        limit = Deadline(self._patience.grace)
-        while not limit.passed:
-            # Again and again: between two blocks there is nothing that it could end.
-            if self._kernel is not None:
-                self._kernel.interrupt()
-            if call.ended.wait(_AGAIN):
-                return
-        if self._kernel is not None:
-            self._kernel.restart(self._patience.ready)
-        call.ended.wait(self._patience.ready)
+        with call.interrupting:
+            self._end(call)
 
     def restart(self) -> None:
         """Restart the kernel: variables are gone."""
@@ -189,6 +186,20 @@ class JupyterCodeExecutor:
                 _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)
         self._kernel_id = None
         self._client.close()
+
+    def _end(self, call: _Call) -> None:
+        limit = Deadline(self._patience.grace)
+        while not limit.passed:
+            if call.ended.is_set():
+                return
+            # Again and again: between two blocks there is nothing that it could end.
+            if self._kernel is not None:
+                self._kernel.interrupt()
+            call.ended.wait(_AGAIN)
+        if self._kernel is not None and not call.ended.is_set():
+            self._kernel.restart(self._patience.ready)
+            call.restarted = True
+        call.ended.wait(self._patience.ready)
 
     def _start(self) -> JupyterKernelClient:
         if self._kernel_id is None:
@@ -250,21 +261,28 @@ class JupyterCodeExecutor:
 
 @define(eq=False)
 class _Call:
-    """One ``execute_code_blocks`` that runs."""
+    """One ``execute_code_blocks`` that runs.
+
+    Attributes:
+        interrupting: Held while it is interrupted.
+        restarted: The interrupt came to a restart of the kernel.
+    """
 
     interrupted: bool = False
+    restarted: bool = False
     ended: threading.Event = field(factory=threading.Event)
+    interrupting: threading.RLock = field(factory=threading.RLock)
 
 
 def _check_arguments(jupyter_server: object, timeout: float, max_output: int) -> None:
     info_of(jupyter_server)
     _positive(timeout)
-    if max_output < 2:
+    if not (isinstance(max_output, SupportsFloat) and max_output >= 2):
         raise ValueError(f"max_output must be at least 2, not {max_output!r}")
 
 
 def _positive(timeout: float) -> float:
-    if not timeout > 0:
+    if not (isinstance(timeout, SupportsFloat) and timeout > 0):
         raise ValueError(f"timeout must be positive, not {timeout!r}")
     return timeout
 

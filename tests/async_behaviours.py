@@ -9,6 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -135,6 +136,28 @@ def test_output_comes_in_the_loop_before_the_result(executors: Executors) -> Non
     run(main)
 
 
+def test_output_comes_in_the_loop_that_asked_for_it(executors: Executors) -> None:
+    async def main() -> None:
+        shown = Outputs()
+        executor = executors(on_output=shown)
+        block = asyncio.ensure_future(
+            execute(executor, "import time\nprint(1, flush=True)\ntime.sleep(1)\nprint(2)")
+        )
+        await shown.came.wait()
+
+        async def gives_up() -> None:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(execute(executor, "3"), 0.1)
+
+        # Another loop, which is closed before the block ends.
+        await asyncio.get_running_loop().run_in_executor(None, asyncio.run, gives_up())
+        assert (await block).output == "".join(shown) == "1\n2\n"
+        assert shown.threads == {threading.get_ident()}
+        await executor.stop()
+
+    run(main)
+
+
 def test_executors_in_one_loop_run_at_the_same_time(executors: Executors) -> None:
     async def main() -> None:
         async with executors() as one, executors() as two:
@@ -201,6 +224,25 @@ def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
     assert run(main) == "Note: the kernel was restarted, variables are gone."
 
 
+def test_a_task_that_is_cancelled_when_its_kernel_has_died_leaves_the_news_to_the_next(
+    executors: Executors,
+) -> None:
+    async def main() -> str:
+        async with executors() as executor:
+            await execute(executor, "x = 1")
+            task = asyncio.ensure_future(execute(executor, "import os\nos._exit(1)"))
+            await asyncio.sleep(0)
+            # This loop stands until the other has had its turn: it does not hear of the result.
+            with ThreadPoolExecutor(1) as other:
+                other.submit(asyncio.run, executor.start()).result(30)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return (await execute(executor, "'x' in globals()")).output
+
+    assert run(main) == RESTARTED
+
+
 def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
     async def main() -> int:
         async with executors() as executor:
@@ -242,8 +284,15 @@ def test_a_task_that_is_cancelled_at_once_runs_nothing(executors: Executors) -> 
     assert run(main) == "42"
 
 
-def test_a_task_that_waits_for_its_turn_can_be_cancelled_alone(executors: Executors) -> None:
+EAGER = getattr(asyncio, "eager_task_factory", None)  # of Python 3.12
+
+
+@pytest.mark.parametrize("factory", [None, EAGER], ids=["as ever", "eager"])
+def test_a_task_that_waits_for_its_turn_can_be_cancelled_alone(
+    executors: Executors, factory: Any
+) -> None:
     async def main() -> str:
+        asyncio.get_running_loop().set_task_factory(factory)
         async with executors() as executor:
             first = asyncio.ensure_future(execute(executor, "import time\ntime.sleep(1)\nx = 1"))
             second = asyncio.ensure_future(execute(executor, "x = 2"))
@@ -280,6 +329,38 @@ def threads_of_ours() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("jkg_client")}
 
 
+def test_a_stop_that_is_cancelled_is_done_nevertheless(
+    executors: Executors, server: JupyterConnectable
+) -> None:
+    async def main() -> None:
+        loop, free = asyncio.get_running_loop(), threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        executor = executors()
+        await executor.start()
+        busy = loop.run_in_executor(None, free.wait, 30)
+        stopping = asyncio.ensure_future(executor.stop())
+        await asyncio.sleep(0)
+        stopping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stopping
+        free.set()
+        await busy
+
+    before = kernels_of(server)
+    run(main)
+    assert kernels_of(server) == before
+
+
+def test_with_does_not_start_what_was_stopped(executors: Executors) -> None:
+    async def main() -> None:
+        executor = executors()
+        await executor.stop()
+        with pytest.raises(ClientClosed):
+            await executor.__aenter__()
+
+    run(main)
+
+
 def test_what_waits_when_it_is_stopped_is_told(executors: Executors) -> None:
     async def main() -> None:
         shown = Outputs()
@@ -292,6 +373,22 @@ def test_what_waits_when_it_is_stopped_is_told(executors: Executors) -> None:
         assert [type(result) for result in results] == [ClientClosed, ClientClosed]
 
     run(main)
+
+
+def test_what_waits_for_the_start_when_it_is_stopped_never_runs(
+    executors: Executors, server: JupyterConnectable
+) -> None:
+    async def main() -> None:
+        executor = executors()
+        waiting = [asyncio.ensure_future(execute(executor, LOOP)) for _ in range(2)]
+        await asyncio.sleep(0)
+        await executor.stop()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(result) for result in results] == [ClientClosed, ClientClosed]
+
+    before = kernels_of(server)
+    run(main)
+    assert kernels_of(server) == before
 
 
 def test_an_unknown_kernel_is_told_when_it_starts(executors: Executors) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from jkg_client import (
     Stream,
 )
 from jkg_client.client.deadline import Deadline
+from jkg_client.client.patience import Patience
 from jkg_client.client.warm import WarmKernels
 from jkg_client.testing import FakeGateway
 
@@ -46,7 +48,10 @@ def run_twice(executor: JupyterCodeExecutor) -> CodeResult:
         ({"timeout": 0}, "timeout must be positive"),
         ({"timeout": -1}, "timeout must be positive"),
         ({"timeout": float("nan")}, "timeout must be positive"),
+        ({"timeout": None}, "timeout must be positive"),
+        ({"timeout": "60"}, "timeout must be positive"),
         ({"max_output": 1}, "max_output must be at least 2"),
+        ({"max_output": None}, "max_output must be at least 2"),
         ({"kernel_name": ""}, "a kernel's name is needed"),
         ({"env": {"A": 1}}, "values of env must be strings"),
         ({"kernel_id": ""}, "a kernel's id is needed"),
@@ -296,6 +301,59 @@ def test_stop_while_a_new_kernel_is_started_leaves_none(
     assert len(said) == 1
     with JupyterClient(server.connection_info) as client:
         assert client.list_kernels() == []
+
+
+def interrupted(
+    executors: Executors, grace: float, *codes: str, then: str
+) -> tuple[CodeResult, CodeResult]:
+    """What ``codes`` come to, interrupted at their first output, and ``then``, which waits."""
+    began = threading.Event()
+    patience = Patience(grace=grace)
+    executor = executors(on_output=lambda _: began.set(), patience=patience)
+    run(executor, "import time\nx = 1")
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(run, executor, *codes)
+        assert began.wait(30)
+        second = threads.submit(run, executor, then)
+        executor.interrupt()
+        return first.result(30), second.result(30)
+
+
+STUBBORN = """
+print('on', flush=True)
+for _ in range(30):
+    try:
+        time.sleep(0.05)
+    except KeyboardInterrupt:
+        pass
+"""
+"""Ends by itself after 1.5 s at most, and by no interrupt."""
+
+
+def test_an_interrupt_that_is_late_ends_no_other_call(
+    executors: Executors, server: FakeGateway
+) -> None:
+    server.faults.delay(1, method="POST", path="*/interrupt")
+    short = "print('on', flush=True)\ntime.sleep(0.3)"
+    _, second = interrupted(executors, 5, short, then="time.sleep(2)\n'whole'")
+    assert second.output == "'whole'"
+
+
+def test_a_restart_that_is_late_is_told_by_the_next_call(
+    executors: Executors, server: FakeGateway
+) -> None:
+    server.faults.delay(2, method="POST", path="*/restart")
+    first, second = interrupted(executors, 0.5, STUBBORN, then="'x' in globals()")
+    assert (first.status, first.kernel_restarted) == ("ok", False)
+    assert (second.results[0].output, second.kernel_restarted) == ("False", True)
+
+
+def test_a_block_that_did_not_run_is_not_said_to_be_behind_one_that_failed(
+    executors: Executors,
+) -> None:
+    first, _ = interrupted(executors, 5, STUBBORN, "2", then="3")
+    assert [result.status for result in first.results] == ["ok", "aborted"]
+    assert first.output.endswith("because code before it failed or was interrupted.")
 
 
 PAGE = "class Page:\n    def _repr_html_(self): return '<p>'\nprint('before')\nPage()"

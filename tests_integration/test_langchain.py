@@ -151,6 +151,37 @@ asyncio.run(main())
 print(time.monotonic() - began < 50)
 """
 
+TWICE = """
+STUBBORN = '''
+import time
+while True:
+    try:
+        time.sleep(0.05)
+    except KeyboardInterrupt:
+        pass
+'''
+
+
+async def endless():
+    tool.invoke(STUBBORN)
+
+
+with JupyterTool(timeout=60) as tool:
+    notebook = asyncio.new_event_loop()
+    kill = (os.kill, (os.getpid(), signal.SIGINT))
+    presses = [threading.Timer(seconds, *kill) for seconds in (1, 2)]
+    for press in presses:
+        press.start()
+    try:
+        notebook.run_until_complete(endless())
+    except KeyboardInterrupt:
+        print("interrupted")
+    for press in presses:
+        press.join()
+    notebook.close()
+    print(*tool.invoke("6 * 7").splitlines(), sep="\\n")
+"""
+
 
 @pytest.mark.parametrize(
     ("code", "expected"),
@@ -175,6 +206,11 @@ print(time.monotonic() - began < 50)
             CANCELLED,
             ["10 False", "cancelled", "cancelled", "2", "True"],
             id="a loop is not blocked, and who is cancelled interrupts the kernel",
+        ),
+        pytest.param(
+            TWICE,
+            ["interrupted", "42", "Note: the kernel was restarted, variables are gone."],
+            id="Ctrl-C pressed again is a KeyboardInterrupt, too",
         ),
     ],
 )

@@ -144,17 +144,22 @@ def _done(coroutine: Coroutine[Any, Any, T]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(coroutine)
-    with (
-        contextlib.closing(asyncio.new_event_loop()) as loop,
-        ThreadPoolExecutor(1, thread_name_prefix="jkg_client") as thread,
-    ):
-        task = loop.create_task(coroutine)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(coroutine)
+    with ThreadPoolExecutor(1, thread_name_prefix="jkg_client") as thread:
         try:
-            return thread.submit(loop.run_until_complete, task).result()
+            return thread.submit(_run_and_close, loop, task).result()
         except KeyboardInterrupt:
             # Else the thread, which is waited for, runs until the code ends by itself.
-            loop.call_soon_threadsafe(task.cancel)
+            with contextlib.suppress(RuntimeError):  # it has just ended
+                loop.call_soon_threadsafe(task.cancel)
             raise
+
+
+def _run_and_close(loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]) -> T:
+    # By the thread: who presses Ctrl-C again does not wait for it any longer.
+    with contextlib.closing(loop):
+        return loop.run_until_complete(task)
 
 
 def _artifact(result: CodeResult) -> Artifact:
