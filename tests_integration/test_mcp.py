@@ -385,6 +385,42 @@ def test_an_answer_holds_no_more_images_than_a_model_can_take(
     ]
 
 
+HALVES = (
+    PRELUDE
+    + r"""
+async def main():
+    heard = []
+    async with Client(stdio()) as client:
+        for code in (
+            r"print('half: \ud83d')",
+            r"print('\ud83d\ude00')",
+            r"display({'text/plain': '\ud83d'}, raw=True)",
+            r"raise ValueError('\ud83d')",
+            "import time\nprint('on \\ud83d', flush=True)\ntime.sleep(1.5)",
+        ):
+            shown = await said(client, "execute_code", heard=heard, code=code)
+            print(ascii(shown[-1].strip().splitlines()[-1]))
+        print(any(news == "on \ufffd\n" for _, _, news in heard))
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_halves_of_characters_are_replaced_and_do_not_end_the_server(
+    start: Start, fake: FakeGateway
+) -> None:
+    assert printed(start, HALVES, fake) == [
+        r"'half: \ufffd'",
+        r"'\U0001f600'",
+        r"'\ufffd'",
+        r"'ValueError: \ufffd'",
+        r"'on \ufffd'",
+        "True",
+    ]
+
+
 TOOLS = (
     PRELUDE
     + """

@@ -21,7 +21,7 @@ from ...errors import JkgError
 from ...protocol.outputs import Failure
 from ...protocol.result import ExecutionResult
 from . import cells
-from .contents import contents, shortened
+from .contents import contents, encodable, shortened
 from .kernels import Kernels, SessionKernel, Tell
 
 
@@ -98,7 +98,7 @@ class Tools:
 
         async def tell(passed: float, news: str) -> None:
             total = seconds if math.isfinite(seconds) else None
-            await ctx.report_progress(passed, total, news or None)
+            await ctx.report_progress(passed, total, encodable(news) or None)
 
         results, trouble = await self._run(ctx, [CodeBlock(code, language)], seconds, tell)
         content: list[ContentBlock] = []
@@ -162,7 +162,7 @@ class Tools:
             return await _kernel(ctx).run(blocks, seconds, tell), ""
         except JkgError as exc:
             had = exc.result.results if isinstance(exc.result, CodeResult) else ()
-            return had, str(exc)
+            return had, encodable(str(exc))
 
     async def _printed(self, ctx: Context[Kernels], sources: Sequence[str]) -> str:
         """What our own cells printed.
@@ -193,7 +193,7 @@ def _kernel(ctx: Context[Kernels]) -> SessionKernel:
 
 def _reason(result: ExecutionResult, limits: Limits) -> str:
     if isinstance(result.failure, Failure) and result.status == "error":
-        return f"{result.failure.ename}: {result.failure.evalue}"
+        return encodable(f"{result.failure.ename}: {result.failure.evalue}")
     blocks = contents(result, limits.timeout, limits.max_text)
     return "\n".join(block.text for block in blocks if isinstance(block, TextContent))
 
@@ -206,4 +206,4 @@ def _decoded(content: str) -> bytes:
 
 
 def _said(text: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(text=text)])
+    return CallToolResult(content=[TextContent(text=encodable(text))])
