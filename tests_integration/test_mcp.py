@@ -421,6 +421,37 @@ def test_halves_of_characters_are_replaced_and_do_not_end_the_server(
     ]
 
 
+RESTART = (
+    PRELUDE
+    + """
+async def main():
+    async with Client(stdio("--timeout", "40")) as client:
+        code = "import time\\nfor _ in range(1000): time.sleep(0.05)"
+        calls = [asyncio.create_task(said(client, "execute_code", code=code)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        print(await said(client, "restart_kernel"))
+        for call in calls:
+            shown = await call
+            print(shown[0], "KeyboardInterrupt" in shown[1])
+        print(await said(client, "execute_code", code="6 * 7"))
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_a_restart_waits_neither_for_a_call_that_starts_nor_for_those_behind_it(
+    start: Start, gateway: JupyterConnectable
+) -> None:
+    assert printed(start, RESTART, gateway) == [
+        "['The kernel was restarted, variables are gone.']",
+        "error True",
+        "error True",
+        "['42']",
+    ]
+
+
 TOOLS = (
     PRELUDE
     + """

@@ -23,6 +23,9 @@ Tell = Callable[[float, str], Awaitable[None]]
 _NEWS = 1.0
 """Seconds between two calls of ``Tell``."""
 
+_AGAIN = 0.1
+"""Seconds between two interrupts before a restart."""
+
 _MOST_NEWS = 2000
 """Characters for one of them: the last ones."""
 
@@ -74,10 +77,17 @@ class SessionKernel:
             raise
 
     async def restart(self) -> None:
-        """End what runs, and all variables."""
-        await self._executor.interrupt()
-        async with self._turn:
+        """End what runs, what waits for its turn before us, and all variables."""
+        turn = asyncio.ensure_future(self._turn.acquire())
+        try:
+            while not turn.done():
+                # Again and again: what is still starting cannot be interrupted yet.
+                await self._executor.interrupt()
+                await asyncio.wait({turn}, timeout=_AGAIN)
             await self._executor.restart()
+        finally:
+            if not turn.cancel():
+                self._turn.release()
 
     async def stop(self) -> None:
         """Delete the kernel; may be called twice."""
