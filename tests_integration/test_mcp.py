@@ -516,6 +516,59 @@ def test_the_death_of_a_kernel_is_an_answer_and_long_text_is_shortened(start: St
         ]
 
 
+DEAF = (
+    PRELUDE
+    + """
+CODE = '''
+import time
+print("on", flush=True)
+while True:
+    try:
+        time.sleep(0.05)
+    except KeyboardInterrupt:
+        pass
+'''
+
+
+async def main(tool, *words):
+    arguments = dict(zip(words[::2], words[1::2]))
+    async with Client(stdio()) as client:
+        await said(client, "put_file", path="file", content="x")
+        heard = asyncio.Event()
+
+        async def on_progress(_, __, news):
+            if news:
+                heard.set()
+
+        running = asyncio.create_task(
+            client.call_tool("execute_code", {"code": CODE}, progress_callback=on_progress)
+        )
+        await heard.wait()
+        running.cancel()
+        await asyncio.wait([running])
+        print(await said(client, tool, **arguments))
+
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("list_variables", "There are no variables."),
+        ("put_file path file content y", "file: 1 bytes were written."),
+        ("get_file path file", "x"),
+    ],
+)
+def test_each_tool_tells_that_the_kernel_was_restarted(start: Start, words: str, said: str) -> None:
+    with LocalJupyterServer() as server:
+        assert printed(start, DEAF, server, *words.split()) == [
+            f"['{said}', 'Note: the kernel was restarted, variables are gone.']"
+        ]
+
+
 REQUESTS: list[dict[str, Any]] = [
     {
         "id": 1,

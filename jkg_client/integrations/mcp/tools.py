@@ -16,7 +16,7 @@ from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import Field
 
 from ...code_blocks import CodeBlock
-from ...code_result import CodeResult
+from ...code_result import CodeResult, notes
 from ...errors import JkgError
 from ...protocol.outputs import Failure
 from ...protocol.result import ExecutionResult
@@ -121,8 +121,9 @@ class Tools:
 
     async def list_variables(self, ctx: Context[Kernels]) -> CallToolResult:
         """List the variables of a Python kernel: name, type and a short form of the value."""
-        printed = await self._printed(ctx, [cells.variables()])
-        return _said(shortened(printed, self.limits.max_text) or "There are no variables.")
+        printed, told = await self._printed(ctx, [cells.variables()])
+        text = shortened(printed, self.limits.max_text) or "There are no variables."
+        return _said(text, *told)
 
     async def put_file(
         self,
@@ -138,21 +139,22 @@ class Tools:
         data = _decoded(content) if encoding == "base64" else content.encode()
         if len(data) > cells.LARGEST_FILE:
             raise ToolError(f"the file has {len(data)} bytes, and at most {cells.LARGEST_FILE} fit")
-        await self._printed(ctx, cells.put(path, data))
-        return _said(f"{path}: {len(data)} bytes were written.")
+        _, told = await self._printed(ctx, cells.put(path, data))
+        return _said(f"{path}: {len(data)} bytes were written.", *told)
 
     async def get_file(
         self, ctx: Context[Kernels], path: _Path, encoding: _Encoding = "text"
     ) -> CallToolResult:
         """Read a file where a Python kernel runs, whole. It may have 10 MB."""
         try:
-            data = cells.got(await self._printed(ctx, [cells.get(path)]))
+            printed, told = await self._printed(ctx, [cells.get(path)])
+            data = cells.got(printed)
             text = data.decode() if encoding == "text" else base64.b64encode(data).decode()
         except UnicodeDecodeError as exc:
             raise ToolError(f"{path} is no UTF-8 text: ask for it with encoding base64") from exc
         except ValueError as exc:
             raise ToolError(f"{path}: {exc}") from exc
-        return _said(text)
+        return _said(text, *told)
 
     async def _run(
         self, ctx: Context[Kernels], blocks: Sequence[CodeBlock], seconds: float, tell: Tell
@@ -164,8 +166,10 @@ class Tools:
             had = exc.result.results if isinstance(exc.result, CodeResult) else ()
             return had, encodable(str(exc))
 
-    async def _printed(self, ctx: Context[Kernels], sources: Sequence[str]) -> str:
-        """What our own cells printed.
+    async def _printed(
+        self, ctx: Context[Kernels], sources: Sequence[str]
+    ) -> tuple[str, list[str]]:
+        """What our own cells printed, and what a reader must know besides it.
 
         Raises:
             ToolError: If they failed.
@@ -181,7 +185,8 @@ class Tools:
         for result in results:
             if not result.is_ok or result.truncated:
                 raise ToolError(_reason(result, self.limits))
-        return "".join(result.output for result in results)
+        told = [note for result in results for note in notes(result, self.limits.timeout)]
+        return "".join(result.output for result in results), told
 
 
 def _kernel(ctx: Context[Kernels]) -> SessionKernel:
@@ -205,5 +210,5 @@ def _decoded(content: str) -> bytes:
         raise ToolError(f"content is no base64: {exc}") from exc
 
 
-def _said(text: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(text=encodable(text))])
+def _said(*texts: str) -> CallToolResult:
+    return CallToolResult(content=[TextContent(text=encodable(text)) for text in texts])
