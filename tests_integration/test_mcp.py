@@ -308,6 +308,33 @@ def test_what_is_left_of_a_file_that_was_cut_off_is_the_file_or_nothing(
     assert others in ({"here.txt": 4}, {"here.txt": 4, "large": 9_000_000})
 
 
+REMEMBERED = (
+    PRELUDE
+    + """
+import os
+
+
+async def main(path):
+    async with Client(stdio()) as client:
+        await said(client, "execute_code", code="x = 1")
+        await said(client, "put_file", path=path, content="a secret")
+        await said(client, "get_file", path=path)
+        await said(client, "list_variables")
+        print(await said(client, "execute_code", code="In"))
+
+
+asyncio.run(main(os.path.abspath("file")))
+"""
+)
+
+
+def test_files_and_their_contents_do_not_get_into_the_history(
+    start: Start,
+) -> None:
+    with LocalJupyterServer() as server:
+        assert printed(start, REMEMBERED, server) == ["[\"['', 'x = 1', 'In']\"]"]
+
+
 SHADOWED = (
     PRELUDE
     + '''

@@ -51,7 +51,7 @@ class SessionKernel:
         self._heard = ""
 
     async def run(
-        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell
+        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell, *, store_history: bool
     ) -> tuple[ExecutionResult, ...]:
         """Run the blocks up to the first that fails; a cancelled task interrupts them.
 
@@ -59,6 +59,7 @@ class SessionKernel:
             blocks: In order.
             seconds: For each of them, without the start of the kernel.
             tell: Called as long as they run.
+            store_history: Whether they count and are remembered.
 
         Returns:
             A result of each that ran.
@@ -66,7 +67,7 @@ class SessionKernel:
         Raises:
             JkgError: The server is away, or the kernel does not come up.
         """
-        call = asyncio.ensure_future(self._in_turn(blocks, seconds, tell))
+        call = asyncio.ensure_future(self._in_turn(blocks, seconds, tell, store_history))
         self._calls.add(call)
         call.add_done_callback(self._forget)
         try:
@@ -99,14 +100,16 @@ class SessionKernel:
             self._folder.cleanup()
 
     async def _in_turn(
-        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell
+        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell, store_history: bool
     ) -> tuple[ExecutionResult, ...]:
         async with self._turn:
             await self._executor.start()
             self._heard = ""
             started = time.monotonic()
             running = asyncio.ensure_future(
-                self._executor.execute_code_blocks(blocks, timeout=seconds)
+                self._executor.execute_code_blocks(
+                    blocks, timeout=seconds, store_history=store_history
+                )
             )
             try:
                 while not running.done():

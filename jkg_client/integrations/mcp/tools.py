@@ -100,7 +100,8 @@ class Tools:
             total = seconds if math.isfinite(seconds) else None
             await ctx.report_progress(passed, total, encodable(news) or None)
 
-        results, trouble = await self._run(ctx, [CodeBlock(code, language)], seconds, tell)
+        blocks = [CodeBlock(code, language)]
+        results, trouble = await self._run(ctx, blocks, seconds, tell, store_history=True)
         content: list[ContentBlock] = []
         for result in results:
             content += contents(result, seconds, self.limits.max_text)
@@ -157,11 +158,18 @@ class Tools:
         return _said(text, *told)
 
     async def _run(
-        self, ctx: Context[Kernels], blocks: Sequence[CodeBlock], seconds: float, tell: Tell
+        self,
+        ctx: Context[Kernels],
+        blocks: Sequence[CodeBlock],
+        seconds: float,
+        tell: Tell,
+        *,
+        store_history: bool,
     ) -> tuple[tuple[ExecutionResult, ...], str]:
         """Results, and why there are no more of them."""
         try:
-            return await _kernel(ctx).run(blocks, seconds, tell), ""
+            kernel = _kernel(ctx)
+            return await kernel.run(blocks, seconds, tell, store_history=store_history), ""
         except JkgError as exc:
             had = exc.result.results if isinstance(exc.result, CodeResult) else ()
             return had, encodable(str(exc))
@@ -179,7 +187,10 @@ class Tools:
         async def tell(passed: float, _: str) -> None:
             await ctx.report_progress(passed, self.limits.timeout)
 
-        results, trouble = await self._run(ctx, blocks, self.limits.timeout, tell)
+        # Kernels keep their history on disk, where files and what is in them have no place.
+        results, trouble = await self._run(
+            ctx, blocks, self.limits.timeout, tell, store_history=False
+        )
         if trouble:
             raise ToolError(trouble)
         for result in results:
