@@ -546,6 +546,8 @@ def test_the_death_of_a_kernel_is_an_answer_and_long_text_is_shortened(start: St
 DEAF = (
     PRELUDE
     + """
+import os
+
 CODE = '''
 import time
 print("on", flush=True)
@@ -558,9 +560,12 @@ while True:
 
 
 async def main(tool, *words):
+    path = os.path.abspath("file")
     arguments = dict(zip(words[::2], words[1::2]))
+    if "path" in arguments:
+        arguments["path"] = path
     async with Client(stdio()) as client:
-        await said(client, "put_file", path="file", content="x")
+        await said(client, "put_file", path=path, content="x")
         heard = asyncio.Event()
 
         async def on_progress(_, __, news):
@@ -573,7 +578,7 @@ async def main(tool, *words):
         await heard.wait()
         running.cancel()
         await asyncio.wait([running])
-        print(await said(client, tool, **arguments))
+        print([text.replace(path, "file") for text in await said(client, tool, **arguments)])
 
 
 asyncio.run(main(*sys.argv[1:]))
