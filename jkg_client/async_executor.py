@@ -138,13 +138,18 @@ class AsyncJupyterCodeExecutor:
         await self._in_turn(lambda _: None)
 
     async def execute_code_blocks(
-        self, code_blocks: Sequence[CodeBlock], timeout: float | None = None
+        self,
+        code_blocks: Sequence[CodeBlock],
+        timeout: float | None = None,
+        *,
+        store_history: bool = True,
     ) -> CodeResult:
         """Run the blocks in order, up to the first that fails.
 
         Args:
             code_blocks: As that of ``JupyterCodeExecutor``.
             timeout: Likewise; it does not count the time before their turn.
+            store_history: Likewise.
 
         Returns:
             What they showed, however it ended.
@@ -153,7 +158,11 @@ class AsyncJupyterCodeExecutor:
             As that of ``JupyterCodeExecutor``.
         """
         blocks = list(code_blocks)
-        return await self._in_turn(lambda executor: executor.execute_code_blocks(blocks, timeout))
+        return await self._in_turn(
+            lambda executor: executor.execute_code_blocks(
+                blocks, timeout, store_history=store_history
+            )
+        )
 
     async def restart(self) -> None:
         """Restart the kernel, once it is done with what it runs: variables are gone."""

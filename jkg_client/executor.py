@@ -105,13 +105,18 @@ class JupyterCodeExecutor:
         self.stop()
 
     def execute_code_blocks(
-        self, code_blocks: Sequence[CodeBlock], timeout: float | None = None
+        self,
+        code_blocks: Sequence[CodeBlock],
+        timeout: float | None = None,
+        *,
+        store_history: bool = True,
     ) -> CodeResult:
         """Run the blocks in order, up to the first that fails.
 
         Args:
             code_blocks: In Python, or another language of the kernel.
             timeout: Seconds for each of them; None for those of the executor.
+            store_history: Whether they count and are remembered.
 
         Returns:
             What they showed, however it ended.
@@ -127,7 +132,11 @@ class JupyterCodeExecutor:
             call = self._call = _Call()
             try:
                 for block in code_blocks:
-                    results.append(_NEVER_RAN if call.interrupted else self._execute(block, limit))
+                    results.append(
+                        _NEVER_RAN
+                        if call.interrupted
+                        else self._execute(block, limit, store_history)
+                    )
                     if not results[-1].is_ok:
                         break
             except JkgError as exc:
@@ -230,24 +239,28 @@ class JupyterCodeExecutor:
         self._check_open()
         return self._kernel or self._start()
 
-    def _execute(self, block: CodeBlock, timeout: float) -> ExecutionResult:
+    def _execute(self, block: CodeBlock, timeout: float, store_history: bool) -> ExecutionResult:
         try:
             cell = to_cell(block, self._language)
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
         try:
-            return self._run(cell, timeout)
+            return self._run(cell, timeout, store_history)
         except KernelNotFound:
             if self._attached:
                 raise
             # Deleted, culled or dead for good, before this block was sent.
             self._forget_kernel()
-            return self._run(cell, timeout)
+            return self._run(cell, timeout, store_history)
 
-    def _run(self, cell: str, timeout: float) -> ExecutionResult:
+    def _run(self, cell: str, timeout: float, store_history: bool) -> ExecutionResult:
         result = self._running().execute(
-            cell, timeout, on_output=self._on_output, max_output=self._max_output
+            cell,
+            timeout,
+            on_output=self._on_output,
+            store_history=store_history,
+            max_output=self._max_output,
         )
         replaced, self._replaced = self._replaced, False
         return evolve(result, kernel_restarted=result.kernel_restarted or replaced)

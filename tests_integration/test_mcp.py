@@ -308,6 +308,33 @@ def test_what_is_left_of_a_file_that_was_cut_off_is_the_file_or_nothing(
     assert others in ({"here.txt": 4}, {"here.txt": 4, "large": 9_000_000})
 
 
+REMEMBERED = (
+    PRELUDE
+    + """
+import os
+
+
+async def main(path):
+    async with Client(stdio()) as client:
+        await said(client, "execute_code", code="x = 1")
+        await said(client, "put_file", path=path, content="a secret")
+        await said(client, "get_file", path=path)
+        await said(client, "list_variables")
+        print(await said(client, "execute_code", code="In"))
+
+
+asyncio.run(main(os.path.abspath("file")))
+"""
+)
+
+
+def test_files_and_their_contents_do_not_get_into_the_history(
+    start: Start,
+) -> None:
+    with LocalJupyterServer() as server:
+        assert printed(start, REMEMBERED, server) == ["[\"['', 'x = 1', 'In']\"]"]
+
+
 SHADOWED = (
     PRELUDE
     + '''
@@ -385,6 +412,73 @@ def test_an_answer_holds_no_more_images_than_a_model_can_take(
     ]
 
 
+HALVES = (
+    PRELUDE
+    + r"""
+async def main():
+    heard = []
+    async with Client(stdio()) as client:
+        for code in (
+            r"print('half: \ud83d')",
+            r"print('\ud83d\ude00')",
+            r"display({'text/plain': '\ud83d'}, raw=True)",
+            r"raise ValueError('\ud83d')",
+            "import time\nprint('on \\ud83d', flush=True)\ntime.sleep(1.5)",
+        ):
+            shown = await said(client, "execute_code", heard=heard, code=code)
+            print(ascii(shown[-1].strip().splitlines()[-1]))
+        print(any(news == "on \ufffd\n" for _, _, news in heard))
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_halves_of_characters_are_replaced_and_do_not_end_the_server(
+    start: Start, fake: FakeGateway
+) -> None:
+    assert printed(start, HALVES, fake) == [
+        r"'half: \ufffd'",
+        r"'\U0001f600'",
+        r"'\ufffd'",
+        r"'ValueError: \ufffd'",
+        r"'on \ufffd'",
+        "True",
+    ]
+
+
+RESTART = (
+    PRELUDE
+    + """
+async def main():
+    async with Client(stdio("--timeout", "40")) as client:
+        code = "import time\\nfor _ in range(1000): time.sleep(0.05)"
+        calls = [asyncio.create_task(said(client, "execute_code", code=code)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        print(await said(client, "restart_kernel"))
+        for call in calls:
+            shown = await call
+            print(shown[0], "KeyboardInterrupt" in shown[1])
+        print(await said(client, "execute_code", code="6 * 7"))
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_a_restart_waits_neither_for_a_call_that_starts_nor_for_those_behind_it(
+    start: Start, gateway: JupyterConnectable
+) -> None:
+    assert printed(start, RESTART, gateway) == [
+        "['The kernel was restarted, variables are gone.']",
+        "error True",
+        "error True",
+        "['42']",
+    ]
+
+
 TOOLS = (
     PRELUDE
     + """
@@ -446,6 +540,64 @@ def test_the_death_of_a_kernel_is_an_answer_and_long_text_is_shortened(start: St
             DIED,
             "['42']",
             "[50001 characters are left out here] ab True",
+        ]
+
+
+DEAF = (
+    PRELUDE
+    + """
+import os
+
+CODE = '''
+import time
+print("on", flush=True)
+while True:
+    try:
+        time.sleep(0.05)
+    except KeyboardInterrupt:
+        pass
+'''
+
+
+async def main(tool, *words):
+    path = os.path.abspath("file")
+    arguments = dict(zip(words[::2], words[1::2]))
+    if "path" in arguments:
+        arguments["path"] = path
+    async with Client(stdio()) as client:
+        await said(client, "put_file", path=path, content="x")
+        heard = asyncio.Event()
+
+        async def on_progress(_, __, news):
+            if news:
+                heard.set()
+
+        running = asyncio.create_task(
+            client.call_tool("execute_code", {"code": CODE}, progress_callback=on_progress)
+        )
+        await heard.wait()
+        running.cancel()
+        await asyncio.wait([running])
+        print([text.replace(path, "file") for text in await said(client, tool, **arguments)])
+
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("list_variables", "There are no variables."),
+        ("put_file path file content y", "file: 1 bytes were written."),
+        ("get_file path file", "x"),
+    ],
+)
+def test_each_tool_tells_that_the_kernel_was_restarted(start: Start, words: str, said: str) -> None:
+    with LocalJupyterServer() as server:
+        assert printed(start, DEAF, server, *words.split()) == [
+            f"['{said}', 'Note: the kernel was restarted, variables are gone.']"
         ]
 
 

@@ -64,6 +64,14 @@ def shortened(text: str, most: int) -> str:
     return f"{head}\n[{len(text) - most} characters are left out here]\n{tail}"
 
 
+def encodable(text: str) -> str:
+    """``text`` with its surrogates in pairs made whole, and the others replaced.
+
+    Kernels print halves of characters, and an answer that has no UTF-8 form ends the server.
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _left_out(images: int) -> Iterator[str]:
     if images:
         size = MAX_IMAGE * 3 // 4 / 1e6
@@ -75,7 +83,7 @@ def _left_out(images: int) -> Iterator[str]:
 
 def _text(pieces: Sequence[tuple[str, bool]], most: int) -> list[ContentBlock]:
     text = join_text(pieces)
-    return [TextContent(text=shortened(text, most))] if text else []
+    return [TextContent(text=encodable(shortened(text, most)))] if text else []
 
 
 def _image(output: Output) -> ImageContent | None:

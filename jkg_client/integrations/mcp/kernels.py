@@ -23,6 +23,9 @@ Tell = Callable[[float, str], Awaitable[None]]
 _NEWS = 1.0
 """Seconds between two calls of ``Tell``."""
 
+_AGAIN = 0.1
+"""Seconds between two interrupts before a restart."""
+
 _MOST_NEWS = 2000
 """Characters for one of them: the last ones."""
 
@@ -48,7 +51,7 @@ class SessionKernel:
         self._heard = ""
 
     async def run(
-        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell
+        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell, *, store_history: bool
     ) -> tuple[ExecutionResult, ...]:
         """Run the blocks up to the first that fails; a cancelled task interrupts them.
 
@@ -56,6 +59,7 @@ class SessionKernel:
             blocks: In order.
             seconds: For each of them, without the start of the kernel.
             tell: Called as long as they run.
+            store_history: Whether they count and are remembered.
 
         Returns:
             A result of each that ran.
@@ -63,7 +67,7 @@ class SessionKernel:
         Raises:
             JkgError: The server is away, or the kernel does not come up.
         """
-        call = asyncio.ensure_future(self._in_turn(blocks, seconds, tell))
+        call = asyncio.ensure_future(self._in_turn(blocks, seconds, tell, store_history))
         self._calls.add(call)
         call.add_done_callback(self._forget)
         try:
@@ -74,10 +78,17 @@ class SessionKernel:
             raise
 
     async def restart(self) -> None:
-        """End what runs, and all variables."""
-        await self._executor.interrupt()
-        async with self._turn:
+        """End what runs, what waits for its turn before us, and all variables."""
+        turn = asyncio.ensure_future(self._turn.acquire())
+        try:
+            while not turn.done():
+                # Again and again: what is still starting cannot be interrupted yet.
+                await self._executor.interrupt()
+                await asyncio.wait({turn}, timeout=_AGAIN)
             await self._executor.restart()
+        finally:
+            if not turn.cancel():
+                self._turn.release()
 
     async def stop(self) -> None:
         """Delete the kernel; may be called twice."""
@@ -89,14 +100,16 @@ class SessionKernel:
             self._folder.cleanup()
 
     async def _in_turn(
-        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell
+        self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell, store_history: bool
     ) -> tuple[ExecutionResult, ...]:
         async with self._turn:
             await self._executor.start()
             self._heard = ""
             started = time.monotonic()
             running = asyncio.ensure_future(
-                self._executor.execute_code_blocks(blocks, timeout=seconds)
+                self._executor.execute_code_blocks(
+                    blocks, timeout=seconds, store_history=store_history
+                )
             )
             try:
                 while not running.done():

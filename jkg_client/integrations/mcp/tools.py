@@ -16,12 +16,12 @@ from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import Field
 
 from ...code_blocks import CodeBlock
-from ...code_result import CodeResult
+from ...code_result import CodeResult, notes
 from ...errors import JkgError
 from ...protocol.outputs import Failure
 from ...protocol.result import ExecutionResult
 from . import cells
-from .contents import contents, shortened
+from .contents import contents, encodable, shortened
 from .kernels import Kernels, SessionKernel, Tell
 
 
@@ -98,9 +98,10 @@ class Tools:
 
         async def tell(passed: float, news: str) -> None:
             total = seconds if math.isfinite(seconds) else None
-            await ctx.report_progress(passed, total, news or None)
+            await ctx.report_progress(passed, total, encodable(news) or None)
 
-        results, trouble = await self._run(ctx, [CodeBlock(code, language)], seconds, tell)
+        blocks = [CodeBlock(code, language)]
+        results, trouble = await self._run(ctx, blocks, seconds, tell, store_history=True)
         content: list[ContentBlock] = []
         for result in results:
             content += contents(result, seconds, self.limits.max_text)
@@ -121,8 +122,9 @@ class Tools:
 
     async def list_variables(self, ctx: Context[Kernels]) -> CallToolResult:
         """List the variables of a Python kernel: name, type and a short form of the value."""
-        printed = await self._printed(ctx, [cells.variables()])
-        return _said(shortened(printed, self.limits.max_text) or "There are no variables.")
+        printed, told = await self._printed(ctx, [cells.variables()])
+        text = shortened(printed, self.limits.max_text) or "There are no variables."
+        return _said(text, *told)
 
     async def put_file(
         self,
@@ -138,34 +140,44 @@ class Tools:
         data = _decoded(content) if encoding == "base64" else content.encode()
         if len(data) > cells.LARGEST_FILE:
             raise ToolError(f"the file has {len(data)} bytes, and at most {cells.LARGEST_FILE} fit")
-        await self._printed(ctx, cells.put(path, data))
-        return _said(f"{path}: {len(data)} bytes were written.")
+        _, told = await self._printed(ctx, cells.put(path, data))
+        return _said(f"{path}: {len(data)} bytes were written.", *told)
 
     async def get_file(
         self, ctx: Context[Kernels], path: _Path, encoding: _Encoding = "text"
     ) -> CallToolResult:
         """Read a file where a Python kernel runs, whole. It may have 10 MB."""
         try:
-            data = cells.got(await self._printed(ctx, [cells.get(path)]))
+            printed, told = await self._printed(ctx, [cells.get(path)])
+            data = cells.got(printed)
             text = data.decode() if encoding == "text" else base64.b64encode(data).decode()
         except UnicodeDecodeError as exc:
             raise ToolError(f"{path} is no UTF-8 text: ask for it with encoding base64") from exc
         except ValueError as exc:
             raise ToolError(f"{path}: {exc}") from exc
-        return _said(text)
+        return _said(text, *told)
 
     async def _run(
-        self, ctx: Context[Kernels], blocks: Sequence[CodeBlock], seconds: float, tell: Tell
+        self,
+        ctx: Context[Kernels],
+        blocks: Sequence[CodeBlock],
+        seconds: float,
+        tell: Tell,
+        *,
+        store_history: bool,
     ) -> tuple[tuple[ExecutionResult, ...], str]:
         """Results, and why there are no more of them."""
         try:
-            return await _kernel(ctx).run(blocks, seconds, tell), ""
+            kernel = _kernel(ctx)
+            return await kernel.run(blocks, seconds, tell, store_history=store_history), ""
         except JkgError as exc:
             had = exc.result.results if isinstance(exc.result, CodeResult) else ()
-            return had, str(exc)
+            return had, encodable(str(exc))
 
-    async def _printed(self, ctx: Context[Kernels], sources: Sequence[str]) -> str:
-        """What our own cells printed.
+    async def _printed(
+        self, ctx: Context[Kernels], sources: Sequence[str]
+    ) -> tuple[str, list[str]]:
+        """What our own cells printed, and what a reader must know besides it.
 
         Raises:
             ToolError: If they failed.
@@ -175,13 +187,17 @@ class Tools:
         async def tell(passed: float, _: str) -> None:
             await ctx.report_progress(passed, self.limits.timeout)
 
-        results, trouble = await self._run(ctx, blocks, self.limits.timeout, tell)
+        # Kernels keep their history on disk, where files and what is in them have no place.
+        results, trouble = await self._run(
+            ctx, blocks, self.limits.timeout, tell, store_history=False
+        )
         if trouble:
             raise ToolError(trouble)
         for result in results:
             if not result.is_ok or result.truncated:
                 raise ToolError(_reason(result, self.limits))
-        return "".join(result.output for result in results)
+        told = [note for result in results for note in notes(result, self.limits.timeout)]
+        return "".join(result.output for result in results), told
 
 
 def _kernel(ctx: Context[Kernels]) -> SessionKernel:
@@ -193,7 +209,7 @@ def _kernel(ctx: Context[Kernels]) -> SessionKernel:
 
 def _reason(result: ExecutionResult, limits: Limits) -> str:
     if isinstance(result.failure, Failure) and result.status == "error":
-        return f"{result.failure.ename}: {result.failure.evalue}"
+        return encodable(f"{result.failure.ename}: {result.failure.evalue}")
     blocks = contents(result, limits.timeout, limits.max_text)
     return "\n".join(block.text for block in blocks if isinstance(block, TextContent))
 
@@ -205,5 +221,5 @@ def _decoded(content: str) -> bytes:
         raise ToolError(f"content is no base64: {exc}") from exc
 
 
-def _said(text: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(text=text)])
+def _said(*texts: str) -> CallToolResult:
+    return CallToolResult(content=[TextContent(text=encodable(text)) for text in texts])
