@@ -219,10 +219,10 @@ class AsyncJupyterCodeExecutor:
     def _run(self, job: _Job[T]) -> T:
         if self._executor is None and not self._stopped:
             self._executor = self._make()
-        if self._executor is None or self._stopped or job.cancelled:
-            raise ClientClosed("the executor was stopped")
-        self._loop = job.loop
         try:
+            if self._executor is None or self._stopped or job.cancelled:
+                raise ClientClosed("the executor was stopped")
+            self._loop = job.loop
             result = job.do(self._executor)
         finally:
             job.ended = True

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import SupportsFloat
 
-from attrs import define, evolve, field
+from attrs import evolve
 
+from .client.call import Call
 from .client.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .client.conversation import OnOutput
-from .client.deadline import Deadline
 from .client.kernel import JupyterKernelClient
 from .client.patience import PATIENCE, Patience
 from .client.rest import JupyterClient
@@ -26,8 +26,6 @@ from .protocol.result import ExecutionResult
 
 _log = logging.getLogger("jkg_client")
 
-_AGAIN = 0.5
-"""Seconds between two interrupts."""
 _NEVER_RAN = ExecutionResult(status="aborted")
 
 
@@ -76,7 +74,7 @@ class JupyterCodeExecutor:
         self._patience = patience
         self._lock = threading.RLock()
         self._stopped = self._replaced = False
-        self._call: _Call | None = None
+        self._call: Call | None = None
         self._kernel_id = kernel_id
         self._kernel: JupyterKernelClient | None = None
         self._server = jupyter_server  # a launched one ends when nobody refers to it
@@ -129,7 +127,7 @@ class JupyterCodeExecutor:
         results: list[ExecutionResult] = []
         limit = self._timeout if timeout is None else _positive(timeout)
         with self._lock:
-            call = self._call = _Call()
+            call = self._call = Call()
             try:
                 for block in code_blocks:
                     results.append(
@@ -145,10 +143,8 @@ class JupyterCodeExecutor:
                 raise
             finally:
                 self._call = None
-                call.ended.set()
-                # An interrupt that is on its way would end the next one.
-                with call.interrupting:
-                    told = any(result.kernel_restarted for result in results)
+                call.end()
+                told = any(result.kernel_restarted for result in results)
                 self._replaced |= call.restarted and not told
             return CodeResult.of(results, self._folder, limit)
 
@@ -162,11 +158,8 @@ class JupyterCodeExecutor:
             GatewayError: The server is away.
         """
         call = self._call
-        if call is None:
-            return
-        call.interrupted = True
-        with call.interrupting:
-            self._end(call)
+        if call is not None:
+            call.interrupt(lambda: self._kernel, self._patience)
 
     def restart(self) -> None:
         """Restart the kernel: variables are gone."""
@@ -195,20 +188,6 @@ class JupyterCodeExecutor:
                 _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)
         self._kernel_id = None
         self._client.close()
-
-    def _end(self, call: _Call) -> None:
-        limit = Deadline(self._patience.grace)
-        while not limit.passed:
-            if call.ended.is_set():
-                return
-            # Again and again: between two blocks there is nothing that it could end.
-            if self._kernel is not None:
-                self._kernel.interrupt()
-            call.ended.wait(_AGAIN)
-        if self._kernel is not None and not call.ended.is_set():
-            self._kernel.restart(self._patience.ready)
-            call.restarted = True
-        call.ended.wait(self._patience.ready)
 
     def _start(self) -> JupyterKernelClient:
         if self._kernel_id is None:
@@ -270,21 +249,6 @@ class JupyterCodeExecutor:
         self._replaced = True
         if kernel is not None:
             kernel.stop()
-
-
-@define(eq=False)
-class _Call:
-    """One ``execute_code_blocks`` that runs.
-
-    Attributes:
-        interrupting: Held while it is interrupted.
-        restarted: The interrupt came to a restart of the kernel.
-    """
-
-    interrupted: bool = False
-    restarted: bool = False
-    ended: threading.Event = field(factory=threading.Event)
-    interrupting: threading.RLock = field(factory=threading.RLock)
 
 
 def _check_arguments(jupyter_server: object, timeout: float, max_output: int) -> None:
