@@ -319,7 +319,8 @@ def test_counting_follows_ipykernel(kernel: RawKernel) -> None:
         reply = kernel.execute("1", **options)[-2]
         counts.append(reply["content"]["execution_count"])
     assert counts == [1, 1, 1, 2]
-    assert kernel.execute("")[-2]["content"]["execution_count"] == 2
+    assert kernel.outputs("In")[0]["data"]["text/plain"] == "['', '1', '1', 'In']"
+    assert kernel.execute("")[-2]["content"]["execution_count"] == 3
 
 
 def test_silent_cells_are_not_announced(kernel: RawKernel) -> None:

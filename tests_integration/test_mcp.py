@@ -586,6 +586,26 @@ asyncio.run(main(*sys.argv[1:]))
 )
 
 
+REPLACED = (
+    PRELUDE
+    + """
+async def main():
+    async with Client(stdio()) as client:
+        await said(client, "execute_code", code="import io, sys; sys.stdout, x = io.StringIO(), 1")
+        print(await said(client, "list_variables"))
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_a_list_of_variables_that_went_elsewhere_is_no_empty_list(start: Start) -> None:
+    with LocalJupyterServer() as server:
+        (line,) = printed(start, REPLACED, server)
+    assert line.endswith("variables: the list has not come whole']")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

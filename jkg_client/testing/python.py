@@ -91,7 +91,10 @@ class PythonShell:
         self._silent = bool(request.get("silent"))
         self._terminal.captured = None
         try:
-            self.show(self._run(to_python(request["code"])))
+            source = to_python(request["code"])
+            if _is_remembered(request):
+                self.namespace["In"].append(source)
+            self.show(self._run(source))
         except UsageError as exc:
             self.write("stderr", f"UsageError: {exc}\n")
             return Outcome(error={**error_content(exc), "traceback": []}, quiet=True)
@@ -113,7 +116,7 @@ class PythonShell:
     def remember(self, content: Json) -> None:
         """Count a cell that has ended, and note what it was; silent ones leave no trace."""
         code = content["code"]
-        if content.get("silent") or not content.get("store_history", True) or not code.strip():
+        if not (_is_remembered(content) and code.strip()):
             return
         self.count += 1
         self.history.append((code, self._shown))
@@ -212,7 +215,6 @@ class PythonShell:
 
     def _run(self, source: str) -> Any:
         file = self._new_file(source)
-        self.namespace["In"].append(source)
         codes, is_shown = _compiled(source, file, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
             values = self._await(self._evaluate_awaiting(codes))
@@ -244,6 +246,10 @@ class PythonShell:
             lines = traceback.format_exception_only(type(exc), exc)
             return {"status": "error", **error_content(exc), "traceback": lines}
         return {"status": "ok", "data": data, "metadata": metadata}
+
+
+def _is_remembered(request: Json) -> bool:
+    return not request.get("silent") and bool(request.get("store_history", True))
 
 
 def execute_reply(request: Request, outcome: Outcome, count: int, engine: str) -> Said:

@@ -20,6 +20,7 @@ shell = names.get("get_ipython")
 hidden = getattr(shell(), "user_ns_hidden", {}) if callable(shell) else {}
 short = reprlib.Repr()
 short.maxstring = short.maxother = 80
+lines = []
 for name, value in list(names.items()):
     if name.startswith("_") or hidden.get(name, names) is value:
         continue
@@ -32,10 +33,11 @@ for name, value in list(names.items()):
         elif isinstance(value, (type, types.FunctionType)):
             told = "defined"
         else:
-            told = " ".join(short.repr(value).split())
+            told = short.repr(value)
     except Exception as exc:
         told = f"cannot be shown ({type(exc).__name__})"
-    print(f"{name}: {type(value).__name__} = {told}")
+    lines.append(" ".join(f"{name}: {type(value).__name__} = {told}".split()))
+print(len(lines), *lines, sep="\\n")
 """
 
 _PUT = """
@@ -63,8 +65,21 @@ print(len(data), base64.b64encode(data).decode())
 
 
 def variables() -> str:
-    """Prints a line for each variable: name, type, and a short form of the value."""
+    """Prints a line for each variable, for ``listed``: name, type, a short form of the value."""
     return f"{_BUILTINS}.exec({_VARIABLES!r}, {{'names': {_BUILTINS}.globals()}})"
+
+
+def listed(printed: str) -> str:
+    """The lines of the variables that were printed.
+
+    Raises:
+        ValueError: If not all of them have come.
+    """
+    count, _, rest = printed.partition("\n")
+    lines = rest.splitlines(keepends=True)
+    if not count.isdecimal() or len(lines) < int(count):
+        raise ValueError("the list has not come whole")
+    return "".join(lines[: int(count)])
 
 
 def put(path: str, data: bytes) -> list[str]:

@@ -123,7 +123,11 @@ class Tools:
     async def list_variables(self, ctx: Context[Kernels]) -> CallToolResult:
         """List the variables of a Python kernel: name, type and a short form of the value."""
         printed, told = await self._printed(ctx, [cells.variables()])
-        text = shortened(printed, self.limits.max_text) or "There are no variables."
+        try:
+            listed = cells.listed(printed)
+        except ValueError as exc:
+            raise ToolError(f"variables: {exc}") from exc
+        text = shortened(listed, self.limits.max_text) or "There are no variables."
         return _said(text, *told)
 
     async def put_file(
