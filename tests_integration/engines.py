@@ -119,6 +119,8 @@ class Engine:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # Podman's monitor of a container that ran out of memory leaves a file where it is.
+                cwd=self._log.parent,
                 start_new_session=True,
             )
         deadline = Deadline(STARTING)
