@@ -87,6 +87,11 @@ def test_what_json_cannot_say_is_refused_where_it_is_written(
         step(Script("cell"))
 
 
+def test_a_cell_can_lose_nothing_but_its_end() -> None:
+    with pytest.raises(ValueError, match="'reply', 'idle'"):
+        Script("cell").loses("status")  # type: ignore[arg-type]
+
+
 def test_a_script_says_what_it_was_told_although_that_changes(
     client: RawClient, kernel: RawKernel
 ) -> None:

@@ -20,7 +20,8 @@ def message(msg_id: str, parent: str | None, msg_type: str = "execute_result") -
     return Message(channel="iopub", header=header, parent_header=parent_header)
 
 
-# What came, as (id, id of the request it answers), and how many did not.
+# What came of a cell that has a value, as (id, id of the request it answers), and how many
+# did not.
 ROWS: list[tuple[list[Sent], int]] = [
     ([], 0),
     ([("s_7_4", "me"), ("s_7_5", "me"), ("s_7_6", "me")], 0),

@@ -328,8 +328,10 @@ def _wait_until_started(client: JupyterClient, kernel_id: str) -> None:
 def _is_complete(client: JupyterClient, kernel_id: str) -> bool:
     try:
         return _is_there(client, kernel_id)
-    except GatewayStatus:
-        # 500: it is listed a moment before all is set that its model tells.
+    except GatewayStatus as error:
+        # It is listed a moment before all is set that its model tells.
+        if error.status != 500:
+            raise
         return False
 
 

@@ -308,6 +308,26 @@ def test_what_is_left_of_a_file_that_was_cut_off_is_the_file_or_nothing(
     assert others in ({"here.txt": 4}, {"here.txt": 4, "large": 9_000_000})
 
 
+PARTS = """
+import os
+from jkg_client import CodeBlock, JupyterCodeExecutor, JupyterConnectionInfo
+from jkg_client.integrations.mcp import cells
+
+put = cells.put(os.path.abspath("large"), bytes(1_500_000))
+first, *others = (CodeBlock(cell, "python") for cell in put)
+with JupyterCodeExecutor(JupyterConnectionInfo.from_env()) as executor:
+    print(executor.execute_code_blocks([first]).status)
+    executor.restart()
+    print(executor.execute_code_blocks(others).output.splitlines()[-1])
+"""
+
+
+def test_a_file_is_not_written_without_the_parts_that_a_restart_has_cost(start: Start) -> None:
+    told = "RuntimeError: a part of the file is gone: the kernel was restarted meanwhile"
+    with LocalJupyterServer() as server:
+        assert printed(start, PARTS, server) == ["ok", told]
+
+
 REMEMBERED = (
     PRELUDE
     + """
@@ -543,6 +563,26 @@ def test_the_death_of_a_kernel_is_an_answer_and_long_text_is_shortened(start: St
         ]
 
 
+REPLACED = (
+    PRELUDE
+    + """
+async def main():
+    async with Client(stdio()) as client:
+        await said(client, "execute_code", code="import io, sys; sys.stdout, x = io.StringIO(), 1")
+        print(await said(client, "list_variables"))
+
+
+asyncio.run(main())
+"""
+)
+
+
+def test_a_list_of_variables_that_went_elsewhere_is_no_empty_list(start: Start) -> None:
+    with LocalJupyterServer() as server:
+        (line,) = printed(start, REPLACED, server)
+    assert line.endswith("variables: the list has not come whole']")
+
+
 DEAF = (
     PRELUDE
     + """
@@ -584,26 +624,6 @@ async def main(tool, *words):
 asyncio.run(main(*sys.argv[1:]))
 """
 )
-
-
-REPLACED = (
-    PRELUDE
-    + """
-async def main():
-    async with Client(stdio()) as client:
-        await said(client, "execute_code", code="import io, sys; sys.stdout, x = io.StringIO(), 1")
-        print(await said(client, "list_variables"))
-
-
-asyncio.run(main())
-"""
-)
-
-
-def test_a_list_of_variables_that_went_elsewhere_is_no_empty_list(start: Start) -> None:
-    with LocalJupyterServer() as server:
-        (line,) = printed(start, REPLACED, server)
-    assert line.endswith("variables: the list has not come whole']")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Mapping
 from queue import SimpleQueue
-from typing import Any, Callable
+from typing import Any, Callable, get_args
 
 from ..protocol.messages import Json
 from .displays import clean
@@ -115,6 +115,8 @@ class Script:
 
     def loses(self, *endings: Ending) -> Script:
         """It ends, and says so with one message less: ``"reply"`` or ``"idle"``."""
+        if not {*endings} <= {*get_args(Ending)}:
+            raise ValueError(f"what a cell can lose are {get_args(Ending)}, not {endings}")
         self._loses = endings
         return self
 

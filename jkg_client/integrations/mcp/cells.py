@@ -43,8 +43,10 @@ print(len(lines), *lines, sep="\\n")
 _PUT = """
 import base64, os, sys
 pieces = vars(sys).setdefault("_jkg_pieces", [])
-if first:
+if not position:
     pieces.clear()
+elif len(pieces) != position:
+    raise RuntimeError("a part of the file is gone: the kernel was restarted meanwhile")
 pieces.append(base64.b64decode(data))
 if last:
     data = b"".join(vars(sys).pop("_jkg_pieces"))
@@ -89,11 +91,11 @@ def put(path: str, data: bytes) -> list[str]:
         _with(
             _PUT,
             path=path,
-            first=not start,
+            position=position,
             data=base64.b64encode(data[start : start + _PIECE]).decode(),
             last=start == starts[-1],
         )
-        for start in starts
+        for position, start in enumerate(starts)
     ]
 
 
