@@ -17,9 +17,9 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["jkg_client"]):
-    from jkg_client.client.answers import error_for, not_a_gateway
-    from jkg_client.client.connection import JupyterConnectionInfo
     from jkg_client.errors import WireError
+    from jkg_client.gateway.answers import error_for, not_a_gateway
+    from jkg_client.gateway.connection import JupyterConnectionInfo
     from jkg_client.protocol.exchange import Exchange
     from jkg_client.protocol.messages import Message
     from jkg_client.protocol.outputs import OutputArea

@@ -18,10 +18,8 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .async_executor import AsyncJupyterCodeExecutor
-    from .client.connection import JupyterConnectable, JupyterConnectionInfo
     from .client.kernel import JupyterKernelClient
-    from .client.patience import Patience
-    from .client.rest import JupyterClient
+    from .client.timeouts import Timeouts
     from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
     from .code_result import CodeResult
     from .errors import (
@@ -45,6 +43,8 @@ if TYPE_CHECKING:
         WireError,
     )
     from .executor import JupyterCodeExecutor
+    from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
+    from .gateway.rest import JupyterClient
     from .prompts import CODE_WRITER_SYSTEM_MESSAGE
     from .protocol.exchange import InputRequest
     from .protocol.outputs import Display, Failure, Output, Stream
@@ -92,10 +92,10 @@ __all__ = [
     "MarkdownCodeExtractor",
     "NotAGateway",
     "Output",
-    "Patience",
     "ServerContainer",
     "ServerStartError",
     "Stream",
+    "Timeouts",
     "Truncation",
     "UnknownLanguage",
     "WireError",
@@ -126,10 +126,10 @@ _MODULES = {
     "ImageProgress": "servers.docker.images",
     "InputRequest": "protocol.exchange",
     "JkgError": "errors",
-    "JupyterClient": "client.rest",
+    "JupyterClient": "gateway.rest",
     "JupyterCodeExecutor": "executor",
-    "JupyterConnectable": "client.connection",
-    "JupyterConnectionInfo": "client.connection",
+    "JupyterConnectable": "gateway.connection",
+    "JupyterConnectionInfo": "gateway.connection",
     "JupyterKernelClient": "client.kernel",
     "KernelDied": "errors",
     "KernelNotFound": "errors",
@@ -139,7 +139,7 @@ _MODULES = {
     "MarkdownCodeExtractor": "code_blocks",
     "NotAGateway": "errors",
     "Output": "protocol.outputs",
-    "Patience": "client.patience",
+    "Timeouts": "client.timeouts",
     "ServerContainer": "servers.docker.owners",
     "ServerStartError": "errors",
     "Stream": "protocol.outputs",

@@ -13,14 +13,14 @@ from typing import Any, Callable, Generic, TypeVar
 
 from attrs import define, field
 
-from .client.connection import JupyterConnectable, JupyterConnectionInfo
 from .client.conversation import OnOutput
-from .client.patience import PATIENCE, Patience
+from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
 from .executor import JupyterCodeExecutor
-from .protocol.kept import MAX_OUTPUT
+from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class AsyncJupyterCodeExecutor:
         env: Mapping[str, str] | None = None,
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
-        patience: Patience = PATIENCE,
+        timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         self._make = functools.partial(
             _Executor,
@@ -94,7 +94,7 @@ class AsyncJupyterCodeExecutor:
             env=env,
             max_output=max_output,
             on_output=None if on_output is None else self._hand_over,
-            patience=patience,
+            timeouts=timeouts,
         )
         self._kernel_name = kernel_name
         self._on_output = on_output

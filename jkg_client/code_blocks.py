@@ -1,6 +1,6 @@
 """Code blocks: found in Markdown, and made into cells that a kernel understands.
 
-Fences are CommonMark's (https://spec.commonmark.org/0.31.2/#fenced-code-blocks), with more patience
+Fences are CommonMark's (https://spec.commonmark.org/0.31.2/#fenced-code-blocks), with more timeouts
 for what language models write: any indentation, list items, quotes, an end that was cut off.
 
 Shell and IPython syntax is only *scanned*, to tell commands from strings, comments and

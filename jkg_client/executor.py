@@ -11,16 +11,16 @@ from typing import SupportsFloat
 from attrs import evolve
 
 from .client.call import Call
-from .client.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
-from .client.patience import PATIENCE, Patience
-from .client.rest import JupyterClient
-from .client.warm import HasWarmKernels
+from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
 from .code_result import CodeResult
 from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
-from .protocol.kept import MAX_OUTPUT
+from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
+from .gateway.rest import JupyterClient
+from .gateway.warm import HasWarmKernels
+from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
 
@@ -41,7 +41,7 @@ class JupyterCodeExecutor:
         env: Environment of the kernel that is started, see ``JupyterClient.start_kernel``.
         max_output: Characters of output to keep of each block.
         on_output: Called with each output as it comes.
-        patience: How long to wait for what else.
+        timeouts: How long to wait for what else.
 
     Raises:
         ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
@@ -60,7 +60,7 @@ class JupyterCodeExecutor:
         env: Mapping[str, str] | None = None,
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
-        patience: Patience = PATIENCE,
+        timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         _check_arguments(jupyter_server, timeout, max_output)
         self._timeout = timeout
@@ -71,7 +71,7 @@ class JupyterCodeExecutor:
         self._env = env
         self._max_output = max_output
         self._on_output = on_output
-        self._patience = patience
+        self._timeouts = timeouts
         self._lock = threading.RLock()
         self._stopped = self._replaced = False
         self._call: Call | None = None
@@ -159,7 +159,7 @@ class JupyterCodeExecutor:
         """
         call = self._call
         if call is not None:
-            call.interrupt(lambda: self._kernel, self._patience)
+            call.interrupt(lambda: self._kernel, self._timeouts)
 
     def restart(self) -> None:
         """Restart the kernel: variables are gone."""
@@ -192,13 +192,13 @@ class JupyterCodeExecutor:
     def _start(self) -> JupyterKernelClient:
         if self._kernel_id is None:
             self._kernel_id = self._warm_kernel() or self._client.start_kernel(
-                self._kernel_name, env=self._env, timeout_seconds=self._patience.launch
+                self._kernel_name, env=self._env, timeout_seconds=self._timeouts.launch
             )
             self._check_open()
-        kernel = JupyterKernelClient(self._client, self._kernel_id, patience=self._patience)
+        kernel = JupyterKernelClient(self._client, self._kernel_id, timeouts=self._timeouts)
         self._kernel = kernel
         self._check_open()
-        if not kernel.wait_for_ready(self._patience.ready):
+        if not kernel.wait_for_ready(self._timeouts.ready):
             raise KernelNotReady(f"kernel {self._kernel_id} gives no answer")
         info = kernel.kernel_info().get("language_info")
         self._language = str(info.get("name", "")) if isinstance(info, dict) else ""

@@ -28,7 +28,7 @@ from jkg_client import (
     Output,
     Stream,
 )
-from jkg_client.client.patience import Patience
+from jkg_client.client.timeouts import Timeouts
 
 T = TypeVar("T")
 
@@ -36,9 +36,9 @@ Executors = Callable[..., AsyncJupyterCodeExecutor]
 
 
 @pytest.fixture
-def executors(server: JupyterConnectable, tmp_path: Path, patience: Patience) -> Executors:
+def executors(server: JupyterConnectable, tmp_path: Path, timeouts: Timeouts) -> Executors:
     def executor(**options: Any) -> AsyncJupyterCodeExecutor:
-        options = {"timeout": 30, "output_dir": tmp_path, "patience": patience, **options}
+        options = {"timeout": 30, "output_dir": tmp_path, "timeouts": timeouts, **options}
         return AsyncJupyterCodeExecutor(server, **options)
 
     return executor
@@ -206,7 +206,7 @@ def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
 
 
 def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
-    executors: Executors, patience: Patience
+    executors: Executors, timeouts: Timeouts
 ) -> None:
     async def main() -> str:
         shown, loop = Outputs(), asyncio.get_running_loop()
@@ -218,7 +218,7 @@ def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
                 task.cancel()
                 await asyncio.sleep(0.01)
             assert task.cancelled()
-            assert loop.time() - begun >= patience.grace
+            assert loop.time() - begun >= timeouts.grace
             return (await execute(executor, "x = 1")).output
 
     assert run(main) == "Note: the kernel was restarted, variables are gone."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from fixtures import executor, executors, kernel, pytest_itemcollected
 
-from jkg_client.client.patience import Patience
+from jkg_client.client.timeouts import Timeouts
 from jkg_client.testing import FakeGateway
 
 __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
@@ -25,5 +25,5 @@ def server() -> Iterator[FakeGateway]:
 
 
 @pytest.fixture
-def patience() -> Patience:
-    return Patience(grace=2.0)
+def timeouts() -> Timeouts:
+    return Timeouts(grace=2.0)

@@ -29,7 +29,7 @@ from jkg_client import (
     Output,
     Stream,
 )
-from jkg_client.client.patience import Patience
+from jkg_client.client.timeouts import Timeouts
 from jkg_client.testing import FakeGateway
 
 LINES = 30
@@ -46,7 +46,7 @@ SLACK = 10.0
 Later = Callable[[float, Callable[[], None]], None]
 Record = Callable[[str, object], None]
 Fault = Callable[[Proxy, Later], None]
-Connect = Callable[[Patience], JupyterKernelClient]
+Connect = Callable[[Timeouts], JupyterKernelClient]
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def unit() -> float:
 
 
 @pytest.fixture
-def patience(unit: float) -> Patience:
-    return Patience(
+def timeouts(unit: float) -> Timeouts:
+    return Timeouts(
         first_heartbeat=0.5 * unit,
         heartbeat=3.0 * unit,
         pong=2.0 * unit,
@@ -70,9 +70,9 @@ def patience(unit: float) -> Patience:
 
 
 @pytest.fixture
-def languid(unit: float) -> Patience:
+def languid(unit: float) -> Timeouts:
     """A heartbeat that is longer than one wait for an answer, as that of the defaults is."""
-    return Patience() if unit == 1.0 else Patience(first_heartbeat=1.2, heartbeat=2.0, pong=0.5)
+    return Timeouts() if unit == 1.0 else Timeouts(first_heartbeat=1.2, heartbeat=2.0, pong=0.5)
 
 
 @pytest.fixture
@@ -100,12 +100,12 @@ def connect(server: JupyterConnectable, proxy: Proxy, unit: float) -> Iterator[C
     """Connects to a new kernel through the proxy; the kernel goes with the test."""
     with contextlib.ExitStack() as stack:
 
-        def connect(patience: Patience) -> JupyterKernelClient:
+        def connect(timeouts: Timeouts) -> JupyterKernelClient:
             direct = stack.enter_context(JupyterClient(server.connection_info))
             client = stack.enter_context(JupyterClient(proxy.connection_info))
             kernel_id = direct.start_kernel("python3")
             stack.callback(_delete, direct, kernel_id)
-            kernel = stack.enter_context(JupyterKernelClient(client, kernel_id, patience=patience))
+            kernel = stack.enter_context(JupyterKernelClient(client, kernel_id, timeouts=timeouts))
             assert kernel.wait_for_ready(60)
             assert kernel.execute(f"runs, pause = [], {0.05 * unit}", 30).is_ok
             return kernel
@@ -114,8 +114,8 @@ def connect(server: JupyterConnectable, proxy: Proxy, unit: float) -> Iterator[C
 
 
 @pytest.fixture
-def kernel(connect: Connect, patience: Patience) -> JupyterKernelClient:
-    return connect(patience)
+def kernel(connect: Connect, timeouts: Timeouts) -> JupyterKernelClient:
+    return connect(timeouts)
 
 
 def _delete(client: JupyterClient, kernel_id: str) -> None:
@@ -236,13 +236,13 @@ def test_a_fault_while_a_cell_runs_costs_nothing_silently(
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_between_cells_costs_nothing(
     connect: Connect,
-    patience: Patience,
+    timeouts: Timeouts,
     proxy: Proxy,
     later: Later,
     record_property: Record,
     name: str,
 ) -> None:
-    kernel = connect(evolve(patience, stale=0.0))
+    kernel = connect(evolve(timeouts, stale=0.0))
     FAULTS[name](proxy, later)
     seen = see(kernel, lambda: None)
     seen.record(record_property)
@@ -252,9 +252,9 @@ def test_a_fault_between_cells_costs_nothing(
 
 @pytest.mark.parametrize("name", ["cut", "reset", "half-open", "refused for a while"])
 def test_a_fault_that_the_next_cell_finds_before_it_is_sent_leaves_it_whole(
-    connect: Connect, patience: Patience, proxy: Proxy, later: Later, name: str
+    connect: Connect, timeouts: Timeouts, proxy: Proxy, later: Later, name: str
 ) -> None:
-    kernel = connect(evolve(patience, stale=0.0))
+    kernel = connect(evolve(timeouts, stale=0.0))
     FAULTS[name](proxy, later)
     seen = see(kernel, lambda: None)
     assert (seen.result.status, seen.is_whole, seen.is_told) == ("ok", True, False)
@@ -276,13 +276,13 @@ def test_a_half_open_line_that_swallows_the_request_is_told(
 @pytest.mark.parametrize("way", ["fin", "rst", "silent"])
 def test_a_line_dropped_for_idleness_between_cells_costs_nothing(
     connect: Connect,
-    patience: Patience,
+    timeouts: Timeouts,
     proxy: Proxy,
     unit: float,
     record_property: Record,
     way: Way,
 ) -> None:
-    kernel = connect(evolve(patience, stale=0.5 * unit))
+    kernel = connect(evolve(timeouts, stale=0.5 * unit))
     proxy.drop_idle(unit, way)
     pause = threading.Event()
     pause.wait(2 * unit)
@@ -340,9 +340,9 @@ def test_a_cell_that_is_silent_on_a_half_open_line_ends_all_the_same(
 
 
 def test_a_time_limit_holds_on_a_half_open_line(
-    connect: Connect, patience: Patience, proxy: Proxy
+    connect: Connect, timeouts: Timeouts, proxy: Proxy
 ) -> None:
-    kernel = connect(evolve(patience, grace=2.0))
+    kernel = connect(evolve(timeouts, grace=2.0))
     code = "runs.append(1)\nprint('on', flush=True)\nwhile True: pass"
     started = time.monotonic()
 
@@ -359,7 +359,7 @@ def test_a_time_limit_holds_on_a_half_open_line(
 
 @pytest.mark.parametrize("name", ["half-open", "cut", "unanswered for a while"])
 def test_waiting_for_readiness_outlives_a_fault(
-    connect: Connect, languid: Patience, proxy: Proxy, later: Later, name: str
+    connect: Connect, languid: Timeouts, proxy: Proxy, later: Later, name: str
 ) -> None:
     kernel = connect(languid)
     FAULTS[name](proxy, later)
@@ -368,7 +368,7 @@ def test_waiting_for_readiness_outlives_a_fault(
 
 
 def test_a_kernel_is_ready_although_each_answer_takes_longer_than_a_second(
-    connect: Connect, languid: Patience, proxy: Proxy
+    connect: Connect, languid: Timeouts, proxy: Proxy
 ) -> None:
     kernel = connect(languid)
     proxy.delay(0.55)
@@ -376,7 +376,7 @@ def test_a_kernel_is_ready_although_each_answer_takes_longer_than_a_second(
 
 
 def test_waiting_for_readiness_ends_in_time_where_nobody_answers(
-    connect: Connect, languid: Patience, proxy: Proxy
+    connect: Connect, languid: Timeouts, proxy: Proxy
 ) -> None:
     kernel = connect(languid)
     proxy.swallow(new=True)
@@ -401,7 +401,7 @@ def test_connecting_to_who_never_answers_ends_in_time(
 
 @pytest.mark.parametrize("answering", [False, True])
 def test_a_line_that_stays_away_is_a_typed_error_with_what_had_come(
-    kernel: JupyterKernelClient, proxy: Proxy, patience: Patience, answering: bool
+    kernel: JupyterKernelClient, proxy: Proxy, timeouts: Timeouts, answering: bool
 ) -> None:
     def vanish() -> None:
         if answering:
@@ -413,7 +413,7 @@ def test_a_line_that_stays_away_is_a_typed_error_with_what_had_come(
     started = time.monotonic()
     with pytest.raises(GatewayUnreachable, match="could not be mended") as caught:
         see(kernel, vanish)
-    limit = patience.first_heartbeat + patience.heartbeat + patience.pong + patience.mend
+    limit = timeouts.first_heartbeat + timeouts.heartbeat + timeouts.pong + timeouts.mend
     assert time.monotonic() - started < limit + SLACK
     assert caught.value.result.output.startswith("0\n")
     proxy.accept()
@@ -422,9 +422,9 @@ def test_a_line_that_stays_away_is_a_typed_error_with_what_had_come(
 
 @pytest.mark.parametrize("way", ["fin", "rst", "silent"])
 def test_a_line_that_breaks_while_input_is_waited_for_takes_the_answer_or_says_so(
-    server: JupyterConnectable, connect: Connect, patience: Patience, proxy: Proxy, way: Way
+    server: JupyterConnectable, connect: Connect, timeouts: Timeouts, proxy: Proxy, way: Way
 ) -> None:
-    kernel = connect(evolve(patience, stale=0.0))
+    kernel = connect(evolve(timeouts, stale=0.0))
 
     def answer(_: InputRequest) -> str:
         if way == "silent":

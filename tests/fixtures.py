@@ -16,7 +16,7 @@ from jkg_client import (
     JupyterKernelClient,
     KernelNotFound,
 )
-from jkg_client.client.patience import Patience
+from jkg_client.client.timeouts import Timeouts
 
 Executors = Callable[..., JupyterCodeExecutor]
 
@@ -45,11 +45,11 @@ def executor(executors: Executors) -> JupyterCodeExecutor:
 
 
 @pytest.fixture
-def kernel(server: JupyterConnectable, patience: Patience) -> Iterator[JupyterKernelClient]:
+def kernel(server: JupyterConnectable, timeouts: Timeouts) -> Iterator[JupyterKernelClient]:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
         try:
-            with JupyterKernelClient(client, kernel_id, patience=patience) as kernel:
+            with JupyterKernelClient(client, kernel_id, timeouts=timeouts) as kernel:
                 assert kernel.wait_for_ready(60)
                 yield kernel
         finally:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jkg_client.client.connection import (
+from jkg_client.gateway.connection import (
     JupyterConnectable,
     JupyterConnectionInfo,
     channels_query,

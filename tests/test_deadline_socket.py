@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from jkg_client.client.deadline import Deadline
-from jkg_client.client.deadline_socket import DeadlineWebSocket
+from jkg_client.gateway.deadline_socket import DeadlineWebSocket
 
 FRAME = b"\x81\x02ok"
 """A whole text message, as a server sends it."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
 
 from jkg_client.errors import ExecutionError, ExecutionTimeout, KernelDied
-from jkg_client.protocol.exchange import Aftermath, Exchange, InputRequest
+from jkg_client.protocol.exchange import Exchange, InputRequest, LateOutput
 from jkg_client.protocol.messages import Json, Message
 from jkg_client.protocol.outputs import Display, Failure, OutputArea, Stream
 from jkg_client.protocol.result import DataItem, ExecutionResult, Status, Truncation
@@ -488,19 +488,19 @@ def said(text: str, session: str = "ours", msg_type: str = "stream") -> Message:
 
 
 def test_what_earlier_cells_say_after_their_end_is_told_apart() -> None:
-    aftermath, exchange = Aftermath("ours"), Exchange("req")
-    assert aftermath.feed(said("late")) == Stream("stdout", "late")
-    assert aftermath.feed(said("of another client", session="theirs")) is None
-    assert aftermath.feed(said("KeyboardInterrupt", msg_type="error")) is None
-    result = exchange.result(late=aftermath.area)
+    late_output, exchange = LateOutput("ours"), Exchange("req")
+    assert late_output.feed(said("late")) == Stream("stdout", "late")
+    assert late_output.feed(said("of another client", session="theirs")) is None
+    assert late_output.feed(said("KeyboardInterrupt", msg_type="error")) is None
+    result = exchange.result(late=late_output.area)
     assert (result.late_outputs, result.outputs) == ((Stream("stdout", "late"),), ())
     assert (result.output, result.truncated) == ("", None)
 
 
 def test_what_is_missing_of_late_output_is_told() -> None:
-    aftermath = Aftermath("ours", OutputArea(10))
-    aftermath.feed(said("x" * 25))
-    truncated = Exchange("req").result(late=aftermath.area).truncated
+    late_output = LateOutput("ours", OutputArea(10))
+    late_output.feed(said("x" * 25))
+    truncated = Exchange("req").result(late=late_output.area).truncated
     assert truncated == Truncation(characters=15)
 
 

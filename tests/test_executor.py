@@ -27,8 +27,8 @@ from jkg_client import (
     Stream,
 )
 from jkg_client.client.deadline import Deadline
-from jkg_client.client.patience import Patience
-from jkg_client.client.warm import WarmKernels
+from jkg_client.client.timeouts import Timeouts
+from jkg_client.gateway.warm import WarmKernels
 from jkg_client.testing import FakeGateway
 
 
@@ -308,8 +308,8 @@ def interrupted(
 ) -> tuple[CodeResult, CodeResult]:
     """What ``codes`` come to, interrupted at their first output, and ``then``, which waits."""
     began = threading.Event()
-    patience = Patience(grace=grace)
-    executor = executors(on_output=lambda _: began.set(), patience=patience)
+    timeouts = Timeouts(grace=grace)
+    executor = executors(on_output=lambda _: began.set(), timeouts=timeouts)
     run(executor, "import time\nx = 1")
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(run, executor, *codes)

@@ -13,7 +13,7 @@ import requests
 import websocket
 from raw_client import RawClient, RawKernel, raw_client, says
 
-from jkg_client.client.rest import JupyterClient
+from jkg_client.gateway.rest import JupyterClient
 from jkg_client.testing import FakeGateway
 
 

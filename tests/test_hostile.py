@@ -28,12 +28,12 @@ from jkg_client import (
     JupyterConnectionInfo,
     JupyterKernelClient,
 )
-from jkg_client.client.patience import Patience
+from jkg_client.client.timeouts import Timeouts
 from jkg_client.protocol.outputs import OutputArea
 from jkg_client.testing import FakeGateway
 
 SUFFIXES = {".png", ".jpeg", ".gif", ".webp", ".svg", ".pdf", ".html"}
-QUICK = Patience(
+QUICK = Timeouts(
     first_heartbeat=0.1, heartbeat=0.2, pong=0.3, mend=0.5, grace=0.3, ready=0.5, sending=1.0
 )
 SOON = 15.0
@@ -375,7 +375,7 @@ MODELS = [
 def test_a_kernel_that_cannot_be_is_told(server: FakeGateway, tmp_path: Path, model: str) -> None:
     server.faults.status(201, method="POST", path="/api/kernels", body=model or " ", times=1)
     with pytest.raises(JkgError) as caught:
-        JupyterCodeExecutor(server, output_dir=tmp_path, patience=QUICK)
+        JupyterCodeExecutor(server, output_dir=tmp_path, timeouts=QUICK)
     assert len(str(caught.value)) < 2000
 
 
@@ -542,7 +542,7 @@ def test_a_websocket_may_send_any_bytes(frames: str) -> None:
     with (
         hostile(socket=FRAMES[frames]) as info,
         JupyterClient(info) as client,
-        JupyterKernelClient(client, KERNEL_ID, patience=QUICK) as kernel,
+        JupyterKernelClient(client, KERNEL_ID, timeouts=QUICK) as kernel,
     ):
         started = time.monotonic()
         with contextlib.suppress(JkgError):
@@ -626,7 +626,7 @@ def cell_that(code: str, timeout: float) -> Provoke:
 def line_lost(server: FakeGateway) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
-        with JupyterKernelClient(client, kernel_id, patience=QUICK) as kernel:
+        with JupyterKernelClient(client, kernel_id, timeouts=QUICK) as kernel:
             server.faults.refuse_connections()
             server.faults.cut_now()
             kernel.execute("1", 1.0)
@@ -642,7 +642,7 @@ def stopped(server: FakeGateway) -> None:
 def never_ready(server: FakeGateway) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
-        with JupyterKernelClient(client, kernel_id, patience=QUICK) as kernel:
+        with JupyterKernelClient(client, kernel_id, timeouts=QUICK) as kernel:
             server.faults.hold()
             kernel.kernel_info(0.3)
 
@@ -731,7 +731,7 @@ def test_neither_logs_nor_objects_nor_urls_show_the_token(
     caplog.set_level(logging.DEBUG)
     for name in ("jkg_client", "urllib3", "websocket"):
         caplog.set_level(logging.DEBUG, logger=name)
-    with JupyterCodeExecutor(guarded, output_dir=tmp_path, patience=QUICK) as executor:
+    with JupyterCodeExecutor(guarded, output_dir=tmp_path, timeouts=QUICK) as executor:
         guarded.faults.cut_before("stream")
         result = run(executor, "print('said')")
         assert result.status == "ok"

@@ -24,12 +24,12 @@ from jkg_client import (
     Stream,
 )
 from jkg_client.client.deadline import Deadline
-from jkg_client.client.patience import Patience
+from jkg_client.client.timeouts import Timeouts
 from jkg_client.protocol.messages import Message
 from jkg_client.protocol.wire import encode
 from jkg_client.testing import FakeGateway
 
-QUICK = Patience(
+QUICK = Timeouts(
     first_heartbeat=0.1,
     heartbeat=0.2,
     stale=0.0,
@@ -44,7 +44,7 @@ COUNTED = "0\n1\n2\n3\n4\n"
 
 
 @pytest.fixture
-def patience() -> Patience:
+def timeouts() -> Timeouts:
     return QUICK
 
 
@@ -55,7 +55,7 @@ def kernels(server: FakeGateway) -> Iterator[Any]:
 
         def connect(**options: Any) -> JupyterKernelClient:
             kernel_id = client.start_kernel("python3")
-            kernel = JupyterKernelClient(client, kernel_id, **{"patience": QUICK, **options})
+            kernel = JupyterKernelClient(client, kernel_id, **{"timeouts": QUICK, **options})
             clients.append(kernel)
             return kernel
 
@@ -182,7 +182,7 @@ def test_a_kernel_that_stays_dead_is_told() -> None:
     with (
         FakeGateway(restart_limit=0) as server,
         JupyterClient(server.connection_info) as client,
-        JupyterKernelClient(client, client.start_kernel("python3"), patience=QUICK) as kernel,
+        JupyterKernelClient(client, client.start_kernel("python3"), timeouts=QUICK) as kernel,
     ):
         assert kernel.execute("import os\nos._exit(1)", 10).status == "died"
         with pytest.raises(KernelNotFound):
@@ -236,7 +236,7 @@ def test_a_server_without_the_v1_framing_is_spoken_to_in_the_old_one() -> None:
     with (
         FakeGateway(subprotocol=False) as server,
         JupyterClient(server.connection_info) as client,
-        JupyterKernelClient(client, client.start_kernel("python3"), patience=QUICK) as kernel,
+        JupyterKernelClient(client, client.start_kernel("python3"), timeouts=QUICK) as kernel,
     ):
         assert kernel.execute("print('ž')", 5).output == "ž\n"
 
@@ -247,7 +247,7 @@ def test_the_reply_may_come_before_or_after_idle(reply: Any) -> None:
     with (
         FakeGateway(reply=reply) as server,
         JupyterClient(server.connection_info) as client,
-        JupyterKernelClient(client, client.start_kernel("python3"), patience=QUICK) as kernel,
+        JupyterKernelClient(client, client.start_kernel("python3"), timeouts=QUICK) as kernel,
     ):
         for number in range(20):
             assert kernel.execute(f"print({number})", 5).output == f"{number}\n"
@@ -430,7 +430,7 @@ def test_code_that_is_too_long_interrupts_nothing(
 
 
 def test_stop_ends_a_mend(server: FakeGateway, kernels: Any) -> None:
-    kernel = kernels(patience=Patience())
+    kernel = kernels(timeouts=Timeouts())
     cut = threading.Event()
     server.script("hang").stream("on\n").then(server.faults.cut_now).then(cut.set).hangs()
     said: list[BaseException] = []
@@ -604,7 +604,7 @@ def test_output_long_after_the_reply_is_waited_for() -> None:
     with (
         FakeGateway(subprotocol=False) as server,
         JupyterClient(server.connection_info) as client,
-        JupyterKernelClient(client, client.start_kernel("python3"), patience=QUICK) as kernel,
+        JupyterKernelClient(client, client.start_kernel("python3"), timeouts=QUICK) as kernel,
     ):
 
         def reply() -> None:
@@ -629,7 +629,7 @@ def test_a_cell_that_was_aborted_is_no_success(
     server.script("fails").then(begun.set).then(lambda: go_on.wait(10)).error("E")
     with (
         JupyterClient(server.connection_info) as client,
-        JupyterKernelClient(client, kernel.kernel_id, patience=Patience()) as other,
+        JupyterKernelClient(client, kernel.kernel_id, timeouts=Timeouts()) as other,
         ThreadPoolExecutor(2) as pool,
     ):
         assert other.execute("1", 5).is_ok

@@ -16,7 +16,7 @@ from frameworks import any_python, gateway, model
 from servers import KINDS, LOCAL, Kind, running
 
 from jkg_client import JupyterConnectable
-from jkg_client.client.patience import Patience
+from jkg_client.client.timeouts import Timeouts
 
 __all__ = [
     "any_python",
@@ -124,5 +124,5 @@ def server(request: pytest.FixtureRequest) -> Iterator[JupyterConnectable]:
 
 
 @pytest.fixture
-def patience() -> Patience:
-    return Patience(grace=2.0)
+def timeouts() -> Timeouts:
+    return Timeouts(grace=2.0)

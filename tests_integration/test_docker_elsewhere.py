@@ -33,11 +33,11 @@ from jkg_client import (
     ServerStartError,
 )
 from jkg_client.client.deadline import Deadline
-from jkg_client.client.patience import Patience
+from jkg_client.client.timeouts import Timeouts
 from jkg_client.servers.docker.owners import OWNER
 
 LIMIT = 30
-SHORT = Patience(mend=5)
+SHORT = Timeouts(mend=5)
 """What is gone does not come back at its old address."""
 
 COUNTS = """
@@ -244,7 +244,7 @@ def test_a_tunnel_that_breaks_while_a_block_runs_is_told_in_time(
 
     code = "import time\nfor i in range(4): print(i, flush=True); time.sleep(1)"
     timer = threading.Timer(1.5, cut)
-    with server, JupyterCodeExecutor(server, patience=SHORT) as executor:
+    with server, JupyterCodeExecutor(server, timeouts=SHORT) as executor:
         timer.start()
         block = CodeBlock(code, "python")
         if which == "the engine":
@@ -262,7 +262,7 @@ def test_a_tunnel_that_breaks_while_a_block_runs_is_told_in_time(
 def test_a_restart_of_the_engine_is_told_and_survived(remote: Engine) -> None:
     with DockerJupyterServer(docker_host=remote.tcp) as server:
         timer = threading.Timer(2, remote.restart)
-        with JupyterCodeExecutor(server, patience=SHORT) as executor:
+        with JupyterCodeExecutor(server, timeouts=SHORT) as executor:
             timer.start()
             try:
                 with pytest.raises(GatewayUnreachable) as raised:

@@ -31,9 +31,9 @@ from jkg_client import (
     LocalJupyterServer,
 )
 from jkg_client.client.deadline import Deadline
-from jkg_client.client.patience import Patience
+from jkg_client.client.timeouts import Timeouts
 
-PATIENCE = Patience(
+TIMEOUTS = Timeouts(
     first_heartbeat=0.5, heartbeat=2.0, pong=2.0, mend=8.0, grace=2.0, ready=30.0, sending=8.0
 )
 SLACK = 8.0
@@ -107,7 +107,7 @@ def client(gateway: Gateway) -> Iterator[JupyterClient]:
 @pytest.fixture
 def kernel(client: JupyterClient) -> Iterator[JupyterKernelClient]:
     kernel_id = client.start_kernel("python3")
-    with JupyterKernelClient(client, kernel_id, patience=PATIENCE) as kernel:
+    with JupyterKernelClient(client, kernel_id, timeouts=TIMEOUTS) as kernel:
         assert kernel.wait_for_ready(60)
         assert kernel.execute("runs = []", 30).is_ok
         yield kernel
@@ -180,7 +180,7 @@ def run(executor: JupyterCodeExecutor, code: str) -> CodeResult:
 CULLED_AFTER = 6
 """Seconds; a kernel that takes longer to start is culled before it is ready."""
 
-GIVEN_UP = PATIENCE.first_heartbeat + 2 * PATIENCE.heartbeat + PATIENCE.pong + PATIENCE.mend
+GIVEN_UP = TIMEOUTS.first_heartbeat + 2 * TIMEOUTS.heartbeat + TIMEOUTS.pong + TIMEOUTS.mend
 """Seconds until the client gives a gateway up that says nothing."""
 
 
@@ -361,7 +361,7 @@ def test_a_kernel_that_somebody_deleted_is_told(
     else:
         delete()
         assert kernel.execute("1", 60).status == "died"
-    clock.told(PATIENCE.first_heartbeat)
+    clock.told(TIMEOUTS.first_heartbeat)
     with pytest.raises(KernelNotFound, match="start another"):
         kernel.execute("1", 60)
 
@@ -381,7 +381,7 @@ def test_a_block_on_a_deleted_kernel_is_told_and_the_next_has_a_new_one(
     else:
         run(executor, "x = 1\nprint('on')")
         result = run(executor, "print('x' in globals())")
-    clock.told(Patience().first_heartbeat)
+    clock.told(Timeouts().first_heartbeat)
     assert result.kernel_restarted
     assert result.status == "died" or not busy
     assert run(executor, "print('x' in globals())").output.startswith("False\n")
@@ -410,7 +410,7 @@ class TestCulling:
         wait_until_gone(client, executor.kernel_id)
         clock.start()
         result = run(executor, "print('x' in globals())")
-        clock.told(Patience().first_heartbeat)
+        clock.told(Timeouts().first_heartbeat)
         assert result.kernel_restarted
         assert (result.exit_code, result.status) in {(0, "ok"), (137, "died")}
         assert run(executor, "print('x' in globals())").output.startswith("False\n")
@@ -424,7 +424,7 @@ class TestCulling:
         wait_until_gone(client, kernel_id)
         clock.start()
         assert run(executor, "x").status == "died"
-        clock.told(Patience().first_heartbeat)
+        clock.told(Timeouts().first_heartbeat)
         with pytest.raises(KernelNotFound, match="start another"):
             run(executor, "x")
 
@@ -433,7 +433,7 @@ class TestCulling:
         self, client: JupyterClient, kernel: JupyterKernelClient, clock: Clock
     ) -> None:
         result = kernel.execute(FOR_EVER, 60, on_output=once(clock.start))
-        clock.told(CULLED_AFTER + 1 + PATIENCE.heartbeat)
+        clock.told(CULLED_AFTER + 1 + TIMEOUTS.heartbeat)
         assert result.output.splitlines()[0] == "on"
         if result.status == "error":  # servers interrupt first: now and then that is told in time
             assert result.failure is not None

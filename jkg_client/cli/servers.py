@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
-from ..client.connection import JupyterConnectable, JupyterConnectionInfo
-from ..client.rest import JupyterClient
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ..gateway.rest import JupyterClient
 from ..servers.docker.server import DockerJupyterServer
 from ..servers.local import LocalJupyterServer
 from .progress import Progress

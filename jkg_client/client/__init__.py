@@ -1,1 +1,1 @@
-"""Moves bytes between this process and a Jupyter server; says nothing of what they mean."""
+"""One kernel, whoever runs it: requests, answers and recovery."""

@@ -9,7 +9,7 @@ from attrs import define, field
 
 from .deadline import Deadline
 from .kernel import JupyterKernelClient
-from .patience import Patience
+from .timeouts import Timeouts
 
 _AGAIN = 0.5
 """Seconds between two interrupts."""
@@ -35,7 +35,7 @@ class Call:
         with self._interrupting:
             pass
 
-    def interrupt(self, find: Callable[[], JupyterKernelClient | None], patience: Patience) -> None:
+    def interrupt(self, find: Callable[[], JupyterKernelClient | None], timeouts: Timeouts) -> None:
         """Have it ended by an interrupt, or else by a restart, of the kernel that ``find`` finds.
 
         Raises:
@@ -43,7 +43,7 @@ class Call:
         """
         self.interrupted = True
         with self._interrupting:
-            limit = Deadline(patience.grace)
+            limit = Deadline(timeouts.grace)
             while not (limit.passed or self._over.is_set()):
                 # Again and again: between two blocks there is nothing that it could end.
                 kernel = find()
@@ -52,6 +52,6 @@ class Call:
                 self._over.wait(_AGAIN)
             kernel = find()
             if kernel is not None and not self._over.is_set():
-                kernel.restart(patience.ready)
+                kernel.restart(timeouts.ready)
                 self.restarted = True
-            self._over.wait(patience.ready)
+            self._over.wait(timeouts.ready)

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
-from ..protocol.exchange import Aftermath, Exchange, InputRequest
-from ..protocol.kept import MAX_OUTPUT
+from ..gateway.channels import Channels
+from ..protocol.bounded_output import MAX_OUTPUT
+from ..protocol.exchange import Exchange, InputRequest, LateOutput
 from ..protocol.messages import EOT, Message, input_reply, kernel_info_request
 from ..protocol.outputs import Output, OutputArea
 from ..protocol.result import ExecutionResult
-from .channels import Channels
 from .deadline import Deadline
-from .patience import Patience
+from .timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from .rest import JupyterClient
+    from ..gateway.rest import JupyterClient
 
 OnOutput = Callable[[Output], None]
 OnInput = Callable[[InputRequest], str]
@@ -34,24 +34,24 @@ class Conversation:
         client: The server.
         kernel_id: The kernel.
         deadline: For the first connection.
-        patience: How long to wait for what.
+        timeouts: How long to wait for what.
     """
 
     def __init__(
-        self, client: JupyterClient, kernel_id: str, deadline: Deadline, patience: Patience
+        self, client: JupyterClient, kernel_id: str, deadline: Deadline, timeouts: Timeouts
     ) -> None:
         self._client = client
         self._kernel_id = kernel_id
-        self._patience = patience
+        self._timeouts = timeouts
         # What the next request has to see to before it is sent, and to tell.
         self._abandoned: Exchange | None = None  # a cell that may run on
         self._needs_check = False
         self._restarted = False
         self._was_ready = False  # of the kernel whose death was not noticed
         self._process: str | None = None  # session id of the kernel that answered last
-        self.channels = Channels(client, kernel_id, deadline, patience)
+        self.channels = Channels(client, kernel_id, deadline, timeouts)
         self._cell: Exchange | None = None  # whose result is still to be told
-        self._aftermath = self._new_aftermath(MAX_OUTPUT)
+        self._late_output = self._new_late_output(MAX_OUTPUT)
 
     def prepare(self) -> None:
         """See to it that the kernel is there and free, and find out what happened to it."""
@@ -69,7 +69,7 @@ class Conversation:
         if self._abandoned is not None:
             self._regain(self._abandoned)
         if self._needs_check:
-            self.must_answer(Deadline(self._patience.ready))
+            self.must_answer(Deadline(self._timeouts.ready))
 
     def run(
         self,
@@ -82,7 +82,7 @@ class Conversation:
         """Run one cell, however it ends; ``deadline`` is the cell's."""
         self.channels.whole, self.channels.unread = True, 0
         if on_output is not None:
-            for output in self._aftermath.area.outputs:
+            for output in self._late_output.area.outputs:
                 on_output(output)
         self._hand_over(request, exchange)
         self._cell, gave_up = exchange, False
@@ -114,7 +114,7 @@ class Conversation:
     def _hand_over(self, request: Message, exchange: Exchange) -> None:
         self._abandoned, exchange.settled = exchange, self._was_ready
         try:
-            self.channels.send(request, Deadline(self._patience.sending))
+            self.channels.send(request, Deadline(self._timeouts.sending))
         except (JkgError, ValueError):
             self._abandoned = None  # it never left
             raise
@@ -123,7 +123,10 @@ class Conversation:
     def _result(self, exchange: Exchange, gave_up: bool) -> ExecutionResult:
         self._abandoned = None if exchange.done else self._abandoned
         restarted, self._restarted = self._restarted, False
-        late, self._aftermath = self._aftermath.area, self._new_aftermath(exchange.area.max_output)
+        late, self._late_output = (
+            self._late_output.area,
+            self._new_late_output(exchange.area.max_output),
+        )
         return exchange.result(
             gave_up=gave_up,
             kernel_restarted=restarted,
@@ -132,13 +135,13 @@ class Conversation:
             late=late,
         )
 
-    def _new_aftermath(self, max_output: int) -> Aftermath:
-        return Aftermath(self.channels.session, OutputArea(max_output))
+    def _new_late_output(self, max_output: int) -> LateOutput:
+        return LateOutput(self.channels.session, OutputArea(max_output))
 
     def _overhear(self, message: Message) -> Output | None:
         """Keep what is not an answer to the request that is pending."""
         if self._cell is None or message.parent_id != self._cell.msg_id:
-            return self._aftermath.feed(message)
+            return self._late_output.feed(message)
         # Of a cell that is being ended, while something else is asked.
         return self._cell.feed(message)
 
@@ -203,12 +206,12 @@ class Conversation:
         # Meanwhile servers and proxies may have closed a connection that nobody read.
         self.channels.refresh()
         self.channels.send(
-            input_reply(self.channels.session, value, asker), Deadline(self._patience.sending)
+            input_reply(self.channels.session, value, asker), Deadline(self._timeouts.sending)
         )
 
     def _poke(self, deadline: Deadline | None = None, *, begun: bool = False) -> Exchange:
         request = kernel_info_request(self.channels.session)
-        self.channels.send(request, deadline or Deadline(self._patience.sending))
+        self.channels.send(request, deadline or Deadline(self._timeouts.sending))
         return Exchange(request.msg_id, begun=begun)
 
     def _give_up(self, exchange: Exchange, on_output: OnOutput | None) -> None:
@@ -228,22 +231,22 @@ class Conversation:
                 break
             if again:
                 # The end of the cell may have been told to a dead line.
-                self.channels.prove_alive(Deadline(self._patience.grace))
-            pause = Deadline(self._patience.grace / 2)
-            self._client.interrupt_kernel(self._kernel_id, timeout_seconds=self._patience.grace)
+                self.channels.prove_alive(Deadline(self._timeouts.grace))
+            pause = Deadline(self._timeouts.grace / 2)
+            self._client.interrupt_kernel(self._kernel_id, timeout_seconds=self._timeouts.grace)
             # Code that awaits notices an interrupt only when another message comes.
-            marker = self._poke(Deadline(self._patience.grace))
+            marker = self._poke(Deadline(self._timeouts.grace))
             self.pump(exchange, pause, on_output, marker=marker)
         if exchange.done:
             self._abandoned = None
             return
-        self._client.restart_kernel(self._kernel_id, timeout_seconds=self._patience.launch)
+        self._client.restart_kernel(self._kernel_id, timeout_seconds=self._timeouts.launch)
         self._abandoned = None
         self._kernel_died()
         # Servers may have closed the connection, and not stand what is sent on it nevertheless.
         for message in self.channels.drain():
             self._overhear(message)
-        self.answers(Deadline(self._patience.ready))
+        self.answers(Deadline(self._timeouts.ready))
 
     def _kernel_died(self) -> None:
         # Told once of each kernel: "starting" follows "restarting".
@@ -258,13 +261,13 @@ class Conversation:
     def _await_end(self) -> None:
         """Wait for the end that ``exit()`` announced: the next cell shall not be lost in it."""
         self._needs_check = True
-        self.pump(Exchange("", begun=True), Deadline(2 * self._patience.grace))
+        self.pump(Exchange("", begun=True), Deadline(2 * self._timeouts.grace))
 
     def answers(self, deadline: Deadline) -> bool:
         """Whether the kernel answers in time, on iopub too: just after a start that may lag."""
         pause = 1.0
         while not deadline.passed:
-            probe = self._poke(deadline.within(self._patience.sending), begun=self._was_ready)
+            probe = self._poke(deadline.within(self._timeouts.sending), begun=self._was_ready)
             self.pump(probe, deadline.within(pause))
             if probe.idle and probe.reply is not None:
                 self._meet(probe)
@@ -285,7 +288,7 @@ class Conversation:
         """Ask one question; whether it was answered in time is for the caller to see."""
         self.prepare()
         exchange = Exchange(request.msg_id)
-        self.channels.send(request, Deadline(self._patience.sending))
+        self.channels.send(request, Deadline(self._timeouts.sending))
         self.pump(exchange, deadline)
         return exchange
 
@@ -295,5 +298,5 @@ class Conversation:
             pass  # of the kernel that was
         self._kernel_died()
         self._abandoned, self._restarted = None, False
-        self._aftermath = self._new_aftermath(MAX_OUTPUT)
+        self._late_output = self._new_late_output(MAX_OUTPUT)
         self.must_answer(deadline)

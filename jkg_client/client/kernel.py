@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ClientClosed, KernelNotReady
+from ..protocol.bounded_output import MAX_OUTPUT
 from ..protocol.exchange import Exchange
-from ..protocol.kept import MAX_OUTPUT
 from ..protocol.messages import (
     Json,
     Message,
@@ -24,10 +24,10 @@ from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
 from .conversation import Conversation, OnInput, OnOutput
 from .deadline import Deadline
-from .patience import PATIENCE, Patience
+from .timeouts import TIMEOUTS, Timeouts
 
 if TYPE_CHECKING:
-    from .rest import JupyterClient
+    from ..gateway.rest import JupyterClient
 
 
 class JupyterKernelClient:
@@ -38,7 +38,7 @@ class JupyterKernelClient:
         kernel_id: Id of the kernel.
         connect_timeout: Seconds for the first connection; servers let it wait until the
             kernel is up.
-        patience: How long to wait for what else.
+        timeouts: How long to wait for what else.
 
     Raises:
         KernelNotFound: The server has no such kernel.
@@ -51,15 +51,15 @@ class JupyterKernelClient:
         kernel_id: str,
         *,
         connect_timeout: float = 120.0,
-        patience: Patience = PATIENCE,
+        timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         self._client = client
         self._kernel_id = kernel_id
         self._lock = threading.RLock()
-        self._patience = patience
+        self._timeouts = timeouts
         self._holder: int | None = None
         self._closed = False
-        self._conversation = Conversation(client, kernel_id, Deadline(connect_timeout), patience)
+        self._conversation = Conversation(client, kernel_id, Deadline(connect_timeout), timeouts)
         self._channels = self._conversation.channels
 
     @property
@@ -82,7 +82,7 @@ class JupyterKernelClient:
         self._closed = True
         if not self._lock.acquire(blocking=False):
             self._channels.abort()
-            if not self._lock.acquire(timeout=self._patience.grace):
+            if not self._lock.acquire(timeout=self._timeouts.grace):
                 return
         try:
             self._channels.close()

@@ -14,8 +14,8 @@ except ImportError as exc:
     raise ImportError('JupyterEnvironment needs: pip install "jkg-client[ag2]"') from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
-from ..client.connection import JupyterConnectable, JupyterConnectionInfo
 from ..code_blocks import CodeBlock
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 
 if TYPE_CHECKING:
     from ag2.context import ConversationContext

@@ -22,8 +22,8 @@ except ImportError as exc:
     raise ImportError('JupyterCodeExecutor needs: pip install "jkg-client[autogen]"') from exc
 
 from .. import async_executor
-from ..client.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from ..code_blocks import CodeBlock as OurBlock
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 
 
 class JupyterCodeExecutorConfig(BaseModel):

@@ -17,9 +17,9 @@ except ImportError as exc:
     raise ImportError('JupyterTool needs: pip install "jkg-client[langchain]"') from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
-from ..client.connection import JupyterConnectable, JupyterConnectionInfo
 from ..code_blocks import CodeBlock
 from ..code_result import CodeResult
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 
 T = TypeVar("T")
 

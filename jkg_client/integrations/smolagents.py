@@ -24,10 +24,10 @@ try:
 except ImportError as exc:
     raise ImportError('JupyterExecutor needs: pip install "jkg-client[smolagents]"') from exc
 
-from ..client.connection import JupyterConnectable, JupyterConnectionInfo
 from ..code_blocks import CodeBlock
 from ..code_result import CodeResult, notes
 from ..executor import JupyterCodeExecutor
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from ..protocol.outputs import Display, Failure, Output, join_text
 from ..rendering import render
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from attrs import Factory, define, field, frozen
 
+from .message_gaps import MessageGaps
 from .messages import Json, Message
-from .numbering import Numbering
 from .outputs import Display, Failure, Output, OutputArea, plain_text
 from .result import ExecutionResult, Status, Truncation
 from .terminal import strip_ansi
@@ -60,8 +60,8 @@ class Exchange:
     asks: InputRequest | None = None
     asker: Message | None = None
     _begun: bool = False
-    _numbering: Numbering = field(
-        default=Factory(lambda self: Numbering(self.msg_id), takes_self=True), init=False
+    _gaps: MessageGaps = field(
+        default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
     )
 
     @property
@@ -88,7 +88,7 @@ class Exchange:
         Messages that answer other requests are ignored: the socket also carries
         the gateway's own kernel_info checks and the end of cells we gave up on.
         """
-        self._numbering.feed(message)
+        self._gaps.feed(message)
         if message.parent_id is None:
             self._news(message)
         elif message.parent_id == self.msg_id:
@@ -142,7 +142,7 @@ class Exchange:
         idle_lost = self.lost and not self.idle
         truncation = Truncation(
             characters=self.area.dropped + late.dropped,
-            messages=max(unread, self._numbering.missing, int(idle_lost)),
+            messages=max(unread, self._gaps.missing, int(idle_lost)),
             rate_limited=self.area.rate_limited or late.rate_limited,
             connection_lost=connection_lost,
         )
@@ -219,7 +219,7 @@ class Exchange:
 
 
 @define
-class Aftermath:
+class LateOutput:
     """What cells of a session say after their end: their threads, their background tasks.
 
     Kernels count it to the cell that ran last. Feed it every message that is not of the

@@ -12,7 +12,7 @@ from typing import Any, Union
 
 from attrs import define, evolve, field, frozen
 
-from .kept import MAX_OUTPUT, Kept, StreamSlot, ValueSlot
+from .bounded_output import MAX_OUTPUT, BoundedOutput, StreamSlot, ValueSlot
 from .messages import Json
 from .terminal import strip_ansi
 
@@ -125,13 +125,13 @@ class OutputArea:
     max_output: int = MAX_OUTPUT
     rate_limited: bool = False
     failure: Failure | None = None
-    _kept: Kept = field(init=False)
+    _kept: BoundedOutput = field(init=False)
     _clear_next: bool = field(default=False, init=False)
     # Slots by display id, in order; a million of one id must not cost a search each.
     _displays: dict[str, dict[ValueSlot, None]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._kept = Kept(self.max_output)
+        self._kept = BoundedOutput(self.max_output)
 
     @property
     def dropped(self) -> int:
@@ -208,7 +208,7 @@ class OutputArea:
 
     def _clear_if_due(self) -> None:
         if self._clear_next:
-            self._kept = Kept(self.max_output)
+            self._kept = BoundedOutput(self.max_output)
             self._displays.clear()
             self._clear_next = False
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from attrs import evolve
 
-from ..client.connection import JupyterConnectionInfo
 from ..client.deadline import Deadline
-from ..client.rest import JupyterClient
-from ..client.warm import WarmKernels
 from ..errors import GatewayError, KernelSpecNotFound, ServerStartError
+from ..gateway.connection import JupyterConnectionInfo
+from ..gateway.rest import JupyterClient
+from ..gateway.warm import WarmKernels
 from .child import Child, Place
 from .files import LocalFiles, LocalPath
 from .ports import free_port

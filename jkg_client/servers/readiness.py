@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from ..client.deadline import Deadline
-from ..client.rest import JupyterClient
 from ..errors import GatewayError, GatewayTimeout, GatewayUnreachable, ServerStartError
+from ..gateway.rest import JupyterClient
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.25

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import Attribute, field, frozen
 
-from ..client.connection import JupyterConnectionInfo
+from ..gateway.connection import JupyterConnectionInfo
 from . import launcher
 from .child import Place
 

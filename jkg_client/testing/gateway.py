@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from ..client.connection import JupyterConnectionInfo
+from ..gateway.connection import JupyterConnectionInfo
 from ..protocol.messages import new_session
 from .faults import Answer, Faults, RestFault
 from .journal import Journal

@@ -60,7 +60,7 @@ def fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
 @pytest.fixture
 def fake_kernel(fake_gateway: FakeGateway) -> Iterator[JupyterKernelClient]:
     """A client of a fresh kernel on ``fake_gateway``, ready to run cells."""
-    from ..client.rest import JupyterClient  # noqa: PLC0415 - not at every start of pytest
+    from ..gateway.rest import JupyterClient  # noqa: PLC0415 - not at every start of pytest
 
     with JupyterClient(fake_gateway.connection_info) as client:
         kernel = client.get_kernel_client(client.start_kernel("python3"))

@@ -11,9 +11,9 @@ from pathlib import Path
 from attrs import field, frozen
 
 from ...async_executor import AsyncJupyterCodeExecutor
-from ...client.connection import JupyterConnectable, JupyterConnectionInfo
 from ...code_blocks import CodeBlock
 from ...code_result import CodeResult
+from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from ...protocol.outputs import Output, Stream
 from ...protocol.result import ExecutionResult
 

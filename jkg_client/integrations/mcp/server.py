@@ -17,7 +17,7 @@ from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from ..._version import __version__
-from ...client.connection import JupyterConnectable, JupyterConnectionInfo
+from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from .kernels import Kernels, SessionKernel
 from .tools import Limits, Tools
 

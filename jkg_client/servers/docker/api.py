@@ -14,8 +14,8 @@ from docker.errors import DockerException
 from docker.types import HostConfig
 from urllib3.exceptions import HTTPError
 
-from ...client.answers import root_of
 from ...errors import EngineError
+from ...gateway.answers import root_of
 
 _CONNECT_SECONDS = 10.0
 _NOT_FOUND = 404

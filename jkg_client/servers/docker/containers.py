@@ -9,10 +9,10 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from ...client.connection import JupyterConnectionInfo
 from ...client.deadline import Deadline
-from ...client.rest import JupyterClient
 from ...errors import EngineError, GatewayError, GatewayUnauthorized, ServerStartError
+from ...gateway.connection import JupyterConnectionInfo
+from ...gateway.rest import JupyterClient
 from ..readiness import ask, wait_until_ready
 from .addresses import address_of, networks_of
 from .engine import Engine

@@ -13,9 +13,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...client.connection import JupyterConnectionInfo
 from ...client.deadline import Deadline
 from ...errors import EngineError, ServerStartError
+from ...gateway.connection import JupyterConnectionInfo
 from .. import launcher
 from .addresses import networks_of, own_ids
 from .api import OPTIONS

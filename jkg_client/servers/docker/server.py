@@ -9,10 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ...client.connection import JupyterConnectionInfo
 from ...client.deadline import Deadline
-from ...client.rest import JupyterClient
 from ...errors import ClientClosed
+from ...gateway.connection import JupyterConnectionInfo
+from ...gateway.rest import JupyterClient
 from ..files import LocalPath
 from ..token import GenerateToken, TokenChoice
 from .images import DEFAULT_DOCKERFILE

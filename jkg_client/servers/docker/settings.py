@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import Attribute, field, frozen
 
-from ...client.connection import JupyterConnectionInfo
+from ...gateway.connection import JupyterConnectionInfo
 from ..token import GenerateToken, TokenChoice, token_for
 from .images import ImageProgress
 

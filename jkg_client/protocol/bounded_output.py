@@ -43,7 +43,7 @@ Slot = Union[StreamSlot, ValueSlot]
 
 
 @define
-class Kept:
+class BoundedOutput:
     """Slots in order: all of them up to ``limit``, beyond that the first and the last half.
 
     A value that came last is kept, however large: it is in memory already, and often it

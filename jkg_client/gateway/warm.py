@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol, runtime_checkable
 
+from ..client.deadline import Deadline
 from ..errors import KernelNotFound
-from .deadline import Deadline
 from .rest import LAUNCH_SECONDS, JupyterClient
 
 WARM_KERNEL = "python3"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED
 
-from jkg_client.protocol.kept import MAX_SLOTS, Kept, Slot, StreamSlot, ValueSlot
+from jkg_client.protocol.bounded_output import MAX_SLOTS, BoundedOutput, Slot, StreamSlot, ValueSlot
 
 CHUNKS = st.lists(st.text("abc\n", min_size=1, max_size=30), max_size=30)
 ENTRIES = st.lists(
@@ -20,22 +20,22 @@ def text_of(slots: list[Slot]) -> str:
     return "".join(str(s.terminal) if isinstance(s, StreamSlot) else f"<{s.value}>" for s in slots)
 
 
-def both(kept: Kept) -> tuple[str, str]:
+def both(kept: BoundedOutput) -> tuple[str, str]:
     head, tail = kept.halves()
     return text_of(head), text_of(tail)
 
 
-def size_of(kept: Kept) -> int:
+def size_of(kept: BoundedOutput) -> int:
     return sum(slot.size for half in kept.halves() for slot in half)
 
 
-def count_of(kept: Kept) -> int:
+def count_of(kept: BoundedOutput) -> int:
     return sum(map(len, kept.halves()))
 
 
-def filled(limit: int, *entries: str | int) -> Kept:
+def filled(limit: int, *entries: str | int) -> BoundedOutput:
     """Text goes to one stream, a number is a value of that size."""
-    kept = Kept(limit)
+    kept = BoundedOutput(limit)
     for entry in entries:
         if isinstance(entry, str):
             kept.write("out", entry)
@@ -96,7 +96,7 @@ def test_of_one_stream_the_dropped_characters_are_those_that_are_missing(
 def test_of_many_slots_nothing_is_lost_uncounted(
     limit: int, entries: list[tuple[str, str] | int]
 ) -> None:
-    kept, total, values, gone = Kept(limit), 0, 0, 0
+    kept, total, values, gone = BoundedOutput(limit), 0, 0, 0
     for entry in entries:
         if isinstance(entry, int):
             gone += len(kept.append(ValueSlot(entry, entry)))
@@ -116,7 +116,7 @@ def test_of_many_slots_nothing_is_lost_uncounted(
 
 
 def test_a_stream_without_end_takes_no_more_than_the_limit() -> None:
-    kept = Kept(100_000)
+    kept = BoundedOutput(100_000)
     for i in range(100_000):
         kept.write("out", f"{i}\n")
     head, tail = both(kept)
@@ -136,7 +136,7 @@ def test_writes_beyond_a_large_limit_cost_what_they_are_long() -> None:
 
 
 def test_alternating_streams_without_end_are_bounded_in_number() -> None:
-    kept = Kept(10**9)
+    kept = BoundedOutput(10**9)
     for _ in range(MAX_SLOTS // 2 + 500):
         kept.write("out", "o")
         kept.write("err", "e")
@@ -145,7 +145,7 @@ def test_alternating_streams_without_end_are_bounded_in_number() -> None:
 
 @pytest.mark.parametrize(("size", "dropped"), [(0, 1), (1, 1), (7, 7)])
 def test_displays_without_end_are_bounded_in_number(size: int, dropped: int) -> None:
-    kept = Kept(10**9)
+    kept = BoundedOutput(10**9)
     gone = [slot for _ in range(MAX_SLOTS + 500) for slot in kept.append(ValueSlot("", size))]
     assert count_of(kept) == MAX_SLOTS
     assert len(gone) == 500
@@ -153,14 +153,14 @@ def test_displays_without_end_are_bounded_in_number(size: int, dropped: int) -> 
 
 
 def test_a_bar_without_end_is_kept_whole() -> None:
-    kept = Kept(100)
+    kept = BoundedOutput(100)
     for i in range(10_000):
         kept.write("out", f"\r{i:5} of 10000")
     assert (both(kept), kept.dropped) == ((" 9999 of 10000", ""), 0)
 
 
 def test_a_value_can_be_replaced_by_a_smaller_one_and_makes_room() -> None:
-    kept = Kept(10)
+    kept = BoundedOutput(10)
     slot = ValueSlot("big", 9)
     kept.append(slot)
     kept.replace([slot], "small", 2)
@@ -179,7 +179,7 @@ def test_a_value_that_grows_in_the_tail_pushes_out_what_stands_before_it() -> No
 
 
 def test_a_value_that_outgrows_the_head_leaves_it_with_all_that_followed() -> None:
-    kept = Kept(10)
+    kept = BoundedOutput(10)
     slot = ValueSlot("v", 1)
     kept.write("out", "a")
     kept.append(slot)
@@ -191,7 +191,7 @@ def test_a_value_that_outgrows_the_head_leaves_it_with_all_that_followed() -> No
 
 
 def test_a_value_that_is_gone_cannot_be_replaced() -> None:
-    kept = Kept(10)
+    kept = BoundedOutput(10)
     slot = ValueSlot("v", 20)
     assert kept.append(slot) == []
     assert kept.write("out", "0123456789") == [slot]
@@ -200,7 +200,7 @@ def test_a_value_that_is_gone_cannot_be_replaced() -> None:
 
 
 def test_updates_that_grow_are_bounded_by_the_limit() -> None:
-    kept = Kept(1000)
+    kept = BoundedOutput(1000)
     slots = [ValueSlot(i, 10) for i in range(100)]
     for slot in slots:
         kept.append(slot)

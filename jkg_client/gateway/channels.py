@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..client.deadline import Deadline
+from ..client.timeouts import Timeouts
 from ..errors import (
     ClientClosed,
     GatewayError,
@@ -19,8 +21,6 @@ from ..errors import (
     WireError,
 )
 from ..protocol.messages import Json, Message, new_session
-from .deadline import Deadline
-from .patience import Patience
 from .websocket import WebSocketTransport
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class Channels:
     """
 
     def __init__(
-        self, client: JupyterClient, kernel_id: str, deadline: Deadline, patience: Patience
+        self, client: JupyterClient, kernel_id: str, deadline: Deadline, timeouts: Timeouts
     ) -> None:
         self._client = client
-        self._patience = patience
+        self._timeouts = timeouts
         self._kernel_id = kernel_id
         self._closed = False
         self.session = new_session()
@@ -64,7 +64,7 @@ class Channels:
         self._used = time.monotonic()
         self._bytes_at_ping, self._pong_due = -1, _NOW
         self._early: deque[Message] = deque()
-        self._heartbeat = self._patience.first_heartbeat
+        self._heartbeat = self._timeouts.first_heartbeat
 
     def send(self, message: Message, deadline: Deadline) -> None:
         """Send ``message``, so that it arrives once at most.
@@ -78,7 +78,7 @@ class Channels:
             self._mend(deadline, exc)
             self._transport.send(message, deadline)
         self._used = time.monotonic()
-        self._heartbeat = self._patience.first_heartbeat
+        self._heartbeat = self._timeouts.first_heartbeat
 
     def receive(self, deadline: Deadline) -> Message | None:
         """The next message; None when the deadline passes, or when there was a mend.
@@ -101,7 +101,7 @@ class Channels:
         if message is not None:
             self._used = time.monotonic()
         elif not deadline.passed:
-            self._heartbeat = self._patience.heartbeat
+            self._heartbeat = self._timeouts.heartbeat
             self.check(deadline)
         return message
 
@@ -122,7 +122,7 @@ class Channels:
                 self._mend_in_time(deadline, GatewayUnreachable("no sign of life"))
             return
         self._bytes_at_ping = self._transport.bytes_received
-        self._pong_due = Deadline(self._patience.pong)
+        self._pong_due = Deadline(self._timeouts.pong)
         self._ping()
         # Nothing else tells of a kernel that was deleted or culled: its socket stays open.
         model = self._model(deadline)
@@ -144,12 +144,12 @@ class Channels:
             KernelNotFound: The server does not have the kernel any more.
             GatewayError: It is away.
         """
-        if time.monotonic() - self._used > self._patience.stale:
-            self.prove_alive(Deadline(self._patience.mend))
+        if time.monotonic() - self._used > self._timeouts.stale:
+            self.prove_alive(Deadline(self._timeouts.mend))
         # Limits, for the kernel may speak faster than we can listen, and each new connection
         # may break.
-        whole = Deadline(self._patience.mend)
-        limit = whole.within(self._patience.pong)
+        whole = Deadline(self._timeouts.mend)
+        limit = whole.within(self._timeouts.pong)
         while not limit.passed:
             try:
                 message = self._early.popleft() if self._early else self._transport.receive(_NOW)
@@ -158,7 +158,7 @@ class Channels:
                 continue
             except GatewayUnreachable as exc:
                 self._mend(whole, exc)
-                limit = whole.within(self._patience.pong)
+                limit = whole.within(self._timeouts.pong)
                 continue
             if message is None:
                 return
@@ -178,7 +178,7 @@ class Channels:
         self._ping()
         before = self._transport.bytes_received
         try:
-            early = self._transport.receive(Deadline(self._patience.pong), pong_will_do=True)
+            early = self._transport.receive(Deadline(self._timeouts.pong), pong_will_do=True)
         except WireError:
             return  # alive
         except GatewayUnreachable as exc:
@@ -205,7 +205,7 @@ class Channels:
 
         REST has a line of its own, which may be as dead as ours: that is no news of the kernel.
         """
-        pause = deadline.within(self._patience.pong)
+        pause = deadline.within(self._timeouts.pong)
         try:
             return self._client.get_kernel(self._kernel_id, timeout_seconds=pause.left())
         except KernelNotFound:
@@ -216,7 +216,7 @@ class Channels:
 
     def _ping(self) -> None:
         try:
-            self._transport.ping(Deadline(self._patience.pong))
+            self._transport.ping(Deadline(self._timeouts.pong))
         except GatewayUnreachable as exc:
             _log.info("ping failed: %s", exc)  # the next receive says so, too
 
@@ -246,7 +246,7 @@ class Channels:
         self._check_open()
         _log.info("connection to kernel %s broke: %s", self._kernel_id, cause)
         self._transport.close()
-        limit = deadline.within(self._patience.mend)
+        limit = deadline.within(self._timeouts.mend)
         self.whole &= self._transport.said_goodbye and self._is_kept_for_us(limit)
         self._transport = self._connect_again(limit, cause)
         self._check_open()  # what abort() broke was the old connection
@@ -257,7 +257,7 @@ class Channels:
         pause, reason = 0.1, GatewayError("the time was up")
         while not limit.passed:
             try:
-                return self._connect(limit.within(self._patience.handshake))
+                return self._connect(limit.within(self._timeouts.handshake))
             except (KernelNotFound, GatewayUnauthorized):
                 raise
             except GatewayError as exc:

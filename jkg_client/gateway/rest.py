@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import requests
 
+from ..client.deadline import Deadline
 from ..errors import (
     GatewayFull,
     GatewayStatus,
@@ -26,11 +27,10 @@ from ..errors import (
 from .adapter import DeadlineAdapter, StayingSession, until
 from .answers import error_for, is_kernel_id, not_a_gateway, read_body, translated
 from .connection import JupyterConnectionInfo, channels_query, info_of
-from .deadline import Deadline
 from .deadline_socket import ChannelsAddress
 
 if TYPE_CHECKING:
-    from .kernel import JupyterKernelClient
+    from ..client.kernel import JupyterKernelClient
 
 LAUNCH_SECONDS = 120.0
 """Time limit to start or restart a kernel: Enterprise Gateway may schedule a pod for it."""
@@ -187,7 +187,7 @@ class JupyterClient:
         Raises:
             KernelNotFound: If there is no such kernel.
         """
-        from .kernel import JupyterKernelClient  # noqa: PLC0415 - they know each other
+        from ..client.kernel import JupyterKernelClient  # noqa: PLC0415 - they know each other
 
         return JupyterKernelClient(self, kernel_id)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from ..client.deadline import Deadline
 from ..errors import (
     GatewayError,
     GatewayFull,
@@ -22,7 +23,6 @@ from ..errors import (
 )
 from .bounds import NONSENSE
 from .connection import JupyterConnectionInfo
-from .deadline import Deadline
 
 _BODY_LIMIT = 32 * 2**20
 

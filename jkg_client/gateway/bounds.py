@@ -6,7 +6,7 @@ import errno
 from http.cookies import CookieError
 from typing import Any
 
-from .deadline import Deadline
+from ..client.deadline import Deadline
 
 MAX_REQUEST = 10 * 2**20
 """Bytes a message may have: a larger one makes servers (tornado) reset the connection."""

@@ -6,7 +6,7 @@ from attrs import frozen
 
 
 @frozen(kw_only=True)
-class Patience:
+class Timeouts:
     """Seconds. The defaults suit servers near and far; tests take less.
 
     Attributes:
@@ -39,5 +39,5 @@ class Patience:
     sending: float = 60.0
 
 
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()
 """What is waited unless told otherwise."""

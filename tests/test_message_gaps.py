@@ -8,8 +8,8 @@ import pytest
 from attrs import evolve
 
 from jkg_client.protocol.exchange import Exchange
+from jkg_client.protocol.message_gaps import MessageGaps
 from jkg_client.protocol.messages import Message
-from jkg_client.protocol.numbering import Numbering
 
 Sent = tuple[str, Optional[str]]
 
@@ -50,10 +50,10 @@ ROWS: list[tuple[list[Sent], int]] = [
 
 @pytest.mark.parametrize(("sent", "missing"), ROWS)
 def test_what_is_missing_is_counted(sent: list[Sent], missing: int) -> None:
-    numbering = Numbering("me")
+    gaps = MessageGaps("me")
     for msg_id, parent in sent:
-        numbering.feed(message(msg_id, parent))
-    assert numbering.missing == missing
+        gaps.feed(message(msg_id, parent))
+    assert gaps.missing == missing
 
 
 # The same, as (number, channel) of answers to one request.
@@ -72,18 +72,18 @@ OVERTAKEN: list[tuple[list[tuple[int, str]], int]] = [
 def test_a_reply_that_comes_before_all_output_hides_no_loss(
     sent: list[tuple[int, str]], missing: int
 ) -> None:
-    numbering = Numbering("me")
+    gaps = MessageGaps("me")
     for number, channel in sent:
-        numbering.feed(evolve(message(f"s_7_{number}", "me"), channel=channel))
-    assert numbering.missing == missing
+        gaps.feed(evolve(message(f"s_7_{number}", "me"), channel=channel))
+    assert gaps.missing == missing
 
 
 @pytest.mark.parametrize(("last", "missing"), [(5, 0), (6, 0), (7, 1), (1000, 994)])
 def test_a_value_that_shows_itself_has_a_number_that_is_never_sent(last: int, missing: int) -> None:
-    numbering = Numbering("me")
+    gaps = MessageGaps("me")
     for number in (4, last):
-        numbering.feed(message(f"s_7_{number}", "me", "stream"))
-    assert numbering.missing == missing
+        gaps.feed(message(f"s_7_{number}", "me", "stream"))
+    assert gaps.missing == missing
 
 
 def test_a_result_tells_how_many_were_lost() -> None:

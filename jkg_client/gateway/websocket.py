@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import websocket
 
+from ..client.deadline import Deadline
 from ..errors import (
     GatewayStatus,
     GatewayTimeout,
@@ -19,7 +20,6 @@ from ..errors import (
 from ..protocol.messages import Message
 from ..protocol.wire import Framing, encode, parse, unpack
 from .bounds import MAX_REQUEST, NONSENSE, OVERTIME
-from .deadline import Deadline
 from .deadline_socket import SUBPROTOCOL, ChannelsAddress, DeadlineWebSocket
 
 _SIGNS_OF_LIFE = (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)

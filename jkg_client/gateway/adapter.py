@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from .deadline import Deadline
+from ..client.deadline import Deadline
 
 _deadline: ContextVar[Deadline] = ContextVar("_deadline")
 

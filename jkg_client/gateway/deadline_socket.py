@@ -15,10 +15,10 @@ from attrs import field, frozen
 from websocket._abnf import frame_buffer
 from websocket._handshake import CookieJar
 
+from ..client.deadline import Deadline
 from ..protocol.wire import Framing
 from .bounds import check_bounds
 from .connection import Certificate
-from .deadline import Deadline
 
 SUBPROTOCOL = "Sec-WebSocket-Protocol"
 

@@ -14,7 +14,7 @@ from .messages import Message
 
 
 @define
-class Numbering:
+class MessageGaps:
     """Which messages came while a kernel answered one request. Feed it every message.
 
     Attributes:
