@@ -22,11 +22,11 @@ Executors = Callable[..., JupyterCodeExecutor]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let ``-k pitfall_04`` find ``pitfall(4)``, and ``-k field_B14`` find ``field("B14")``."""
+    """Let ``-k pitfall_04`` find ``pitfall(4)``, and ``-k field_B04`` find ``field("B4")``."""
     for mark in item.iter_markers("pitfall"):
         item.extra_keyword_matches.update(f"pitfall_{number:02}" for number in mark.args)
     for mark in item.iter_markers("field"):
-        item.extra_keyword_matches.update(f"field_{line}" for line in mark.args)
+        item.extra_keyword_matches.update(f"field_{line[0]}{line[1:]:0>2}" for line in mark.args)
 
 
 @pytest.fixture
