@@ -11,29 +11,10 @@ from typing import Protocol, Union
 
 from attrs import frozen
 
+from ..protocol.message_gaps import Gap
 from ..protocol.messages import Message
 from .deadline import Deadline
 from .timeouts import Timeouts
-
-
-@frozen(kw_only=True)
-class Gap:
-    """A place between two messages where some may be missing.
-
-    Every gap is given once, where it is. The reader decides what it means for a cell that runs, and
-    whether the numbers in the message ids prove that nothing is missing all the same.
-
-    Attributes:
-        unread: How many messages came here that could not be decoded.
-        may_lack: Whether messages may have been lost here, the unread ones aside. False if it
-            is proven that none was, as where the peer kept them and has replayed them.
-        end_unseen: Whether the kernel may have ended a request without our seeing it: whoever waits
-            for the end should ask the kernel something else, which it answers after the end.
-    """
-
-    unread: int = 0
-    may_lack: bool = False
-    end_unseen: bool = False
 
 
 Incoming = Union[Message, Gap]
@@ -60,6 +41,11 @@ class KernelChannels(Protocol):
     @property
     def session(self) -> str:
         """Id of our session: all that we send must carry it. It stays the same for ever."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``abort`` or ``close`` was called."""
         ...
 
     def send(self, message: Message, deadline: Deadline) -> None:
