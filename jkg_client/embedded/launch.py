@@ -9,10 +9,11 @@ import shlex
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Callable
 
 from attrs import define, field, frozen
 
-from ..errors import KernelStartError
+from ..errors import GatewayUnreachable, KernelStartError
 from ..protocol.messages import new_session, shutdown_request
 from .connection_file import ConnectionInfo, Transport, has_ipc
 from .environment import command, environment
@@ -110,14 +111,18 @@ class Launch:
         with contextlib.ExitStack() as stack:
             stack.callback(self.process.folder.remove)
             stack.callback(self._keep_output)
-            if self.process.has_ended:
-                self.process.stop(self.plan.times)
-                return
-            session = new_session()
+            self.process.stop(self.plan.times, self._asking(stack, restart=restart))
+
+    def _asking(self, stack: contextlib.ExitStack, *, restart: bool) -> Callable[[], None]:
+        """What sends a shutdown request; its socket is there until all is over."""
+        session = new_session()
+        try:
             sockets = KernelSockets.connected(self.info, session, ["control"])
-            with contextlib.closing(sockets):
-                request = shutdown_request(session, restart=restart)
-                self.process.stop(self.plan.times, lambda: sockets.send(request))
+        except GatewayUnreachable as exc:
+            _log.info("no shutdown request can be sent: %s", exc)
+            return lambda: None
+        stack.callback(sockets.close)
+        return lambda: sockets.send(shutdown_request(session, restart=restart))
 
     def described(self) -> str:
         """Command line, and the end of what the process said."""

@@ -35,12 +35,15 @@ class EndTimes:
     """How long each stage of ending a kernel may take, in seconds.
 
     Attributes:
-        request: From an interrupt and a shutdown request until SIGTERM.
+        request: From a shutdown request until an interrupt: a cell that runs would keep the kernel
+            from ending.
+        interrupt: From the interrupt until SIGTERM.
         terminate: From SIGTERM until SIGKILL.
         children: That processes which the kernel has started may take after its end.
     """
 
-    request: float = 2.0
+    request: float = 0.5
+    interrupt: float = 1.5
     terminate: float = 1.0
     children: float = 0.5
 
@@ -159,23 +162,25 @@ class KernelProcess:
 
     def _end(self, times: EndTimes, ask: Callable[[], None]) -> None:
         if not self.has_ended:
-            # A cell that runs would keep the kernel from reading the request.
-            self.interrupt()
             ask()
         for stage, seconds, push in self._stages(times):
             if self.wait(Deadline(seconds)):
                 break
             _log.info("kernel process %s: %s", self.pid, stage)
-            push(self._process)
+            push()
         self.wait(Deadline(times.terminate))
         # Before it is reaped nobody else can get its number.
         platforms.end_children(self._process, times.children)
 
-    def _stages(
-        self, times: EndTimes
-    ) -> Iterator[tuple[str, float, Callable[[subprocess.Popen[bytes]], None]]]:
-        yield "no answer to the shutdown request, SIGTERM", times.request, platforms.terminate
-        yield "SIGTERM did not end it, SIGKILL", times.terminate, platforms.kill
+    def _stages(self, times: EndTimes) -> Iterator[tuple[str, float, Callable[[], None]]]:
+        process = self._process
+        yield "the shutdown request did not end it, interrupt", times.request, self.interrupt
+        yield (
+            "the interrupt did not end it, SIGTERM",
+            times.interrupt,
+            lambda: platforms.terminate(process),
+        )
+        yield "SIGTERM did not end it, SIGKILL", times.terminate, lambda: platforms.kill(process)
 
     def _tidy(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):

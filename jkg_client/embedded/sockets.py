@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 import zmq
 from attrs import define, field
 
-from ..errors import WireError
+from ..errors import GatewayUnreachable, WireError
 from ..protocol.messages import Message
 from ..protocol.zmq_wire import SeenSignatures, decode, encode
 from .connection_file import ConnectionInfo
@@ -57,7 +57,7 @@ class KernelSockets:
         """Sockets that reach for the kernel, which need not be up yet.
 
         Raises:
-            zmq.ZMQError: No more sockets or threads are to be had.
+            GatewayUnreachable: This process may have no more sockets.
         """
         # Ending a context of our own ends nothing of the program's.
         context = zmq.Context()
@@ -65,10 +65,12 @@ class KernelSockets:
         try:
             for channel in channels:
                 one = sockets[channel] = context.socket(_KINDS[channel])
-                _prepare(one, session)
+                _prepare(one, session, channel)
                 one.connect(info.address(channel))
-        except BaseException:
+        except BaseException as exc:
             context.destroy(linger=0)
+            if isinstance(exc, zmq.ZMQError):
+                raise GatewayUnreachable(f"no sockets for the kernel: {exc}") from exc
             raise
         return cls(info, context, sockets)
 
@@ -122,13 +124,13 @@ class KernelSockets:
             self._ready.append(message)
 
 
-def _prepare(one: zmq.Socket[bytes], session: str) -> None:
+def _prepare(one: zmq.Socket[bytes], session: str, channel: str) -> None:
     one.setsockopt(zmq.LINGER, 0)
     # No limit: what comes while nobody listens waits here.
     one.setsockopt(zmq.RCVHWM, 0)
     one.setsockopt(zmq.SNDHWM, 0)
     one.setsockopt(zmq.RECONNECT_IVL, _KNOCKING)
-    if one.socket_type == zmq.SUB:
+    if channel == "iopub":
         one.setsockopt(zmq.SUBSCRIBE, b"")
     else:
         # The kernel asks for input on stdin by the identity that sent the cell on shell.
