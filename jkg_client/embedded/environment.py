@@ -10,7 +10,10 @@ from pathlib import Path
 
 from .kernelspecs import KernelSpec
 
-_SECRETS = ("KG_AUTH_TOKEN", "JKG_MCP_TOKEN", "JKG_TOKEN")
+_SECRETS = (
+    *("KG_AUTH_TOKEN", "JKG_MCP_TOKEN", "JKG_TOKEN"),
+    *("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"),
+)
 _SECRET_PREFIX = "JUPYTER_GATEWAY_"
 # Of another kernel, or of a parent that is not ours: ipykernel obeys each of them.
 _NOT_INHERITED = ("MPLBACKEND", "JPY_PARENT_PID", "JPY_INTERRUPT_EVENT", "IPY_INTERRUPT_EVENT")
@@ -52,6 +55,8 @@ def environment(
     inherited = without_secrets(environ)
     for name in _NOT_INHERITED:
         inherited.pop(name, None)
+    # Without it ipykernel's debugger complains on stderr, perhaps while the first cell runs.
+    inherited.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     given = {**inherited, **spec.environment(inherited), **env, "JPY_PARENT_PID": str(os.getpid())}
     # `!pip` and `%%bash` in a cell shall be those of the kernel's environment, which need not be
     # activated.

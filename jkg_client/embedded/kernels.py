@@ -109,8 +109,20 @@ class LocalKernels:
             KernelStartError: It ended before it answered.
             KernelNotReady: It does not answer in time.
         """
-        kernel = self._kernel(kernel_id)
+        kernel = self.kernel(kernel_id)
         return KernelConnection(ZmqChannels(kernel, deadline, timeouts), kernel)
+
+    def kernel(self, kernel_id: str) -> LocalKernel:
+        """The kernel of this id: power over it, and its present process.
+
+        Raises:
+            KernelNotFound: There is no such kernel (any more).
+        """
+        with self._lock:
+            kernel = self._kernels.get(kernel_id)
+        if kernel is None:
+            raise KernelNotFound(404, f"kernel {kernel_id}", "", "it is not run here (any more)")
+        return kernel
 
     def delete_kernel(self, kernel_id: str) -> None:
         """End the kernel, whatever it does.
@@ -118,7 +130,7 @@ class LocalKernels:
         Raises:
             KernelNotFound: There is no such kernel (any more).
         """
-        kernel = self._kernel(kernel_id)
+        kernel = self.kernel(kernel_id)
         kernel.stop()
         with self._lock:
             self._kernels.pop(kernel_id, None)
@@ -132,13 +144,6 @@ class LocalKernels:
                     return
                 _, kernel = self._kernels.popitem()
             kernel.stop()
-
-    def _kernel(self, kernel_id: str) -> LocalKernel:
-        with self._lock:
-            kernel = self._kernels.get(kernel_id)
-        if kernel is None:
-            raise KernelNotFound(404, f"kernel {kernel_id}", "", "it is not run here (any more)")
-        return kernel
 
 
 def _folder(path: Path | str) -> Path:
