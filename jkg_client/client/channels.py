@@ -1,7 +1,7 @@
-"""What a way to a kernel must offer: through a server, to a process of our own, or a test's script.
+"""What a way to a kernel must offer: one through a server, to our own process, or a test's script.
 
-``Conversation`` and ``JupyterKernelClient`` talk through these and construct nothing below them. The
-caller's thread does all the work: no way to a kernel needs a reader thread.
+``Conversation`` and ``JupyterKernelClient`` talk through these and construct nothing below them.
+The caller's thread does all the work: no way to a kernel needs a reader thread.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from ..protocol.messages import Message
 from .deadline import Deadline
 from .timeouts import Timeouts
 
-
 Incoming = Union[Message, Gap]
 """What comes from a kernel."""
 
@@ -24,10 +23,10 @@ Incoming = Union[Message, Gap]
 class KernelChannels(Protocol):
     """All channels of one kernel, both ways, under one session id.
 
-    Messages of all channels come in one stream; those of iopub keep their order. A way that sees the
-    kernel die, or start again, says so as Jupyter servers do: by a ``status`` message on iopub with an
-    empty ``parent_header`` and ``execution_state`` ``restarting`` (another process will follow),
-    ``starting`` (it has begun) or ``dead`` (none will follow).
+    Messages of all channels come in one stream; those of iopub keep their order. A way that sees
+    the kernel die, or start again, says so as Jupyter servers do: by a ``status`` message on iopub
+    with an empty ``parent_header`` and ``execution_state`` ``restarting`` (another process will
+    follow), ``starting`` (it has begun) or ``dead`` (none will follow).
 
     One thread at a time uses it, and that thread does all the reading; only ``abort`` may be called
     from any thread, at any time. Its constructor connects: whoever has one can use it.
@@ -48,11 +47,13 @@ class KernelChannels(Protocol):
         """Whether ``abort`` or ``close`` was called."""
         ...
 
-    def send(self, message: Message, deadline: Deadline) -> None:
+    def send(self, message: Message, deadline: Deadline) -> Gap | None:
         """Send ``message`` on the channel that it names, so that it arrives once at most.
 
-        A way that breaks is mended first if the message has not left yet; the gap is given by the
-        next ``receive`` or ``drain``.
+        A way that breaks is mended first if the message has not left yet.
+
+        Returns:
+            The gap, if the way was mended; it lies before what answers the message. Else None.
 
         Raises:
             GatewayError: It could not be sent before the deadline.
@@ -64,7 +65,7 @@ class KernelChannels(Protocol):
         """The next message or gap; None when the deadline has passed and nothing has come.
 
         What has come already is given even if the deadline has passed. A way that breaks is mended
-        here, and a gap is returned. It does not look whether a silent way is alive: that is ``check``.
+        here, and a gap is returned. Whether a silent way is alive is left to ``check``.
         """
         ...
 
@@ -109,7 +110,7 @@ class KernelChannels(Protocol):
         ...
 
     def abort(self) -> None:
-        """End it for good: a thread that waits in any other method gets ``ClientClosed`` at once."""
+        """End it for good: a thread that waits in another method gets ``ClientClosed`` at once."""
         ...
 
     def close(self) -> None:

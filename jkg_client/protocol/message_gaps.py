@@ -1,8 +1,8 @@
 """What of a kernel's answer never came, and what the numbers in message ids prove about it.
 
-Messages get lost where a connection breaks. Kernels also throw output away, and say nothing, when the
-reader is some thousand messages behind. Sessions of jupyter_client, which ipykernel and its kin use,
-number what they send: ``<session>_<process>_<number>``. Other ids prove nothing.
+Messages get lost where a connection breaks. Kernels also throw output away, and say nothing, when
+the reader is some thousand messages behind. Sessions of jupyter_client, which ipykernel and its kin
+use, number what they send: ``<session>_<process>_<number>``. Other ids prove nothing.
 See https://jupyter-client.readthedocs.io/en/stable/api/jupyter_client.html#jupyter_client.session.Session
 """
 
