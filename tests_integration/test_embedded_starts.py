@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import stat
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -169,7 +170,7 @@ def test_a_program_that_is_not_there_is_told_with_its_name(
 @pytest.mark.field("K13")
 def test_what_the_process_itself_prints_never_blocks_it(start: Starter, spec: SpecWriter) -> None:
     wordy = 'head -c 3000000 /dev/zero | tr "\\0" x >&2; exec "$0" "$@"'
-    kernel = start(spec(["sh", "-c", wordy, *IPYKERNEL]))
+    kernel = start(spec(["sh", "-c", wordy, sys.executable, *IPYKERNEL[1:]]))
     assert kernel.execute("6 * 7", 20).output == "42"
 
 
@@ -180,7 +181,7 @@ def test_of_much_output_the_end_is_kept_for_the_error(start: Starter, spec: Spec
         start(spec(["sh", "-c", wordy]))
     assert "exit code 5" in str(caught.value)
     assert str(caught.value).endswith("last words")
-    assert len(str(caught.value)) < 70_000
+    assert len(str(caught.value)) < 5_000
 
 
 @pytest.mark.field("K14")
@@ -242,12 +243,12 @@ def test_it_starts_where_it_is_told(start: Starter, tmp_path: Path) -> None:
 def test_env_reaches_the_kernel_and_our_secrets_do_not(
     start: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KG_AUTH_TOKEN", "secret")
-    monkeypatch.setenv("JUPYTER_GATEWAY_HTTP_PWD", "secret")
+    monkeypatch.setenv("KG_AUTH_TOKEN", "hush-hush")
+    monkeypatch.setenv("JUPYTER_GATEWAY_HTTP_PWD", "hush-hush")
     kernel = start(env={"MINE": "given"})
     output = kernel.execute("import os\nprint(dict(os.environ))", 20).output
     assert "'MINE': 'given'" in output
-    assert "secret" not in output
+    assert "hush-hush" not in output
 
 
 @pytest.mark.parametrize("env", [{"A": 1}, {1: "A"}])

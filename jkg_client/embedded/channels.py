@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from attrs import evolve
 
-from ..client.channels import Gap, Incoming
+from ..client.channels import Incoming
 from ..client.deadline import Deadline
 from ..client.timeouts import Timeouts
 from ..errors import ClientClosed, KernelNotReady
+from ..protocol.message_gaps import Gap
 from ..protocol.messages import Message, kernel_info_request, new_session, parentless_status
 from .kernel import LocalKernel
 from .sockets import KernelSockets
@@ -58,7 +59,7 @@ class ZmqChannels:
         self._hears = False
         try:
             self._listen(deadline)
-            if not self._hears:
+            if not self._is_heard:
                 raise KernelNotReady(f"the kernel gives no answer: {self._launch.described()}")
         except BaseException:
             self.close()
@@ -71,17 +72,23 @@ class ZmqChannels:
         return self._session
 
     @property
+    def closed(self) -> bool:
+        """Whether ``abort`` or ``close`` was called."""
+        return self._closed
+
+    @property
     def rejected(self) -> int:
         """How many messages of the present process were forged, replayed or no messages."""
         return self._sockets.rejected
 
-    def send(self, message: Message, deadline: Deadline) -> None:
+    def send(self, message: Message, deadline: Deadline) -> Gap | None:
         """Send ``message``, as soon as what the kernel says to it will be heard."""
         self._check_open()
         self._follow()
-        if not self._hears:
+        if not self._is_heard:
             self._listen(deadline)
         self._sockets.send(message)
+        return None
 
     def receive(self, deadline: Deadline) -> Incoming | None:
         """The next message; None when the deadline has passed and nothing has come."""
@@ -158,7 +165,7 @@ class ZmqChannels:
 
     def _listen(self, deadline: Deadline) -> None:
         """Ask until something comes on iopub: what is said before we are subscribed is lost."""
-        while not (self._hears or deadline.passed):
+        while not (self._is_heard or deadline.passed):
             asked = kernel_info_request(self._session)
             self._sockets.send(asked)
             if self._launch.answered.is_set():
@@ -168,13 +175,18 @@ class ZmqChannels:
 
     def _await_answer(self, deadline: Deadline) -> None:
         launch = self._launch
-        while self._launch is launch and not (self._hears or deadline.passed):
+        while self._launch is launch and not (self._is_heard or deadline.passed):
             self._check_open()
             message = self._take(min(_SLICE, deadline.left() or 0.0))
             if message is None:
                 self._follow()
             elif message.channel == "shell":
                 deadline = deadline.within(_LATE_IOPUB)
+
+    @property
+    def _is_heard(self) -> bool:
+        """Whether the process is up, and nothing that it says from now on is missed."""
+        return self._hears and self._launch.answered.is_set()
 
     def _check_open(self) -> None:
         if self._closed:

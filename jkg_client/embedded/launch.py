@@ -27,6 +27,9 @@ _log = logging.getLogger("jkg_client")
 _SHOWN = 300
 """Characters of a command line in a message."""
 
+_TOLD = 4000
+"""Characters of the output in a message."""
+
 
 @frozen(kw_only=True)
 class Plan:
@@ -127,7 +130,7 @@ class Launch:
     def described(self) -> str:
         """Command line, and the end of what the process said."""
         line = " ".join(map(shlex.quote, self.plan.spec.argv))[:_SHOWN]
-        said = self._output or self.process.output_tail()
+        said = (self._output or self.process.output_tail())[-_TOLD:]
         return f"{line}\n{said}" if said else line
 
     def _keep_output(self) -> None:

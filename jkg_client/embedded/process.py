@@ -27,6 +27,7 @@ _LOG = "output"
 _TAIL_BYTES = 65536
 _TAIL_LINES = 20
 _POLL = 0.01
+_BETWEEN = 0.1
 _LAST_SECONDS = 2.0
 
 
@@ -163,7 +164,7 @@ class KernelProcess:
     def _end(self, times: EndTimes, ask: Callable[[], None]) -> None:
         if not self.has_ended:
             ask()
-        for stage, seconds, push in self._stages(times):
+        for stage, seconds, push in self._stages(times, ask):
             if self.wait(Deadline(seconds)):
                 break
             _log.info("kernel process %s: %s", self.pid, stage)
@@ -172,9 +173,18 @@ class KernelProcess:
         # Before it is reaped nobody else can get its number.
         platforms.end_children(self._process, times.children)
 
-    def _stages(self, times: EndTimes) -> Iterator[tuple[str, float, Callable[[], None]]]:
+    def _stages(
+        self, times: EndTimes, ask: Callable[[], None]
+    ) -> Iterator[tuple[str, float, Callable[[], None]]]:
         process = self._process
-        yield "the shutdown request did not end it, interrupt", times.request, self.interrupt
+
+        def interrupt() -> None:
+            self.interrupt()
+            # ipykernel forgets the request if it is interrupted while it obeys.
+            if not self.wait(Deadline(_BETWEEN)):
+                ask()
+
+        yield "the shutdown request did not end it, interrupt", times.request, interrupt
         yield (
             "the interrupt did not end it, SIGTERM",
             times.interrupt,
