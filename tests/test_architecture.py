@@ -101,8 +101,11 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 def _files(name: str) -> set[str]:
     """The modules of this package that a module imports, as names of files."""
-    paths = (m.replace("jkg_client.", "", 1).replace(".", "/") for m in imported(name))
-    return {file for path in paths for file in (f"{path}.py", f"{path}/__init__.py")} & set(MODULES)
+    paths = {m.replace("jkg_client.", "", 1).replace(".", "/") for m in imported(name)}
+    modules = {f"{path}.py" for path in paths} & set(MODULES)
+    # ``from . import cells`` needs the module, and nothing that the package has besides.
+    packages = paths - {Path(module).parent.as_posix() for module in modules}
+    return modules | ({f"{path}/__init__.py" for path in packages} & set(MODULES))
 
 
 def _reached(imports: dict[str, set[str]], start: str) -> set[str]:
