@@ -18,7 +18,16 @@ FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("
 MODULES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
 
 CORE = {"errors", "protocol"}
-BELOW_EXECUTOR = {*CORE, "client", "gateway", "servers", "code_blocks", "rendering", "code_result"}
+BELOW_EXECUTOR = {
+    *CORE,
+    "client",
+    "gateway",
+    "servers",
+    "code_blocks",
+    "rendering",
+    "code_result",
+    "secret_variables",
+}
 FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts"}
 # What each part may import of the others.
 ARROWS = {
@@ -27,7 +36,8 @@ ARROWS = {
     "protocol": {"errors"},
     "client": {*CORE, "gateway"},
     "gateway": {*CORE, "client"},
-    "servers": {*CORE, "client", "gateway"},
+    "secret_variables": set(),
+    "servers": {*CORE, "client", "gateway", "secret_variables"},
     "code_blocks": CORE,
     "rendering": CORE,
     "code_result": {*CORE, "rendering"},

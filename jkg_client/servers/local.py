@@ -16,7 +16,7 @@ from ..gateway.connection import JupyterConnectionInfo
 from ..gateway.rest import JupyterClient
 from ..gateway.warm import WarmKernels
 from .child import Child, Place
-from .files import LocalFiles, LocalPath
+from .files import LARGEST_FILE, LocalFiles, LocalPath
 from .ports import free_port
 from .readiness import ask, wait_until_ready
 from .settings import GatewaySettings
@@ -126,18 +126,26 @@ class LocalJupyterServer:
         """
         return self._files.put(source, path)
 
-    def get_file(self, path: str, destination: LocalPath | None = None) -> Path:
+    def get_file(
+        self,
+        path: str,
+        destination: LocalPath | None = None,
+        *,
+        max_bytes: int = LARGEST_FILE,
+    ) -> Path:
         """Copy a file from where kernels start; where it is now.
 
         Args:
             path: The file there.
             destination: The file here, or a directory; None for the current directory.
+            max_bytes: The largest file that is copied; code that nobody trusts could fill
+                this machine's disk.
 
         Raises:
             FileNotFoundError: If there is none.
-            OSError: If it cannot be read or written.
+            OSError: If it is not a regular file, is too large, or cannot be read or written.
         """
-        return self._files.get(path, destination)
+        return self._files.get(path, destination, max_bytes)
 
     def list_files(self, path: str = "") -> list[str]:
         """Names in a directory, those of directories with a ``/`` behind.
