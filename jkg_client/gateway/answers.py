@@ -23,6 +23,7 @@ from ..errors import (
 )
 from .bounds import NONSENSE
 from .connection import JupyterConnectionInfo
+from .masking import masked
 
 _BODY_LIMIT = 32 * 2**20
 
@@ -46,7 +47,7 @@ def error_for(
     """The error that an answer with a status of 300 or more stands for.
 
     Args:
-        info: The server, for what it must not be quoted with: its token.
+        info: The server; its token and headers must not be quoted.
         response: The answer.
         request: Method and URL.
         text: The answer's body.
@@ -96,8 +97,7 @@ def _token_hint(info: JupyterConnectionInfo, status: int, request: str) -> str:
 
 
 def _clean(info: JupyterConnectionInfo, text: str) -> str:
-    text = text.replace(info.token, "[token]") if info.token else text
-    return " ".join(_message_of(text).split())[:500]
+    return " ".join(masked(info, _message_of(text)).split())[:500]
 
 
 def _message_of(text: str) -> str:

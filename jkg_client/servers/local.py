@@ -13,6 +13,7 @@ from attrs import evolve
 from ..client.deadline import Deadline
 from ..errors import GatewayError, KernelSpecNotFound, ServerStartError
 from ..gateway.connection import JupyterConnectionInfo
+from ..gateway.masking import masked
 from ..gateway.rest import JupyterClient
 from ..gateway.warm import WarmKernels
 from .child import Child, Place
@@ -249,7 +250,7 @@ def _wait(
             wait_until_ready(
                 lambda seconds: ask(client, seconds),
                 ended=child.ended,
-                log_tail=lambda: _without(address.token, child.place.log_tail()),
+                log_tail=lambda: masked(address, child.place.log_tail()),
                 name=f"the kernel gateway at {address.url}",
                 deadline=deadline,
             )
@@ -260,7 +261,3 @@ def _wait(
                 f"{settings.python} has no kernel gateway:"
                 ' pip install "jkg-client[local]" there, or name another interpreter as python='
             ) from exc
-
-
-def _without(token: str | None, text: str) -> str:
-    return text.replace(token, "[token]") if token else text
