@@ -66,7 +66,8 @@ class KernelCodeExecutor:
         self._provider = provider
         self._timeout = timeout
         self._kernel_name = kernel_name
-        self._folder = _made(Path(output_dir))
+        self._output_dir = Path(output_dir)  # AutoGen reads it
+        self._folder = _made(self._output_dir)
         self._attached = kernel_id is not None
         self._env = env
         self._max_output = max_output

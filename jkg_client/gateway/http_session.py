@@ -6,6 +6,7 @@ With ``answers`` and ``adapter`` the only door to ``requests``.
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from typing import Any
@@ -16,9 +17,17 @@ from urllib3 import Timeout
 from ..client.deadline import Deadline
 from ..errors import GatewayStatus, GatewayTimeout, GatewayUnreachable
 from .adapter import DeadlineAdapter, StayingSession
-from .answers import error_for, not_a_gateway, read_body, translated
+from .answers import (
+    PROXY_REFUSES,
+    error_for,
+    not_a_gateway,
+    read_body,
+    refusal_of,
+    translated,
+)
 from .connection import JupyterConnectionInfo, channels_query
 from .deadline_socket import ChannelsAddress
+from .opening import Route, authorities_of, proxy_for
 
 CONNECT_SECONDS = 10.0
 """Time limit to connect, TLS included; what is open then answers within the request's limit."""
@@ -43,12 +52,16 @@ class HttpSession:
         self._session = StayingSession()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, DeadlineAdapter())
-        # A proxy from the environment cannot reach this machine's loopback.
-        self._session.trust_env = not info.is_loopback
-        self._session.auth = _headers_alone
+        # What the environment says is read here, for the WebSockets as well. ``requests`` would
+        # prefer its authorities to those that were given, and ~/.netrc to our token.
+        self._session.trust_env = False
         self._session.headers.update(info.all_headers)
-        self._session.verify = info.verify
+        self._authorities = authorities_of(info, os.environ)
+        self._proxy = proxy_for(info)
+        self._session.verify = self._authorities
         self._session.cert = info.cert
+        if self._proxy:
+            self._session.proxies = {"all": self._proxy}
 
     def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -92,26 +105,26 @@ class HttpSession:
         The cookies that the server has set on REST answers go along: behind a load
         balancer they lead to the process that has the kernel.
         """
-        url = self.info.url + path
-        prepared = self._session.prepare_request(requests.Request("GET", url))
-        settings = self._session.merge_environment_settings(
-            url, {}, None, self._session.verify, self._session.cert
-        )
-        verify: Any = settings["verify"]
+        info = self.info
+        request = requests.Request("GET", info.url + path)
         return ChannelsAddress(
-            url=f"{self.info.websocket_url}{path}?{channels_query(session)}",
-            headers=self.info.all_headers,
-            cookie=prepared.headers.get("Cookie"),
-            verify=requests.utils.DEFAULT_CA_BUNDLE_PATH if verify in {True, None} else verify,
-            cert=self.info.cert,
-            proxy=requests.utils.select_proxy(url, settings["proxies"]),
+            url=f"{info.websocket_url}{path}?{channels_query(session)}",
+            headers=info.all_headers,
+            cookie=self._session.prepare_request(request).headers.get("Cookie"),
+            route=Route(
+                host=info.host,
+                port=info.port or (443 if info.use_https else 80),
+                authorities=self._authorities if info.use_https else None,
+                cert=info.cert,
+                proxy=self._proxy,
+            ),
         )
 
     def _exchange(self, method: str, path: str, body: Any, deadline: Deadline) -> str:
         request = f"{method} {self.info.url}{path}"
         left = deadline.left() or 0.001
         with (
-            translated(request, deadline),
+            translated(request, deadline, self._proxy),
             self._session.request(
                 method,
                 self.info.url + path,
@@ -122,11 +135,8 @@ class HttpSession:
             ) as response,
         ):
             text = read_body(response, request)
+        if response.status_code == PROXY_REFUSES:
+            raise GatewayUnreachable(f"{request}: {refusal_of(self._proxy, response)}")
         if response.status_code >= 300:
-            raise error_for(self.info, response, request, text)
+            raise error_for(self.info, response, request, text, self._proxy)
         return text
-
-
-def _headers_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    # Without an auth of its own, requests takes one from ~/.netrc over our token.
-    return request

@@ -16,6 +16,7 @@ from ..errors import GatewayFull, GatewayStatus, GatewayUnauthorized, KernelSpec
 from .answers import is_kernel_id, not_a_gateway
 from .channels import ServerChannels
 from .connection import JupyterConnectionInfo, info_of
+from .deadline_socket import ChannelsAddress
 from .http_session import HttpSession
 from .kernel_control import LAUNCH_SECONDS, ServerKernel
 from .websocket import WebSocketTransport
@@ -154,6 +155,10 @@ class JupyterClient:
             kernel.name, open_socket, kernel.model_if_told, deadline, timeouts
         )
         return KernelConnection(channels, kernel)
+
+    def channels_address(self, kernel_id: str, session: str) -> ChannelsAddress:
+        """Where the kernel's WebSocket is and what the handshake needs."""
+        return ServerKernel(self._http, kernel_id).channels_address(session)
 
     def get_kernel_client(self, kernel_id: str) -> JupyterKernelClient:
         """Connect to a kernel.
