@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .client.timeouts import Timeouts
     from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
     from .code_result import CodeResult
+    from .embedded_executor import EmbeddedIPythonCodeExecutor
     from .errors import (
         ClientClosed,
         EngineError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         KernelNotFound,
         KernelNotReady,
         KernelSpecNotFound,
+        KernelStartError,
         NotAGateway,
         ServerStartError,
         WireError,
@@ -64,6 +66,7 @@ __all__ = [
     "DataItem",
     "Display",
     "DockerJupyterServer",
+    "EmbeddedIPythonCodeExecutor",
     "EngineError",
     "ExecutionError",
     "ExecutionResult",
@@ -88,6 +91,7 @@ __all__ = [
     "KernelNotFound",
     "KernelNotReady",
     "KernelSpecNotFound",
+    "KernelStartError",
     "LocalJupyterServer",
     "MarkdownCodeExtractor",
     "NotAGateway",
@@ -111,6 +115,7 @@ _MODULES = {
     "DataItem": "protocol.result",
     "Display": "protocol.outputs",
     "DockerJupyterServer": "servers.docker.server",
+    "EmbeddedIPythonCodeExecutor": "embedded_executor",
     "EngineError": "errors",
     "ExecutionError": "errors",
     "ExecutionResult": "protocol.result",
@@ -135,6 +140,7 @@ _MODULES = {
     "KernelNotFound": "errors",
     "KernelNotReady": "errors",
     "KernelSpecNotFound": "errors",
+    "KernelStartError": "errors",
     "LocalJupyterServer": "servers.local",
     "MarkdownCodeExtractor": "code_blocks",
     "NotAGateway": "errors",

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from .client.conversation import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
-from .embedded.kernels import LocalKernels
 from .executor import KernelCodeExecutor
 from .protocol.bounded_output import MAX_OUTPUT
 
@@ -46,6 +45,9 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
+        # Not before it is needed: it needs an extra, and everybody imports the public names.
+        from .embedded.kernels import LocalKernels  # noqa: PLC0415
+
         super().__init__(
             LocalKernels(cwd=cwd),
             kernel_name,

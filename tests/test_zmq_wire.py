@@ -60,8 +60,10 @@ BOOK: list[tuple[str, Message, list[bytes]]] = [
         BARE,
         [
             b"<IDS|MSG>",
-            b"82fa11b33177d0acdc5113760bff75b2cd36307f5c8ce9e2b305a3655d5ede16"
-            b"394a20fe4b6d46a06cb1374abdede88071f232ee139c13799bf7f4980c00122b",
+            (
+                b"82fa11b33177d0acdc5113760bff75b2cd36307f5c8ce9e2b305a3655d5ede16"
+                b"394a20fe4b6d46a06cb1374abdede88071f232ee139c13799bf7f4980c00122b"
+            ),
             b'{"msg_id":"m","msg_type":"t"}',
             b"{}",
             b"{}",

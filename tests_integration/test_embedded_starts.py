@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import stat
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -16,14 +13,12 @@ from embedded import (
     IPYKERNEL,
     SpecWriter,
     Starter,
-    has_ended,
     kernels,
-    program,
     spec,
     start,
 )
 
-from jkg_client import Failure, JupyterKernelClient, KernelNotFound
+from jkg_client import JupyterKernelClient, KernelNotFound
 from jkg_client.client.deadline import Deadline
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.embedded.kernels import LocalKernels

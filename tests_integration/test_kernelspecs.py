@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from embedded import SpecWriter, spec
+from embedded import SpecWriter, program, spec
 
 from jkg_client import KernelSpecNotFound
 from jkg_client.embedded import kernelspecs
@@ -180,8 +180,18 @@ def test_secrets_of_servers_are_not_inherited(spec: SpecWriter) -> None:
     assert (env["MINE"], env["HOME"]) == ("x", "/")
 
 
-def test_without_jupyter_core_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "jkg_client.embedded.kernelspecs")
-    monkeypatch.setitem(sys.modules, "jupyter_core.paths", None)
-    with pytest.raises(ImportError, match=r'pip install "jkg-client\[embedded\]"'):
-        __import__("jkg_client.embedded.kernelspecs")
+WITHOUT = """
+import sys
+sys.modules[{missing!r}] = None
+from jkg_client import *
+try:
+    EmbeddedIPythonCodeExecutor()
+except ImportError as exc:
+    print(exc)
+"""
+
+
+@pytest.mark.parametrize("missing", ["zmq", "jupyter_core"])
+def test_without_its_libraries_the_extra_is_named(missing: str) -> None:
+    with program(WITHOUT.format(missing=missing)) as one:
+        assert 'pip install "jkg-client[embedded]"' in one.communicate(timeout=60)[0]

@@ -59,8 +59,7 @@ class ZmqChannels:
         self._hears = False
         try:
             self._listen(deadline)
-            if not self._is_heard:
-                raise KernelNotReady(f"the kernel gives no answer: {self._launch.described()}")
+            self._must_be_heard()
         except BaseException:
             self.close()
             raise
@@ -116,7 +115,12 @@ class ZmqChannels:
         """There is nothing that a pause could break."""
         self._check_open()
 
-    def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
+    def check(
+        self,
+        deadline: Deadline,  # noqa: ARG002 - nothing is to be mended
+        *,
+        is_new_kernel: bool = False,  # noqa: ARG002 - ``send`` goes where it is
+    ) -> Gap | None:
         """Look whether the process lives; a silent kernel is told in the log, no more."""
         self._check_open()
         self._follow()
@@ -124,7 +128,7 @@ class ZmqChannels:
             _log.info("kernel %s is unresponsive: no heartbeat", self._kernel.kernel_id)
         return None
 
-    def prove_alive(self, limit: Deadline) -> None:
+    def prove_alive(self, limit: Deadline) -> None:  # noqa: ARG002 - nothing is to be mended
         """Look whether the process lives: it alone decides."""
         self._check_open()
         self._follow()
@@ -136,8 +140,7 @@ class ZmqChannels:
     def close(self) -> None:
         """Close the sockets; may be called twice."""
         self._closed = True
-        if self._kernel.is_ours:
-            self._sockets.close()
+        self._sockets.close()
 
     def _take(self, seconds: float) -> Message | None:
         message = self._sockets.receive(seconds)
@@ -182,6 +185,10 @@ class ZmqChannels:
                 self._follow()
             elif message.channel == "shell":
                 deadline = deadline.within(_LATE_IOPUB)
+
+    def _must_be_heard(self) -> None:
+        if not self._is_heard:
+            raise KernelNotReady(f"the kernel gives no answer: {self._launch.described()}")
 
     @property
     def _is_heard(self) -> bool:

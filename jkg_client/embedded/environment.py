@@ -8,13 +8,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..secret_variables import without_secrets
 from .kernelspecs import KernelSpec
 
-_SECRETS = (
-    *("KG_AUTH_TOKEN", "JKG_MCP_TOKEN", "JKG_TOKEN"),
-    *("JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"),
-)
-_SECRET_PREFIX = "JUPYTER_GATEWAY_"
 # Of another kernel, or of a parent that is not ours: ipykernel obeys each of them.
 _NOT_INHERITED = ("MPLBACKEND", "JPY_PARENT_PID", "JPY_INTERRUPT_EVENT", "IPY_INTERRUPT_EVENT")
 _MODULE = ["-m", "ipykernel_launcher"]
@@ -63,12 +59,3 @@ def environment(
     programs = os.path.dirname(shutil.which(program) or program)  # noqa: PTH120
     given["PATH"] = os.pathsep.join(filter(None, (programs, given.get("PATH", os.defpath))))
     return given
-
-
-def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """``environ`` without what lets its owner into Jupyter servers."""
-    return {
-        name: value
-        for name, value in environ.items()
-        if name not in _SECRETS and not name.startswith(_SECRET_PREFIX)
-    }

@@ -96,7 +96,7 @@ class LocalKernel:
         else:
             launch.process.interrupt()
 
-    def restart(self, deadline: Deadline) -> None:
+    def restart(self, deadline: Deadline) -> None:  # noqa: ARG002 - the end has its own limits
         """Replace the process by another one, with a key, and addresses, of its own."""
         with self._lock:
             self._check()
@@ -104,7 +104,7 @@ class LocalKernel:
             self._early_exits = 0
             self._start()
 
-    def state(self, deadline: Deadline) -> str | None:
+    def state(self, deadline: Deadline) -> str | None:  # noqa: ARG002 - nobody is asked
         """``starting`` until the process has answered; then nothing is known but that it lives."""
         return None if self.launch().answered.is_set() else "starting"
 

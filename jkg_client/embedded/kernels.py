@@ -66,7 +66,7 @@ class LocalKernels:
         kernel_spec_name: str,
         *,
         env: Mapping[str, str] | None = None,
-        timeout_seconds: float = 120.0,
+        timeout_seconds: float = 120.0,  # noqa: ARG002 - the process is there at once
     ) -> str:
         """Start a kernel and return its id. It does not answer yet.
 

@@ -16,16 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attrs import field, frozen
+from jupyter_core.paths import jupyter_path
 
 from ..errors import KernelSpecNotFound
 from ..protocol.messages import Json
-
-try:
-    from jupyter_core.paths import jupyter_path
-except ImportError as exc:  # pragma: no cover - the test runs it in another process
-    raise ImportError(
-        'an embedded kernel needs jupyter_core: pip install "jkg-client[embedded]"'
-    ) from exc
 
 NATIVE = "python3"
 """Started by the interpreter that runs us if no kernel of this name is installed."""

@@ -44,7 +44,11 @@ if sys.platform == "win32":
         def environment(self) -> Mapping[str, str]:
             """How the kernel learns of the event. JPY_PARENT_PID would have to be a handle."""
             event = str(int(self._event))
-            return {"JPY_INTERRUPT_EVENT": event, "IPY_INTERRUPT_EVENT": event, "JPY_PARENT_PID": ""}
+            return {
+                "JPY_INTERRUPT_EVENT": event,
+                "IPY_INTERRUPT_EVENT": event,
+                "JPY_PARENT_PID": "",
+            }
 
         @property
         def options(self) -> dict[str, Any]:
@@ -52,7 +56,7 @@ if sys.platform == "win32":
             startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [int(self._event)]})
             return {**APART, "startupinfo": startup}
 
-        def send(self, process: subprocess.Popen[bytes]) -> None:
+        def send(self, process: subprocess.Popen[bytes]) -> None:  # noqa: ARG002 - as elsewhere
             """Interrupt the kernel."""
             self._kernel32.SetEvent(wintypes.HANDLE(self._event))
 

@@ -109,7 +109,10 @@ class KernelSockets:
         return True
 
     def close(self) -> None:
-        """Close all at once; what has not left is not sent. May be called twice."""
+        """Close all at once; what has not left is not sent. May be called twice.
+
+        In a child that was forked it touches nothing: pyzmq compares process ids.
+        """
         self._context.destroy(linger=0)
 
     def _take(self, channel: str, one: zmq.Socket[bytes]) -> None:
