@@ -16,6 +16,11 @@ _MOST_HOLES = 1000
 """Separate holes that are remembered: a late message may still fill one of these."""
 
 
+_ASKED_AT_CONNECT = 12
+"""What a kernel may have told its server alone when we came back, after the end of a cell: servers
+ask kernels on two channels whether they are there, perhaps twice, and get three messages each."""
+
+
 @frozen(kw_only=True)
 class Gap:
     """A place between two messages where some may be missing.
@@ -55,11 +60,10 @@ class MessageGaps:
 
     Attributes:
         msg_id: Id of the request.
-        is_cut: Whether there was a gap in which messages may have been lost.
     """
 
     msg_id: str
-    is_cut: bool = field(default=False, init=False)
+    _cuts: int = field(default=0, init=False)  # gaps in which messages may have been lost
     _unread: int = field(default=0, init=False)
     _series: str = field(default="", init=False)
     _first: int = field(default=0, init=False)
@@ -80,16 +84,28 @@ class MessageGaps:
     _session: object = field(default=None, init=False)
 
     @property
+    def is_cut(self) -> bool:
+        """Whether there was a gap in which messages may have been lost."""
+        return self._cuts > 0
+
+    @property
     def missing(self) -> int:
         """How many messages never came, at least."""
-        # A server to which we come back may have asked the kernel something in between.
-        end = self._own_last if self.is_cut and self._end is None else self._until
-        holes = [hole for hole in self._holes if hole.first <= end]
-        certain = sum(hole.size for hole in holes if hole.is_certain)
-        others = sum(hole.size for hole in holes if not hole.is_certain) + self._forgotten
+        certain = tail = 0
+        others = self._forgotten
+        for hole in self._holes:
+            if hole.first > self._until:
+                continue
+            if self.is_cut and hole.first > self._own_last:
+                tail += hole.size
+            elif hole.is_certain:
+                certain += hole.size
+            else:
+                others += hole.size
         # A reply and a question each may have gone elsewhere.
         unseen = 2 * len(self._foreign) + self._unsent
-        return max(self._unread, certain + max(0, others - unseen))
+        others = max(0, others - unseen) + max(0, tail - self._cuts * _ASKED_AT_CONNECT)
+        return max(self._unread, certain + others)
 
     @property
     def is_whole(self) -> bool:
@@ -110,7 +126,7 @@ class MessageGaps:
     def skip(self, gap: Gap) -> None:
         """Take in a gap."""
         self._unread += gap.unread
-        self.is_cut |= gap.may_lack
+        self._cuts += gap.may_lack
         self._at_gap |= gap.may_lack or gap.unread > 0
 
     def feed(self, message: Message) -> None:
