@@ -23,8 +23,8 @@ def test_the_result_tells_how_the_process_ended() -> None:
     exchange.feed(parentless_status("restarting", "session", "exit code 3"))
     result = exchange.result()
     assert result.status == "died"
-    assert result.failure == Failure("KernelDied", "the kernel's process ended: exit code 3")
-    assert result.outputs == (result.failure,)
+    assert result.failure == Failure("KernelDied", "exit code 3")
+    assert result.outputs == ()
 
 
 @pytest.mark.parametrize("reason", [None, 3, [], {}, ""])

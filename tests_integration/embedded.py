@@ -14,15 +14,17 @@ from typing import Any
 import psutil  # type: ignore[import-untyped,import-not-found,unused-ignore]  # from ipykernel
 import pytest
 
-from jkg_client import JupyterKernelClient
+from jkg_client import JupyterKernelClient, KernelNotFound
 from jkg_client.client.deadline import Deadline
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.embedded.kernels import LocalKernels
+from jkg_client.executor import KernelCodeExecutor
 
 IPYKERNEL = ("python", "-m", "ipykernel_launcher", "-f", "{connection_file}")
 
 SpecWriter = Callable[..., str]
 Starter = Callable[..., JupyterKernelClient]
+Executors = Callable[..., KernelCodeExecutor]
 
 
 @pytest.fixture
@@ -65,6 +67,45 @@ def start(kernels: LocalKernels, timeouts: Timeouts) -> Iterator[Starter]:
             )
 
         yield started
+
+
+class Shared(LocalKernels):
+    """Kernels of several executors: the last one that stops must not end those of others."""
+
+    def close(self) -> None:
+        """Nothing: the test ends them."""
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[LocalKernels]:
+    shared = Shared()
+    try:
+        yield shared
+    finally:
+        LocalKernels.close(shared)
+
+
+@pytest.fixture
+def executors(server: LocalKernels, tmp_path: Path) -> Iterator[Executors]:
+    with contextlib.ExitStack() as stack:
+
+        def start(**options: Any) -> KernelCodeExecutor:
+            options = {"timeout": 30, "output_dir": tmp_path, **options}
+            return stack.enter_context(KernelCodeExecutor(server, **options))
+
+        yield start
+
+
+@pytest.fixture
+def kernel(server: LocalKernels, timeouts: Timeouts) -> Iterator[JupyterKernelClient]:
+    kernel_id = server.start_kernel("python3")
+    try:
+        with JupyterKernelClient(server, kernel_id, timeouts=timeouts) as kernel:
+            assert kernel.wait_for_ready(60)
+            yield kernel
+    finally:
+        with contextlib.suppress(KernelNotFound):
+            server.delete_kernel(kernel_id)
 
 
 def has_ended(pid: int, deadline: Deadline) -> bool:

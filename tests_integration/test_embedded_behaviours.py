@@ -2,67 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Callable
-
 import pytest
 from behaviours import *  # noqa: F403
 from behaviours import run
+from embedded import Executors, executors, kernel, server
 
-from jkg_client import ClientClosed, JupyterKernelClient, KernelNotFound
+from jkg_client import ClientClosed, KernelNotFound
 from jkg_client.client.deadline import Deadline
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.embedded.kernels import LocalKernels
 from jkg_client.executor import KernelCodeExecutor
 
-Executors = Callable[..., KernelCodeExecutor]
+__all__ = ["executors", "kernel", "server"]
 
 # There is no server that could refuse a token.
 del test_a_wrong_token_is_told_at_once  # noqa: F821
 # They ask the server; their like is below.
 del test_a_kernel_deleted_by_somebody_else_is_replaced  # noqa: F821
 del test_stop_deletes_the_kernel_and_may_be_called_twice  # noqa: F821
-
-
-class Shared(LocalKernels):
-    """Kernels of several executors: the last one that stops must not end those of others."""
-
-    def close(self) -> None:
-        """Nothing: the test ends them."""
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[LocalKernels]:
-    shared = Shared()
-    try:
-        yield shared
-    finally:
-        LocalKernels.close(shared)
-
-
-@pytest.fixture
-def executors(server: LocalKernels, tmp_path: Path) -> Iterator[Executors]:
-    with contextlib.ExitStack() as stack:
-
-        def start(**options: Any) -> KernelCodeExecutor:
-            options = {"timeout": 30, "output_dir": tmp_path, **options}
-            return stack.enter_context(KernelCodeExecutor(server, **options))
-
-        yield start
-
-
-@pytest.fixture
-def kernel(server: LocalKernels, timeouts: Timeouts) -> Iterator[JupyterKernelClient]:
-    kernel_id = server.start_kernel("python3")
-    try:
-        with JupyterKernelClient(server, kernel_id, timeouts=timeouts) as kernel:
-            assert kernel.wait_for_ready(60)
-            yield kernel
-    finally:
-        with contextlib.suppress(KernelNotFound):
-            server.delete_kernel(kernel_id)
 
 
 @pytest.mark.pitfall(5)

@@ -123,7 +123,7 @@ class LocalKernel:
 
     def _check(self) -> None:
         if self._gone is not None:
-            raise KernelNotFound(404, f"kernel {self.kernel_id}", "", self._gone)
+            raise kernel_not_found(self.kernel_id, self._gone)
 
     def _ask_to_interrupt(self, launch: Launch, deadline: Deadline) -> None:
         """By a message on control; shell is busy with what shall be interrupted."""
@@ -138,3 +138,8 @@ class LocalKernel:
                 if answer is not None and answer.parent_id == request.msg_id:
                     return
         _log.warning("kernel %s did not acknowledge the interrupt", self.kernel_id)
+
+
+def kernel_not_found(kernel_id: str, reason: str) -> KernelNotFound:
+    """The exception for a kernel that is not there (any more)."""
+    return KernelNotFound(404, f"kernel {kernel_id}", "", f"{reason}: start another")

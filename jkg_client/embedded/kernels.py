@@ -9,12 +9,12 @@ from pathlib import Path
 from ..client.channels import KernelConnection
 from ..client.deadline import Deadline
 from ..client.timeouts import Timeouts
-from ..errors import ClientClosed, KernelNotFound
+from ..errors import ClientClosed
 from ..protocol.zmq_wire import SigningKey
 from . import kernelspecs
 from .channels import ZmqChannels
 from .connection_file import Transport
-from .kernel import LocalKernel
+from .kernel import LocalKernel, kernel_not_found
 from .launch import Plan
 from .process import EndTimes
 
@@ -121,7 +121,7 @@ class LocalKernels:
         with self._lock:
             kernel = self._kernels.get(kernel_id)
         if kernel is None:
-            raise KernelNotFound(404, f"kernel {kernel_id}", "", "it is not run here (any more)")
+            raise kernel_not_found(kernel_id, "it does not run here")
         return kernel
 
     def delete_kernel(self, kernel_id: str) -> None:

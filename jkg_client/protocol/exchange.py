@@ -13,7 +13,7 @@ from attrs import Factory, define, field, frozen
 from .message_gaps import Gap, MessageGaps
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
-from .result import ExecutionResult, Status, Truncation
+from .result import KERNEL_DIED, ExecutionResult, Status, Truncation
 from .terminal import strip_ansi
 
 
@@ -186,7 +186,7 @@ class Exchange:
         if (self.reply or {}).get("status") == "error":
             return Failure.from_content(self.reply or {})
         if self._cause and self.reply is None:
-            return Failure("KernelDied", f"the kernel's process ended: {self._cause}")
+            return Failure(KERNEL_DIED, self._cause)
         if self.lost and self.reply is None:
             return _CONNECTION_LOST if self._gaps.is_cut else _NO_REPLY
         return None
@@ -200,8 +200,9 @@ class Exchange:
             failure.is_interrupt or failure is _CONNECTION_LOST or failure is _NO_REPLY
         ):
             return tuple(output for output in shown if output is not failure)
+        # How the kernel died is news of the kernel, and no output of the cell.
         is_told = failure is self.area.failure or (
-            self.reply is not None and self._printed(failure)
+            self._printed(failure) if self.reply is not None else self.dead
         )
         return shown if is_told else (*shown, failure)
 
