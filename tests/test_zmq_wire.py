@@ -93,6 +93,14 @@ def test_what_kernels_add_is_kept_and_bytes_that_are_no_text_are_shown() -> None
     assert message.content == {"text": "\ufffd"}
 
 
+@pytest.mark.field("C10")
+def test_null_for_a_parent_and_for_metadata_is_none_of_them() -> None:
+    # As xeus-python 0.19 sends its welcome.
+    header = b'{"msg_id":"m","msg_type":"iopub_welcome"}'
+    message = decode(signed(header, b"null", b"null", b'{"subscription":""}'), "iopub", KEY)
+    assert (message.parent_header, message.metadata) == ({}, {})
+
+
 def signed(*parts: bytes) -> list[bytes]:
     return [b"<IDS|MSG>", KEY.sign(parts), *parts]
 

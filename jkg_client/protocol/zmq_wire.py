@@ -100,8 +100,6 @@ def decode(parts: Sequence[bytes], channel: str, key: SigningKey) -> Message:
         header, parent_header, metadata, content = (
             json.loads(str(document, "utf-8", "replace")) for document in documents
         )
-        # Kernels of xeus say null in their welcome.
-        parent_header = {} if parent_header is None else parent_header
         return message_of(channel, header, parent_header, metadata, content, tuple(buffers))
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise WireError(f"no message ({type(exc).__name__}: {exc})", b"".join(parts)) from exc
