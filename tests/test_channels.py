@@ -32,6 +32,10 @@ REQUEST = kernel_info_request("ours")
 Model = Union[Json, None, GatewayError]
 
 
+def _split(words: str) -> deque[str]:
+    return deque(words.split())
+
+
 @define(eq=False)
 class Line:
     """One connection: what comes on it, one word for each call.
@@ -40,7 +44,7 @@ class Line:
     goodbye; ``bye``, with one. When the words are used up it is silent.
     """
 
-    words: deque[str] = field(converter=lambda words: deque(words.split()))
+    words: deque[str] = field(converter=_split)
     hand: HandClock
     takes: int = 99
     answers: bool = True
