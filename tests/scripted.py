@@ -2,18 +2,18 @@
 
 What comes is written in words, one for each message or gap:
 
-``busy``, ``idle``, ``reply``, ``out:TEXT``, ``error:NAME`` and the like answer the cell that was sent
-last; ``answers`` answers the question that was sent last, in full; ``late:TEXT`` is said by an earlier
-cell; ``restarting``, ``starting`` and ``dead`` have no parent. ``cut``, ``kept`` and ``unread`` are
-gaps, ``gone`` and ``broken`` errors. ``until:WHAT`` is silence until the client has done that since the
-last word came, ``never``
-silence for ever. ``lost`` is a message that never comes.
+``busy``, ``idle``, ``reply``, ``out:TEXT``, ``error:NAME`` and the like answer the cell that was
+sent last. ``answers`` answers the question that was sent last, in full. ``late:TEXT`` is said by an
+earlier cell. ``restarting``, ``starting`` and ``dead`` have no parent. ``cut``, ``kept`` and
+``unread`` are gaps, ``gone`` and ``broken`` errors. ``until:WHAT`` is silence until the client has
+done that since the last word came, ``never`` silence for ever. ``lost`` is a message that never
+comes.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import define, evolve, field
@@ -54,8 +54,10 @@ class HandClock:
     def __init__(self) -> None:
         self.now = 1000.0
         self.slept: list[float] = []
+        self.at_sleep: Callable[[], None] = lambda: None
 
     def sleep(self, seconds: float) -> None:
+        self.at_sleep()
         self.slept.append(seconds)
         self.now += seconds
 
