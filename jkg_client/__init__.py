@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from .client.timeouts import Timeouts
     from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
     from .code_result import CodeResult
-    from .embedded_executor import EmbeddedIPythonCodeExecutor
+    from .embedded_executor import (
+        AsyncEmbeddedIPythonCodeExecutor,
+        EmbeddedIPythonCodeExecutor,
+    )
     from .errors import (
         ClientClosed,
         EngineError,
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CODE_WRITER_SYSTEM_MESSAGE",
+    "AsyncEmbeddedIPythonCodeExecutor",
     "AsyncJupyterCodeExecutor",
     "ClientClosed",
     "CodeBlock",
@@ -108,6 +112,7 @@ __all__ = [
 
 _MODULES = {
     "CODE_WRITER_SYSTEM_MESSAGE": "prompts",
+    "AsyncEmbeddedIPythonCodeExecutor": "embedded_executor",
     "AsyncJupyterCodeExecutor": "async_executor",
     "ClientClosed": "errors",
     "CodeBlock": "code_blocks",

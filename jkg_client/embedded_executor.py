@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from .async_executor import AsyncKernelCodeExecutor
+from .client.channels import KernelProvider
 from .client.conversation import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .executor import KernelCodeExecutor
@@ -45,11 +47,8 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
-        # Not before it is needed: it needs an extra, and everybody imports the public names.
-        from .embedded.kernels import LocalKernels  # noqa: PLC0415
-
         super().__init__(
-            LocalKernels(cwd=cwd),
+            _kernels(cwd),
             kernel_name,
             timeout,
             output_dir,
@@ -58,3 +57,48 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
             on_output=on_output,
             timeouts=timeouts,
         )
+
+
+class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
+    """``EmbeddedIPythonCodeExecutor`` for programs with an event loop, which it never blocks.
+
+    The kernel is started by ``async with``, or with the first blocks. A cancelled task
+    interrupts the kernel, and is over when that can be used again.
+
+    Args:
+        kernel_name: As all arguments: of ``EmbeddedIPythonCodeExecutor``.
+        on_output: Called in the event loop.
+
+    Raises:
+        ValueError: When the kernel is started: for bad arguments.
+    """
+
+    def __init__(
+        self,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = Path(),
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | str | None = None,
+        max_output: int = MAX_OUTPUT,
+        on_output: OnOutput | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+    ) -> None:
+        super().__init__(
+            lambda: _kernels(cwd),
+            kernel_name,
+            timeout,
+            output_dir,
+            env=env,
+            max_output=max_output,
+            on_output=on_output,
+            timeouts=timeouts,
+        )
+
+
+def _kernels(cwd: Path | str | None) -> KernelProvider:
+    # Not before it is needed: it needs an extra, and everybody imports the public names.
+    from .embedded.kernels import LocalKernels  # noqa: PLC0415
+
+    return LocalKernels(cwd=cwd)

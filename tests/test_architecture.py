@@ -45,7 +45,7 @@ ARROWS = {
     "executor": BELOW_EXECUTOR,
     "prompts": set(),
     "async_executor": {*BELOW_EXECUTOR, "executor"},
-    "embedded_executor": {*BELOW_EXECUTOR, "embedded", "executor"},
+    "embedded_executor": {*BELOW_EXECUTOR, "async_executor", "embedded", "executor"},
     "integrations": {*FRONTS, "_version"},
     "cli": {*FRONTS, "_version", "integrations"},
     "testing": FRONTS,

@@ -61,6 +61,12 @@ class LocalKernels:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    @property
+    def kernel_ids(self) -> list[str]:
+        """Ids of the kernels that run."""
+        with self._lock:
+            return list(self._kernels)
+
     def start_kernel(
         self,
         kernel_spec_name: str,
