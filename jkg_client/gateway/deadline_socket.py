@@ -61,10 +61,10 @@ class _ReadAhead(frame_buffer):
         while (missing := bufsize - len(self._ahead)) > 0:
             # Of a large frame no byte too many: what is left would have to be moved.
             self._ahead += self.recv(min(missing, _AT_ONCE) if bufsize > _AT_ONCE else _AT_ONCE)
-        part = bytes(memoryview(self._ahead)[:bufsize])
         if len(self._ahead) == bufsize:
-            self._ahead = bytearray()
+            part, self._ahead = bytes(self._ahead), bytearray()
         else:
+            part = bytes(memoryview(self._ahead)[:bufsize])
             del self._ahead[:bufsize]
         return part
 

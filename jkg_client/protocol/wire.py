@@ -141,7 +141,7 @@ def _split_default(frame: bytes) -> list[memoryview]:
 
 
 def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[memoryview]:
-    if offsets[0] != start or any(a > b for a, b in zip(offsets, offsets[1:])):
+    if offsets[0] != start or list(offsets) != sorted(offsets):
         raise WireError("offsets out of order or outside the frame", frame)
     whole = memoryview(frame)  # a slice of bytes is a copy
     return [whole[a:b] for a, b in zip(offsets, offsets[1:])]
