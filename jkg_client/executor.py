@@ -246,7 +246,7 @@ class KernelCodeExecutor:
             max_output=self._max_output,
         )
         replaced, self._replaced = self._replaced, False
-        return evolve(result, kernel_restarted=result.kernel_restarted or replaced)
+        return evolve(result, kernel_restarted=True) if replaced else result
 
     def _forget_kernel(self) -> None:
         kernel, self._kernel, self._kernel_id = self._kernel, None, None
