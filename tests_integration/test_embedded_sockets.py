@@ -50,7 +50,8 @@ def test_what_is_forged_unsigned_replayed_or_nonsense_is_dropped_and_counted(
         iopub.recv()
         for parts in wrong:
             iopub.send_multipart([b"topic", *parts])
-        deadline, came = Deadline(10), []
+        came: list[str] = []
+        deadline = Deadline(10)
         while len(came) < 2 and not deadline.passed:
             message = sockets.receive(0.1)
             if message is not None:
