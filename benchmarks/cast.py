@@ -57,6 +57,7 @@ FLOOR = _minimal("floor", "floor", "default")
 FLOOR_V1 = _minimal("floor-v1", "floor", "v1")
 MINIMAL = _minimal("minimal", "minimal", "default")
 QUICKACK = _minimal("minimal-quickack", "minimal", "quickack")
+MINIMAL_V1 = _minimal("minimal-v1", "minimal_v1", "")
 ZMQ = Peer(
     name="zmq",
     driver="zmq_direct",
@@ -72,6 +73,7 @@ PEERS = (
     ZMQ,
     MINIMAL,
     QUICKACK,
+    MINIMAL_V1,
     CLIENT,
     EXECUTOR,
     PONGS,

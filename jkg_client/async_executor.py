@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Callable, Generic, TypeVar
 
 from attrs import define, field
 
+from .client.block_run import BlockRun
 from .client.conversation import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor
@@ -25,36 +25,48 @@ from .protocol.outputs import Output
 
 T = TypeVar("T")
 
-_AGAIN = 0.1
-"""Seconds between looks whether a cancelled job has ended."""
-
-
-@define(eq=False)
-class _Job(Generic[T]):
-    """Something that is done in the executor's thread.
-
-    Attributes:
-        do: What.
-        loop: Where it is waited for.
-        cancelled: Nobody waits for it any more.
-        ended: The thread has done it.
-        told: What its result had to tell is left to the next one.
-        interrupting: Held while it is interrupted: the thread goes on to no other meanwhile.
-    """
-
-    do: Callable[[JupyterCodeExecutor], T]
-    loop: asyncio.AbstractEventLoop
-    cancelled: bool = False
-    ended: bool = False
-    told: bool = False
-    interrupting: threading.Lock = field(factory=threading.Lock)
-
 
 class _Executor(JupyterCodeExecutor):
+    """Can be told to end blocks that it has not begun yet."""
+
+    def execute_as(
+        self,
+        run: BlockRun,
+        code_blocks: Sequence[CodeBlock],
+        timeout: float | None,
+        *,
+        store_history: bool,
+    ) -> CodeResult:
+        """``execute_code_blocks``, as ``run``."""
+        return self._execute_blocks(run, code_blocks, timeout, store_history=store_history)
+
+    def end(self, run: BlockRun) -> None:
+        """As ``interrupt``; if the blocks have not begun they never will."""
+        run.interrupt(lambda: self._kernel, self._timeouts)
+
     def tell_again(self, result: object) -> None:
         """Nobody has read ``result``: the next one tells that variables are gone, if they are."""
         if isinstance(result, CodeResult) and result.kernel_restarted:
             self._replaced = True
+
+
+@define(eq=False)
+class _Job(Generic[T]):
+    """A task for the executor's thread.
+
+    Attributes:
+        do: The task.
+        loop: The event loop in which its end is waited for.
+        run: Its blocks, if it runs any.
+        cancelled: Nobody waits for it any more.
+        told: What its result had to tell is left to the next one.
+    """
+
+    do: Callable[[_Executor, BlockRun], T]
+    loop: asyncio.AbstractEventLoop
+    run: BlockRun = field(factory=BlockRun, init=False)
+    cancelled: bool = False
+    told: bool = False
 
 
 class AsyncJupyterCodeExecutor:
@@ -135,7 +147,7 @@ class AsyncJupyterCodeExecutor:
         Raises:
             As the constructor of ``JupyterCodeExecutor``.
         """
-        await self._in_turn(lambda _: None)
+        await self._in_turn(lambda *_: None)
 
     async def execute_code_blocks(
         self,
@@ -159,14 +171,14 @@ class AsyncJupyterCodeExecutor:
         """
         blocks = list(code_blocks)
         return await self._in_turn(
-            lambda executor: executor.execute_code_blocks(
-                blocks, timeout, store_history=store_history
+            lambda executor, run: executor.execute_as(
+                run, blocks, timeout, store_history=store_history
             )
         )
 
     async def restart(self) -> None:
         """Restart the kernel, once it is done with what it runs: variables are gone."""
-        await self._in_turn(lambda executor: executor.restart())
+        await self._in_turn(lambda executor, _: executor.restart())
 
     async def interrupt(self) -> None:
         """End the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
@@ -182,7 +194,7 @@ class AsyncJupyterCodeExecutor:
         # Shielded: a task that is cancelled now would take it out of the threads' queue.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
 
-    async def _in_turn(self, do: Callable[[JupyterCodeExecutor], T]) -> T:
+    async def _in_turn(self, do: Callable[[_Executor, BlockRun], T]) -> T:
         """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
         if self._stopped:
             raise ClientClosed("the executor was stopped")
@@ -200,34 +212,24 @@ class AsyncJupyterCodeExecutor:
             raise
 
     async def _ended(self, job: _Job[T], waiting: asyncio.Future[T]) -> None:
-        """Interrupt a job until it has ended."""
-        loop = asyncio.get_running_loop()
-        while self._executor is not None and not waiting.done():
+        """Interrupt a job, and wait until it has ended."""
+        if self._executor is not None:
+            loop = asyncio.get_running_loop()
             with contextlib.suppress(JkgError):
-                await loop.run_in_executor(None, self._interrupt, job)
-            await asyncio.wait({waiting}, timeout=_AGAIN)
+                await loop.run_in_executor(None, self._executor.end, job.run)
+        await asyncio.wait({waiting})
         # It may have been over before it was cancelled.
-        failed = not waiting.done() or waiting.exception() is not None
+        failed = waiting.exception() is not None
         if self._executor is not None and not (failed or job.told):
             self._executor.tell_again(waiting.result())
-
-    def _interrupt(self, job: _Job[T]) -> None:
-        with job.interrupting:
-            if self._executor is not None and not job.ended:
-                self._executor.interrupt()
 
     def _run(self, job: _Job[T]) -> T:
         if self._executor is None and not self._stopped:
             self._executor = self._make()
-        try:
-            if self._executor is None or self._stopped or job.cancelled:
-                raise ClientClosed("the executor was stopped")
-            self._loop = job.loop
-            result = job.do(self._executor)
-        finally:
-            job.ended = True
-            with job.interrupting:
-                pass
+        if self._executor is None or self._stopped or job.cancelled:
+            raise ClientClosed("the executor was stopped")
+        self._loop = job.loop
+        result = job.do(self._executor, job.run)
         if job.cancelled:
             job.told = True
             self._executor.tell_again(result)

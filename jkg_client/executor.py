@@ -6,20 +6,20 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import SupportsFloat
+from typing import SupportsFloat, TypeVar
 
 from attrs import evolve
 
-from .client.call import Call
+from .client.block_run import BlockRun
+from .client.channels import KernelProvider
 from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
 from .code_result import CodeResult
 from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
-from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
-from .gateway.rest import JupyterClient
-from .gateway.warm import HasWarmKernels
+from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from .gateway.warm import provider_of
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
@@ -29,29 +29,29 @@ _log = logging.getLogger("jkg_client")
 _NEVER_RAN = ExecutionResult(status="aborted")
 
 
-class JupyterCodeExecutor:
+class KernelCodeExecutor:
     """Runs code blocks in a kernel of its own, which keeps its state between them.
 
     Args:
-        jupyter_server: A launched server, or where a running one is.
-        kernel_name: Which of the server's kernels to start.
+        provider: Starts the kernel; closed by ``stop``.
+        kernel_name: Which kernel to start.
         timeout: Seconds for each block as a whole.
         output_dir: Where images and pages are saved; made if it is missing.
         kernel_id: Use this running kernel, and leave it running; None starts one.
-        env: Environment of the kernel that is started, see ``JupyterClient.start_kernel``.
+        env: Environment of the kernel that is started.
         max_output: Characters of output to keep of each block.
         on_output: Called with each output as it comes.
-        timeouts: How long to wait for what else.
+        timeouts: Time limits that are not given per call.
 
     Raises:
         ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
-        GatewayError: The server cannot be reached or does not let us in.
+        GatewayError: The way to the kernel is closed.
         KernelNotReady: The kernel was started but does not answer.
     """
 
     def __init__(
         self,
-        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        provider: KernelProvider,
         kernel_name: str = "python3",
         timeout: float = 60,
         output_dir: Path | str = Path(),
@@ -62,10 +62,11 @@ class JupyterCodeExecutor:
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
-        _check_arguments(jupyter_server, timeout, max_output)
+        check_arguments(timeout, max_output)
+        self._provider = provider
         self._timeout = timeout
         self._kernel_name = kernel_name
-        self._output_dir = Path(output_dir)
+        self._output_dir = Path(output_dir)  # AutoGen reads it
         self._folder = _made(self._output_dir)
         self._attached = kernel_id is not None
         self._env = env
@@ -73,12 +74,11 @@ class JupyterCodeExecutor:
         self._on_output = on_output
         self._timeouts = timeouts
         self._lock = threading.RLock()
+        # Whether the next result must tell that another kernel has taken the place of the last.
         self._stopped = self._replaced = False
-        self._call: Call | None = None
+        self._blocks: BlockRun | None = None
         self._kernel_id = kernel_id
         self._kernel: JupyterKernelClient | None = None
-        self._server = jupyter_server  # a launched one ends when nobody refers to it
-        self._client = JupyterClient(jupyter_server.connection_info)
         try:
             self._start()
         except BaseException:
@@ -96,7 +96,7 @@ class JupyterCodeExecutor:
         """Id of the kernel in use; another one after the server lost it."""
         return self._kernel_id
 
-    def __enter__(self) -> JupyterCodeExecutor:
+    def __enter__(self: Executor) -> Executor:  # noqa: PYI019 - typing.Self came with 3.11
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -124,29 +124,7 @@ class JupyterCodeExecutor:
             GatewayError: The server is away; ``result`` of it holds what had come.
             KernelNotReady: The kernel does not come up again; likewise.
         """
-        results: list[ExecutionResult] = []
-        limit = self._timeout if timeout is None else _positive(timeout)
-        with self._lock:
-            call = self._call = Call()
-            try:
-                for block in code_blocks:
-                    results.append(
-                        _NEVER_RAN
-                        if call.interrupted
-                        else self._execute(block, limit, store_history)
-                    )
-                    if not results[-1].is_ok:
-                        break
-            except JkgError as exc:
-                partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = CodeResult.of([*results, *partial], self._folder, limit)
-                raise
-            finally:
-                self._call = None
-                call.end()
-                told = any(result.kernel_restarted for result in results)
-                self._replaced |= call.restarted and not told
-            return CodeResult.of(results, self._folder, limit)
+        return self._execute_blocks(BlockRun(), code_blocks, timeout, store_history=store_history)
 
     def interrupt(self) -> None:
         """End the ``execute_code_blocks`` that runs in another thread, and wait for its end.
@@ -157,9 +135,9 @@ class JupyterCodeExecutor:
         Raises:
             GatewayError: The server is away.
         """
-        call = self._call
-        if call is not None:
-            call.interrupt(lambda: self._kernel, self._timeouts)
+        run = self._blocks
+        if run is not None:
+            run.interrupt(lambda: self._kernel, self._timeouts)
 
     def restart(self) -> None:
         """Restart the kernel: variables are gone."""
@@ -181,21 +159,52 @@ class JupyterCodeExecutor:
             kernel.stop()
         if kernel_id is not None and not self._attached:
             try:
-                self._client.delete_kernel(kernel_id)
+                self._provider.delete_kernel(kernel_id)
             except KernelNotFound:
                 pass
             except GatewayError as exc:
                 _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)
         self._kernel_id = None
-        self._client.close()
+        self._provider.close()
+
+    def _execute_blocks(
+        self,
+        run: BlockRun,
+        code_blocks: Sequence[CodeBlock],
+        timeout: float | None,
+        *,
+        store_history: bool,
+    ) -> CodeResult:
+        results: list[ExecutionResult] = []
+        limit = self._timeout if timeout is None else _positive(timeout)
+        with self._lock:
+            run.begin()
+            self._blocks = run
+            try:
+                for block in code_blocks:
+                    results.append(
+                        _NEVER_RAN
+                        if run.is_interrupted
+                        else self._execute(block, limit, store_history)
+                    )
+                    if not results[-1].is_ok:
+                        break
+            except JkgError as exc:
+                partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
+                exc.result = CodeResult.of([*results, *partial], self._folder, limit)
+                raise
+            finally:
+                self._blocks = None
+                run.end()
+            return CodeResult.of(results, self._folder, limit)
 
     def _start(self) -> JupyterKernelClient:
         if self._kernel_id is None:
-            self._kernel_id = self._warm_kernel() or self._client.start_kernel(
+            self._kernel_id = self._provider.start_kernel(
                 self._kernel_name, env=self._env, timeout_seconds=self._timeouts.launch
             )
             self._check_open()
-        kernel = JupyterKernelClient(self._client, self._kernel_id, timeouts=self._timeouts)
+        kernel = JupyterKernelClient(self._provider, self._kernel_id, timeouts=self._timeouts)
         self._kernel = kernel
         self._check_open()
         if not kernel.wait_for_ready(self._timeouts.ready):
@@ -203,11 +212,6 @@ class JupyterCodeExecutor:
         info = kernel.kernel_info().get("language_info")
         self._language = str(info.get("name", "")) if isinstance(info, dict) else ""
         return kernel
-
-    def _warm_kernel(self) -> str | None:
-        if self._env is None and isinstance(self._server, HasWarmKernels):
-            return self._server.warm_kernels.take(self._client, self._kernel_name)
-        return None
 
     def _check_open(self) -> None:
         if self._stopped:
@@ -242,7 +246,7 @@ class JupyterCodeExecutor:
             max_output=self._max_output,
         )
         replaced, self._replaced = self._replaced, False
-        return evolve(result, kernel_restarted=result.kernel_restarted or replaced)
+        return evolve(result, kernel_restarted=True) if replaced else result
 
     def _forget_kernel(self) -> None:
         kernel, self._kernel, self._kernel_id = self._kernel, None, None
@@ -251,8 +255,58 @@ class JupyterCodeExecutor:
             kernel.stop()
 
 
-def _check_arguments(jupyter_server: object, timeout: float, max_output: int) -> None:
-    info_of(jupyter_server)
+class JupyterCodeExecutor(KernelCodeExecutor):
+    """Runs code blocks in a kernel of its own on a Jupyter server; the kernel keeps its state.
+
+    Args:
+        jupyter_server: A launched server, or where a running one is.
+        kernel_name: Which of the server's kernels to start.
+        timeout: Seconds for each block as a whole.
+        output_dir: Where images and pages are saved; made if it is missing.
+        kernel_id: Use this running kernel, and leave it running; None starts one.
+        env: Environment of the kernel that is started, see ``JupyterClient.start_kernel``.
+        max_output: Characters of output to keep of each block.
+        on_output: Called with each output as it comes.
+        timeouts: Time limits that are not given per call.
+
+    Raises:
+        ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
+        GatewayError: The server cannot be reached or does not let us in.
+        KernelNotReady: The kernel was started but does not answer.
+    """
+
+    def __init__(
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = Path(),
+        *,
+        kernel_id: str | None = None,
+        env: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+        on_output: OnOutput | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+    ) -> None:
+        self._server = jupyter_server  # a launched one ends when nobody refers to it
+        super().__init__(
+            provider_of(jupyter_server),
+            kernel_name,
+            timeout,
+            output_dir,
+            kernel_id=kernel_id,
+            env=env,
+            max_output=max_output,
+            on_output=on_output,
+            timeouts=timeouts,
+        )
+
+
+Executor = TypeVar("Executor", bound=KernelCodeExecutor)
+
+
+def check_arguments(timeout: float, max_output: int) -> None:
+    """Raise ValueError unless an executor can work by these."""
     _positive(timeout)
     if not (isinstance(max_output, SupportsFloat) and max_output >= 2):
         raise ValueError(f"max_output must be at least 2, not {max_output!r}")

@@ -17,7 +17,7 @@ except ImportError as exc:
 
 from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import CodeBlock
-from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 
 if TYPE_CHECKING:
     from ag2.context import ConversationContext
@@ -48,7 +48,7 @@ class JupyterEnvironment:
         output_dir: Path | str = ".",
         **options: Any,
     ) -> None:
-        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        server = given_or_known(jupyter_server)
         self._executor = AsyncJupyterCodeExecutor(
             server, kernel_name, timeout, output_dir, **options
         )

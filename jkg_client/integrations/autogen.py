@@ -25,7 +25,12 @@ except ImportError as exc:
 
 from .. import async_executor
 from ..code_blocks import CodeBlock as OurBlock
-from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
+from ..gateway.connection import (
+    JupyterConnectable,
+    JupyterConnectionInfo,
+    given_or_known,
+    info_of,
+)
 
 
 class JupyterCodeExecutorConfig(BaseModel):
@@ -85,7 +90,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         output_dir: Path | str = ".",
         **options: Any,
     ) -> None:
-        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        server = given_or_known(jupyter_server)
         self._config = JupyterCodeExecutorConfig(
             url=info_of(server).url,
             kernel_name=kernel_name,

@@ -21,7 +21,7 @@ except ImportError as exc:
 from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import CodeBlock
 from ..code_result import CodeResult
-from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ class JupyterTool(BaseTool):
         **options: Any,
     ) -> None:
         super().__init__(name=name, description=description)
-        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        server = given_or_known(jupyter_server)
         self._executor = AsyncJupyterCodeExecutor(
             server, kernel_name, timeout, output_dir, **options
         )

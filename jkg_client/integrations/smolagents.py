@@ -29,7 +29,7 @@ except ImportError as exc:
 from ..code_blocks import CodeBlock
 from ..code_result import CodeResult, notes
 from ..executor import JupyterCodeExecutor
-from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 from ..protocol.outputs import Display, Failure, Output, join_text
 from ..rendering import render
 
@@ -123,7 +123,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         self._timeout = timeout
         self._tools: dict[str, Tool] = {}
         self._variables: dict[str, Any] = {}
-        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        server = given_or_known(jupyter_server)
         self._executor = JupyterCodeExecutor(server, kernel_name, timeout, output_dir, **options)
         try:
             self.install_packages(self.additional_imports)

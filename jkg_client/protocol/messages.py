@@ -16,8 +16,6 @@ from attrs import field, frozen
 Json = Mapping[str, Any]
 """A JSON object. What is in it was written by somebody else: check before use."""
 
-Channel = Literal["shell", "control", "iopub", "stdin"]
-
 PROTOCOL_VERSION = "5.4"
 
 EOT = "\x04"

@@ -95,9 +95,9 @@ def parse(packed: Packed) -> Message:
     """
     try:
         if len(packed.texts) == 1:
-            return _from_document(json.loads(packed.texts[0]), packed.buffers)
+            return _from_document(_DECODER.decode(packed.texts[0]), packed.buffers)
         channel, *documents = packed.texts
-        header, parent_header, metadata, content = map(json.loads, documents)
+        header, parent_header, metadata, content = map(_DECODER.decode, documents)
         return _message(channel, header, parent_header, metadata, content, packed.buffers)
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise _nonsense(packed.framing, exc, "".join(packed.texts)) from exc
@@ -141,7 +141,7 @@ def _split_default(frame: bytes) -> list[memoryview]:
 
 
 def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[memoryview]:
-    if offsets[0] != start or any(a > b for a, b in zip(offsets, offsets[1:])):
+    if offsets[0] != start or list(offsets) != sorted(offsets):
         raise WireError("offsets out of order or outside the frame", frame)
     whole = memoryview(frame)  # a slice of bytes is a copy
     return [whole[a:b] for a, b in zip(offsets, offsets[1:])]
@@ -189,10 +189,15 @@ def _text(data: memoryview) -> str:
     return str(data, "utf-8", "replace")
 
 
+# Made once: json.dumps and json.loads would make one each time, or look for options first.
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder()
+
+
 def _dumps(value: Json) -> bytes:
     # Non-ASCII stays escaped: a lone surrogate in a cell has no UTF-8 form.
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+        return _ENCODER.encode(value).encode("ascii")
     except (TypeError, RecursionError) as exc:
         raise ValueError(f"JSON cannot say this: {exc}") from exc
 

@@ -67,7 +67,7 @@ def shortened(text: str, most: int) -> str:
 def encodable(text: str) -> str:
     """``text`` with its surrogates in pairs made whole, and the others replaced.
 
-    Kernels print halves of characters, and an answer that has no UTF-8 form ends the server.
+    SessionKernels print halves of characters, and an answer that has no UTF-8 form ends the server.
     """
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

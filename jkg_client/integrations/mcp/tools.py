@@ -22,7 +22,7 @@ from ...protocol.outputs import Failure
 from ...protocol.result import ExecutionResult
 from . import cells
 from .contents import contents, encodable, shortened
-from .kernels import Kernels, SessionKernel, Tell
+from .kernels import SessionKernel, SessionKernels, Tell
 
 
 @frozen(kw_only=True)
@@ -78,7 +78,7 @@ class Tools:
 
     async def execute_code(
         self,
-        ctx: Context[Kernels],
+        ctx: Context[SessionKernels],
         code: Annotated[str, Field(description="A cell; %pip install, magics and !commands work")],
         language: Annotated[
             str, Field(description="Of the code: that of the kernel if empty, or bash")
@@ -112,7 +112,7 @@ class Tools:
         content = content or [TextContent(text="Done, without output.")]
         return CallToolResult(content=content, is_error=is_error)
 
-    async def restart_kernel(self, ctx: Context[Kernels]) -> CallToolResult:
+    async def restart_kernel(self, ctx: Context[SessionKernels]) -> CallToolResult:
         """End what the kernel runs, and start it anew: all variables are gone, files stay."""
         try:
             await _kernel(ctx).restart()
@@ -120,7 +120,7 @@ class Tools:
             raise ToolError(str(exc)) from exc
         return _said("The kernel was restarted, variables are gone.")
 
-    async def list_variables(self, ctx: Context[Kernels]) -> CallToolResult:
+    async def list_variables(self, ctx: Context[SessionKernels]) -> CallToolResult:
         """List the variables of a Python kernel: name, type and a short form of the value."""
         printed, told = await self._printed(ctx, [cells.variables()])
         try:
@@ -132,7 +132,7 @@ class Tools:
 
     async def put_file(
         self,
-        ctx: Context[Kernels],
+        ctx: Context[SessionKernels],
         path: _Path,
         content: Annotated[str, Field(description="What the file shall hold")],
         encoding: _Encoding = "text",
@@ -148,7 +148,7 @@ class Tools:
         return _said(f"{path}: {len(data)} bytes were written.", *told)
 
     async def get_file(
-        self, ctx: Context[Kernels], path: _Path, encoding: _Encoding = "text"
+        self, ctx: Context[SessionKernels], path: _Path, encoding: _Encoding = "text"
     ) -> CallToolResult:
         """Read a file where a Python kernel runs, whole. It may have 10 MB."""
         try:
@@ -163,7 +163,7 @@ class Tools:
 
     async def _run(
         self,
-        ctx: Context[Kernels],
+        ctx: Context[SessionKernels],
         blocks: Sequence[CodeBlock],
         seconds: float,
         tell: Tell,
@@ -179,7 +179,7 @@ class Tools:
             return had, encodable(str(exc))
 
     async def _printed(
-        self, ctx: Context[Kernels], sources: Sequence[str]
+        self, ctx: Context[SessionKernels], sources: Sequence[str]
     ) -> tuple[str, list[str]]:
         """What our own cells printed, and what a reader must know besides it.
 
@@ -191,7 +191,7 @@ class Tools:
         async def tell(passed: float, _: str) -> None:
             await ctx.report_progress(passed, self.limits.timeout)
 
-        # Kernels keep their history on disk, where files and what is in them have no place.
+        # SessionKernels keep their history on disk, where files and what is in them have no place.
         results, trouble = await self._run(
             ctx, blocks, self.limits.timeout, tell, store_history=False
         )
@@ -204,10 +204,10 @@ class Tools:
         return "".join(result.output for result in results), told
 
 
-def _kernel(ctx: Context[Kernels]) -> SessionKernel:
+def _kernel(ctx: Context[SessionKernels]) -> SessionKernel:
     # Nothing public leads to the stack of what ends with a session, which is there for that.
     connection: Connection = ctx.session._connection  # noqa: SLF001
-    kernels: Kernels = ctx.request_context.lifespan_context
+    kernels: SessionKernels = ctx.request_context.lifespan_context
     return kernels.of(connection.session_id, connection.exit_stack.push_async_callback)
 
 
