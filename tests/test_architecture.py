@@ -28,7 +28,7 @@ BELOW_EXECUTOR = {
     "code_result",
     "secret_variables",
 }
-FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts"}
+FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts", "worker"}
 # What each part may import of the others.
 ARROWS = {
     "_version": set(),
@@ -44,7 +44,8 @@ ARROWS = {
     "code_result": {*CORE, "rendering"},
     "executor": BELOW_EXECUTOR,
     "prompts": set(),
-    "async_executor": {*BELOW_EXECUTOR, "executor"},
+    "worker": set(),
+    "async_executor": {*BELOW_EXECUTOR, "executor", "worker"},
     "integrations": {*FRONTS, "_version"},
     "cli": {*FRONTS, "_version", "integrations"},
     "testing": FRONTS,
