@@ -13,13 +13,15 @@ from typing import Any, Callable, Generic, TypeVar
 from attrs import define, field
 
 from .client.block_run import BlockRun
+from .client.channels import KernelProvider
 from .client.conversation import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
-from .executor import JupyterCodeExecutor
+from .executor import KernelCodeExecutor
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from .gateway.warm import provider_of
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
 from .worker import Worker
@@ -27,7 +29,7 @@ from .worker import Worker
 T = TypeVar("T")
 
 
-class _Executor(JupyterCodeExecutor):
+class _Executor(KernelCodeExecutor):
     """Can be told to end blocks that it has not begun yet."""
 
     def execute_as(
@@ -70,14 +72,15 @@ class _Job(Generic[T]):
     told: bool = False
 
 
-class AsyncJupyterCodeExecutor:
-    """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
+class AsyncKernelCodeExecutor:
+    """``KernelCodeExecutor`` for programs with an event loop, which it never blocks.
 
     The kernel is started by ``async with``, or with the first blocks. A cancelled task
     interrupts the kernel, and is over when that can be used again.
 
     Args:
-        jupyter_server: As all arguments: of ``JupyterCodeExecutor``.
+        provider: Gives what starts the kernel; called when the kernel is started.
+        kernel_name: As all arguments: of ``KernelCodeExecutor``.
         on_output: Called in the event loop.
 
     Raises:
@@ -86,7 +89,7 @@ class AsyncJupyterCodeExecutor:
 
     def __init__(
         self,
-        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        provider: Callable[[], KernelProvider],
         kernel_name: str = "python3",
         timeout: float = 60,
         output_dir: Path | str = Path(),
@@ -97,12 +100,12 @@ class AsyncJupyterCodeExecutor:
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
+        self._provider = provider
         self._make = functools.partial(
             _Executor,
-            jupyter_server,
-            kernel_name,
-            timeout,
-            output_dir,
+            kernel_name=kernel_name,
+            timeout=timeout,
+            output_dir=output_dir,
             kernel_id=kernel_id,
             env=env,
             max_output=max_output,
@@ -132,7 +135,7 @@ class AsyncJupyterCodeExecutor:
         """Id of the kernel in use; None before it is started."""
         return self._executor.kernel_id if self._executor is not None else None
 
-    async def __aenter__(self) -> AsyncJupyterCodeExecutor:
+    async def __aenter__(self: Executor) -> Executor:  # noqa: PYI019 - typing.Self came with 3.11
         try:
             await self.start()
         except BaseException:
@@ -237,7 +240,7 @@ class AsyncJupyterCodeExecutor:
 
     def _run(self, job: _Job[T]) -> T:
         if self._executor is None and not self._stopped:
-            self._executor = self._make()
+            self._executor = self._make(self._provider())
         if self._executor is None or self._stopped or job.cancelled:
             raise ClientClosed("the executor was stopped")
         self._loop = job.loop
@@ -267,6 +270,50 @@ class AsyncJupyterCodeExecutor:
     def _stop_executor(self) -> None:
         if self._executor is not None:
             self._executor.stop()
+
+
+class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
+    """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
+
+    The kernel is started by ``async with``, or with the first blocks. A cancelled task
+    interrupts the kernel, and is over when that can be used again.
+
+    Args:
+        jupyter_server: As all arguments: of ``JupyterCodeExecutor``.
+        on_output: Called in the event loop.
+
+    Raises:
+        ValueError: When the kernel is started: for bad arguments.
+    """
+
+    def __init__(
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = Path(),
+        *,
+        kernel_id: str | None = None,
+        env: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+        on_output: OnOutput | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+    ) -> None:
+        self._server = jupyter_server  # a launched one ends when nobody refers to it
+        super().__init__(
+            lambda: provider_of(jupyter_server),
+            kernel_name,
+            timeout,
+            output_dir,
+            kernel_id=kernel_id,
+            env=env,
+            max_output=max_output,
+            on_output=on_output,
+            timeouts=timeouts,
+        )
+
+
+Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)
 
 
 async def _whole(coroutine: Coroutine[Any, Any, None]) -> None:

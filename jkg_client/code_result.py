@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from .protocol.outputs import join_text
-from .protocol.result import ExecutionResult, Status, Truncation
+from .protocol.result import KERNEL_DIED, ExecutionResult, Status, Truncation
 from .rendering import into, render
 
 EXIT_CODES: Mapping[Status, int] = {
@@ -86,7 +86,9 @@ def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
         ended = " and was stopped" if is_known else "; it may run on"
         yield f"Timeout: the code ran longer than {timeout:g} seconds{ended}."
     if result.status == "died":
-        yield "Error: the kernel died while the code ran."
+        failure = result.failure
+        cause = f" ({failure.evalue})" if failure and failure.ename == KERNEL_DIED else ""
+        yield f"Error: the kernel died while the code ran{cause}."
     if result.kernel_restarted:
         yield "Note: the kernel was restarted, variables are gone."
 

@@ -58,6 +58,9 @@ async def execute(executor: AsyncJupyterCodeExecutor, *codes: str) -> CodeResult
 
 
 def kernels_of(server: JupyterConnectable) -> list[str]:
+    """Ids of the kernels of a server, or of what runs them without one."""
+    if hasattr(server, "kernel_ids"):
+        return list(server.kernel_ids)
     with JupyterClient(server.connection_info) as client:
         return [kernel["id"] for kernel in client.list_kernels()]
 

@@ -56,7 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("every_server")
-    if "server" in metafunc.fixturenames and marker:
+    # Modules with a server of their own collect such tests for it alone.
+    has_own = hasattr(metafunc.module, "server")
+    if "server" in metafunc.fixturenames and marker and not has_own:
         left_out = marker.kwargs.get("but", ())
         chosen = [kind for kind in _chosen(metafunc.config) if kind.name not in left_out]
         ids = [kind.name for kind in chosen]
