@@ -73,7 +73,7 @@ FENCES = {
     "blank lines around are kept": ("```r\n\nx\n\n\n```", [("r", "\nx\n\n")]),
     "inner indentation": ("```r\n  if:\n      x\n```", [("r", "  if:\n      x")]),
     "indented": ("   ```r\n   if:\n     x\n   ```", [("r", "if:\n  x")]),
-    "indented, lines that are less so": ("   ```r\n x\ny\n\n   z\n   ```", [("r", "x\ny\n\nz")]),
+    "indented, lines that are less so": ("   ```r\n x\ny\n\n   z\n   ```", [("r", " x\ny\n\n   z")]),
     "indented deep": ("        ```r\n        x\n        ```", [("r", "x")]),
     "indented by a tab": ("\t```r\n\tif:\n\t\tx\n\t```", [("r", "if:\n\tx")]),
     "fence by a tab, code by spaces": ("\t```r\n    if:\n      x\n\t```", [("r", "if:\n  x")]),
@@ -258,7 +258,7 @@ def test_a_blank_shell_block_is_a_blank_cell(language: str, code: str) -> None:
 
 @pytest.mark.parametrize(
     ("language", "kernel_language"),
-    [("rust", "python"), ("pycon", "python"), ("bash", "R"), ("python", "R"), ("python", "bash")],
+    [("rust", "python"), ("json", "python"), ("bash", "R"), ("python", "R"), ("python", "bash")],
 )
 def test_another_language_is_refused_by_name(language: str, kernel_language: str) -> None:
     with pytest.raises(UnknownLanguage) as caught:

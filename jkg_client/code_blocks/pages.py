@@ -1,0 +1,173 @@
+"""Finds the code blocks of a page of Markdown, line by line.
+
+A block ends at its closing fence. Models forget it, put text behind it, and show fences inside
+of strings; then lines further down decide what a person would take for the end. Such looks ahead
+are counted: when they have cost several times the length of the page, the first possible end is
+taken. So the time is linear in the length of the page, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+
+from attrs import define, field, frozen
+
+from .fences import (
+    Fence,
+    columns,
+    ending,
+    ends_what_began_behind_text,
+    names_language,
+    opening,
+    unquoted,
+)
+from .languages import canonical
+from .open_strings import TripleQuoted
+from .readings import End, Reading, nestings
+from .thoughts import Thoughts
+
+_LOOKS = 2
+"""How many times the length of a page may be looked ahead in all."""
+
+# A heading above what a program prints.
+_OUTPUT = re.compile(
+    r"(?:the )?(?:expected |sample |example |console |terminal |program )?(?:output|result)s?"
+    r"(?: (?:is|will be|would be|should be|looks like(?: this)?))?"
+)
+_OPTION = re.compile(r":[\w-]+:(?:\s|$)")
+
+
+@frozen
+class Found:
+    """A code block as it stands in a page.
+
+    Attributes:
+        label: The language it names, in lower case; ``""`` for none.
+        code: Without the indentation of its fence.
+    """
+
+    label: str
+    code: str
+
+
+def blocks(text: str) -> list[Found]:
+    """The code blocks of ``text`` in order, without those in thoughts and comments."""
+    return _Page(text.replace("\r\n", "\n").split("\n"), len(text)).blocks()
+
+
+@define
+class _Page:
+    lines: list[str]
+    length: int
+    thoughts: Thoughts = field(init=False)
+    _spent: int = field(default=0, init=False)
+    _next_fence: int = field(default=-1, init=False)
+    _next_closes: bool = field(default=False, init=False)
+    _last_mark: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.thoughts = Thoughts(self.lines)
+        numbers = range(len(self.lines) - 1, -1, -1)
+        self._last_mark = next((n for n in numbers if _may_have_fence(self.lines[n])), -1)
+
+    def blocks(self) -> list[Found]:
+        found: list[Found] = []
+        at = text_from = 0
+        while at < len(self.lines):
+            at, column, forget = self.thoughts.after(at)
+            if forget:
+                found.clear()
+            if at >= len(self.lines):
+                break
+            line = self.lines[at][column:] if column else self.lines[at]
+            fence = opening(line) if _may_have_fence(line) else None
+            at += 1
+            if fence and (not fence.behind_text or self._is_followed(fence, at)):
+                end = self._end(fence, at)
+                label = fence.label or self._heading_label(text_from, at - 1)
+                found.append(Found(label, _code(end.code, fence)))
+                at = text_from = end.line
+        return found
+
+    def _is_followed(self, fence: Fence, at: int) -> bool:
+        """Whether a fence behind text is one, and not only spoken of: a block follows."""
+        if self._next_fence < at:
+            self._next_fence, self._next_closes = self._find_fence(at)
+        if self._next_fence < len(self.lines):
+            return self._next_closes
+        # None at the beginning of a line: the answer may have been cut off.
+        return names_language(fence.info) and at > self._last_mark
+
+    def _find_fence(self, at: int) -> tuple[int, bool]:
+        """The next line with a fence at its beginning, and whether it can be a closing one."""
+        for number in range(at, len(self.lines)):
+            if _may_have_fence(self.lines[number]):
+                closes = ends_what_began_behind_text(self.lines[number])
+                if closes is not None:
+                    return number, closes
+        return len(self.lines), False
+
+    def _heading_label(self, start: int, at: int) -> str:
+        """``output`` if the text above says that this is what a program prints."""
+        for number in range(at - 1, max(start, at - 4) - 1, -1):
+            line = self.lines[number].strip(" \t>")
+            if line:
+                heading = line[:80].strip("*_#: ").lower()
+                is_heading = line[0] in "*_#" or line.rstrip("*_ ").endswith(":")
+                return "output" if is_heading and _OUTPUT.fullmatch(heading) else ""
+        return ""
+
+    def _end(self, fence: Fence, start: int) -> End:
+        """The end of the block whose code begins at ``start``."""
+        first = self.lines[start] if start < len(self.lines) else ""
+        may_look = self._spent <= _LOOKS * self.length
+        for nesting in nestings(fence, unquoted(first, fence.quote) or "", may_look=may_look):
+            end = Reading(self.lines, self.thoughts, fence, nesting, may_look).end(start)
+            self._spent += end.looked
+            if end.is_sure:
+                break
+        return end
+
+
+def _may_have_fence(line: str) -> bool:
+    return "```" in line or "~~~" in line
+
+
+def _code(lines: Sequence[str], fence: Fence) -> str:
+    """The lines without the indentation of their fence, as far as all of them have it.
+
+    Code that is indented less than its fence keeps its own indentation.
+    """
+    if "{code-cell}" in fence.info:
+        lines = list(itertools.dropwhile(_OPTION.match, lines))
+    if not fence.indent:
+        return "\n".join(lines)
+    moves = [True] * len(lines)
+    if canonical(fence.label) in ("", "python"):
+        moves = list(_outside_strings(lines))
+    depths = (columns(_indent(line)) for line, moved in zip(lines, moves) if moved and line.strip())
+    shared = min((fence.indent, *depths))
+    return "\n".join(_outdented(line, shared) for line in lines)
+
+
+def _outside_strings(lines: Sequence[str]) -> Iterator[bool]:
+    """For each line, whether it begins outside of a string."""
+    strings = TripleQuoted()
+    for line in lines:
+        yield not strings.is_open
+        strings.feed(line)
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _outdented(line: str, shared: int) -> str:
+    column = 0
+    for position, char in enumerate(line):
+        if column >= shared or char not in " \t":
+            return " " * (column - shared) + line[position:]
+        column += 4 - column % 4 if char == "\t" else 1
+    return " " * (column - shared)

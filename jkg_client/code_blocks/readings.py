@@ -1,0 +1,143 @@
+"""Reads one block to its end.
+
+There may be several readings: one trusts that strings of several lines end, and takes the fences
+in them for a part of the code; if they do not, another takes the first fence for the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from attrs import define, evolve, field, frozen
+
+from .fences import Ending, Fence, ending, names_language, unquoted
+from .languages import PROSE, SHELLS, canonical, is_data
+from .open_strings import Held, HereDocuments, Nesting, Throughout, TripleQuoted
+from .thoughts import Thoughts
+
+_DEEPER = 3
+"""Columns that a closing fence may be indented deeper than the opening one."""
+
+_STRINGS = frozenset({"", "elixir", "java", "julia", "kotlin", "python", "scala", "swift", "toml"})
+"""Languages with strings in three quotes."""
+
+_WRITES_FILE = re.compile(r"\s*%%(?:writefile|file|markdown|html|latex|svg)\b")
+_SHELL_CELL = re.compile(r"\s*%%(?:bash|sh)\b")
+
+
+@frozen
+class End:
+    """Where a block ends.
+
+    Attributes:
+        code: Its lines.
+        line: Where the page goes on.
+        is_sure: Whether the reading made sense to its end.
+        looked: Characters that were read behind the end.
+    """
+
+    code: Sequence[str]
+    line: int
+    is_sure: bool = True
+    looked: int = 0
+
+
+def nestings(fence: Fence, first_line: str, *, may_look: bool) -> list[Nesting]:
+    """The ideas, in order, of which fences are part of the code; the last one always makes sense.
+
+    Args:
+        fence: That began the block.
+        first_line: Of its code.
+        may_look: Whether there is time for more than one.
+    """
+    language = canonical(fence.label)
+    held: tuple[Held, ...] = ("all", "pairs")
+    if language in PROSE or _WRITES_FILE.match(first_line):
+        held = ("pairs", "labelled")
+        ideas = [Nesting(Throughout(is_open=True), each) for each in held]
+    elif language in SHELLS or _SHELL_CELL.match(first_line):
+        ideas = [Nesting(HereDocuments(), each) for each in held]
+    elif language in _STRINGS:
+        ideas = [Nesting(TripleQuoted(), each) for each in held]
+    else:
+        ideas = [Nesting(Throughout(is_open=False), "all")]
+    return ideas if may_look else ideas[-1:]
+
+
+@define
+class Reading:
+    """One block, read with one idea of which fences belong to its code.
+
+    Attributes:
+        lines: The page.
+        thoughts: Its tags.
+        fence: That began the block.
+        nesting: The idea.
+        may_look: Whether to look further than to the first possible end.
+    """
+
+    lines: Sequence[str]
+    thoughts: Thoughts
+    fence: Fence
+    nesting: Nesting
+    may_look: bool
+    _code: list[str] = field(factory=list, init=False)
+    _read: int = field(default=0, init=False)
+    _possible: End | None = field(default=None, init=False)
+    _thinks: bool = field(default=False, init=False)
+
+    def end(self, start: int) -> End:
+        """The end of the block whose code begins at line ``start``."""
+        for number in range(start, len(self.lines)):
+            line = unquoted(self.lines[number], self.fence.quote)
+            if line is None or self._ends_thought(number):
+                return self._cut(number)
+            self._read += len(self.lines[number]) + 1
+            found = ending(line, self.fence) if self.fence.mark * 3 in line else None
+            if found and not self.nesting.holds(found.kind):
+                end = self._at(found, number, line)
+                if end is not None:
+                    return end
+            if self.nesting.is_broken:
+                break
+            self._code.append(line)
+            self.nesting.insides.feed(line)
+        return self._cut(len(self.lines))
+
+    def _at(self, found: Ending, number: int, line: str) -> End | None:
+        """The end, if it can be told now; otherwise it is kept in mind."""
+        near = found.indent <= self.fence.indent + _DEEPER
+        if found.kind == "prose" or (found.kind == "bare" and near):
+            return End(self._code, number + 1)
+        if found.kind == "labelled" and near and names_language(found.info):
+            # Another block begins: the end of this one was forgotten.
+            return self._possibly(End(self._code, number))
+        if self._possible is None:
+            last = [line.rstrip()[: -self.fence.length]] if found.kind == "behind code" else []
+            code = [*self._code, *last]
+            self._possible = End(code, number + 1, looked=-self._read)
+            return None if self.may_look else self._possibly(self._possible)
+        return None
+
+    def _cut(self, number: int) -> End:
+        """The end where nothing ends it: the page does, or its quote, or a thought."""
+        at_end = number == len(self.lines)
+        if self.nesting.is_broken or (at_end and not self.nesting.may_be_cut()):
+            return End(self._code, number, is_sure=False, looked=self._read)
+        code = self._code[:-1] if at_end and self._code and not self._code[-1] else self._code
+        return self._possibly(End(code, number))
+
+    def _possibly(self, end: End) -> End:
+        """The first possible end, if there was one before ``end``."""
+        if self._possible is None:
+            return end
+        return evolve(self._possible, looked=self._possible.looked + self._read)
+
+    def _ends_thought(self, number: int) -> bool:
+        """Whether the line ends a thought, in which this block is a draft that was not closed."""
+        tag = self.thoughts.first_in(number)
+        if tag is None or tag.is_comment or self.nesting.insides.is_open:
+            return False
+        self._thinks |= not tag.closes
+        return tag.closes and tag.at_start and not self._thinks and not is_data(self.fence.label)
