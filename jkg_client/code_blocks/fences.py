@@ -14,6 +14,7 @@ from typing import Literal
 from attrs import frozen
 
 from .languages import canonical, is_known
+from .memory import remembered
 
 EndKind = Literal["bare", "labelled", "prose", "behind code"]
 """What a line with a fence can mean inside a block: a closing fence with nothing behind it, one
@@ -31,7 +32,7 @@ _DIRECTIVE = re.compile(r"[\s{]*(?:code-cell|code-block|code|sourcecode|jupyter-
 # ``title="x"`` is an attribute; ``{.python}``, ``{#id .python}`` and ``{python}`` are languages.
 _LABEL = re.compile(r"[\s{.]*(?:#[\w-]*[\s.]+)*(?P<label>[\w+][\w+#./-]*)(?P<value>[ \t]*=)?")
 _ONE_LABEL = re.compile(r"\s*(?:[\w+#./-]+|\{[^{}]*\}[ \t]*[\w+#.-]*)\s*")
-_PLAIN_WORD = re.compile(r"[(\"']?[A-Za-z][A-Za-z'’-]*[.,;:!?)\"']*")
+_PLAIN_WORD = re.compile(r"[(\"']?[A-Za-z][A-Za-z'\u2019-]*[.,;:!?)\"']*")
 
 
 @frozen
@@ -57,7 +58,7 @@ class Fence:
     @property
     def label(self) -> str:
         """The language that it names, in lower case; ``""`` if it names none."""
-        return _label(self.info)
+        return label_of(self.info)
 
 
 @frozen
@@ -65,16 +66,27 @@ class Ending:
     """A fence inside a block, which may end it.
 
     Attributes:
+        mark: A backtick or a tilde.
+        length: How many of them.
         kind: What it can mean.
-        info: What stands behind it.
+        is_language: Whether a language stands behind it.
         indent: Columns before it.
     """
 
+    mark: str
+    length: int
     kind: EndKind
-    info: str = ""
+    is_language: bool = False
     indent: int = 0
 
+    def fits(self, fence: Fence) -> bool:
+        """Whether it can end a block that ``fence`` has begun."""
+        if self.kind == "behind code":
+            return self.mark == fence.mark and self.length == fence.length
+        return self.mark == fence.mark and self.length >= fence.length
 
+
+@remembered
 def opening(line: str) -> Fence | None:
     """The fence that begins a block in this line; None if there is none."""
     quote, start, at = _prefix(line)
@@ -88,6 +100,7 @@ def opening(line: str) -> Fence | None:
     return _behind_text(line, indent, quote)
 
 
+@remembered
 def ends_what_began_behind_text(line: str) -> bool | None:
     """Whether the fence at the beginning of the line can be a closing one; None if none is there.
 
@@ -99,27 +112,29 @@ def ends_what_began_behind_text(line: str) -> bool | None:
     return not names_language(fence.info) or _is_prose(fence.info)
 
 
-def ending(line: str, fence: Fence) -> Ending | None:
-    """The fence in ``line`` that may end the block of ``fence``."""
+@remembered
+def ending(line: str) -> Ending | None:
+    """The fence in ``line`` that may end a block, if it is as long as the fence that began it."""
     inner = line.strip(_BLANK)
     run = _RUN.match(inner)
-    if run and run[0][0] == fence.mark and len(run[0]) >= fence.length:
-        info = inner[run.end() :]
-        if fence.mark == "`" and "`" in info:
+    if run and len(run[0]) >= 3:
+        mark, length, info = run[0][0], len(run[0]), inner[run.end() :]
+        if mark == "`" and "`" in info:
             return None  # inline code
         kind: EndKind = "bare" if not info else "prose" if _is_prose(info) else "labelled"
-        return Ending(kind, info, columns(line[: len(line) - len(line.lstrip(_BLANK))]))
-    if fence.mark == "`" and inner.endswith(fence.mark * fence.length):
+        indent = columns(line[: len(line) - len(line.lstrip(_BLANK))])
+        return Ending(mark, length, kind, is_language=names_language(info), indent=indent)
+    if inner.endswith("```"):
         runs = _BACKTICKS.findall(inner)
         # An even number of them is inline code, as in a comment.
-        if len(runs[-1]) == fence.length and len(runs) % 2:
-            return Ending("behind code")
+        return Ending("`", len(runs[-1]), "behind code") if len(runs) % 2 else None
     return None
 
 
+@remembered
 def names_language(info: str) -> bool:
     """Whether a language that people use stands behind a fence."""
-    return is_known(_label(info))
+    return is_known(label_of(info))
 
 
 def unquoted(line: str, quote: int) -> str | None:
@@ -161,7 +176,7 @@ def _behind_text(line: str, indent: int, quote: int) -> Fence | None:
     mark = line[start]
     begin = len(line[:start].rstrip(mark))
     info = line[start + 3 :]
-    if mark == "`" and _closes_inline_code(line, start):
+    if mark == "`" and _ends_in_inline_code(line):
         return None
     # Tildes are drawn for other reasons, too.
     if names_language(info) if mark == "~" else _is_label(info):
@@ -169,8 +184,8 @@ def _behind_text(line: str, indent: int, quote: int) -> Fence | None:
     return None
 
 
-def _closes_inline_code(line: str, start: int) -> bool:
-    """Whether the last run of backticks, which ends behind ``start``, ends inline code."""
+def _ends_in_inline_code(line: str) -> bool:
+    """Whether the last run of backticks ends inline code."""
     runs = [len(run[0]) for run in _BACKTICKS.finditer(line)]
     last = {length: number for number, length in enumerate(runs)}
     number = 0
@@ -192,10 +207,11 @@ def _is_prose(info: str) -> bool:
     words = info.split(maxsplit=20)[:20]
     plain = sum(1 for word in words if _PLAIN_WORD.fullmatch(word))
     ends = info.rstrip()[-1:] in set(".!?:;")
-    return plain >= 3 or (ends and (plain >= 2 or not is_known(_label(info))))
+    return plain >= 3 or (ends and (plain >= 2 or not is_known(label_of(info))))
 
 
-def _label(info: str) -> str:
+@remembered
+def label_of(info: str) -> str:
     directive = _DIRECTIVE.match(info)
     if directive:
         info = info[directive.end() :]

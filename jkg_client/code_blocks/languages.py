@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .memory import remembered
+
 SHELLS = {
     **dict.fromkeys(
         (
@@ -30,7 +32,9 @@ PYTHON_SESSIONS = frozenset(
 )
 """Labels of what Python's prompt showed."""
 
-PROSE = frozenset({"markdown", "md", "mdx", "myst", "plaintext", "qmd", "rmd", "rst", "text", "txt"})
+PROSE = frozenset(
+    {"markdown", "md", "mdx", "myst", "plaintext", "qmd", "rmd", "rst", "text", "txt"}
+)
 """Labels of text that may show fences of its own."""
 
 _PYTHON = re.compile(r"(?:python|py|ipython)[ -]?\d*(?:\.\d+){0,2}")
@@ -49,11 +53,30 @@ _ALIASES = {
     **dict.fromkeys(("mysql", "plsql", "postgres", "postgresql", "sqlite", "tsql"), "sql"),
     **dict.fromkeys(("posh", "ps1", "pwsh"), "powershell"),
     **dict.fromkeys(("bat", "batch", "dos"), "cmd"),
-    **{"c#": "csharp", "cs": "csharp", "clj": "clojure", "erl": "erlang", "ex": "elixir"},
-    **{"exs": "elixir", "f#": "fsharp", "f90": "fortran", "fs": "fsharp", "golang": "go"},
-    **{"hs": "haskell", "jl": "julia", "kt": "kotlin", "kts": "kotlin", "ml": "ocaml"},
-    **{"objc": "objective-c", "pl": "perl", "rb": "ruby", "rlang": "r", "rs": "rust"},
-    **{"rscript": "r", "sol": "solidity", "ts": "typescript", "scm": "scheme"},
+    "c#": "csharp",
+    "cs": "csharp",
+    "clj": "clojure",
+    "erl": "erlang",
+    "ex": "elixir",
+    "exs": "elixir",
+    "f#": "fsharp",
+    "f90": "fortran",
+    "fs": "fsharp",
+    "golang": "go",
+    "hs": "haskell",
+    "jl": "julia",
+    "kt": "kotlin",
+    "kts": "kotlin",
+    "ml": "ocaml",
+    "objc": "objective-c",
+    "pl": "perl",
+    "rb": "ruby",
+    "rlang": "r",
+    "rs": "rust",
+    "rscript": "r",
+    "sol": "solidity",
+    "ts": "typescript",
+    "scm": "scheme",
 }
 # A kernel that speaks the first runs the others, too.
 _ALSO = {"typescript": {"javascript", "jsx", "tsx"}, "octave": {"matlab"}}
@@ -92,6 +115,7 @@ _FILE = re.compile(r"[\w./+-]*\.(?P<suffix>\w{1,10})")
 _CLASS = re.compile(r"(?:language|lang|highlight-source)-(?=.)")
 
 
+@remembered
 def canonical(language: str) -> str:
     """One name for all labels of a language; ``""`` for the kernel's own."""
     name = language.strip().lower()
@@ -105,6 +129,7 @@ def canonical(language: str) -> str:
     return _ALIASES.get(name, name)
 
 
+@remembered
 def is_known(language: str) -> bool:
     """Whether it is a label that people use, of code or of data."""
     name = canonical(language)

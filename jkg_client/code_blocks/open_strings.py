@@ -87,10 +87,20 @@ class HereDocuments:
 
 
 @define
-class Throughout:
-    """All of a block, or nothing of it, is what may hold fences: a page in Markdown, for example."""
+class Nowhere:
+    """Nothing of the block can hold a fence."""
 
-    is_open: bool
+    is_open: bool = False
+
+    def feed(self, line: str) -> None:
+        """No line begins anything."""
+
+
+@define
+class Throughout:
+    """All of the block may hold fences: it is a page, or a cell that writes one into a file."""
+
+    is_open: bool = True
 
     def feed(self, line: str) -> None:
         """It goes on in every line."""

@@ -17,7 +17,6 @@ from attrs import define, field, frozen
 from .fences import (
     Fence,
     columns,
-    ending,
     ends_what_began_behind_text,
     names_language,
     opening,

@@ -7,13 +7,13 @@ in them for a part of the code; if they do not, another takes the first fence fo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from attrs import define, evolve, field, frozen
 
-from .fences import Ending, Fence, ending, names_language, unquoted
+from .fences import Ending, Fence, ending, unquoted
 from .languages import PROSE, SHELLS, canonical, is_data
-from .open_strings import Held, HereDocuments, Nesting, Throughout, TripleQuoted
+from .open_strings import Held, HereDocuments, Insides, Nesting, Nowhere, Throughout, TripleQuoted
 from .thoughts import Thoughts
 
 _DEEPER = 3
@@ -43,7 +43,7 @@ class End:
     looked: int = 0
 
 
-def nestings(fence: Fence, first_line: str, *, may_look: bool) -> list[Nesting]:
+def nestings(fence: Fence, first_line: str, *, may_look: bool) -> Iterator[Nesting]:
     """The ideas, in order, of which fences are part of the code; the last one always makes sense.
 
     Args:
@@ -52,17 +52,18 @@ def nestings(fence: Fence, first_line: str, *, may_look: bool) -> list[Nesting]:
         may_look: Whether there is time for more than one.
     """
     language = canonical(fence.label)
-    held: tuple[Held, ...] = ("all", "pairs")
+    first: Held = "all"
+    last: Held = "pairs"
+    inside: Callable[[], Insides] = TripleQuoted
     if language in PROSE or _WRITES_FILE.match(first_line):
-        held = ("pairs", "labelled")
-        ideas = [Nesting(Throughout(is_open=True), each) for each in held]
+        inside, first, last = Throughout, "pairs", "labelled"
     elif language in SHELLS or _SHELL_CELL.match(first_line):
-        ideas = [Nesting(HereDocuments(), each) for each in held]
-    elif language in _STRINGS:
-        ideas = [Nesting(TripleQuoted(), each) for each in held]
-    else:
-        ideas = [Nesting(Throughout(is_open=False), "all")]
-    return ideas if may_look else ideas[-1:]
+        inside = HereDocuments
+    elif language not in _STRINGS:
+        inside = Nowhere
+    if may_look:
+        yield Nesting(inside(), first)
+    yield Nesting(inside(), last)
 
 
 @define
@@ -94,8 +95,8 @@ class Reading:
             if line is None or self._ends_thought(number):
                 return self._cut(number)
             self._read += len(self.lines[number]) + 1
-            found = ending(line, self.fence) if self.fence.mark * 3 in line else None
-            if found and not self.nesting.holds(found.kind):
+            found = ending(line) if self.fence.mark * 3 in line else None
+            if found and found.fits(self.fence) and not self.nesting.holds(found.kind):
                 end = self._at(found, number, line)
                 if end is not None:
                     return end
@@ -110,7 +111,7 @@ class Reading:
         near = found.indent <= self.fence.indent + _DEEPER
         if found.kind == "prose" or (found.kind == "bare" and near):
             return End(self._code, number + 1)
-        if found.kind == "labelled" and near and names_language(found.info):
+        if found.kind == "labelled" and near and found.is_language:
             # Another block begins: the end of this one was forgotten.
             return self._possibly(End(self._code, number))
         if self._possible is None:
