@@ -14,7 +14,7 @@ from .client.call import Call
 from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
 from .client.timeouts import TIMEOUTS, Timeouts
-from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
+from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, is_data, to_cell
 from .code_result import CodeResult
 from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
@@ -112,7 +112,8 @@ class JupyterCodeExecutor:
         """Run the blocks in order, up to the first that fails.
 
         Args:
-            code_blocks: In Python, or another language of the kernel.
+            code_blocks: In Python, or another language of the kernel. Blocks of data and prose,
+                ``json`` or ``markdown`` for example, are not run, and a note says so.
             timeout: Seconds for each of them; None for those of the executor.
             store_history: Whether they count and are remembered.
 
@@ -125,11 +126,15 @@ class JupyterCodeExecutor:
             KernelNotReady: The kernel does not come up again; likewise.
         """
         results: list[ExecutionResult] = []
+        skipped: list[str] = []
         limit = self._timeout if timeout is None else _positive(timeout)
         with self._lock:
             call = self._call = Call()
             try:
                 for block in code_blocks:
+                    if is_data(block.language, self._language):
+                        skipped.append(block.language)
+                        continue
                     results.append(
                         _NEVER_RAN
                         if call.interrupted
@@ -139,14 +144,14 @@ class JupyterCodeExecutor:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = CodeResult.of([*results, *partial], self._folder, limit)
+                exc.result = CodeResult.of([*results, *partial], self._folder, limit, skipped)
                 raise
             finally:
                 self._call = None
                 call.end()
                 told = any(result.kernel_restarted for result in results)
                 self._replaced |= call.restarted and not told
-            return CodeResult.of(results, self._folder, limit)
+            return CodeResult.of(results, self._folder, limit, skipped)
 
     def interrupt(self) -> None:
         """End the ``execute_code_blocks`` that runs in another thread, and wait for its end.

@@ -20,6 +20,8 @@ _THOUGHTS = frozenset(
 """Types of parts that hold what a model thinks."""
 
 _SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
+_TRACEBACK = "Traceback (most recent call last):"
+_TREE_LINE = re.compile(r"^[ \t]*[\u2500-\u257f]", re.MULTILINE)
 _PYTHON_LINE = re.compile(
     r"^(?:import [\w.]+(?:, *[\w.]+)*(?: as \w+)?|from [\w.]+ import .+|print\(.*"
     r"|(?:async )?def \w+\(.*|class \w+(?:\(.*\))?:)[ \t]*(?:#.*)?$",
@@ -34,7 +36,8 @@ class MarkdownCodeExtractor:
     Attributes:
         default_language: Of blocks that name none. None: guess as AutoGen does, ``sh`` for a
             ``pip``, ``python`` or ``$`` command line, ``python`` for what can hardly be
-            anything else, otherwise ``""``, the kernel's own.
+            anything else, data for a traceback or a tree of files, otherwise ``""``, the
+            kernel's own.
     """
 
     default_language: str | None = None
@@ -79,4 +82,8 @@ def _texts(parts: Sequence[Mapping[str, Any] | str]) -> Iterator[str]:
 def _guess(code: str) -> str:
     if _SHELL_LINE.match(code.lstrip()):
         return "sh"
+    if code.lstrip().startswith(_TRACEBACK):
+        return "traceback"
+    if _TREE_LINE.search(code):
+        return "tree"
     return "python" if _PYTHON_LINE.search(code) else ""

@@ -16,9 +16,10 @@ from attrs import frozen
 from .languages import canonical, is_known
 from .memory import remembered
 
-EndKind = Literal["bare", "labelled", "prose", "behind code"]
+EndKind = Literal["bare", "labelled", "prose", "reopening", "behind code"]
 """What a line with a fence can mean inside a block: a closing fence with nothing behind it, one
-with a label, one with a sentence behind it, or one at the end of a line of code."""
+with a label, one with a sentence behind it, one with a sentence and the fence of another block, or
+one at the end of a line of code."""
 
 # Byte order marks and the spaces that nobody sees.
 _UNSEEN = "\ufeff\u200b\u200c\u200d\u2060\u00a0"
@@ -71,6 +72,7 @@ class Ending:
         kind: What it can mean.
         is_language: Whether a language stands behind it.
         indent: Columns before it.
+        rest: The text behind it, where another block begins.
     """
 
     mark: str
@@ -78,6 +80,7 @@ class Ending:
     kind: EndKind
     is_language: bool = False
     indent: int = 0
+    rest: str = ""
 
     def fits(self, fence: Fence) -> bool:
         """Whether it can end a block that ``fence`` has begun."""
@@ -120,7 +123,9 @@ def ending(line: str) -> Ending | None:
     if run and len(run[0]) >= 3:
         mark, length, info = run[0][0], len(run[0]), inner[run.end() :]
         if mark == "`" and "`" in info:
-            return None  # inline code
+            # Inline code, unless another block begins behind some words.
+            begins = info[0] != "`" and _behind_text(info, 0, 0)
+            return Ending(mark, length, "reopening", rest=info) if begins else None
         kind: EndKind = "bare" if not info else "prose" if _is_prose(info) else "labelled"
         indent = columns(line[: len(line) - len(line.lstrip(_BLANK))])
         return Ending(mark, length, kind, is_language=names_language(info), indent=indent)
@@ -138,14 +143,17 @@ def names_language(info: str) -> bool:
 
 
 def unquoted(line: str, quote: int) -> str | None:
-    """``line`` without so many quote marks; None if it has not as many."""
+    """``line`` without so many quote marks; None if it has not as many.
+
+    The blank behind the last one is left: it may be missing in other lines.
+    """
     at = 0
     for _ in range(quote):
-        mark = line.find(">", at, at + 4)
+        mark = line.find(">", at, at + 5)
         if mark < 0 or line[at:mark].strip(_BLANK):
             return None
         at = mark + 1
-    return line[at + 1 :] if quote and line[at : at + 1] == " " else line[at:]
+    return line[at:]
 
 
 def columns(indent: str) -> int:

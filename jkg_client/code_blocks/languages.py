@@ -95,7 +95,7 @@ _DATA = PROSE | {
     # What programs say.
     *("error", "err", "http", "log", "logs", "out", "output", "response", "result", "results"),
     *("stderr", "stdout", "stacktrace", "tool_output", "tool-output", "tool_result"),
-    *("tool_response", "traceback", "pytb"),
+    *("tool_outputs", "tool_response", "tool_results", "traceback", "pytb"),
     # Drawings, changes, sketches.
     *("ascii", "bnf", "diff", "dot", "ebnf", "graphviz", "mermaid", "patch", "plain"),
     *("plantuml", "pseudo", "pseudocode", "regex", "tree", "directory", "udiff", "none"),

@@ -85,9 +85,11 @@ class _Page:
             at += 1
             if fence and (not fence.behind_text or self._is_followed(fence, at)):
                 end = self._end(fence, at)
-                label = fence.label or self._heading_label(text_from, at - 1)
+                label = fence.label or self._meant(text_from, at - 1, end.code)
                 found.append(Found(label, _code(end.code, fence)))
                 at = text_from = end.line
+                if end.rest is not None:
+                    self.lines[at] = end.rest
         return found
 
     def _is_followed(self, fence: Fence, at: int) -> bool:
@@ -108,8 +110,10 @@ class _Page:
                     return number, closes
         return len(self.lines), False
 
-    def _heading_label(self, start: int, at: int) -> str:
-        """``output`` if the text above says that this is what a program prints."""
+    def _meant(self, start: int, at: int, code: Sequence[str]) -> str:
+        """The label that a block should have, from what stands in it and above it."""
+        if any(map(_shows_fence, code)) and not any(inside for inside in _in_strings(code)):
+            return "markdown"
         for number in range(at - 1, max(start, at - 4) - 1, -1):
             line = self.lines[number].strip(" \t>")
             if line:
@@ -134,6 +138,11 @@ def _may_have_fence(line: str) -> bool:
     return "```" in line or "~~~" in line
 
 
+def _shows_fence(line: str) -> bool:
+    fence = opening(line) if _may_have_fence(line) else None
+    return fence is not None and not fence.behind_text
+
+
 def _code(lines: Sequence[str], fence: Fence) -> str:
     """The lines without the indentation of their fence, as far as all of them have it.
 
@@ -141,21 +150,22 @@ def _code(lines: Sequence[str], fence: Fence) -> str:
     """
     if "{code-cell}" in fence.info:
         lines = list(itertools.dropwhile(_OPTION.match, lines))
-    if not fence.indent:
+    most = fence.indent + bool(fence.quote)
+    if not most:
         return "\n".join(lines)
-    moves = [True] * len(lines)
-    if canonical(fence.label) in ("", "python"):
-        moves = list(_outside_strings(lines))
-    depths = (columns(_indent(line)) for line, moved in zip(lines, moves) if moved and line.strip())
-    shared = min((fence.indent, *depths))
+    inside = (
+        _in_strings(lines) if canonical(fence.label) in ("", "python") else itertools.repeat(False)
+    )
+    moved = [line for line, fixed in zip(lines, inside) if line.strip() and not fixed]
+    shared = min((most, *(columns(_indent(line)) for line in moved)))
     return "\n".join(_outdented(line, shared) for line in lines)
 
 
-def _outside_strings(lines: Sequence[str]) -> Iterator[bool]:
-    """For each line, whether it begins outside of a string."""
+def _in_strings(lines: Sequence[str]) -> Iterator[bool]:
+    """For each line, whether it begins inside of a string."""
     strings = TripleQuoted()
     for line in lines:
-        yield not strings.is_open
+        yield strings.is_open
         strings.feed(line)
 
 

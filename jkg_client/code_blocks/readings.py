@@ -35,12 +35,14 @@ class End:
         line: Where the page goes on.
         is_sure: Whether the reading made sense to its end.
         looked: Characters that were read behind the end.
+        rest: What is left to be read of the line where the page goes on; None for all of it.
     """
 
     code: Sequence[str]
     line: int
     is_sure: bool = True
     looked: int = 0
+    rest: str | None = None
 
 
 def nestings(fence: Fence, first_line: str, *, may_look: bool) -> Iterator[Nesting]:
@@ -103,7 +105,7 @@ class Reading:
             if self.nesting.is_broken:
                 break
             self._code.append(line)
-            self.nesting.insides.feed(line)
+            self.nesting.insides.feed(line[1:] if self.fence.quote and line[:1] == " " else line)
         return self._cut(len(self.lines))
 
     def _at(self, found: Ending, number: int, line: str) -> End | None:
@@ -111,6 +113,8 @@ class Reading:
         near = found.indent <= self.fence.indent + _DEEPER
         if found.kind == "prose" or (found.kind == "bare" and near):
             return End(self._code, number + 1)
+        if found.kind == "reopening":
+            return self._possibly(End(self._code, number, rest=found.rest))
         if found.kind == "labelled" and near and found.is_language:
             # Another block begins: the end of this one was forgotten.
             return self._possibly(End(self._code, number))

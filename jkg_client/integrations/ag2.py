@@ -14,7 +14,7 @@ except ImportError as exc:
     raise ImportError('JupyterEnvironment needs: pip install "jkg-client[ag2]"') from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
-from ..code_blocks import CodeBlock
+from ..code_blocks import unfenced
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class JupyterEnvironment:
         Raises:
             GatewayError: The server is away.
         """
-        result = await self._executor.execute_code_blocks([CodeBlock(code, language)])
+        result = await self._executor.execute_code_blocks([unfenced(code, language)])
         return CodeRunResult(result.output, result.exit_code)
 
     async def stop(self) -> None:

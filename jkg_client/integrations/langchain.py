@@ -17,7 +17,7 @@ except ImportError as exc:
     raise ImportError('JupyterTool needs: pip install "jkg-client[langchain]"') from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
-from ..code_blocks import CodeBlock
+from ..code_blocks import unfenced
 from ..code_result import CodeResult
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 
@@ -133,8 +133,7 @@ class JupyterTool(BaseTool):
         return _done(self._arun(code))
 
     async def _arun(self, code: str) -> tuple[str, Artifact]:
-        # The language of no block is that of the kernel.
-        result = await self._executor.execute_code_blocks([CodeBlock(code, "")])
+        result = await self._executor.execute_code_blocks([unfenced(code)])
         return result.output, await asyncio.to_thread(_artifact, result)
 
 
