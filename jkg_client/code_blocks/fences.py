@@ -103,16 +103,11 @@ def opening(line: str) -> Fence | None:
     return _behind_text(line, indent, quote)
 
 
-@remembered
-def ends_what_began_behind_text(line: str) -> bool | None:
-    """Whether the fence at the beginning of the line can be a closing one; None if none is there.
-
-    What is not closed so was no fence, but spoken of.
-    """
+def is_labelled(line: str) -> bool:
+    """Whether a language stands directly behind the fence at the beginning of the line."""
     fence = opening(line)
-    if fence is None or fence.behind_text:
-        return None
-    return not names_language(fence.info) or _is_prose(fence.info)
+    is_direct = fence is not None and fence.info[:1] not in _BLANK
+    return is_direct and fence is not None and names_language(fence.info)
 
 
 @remembered

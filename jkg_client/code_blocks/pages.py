@@ -8,16 +8,17 @@ taken. So the time is linear in the length of the page, whatever it holds.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from .fences import (
     Fence,
     columns,
-    ends_what_began_behind_text,
+    is_labelled,
     names_language,
     opening,
     unquoted,
@@ -62,14 +63,12 @@ class _Page:
     length: int
     thoughts: Thoughts = field(init=False)
     _spent: int = field(default=0, init=False)
-    _next_fence: int = field(default=-1, init=False)
-    _next_closes: bool = field(default=False, init=False)
-    _last_mark: int = field(init=False)
+    _marked: list[int] = field(init=False)
+    _first: list[int] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.thoughts = Thoughts(self.lines)
-        numbers = range(len(self.lines) - 1, -1, -1)
-        self._last_mark = next((n for n in numbers if _may_have_fence(self.lines[n])), -1)
+        self._marked = [n for n, line in enumerate(self.lines) if _may_have_fence(line)]
 
     def blocks(self) -> list[Found]:
         found: list[Found] = []
@@ -94,25 +93,21 @@ class _Page:
 
     def _is_followed(self, fence: Fence, at: int) -> bool:
         """Whether a fence behind text is one, and not only spoken of: a block follows."""
-        if self._next_fence < at:
-            self._next_fence, self._next_closes = self._find_fence(at)
-        if self._next_fence < len(self.lines):
-            return self._next_closes
-        # None at the beginning of a line: the answer may have been cut off.
-        return names_language(fence.info) and at > self._last_mark
-
-    def _find_fence(self, at: int) -> tuple[int, bool]:
-        """The next line with a fence at its beginning, and whether it can be a closing one."""
-        for number in range(at, len(self.lines)):
-            if _may_have_fence(self.lines[number]):
-                closes = ends_what_began_behind_text(self.lines[number])
-                if closes is not None:
-                    return number, closes
-        return len(self.lines), False
+        if self._first is None:
+            self._first = [n for n in self._marked if _begins_with_fence(self.lines[n])]
+        mark, first = _at_or_after(self._marked, at), _at_or_after(self._first, at)
+        if first is None:
+            # No fence closes it: the answer may have been cut off.
+            return mark is None and names_language(fence.info)
+        if first == self._first[-1] or not is_labelled(self.lines[first]):
+            return True
+        # Another block begins: here is one only if there is code, and no inline code.
+        has_code = any(self.lines[n].strip() for n in range(at, mark or at))
+        return has_code and mark == first and names_language(fence.info)
 
     def _meant(self, start: int, at: int, code: Sequence[str]) -> str:
         """The label that a block should have, from what stands in it and above it."""
-        if any(map(_shows_fence, code)) and not any(inside for inside in _in_strings(code)):
+        if any(map(_begins_with_fence, code)) and not any(inside for inside in _in_strings(code)):
             return "markdown"
         for number in range(at - 1, max(start, at - 4) - 1, -1):
             line = self.lines[number].strip(" \t>")
@@ -125,6 +120,8 @@ class _Page:
     def _end(self, fence: Fence, start: int) -> End:
         """The end of the block whose code begins at ``start``."""
         first = self.lines[start] if start < len(self.lines) else ""
+        if fence.quote and first.strip() and unquoted(first, fence.quote) is None:
+            fence = evolve(fence, quote=0)  # no quote, but a sign before the fence
         may_look = self._spent <= _LOOKS * self.length
         for nesting in nestings(fence, unquoted(first, fence.quote) or "", may_look=may_look):
             end = Reading(self.lines, self.thoughts, fence, nesting, may_look).end(start)
@@ -138,9 +135,14 @@ def _may_have_fence(line: str) -> bool:
     return "```" in line or "~~~" in line
 
 
-def _shows_fence(line: str) -> bool:
+def _begins_with_fence(line: str) -> bool:
     fence = opening(line) if _may_have_fence(line) else None
     return fence is not None and not fence.behind_text
+
+
+def _at_or_after(numbers: Sequence[int], at: int) -> int | None:
+    place = bisect.bisect_left(numbers, at)
+    return numbers[place] if place < len(numbers) else None
 
 
 def _code(lines: Sequence[str], fence: Fence) -> str:

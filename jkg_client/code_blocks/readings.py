@@ -130,8 +130,16 @@ class Reading:
         at_end = number == len(self.lines)
         if self.nesting.is_broken or (at_end and not self.nesting.may_be_cut()):
             return End(self._code, number, is_sure=False, looked=self._read)
-        code = self._code[:-1] if at_end and self._code and not self._code[-1] else self._code
-        return self._possibly(End(code, number))
+        if at_end:
+            self._drop_rest()
+        return self._possibly(End(self._code, number))
+
+    def _drop_rest(self) -> None:
+        """Drop the newline at the end of the page, and the beginning of a closing fence."""
+        if self._code and not self._code[-1]:
+            self._code.pop()
+        if self._code and self._code[-1] and not self._code[-1].strip(self.fence.mark):
+            self._code.pop()
 
     def _possibly(self, end: End) -> End:
         """The first possible end, if there was one before ``end``."""

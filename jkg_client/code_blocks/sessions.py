@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 _SHELL_PROMPT = re.compile(r"[ \t]*(?:[\w.-]+@[\w.-]+:[\w~/.-]*)?\$ ")
-_PYTHON_PROMPT = re.compile(r"(?P<indent>[ \t]*)(?:>>>|In \[\d*\]:)(?: |$)")
+_PYTHON_PROMPT = re.compile(r"(?P<indent>[ \t]*)(?:>>>|In \[\d*\]:)(?: |\r?$)", re.MULTILINE)
 _MORE = re.compile(r"[ \t]*(?:\.\.\.:?)(?: |$)")
 
 
