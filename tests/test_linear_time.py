@@ -90,13 +90,18 @@ NOISE = 0.02
 
 
 def _seconds(task: Callable[[str], object], text: str) -> float:
-    """CPU seconds of this thread for ``task``, the best of three."""
-    best = float("inf")
-    for _ in range(3):
-        start = time.thread_time()
-        task(text)
-        best = min(best, time.thread_time() - start)
-    return best
+    """CPU seconds of this thread for ``task``."""
+    start = time.thread_time()
+    task(text)
+    return time.thread_time() - start
+
+
+def _is_linear(task: Callable[[str], object], piece: str) -> bool:
+    small, middle, large = (
+        _seconds(task, piece * (SIZE * times // len(piece))) for times in (1, 2, 4)
+    )
+    # What is quadratic takes 16 times as long for 4 times the text.
+    return middle <= 3 * small + NOISE and large <= 8 * small + NOISE
 
 
 @pytest.mark.field("B14")
@@ -105,12 +110,7 @@ def _seconds(task: Callable[[str], object], text: str) -> float:
 def test_twice_the_text_takes_about_twice_the_time(
     piece: str, task: Callable[[str], object]
 ) -> None:
-    small, middle, large = (
-        _seconds(task, piece * (SIZE * times // len(piece))) for times in (1, 2, 4)
-    )
-    # What is quadratic takes 16 times as long for 4 times the text.
-    assert middle <= 3 * small + NOISE
-    assert large <= 8 * small + NOISE
+    assert any(_is_linear(task, piece) for _ in range(3))
 
 
 @pytest.mark.field("B14")

@@ -124,7 +124,7 @@ class _Page:
             fence = evolve(fence, quote=0)  # no quote, but a sign before the fence
         may_look = self._spent <= _LOOKS * self.length
         for nesting in nestings(fence, unquoted(first, fence.quote) or "", may_look=may_look):
-            end = Reading(self.lines, self.thoughts, fence, nesting, may_look).end(start)
+            end = Reading(self.lines, self.thoughts.by_line, fence, nesting, may_look).end(start)
             self._spent += end.looked
             if end.is_sure:
                 break

@@ -7,14 +7,14 @@ in them for a part of the code; if they do not, another takes the first fence fo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attrs import define, evolve, field, frozen
 
 from .fences import Ending, Fence, ending, unquoted
 from .languages import PROSE, SHELLS, canonical, is_data
 from .open_strings import Held, HereDocuments, Insides, Nesting, Nowhere, Throughout, TripleQuoted
-from .thoughts import Thoughts
+from .thoughts import Tag
 
 _DEEPER = 3
 """Columns that a closing fence may be indented deeper than the opening one."""
@@ -74,14 +74,14 @@ class Reading:
 
     Attributes:
         lines: The page.
-        thoughts: Its tags.
+        tags: The first tag of each line that has one.
         fence: That began the block.
         nesting: The idea.
         may_look: Whether to look further than to the first possible end.
     """
 
     lines: Sequence[str]
-    thoughts: Thoughts
+    tags: Mapping[int, Tag]
     fence: Fence
     nesting: Nesting
     may_look: bool
@@ -92,23 +92,34 @@ class Reading:
 
     def end(self, start: int) -> End:
         """The end of the block whose code begins at line ``start``."""
+        quote, marks = self.fence.quote, self.fence.mark * 3
         for number in range(start, len(self.lines)):
-            line = unquoted(self.lines[number], self.fence.quote)
-            if line is None or self._ends_thought(number):
+            line = self.lines[number]
+            self._read += len(line) + 1
+            if quote:
+                inner = unquoted(line, quote)
+                if inner is None:
+                    return self._cut(number)
+                line = inner
+            if number in self.tags and self._ends_thought(self.tags[number]):
                 return self._cut(number)
-            self._read += len(self.lines[number]) + 1
-            found = ending(line) if self.fence.mark * 3 in line else None
-            if found and found.fits(self.fence) and not self.nesting.holds(found.kind):
-                end = self._at(found, number, line)
+            if marks in line:
+                end = self._at(number, line)
                 if end is not None:
                     return end
-            if self.nesting.is_broken:
-                break
             self._code.append(line)
-            self.nesting.insides.feed(line[1:] if self.fence.quote and line[:1] == " " else line)
+            self.nesting.insides.feed(line[1:] if quote and line[:1] == " " else line)
         return self._cut(len(self.lines))
 
-    def _at(self, found: Ending, number: int, line: str) -> End | None:
+    def _at(self, number: int, line: str) -> End | None:
+        """The end, if a fence in this line is one."""
+        found = ending(line)
+        if found is None or not found.fits(self.fence) or self.nesting.holds(found.kind):
+            # What cannot be what it seems is read anew.
+            return self._cut(number) if self.nesting.is_broken else None
+        return self._decided(found, number, line)
+
+    def _decided(self, found: Ending, number: int, line: str) -> End | None:
         """The end, if it can be told now; otherwise it is kept in mind."""
         near = found.indent <= self.fence.indent + _DEEPER
         if found.kind == "prose" or (found.kind == "bare" and near):
@@ -147,10 +158,9 @@ class Reading:
             return end
         return evolve(self._possible, looked=self._possible.looked + self._read)
 
-    def _ends_thought(self, number: int) -> bool:
-        """Whether the line ends a thought, in which this block is a draft that was not closed."""
-        tag = self.thoughts.first_in(number)
-        if tag is None or tag.is_comment or self.nesting.insides.is_open:
+    def _ends_thought(self, tag: Tag) -> bool:
+        """Whether it ends a thought, in which this block is a draft that was not closed."""
+        if tag.is_comment or self.nesting.insides.is_open:
             return False
         self._thinks |= not tag.closes
         return tag.closes and tag.at_start and not self._thinks and not is_data(self.fence.label)

@@ -48,22 +48,24 @@ class Thoughts:
 
     Attributes:
         lines: The text.
+        by_line: The first tag of each line that has one.
     """
 
     lines: Sequence[str]
     _tags: list[Tag] = field(init=False)
     _next: int = field(default=0, init=False)
-    _by_line: dict[int, Tag] = field(init=False)
+    by_line: dict[int, Tag] = field(init=False)
     _closing: list[Tag | None] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._tags = [tag for number, line in enumerate(self.lines) for tag in _tags(number, line)]
-        self._by_line = {tag.line: tag for tag in reversed(self._tags)}
+        self._tags = [
+            tag
+            for number, line in enumerate(self.lines)
+            if _may_have_tag(line)
+            for tag in _tags(number, line)
+        ]
+        self.by_line = {tag.line: tag for tag in reversed(self._tags)}
         self._closing = _closing(self._tags)
-
-    def first_in(self, line: int) -> Tag | None:
-        """The first tag in this line."""
-        return self._by_line.get(line)
 
     def after(self, line: int) -> tuple[int, int, bool]:
         """Where a reader goes on who has come to ``line``, outside of any block.
@@ -72,7 +74,7 @@ class Thoughts:
             Line and column, and whether all before was a thought.
         """
         column, forget = 0, False
-        if line not in self._by_line:
+        if line not in self.by_line:
             return line, column, forget
         while self._next < len(self._tags) and self._tags[self._next].line <= line:
             tag, closing = self._tags[self._next], self._closing[self._next]
@@ -89,9 +91,11 @@ class Thoughts:
         return line, column, forget
 
 
+def _may_have_tag(line: str) -> bool:
+    return "<" in line or "[" in line or "-->" in line or "◁" in line
+
+
 def _tags(number: int, line: str) -> Iterator[Tag]:
-    if "<" not in line and "[" not in line and "◁" not in line and "-->" not in line:
-        return
     found = list(_TAG.finditer(line))
     if not found:
         return
