@@ -18,6 +18,9 @@ _START_OR_NEWLINE = re.compile(rf"{_START.pattern}|\n")
 _SINGLE = re.compile(r"[^']*'?")
 _DOUBLE = re.compile(r"(?:[^\"\\]|\\[\s\S])*\"?")
 _ANSI_C = re.compile(r"(?:[^'\\]|\\[\s\S])*'?")
+# Many of a kind, one behind the other.
+_STRINGS = re.compile(r"(?:'[^']*'|\"(?:[^\"\\]|\\[\s\S])*\"|\\[^\r\n]){2,500}")
+_JOINTS = re.compile(r"(?:\\\r?\n[ \t]*){1,500}")
 _NOT_NEWLINE = re.compile(r"[^\n]")
 _BEFORE_COMMENT = frozenset(" \t\r\n;&|(")
 
@@ -114,18 +117,23 @@ def _bare(code: str) -> str:
             at = start + 3 if is_string else heredoc.end() if heredoc else at
             pieces.append(code[start:at])
             heredocs += [heredoc] if heredoc and not is_string else []
+        elif joints := _JOINTS.match(code, start):
+            at = joints.end()
+            pieces.append(" " * (at - start))
         else:
             at = _end_of_hidden(code, start)
-            is_joint = code[start] == "\\" and code.startswith(("\n", "\r\n"), start + 1)
-            pieces.append((" " if is_joint else "_") * (at - start))
+            pieces.append("_" * (at - start))
     return "".join([*pieces, code[at:]])
 
 
 def _end_of_hidden(code: str, start: int) -> int:
     """Where the string, comment or escaped character ends that begins at ``start``."""
     char, before = code[start], code[start - 1 : start]
+    several = _STRINGS.match(code, start) if char != "#" and before != "$" else None
+    if several:
+        return several.end()
     if char == "\\":
-        return min(len(code), start + (3 if code.startswith("\r\n", start + 1) else 2))
+        return min(len(code), start + 2)
     if char == "#":
         if before and before not in _BEFORE_COMMENT:
             return start + 1
