@@ -13,8 +13,8 @@ from .open_strings import HEREDOC
 
 # Where something begins that may hide what looks like a command: escaped characters, strings,
 # comments and here-documents, whose lines begin below.
-_START = re.compile(r"\\|'|\"|#|<<")
-_START_OR_NEWLINE = re.compile(rf"{_START.pattern}|\n")
+_START = re.compile(r"[\\'\"#<]")
+_START_OR_NEWLINE = re.compile(r"[\\'\"#<\n]")
 _SINGLE = re.compile(r"[^']*'?")
 _DOUBLE = re.compile(r"(?:[^\"\\]|\\[\s\S])*\"?")
 _ANSI_C = re.compile(r"(?:[^'\\]|\\[\s\S])*'?")
@@ -111,12 +111,11 @@ def _bare(code: str) -> str:
             at = _end_of_heredocs(code, at, heredocs)
             pieces.append("\n" + _NOT_NEWLINE.sub("_", code[start + 1 : at]))
             heredocs = []
-        elif found[0] == "<<":
+        elif found[0] == "<":
             heredoc = HEREDOC.match(code, start)
-            is_string = code.startswith("<", at)
-            at = start + 3 if is_string else heredoc.end() if heredoc else at
+            at = start + 3 if code.startswith("<<<", start) else heredoc.end() if heredoc else at
             pieces.append(code[start:at])
-            heredocs += [heredoc] if heredoc and not is_string else []
+            heredocs += [heredoc] if heredoc else []
         elif joints := _JOINTS.match(code, start):
             at = joints.end()
             pieces.append(" " * (at - start))
