@@ -125,16 +125,20 @@ class Nesting:
     held: Held
     is_broken: bool = field(default=False, init=False)
     _began: EndKind | None = field(default=None, init=False)
+    _is_odd: bool = field(default=False, init=False)
 
     def may_be_cut(self) -> bool:
         """Whether the page may end here, or what is open has to be closed for this to be true."""
         if isinstance(self.insides, Throughout):
             return self.held != "pairs"
-        return self.held != "all" or not self.insides.is_open
+        if self.held == "all":
+            return not (self.insides.is_open or self._is_odd or self._began == "bare")
+        return True
 
     def holds(self, end: EndKind) -> bool:
         """Whether a line with this fence is part of the code."""
         if not self.insides.is_open:
+            self._is_odd |= self._began == "bare"
             self._began = None
             return False
         if self.held == "labelled":

@@ -84,6 +84,8 @@ class _Page:
             at += 1
             if fence and (not fence.behind_text or self._is_followed(fence, at)):
                 end = self._end(fence, at)
+                if not end.is_closed and not fence.label and text_from == at - 1 > 0:
+                    continue  # one fence too many behind a block; text follows
                 label = fence.label or self._meant(text_from, at - 1, end.code)
                 found.append(Found(label, _code(end.code, fence)))
                 at = text_from = end.line

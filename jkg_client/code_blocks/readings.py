@@ -34,6 +34,7 @@ class End:
         code: Its lines.
         line: Where the page goes on.
         is_sure: Whether the reading made sense to its end.
+        is_closed: Whether a fence is there, and not only the end of the page, a quote or a thought.
         looked: Characters that were read behind the end.
         rest: What is left to be read of the line where the page goes on; None for all of it.
     """
@@ -41,6 +42,7 @@ class End:
     code: Sequence[str]
     line: int
     is_sure: bool = True
+    is_closed: bool = True
     looked: int = 0
     rest: str | None = None
 
@@ -143,7 +145,7 @@ class Reading:
             return End(self._code, number, is_sure=False, looked=self._read)
         if at_end:
             self._drop_rest()
-        return self._possibly(End(self._code, number))
+        return self._possibly(End(self._code, number, is_closed=False))
 
     def _drop_rest(self) -> None:
         """Drop the newline at the end of the page, and the beginning of a closing fence."""
