@@ -32,6 +32,7 @@ class CodeResult:
         kernel_restarted: Variables are gone, from before one of the blocks or with it.
         truncated: What is missing of the output; None if nothing is.
         results: One for each block that ran.
+        skipped: Languages of the blocks that were not run, because they hold data or prose.
     """
 
     exit_code: int
@@ -41,6 +42,7 @@ class CodeResult:
     kernel_restarted: bool = False
     truncated: Truncation | None = None
     results: tuple[ExecutionResult, ...] = field(default=(), repr=False)
+    skipped: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return (
@@ -48,13 +50,20 @@ class CodeResult:
         )
 
     @classmethod
-    def of(cls, results: Sequence[ExecutionResult], folder: Path, timeout: float) -> CodeResult:
+    def of(
+        cls,
+        results: Sequence[ExecutionResult],
+        folder: Path,
+        timeout: float,
+        skipped: Sequence[str] = (),
+    ) -> CodeResult:
         """One result of many.
 
         Args:
             results: In order.
             folder: Where files are made.
             timeout: Seconds that each block was given.
+            skipped: Languages of blocks that were not run.
         """
         texts: list[str] = []
         files: list[str] = []
@@ -64,6 +73,9 @@ class CodeResult:
             texts.append(join_text([*rendering.pieces, (told, True)]))
             files.extend(map(str, rendering.files))
         status = results[-1].status if results else "ok"
+        if skipped:
+            # What went wrong stays last: there a reader looks for it.
+            texts.insert(len(texts) if status == "ok" else len(texts) - 1, not_run(skipped))
         return cls(
             exit_code=EXIT_CODES[status],
             output=join_text((text, True) for text in texts),
@@ -72,7 +84,16 @@ class CodeResult:
             kernel_restarted=any(result.kernel_restarted for result in results),
             truncated=_together(r.truncated for r in results if r.truncated),
             results=tuple(results),
+            skipped=tuple(skipped),
         )
+
+
+def not_run(languages: Sequence[str]) -> str:
+    """That blocks in these languages were not run."""
+    count = len(languages)
+    blocks = "1 block was" if count == 1 else f"{count} blocks were"
+    names = ", ".join(dict.fromkeys(languages))
+    return f"Note: {blocks} not run: {names} is no code for this kernel."
 
 
 def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:

@@ -16,7 +16,7 @@ from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
 from .client.kernel_ownership import KernelOwnership
 from .client.timeouts import TIMEOUTS, Timeouts
-from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
+from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, is_data, to_cell
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError, KernelNotFound, KernelNotReady
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
@@ -115,7 +115,8 @@ class KernelCodeExecutor:
         """Run the blocks in order, up to the first that fails.
 
         Args:
-            code_blocks: In Python, or another language of the kernel.
+            code_blocks: In Python, or another language of the kernel. Blocks of data and prose,
+                ``json`` or ``markdown`` for example, are not run, and a note says so.
             timeout: Seconds for each of them; None for those of the executor.
             store_history: Whether they count and are remembered.
 
@@ -170,6 +171,7 @@ class KernelCodeExecutor:
         store_history: bool,
     ) -> CodeResult:
         results: list[ExecutionResult] = []
+        skipped: list[str] = []
         limit = self._timeout if timeout is None else _positive(timeout)
         # Before the lock: a thread that the child has not got may have held it.
         self._owned.check_process()
@@ -178,6 +180,9 @@ class KernelCodeExecutor:
             self._blocks = run
             try:
                 for block in code_blocks:
+                    if is_data(block.language, self._language):
+                        skipped.append(block.language)
+                        continue
                     results.append(
                         _NEVER_RAN
                         if run.is_interrupted
@@ -187,12 +192,12 @@ class KernelCodeExecutor:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = CodeResult.of([*results, *partial], self._folder, limit)
+                exc.result = CodeResult.of([*results, *partial], self._folder, limit, skipped)
                 raise
             finally:
                 self._blocks = None
                 run.end()
-            return CodeResult.of(results, self._folder, limit)
+            return CodeResult.of(results, self._folder, limit, skipped)
 
     def _start(self) -> JupyterKernelClient:
         owned = self._owned

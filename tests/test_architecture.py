@@ -192,7 +192,11 @@ def test_the_protocol_only_computes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["errors.py", "code_blocks.py", "rendering.py", "gateway/connection.py"]
+    "name",
+    [
+        *["errors.py", "rendering.py", "gateway/connection.py"],
+        *[name for name in MODULES if name.startswith("code_blocks/")],
+    ],
 )
 def test_the_core_neither_waits_nor_logs(name: str) -> None:
     libraries = {module.split(".")[0] for module in imported(name)}

@@ -160,6 +160,8 @@ async def main(mode):
         print([tool.name for tool in (await client.list_tools()).tools])
         print(await said(client, "execute_code", code=IMAGE))
         print(await said(client, "execute_code", code="x = [6]\\nx[0] * 7"))
+        print(await said(client, "execute_code", code="```python\\nx[0] * 7\\n```\\nThat is 42."))
+        print(await said(client, "execute_code", code="{}", language="json"))
         print(await said(client, "execute_code", code="echo $((6 * 7))", language="bash"))
         print(await said(client, "execute_code", code="z = 0"))
         failed = await said(client, "execute_code", code="print('on')\\n1/0")
@@ -193,6 +195,8 @@ def test_code_variables_time_limits_cancellation_and_restart(
         "['execute_code', 'restart_kernel', 'list_variables', 'put_file', 'get_file']",
         r"['before\n', ('image/png', 'iVBORw0KGgo='), 'after\n']",
         "['42']",
+        "['42']",
+        "['Note: 1 block was not run: json is no code for this kernel.']",
         r"['42\n']",
         "['Done, without output.']",
         "error True True",

@@ -69,21 +69,23 @@ class _Runner:
         result = self._executed(block)
         if unknown := _unknown(result):
             self.screen.note(unknown)
+            return EXIT_CODES["error"]
         return _exit_of(result)
 
     def page(self, blocks: Sequence[CodeBlock]) -> int:
         """Run those that the kernel can, up to the first that fails; the exit status."""
-        has_run = False
+        has_run = is_refused = False
         for block in blocks:
             result = self._executed(block)
             if unknown := _unknown(result):
                 # A page shows outputs and files too, which are not meant to be run.
                 self.screen.note(f"skipped: {unknown}")
+                is_refused |= not result.skipped
                 continue
             has_run = True
             if result.status != "ok":
                 return _exit_of(result)
-        if not has_run:
+        if is_refused and not has_run:
             raise ValueError("there is no code block that this kernel can run")
         return 0
 
@@ -126,6 +128,8 @@ def _failure(result: CodeResult) -> Failure | None:
 
 def _unknown(result: CodeResult) -> str:
     """Why the kernel cannot run a block in this language; empty if it can."""
+    if result.skipped:
+        return f"cannot run a {result.skipped[0]!r} block: it is no code for this kernel"
     failure = _failure(result)
     # Of an exception in a cell there is a traceback.
     if failure is None or failure.traceback or failure.ename != UnknownLanguage.__name__:

@@ -16,7 +16,7 @@ except ImportError as exc:
     ) from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
-from ..code_blocks import CodeBlock
+from ..code_blocks import unfenced
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class JupyterEnvironment:
         Raises:
             GatewayError: The server is away.
         """
-        result = await self._executor.execute_code_blocks([CodeBlock(code, language)])
+        result = await self._executor.execute_code_blocks([unfenced(code, language)])
         return CodeRunResult(result.output, result.exit_code)
 
     async def stop(self) -> None:

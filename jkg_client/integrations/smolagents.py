@@ -26,7 +26,7 @@ except ImportError as exc:
         'JupyterExecutor needs: pip install "jkg-client[smolagents]" (Python 3.10 or newer)'
     ) from exc
 
-from ..code_blocks import CodeBlock
+from ..code_blocks import CodeBlock, unfenced
 from ..code_result import CodeResult, notes
 from ..executor import JupyterCodeExecutor
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
@@ -148,7 +148,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
                 all that it showed. Or its final answer cannot be read.
             GatewayError: The server is away.
         """
-        result = self._execute(code)
+        result = self._execute(unfenced(code, "python").code)
         if result.kernel_restarted:
             self._do(*self._sent())
         (cell,) = result.results
