@@ -20,6 +20,7 @@ from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
 from .executor import JupyterCodeExecutor
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
 
@@ -83,6 +84,7 @@ class AsyncJupyterCodeExecutor:
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         self._make = functools.partial(
             _Executor,
@@ -95,6 +97,7 @@ class AsyncJupyterCodeExecutor:
             max_output=max_output,
             on_output=None if on_output is None else self._hand_over,
             timeouts=timeouts,
+            page_scripts=page_scripts,
         )
         self._kernel_name = kernel_name
         self._on_output = on_output

@@ -20,6 +20,8 @@ from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, Kernel
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .gateway.rest import JupyterClient
 from .gateway.warm import HasWarmKernels
+from .pages.libraries import Libraries, PageScripts
+from .pages.notebook import NotebookPage
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
@@ -42,6 +44,9 @@ class JupyterCodeExecutor:
         max_output: Characters of output to keep of each block.
         on_output: Called with each output as it comes.
         timeouts: How long to wait for what else.
+        page_scripts: Name of a library that draws charts (``plotly``, ``vega``, ``vega-lite``,
+            ``vega-embed``, ``requirejs``) to a file of it, which pages contain then, or to its
+            address. Pages fetch the others from public servers.
 
     Raises:
         ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
@@ -61,8 +66,10 @@ class JupyterCodeExecutor:
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         _check_arguments(jupyter_server, timeout, max_output)
+        self._page = NotebookPage(Libraries.of(page_scripts))
         self._timeout = timeout
         self._kernel_name = kernel_name
         self._output_dir = Path(output_dir)
@@ -139,14 +146,14 @@ class JupyterCodeExecutor:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = CodeResult.of([*results, *partial], self._folder, limit)
+                exc.result = CodeResult.of([*results, *partial], self._folder, limit, self._page)
                 raise
             finally:
                 self._call = None
                 call.end()
                 told = any(result.kernel_restarted for result in results)
                 self._replaced |= call.restarted and not told
-            return CodeResult.of(results, self._folder, limit)
+            return CodeResult.of(results, self._folder, limit, self._page)
 
     def interrupt(self) -> None:
         """End the ``execute_code_blocks`` that runs in another thread, and wait for its end.

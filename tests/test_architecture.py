@@ -18,7 +18,8 @@ FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("
 MODULES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
 
 CORE = {"errors", "protocol"}
-BELOW_EXECUTOR = {*CORE, "client", "gateway", "servers", "code_blocks", "rendering", "code_result"}
+BELOW_EXECUTOR = {*CORE, "client", "gateway", "servers", "code_blocks", "code_result"}
+BELOW_EXECUTOR |= {"pages", "rendering"}
 FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts"}
 # What each part may import of the others.
 ARROWS = {
@@ -29,8 +30,9 @@ ARROWS = {
     "gateway": {*CORE, "client"},
     "servers": {*CORE, "client", "gateway"},
     "code_blocks": CORE,
-    "rendering": CORE,
-    "code_result": {*CORE, "rendering"},
+    "pages": CORE,
+    "rendering": {*CORE, "pages"},
+    "code_result": {*CORE, "pages", "rendering"},
     "executor": BELOW_EXECUTOR,
     "prompts": set(),
     "async_executor": {*BELOW_EXECUTOR, "executor"},
