@@ -44,9 +44,9 @@ class JupyterCodeExecutor:
         max_output: Characters of output to keep of each block.
         on_output: Called with each output as it comes.
         timeouts: How long to wait for what else.
-        page_scripts: Name of a library that draws charts (``plotly``, ``vega``, ``vega-lite``,
-            ``vega-embed``, ``requirejs``) to a file of it, which pages contain then, or to its
-            address. Pages fetch the others from public servers.
+        page_scripts: For pages that draw charts: by name of a library (``plotly``, ``vega``,
+            ``vega-lite``, ``vega-embed``, ``d3``, ``requirejs``) a file of it, which pages
+            contain then, or its address. None fetches them from public servers.
 
     Raises:
         ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.

@@ -17,7 +17,8 @@ from typing import Any
 
 from attrs import frozen
 
-from .pages.notebook import NotebookPage
+from .pages.charts import is_chart
+from .pages.notebook import SCRIPTS, NotebookPage
 from .protocol.outputs import Display, Output, Stream, join_text
 from .protocol.terminal import strip_ansi
 
@@ -42,11 +43,13 @@ class Piece:
         text: To be read; empty if there is nothing to say.
         is_alone: Whether it stands on lines of its own.
         file: The one that was made of it, if any.
+        is_lost: Whether a file of it could not be written.
     """
 
     text: str
     is_alone: bool
     file: Path | None = None
+    is_lost: bool = False
 
 
 @frozen
@@ -159,14 +162,25 @@ def words_beside(display: Display) -> str:
     return "" if _TYPE_ONLY.fullmatch(plain.strip()) else plain
 
 
+def text_at_once(display: Display) -> str:
+    """What a display says before the rest of its cell is known, with the kernel's colours.
+
+    Files are made at the end of the cell, of what it has not replaced by then.
+    """
+    if any(mime_type in display.data for mime_type in _FILES) or is_chart(display.data):
+        return display.text if words_beside(display) else ""
+    if any(mime_type in display.data for mime_type in SCRIPTS):
+        return ""
+    text = _text(display)
+    return display.text if text == strip_ansi(display.text) else text
+
+
 def _piece(output: Output, write: Write) -> Piece:
     if not isinstance(output, Display):
         return Piece(output.text, not isinstance(output, Stream))
     for mime_type, form in _FILES.items():
         if mime_type in output.data:
-            said, file = _saved(form, _bytes(output.data[mime_type], form), write)
-            beside = words_beside(output)
-            return Piece(f"{said}\n{beside}" if beside else said, True, file)
+            return _saved(output, mime_type, form, write)
     return Piece(_text(output), is_alone=True)
 
 
@@ -188,15 +202,20 @@ def _text(display: Display) -> str:
     return strip_ansi(display.text) or _unshown(display)
 
 
-def _saved(form: _Form, data: bytes | None, write: Write) -> tuple[str, Path | None]:
+def _saved(display: Display, mime_type: str, form: _Form, write: Write) -> Piece:
+    data = _bytes(display.data[mime_type], form)
+    file, is_lost = None, False
     if data is None:
-        return f"{form.named} data could not be read", None
-    try:
-        file = write(form.suffix, data)
-    except OSError as exc:
-        # A full disk must not cost the text that stands around the image.
-        return f"{form.named} data could not be saved: {exc}", None
-    return f"{form.named} data saved to {file}", file
+        said = f"{form.named} data could not be read"
+    else:
+        try:
+            file = write(form.suffix, data)
+            said = f"{form.named} data saved to {file}"
+        except OSError as exc:
+            # A full disk must not cost the text that stands around the image.
+            said, is_lost = f"{form.named} data could not be saved: {exc}", True
+    beside = words_beside(display)
+    return Piece(f"{said}\n{beside}" if beside else said, True, file, is_lost)
 
 
 def _bytes(data: Any, form: _Form) -> bytes | None:

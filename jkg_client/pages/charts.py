@@ -29,12 +29,14 @@ class _Vega:
     """Releases that fit together; files of old ones lie elsewhere in their packages.
 
     Attributes:
+        d3: Release of D3 that they need; later ones contain it.
         draws: How they are called.
     """
 
     vega: str
     embed: str
     lite: str = ""
+    d3: str = ""
     folder: str = "build/"
     draws: str = "vegaEmbed('#chart', chart, {{mode: '{mode}'}}).catch(failed);"
 
@@ -44,7 +46,7 @@ _VEGA_2 = (
 )
 
 _VEGAS = {
-    2: _Vega("2.6.5", "2.2.0", folder="", draws=_VEGA_2),
+    2: _Vega("2.6.5", "2.2.0", d3="3.5.17", folder="", draws=_VEGA_2),
     3: _Vega("3.3.1", "3.30.0"),
     4: _Vega("4.4.0", "3.30.0"),
     5: _Vega("5.33.1", "6.29.0"),
@@ -53,9 +55,9 @@ _VEGAS = {
 """By the version of the Vega that a chart is written in."""
 
 _VEGA_LITES = {
-    1: _Vega("2.6.5", "2.2.0", "1.3.1", folder="", draws=_VEGA_2),
+    1: _Vega("2.6.5", "2.2.0", "1.3.1", d3="3.5.17", folder="", draws=_VEGA_2),
     2: _Vega("4.4.0", "3.30.0", "2.7.0"),
-    3: _Vega("5.33.1", "6.29.0", "3.4.0"),
+    3: _Vega("5.33.1", "4.2.5", "3.4.0"),
     4: _Vega("5.33.1", "6.29.0", "4.17.0"),
     5: _Vega("5.33.1", "6.29.0", "5.23.0"),
     6: _Vega("6.4.0", "7.3.0", "6.5.0"),
@@ -111,33 +113,57 @@ _DRAWS_PLOTLY = """Plotly.newPlot("chart", {
   }).catch(failed);"""
 
 
+@frozen
+class _Chart:
+    """What a display says of a chart.
+
+    Attributes:
+        version: Of the language that ``spec`` is written in.
+    """
+
+    kind: str
+    version: int
+    spec: Json
+
+
+def is_chart(data: Mapping[str, Any]) -> bool:
+    """Whether a chart is among the forms of a display."""
+    return _chart(data) is not None
+
+
 def chart_page(data: Mapping[str, Any], libraries: Libraries) -> str | None:
     """A page that draws the chart among the forms of a display; None if there is none."""
+    chart = _chart(data)
+    if chart is None:
+        return None
+    draw = _plotly if chart.kind == "plotly" else _vega
+    try:
+        return draw(chart, libraries)
+    except RecursionError:
+        return None  # nested too deeply for JSON, and for any chart
+
+
+def _chart(data: Mapping[str, Any]) -> _Chart | None:
     for mime_type, form in data.items():
         found = _MIME_TYPE.fullmatch(mime_type)
-        chart = _parsed(form) if found else None
-        if found and isinstance(chart, dict) and not _KEYS[found[1]].isdisjoint(chart):
-            kind, version = found[1], int(found[2])
-            draw = _plotly if kind == "plotly" else _vega
-            try:
-                return draw(kind, version, chart, libraries)
-            except RecursionError:
-                return None  # nested too deeply for JSON, and for any chart
+        spec = _parsed(form) if found else None
+        if found and isinstance(spec, dict) and not _KEYS[found[1]].isdisjoint(spec):
+            return _Chart(found[1], int(found[2]), spec)
     return None
 
 
-def _plotly(_: str, __: int, chart: Json, libraries: Libraries) -> str:
-    words = set(_words(chart))
+def _plotly(chart: _Chart, libraries: Libraries) -> str:
+    words = set(_words(chart.spec))
     release = next((old for old, gone in _OLDER_PLOTLY if gone & words), _PLOTLY)
     tag = libraries.tag("plotly", f"https://cdn.plot.ly/plotly-{release}.min.js")
-    return _page(chart, [tag], _DRAWS_PLOTLY)
+    return _page(chart.spec, [tag], _DRAWS_PLOTLY)
 
 
-def _words(chart: Json) -> Iterator[str]:
+def _words(figure: Json) -> Iterator[str]:
     """Kinds of traces and parts of the layout that a figure of plotly speaks of."""
-    layout = chart.get("layout")
+    layout = figure.get("layout")
     template = layout.get("template") if isinstance(layout, dict) else None
-    traces = chart.get("data")
+    traces = figure.get("data")
     for trace in traces if isinstance(traces, list) else ():
         if isinstance(trace, dict):
             yield str(trace.get("type"))[:20]
@@ -148,22 +174,23 @@ def _words(chart: Json) -> Iterator[str]:
             yield from part
 
 
-def _vega(kind: str, version: int, chart: Json, libraries: Libraries) -> str:
-    known = _VEGAS if kind == "vega" else _VEGA_LITES
+def _vega(chart: _Chart, libraries: Libraries) -> str:
+    known = _VEGAS if chart.kind == "vega" else _VEGA_LITES
     # Of a version to come it is likelier that the newest can draw it.
-    use = known.get(version) or known[max(known)]
-    names = [("vega", use.vega), ("vega-lite", use.lite), ("vega-embed", use.embed)]
+    use = known.get(chart.version) or known[max(known)]
+    names = [("d3", use.d3), ("vega", use.vega), ("vega-lite", use.lite), ("vega-embed", use.embed)]
     tags = [
         libraries.tag(name, f"{_NPM}/{name}@{release}/{use.folder}{name}.min.js")
         for name, release in names
         if release
     ]
-    return _page(chart, tags, use.draws.format(mode="vega" if kind == "vega" else "vega-lite"))
+    mode = "vega" if chart.kind == "vega" else "vega-lite"
+    return _page(chart.spec, tags, use.draws.format(mode=mode))
 
 
-def _page(chart: Json, tags: list[str], draws: str) -> str:
+def _page(spec: Json, tags: list[str], draws: str) -> str:
     # As an expression, not JSON: kernels send NaN and Infinity. No script ends within it.
-    text = json.dumps(chart).replace("<", "\\u003c")
+    text = json.dumps(spec).replace("<", "\\u003c")
     return _PAGE.format(libraries="\n".join(tags), chart=text, draws=draws)
 
 

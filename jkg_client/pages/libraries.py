@@ -13,7 +13,7 @@ from attrs import field, frozen
 PageScripts = Mapping[str, Union[str, "os.PathLike[str]"]]
 """By name of a library: a file, which pages contain then, or the address to fetch it from."""
 
-NAMES = ("plotly", "vega", "vega-lite", "vega-embed", "requirejs")
+NAMES = ("plotly", "d3", "vega", "vega-lite", "vega-embed", "requirejs")
 """Libraries that can be given."""
 
 _ENDS_SCRIPT = re.compile("<(?=/script|!--)", re.IGNORECASE)

@@ -28,7 +28,9 @@ _LOOK_BACK = 8
 
 _HTML = "text/html"
 _PLAIN = "text/plain"
-_SCRIPTS = ("application/javascript", "text/javascript")
+SCRIPTS = ("application/javascript", "text/javascript")
+"""MIME types of code that a browser runs."""
+
 _LOADER = "_load.v0+json"
 """How the MIME types end by which bokeh and HoloViews load their scripts."""
 
@@ -71,12 +73,14 @@ class _Forms:
     Attributes:
         is_loader: Whether the script only loads what later ones need.
         is_text: Whether its HTML says no more than its text does.
+        is_unseen: Whether its HTML consists of scripts and styles.
     """
 
     html: str | None = None
     script: str | None = None
     is_loader: bool = False
     is_text: bool = False
+    is_unseen: bool = False
 
     @classmethod
     def of(cls, output: Output) -> _Forms:
@@ -86,9 +90,10 @@ class _Forms:
         if html is not None and _PLAIN in output.data and only_repeats(html, output.text):
             return cls(is_text=True)
         loaders = [name for name in output.data if name.endswith(_LOADER)]
-        scripts = (_joined(output.data.get(name)) for name in (*loaders, *_SCRIPTS))
+        scripts = (_joined(output.data.get(name)) for name in (*loaders, *SCRIPTS))
         script = next((one for one in scripts if one is not None), None)
-        return cls(html, script, is_loader=bool(loaders))
+        is_unseen = html is not None and shows_nothing(html)
+        return cls(html, script, is_loader=bool(loaders), is_unseen=is_unseen)
 
 
 @frozen
@@ -114,9 +119,11 @@ class NotebookPage:
 
     Attributes:
         libraries: Where pages get the libraries that draw charts.
+        max_loaded: Characters of scripts that are remembered.
     """
 
     libraries: Libraries = field(factory=Libraries)
+    max_loaded: int = MAX_LOADED
     _loaded: dict[str, _Loader] = field(factory=dict, init=False)
 
     def complete(self, outputs: Sequence[Output]) -> list[Output]:
@@ -158,7 +165,7 @@ class NotebookPage:
             return _with_html(output, self._page("", [script or ""])) if draws else output
         if _is_announcement(output, html):
             return evolve(output, data={})
-        if not scripts and _is_loader(html):
+        if forms.is_unseen and not _draws(html):
             return _with_html(output, None)
         own = [script] if script is not None else []
         if own or scripts or has_scripts(html):
@@ -198,7 +205,7 @@ class NotebookPage:
 
     def _remember(self, forms: _Forms) -> None:
         """Keep what loads something, for later pages."""
-        if forms.html is not None and shows_nothing(forms.html):
+        if forms.html is not None and forms.is_unseen:
             html = forms.html
         elif forms.html is None and forms.script is not None:
             html = contained(forms.script)
@@ -209,7 +216,7 @@ class NotebookPage:
         self._loaded.pop(key, None)
         self._loaded[key] = _Loader.of(html)
         total = sum(len(loader.html) for loader in self._loaded.values())
-        while total > MAX_LOADED or len(self._loaded) > _MOST_LOADED:
+        while total > self.max_loaded or len(self._loaded) > _MOST_LOADED:
             oldest = next(iter(self._loaded))
             total -= len(self._loaded.pop(oldest).html)
 
@@ -219,7 +226,7 @@ def _owners(forms: Sequence[_Forms]) -> Iterator[tuple[int, int]]:
     before: list[int] = []
     for place, one in enumerate(forms):
         if one.html is not None:
-            before.append(place)
+            before += [] if one.is_unseen else [place]
         elif one.script is not None:
             script = one.script
             near = (p for p in before[: -_LOOK_BACK - 1 : -1])
@@ -244,10 +251,6 @@ def _draws(script: str) -> bool:
     return len(script) <= _LONGEST_DRAWING and _DRAWING.search(script) is not None
 
 
-def _is_loader(html: str) -> bool:
-    return shows_nothing(html) and not _draws(html)
-
-
 def _is_announcement(display: Display, html: str) -> bool:
     return not display.text and any(words in html for words in _ANNOUNCEMENTS)
 
@@ -259,7 +262,7 @@ def _without_other_texts(data: Mapping[str, Any]) -> Json:
 
 def _with_html(display: Display, html: str | None) -> Display:
     """``display`` with another page, or with none, and without the script that is in it."""
-    dropped = (_HTML, *_SCRIPTS)
+    dropped = (_HTML, *SCRIPTS)
     data = {name: form for name, form in display.data.items() if name not in dropped}
     return evolve(display, data=data if html is None else {**data, _HTML: html})
 
