@@ -7,6 +7,7 @@ so it gets the scripts that it needs.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -124,7 +125,7 @@ class NotebookPage:
 
     libraries: Libraries = field(factory=Libraries)
     max_loaded: int = MAX_LOADED
-    _loaded: dict[str, _Loader] = field(factory=dict, init=False)
+    _loaded: dict[bytes, _Loader] = field(factory=dict, init=False)
 
     def complete(self, outputs: Sequence[Output]) -> list[Output]:
         """Outputs of a cell, one for each, whose ``text/html`` needs nothing of the others.
@@ -211,8 +212,10 @@ class NotebookPage:
             html = contained(forms.script)
         else:
             return
+        if not forms.is_loader and _draws(html):
+            return  # it would be drawn once more on every page
         # The same one may come with every cell, with other ids.
-        key = _UUID.sub("", html)
+        key = hashlib.sha256(_UUID.sub("", html).encode("utf-8", "replace")).digest()
         self._loaded.pop(key, None)
         self._loaded[key] = _Loader.of(html)
         total = sum(len(loader.html) for loader in self._loaded.values())
