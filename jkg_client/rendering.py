@@ -40,16 +40,21 @@ class Piece:
     """What one output comes to.
 
     Attributes:
+        output: As it was shown.
         text: To be read; empty if there is nothing to say.
-        is_alone: Whether it stands on lines of its own.
         file: The one that was made of it, if any.
         is_lost: Whether a file of it could not be written.
     """
 
+    output: Output
     text: str
-    is_alone: bool
     file: Path | None = None
     is_lost: bool = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it stands on lines of its own."""
+        return not isinstance(self.output, Stream)
 
 
 @frozen
@@ -177,14 +182,16 @@ def text_at_once(display: Display) -> str:
 
 def _piece(output: Output, write: Write) -> Piece:
     if not isinstance(output, Display):
-        return Piece(output.text, not isinstance(output, Stream))
+        return Piece(output, output.text)
     for mime_type, form in _FILES.items():
         if mime_type in output.data:
             return _saved(output, mime_type, form, write)
-    return Piece(_text(output), is_alone=True)
+    return Piece(output, strip_ansi(_text(output)))
 
 
 def _text(display: Display) -> str:
+    if _WIDGET in display.data and _is_first_state(display.text):
+        return ""
     for mime_type in _TEXTS:
         text = _joined(display.data.get(mime_type))
         if text is not None:
@@ -202,6 +209,11 @@ def _text(display: Display) -> str:
     return strip_ansi(display.text) or _unshown(display)
 
 
+def _is_first_state(plain: str) -> bool:
+    """Whether a widget is a bar of tqdm, whose text stays at 0 % while the widget goes on."""
+    return " 0%|" in f" {plain}" or " 0it [" in f" {plain}"
+
+
 def _saved(display: Display, mime_type: str, form: _Form, write: Write) -> Piece:
     data = _bytes(display.data[mime_type], form)
     file, is_lost = None, False
@@ -215,7 +227,7 @@ def _saved(display: Display, mime_type: str, form: _Form, write: Write) -> Piece
             # A full disk must not cost the text that stands around the image.
             said, is_lost = f"{form.named} data could not be saved: {exc}", True
     beside = words_beside(display)
-    return Piece(f"{said}\n{beside}" if beside else said, True, file, is_lost)
+    return Piece(display, f"{said}\n{beside}" if beside else said, file, is_lost)
 
 
 def _bytes(data: Any, form: _Form) -> bytes | None:

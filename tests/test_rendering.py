@@ -126,6 +126,23 @@ def test_the_rest_is_shown_as_text(tmp_path: Path, data: dict[str, Any], text: s
     assert rendered(tmp_path, Display(data)) == (text, [])
 
 
+@pytest.mark.field("B5")
+@pytest.mark.parametrize(
+    ("plain", "said"),
+    [
+        ("  0%|          | 0/20 [00:00<?, ?it/s]", ""),
+        ("train:   0%|          | 0/20 [00:00<?, ?it/s]", ""),
+        ("0it [00:00, ?it/s]", ""),
+        ("IntSlider(value=0)", "IntSlider(value=0)"),
+    ],
+)
+def test_a_widget_that_has_gone_on_is_not_shown_as_it_began(
+    tmp_path: Path, plain: str, said: str
+) -> None:
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": plain}
+    assert rendered(tmp_path, Display(view)) == (said, [])
+
+
 @pytest.mark.parametrize("mime_type", ["application/json", "application/vnd.x.v1+json"])
 @pytest.mark.parametrize(
     "data", [{"a": list(range(1_000_000))}, {"a": "QUJD" * 1_000_000}, ["x" * 400] * 100_000]

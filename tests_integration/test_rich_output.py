@@ -187,6 +187,15 @@ def test_progress_and_pretty_values_of_rich_are_text(run: Run) -> None:
     assert "\x1b" not in result.output
 
 
+@pytest.mark.field("B5")
+@pytest.mark.parametrize("module", ["auto", "notebook"])
+def test_a_bar_of_tqdm_that_is_a_widget_is_not_shown_at_its_beginning(
+    run: Run, module: str
+) -> None:
+    bar = f"from tqdm.{module} import tqdm\nfor _ in tqdm(range(20)): pass\nprint('done')"
+    assert run(bar).output == "done\n"
+
+
 # One row a value: what is said of it, and what is saved.
 @pytest.mark.parametrize(
     ("code", "said", "suffixes"),

@@ -232,11 +232,10 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
 
     def _logs(self, result: CodeResult) -> str:
         (cell,), (rendering,) = result.results, result.renderings
-        outputs = (*cell.late_outputs, *cell.outputs)
         pieces = [
             (piece.text, piece.is_alone)
-            for piece, output in zip(rendering.pieces, outputs)
-            if piece.file is not None or not _is_outcome(output)
+            for piece in rendering.pieces
+            if piece.file is not None or not _is_outcome(piece.output)
         ]
         return join_text([*pieces, ("\n".join(notes(cell, self._timeout)), True)])
 
