@@ -119,6 +119,7 @@ _FILES = {
 
 _TEXTS = ("text/markdown", "text/latex")
 _JSONS = ("application/json", "application/geo+json")
+_HTML = "text/html"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 _TYPE_ONLY = re.compile(
@@ -132,6 +133,10 @@ _TYPE_ONLY = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 """Texts that say no more than which type an object has."""
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{1,16}")
+_FACT = re.compile(r"[\d=]|\w\([^)]")
+"""A number, a named value or arguments."""
 
 
 def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = None) -> Rendering:
@@ -161,10 +166,15 @@ def into(folder: Path) -> Write:
 def words_beside(display: Display) -> str:
     """The plain text of a display if it is worth reading beside an image or a page.
 
-    Most objects that can draw themselves say no more than their type.
+    Most objects that can draw themselves say no more than their type. Beside a page any other
+    text is worth it; beside an image it has to tell facts, such as the size.
     """
     plain = strip_ansi(display.text)
-    return "" if _TYPE_ONLY.fullmatch(plain.strip()) else plain
+    if _TYPE_ONLY.fullmatch(plain.strip()):
+        return ""
+    is_picture = any(name in display.data for name in _FILES if name != _HTML)
+    is_fact = _FACT.search(_ADDRESS.sub("", plain)) is not None
+    return plain if is_fact or not is_picture else ""
 
 
 def text_at_once(display: Display) -> str:

@@ -168,6 +168,9 @@ def test_json_is_never_shown_in_full_if_it_is_large(
         ("<graphviz.sources.Source at 0x7fbbcc987890>", False),
         ("\x1b[1m<\x1b[0mgraphviz.graphs.Graph object at 0x7fbbcc987890>", False),
         ("alt.Chart(...)", False),
+        ("Integral(f(x), x)", True),
+        ("a picture", False),
+        ("<A picture at 0x7fbbcc987890>", False),
         ("", False),
     ],
 )
