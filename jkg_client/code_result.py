@@ -43,7 +43,7 @@ class CodeResult:
     kernel_restarted: bool = False
     truncated: Truncation | None = None
     results: tuple[ExecutionResult, ...] = field(default=(), repr=False)
-    renderings: tuple[Rendering, ...] = field(default=(), repr=False)
+    renderings: tuple[Rendering, ...] = field(default=(), repr=False, eq=False)
 
     def __str__(self) -> str:
         return (

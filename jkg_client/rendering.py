@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .pages.charts import is_chart
-from .pages.notebook import SCRIPTS, NotebookPage
+from .pages.forms import SCRIPTS
+from .pages.notebook import NotebookPage
 from .protocol.outputs import Display, Output, Stream, join_text
 from .protocol.terminal import strip_ansi
 
@@ -128,6 +129,7 @@ _TYPE_ONLY = re.compile(
     | <[\w.]+\ object>                                # <IPython.core.display.HTML object>
     | <Figure[^<>]{0,80}>                             # <Figure size 640x480 with 1 Axes>
     | [\w.]+\(\.\.\.\)                                 # alt.Chart(...)
+    | HTML\ widgets\ cannot\ be\ represented.{0,100}     # of R
     | <Vega(?:Lite)?\ \d{1,3}\ object>(?:\s+If\ you\ see\ this\ message.{0,1000})?
     """,
     re.VERBOSE | re.DOTALL,
@@ -147,8 +149,12 @@ def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = 
         write: Saves a file.
         page: That of the kernel, which knows what earlier cells have loaded; None for a new one.
     """
-    whole = (NotebookPage() if page is None else page).complete(list(outputs))
-    return Rendering(tuple(_piece(output, write) for output in whole))
+    shown = list(outputs)
+    whole = (NotebookPage() if page is None else page).complete(shown)
+    # The whole pages are not kept: they are in the files.
+    return Rendering(
+        tuple(evolve(_piece(one, write), output=output) for output, one in zip(shown, whole))
+    )
 
 
 def into(folder: Path) -> Write:

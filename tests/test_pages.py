@@ -241,6 +241,35 @@ def test_what_an_earlier_cell_has_loaded_is_in_the_page(tmp_path: Path) -> None:
         assert page.index(LOAD) < page.index(DRAW)
 
 
+def test_a_script_of_a_later_cell_draws_on_the_page_of_an_earlier_one(tmp_path: Path) -> None:
+    notebook_page = NotebookPage()
+    html = "<h1 id='heading'>x</h1>"
+    for _ in range(3):
+        page = one_page(tmp_path, Display({"text/html": html}), page=notebook_page)
+        assert page == html
+    script = "document.getElementById('heading').textContent = 'drawn'"
+    for _ in range(2):
+        display = Display({"application/javascript": script})
+        page = one_page(tmp_path, display, page=notebook_page)
+        assert page.index(html) < page.index(script)
+        assert (page.count(html), page.count(script)) == (1, 1)
+
+
+def test_small_displays_cannot_ask_for_endless_pages() -> None:
+    notebook_page = NotebookPage(max_loaded=100_000)
+    loader = Display({"application/javascript": f"Bokeh; // {'x' * 90_000}"})
+    saved: list[int] = []
+
+    def write(suffix: str, data: bytes) -> Path:
+        saved.append(len(data))
+        return Path(f"file{suffix}")
+
+    for _ in range(2):
+        render([loader, *[PLACE, DRAWING] * 100], write, notebook_page)
+    assert len(saved) == 200
+    assert 1_000_000 < sum(saved) < 2_000_000
+
+
 @pytest.mark.field("B2")
 def test_a_figure_of_bokeh_that_nothing_was_loaded_for_fetches_its_release(tmp_path: Path) -> None:
     page = one_page(tmp_path, PLACE, DRAWING)
