@@ -22,6 +22,7 @@ from .errors import ClientClosed, JkgError
 from .executor import KernelCodeExecutor
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from .gateway.warm import provider_of
+from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
 from .worker import Worker
@@ -99,6 +100,7 @@ class AsyncKernelCodeExecutor:
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         self._provider = provider
         self._make = functools.partial(
@@ -111,6 +113,7 @@ class AsyncKernelCodeExecutor:
             max_output=max_output,
             on_output=None if on_output is None else self._hand_over,
             timeouts=timeouts,
+            page_scripts=page_scripts,
         )
         self._kernel_name = kernel_name
         self._on_output = on_output
@@ -298,6 +301,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
         super().__init__(
@@ -310,6 +314,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
             max_output=max_output,
             on_output=on_output,
             timeouts=timeouts,
+            page_scripts=page_scripts,
         )
 
 

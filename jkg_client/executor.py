@@ -21,6 +21,8 @@ from .code_result import CodeResult
 from .errors import ClientClosed, JkgError, KernelNotFound, KernelNotReady
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from .gateway.warm import provider_of
+from .pages.libraries import Libraries, PageScripts
+from .pages.notebook import NotebookPage
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
@@ -41,6 +43,9 @@ class KernelCodeExecutor:
         max_output: Characters of output to keep of each block.
         on_output: Called with each output as it comes.
         timeouts: Time limits that are not given per call.
+        page_scripts: For pages that draw charts: by name of a library (``plotly``, ``vega``,
+            ``vega-lite``, ``vega-embed``, ``d3``, ``requirejs``) a file of it, which pages
+            contain then, or its address. None fetches them from public servers.
 
     Raises:
         ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
@@ -60,8 +65,10 @@ class KernelCodeExecutor:
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         check_arguments(timeout, max_output)
+        self._page = NotebookPage(Libraries.of(page_scripts))
         self._owned = KernelOwnership(provider, kernel_id, is_attached=kernel_id is not None)
         # Neither a forgotten stop() nor Ctrl-C at a bad moment leaves the kernel behind.
         self._finalizer = weakref.finalize(self, self._owned.end_forgotten)
@@ -192,12 +199,19 @@ class KernelCodeExecutor:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = CodeResult.of([*results, *partial], self._folder, limit, skipped)
+                exc.result = CodeResult.of(
+                    [*results, *partial], self._folder, limit, skipped, self._page
+                )
                 raise
             finally:
                 self._blocks = None
                 run.end()
-            return CodeResult.of(results, self._folder, limit, skipped)
+            return self._told(results, limit, skipped)
+
+    def _told(
+        self, results: Sequence[ExecutionResult], limit: float, skipped: Sequence[str]
+    ) -> CodeResult:
+        return CodeResult.of(results, self._folder, limit, skipped, self._page)
 
     def _start(self) -> JupyterKernelClient:
         owned = self._owned
@@ -264,6 +278,9 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         max_output: Characters of output to keep of each block.
         on_output: Called with each output as it comes.
         timeouts: Time limits that are not given per call.
+        page_scripts: For pages that draw charts: by name of a library (``plotly``, ``vega``,
+            ``vega-lite``, ``vega-embed``, ``d3``, ``requirejs``) a file of it, which pages
+            contain then, or its address. None fetches them from public servers.
 
     Raises:
         ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
@@ -283,6 +300,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
         super().__init__(
@@ -295,6 +313,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
             max_output=max_output,
             on_output=on_output,
             timeouts=timeouts,
+            page_scripts=page_scripts,
         )
 
 

@@ -445,6 +445,41 @@ def test_an_answer_holds_no_more_images_than_a_model_can_take(
     ]
 
 
+SIZED = (
+    PRELUDE
+    + '''
+CODE = """
+class Image:
+    def __repr__(self):
+        return "<Image mode=L size=3x1>"
+
+    def _repr_png_(self):
+        return bytes(3)
+
+display(Image())
+print("after")
+"""
+
+
+async def main():
+    async with Client(stdio()) as client:
+        print(await said(client, "execute_code", code=CODE))
+
+
+asyncio.run(main())
+'''
+)
+
+
+@pytest.mark.field("B16")
+def test_what_is_said_of_an_image_stands_behind_it(
+    start: Start, gateway: JupyterConnectable
+) -> None:
+    assert printed(start, SIZED, gateway) == [
+        "[('image/png', 'AAAA'), '<Image mode=L size=3x1>\\nafter\\n']"
+    ]
+
+
 HALVES = (
     PRELUDE
     + r"""

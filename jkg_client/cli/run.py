@@ -14,7 +14,7 @@ from ..errors import JkgError
 from ..executor import JupyterCodeExecutor
 from ..protocol.outputs import Failure, Output, Stream
 from ..protocol.result import ExecutionResult
-from ..rendering import render
+from ..rendering import text_at_once
 from .screen import Screen
 from .servers import server_of
 from .sources import Source
@@ -49,9 +49,7 @@ class Show:
         if isinstance(output, Stream):
             self._screen.write(output.text, to_err=output.name == "stderr")
         elif not isinstance(output, Failure):
-            # Files are made at the end of the block, of what it has not replaced by then.
-            rendering = render([output], _nowhere)
-            text = rendering.text.partition("\n")[2] if rendering.files else rendering.text
+            text = text_at_once(output)
             if text:
                 self._screen.line(text)
         elif not _is_clean_exit(output):
@@ -104,8 +102,7 @@ class _Runner:
         """Say what has not been shown as it came."""
         for path in result.output_files:
             self.screen.note(f"saved {path}")
-        shown = [output for one in result.results for output in (*one.late_outputs, *one.outputs)]
-        lost = len(render(shown, _nowhere).files) - len(result.output_files)
+        lost = sum(piece.is_lost for one in result.renderings for piece in one.pieces)
         if lost:
             self.screen.note(f"images or pages that could not be saved: {lost}")
         for one in result.results:
@@ -147,7 +144,3 @@ def _exit_of(result: CodeResult) -> int:
     if result.status == "error" and failure and _is_clean_exit(failure):
         return 0
     return _EXIT[result.status]
-
-
-def _nowhere(suffix: str, _: bytes) -> Path:
-    return Path(suffix)
