@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
 from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Generic, TypeVar
 
@@ -22,8 +22,10 @@ from .errors import ClientClosed, JkgError
 from .executor import KernelCodeExecutor
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from .gateway.warm import provider_of
+from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
+from .worker import Worker
 
 T = TypeVar("T")
 
@@ -44,7 +46,7 @@ class _Executor(KernelCodeExecutor):
 
     def end(self, run: BlockRun) -> None:
         """As ``interrupt``; if the blocks have not begun they never will."""
-        run.interrupt(lambda: self._kernel, self._timeouts)
+        run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def tell_again(self, result: object) -> None:
         """Nobody has read ``result``: the next one tells that variables are gone, if they are."""
@@ -98,6 +100,7 @@ class AsyncKernelCodeExecutor:
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         self._provider = provider
         self._make = functools.partial(
@@ -110,13 +113,15 @@ class AsyncKernelCodeExecutor:
             max_output=max_output,
             on_output=None if on_output is None else self._hand_over,
             timeouts=timeouts,
+            page_scripts=page_scripts,
         )
         self._kernel_name = kernel_name
         self._on_output = on_output
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: _Executor | None = None
         # One thread: blocks run one after the other, in the order in which they came.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jkg_client")
+        self._worker = Worker("jkg_client")
+        self._process = os.getpid()
         self._stopped = False
 
     @property
@@ -194,15 +199,16 @@ class AsyncKernelCodeExecutor:
         Who waits for blocks gets ``ClientClosed``.
         """
         self._stopped = True
+        if self._process != os.getpid():
+            return  # what the parent owns, a child that was forked cannot end
         # Shielded: a task that is cancelled now would take it out of the threads' queue.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
 
     async def _in_turn(self, do: Callable[[_Executor, BlockRun], T]) -> T:
         """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
-        if self._stopped:
-            raise ClientClosed("the executor was stopped")
+        self._check_usable()
         job = _Job(do, asyncio.get_running_loop())
-        future = self._thread.submit(self._run, job)
+        future = self._worker.submit(self._run, job)
         waiting = asyncio.wrap_future(future)
         try:
             return await asyncio.shield(waiting)
@@ -226,6 +232,15 @@ class AsyncKernelCodeExecutor:
         if self._executor is not None and not (failed or job.told):
             self._executor.tell_again(waiting.result())
 
+    def _check_usable(self) -> None:
+        if self._stopped:
+            raise ClientClosed("the executor was stopped")
+        if self._process != os.getpid():
+            raise ClientClosed(
+                "the executor belongs to the process that has made it;"
+                " a child that was forked needs one of its own"
+            )
+
     def _run(self, job: _Job[T]) -> T:
         if self._executor is None and not self._stopped:
             self._executor = self._make(self._provider())
@@ -247,12 +262,12 @@ class AsyncKernelCodeExecutor:
         if self._stopped:
             return  # who stopped it sees to that
         self._stopped = True
-        self._thread.submit(self._stop_executor)
-        self._thread.shutdown(wait=False)
+        self._worker.submit(self._stop_executor)
+        self._worker.close(wait=False)
 
     def _end(self) -> None:
         self._stop_executor()
-        self._thread.shutdown(wait=True)
+        self._worker.close(wait=True)
         self._stop_executor()  # it may just have been starting
 
     def _stop_executor(self) -> None:
@@ -286,6 +301,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
         super().__init__(
@@ -298,6 +314,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
             max_output=max_output,
             on_output=on_output,
             timeouts=timeouts,
+            page_scripts=page_scripts,
         )
 
 

@@ -10,6 +10,7 @@ from .client.channels import KernelProvider
 from .client.conversation import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .executor import KernelCodeExecutor
+from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 
 
@@ -46,6 +47,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         super().__init__(
             _kernels(cwd),
@@ -56,6 +58,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
             max_output=max_output,
             on_output=on_output,
             timeouts=timeouts,
+            page_scripts=page_scripts,
         )
 
 
@@ -84,6 +87,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         super().__init__(
             lambda: _kernels(cwd),
@@ -94,6 +98,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
             max_output=max_output,
             on_output=on_output,
             timeouts=timeouts,
+            page_scripts=page_scripts,
         )
 
 

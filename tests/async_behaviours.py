@@ -128,6 +128,28 @@ def test_the_loop_goes_on_while_a_block_runs(executors: Executors) -> None:
     run(main)
 
 
+@pytest.mark.field("B14")
+def test_a_block_becomes_a_cell_outside_of_the_loop(executors: Executors) -> None:
+    threads: list[threading.Thread] = []
+
+    class Block:
+        language = "python"
+
+        @property
+        def code(self) -> str:
+            threads.append(threading.current_thread())
+            return "6 * 7"
+
+    async def main() -> str:
+        async with executors() as executor:
+            blocks: Any = [Block()]
+            return (await executor.execute_code_blocks(blocks)).output
+
+    assert run(main) == "42"
+    assert threading.main_thread() not in threads
+    assert threads
+
+
 def test_output_comes_in_the_loop_before_the_result(executors: Executors) -> None:
     async def main() -> None:
         shown = Outputs()

@@ -24,11 +24,12 @@ BELOW_EXECUTOR = {
     "gateway",
     "servers",
     "code_blocks",
+    "pages",
     "rendering",
     "code_result",
     "secret_variables",
 }
-FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts"}
+FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts", "worker"}
 # What each part may import of the others.
 ARROWS = {
     "_version": set(),
@@ -40,11 +41,13 @@ ARROWS = {
     "secret_variables": set(),
     "servers": {*CORE, "client", "gateway", "secret_variables"},
     "code_blocks": CORE,
-    "rendering": CORE,
-    "code_result": {*CORE, "rendering"},
+    "pages": CORE,
+    "rendering": {*CORE, "pages"},
+    "code_result": {*CORE, "pages", "rendering"},
     "executor": BELOW_EXECUTOR,
     "prompts": set(),
-    "async_executor": {*BELOW_EXECUTOR, "executor"},
+    "worker": set(),
+    "async_executor": {*BELOW_EXECUTOR, "executor", "worker"},
     "embedded_executor": {*BELOW_EXECUTOR, "async_executor", "embedded", "executor"},
     "integrations": {*FRONTS, "_version"},
     "cli": {*FRONTS, "_version", "integrations"},
@@ -191,7 +194,11 @@ def test_the_protocol_only_computes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["errors.py", "code_blocks.py", "rendering.py", "gateway/connection.py"]
+    "name",
+    [
+        *["errors.py", "rendering.py", "gateway/connection.py"],
+        *[name for name in MODULES if name.startswith("code_blocks/")],
+    ],
 )
 def test_the_core_neither_waits_nor_logs(name: str) -> None:
     libraries = {module.split(".")[0] for module in imported(name)}

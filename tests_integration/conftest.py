@@ -48,7 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_server(but=()): runs on every kind of server")
     # They are no test modules by their names; what they assert shall be explained all the same.
-    pytest.register_assert_rewrite("behaviours", "async_behaviours", "faults_on_the_line")
+    pytest.register_assert_rewrite(
+        "behaviours", "async_behaviours", "faults_on_the_line", "ownership"
+    )
     _chosen(config)
 
 
