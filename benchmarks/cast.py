@@ -67,6 +67,14 @@ ZMQ = Peer(
     direct=True,
 )
 CLIENT = ours("jkg-client", "client")
+EMBEDDED = Peer(
+    name="jkg-client embedded",
+    driver="ours",
+    variant="embedded",
+    environment="embedded",
+    requirements=(*OURS, "ipykernel==7.4.0"),
+    direct=True,
+)
 PONGS = ours("jkg-client by pongs", "pongs")
 EXECUTOR = ours("jkg-client executor", "executor")
 PEERS = (
@@ -76,6 +84,7 @@ PEERS = (
     MINIMAL_V1,
     CLIENT,
     EXECUTOR,
+    EMBEDDED,
     PONGS,
     Peer(
         name="jupyter-kernel-client",

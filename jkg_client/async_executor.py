@@ -5,28 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
 from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Generic, TypeVar
 
 from attrs import define, field
 
 from .client.block_run import BlockRun
+from .client.channels import KernelProvider
 from .client.conversation import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
-from .executor import JupyterCodeExecutor
+from .executor import KernelCodeExecutor
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from .gateway.warm import provider_of
+from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
+from .worker import Worker
 
 T = TypeVar("T")
 
 
-class _Executor(JupyterCodeExecutor):
+class _Executor(KernelCodeExecutor):
     """Can be told to end blocks that it has not begun yet."""
 
     def execute_as(
@@ -42,7 +46,7 @@ class _Executor(JupyterCodeExecutor):
 
     def end(self, run: BlockRun) -> None:
         """As ``interrupt``; if the blocks have not begun they never will."""
-        run.interrupt(lambda: self._kernel, self._timeouts)
+        run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def tell_again(self, result: object) -> None:
         """Nobody has read ``result``: the next one tells that variables are gone, if they are."""
@@ -69,14 +73,15 @@ class _Job(Generic[T]):
     told: bool = False
 
 
-class AsyncJupyterCodeExecutor:
-    """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
+class AsyncKernelCodeExecutor:
+    """``KernelCodeExecutor`` for programs with an event loop, which it never blocks.
 
     The kernel is started by ``async with``, or with the first blocks. A cancelled task
     interrupts the kernel, and is over when that can be used again.
 
     Args:
-        jupyter_server: As all arguments: of ``JupyterCodeExecutor``.
+        provider: Gives what starts the kernel; called when the kernel is started.
+        kernel_name: As all arguments: of ``KernelCodeExecutor``.
         on_output: Called in the event loop.
 
     Raises:
@@ -85,7 +90,7 @@ class AsyncJupyterCodeExecutor:
 
     def __init__(
         self,
-        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        provider: Callable[[], KernelProvider],
         kernel_name: str = "python3",
         timeout: float = 60,
         output_dir: Path | str = Path(),
@@ -95,25 +100,28 @@ class AsyncJupyterCodeExecutor:
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
+        self._provider = provider
         self._make = functools.partial(
             _Executor,
-            jupyter_server,
-            kernel_name,
-            timeout,
-            output_dir,
+            kernel_name=kernel_name,
+            timeout=timeout,
+            output_dir=output_dir,
             kernel_id=kernel_id,
             env=env,
             max_output=max_output,
             on_output=None if on_output is None else self._hand_over,
             timeouts=timeouts,
+            page_scripts=page_scripts,
         )
         self._kernel_name = kernel_name
         self._on_output = on_output
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: _Executor | None = None
         # One thread: blocks run one after the other, in the order in which they came.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jkg_client")
+        self._worker = Worker("jkg_client")
+        self._process = os.getpid()
         self._stopped = False
 
     @property
@@ -130,7 +138,7 @@ class AsyncJupyterCodeExecutor:
         """Id of the kernel in use; None before it is started."""
         return self._executor.kernel_id if self._executor is not None else None
 
-    async def __aenter__(self) -> AsyncJupyterCodeExecutor:
+    async def __aenter__(self: Executor) -> Executor:  # noqa: PYI019 - typing.Self came with 3.11
         try:
             await self.start()
         except BaseException:
@@ -191,15 +199,16 @@ class AsyncJupyterCodeExecutor:
         Who waits for blocks gets ``ClientClosed``.
         """
         self._stopped = True
+        if self._process != os.getpid():
+            return  # what the parent owns, a child that was forked cannot end
         # Shielded: a task that is cancelled now would take it out of the threads' queue.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
 
     async def _in_turn(self, do: Callable[[_Executor, BlockRun], T]) -> T:
         """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
-        if self._stopped:
-            raise ClientClosed("the executor was stopped")
+        self._check_usable()
         job = _Job(do, asyncio.get_running_loop())
-        future = self._thread.submit(self._run, job)
+        future = self._worker.submit(self._run, job)
         waiting = asyncio.wrap_future(future)
         try:
             return await asyncio.shield(waiting)
@@ -223,9 +232,18 @@ class AsyncJupyterCodeExecutor:
         if self._executor is not None and not (failed or job.told):
             self._executor.tell_again(waiting.result())
 
+    def _check_usable(self) -> None:
+        if self._stopped:
+            raise ClientClosed("the executor was stopped")
+        if self._process != os.getpid():
+            raise ClientClosed(
+                "the executor belongs to the process that has made it;"
+                " a child that was forked needs one of its own"
+            )
+
     def _run(self, job: _Job[T]) -> T:
         if self._executor is None and not self._stopped:
-            self._executor = self._make()
+            self._executor = self._make(self._provider())
         if self._executor is None or self._stopped or job.cancelled:
             raise ClientClosed("the executor was stopped")
         self._loop = job.loop
@@ -244,17 +262,63 @@ class AsyncJupyterCodeExecutor:
         if self._stopped:
             return  # who stopped it sees to that
         self._stopped = True
-        self._thread.submit(self._stop_executor)
-        self._thread.shutdown(wait=False)
+        self._worker.submit(self._stop_executor)
+        self._worker.close(wait=False)
 
     def _end(self) -> None:
         self._stop_executor()
-        self._thread.shutdown(wait=True)
+        self._worker.close(wait=True)
         self._stop_executor()  # it may just have been starting
 
     def _stop_executor(self) -> None:
         if self._executor is not None:
             self._executor.stop()
+
+
+class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
+    """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
+
+    The kernel is started by ``async with``, or with the first blocks. A cancelled task
+    interrupts the kernel, and is over when that can be used again.
+
+    Args:
+        jupyter_server: As all arguments: of ``JupyterCodeExecutor``.
+        on_output: Called in the event loop.
+
+    Raises:
+        ValueError: When the kernel is started: for bad arguments.
+    """
+
+    def __init__(
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = Path(),
+        *,
+        kernel_id: str | None = None,
+        env: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+        on_output: OnOutput | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
+    ) -> None:
+        self._server = jupyter_server  # a launched one ends when nobody refers to it
+        super().__init__(
+            lambda: provider_of(jupyter_server),
+            kernel_name,
+            timeout,
+            output_dir,
+            kernel_id=kernel_id,
+            env=env,
+            max_output=max_output,
+            on_output=on_output,
+            timeouts=timeouts,
+            page_scripts=page_scripts,
+        )
+
+
+Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)
 
 
 async def _whole(coroutine: Coroutine[Any, Any, None]) -> None:

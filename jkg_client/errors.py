@@ -12,7 +12,8 @@
     │   │   ├── GatewayUnauthorized (PermissionError)   401, 403, or sent to a login page
     │   │   ├── GatewayFull                it runs as many kernels as it may
     │   │   └── KernelNotFound (LookupError)   there is no such kernel (any more)
-    │   └── ServerStartError               a server that we launch did not come up
+    │   ├── ServerStartError               a server that we launch did not come up
+    │   └── KernelStartError               a kernel that we run ended as soon as it was started
     ├── EngineError                        the Docker engine, or the way to it
     ├── KernelSpecNotFound (ValueError)    no kernel of that name is installed there
     ├── UnknownLanguage (ValueError)       a block that the kernel cannot run (in code_blocks)
@@ -110,6 +111,10 @@ class KernelNotFound(GatewayStatus, LookupError):
 
 class ServerStartError(GatewayError):
     """A server that we launch did not come up; the end of its log is in the message."""
+
+
+class KernelStartError(GatewayError):
+    """A kernel that we run ended before it answered; the end of its output is in the message."""
 
 
 class EngineError(JkgError):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import SupportsFloat, TypeVar
@@ -14,17 +14,18 @@ from .client.block_run import BlockRun
 from .client.channels import KernelProvider
 from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
+from .client.kernel_ownership import KernelOwnership
 from .client.timeouts import TIMEOUTS, Timeouts
-from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
+from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, is_data, to_cell
 from .code_result import CodeResult
-from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
+from .errors import ClientClosed, JkgError, KernelNotFound, KernelNotReady
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from .gateway.warm import provider_of
+from .pages.libraries import Libraries, PageScripts
+from .pages.notebook import NotebookPage
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
-
-_log = logging.getLogger("jkg_client")
 
 _NEVER_RAN = ExecutionResult(status="aborted")
 
@@ -42,6 +43,9 @@ class KernelCodeExecutor:
         max_output: Characters of output to keep of each block.
         on_output: Called with each output as it comes.
         timeouts: Time limits that are not given per call.
+        page_scripts: For pages that draw charts: by name of a library (``plotly``, ``vega``,
+            ``vega-lite``, ``vega-embed``, ``d3``, ``requirejs``) a file of it, which pages
+            contain then, or its address. None fetches them from public servers.
 
     Raises:
         ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
@@ -61,14 +65,17 @@ class KernelCodeExecutor:
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         check_arguments(timeout, max_output)
-        self._provider = provider
+        self._page = NotebookPage(Libraries.of(page_scripts))
+        self._owned = KernelOwnership(provider, kernel_id, is_attached=kernel_id is not None)
+        # Neither a forgotten stop() nor Ctrl-C at a bad moment leaves the kernel behind.
+        self._finalizer = weakref.finalize(self, self._owned.end_forgotten)
         self._timeout = timeout
         self._kernel_name = kernel_name
         self._output_dir = Path(output_dir)  # AutoGen reads it
         self._folder = _made(self._output_dir)
-        self._attached = kernel_id is not None
         self._env = env
         self._max_output = max_output
         self._on_output = on_output
@@ -77,8 +84,6 @@ class KernelCodeExecutor:
         # Whether the next result must tell that another kernel has taken the place of the last.
         self._stopped = self._replaced = False
         self._blocks: BlockRun | None = None
-        self._kernel_id = kernel_id
-        self._kernel: JupyterKernelClient | None = None
         try:
             self._start()
         except BaseException:
@@ -94,13 +99,18 @@ class KernelCodeExecutor:
     @property
     def kernel_id(self) -> str | None:
         """Id of the kernel in use; another one after the server lost it."""
-        return self._kernel_id
+        return self._owned.kernel_id
 
     def __enter__(self: Executor) -> Executor:  # noqa: PYI019 - typing.Self came with 3.11
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.stop()
+        try:
+            self.stop()
+        except KeyboardInterrupt:
+            # It came before stop() could hold it back.
+            self.stop()
+            raise
 
     def execute_code_blocks(
         self,
@@ -112,7 +122,8 @@ class KernelCodeExecutor:
         """Run the blocks in order, up to the first that fails.
 
         Args:
-            code_blocks: In Python, or another language of the kernel.
+            code_blocks: In Python, or another language of the kernel. Blocks of data and prose,
+                ``json`` or ``markdown`` for example, are not run, and a note says so.
             timeout: Seconds for each of them; None for those of the executor.
             store_history: Whether they count and are remembered.
 
@@ -137,35 +148,26 @@ class KernelCodeExecutor:
         """
         run = self._blocks
         if run is not None:
-            run.interrupt(lambda: self._kernel, self._timeouts)
+            run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def restart(self) -> None:
         """Restart the kernel: variables are gone."""
+        self._owned.check_process()
         with self._lock:
             try:
                 self._running().restart()
             except KernelNotFound:
-                if self._attached:
+                if self._owned.is_attached:
                     raise
-                self._forget_kernel()
+                self._owned.forget()
                 self._running()
             self._replaced = False
 
     def stop(self) -> None:
         """Delete the kernel, unless it was there before us, and close all; may be called twice."""
         self._stopped = True
-        kernel, kernel_id = self._kernel, self._kernel_id
-        if kernel is not None:
-            kernel.stop()
-        if kernel_id is not None and not self._attached:
-            try:
-                self._provider.delete_kernel(kernel_id)
-            except KernelNotFound:
-                pass
-            except GatewayError as exc:
-                _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)
-        self._kernel_id = None
-        self._provider.close()
+        self._owned.end()
+        self._finalizer.detach()
 
     def _execute_blocks(
         self,
@@ -176,12 +178,18 @@ class KernelCodeExecutor:
         store_history: bool,
     ) -> CodeResult:
         results: list[ExecutionResult] = []
+        skipped: list[str] = []
         limit = self._timeout if timeout is None else _positive(timeout)
+        # Before the lock: a thread that the child has not got may have held it.
+        self._owned.check_process()
         with self._lock:
             run.begin()
             self._blocks = run
             try:
                 for block in code_blocks:
+                    if is_data(block.language, self._language):
+                        skipped.append(block.language)
+                        continue
                     results.append(
                         _NEVER_RAN
                         if run.is_interrupted
@@ -191,24 +199,31 @@ class KernelCodeExecutor:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = CodeResult.of([*results, *partial], self._folder, limit)
+                exc.result = CodeResult.of(
+                    [*results, *partial], self._folder, limit, skipped, self._page
+                )
                 raise
             finally:
                 self._blocks = None
                 run.end()
-            return CodeResult.of(results, self._folder, limit)
+            return self._told(results, limit, skipped)
+
+    def _told(
+        self, results: Sequence[ExecutionResult], limit: float, skipped: Sequence[str]
+    ) -> CodeResult:
+        return CodeResult.of(results, self._folder, limit, skipped, self._page)
 
     def _start(self) -> JupyterKernelClient:
-        if self._kernel_id is None:
-            self._kernel_id = self._provider.start_kernel(
-                self._kernel_name, env=self._env, timeout_seconds=self._timeouts.launch
-            )
+        owned = self._owned
+        kernel_id = owned.kernel_id
+        if kernel_id is None:
+            kernel_id = owned.start(self._kernel_name, self._env, self._timeouts.launch)
             self._check_open()
-        kernel = JupyterKernelClient(self._provider, self._kernel_id, timeouts=self._timeouts)
-        self._kernel = kernel
+        kernel = JupyterKernelClient(owned.provider, kernel_id, timeouts=self._timeouts)
+        owned.kernel = kernel
         self._check_open()
         if not kernel.wait_for_ready(self._timeouts.ready):
-            raise KernelNotReady(f"kernel {self._kernel_id} gives no answer")
+            raise KernelNotReady(f"kernel {kernel_id} gives no answer")
         info = kernel.kernel_info().get("language_info")
         self._language = str(info.get("name", "")) if isinstance(info, dict) else ""
         return kernel
@@ -220,7 +235,7 @@ class KernelCodeExecutor:
 
     def _running(self) -> JupyterKernelClient:
         self._check_open()
-        return self._kernel or self._start()
+        return self._owned.kernel or self._start()
 
     def _execute(self, block: CodeBlock, timeout: float, store_history: bool) -> ExecutionResult:
         try:
@@ -231,10 +246,11 @@ class KernelCodeExecutor:
         try:
             return self._run(cell, timeout, store_history)
         except KernelNotFound:
-            if self._attached:
+            if self._owned.is_attached:
                 raise
             # Deleted, culled or dead for good, before this block was sent.
-            self._forget_kernel()
+            self._replaced = True
+            self._owned.forget()
             return self._run(cell, timeout, store_history)
 
     def _run(self, cell: str, timeout: float, store_history: bool) -> ExecutionResult:
@@ -247,12 +263,6 @@ class KernelCodeExecutor:
         )
         replaced, self._replaced = self._replaced, False
         return evolve(result, kernel_restarted=True) if replaced else result
-
-    def _forget_kernel(self) -> None:
-        kernel, self._kernel, self._kernel_id = self._kernel, None, None
-        self._replaced = True
-        if kernel is not None:
-            kernel.stop()
 
 
 class JupyterCodeExecutor(KernelCodeExecutor):
@@ -268,6 +278,9 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         max_output: Characters of output to keep of each block.
         on_output: Called with each output as it comes.
         timeouts: Time limits that are not given per call.
+        page_scripts: For pages that draw charts: by name of a library (``plotly``, ``vega``,
+            ``vega-lite``, ``vega-embed``, ``d3``, ``requirejs``) a file of it, which pages
+            contain then, or its address. None fetches them from public servers.
 
     Raises:
         ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
@@ -287,6 +300,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
         super().__init__(
@@ -299,6 +313,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
             max_output=max_output,
             on_output=on_output,
             timeouts=timeouts,
+            page_scripts=page_scripts,
         )
 
 

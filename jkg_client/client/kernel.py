@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -55,6 +56,7 @@ class JupyterKernelClient:
         self._lock = threading.RLock()
         self._timeouts = timeouts
         self._holder: int | None = None
+        self._process = os.getpid()
         connection = provider.connect(kernel_id, Deadline(connect_timeout), timeouts)
         self._channels, self._control = connection.channels, connection.control
         self._conversation = Conversation(connection, kernel_id, timeouts)
@@ -74,8 +76,12 @@ class JupyterKernelClient:
         """Close the connection; the kernel stays. May be called twice, and from any thread.
 
         A thread that waits for the kernel gets ``ClientClosed``. A thread that is in a callback
-        is given the grace period to return; the connection is closed when it does.
+        is given the grace period to return; the connection is closed when it does. In a child
+        that was forked it does nothing.
         """
+        if self._process != os.getpid():
+            # Even a goodbye would end the parent's connection.
+            return
         if not self._lock.acquire(blocking=False):
             self._channels.abort()
             if not self._lock.acquire(timeout=self._timeouts.grace):
@@ -199,6 +205,7 @@ class JupyterKernelClient:
         self._restart(Deadline(timeout_seconds), is_known=False)
 
     def _restart(self, deadline: Deadline, *, is_known: bool) -> None:
+        self._check_process()
         self._check_usable()
         self._control.restart(deadline)
         with self._turn():
@@ -206,6 +213,8 @@ class JupyterKernelClient:
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
+        # Before the lock: a thread that the child has not got may have held it.
+        self._check_process()
         with self._lock:
             self._check_usable()
             self._holder = threading.get_ident()
@@ -215,6 +224,13 @@ class JupyterKernelClient:
                 self._holder = None
                 if self._channels.closed:
                     self._channels.close()
+
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            raise ClientClosed(
+                f"the client of kernel {self._kernel_id} belongs to the process that has made it;"
+                " a child that was forked needs one of its own"
+            )
 
     def _check_usable(self) -> None:
         if self._channels.closed:

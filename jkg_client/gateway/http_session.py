@@ -49,19 +49,10 @@ class HttpSession:
     def __init__(self, info: JupyterConnectionInfo, request_timeout: float) -> None:
         self.info = info
         self._timeout = request_timeout
-        self._session = StayingSession()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, DeadlineAdapter())
-        # What the environment says is read here, for the WebSockets as well. ``requests`` would
-        # prefer its authorities to those that were given, and ~/.netrc to our token.
-        self._session.trust_env = False
-        self._session.headers.update(info.all_headers)
+        # What the environment says is read here, for the WebSockets as well.
         self._authorities = authorities_of(info, os.environ)
         self._proxy = proxy_for(info)
-        self._session.verify = self._authorities
-        self._session.cert = info.cert
-        if self._proxy:
-            self._session.proxies = {"all": self._proxy}
+        self._session, self._process = self._new_session(), os.getpid()
 
     def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -120,7 +111,24 @@ class HttpSession:
             ),
         )
 
+    def _new_session(self) -> requests.Session:
+        session = StayingSession()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, DeadlineAdapter())
+        # ``requests`` would prefer the environment's authorities to those that were given, and
+        # ~/.netrc to our token.
+        session.trust_env = False
+        session.headers.update(self.info.all_headers)
+        session.verify = self._authorities
+        session.cert = self.info.cert
+        if self._proxy:
+            session.proxies = {"all": self._proxy}
+        return session
+
     def _exchange(self, method: str, path: str, body: Any, deadline: Deadline) -> str:
+        if self._process != os.getpid():
+            # Two processes on one connection would read each other's answers.
+            self._session, self._process = self._new_session(), os.getpid()
         request = f"{method} {self.info.url}{path}"
         left = deadline.left() or 0.001
         with (

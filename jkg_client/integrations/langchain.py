@@ -14,10 +14,12 @@ try:
     from langchain_core.tools import ArgsSchema, BaseTool
     from pydantic import BaseModel, Field, PrivateAttr
 except ImportError as exc:
-    raise ImportError('JupyterTool needs: pip install "jkg-client[langchain]"') from exc
+    raise ImportError(
+        'JupyterTool needs: pip install "jkg-client[langchain]" (Python 3.10 or newer)'
+    ) from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
-from ..code_blocks import CodeBlock
+from ..code_blocks import unfenced
 from ..code_result import CodeResult
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 
@@ -133,8 +135,7 @@ class JupyterTool(BaseTool):
         return _done(self._arun(code))
 
     async def _arun(self, code: str) -> tuple[str, Artifact]:
-        # The language of no block is that of the kernel.
-        result = await self._executor.execute_code_blocks([CodeBlock(code, "")])
+        result = await self._executor.execute_code_blocks([unfenced(code)])
         return result.output, await asyncio.to_thread(_artifact, result)
 
 

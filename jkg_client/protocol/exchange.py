@@ -13,7 +13,7 @@ from attrs import Factory, define, field, frozen
 from .message_gaps import Gap, MessageGaps
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
-from .result import ExecutionResult, Status, Truncation
+from .result import KERNEL_DIED, ExecutionResult, Status, Truncation
 from .terminal import strip_ansi
 
 
@@ -69,6 +69,7 @@ class Exchange:
     lost: bool = False
     process: str | None = None
     _begun: bool = False
+    _cause: str = ""  # of the death, if whoever runs the kernel knows it
     _gaps: MessageGaps = field(
         default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
     )
@@ -184,6 +185,8 @@ class Exchange:
             return self.area.failure
         if (self.reply or {}).get("status") == "error":
             return Failure.from_content(self.reply or {})
+        if self._cause and self.reply is None:
+            return Failure(KERNEL_DIED, self._cause)
         if self.lost and self.reply is None:
             return _CONNECTION_LOST if self._gaps.is_cut else _NO_REPLY
         return None
@@ -197,8 +200,9 @@ class Exchange:
             failure.is_interrupt or failure is _CONNECTION_LOST or failure is _NO_REPLY
         ):
             return tuple(output for output in shown if output is not failure)
+        # How the kernel died is news of the kernel, and no output of the cell.
         is_told = failure is self.area.failure or (
-            self.reply is not None and self._printed(failure)
+            self._printed(failure) if self.reply is not None else self.dead
         )
         return shown if is_told else (*shown, failure)
 
@@ -219,7 +223,10 @@ class Exchange:
         # The gateway tells of a dead kernel only here, without a parent: neither idle
         # nor a reply nor a closed socket follows. A kernel that starts after it had
         # begun with our request is another one.
-        self.dead |= tells_of_death(message, is_up=self._begun)
+        if not self.dead and tells_of_death(message, is_up=self._begun):
+            self.dead = True
+            cause = message.content.get("reason")
+            self._cause = cause[:_CAUSE] if isinstance(cause, str) else ""
 
     def _page(self) -> Output | None:
         """What ``obj?`` shows; it comes in the reply, for a pager."""
@@ -269,6 +276,9 @@ class LateOutput:
             return None  # how a cell ends that we gave up on
         return self.area.feed(message.msg_type, content)
 
+
+_CAUSE = 200
+"""Characters of the cause of a death: kernels, too, may send what tells of one."""
 
 _CONNECTION_LOST = Failure(
     "ConnectionLost", "the connection broke; how the cell ended went by unseen"

@@ -10,6 +10,9 @@ from ..errors import ExecutionError, ExecutionTimeout, KernelDied
 from .messages import Json
 from .outputs import Display, Failure, Output, plain_text
 
+KERNEL_DIED = "KernelDied"
+"""Name of the failure that tells how the kernel's process ended, where that is known."""
+
 Status = Literal["ok", "error", "aborted", "timeout", "died"]
 
 

@@ -15,8 +15,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import Field
 
-from ...code_blocks import CodeBlock
-from ...code_result import CodeResult, notes
+from ...code_blocks import CodeBlock, unfenced
+from ...code_result import CodeResult, not_run, notes
 from ...errors import JkgError
 from ...protocol.outputs import Failure
 from ...protocol.result import ExecutionResult
@@ -100,16 +100,18 @@ class Tools:
             total = seconds if math.isfinite(seconds) else None
             await ctx.report_progress(passed, total, encodable(news) or None)
 
-        blocks = [CodeBlock(code, language)]
-        results, trouble = await self._run(ctx, blocks, seconds, tell, store_history=True)
+        block = unfenced(code, language)
+        results, trouble = await self._run(ctx, [block], seconds, tell, store_history=True)
         content: list[ContentBlock] = []
         for result in results:
             content += contents(result, seconds, self.limits.max_text)
         if trouble:
             content.append(TextContent(text=f"Error: {trouble}"))
         is_error = bool(trouble) or any(not result.is_ok for result in results)
-        # Some clients and models take no empty answer.
-        content = content or [TextContent(text="Done, without output.")]
+        if not content:
+            # Some clients and models take no empty answer.
+            told = "Done, without output." if results else not_run([block.language])
+            content.append(TextContent(text=told))
         return CallToolResult(content=content, is_error=is_error)
 
     async def restart_kernel(self, ctx: Context[SessionKernels]) -> CallToolResult:
