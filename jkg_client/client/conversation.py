@@ -110,7 +110,7 @@ class Conversation:
         except GatewayError as exc:
             self._life.doubt()
             exchange.skip(Gap(may_lack=True))
-            exc.result = self._result(exchange, gave_up)
+            exc.result = self._result(exchange, gave_up=False)
             raise
         except BaseException:
             # Ctrl-C, or a callback failed: the cell must not run on behind our back.
@@ -139,7 +139,7 @@ class Conversation:
             if probe.idle and probe.reply is not None:
                 self._life.is_ready(probe)
                 return True
-            if not deadline.passed:
+            if not (probe.done or deadline.passed):
                 # The answer may never come on this line.
                 self._channels.check(deadline, is_new_kernel=self._life.is_new)
             pause = min(2 * pause, 8.0)  # on a slow line no answer is back sooner
@@ -309,14 +309,10 @@ class Conversation:
         self._abandoned = None
 
     def _ends_by_interrupt(self, exchange: Exchange, callbacks: Callbacks) -> bool:
-        tried = 0
-
-        def interrupt() -> None:
-            nonlocal tried
-            if tried:
+        def interrupt(again: bool) -> None:
+            if again:
                 # The end of the cell may have been told to a dead line.
                 self._channels.prove_alive(self._clock.deadline(self._timeouts.grace))
-            tried += 1
             self._control.interrupt(self._clock.deadline(self._timeouts.grace))
 
         def is_done() -> bool:

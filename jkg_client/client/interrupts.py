@@ -6,20 +6,20 @@ from collections.abc import Callable
 
 
 def interrupt_until_done(
-    interrupt: Callable[[], None], is_done: Callable[[], bool], tries: int
+    interrupt: Callable[[bool], None], is_done: Callable[[], bool], tries: int
 ) -> bool:
     """Interrupt, wait, and interrupt again.
 
     Args:
-        interrupt: Interrupts once.
+        interrupt: Interrupts once; it is told whether it has done so before.
         is_done: Waits for a while; whether the code has ended.
         tries: How often to interrupt.
 
     Returns:
         Whether it has ended.
     """
-    for _ in range(tries):
-        interrupt()
+    for tried in range(tries):
+        interrupt(tried > 0)
         if is_done():
             return True
     return False

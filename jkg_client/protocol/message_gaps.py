@@ -192,7 +192,7 @@ class MessageGaps:
         for place, hole in enumerate(self._holes):
             if hole.first <= number <= hole.last:
                 parts = (
-                    _Hole(hole.first, number - 1, hole.is_certain),
+                    _Hole(hole.first, number - 1, hole.is_certain or self._at_gap),
                     _Hole(number + 1, hole.last, hole.is_certain),
                 )
                 self._holes[place : place + 1] = [part for part in parts if part.size]
