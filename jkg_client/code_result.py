@@ -25,7 +25,8 @@ class CodeResult:
     """What came of a list of code blocks; it ends with the first that failed.
 
     Attributes:
-        exit_code: 0; 1 for an error, 124 for a timeout, 137 for a kernel that died.
+        exit_code: The code's own, of ``sys.exit(3)`` or a shell block; otherwise 0, 1 for an
+            error, 124 for a timeout, 137 for a kernel that died.
         output: What the blocks showed, as text, and what went wrong last.
         output_files: Absolute paths of images and pages that they showed.
         status: That of the last block that ran.
@@ -48,13 +49,16 @@ class CodeResult:
         )
 
     @classmethod
-    def of(cls, results: Sequence[ExecutionResult], folder: Path, timeout: float) -> CodeResult:
+    def of(
+        cls, results: Sequence[ExecutionResult], folder: Path, timeout: float, *, left_out: int = 0
+    ) -> CodeResult:
         """One result of many.
 
         Args:
             results: In order.
             folder: Where files are made.
             timeout: Seconds that each block was given.
+            left_out: Number of blocks behind them that did not run.
         """
         texts: list[str] = []
         files: list[str] = []
@@ -64,8 +68,10 @@ class CodeResult:
             texts.append(join_text([*rendering.pieces, (told, True)]))
             files.extend(map(str, rendering.files))
         status = results[-1].status if results else "ok"
+        if status == "ok" and left_out:
+            texts.append(f"Note: the code exited; code blocks that did not run: {left_out}.")
         return cls(
-            exit_code=EXIT_CODES[status],
+            exit_code=_exit_code(results[-1]) if results else 0,
             output=join_text((text, True) for text in texts),
             output_files=files,
             status=status,
@@ -73,6 +79,15 @@ class CodeResult:
             truncated=_together(r.truncated for r in results if r.truncated),
             results=tuple(results),
         )
+
+
+def has_exited(result: CodeResult) -> bool:
+    """Whether the last block ended by ``sys.exit`` or ``exit()``, which ends a script."""
+    return bool(result.results) and result.results[-1].exit_code is not None
+
+
+def _exit_code(result: ExecutionResult) -> int:
+    return EXIT_CODES[result.status] if result.exit_code is None else result.exit_code
 
 
 def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:

@@ -109,7 +109,7 @@ class JupyterCodeExecutor:
         *,
         store_history: bool = True,
     ) -> CodeResult:
-        """Run the blocks in order, up to the first that fails.
+        """Run the blocks in order, up to the first that fails or exits.
 
         Args:
             code_blocks: In Python, or another language of the kernel.
@@ -135,7 +135,7 @@ class JupyterCodeExecutor:
                         if call.interrupted
                         else self._execute(block, limit, store_history)
                     )
-                    if not results[-1].is_ok:
+                    if not results[-1].is_ok or results[-1].exit_code is not None:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
@@ -146,7 +146,8 @@ class JupyterCodeExecutor:
                 call.end()
                 told = any(result.kernel_restarted for result in results)
                 self._replaced |= call.restarted and not told
-            return CodeResult.of(results, self._folder, limit)
+            left_out = len(code_blocks) - len(results)
+            return CodeResult.of(results, self._folder, limit, left_out=left_out)
 
     def interrupt(self) -> None:
         """End the ``execute_code_blocks`` that runs in another thread, and wait for its end.

@@ -9,7 +9,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from ..code_blocks import CodeBlock, UnknownLanguage
-from ..code_result import EXIT_CODES, CodeResult
+from ..code_result import EXIT_CODES, CodeResult, has_exited
 from ..errors import JkgError
 from ..executor import JupyterCodeExecutor
 from ..protocol.outputs import Failure, Output, Stream
@@ -81,7 +81,7 @@ class _Runner:
                 self.screen.note(f"skipped: {unknown}")
                 continue
             has_run = True
-            if result.status != "ok":
+            if result.status != "ok" or has_exited(result):
                 return _exit_of(result)
         if not has_run:
             raise ValueError("there is no code block that this kernel can run")
@@ -133,16 +133,9 @@ def _unknown(result: CodeResult) -> str:
     return failure.evalue
 
 
-def _is_clean_exit(failure: Failure) -> bool:
-    """Whether it is how ``sys.exit(main())`` ends a program that succeeded."""
-    return failure.ename == "SystemExit" and failure.evalue in ("", "0", "None")
-
-
 def _exit_of(result: CodeResult) -> int:
-    failure = _failure(result)
-    if result.status == "error" and failure and _is_clean_exit(failure):
-        return 0
-    return _EXIT[result.status]
+    # The code's own, if it has one: "jkg run" ends as the script would.
+    return _EXIT[result.status] if result.status == "died" else result.exit_code
 
 
 def _nowhere(suffix: str, _: bytes) -> Path:

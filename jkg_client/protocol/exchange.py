@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import Factory, define, field, frozen
 
+from .exits import exit_code, exit_of, is_exit, without_advice, without_traceback
 from .message_gaps import MessageGaps
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
@@ -60,6 +61,7 @@ class Exchange:
     asks: InputRequest | None = None
     asker: Message | None = None
     _begun: bool = False
+    _exits: bool = field(default=False, init=False)
     _gaps: MessageGaps = field(
         default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
     )
@@ -103,7 +105,7 @@ class Exchange:
                 self.process = session if isinstance(session, str) else None
                 self.idle |= message.content.get("execution_state") == "idle"
             else:
-                return self.area.feed(message.msg_type, message.content)
+                return self._shown(message.msg_type, message.content)
         return None
 
     def overtake(self, later: Exchange) -> None:
@@ -137,6 +139,7 @@ class Exchange:
         late = late or OutputArea()
         reply = self.reply or {}
         failure = self._failure(gave_up, connection_lost)
+        # A death is told late: the time may have been up before we knew.
         died = self.dead and self.reply is None
         # Without its idle nobody knows whether all came that was said before it.
         idle_lost = self.lost and not self.idle
@@ -147,12 +150,13 @@ class Exchange:
             connection_lost=connection_lost,
         )
         count = reply.get("execution_count")
+        status = "timeout" if gave_up and not died else self._status(failure)
         return ExecutionResult(
-            # A death is told late: the time may have been up before we knew.
-            status="timeout" if gave_up and not died else self._status(),
+            status=status,
             outputs=self.area.outputs,
             late_outputs=late.outputs,
-            failure=failure,
+            failure=None if status == "ok" else failure,
+            exit_code=exit_code(failure) if failure and status in ("ok", "error") else None,
             execution_count=count if type(count) is int else None,
             user_expressions=_mapping(reply.get("user_expressions")),
             kernel_restarted=kernel_restarted or self.replaced,
@@ -161,30 +165,62 @@ class Exchange:
 
     def _failure(self, gave_up: bool, connection_lost: bool) -> Failure | None:
         """What ended the cell; shown, unless it is there already or was our doing."""
-        failure, told = self.area.failure, True
-        if failure is None and (self.reply or {}).get("status") == "error":
-            failure = Failure.from_content(self.reply or {})
-            told = self._printed(failure)
-        elif failure is None and self.lost and self.reply is None:
-            failure, told = _CONNECTION_LOST if connection_lost else _NO_REPLY, gave_up
+        failure, told = self._ended_by(gave_up, connection_lost)
         if failure is not None and gave_up and failure.is_interrupt:
             self.area.retract(failure)
         elif failure is not None and not told:
             self.area.show(failure)
         return failure
 
+    def _ended_by(self, gave_up: bool, connection_lost: bool) -> tuple[Failure | None, bool]:
+        """What ended the cell, and whether a reader knows of it already."""
+        shown = self.area.failure
+        status = (self.reply or {}).get("status")
+        if status == "error":
+            return self._raised(Failure.from_content(self.reply or {}))
+        if status == "ok":
+            # The cell may show exceptions that do not end it, as widgets do.
+            left = exit_of(self._payload())
+            interrupt = shown if gave_up and shown and shown.is_interrupt else None
+            return left or interrupt, left is None or not exit_code(left)
+        if shown is None and self.lost and self.reply is None:
+            return _CONNECTION_LOST if connection_lost else _NO_REPLY, gave_up
+        return shown, True
+
+    def _raised(self, failure: Failure) -> tuple[Failure, bool]:
+        if is_exit(failure):
+            failure = without_traceback(failure)
+            return failure, not exit_code(failure) or self.area.failure == failure
+        shown = self.area.failure
+        if shown and (shown.ename, shown.evalue) == (failure.ename, failure.evalue):
+            return shown, True
+        return failure, self._printed(failure)
+
     def _printed(self, failure: Failure) -> bool:
         """Whether the cell has said it: the UsageError of a magic comes as a stream."""
         said = f"{failure.ename}: {failure.evalue}"
         return said in strip_ansi(plain_text(self.area.outputs))
 
-    def _status(self) -> Status:
+    def _status(self, failure: Failure | None) -> Status:
         if self.reply is None:
             return "died" if self.dead else "error"
+        if failure is not None and is_exit(failure):
+            return "error" if exit_code(failure) else "ok"
         status = self.reply.get("status")
         if status == "ok":
             return "ok"
         return "aborted" if status in ("aborted", "abort") else "error"
+
+    def _shown(self, msg_type: str, content: Json) -> Output | None:
+        if msg_type == "error":
+            failure = Failure.from_content(content)
+            code = exit_code(failure)
+            self._exits |= is_exit(failure)
+            if code is not None:
+                return self.area.show(without_traceback(failure)) if code else None
+        if msg_type == "stream" and self._exits and isinstance(content.get("text"), str):
+            content = {**content, "text": without_advice(content["text"])}
+        return self.area.feed(msg_type, content)
 
     def _news(self, message: Message) -> None:
         # The gateway tells of a dead kernel only here, without a parent: neither idle
