@@ -13,12 +13,13 @@ from typing import Any, Callable, Generic, TypeVar
 
 from attrs import define, field
 
+from .client import arguments
 from .client.conversation import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
-from .executor import JupyterCodeExecutor
+from .executor import JupyterCodeExecutor, check_arguments, checked_blocks
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
@@ -68,7 +69,7 @@ class AsyncJupyterCodeExecutor:
         on_output: Called in the event loop.
 
     Raises:
-        ValueError: When the kernel is started: for bad arguments.
+        ValueError: For bad arguments; of what the server does not have, when the kernel is started.
     """
 
     def __init__(
@@ -84,6 +85,10 @@ class AsyncJupyterCodeExecutor:
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
+        check_arguments(
+            jupyter_server, kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output
+        )
+        arguments.instance("timeouts", timeouts, Timeouts)
         self._make = functools.partial(
             _Executor,
             jupyter_server,
@@ -157,7 +162,9 @@ class AsyncJupyterCodeExecutor:
         Raises:
             As that of ``JupyterCodeExecutor``.
         """
-        blocks = list(code_blocks)
+        blocks = checked_blocks(code_blocks)
+        if timeout is not None:
+            arguments.seconds("timeout", timeout)
         return await self._in_turn(
             lambda executor: executor.execute_code_blocks(
                 blocks, timeout, store_history=store_history

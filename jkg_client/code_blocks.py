@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Union
 
-from attrs import frozen
+from attrs import Attribute, field, frozen
 
 from .errors import JkgError
 
@@ -54,6 +54,12 @@ class UnknownLanguage(JkgError, ValueError):
         return f"cannot run a {self.language!r} block: this kernel runs {', '.join(spoken)}"
 
 
+def _check_text(_: object, attribute: Attribute[str], value: object) -> None:
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise ValueError(f"{attribute.name} must be a string, not {kind}")  # noqa: TRY004
+
+
 @frozen
 class CodeBlock:
     """Code in a language.
@@ -62,8 +68,8 @@ class CodeBlock:
         language: Lower-cased by the extractor; ``""`` stands for the kernel's own.
     """
 
-    code: str
-    language: str
+    code: str = field(validator=_check_text)
+    language: str = field(validator=_check_text)
 
 
 @frozen(kw_only=True)

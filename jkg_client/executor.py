@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import SupportsFloat
 
 from attrs import evolve
 
+from .client import arguments
 from .client.call import Call
 from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
@@ -36,7 +36,7 @@ class JupyterCodeExecutor:
         jupyter_server: A launched server, or where a running one is.
         kernel_name: Which of the server's kernels to start.
         timeout: Seconds for each block as a whole.
-        output_dir: Where images and pages are saved; made if it is missing.
+        output_dir: Where images and pages are saved; made if only its last part is missing.
         kernel_id: Use this running kernel, and leave it running; None starts one.
         env: Environment of the kernel that is started, see ``JupyterClient.start_kernel``.
         max_output: Characters of output to keep of each block.
@@ -62,8 +62,11 @@ class JupyterCodeExecutor:
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
-        _check_arguments(jupyter_server, timeout, max_output)
-        self._timeout = timeout
+        check_arguments(
+            jupyter_server, kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output
+        )
+        arguments.instance("timeouts", timeouts, Timeouts)
+        self._timeout = float(timeout)
         self._kernel_name = kernel_name
         self._output_dir = Path(output_dir)
         self._folder = _made(self._output_dir)
@@ -120,16 +123,17 @@ class JupyterCodeExecutor:
             What they showed, however it ended.
 
         Raises:
-            ValueError: ``timeout`` is not positive; nothing was run.
+            ValueError: For bad arguments; nothing was run.
             GatewayError: The server is away; ``result`` of it holds what had come.
             KernelNotReady: The kernel does not come up again; likewise.
         """
         results: list[ExecutionResult] = []
-        limit = self._timeout if timeout is None else _positive(timeout)
+        blocks = checked_blocks(code_blocks)
+        limit = self._timeout if timeout is None else arguments.seconds("timeout", timeout)
         with self._lock:
             call = self._call = Call()
             try:
-                for block in code_blocks:
+                for block in blocks:
                     results.append(
                         _NEVER_RAN
                         if call.interrupted
@@ -146,7 +150,7 @@ class JupyterCodeExecutor:
                 call.end()
                 told = any(result.kernel_restarted for result in results)
                 self._replaced |= call.restarted and not told
-            left_out = len(code_blocks) - len(results)
+            left_out = len(blocks) - len(results)
             return CodeResult.of(results, self._folder, limit, left_out=left_out)
 
     def interrupt(self) -> None:
@@ -252,23 +256,55 @@ class JupyterCodeExecutor:
             kernel.stop()
 
 
-def _check_arguments(jupyter_server: object, timeout: float, max_output: int) -> None:
+def check_arguments(
+    jupyter_server: object,
+    kernel_name: object,
+    timeout: object,
+    output_dir: object,
+    kernel_id: object,
+    env: object,
+    max_output: object,
+    on_output: object,
+) -> None:
+    """Raise ValueError, which names the argument, unless an executor can be made of them."""
     info_of(jupyter_server)
-    _positive(timeout)
-    if not (isinstance(max_output, SupportsFloat) and max_output >= 2):
-        raise ValueError(f"max_output must be at least 2, not {max_output!r}")
+    if not (isinstance(kernel_name, str) and kernel_name):
+        raise ValueError(f"kernel_name: a kernel's name is needed, not {kernel_name!r:.200}")
+    arguments.seconds("timeout", timeout)
+    arguments.folder("output_dir", output_dir)
+    if kernel_id is not None and not (isinstance(kernel_id, str) and kernel_id):
+        raise ValueError(f"kernel_id: a kernel's id is needed, not {kernel_id!r:.200}")
+    arguments.words("env", env)
+    arguments.at_least("max_output", max_output, 2)
+    arguments.callback("on_output", on_output)
 
 
-def _positive(timeout: float) -> float:
-    if not (isinstance(timeout, SupportsFloat) and timeout > 0):
-        raise ValueError(f"timeout must be positive, not {timeout!r}")
-    return timeout
+def checked_blocks(code_blocks: object) -> list[CodeBlock]:
+    """The blocks as a list; AutoGen's own are as good as ours.
+
+    Raises:
+        ValueError: They are not a list of code blocks.
+    """
+    if not isinstance(code_blocks, Iterable) or isinstance(code_blocks, (str, bytes)):
+        kind = type(code_blocks).__name__
+        raise ValueError(f"code_blocks must be a list of code blocks, not {kind}")  # noqa: TRY004
+    blocks = list(code_blocks)
+    for number, block in enumerate(blocks):
+        for name in ("code", "language"):
+            arguments.text(f"{name} of code_blocks[{number}]", getattr(block, name, None))
+    return blocks
 
 
 def _made(output_dir: Path) -> Path:
     folder = output_dir.absolute()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
+        # Not its parents: a path of which more is missing is a mistake in the path.
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError as exc:
+        raise ValueError(
+            f"Output directory {folder} does not exist. It cannot be made in {folder.parent},"
+            " which does not exist either"
+        ) from exc
+    except (OSError, ValueError) as exc:
         raise ValueError(f"output_dir {folder} cannot be made: {exc}") from exc
     return folder

@@ -54,7 +54,7 @@ class Show:
             text = rendering.text.partition("\n")[2] if rendering.files else rendering.text
             if text:
                 self._screen.line(text)
-        elif not _is_clean_exit(output):
+        else:
             self._screen.line(output.text, to_err=True)
 
 

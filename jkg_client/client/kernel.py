@@ -22,6 +22,7 @@ from ..protocol.messages import (
 )
 from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
+from . import arguments
 from .conversation import Conversation, OnInput, OnOutput
 from .deadline import Deadline
 from .timeouts import TIMEOUTS, Timeouts
@@ -53,13 +54,15 @@ class JupyterKernelClient:
         connect_timeout: float = 120.0,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
+        limit = arguments.seconds("connect_timeout", connect_timeout)
+        arguments.instance("timeouts", timeouts, Timeouts)
         self._client = client
         self._kernel_id = kernel_id
         self._lock = threading.RLock()
         self._timeouts = timeouts
         self._holder: int | None = None
         self._closed = False
-        self._conversation = Conversation(client, kernel_id, Deadline(connect_timeout), timeouts)
+        self._conversation = Conversation(client, kernel_id, Deadline(limit), timeouts)
         self._channels = self._conversation.channels
 
     @property
@@ -91,8 +94,9 @@ class JupyterKernelClient:
 
     def wait_for_ready(self, timeout_seconds: float | None = None) -> bool:
         """Wait until the kernel answers; False if it does not within the time limit."""
+        limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
         with self._turn():
-            return self._conversation.answers(Deadline(timeout_seconds))
+            return self._conversation.answers(Deadline(limit))
 
     def execute(
         self,
@@ -130,7 +134,12 @@ class JupyterKernelClient:
                 happened while the cell ran, ``result`` of it holds what had come.
             ValueError: For bad arguments.
         """
-        _check_arguments(code, timeout_seconds, max_output)
+        arguments.text("code", code)
+        limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
+        arguments.callback("on_output", on_output)
+        arguments.callback("on_input", on_input)
+        arguments.words("user_expressions", user_expressions)
+        arguments.at_least("max_output", max_output, 2)
         request = execute_request(
             self._channels.session,
             code,
@@ -142,7 +151,7 @@ class JupyterKernelClient:
         with self._turn():
             self._conversation.prepare()
             exchange = Exchange(request.msg_id, OutputArea(max_output))
-            deadline = Deadline(timeout_seconds)
+            deadline = Deadline(limit)
             return self._conversation.run(request, exchange, deadline, on_output, on_input)
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
@@ -157,7 +166,7 @@ class JupyterKernelClient:
         self, code: str, cursor_pos: int | None = None, timeout_seconds: float = 30.0
     ) -> Json:
         """Completions at ``cursor_pos`` (None: the end), as ``matches``."""
-        position = len(code) if cursor_pos is None else cursor_pos
+        position = _position(code, cursor_pos)
         return self._ask(complete_request(self._channels.session, code, position), timeout_seconds)
 
     def inspect(
@@ -168,12 +177,13 @@ class JupyterKernelClient:
         timeout_seconds: float = 30.0,
     ) -> Json:
         """About the object at ``cursor_pos``: ``found``, and ``data`` by MIME type."""
-        position = len(code) if cursor_pos is None else cursor_pos
+        position = _position(code, cursor_pos)
         request = inspect_request(self._channels.session, code, position, detail_level)
         return self._ask(request, timeout_seconds)
 
     def is_complete(self, code: str, timeout_seconds: float = 30.0) -> Json:
         """Whether ``code`` is whole: ``status`` complete, incomplete, invalid or unknown."""
+        arguments.text("code", code)
         return self._ask(is_complete_request(self._channels.session, code), timeout_seconds)
 
     def history(self, n: int = 10, timeout_seconds: float = 30.0, **options: Any) -> Json:
@@ -192,7 +202,7 @@ class JupyterKernelClient:
         Raises:
             KernelNotReady: It does not answer in time.
         """
-        deadline = Deadline(timeout_seconds)
+        deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))
         self._check_usable()
         self._client.restart_kernel(self._kernel_id, timeout_seconds=deadline.left() or 0.001)
         with self._turn():
@@ -217,21 +227,18 @@ class JupyterKernelClient:
             raise RuntimeError("the kernel is busy with the cell whose callback this is")
 
     def _ask(self, request: Message, timeout_seconds: float) -> Json:
+        limit = arguments.seconds("timeout_seconds", timeout_seconds)
         with self._turn():
-            exchange = self._conversation.ask(request, Deadline(timeout_seconds))
+            exchange = self._conversation.ask(request, Deadline(limit))
         if exchange.reply is None:
             # An interrupt may have struck while the kernel was about to answer.
-            limit = "" if exchange.lost else f" within {timeout_seconds:g} s"
+            within = "" if exchange.lost else f" within {timeout_seconds:g} s"
             raise KernelNotReady(
-                f"kernel {self._kernel_id} gave no answer to {request.msg_type}{limit}"
+                f"kernel {self._kernel_id} gave no answer to {request.msg_type}{within}"
             )
         return exchange.reply
 
 
-def _check_arguments(code: str, timeout_seconds: float | None, max_output: int) -> None:
-    if not isinstance(code, str):
-        raise ValueError(f"code must be a string, not {type(code).__name__}")  # noqa: TRY004
-    if timeout_seconds is not None and not timeout_seconds > 0:
-        raise ValueError(f"timeout_seconds must be positive or None, not {timeout_seconds!r}")
-    if max_output < 2:
-        raise ValueError(f"max_output must be at least 2, not {max_output!r}")
+def _position(code: str, cursor_pos: int | None) -> int:
+    arguments.text("code", code)
+    return len(code) if cursor_pos is None else arguments.at_least("cursor_pos", cursor_pos, 0)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import requests
 
+from ..client import arguments
 from ..client.deadline import Deadline
 from ..errors import (
     GatewayFull,
@@ -149,7 +150,8 @@ class JupyterClient:
             if kernel_spec_name in installed:
                 raise
             raise KernelSpecNotFound(
-                f"{self._info.url} has no kernel {kernel_spec_name!r}; installed there:"
+                f"Kernel {kernel_spec_name!r} is not installed."
+                f" {self._info.url} has no kernel {kernel_spec_name!r}; installed there:"
                 f" {', '.join(map(str, installed)) or 'none'}"
             ) from exc
         return str(model["id"])
@@ -284,11 +286,10 @@ def _kernel_path(kernel_id: str, rest: str = "") -> str:
 def _start_request(name: str, env: Mapping[str, str] | None, path: str | None) -> dict[str, Any]:
     if not isinstance(name, str) or not name:
         raise ValueError(f"a kernel's name is needed, not {name!r}")
-    if env and not all(isinstance(word, str) for item in env.items() for word in item):
-        raise ValueError("names and values of env must be strings")
+    arguments.words("env", env)
     request: dict[str, Any] = {"name": name}
     if env:
         request["env"] = dict(env)
     if path is not None:
-        request["path"] = path
+        request["path"] = arguments.text("path", path)
     return request

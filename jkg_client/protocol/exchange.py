@@ -61,7 +61,6 @@ class Exchange:
     asks: InputRequest | None = None
     asker: Message | None = None
     _begun: bool = False
-    _exits: bool = field(default=False, init=False)
     _gaps: MessageGaps = field(
         default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
     )
@@ -215,11 +214,10 @@ class Exchange:
         if msg_type == "error":
             failure = Failure.from_content(content)
             code = exit_code(failure)
-            self._exits |= is_exit(failure)
             if code is not None:
                 return self.area.show(without_traceback(failure)) if code else None
-        if msg_type == "stream" and self._exits and isinstance(content.get("text"), str):
-            content = {**content, "text": without_advice(content["text"])}
+        elif msg_type == "stream" and content.get("name") == "stderr":
+            content = {**content, "text": without_advice(content.get("text"))}
         return self.area.feed(msg_type, content)
 
     def _news(self, message: Message) -> None:

@@ -63,9 +63,9 @@ def exit_of(payload: Iterable[Mapping[str, Any]]) -> Failure | None:
     return None
 
 
-def without_advice(text: str) -> str:
-    """What a cell wrote to stderr after ``SystemExit``, without IPython's advice."""
-    if _ADVICE not in text:
+def without_advice(text: Any) -> Any:
+    """What a cell wrote to stderr, without IPython's advice how to leave it."""
+    if not isinstance(text, str) or _ADVICE not in text:
         return text
     kept: list[str] = []
     advised = False
