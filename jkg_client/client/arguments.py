@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import SupportsFloat
 
+
 def seconds(name: str, value: object, or_none: str = "") -> float:
     """A time limit: a positive number of any kind, also infinite, but neither a bool nor NaN.
 

@@ -16,6 +16,7 @@ from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
 from .result import ExecutionResult, Status, Truncation
 from .terminal import strip_ansi
+from .widgets import Captures
 
 
 @frozen
@@ -63,6 +64,10 @@ class Exchange:
     _begun: bool = False
     _gaps: MessageGaps = field(
         default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
+    )
+
+    _captures: Captures = field(
+        default=Factory(lambda self: Captures(self.msg_id), takes_self=True), init=False
     )
 
     @property
@@ -211,6 +216,8 @@ class Exchange:
         return "aborted" if status in ("aborted", "abort") else "error"
 
     def _shown(self, msg_type: str, content: Json) -> Output | None:
+        if msg_type.startswith("comm_"):
+            return self._captured(msg_type, content)
         if msg_type == "error":
             failure = Failure.from_content(content)
             code = exit_code(failure)
@@ -218,7 +225,16 @@ class Exchange:
                 return self.area.show(without_traceback(failure)) if code else None
         elif msg_type == "stream" and content.get("name") == "stderr":
             content = {**content, "text": without_advice(content.get("text"))}
-        return self.area.feed(msg_type, content)
+        return self.area.feed(msg_type, content, self._captures.owner)
+
+    def _captured(self, msg_type: str, content: Json) -> Output | None:
+        added = self._captures.feed(msg_type, content)
+        shown: Output | None = None
+        for output in added[1] if added else ():
+            kind = _mapping(output).get("output_type")
+            if isinstance(kind, str):
+                shown = self.area.feed(kind, output, added[0])
+        return shown
 
     def _news(self, message: Message) -> None:
         # The gateway tells of a dead kernel only here, without a parent: neither idle
