@@ -7,9 +7,12 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
 from ..gateway.channels import Channels
 from ..protocol.bounded_output import MAX_OUTPUT
+from ..protocol.early_idle import EarlyIdle
 from ..protocol.exchange import Exchange, InputRequest, LateOutput
 from ..protocol.messages import EOT, Message, input_reply, kernel_info_request
 from ..protocol.outputs import Output, OutputArea
@@ -24,6 +27,7 @@ OnOutput = Callable[[Output], None]
 OnInput = Callable[[InputRequest], str]
 
 _log = logging.getLogger("jkg_client")
+_DEATH_TOLD = 2.0  # seconds in which servers tell of a kernel's death
 _SETTLING = 0.5  # seconds of silence after reply or idle, before we ask whether that is all
 
 
@@ -50,6 +54,7 @@ class Conversation:
         self._was_ready = False  # of the kernel whose death was not noticed
         self._process: str | None = None  # session id of the kernel that answered last
         self.channels = Channels(client, kernel_id, deadline, timeouts)
+        self._early_idle = EarlyIdle()
         self._cell: Exchange | None = None  # whose result is still to be told
         self._late_output = self._new_late_output(MAX_OUTPUT)
 
@@ -59,6 +64,7 @@ class Conversation:
         doubts = self.channels.doubts
         for message in self.channels.drain():
             watch.feed(message)
+            self._early_idle.feed(message)
             if self._abandoned is not None:
                 self._abandoned.feed(message)
             self._overhear(message)
@@ -91,9 +97,11 @@ class Conversation:
             self._meet(exchange)
             if not exchange.done:
                 gave_up = True
-                self._give_up(exchange, on_output)
+                self._give_up(exchange, on_output, limit_passed=True)
             elif exchange.ends_kernel:
                 self._await_end()
+            elif not exchange.dead:
+                self._await_value(exchange, on_output)
         except ClientClosed:
             raise
         except KernelNotFound:
@@ -168,6 +176,7 @@ class Conversation:
                 doubts, marker = self.channels.doubts, self._poke()
             if message is None:
                 continue
+            self._early_idle.feed(message)
             output = exchange.feed(message)
             if exchange is not self._cell or message.parent_id != exchange.msg_id:
                 output = self._overhear(message)
@@ -214,8 +223,12 @@ class Conversation:
         self.channels.send(request, deadline or Deadline(self._timeouts.sending))
         return Exchange(request.msg_id, begun=begun)
 
-    def _give_up(self, exchange: Exchange, on_output: OnOutput | None) -> None:
+    def _give_up(
+        self, exchange: Exchange, on_output: OnOutput | None, *, limit_passed: bool = False
+    ) -> None:
         try:
+            if limit_passed:
+                self._see_alive(exchange, on_output)
             self._regain(exchange, on_output)
         except KernelNotFound:
             self._vanished(exchange)
@@ -223,6 +236,24 @@ class Conversation:
             # The result is what counts now; the next request tries again, and says why not.
             self.channels.whole = False
             _log.warning("kernel %s could not be regained: %s", self._kernel_id, exc)
+
+    def _see_alive(self, exchange: Exchange, on_output: OnOutput | None) -> None:
+        """Find out, before the interrupt, whether the kernel has died by itself.
+
+        Of a dead one that is told within this time; most others answer at once on the control
+        channel, also while a cell runs.
+        """
+        request = evolve(kernel_info_request(self.channels.session), channel="control")
+        self.channels.send(request, Deadline(self._timeouts.grace))
+        sign = Exchange(request.msg_id, begun=True)
+        self.pump(sign, Deadline(min(_DEATH_TOLD, self._timeouts.grace / 2)), on_output)
+        exchange.time_is_up(kernel_died=sign.dead)
+
+    def _await_value(self, exchange: Exchange, on_output: OnOutput | None) -> None:
+        """Wait for the value of a cell of which the kernel has said too early that it is done."""
+        self._early_idle.ended(exchange.msg_id)
+        if self._early_idle.is_expected:
+            self.pump(self._poke(), Deadline(self._timeouts.grace), on_output)
 
     def _regain(self, exchange: Exchange, on_output: OnOutput | None = None) -> None:
         """Get the kernel back from a cell that does not end: interrupt it, or restart."""

@@ -62,6 +62,7 @@ class Exchange:
     asks: InputRequest | None = None
     asker: Message | None = None
     _begun: bool = False
+    _outlived: bool = field(default=False, init=False)  # the time limit, by the kernel
     _gaps: MessageGaps = field(
         default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
     )
@@ -122,6 +123,15 @@ class Exchange:
             self.dead = True
         self.lost = not self.dead
 
+    def time_is_up(self, *, kernel_died: bool) -> None:
+        """The time limit has passed: if the kernel dies from now on, that was the cause.
+
+        Args:
+            kernel_died: It was dead by then.
+        """
+        self.dead |= kernel_died
+        self._outlived = not self.dead
+
     def result(
         self,
         *,
@@ -144,7 +154,7 @@ class Exchange:
         reply = self.reply or {}
         failure = self._failure(gave_up, connection_lost)
         # A death is told late: the time may have been up before we knew.
-        died = self.dead and self.reply is None
+        died = self.dead and self.reply is None and not (gave_up and self._outlived)
         # Without its idle nobody knows whether all came that was said before it.
         idle_lost = self.lost and not self.idle
         truncation = Truncation(
