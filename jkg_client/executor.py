@@ -23,6 +23,7 @@ from .gateway.warm import HasWarmKernels
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
+from .shell_cells import ends_with_shell
 
 _log = logging.getLogger("jkg_client")
 
@@ -225,7 +226,7 @@ class JupyterCodeExecutor:
 
     def _execute(self, block: CodeBlock, timeout: float, store_history: bool) -> ExecutionResult:
         try:
-            cell = to_cell(block, self._language)
+            cell = ends_with_shell(to_cell(block, self._language))
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)

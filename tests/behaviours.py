@@ -362,6 +362,46 @@ def test_blocks_behind_one_that_exits_do_not_run(executor: JupyterCodeExecutor, 
     assert "never" not in result.output
 
 
+@pytest.mark.field("B8")
+@pytest.mark.parametrize("language", ["bash", "sh", "python"])
+def test_a_shell_block_ends_when_its_shell_does(
+    executor: JupyterCodeExecutor, language: str
+) -> None:
+    magic = "%%bash\n" if language == "python" else ""
+    result = run(executor, f"{magic}sleep 60 &\necho started $!", language=language)
+    assert result.status == "ok"
+    word, process = result.output.split()
+    assert word == "started"
+    # It runs on, and can be ended.
+    assert run(executor, f"kill {process}", language="sh").status == "ok"
+
+
+@pytest.mark.field("B8")
+def test_what_runs_in_the_background_may_print_on(executor: JupyterCodeExecutor) -> None:
+    # By a pipe that nobody reads, the loop would end at its next echo.
+    loop = "(while sleep 0.05; do echo on || exit; done; exit) &\necho $!"
+    process = run(executor, loop, language="sh").output.split()[-1]
+    assert run(executor, f"sleep 0.5; kill {process}", language="sh").status == "ok"
+
+
+@pytest.mark.field("B8")
+def test_what_the_background_prints_while_the_shell_runs_is_shown(
+    executor: JupyterCodeExecutor,
+) -> None:
+    result = run(executor, "(echo one; echo two >&2) &\nwait\necho 'a&b'\nexit 3", language="bash")
+    assert (result.status, result.exit_code) == ("error", 3)
+    assert sorted(result.output.splitlines()[:3]) == ["a&b", "one", "two"]
+
+
+@pytest.mark.field("B8")
+def test_a_time_limit_ends_a_shell_that_has_left_a_process(executors: Executors) -> None:
+    executor = executors(timeout=2)
+    result = run(executor, "sleep 9 &\necho started\nsleep 60", language="sh")
+    assert result.status == "timeout"
+    assert "started" in result.output
+    assert run(executor, "6 * 7").output == "42"
+
+
 @pytest.mark.pitfall(5)
 def test_a_kernel_deleted_by_somebody_else_is_replaced(
     executor: JupyterCodeExecutor, server: JupyterConnectable

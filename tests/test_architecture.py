@@ -26,6 +26,7 @@ BELOW_EXECUTOR = {
     "code_blocks",
     "rendering",
     "code_result",
+    "shell_cells",
     "secret_variables",
 }
 FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts"}
@@ -39,6 +40,7 @@ ARROWS = {
     "secret_variables": set(),
     "servers": {*CORE, "client", "gateway", "secret_variables"},
     "code_blocks": CORE,
+    "shell_cells": set(),
     "rendering": CORE,
     "code_result": {*CORE, "rendering"},
     "executor": BELOW_EXECUTOR,

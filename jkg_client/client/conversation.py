@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
+from ..errors import (
+    ClientClosed,
+    GatewayError,
+    GatewayStatus,
+    JkgError,
+    KernelNotFound,
+    KernelNotReady,
+)
 from ..gateway.channels import Channels
 from ..protocol.bounded_output import MAX_OUTPUT
 from ..protocol.early_idle import EarlyIdle
@@ -98,10 +105,8 @@ class Conversation:
             if not exchange.done:
                 gave_up = True
                 self._give_up(exchange, on_output, limit_passed=True)
-            elif exchange.ends_kernel:
-                self._await_end()
-            elif not exchange.dead:
-                self._await_value(exchange, on_output)
+            else:
+                self._await_rest(exchange, on_output)
         except ClientClosed:
             raise
         except KernelNotFound:
@@ -161,13 +166,14 @@ class Conversation:
         on_input: OnInput | None = None,
         *,
         marker: Exchange | None = None,
+        sign: Exchange | None = None,
     ) -> None:
-        """Feed ``exchange`` until it is done or the deadline passes.
+        """Feed ``exchange`` until it is done or the deadline passes, or ``sign`` is answered.
 
         When the kernel has answered ``marker``, which was asked later, nothing more comes.
         """
         doubts = self.channels.doubts
-        while not (exchange.done or deadline.passed):
+        while not (exchange.done or deadline.passed or (sign and sign.reply)):
             # Floods take idle with them; an interrupt outside of the code costs the reply.
             ends = exchange.ending and (marker is None or marker.ending)
             message = self.channels.receive(deadline.within(_SETTLING) if ends else deadline)
@@ -186,12 +192,15 @@ class Conversation:
                 on_output(output)
             if exchange.asks is not None:
                 self._answer(exchange, on_input)
+            if sign is not None:
+                sign.feed(message)
             if marker is not None:
-                marker.feed(message)
-                if marker.done and not exchange.done:
-                    self._overtake(exchange, marker)
+                self._overtake(exchange, marker, message)
 
-    def _overtake(self, exchange: Exchange, marker: Exchange) -> None:
+    def _overtake(self, exchange: Exchange, marker: Exchange, message: Message) -> None:
+        marker.feed(message)
+        if exchange.done or not marker.done:
+            return
         exchange.overtake(marker)
         if exchange.dead:
             self._kernel_died()
@@ -240,20 +249,14 @@ class Conversation:
     def _see_alive(self, exchange: Exchange, on_output: OnOutput | None) -> None:
         """Find out, before the interrupt, whether the kernel has died by itself.
 
-        Of a dead one that is told within this time; most others answer at once on the control
-        channel, also while a cell runs.
+        That is told within this time; others answer on the control channel, or not at all.
         """
         request = evolve(kernel_info_request(self.channels.session), channel="control")
         self.channels.send(request, Deadline(self._timeouts.grace))
-        sign = Exchange(request.msg_id, begun=True)
-        self.pump(sign, Deadline(min(_DEATH_TOLD, self._timeouts.grace / 2)), on_output)
-        exchange.time_is_up(kernel_died=sign.dead)
-
-    def _await_value(self, exchange: Exchange, on_output: OnOutput | None) -> None:
-        """Wait for the value of a cell of which the kernel has said too early that it is done."""
-        self._early_idle.ended(exchange.msg_id)
-        if self._early_idle.is_expected:
-            self.pump(self._poke(), Deadline(self._timeouts.grace), on_output)
+        sign = Exchange(request.msg_id)
+        limit = Deadline(min(_DEATH_TOLD, self._timeouts.grace / 2))
+        self.pump(exchange, limit, on_output, sign=sign)
+        exchange.time_is_up()
 
     def _regain(self, exchange: Exchange, on_output: OnOutput | None = None) -> None:
         """Get the kernel back from a cell that does not end: interrupt it, or restart."""
@@ -264,7 +267,7 @@ class Conversation:
                 # The end of the cell may have been told to a dead line.
                 self.channels.prove_alive(Deadline(self._timeouts.grace))
             pause = Deadline(self._timeouts.grace / 2)
-            self._client.interrupt_kernel(self._kernel_id, timeout_seconds=self._timeouts.grace)
+            self._interrupt()
             # Code that awaits notices an interrupt only when another message comes.
             marker = self._poke(Deadline(self._timeouts.grace))
             self.pump(exchange, pause, on_output, marker=marker)
@@ -279,6 +282,14 @@ class Conversation:
             self._overhear(message)
         self.answers(Deadline(self._timeouts.ready))
 
+    def _interrupt(self) -> None:
+        try:
+            self._client.interrupt_kernel(self._kernel_id, timeout_seconds=self._timeouts.grace)
+        except GatewayStatus as exc:
+            if exc.status < 500:
+                raise
+            # The process has just died, perhaps of the last interrupt.
+
     def _kernel_died(self) -> None:
         # Told once of each kernel: "starting" follows "restarting".
         self._restarted |= self._was_ready
@@ -289,10 +300,16 @@ class Conversation:
         exchange.dead, self._abandoned = True, None
         self._kernel_died()
 
-    def _await_end(self) -> None:
-        """Wait for the end that ``exit()`` announced: the next cell shall not be lost in it."""
-        self._needs_check = True
-        self.pump(Exchange("", begun=True), Deadline(2 * self._timeouts.grace))
+    def _await_rest(self, exchange: Exchange, on_output: OnOutput | None) -> None:
+        """Wait for what follows the end of a cell: that of its kernel, or a value that is late."""
+        if exchange.ends_kernel:
+            # The next cell shall not be lost in the end that exit() announced.
+            self._needs_check = True
+            self.pump(Exchange("", begun=True), Deadline(2 * self._timeouts.grace))
+        elif not exchange.dead:
+            self._early_idle.ended(exchange.msg_id)
+            if self._early_idle.is_expected:
+                self.pump(self._poke(), Deadline(self._timeouts.grace), on_output)
 
     def answers(self, deadline: Deadline) -> bool:
         """Whether the kernel answers in time, on iopub too: just after a start that may lag."""

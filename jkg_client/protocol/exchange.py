@@ -123,13 +123,8 @@ class Exchange:
             self.dead = True
         self.lost = not self.dead
 
-    def time_is_up(self, *, kernel_died: bool) -> None:
-        """The time limit has passed: if the kernel dies from now on, that was the cause.
-
-        Args:
-            kernel_died: It was dead by then.
-        """
-        self.dead |= kernel_died
+    def time_is_up(self) -> None:
+        """The time limit has passed: if the kernel dies from now on, that was the cause."""
         self._outlived = not self.dead
 
     def result(
@@ -238,12 +233,12 @@ class Exchange:
         return self.area.feed(msg_type, content, self._captures.owner)
 
     def _captured(self, msg_type: str, content: Json) -> Output | None:
-        added = self._captures.feed(msg_type, content)
         shown: Output | None = None
-        for output in added[1] if added else ():
+        widget, outputs = self._captures.feed(msg_type, content) or (None, ())
+        for output in outputs:
             kind = _mapping(output).get("output_type")
             if isinstance(kind, str):
-                shown = self.area.feed(kind, output, added[0])
+                shown = self.area.feed(kind, output, widget)
         return shown
 
     def _news(self, message: Message) -> None:
