@@ -20,6 +20,7 @@ from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, Kernel
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .gateway.rest import JupyterClient
 from .gateway.warm import HasWarmKernels
+from .installs import STATUS, install_command, with_status
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
@@ -240,13 +241,17 @@ class JupyterCodeExecutor:
             return self._run(cell, timeout, store_history)
 
     def _run(self, cell: str, timeout: float, store_history: bool) -> ExecutionResult:
+        install = install_command(cell) if self._language == "python" else None
         result = self._running().execute(
             cell,
             timeout,
             on_output=self._on_output,
             store_history=store_history,
+            user_expressions=STATUS if install else None,
             max_output=self._max_output,
         )
+        if install:
+            result = with_status(result, install)
         replaced, self._replaced = self._replaced, False
         return evolve(result, kernel_restarted=result.kernel_restarted or replaced)
 

@@ -362,6 +362,14 @@ def test_blocks_behind_one_that_exits_do_not_run(executor: JupyterCodeExecutor, 
     assert "never" not in result.output
 
 
+@pytest.mark.field("B9")
+def test_an_installation_that_fails_is_an_error(executor: JupyterCodeExecutor) -> None:
+    result = run(executor, "!pip install --no-index no-such-package", "print('never')")
+    assert result.status == "error"
+    assert result.exit_code != 0
+    assert "never" not in result.output
+
+
 @pytest.mark.field("B8")
 @pytest.mark.parametrize("language", ["bash", "sh", "python"])
 def test_a_shell_block_ends_when_its_shell_does(

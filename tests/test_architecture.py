@@ -27,6 +27,7 @@ BELOW_EXECUTOR = {
     "rendering",
     "code_result",
     "shell_cells",
+    "installs",
     "secret_variables",
 }
 FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts"}
@@ -41,6 +42,7 @@ ARROWS = {
     "servers": {*CORE, "client", "gateway", "secret_variables"},
     "code_blocks": CORE,
     "shell_cells": set(),
+    "installs": CORE,
     "rendering": CORE,
     "code_result": {*CORE, "rendering"},
     "executor": BELOW_EXECUTOR,
