@@ -20,7 +20,7 @@ from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
 from .executor import JupyterCodeExecutor, check_arguments, checked_blocks
-from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
 
@@ -102,12 +102,18 @@ class AsyncJupyterCodeExecutor:
             timeouts=timeouts,
         )
         self._kernel_name = kernel_name
+        self._url = info_of(jupyter_server).url
         self._on_output = on_output
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: _Executor | None = None
         # One thread: blocks run one after the other, in the order in which they came.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="jkg_client")
         self._stopped = False
+
+    def __repr__(self) -> str:
+        state = "not started" if self.kernel_id is None else f"kernel {self.kernel_id}"
+        state = "stopped" if self._stopped else f"{state} ({self._kernel_name})"
+        return f"<AsyncJupyterCodeExecutor at {self._url}, {state}>"
 
     @property
     def code_extractor(self) -> MarkdownCodeExtractor:

@@ -90,6 +90,11 @@ class JupyterCodeExecutor:
             self.stop()
             raise
 
+    def __repr__(self) -> str:
+        url, kernel = info_of(self._server).url, self._kernel_id or "none"
+        state = "stopped" if self._stopped else f"kernel {kernel} ({self._kernel_name})"
+        return f"<{type(self).__name__.lstrip('_')} at {url}, {state}>"
+
     @property
     def code_extractor(self) -> MarkdownCodeExtractor:
         """Finds the code blocks in a message."""

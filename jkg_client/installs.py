@@ -1,6 +1,6 @@
 """Whether a cell has installed what it should have.
 
-``%pip install`` and ``!pip install`` of IPython end well also when pip does not: the cell is ``ok``.
+``%pip install`` and ``!pip install`` of IPython end well even if pip does not: the cell is ``ok``.
 IPython keeps the exit status of the last command in ``_exit_code``. It is asked for that when an
 installation is the last thing that a cell does; of earlier ones only the text tells.
 """

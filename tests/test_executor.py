@@ -175,6 +175,39 @@ def test_a_kernel_that_is_not_there_is_told_with_those_that_are(
     assert "python3" in str(told.value)
 
 
+@pytest.mark.field("E12")
+def test_an_executor_shows_where_it_is_and_what_it_does(
+    executors: Executors, server: FakeGateway
+) -> None:
+    executor = executors()
+    info = server.connection_info
+    kernel = executor.kernel_id
+    assert repr(executor) == f"<JupyterCodeExecutor at {info.url}, kernel {kernel} (python3)>"
+    executor.stop()
+    assert repr(executor) == f"<JupyterCodeExecutor at {info.url}, stopped>"
+    assert info.token is not None
+    assert info.token not in repr(executor)
+
+
+@pytest.mark.field("E12")
+def test_an_executor_of_a_loop_shows_whether_it_was_started(
+    server: FakeGateway, tmp_path: Path
+) -> None:
+    shown: list[str] = []
+
+    async def look() -> None:
+        executor = AsyncJupyterCodeExecutor(server, output_dir=tmp_path)
+        shown.append(repr(executor))
+        async with executor:
+            shown.append(repr(executor).replace(str(executor.kernel_id), "ID"))
+        shown.append(repr(executor))
+
+    asyncio.run(look())
+    begin = f"<AsyncJupyterCodeExecutor at {server.connection_info.url}"
+    states = ["not started (python3)", "kernel ID (python3)", "stopped"]
+    assert shown == [f"{begin}, {state}>" for state in states]
+
+
 class AutoGensInfo:
     """Where a server is, as AutoGen has it."""
 

@@ -350,6 +350,21 @@ def test_bad_questions_are_told_and_not_asked(
     assert len(server.journal.messages()) == asked
 
 
+@pytest.mark.field("E12")
+def test_a_client_shows_its_kernel_and_what_that_does(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    begin = f"<JupyterKernelClient of kernel {kernel.kernel_id}"
+    shown: list[str] = []
+    kernel.execute("print(1)", 10, on_output=lambda _: shown.append(repr(kernel)))
+    assert shown[0] == f"{begin}, busy>"
+    assert repr(kernel) == f"{begin}, idle>"
+    kernel.stop()
+    assert repr(kernel) == f"{begin}, stopped>"
+    with JupyterClient(server.connection_info) as client:
+        assert repr(client) == f"<JupyterClient of {server.connection_info.url}>"
+
+
 def test_a_stopped_client_says_so(kernel: JupyterKernelClient) -> None:
     kernel.stop()
     kernel.stop()

@@ -65,6 +65,11 @@ class JupyterKernelClient:
         self._conversation = Conversation(client, kernel_id, Deadline(limit), timeouts)
         self._channels = self._conversation.channels
 
+    def __repr__(self) -> str:
+        # Who holds the lock may be waiting for us: it is only looked at.
+        state = "stopped" if self._closed else "idle" if self._holder is None else "busy"
+        return f"<JupyterKernelClient of kernel {self._kernel_id}, {state}>"
+
     @property
     def kernel_id(self) -> str:
         """Id of the kernel."""

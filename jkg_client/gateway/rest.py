@@ -66,8 +66,7 @@ class JupyterClient:
     def __init__(
         self, connection_info: JupyterConnectionInfo, *, request_timeout: float = 30.0
     ) -> None:
-        if not request_timeout > 0:
-            raise ValueError(f"request_timeout must be positive, not {request_timeout!r}")
+        request_timeout = arguments.seconds("request_timeout", request_timeout)
         connection_info = self._info = info_of(connection_info)
         self._timeout = request_timeout
         self._session = StayingSession()
@@ -88,6 +87,9 @@ class JupyterClient:
     def connection_info(self) -> JupyterConnectionInfo:
         """Where the server is."""
         return self._info
+
+    def __repr__(self) -> str:
+        return f"<JupyterClient of {self._info.url}>"
 
     def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -164,9 +166,10 @@ class JupyterClient:
             if kernel_spec_name in installed:
                 raise
             raise KernelSpecNotFound(
-                f"Kernel {kernel_spec_name!r} is not installed."
-                f" {self._info.url} has no kernel {kernel_spec_name!r}; installed there:"
-                f" {', '.join(map(str, installed)) or 'none'}"
+                f"{self._info.url} has no kernel {kernel_spec_name!r}; installed there:"
+                f" {', '.join(map(str, installed)) or 'none'}."
+                # As AutoGen says it, for programs that look for that.
+                f" Kernel {kernel_spec_name!r} is not installed."
             ) from exc
         return str(model["id"])
 

@@ -28,12 +28,28 @@ _FREE_NAMES = 1024
 _RATE_NOTICE = re.compile(r"\s*IOPub (message|data) rate exceeded\.")
 
 
+_SHOWN = 200
+"""Characters of a text or an image that ``repr`` shows."""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str) and len(value) > _SHOWN:
+        return f"{value[: _SHOWN // 2]!r}… ({len(value)} characters)"
+    if isinstance(value, (list, dict)) and len(value) > _SHOWN:
+        return f"<{type(value).__name__} of {len(value)}>"
+    return repr(value)
+
+
+def _short_items(data: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{name!r}: {_short(value)}" for name, value in data.items()) + "}"
+
+
 @frozen
 class Stream:
     """Text printed to ``stdout`` or ``stderr``; neighbours of one name are joined."""
 
     name: str
-    text: str
+    text: str = field(repr=_short)
 
 
 @frozen
@@ -47,7 +63,7 @@ class Display:
         execution_count: Given when it is the value of the cell, None when shown by it.
     """
 
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = field(repr=_short_items)
     metadata: Json = field(factory=dict)
     display_id: str | None = None
     execution_count: int | None = None

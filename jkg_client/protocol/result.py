@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from ..errors import ExecutionError, ExecutionTimeout, KernelDied
 from .messages import Json
+from .mime_bundle import mime_bundle
 from .outputs import Display, Failure, Output, plain_text
 
 Status = Literal["ok", "error", "aborted", "timeout", "died"]
@@ -99,6 +100,10 @@ class ExecutionResult:
             for mime_type, data in output.data.items()
             if mime_type != "text/plain"
         )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """What a notebook shows when a result is the value of a cell: its outputs."""
+        return mime_bundle(self.outputs, f"<{self.status}, no output>")
 
     def raise_for_error(self) -> None:
         """Raise unless the cell succeeded.
