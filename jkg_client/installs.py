@@ -1,7 +1,7 @@
 """Whether a cell has installed what it should have.
 
-``%pip install`` and ``!pip install`` of IPython end well even if pip does not: the cell is ``ok``.
-IPython keeps the exit status of the last command in ``_exit_code``. It is asked for that when an
+A command of ``!`` or ``%pip`` never fails a cell of IPython: the cell goes on, and is ``ok``, which
+users of AutoGen rely on. But a reader must know that nothing was installed. IPython keeps the exit status of the last command in ``_exit_code``. It is asked for that when an
 installation is the last thing that a cell does; of earlier ones only the text tells.
 """
 
@@ -11,8 +11,9 @@ import re
 
 from attrs import evolve
 
-from .protocol.outputs import Failure
+from .protocol.outputs import Stream, plain_text
 from .protocol.result import ExecutionResult
+from .protocol.terminal import strip_ansi
 
 STATUS = {"_exit_code": "_exit_code"}
 """User expressions of such a cell."""
@@ -32,20 +33,14 @@ def install_command(cell: str) -> str | None:
 
 
 def with_status(result: ExecutionResult, command: str) -> ExecutionResult:
-    """``result`` of a cell that ends with ``command``: an error if that has failed."""
+    """``result`` of a cell that ends with ``command``: it says so if that has failed."""
     answer = result.user_expressions.get("_exit_code")
     data = answer.get("data") if isinstance(answer, dict) else None
     said = data.get("text/plain") if isinstance(data, dict) else None
-    if not (result.is_ok and isinstance(said, str) and _STATUS.fullmatch(said) and int(said)):
-        return evolve(result, user_expressions={})
-    failure = Failure(
-        "CalledProcessError", f"Command {command!r} returned non-zero exit status {said}."
-    )
-    return evolve(
-        result,
-        status="error",
-        outputs=(*result.outputs, failure),
-        failure=failure,
-        exit_code=int(said) & 0xFF or 1,
-        user_expressions={},
-    )
+    outputs = result.outputs
+    if result.is_ok and isinstance(said, str) and _STATUS.fullmatch(said) and int(said):
+        before = strip_ansi(plain_text(outputs[-1:]))
+        fresh = "" if not before or before.endswith("\n") else "\n"
+        note = f"{fresh}Note: {command!r} failed with exit status {said}.\n"
+        outputs = (*outputs, Stream("stderr", note))
+    return evolve(result, outputs=outputs, user_expressions={})

@@ -67,13 +67,20 @@ def said(text: Any) -> dict[str, Any]:
 
 
 @pytest.mark.field("B9")
-def test_a_failed_installation_is_an_error_with_its_exit_status() -> None:
+def test_a_failed_installation_is_told() -> None:
     result = with_status(ran(said("2")), "%pip install x")
-    assert (result.status, result.exit_code, result.user_expressions) == ("error", 2, {})
+    assert (result.status, result.failure, result.user_expressions) == ("ok", None, {})
     assert result.output == (
-        "ERROR: none found\n"
-        "CalledProcessError: Command '%pip install x' returned non-zero exit status 2."
+        "ERROR: none found\nNote: '%pip install x' failed with exit status 2.\n"
     )
+
+
+@pytest.mark.field("B9")
+def test_it_is_told_on_a_line_of_its_own() -> None:
+    before = ExecutionResult(
+        status="ok", outputs=(Stream("stdout", "no end"),), user_expressions=said("1")
+    )
+    assert with_status(before, "!pip install x").output.startswith("no end\nNote: ")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +97,7 @@ def test_a_failed_installation_is_an_error_with_its_exit_status() -> None:
 )
 def test_otherwise_nothing_is_claimed(answer: Any) -> None:
     result = with_status(ran(answer), "%pip install x")
-    assert (result.status, result.exit_code, result.failure) == ("ok", None, None)
+    assert (result.status, result.output) == ("ok", "ERROR: none found\n")
 
 
 def test_a_cell_that_failed_before_stays_as_it_is() -> None:
