@@ -1,8 +1,9 @@
 """Whether a cell has installed what it should have.
 
 A command of ``!`` or ``%pip`` never fails a cell of IPython: the cell goes on, and is ``ok``, which
-users of AutoGen rely on. But a reader must know that nothing was installed. IPython keeps the exit status of the last command in ``_exit_code``. It is asked for that when an
-installation is the last thing that a cell does; of earlier ones only the text tells.
+users of AutoGen rely on. But a reader must know that nothing was installed. IPython keeps the
+exit status of the last command in ``_exit_code``. It is asked for that when an installation is the
+last thing that a cell does; of earlier ones only the text tells.
 """
 
 from __future__ import annotations
