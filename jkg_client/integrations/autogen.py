@@ -22,6 +22,7 @@ except ImportError as exc:
     raise ImportError('JupyterCodeExecutor needs: pip install "jkg-client[autogen]"') from exc
 
 from .. import async_executor
+from ..client import arguments
 from ..code_blocks import CodeBlock as OurBlock
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 
@@ -65,7 +66,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
             ``JUPYTER_GATEWAY_URL``.
         kernel_name: Which of its kernels to start.
         timeout: Seconds for each block as a whole.
-        output_dir: Where images and pages are saved; made if it is missing.
+        output_dir: Where images and pages are saved; made if only its last part is missing.
         options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped.
 
     Raises:
@@ -84,6 +85,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         **options: Any,
     ) -> None:
         server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        arguments.folder("output_dir", output_dir)
         self._config = JupyterCodeExecutorConfig(
             url=info_of(server).url,
             kernel_name=kernel_name,
