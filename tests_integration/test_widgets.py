@@ -11,9 +11,7 @@ from jkg_client import JupyterClient, JupyterKernelClient, LocalJupyterServer
 
 CASES = [
     (
-        "print('own')\n"
-        "with out:\n    print('old')\n    clear_output()\n    print('new')\n"
-        "print('end')",
+        "print('own')\nwith out:\n print('old')\n clear_output()\n print('new')\nprint('end')",
         "own\nnew\nend\n",
     ),
     ("print('own')\nout.clear_output()", "own\n"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 
 def seconds(name: str, value: object, or_none: str = "") -> float:
@@ -79,6 +79,43 @@ def instance(name: str, value: object, kind: type) -> None:
     """An object of the class ``kind``."""
     if not isinstance(value, kind):
         raise ValueError(f"{name} must be a {kind.__name__}, not {_kind(value)}")  # noqa: TRY004
+
+
+def executor(
+    kernel_name: object,
+    timeout: object,
+    output_dir: object,
+    kernel_id: object,
+    env: object,
+    max_output: object,
+    on_output: object,
+) -> None:
+    """Raise ValueError, which names the argument, unless an executor can be made of them."""
+    if not (isinstance(kernel_name, str) and kernel_name):
+        raise ValueError(f"kernel_name: a kernel's name is needed, not {kernel_name!r:.200}")
+    seconds("timeout", timeout)
+    folder("output_dir", output_dir)
+    if kernel_id is not None and not (isinstance(kernel_id, str) and kernel_id):
+        raise ValueError(f"kernel_id: a kernel's id is needed, not {kernel_id!r:.200}")
+    words("env", env)
+    at_least("max_output", max_output, 2)
+    callback("on_output", on_output)
+
+
+def blocks(code_blocks: object) -> list[Any]:
+    """The blocks as a list; AutoGen's own are as good as ours.
+
+    Raises:
+        ValueError: They are not a list of code blocks.
+    """
+    if not isinstance(code_blocks, Iterable) or isinstance(code_blocks, (str, bytes)):
+        kind = type(code_blocks).__name__
+        raise ValueError(f"code_blocks must be a list of code blocks, not {kind}")  # noqa: TRY004
+    listed = list(code_blocks)
+    for number, block in enumerate(listed):
+        for name in ("code", "language"):
+            text(f"{name} of code_blocks[{number}]", getattr(block, name, None))
+    return listed
 
 
 def _kind(value: object) -> str:
