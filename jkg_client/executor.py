@@ -212,8 +212,7 @@ class KernelCodeExecutor:
             finally:
                 self._blocks = None
                 run.end()
-            left_out = len(blocks) - len(results) - len(skipped)
-            return self._told(results, limit, skipped, left_out)
+            return self._told(results, limit, skipped, len(blocks))
 
     def _told(
         self,
@@ -222,7 +221,7 @@ class KernelCodeExecutor:
         skipped: Sequence[str],
         left_out: int,
     ) -> CodeResult:
-        page = self._page
+        page, left_out = self._page, given - len(results) - len(skipped)
         return CodeResult.of(results, self._folder, limit, skipped, page, left_out=left_out)
 
     def _start(self) -> JupyterKernelClient:

@@ -134,12 +134,6 @@ def test_an_exception_that_the_cell_survived_is_shown_and_is_no_failure() -> Non
     assert (result.status, result.failure, result.output) == ("ok", None, "E: v")
 
 
-def test_the_failure_is_the_exception_of_the_reply() -> None:
-    result = fed(error("Inner", "1"), reply("error", **raised("Outer", "2")), IDLE).result()
-    assert result.failure == Failure("Outer", "2")
-    assert result.output == "Inner: 1\nOuter: 2"
-
-
 @pytest.mark.parametrize(
     ("text", "rest"),
     [

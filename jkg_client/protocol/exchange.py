@@ -129,7 +129,7 @@ class Exchange:
 
     def kernel_gone(self) -> None:
         """End it: nobody has the kernel any more."""
-        self.dead = True
+        self.dead, self._outlived = True, False
 
     def overtake(self, later: Exchange) -> None:
         """End it without an end: the kernel has answered what it was asked ``later``.
@@ -228,9 +228,10 @@ class Exchange:
 
     def _raised(self, failure: Failure) -> Failure:
         shown = self.area.failure
-        if shown and (shown.ename, shown.evalue) == (failure.ename, failure.evalue):
-            return shown
-        return without_traceback(failure) if is_exit(failure) else failure
+        if not is_exit(failure):
+            return shown or failure
+        failure = without_traceback(failure)
+        return shown if shown == failure else failure
 
     def _printed(self, failure: Failure) -> bool:
         """Whether the cell has said it: the UsageError of a magic comes as a stream."""

@@ -181,7 +181,9 @@ class OutputArea:
         self._clear_if_due()
         slot = ValueSlot(output, _size(output), owner=self._owner)
         if isinstance(output, Failure):
-            self.failure = output
+            # A widget that captures an exception has caught it; an interrupt is ours.
+            if self._owner is None or output.is_interrupt:
+                self.failure = output
         elif output.display_id is not None:
             self._displays.setdefault(output.display_id, {})[slot] = None
         for gone in self._kept.append(slot):
