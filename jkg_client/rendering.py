@@ -289,3 +289,23 @@ def _unshown(display: Display) -> str:
     rich = [mime_type[:80] for mime_type in display.data if mime_type != "text/plain"]
     kinds = ", ".join(rich[:5])
     return f"[output of type {kinds} is not shown]" if kinds else ""
+
+
+def made_folder(output_dir: Path) -> Path:
+    """``output_dir``, made if only its last part is missing.
+
+    Raises:
+        ValueError: It is not there and cannot be made.
+    """
+    folder = output_dir.absolute()
+    try:
+        # Not its parents: a path of which more is missing is a mistake in the path.
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError as exc:
+        raise ValueError(
+            f"Output directory {folder} does not exist. It cannot be made in {folder.parent},"
+            " which does not exist either"
+        ) from exc
+    except (OSError, ValueError) as exc:
+        raise ValueError(f"output_dir {folder} cannot be made: {exc}") from exc
+    return folder

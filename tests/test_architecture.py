@@ -27,6 +27,8 @@ BELOW_EXECUTOR = {
     "pages",
     "rendering",
     "code_result",
+    "shell_cells",
+    "installs",
     "secret_variables",
 }
 FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts", "worker"}
@@ -41,6 +43,8 @@ ARROWS = {
     "secret_variables": set(),
     "servers": {*CORE, "client", "gateway", "secret_variables"},
     "code_blocks": CORE,
+    "shell_cells": set(),
+    "installs": CORE,
     "pages": CORE,
     "rendering": {*CORE, "pages"},
     "code_result": {*CORE, "pages", "rendering"},

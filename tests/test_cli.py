@@ -206,9 +206,11 @@ def test_a_program_that_exits_with_success_has_succeeded(
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_program_that_exits_with_an_error_has_failed(jkg: Jkg, server: FakeGateway) -> None:
+def test_a_program_that_exits_with_an_error_gives_its_own_exit_status(
+    jkg: Jkg, server: FakeGateway
+) -> None:
     server.script("leave()").error("SystemExit", "3")
-    assert jkg("run", "-c", "leave()").returncode == 1
+    assert jkg("run", "-c", "leave()").returncode == 3
 
 
 COMPLAINTS = [

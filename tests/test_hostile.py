@@ -301,7 +301,7 @@ def test_files_stay_in_their_folder_under_names_of_ours(
     about = dict.fromkeys(("filename", "name", "path", "image/png"), "../../../x")
     shown = [{"data": bundle, "metadata": about} for bundle in BUNDLES]
     harm.cell(*[says("display_data", json.dumps(display)) for display in shown])
-    folder = tmp_path / "a" / "b"
+    folder = tmp_path / "a"
     result = run(executors(output_dir=folder), "hostile")
     assert result.status == "ok"
     made = sorted(path for path in tmp_path.rglob("*") if not path.is_dir())

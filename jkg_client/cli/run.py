@@ -9,7 +9,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from ..code_blocks import CodeBlock, UnknownLanguage
-from ..code_result import EXIT_CODES, CodeResult
+from ..code_result import EXIT_CODES, CodeResult, has_exited
 from ..errors import JkgError
 from ..executor import JupyterCodeExecutor
 from ..protocol.outputs import Failure, Output, Stream
@@ -52,7 +52,7 @@ class Show:
             text = text_at_once(output)
             if text:
                 self._screen.line(text)
-        elif not _is_clean_exit(output):
+        else:
             self._screen.line(output.text, to_err=True)
 
 
@@ -81,7 +81,7 @@ class _Runner:
                 is_refused |= not result.skipped
                 continue
             has_run = True
-            if result.status != "ok":
+            if result.status != "ok" or has_exited(result):
                 return _exit_of(result)
         if is_refused and not has_run:
             raise ValueError("there is no code block that this kernel can run")
@@ -134,13 +134,6 @@ def _unknown(result: CodeResult) -> str:
     return failure.evalue
 
 
-def _is_clean_exit(failure: Failure) -> bool:
-    """Whether it is how ``sys.exit(main())`` ends a program that succeeded."""
-    return failure.ename == "SystemExit" and failure.evalue in ("", "0", "None")
-
-
 def _exit_of(result: CodeResult) -> int:
-    failure = _failure(result)
-    if result.status == "error" and failure and _is_clean_exit(failure):
-        return 0
-    return _EXIT[result.status]
+    # The code's own, if it has one: "jkg run" ends as the script would.
+    return _EXIT[result.status] if result.status == "died" else result.exit_code

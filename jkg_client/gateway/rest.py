@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..client import arguments
 from ..client.channels import KernelConnection
 from ..client.deadline import Deadline
 from ..client.kernel import JupyterKernelClient
@@ -36,8 +37,7 @@ class JupyterClient:
     def __init__(
         self, connection_info: JupyterConnectionInfo, *, request_timeout: float = 30.0
     ) -> None:
-        if not request_timeout > 0:
-            raise ValueError(f"request_timeout must be positive, not {request_timeout!r}")
+        request_timeout = arguments.seconds("request_timeout", request_timeout)
         self._info = info_of(connection_info)
         self._http = HttpSession(self._info, request_timeout)
 
@@ -45,6 +45,9 @@ class JupyterClient:
     def connection_info(self) -> JupyterConnectionInfo:
         """Where the server is."""
         return self._info
+
+    def __repr__(self) -> str:
+        return f"<JupyterClient of {self._info.url}>"
 
     def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -122,7 +125,9 @@ class JupyterClient:
                 raise
             raise KernelSpecNotFound(
                 f"{self._info.url} has no kernel {kernel_spec_name!r}; installed there:"
-                f" {', '.join(map(str, installed)) or 'none'}"
+                f" {', '.join(map(str, installed)) or 'none'}."
+                # As AutoGen says it, for programs that look for that.
+                f" Kernel {kernel_spec_name!r} is not installed."
             ) from exc
         if not (isinstance(model, dict) and is_kernel_id(model.get("id"))):
             raise not_a_gateway(self._info, "/api/kernels", model)
@@ -172,11 +177,10 @@ class JupyterClient:
 def _start_request(name: str, env: Mapping[str, str] | None, path: str | None) -> dict[str, Any]:
     if not isinstance(name, str) or not name:
         raise ValueError(f"a kernel's name is needed, not {name!r}")
-    if env and not all(isinstance(word, str) for item in env.items() for word in item):
-        raise ValueError("names and values of env must be strings")
+    arguments.words("env", env)
     request: dict[str, Any] = {"name": name}
     if env:
         request["env"] = dict(env)
     if path is not None:
-        request["path"] = path
+        request["path"] = arguments.text("path", path)
     return request

@@ -19,10 +19,11 @@ MAX_SLOTS = 50_000
 
 @define(eq=False)
 class StreamSlot:
-    """Text of one stream, still growing."""
+    """Text of one stream, still growing; ``owner`` is the widget that it was captured by."""
 
     name: str
     terminal: TerminalText = field(factory=TerminalText)
+    owner: str | None = None
 
     @property
     def size(self) -> int:
@@ -37,6 +38,7 @@ class ValueSlot:
     value: Any
     size: int
     kept: bool = True
+    owner: str | None = None
 
 
 Slot = Union[StreamSlot, ValueSlot]
@@ -69,13 +71,13 @@ class BoundedOutput:
         self._size += slot.size
         return self._trim()
 
-    def write(self, name: str, text: str) -> list[ValueSlot]:
+    def write(self, name: str, text: str, owner: str | None = None) -> list[ValueSlot]:
         """Add text at the end, to the last slot if that is the same stream."""
         slots = self._slots()
         last = slots[-1] if slots else None
-        if not (isinstance(last, StreamSlot) and last.name == name):
+        if not (isinstance(last, StreamSlot) and (last.name, last.owner) == (name, owner)):
             self._settle_last()
-            last = StreamSlot(name)
+            last = StreamSlot(name, owner=owner)
             slots.append(last)
         before = last.size
         last.terminal.feed(text)
@@ -98,6 +100,19 @@ class BoundedOutput:
             for slot in [s for s in slots if isinstance(s, ValueSlot) and s.value is value]:
                 slots.remove(slot)
                 self._size -= slot.size
+
+    def remove_owned(self, owner: str) -> list[ValueSlot]:
+        """Take out what a widget has captured."""
+        gone: list[ValueSlot] = []
+        for slots in (self._head, self._tail or deque()):
+            kept = [slot for slot in slots if slot.owner != owner]
+            for slot in slots:
+                if slot.owner == owner:
+                    self._size -= slot.size
+                    gone += [slot] if isinstance(slot, ValueSlot) else []
+            slots.clear()
+            slots.extend(kept)
+        return gone
 
     def _slots(self) -> list[Slot] | deque[Slot]:
         return self._head if self._tail is None else self._tail
@@ -137,7 +152,8 @@ class BoundedOutput:
             self._head.append(rest.popleft())
         crossing = rest[0] if rest else None
         if isinstance(crossing, StreamSlot) and 0 < room < crossing.size:
-            self._head.append(StreamSlot(crossing.name, crossing.terminal.take_left(room)))
+            head = StreamSlot(crossing.name, crossing.terminal.take_left(room), crossing.owner)
+            self._head.append(head)
         return rest
 
     def _shorten_head(self) -> list[ValueSlot]:

@@ -28,12 +28,28 @@ _FREE_NAMES = 1024
 _RATE_NOTICE = re.compile(r"\s*IOPub (message|data) rate exceeded\.")
 
 
+_SHOWN = 200
+"""Characters of a text or an image that ``repr`` shows."""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str) and len(value) > _SHOWN:
+        return f"{value[: _SHOWN // 2]!r}… ({len(value)} characters)"
+    if isinstance(value, (list, dict)) and len(value) > _SHOWN:
+        return f"<{type(value).__name__} of {len(value)}>"
+    return repr(value)
+
+
+def _short_items(data: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{name!r}: {_short(value)}" for name, value in data.items()) + "}"
+
+
 @frozen
 class Stream:
     """Text printed to ``stdout`` or ``stderr``; neighbours of one name are joined."""
 
     name: str
-    text: str
+    text: str = field(repr=_short)
 
 
 @frozen
@@ -47,7 +63,7 @@ class Display:
         execution_count: Given when it is the value of the cell, None when shown by it.
     """
 
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] = field(repr=_short_items)
     metadata: Json = field(factory=dict)
     display_id: str | None = None
     execution_count: int | None = None
@@ -126,7 +142,8 @@ class OutputArea:
     rate_limited: bool = False
     failure: Failure | None = None
     _kept: BoundedOutput = field(init=False)
-    _clear_next: bool = field(default=False, init=False)
+    _owner: str | None = field(default=None, init=False)  # the widget that captures, if any
+    _clear_next: set[str | None] = field(factory=set, init=False)  # owners
     # Slots by display id, in order; a million of one id must not cost a search each.
     _displays: dict[str, dict[ValueSlot, None]] = field(factory=dict, init=False)
 
@@ -145,17 +162,28 @@ class OutputArea:
         head, tail = ([_output(slot) for slot in slots] for slots in self._kept.halves())
         return (*head, gap, *tail) if self.dropped else (*head, *tail)
 
-    def feed(self, msg_type: str, content: Json) -> Output | None:
-        """Take in one message; the output it added or changed, if any."""
+    def feed(self, msg_type: str, content: Json, owner: str | None = None) -> Output | None:
+        """Take in one message; the output it added or changed, if any.
+
+        Args:
+            msg_type: Of the message.
+            content: Of the message.
+            owner: The widget that captured it; None if it is the cell's own.
+        """
         fold = _FOLDS.get(msg_type)
-        return fold(self, content) if fold else None
+        self._owner = owner
+        shown = fold(self, content) if fold else None
+        self._owner = None
+        return shown
 
     def show(self, output: Display | Failure) -> Output:
         """Add an output, however it came."""
         self._clear_if_due()
-        slot = ValueSlot(output, _size(output))
+        slot = ValueSlot(output, _size(output), owner=self._owner)
         if isinstance(output, Failure):
-            self.failure = output
+            # A widget that captures an exception has caught it; an interrupt is ours.
+            if self._owner is None or output.is_interrupt:
+                self.failure = output
         elif output.display_id is not None:
             self._displays.setdefault(output.display_id, {})[slot] = None
         for gone in self._kept.append(slot):
@@ -175,7 +203,7 @@ class OutputArea:
         self._clear_if_due()
         if chunk.name == "stderr" and _RATE_NOTICE.match(chunk.text):
             self.rate_limited = True
-        for gone in self._kept.write(chunk.name, chunk.text):
+        for gone in self._kept.write(chunk.name, chunk.text, self._owner):
             self._forget(gone)
         return chunk
 
@@ -198,7 +226,7 @@ class OutputArea:
 
     def clear(self, content: Json) -> None:
         """Fold a ``clear_output`` message: now, or when the next output comes."""
-        self._clear_next = True
+        self._clear_next.add(self._owner)
         if not content.get("wait"):
             self._clear_if_due()
 
@@ -207,10 +235,16 @@ class OutputArea:
         return self.show(Failure.from_content(content))
 
     def _clear_if_due(self) -> None:
-        if self._clear_next:
+        if self._owner not in self._clear_next:
+            return
+        self._clear_next.remove(self._owner)
+        if self._owner is None:
             self._kept = BoundedOutput(self.max_output)
             self._displays.clear()
-            self._clear_next = False
+        else:
+            # What the cell itself has shown stays.
+            for gone in self._kept.remove_owned(self._owner):
+                self._forget(gone)
 
     def _forget(self, slot: ValueSlot) -> None:
         if isinstance(slot.value, Display) and slot.value.display_id is not None:

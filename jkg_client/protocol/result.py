@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from ..errors import ExecutionError, ExecutionTimeout, KernelDied
 from .messages import Json
+from .mime_bundle import mime_bundle
 from .outputs import Display, Failure, Output, plain_text
 
 KERNEL_DIED = "KernelDied"
@@ -69,6 +70,8 @@ class ExecutionResult:
         late_outputs: What cells before it have said after their end, by threads or background
             tasks, and while this one ran; ``output`` and ``data_items`` are without it.
         failure: The exception, if there was one; for ``timeout`` where it was interrupted.
+        exit_code: The exit status that the code ended itself with, by ``sys.exit`` or ``exit()``
+            or as a shell cell that failed; None if it did not.
         execution_count: The number in ``In [n]``; None if it has none.
         user_expressions: Answers to those of the request, as the kernel gave them.
         kernel_restarted: Variables are gone: the kernel was restarted since the cell
@@ -80,6 +83,7 @@ class ExecutionResult:
     outputs: tuple[Output, ...] = ()
     late_outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
+    exit_code: int | None = None
     execution_count: int | None = None
     user_expressions: Json = field(factory=dict)
     kernel_restarted: bool = False
@@ -105,6 +109,10 @@ class ExecutionResult:
             for mime_type, data in output.data.items()
             if mime_type != "text/plain"
         )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """What a notebook shows when a result is the value of a cell: its outputs."""
+        return mime_bundle(self.outputs, f"<{self.status}, no output>")
 
     def raise_for_error(self) -> None:
         """Raise unless the cell succeeded.
