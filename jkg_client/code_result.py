@@ -59,10 +59,11 @@ class CodeResult:
         texts: list[str] = []
         files: list[str] = []
         for result in results:
-            rendering = render((*result.late_outputs, *result.outputs), into(folder))
+            # Each on a screen of its own: a cell does not write over what came late.
+            late, own = (render(o, into(folder)) for o in (result.late_outputs, result.outputs))
             told = "\n".join(notes(result, timeout))
-            texts.append(join_text([*rendering.pieces, (told, True)]))
-            files.extend(map(str, rendering.files))
+            texts.append(join_text([*late.pieces, *own.pieces, (told, True)]))
+            files.extend(map(str, (*late.files, *own.files)))
         status = results[-1].status if results else "ok"
         return cls(
             exit_code=EXIT_CODES[status],

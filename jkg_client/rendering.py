@@ -16,7 +16,8 @@ from typing import Any
 
 from attrs import frozen
 
-from .protocol.outputs import Display, Output, Stream, join_text
+from .protocol.outputs import Display, Output, Stream, as_seen, join_text
+from .protocol.terminal import strip_ansi
 
 Write = Callable[[str, bytes], Path]
 """Saves bytes under a fresh name with the suffix given, and says where."""
@@ -74,10 +75,10 @@ def render(outputs: Iterable[Output], write: Write) -> Rendering:
 
     pieces = tuple(
         (
-            _displayed(output, save) if isinstance(output, Display) else output.text,
+            strip_ansi(_displayed(output, save)) if isinstance(output, Display) else output.text,
             not isinstance(output, Stream),
         )
-        for output in outputs
+        for output in as_seen(outputs)
     )
     return Rendering(pieces, tuple(files))
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("jkg_client")
 
 _NOW = Deadline(0.0)
+_MOST_EARLY = 2**25
+"""Bytes of messages that are kept until somebody wants them."""
 
 
 class Channels:
@@ -135,7 +137,12 @@ class Channels:
             KernelNotFound: The server does not have the kernel any more.
             GatewayError: It is away.
         """
-        self._early = deque(self.drain())
+        before, kept = self._transport.bytes_received, deque[Message]()
+        for message in self.drain():
+            kept.append(message)
+            if self._transport.bytes_received - before > _MOST_EARLY:
+                break  # it is alive, and the rest can wait on the line
+        self._early.extendleft(reversed(kept))
 
     def drain(self) -> Iterator[Message]:
         """What came while nobody listened. Afterwards the connection is good for use.

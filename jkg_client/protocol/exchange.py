@@ -14,6 +14,7 @@ from .message_gaps import MessageGaps
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
 from .result import ExecutionResult, Status, Truncation
+from .shortening import weight
 from .terminal import strip_ansi
 
 
@@ -154,7 +155,7 @@ class Exchange:
             late_outputs=late.outputs,
             failure=failure,
             execution_count=count if type(count) is int else None,
-            user_expressions=_mapping(reply.get("user_expressions")),
+            user_expressions=self._user_expressions(),
             kernel_restarted=kernel_restarted or self.replaced,
             truncated=truncation if truncation != Truncation() else None,
         )
@@ -163,7 +164,7 @@ class Exchange:
         """What ended the cell; shown, unless it is there already or was our doing."""
         failure, told = self.area.failure, True
         if failure is None and (self.reply or {}).get("status") == "error":
-            failure = Failure.from_content(self.reply or {})
+            failure = self.area.fitting(Failure.from_content(self.reply or {}))
             told = self._printed(failure)
         elif failure is None and self.lost and self.reply is None:
             failure, told = _CONNECTION_LOST if connection_lost else _NO_REPLY, gave_up
@@ -171,12 +172,28 @@ class Exchange:
             self.area.retract(failure)
         elif failure is not None and not told:
             self.area.show(failure)
+            failure = self.area.failure
         return failure
 
     def _printed(self, failure: Failure) -> bool:
         """Whether the cell has said it: the UsageError of a magic comes as a stream."""
-        said = f"{failure.ename}: {failure.evalue}"
-        return said in strip_ansi(plain_text(self.area.outputs))
+        return failure.summary in plain_text(self.area.outputs)
+
+    def _user_expressions(self) -> Json:
+        """Answers to those of the request, as far as they fit into the limit of the output."""
+        room = self.area.max_output
+        answers: dict[str, Any] = {}
+        for name, answer in _mapping((self.reply or {}).get("user_expressions")).items():
+            size = len(name) + weight(answer)
+            if size > room:
+                answers[name[:_LONGEST_NAME]] = {**_TOO_LARGE, "evalue": f"{size} characters"}
+                room -= _LONGEST_NAME
+            else:
+                answers[name] = answer
+                room -= size
+            if room <= 0:
+                break
+        return answers
 
     def _status(self) -> Status:
         if self.reply is None:
@@ -239,6 +256,8 @@ class LateOutput:
         return self.area.feed(message.msg_type, content)
 
 
+_LONGEST_NAME = 80
+_TOO_LARGE = {"status": "error", "ename": "TooLarge", "traceback": []}
 _CONNECTION_LOST = Failure(
     "ConnectionLost", "the connection broke; how the cell ended went by unseen"
 )

@@ -12,6 +12,12 @@ from attrs import define, field
 
 from .messages import Message
 
+_LONGEST_ID = 200
+"""Characters of ids that are looked at; those of jupyter_client have some 40."""
+
+_MOST_FOREIGN = 10_000
+"""Requests of others that are told apart. With more of them nothing is claimed any more."""
+
 
 @define
 class MessageGaps:
@@ -31,19 +37,23 @@ class MessageGaps:
     # IPython numbers the value of a cell before it knows whether the value shows itself.
     _unsent: int = 1
     # Requests of others: what the kernel replies goes to them alone.
-    _foreign: set[str] = field(factory=set)
+    _foreign: set[int] = field(factory=set)
 
     @property
     def missing(self) -> int:
         """How many never came, at least."""
         # A reply and a question each may have gone elsewhere.
+        if len(self._foreign) >= _MOST_FOREIGN:
+            return 0
         unseen = 2 * len(self._foreign) + self._unsent
         return max(0, self._last - self._first + 1 - self._came - unseen)
 
     def feed(self, message: Message) -> None:
         """Take in one message."""
         series, _, digits = message.msg_id.rpartition("_")
-        if not series or not digits.isdecimal() or len(digits) > 15:
+        if len(message.msg_id) > _LONGEST_ID or not series:
+            return
+        if not digits.isdecimal() or len(digits) > 15:
             return
         parent, number = message.parent_id, int(digits)
         own = parent == self.msg_id
@@ -60,5 +70,6 @@ class MessageGaps:
         if number >= self._first:
             self._came += 1
             self._last = max(self._last, number)
-            if parent is not None and not own:
-                self._foreign.add(parent)
+            if parent is not None and not own and len(self._foreign) < _MOST_FOREIGN:
+                # As a number: ids of the kernel's choice may be megabytes long.
+                self._foreign.add(hash(parent))

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Union
 
 from attrs import define, evolve, field, frozen
 
 from .bounded_output import MAX_OUTPUT, BoundedOutput, StreamSlot, ValueSlot
 from .messages import Json
-from .terminal import strip_ansi
+from .shortening import ITEM, cut, cut_forms, cut_traceback, dropped_here, is_dropped_here, weight
+from .terminal import picture, strip_ansi
 
 _LONGEST_NAME = 80
 """Characters of a stream's name: it is ``stdout`` or ``stderr``."""
-
-_ITEM = 16
-"""What a thing in a list or an object counts as, beside the text in it."""
 
 _FREE_NAMES = 1024
 """Characters of MIME types and display id that go with a display, as its slot does."""
@@ -30,7 +28,11 @@ _RATE_NOTICE = re.compile(r"\s*IOPub (message|data) rate exceeded\.")
 
 @frozen
 class Stream:
-    """Text printed to ``stdout`` or ``stderr``; neighbours of one name are joined."""
+    """Text printed to ``stdout`` or ``stderr``; neighbours of one name are joined.
+
+    It is as printed, with colours and movements of the cursor, for ``plain_text`` to apply. Of text
+    that overwrites itself very often, as long progress bars do, some is dropped that nobody sees.
+    """
 
     name: str
     text: str
@@ -54,8 +56,8 @@ class Display:
 
     @property
     def text(self) -> str:
-        """Its ``text/plain`` form, empty if it has none."""
-        return _text(self.data.get("text/plain"))
+        """Its ``text/plain`` form without colours, empty if it has none."""
+        return strip_ansi(_text(self.data.get("text/plain")))
 
 
 @frozen
@@ -74,7 +76,12 @@ class Failure:
     def text(self) -> str:
         """The traceback without colours; name and value if there is none."""
         lines = strip_ansi("\n".join(self.traceback))
-        return lines if lines.strip() else strip_ansi(f"{self.ename}: {self.evalue}")
+        return lines if lines.strip() else self.summary
+
+    @property
+    def summary(self) -> str:
+        """Name and value, without colours."""
+        return strip_ansi(f"{self.ename}: {self.evalue}")
 
     @property
     def is_interrupt(self) -> bool:
@@ -96,8 +103,28 @@ Output = Union[Stream, Display, Failure]
 
 
 def plain_text(outputs: Iterable[Output]) -> str:
-    """All of it as text: streams as printed, everything else on lines of its own."""
-    return join_text((o.text, not isinstance(o, Stream)) for o in outputs)
+    """All of it as text: streams as a terminal shows them, all else on lines of its own."""
+    return join_text((o.text, not isinstance(o, Stream)) for o in as_seen(outputs))
+
+
+def as_seen(outputs: Iterable[Output]) -> Iterator[Output]:
+    """The outputs with their streams as a terminal shows them: neighbours on one screen."""
+    screen: list[Stream] = []
+    for output in outputs:
+        # Behind a gap the cursor must not move into what is before it.
+        if screen and not (isinstance(output, Stream) and not is_dropped_here(output.text)):
+            yield _on_screen(screen)
+            screen = []
+        if not isinstance(output, Stream) or is_dropped_here(output.text):
+            yield output
+        else:
+            screen.append(output)
+    if screen:
+        yield _on_screen(screen)
+
+
+def _on_screen(streams: list[Stream]) -> Stream:
+    return Stream(streams[0].name, picture("".join(stream.text for stream in streams)))
 
 
 def join_text(pieces: Iterable[tuple[str, bool]]) -> str:
@@ -131,19 +158,21 @@ class OutputArea:
     _displays: dict[str, dict[ValueSlot, None]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._kept = BoundedOutput(self.max_output)
+        self._kept = self._nothing()
 
     @property
     def dropped(self) -> int:
         """Characters that were shown but not kept."""
-        return self._kept.dropped
+        return self._kept.dropped + self._kept.cut
 
     @property
     def outputs(self) -> tuple[Output, ...]:
         """What is shown, in order; where something was dropped, a line on stderr says so."""
-        gap = Stream("stderr", f"\n[{self.dropped} characters of output dropped here]\n")
+        dropped = self._kept.dropped
         head, tail = ([_output(slot) for slot in slots] for slots in self._kept.halves())
-        return (*head, gap, *tail) if self.dropped else (*head, *tail)
+        return (
+            (*head, Stream("stderr", dropped_here(dropped)), *tail) if dropped else (*head, *tail)
+        )
 
     def feed(self, msg_type: str, content: Json) -> Output | None:
         """Take in one message; the output it added or changed, if any."""
@@ -161,6 +190,11 @@ class OutputArea:
         for gone in self._kept.append(slot):
             self._forget(gone)
         return output
+
+    def fitting(self, failure: Failure) -> Failure:
+        """``failure``, shortened if it is larger than all that may be kept."""
+        is_large = _size(failure) > self.max_output
+        return _shortened_failure(failure, self.max_output)[0] if is_large else failure
 
     def retract(self, failure: Failure) -> None:
         """Take ``failure`` out of what is shown: it was our doing, not the cell's."""
@@ -206,9 +240,18 @@ class OutputArea:
         """Fold an ``error`` message."""
         return self.show(Failure.from_content(content))
 
+    def _nothing(self) -> BoundedOutput:
+        return BoundedOutput(self.max_output, self._shorten)
+
+    def _shorten(self, output: Display | Failure, most: int) -> tuple[Display | Failure, int]:
+        shorter, size = _shortened(output, most)
+        if output is self.failure and isinstance(shorter, Failure):
+            self.failure = shorter  # the whole would be kept beside it
+        return shorter, size
+
     def _clear_if_due(self) -> None:
         if self._clear_next:
-            self._kept = BoundedOutput(self.max_output)
+            self._kept = self._nothing()
             self._displays.clear()
             self._clear_next = False
 
@@ -232,7 +275,7 @@ _FOLDS: Mapping[str, Callable[[OutputArea, Json], Output | None]] = {
 
 def _output(slot: StreamSlot | ValueSlot) -> Output:
     if isinstance(slot, StreamSlot):
-        return Stream(slot.name, str(slot.terminal))
+        return Stream(slot.name, str(slot.text))
     output: Output = slot.value
     return output
 
@@ -251,24 +294,28 @@ def _display_of(content: Json) -> Display:
 def _size(output: Display | Failure) -> int:
     """Characters in it: all that it takes room for, but for names of the usual lengths."""
     if isinstance(output, Failure):
-        return _weight([output.ename, output.evalue, *output.traceback])
-    names = len(output.display_id or "") + sum(len(mime_type) + _ITEM for mime_type in output.data)
-    shown = sum(map(_weight, output.data.values())) + _weight(output.metadata)
+        return sum(map(len, (output.ename, output.evalue, *output.traceback)))
+    names = len(output.display_id or "") + sum(len(mime_type) + ITEM for mime_type in output.data)
+    shown = sum(map(weight, output.data.values())) + weight(output.metadata)
     return shown + max(0, names - _FREE_NAMES)
 
 
-def _weight(value: Any) -> int:
-    """Characters in a JSON value, and what the lists, objects and numbers in it take."""
-    weight, waiting = 0, [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            weight += len(one)
-        elif isinstance(one, (list, dict)):
-            weight += _ITEM * len(one)
-            waiting += one
-            waiting += one.values() if isinstance(one, dict) else ()
-    return weight
+def _shortened(output: Display | Failure, most: int) -> tuple[Display | Failure, int]:
+    """``output`` in ``most`` characters, and how many it has then, remarks aside."""
+    if isinstance(output, Failure):
+        return _shortened_failure(output, most)
+    metadata = output.metadata if weight(output.metadata) <= most // 4 else {}
+    display_id = output.display_id if len(output.display_id or "") <= _FREE_NAMES else None
+    data, size = cut_forms(output.data, most - weight(metadata))
+    shorter = evolve(output, data=data, metadata=metadata, display_id=display_id)
+    return shorter, size + weight(metadata)
+
+
+def _shortened_failure(failure: Failure, most: int) -> tuple[Failure, int]:
+    name = failure.ename[: min(_LONGEST_NAME, most)]
+    value, size = cut(strip_ansi(failure.evalue), (most - len(name)) // 4)
+    lines, more = cut_traceback(failure.traceback, most - len(name) - size)
+    return Failure(name, value, lines), len(name) + size + more
 
 
 def _mapping(value: Any) -> Json:
