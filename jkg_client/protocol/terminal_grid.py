@@ -163,6 +163,10 @@ class Grid:
 
     def _feed_line(self) -> None:
         self._fill_rows()
+        row = self._rows[self._row]
+        if self._escape and isinstance(row, list) and row:
+            row[-1] += self._escape  # the end of a colour stays in its line
+            self._escape = ""
         self._row += 1
         self._column = 0
         if self._row == len(self._rows):
