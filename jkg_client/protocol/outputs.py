@@ -286,7 +286,7 @@ def _display_of(content: Json) -> Display:
     return Display(
         _mapping(content.get("data")),
         _mapping(content.get("metadata")),
-        display_id if isinstance(display_id, str) else None,
+        display_id if isinstance(display_id, str) and len(display_id) <= _FREE_NAMES else None,
         count if type(count) is int else None,
     )
 
@@ -305,10 +305,8 @@ def _shortened(output: Display | Failure, most: int) -> tuple[Display | Failure,
     if isinstance(output, Failure):
         return _shortened_failure(output, most)
     metadata = output.metadata if weight(output.metadata) <= most // 4 else {}
-    display_id = output.display_id if len(output.display_id or "") <= _FREE_NAMES else None
     data, size = cut_forms(output.data, most - weight(metadata))
-    shorter = evolve(output, data=data, metadata=metadata, display_id=display_id)
-    return shorter, size + weight(metadata)
+    return evolve(output, data=data, metadata=metadata), size + weight(metadata)
 
 
 def _shortened_failure(failure: Failure, most: int) -> tuple[Failure, int]:

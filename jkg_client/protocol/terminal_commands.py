@@ -7,7 +7,6 @@ https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping
 
@@ -66,9 +65,12 @@ class Command:
     number: int = 0
 
 
-@functools.lru_cache(maxsize=1024)
 def command(sequence: str) -> Command:
     """What ``sequence`` does, one that moves or erases."""
+    return _COMMON.get(sequence) or _parsed(sequence)
+
+
+def _parsed(sequence: str) -> Command:
     letter = sequence[-1]
     if sequence[1] != "[":
         return _SHORT[letter]
@@ -100,4 +102,11 @@ _SHORT: Mapping[str, Command] = {
     "D": Command(down=1),
     "E": Command(down=1, column=0),
     "M": Command(down=-1),
+}
+
+# To parse each of a million sequences takes longer than all else.
+_COMMON: Mapping[str, Command] = {
+    sequence: _parsed(sequence)
+    for letter in "ABCDEFGHJK"
+    for sequence in (f"\x1b[{letter}", *(f"\x1b[{number}{letter}" for number in range(10)))
 }
