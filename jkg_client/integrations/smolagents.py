@@ -28,8 +28,10 @@ from ..code_blocks import CodeBlock
 from ..code_result import CodeResult, notes
 from ..executor import JupyterCodeExecutor
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
-from ..protocol.outputs import Display, Failure, Output, join_text
+from ..protocol.outputs import Display, Failure, Output, as_seen, join_text
+from ..protocol.shortening import shortened
 from ..rendering import render
+from .model_limits import MAX_TEXT, checked
 
 _PART = 2**20
 """Characters of variables in one message: servers take 10 MiB."""
@@ -95,6 +97,9 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         additional_imports: Packages that are installed in the kernel's environment, unless
             they can be imported there.
         logger: Told when packages are installed; None for nobody.
+        max_text: Characters of the logs, of a text value and of an error, each. Of more the
+            beginning and the end are kept, with a line that says how many are missing. A final
+            answer is always whole.
         options: Further ones of ``JupyterCodeExecutor``.
 
     Raises:
@@ -113,12 +118,14 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         *,
         additional_imports: Sequence[str] = (),
         logger: AgentLogger | None = None,
+        max_text: int = MAX_TEXT,
         **options: Any,
     ) -> None:
         # The agent logs errors itself: here they would be printed twice.
         quiet = AgentLogger(level=LogLevel.OFF) if logger is None else logger
         super().__init__(list(additional_imports), quiet, allow_pickle=False)
         self._timeout = timeout
+        self._max_text = checked(max_text)
         self._tools: dict[str, Tool] = {}
         self._variables: dict[str, Any] = {}
         server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
@@ -155,8 +162,10 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             answer = self._answer(ended.evalue)
             return CodeOutput(output=answer, logs=self._logs(result), is_final_answer=True)
         if not cell.is_ok:
-            raise AgentExecutionError(result.output, self.logger)
+            raise AgentExecutionError(shortened(result.output, self._max_text), self.logger)
         value = _value(cell.outputs)
+        if isinstance(value, str):
+            value = shortened(value, self._max_text)
         return CodeOutput(output=value, logs=self._logs(result), is_final_answer=False)
 
     def send_tools(self, tools: Mapping[str, Tool]) -> None:
@@ -218,8 +227,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             result = self._execute(*self._sent(), *cells)
         if result.exit_code:
             failure = result.results[-1].failure
-            told = f"{failure.ename}: {failure.evalue}" if failure else result.output
-            raise AgentExecutionError(told, self.logger)
+            told = failure.summary if failure else result.output
+            raise AgentExecutionError(shortened(told, self._max_text), self.logger)
 
     def _answer(self, text: str) -> Any:
         try:
@@ -239,11 +248,12 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             raise OSError(f"there is no {suffix} file of it")
 
         pieces: list[tuple[str, bool]] = []
-        for output in (*cell.late_outputs, *cell.outputs):
+        for output in (*as_seen(cell.late_outputs), *as_seen(cell.outputs)):
             rendering = render([output], saved)
             if rendering.files or not _is_outcome(output):
                 pieces += rendering.pieces
-        return join_text([*pieces, ("\n".join(notes(cell, self._timeout)), True)])
+        logs = join_text([*pieces, ("\n".join(notes(cell, self._timeout)), True)])
+        return shortened(logs, self._max_text)
 
 
 def _setting_cells(variables: Mapping[str, Any]) -> list[str]:
