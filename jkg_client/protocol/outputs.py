@@ -5,17 +5,27 @@ The messages: https://jupyter-client.readthedocs.io/en/stable/messaging.html#mes
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Union
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from .bounded_output import MAX_OUTPUT, BoundedOutput, StreamSlot, ValueSlot
 from .messages import Json
 from .shortening import ITEM, cut, cut_forms, cut_traceback, dropped_here, is_dropped_here, weight
 from .terminal import picture, strip_ansi
+from .values import Display, Failure, Output, Stream, mapping_of, text_of
+
+__all__ = [
+    "Display",
+    "Failure",
+    "Output",
+    "OutputArea",
+    "Stream",
+    "as_seen",
+    "join_text",
+    "plain_text",
+]
 
 _LONGEST_NAME = 80
 """Characters of a stream's name: it is ``stdout`` or ``stderr``."""
@@ -26,95 +36,24 @@ _FREE_NAMES = 1024
 _RATE_NOTICE = re.compile(r"\s*IOPub (message|data) rate exceeded\.")
 
 
-@frozen
-class Stream:
-    """Text printed to ``stdout`` or ``stderr``; neighbours of one name are joined.
-
-    It is as printed, with colours and movements of the cursor, for ``plain_text`` to apply. Of text
-    that overwrites itself very often, as long progress bars do, some is dropped that nobody sees.
-    """
-
-    name: str
-    text: str
-
-
-@frozen
-class Display:
-    """One object in all the forms that the kernel could give it.
-
-    Attributes:
-        data: MIME type to text; binary forms in base64, JSON forms as objects.
-        metadata: Of the display, by MIME type or not.
-        display_id: By which later messages may replace it.
-        execution_count: Given when it is the value of the cell, None when shown by it.
-    """
-
-    data: Mapping[str, Any]
-    metadata: Json = field(factory=dict)
-    display_id: str | None = None
-    execution_count: int | None = None
-
-    @property
-    def text(self) -> str:
-        """Its ``text/plain`` form without colours, empty if it has none."""
-        return strip_ansi(_text(self.data.get("text/plain")))
-
-
-@frozen
-class Failure:
-    """An exception that ended the cell.
-
-    Attributes:
-        traceback: Lines as the kernel sent them, with its colours.
-    """
-
-    ename: str
-    evalue: str
-    traceback: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The traceback without colours; name and value if there is none."""
-        lines = strip_ansi("\n".join(self.traceback))
-        return lines if lines.strip() else self.summary
-
-    @property
-    def summary(self) -> str:
-        """Name and value, without colours."""
-        return strip_ansi(f"{self.ename}: {self.evalue}")
-
-    @property
-    def is_interrupt(self) -> bool:
-        """Whether it is how Python code ends that was interrupted, awaiting or not."""
-        return self.ename in ("KeyboardInterrupt", "CancelledError")
-
-    @classmethod
-    def from_content(cls, content: Json) -> Failure:
-        """From an ``error`` message or an ``execute_reply`` with status ``error``."""
-        lines = content.get("traceback")
-        return cls(
-            _text(content.get("ename")) or "Error",
-            _text(content.get("evalue")),
-            tuple(map(_text, lines)) if isinstance(lines, (list, tuple)) else (),
-        )
-
-
-Output = Union[Stream, Display, Failure]
-
-
 def plain_text(outputs: Iterable[Output]) -> str:
     """All of it as text: streams as a terminal shows them, all else on lines of its own."""
     return join_text((o.text, not isinstance(o, Stream)) for o in as_seen(outputs))
 
 
 def as_seen(outputs: Iterable[Output]) -> Iterator[Output]:
-    """The outputs with their streams as a terminal shows them: neighbours on one screen."""
+    """The outputs with their streams as a terminal shows them: neighbours on one screen.
+
+    Without bars that are widgets: their text is never more than how they began.
+    """
     screen: list[Stream] = []
     for output in outputs:
         # Behind a gap the cursor must not move into what is before it.
         if screen and not (isinstance(output, Stream) and not is_dropped_here(output.text)):
             yield _on_screen(screen)
             screen = []
+        if isinstance(output, Display) and output.is_bar:
+            continue
         if not isinstance(output, Stream) or is_dropped_here(output.text):
             yield output
         else:
@@ -202,8 +141,8 @@ class OutputArea:
 
     def stream(self, content: Json) -> Output | None:
         """Fold a ``stream`` message."""
-        name = _text(content.get("name"))[:_LONGEST_NAME] or "stdout"
-        chunk = Stream(name, _text(content.get("text")))
+        name = text_of(content.get("name"))[:_LONGEST_NAME] or "stdout"
+        chunk = Stream(name, text_of(content.get("text")))
         if not chunk.text:
             return None
         self._clear_if_due()
@@ -282,10 +221,10 @@ def _output(slot: StreamSlot | ValueSlot) -> Output:
 
 def _display_of(content: Json) -> Display:
     count = content.get("execution_count")
-    display_id = _mapping(content.get("transient")).get("display_id")
+    display_id = mapping_of(content.get("transient")).get("display_id")
     return Display(
-        _mapping(content.get("data")),
-        _mapping(content.get("metadata")),
+        mapping_of(content.get("data")),
+        mapping_of(content.get("metadata")),
         display_id if isinstance(display_id, str) and len(display_id) <= _FREE_NAMES else None,
         count if type(count) is int else None,
     )
@@ -314,21 +253,3 @@ def _shortened_failure(failure: Failure, most: int) -> tuple[Failure, int]:
     value, size = cut(strip_ansi(failure.evalue), (most - len(name)) // 4)
     lines, more = cut_traceback(failure.traceback, most - len(name) - size)
     return Failure(name, value, lines), len(name) + size + more
-
-
-def _mapping(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    """``value`` as text, whatever a kernel put there; lists of lines are joined."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        return "".join(value)
-    try:
-        return json.dumps(value)
-    except RecursionError:
-        return ""
