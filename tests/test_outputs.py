@@ -453,3 +453,19 @@ def test_pieces_of_text_are_joined_by_lines(pieces: list[tuple[str, bool]], text
 def test_streams_are_text_as_printed_and_the_rest_on_lines_of_its_own() -> None:
     area = fed(out("a"), err("b"), display("x"), out("c\n"), error("E", "v"))
     assert plain_text(area.outputs) == "ab\nx\nc\nE: v"
+
+
+@pytest.mark.field("B5")
+@pytest.mark.parametrize(
+    "text", ["auto:   0%|          | 0/20 [00:00<?, ?it/s]", "0it [00:00, ?it/s]"]
+)
+def test_a_bar_that_is_a_widget_is_not_read_as_it_began(text: str) -> None:
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": text}
+    area = fed(out("a\n"), ("display_data", {"data": view}), out("b\n"))
+    assert plain_text(area.outputs) == "a\nb\n"
+    assert area.outputs[1] == Display(view)
+
+
+def test_another_widget_is_read_as_its_plain_text() -> None:
+    view = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider(value=0)"}
+    assert plain_text(fed(("display_data", {"data": view})).outputs) == "IntSlider(value=0)"

@@ -57,7 +57,8 @@ class _Colourless:
 
     def feed(self, text: str) -> str:
         whole = self._begun + text
-        self._begun = unfinished(whole) if "\x1b" in whole else ""
+        begun = unfinished(whole)
+        self._begun = begun if begun.startswith("\x1b") else ""
         return strip_ansi(whole[: len(whole) - len(self._begun)])
 
     def end(self) -> str:
