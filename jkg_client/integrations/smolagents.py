@@ -24,6 +24,7 @@ try:
 except ImportError as exc:
     raise ImportError('JupyterExecutor needs: pip install "jkg-client[smolagents]"') from exc
 
+from ..client.conversation import OnOutput
 from ..code_blocks import CodeBlock
 from ..code_result import CodeResult, notes
 from ..executor import JupyterCodeExecutor
@@ -129,7 +130,11 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         self._tools: dict[str, Tool] = {}
         self._variables: dict[str, Any] = {}
         server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
-        self._executor = JupyterCodeExecutor(server, kernel_name, timeout, output_dir, **options)
+        self._final = ""
+        self._on_output: OnOutput | None = options.pop("on_output", None)
+        self._executor = JupyterCodeExecutor(
+            server, kernel_name, timeout, output_dir, on_output=self._hear, **options
+        )
         try:
             self.install_packages(self.additional_imports)
         except BaseException:
@@ -159,7 +164,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         (cell,) = result.results
         ended = cell.failure if cell.status == "error" else None
         if ended is not None and ended.ename == self.FINAL_ANSWER_EXCEPTION:
-            answer = self._answer(ended.evalue)
+            answer = self._answer(self._final)
             return CodeOutput(output=answer, logs=self._logs(result), is_final_answer=True)
         if not cell.is_ok:
             raise AgentExecutionError(shortened(result.output, self._max_text), self.logger)
@@ -210,6 +215,13 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
     def cleanup(self) -> None:
         """Delete the kernel and close all; may be called twice."""
         self._executor.stop()
+
+    def _hear(self, output: Output) -> None:
+        # As it comes: the result holds what fits into the limits.
+        if isinstance(output, Failure) and output.ename == self.FINAL_ANSWER_EXCEPTION:
+            self._final = output.evalue
+        if self._on_output is not None:
+            self._on_output(output)
 
     def _sent(self) -> list[str]:
         return [
