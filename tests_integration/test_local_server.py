@@ -167,6 +167,14 @@ def test_the_token_is_told_to_the_gateway_alone(monkeypatch: pytest.MonkeyPatch)
         assert "some-secret" not in server.log_file.read_text(encoding="utf-8")
 
 
+@pytest.mark.field("D2")
+def test_no_variable_with_a_secret_reaches_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JUPYTER_GATEWAY_HTTP_PWD", "JUPYTER_GATEWAY_HEADERS", "JUPYTERHUB_API_TOKEN"):
+        monkeypatch.setenv(name, "some-secret")
+    with LocalJupyterServer() as server:
+        assert "some-secret" not in cell(server, "import os; print(dict(os.environ))")
+
+
 @pytest.mark.pitfall(21)
 def test_output_is_not_rate_limited() -> None:
     with LocalJupyterServer() as server:
@@ -185,6 +193,13 @@ def test_kernels_start_in_cwd_with_the_environment_of_the_server(tmp_path: Path)
     look = "import os; print(os.environ['ADDED'], os.getcwd())"
     with LocalJupyterServer(cwd=tmp_path, env={"ADDED": "yes"}) as server:
         assert cell(server, look) == f"yes {tmp_path.resolve()}\n"
+
+
+@pytest.mark.field("D10")
+def test_cells_do_not_land_in_the_users_history(tmp_path: Path) -> None:
+    with LocalJupyterServer(env={"IPYTHONDIR": str(tmp_path)}) as server:
+        assert cell(server, "print(len(list(get_ipython().history_manager.get_tail(9))))") == "0\n"
+    assert list(tmp_path.rglob("history.sqlite*")) == []
 
 
 def test_programs_in_cells_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

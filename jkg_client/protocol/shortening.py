@@ -87,9 +87,8 @@ def cut_forms(data: Mapping[str, Any], most: int) -> tuple[dict[str, Any], int]:
         size += characters
     told = [name for name in data if name not in kept]
     if told:
-        kept["text/plain"] = "\n".join(
-            filter(None, [kept.get("text/plain"), _left_out(told, sizes)])
-        )
+        plain = _joined(kept.get("text/plain"))
+        kept["text/plain"] = "\n".join(filter(None, [plain, _left_out(told, sizes)]))
     return kept, size
 
 
