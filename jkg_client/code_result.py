@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from .pages.notebook import NotebookPage
-from .protocol.outputs import join_text
+from .protocol.outputs import as_seen, join_text
 from .protocol.result import KERNEL_DIED, ExecutionResult, Status, Truncation
 from .rendering import Rendering, into, render
 
@@ -76,8 +76,9 @@ class CodeResult:
         """
         page = NotebookPage() if page is None else page
         renderings = tuple(
-            render((*result.late_outputs, *result.outputs), into(folder), page)
-            for result in results
+            # Each on a screen of its own: a cell does not write over what came late.
+            render((*as_seen(r.late_outputs), *as_seen(r.outputs)), into(folder), page)
+            for r in results
         )
         texts = [
             join_text([(rendering.text, True), ("\n".join(notes(result, timeout)), True)])

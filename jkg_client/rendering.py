@@ -20,7 +20,7 @@ from attrs import evolve, frozen
 from .pages.charts import is_chart
 from .pages.forms import SCRIPTS
 from .pages.notebook import NotebookPage
-from .protocol.outputs import Display, Output, Stream, join_text
+from .protocol.outputs import Display, Output, Stream, as_seen, join_text
 from .protocol.terminal import strip_ansi
 
 Write = Callable[[str, bytes], Path]
@@ -149,7 +149,7 @@ def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = 
         write: Saves a file.
         page: That of the kernel, which knows what earlier cells have loaded; None for a new one.
     """
-    shown = list(outputs)
+    shown = list(as_seen(outputs))
     whole = (NotebookPage() if page is None else page).complete(shown)
     # The whole pages are not kept: they are in the files.
     return Rendering(

@@ -29,6 +29,8 @@ from jkg_client import (
     JupyterKernelClient,
 )
 from jkg_client.client.timeouts import Timeouts
+from jkg_client.protocol.exchange import Exchange, LateOutput
+from jkg_client.protocol.messages import Message
 from jkg_client.protocol.outputs import OutputArea
 from jkg_client.testing import FakeGateway
 
@@ -275,6 +277,89 @@ def test_what_is_not_shown_is_bounded_too(place: str) -> None:
     finally:
         tracemalloc.stop()
     assert held < 4 * MEGABYTE
+
+
+# One row a way to send what no result shows, each time with two megabytes of it.
+UNSEEN: dict[str, Callable[[int], dict[str, Any]]] = {
+    "requests of others": lambda i: {
+        "channel": "iopub",
+        "parent_header": {"msg_id": f"{i}" + "x" * 2 * MEGABYTE},
+    },
+    "ids": lambda i: {
+        "channel": "iopub",
+        "header": {"msg_id": "x" * 2 * MEGABYTE + f"_{i}", "msg_type": "status"},
+        "parent_header": {"msg_id": "request"},
+    },
+    "late output": lambda i: {
+        "channel": "iopub",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "stream"},
+        "parent_header": {"msg_id": f"other {i}", "session": "ours"},
+        "content": {"name": f"{i}" + "x" * MEGABYTE, "text": "x" * MEGABYTE},
+    },
+    "comm messages": lambda i: {
+        "channel": "iopub",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "comm_msg"},
+        "content": {"comm_id": "x" * MEGABYTE, "data": {"value": "x" * MEGABYTE}},
+    },
+    "execute_input": lambda i: {
+        "channel": "iopub",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "execute_input"},
+        "content": {"code": "x" * 2 * MEGABYTE, "execution_count": i},
+    },
+    "pages": lambda i: {
+        "channel": "shell",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "execute_reply"},
+        "content": {
+            "status": "ok",
+            "payload": [{"source": "page", "data": {"text/plain": f"{i}" + "x" * MEGABYTE}}],
+        },
+    },
+    "values of expressions": lambda i: {
+        "channel": "shell",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "execute_reply"},
+        "content": {"user_expressions": {f"{n}": "x" * MEGABYTE + f"{i}" for n in range(2)}},
+    },
+    "questions": lambda i: {
+        "channel": "stdin",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "input_request"},
+        "content": {"prompt": f"{i}" + "x" * MEGABYTE},
+    },
+}
+
+
+@pytest.mark.field("B15")
+@pytest.mark.parametrize("what", UNSEEN)
+def test_nothing_that_a_kernel_sends_piles_up(what: str) -> None:
+    exchange, late = Exchange("request", OutputArea(MEGABYTE)), LateOutput("ours")
+    late = evolve(late, area=OutputArea(MEGABYTE))
+    tracemalloc.start()
+    try:
+        for i in range(50):
+            header = {"msg_id": f"s_1_{i}", "msg_type": "stream"}
+            fields = {"header": header, "parent_header": {"msg_id": "request"}, **UNSEEN[what](i)}
+            message = Message(**fields)
+            exchange.feed(message)
+            late.feed(message)
+        del message, fields
+        held, _ = tracemalloc.get_traced_memory()
+        result = exchange.result(late=late.area)
+    finally:
+        tracemalloc.stop()
+    assert held < 10 * MEGABYTE
+    assert len(str(result)) < 3 * MEGABYTE
+
+
+@pytest.mark.field("B3")
+def test_values_of_expressions_are_bounded_by_the_limit_of_the_output() -> None:
+    exchange = Exchange("request", OutputArea(1000))
+    values = {"large": {"status": "ok", "data": {"text/plain": "x" * 5000}}, "small": {"a": "b"}}
+    header = {"msg_id": "s_1_1", "msg_type": "execute_reply"}
+    content = {"status": "ok", "user_expressions": values}
+    parent = {"msg_id": "request"}
+    exchange.feed(Message(channel="shell", header=header, parent_header=parent, content=content))
+    told = exchange.result().user_expressions
+    assert told["small"] == {"a": "b"}
+    assert (told["large"]["status"], told["large"]["ename"]) == ("error", "TooLarge")
 
 
 BUNDLES: list[dict[str, Any]] = [

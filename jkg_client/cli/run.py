@@ -12,7 +12,7 @@ from ..code_blocks import CodeBlock, UnknownLanguage
 from ..code_result import EXIT_CODES, CodeResult, has_exited
 from ..errors import JkgError
 from ..executor import JupyterCodeExecutor
-from ..protocol.outputs import Failure, Output, Stream
+from ..protocol.outputs import Display, Failure, Output, Stream
 from ..protocol.result import ExecutionResult
 from ..rendering import text_at_once
 from .screen import Screen
@@ -51,9 +51,15 @@ class Show:
         elif not isinstance(output, Failure):
             text = text_at_once(output)
             if text:
-                self._screen.line(text)
+                self._screen.line(self._coloured(output, text))
         else:
-            self._screen.line(output.text, to_err=True)
+            lines = "\n".join(output.traceback) if self._screen.has_colours(to_err=True) else ""
+            self._screen.line(lines or output.text, to_err=True)
+
+    def _coloured(self, display: Display, text: str) -> str:
+        raw = display.data.get("text/plain")
+        is_plain = isinstance(raw, str) and text == display.text
+        return str(raw) if is_plain and self._screen.has_colours() else text
 
 
 @frozen
@@ -89,7 +95,7 @@ class _Runner:
 
     def _executed(self, block: CodeBlock) -> CodeResult:
         try:
-            result = self.executor.execute_code_blocks([block])
+            result = self._settled(block)
         except JkgError as exc:
             if isinstance(exc.result, CodeResult):
                 self._tell(exc.result)
@@ -97,6 +103,12 @@ class _Runner:
         if not _unknown(result):
             self._tell(result)
         return result
+
+    def _settled(self, block: CodeBlock) -> CodeResult:
+        try:
+            return self.executor.execute_code_blocks([block])
+        finally:
+            self.screen.settle()
 
     def _tell(self, result: CodeResult) -> None:
         """Say what has not been shown as it came."""

@@ -27,6 +27,9 @@ from ..protocol.messages import Json, Message, new_session
 
 _log = logging.getLogger("jkg_client")
 
+_MOST_EARLY = 2**25
+"""Bytes of messages that are kept until somebody wants them."""
+
 
 class Transport(Protocol):
     """One open WebSocket; see ``WebSocketTransport``, or a test's script."""
@@ -160,7 +163,12 @@ class ServerChannels:
 
     def refresh(self) -> None:
         """After a pause in which nobody listened: make the connection good for use."""
-        self._early = deque(self.drain())
+        before, kept = self._transport.bytes_received, deque[Incoming]()
+        for incoming in self.drain():
+            kept.append(incoming)
+            if self._transport.bytes_received - before > _MOST_EARLY:
+                break  # it is alive, and the rest can wait on the line
+        self._early.extendleft(reversed(kept))
 
     def drain(self) -> Iterator[Incoming]:
         """What came while nobody listened. Afterwards the connection is good for use."""

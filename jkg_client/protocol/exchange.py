@@ -15,6 +15,7 @@ from .message_gaps import Gap, MessageGaps
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
 from .result import KERNEL_DIED, ExecutionResult, Status, Truncation
+from .shortening import weight
 from .terminal import strip_ansi
 from .widgets import Captures
 
@@ -174,7 +175,7 @@ class Exchange:
             failure=None if status == "ok" else failure,
             exit_code=exit_code(failure) if failure and status in ("ok", "error") else None,
             execution_count=count if type(count) is int else None,
-            user_expressions=_mapping(reply.get("user_expressions")),
+            user_expressions=self._user_expressions(),
             kernel_restarted=kernel_restarted,
             truncated=truncation if truncation != Truncation() else None,
         )
@@ -196,7 +197,7 @@ class Exchange:
         shown = self.area.failure
         status = (self.reply or {}).get("status")
         if status == "error":
-            return self._raised(Failure.from_content(self.reply or {}))
+            return self._raised(self.area.fitting(Failure.from_content(self.reply or {})))
         if status == "ok":
             # The cell may show exceptions that do not end it, as widgets do.
             interrupt = shown if gave_up and shown and shown.is_interrupt else None
@@ -235,8 +236,23 @@ class Exchange:
 
     def _printed(self, failure: Failure) -> bool:
         """Whether the cell has said it: the UsageError of a magic comes as a stream."""
-        said = f"{failure.ename}: {failure.evalue}"
-        return said in strip_ansi(plain_text(self.area.outputs))
+        return failure.summary in plain_text(self.area.outputs)
+
+    def _user_expressions(self) -> Json:
+        """Answers to those of the request, as far as they fit into the limit of the output."""
+        room = self.area.max_output
+        answers: dict[str, Any] = {}
+        for name, answer in _mapping((self.reply or {}).get("user_expressions")).items():
+            size = len(name) + weight(answer)
+            if size > room:
+                answers[name[:_LONGEST_NAME]] = {**_TOO_LARGE, "evalue": f"{size} characters"}
+                room -= _LONGEST_NAME
+            else:
+                answers[name] = answer
+                room -= size
+            if room <= 0:
+                break
+        return answers
 
     def _status(self, failure: Failure | None) -> Status:
         if self.reply is None:
@@ -327,6 +343,8 @@ class LateOutput:
         return self.area.feed(message.msg_type, content)
 
 
+_LONGEST_NAME = 80
+_TOO_LARGE = {"status": "error", "ename": "TooLarge", "traceback": []}
 _CAUSE = 200
 """Characters of the cause of a death: kernels, too, may send what tells of one."""
 

@@ -30,7 +30,8 @@ class Truncation:
     """What is missing of a cell's output; ``str()`` of it says so in words.
 
     Attributes:
-        characters: How many were dropped between the first and the last half of ``max_output``.
+        characters: How many were dropped, between the first and the last half of ``max_output``
+            or within a value that is larger.
         messages: How many could not be read, or never came, at least.
         rate_limited: The server's rate limit dropped output.
         connection_lost: The connection broke, and not all that was said meanwhile has come, or
@@ -66,7 +67,7 @@ class ExecutionResult:
         status: ``ok``; ``error``: it raised; ``aborted``: it never ran, because a cell
             before it failed; ``timeout``: it ran longer than it was given; ``died``: its
             kernel did.
-        outputs: What it showed, in order.
+        outputs: What it showed, in order; streams as printed, with their colours.
         late_outputs: What cells before it have said after their end, by threads or background
             tasks, and while this one ran; ``output`` and ``data_items`` are without it.
         failure: The exception, if there was one; for ``timeout`` where it was interrupted.
@@ -96,7 +97,10 @@ class ExecutionResult:
 
     @property
     def output(self) -> str:
-        """All outputs as text: streams as printed, displays as ``text/plain``, the traceback."""
+        """All outputs as text: streams as a terminal shows them, ``text/plain``, the traceback.
+
+        What streams have overwritten or erased is gone, and so are colours.
+        """
         return plain_text(self.outputs)
 
     @property
@@ -129,5 +133,5 @@ class ExecutionResult:
         if self.status == "aborted":
             raise ExecutionError("the cell did not run: one before it failed", self)
         if self.status == "error":
-            text = f"{self.failure.ename}: {self.failure.evalue}" if self.failure else "it failed"
+            text = self.failure.summary if self.failure else "it failed"
             raise ExecutionError(text, self)
