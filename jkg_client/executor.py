@@ -219,7 +219,7 @@ class KernelCodeExecutor:
         results: Sequence[ExecutionResult],
         limit: float,
         skipped: Sequence[str],
-        left_out: int,
+        given: int,
     ) -> CodeResult:
         page, left_out = self._page, given - len(results) - len(skipped)
         return CodeResult.of(results, self._folder, limit, skipped, page, left_out=left_out)
