@@ -29,7 +29,8 @@ from jkg_client import (
     JupyterKernelClient,
 )
 from jkg_client.client.timeouts import Timeouts
-from jkg_client.protocol.exchange import Exchange, LateOutput
+from jkg_client.protocol.exchange import Exchange
+from jkg_client.protocol.late_output import LateOutput
 from jkg_client.protocol.messages import Message
 from jkg_client.protocol.outputs import OutputArea
 from jkg_client.testing import FakeGateway

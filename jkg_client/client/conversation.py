@@ -10,7 +10,8 @@ from attrs import evolve
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
 from ..protocol.bounded_output import MAX_OUTPUT
 from ..protocol.early_idle import EarlyIdle
-from ..protocol.exchange import Exchange, Happened, LateOutput, Question
+from ..protocol.exchange import Exchange, Happened, Question
+from ..protocol.late_output import LateOutput
 from ..protocol.message_gaps import Gap
 from ..protocol.messages import Message, input_reply, kernel_info_request
 from ..protocol.outputs import OutputArea

@@ -322,27 +322,6 @@ def tells_of_death(message: Message, *, is_up: bool) -> bool:
     return state in ("restarting", "dead") or (is_up and state == "starting")
 
 
-@define
-class LateOutput:
-    """What cells of a session say after their end: their threads, their background tasks.
-
-    Kernels count it to the cell that ran last. Feed it every message that is not of the
-    cell that runs now.
-    """
-
-    session: str
-    area: OutputArea = field(factory=OutputArea)
-
-    def feed(self, message: Message) -> Output | None:
-        """Take in one message; the output it added or changed, if any."""
-        if message.channel != "iopub" or message.parent_header.get("session") != self.session:
-            return None
-        content = message.content
-        if message.msg_type == "error" and Failure.from_content(content).is_interrupt:
-            return None  # how a cell ends that we gave up on
-        return self.area.feed(message.msg_type, content)
-
-
 _LONGEST_NAME = 80
 _TOO_LARGE = {"status": "error", "ename": "TooLarge", "traceback": []}
 _CAUSE = 200
