@@ -49,7 +49,9 @@ def info_of(url: str | None, environ: Mapping[str, str]) -> JupyterConnectionInf
         if here.token:
             env.pop(f"{_PREFIX}AUTH_TOKEN", None)
             env.pop("JKG_TOKEN", None)
-        env[f"{_PREFIX}URL"] = url
+        env[f"{_PREFIX}URL"] = here.url
+        if here.token:
+            env[f"{_PREFIX}AUTH_TOKEN"] = here.token
     if env.get("JKG_TOKEN"):
         env[f"{_PREFIX}AUTH_TOKEN"] = env["JKG_TOKEN"]
     return JupyterConnectionInfo.from_env(env)
