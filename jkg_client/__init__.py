@@ -38,8 +38,12 @@ if TYPE_CHECKING:
         KernelNotFound,
         KernelNotReady,
         KernelSpecNotFound,
+        NamedServersDisabled,
         NotAGateway,
+        ServerNotRunning,
         ServerStartError,
+        ServerStartTimeout,
+        TooManyServers,
         WireError,
     )
     from .executor import JupyterCodeExecutor
@@ -52,6 +56,8 @@ if TYPE_CHECKING:
     from .servers.docker.images import ImageProgress
     from .servers.docker.owners import ServerContainer
     from .servers.docker.server import DockerJupyterServer
+    from .servers.jupyterhub.models import ServerProgress
+    from .servers.jupyterhub.server import JupyterHubServer
     from .servers.local import LocalJupyterServer
     from .servers.token import GenerateToken
 
@@ -83,6 +89,7 @@ __all__ = [
     "JupyterCodeExecutor",
     "JupyterConnectable",
     "JupyterConnectionInfo",
+    "JupyterHubServer",
     "JupyterKernelClient",
     "KernelDied",
     "KernelNotFound",
@@ -90,12 +97,17 @@ __all__ = [
     "KernelSpecNotFound",
     "LocalJupyterServer",
     "MarkdownCodeExtractor",
+    "NamedServersDisabled",
     "NotAGateway",
     "Output",
     "ServerContainer",
+    "ServerNotRunning",
+    "ServerProgress",
     "ServerStartError",
+    "ServerStartTimeout",
     "Stream",
     "Timeouts",
+    "TooManyServers",
     "Truncation",
     "UnknownLanguage",
     "WireError",
@@ -130,6 +142,7 @@ _MODULES = {
     "JupyterCodeExecutor": "executor",
     "JupyterConnectable": "gateway.connection",
     "JupyterConnectionInfo": "gateway.connection",
+    "JupyterHubServer": "servers.jupyterhub.server",
     "JupyterKernelClient": "client.kernel",
     "KernelDied": "errors",
     "KernelNotFound": "errors",
@@ -137,12 +150,17 @@ _MODULES = {
     "KernelSpecNotFound": "errors",
     "LocalJupyterServer": "servers.local",
     "MarkdownCodeExtractor": "code_blocks",
+    "NamedServersDisabled": "errors",
     "NotAGateway": "errors",
     "Output": "protocol.outputs",
     "Timeouts": "client.timeouts",
     "ServerContainer": "servers.docker.owners",
+    "ServerNotRunning": "errors",
+    "ServerProgress": "servers.jupyterhub.models",
     "ServerStartError": "errors",
+    "ServerStartTimeout": "errors",
     "Stream": "protocol.outputs",
+    "TooManyServers": "errors",
     "Truncation": "protocol.result",
     "UnknownLanguage": "code_blocks",
     "WireError": "errors",

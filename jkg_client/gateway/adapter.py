@@ -20,6 +20,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ..client.deadline import Deadline
+from .connection import JupyterConnectionInfo
 
 _deadline: ContextVar[Deadline] = ContextVar("_deadline")
 
@@ -55,6 +56,25 @@ class StayingSession(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere."""
+
+
+def session_for(info: JupyterConnectionInfo) -> requests.Session:
+    """A new session with all that ``info`` says of a server; requests need ``until`` besides."""
+    session = StayingSession()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, DeadlineAdapter())
+    # A proxy from the environment cannot reach this machine's loopback.
+    session.trust_env = not info.is_loopback
+    session.auth = _headers_alone
+    session.headers.update(info.all_headers)
+    session.verify = info.verify
+    session.cert = info.cert
+    return session
+
+
+def _headers_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    # Without an auth of its own, requests takes one from ~/.netrc over our token.
+    return request
 
 
 class _Reader(io.RawIOBase):

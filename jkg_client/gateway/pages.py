@@ -12,15 +12,16 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 _Rest = Sequence[str]
 
-_API = frozenset(
-    "config contents kernels kernelspecs me metrics nbconvert security sessions shutdown spec.yaml"
-    " status terminals workspaces".split()
-)
-_LAB = frozenset("api extensions index.html settings tree workspaces".split())
-_CLASSIC = frozenset(("nbclassic", "retro"))
-_HUB = frozenset(
-    "admin home login logout oauth_login signup spawn spawn-pending token user-redirect".split()
-)
+_API = {
+    *("config", "contents", "kernels", "kernelspecs", "me", "metrics", "nbconvert", "security"),
+    *("sessions", "shutdown", "spec.yaml", "status", "terminals", "workspaces"),
+}
+_LAB = {"api", "extensions", "index.html", "settings", "tree", "workspaces"}
+_CLASSIC = {"nbclassic", "retro"}
+_HUB = {
+    *("admin", "home", "login", "logout", "oauth_login", "signup", "spawn", "spawn-pending"),
+    *("token", "user-redirect"),
+}
 
 _PAGES: dict[str, Callable[[_Rest], bool]] = {
     "api": lambda rest: not rest or rest[0] in _API,

@@ -24,7 +24,7 @@ from ..errors import (
     KernelNotFound,
     KernelSpecNotFound,
 )
-from .adapter import DeadlineAdapter, StayingSession, until
+from .adapter import session_for, until
 from .answers import error_for, is_kernel_id, not_a_gateway, read_body, translated
 from .connection import JupyterConnectionInfo, channels_query, info_of
 from .deadline_socket import ChannelsAddress
@@ -59,15 +59,7 @@ class JupyterClient:
             raise ValueError(f"request_timeout must be positive, not {request_timeout!r}")
         connection_info = self._info = info_of(connection_info)
         self._timeout = request_timeout
-        self._session = StayingSession()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, DeadlineAdapter())
-        # A proxy from the environment cannot reach this machine's loopback.
-        self._session.trust_env = not connection_info.is_loopback
-        self._session.auth = _headers_alone
-        self._session.headers.update(connection_info.all_headers)
-        self._session.verify = connection_info.verify
-        self._session.cert = connection_info.cert
+        self._session = session_for(connection_info)
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
@@ -268,11 +260,6 @@ class JupyterClient:
         if response.status_code >= 300:
             raise error_for(self._info, response, request, text)
         return text
-
-
-def _headers_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    # Without an auth of its own, requests takes one from ~/.netrc over our token.
-    return request
 
 
 def _kernel_path(kernel_id: str, rest: str = "") -> str:

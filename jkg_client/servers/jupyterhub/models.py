@@ -1,0 +1,118 @@
+"""What a hub says of a token, of a user's servers and of a start.
+
+The API: https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+_MESSAGE = 2000
+"""Characters of a message that are kept."""
+
+
+@frozen
+class ServerProgress:
+    """One thing that a hub says while it starts a server.
+
+    Attributes:
+        message: In the hub's words.
+        progress: Per cent; None if the hub does not say.
+        ready: The hub takes the server for started.
+        failed: The start has failed; ``message`` says why.
+    """
+
+    message: str
+    progress: int | None = None
+    ready: bool = False
+    failed: bool = False
+
+    def __str__(self) -> str:
+        return self.message if self.progress is None else f"{self.progress} %: {self.message}"
+
+
+@frozen
+class Caller:
+    """Whom a token stands for.
+
+    Attributes:
+        name: Of a user or a service.
+        is_user: False for a service.
+        scopes: What the token may do; None on hubs before 2.0, which do not say.
+    """
+
+    name: str
+    is_user: bool
+    scopes: tuple[str, ...] | None
+
+
+@frozen
+class HubServer:
+    """The state of one server.
+
+    Attributes:
+        name: Empty for the user's default server.
+        url: Path, or whole URL where the hub gives each user a domain.
+        ready: It answers, as far as the hub knows.
+        pending: What goes on: ``spawn``, ``stop`` …; None for nothing.
+        stopped: It neither runs nor starts nor stops.
+    """
+
+    name: str
+    url: str
+    ready: bool
+    pending: str | None
+    stopped: bool
+
+
+def caller_of(model: Any) -> Caller | None:
+    """The answer to ``GET /user``; None if it is none."""
+    if not (isinstance(model, dict) and isinstance(model.get("name"), str)):
+        return None
+    scopes = model.get("scopes")
+    known = tuple(map(str, scopes)) if isinstance(scopes, list) else None
+    return Caller(model["name"], model.get("kind", "user") == "user", known)
+
+
+def servers_of(model: Any) -> dict[str, HubServer] | None:
+    """The servers in the model of a user, by name; None if the token may not see them."""
+    servers = model.get("servers") if isinstance(model, dict) else None
+    if not isinstance(servers, dict):
+        return None
+    return {name: _server(name, one) for name, one in servers.items() if isinstance(one, dict)}
+
+
+def _server(name: str, model: Mapping[str, Any]) -> HubServer:
+    ready, pending = model.get("ready") is True, model.get("pending")
+    return HubServer(
+        name,
+        str(model.get("url") or ""),
+        ready,
+        str(pending) if pending else None,
+        model.get("stopped") is True or not (ready or pending),
+    )
+
+
+def progress_of(line: bytes) -> ServerProgress | None:
+    """The event in a line of the progress stream; None for a blank line and for anything else."""
+    field, _, data = line.partition(b":")
+    if field.strip() != b"data":
+        return None
+    try:
+        event = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict):
+        return None
+    progress: Any = event.get("progress")
+    is_number = type(progress) in {int, float}
+    return ServerProgress(
+        " ".join(str(event.get("message") or "").split())[:_MESSAGE],
+        int(progress) if is_number and 0 <= progress <= 100 else None,
+        event.get("ready") is True,
+        event.get("failed") is True,
+    )
