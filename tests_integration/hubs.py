@@ -76,7 +76,7 @@ class Hub:
     def token(self, user: str, *scopes: str, **more: Any) -> str:
         """A new token of a user, who is made if there is none of the name."""
         path = f"/users/{quote(user, safe='')}"
-        if not any(known["name"] == user.lower() for known in self.ask("GET", "/users")):
+        if not any(known["name"] == user for known in self.ask("GET", "/users")):
             self.ask("POST", path)
         body = {**more, **({"scopes": list(scopes)} if scopes else {})}
         return str(self.ask("POST", f"{path}/tokens", body)["token"])
