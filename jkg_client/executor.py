@@ -16,7 +16,14 @@ from .client.kernel import JupyterKernelClient
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, to_cell
 from .code_result import CodeResult
-from .errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
+from .errors import (
+    ClientClosed,
+    GatewayError,
+    JkgError,
+    KernelNotFound,
+    KernelNotReady,
+    ServerNotRunning,
+)
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .gateway.rest import JupyterClient
 from .gateway.warm import HasWarmKernels
@@ -182,7 +189,7 @@ class JupyterCodeExecutor:
         if kernel_id is not None and not self._attached:
             try:
                 self._client.delete_kernel(kernel_id)
-            except KernelNotFound:
+            except (KernelNotFound, ServerNotRunning):
                 pass
             except GatewayError as exc:
                 _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)

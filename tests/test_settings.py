@@ -56,6 +56,11 @@ def test_the_launcher_needs_nothing_of_this_package() -> None:
             {},
             {"PATH": f"{BIN}{os.pathsep}a"},
         ),
+        (
+            {"PATH": "a", "JUPYTER_GATEWAY_HTTP_PWD": "s", "JUPYTER_GATEWAY_HEADERS": "{}"},
+            {"JUPYTERHUB_API_TOKEN": "meant for the code"},
+            {"PATH": f"{BIN}{os.pathsep}a", "JUPYTERHUB_API_TOKEN": "meant for the code"},
+        ),
         ({"PATH": "a"}, {"KG_AUTH_TOKEN": "s"}, {"PATH": f"{BIN}{os.pathsep}a"}),
     ],
 )

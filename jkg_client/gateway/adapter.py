@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import io
 import socket
+import ssl
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -18,9 +19,11 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 from ..client.deadline import Deadline
 from .connection import JupyterConnectionInfo
+from .opening import Authorities
 
 _deadline: ContextVar[Deadline] = ContextVar("_deadline")
 
@@ -33,6 +36,14 @@ def until(deadline: Deadline) -> Iterator[None]:
         yield
     finally:
         _deadline.reset(token)
+
+
+_DOUBT = 1.0
+"""Seconds without a word of TLS, after which we look whether the server speaks plain HTTP."""
+
+
+class PlainHttp(ssl.SSLError):
+    """A server that was to speak TLS speaks HTTP without it."""
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -58,23 +69,28 @@ class StayingSession(requests.Session):
         """Nowhere."""
 
 
-def session_for(info: JupyterConnectionInfo) -> requests.Session:
-    """A new session with all that ``info`` says of a server; requests need ``until`` besides."""
+def session_for(
+    info: JupyterConnectionInfo, authorities: Authorities, proxy: str | None
+) -> requests.Session:
+    """A new session with a server; requests need ``until`` besides.
+
+    Args:
+        info: The server, for its headers and the client certificate.
+        authorities: As ``authorities_of`` has them.
+        proxy: As ``proxy_for`` has it.
+    """
     session = StayingSession()
     for scheme in ("http://", "https://"):
         session.mount(scheme, DeadlineAdapter())
-    # A proxy from the environment cannot reach this machine's loopback.
-    session.trust_env = not info.is_loopback
-    session.auth = _headers_alone
+    # What the environment says was read already, for the WebSockets as well. ``requests`` would
+    # prefer its authorities to those that were given, and ~/.netrc to our token.
+    session.trust_env = False
     session.headers.update(info.all_headers)
-    session.verify = info.verify
+    session.verify = authorities
     session.cert = info.cert
+    if proxy:
+        session.proxies = {"all": proxy}
     return session
-
-
-def _headers_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    # Without an auth of its own, requests takes one from ~/.netrc over our token.
-    return request
 
 
 class _Reader(io.RawIOBase):
@@ -115,6 +131,22 @@ class _Connection(HTTPConnection):
 class _SecureConnection(HTTPSConnection):
     response_class = _Answer
 
+    def connect(self) -> None:
+        whole = self.timeout
+        if self.proxy is not None or not isinstance(whole, (int, float)) or whole <= _DOUBT:
+            super().connect()
+            return
+        # A server that speaks HTTP waits for the end of a line that TLS never sends.
+        self.timeout = _DOUBT
+        with contextlib.suppress(socket.timeout, ConnectTimeoutError):
+            super().connect()
+            return
+        self.close()
+        if _speaks_http(self.host, self.port or 443):
+            raise PlainHttp("plain HTTP")
+        self.timeout = whole - _DOUBT
+        super().connect()
+
 
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _Connection
@@ -122,6 +154,13 @@ class _Pool(HTTPConnectionPool):
 
 class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
+
+
+def _speaks_http(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), _DOUBT) as stream:
+        stream.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return stream.recv(5) == b"HTTP/"
+    return False
 
 
 def _use_our_pools(manager: PoolManager) -> None:

@@ -18,6 +18,7 @@ from ..errors import (
     GatewayUnauthorized,
     GatewayUnreachable,
     KernelNotFound,
+    ServerNotRunning,
     WireError,
 )
 from ..protocol.messages import Json, Message, new_session
@@ -208,7 +209,7 @@ class Channels:
         pause = deadline.within(self._timeouts.pong)
         try:
             return self._client.get_kernel(self._kernel_id, timeout_seconds=pause.left())
-        except KernelNotFound:
+        except (KernelNotFound, ServerNotRunning):
             raise
         except GatewayError as exc:
             _log.info("no word about kernel %s: %s", self._kernel_id, exc)
@@ -258,7 +259,7 @@ class Channels:
         while not limit.passed:
             try:
                 return self._connect(limit.within(self._timeouts.handshake))
-            except (KernelNotFound, GatewayUnauthorized):
+            except (KernelNotFound, GatewayUnauthorized, ServerNotRunning):
                 raise
             except GatewayError as exc:
                 reason = exc

@@ -6,6 +6,7 @@ The API: https://jupyter-server.readthedocs.io/en/latest/developers/rest-api.htm
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import requests
 
 from ..client.deadline import Deadline
 from ..errors import (
+    GatewayError,
     GatewayFull,
     GatewayStatus,
     GatewayTimeout,
@@ -23,11 +25,22 @@ from ..errors import (
     GatewayUnreachable,
     KernelNotFound,
     KernelSpecNotFound,
+    ServerNotRunning,
 )
 from .adapter import session_for, until
-from .answers import error_for, is_kernel_id, not_a_gateway, read_body, translated
+from .answers import (
+    PROXY_REFUSES,
+    error_for,
+    is_kernel_id,
+    not_a_gateway,
+    read_body,
+    refusal_of,
+    translated,
+)
 from .connection import JupyterConnectionInfo, channels_query, info_of
 from .deadline_socket import ChannelsAddress
+from .hub_answers import hub_itself, may_be_of_a_hub, not_running, page_about, told_by
+from .opening import Route, authorities_of, proxy_for
 
 if TYPE_CHECKING:
     from ..client.kernel import JupyterKernelClient
@@ -59,7 +72,9 @@ class JupyterClient:
             raise ValueError(f"request_timeout must be positive, not {request_timeout!r}")
         connection_info = self._info = info_of(connection_info)
         self._timeout = request_timeout
-        self._session = session_for(connection_info)
+        self._authorities = authorities_of(connection_info, os.environ)
+        self._proxy = proxy_for(connection_info)
+        self._session = session_for(connection_info, self._authorities, self._proxy)
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
@@ -133,7 +148,7 @@ class JupyterClient:
             model = self._kernel_model(
                 "POST", "/api/kernels", request, timeout_seconds=timeout_seconds
             )
-        except (GatewayUnauthorized, GatewayFull):
+        except (GatewayUnauthorized, GatewayFull, ServerNotRunning):
             raise
         except GatewayStatus as exc:
             # Servers answer an unknown name by 500, 501 or 404: ask what they do know.
@@ -192,17 +207,19 @@ class JupyterClient:
         path = _kernel_path(kernel_id, "/channels")
         url = self._info.url + path
         prepared = self._session.prepare_request(requests.Request("GET", url))
-        settings = self._session.merge_environment_settings(
-            url, {}, None, self._session.verify, self._session.cert
+        info = self._info
+        route = Route(
+            host=info.host,
+            port=info.port or (443 if info.use_https else 80),
+            authorities=self._authorities if info.use_https else None,
+            cert=info.cert,
+            proxy=self._proxy,
         )
-        verify: Any = settings["verify"]
         return ChannelsAddress(
             url=f"{self._info.websocket_url}{path}?{channels_query(session)}",
             headers=self._info.all_headers,
             cookie=prepared.headers.get("Cookie"),
-            verify=requests.utils.DEFAULT_CA_BUNDLE_PATH if verify in {True, None} else verify,
-            cert=self._info.cert,
-            proxy=requests.utils.select_proxy(url, settings["proxies"]),
+            route=route,
         )
 
     def _kernel_model(
@@ -241,12 +258,39 @@ class JupyterClient:
 
     def _exchange(self, method: str, path: str, body: Any, deadline: Deadline) -> str:
         request = f"{method} {self._info.url}{path}"
+        response, text = self._answer(request, body, deadline)
+        if response.status_code == PROXY_REFUSES:
+            raise GatewayUnreachable(f"{request}: {refusal_of(self._proxy, response)}")
+        if response.status_code >= 300:
+            raise self._hub_error(request, response, deadline) or error_for(
+                self._info, response, request, text, self._proxy
+            )
+        return text
+
+    def _hub_error(
+        self, request: str, response: requests.Response, deadline: Deadline
+    ) -> GatewayError | None:
+        """What is true where a hub answers in place of a server; None where none does."""
+        status = response.status_code
+        if not may_be_of_a_hub(self._info, request, status, response.headers):
+            return None
+        url = page_about(self._info)
+        if url is None:
+            return hub_itself(self._info)
+        try:
+            page, _ = self._answer(f"GET {url}", None, deadline)
+        except GatewayError:
+            return not_running(request, status) if status < 400 else None
+        return told_by(request, status, (page.status_code, page.headers))
+
+    def _answer(self, request: str, body: Any, deadline: Deadline) -> tuple[requests.Response, str]:
+        method, _, url = request.partition(" ")
         with (
-            translated(request, deadline),
+            translated(request, deadline, self._proxy),
             until(deadline),
             self._session.request(
                 method,
-                self._info.url + path,
+                url,
                 json=body,
                 timeout=(
                     deadline.within(CONNECT_SECONDS).left() or 0.001,
@@ -256,10 +300,7 @@ class JupyterClient:
                 stream=True,
             ) as response,
         ):
-            text = read_body(response, request)
-        if response.status_code >= 300:
-            raise error_for(self._info, response, request, text)
-        return text
+            return response, read_body(response, request)
 
 
 def _kernel_path(kernel_id: str, rest: str = "") -> str:

@@ -21,6 +21,7 @@ from ..protocol.messages import Message
 from ..protocol.wire import Framing, encode, parse, unpack
 from .bounds import MAX_REQUEST, NONSENSE, OVERTIME
 from .deadline_socket import SUBPROTOCOL, ChannelsAddress, DeadlineWebSocket
+from .hub_answers import leads_to_a_hub, not_running
 
 _SIGNS_OF_LIFE = (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
 
@@ -48,11 +49,12 @@ class WebSocketTransport:
         self._url = address.url.partition("?")[0]
         with _translated(self._url):
             self._socket = DeadlineWebSocket.opened(address, deadline)
-        status = self._socket.getstatus()
-        if status != 101:  # old releases of websocket-client take a redirect for success
+        answer = self._socket.answer
+        if answer.status != 101:
             self._socket.shutdown()
-            raise _refused(self._url, status or 0)
-        agreed = (self._socket.getheaders() or {}).get(SUBPROTOCOL.lower())
+            location = answer.headers.get("location", "")
+            raise _refused(self._url, answer.status, location)
+        agreed = answer.headers.get(SUBPROTOCOL.lower())
         self.framing = Framing.V1 if agreed == Framing.V1.value else Framing.DEFAULT
         self.said_goodbye = False
 
@@ -134,9 +136,6 @@ class WebSocketTransport:
 def _translated(url: str) -> Iterator[None]:
     try:
         yield
-    except websocket.WebSocketBadStatusException as exc:
-        # Not chained: its text has the headers of the answer, cookies among them.
-        raise _refused(url, exc.status_code) from None
     except (websocket.WebSocketTimeoutException, socket.timeout) as exc:
         raise GatewayTimeout(f"{url}: no answer in time") from exc
     except ssl.SSLError as exc:
@@ -146,11 +145,13 @@ def _translated(url: str) -> Iterator[None]:
         raise GatewayUnreachable(f"{url}: {str(exc)[:200] or type(exc).__name__}") from exc
 
 
-def _refused(url: str, status: int) -> GatewayStatus:
+def _refused(url: str, status: int, location: str) -> GatewayStatus:
     # Without the body: it is a page for browsers, and some servers repeat headers in it.
     request = f"WebSocket {url}"
     if status in {401, 403}:
         return GatewayUnauthorized(status, request, "", "the token is wrong or missing")
     if status == 404:
         return KernelNotFound(status, request, "", "deleted, culled or dead: start another")
+    if leads_to_a_hub(url, location):
+        return not_running(request, status)
     return GatewayStatus(status, request, "")

@@ -6,6 +6,7 @@ The API: https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
 from __future__ import annotations
 
 import json
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,8 @@ from ...errors import (
 from ...gateway.adapter import session_for, until
 from ...gateway.answers import read_body, translated
 from ...gateway.connection import JupyterConnectionInfo
+from ...gateway.masking import masked
+from ...gateway.opening import authorities_of, proxy_for
 from .addresses import API, path_of_server, path_of_user
 from .models import Caller, HubServer, ServerProgress, caller_of, progress_of, servers_of
 
@@ -104,7 +107,10 @@ class HubApi:
         self._url = hub.url + API
         self._token = token
         self._given_up = given_up
-        self._session = session_for(evolve(hub, token=None))
+        self._hub = evolve(hub, token=None)
+        self._proxy = proxy_for(hub)
+        authorities = authorities_of(hub, os.environ)
+        self._session = session_for(self._hub, authorities, self._proxy)
         self._session.headers["Accept"] = "application/json"
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._echo = Deadline(0.0)
@@ -208,7 +214,7 @@ class HubApi:
             for line in _lines(pieces) if response.status_code == 200 else ():
                 event = progress_of(line)
                 if event is not None:
-                    yield evolve(event, message=event.message.replace(token, "[token]"))
+                    yield evolve(event, message=self._clean(event.message, token))
                     if event.ready or event.failed:
                         return
 
@@ -260,15 +266,18 @@ class HubApi:
     def _send(self, method: str, path: str, body: Any, deadline: Deadline) -> Answer:
         request, limit = f"{method} {self._url}{path}", deadline.within(_REQUEST)
         token = self.fresh_token()
-        with self._opened(request, token, body, limit) as response, translated(request, limit):
-            text = read_body(response, request).replace(token, "[token]")
+        with (
+            self._opened(request, token, body, limit) as response,
+            translated(request, limit, self._proxy),
+        ):
+            text = self._clean(read_body(response, request), token)
             return Answer(request, response.status_code, text, response.headers)
 
     def _opened(self, request: str, token: str, body: Any, deadline: Deadline) -> requests.Response:
         method, _, url = request.partition(" ")
         if self._given_up.is_set():
             raise ClientClosed("the start of the server was given up")
-        with translated(request, deadline), until(deadline):
+        with translated(request, deadline, self._proxy), until(deadline):
             return self._session.request(
                 method,
                 url,
@@ -285,7 +294,7 @@ class HubApi:
         pieces = response.iter_content(1)
         while True:
             try:
-                with translated(request, deadline):
+                with translated(request, deadline, self._proxy):
                     piece = next(pieces, b"")
             except GatewayError:
                 self._note_outage(deadline)
@@ -293,6 +302,9 @@ class HubApi:
             if not piece:
                 return
             yield piece
+
+    def _clean(self, text: str, token: str) -> str:
+        return masked(evolve(self._hub, token=token), text)
 
     def _note_outage(self, deadline: Deadline) -> None:
         if not deadline.passed:
