@@ -11,33 +11,66 @@ import http.client
 import io
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from http.cookies import SimpleCookie
 from typing import Any
 
 import requests
+from attrs import define
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
 from ..client.deadline import Deadline
+from ..errors import GatewayError
 from .connection import JupyterConnectionInfo
 from .opening import Authorities
 
-_deadline: ContextVar[Deadline] = ContextVar("_deadline")
+
+@define
+class Doubt:
+    """Whether a server whose answer takes long is at work, or dead.
+
+    Attributes:
+        seconds: For the answer, until ``check`` is called once.
+        check: Raises ``GatewayError`` if the server is dead; then the answer is not waited for.
+        failure: What it raised.
+    """
+
+    seconds: float
+    check: Callable[[], object]
+    failure: GatewayError | None = None
+
+    def settle(self) -> None:
+        """Check; ``socket.timeout`` if the server is dead."""
+        try:
+            self.check()
+        except GatewayError as exc:
+            self.failure = exc
+            raise socket.timeout("the server is silent") from exc
+
+
+_limits: ContextVar[tuple[Deadline, Doubt | None]] = ContextVar("_limits")
 
 
 @contextlib.contextmanager
-def until(deadline: Deadline) -> Iterator[None]:
-    """All answers that are read inside have to be there by then."""
-    token = _deadline.set(deadline)
+def until(deadline: Deadline, doubt: Doubt | None = None) -> Iterator[None]:
+    """All answers that are read inside have to be there by then.
+
+    Args:
+        deadline: For the whole answer.
+        doubt: Whether to wait for so long; None for yes.
+    """
+    token = _limits.set((deadline, doubt))
     try:
         yield
     finally:
-        _deadline.reset(token)
+        _limits.reset(token)
 
 
+_XSRF_COOKIE, _XSRF = "_xsrf", "jkg-client"
 _DOUBT = 1.0
 """Seconds without a word of TLS, after which we look whether the server speaks plain HTTP."""
 
@@ -86,6 +119,8 @@ def session_for(
     # prefer its authorities to those that were given, and ~/.netrc to our token.
     session.trust_env = False
     session.headers.update(info.all_headers)
+    if not any(name.lower() == "authorization" for name in info.all_headers):
+        session.auth = _with_xsrf
     session.verify = authorities
     session.cert = info.cert
     if proxy:
@@ -93,19 +128,41 @@ def session_for(
     return session
 
 
+def _with_xsrf(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Say the same in cookie and header: a Jupyter Server without token asks for nothing more.
+
+    It only wants to know that no page of somebody else's made a browser send the request.
+    """
+    said = SimpleCookie(request.headers.get("Cookie", "")).get(_XSRF_COOKIE)
+    if said is None:
+        cookies = filter(None, (request.headers.get("Cookie"), f"{_XSRF_COOKIE}={_XSRF}"))
+        request.headers["Cookie"] = "; ".join(cookies)
+    request.headers["X-XSRFToken"] = _XSRF if said is None else said.value
+    return request
+
+
 class _Reader(io.RawIOBase):
     """Reads from a socket until the deadline."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         super().__init__()
         self._raw = raw
         self._sock = sock
-        self._deadline = deadline
+        self._deadline, self._doubt = _limits.get()
+        self._doubtful = self._deadline.within(self._doubt.seconds if self._doubt else 0.0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if self._doubt is not None:
+            self._sock.settimeout(self._doubtful.left() or 0.001)
+            # Not by the raw stream: it cannot be read again after a time limit.
+            with contextlib.suppress(socket.timeout):
+                if not self._doubtful.passed:
+                    return self._sock.recv_into(buffer)
+            doubt, self._doubt = self._doubt, None
+            doubt.settle()
         left = self._deadline.left()
         if left == 0.0:
             raise socket.timeout("the answer was not there in time")
@@ -120,7 +177,7 @@ class _Reader(io.RawIOBase):
 class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        reader = _Reader(self.fp.detach(), sock, _deadline.get())
+        reader = _Reader(self.fp.detach(), sock)
         self.fp = io.BufferedReader(reader)
 
 

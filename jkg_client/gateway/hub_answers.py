@@ -39,7 +39,7 @@ def may_be_of_a_hub(
 
 def leads_to_a_hub(url: str, location: str) -> bool:
     """Whether a redirect goes from a server's URL to the hub's page about that."""
-    asked, target = (unquote(urlsplit(each).path) for each in (url, location))
+    asked, target = _path_of(url), _path_of(location)
     start = target.find("/hub/")
     while start >= 0:
         if target[:start] + target[start + len("/hub") :] == asked:
@@ -70,7 +70,7 @@ def told_by(request: str, status: int, page: tuple[int, Mapping[str, str]]) -> G
         status: What was answered to that.
         page: Status and headers of the page.
     """
-    page_status, target = page[0], urlsplit(page[1].get("Location", "")).path
+    page_status, target = page[0], _path_of(page[1].get("Location", ""))
     is_redirect = page_status in range(300, 400)
     if is_redirect and "/login" in target:
         return GatewayUnauthorized(
@@ -95,6 +95,14 @@ def not_running(request: str, status: int) -> ServerNotRunning:
     return ServerNotRunning(
         status, request, "", f"{_STOPPED}; start it {where} or with JupyterHubServer"
     )
+
+
+def _path_of(url: str) -> str:
+    """The path of a URL; empty if it is none."""
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:
+        return ""
 
 
 def _place(info: JupyterConnectionInfo) -> tuple[str, str] | None:

@@ -27,7 +27,7 @@ from ..errors import (
     KernelSpecNotFound,
     ServerNotRunning,
 )
-from .adapter import session_for, until
+from .adapter import Doubt, session_for, until
 from .answers import (
     PROXY_REFUSES,
     error_for,
@@ -52,6 +52,9 @@ CONNECT_SECONDS = 10.0
 """Time limit to connect, TLS included; what is open then answers within the request's limit."""
 
 _GET_TRIES = 3
+_SILENT, _KNOCKING = 15.0, 10.0
+"""Seconds of silence after which we see whether a server that takes long answers anything, and
+seconds for that."""
 
 
 class JupyterClient:
@@ -284,10 +287,30 @@ class JupyterClient:
         return told_by(request, status, (page.status_code, page.headers))
 
     def _answer(self, request: str, body: Any, deadline: Deadline) -> tuple[requests.Response, str]:
+        is_long = (deadline.left() or 0.0) > self._timeout
+        doubt = Doubt(min(_SILENT, self._timeout), self._knock) if is_long else None
+        try:
+            return self._read_answer(request, body, deadline, doubt)
+        except GatewayError:
+            if doubt is None or doubt.failure is None:
+                raise
+            raise GatewayTimeout(
+                f"{request}: {self._info.url} takes connections but answers nothing, not even"
+                " GET /api; does the server hang, or does something else listen there?"
+            ) from doubt.failure
+
+    def _knock(self) -> None:
+        """Raise unless the server gives an answer to the least that can be asked."""
+        limit = Deadline(min(_KNOCKING, self._timeout))
+        self._read_answer(f"GET {self._info.url}/api", None, limit, None)
+
+    def _read_answer(
+        self, request: str, body: Any, deadline: Deadline, doubt: Doubt | None
+    ) -> tuple[requests.Response, str]:
         method, _, url = request.partition(" ")
         with (
             translated(request, deadline, self._proxy),
-            until(deadline),
+            until(deadline, doubt),
             self._session.request(
                 method,
                 url,

@@ -166,6 +166,8 @@ def _message(
         raise TypeError(f"channel is a {type(channel).__name__}")
     if not (isinstance(header["msg_id"], str) and isinstance(header["msg_type"], str)):
         raise TypeError("msg_id and msg_type must be strings")
+    # Kernels of xeus have null for the parent of what they say by themselves.
+    parent, metadata = ({} if part is None else part for part in (parent, metadata))
     for part in (header, parent, metadata, content):
         if not isinstance(part, dict):
             raise TypeError(f"a {type(part).__name__} in place of a JSON object")
