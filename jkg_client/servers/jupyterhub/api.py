@@ -111,6 +111,7 @@ class HubApi:
         self._proxy = proxy_for(hub)
         authorities = authorities_of(hub, os.environ)
         self._session = session_for(self._hub, authorities, self._proxy)
+        self._session.auth = None  # each request has its token
         self._session.headers["Accept"] = "application/json"
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._echo = Deadline(0.0)

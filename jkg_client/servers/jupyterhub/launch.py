@@ -11,7 +11,6 @@ from attrs import evolve
 from ...client.deadline import Deadline
 from ...errors import ClientClosed, GatewayError, GatewayUnauthorized
 from ...gateway.connection import JupyterConnectionInfo
-from ...gateway.rest import JupyterClient
 from .activity import ActivityReports
 from .addresses import server_at
 from .api import HubApi
@@ -103,8 +102,7 @@ class Launch:
         life = self._life = ServerLife(
             self._api, user, settings.server_name, _body(version, settings), settings.on_progress
         )
-        server = life.bring_up(self._ask, deadline)
-        self._info = self._address(server)
+        self._info = life.bring_up(self._address, deadline)
         if settings.keep_active is not None:
             self._check_scopes(caller, user, [ACTIVITY])
             api = HubApi(settings.hub, settings.token, threading.Event())
@@ -113,16 +111,13 @@ class Launch:
     def _check_scopes(self, caller: Caller, user: str, wanted: list[str]) -> None:
         lacking = missing(caller, wanted, user, self._settings.server_name)
         if lacking:
-            limit = f"{user}/{self._settings.server_name}"
-            scopes = " and ".join(f"{scope}!server={limit}" for scope in lacking)
+            name = self._settings.server_name
+            limit = f"server={user}/{name}" if name else f"user={user}"
+            scopes = " and ".join(f"{scope}!{limit}" for scope in lacking)
             request = f"GET {self._settings.hub.url}/hub/api/user"
             raise GatewayUnauthorized(
                 200, request, f"the token is that of {caller.name!r}", f"it lacks {scopes}"
             )
-
-    def _ask(self, server: HubServer, deadline: Deadline) -> None:
-        with JupyterClient(self._address(server)) as client:
-            client.list_kernel_specs(timeout_seconds=deadline.left() or 0.001)
 
     def _address(self, server: HubServer) -> JupyterConnectionInfo:
         return server_at(self._settings.public, server.url, self._api.fresh_token())

@@ -13,12 +13,15 @@ from ...client.deadline import Deadline
 from ...errors import (
     GatewayError,
     GatewayTimeout,
+    GatewayUnauthorized,
     GatewayUnreachable,
     NamedServersDisabled,
     ServerStartError,
     ServerStartTimeout,
     TooManyServers,
 )
+from ...gateway.connection import JupyterConnectionInfo
+from ...gateway.rest import JupyterClient
 from .api import Answer, HubApi
 from .models import HubServer, ServerProgress
 
@@ -40,8 +43,8 @@ _TURN = 5.0
 _RETRY_AFTER_LIMIT = 3600.0
 
 OnProgress = Callable[[ServerProgress], object]
-IsUp = Callable[[HubServer, Deadline], None]
-"""Asks the server itself; raises ``GatewayError`` unless it answers."""
+AddressOf = Callable[[HubServer], JupyterConnectionInfo]
+"""Where a server is; raises ``NotAGateway`` if the hub says nonsense."""
 
 
 class ServerLife:
@@ -85,8 +88,8 @@ class ServerLife:
             else f"the server of {self._user!r}"
         )
 
-    def bring_up(self, is_up: IsUp, deadline: Deadline) -> HubServer:
-        """The server, once the hub and the server itself agree that it runs.
+    def bring_up(self, address_of: AddressOf, deadline: Deadline) -> JupyterConnectionInfo:
+        """Where the server is, once the hub and the server itself agree that it runs.
 
         Raises:
             ServerStartError: It does not start; the message has the hub's reason.
@@ -97,16 +100,14 @@ class ServerLife:
             server = self._state(deadline)
             if server is None or server.stopped:
                 self._have_it_started(deadline)
-            elif server.ready:
-                try:
-                    is_up(server, deadline.within(_ANSWERING))
-                except PermissionError:
-                    raise
-                except GatewayError as exc:
-                    why = str(exc)
-                    self._have_it_looked_after(exc, deadline)
-                else:
-                    return server
+                continue
+            if server.ready:
+                address = address_of(server)
+                silence = _silence_of(address, deadline.within(_ANSWERING))
+                if silence is None:
+                    return address
+                why = str(silence)
+                self._have_it_looked_after(silence, deadline)
             elif server.pending == "spawn":
                 self._follow(deadline)
             self._api.pause(_PAUSE, deadline)
@@ -274,3 +275,19 @@ class ServerLife:
         if answer.status in {401, 403}:
             raise answer.error(f"the token may not stop {self.name}: delete:servers")
         return answer.status == 404
+
+
+def _silence_of(address: JupyterConnectionInfo, deadline: Deadline) -> GatewayError | None:
+    """Why the server itself does not answer; None if it does.
+
+    Raises:
+        GatewayUnauthorized: It does not let us in.
+    """
+    with JupyterClient(address) as client:
+        try:
+            client.list_kernel_specs(timeout_seconds=deadline.left() or 0.001)
+        except GatewayUnauthorized:
+            raise
+        except GatewayError as exc:
+            return exc
+    return None
