@@ -83,7 +83,7 @@ class ScriptedHub:
         self.version = "6.1.1"
         self.caller: dict[str, Any] = {"name": "me", "kind": "user", "scopes": USER_SCOPES}
         self.tokens = {TOKEN}
-XX
+        self.url_of: Callable[[str], str] = lambda name: f"{prefix}/user/me/{_below(name)}"
         self.lock = threading.RLock()
         self.url = ""
 
@@ -217,6 +217,10 @@ XX
         timer = threading.Timer(seconds, do)
         timer.daemon = True
         timer.start()
+
+
+def _below(name: str) -> str:
+    return f"{name}/" if name else ""
 
 
 def event_of(event: dict[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from attrs import field, frozen
+from attrs import define, field
 from environments import environment
 from filelock import FileLock
 from servers import surroundings
@@ -42,7 +42,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-@frozen
+@define(eq=False)
 class Hub:
     """One that runs.
 
@@ -51,7 +51,7 @@ class Hub:
         api_url: Its own address, which the proxy does not see.
         admin: Token of a service that may do everything.
         python: The interpreter of its environment.
-        pid: Of its process; the proxy is a child of it.
+        folder: Where it keeps its files.
     """
 
     url: str
@@ -59,7 +59,50 @@ class Hub:
     admin: str = field(repr=False)
     python: Path
     folder: Path
-    process: subprocess.Popen[bytes]
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def begin(self) -> None:
+        """Start its process, and wait until it answers."""
+        env = {**surroundings(self.folder, str(self.python)), "JKG_TEST_HUB": str(self.folder)}
+        command = [str(self.python), "-m", "jupyterhub", "-f", str(CONFIGURATION)]
+        with (self.folder / "log").open("ab") as log:
+            self._process = process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=env,
+                start_new_session=True,
+            )
+        deadline = Deadline(STARTING)
+        while not self._answers():
+            if deadline.passed or process.poll() is not None:
+                raise RuntimeError(f"the hub does not come up: {self.log()[-3000:]}")
+            time.sleep(0.1)
+
+    def end(self) -> None:
+        """End its process, and with it the proxy."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(ENDING)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(ENDING)
+
+    def restart(self) -> None:
+        """End it and start it again."""
+        self.end()
+        self.begin()
+
+    def _answers(self) -> bool:
+        try:
+            self.ask("GET", "/info")
+        except requests.RequestException:
+            return False
+        return True
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """What the hub's API answers to the administrator."""
@@ -135,59 +178,35 @@ def running_hub(config: pytest.Config, *, prefix: str = "", **chosen: Any) -> It
         }
         (folder / "hub.json").write_text(json.dumps(settings), "utf-8")
         url = f"http://127.0.0.1:{public}{prefix}"
-        python = bin_folder / "python"
-        with _process(folder, python) as process:
-            hub = Hub(
-                url, f"http://127.0.0.1:{private}{prefix}/hub/api", admin, python, folder, process
-            )
-            _wait(hub)
+        api_url = f"http://127.0.0.1:{private}{prefix}/hub/api"
+        hub = Hub(url, api_url, admin, bin_folder / "python", folder)
+        try:
+            hub.begin()
             yield hub
-
-
-ADMIN = [
-    "admin:users",
-    "admin:servers",
-    "tokens",
-    "access:servers",
-    "read:hub",
-    "shutdown",
-    "list:users",
-]
+        finally:
+            hub.end()
 
 
 @contextmanager
-def _process(folder: Path, python: Path) -> Iterator[subprocess.Popen[bytes]]:
-    env = {**surroundings(folder, str(python)), "JKG_TEST_HUB": str(folder)}
-    command = [str(python), "-m", "jupyterhub", "-f", str(CONFIGURATION)]
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            env=env,
-            start_new_session=True,
-        )
+def culler(hub: Hub, config: pytest.Config, user: str) -> Iterator[None]:
+    """JupyterHub's own culler, which stops the servers of a user that are idle for seconds."""
+    python = environment(config, "culler", *REQUIREMENTS, CULLER) / "python"
+    token = hub.token(user, *(f"{scope}!user" for scope in CULLING))
+    options = ["--timeout=3", "--cull-every=1", f"--url={hub.api_url}"]
+    process = subprocess.Popen(
+        [str(python), "-m", "jupyterhub_idle_culler", *options],
+        env={**os.environ, "JUPYTERHUB_API_TOKEN": token},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
-        yield process
+        yield
     finally:
         process.terminate()
-        try:
-            process.wait(ENDING)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(ENDING)
+        process.wait(ENDING)
 
 
-def _wait(hub: Hub) -> None:
-    deadline = Deadline(STARTING)
-    while True:
-        try:
-            hub.ask("GET", "/info")
-        except requests.RequestException as exc:
-            if deadline.passed or hub.process.poll() is not None:
-                raise RuntimeError(f"the hub does not come up: {hub.log()[-3000:]}") from exc
-            time.sleep(0.1)
-        else:
-            return
+ADMIN = [
+    *("admin:users", "admin:servers", "tokens", "access:servers", "read:hub", "list:users"),
+]
+CULLING = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
