@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .servers.docker.images import ImageProgress
     from .servers.docker.owners import ServerContainer
     from .servers.docker.server import DockerJupyterServer
+    from .servers.jupyterhub.async_server import AsyncJupyterHubServer
     from .servers.jupyterhub.models import ServerProgress
     from .servers.jupyterhub.server import JupyterHubServer
     from .servers.local import LocalJupyterServer
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CODE_WRITER_SYSTEM_MESSAGE",
     "AsyncJupyterCodeExecutor",
+    "AsyncJupyterHubServer",
     "ClientClosed",
     "CodeBlock",
     "CodeResult",
@@ -117,6 +119,7 @@ __all__ = [
 _MODULES = {
     "CODE_WRITER_SYSTEM_MESSAGE": "prompts",
     "AsyncJupyterCodeExecutor": "async_executor",
+    "AsyncJupyterHubServer": "servers.jupyterhub.async_server",
     "ClientClosed": "errors",
     "CodeBlock": "code_blocks",
     "CodeResult": "code_result",

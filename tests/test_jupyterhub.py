@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -30,6 +31,8 @@ from scripted_hub import (
 
 import jkg_client
 from jkg_client import (
+    AsyncJupyterHubServer,
+    ClientClosed,
     GatewayError,
     GatewayUnauthorized,
     GatewayUnreachable,
@@ -846,3 +849,66 @@ def test_progress_is_a_value() -> None:
 
 def test_every_failure_of_a_hub_is_an_error_of_the_gateway() -> None:
     assert issubclass(ServerStartError, GatewayError)
+
+
+async def _cancelled_start(hub: ScriptedHub) -> None:
+    server = AsyncJupyterHubServer(hub.url, token=TOKEN, timeout=60)
+    task = asyncio.ensure_future(server.start())
+    while not hub.running():
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert hub.running() == []
+    with pytest.raises(ClientClosed, match="not started"):
+        server.connection_info  # noqa: B018
+
+
+def test_a_cancelled_start_is_undone_before_the_task_is_over(hub: ScriptedHub) -> None:
+    hub.start_seconds = 600
+    asyncio.run(_cancelled_start(hub))
+
+
+async def _used(hub: ScriptedHub) -> None:
+    beats, told = 0, []
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            beats += 1
+            await asyncio.sleep(0.01)
+
+    heart = asyncio.ensure_future(beat())
+    hub.start_seconds = 1.0
+    env = {**ENV, "JUPYTERHUB_API_URL": f"{hub.url}/hub/api"}
+    async with AsyncJupyterHubServer.from_env(
+        env, server_name="a", timeout=60, on_progress=told.append
+    ) as server:
+        assert isinstance(server, JupyterConnectable)
+        assert server.connection_info.url == f"{hub.url}/user/me/a"
+        assert hub.running() == ["a"]
+        await server.start()
+    await server.stop()
+    heart.cancel()
+    assert hub.running() == []
+    assert beats > 20
+    assert "asked for" in {event.message for event in told}
+
+
+def test_in_an_event_loop_a_server_is_started_and_stopped_alike(hub: ScriptedHub) -> None:
+    asyncio.run(_used(hub))
+    assert not [one for one in threading.enumerate() if one.name == "jkg-hub-activity"]
+
+
+def test_an_async_server_checks_its_arguments_at_once() -> None:
+    with pytest.raises(ValueError, match="token"):
+        AsyncJupyterHubServer("https://hub.example.com")
+
+
+def test_an_async_server_that_fails_says_why(hub: ScriptedHub) -> None:
+    async def fails() -> None:
+        async with AsyncJupyterHubServer(hub.url, token="another"):
+            pass
+
+    with pytest.raises(GatewayUnauthorized, match="has it expired"):
+        asyncio.run(fails())

@@ -480,3 +480,18 @@ def test_what_the_server_has_set_is_said_back(server: FakeGateway) -> None:
     (request,) = server.journal.requests("POST")
     assert request.headers["X-XSRFToken"] == "of-the-server"
     assert request.headers["Cookie"] == "_xsrf=of-the-server"
+
+
+@pytest.mark.field("C13")
+def test_where_kernels_come_with_sessions_only_one_is_started_so(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    server.faults.status(405, method="POST", path="/api/kernels", times=None)
+    kernel_id = client.start_kernel("python3")
+    assert client.get_kernel(kernel_id)["name"] == "python3"
+    (first,) = server.journal.requests("POST", "/api/sessions")
+    client.start_kernel("python3")
+    assert first.body["kernel"] == {"name": "python3"}
+    assert len(client.list_kernels()) == 2
+    with pytest.raises(KernelSpecNotFound, match="installed there: python3"):
+        client.start_kernel("nosuch")

@@ -44,7 +44,8 @@ def hub(pytestconfig: pytest.Config) -> Iterator[Hub]:
 
 
 def start(hub: Hub, user: str, **options: Any) -> JupyterHubServer:
-    return JupyterHubServer(hub.url, **{"token": hub.token(user), "timeout": 120, **options})
+    options.setdefault("token", hub.token(user))
+    return JupyterHubServer(hub.url, **{"timeout": 120, **options})
 
 
 def run(server: JupyterConnectable, code: str, folder: Path, **options: Any) -> CodeResult:
@@ -97,9 +98,10 @@ def test_two_at_once_share_one_start_and_two_names_are_two_servers(
     hub: Hub, tmp_path: Path
 ) -> None:
     results: dict[str, str] = {}
+    token = hub.token("pair")
 
     def work(name: str) -> None:
-        with start(hub, "pair", server_name=name) as server:
+        with start(hub, "pair", token=token, server_name=name) as server:
             results[name] = run(server, f"print({name!r})", tmp_path / name).output
 
     threads = [threading.Thread(target=work, args=(name,)) for name in ("agent-1", "agent-2")]
@@ -290,18 +292,18 @@ def test_a_server_that_is_stopped_between_cells_is_told_at_once(hub: Hub, tmp_pa
 
 @pytest.mark.field("C4", "H25")
 def test_a_server_that_is_culled_under_a_cell_is_told_with_what_it_printed(
-    hub: Hub, pytestconfig: pytest.Config, tmp_path: Path
+    pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
     code = "import time\nprint('begun', flush=True)\ntime.sleep(300)"
     with (
+        running_hub(pytestconfig) as hub,
         start(hub, "culled") as server,
         JupyterCodeExecutor(server, timeout=200, output_dir=tmp_path) as executor,
-        culler(hub, pytestconfig, "culled"),
-        pytest.raises(ServerNotRunning, match="perhaps culled") as caught,
+        culler(hub, pytestconfig),
     ):
-        executor.execute_code_blocks([CodeBlock(code, "python")])
-    assert caught.value.result.output.startswith("begun\n")
-    assert hub.servers("culled") == {}
+        with pytest.raises(ServerNotRunning, match="perhaps culled") as caught:
+            executor.execute_code_blocks([CodeBlock(code, "python")])
+        assert caught.value.result.output.startswith("begun\n")
 
 
 @pytest.mark.field("H18")
@@ -315,9 +317,12 @@ def test_a_server_whose_process_was_killed_is_started_anew(hub: Hub, tmp_path: P
 
 
 def test_an_unknown_kernel_of_a_hubs_server_is_no_matter_of_the_hub(hub: Hub) -> None:
-    with start(hub, "plain") as server, server.get_client() as client:
-        with pytest.raises(KernelNotFound):
-            client.get_kernel("00000000-0000-0000-0000-000000000000")
+    with (
+        start(hub, "plain") as server,
+        server.get_client() as client,
+        pytest.raises(KernelNotFound),
+    ):
+        client.get_kernel("00000000-0000-0000-0000-000000000000")
 
 
 @pytest.mark.field("H16", "H17")

@@ -193,6 +193,12 @@ def _add_server(command: argparse.ArgumentParser) -> None:
         "--docker", action="store_true", help="start one in a container (see DOCKER_HOST)"
     )
     which.add_argument("--url", metavar="URL", help="use the one at this address")
+    which.add_argument(
+        "--hub", metavar="URL", help="start yours on the JupyterHub at this address, and stop it"
+    )
+    group.add_argument(
+        "--hub-server", default="", metavar="NAME", help="your server of this name (default: yours)"
+    )
 
 
 def _seconds(text: str) -> float:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from ..gateway.rest import JupyterClient
 from ..servers.docker.server import DockerJupyterServer
+from ..servers.jupyterhub.server import JupyterHubServer
 from ..servers.local import LocalJupyterServer
 from .progress import Progress
 from .screen import Screen
@@ -25,9 +26,21 @@ def server_of(
         server = DockerJupyterServer(on_progress=Progress(screen))
         screen.clear()
         return server
+    if args.hub is not None:
+        return _hub_server(args, screen)
     if args.local or not (args.url or os.environ.get(f"{_PREFIX}URL", "").strip()):
         return LocalJupyterServer()
     return nullcontext(info_of(args.url, os.environ))
+
+
+def _hub_server(args: argparse.Namespace, screen: Screen) -> JupyterHubServer:
+    given = os.environ.get("JKG_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN")
+    return JupyterHubServer(
+        args.hub,
+        token=given or None,
+        server_name=args.hub_server,
+        on_progress=lambda progress: screen.note(str(progress)),
+    )
 
 
 def info_of(url: str | None, environ: Mapping[str, str]) -> JupyterConnectionInfo:

@@ -40,6 +40,7 @@ from .answers import (
 from .connection import JupyterConnectionInfo, channels_query, info_of
 from .deadline_socket import ChannelsAddress
 from .hub_answers import hub_itself, may_be_of_a_hub, not_running, page_about, told_by
+from .launching import session_request, start_request
 from .opening import Route, authorities_of, proxy_for
 
 if TYPE_CHECKING:
@@ -146,11 +147,9 @@ class JupyterClient:
             GatewayFull: If the server runs as many kernels as it may.
             ValueError: If a name or a value is no string.
         """
-        request = _start_request(kernel_spec_name, env, path)
+        request = start_request(kernel_spec_name, env, path)
         try:
-            model = self._kernel_model(
-                "POST", "/api/kernels", request, timeout_seconds=timeout_seconds
-            )
+            return self._launched(request, timeout_seconds)
         except (GatewayUnauthorized, GatewayFull, ServerNotRunning):
             raise
         except GatewayStatus as exc:
@@ -162,7 +161,6 @@ class JupyterClient:
                 f"{self._info.url} has no kernel {kernel_spec_name!r}; installed there:"
                 f" {', '.join(map(str, installed)) or 'none'}"
             ) from exc
-        return str(model["id"])
 
     def interrupt_kernel(self, kernel_id: str, *, timeout_seconds: float | None = None) -> None:
         """Interrupt what the kernel runs, as Ctrl-C would."""
@@ -224,6 +222,23 @@ class JupyterClient:
             cookie=prepared.headers.get("Cookie"),
             route=route,
         )
+
+    def _launched(self, request: dict[str, Any], timeout_seconds: float) -> str:
+        try:
+            model = self._kernel_model(
+                "POST", "/api/kernels", request, timeout_seconds=timeout_seconds
+            )
+        except GatewayStatus as exc:
+            if exc.status != 405:
+                raise
+            # On jupyverse kernels come with sessions only.
+            path, asked = "/api/sessions", session_request(request)
+            session = self._json("POST", path, asked, timeout_seconds=timeout_seconds)
+            kernel = session.get("kernel") if isinstance(session, dict) else None
+            if not (isinstance(kernel, dict) and is_kernel_id(kernel.get("id"))):
+                raise not_a_gateway(self._info, path, session) from exc
+            model = kernel
+        return str(model["id"])
 
     def _kernel_model(
         self, method: str, path: str, body: Any = None, *, timeout_seconds: float | None
@@ -330,16 +345,3 @@ def _kernel_path(kernel_id: str, rest: str = "") -> str:
     if not isinstance(kernel_id, str) or not kernel_id:
         raise ValueError(f"a kernel's id is needed, not {kernel_id!r}")
     return f"/api/kernels/{quote(kernel_id, safe='')}{rest}"
-
-
-def _start_request(name: str, env: Mapping[str, str] | None, path: str | None) -> dict[str, Any]:
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"a kernel's name is needed, not {name!r}")
-    if env and not all(isinstance(word, str) for item in env.items() for word in item):
-        raise ValueError("names and values of env must be strings")
-    request: dict[str, Any] = {"name": name}
-    if env:
-        request["env"] = dict(env)
-    if path is not None:
-        request["path"] = path
-    return request

@@ -83,3 +83,4 @@ c.Spawner.home_dir_template = f"{HERE}/home"
 c.SimpleLocalProcessSpawner.home_dir_template = f"{HERE}/home"
 c.Spawner.consecutive_failure_limit = 0
 c.Spawner.poll_interval = 2
+c.Spawner.http_timeout = 20

@@ -79,8 +79,11 @@ def caller_of(model: Any) -> Caller | None:
 
 
 def servers_of(model: Any) -> dict[str, HubServer] | None:
-    """The servers in the model of a user, by name; None if the token may not see them."""
-    servers = model.get("servers") if isinstance(model, dict) else None
+    """The servers in the model of a user, by name; None if it is no model.
+
+    A hub leaves them out where none runs of those that the token may see.
+    """
+    servers = model.get("servers", {}) if isinstance(model, dict) else None
     if not isinstance(servers, dict):
         return None
     return {name: _server(name, one) for name, one in servers.items() if isinstance(one, dict)}
