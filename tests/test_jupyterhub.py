@@ -45,6 +45,7 @@ from jkg_client import (
     ServerStartTimeout,
     TooManyServers,
 )
+from jkg_client.cli import main
 
 START = "/server"
 AWAY = Said(503, "Service unavailable")
@@ -870,7 +871,8 @@ def test_a_cancelled_start_is_undone_before_the_task_is_over(hub: ScriptedHub) -
 
 
 async def _used(hub: ScriptedHub) -> None:
-    beats, told = 0, []
+    beats = 0
+    told: list[ServerProgress] = []
 
     async def beat() -> None:
         nonlocal beats
@@ -912,3 +914,41 @@ def test_an_async_server_that_fails_says_why(hub: ScriptedHub) -> None:
 
     with pytest.raises(GatewayUnauthorized, match="has it expired"):
         asyncio.run(fails())
+
+
+@pytest.mark.parametrize("variable", ["JKG_TOKEN", "JUPYTERHUB_API_TOKEN"])
+def test_the_command_starts_a_server_of_the_hub_and_stops_it(
+    hub: ScriptedHub,
+    variable: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("JKG_TOKEN", raising=False)
+    monkeypatch.setenv(variable, TOKEN)
+    hub.start_seconds = 1.0
+    assert main(["kernels", "--hub", hub.url, "--hub-server", "agent-1"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "python3\n"
+    assert "10 %: asked for" in err
+    assert hub.servers["agent-1"].started == 1
+    assert hub.running() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--hub", "https://hub.example.com"], "JKG_TOKEN or JUPYTERHUB_API_TOKEN"),
+        (["--hub", ""], "JKG_TOKEN"),
+        (["--hub-server", "a"], "--hub says which"),
+    ],
+)
+def test_the_command_says_what_it_needs_for_a_hub(
+    words: list[str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("JKG_TOKEN", raising=False)
+    monkeypatch.delenv("JUPYTERHUB_API_TOKEN", raising=False)
+    assert main(["kernels", *words]) == 2
+    assert says in capsys.readouterr().err

@@ -26,6 +26,8 @@ def server_of(
         server = DockerJupyterServer(on_progress=Progress(screen))
         screen.clear()
         return server
+    if args.hub_server is not None and args.hub is None:
+        raise ValueError("--hub-server names a server of a hub: --hub says which")
     if args.hub is not None:
         return _hub_server(args, screen)
     if args.local or not (args.url or os.environ.get(f"{_PREFIX}URL", "").strip()):
@@ -34,11 +36,13 @@ def server_of(
 
 
 def _hub_server(args: argparse.Namespace, screen: Screen) -> JupyterHubServer:
-    given = os.environ.get("JKG_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN")
+    token = os.environ.get("JKG_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN")
+    if not token:
+        raise ValueError("a token of the hub is needed, in JKG_TOKEN or JUPYTERHUB_API_TOKEN")
     return JupyterHubServer(
         args.hub,
-        token=given or None,
-        server_name=args.hub_server,
+        token=token,
+        server_name=args.hub_server or "",
         on_progress=lambda progress: screen.note(str(progress)),
     )
 
