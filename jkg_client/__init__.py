@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from .client.timeouts import Timeouts
     from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
     from .code_result import CodeResult
+    from .embedded_executor import (
+        AsyncEmbeddedIPythonCodeExecutor,
+        EmbeddedIPythonCodeExecutor,
+    )
     from .errors import (
         ClientClosed,
         EngineError,
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
         KernelNotFound,
         KernelNotReady,
         KernelSpecNotFound,
+        KernelStartError,
         NamedServersDisabled,
         NotAGateway,
         ServerNotRunning,
@@ -64,6 +69,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CODE_WRITER_SYSTEM_MESSAGE",
+    "AsyncEmbeddedIPythonCodeExecutor",
     "AsyncJupyterCodeExecutor",
     "AsyncJupyterHubServer",
     "ClientClosed",
@@ -72,6 +78,7 @@ __all__ = [
     "DataItem",
     "Display",
     "DockerJupyterServer",
+    "EmbeddedIPythonCodeExecutor",
     "EngineError",
     "ExecutionError",
     "ExecutionResult",
@@ -97,6 +104,7 @@ __all__ = [
     "KernelNotFound",
     "KernelNotReady",
     "KernelSpecNotFound",
+    "KernelStartError",
     "LocalJupyterServer",
     "MarkdownCodeExtractor",
     "NamedServersDisabled",
@@ -118,6 +126,7 @@ __all__ = [
 
 _MODULES = {
     "CODE_WRITER_SYSTEM_MESSAGE": "prompts",
+    "AsyncEmbeddedIPythonCodeExecutor": "embedded_executor",
     "AsyncJupyterCodeExecutor": "async_executor",
     "AsyncJupyterHubServer": "servers.jupyterhub.async_server",
     "ClientClosed": "errors",
@@ -126,6 +135,7 @@ _MODULES = {
     "DataItem": "protocol.result",
     "Display": "protocol.outputs",
     "DockerJupyterServer": "servers.docker.server",
+    "EmbeddedIPythonCodeExecutor": "embedded_executor",
     "EngineError": "errors",
     "ExecutionError": "errors",
     "ExecutionResult": "protocol.result",
@@ -151,6 +161,7 @@ _MODULES = {
     "KernelNotFound": "errors",
     "KernelNotReady": "errors",
     "KernelSpecNotFound": "errors",
+    "KernelStartError": "errors",
     "LocalJupyterServer": "servers.local",
     "MarkdownCodeExtractor": "code_blocks",
     "NamedServersDisabled": "errors",

@@ -48,6 +48,7 @@ EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exceptio
     (errors.ServerStartTimeout, ("late",), "late", (TimeoutError, errors.ServerStartError)),
     (errors.NamedServersDisabled, ("no",), "no", (errors.ServerStartError,)),
     (errors.TooManyServers, ("many", ("a", "b")), "many", (errors.ServerStartError,)),
+    (errors.KernelStartError, ("the end of its output",), "the end of its output", ()),
     (errors.KernelSpecNotFound, ("no x",), "no x", (ValueError,)),
     (
         jkg_client.UnknownLanguage,

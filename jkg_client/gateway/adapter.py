@@ -19,7 +19,7 @@ from typing import Any
 import requests
 from attrs import define
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
@@ -28,47 +28,8 @@ from ..errors import GatewayError
 from .connection import JupyterConnectionInfo
 from .opening import Authorities
 
-
-@define
-class Doubt:
-    """Whether a server whose answer takes long is at work, or dead.
-
-    Attributes:
-        seconds: For the answer, until ``check`` is called once.
-        check: Raises ``GatewayError`` if the server is dead; then the answer is not waited for.
-        failure: What it raised.
-    """
-
-    seconds: float
-    check: Callable[[], object]
-    failure: GatewayError | None = None
-
-    def settle(self) -> None:
-        """Check; ``socket.timeout`` if the server is dead."""
-        try:
-            self.check()
-        except GatewayError as exc:
-            self.failure = exc
-            raise socket.timeout("the server is silent") from exc
-
-
-_limits: ContextVar[tuple[Deadline, Doubt | None]] = ContextVar("_limits")
-
-
-@contextlib.contextmanager
-def until(deadline: Deadline, doubt: Doubt | None = None) -> Iterator[None]:
-    """All answers that are read inside have to be there by then.
-
-    Args:
-        deadline: For the whole answer.
-        doubt: Whether to wait for so long; None for yes.
-    """
-    token = _limits.set((deadline, doubt))
-    try:
-        yield
-    finally:
-        _limits.reset(token)
-
+CONNECT_SECONDS = 10.0
+"""Time limit to connect, TLS included; what is open then answers within the request's limit."""
 
 _XSRF_COOKIE, _XSRF = "_xsrf", "jkg-client"
 _DOUBT = 1.0
@@ -105,7 +66,7 @@ class StayingSession(requests.Session):
 def session_for(
     info: JupyterConnectionInfo, authorities: Authorities, proxy: str | None
 ) -> requests.Session:
-    """A new session with a server; requests need ``until`` besides.
+    """A new session with a server.
 
     Args:
         info: The server, for its headers and the client certificate.
@@ -115,8 +76,8 @@ def session_for(
     session = StayingSession()
     for scheme in ("http://", "https://"):
         session.mount(scheme, DeadlineAdapter())
-    # What the environment says was read already, for the WebSockets as well. ``requests`` would
-    # prefer its authorities to those that were given, and ~/.netrc to our token.
+    # ``requests`` would prefer the environment's authorities to those that were given, and
+    # ~/.netrc to our token.
     session.trust_env = False
     session.headers.update(info.all_headers)
     if not any(name.lower() == "authorization" for name in info.all_headers):
@@ -126,6 +87,12 @@ def session_for(
     if proxy:
         session.proxies = {"all": proxy}
     return session
+
+
+def limits(deadline: Deadline) -> Any:
+    """``timeout`` of a request; the whole answer has to be there by then."""
+    left = deadline.left() or 0.001
+    return Timeout(connect=min(left, CONNECT_SECONDS), read=left, total=left)
 
 
 def _with_xsrf(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -141,15 +108,52 @@ def _with_xsrf(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+@define
+class Doubt:
+    """Whether a server whose answer takes long is at work, or dead.
+
+    Attributes:
+        seconds: For the answer, until ``check`` is called once.
+        check: Raises ``GatewayError`` if the server is dead; then the answer is not waited for.
+        failure: What it raised.
+    """
+
+    seconds: float
+    check: Callable[[], object]
+    failure: GatewayError | None = None
+
+    def settle(self) -> None:
+        """Check; ``socket.timeout`` if the server is dead."""
+        try:
+            self.check()
+        except GatewayError as exc:
+            self.failure = exc
+            raise socket.timeout("the server is silent") from exc
+
+
+_doubt: ContextVar[Doubt | None] = ContextVar("_doubt", default=None)
+
+
+@contextlib.contextmanager
+def doubted(doubt: Doubt | None) -> Iterator[None]:
+    """Answers that are waited for inside are doubted so; None for not at all."""
+    token = _doubt.set(doubt)
+    try:
+        yield
+    finally:
+        _doubt.reset(token)
+
+
 class _Reader(io.RawIOBase):
     """Reads from a socket until the deadline."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
         super().__init__()
         self._raw = raw
         self._sock = sock
-        self._deadline, self._doubt = _limits.get()
-        self._doubtful = self._deadline.within(self._doubt.seconds if self._doubt else 0.0)
+        self._deadline = deadline
+        self._doubt = _doubt.get()
+        self._doubtful = deadline.within(self._doubt.seconds if self._doubt else 0.0)
 
     def readable(self) -> bool:
         return True
@@ -177,7 +181,8 @@ class _Reader(io.RawIOBase):
 class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        reader = _Reader(self.fp.detach(), sock)
+        # What is left of the request's limit, where ``total`` of urllib3's Timeout was given.
+        reader = _Reader(self.fp.detach(), sock, Deadline(sock.gettimeout()))
         self.fp = io.BufferedReader(reader)
 
 

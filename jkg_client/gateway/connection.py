@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from attrs import Attribute, evolve, field, frozen
 
-from .pages import base_of, escaped
+from .page_addresses import base_of, escaped
 
 Certificate = Union[str, tuple[str, str]]
 """A client certificate: one PEM file that holds key and certificate, or (certificate, key)."""
@@ -260,6 +260,17 @@ def info_of(server: object) -> JupyterConnectionInfo:
     raise ValueError(
         f"a server or jkg_client.JupyterConnectionInfo is needed, not a value of type {name}"
     )
+
+
+def given_or_known(
+    server: JupyterConnectable | JupyterConnectionInfo | None,
+) -> JupyterConnectable | JupyterConnectionInfo:
+    """``server``; for None the gateway that the environment names, as Jupyter itself finds it.
+
+    Raises:
+        ValueError: If None was given, and the environment names none.
+    """
+    return JupyterConnectionInfo.from_env() if server is None else server
 
 
 @frozen

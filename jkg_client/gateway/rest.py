@@ -1,65 +1,36 @@
-"""The REST API of a Jupyter server; with ``answers`` the only door to ``requests``.
+"""The REST API of a Jupyter server, as its users call it.
 
 The API: https://jupyter-server.readthedocs.io/en/latest/developers/rest-api.html
 """
 
 from __future__ import annotations
 
-import json
-import os
-import random
-import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import Any
 
-import requests
-
+from ..client.channels import KernelConnection
 from ..client.deadline import Deadline
+from ..client.kernel import JupyterKernelClient
+from ..client.timeouts import Timeouts
 from ..errors import (
-    GatewayError,
     GatewayFull,
     GatewayStatus,
-    GatewayTimeout,
     GatewayUnauthorized,
-    GatewayUnreachable,
-    KernelNotFound,
     KernelSpecNotFound,
     ServerNotRunning,
 )
-from .adapter import Doubt, session_for, until
-from .answers import (
-    PROXY_REFUSES,
-    error_for,
-    is_kernel_id,
-    not_a_gateway,
-    read_body,
-    refusal_of,
-    translated,
-)
-from .connection import JupyterConnectionInfo, channels_query, info_of
+from .answers import is_kernel_id, not_a_gateway
+from .channels import ServerChannels
+from .connection import JupyterConnectionInfo, info_of
 from .deadline_socket import ChannelsAddress
-from .hub_answers import hub_itself, may_be_of_a_hub, not_running, page_about, told_by
+from .http_session import HttpSession
+from .kernel_control import LAUNCH_SECONDS, ServerKernel
 from .launching import session_request, start_request
-from .opening import Route, authorities_of, proxy_for
-
-if TYPE_CHECKING:
-    from ..client.kernel import JupyterKernelClient
-
-LAUNCH_SECONDS = 120.0
-"""Time limit to start or restart a kernel: Enterprise Gateway may schedule a pod for it."""
-
-CONNECT_SECONDS = 10.0
-"""Time limit to connect, TLS included; what is open then answers within the request's limit."""
-
-_GET_TRIES = 3
-_SILENT, _KNOCKING = 15.0, 10.0
-"""Seconds of silence after which we see whether a server that takes long answers anything, and
-seconds for that."""
+from .websocket import WebSocketTransport
 
 
 class JupyterClient:
-    """The REST API of one Jupyter server.
+    """The REST API of one Jupyter server, a ``KernelProvider``.
 
     Only GET is tried again when the connection breaks: a POST that was lost on its way
     back has started a kernel already.
@@ -74,11 +45,8 @@ class JupyterClient:
     ) -> None:
         if not request_timeout > 0:
             raise ValueError(f"request_timeout must be positive, not {request_timeout!r}")
-        connection_info = self._info = info_of(connection_info)
-        self._timeout = request_timeout
-        self._authorities = authorities_of(connection_info, os.environ)
-        self._proxy = proxy_for(connection_info)
-        self._session = session_for(connection_info, self._authorities, self._proxy)
+        self._info = info_of(connection_info)
+        self._http = HttpSession(self._info, request_timeout)
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
@@ -87,7 +55,7 @@ class JupyterClient:
 
     def close(self) -> None:
         """Close the connections; may be called twice."""
-        self._session.close()
+        self._http.close()
 
     def __enter__(self) -> JupyterClient:
         return self
@@ -104,14 +72,14 @@ class JupyterClient:
                 for a wrong token, ``NotAGateway`` for an answer that no Jupyter server
                 gives, ``GatewayStatus`` for any other error status.
         """
-        answer = self._json("GET", "/api/kernelspecs", timeout_seconds=timeout_seconds)
+        answer = self._http.json("GET", "/api/kernelspecs", timeout_seconds=timeout_seconds)
         if not (isinstance(answer, dict) and isinstance(answer.get("kernelspecs"), dict)):
             raise not_a_gateway(self._info, "/api/kernelspecs", answer)
         return answer
 
     def list_kernels(self) -> list[dict[str, Any]]:
         """Kernels that run; kernel gateways tell only when started with ``list_kernels``."""
-        answer = self._json("GET", "/api/kernels")
+        answer = self._http.json("GET", "/api/kernels")
         if not isinstance(answer, list):
             raise not_a_gateway(self._info, "/api/kernels", answer)
         return answer
@@ -122,7 +90,7 @@ class JupyterClient:
         Raises:
             KernelNotFound: If there is no such kernel (any more).
         """
-        return self._kernel_model("GET", _kernel_path(kernel_id), timeout_seconds=timeout_seconds)
+        return ServerKernel(self._http, kernel_id).model(Deadline(timeout_seconds))
 
     def start_kernel(
         self,
@@ -164,30 +132,35 @@ class JupyterClient:
 
     def interrupt_kernel(self, kernel_id: str, *, timeout_seconds: float | None = None) -> None:
         """Interrupt what the kernel runs, as Ctrl-C would."""
-        path = _kernel_path(kernel_id, "/interrupt")
-        self._request("POST", path, {}, timeout_seconds=timeout_seconds)
+        ServerKernel(self._http, kernel_id).interrupt(Deadline(timeout_seconds))
 
     def restart_kernel(self, kernel_id: str, *, timeout_seconds: float = LAUNCH_SECONDS) -> None:
         """Restart the kernel; it has forgotten everything, its id stays."""
-        try:
-            path = _kernel_path(kernel_id, "/restart")
-            self._request("POST", path, {}, timeout_seconds=timeout_seconds)
-        except KernelNotFound:
-            raise
-        except GatewayStatus:
-            self.get_kernel(kernel_id)  # 500 is how an unknown kernel is answered here
-            raise
+        ServerKernel(self._http, kernel_id).restart(Deadline(timeout_seconds))
 
     def delete_kernel(self, kernel_id: str) -> None:
         """End the kernel."""
-        try:
-            self._request("DELETE", _kernel_path(kernel_id))
-        except GatewayStatus as exc:
-            if exc.status != 500:
-                raise
-            # Just after a kernel's death servers answer so, for some tenths of a second.
-            time.sleep(0.3)
-            self._request("DELETE", _kernel_path(kernel_id))
+        ServerKernel(self._http, kernel_id).delete()
+
+    def connect(self, kernel_id: str, deadline: Deadline, timeouts: Timeouts) -> KernelConnection:
+        """Connect to a kernel's channels; ``get_kernel_client`` is what users want.
+
+        Raises:
+            KernelNotFound: If there is no such kernel.
+        """
+        kernel = ServerKernel(self._http, kernel_id)
+
+        def open_socket(session: str, deadline: Deadline) -> WebSocketTransport:
+            return WebSocketTransport(kernel.channels_address(session), deadline)
+
+        channels = ServerChannels(
+            kernel.name, open_socket, kernel.model_if_told, deadline, timeouts
+        )
+        return KernelConnection(channels, kernel)
+
+    def channels_address(self, kernel_id: str, session: str) -> ChannelsAddress:
+        """Where the kernel's WebSocket is and what the handshake needs."""
+        return ServerKernel(self._http, kernel_id).channels_address(session)
 
     def get_kernel_client(self, kernel_id: str) -> JupyterKernelClient:
         """Connect to a kernel.
@@ -195,153 +168,19 @@ class JupyterClient:
         Raises:
             KernelNotFound: If there is no such kernel.
         """
-        from ..client.kernel import JupyterKernelClient  # noqa: PLC0415 - they know each other
-
         return JupyterKernelClient(self, kernel_id)
 
-    def channels_address(self, kernel_id: str, session: str) -> ChannelsAddress:
-        """Where the kernel's WebSocket is and what the handshake needs.
-
-        The cookies that the server has set on REST answers go along: behind a load
-        balancer they lead to the process that has the kernel.
-        """
-        path = _kernel_path(kernel_id, "/channels")
-        url = self._info.url + path
-        prepared = self._session.prepare_request(requests.Request("GET", url))
-        info = self._info
-        route = Route(
-            host=info.host,
-            port=info.port or (443 if info.use_https else 80),
-            authorities=self._authorities if info.use_https else None,
-            cert=info.cert,
-            proxy=self._proxy,
-        )
-        return ChannelsAddress(
-            url=f"{self._info.websocket_url}{path}?{channels_query(session)}",
-            headers=self._info.all_headers,
-            cookie=prepared.headers.get("Cookie"),
-            route=route,
-        )
-
     def _launched(self, request: dict[str, Any], timeout_seconds: float) -> str:
+        path = "/api/kernels"
         try:
-            model = self._kernel_model(
-                "POST", "/api/kernels", request, timeout_seconds=timeout_seconds
-            )
+            model = self._http.json("POST", path, request, timeout_seconds=timeout_seconds)
         except GatewayStatus as exc:
             if exc.status != 405:
                 raise
             # On jupyverse kernels come with sessions only.
             path, asked = "/api/sessions", session_request(request)
-            session = self._json("POST", path, asked, timeout_seconds=timeout_seconds)
-            kernel = session.get("kernel") if isinstance(session, dict) else None
-            if not (isinstance(kernel, dict) and is_kernel_id(kernel.get("id"))):
-                raise not_a_gateway(self._info, path, session) from exc
-            model = kernel
+            session = self._http.json("POST", path, asked, timeout_seconds=timeout_seconds)
+            model = session.get("kernel") if isinstance(session, dict) else session
+        if not (isinstance(model, dict) and is_kernel_id(model.get("id"))):
+            raise not_a_gateway(self._info, path, model)
         return str(model["id"])
-
-    def _kernel_model(
-        self, method: str, path: str, body: Any = None, *, timeout_seconds: float | None
-    ) -> dict[str, Any]:
-        answer = self._json(method, path, body, timeout_seconds=timeout_seconds)
-        if not (isinstance(answer, dict) and is_kernel_id(answer.get("id"))):
-            raise not_a_gateway(self._info, path, answer)
-        return answer
-
-    def _json(
-        self, method: str, path: str, body: Any = None, *, timeout_seconds: float | None = None
-    ) -> Any:
-        text = self._request(method, path, body, timeout_seconds=timeout_seconds)
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            raise not_a_gateway(self._info, path, text) from None
-
-    def _request(
-        self, method: str, path: str, body: Any = None, *, timeout_seconds: float | None = None
-    ) -> str:
-        deadline = Deadline(self._timeout if timeout_seconds is None else timeout_seconds)
-        tries = _GET_TRIES if method == "GET" else 1
-        for again in range(1, tries + 1):
-            try:
-                return self._exchange(method, path, body, deadline)
-            except GatewayTimeout:
-                raise
-            except (GatewayUnreachable, GatewayStatus) as exc:
-                temporary = not isinstance(exc, GatewayStatus) or exc.status in {502, 503, 504}
-                if again == tries or not temporary or deadline.passed:
-                    raise
-            time.sleep(0.1 * again * (1 + random.random()))  # noqa: S311
-        raise AssertionError("unreachable: the last try returns or raises")
-
-    def _exchange(self, method: str, path: str, body: Any, deadline: Deadline) -> str:
-        request = f"{method} {self._info.url}{path}"
-        response, text = self._answer(request, body, deadline)
-        if response.status_code == PROXY_REFUSES:
-            raise GatewayUnreachable(f"{request}: {refusal_of(self._proxy, response)}")
-        if response.status_code >= 300:
-            raise self._hub_error(request, response, deadline) or error_for(
-                self._info, response, request, text, self._proxy
-            )
-        return text
-
-    def _hub_error(
-        self, request: str, response: requests.Response, deadline: Deadline
-    ) -> GatewayError | None:
-        """What is true where a hub answers in place of a server; None where none does."""
-        status = response.status_code
-        if not may_be_of_a_hub(self._info, request, status, response.headers):
-            return None
-        url = page_about(self._info)
-        if url is None:
-            return hub_itself(self._info)
-        try:
-            page, _ = self._answer(f"GET {url}", None, deadline)
-        except GatewayError:
-            return not_running(request, status) if status < 400 else None
-        return told_by(request, status, (page.status_code, page.headers))
-
-    def _answer(self, request: str, body: Any, deadline: Deadline) -> tuple[requests.Response, str]:
-        is_long = (deadline.left() or 0.0) > self._timeout
-        doubt = Doubt(min(_SILENT, self._timeout), self._knock) if is_long else None
-        try:
-            return self._read_answer(request, body, deadline, doubt)
-        except GatewayError:
-            if doubt is None or doubt.failure is None:
-                raise
-            raise GatewayTimeout(
-                f"{request}: {self._info.url} takes connections but answers nothing, not even"
-                " GET /api; does the server hang, or does something else listen there?"
-            ) from doubt.failure
-
-    def _knock(self) -> None:
-        """Raise unless the server gives an answer to the least that can be asked."""
-        limit = Deadline(min(_KNOCKING, self._timeout))
-        self._read_answer(f"GET {self._info.url}/api", None, limit, None)
-
-    def _read_answer(
-        self, request: str, body: Any, deadline: Deadline, doubt: Doubt | None
-    ) -> tuple[requests.Response, str]:
-        method, _, url = request.partition(" ")
-        with (
-            translated(request, deadline, self._proxy),
-            until(deadline, doubt),
-            self._session.request(
-                method,
-                url,
-                json=body,
-                timeout=(
-                    deadline.within(CONNECT_SECONDS).left() or 0.001,
-                    deadline.left() or 0.001,
-                ),
-                allow_redirects=False,
-                stream=True,
-            ) as response,
-        ):
-            return response, read_body(response, request)
-
-
-def _kernel_path(kernel_id: str, rest: str = "") -> str:
-    if not isinstance(kernel_id, str) or not kernel_id:
-        raise ValueError(f"a kernel's id is needed, not {kernel_id!r}")
-    return f"/api/kernels/{quote(kernel_id, safe='')}{rest}"

@@ -234,7 +234,7 @@ def _child(settings: GatewaySettings) -> Child:
         raise ServerStartError(f"no place for the server's files: {exc}") from exc
     try:
         env = settings.environment(os.environ)
-        return Child.start(settings.command, place, cwd=settings.cwd, env=env)
+        return Child.start(settings.command(place), place, cwd=settings.cwd, env=env)
     except BaseException as exc:
         place.remove()
         if isinstance(exc, OSError):

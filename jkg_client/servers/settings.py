@@ -17,7 +17,6 @@ from ..secret_variables import without_secrets
 from . import launcher
 from .child import Place
 
-_LAUNCHER = str(Path(launcher.__file__).with_name("__main__.py"))
 _LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL")
 _SOCKET_FOLDER = 40
 """Bytes in the path of a folder; a kernel's sockets in it take 58 more, and may have 103."""
@@ -70,14 +69,13 @@ class GatewaySettings:
     log_max_bytes: int = field(validator=_check_size)
     log_backup_count: int = field(validator=_check_size)
 
-    @property
-    def command(self) -> list[str]:
-        """The launcher, started as a script.
+    def command(self, place: Place) -> list[str]:
+        """The launcher, put into the server's private folder and started as a script.
 
         Neither ``-m`` nor ``-c``: they would put the current directory on ``sys.path``,
         where a user's ``token.py`` hides the library's.
         """
-        return [self.python, _LAUNCHER]
+        return [self.python, str(launcher.put_into(place.folder))]
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Environment of the gateway, which its kernels inherit."""

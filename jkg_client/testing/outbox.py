@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -49,6 +50,8 @@ class Outbox:
 
     def __init__(self, deliver: Deliver) -> None:
         self.session = new_session()
+        # Kernels number what they send, by which clients know whether something is missing.
+        self._ids = (f"{self.session}_{os.getpid()}_{number}" for number in itertools.count())
         self._deliver = deliver
         self._said: deque[Said] = deque()
         self._held: list[Said] = []
@@ -93,7 +96,11 @@ class Outbox:
             return
         message = Message(
             channel=said.channel,
-            header={**new_header(said.msg_type, self.session), "username": "kernel"},
+            header={
+                **new_header(said.msg_type, self.session),
+                "msg_id": next(self._ids),
+                "username": "kernel",
+            },
             parent_header=said.request.message.header if said.request else {},
             metadata=said.metadata,
             content=said.content,

@@ -9,7 +9,7 @@ import json
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Union
 
@@ -26,7 +26,7 @@ from ...errors import (
     GatewayUnreachable,
     NotAGateway,
 )
-from ...gateway.adapter import session_for, until
+from ...gateway.adapter import limits, session_for
 from ...gateway.answers import read_body, translated
 from ...gateway.connection import JupyterConnectionInfo
 from ...gateway.masking import masked
@@ -39,7 +39,6 @@ TokenSource = Union[str, Callable[[], str]]
 
 _REQUEST = 30.0
 """Seconds for a request."""
-_CONNECT = 10.0
 _TRIES = 3
 _ECHO = 10.0
 """Seconds after an outage in which a hub that just started may not know its users' servers."""
@@ -197,7 +196,9 @@ class HubApi:
         """Tell the hub that a server is in use."""
         return self._send("POST", f"{path_of_user(user)}/activity", body, deadline)
 
-    def progress(self, user: str, server: str, deadline: Deadline) -> Iterator[ServerProgress]:
+    def progress(
+        self, user: str, server: str, deadline: Deadline
+    ) -> Generator[ServerProgress, None, None]:
         """Events of a start, from its beginning, until it ends or the deadline passes.
 
         They are news, not the truth: that is in ``servers``. Where there are none to be had,
@@ -278,13 +279,13 @@ class HubApi:
         method, _, url = request.partition(" ")
         if self._given_up.is_set():
             raise ClientClosed("the start of the server was given up")
-        with translated(request, deadline, self._proxy), until(deadline):
+        with translated(request, deadline, self._proxy):
             return self._session.request(
                 method,
                 url,
                 json=body,
                 headers={"Authorization": f"token {token}"},
-                timeout=(deadline.within(_CONNECT).left() or 0.001, deadline.left() or 0.001),
+                timeout=limits(deadline),
                 allow_redirects=False,
                 stream=True,
             )

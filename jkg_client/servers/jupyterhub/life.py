@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from ...client.deadline import Deadline
@@ -221,10 +222,11 @@ class ServerLife:
 
     def _explain_the_end(self, deadline: Deadline) -> None:
         """Raise with the reason why the start came to nothing, unless it is to be tried again."""
-        events = self._api.progress(self._user, self._server, deadline.within(_ANSWERING))
-        reason = next((event.message for event in events if event.failed), "") or self._refusal
-        if reason:
-            raise ServerStartError(f"{self.name} did not start: {reason}")
+        with self._events(deadline.within(_ANSWERING)) as events:
+            cause = next((event.message for event in events if event.failed), "")
+        reasons = "; before that: ".join(filter(None, (cause, self._refusal)))
+        if reasons:
+            raise ServerStartError(f"{self.name} did not start: {reasons}")
         was_away = self._api.outages > self._outages
         if not was_away or self._has_been_lost:
             raise ServerStartError(f"{self.name} was stopped by somebody else before it was ready")
@@ -251,13 +253,19 @@ class ServerLife:
 
     def _follow(self, deadline: Deadline) -> None:
         self._unheard = None
-        for event in self._api.progress(self._user, self._server, deadline.within(self._listening)):
-            # The hub tells all from the beginning each time.
-            if event not in self._told:
-                self._told.append(event)
-                if self._on_progress is not None:
-                    self._on_progress(event)
+        with self._events(deadline.within(self._listening)) as events:
+            for event in events:
+                # The hub tells all from the beginning each time.
+                if event not in self._told:
+                    self._told.append(event)
+                    if self._on_progress is not None:
+                        self._on_progress(event)
         self._listening = min(2 * self._listening, _LONGEST_STREAM)
+
+    def _events(
+        self, deadline: Deadline
+    ) -> contextlib.closing[Generator[ServerProgress, None, None]]:
+        return contextlib.closing(self._api.progress(self._user, self._server, deadline))
 
     def _has_ended(self, deadline: Deadline) -> bool:
         """Whether the server has stopped; if it does not even stop, ask for it."""
