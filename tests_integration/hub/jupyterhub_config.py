@@ -8,6 +8,9 @@ What its spawner does beyond that of JupyterHub is chosen by the options of a se
 - ``refuse``: the options themselves are refused, with this message.
 """
 
+# mypy: ignore-errors
+# It runs in the environment of the hub, which that of mypy does not have.
+
 import asyncio
 import json
 import os
