@@ -5,24 +5,21 @@ The API: https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Union
 
 import requests
-from attrs import evolve, frozen
+from attrs import evolve
 
 from ...client.deadline import Deadline
 from ...errors import (
     ClientClosed,
     GatewayError,
-    GatewayStatus,
     GatewayTimeout,
-    GatewayUnauthorized,
     GatewayUnreachable,
     NotAGateway,
 )
@@ -32,7 +29,16 @@ from ...gateway.connection import JupyterConnectionInfo
 from ...gateway.masking import masked
 from ...gateway.opening import authorities_of, proxy_for
 from .addresses import API, path_of_server, path_of_user
-from .models import Caller, HubServer, ServerProgress, caller_of, progress_of, servers_of
+from .models import (
+    Answer,
+    Caller,
+    HubServer,
+    ServerProgress,
+    caller_of,
+    lines_of,
+    progress_of,
+    servers_of,
+)
 
 TokenSource = Union[str, Callable[[], str]]
 """A token, or what gives a fresh one."""
@@ -42,48 +48,8 @@ _REQUEST = 30.0
 _TRIES = 3
 _ECHO = 10.0
 """Seconds after an outage in which a hub that just started may not know its users' servers."""
-_LINE = 2**16
-"""Bytes of an event; longer ones are left out."""
 _LONGEST_PAUSE = 3.0
 _AWAY = {502, 503, 504}
-
-
-@frozen
-class Answer:
-    """What the hub said.
-
-    Attributes:
-        request: Method and URL.
-        status: HTTP status code.
-        text: The body, without the token.
-        headers: Of the answer.
-    """
-
-    request: str
-    status: int
-    text: str
-    headers: Mapping[str, str]
-
-    @property
-    def json(self) -> Any:
-        """The body; None if it is no JSON."""
-        try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError):
-            return None
-
-    @property
-    def message(self) -> str:
-        """What it says to a reader; empty if it is a page for browsers."""
-        body = self.json
-        if isinstance(body, dict):
-            return str(body.get("message") or "")[:500]
-        return "" if "<" in self.text else " ".join(self.text.split())[:500]
-
-    def error(self, hint: str = "") -> GatewayStatus:
-        """The exception that it stands for."""
-        kind = GatewayUnauthorized if self.status in {401, 403, 404} else GatewayStatus
-        return kind(self.status, self.request, self.message, hint)
 
 
 class HubApi:
@@ -142,7 +108,7 @@ class HubApi:
         version = body.get("version") if isinstance(body, dict) else None
         if answer.status != 200 or not isinstance(version, str):
             raise NotAGateway(
-                f"{self._url} answered {answer.status}{_leading(answer)}: no JupyterHub is there;"
+                f"{self._url} answered {answer.status}{answer.target}: no JupyterHub is there;"
                 " is the URL right, a prefix included?"
             )
         return tuple(int(word) for word in version.split(".")[:2] if word.isdigit())
@@ -213,7 +179,7 @@ class HubApi:
             return
         with response:
             pieces = self._pieces(response, request, deadline)
-            for line in _lines(pieces) if response.status_code == 200 else ():
+            for line in lines_of(pieces) if response.status_code == 200 else ():
                 event = progress_of(line)
                 if event is not None:
                     yield evolve(event, message=self._clean(event.message, token))
@@ -312,20 +278,3 @@ class HubApi:
         if not deadline.passed:
             self.outages += 1
             self._echo = Deadline(_ECHO)
-
-
-def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines of a stream, however it is cut; those that are too long come empty."""
-    line = bytearray()
-    for piece in pieces:
-        for byte in piece:
-            if byte == 0x0A:
-                yield bytes(line) if len(line) < _LINE else b""
-                line.clear()
-            elif len(line) < _LINE:
-                line.append(byte)
-
-
-def _leading(answer: Answer) -> str:
-    target = answer.headers.get("Location", "").partition("?")[0]
-    return f" and leads to {target[:200]}" if target else ""

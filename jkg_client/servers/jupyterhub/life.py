@@ -23,8 +23,8 @@ from ...errors import (
 )
 from ...gateway.connection import JupyterConnectionInfo
 from ...gateway.rest import JupyterClient
-from .api import Answer, HubApi
-from .models import HubServer, ServerProgress
+from .api import HubApi
+from .models import Answer, HubServer, ServerProgress
 
 _log = logging.getLogger("jkg_client")
 

@@ -6,13 +6,61 @@ The API: https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
 
+from ...errors import GatewayStatus, GatewayUnauthorized
+
 _MESSAGE = 2000
 """Characters of a message that are kept."""
+_LINE = 2**16
+"""Bytes of an event; longer ones are left out."""
+
+
+@frozen
+class Answer:
+    """What the hub said.
+
+    Attributes:
+        request: Method and URL.
+        status: HTTP status code.
+        text: The body, without the token.
+        headers: Of the answer.
+    """
+
+    request: str
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+    @property
+    def json(self) -> Any:
+        """The body; None if it is no JSON."""
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def message(self) -> str:
+        """What it says to a reader; empty if it is a page for browsers."""
+        body = self.json
+        if isinstance(body, dict):
+            return str(body.get("message") or "")[:500]
+        return "" if "<" in self.text else " ".join(self.text.split())[:500]
+
+    @property
+    def target(self) -> str:
+        """Where it leads, for messages; empty if it is no redirect."""
+        target = self.headers.get("Location", "").partition("?")[0]
+        return f" and leads to {target[:200]}" if target else ""
+
+    def error(self, hint: str = "") -> GatewayStatus:
+        """The exception that it stands for."""
+        kind = GatewayUnauthorized if self.status in {401, 403, 404} else GatewayStatus
+        return kind(self.status, self.request, self.message, hint)
 
 
 @frozen
@@ -119,3 +167,15 @@ def progress_of(line: bytes) -> ServerProgress | None:
         event.get("ready") is True,
         event.get("failed") is True,
     )
+
+
+def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines of a stream, however it is cut; those that are too long come empty."""
+    line = bytearray()
+    for piece in pieces:
+        for byte in piece:
+            if byte == 0x0A:
+                yield bytes(line) if len(line) < _LINE else b""
+                line.clear()
+            elif len(line) < _LINE:
+                line.append(byte)
