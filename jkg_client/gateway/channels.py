@@ -20,6 +20,7 @@ from ..errors import (
     GatewayUnauthorized,
     GatewayUnreachable,
     KernelNotFound,
+    ServerNotRunning,
     WireError,
 )
 from ..protocol.message_gaps import Gap
@@ -261,7 +262,7 @@ class ServerChannels:
         while not limit.passed:
             try:
                 return self._open_socket(self._session, limit.within(self._timeouts.handshake))
-            except (KernelNotFound, GatewayUnauthorized):
+            except (KernelNotFound, GatewayUnauthorized, ServerNotRunning):
                 raise
             except GatewayError as exc:
                 reason = exc

@@ -13,13 +13,20 @@ from ..client.channels import KernelConnection
 from ..client.deadline import Deadline
 from ..client.kernel import JupyterKernelClient
 from ..client.timeouts import Timeouts
-from ..errors import GatewayFull, GatewayStatus, GatewayUnauthorized, KernelSpecNotFound
+from ..errors import (
+    GatewayFull,
+    GatewayStatus,
+    GatewayUnauthorized,
+    KernelSpecNotFound,
+    ServerNotRunning,
+)
 from .answers import is_kernel_id, not_a_gateway
 from .channels import ServerChannels
 from .connection import JupyterConnectionInfo, info_of
 from .deadline_socket import ChannelsAddress
 from .http_session import HttpSession
 from .kernel_control import LAUNCH_SECONDS, ServerKernel
+from .launching import session_request, start_request
 from .websocket import WebSocketTransport
 
 
@@ -111,12 +118,10 @@ class JupyterClient:
             GatewayFull: If the server runs as many kernels as it may.
             ValueError: If a name or a value is no string.
         """
-        request = _start_request(kernel_spec_name, env, path)
+        request = start_request(kernel_spec_name, env, path)
         try:
-            model = self._http.json(
-                "POST", "/api/kernels", request, timeout_seconds=timeout_seconds
-            )
-        except (GatewayUnauthorized, GatewayFull):
+            return self._launched(request, timeout_seconds)
+        except (GatewayUnauthorized, GatewayFull, ServerNotRunning):
             raise
         except GatewayStatus as exc:
             # Servers answer an unknown name by 500, 501 or 404: ask what they do know.
@@ -129,9 +134,6 @@ class JupyterClient:
                 # As AutoGen says it, for programs that look for that.
                 f" Kernel {kernel_spec_name!r} is not installed."
             ) from exc
-        if not (isinstance(model, dict) and is_kernel_id(model.get("id"))):
-            raise not_a_gateway(self._info, "/api/kernels", model)
-        return str(model["id"])
 
     def interrupt_kernel(self, kernel_id: str, *, timeout_seconds: float | None = None) -> None:
         """Interrupt what the kernel runs, as Ctrl-C would."""
@@ -173,14 +175,17 @@ class JupyterClient:
         """
         return JupyterKernelClient(self, kernel_id)
 
-
-def _start_request(name: str, env: Mapping[str, str] | None, path: str | None) -> dict[str, Any]:
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"a kernel's name is needed, not {name!r}")
-    arguments.words("env", env)
-    request: dict[str, Any] = {"name": name}
-    if env:
-        request["env"] = dict(env)
-    if path is not None:
-        request["path"] = arguments.text("path", path)
-    return request
+    def _launched(self, request: dict[str, Any], timeout_seconds: float) -> str:
+        path = "/api/kernels"
+        try:
+            model = self._http.json("POST", path, request, timeout_seconds=timeout_seconds)
+        except GatewayStatus as exc:
+            if exc.status != 405:
+                raise
+            # On jupyverse kernels come with sessions only.
+            path, asked = "/api/sessions", session_request(request)
+            session = self._http.json("POST", path, asked, timeout_seconds=timeout_seconds)
+            model = session.get("kernel") if isinstance(session, dict) else session
+        if not (isinstance(model, dict) and is_kernel_id(model.get("id"))):
+            raise not_a_gateway(self._info, path, model)
+        return str(model["id"])
