@@ -1,0 +1,1 @@
+"""The process behind a fake kernel. The test's process imports none of it but ``transport``."""
