@@ -131,7 +131,7 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
         content = {"ename": str(etype.__name__), "evalue": str(evalue), "traceback": stb}
-        self.display_pub.console.say("error", content)
+        self.displayhook.console.say("error", content)
         self.traceback_lines = stb
 
 
