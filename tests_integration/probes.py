@@ -219,8 +219,16 @@ class Asked:
         return f"{self.channel} {self.msg_type} {self.content!r} {self.fields or ''}"
 
 
+def cell(code: str, **options: Any) -> Asked:
+    """A cell to run."""
+    return Asked("execute_request", {"code": code, **options})
+
+
 def _cells(*codes: str) -> list[Asked]:
-    return [Asked("execute_request", {"code": code}) for code in codes]
+    return [cell(code) for code in codes]
+
+
+BAD = "class Bad(Exception):\n    def __str__(self): raise ValueError\nraise Bad"
 
 
 CELLS = _cells(
@@ -245,7 +253,7 @@ CELLS = _cells(
     "raise SystemExit(3)",
     "import sys; sys.exit(0)",
     "class E(BaseException): pass\nraise E('e')",
-    "class Bad(Exception):\n    def __str__(self): raise ValueError\nraise Bad",
+    BAD,
     "try:\n    1/0\nexcept Exception as e:\n    raise ValueError('b') from e",
     "assert False, 'why'",
     "display(1)",
@@ -291,7 +299,7 @@ CELLS = _cells(
     "import getpass; getpass.getpass()",
     "import asyncio\nawait asyncio.sleep(0)\n5",
     "await asyncio.sleep(0, 'v')",
-    "asyncio.run(asyncio.sleep(0))",
+    "c = asyncio.sleep(0)\ntry: asyncio.run(c)\nfinally: c.close()",
     "asyncio.get_running_loop().is_running()",
     "async def g():\n    1/0\nawait g()",
     "import os\nos.system('echo os')",
@@ -303,7 +311,7 @@ CELLS = _cells(
     "_",
     "get_ipython().__class__.__name__",
     "get_ipython().set_next_input('z = 1')",
-    "import sys; sys.stdout.isatty(), sys.stdout.encoding, sys.argv[0].endswith('.py')",
+    "import sys; sys.stdout.isatty(), sys.stdout.encoding",
     "import os; os.environ['TERM'], os.environ['PAGER'], os.environ.get('MPLBACKEND', '')[:10]",
     "import signal; signal.getsignal(signal.SIGINT) is signal.default_int_handler",
     "import threading; threading.current_thread() is threading.main_thread()",
@@ -356,7 +364,6 @@ QUESTIONS = [
     Asked("complete_request", {"code": "x.rea", "cursor_pos": 5}),
     Asked("complete_request", {"code": "nosuchname", "cursor_pos": 10}),
     Asked("complete_request", {"code": "impo", "cursor_pos": 4}),
-    Asked("complete_request", {"code": "", "cursor_pos": 0}),
     Asked("complete_request", {"code": "pri"}),
     Asked("complete_request", {}),
     Asked("inspect_request", {"code": "nosuch", "cursor_pos": 3, "detail_level": 0}),

@@ -23,7 +23,7 @@ from .orders import Order
 from .prompter import Prompter
 from .reach import Reach
 from .replays import Recording, Replays
-from .routes import CHANNELS, NOT_FOUND, Api
+from .routes import CHANNELS, NOT_FOUND, Api, is_from_here
 from .scripts import Script
 from .server import Call, Cutting, Server
 from .sockets import KernelSocket, SocketOptions, shake_hands
@@ -229,6 +229,8 @@ class FakeGateway:
         admitted = self._api.admits(call)
         if kernel is None or not admitted:
             return Answer(status=404 if admitted else 401, headers={"Content-Type": "text/html"})
+        if not is_from_here(call):
+            return Answer(status=403, body=b"Cross origin websockets not allowed")
         options = SocketOptions(
             faults=self.faults,
             journal=self.journal,

@@ -236,6 +236,8 @@ class FakeKernel:
                 self._state, self._nudged, self._stumbles = "starting", True, True
                 self._process = self._new_process()
                 self._process.start(self._options.restart_delay)
+                for request in process.unsent():
+                    self._process.ask(request)
                 return
         self._forget(self)
         self.say("status", {"execution_state": "dead"})

@@ -108,6 +108,12 @@ class KernelProcess:
         elif self._pid:
             _signal(self._pid, signal.SIGINT)
 
+    def unsent(self) -> list[Request]:
+        """What came too late for it."""
+        with self._lock:
+            clients = [one for one in self._waiting if one[0].channel != SCRIPT]
+            return [Request(message, session) for message, session in clients]
+
     def shut_down(self, request: Request) -> None:
         """End in good order, as before a restart. Returns when it is over."""
         self._ending.set()
@@ -164,9 +170,11 @@ class KernelProcess:
             if self._transport is None:
                 self._waiting.append((message, session))
             else:
-                # Of a process that is gone the end of its line tells.
-                with contextlib.suppress(OSError):
+                try:
                     self._transport.send(message, session)
+                except OSError:
+                    # It is gone: the next one gets it, as from a queue of ZeroMQ.
+                    self._waiting.append((message, session))
 
     def _serve(self) -> None:
         assert self._transport is not None

@@ -53,7 +53,7 @@ def is_complete(shell: Shell, content: Json) -> Reply:
 def history(shell: Shell, content: Json) -> Reply:
     """Earlier cells of this kernel; a fake one remembers no other session."""
     cells = list(enumerate(shell.history(), 1))
-    kind, told = content["hist_access_type"], content["output"]
+    kind, told, _ = (content[name] for name in ("hist_access_type", "output", "raw"))
     if kind == "range":
         stop = content.get("stop") or len(cells) + 1
         cells = [cell for cell in cells if (content.get("start") or 0) <= cell[0] < stop]
@@ -86,7 +86,20 @@ def comm_info(shell: Shell, content: Json) -> Reply:
     return {"status": "ok", "comms": comms}
 
 
+def connect(_: Shell, __: Json) -> Reply:
+    """Where its sockets are: ipykernel numbers them behind a gateway."""
+    ports = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
+    return {**ports, "status": "ok"}
+
+
+def debug(_: Shell, __: Json) -> Reply:
+    """What the debugger says: there is none."""
+    return {}
+
+
 ANSWERS = {
+    "connect_request": connect,
+    "debug_request": debug,
     "comm_info_request": comm_info,
     "complete_request": complete,
     "history_request": history,

@@ -70,6 +70,8 @@ class Execution:
         if not cell.silent:
             given = {"code": cell.code, "execution_count": self._shell.count}
             self._outbox.say("execute_input", given, request.message.header)
+        if cell.code is None:
+            raise TypeError("a cell without code")
         self._session = request.session
         self.prompts.allowed = bool(request.content.get("allow_stdin"))
         self.is_idle.clear()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import zlib
 from collections.abc import Awaitable, Mapping
 from importlib.util import find_spec
 from typing import Any, Callable
 
 from IPython.core import page, payloadpage
 from IPython.core.autocall import ZMQExitAutocall
+from IPython.core.compilerop import CachingCompiler
 from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -44,19 +46,31 @@ class ResultHook(DisplayHook):  # type: ignore[misc]  # IPython may be missing
     """Sends the value of a cell."""
 
     console: Console
-    _bundle: Json = {}
+    content: dict[str, Any] | None = None
+
+    def start_displayhook(self) -> None:
+        self.content = {}
 
     def write_output_prompt(self) -> None:
-        """There is none."""
+        assert self.content is not None
+        self.content["execution_count"] = self.prompt_count
 
     def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
-        self._bundle = {"data": format_dict, "metadata": md_dict or {}}
+        assert self.content is not None
+        self.content.update(data=format_dict, metadata=md_dict or {})
 
     def finish_displayhook(self) -> None:
-        bundle, self._bundle = self._bundle, {}
-        if bundle.get("data"):
-            count = self.shell.execution_count
-            self.console.say("execute_result", {**bundle, "execution_count": count})
+        content, self.content = self.content, None
+        if content and content.get("data"):
+            self.console.say("execute_result", content)
+
+
+class Compiler(CachingCompiler):  # type: ignore[misc]  # as above
+    """Names the file of a cell as ipykernel does."""
+
+    def get_code_name(self, raw_code: str, code: str, number: int) -> str:
+        folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}")
+        return os.path.join(folder, f"{zlib.crc32(code.encode(errors='replace'))}.py")
 
 
 class Publisher(DisplayPublisher):  # type: ignore[misc]  # as above
@@ -103,8 +117,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
     exiter = Instance(ZMQExitAutocall)
     kernel = AnyTrait()
     keepkernel_on_exit = None
+    compiler_class = Type(Compiler)
     autoindent = CBool(False)
     traceback_lines: list[str] = []
+    failed_to_show = False
 
     @default("exiter")
     def _make_exiter(self) -> ZMQExitAutocall:
@@ -131,6 +147,8 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
         content = {"ename": str(etype.__name__), "evalue": str(evalue), "traceback": stb}
+        # An error in showing the value fails the cell, too.
+        self.failed_to_show |= self.displayhook.content is not None
         self.displayhook.console.say("error", content)
         self.traceback_lines = stb
 
@@ -179,7 +197,7 @@ class IPythonShell:
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
         """Run a cell; one that awaits at its top level gives something to await."""
-        self._ip.traceback_lines = []
+        self._ip.traceback_lines, self._ip.failed_to_show = [], False
         failed = None
         try:
             source = self._ip.transform_cell(cell.code)
@@ -208,7 +226,7 @@ class IPythonShell:
         payload = tuple(self._ip.payload_manager.read_payload())
         self._ip.payload_manager.clear_payload()
         exits, self._ip.exit_now = bool(self._ip.exit_now), False
-        if failure is None:
+        if failure is None and not self._ip.failed_to_show:
             values = self._ip.user_expressions(dict(cell.user_expressions))
             return Outcome(payload=payload, user_expressions=values, exits=exits)
         error = {
@@ -241,7 +259,7 @@ class IPythonShell:
             "matches": [one.text for one in found],
             "cursor_start": found[0].start if found else cursor,
             "cursor_end": found[0].end if found else cursor,
-            "metadata": {"_jupyter_types_experimental": types} if found else {},
+            "metadata": {"_jupyter_types_experimental": types},
         }
 
     def inspect(self, code: str, cursor: int, detail: int) -> Reply:

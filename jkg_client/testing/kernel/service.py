@@ -31,6 +31,10 @@ GRACE = 0.2
 """Seconds that a busy cell has to end when its kernel is shut down."""
 
 
+EXITING = 0.1
+"""Seconds that a kernel lives on after ``exit()``, as ipykernel does."""
+
+
 class Service:
     """Answers requests until the kernel is to end."""
 
@@ -46,6 +50,7 @@ class Service:
         self._waiting: deque[Request] = deque()
         self._control: SimpleQueue[Request] = SimpleQueue()
         self._handlers: dict[str, Callable[[Message], None]] = {}
+        self._is_leaving = False
         self._over = False
         self._execution = Execution(outbox, streams, shell)
 
@@ -62,12 +67,15 @@ class Service:
             self._arrived.clear()
             if not self._waiting:
                 await self._arrived.wait()
-            while self._waiting and not self._over:
+            while self._waiting and (self._is_leaving or not self._over):
                 await self._answer(self._waiting.popleft())
 
     def _read(self) -> None:
         while True:
             received = self._transport.receive()
+            if received is None and self._is_leaving:
+                self._loop.call_soon_threadsafe(self._end)
+                return
             if received is None:
                 # The gateway is gone. What the cells have started goes, too.
                 if hasattr(os, "killpg"):
@@ -105,17 +113,19 @@ class Service:
             self._status("idle", request)
 
     async def _handle(self, request: Request) -> Collection[str]:
-        msg_type = request.message.msg_type
+        msg_type, channel = request.message.msg_type, request.message.channel
         if msg_type == "execute_request":
             return await self._execute(request)
         if msg_type == "shutdown_request":
             self._shut_down(request)
         elif msg_type == "interrupt_request":
+            # On the shell channel it hits itself, and there is no reply.
+            if channel == "control":
+                self._reply(request, {"status": "ok"})
             send_interrupt()
-            self._reply(request, {"status": "ok"})
         elif msg_type in self._handlers:
             self._handlers[msg_type](request.message)
-        elif msg_type in ANSWERS:
+        elif msg_type in ANSWERS and not (msg_type == "debug_request" and channel == "shell"):
             self._reply(request, ANSWERS[msg_type](self._shell, request.content))
         return ()
 
@@ -123,7 +133,8 @@ class Service:
         outcome = await self._execution.run(request)
         if outcome.error and request.content.get("stop_on_error", True):
             self._abort_waiting(silent=bool(request.content.get("silent")))
-        self._over = self._over or outcome.exits
+        if outcome.exits:
+            self._loop.call_later(EXITING, self._leave)
         return outcome.loses
 
     def _abort_waiting(self, *, silent: bool) -> None:
@@ -152,6 +163,15 @@ class Service:
                 self._outbox.flush()
                 os._exit(0)
         self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def _leave(self) -> None:
+        # What has come by now is answered; the gateway keeps the rest for the next kernel.
+        self._is_leaving = True
+        self._transport.stop_receiving()
+
+    def _end(self) -> None:
+        self._over = True
+        self._arrived.set()
 
     def _status(self, state: str, request: Request) -> None:
         self._outbox.say("status", {"execution_state": state}, request.message.header)

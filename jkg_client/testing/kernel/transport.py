@@ -56,10 +56,10 @@ class Transport:
             return None
         return decode(data[length:], Framing.V1), data[:length].decode()
 
-    def shut(self) -> None:
-        """Wake whoever receives; nothing can be sent any more."""
+    def stop_receiving(self) -> None:
+        """Receive what has come by now, and nothing more."""
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.shutdown(socket.SHUT_RD)
 
     def close(self) -> None:
         """Close the socket."""
