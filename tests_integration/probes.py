@@ -338,7 +338,6 @@ CELLS = _cells(
     "%lsmagic?",
     "print(*range(3), sep='\\n')",
     "for i in range(3): display(i)",
-    "exit",
 )  # fmt: skip
 OPTIONS = [
     Asked("execute_request", {"code": "7", **options})
@@ -420,4 +419,5 @@ FRAMES = [
         {"more": 1},
     )
 ]
-CONVERSATIONS = [*CELLS, *OPTIONS, *QUESTIONS, *FRAMES]
+# The kernel ends with the last of them.
+CONVERSATIONS = [*CELLS, *OPTIONS, *QUESTIONS, *FRAMES, cell("exit")]

@@ -65,13 +65,13 @@ class Execution:
             self._decisions.put(message)
 
     async def run(self, request: Request) -> Outcome:
-        """Run a cell and tell of its end; a KeyError if the request has none."""
+        """Run a cell and tell of its end; an exception if the request is not a whole one."""
         cell = _cell(request.content)
         if not cell.silent:
             given = {"code": cell.code, "execution_count": self._shell.count}
             self._outbox.say("execute_input", given, request.message.header)
-        if cell.code is None:
-            raise TypeError("a cell without code")
+        if cell.code is None or request.content.get("allow_stdin", False) is None:
+            raise TypeError("ipykernel gives up here")
         self._session = request.session
         self.prompts.allowed = bool(request.content.get("allow_stdin"))
         self.is_idle.clear()
