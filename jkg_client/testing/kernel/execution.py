@@ -14,7 +14,7 @@ from attrs import frozen
 
 from ...protocol.messages import Json, Message
 from .bundles import clean
-from .interrupts import awaited, interruptible
+from .interrupts import awaited, expect_interrupts, interruptible
 from .outbox import Outbox
 from .parents import current_parent
 from .plays import Calls, Play
@@ -67,6 +67,7 @@ class Execution:
     async def run(self, request: Request) -> Outcome:
         """Run a cell and tell of its end; an exception if the request is not a whole one."""
         cell = _cell(request.content)
+        expect_interrupts()
         if not cell.silent:
             given = {"code": cell.code, "execution_count": self._shell.count}
             self._outbox.say("execute_input", given, request.message.header)

@@ -13,9 +13,26 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class _Early:
+    """An interrupt that came when the cell was announced and not yet begun."""
+
+    came = False
+
+
 def ignore_interrupts() -> None:
     """Between cells an interrupt does nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def expect_interrupts() -> None:
+    """From now on an interrupt is for the cell that will begin."""
+    if threading.current_thread() is threading.main_thread():
+        _Early.came = False
+        signal.signal(signal.SIGINT, _note)
+
+
+def _note(*_: Any) -> None:
+    _Early.came = True
 
 
 @contextlib.contextmanager
@@ -27,6 +44,8 @@ def interruptible() -> Iterator[None]:
     try:
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            if _Early.came:
+                raise KeyboardInterrupt
             yield
         finally:
             ignore_interrupts()

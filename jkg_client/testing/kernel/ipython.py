@@ -153,6 +153,17 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
         self.traceback_lines = stb
 
 
+class _Nobody:
+    """Hears what is said before there is a kernel."""
+
+    def say(self, *_: Any, **__: Any) -> None:
+        """Say it to nobody."""
+
+    def parent(self) -> Mapping[str, Any]:
+        """There is no request."""
+        return {}
+
+
 class IPythonShell:
     """IPython, in the process of a kernel."""
 
@@ -167,9 +178,15 @@ class IPythonShell:
             self._ip = ZMQInteractiveShell.instance(
                 config=config, ipython_dir=folder, profile_dir=profile
             )
-        # What is imported when a cell is run for the first time.
-        self._ip.run_cell("1 + 1", silent=True)
+        self._warm_up()
         self._ip.Completer.use_jedi = find_spec("jedi") is not None
+
+    def _warm_up(self) -> None:
+        # What is imported for the first cell, the first value and the first traceback.
+        self._ip.displayhook.console = self._ip.display_pub.console = _Nobody()
+        for code in ("1 + 1", "1 / 0"):
+            self._ip.run_cell(code, store_history=False)
+        self._ip.user_ns.pop("_", None)
 
     @property
     def count(self) -> int:

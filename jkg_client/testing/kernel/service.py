@@ -27,7 +27,7 @@ from .shells import Shell
 from .streams import Streams
 from .transport import SCRIPT, Transport
 
-GRACE = 0.2
+GRACE = 0.5
 """Seconds that a busy cell has to end when its kernel is shut down."""
 
 
