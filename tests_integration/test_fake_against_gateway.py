@@ -112,9 +112,15 @@ def answer_to(probe: Rest, server: Server, kernel_id: str) -> dict[str, Any]:
             body.pop("traceback", None)
             body.pop("last_activity", None)
             body.pop("connections", None)
-    if probe.path.startswith("/api/kernelspecs") or "swagger" in probe.path or probe.path == "/api/kernels":
+    if (
+        probe.path.startswith("/api/kernelspecs")
+        or "swagger" in probe.path
+        or probe.path == "/api/kernels"
+    ):
         body = type(body).__name__ if answer.status_code == 200 else body
-    told = sorted(name for name in ("Location", "Allow", "WWW-Authenticate") if name in answer.headers)
+    told = sorted(
+        name for name in ("Location", "Allow", "WWW-Authenticate") if name in answer.headers
+    )
     return {"status": answer.status_code, "type": kind, "body": masked(body), "headers": told}
 
 
@@ -219,9 +225,7 @@ class Line:
 
 
 @pytest.fixture(scope="module")
-def lines(
-    servers: tuple[Server, Server], kernels: tuple[str, str]
-) -> Iterator[tuple[Line, Line]]:
+def lines(servers: tuple[Server, Server], kernels: tuple[str, str]) -> Iterator[tuple[Line, Line]]:
     both = [Line(*one) for one in zip(servers, kernels)]
     yield both[0], both[1]
     for line in both:

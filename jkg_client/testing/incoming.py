@@ -17,8 +17,9 @@ FIELDS_OF_SERVERS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "header": lambda document: "msg_type" in _mapping(document.get("header")),
     "parent_header": lambda document: "parent_header" in document,
     "metadata": lambda document: "metadata" in document,
-    "content": lambda document: isinstance(document.get("content") or {}, dict)
-    and document.get("content") != [],
+    "content": lambda document: (
+        isinstance(document.get("content") or {}, dict) and document.get("content") != []
+    ),
     "buffers": lambda document: _are_buffers(document.get("buffers")),
 }
 """What a server needs of a message, else it closes the connection."""

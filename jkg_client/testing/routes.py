@@ -74,9 +74,7 @@ class Api:
             return Answer(status=answer.status, headers=HTML)
         return answer
 
-    def _answer(
-        self, call: Call, found: re.Match[str], methods: Mapping[str, Method]
-    ) -> Answer:
+    def _answer(self, call: Call, found: re.Match[str], methods: Mapping[str, Method]) -> Answer:
         if call.method == "OPTIONS":
             return Answer(status=200, headers=JSON) if self.admits(call) else NO_OPTIONS
         if not self.admits(call):

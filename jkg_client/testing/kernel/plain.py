@@ -22,9 +22,7 @@ from .displays import Displays, mime_bundle
 from .shells import Cell, Console, Outcome, Reply
 from .tracebacks import CELL, error_content
 
-_MAGIC = re.compile(
-    r"^[ \t]*(?:[!%?]|pip install\b|[\w., \t]+=[ \t]*[!%])|\?[ \t]*$", re.MULTILINE
-)
+_MAGIC = re.compile(r"^[ \t]*(?:[!%?]|pip install\b|[\w., \t]+=[ \t]*[!%])|\?[ \t]*$", re.MULTILINE)
 
 
 class UsageError(Exception):
