@@ -18,6 +18,9 @@ import pytest
 from raw_client import RawClient, RawKernel, raw_client, says
 
 
+pytestmark = pytest.mark.ipython
+
+
 @pytest.fixture
 def client() -> Iterator[RawClient]:
     with raw_client() as client:
@@ -635,9 +638,80 @@ def test_questions_about_code_are_answered(
     assert {name: reply["content"][name] for name in told} == told
 
 
-def test_unknown_requests_are_passed_over(kernel: RawKernel) -> None:
-    kernel.send("nosuch_request", {})
-    kernel.send("nosuch_request", {}, channel="control")
-    kernel.send("complete_request", {"code": "pri"})
-    kernel.send("execute_request", {})
+# Requests that kernels do not know, or that lack what they need.
+@pytest.mark.field("F9")
+@pytest.mark.parametrize(
+    ("msg_type", "content", "channel"),
+    [
+        ("nosuch_request", {}, "shell"),
+        ("nosuch_request", {}, "control"),
+        ("complete_request", {"code": "pri"}, "shell"),
+        ("history_request", {}, "shell"),
+        ("execute_request", {}, "shell"),
+        ("debug_request", {}, "shell"),
+        ("comm_msg", {"comm_id": "nosuch", "data": {}}, "shell"),
+    ],
+)
+def test_what_a_kernel_cannot_answer_makes_it_busy_and_idle(
+    kernel: RawKernel, msg_type: str, content: dict[str, Any], channel: str
+) -> None:
+    kernel.until(IDLE)
+    kernel.send(msg_type, content, channel=channel)
+    said = [says(message) for message in kernel.until(IDLE)]
+    assert (said[0], said[-1]) == (BUSY, IDLE)
+    assert [words for words in said[1:-1] if not words.startswith("iopub stream")] == []
     assert kernel.value("1") == "1"
+
+
+@pytest.mark.field("F9")
+def test_widgets_can_talk_to_their_front_end(kernel: RawKernel) -> None:
+    code = (
+        "import comm\nheard = []\n"
+        "def opened(c, message): c.on_msg(lambda m: heard.append((m['content']['data'],"
+        " m['buffers'])))\n"
+        "comm.get_comm_manager().register_target('here', opened)"
+    )
+    kernel.execute(code)
+    opened, sent, *_ = kernel.outputs(
+        "c = comm.create_comm(target_name='t', data={'n': 1})\nc.send({'n': 2})"
+    )
+    assert (opened["target_name"], opened["data"], sent["data"]) == ("t", {"n": 1}, {"n": 2})
+    kernel.answers(
+        kernel.send("comm_open", {"comm_id": "x", "target_name": "here", "data": {}}), reply=False
+    )
+    kernel.answers(kernel.send("comm_msg", {"comm_id": "x", "data": {"n": 3}}), reply=False)
+    assert kernel.value("heard") == "[({'n': 3}, [])]"
+    reply = kernel.answers(kernel.send("comm_info_request", {"target_name": "here"}))[1]
+    assert reply["content"]["comms"] == {"x": {"target_name": "here"}}
+
+
+@pytest.mark.field("F11")
+def test_a_library_that_calls_the_real_display_shows_something(kernel: RawKernel) -> None:
+    code = "from IPython.core.display_functions import display as shows\nshows(1)"
+    (shown,) = kernel.outputs(code)
+    assert shown["data"] == {"text/plain": "1"}
+
+
+@pytest.mark.field("F14")
+def test_the_error_of_a_cell_says_what_ipykernel_says(kernel: RawKernel) -> None:
+    reply = kernel.execute("1 +")[-2]["content"]
+    assert set(reply["engine_info"]) == {"engine_id", "engine_uuid", "method"}
+    assert re.fullmatch(r"invalid syntax \(\d+\.py, line 1\)", reply["evalue"])
+
+
+# What in IPython needs more than a namespace.
+RICH = [
+    ("%%html\n<b>x</b>", {"text/html": "<b>x</b>\n"}),
+    ("from IPython.display import Latex\nLatex('x')", {"text/latex": "x"}),
+    ("%who_ls int", {"text/plain": "[]"}),
+    ("get_ipython().__class__.__name__", {"text/plain": "'ZMQInteractiveShell'"}),
+    ("'IPKernelApp' in get_ipython().config", {"text/plain": "True"}),
+    ("get_ipython().kernel.get_parent()['header']['msg_type']",
+     {"text/plain": "'execute_request'"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "data"), RICH)
+def test_it_is_ipython_itself(kernel: RawKernel, code: str, data: dict[str, str]) -> None:
+    shown = kernel.outputs(code)[-1]["data"]
+    assert {kind: shown[kind] for kind in data} == data

@@ -231,9 +231,10 @@ class Faults:
         with self._lock:
             rules = [f"{rule.method} {rule.path}" for rule in self._rules if not rule.is_met]
             cuts = [f"{cut.where} a message of type {cut.msg_type}" for cut in self._cuts]
+            cuts += [f"after {self._bytes_left} bytes"] if self._bytes_left is not None else []
         return [
             *(f"the fault at {which} was never met: no such request came" for which in rules),
-            *(f"the cut {which} was never met: no such message was sent" for which in cuts),
+            *(f"the cut {which} was never met: nothing like it was sent" for which in cuts),
         ]
 
     @property

@@ -172,6 +172,19 @@ class FakeGateway:
         sources = (self._prompter, self._replays, self.faults)
         return [complaint for source in sources for complaint in source.complaints()]
 
+    def reset(self) -> None:
+        """Check, and forget scripts, recordings, faults and the journal; kernels stay.
+
+        Raises:
+            AssertionError: As ``check`` does. All is forgotten all the same.
+        """
+        try:
+            self.check()
+        finally:
+            self.faults.clear()
+            for source in (self._prompter, self._replays, self.journal):
+                source.forget()
+
     def stop(self) -> None:
         """End its kernels, sockets and threads. May be called twice."""
         if self._stopping.is_set():

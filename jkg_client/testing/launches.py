@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from importlib.util import find_spec
 from typing import IO, Any
 
@@ -77,9 +78,11 @@ def launch(flavour: Flavour, session: str, env: dict[str, str]) -> Launched:
     with _LOCK:
         try:
             return _prepared(flavour).fork(order)
-        except (OSError, EOFError):
-            # Somebody has ended it.
+        except (OSError, EOFError) as exc:
+            failure = _prepared(flavour).failure()
             _forget(flavour)
+            if failure:
+                raise KernelNotStarted(failure) from exc
             return _prepared(flavour).fork(order)
 
 
@@ -87,21 +90,28 @@ def spawn(flavour: Flavour, order: Json) -> Launched:
     """Start a kernel in a process that has to import everything itself."""
     token = secrets.token_hex(16)
     with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryFile() as log:
-        listener.settimeout(STARTING)
         port = str(listener.getsockname()[1])
         process = _start(["spawned", flavour, port, token], log)
-        try:
-            line, _ = listener.accept()
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if line.recv(len(token), socket.MSG_WAITALL) != token.encode():
-                raise KernelNotStarted("somebody else has connected")
-        except socket.timeout:
+        _SPAWNED.append(process)
+        line = _accepted(listener, process)
+        if line is None or line.recv(len(token), socket.MSG_WAITALL) != token.encode():
             process.kill()
-            raise KernelNotStarted(_told(log)) from None
+            raise KernelNotStarted(_told(log))
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data = json.dumps(order).encode()
         line.sendall(_SIZE.pack(len(data)) + data)
-    _SPAWNED.append(process)
     return Launched(process.pid, line)
+
+
+def _accepted(listener: socket.socket, process: subprocess.Popen[bytes]) -> socket.socket | None:
+    end = time.monotonic() + STARTING
+    listener.settimeout(0.1)
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(socket.timeout):
+            line, _ = listener.accept()
+            line.settimeout(None)
+            return line
+    return None
 
 
 class _Prepared:
@@ -116,16 +126,23 @@ class _Prepared:
     def fork(self, order: Json) -> Launched:
         ours, theirs = socket.socketpair()
         data = json.dumps(order).encode()
-        with theirs:
-            socket.send_fds(self._orders, [_SIZE.pack(len(data))], [theirs.fileno()])
-            self._orders.sendall(data)
-        answer = self._orders.recv(_SIZE.size, socket.MSG_WAITALL)
-        if not answer:
+        try:
+            with theirs:
+                socket.send_fds(self._orders, [_SIZE.pack(len(data))], [theirs.fileno()])
+                self._orders.sendall(data)
+            answer = self._orders.recv(_SIZE.size, socket.MSG_WAITALL)
+            if not answer:
+                raise EOFError
+        except BaseException:
             ours.close()
-            if self._process.wait(STARTING):
-                raise KernelNotStarted(_told(self._log))
-            raise EOFError
+            raise
         return Launched(_SIZE.unpack(answer)[0], ours)
+
+    def failure(self) -> str:
+        """What it said when it failed; nothing if somebody has killed it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return _told(self._log) if self._process.wait(5) > 0 else ""
+        return ""
 
     def close(self) -> None:
         self._orders.close()

@@ -37,6 +37,8 @@ class Prompter:
         self._strict = strict
         self._unscripted: deque[str] = deque(maxlen=REMEMBERED)
         self._scripts: list[Script] = []
+        # Their numbers are places in here; a cell may still run of which the script is forgotten.
+        self._numbered: list[Script] = []
         self._failures: list[str] = []
         self._lock = threading.Lock()
 
@@ -48,6 +50,7 @@ class Prompter:
         script = Script(cell)
         with self._lock:
             self._scripts.append(script)
+            self._numbered.append(script)
         return script
 
     def decide(self, code: str) -> Message:
@@ -60,12 +63,13 @@ class Prompter:
             script.runs += 1
             if script.allows_installs:
                 return script_message("run", {"env": {ALLOWED: "1"}})
-            return script_message("play", script.play(self._scripts.index(script)))
+            return script_message("play", script.play(self._numbered.index(script)))
 
     def call(self, content: Mapping[str, Any]) -> Json:
         """Call a function of the test, for a script; what to answer."""
-        script = self._scripts[content["script"]]
         error = None
+        with self._lock:
+            script = self._numbered[content["script"]]
         try:
             script.act(content["at"])()
         except BaseException as exc:  # noqa: BLE001 - told in the cell, and to the test
@@ -79,6 +83,13 @@ class Prompter:
             never = [self._never(script) for script in self._scripts if not script.runs]
             alone = [f"a cell without a script was run: {code!r}" for code in self._unscripted]
             return never + self._failures + (alone if self._strict else [])
+
+    def forget(self) -> None:
+        """Forget all scripts, and what went otherwise."""
+        with self._lock:
+            self._scripts.clear()
+            self._failures.clear()
+            self._unscripted.clear()
 
     def _find(self, code: str) -> Script | None:
         fitting = [script for script in self._scripts if _fits(script.cell, code)]

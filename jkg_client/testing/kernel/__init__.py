@@ -1,1 +1,1 @@
-"""The process behind a fake kernel. The test's process imports none of it but ``transport``."""
+"""The process behind a fake kernel. What runs cells is imported there only."""
