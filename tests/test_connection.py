@@ -161,6 +161,9 @@ def test_a_bad_url_is_refused_without_showing_it(url: str) -> None:
         (("h", False), {"headers": {f"X\n{SECRET}": "y"}}, "header"),
         (("h", False), {"headers": {"X": None}}, "header"),
         (("h", False), {"headers": {1: SECRET}}, "header"),
+        (("h", False), {"headers": {"X": f" {SECRET}"}}, "header"),
+        (("h", False), {"headers": {"X": f"{SECRET}é"}}, "header"),
+        (("h", False), {"headers": {f"{SECRET}:": "y"}}, "header"),
     ],
 )
 @pytest.mark.pitfall(53)

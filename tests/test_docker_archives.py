@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from jkg_client.servers.docker.archives import packed, packed_file, unpacked
+from jkg_client.servers.files import LARGEST_FILE
 
 BLOCK = 512
 
@@ -35,7 +36,7 @@ def archive(name: str = "x", content: bytes = b"content") -> bytes:
 
 def content_of(pieces: Iterator[bytes]) -> bytes:
     file = io.BytesIO()
-    unpacked(pieces, file)
+    unpacked(pieces, file, LARGEST_FILE)
     return file.getvalue()
 
 

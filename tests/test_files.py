@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from test_local import GATEWAY, program
 
-from jkg_client.servers.files import LocalFiles, place_for, written
+from jkg_client.servers.files import LARGEST_FILE, LocalFiles, place_for, written
 from jkg_client.servers.local import LocalJupyterServer
 
 CONTENT = bytes(range(256)) * 3
@@ -105,7 +106,7 @@ def test_a_file_is_got_where_it_is_wanted(
     (here / "folder").mkdir()
     (there / "sub").mkdir()
     (there / "sub" / "result").write_bytes(b"new")
-    told = LocalFiles(there).get("sub/result", destination)
+    told = LocalFiles(there).get("sub/result", destination, LARGEST_FILE)
     assert told == Path(place)
     assert (here / place).read_bytes() == b"new"
 
@@ -137,14 +138,14 @@ def test_what_is_no_file_is_not_got(
 ) -> None:
     make(there / "x")
     with pytest.raises(failure):
-        LocalFiles(there).get("x", None)
+        LocalFiles(there).get("x", None, LARGEST_FILE)
     assert LocalFiles(here).names("") == ["data.bin"]
 
 
 def test_a_destination_that_is_not_there_is_an_error(here: Path, there: Path) -> None:
     (there / "x").touch()
     with pytest.raises(OSError):
-        LocalFiles(there).get("x", "nosuch/folder/x")
+        LocalFiles(there).get("x", "nosuch/folder/x", LARGEST_FILE)
     assert LocalFiles(here).names("") == ["data.bin"]
 
 
@@ -250,6 +251,37 @@ def test_nothing_is_made_for_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.field("D7")
+@pytest.mark.skipif(os.name != "posix", reason="there are no such files there")
+@pytest.mark.parametrize("path", ["fifo", "device", "socket", "link"])
+def test_what_is_not_a_regular_file_is_refused_at_once(path: str, here: Path, there: Path) -> None:
+    os.mkfifo(there / "fifo")
+    (there / "device").symlink_to("/dev/zero")
+    (there / "link").symlink_to("fifo")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(there / "socket"))
+        with pytest.raises(OSError):
+            LocalFiles(there).get(path, None, LARGEST_FILE)
+        with pytest.raises(OSError):
+            LocalFiles(here).put(there / path, None)
+    assert LocalFiles(here).names("") == ["data.bin"]
+
+
+@pytest.mark.field("D7")
+@pytest.mark.parametrize("size", [1001, 2**40])
+def test_a_file_that_is_too_large_is_not_got(size: int, here: Path, there: Path) -> None:
+    with (there / "x").open("wb") as file:
+        file.truncate(size)
+    with pytest.raises(OSError, match="more than 1000 bytes"):
+        LocalFiles(there).get("x", None, 1000)
+    assert LocalFiles(here).names("") == ["data.bin"]
+
+
+def test_a_file_of_just_the_largest_size_is_got(here: Path, there: Path) -> None:
+    (there / "x").write_bytes(bytes(1000))
+    assert LocalFiles(there).get("x", None, 1000).read_bytes() == bytes(1000)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="there are no such files there")
 def test_what_hostile_code_leaves_behind_does_no_harm(here: Path, there: Path) -> None:
     (there / "circle").symlink_to("circle")
@@ -257,5 +289,5 @@ def test_what_hostile_code_leaves_behind_does_no_harm(here: Path, there: Path) -
     assert LocalFiles(there).names("") == ["circle", "fifo"]
     for name in ("circle", "fifo"):
         with pytest.raises(OSError):
-            LocalFiles(there).get(name, None)
+            LocalFiles(there).get(name, None, LARGEST_FILE)
     assert LocalFiles(here).names("") == ["data.bin"]

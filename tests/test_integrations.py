@@ -19,6 +19,7 @@ except ImportError as exc:
 """
 
 
+@pytest.mark.field("E9")
 @pytest.mark.parametrize(
     ("extra", "package"),
     [
@@ -39,4 +40,5 @@ def test_a_missing_framework_is_told_with_the_extra_that_brings_it(
         timeout=60,
         check=True,
     )
-    assert f' needs: pip install "jkg-client[{extra}]"' in done.stdout
+    expected = f' needs: pip install "jkg-client[{extra}]" (Python 3.10 or newer)'
+    assert expected in done.stdout

@@ -147,6 +147,19 @@ def test_the_token_is_neither_on_the_command_line_nor_in_the_environment(
         assert "some-secret" not in repr(server)
 
 
+@pytest.mark.field("D2")
+def test_no_variable_with_a_secret_reaches_a_server(
+    gateway: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("HTTP_PWD", "HEADERS", "AUTH_TOKEN", "CLIENT_KEY", "URL")
+    secrets = [f"JUPYTER_GATEWAY_{name}" for name in names]
+    for name in (*secrets, "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "JUPYTER_TOKEN"):
+        monkeypatch.setenv(name, "some-secret")
+    with LocalJupyterServer(python=gateway) as server:
+        seen = seen_by(server)
+    assert "some-secret" not in json.dumps(seen)
+
+
 def test_a_server_starts_in_cwd_with_env(gateway: Path, tmp_path: Path) -> None:
     with LocalJupyterServer(python=gateway, cwd=tmp_path, env={"ADDED": "1"}) as server:
         seen = seen_by(server)

@@ -7,12 +7,16 @@ import re
 import socketserver
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
+from attrs import evolve
 
 from jkg_client import (
+    GatewayError,
     GatewayFull,
     GatewayStatus,
     GatewayTimeout,
@@ -293,6 +297,40 @@ def test_a_token_that_a_server_repeats_is_not_repeated_by_us(server: FakeGateway
     assert info.token is not None
     assert info.token not in str(caught.value)
     assert "[token]" in str(caught.value)
+
+
+BASIC = {"Authorization": "Basic " + b64encode(b"me:pass word").decode()}
+
+
+@pytest.mark.field("D1")
+@pytest.mark.parametrize(
+    ("headers", "secret"),
+    [
+        ({"Authorization": "Bearer some-secret"}, "some-secret"),
+        ({"Authorization": "Bearer some-secret"}, "Bearer some-secret"),
+        (BASIC, BASIC["Authorization"].split()[1]),
+        (BASIC, "pass word"),
+        ({"X-Api-Key": "abc"}, "abc"),
+        ({"X-Custom": "some/secret+"}, "some/secret+"),
+        ({"Cookie": "session=some-secret; user=me"}, "some-secret"),
+    ],
+)
+@pytest.mark.parametrize("status", [302, 401, 403, 404, 500])
+def test_a_header_that_a_server_repeats_is_not_repeated_by_us(
+    headers: dict[str, str], secret: str, status: int, server: FakeGateway
+) -> None:
+    server.faults.status(
+        status,
+        body=f"<p>asked with {secret}</p>",
+        headers={"Location": f"http://elsewhere/{quote(secret)}"},
+        path="/api/kernelspecs",
+    )
+    info = evolve(server.connection_info, headers=headers)
+    with JupyterClient(info) as client, pytest.raises(GatewayError) as caught:
+        client.list_kernel_specs()
+    told = f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
+    assert secret not in told
+    assert secret not in unquote(told)
 
 
 def test_a_netrc_entry_does_not_replace_the_token(

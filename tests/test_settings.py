@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from jkg_client import JupyterConnectionInfo
+from jkg_client.servers import launcher
 from jkg_client.servers.child import Place
 from jkg_client.servers.settings import GatewaySettings
 
@@ -30,17 +31,19 @@ def told(token: str | None) -> Any:
     return json.loads(SETTINGS.line("::", address, PLACE))
 
 
-def test_the_launcher_has_nothing_beside_it_that_a_library_could_be_taken_for() -> None:
-    python, script = SETTINGS.command
+def test_the_launcher_has_nothing_beside_it_that_a_library_could_be_taken_for(
+    tmp_path: Path,
+) -> None:
+    python, script = SETTINGS.command(evolve(PLACE, folder=tmp_path))
     assert python == SETTINGS.python
-    names = {path.name for path in Path(script).parent.iterdir()} - {"__pycache__"}
-    assert names == {"__init__.py", "__main__.py", "room.py"}
+    assert {path.name for path in Path(script).parent.iterdir()} == {"__main__.py", "room.py"}
 
 
-def test_the_launcher_needs_nothing_of_this_package() -> None:
-    assert "import jkg_client" not in Path(SETTINGS.command[1]).read_text(encoding="utf-8")
-    assert "from jkg_client" not in Path(SETTINGS.command[1]).read_text(encoding="utf-8")
-    assert "from ." not in Path(SETTINGS.command[1]).read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["__main__.py", "room.py"])
+def test_the_launcher_needs_nothing_of_this_package(name: str) -> None:
+    assert "import jkg_client" not in launcher.source(name)
+    assert "from jkg_client" not in launcher.source(name)
+    assert "from ." not in launcher.source(name)
 
 
 # One row a rule: the environment here, what the user adds, what the gateway gets.
@@ -55,6 +58,11 @@ def test_the_launcher_needs_nothing_of_this_package() -> None:
             {"PATH": "a", "KG_AUTH_TOKEN": "s", "JKG_TOKEN": "s"},
             {},
             {"PATH": f"{BIN}{os.pathsep}a"},
+        ),
+        (
+            {"PATH": "a", "JUPYTER_GATEWAY_HTTP_PWD": "s", "JUPYTER_GATEWAY_HEADERS": "{}"},
+            {"JUPYTERHUB_API_TOKEN": "meant for the code"},
+            {"PATH": f"{BIN}{os.pathsep}a", "JUPYTERHUB_API_TOKEN": "meant for the code"},
         ),
         ({"PATH": "a"}, {"KG_AUTH_TOKEN": "s"}, {"PATH": f"{BIN}{os.pathsep}a"}),
     ],

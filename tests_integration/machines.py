@@ -72,11 +72,15 @@ class Machine:
         namespace: Its name.
         address: Its address.
         address6: The same by IPv6.
+        here: Address of this machine on the way to it.
+        here6: The same by IPv6.
     """
 
     namespace: str
     address: str
     address6: str
+    here: str
+    here6: str
 
 
 def require(*programs: str) -> None:
@@ -111,7 +115,7 @@ def machine() -> Iterator[Machine]:
         output_of("ip", "link", "set", link, "up")
         for interface in ("lo", "eth0"):
             output_of("ip", "-n", name, "link", "set", interface, "up")
-        yield Machine(name, str(there), f"{prefix}:2")
+        yield Machine(name, str(there), f"{prefix}:2", str(here), f"{prefix}:1")
     finally:
         output_of("ip", "netns", "delete", name)
         # It would go with the namespace, but only when the kernel gets round to it.

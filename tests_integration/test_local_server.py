@@ -167,6 +167,14 @@ def test_the_token_is_told_to_the_gateway_alone(monkeypatch: pytest.MonkeyPatch)
         assert "some-secret" not in server.log_file.read_text(encoding="utf-8")
 
 
+@pytest.mark.field("D2")
+def test_no_variable_with_a_secret_reaches_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JUPYTER_GATEWAY_HTTP_PWD", "JUPYTER_GATEWAY_HEADERS", "JUPYTERHUB_API_TOKEN"):
+        monkeypatch.setenv(name, "some-secret")
+    with LocalJupyterServer() as server:
+        assert "some-secret" not in cell(server, "import os; print(dict(os.environ))")
+
+
 @pytest.mark.pitfall(21)
 def test_output_is_not_rate_limited() -> None:
     with LocalJupyterServer() as server:

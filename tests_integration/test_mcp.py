@@ -232,16 +232,22 @@ async def main(folder):
         await said(client, "put_file", content=base64.b64encode(data).decode(), **form)
         (again,) = await said(client, "get_file", **form)
         print(base64.b64decode(again) == data)
+        os.mkfifo(f"{folder}/fifo")
+        os.truncate(os.open(f"{folder}/sparse", os.O_CREAT | os.O_WRONLY), 2**30)
         for refused in (
             said(client, "get_file", path=binary),
             said(client, "get_file", path=f"{folder}/none"),
             said(client, "get_file", path="/dev/zero"),
+            said(client, "get_file", path=f"{folder}/fifo"),
+            said(client, "get_file", path=f"{folder}/sparse"),
             said(client, "get_file", path=folder),
             said(client, "put_file", content="-", **form),
             said(client, "put_file", path="", content="-"),
             said(client, "put_file", path=binary, content="-" * 10_000_001),
         ):
             print((await refused)[1].replace(folder, "…"))
+        os.unlink(f"{folder}/fifo")
+        os.unlink(f"{folder}/sparse")
         await said(client, "put_file", path=new, content="#!")
         os.chmod(new, 0o755)
         os.symlink(new, f"{folder}/link")
@@ -256,6 +262,7 @@ asyncio.run(main(os.getcwd()))
 )
 
 
+@pytest.mark.field("D7")
 def test_files_are_put_and_got(start: Start, gateway: JupyterConnectable) -> None:
     most = "more than 10000000 bytes, which is too much for an answer"
     missing = "[Errno 2] No such file or directory"
@@ -265,6 +272,8 @@ def test_files_are_put_and_got(start: Start, gateway: JupyterConnectable) -> Non
         "True",
         "Error executing tool get_file: …/data is no UTF-8 text: ask for it with encoding base64",
         f"Error executing tool get_file: FileNotFoundError: {missing}: '…/none'",
+        "Error executing tool get_file: ValueError: it is not a regular file",
+        "Error executing tool get_file: ValueError: it is not a regular file",
         f"Error executing tool get_file: ValueError: it has {most}",
         "Error executing tool get_file: IsADirectoryError: [Errno 21] Is a directory: '…'",
         "Error executing tool put_file: content is no base64: Only base64 data is allowed",
@@ -827,6 +836,45 @@ def test_no_address_of_this_machine_is_reached_by_pages_of_the_web(
     _, url = listening(start, fake, "--host", "127.0.0.2")
     *let_in, misled = printed(start, REFUSED, None, url)
     assert (set(let_in), misled) == ({"400"}, "421")
+
+
+STRANGERS = """
+import sys
+import httpx2
+from urllib.parse import urlsplit
+
+url = sys.argv[1]
+port = urlsplit(url).port
+accept = {"Accept": "application/json, text/event-stream"}
+client = {"name": "test", "version": "1"}
+params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+initialize = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+for name, value in [
+    ("Host", f"127.0.0.1:{port}.evil.example"),
+    ("Host", "127.0.0.1.evil.example"),
+    ("Host", f"evil.example:{port}"),
+    ("Host", f"127.0.0.1:{port}@evil.example"),
+    ("Host", f"127.0.0.1:{port}/"),
+    ("Origin", f"http://127.0.0.1:{port}.evil.example"),
+    ("Origin", "http://localhost.evil.example"),
+    ("Origin", "https://evil.example"),
+    ("Origin", "null"),
+    ("Host", f"localhost:{port}"),
+    ("Host", "[::1]:8000"),
+    ("Origin", "http://localhost:6274"),
+]:
+    answer = httpx2.post(url, json=initialize, headers={**accept, name: value})
+    print(answer.status_code, "mcp-session-id" in answer.headers)
+"""
+
+
+@pytest.mark.field("D9")
+def test_only_the_exact_names_of_this_machine_are_let_in_and_nobody_else_costs_a_session(
+    start: Start, fake: FakeGateway
+) -> None:
+    _, url = listening(start, fake, "--max-sessions", "3")
+    said = printed(start, STRANGERS, None, url)
+    assert said == ["421 False"] * 5 + ["403 False"] * 4 + ["200 True"] * 3
 
 
 SECRET = (

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -25,7 +26,9 @@ from behaviours import (
 from servers import answering, kernel_gateway, started
 
 from jkg_client import (
+    CodeBlock,
     JupyterClient,
+    JupyterCodeExecutor,
     JupyterConnectionInfo,
     JupyterKernelClient,
     NotAGateway,
@@ -60,6 +63,16 @@ http {{
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
+    # As many have it: Host is the one of the server behind it.
+    server {{
+        listen 127.0.0.1:{plain_port};
+        location / {{
+            proxy_pass http://127.0.0.1:{upstream_port};
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+        }}
+    }}
     server {{
         listen 127.0.0.1:{port};
         proxy_http_version 1.1;
@@ -92,8 +105,13 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[JupyterConnectionInfo]:
 
 
 @pytest.fixture(scope="module")
+def plain_port() -> int:
+    return free_port("127.0.0.1")
+
+
+@pytest.fixture(scope="module")
 def server(
-    gateway: JupyterConnectionInfo, tmp_path_factory: pytest.TempPathFactory
+    gateway: JupyterConnectionInfo, plain_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[JupyterConnectionInfo]:
     # Debian has it where only root looks.
     nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
@@ -106,12 +124,28 @@ def server(
     folder = tmp_path_factory.mktemp("nginx")
     info = evolve(gateway, port=free_port("127.0.0.1"), base_path="/some/prefix")
     configuration = CONFIGURATION.format(
-        port=info.port, upstream_port=gateway.port, upstream_path=gateway.base_path
+        port=info.port,
+        plain_port=plain_port,
+        upstream_port=gateway.port,
+        upstream_path=gateway.base_path,
     )
     (folder / "nginx.conf").write_text(configuration, encoding="utf-8")
     command = [nginx, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
     with answering(command, info, folder):
         yield info
+
+
+@pytest.mark.field("C2")
+def test_a_proxy_that_changes_the_host_makes_no_stranger_of_us(
+    server: JupyterConnectionInfo,
+    gateway: JupyterConnectionInfo,
+    plain_port: int,
+    tmp_path: Path,
+) -> None:
+    info = evolve(server, port=plain_port, base_path=gateway.base_path)
+    with JupyterCodeExecutor(info, output_dir=tmp_path) as executor:
+        result = executor.execute_code_blocks([CodeBlock("print(6 * 7)", "python")])
+    assert result.output == "42\n"
 
 
 def _wait_until_dropped(server: JupyterConnectionInfo, kernel_id: str) -> None:

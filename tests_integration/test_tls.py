@@ -6,6 +6,7 @@ through different libraries.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +24,9 @@ from jkg_client import (
     JupyterCodeExecutor,
     JupyterConnectionInfo,
     JupyterKernelClient,
+    NotAGateway,
 )
+from jkg_client.gateway.rest import CONNECT_SECONDS
 
 Ask = Callable[[JupyterClient], object]
 
@@ -56,6 +59,12 @@ class Files:
     server: str
     client: str
     client_parts: tuple[str, str]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +170,67 @@ def test_a_certificate_for_another_name_is_told(server: JupyterConnectionInfo, a
         pytest.raises(GatewayUnreachable, match=r"not valid for 'localhost'"),
     ):
         ask(client)
+
+
+BUNDLES = pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+
+
+@pytest.mark.field("C1")
+@BUNDLES
+def test_an_authority_that_is_given_wins_over_the_environment(
+    server: JupyterConnectionInfo,
+    files: Files,
+    variable: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(variable, files.other)
+    assert _hello(server, tmp_path) == "hello\n"
+
+
+@pytest.mark.field("C1")
+@BUNDLES
+@BOTH_WAYS
+def test_the_environment_does_not_make_up_for_an_authority_that_did_not_sign(
+    server: JupyterConnectionInfo,
+    files: Files,
+    variable: str,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(variable, files.ours)
+    with (
+        JupyterClient(evolve(server, verify=files.other)) as client,
+        pytest.raises(GatewayUnreachable, match="certificate verify failed"),
+    ):
+        ask(client)
+
+
+@pytest.mark.field("C1")
+@BUNDLES
+def test_the_environment_names_the_authorities_where_nothing_was_given(
+    server: JupyterConnectionInfo,
+    files: Files,
+    variable: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(variable, files.ours)
+    assert _hello(evolve(server, verify=True), tmp_path) == "hello\n"
+
+
+@pytest.mark.field("C12")
+@pytest.mark.pitfall(26)
+def test_https_to_a_server_that_speaks_http_is_told_before_the_time_for_connecting_is_up() -> None:
+    info = JupyterConnectionInfo("127.0.0.1", use_https=False)
+    with started("kernel_gateway", kernel_gateway, info) as plain:
+        began = time.monotonic()
+        with (
+            JupyterClient(evolve(plain, use_https=True)) as client,
+            pytest.raises(NotAGateway, match="does not speak TLS there; is http meant"),
+        ):
+            client.list_kernel_specs()
+        assert time.monotonic() - began < CONNECT_SECONDS
 
 
 @BOTH_WAYS

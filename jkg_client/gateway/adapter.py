@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import io
 import socket
+import ssl
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -18,6 +19,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 from ..client.deadline import Deadline
 
@@ -32,6 +34,14 @@ def until(deadline: Deadline) -> Iterator[None]:
         yield
     finally:
         _deadline.reset(token)
+
+
+_DOUBT = 1.0
+"""Seconds without a word of TLS, after which we look whether the server speaks plain HTTP."""
+
+
+class PlainHttp(ssl.SSLError):
+    """A server that was to speak TLS speaks HTTP without it."""
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -95,6 +105,22 @@ class _Connection(HTTPConnection):
 class _SecureConnection(HTTPSConnection):
     response_class = _Answer
 
+    def connect(self) -> None:
+        whole = self.timeout
+        if self.proxy is not None or not isinstance(whole, (int, float)) or whole <= _DOUBT:
+            super().connect()
+            return
+        # A server that speaks HTTP waits for the end of a line that TLS never sends.
+        self.timeout = _DOUBT
+        with contextlib.suppress(socket.timeout, ConnectTimeoutError):
+            super().connect()
+            return
+        self.close()
+        if _speaks_http(self.host, self.port or 443):
+            raise PlainHttp("plain HTTP")
+        self.timeout = whole - _DOUBT
+        super().connect()
+
 
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _Connection
@@ -102,6 +128,13 @@ class _Pool(HTTPConnectionPool):
 
 class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
+
+
+def _speaks_http(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), _DOUBT) as stream:
+        stream.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return stream.recv(5) == b"HTTP/"
+    return False
 
 
 def _use_our_pools(manager: PoolManager) -> None:

@@ -21,10 +21,19 @@ from ..errors import (
     KernelNotFound,
     NotAGateway,
 )
+from .adapter import PlainHttp
 from .bounds import NONSENSE
 from .connection import JupyterConnectionInfo
+from .masking import masked
+from .opening import proxy_name
+
+PROXY_REFUSES = 407
+"""Status by which a proxy asks for a user and a password."""
 
 _BODY_LIMIT = 32 * 2**20
+
+# How OpenSSL says that what came is not TLS; the word depends on its release.
+_NO_TLS = ("HTTP_REQUEST", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER")
 
 
 def read_body(response: requests.Response, request: str) -> str:
@@ -41,15 +50,20 @@ def read_body(response: requests.Response, request: str) -> str:
 
 
 def error_for(
-    info: JupyterConnectionInfo, response: requests.Response, request: str, text: str
+    info: JupyterConnectionInfo,
+    response: requests.Response,
+    request: str,
+    text: str,
+    proxy: str | None = None,
 ) -> GatewayError:
     """The error that an answer with a status of 300 or more stands for.
 
     Args:
-        info: The server, for what it must not be quoted with: its token.
+        info: The server; its token and headers must not be quoted.
         response: The answer.
         request: Method and URL.
         text: The answer's body.
+        proxy: URL of the proxy on the way, which may have given the answer; None for none.
     """
     status, body = response.status_code, _clean(info, text)
     if status < 400:
@@ -59,12 +73,13 @@ def error_for(
     if status in {401, 403}:
         is_known = "not authorized" in body or "users authorized" in body
         hint = "" if is_known else _token_hint(info, status, request)
+        hint += f", or the proxy {proxy_name(proxy)} refuses" if hint and proxy else ""
         return GatewayUnauthorized(status, request, body, hint)
     if status == 404 and "/api/kernels/" in request:
         return KernelNotFound(status, request, body, "deleted, culled or dead: start another")
     if status == 404:
         return not_a_gateway(info, request, body)
-    return GatewayStatus(status, request, body)
+    return GatewayStatus(status, request, body, _by_way_of(proxy) if status >= 500 else "")
 
 
 def not_a_gateway(info: JupyterConnectionInfo, asked: str, answer: Any) -> NotAGateway:
@@ -89,6 +104,10 @@ def _redirect(info: JupyterConnectionInfo, status: int, request: str, target: st
     return GatewayStatus(status, request, "", f"the server is elsewhere: {target}; use that URL")
 
 
+def _by_way_of(proxy: str | None) -> str:
+    return f"asked by way of the proxy {proxy_name(proxy)}" if proxy else ""
+
+
 def _token_hint(info: JupyterConnectionInfo, status: int, request: str) -> str:
     if status == 403 and request.startswith("GET") and request.endswith("/api/kernels"):
         return "the token is wrong, or the gateway runs without list_kernels"
@@ -96,8 +115,7 @@ def _token_hint(info: JupyterConnectionInfo, status: int, request: str) -> str:
 
 
 def _clean(info: JupyterConnectionInfo, text: str) -> str:
-    text = text.replace(info.token, "[token]") if info.token else text
-    return " ".join(_message_of(text).split())[:500]
+    return " ".join(masked(info, _message_of(text)).split())[:500]
 
 
 def _message_of(text: str) -> str:
@@ -112,14 +130,30 @@ def _message_of(text: str) -> str:
 
 
 @contextlib.contextmanager
-def translated(request: str, deadline: Deadline) -> Iterator[None]:
-    """Foreign exceptions as ours, with what we were doing."""
+def translated(request: str, deadline: Deadline, proxy: str | None) -> Iterator[None]:
+    """Foreign exceptions as ours, with what we were doing.
+
+    Args:
+        request: Method and URL.
+        deadline: Of the request.
+        proxy: URL of the proxy on the way; None for none.
+    """
     try:
         yield
     except requests.exceptions.SSLError as exc:
+        root = root_of(exc)
+        if isinstance(root, PlainHttp) or getattr(root, "reason", "") in _NO_TLS:
+            raise NotAGateway(
+                f"{request}: the server does not speak TLS there; is http meant, not https?"
+            ) from exc
         raise GatewayUnreachable(
-            f"{request}: no secure connection: {root_of(exc)};"
+            f"{request}: no secure connection: {root};"
             " verify= takes a CA file, cert= a client certificate"
+        ) from exc
+    except requests.exceptions.InvalidSchema as exc:
+        missing = ' pip install "jkg-client[socks]"' if "SOCKS" in str(exc) else ""
+        raise GatewayUnreachable(
+            f"{request}: the proxy {proxy_name(proxy or '')} cannot be used: {exc}{missing}"
         ) from exc
     except requests.RequestException as exc:
         root = root_of(exc)
@@ -128,11 +162,23 @@ def translated(request: str, deadline: Deadline) -> Iterator[None]:
         speaks = isinstance(root, http.client.BadStatusLine)
         if speaks and not isinstance(root, http.client.RemoteDisconnected):
             raise NotAGateway(f"{request}: what answers there does not speak HTTP") from exc
+        if proxy:
+            raise GatewayUnreachable(
+                f"{request}: no way through the proxy {proxy_name(proxy)}, which the environment"
+                f" names ({root}); NO_PROXY lists hosts that are reached without it"
+            ) from exc
         raise GatewayUnreachable(
             f"{request}: nobody answers ({root}); does the server run, and are host and port right?"
         ) from exc
     except NONSENSE as exc:
         raise NotAGateway(f"{request}: what answers there makes no sense ({exc!s:.200})") from exc
+
+
+def refusal_of(proxy: str | None, response: requests.Response) -> str:
+    """What is said of an answer that a proxy has given in place of the server."""
+    name = f" {proxy_name(proxy)}" if proxy else ""
+    status = f"{response.status_code} {response.reason}"
+    return f"the proxy{name} refuses: {status}; it wants a user and a password in its URL"
 
 
 def _too_late(deadline: Deadline) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Protocol, Union, runtime_checkable
@@ -14,6 +15,11 @@ from attrs import Attribute, field, frozen
 
 Certificate = Union[str, tuple[str, str]]
 """A client certificate: one PEM file that holds key and certificate, or (certificate, key)."""
+
+
+# https://www.rfc-editor.org/rfc/rfc9110#section-5, without what is not ASCII.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
 
 
 def _check_host(_: Any, __: Attribute[str], host: str) -> None:
@@ -42,8 +48,9 @@ def _check_headers(_: Any, __: Attribute[Any], headers: Mapping[Any, Any]) -> No
     for name, value in headers.items():
         if not (isinstance(name, str) and isinstance(value, str)):
             raise ValueError("headers must be strings")  # noqa: TRY004
-        if any(mark in name + value for mark in "\r\n\0"):
-            # Name and value are not shown: either may be a secret.
+        # Name and value are not shown: either may be a secret. What is let through here is shown
+        # by the libraries' own errors.
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise ValueError("a header has characters that HTTP cannot carry")
 
 

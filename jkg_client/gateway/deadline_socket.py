@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import websocket
 from attrs import field, frozen
 from websocket._abnf import frame_buffer
-from websocket._handshake import CookieJar
 
 from ..client.deadline import Deadline
 from ..protocol.wire import Framing
 from .bounds import check_bounds
-from .connection import Certificate
+from .handshake import HandshakeAnswer, shake_hands
+from .opening import Route, open_stream
 
 SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
@@ -37,17 +34,13 @@ class ChannelsAddress:
         url: Without a token.
         headers: The token among them.
         cookie: What the ``Cookie`` header says; None for none.
-        verify: CA file; False does not check the certificate.
-        cert: Client certificate.
-        proxy: URL of the proxy on the way; None for none.
+        route: How to get to the server.
     """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
     cookie: str | None = field(default=None, repr=False)
-    verify: bool | str
-    cert: Certificate | None = None
-    proxy: str | None = field(default=None, repr=False)
+    route: Route
 
 
 class _ReadAhead(frame_buffer):
@@ -78,6 +71,7 @@ class DeadlineWebSocket(websocket.WebSocket):
 
     deadline = overdue = Deadline(None)
     bytes_received = 0
+    answer = HandshakeAnswer(0, {})
 
     def __init__(self, **options: Any) -> None:
         # Its check is pure Python: seconds for a large image, and a message lost that is not
@@ -87,21 +81,24 @@ class DeadlineWebSocket(websocket.WebSocket):
 
     @classmethod
     def opened(cls, address: ChannelsAddress, deadline: Deadline) -> DeadlineWebSocket:
-        """A new one, connected before ``deadline``; raises what websocket-client does."""
-        opened = cls(sslopt=_tls(address), enable_multithread=False)
-        opened.deadline = deadline
-        opened.settimeout(deadline.left())
-        # What one server has set there would go to others; ours have cookies of their own.
-        CookieJar.jar.clear()
-        with _ended_by(deadline, opened):
-            opened.connect(
-                address.url,
-                # Not by subprotocols=: then a server that knows none is no WebSocket server at all.
-                header={**address.headers, SUBPROTOCOL: str(Framing.V1.value)},
-                cookie=address.cookie,
-                **_proxy(address.proxy),
-                redirect_limit=0,  # the token is for this server only
-            )
+        """A new one, connected before ``deadline``; ``answer`` says whether the server agreed.
+
+        Raises:
+            HandshakeError: It is not a WebSocket server.
+            OSError: It is away; ``socket.timeout`` if the deadline passes.
+        """
+        # A server that knows no subprotocol answers without one, which is fine.
+        headers = {**address.headers, SUBPROTOCOL: str(Framing.V1.value)}
+        if address.cookie:
+            headers["Cookie"] = address.cookie
+        stream = open_stream(address.route, deadline)
+        try:
+            answer = shake_hands(stream, address.url, headers, deadline)
+        except BaseException:
+            stream.close()
+            raise
+        opened = cls(enable_multithread=False)
+        opened.sock, opened.answer, opened.connected = stream, answer, True
         return opened
 
     def _recv(self, bufsize: int) -> bytes:
@@ -139,55 +136,3 @@ class DeadlineWebSocket(websocket.WebSocket):
         if self.sock is not None:
             self.sock.settimeout(left)
         return super()._send(data)
-
-
-@contextlib.contextmanager
-def _ended_by(deadline: Deadline, opened: websocket.WebSocket) -> Iterator[None]:
-    """Break a handshake that drips: websocket-client has a limit for each byte only."""
-
-    def end() -> None:
-        if opened.sock is not None:
-            with contextlib.suppress(OSError):
-                opened.sock.shutdown(socket.SHUT_RDWR)
-
-    left = deadline.left()
-    if left is None:
-        yield
-        return
-    timer = threading.Timer(left, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except websocket.WebSocketException as exc:
-        if deadline.passed:
-            raise websocket.WebSocketTimeoutException("the handshake took too long") from exc
-        raise
-    finally:
-        timer.cancel()
-        timer.join()
-
-
-def _proxy(url: str | None) -> dict[str, Any]:
-    if url is None:
-        # Only so is websocket-client kept from looking into the environment by itself.
-        return {"http_proxy_host": "none", "http_proxy_port": 1, "http_no_proxy": ["*"]}
-    parts = urlsplit(url)
-    return {
-        "http_proxy_host": parts.hostname,
-        "http_proxy_port": parts.port or 80,
-        "http_proxy_auth": (unquote(parts.username or ""), unquote(parts.password or "")),
-        "proxy_type": parts.scheme if parts.scheme.startswith("socks") else "http",
-    }
-
-
-def _tls(address: ChannelsAddress) -> dict[str, Any]:
-    if address.verify is False:
-        options: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
-    else:
-        options = {"ca_certs": address.verify}
-    if isinstance(address.cert, str):
-        options["certfile"] = address.cert
-    elif address.cert:
-        options["certfile"], options["keyfile"] = address.cert
-    return options

@@ -6,6 +6,7 @@ The API: https://jupyter-server.readthedocs.io/en/latest/developers/rest-api.htm
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Mapping
@@ -25,9 +26,18 @@ from ..errors import (
     KernelSpecNotFound,
 )
 from .adapter import DeadlineAdapter, StayingSession, until
-from .answers import error_for, is_kernel_id, not_a_gateway, read_body, translated
+from .answers import (
+    PROXY_REFUSES,
+    error_for,
+    is_kernel_id,
+    not_a_gateway,
+    read_body,
+    refusal_of,
+    translated,
+)
 from .connection import JupyterConnectionInfo, channels_query, info_of
 from .deadline_socket import ChannelsAddress
+from .opening import Route, authorities_of, proxy_for
 
 if TYPE_CHECKING:
     from ..client.kernel import JupyterKernelClient
@@ -62,12 +72,16 @@ class JupyterClient:
         self._session = StayingSession()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, DeadlineAdapter())
-        # A proxy from the environment cannot reach this machine's loopback.
-        self._session.trust_env = not connection_info.is_loopback
-        self._session.auth = _headers_alone
+        # What the environment says is read here, for the WebSockets as well. ``requests`` would
+        # prefer its authorities to those that were given, and ~/.netrc to our token.
+        self._session.trust_env = False
         self._session.headers.update(connection_info.all_headers)
-        self._session.verify = connection_info.verify
+        self._authorities = authorities_of(connection_info, os.environ)
+        self._proxy = proxy_for(connection_info)
+        self._session.verify = self._authorities
         self._session.cert = connection_info.cert
+        if self._proxy:
+            self._session.proxies = {"all": self._proxy}
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
@@ -200,17 +214,19 @@ class JupyterClient:
         path = _kernel_path(kernel_id, "/channels")
         url = self._info.url + path
         prepared = self._session.prepare_request(requests.Request("GET", url))
-        settings = self._session.merge_environment_settings(
-            url, {}, None, self._session.verify, self._session.cert
+        info = self._info
+        route = Route(
+            host=info.host,
+            port=info.port or (443 if info.use_https else 80),
+            authorities=self._authorities if info.use_https else None,
+            cert=info.cert,
+            proxy=self._proxy,
         )
-        verify: Any = settings["verify"]
         return ChannelsAddress(
             url=f"{self._info.websocket_url}{path}?{channels_query(session)}",
             headers=self._info.all_headers,
             cookie=prepared.headers.get("Cookie"),
-            verify=requests.utils.DEFAULT_CA_BUNDLE_PATH if verify in {True, None} else verify,
-            cert=self._info.cert,
-            proxy=requests.utils.select_proxy(url, settings["proxies"]),
+            route=route,
         )
 
     def _kernel_model(
@@ -250,7 +266,7 @@ class JupyterClient:
     def _exchange(self, method: str, path: str, body: Any, deadline: Deadline) -> str:
         request = f"{method} {self._info.url}{path}"
         with (
-            translated(request, deadline),
+            translated(request, deadline, self._proxy),
             until(deadline),
             self._session.request(
                 method,
@@ -265,14 +281,11 @@ class JupyterClient:
             ) as response,
         ):
             text = read_body(response, request)
+        if response.status_code == PROXY_REFUSES:
+            raise GatewayUnreachable(f"{request}: {refusal_of(self._proxy, response)}")
         if response.status_code >= 300:
-            raise error_for(self._info, response, request, text)
+            raise error_for(self._info, response, request, text, self._proxy)
         return text
-
-
-def _headers_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    # Without an auth of its own, requests takes one from ~/.netrc over our token.
-    return request
 
 
 def _kernel_path(kernel_id: str, rest: str = "") -> str:

@@ -48,11 +48,11 @@ class WebSocketTransport:
         self._url = address.url.partition("?")[0]
         with _translated(self._url):
             self._socket = DeadlineWebSocket.opened(address, deadline)
-        status = self._socket.getstatus()
-        if status != 101:  # old releases of websocket-client take a redirect for success
+        answer = self._socket.answer
+        if answer.status != 101:
             self._socket.shutdown()
-            raise _refused(self._url, status or 0)
-        agreed = (self._socket.getheaders() or {}).get(SUBPROTOCOL.lower())
+            raise _refused(self._url, answer.status)
+        agreed = answer.headers.get(SUBPROTOCOL.lower())
         self.framing = Framing.V1 if agreed == Framing.V1.value else Framing.DEFAULT
         self.said_goodbye = False
 
@@ -134,9 +134,6 @@ class WebSocketTransport:
 def _translated(url: str) -> Iterator[None]:
     try:
         yield
-    except websocket.WebSocketBadStatusException as exc:
-        # Not chained: its text has the headers of the answer, cookies among them.
-        raise _refused(url, exc.status_code) from None
     except (websocket.WebSocketTimeoutException, socket.timeout) as exc:
         raise GatewayTimeout(f"{url}: no answer in time") from exc
     except ssl.SSLError as exc:

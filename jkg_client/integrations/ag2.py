@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 try:
     from ag2.tools.code import CodeLanguage, CodeRunResult
 except ImportError as exc:
-    raise ImportError('JupyterEnvironment needs: pip install "jkg-client[ag2]"') from exc
+    raise ImportError(
+        'JupyterEnvironment needs: pip install "jkg-client[ag2]" (Python 3.10 or newer)'
+    ) from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import CodeBlock

@@ -19,7 +19,9 @@ try:
     from pydantic import BaseModel, Field
     from typing_extensions import Self
 except ImportError as exc:
-    raise ImportError('JupyterCodeExecutor needs: pip install "jkg-client[autogen]"') from exc
+    raise ImportError(
+        'JupyterCodeExecutor needs: pip install "jkg-client[autogen]" (Python 3.10 or newer)'
+    ) from exc
 
 from .. import async_executor
 from ..code_blocks import CodeBlock as OurBlock

@@ -14,7 +14,9 @@ try:
     from langchain_core.tools import ArgsSchema, BaseTool
     from pydantic import BaseModel, Field, PrivateAttr
 except ImportError as exc:
-    raise ImportError('JupyterTool needs: pip install "jkg-client[langchain]"') from exc
+    raise ImportError(
+        'JupyterTool needs: pip install "jkg-client[langchain]" (Python 3.10 or newer)'
+    ) from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import CodeBlock

@@ -22,7 +22,9 @@ try:
     from smolagents.tools import get_tools_definition_code
     from smolagents.utils import AgentExecutionError
 except ImportError as exc:
-    raise ImportError('JupyterExecutor needs: pip install "jkg-client[smolagents]"') from exc
+    raise ImportError(
+        'JupyterExecutor needs: pip install "jkg-client[smolagents]" (Python 3.10 or newer)'
+    ) from exc
 
 from ..code_blocks import CodeBlock
 from ..code_result import CodeResult, notes

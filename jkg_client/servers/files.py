@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Union
@@ -13,6 +15,14 @@ from typing import BinaryIO, Union
 from attrs import frozen
 
 LocalPath = Union[str, "os.PathLike[str]"]
+
+LARGEST_FILE = 2**30
+"""Bytes of the largest file that ``get_file`` copies, unless the caller allows more."""
+
+_PIECE = 2**16
+
+# Without it the open of a FIFO waits until somebody writes into it, perhaps for ever.
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 @frozen
@@ -30,21 +40,18 @@ class LocalFiles:
         place = self.folder / (path or Path(source).name)
         if path and path.endswith(("/", os.sep)):
             place /= Path(source).name
-        with Path(source).open("rb") as content:
+        with opened(source) as content:
             place.parent.mkdir(parents=True, exist_ok=True)
             with written(place) as file:
                 shutil.copyfileobj(content, file)
         return str(place)
 
-    def get(self, path: str, destination: LocalPath | None) -> Path:
+    def get(self, path: str, destination: LocalPath | None, max_bytes: int) -> Path:
         """Copy a file from there; where it is now."""
         place = place_for(path, destination)
-        there = self.folder / path
-        # Code that is not trusted has been there: a FIFO would be waited for.
-        if there.exists() and not there.is_file():
-            raise IsADirectoryError(path) if there.is_dir() else OSError(f"no file: {path}")
-        with there.open("rb") as content, written(place) as file:
-            shutil.copyfileobj(content, file)
+        with opened(self.folder / path) as content, written(place) as file:
+            for piece in within(max_bytes, iter(lambda: content.read(_PIECE), b"")):
+                file.write(piece)
         return place
 
     def names(self, path: str) -> list[str]:
@@ -53,6 +60,41 @@ class LocalFiles:
             return sorted(
                 f"{entry.name}/" if _is_folder(entry) else entry.name for entry in entries
             )
+
+
+@contextmanager
+def opened(path: LocalPath) -> Iterator[BinaryIO]:
+    """A regular file, open to be read.
+
+    Raises:
+        IsADirectoryError: If it is a directory.
+        OSError: If it is a FIFO, a device or a socket, or cannot be read. Opening it does not wait.
+    """
+    with open(path, "rb", opener=_opener) as file:
+        # Of the open file: code that is not trusted could put another one in its place.
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+        yield file
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | _AT_ONCE)
+
+
+def within(max_bytes: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces, as long as they have no more than ``max_bytes`` together.
+
+    Raises:
+        OSError: When they have more.
+    """
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > max_bytes:
+            said = f"the file has more than {max_bytes} bytes; max_bytes= allows more"
+            raise OSError(errno.EFBIG, said)
+        yield piece
 
 
 def place_for(path: str, destination: LocalPath | None) -> Path:

@@ -13,10 +13,11 @@ from attrs import evolve
 from ..client.deadline import Deadline
 from ..errors import GatewayError, KernelSpecNotFound, ServerStartError
 from ..gateway.connection import JupyterConnectionInfo
+from ..gateway.masking import masked
 from ..gateway.rest import JupyterClient
 from ..gateway.warm import WarmKernels
 from .child import Child, Place
-from .files import LocalFiles, LocalPath
+from .files import LARGEST_FILE, LocalFiles, LocalPath
 from .ports import free_port
 from .readiness import ask, wait_until_ready
 from .settings import GatewaySettings
@@ -126,18 +127,26 @@ class LocalJupyterServer:
         """
         return self._files.put(source, path)
 
-    def get_file(self, path: str, destination: LocalPath | None = None) -> Path:
+    def get_file(
+        self,
+        path: str,
+        destination: LocalPath | None = None,
+        *,
+        max_bytes: int = LARGEST_FILE,
+    ) -> Path:
         """Copy a file from where kernels start; where it is now.
 
         Args:
             path: The file there.
             destination: The file here, or a directory; None for the current directory.
+            max_bytes: The largest file that is copied; code that nobody trusts could fill
+                this machine's disk.
 
         Raises:
             FileNotFoundError: If there is none.
-            OSError: If it cannot be read or written.
+            OSError: If it is not a regular file, is too large, or cannot be read or written.
         """
-        return self._files.get(path, destination)
+        return self._files.get(path, destination, max_bytes)
 
     def list_files(self, path: str = "") -> list[str]:
         """Names in a directory, those of directories with a ``/`` behind.
@@ -225,7 +234,7 @@ def _child(settings: GatewaySettings) -> Child:
         raise ServerStartError(f"no place for the server's files: {exc}") from exc
     try:
         env = settings.environment(os.environ)
-        return Child.start(settings.command, place, cwd=settings.cwd, env=env)
+        return Child.start(settings.command(place), place, cwd=settings.cwd, env=env)
     except BaseException as exc:
         place.remove()
         if isinstance(exc, OSError):
@@ -241,7 +250,7 @@ def _wait(
             wait_until_ready(
                 lambda seconds: ask(client, seconds),
                 ended=child.ended,
-                log_tail=lambda: _without(address.token, child.place.log_tail()),
+                log_tail=lambda: masked(address, child.place.log_tail()),
                 name=f"the kernel gateway at {address.url}",
                 deadline=deadline,
             )
@@ -252,7 +261,3 @@ def _wait(
                 f"{settings.python} has no kernel gateway:"
                 ' pip install "jkg-client[local]" there, or name another interpreter as python='
             ) from exc
-
-
-def _without(token: str | None, text: str) -> str:
-    return text.replace(token, "[token]") if token else text

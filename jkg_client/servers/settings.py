@@ -13,14 +13,13 @@ from typing import Any
 from attrs import Attribute, field, frozen
 
 from ..gateway.connection import JupyterConnectionInfo
+from ..secret_variables import without_secrets
 from . import launcher
 from .child import Place
 
-_LAUNCHER = str(Path(launcher.__file__).with_name("__main__.py"))
 _LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL")
 _SOCKET_FOLDER = 40
 """Bytes in the path of a folder; a kernel's sockets in it take 58 more, and may have 103."""
-_SECRETS = ("KG_AUTH_TOKEN", "JKG_MCP_TOKEN", "JKG_TOKEN", "JUPYTER_GATEWAY_AUTH_TOKEN")
 
 
 def _check_python(_: object, __: Attribute[str], python: str) -> None:
@@ -70,20 +69,20 @@ class GatewaySettings:
     log_max_bytes: int = field(validator=_check_size)
     log_backup_count: int = field(validator=_check_size)
 
-    @property
-    def command(self) -> list[str]:
-        """The launcher, started as a script.
+    def command(self, place: Place) -> list[str]:
+        """The launcher, put into the server's private folder and started as a script.
 
         Neither ``-m`` nor ``-c``: they would put the current directory on ``sys.path``,
         where a user's ``token.py`` hides the library's.
         """
-        return [self.python, _LAUNCHER]
+        return [self.python, str(launcher.put_into(place.folder))]
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Environment of the gateway, which its kernels inherit."""
-        env = {**environ, **self.env}
-        for name in _SECRETS:
-            env.pop(name, None)
+        # A variable that the caller adds is meant for the kernels. KG_AUTH_TOKEN alone would
+        # change the token of the gateway itself.
+        env = {**without_secrets(environ), **self.env}
+        env.pop("KG_AUTH_TOKEN", None)
         # `!pip` and `%%bash` in a cell shall be those of the kernel's environment, which
         # need not be activated.
         programs = os.path.dirname(shutil.which(self.python) or self.python)  # noqa: PTH120

@@ -10,7 +10,7 @@ try:
     from .transports import HttpOptions, serve_http, serve_stdio
 except ImportError as exc:
     raise ImportError(
-        f'the MCP server needs: pip install "jkg-client[mcp]" (Python 3.10 or newer; {exc})'
+        f'the MCP server needs: pip install "jkg-client[mcp]" (Python 3.10 or newer); {exc}'
     ) from exc
 
 __all__ = ["HttpOptions", "Limits", "create_server", "serve_http", "serve_stdio"]

@@ -56,9 +56,14 @@ if last:
         file.write(data)
 """
 
+# Opened so that a FIFO, which would wait for a writer, or a device cannot hang the kernel.
 _GET = """
-import base64, os
-with open(os.path.expanduser(path), "rb") as file:
+import base64, os, stat
+at_once = getattr(os, "O_NONBLOCK", 0)
+path = os.path.expanduser(path)
+with open(path, "rb", opener=lambda name, flags: os.open(name, flags | at_once)) as file:
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise ValueError("it is not a regular file")
     data = file.read(most + 1)
 if len(data) > most:
     raise ValueError(f"it has more than {most} bytes, which is too much for an answer")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
-import ipaddress
 import logging
 import math
 import signal
@@ -18,9 +16,9 @@ import uvicorn
 from attrs import frozen
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from .access import LocalCheck, TokenCheck, is_loopback
 from .streams import Streams
 
 PATH = "/mcp"
@@ -56,7 +54,7 @@ class HttpOptions:
     max_sessions: int = 16
 
     def __attrs_post_init__(self) -> None:
-        if not self.token and not _is_loopback(self.host):
+        if not self.token and not is_loopback(self.host):
             raise ValueError(
                 f"{self.host} can be reached by others, who could run code here: set a token"
             )
@@ -104,13 +102,15 @@ def serve_http(
         streamable_http_path=PATH,
         host=options.host,
         session_idle_timeout=options.idle,
-        # A page on the web has no other name for this machine, whatever name it gave it.
-        transport_security=_local_only(options.host) if _is_loopback(options.host) else None,
+        # It compares the beginnings of names only, and starts a session before it does so.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         max_sessions=options.max_sessions,
         max_request_body_size=_LARGEST_REQUEST,
     )
     if options.token:
-        app = _Guarded(app, options.token.encode())
+        app = TokenCheck(app, options.token.encode())
+    if is_loopback(options.host):
+        app = LocalCheck(app, options.host)
     config = uvicorn.Config(
         app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=1
     )
@@ -128,41 +128,6 @@ def serve_http(
                 logging.getLogger(name).setLevel(logging.CRITICAL)
 
         asyncio.run(_until_a_signal(http.serve(sockets=[listening]), end))
-
-
-@frozen
-class _Guarded:
-    """Lets nobody in who does not know the token."""
-
-    app: ASGIApp
-    token: bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            said = dict(scope["headers"]).get(b"authorization", b"")
-            scheme, _, token = said.partition(b" ")
-            if scheme.lower() != b"bearer" or not hmac.compare_digest(token, self.token):
-                refusal = PlainTextResponse(
-                    "a token is needed", 401, headers={"WWW-Authenticate": "Bearer"}
-                )
-                await refusal(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _local_only(host: str) -> TransportSecuritySettings:
-    names = {"127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host}
-    return TransportSecuritySettings(
-        allowed_hosts=[f"{name}:*" for name in names],
-        allowed_origins=[f"http://{name}:*" for name in names],
-    )
 
 
 async def _served(server: MCPServer[Any], streams: Streams) -> None:

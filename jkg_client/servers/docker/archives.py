@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from ..files import opened, within
+
 _IN_MEMORY = 1 << 20
 _PIECE = 1 << 16
 
@@ -42,12 +44,13 @@ def packed(
     return archive
 
 
-def unpacked(pieces: Iterator[bytes], file: BinaryIO) -> None:
+def unpacked(pieces: Iterator[bytes], file: BinaryIO, max_bytes: int) -> None:
     """Write the content of an archive's only file; its name, which is foreign, is not used.
 
     Raises:
         IsADirectoryError: If it is a directory.
-        OSError: If it is no regular file, or the archive is cut short.
+        OSError: If it is not a regular file, has more than ``max_bytes``, or the archive is
+            cut short.
     """
     try:
         with tarfile.open(fileobj=io.BufferedReader(_Pieces(pieces)), mode="r|") as tar:
@@ -57,8 +60,7 @@ def unpacked(pieces: Iterator[bytes], file: BinaryIO) -> None:
                 if member is not None and member.isdir():
                     raise IsADirectoryError(member.name)
                 raise OSError("no regular file")
-            while piece := content.read(_PIECE):
-                file.write(piece)
+            file.writelines(within(max_bytes, iter(lambda: content.read(_PIECE), b"")))
     # The standard library does not guard itself from what Podman or a proxy may send.
     except (tarfile.TarError, LookupError, ValueError, RecursionError) as exc:
         raise OSError(f"the archive is damaged: {exc}") from exc
@@ -66,7 +68,7 @@ def unpacked(pieces: Iterator[bytes], file: BinaryIO) -> None:
 
 def packed_file(path: Path, name: str, *, uid: int, gid: int) -> BinaryIO:
     """The file at ``path`` as an archive."""
-    with path.open("rb") as content:
+    with opened(path) as content:
         told = os.fstat(content.fileno())
         return packed(name, content, told.st_size, uid=uid, gid=gid, mtime=told.st_mtime)
 

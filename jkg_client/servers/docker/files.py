@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from ...errors import EngineError
-from ..files import LocalPath, place_for, written
+from ..files import LocalPath, opened, place_for, written
 from .archives import packed_file, unpacked
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ class ContainerFiles:
         if place.endswith("/"):
             place += source.name
         folder, name = posixpath.split(place)
-        with source.open("rb"):
+        with opened(source):
             pass  # before anything is made there
         uid, gid = self._run(_PREPARE, folder).split()
         with packed_file(source, name, uid=int(uid), gid=int(gid)) as archive:
             self.engine.put(self.container, folder, archive)
         return place
 
-    def get(self, path: str, destination: LocalPath | None) -> Path:
+    def get(self, path: str, destination: LocalPath | None, max_bytes: int) -> Path:
         """Copy a file from there; where it is now."""
         place = place_for(path, destination)
         there = posixpath.join(self.folder, path)
@@ -68,7 +68,7 @@ class ContainerFiles:
                 link = stat.get("linkTarget")
                 if not (link and stat.get("mode", _IS_LINK) & _IS_LINK):
                     with written(place) as file:
-                        unpacked(pieces, file)
+                        unpacked(pieces, file, max_bytes)
                     return place
             there = posixpath.join(posixpath.dirname(there), link)
         raise OSError(f"too many links: {path}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import deque
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 from attrs import define, field, frozen
 
-DEFAULT_DOCKERFILE = Path(__file__).with_name("Dockerfile").read_text(encoding="utf-8")
+DEFAULT_DOCKERFILE = files(__package__).joinpath("Dockerfile").read_text("utf-8")
 REPOSITORY = "jkg-client"
 LABEL = "jkg_client.image"
 

@@ -10,6 +10,7 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,7 @@ from .work_dir import WorkDir
 
 logger = logging.getLogger("jkg_client")
 
-_CONFIG = Path(__file__).with_name("jupyter_config.py")
-_ROOM = Path(launcher.__file__).with_name("room.py")
+_CONFIG = "jupyter_config.py"
 _LOOPBACK = "127.0.0.1"
 
 
@@ -239,17 +239,18 @@ def _undo(engine: Engine, mark: str) -> None:
 
 
 def _configure(container: Container, read_only: bool) -> None:
-    content = _ROOM.read_bytes() + _CONFIG.read_bytes()
+    config = files(__package__).joinpath(_CONFIG).read_text("utf-8")
+    content = (launcher.source("room.py") + config).encode()
     for folder in CONFIG_FOLDERS[:1] if read_only else CONFIG_FOLDERS:
-        if not _has(container, f"{folder}/{_CONFIG.name}"):
+        if not _has(container, f"{folder}/{_CONFIG}"):
             # The folder may be missing, and only where nothing is read-only it can be made.
             root, name = (folder, "") if read_only else ("/", f"{folder[1:]}/")
-            with packed(name + _CONFIG.name, io.BytesIO(content), len(content)) as archive:
+            with packed(name + _CONFIG, io.BytesIO(content), len(content)) as archive:
                 container.engine.put(container.id, root, archive)
             return
     logger.warning(
         "the image has a %s of its own: kernels can read the token in their environment",
-        _CONFIG.name,
+        _CONFIG,
     )
 
 

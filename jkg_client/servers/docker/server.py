@@ -13,7 +13,7 @@ from ...client.deadline import Deadline
 from ...errors import ClientClosed
 from ...gateway.connection import JupyterConnectionInfo
 from ...gateway.rest import JupyterClient
-from ..files import LocalPath
+from ..files import LARGEST_FILE, LocalPath
 from ..token import GenerateToken, TokenChoice
 from .images import DEFAULT_DOCKERFILE
 from .settings import (
@@ -231,19 +231,27 @@ class DockerJupyterServer:
         """
         return self._files().put(source, path)
 
-    def get_file(self, path: str, destination: LocalPath | None = None) -> Path:
+    def get_file(
+        self,
+        path: str,
+        destination: LocalPath | None = None,
+        *,
+        max_bytes: int = LARGEST_FILE,
+    ) -> Path:
         """Copy a file out of the container; where it is now.
 
         Args:
             path: The file there.
             destination: The file here, or a directory; None for the current directory.
+            max_bytes: The largest file that is copied; code that nobody trusts could fill
+                this machine's disk.
 
         Raises:
             FileNotFoundError: If there is none.
-            OSError: If it is no file, or cannot be written here.
+            OSError: If it is not a regular file, is too large, or cannot be written here.
             EngineError: If it cannot be read.
         """
-        return self._files().get(path, destination)
+        return self._files().get(path, destination, max_bytes)
 
     def list_files(self, path: str = "") -> list[str]:
         """Names in a directory of the container, those of directories with a ``/`` behind.

@@ -1,0 +1,245 @@
+"""A stream to a server: directly or through a proxy, with or without TLS, before a deadline.
+
+REST goes by ``requests``; a WebSocket begins here, with the same proxy and the same certificates.
+CONNECT: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Union
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import requests
+from attrs import field, frozen
+
+from ..client.deadline import Deadline
+from .connection import Certificate, JupyterConnectionInfo
+
+Authorities = Union[str, bool]
+"""A PEM file or a directory of them; False for no check."""
+
+_LARGEST_HEAD = 2**16
+"""Bytes that a proxy's answer may have."""
+
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+class ProxyFault(OSError):
+    """The proxy on the way does not let us through, or does not answer."""
+
+
+@frozen(kw_only=True)
+class Route:
+    """How to get to a server.
+
+    Attributes:
+        host: The server's name or address.
+        port: Its port.
+        authorities: For TLS; None for none.
+        cert: Client certificate.
+        proxy: URL of the proxy on the way; None for none.
+    """
+
+    host: str
+    port: int
+    authorities: Authorities | None
+    cert: Certificate | None = None
+    proxy: str | None = field(default=None, repr=False)
+
+
+def authorities_of(info: JupyterConnectionInfo, environ: Mapping[str, str]) -> Authorities:
+    """Whom to trust: what was given; the environment only if nothing was.
+
+    Raises:
+        ValueError: A file that is named, or a client certificate, is not there.
+    """
+    for path in (info.cert,) if isinstance(info.cert, str) else info.cert or ():
+        if not os.path.isfile(path):  # noqa: PTH113
+            raise ValueError(f"cert: there is no file {path}")
+    if info.verify is False:
+        return False
+    named = {name: environ.get(name) for name in _BUNDLES}
+    given = {"verify": info.verify} if isinstance(info.verify, str) else named
+    name, path = next(
+        ((name, path) for name, path in given.items() if path),
+        ("", requests.utils.DEFAULT_CA_BUNDLE_PATH),
+    )
+    if not os.path.exists(path):  # noqa: PTH110
+        raise ValueError(f"{name}: there is no file {path}")
+    return path
+
+
+def proxy_for(info: JupyterConnectionInfo) -> str | None:
+    """URL of the proxy that the environment (or the system) names for the server; None for none."""
+    # A proxy cannot reach this machine's loopback.
+    known = {} if info.is_loopback else requests.utils.get_environ_proxies(info.url)
+    proxy = requests.utils.select_proxy(info.url, known)
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+
+
+def proxy_name(proxy: str) -> str:
+    """``proxy`` without user and password."""
+    parts = urlsplit(proxy)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def open_stream(route: Route, deadline: Deadline) -> socket.socket:
+    """A stream on which the server can be spoken to.
+
+    Raises:
+        ProxyFault: The proxy is away or refuses.
+        ssl.SSLError: TLS does not come about.
+        OSError: The server is away; ``socket.timeout`` if the deadline passes.
+    """
+    stream = _connected(route, deadline)
+    try:
+        if route.authorities is None:
+            return stream
+        return _secured(stream, route, deadline)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def read_head(stream: socket.socket, deadline: Deadline) -> bytes:
+    """The head of an answer, up to the blank line; no byte too many, for another protocol follows.
+
+    Raises:
+        OSError: It is not to be had; ``socket.timeout`` if the deadline passes.
+    """
+    head = bytearray()
+    while not head.endswith(b"\r\n\r\n"):
+        stream.settimeout(_left(deadline))
+        byte = stream.recv(1)
+        if not byte:
+            raise OSError("the connection was closed during the handshake")
+        if len(head) > _LARGEST_HEAD:
+            raise OSError("the answer to the handshake makes no sense")
+        head += byte
+    return bytes(head)
+
+
+def _connected(route: Route, deadline: Deadline) -> socket.socket:
+    if route.proxy is None:
+        return _direct(route.host, route.port, deadline)
+    parts, name = urlsplit(route.proxy), proxy_name(route.proxy)
+    try:
+        if parts.scheme.startswith("socks"):
+            return _by_socks(route, parts, deadline)
+        return _by_connect(route, parts, deadline)
+    except ProxyFault:
+        raise
+    except OSError as exc:
+        raise ProxyFault(f"the proxy {name} does not answer: {exc}") from exc
+
+
+def _direct(host: str, port: int, deadline: Deadline) -> socket.socket:
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+        stream = socket.socket(family, kind, protocol)
+        try:
+            stream.settimeout(_left(deadline))
+            stream.connect(address)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as exc:
+            failure = exc
+            stream.close()
+        except BaseException:
+            stream.close()
+            raise
+        else:
+            return stream
+    raise failure or OSError(f"{host} has no address")
+
+
+def _by_connect(route: Route, proxy: SplitResult, deadline: Deadline) -> socket.socket:
+    is_secure = proxy.scheme == "https"
+    host = proxy.hostname or ""
+    stream = _direct(host, proxy.port or (443 if is_secure else 80), deadline)
+    try:
+        if is_secure:
+            trusted = requests.utils.DEFAULT_CA_BUNDLE_PATH
+            own = Route(host=host, port=0, authorities=route.authorities or trusted)
+            stream = _secured(stream, own, deadline)
+        stream.sendall(_connect_request(route, proxy))
+        _check_let_through(read_head(stream, deadline), route)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _connect_request(route: Route, proxy: SplitResult) -> bytes:
+    host = f"[{route.host}]" if ":" in route.host else route.host
+    lines = [f"CONNECT {host}:{route.port} HTTP/1.1", f"Host: {host}:{route.port}"]
+    if proxy.username is not None:
+        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        lines.append(f"Proxy-Authorization: Basic {b64encode(user.encode()).decode()}")
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _check_let_through(head: bytes, route: Route) -> None:
+    status = head.partition(b"\r\n")[0].decode("latin-1")
+    words = status.split(None, 2)
+    if len(words) < 2 or not words[0].startswith("HTTP/") or words[1] != "200":
+        raise ProxyFault(f"the proxy {proxy_name(route.proxy or '')} refuses: {status[:100]}")
+
+
+def _by_socks(route: Route, proxy: SplitResult, deadline: Deadline) -> socket.socket:
+    try:
+        import socks  # noqa: PLC0415 - only for those who have such a proxy
+    except ImportError as exc:
+        raise ProxyFault(
+            f"the proxy {proxy_name(route.proxy or '')} speaks SOCKS:"
+            ' pip install "jkg-client[socks]"'
+        ) from exc
+    stream: socket.socket = socks.create_connection(
+        (route.host, route.port),
+        timeout=deadline.left(),
+        proxy_type=socks.SOCKS4 if proxy.scheme.startswith("socks4") else socks.SOCKS5,
+        proxy_addr=proxy.hostname,
+        proxy_port=proxy.port or 1080,
+        # socks5h and socks4a: the proxy looks names up.
+        proxy_rdns=proxy.scheme in ("socks5h", "socks4a"),
+        proxy_username=unquote(proxy.username) if proxy.username else None,
+        proxy_password=unquote(proxy.password) if proxy.password else None,
+    )
+    return stream
+
+
+def _secured(stream: socket.socket, route: Route, deadline: Deadline) -> ssl.SSLSocket:
+    if isinstance(stream, ssl.SSLSocket):
+        raise ProxyFault(f"TLS to {route.host} cannot go through a proxy that speaks TLS, too")
+    context = _context(route)
+    # Of the handshake as a whole, however slowly it drips.
+    stream.settimeout(_left(deadline))
+    return context.wrap_socket(stream, server_hostname=route.host.partition("%")[0])
+
+
+def _left(deadline: Deadline) -> float | None:
+    left = deadline.left()
+    if left == 0.0:
+        raise socket.timeout("the time is up")
+    return left
+
+
+def _context(route: Route) -> ssl.SSLContext:
+    if route.authorities is False:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    else:
+        path = str(route.authorities)
+        is_folder = os.path.isdir(path)  # noqa: PTH112
+        context = ssl.create_default_context(
+            cafile=None if is_folder else path, capath=path if is_folder else None
+        )
+    if isinstance(route.cert, str):
+        context.load_cert_chain(route.cert)
+    elif route.cert:
+        context.load_cert_chain(*route.cert)
+    return context

@@ -1,0 +1,95 @@
+"""What is uploaded: a source distribution with its tests, a wheel, and both as one zip archive."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipapp
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from environments import environment, our_requirements
+
+ROOT = Path(__file__).parent.parent
+BUILDING = 300.0
+
+HELLO = """
+import jkg_client
+from jkg_client import CodeBlock, DockerJupyterServer, JupyterCodeExecutor, LocalJupyterServer
+
+with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
+    print(executor.execute_code_blocks([CodeBlock("print(6 * 7)", "python")]).output, end="")
+print(DockerJupyterServer.DEFAULT_DOCKERFILE.partition(" ")[0], "pyz" in jkg_client.__file__)
+"""
+
+
+def said(command: Sequence[str | Path], folder: Path) -> str:
+    """What a program prints, run without this checkout in reach."""
+    env = {n: v for n, v in os.environ.items() if n not in ("PYTHONPATH", "PYTHONHOME")}
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=BUILDING,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def tools(pytestconfig: pytest.Config) -> Path:
+    needs = ("build", "check-wheel-contents", "hypothesis", "pytest-xdist", "twine")
+    requirements = (*our_requirements("testing"), *needs)
+    return environment(pytestconfig, "packaging", *requirements) / "python"
+
+
+@pytest.fixture(scope="module")
+def dist(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Building writes into the tree, which may be read-only, or of another worker.
+    folder, copy = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("copy") / "tree"
+    left_out = (".*", "*.egg-info", "__pycache__", "build", "dist")
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*left_out))
+    said([tools, "-m", "build", "--outdir", folder, copy], folder)
+    return folder
+
+
+def test_an_index_takes_what_is_built(tools: Path, dist: Path) -> None:
+    built = sorted(dist.iterdir())
+    assert [path.suffix for path in built] == [".whl", ".gz"]
+    said([tools, "-m", "twine", "check", "--strict", *built], dist)
+    said([tools, "-m", "check_wheel_contents", built[0]], dist)
+
+
+@pytest.mark.field("E8")
+def test_the_tests_of_an_unpacked_source_distribution_pass(
+    tools: Path, dist: Path, tmp_path: Path
+) -> None:
+    (archive,) = dist.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, **({"filter": "data"} if sys.version_info >= (3, 12) else {}))
+    (folder,) = tmp_path.iterdir()
+    for name in ("docs", "CHANGELOG.md", "tox.ini", "tests/recordings", "tests_integration"):
+        assert (folder / name).exists(), name
+    # Those that need more than the package: recordings, pages, settings. All of them take minutes.
+    names = ("recordings", "pitfalls", "architecture", "documentation")
+    files = [f"tests/test_{name}.py" for name in names]
+    assert " passed" in said([tools, "-m", "pytest", "-q", "-n", "2", *files], folder)
+
+
+@pytest.mark.field("E7")
+def test_the_package_works_from_within_a_zip_archive(dist: Path, tmp_path: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    content = tmp_path / "content"
+    said([sys.executable, "-m", "zipfile", "-e", wheel, content], tmp_path)
+    # Without its dependencies: those are of this environment.
+    (content / "__main__.py").write_text(HELLO, encoding="utf-8")
+    zipapp.create_archive(content, tmp_path / "hello.pyz")
+    assert said([sys.executable, tmp_path / "hello.pyz"], tmp_path) == "42\nFROM True\n"
