@@ -31,17 +31,23 @@ def kernel(client: RawClient) -> Iterator[RawKernel]:
 
 # Ways to install, and whether they need IPython.
 PYTHON = [
-    "import subprocess, sys\nprint(subprocess.run([sys.executable, '-m', 'pip', 'install', 'nosuch'],"
-    " stderr=subprocess.STDOUT, stdout=subprocess.PIPE).stdout.decode())",
-    "import subprocess, sys\nprint(subprocess.getoutput(f'{sys.executable} -m pip install -U nosuch'))",
+    (
+        "import subprocess, sys\nr = subprocess.run([sys.executable, '-m', 'pip', 'install',"
+        " 'nosuch'], stderr=subprocess.STDOUT, stdout=subprocess.PIPE)\nprint(r.stdout.decode())"
+    ),
+    "import subprocess, sys\nprint(subprocess.getoutput(sys.executable + ' -m pip install x'))",
     "import subprocess\nprint(subprocess.getoutput('pip install nosuch'))",
     "import subprocess\nprint(subprocess.getoutput('pip uninstall -y attrs'))",
     "import os, sys\nos.system(f'{sys.executable} -m pip --quiet install nosuch')",
     "import pip\ntry: pip.main(['install', 'nosuch'])\nexcept SystemExit as e: print(e)",
-    "from pip._internal.cli.main import main\n"
-    "try: main(['install', 'nosuch'])\nexcept SystemExit as e: print(e)",
-    "import runpy, sys\nsys.argv = ['pip', 'install', 'nosuch']\n"
-    "try: runpy.run_module('pip', run_name='__main__')\nexcept SystemExit as e: print(e)",
+    (
+        "from pip._internal.cli.main import main\n"
+        "try: main(['install', 'nosuch'])\nexcept SystemExit as e: print(e)"
+    ),
+    (
+        "import runpy, sys\nsys.argv = ['pip', 'install', 'nosuch']\n"
+        "try: runpy.run_module('pip', run_name='__main__')\nexcept SystemExit as e: print(e)"
+    ),
     "import subprocess\nprint(subprocess.getoutput('uv pip install nosuch'))",
     "import subprocess\nprint(subprocess.getoutput('conda install -y nosuch'))",
     "import subprocess\nprint(subprocess.getoutput('apt-get install -y nosuch'))",

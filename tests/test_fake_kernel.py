@@ -12,11 +12,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from raw_client import RawClient, RawKernel, raw_client, says
-
 
 pytestmark = pytest.mark.ipython
 
@@ -578,7 +578,7 @@ def _own() -> tuple[object, ...]:
     """What cells changed when they still ran in this process."""
     hooks = sys.stdout, sys.stderr, sys.unraisablehook, sys.excepthook, threading.Thread.start
     functions = os.kill, os._exit, os.system, time.sleep, builtins.input, builtins.__import__
-    settings = os.getcwd(), dict(os.environ), gc.isenabled(), sys.getrecursionlimit()
+    settings = Path.cwd(), dict(os.environ), gc.isenabled(), sys.getrecursionlimit()
     return (hooks, functions, settings, signal.getsignal(signal.SIGINT), set(sys.modules))
 
 

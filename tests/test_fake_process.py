@@ -153,20 +153,26 @@ QUIET = "import warnings\nwarnings.simplefilter('ignore')\n"
 WORKS = [
     ("import pickle\nclass A: pass\ntype(pickle.loads(pickle.dumps(A()))).__name__", "'A'"),
     (
-        "import multiprocessing as m\ndef f(n): return n * n\n"
-        "with m.get_context('fork').Pool(2) as p: r = p.map(f, [1, 2, 3])\nr",
+        (
+            "import multiprocessing as m\ndef f(n): return n * n\n"
+            "with m.get_context('fork').Pool(2) as p: r = p.map(f, [1, 2, 3])\nr"
+        ),
         "[1, 4, 9]",
     ),
     ("import os\npid = os.fork()\nif pid == 0: os._exit(7)\nos.waitpid(pid, 0)[1] >> 8", "7"),
     (
-        "import signal, os\ngot = []\nsignal.signal(signal.SIGUSR1, lambda *_: got.append(1))\n"
-        "os.kill(os.getpid(), signal.SIGUSR1)\ngot",
+        (
+            "import signal, os\ngot = []\nsignal.signal(signal.SIGUSR1, lambda *_: got.append(1))\n"
+            "os.kill(os.getpid(), signal.SIGUSR1)\ngot"
+        ),
         "[1]",
     ),
     (
-        "import signal\nsignal.signal(signal.SIGALRM, lambda *_: 1 / 0)\n"
-        "signal.setitimer(signal.ITIMER_REAL, 0.01)\n"
-        "try: signal.pause()\nexcept ZeroDivisionError: r = 'struck'\nr",
+        (
+            "import signal\nsignal.signal(signal.SIGALRM, lambda *_: 1 / 0)\n"
+            "signal.setitimer(signal.ITIMER_REAL, 0.01)\n"
+            "try: signal.pause()\nexcept ZeroDivisionError: r = 'struck'\nr"
+        ),
         "'struck'",
     ),
     ("import threading\nthreading.current_thread() is threading.main_thread()", "True"),
@@ -210,8 +216,10 @@ def test_an_interrupt_strikes_what_a_cell_has_started_too(
 
 # What is stuck where no exception of Python reaches it.
 STUCK = [
-    "import threading\nprint('on', flush=True)\nthreading.Lock().acquire() and None\n"
-    "lock = threading.Lock()\nlock.acquire()\nlock.acquire()",
+    (
+        "import threading\nprint('on', flush=True)\nthreading.Lock().acquire() and None\n"
+        "lock = threading.Lock()\nlock.acquire()\nlock.acquire()"
+    ),
     "import time as t\nprint('on', flush=True)\nt.sleep(600)",
     "import queue\nprint('on', flush=True)\nqueue.Queue().get()",
     "import socket\na, b = socket.socketpair()\nprint('on', flush=True)\na.recv(1)",
@@ -357,6 +365,6 @@ def test_a_kernel_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_gateway_asks_for_ipython_only_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "IPython", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "IPython", None)
     with pytest.raises(ValueError, match="pip install ipython"):
         FakeGateway(ipython=True)

@@ -156,8 +156,10 @@ class FakeGateway:
         self._replays.add(loaded)
 
     def check(self) -> None:
-        """Fail if a script was never played, a fault never met or, where ``strict``, a cell had
-        no script.
+        """Fail if something did not go as the test has said.
+
+        That is a script that was never played, a recording that was not played to its end, a
+        fault that was never met and, where ``strict``, a cell without a script.
 
         Raises:
             AssertionError: Says which, and shows the end of the journal.

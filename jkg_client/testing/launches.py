@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from importlib.util import find_spec
+from pathlib import Path
 from typing import IO, Any
 
 from attrs import frozen
@@ -72,7 +73,7 @@ def launch(flavour: Flavour, session: str, env: dict[str, str]) -> Launched:
     Raises:
         KernelNotStarted: With what the process printed.
     """
-    order = {"session": session, "env": env, "cwd": os.getcwd(), "path": _path()}
+    order = {"session": session, "env": env, "cwd": str(Path.cwd()), "path": _path()}
     if not hasattr(os, "fork"):
         return spawn(flavour, order)
     with _LOCK:
@@ -131,11 +132,12 @@ class _Prepared:
                 socket.send_fds(self._orders, [_SIZE.pack(len(data))], [theirs.fileno()])
                 self._orders.sendall(data)
             answer = self._orders.recv(_SIZE.size, socket.MSG_WAITALL)
-            if not answer:
-                raise EOFError
         except BaseException:
             ours.close()
             raise
+        if not answer:
+            ours.close()
+            raise EOFError
         return Launched(_SIZE.unpack(answer)[0], ours)
 
     def failure(self) -> str:
@@ -195,7 +197,8 @@ def _start(arguments: list[str], log: IO[bytes], **options: Any) -> subprocess.P
 
 
 def _path() -> list[str]:
-    return [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]
+    # Not resolved: a link may say where a package lies.
+    return [str(Path(entry).absolute()) for entry in sys.path if isinstance(entry, str)]
 
 
 def _told(log: IO[bytes]) -> str:

@@ -12,7 +12,7 @@ try:
     import comm
     from comm.base_comm import BaseComm
 except ImportError:
-    comm = None
+    comm = None  # where there are no widgets, there is nobody to talk to
 
 
 def connect(console: Console) -> Mapping[str, Callable[[Message], None]]:

@@ -6,8 +6,9 @@ import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Callable
 
 from IPython.core import page, payloadpage
@@ -68,9 +69,9 @@ class ResultHook(DisplayHook):  # type: ignore[misc]  # IPython may be missing
 class Compiler(CachingCompiler):  # type: ignore[misc]  # as above
     """Names the file of a cell as ipykernel does."""
 
-    def get_code_name(self, raw_code: str, code: str, number: int) -> str:
-        folder = os.path.join(tempfile.gettempdir(), f"ipykernel_{os.getpid()}")
-        return os.path.join(folder, f"{zlib.crc32(code.encode(errors='replace'))}.py")
+    def get_code_name(self, raw_code: str, code: str, number: int) -> str:  # noqa: ARG002
+        folder = Path(tempfile.gettempdir()) / f"ipykernel_{os.getpid()}"
+        return str(folder / f"{zlib.crc32(code.encode(errors='replace'))}.py")
 
 
 class Publisher(DisplayPublisher):  # type: ignore[misc]  # as above
@@ -119,10 +120,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
     keepkernel_on_exit = None
     compiler_class = Type(Compiler)
     autoindent = CBool(False)
-    traceback_lines: list[str] = []
+    traceback_lines: Sequence[str] = ()
     failed_to_show = False
 
-    @default("exiter")
+    @default("exiter")  # type: ignore[untyped-decorator]  # as above
     def _make_exiter(self) -> ZMQExitAutocall:
         return ZMQExitAutocall(self)
 
@@ -214,7 +215,7 @@ class IPythonShell:
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
         """Run a cell; one that awaits at its top level gives something to await."""
-        self._ip.traceback_lines, self._ip.failed_to_show = [], False
+        self._ip.traceback_lines, self._ip.failed_to_show = (), False
         failed = None
         try:
             source = self._ip.transform_cell(cell.code)
@@ -249,7 +250,7 @@ class IPythonShell:
         error = {
             "ename": type(failure).__name__,
             "evalue": str(failure),
-            "traceback": self._ip.traceback_lines,
+            "traceback": list(self._ip.traceback_lines),
         }
         return Outcome(error=error, payload=payload, exits=exits)
 

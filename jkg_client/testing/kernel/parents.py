@@ -43,4 +43,4 @@ def hand_down() -> None:
         setattr(thread, _ATTRIBUTE, current_parent())
         start(thread)
 
-    threading.Thread.start = start_with_parent  # type: ignore[method-assign]
+    threading.Thread.start = start_with_parent  # type: ignore[assignment, method-assign]

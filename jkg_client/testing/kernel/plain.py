@@ -78,14 +78,14 @@ class PlainShell:
             self.namespace["In"].append(cell.code)
         try:
             codes, is_shown = self._compiled(cell.code)
-        except Exception as exc:  # noqa: BLE001 - whatever is wrong with the cell is its outcome
+        except Exception as exc:  # noqa: BLE001 - its error is its value
             return self._failed(cell, exc)
         if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
             return self._run_awaiting(cell, codes, is_shown)
         try:
             values = [eval(code, self.namespace) for code in codes]  # noqa: S307 - what it is for
             return self._succeeded(cell, values[-1] if is_shown else None)
-        except BaseException as exc:  # noqa: BLE001 - an interrupt, too
+        except BaseException as exc:  # noqa: BLE001 - that it is cancelled, too
             return self._failed(cell, exc)
 
     async def _run_awaiting(self, cell: Cell, codes: list[CodeType], is_shown: bool) -> Outcome:
@@ -179,7 +179,7 @@ class PlainShell:
             "metadata": {},
         }
 
-    def inspect(self, code: str, cursor: int, detail: int) -> Reply:
+    def inspect(self, code: str, cursor: int, detail: int) -> Reply:  # noqa: ARG002
         """What there is to say about the name at the cursor."""
         before = re.search(r"[\w.]*$", code[:cursor])
         after = re.match(r"\w*", code[cursor:])

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from queue import SimpleQueue
-from typing import Any, Callable, Protocol
+from typing import Protocol
 
 from ...protocol.messages import Json
 from .prompts import Prompts
@@ -94,14 +94,17 @@ class Play:
         )
 
     def _persist(self, step: Json) -> None:
-        while True:
-            try:
-                STEPS[step["step"]](self, step)
-            except KeyboardInterrupt:
-                if not self._script["stubborn"]:
-                    raise
-            else:
-                return
+        while not self._done(step):
+            pass
+
+    def _done(self, step: Json) -> bool:
+        try:
+            getattr(self, f"_{step['step']}")(step)
+        except KeyboardInterrupt:
+            if not self._script["stubborn"]:
+                raise
+            return False
+        return True
 
     def _stream(self, step: Json) -> None:
         stream = {"stdout": sys.stdout, "stderr": sys.stderr}.get(step["name"])
@@ -142,15 +145,3 @@ class Play:
         error = self._calls.call(self._script["script"], step["at"])
         if error is not None:
             raise Played(error)
-
-
-STEPS: dict[str, Callable[[Play, Any], None]] = {
-    "stream": Play._stream,
-    "message": Play._message,
-    "result": Play._result,
-    "ask": Play._ask,
-    "pause": Play._pause,
-    "hang": Play._hang,
-    "die": Play._die,
-    "call": Play._call,
-}

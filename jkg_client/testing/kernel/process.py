@@ -49,7 +49,7 @@ def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
     hand_down()
     Service(transport, outbox, streams, shell).serve()
     with contextlib.suppress(Exception):
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # noqa: SLF001 - nobody else does in a forked process
     streams.flush()
     os._exit(0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import getpass
 from queue import Empty, SimpleQueue
 from typing import Any, Callable
@@ -52,11 +53,9 @@ class Prompts:
                 f"{what} was called, but this frontend does not support input requests."
             )
         # Answers to earlier questions are stale.
-        while True:
-            try:
+        with contextlib.suppress(Empty):
+            while True:
                 self._answers.get_nowait()
-            except Empty:
-                break
         self._ask({"prompt": prompt, "password": password})
         answer = self._answers.get()
         if answer == EOT:

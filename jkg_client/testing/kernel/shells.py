@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Mapping
-from typing import Any, Callable, Literal, Protocol, Union
+from typing import Any, Callable, Literal, Protocol
 
 from attrs import field, frozen
 
@@ -71,10 +71,6 @@ class Shell(Protocol):
         """Number of the next cell."""
 
     @property
-    def namespace(self) -> dict[str, Any]:
-        """The variables."""
-
-    @property
     def info(self) -> Reply:
         """Its part of the ``kernel_info_reply``."""
 
@@ -85,7 +81,7 @@ class Shell(Protocol):
             What to call with messages of some types, beside those that all kernels know.
         """
 
-    def run(self, cell: Cell) -> Union[Outcome, Awaitable[Outcome]]:
+    def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
         """Run a cell; one that awaits at its top level gives something to await."""
 
     def skip(self, cell: Cell) -> None:

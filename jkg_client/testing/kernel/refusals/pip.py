@@ -17,7 +17,7 @@ COMMANDS = tuple("pip._internal.commands." + name for name in ("install", "unins
 class Finder:
     """Lets no command be imported that changes what is installed."""
 
-    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002, D102, E501
+    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
         if name in COMMANDS and not os.environ.get(ALLOWED):
             raise SystemExit(MESSAGE)
 
@@ -26,7 +26,7 @@ def _become_pip() -> None:
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - for any Python
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]  # noqa: PTH100
     sys.modules.pop("pip", None)
-    sys.meta_path.insert(0, Finder())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Finder())
 
 
 if __name__ == "__main__":
