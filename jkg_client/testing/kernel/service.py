@@ -46,6 +46,8 @@ class Service:
         self._streams = streams
         self._shell = shell
         self._loop = asyncio.new_event_loop()
+        # Before 3.10 an event belongs to the loop of the thread that makes it.
+        asyncio.set_event_loop(self._loop)
         self._arrived = asyncio.Event()
         self._waiting: deque[Request] = deque()
         self._control: SimpleQueue[Request] = SimpleQueue()
@@ -56,7 +58,6 @@ class Service:
 
     def serve(self) -> None:
         """Answer requests; returns when the kernel has to end."""
-        asyncio.set_event_loop(self._loop)
         self._handlers = dict(self._shell.connect(self._execution))
         for target in (self._read, self._serve_control):
             threading.Thread(target=target, name="jkg kernel", daemon=True).start()
