@@ -207,6 +207,7 @@ def test_rich_output_becomes_a_file_byte_for_byte(
     assert ("it" in result.output.splitlines()) == (suffix == ".html")
 
 
+@pytest.mark.ipython
 @pytest.mark.pitfall(17)
 def test_a_display_is_updated_in_place(kernel: JupyterKernelClient) -> None:
     code = (
@@ -216,6 +217,7 @@ def test_a_display_is_updated_in_place(kernel: JupyterKernelClient) -> None:
     assert kernel.execute(code, 20).output == "'second'\nbetween\n"
 
 
+@pytest.mark.ipython
 @pytest.mark.pitfall(17)
 def test_clear_output_clears_now_or_with_the_next_output(kernel: JupyterKernelClient) -> None:
     start = "from IPython.display import clear_output\nprint('gone', flush=True)\n"
@@ -224,6 +226,7 @@ def test_clear_output_clears_now_or_with_the_next_output(kernel: JupyterKernelCl
     assert kernel.execute(start + "clear_output(wait=True)\nprint('new')", 20).output == "new\n"
 
 
+@pytest.mark.ipython
 @pytest.mark.pitfall(19)
 def test_a_question_mark_shows_the_page(kernel: JupyterKernelClient) -> None:
     output = kernel.execute("len?", 20).output
@@ -484,11 +487,13 @@ def test_restart_by_another_thread_ends_the_cell_that_runs(kernel: JupyterKernel
     assert kernel.execute("print('fine')", 20).output == "fine\n"
 
 
+@pytest.mark.ipython
 def test_shell_blocks_run_in_a_shell(executor: JupyterCodeExecutor) -> None:
     result = run(executor, 'echo "one"\n!echo "two"\n', language="bash")
     assert (result.exit_code, result.output) == (0, "one\ntwo\n")
 
 
+@pytest.mark.ipython
 def test_a_shell_block_that_fails_is_an_error(executor: JupyterCodeExecutor) -> None:
     result = run(executor, "echo before\nexit 3", language="sh")
     assert result.exit_code == 3

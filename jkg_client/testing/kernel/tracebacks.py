@@ -58,7 +58,8 @@ def _unparsed(exc: SyntaxError) -> str:
 
 def _frames(trace: TracebackType | None) -> list[str]:
     frames: list[str] = []
-    for frame, lineno in traceback.walk_tb(trace):
+    # Some instructions belong to no line.
+    for frame, lineno in ((frame, lineno or 1) for frame, lineno in traceback.walk_tb(trace)):
         file = frame.f_code.co_filename
         # What runs the cell, or a magic in it, is no part of it.
         if not file.startswith(_HERE):
