@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from ...protocol.messages import Json
 from .process import run
-from .shells import Flavour, Shell, prepare
+from .shells import Flavour, Shell
 
 SIZE = struct.Struct(">I")
 
@@ -32,7 +32,7 @@ def serve(flavour: Flavour, orders: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernels: set[int] = set()
     signal.signal(signal.SIGCHLD, lambda *_: _reap(kernels))
-    shell = prepare(flavour)
+    shell = _prepare(flavour)
     gc.collect()
     # What is there already is not looked at again in each kernel, nor copied for that.
     gc.freeze()
@@ -105,7 +105,7 @@ def be_spawned(flavour: Flavour, port: int, token: str) -> None:
     line.sendall(token.encode())
     (size,) = SIZE.unpack(_exactly(line, SIZE.size))
     order: dict[str, Any] = json.loads(_exactly(line, size))
-    run(order, line, prepare(flavour))
+    run(order, line, _prepare(flavour))
 
 
 def _exactly(line: socket.socket, size: int) -> bytes:
@@ -116,6 +116,17 @@ def _exactly(line: socket.socket, size: int) -> bytes:
             raise SystemExit("the fake gateway is gone")
         data += chunk
     return data
+
+
+def _prepare(flavour: Flavour) -> Shell:
+    """A shell, with all that takes long done."""
+    if flavour == "ipython":
+        from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
+
+        return IPythonShell()
+    from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
+
+    return PlainShell()
 
 
 def main(arguments: list[str]) -> None:
