@@ -19,7 +19,7 @@ from .pages.charts import is_chart
 from .pages.forms import SCRIPTS
 from .pages.notebook import NotebookPage
 from .protocol.mime_data import decoded, joined
-from .protocol.outputs import Display, Output, Stream, join_text
+from .protocol.outputs import Display, Output, Stream, as_seen, join_text
 from .protocol.terminal import strip_ansi
 
 Write = Callable[[str, bytes], Path]
@@ -148,7 +148,7 @@ def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = 
         write: Saves a file.
         page: That of the kernel, which knows what earlier cells have loaded; None for a new one.
     """
-    shown = list(outputs)
+    shown = list(as_seen(outputs))
     whole = (NotebookPage() if page is None else page).complete(shown)
     # The whole pages are not kept: they are in the files.
     return Rendering(
@@ -277,3 +277,23 @@ def _unshown(display: Display) -> str:
     rich = [mime_type[:80] for mime_type in display.data if mime_type != "text/plain"]
     kinds = ", ".join(rich[:5])
     return f"[output of type {kinds} is not shown]" if kinds else ""
+
+
+def made_folder(output_dir: Path) -> Path:
+    """``output_dir``, made if only its last part is missing.
+
+    Raises:
+        ValueError: It is not there and cannot be made.
+    """
+    folder = output_dir.absolute()
+    try:
+        # Not its parents: a path of which more is missing is a mistake in the path.
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError as exc:
+        raise ValueError(
+            f"Output directory {folder} does not exist. It cannot be made in {folder.parent},"
+            " which does not exist either"
+        ) from exc
+    except (OSError, ValueError) as exc:
+        raise ValueError(f"output_dir {folder} cannot be made: {exc}") from exc
+    return folder

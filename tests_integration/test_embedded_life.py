@@ -176,6 +176,29 @@ def test_a_parent_that_is_not_the_direct_one_is_missed_as_well(spec: SpecWriter)
     assert is_gone(Path(folder))
 
 
+FORGETS = """
+import os, sys
+from jkg_client import EmbeddedIPythonCodeExecutor
+executor = EmbeddedIPythonCodeExecutor()
+"""
+
+
+@pytest.mark.field("D5", "K16")
+@pytest.mark.parametrize("end", ["", "sys.exit(3)", "1 / 0", "os._exit(0)", "del executor"])
+def test_a_program_that_forgets_to_stop_leaves_nothing(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with program(f"{FORGETS}\nprint(executor.kernel_id, flush=True)\n{end}") as it:
+        assert it.stdout.readline().strip().isalnum()
+        assert list(tmp_path.iterdir()) != []
+        it.communicate(timeout=60)
+    waiting, limit = threading.Event(), Deadline(SOON)
+    while list(tmp_path.iterdir()) and not limit.passed:
+        waiting.wait(0.05)
+    assert list(tmp_path.iterdir()) == []
+
+
 USES = """
 import os
 from jkg_client import CodeBlock, EmbeddedIPythonCodeExecutor

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -20,7 +19,7 @@ from attrs import Attribute, define, field, frozen
 
 from ..errors import WireError
 from .messages import Message
-from .wire import dumps, message_of
+from .wire import dumps, loads, message_of
 
 DELIMITER = b"<IDS|MSG>"
 
@@ -98,7 +97,7 @@ def decode(parts: Sequence[bytes], channel: str, key: SigningKey) -> Message:
         raise WireError(reason, b"".join(parts))
     try:
         header, parent_header, metadata, content = (
-            json.loads(str(document, "utf-8", "replace")) for document in documents
+            loads(str(document, "utf-8", "replace")) for document in documents
         )
         return message_of(channel, header, parent_header, metadata, content, tuple(buffers))
     except (ValueError, KeyError, TypeError, RecursionError) as exc:

@@ -14,18 +14,14 @@ from mcp.types import ContentBlock, ImageContent, TextContent
 
 from ...code_result import notes
 from ...protocol.mime_data import decoded, joined
-from ...protocol.outputs import Display, Output, Stream, join_text
+from ...protocol.outputs import Display, Output, Stream, as_seen, join_text
 from ...protocol.result import ExecutionResult
+from ...protocol.shortening import shortened
 from ...rendering import render, words_beside
+from ..model_limits import MAX_IMAGE, MAX_IMAGES
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 """MIME types that are sent as images, best first."""
-
-MAX_IMAGES = 20
-"""In one answer."""
-
-MAX_IMAGE = 5_000_000
-"""Characters of one, in base64: models take no larger ones."""
 
 _READABLE = ("text/plain", "text/markdown", "text/latex", "application/json")
 
@@ -41,7 +37,7 @@ def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[Con
     blocks: list[ContentBlock] = []
     pieces: list[tuple[str, bool]] = []
     images = left_out = 0
-    for output in (*result.late_outputs, *result.outputs):
+    for output in (*as_seen(result.late_outputs), *as_seen(result.outputs)):
         image = _image(output)
         if image is None:
             pieces.append((_readable(output), not isinstance(output, Stream)))
@@ -54,14 +50,6 @@ def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[Con
             pieces = [(words_beside(output), True)] if isinstance(output, Display) else []
     told = "\n".join([*_left_out(left_out), *notes(result, seconds)])
     return [*blocks, *_text(pieces, max_text), *_text([(told, True)], max_text)]
-
-
-def shortened(text: str, most: int) -> str:
-    """The first and the last half of ``most`` characters, and how many were between them."""
-    if len(text) <= most:
-        return text
-    head, tail = text[: most - most // 2], text[len(text) - most // 2 :]
-    return f"{head}\n[{len(text) - most} characters are left out here]\n{tail}"
 
 
 def encodable(text: str) -> str:
