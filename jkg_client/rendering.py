@@ -6,8 +6,6 @@ for the rest. File names are random, so that two runs cannot collide, and never 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 import uuid
@@ -20,6 +18,7 @@ from attrs import evolve, frozen
 from .pages.charts import is_chart
 from .pages.forms import SCRIPTS
 from .pages.notebook import NotebookPage
+from .protocol.mime_data import decoded, joined
 from .protocol.outputs import Display, Output, Stream, as_seen, join_text
 from .protocol.terminal import strip_ansi
 
@@ -209,7 +208,7 @@ def _text(display: Display) -> str:
     if _WIDGET in display.data and _is_first_state(display.text):
         return ""
     for mime_type in _TEXTS:
-        text = _joined(display.data.get(mime_type))
+        text = joined(display.data.get(mime_type))
         if text is not None:
             return text
     for mime_type in _JSONS:
@@ -247,26 +246,15 @@ def _saved(display: Display, mime_type: str, form: _Form, write: Write) -> Piece
 
 
 def _bytes(data: Any, form: _Form) -> bytes | None:
-    text = _joined(data)
+    text = joined(data)
     if text is None:
         return None
     if form.is_text:
         return text.encode("utf-8", "replace")
     try:
-        decoded = binascii.a2b_base64(text)
-        if len(text) == 4 * -(-len(decoded) // 3):
-            return decoded
-        # It has passed over characters: of line breaks that is right.
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
+        return decoded(text)
+    except ValueError:
         return None
-
-
-def _joined(data: Any) -> str | None:
-    """``data`` if it is text, in one piece or as a list of lines."""
-    if isinstance(data, list) and all(isinstance(line, str) for line in data):
-        return "".join(data)
-    return data if isinstance(data, str) else None
 
 
 def _json(data: Any, most: int) -> str:

@@ -5,8 +5,6 @@ See https://modelcontextprotocol.io/specification/2025-11-25/server/tools#tool-r
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from attrs import evolve
 from mcp.types import ContentBlock, ImageContent, TextContent
 
 from ...code_result import notes
+from ...protocol.mime_data import decoded, joined
 from ...protocol.outputs import Display, Output, Stream, as_seen, join_text
 from ...protocol.result import ExecutionResult
 from ...protocol.shortening import shortened
@@ -86,19 +85,14 @@ def _image(output: Output) -> ImageContent | None:
 
 def _base64(data: Any) -> str | None:
     """``data`` in one line, if it is base64."""
-    text = "".join(data) if isinstance(data, list) and all(map(_is_text, data)) else data
-    if not isinstance(text, str):
+    text = joined(data)
+    if text is None:
         return None
-    line = "".join(text.split())
     try:
-        base64.b64decode(line, validate=True)
-    except (binascii.Error, ValueError):
+        decoded(text)
+    except ValueError:
         return None
-    return line
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    return "".join(text.split())
 
 
 def _readable(output: Output) -> str:

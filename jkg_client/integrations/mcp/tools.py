@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -18,6 +17,7 @@ from pydantic import Field
 from ...code_blocks import CodeBlock, unfenced
 from ...code_result import CodeResult, not_run, notes
 from ...errors import JkgError
+from ...protocol.mime_data import decoded
 from ...protocol.outputs import Failure
 from ...protocol.result import ExecutionResult
 from ...protocol.shortening import shortened
@@ -224,8 +224,8 @@ def _reason(result: ExecutionResult, limits: Limits) -> str:
 
 def _decoded(content: str) -> bytes:
     try:
-        return base64.b64decode("".join(content.split()), validate=True)
-    except (binascii.Error, ValueError) as exc:
+        return decoded(content)
+    except ValueError as exc:
         raise ToolError(f"content is no base64: {exc}") from exc
 
 
