@@ -340,6 +340,8 @@ def test_an_interrupt_that_is_not_acknowledged_is_reported(
     kernel = start(spec(IPYKERNEL, interrupt_mode="message"))
     process = psutil.Process(pid_of(kernels, kernel))
     process.suspend()
+    while process.status() != psutil.STATUS_STOPPED:
+        process.suspend()
     kernels.kernel(kernel.kernel_id).interrupt(Deadline(0.2))
     process.resume()
     assert "did not acknowledge the interrupt" in caplog.text
@@ -432,9 +434,10 @@ def test_a_death_between_two_cells_is_told_with_the_next(
     kernel.execute("x = 1", 20)
     pid = pid_of(kernels, kernel)
     os.kill(pid, signal.SIGKILL)
-    assert has_ended(pid, Deadline(SOON))
+    process, limit = kernels.kernel(kernel.kernel_id).launch().process, Deadline(SOON)
+    assert process.wait(limit)
     result = kernel.execute("'x' in globals()", 30)
-    assert (result.output, result.kernel_restarted) == ("False", True)
+    assert (result.status, result.output, result.kernel_restarted) == ("ok", "False", True)
 
 
 def test_a_kernel_that_was_stopped_is_not_found(start: Starter, kernels: LocalKernels) -> None:
