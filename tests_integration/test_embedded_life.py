@@ -42,7 +42,8 @@ __all__ = ["kernels", "spec", "start"]
 SOON = 15.0
 """Seconds in which a process must have ended: much, for a machine may be busy."""
 
-HOLDS_GIL = "import ctypes\nctypes.PyDLL(None).sleep(60)"
+# The pause is for the kernel's thread that sends: without it nobody hears what was printed.
+HOLDS_GIL = "import ctypes, time\ntime.sleep(1)\nctypes.PyDLL(None).sleep(60)"
 
 SWALLOWS_ALL = """
 import signal, time
