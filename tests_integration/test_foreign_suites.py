@@ -32,13 +32,8 @@ def jupyter_server():
 def test_the_tests_of_jupyter_kernel_client_pass(
     pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
-    requirements = (
-        "jupyter-kernel-client==1.0.2",
-        "pytest==8.4.2",
-        "pytest-asyncio==1.2.0",
-        "numpy",
-        "pandas",
-    )
+    # With the extra that its own tests need.
+    requirements = ("jupyter-kernel-client[test]==1.0.2",)
     folder = environment(pytestconfig, "kernel-client-tests", *requirements)
     (tests,) = folder.parent.glob("lib/*/site-packages/jupyter_kernel_client/tests")
     shutil.copytree(tests, tmp_path / "suite", ignore=shutil.ignore_patterns("conftest.py"))
