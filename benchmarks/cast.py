@@ -57,6 +57,7 @@ FLOOR = _minimal("floor", "floor", "default")
 FLOOR_V1 = _minimal("floor-v1", "floor", "v1")
 MINIMAL = _minimal("minimal", "minimal", "default")
 QUICKACK = _minimal("minimal-quickack", "minimal", "quickack")
+MINIMAL_V1 = _minimal("minimal-v1", "minimal_v1", "")
 ZMQ = Peer(
     name="zmq",
     driver="zmq_direct",
@@ -66,14 +67,24 @@ ZMQ = Peer(
     direct=True,
 )
 CLIENT = ours("jkg-client", "client")
+EMBEDDED = Peer(
+    name="jkg-client embedded",
+    driver="ours",
+    variant="embedded",
+    environment="embedded",
+    requirements=(*OURS, "ipykernel==7.4.0"),
+    direct=True,
+)
 PONGS = ours("jkg-client by pongs", "pongs")
 EXECUTOR = ours("jkg-client executor", "executor")
 PEERS = (
     ZMQ,
     MINIMAL,
     QUICKACK,
+    MINIMAL_V1,
     CLIENT,
     EXECUTOR,
+    EMBEDDED,
     PONGS,
     Peer(
         name="jupyter-kernel-client",

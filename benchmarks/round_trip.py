@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 
-from .cast import QUICKACK, ZMQ, Peer
+from .cast import MINIMAL_V1, ZMQ, Peer
 from .drivers import Driver, DriverError, Stage, complain
 from .tables import median, milliseconds, percentile_95, ratio, table
 
@@ -16,7 +16,17 @@ SLOW_BATCH = 4
 ROUNDS = 25
 """Of 20 cells: 500 of each peer, 100 of a slow one."""
 
-HEAD = ("client", "cells", "median ms", "95 % ms", "CPU ms", "/ zmq", "/ minimal-quickack", "")
+HEAD = (
+    "client",
+    "cells",
+    "median ms",
+    "95 % ms",
+    "CPU ms",
+    "/ zmq",
+    "/ minimal-v1",
+    "CPU / it",
+    "",
+)
 
 
 class Cells:
@@ -68,10 +78,11 @@ def _trouble(driver: Driver, cells: Cells) -> Iterator[None]:
 
 def _told(cells: dict[str, Cells]) -> str:
     middle = {name: median(one.seconds) for name, one in cells.items() if one.seconds}
+    cpu = {name: cells[name].cpu / len(cells[name].seconds) for name in middle}
     rows = []
     for name, one in cells.items():
         if name not in middle:
-            rows.append((name, "0", "-", "-", "-", "-", "-", one.trouble))
+            rows.append((name, "0", "-", "-", "-", "-", "-", "-", one.trouble))
             continue
         rows.append(
             (
@@ -79,9 +90,10 @@ def _told(cells: dict[str, Cells]) -> str:
                 str(len(one.seconds)),
                 milliseconds(middle[name]),
                 milliseconds(percentile_95(one.seconds)),
-                milliseconds(one.cpu / len(one.seconds)),
+                milliseconds(cpu[name]),
                 ratio(middle[name], middle.get(ZMQ.name)),
-                ratio(middle[name], middle.get(QUICKACK.name)),
+                ratio(middle[name], middle.get(MINIMAL_V1.name)),
+                ratio(cpu[name], cpu.get(MINIMAL_V1.name)),
                 one.trouble,
             )
         )

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from .cast import QUICKACK, ZMQ, Peer, ours
+from .cast import MINIMAL_V1, QUICKACK, ZMQ, Peer, ours
 from .drivers import Driver, DriverError, Stage, complain
 from .tables import median, ratio, table
 
@@ -22,7 +22,7 @@ def measure(stage: Stage, peers: Sequence[Peer], rounds: int | None, *, quick: b
     """With a gateway to start, and on one that runs."""
     rounds = rounds or (1 if quick else ROUNDS)
     with_server = _measure(stage, [BY_HAND, LAUNCHED], rounds)
-    running = [peer for peer in peers if peer.name != QUICKACK.name]
+    running = [peer for peer in peers if peer.name not in (QUICKACK.name, MINIMAL_V1.name)]
     on_running = _measure(stage, running, rounds)
     return "\n".join(
         [

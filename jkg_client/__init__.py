@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from .client.timeouts import Timeouts
     from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
     from .code_result import CodeResult
+    from .embedded_executor import (
+        AsyncEmbeddedIPythonCodeExecutor,
+        EmbeddedIPythonCodeExecutor,
+    )
     from .errors import (
         ClientClosed,
         EngineError,
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
         KernelNotFound,
         KernelNotReady,
         KernelSpecNotFound,
+        KernelStartError,
         NotAGateway,
         ServerStartError,
         WireError,
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CODE_WRITER_SYSTEM_MESSAGE",
+    "AsyncEmbeddedIPythonCodeExecutor",
     "AsyncJupyterCodeExecutor",
     "ClientClosed",
     "CodeBlock",
@@ -64,6 +70,7 @@ __all__ = [
     "DataItem",
     "Display",
     "DockerJupyterServer",
+    "EmbeddedIPythonCodeExecutor",
     "EngineError",
     "ExecutionError",
     "ExecutionResult",
@@ -88,6 +95,7 @@ __all__ = [
     "KernelNotFound",
     "KernelNotReady",
     "KernelSpecNotFound",
+    "KernelStartError",
     "LocalJupyterServer",
     "MarkdownCodeExtractor",
     "NotAGateway",
@@ -104,6 +112,7 @@ __all__ = [
 
 _MODULES = {
     "CODE_WRITER_SYSTEM_MESSAGE": "prompts",
+    "AsyncEmbeddedIPythonCodeExecutor": "embedded_executor",
     "AsyncJupyterCodeExecutor": "async_executor",
     "ClientClosed": "errors",
     "CodeBlock": "code_blocks",
@@ -111,6 +120,7 @@ _MODULES = {
     "DataItem": "protocol.result",
     "Display": "protocol.outputs",
     "DockerJupyterServer": "servers.docker.server",
+    "EmbeddedIPythonCodeExecutor": "embedded_executor",
     "EngineError": "errors",
     "ExecutionError": "errors",
     "ExecutionResult": "protocol.result",
@@ -135,6 +145,7 @@ _MODULES = {
     "KernelNotFound": "errors",
     "KernelNotReady": "errors",
     "KernelSpecNotFound": "errors",
+    "KernelStartError": "errors",
     "LocalJupyterServer": "servers.local",
     "MarkdownCodeExtractor": "code_blocks",
     "NotAGateway": "errors",

@@ -5,59 +5,277 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import threading
+import os
 from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Generic, TypeVar
 
 from attrs import define, field
 
+from .client.block_run import BlockRun
+from .client.channels import KernelProvider
 from .client.conversation import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
-from .executor import JupyterCodeExecutor
+from .executor import KernelCodeExecutor
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from .gateway.warm import provider_of
+from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
+from .worker import Worker
 
 T = TypeVar("T")
 
-_AGAIN = 0.1
-"""Seconds between looks whether a cancelled job has ended."""
 
+class _Executor(KernelCodeExecutor):
+    """Can be told to end blocks that it has not begun yet."""
 
-@define(eq=False)
-class _Job(Generic[T]):
-    """Something that is done in the executor's thread.
+    def execute_as(
+        self,
+        run: BlockRun,
+        code_blocks: Sequence[CodeBlock],
+        timeout: float | None,
+        *,
+        store_history: bool,
+    ) -> CodeResult:
+        """``execute_code_blocks``, as ``run``."""
+        return self._execute_blocks(run, code_blocks, timeout, store_history=store_history)
 
-    Attributes:
-        do: What.
-        loop: Where it is waited for.
-        cancelled: Nobody waits for it any more.
-        ended: The thread has done it.
-        told: What its result had to tell is left to the next one.
-        interrupting: Held while it is interrupted: the thread goes on to no other meanwhile.
-    """
+    def end(self, run: BlockRun) -> None:
+        """As ``interrupt``; if the blocks have not begun they never will."""
+        run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
-    do: Callable[[JupyterCodeExecutor], T]
-    loop: asyncio.AbstractEventLoop
-    cancelled: bool = False
-    ended: bool = False
-    told: bool = False
-    interrupting: threading.Lock = field(factory=threading.Lock)
-
-
-class _Executor(JupyterCodeExecutor):
     def tell_again(self, result: object) -> None:
         """Nobody has read ``result``: the next one tells that variables are gone, if they are."""
         if isinstance(result, CodeResult) and result.kernel_restarted:
             self._replaced = True
 
 
-class AsyncJupyterCodeExecutor:
+@define(eq=False)
+class _Job(Generic[T]):
+    """A task for the executor's thread.
+
+    Attributes:
+        do: The task.
+        loop: The event loop in which its end is waited for.
+        run: Its blocks, if it runs any.
+        cancelled: Nobody waits for it any more.
+        told: What its result had to tell is left to the next one.
+    """
+
+    do: Callable[[_Executor, BlockRun], T]
+    loop: asyncio.AbstractEventLoop
+    run: BlockRun = field(factory=BlockRun, init=False)
+    cancelled: bool = False
+    told: bool = False
+
+
+class AsyncKernelCodeExecutor:
+    """``KernelCodeExecutor`` for programs with an event loop, which it never blocks.
+
+    The kernel is started by ``async with``, or with the first blocks. A cancelled task
+    interrupts the kernel, and is over when that can be used again.
+
+    Args:
+        provider: Gives what starts the kernel; called when the kernel is started.
+        kernel_name: As all arguments: of ``KernelCodeExecutor``.
+        on_output: Called in the event loop.
+
+    Raises:
+        ValueError: When the kernel is started: for bad arguments.
+    """
+
+    def __init__(
+        self,
+        provider: Callable[[], KernelProvider],
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = Path(),
+        *,
+        kernel_id: str | None = None,
+        env: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+        on_output: OnOutput | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
+    ) -> None:
+        self._provider = provider
+        self._make = functools.partial(
+            _Executor,
+            kernel_name=kernel_name,
+            timeout=timeout,
+            output_dir=output_dir,
+            kernel_id=kernel_id,
+            env=env,
+            max_output=max_output,
+            on_output=None if on_output is None else self._hand_over,
+            timeouts=timeouts,
+            page_scripts=page_scripts,
+        )
+        self._kernel_name = kernel_name
+        self._on_output = on_output
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._executor: _Executor | None = None
+        # One thread: blocks run one after the other, in the order in which they came.
+        self._worker = Worker("jkg_client")
+        self._process = os.getpid()
+        self._stopped = False
+
+    @property
+    def code_extractor(self) -> MarkdownCodeExtractor:
+        """Finds the code blocks in a message."""
+        if self._executor is not None:
+            return self._executor.code_extractor
+        return MarkdownCodeExtractor(
+            default_language=None if self._kernel_name.startswith("python") else ""
+        )
+
+    @property
+    def kernel_id(self) -> str | None:
+        """Id of the kernel in use; None before it is started."""
+        return self._executor.kernel_id if self._executor is not None else None
+
+    async def __aenter__(self: Executor) -> Executor:  # noqa: PYI019 - typing.Self came with 3.11
+        try:
+            await self.start()
+        except BaseException:
+            self._abandon()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start the kernel, unless that was done already.
+
+        Raises:
+            As the constructor of ``JupyterCodeExecutor``.
+        """
+        await self._in_turn(lambda *_: None)
+
+    async def execute_code_blocks(
+        self,
+        code_blocks: Sequence[CodeBlock],
+        timeout: float | None = None,
+        *,
+        store_history: bool = True,
+    ) -> CodeResult:
+        """Run the blocks in order, up to the first that fails.
+
+        Args:
+            code_blocks: As that of ``JupyterCodeExecutor``.
+            timeout: Likewise; it does not count the time before their turn.
+            store_history: Likewise.
+
+        Returns:
+            What they showed, however it ended.
+
+        Raises:
+            As that of ``JupyterCodeExecutor``.
+        """
+        blocks = list(code_blocks)
+        return await self._in_turn(
+            lambda executor, run: executor.execute_as(
+                run, blocks, timeout, store_history=store_history
+            )
+        )
+
+    async def restart(self) -> None:
+        """Restart the kernel, once it is done with what it runs: variables are gone."""
+        await self._in_turn(lambda executor, _: executor.restart())
+
+    async def interrupt(self) -> None:
+        """End the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
+        if self._executor is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
+
+    async def stop(self) -> None:
+        """Delete the kernel, unless it was there before us, and close all; may be called twice.
+
+        Who waits for blocks gets ``ClientClosed``.
+        """
+        self._stopped = True
+        if self._process != os.getpid():
+            return  # what the parent owns, a child that was forked cannot end
+        # Shielded: a task that is cancelled now would take it out of the threads' queue.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
+
+    async def _in_turn(self, do: Callable[[_Executor, BlockRun], T]) -> T:
+        """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
+        self._check_usable()
+        job = _Job(do, asyncio.get_running_loop())
+        future = self._worker.submit(self._run, job)
+        waiting = asyncio.wrap_future(future)
+        try:
+            return await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            job.cancelled = True
+            # Nobody will ask for its exception any more.
+            waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
+            if not future.cancel():
+                await _whole(self._ended(job, waiting))
+            raise
+
+    async def _ended(self, job: _Job[T], waiting: asyncio.Future[T]) -> None:
+        """Interrupt a job, and wait until it has ended."""
+        if self._executor is not None:
+            loop = asyncio.get_running_loop()
+            with contextlib.suppress(JkgError):
+                await loop.run_in_executor(None, self._executor.end, job.run)
+        await asyncio.wait({waiting})
+        # It may have been over before it was cancelled.
+        failed = waiting.exception() is not None
+        if self._executor is not None and not (failed or job.told):
+            self._executor.tell_again(waiting.result())
+
+    def _check_usable(self) -> None:
+        if self._stopped:
+            raise ClientClosed("the executor was stopped")
+        if self._process != os.getpid():
+            raise ClientClosed(
+                "the executor belongs to the process that has made it;"
+                " a child that was forked needs one of its own"
+            )
+
+    def _run(self, job: _Job[T]) -> T:
+        if self._executor is None and not self._stopped:
+            self._executor = self._make(self._provider())
+        if self._executor is None or self._stopped or job.cancelled:
+            raise ClientClosed("the executor was stopped")
+        self._loop = job.loop
+        result = job.do(self._executor, job.run)
+        if job.cancelled:
+            job.told = True
+            self._executor.tell_again(result)
+        return result
+
+    def _hand_over(self, output: Output) -> None:
+        if self._on_output is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._on_output, output)
+
+    def _abandon(self) -> None:
+        """End what may still be starting, when it has started; nobody waits for it."""
+        if self._stopped:
+            return  # who stopped it sees to that
+        self._stopped = True
+        self._worker.submit(self._stop_executor)
+        self._worker.close(wait=False)
+
+    def _end(self) -> None:
+        self._stop_executor()
+        self._worker.close(wait=True)
+        self._stop_executor()  # it may just have been starting
+
+    def _stop_executor(self) -> None:
+        if self._executor is not None:
+            self._executor.stop()
+
+
+class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
     """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
 
     The kernel is started by ``async with``, or with the first blocks. A cancelled task
@@ -83,176 +301,24 @@ class AsyncJupyterCodeExecutor:
         max_output: int = MAX_OUTPUT,
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
     ) -> None:
-        self._make = functools.partial(
-            _Executor,
-            jupyter_server,
+        self._server = jupyter_server  # a launched one ends when nobody refers to it
+        super().__init__(
+            lambda: provider_of(jupyter_server),
             kernel_name,
             timeout,
             output_dir,
             kernel_id=kernel_id,
             env=env,
             max_output=max_output,
-            on_output=None if on_output is None else self._hand_over,
+            on_output=on_output,
             timeouts=timeouts,
-        )
-        self._kernel_name = kernel_name
-        self._on_output = on_output
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._executor: _Executor | None = None
-        # One thread: blocks run one after the other, in the order in which they came.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="jkg_client")
-        self._stopped = False
-
-    @property
-    def code_extractor(self) -> MarkdownCodeExtractor:
-        """Finds the code blocks in a message."""
-        if self._executor is not None:
-            return self._executor.code_extractor
-        return MarkdownCodeExtractor(
-            default_language=None if self._kernel_name.startswith("python") else ""
+            page_scripts=page_scripts,
         )
 
-    @property
-    def kernel_id(self) -> str | None:
-        """Id of the kernel in use; None before it is started."""
-        return self._executor.kernel_id if self._executor is not None else None
 
-    async def __aenter__(self) -> AsyncJupyterCodeExecutor:
-        try:
-            await self.start()
-        except BaseException:
-            self._abandon()
-            raise
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self.stop()
-
-    async def start(self) -> None:
-        """Start the kernel, unless that was done already.
-
-        Raises:
-            As the constructor of ``JupyterCodeExecutor``.
-        """
-        await self._in_turn(lambda _: None)
-
-    async def execute_code_blocks(
-        self,
-        code_blocks: Sequence[CodeBlock],
-        timeout: float | None = None,
-        *,
-        store_history: bool = True,
-    ) -> CodeResult:
-        """Run the blocks in order, up to the first that fails.
-
-        Args:
-            code_blocks: As that of ``JupyterCodeExecutor``.
-            timeout: Likewise; it does not count the time before their turn.
-            store_history: Likewise.
-
-        Returns:
-            What they showed, however it ended.
-
-        Raises:
-            As that of ``JupyterCodeExecutor``.
-        """
-        blocks = list(code_blocks)
-        return await self._in_turn(
-            lambda executor: executor.execute_code_blocks(
-                blocks, timeout, store_history=store_history
-            )
-        )
-
-    async def restart(self) -> None:
-        """Restart the kernel, once it is done with what it runs: variables are gone."""
-        await self._in_turn(lambda executor: executor.restart())
-
-    async def interrupt(self) -> None:
-        """End the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
-        if self._executor is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
-
-    async def stop(self) -> None:
-        """Delete the kernel, unless it was there before us, and close all; may be called twice.
-
-        Who waits for blocks gets ``ClientClosed``.
-        """
-        self._stopped = True
-        # Shielded: a task that is cancelled now would take it out of the threads' queue.
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
-
-    async def _in_turn(self, do: Callable[[JupyterCodeExecutor], T]) -> T:
-        """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
-        if self._stopped:
-            raise ClientClosed("the executor was stopped")
-        job = _Job(do, asyncio.get_running_loop())
-        future = self._thread.submit(self._run, job)
-        waiting = asyncio.wrap_future(future)
-        try:
-            return await asyncio.shield(waiting)
-        except asyncio.CancelledError:
-            job.cancelled = True
-            # Nobody will ask for its exception any more.
-            waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
-            if not future.cancel():
-                await _whole(self._ended(job, waiting))
-            raise
-
-    async def _ended(self, job: _Job[T], waiting: asyncio.Future[T]) -> None:
-        """Interrupt a job until it has ended."""
-        loop = asyncio.get_running_loop()
-        while self._executor is not None and not waiting.done():
-            with contextlib.suppress(JkgError):
-                await loop.run_in_executor(None, self._interrupt, job)
-            await asyncio.wait({waiting}, timeout=_AGAIN)
-        # It may have been over before it was cancelled.
-        failed = not waiting.done() or waiting.exception() is not None
-        if self._executor is not None and not (failed or job.told):
-            self._executor.tell_again(waiting.result())
-
-    def _interrupt(self, job: _Job[T]) -> None:
-        with job.interrupting:
-            if self._executor is not None and not job.ended:
-                self._executor.interrupt()
-
-    def _run(self, job: _Job[T]) -> T:
-        if self._executor is None and not self._stopped:
-            self._executor = self._make()
-        try:
-            if self._executor is None or self._stopped or job.cancelled:
-                raise ClientClosed("the executor was stopped")
-            self._loop = job.loop
-            result = job.do(self._executor)
-        finally:
-            job.ended = True
-            with job.interrupting:
-                pass
-        if job.cancelled:
-            job.told = True
-            self._executor.tell_again(result)
-        return result
-
-    def _hand_over(self, output: Output) -> None:
-        if self._on_output is not None and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._on_output, output)
-
-    def _abandon(self) -> None:
-        """End what may still be starting, when it has started; nobody waits for it."""
-        if self._stopped:
-            return  # who stopped it sees to that
-        self._stopped = True
-        self._thread.submit(self._stop_executor)
-        self._thread.shutdown(wait=False)
-
-    def _end(self) -> None:
-        self._stop_executor()
-        self._thread.shutdown(wait=True)
-        self._stop_executor()  # it may just have been starting
-
-    def _stop_executor(self) -> None:
-        if self._executor is not None:
-            self._executor.stop()
+Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)
 
 
 async def _whole(coroutine: Coroutine[Any, Any, None]) -> None:

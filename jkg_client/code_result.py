@@ -7,9 +7,10 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from .pages.notebook import NotebookPage
 from .protocol.outputs import join_text
-from .protocol.result import ExecutionResult, Status, Truncation
-from .rendering import into, render
+from .protocol.result import KERNEL_DIED, ExecutionResult, Status, Truncation
+from .rendering import Rendering, into, render
 
 EXIT_CODES: Mapping[Status, int] = {
     "ok": 0,
@@ -32,6 +33,8 @@ class CodeResult:
         kernel_restarted: Variables are gone, from before one of the blocks or with it.
         truncated: What is missing of the output; None if nothing is.
         results: One for each block that ran.
+        skipped: Languages of the blocks that were not run, because they hold data or prose.
+        renderings: Of each of them, what its outputs came to as text and files.
     """
 
     exit_code: int
@@ -41,6 +44,8 @@ class CodeResult:
     kernel_restarted: bool = False
     truncated: Truncation | None = None
     results: tuple[ExecutionResult, ...] = field(default=(), repr=False)
+    skipped: tuple[str, ...] = ()
+    renderings: tuple[Rendering, ...] = field(default=(), repr=False, eq=False)
 
     def __str__(self) -> str:
         return (
@@ -48,31 +53,55 @@ class CodeResult:
         )
 
     @classmethod
-    def of(cls, results: Sequence[ExecutionResult], folder: Path, timeout: float) -> CodeResult:
+    def of(
+        cls,
+        results: Sequence[ExecutionResult],
+        folder: Path,
+        timeout: float,
+        skipped: Sequence[str] = (),
+        page: NotebookPage | None = None,
+    ) -> CodeResult:
         """One result of many.
 
         Args:
             results: In order.
             folder: Where files are made.
             timeout: Seconds that each block was given.
+            skipped: Languages of blocks that were not run.
+            page: What the kernel has loaded before; None for nothing.
         """
-        texts: list[str] = []
-        files: list[str] = []
-        for result in results:
-            rendering = render((*result.late_outputs, *result.outputs), into(folder))
-            told = "\n".join(notes(result, timeout))
-            texts.append(join_text([*rendering.pieces, (told, True)]))
-            files.extend(map(str, rendering.files))
+        page = NotebookPage() if page is None else page
+        renderings = tuple(
+            render((*result.late_outputs, *result.outputs), into(folder), page)
+            for result in results
+        )
+        texts = [
+            join_text([(rendering.text, True), ("\n".join(notes(result, timeout)), True)])
+            for rendering, result in zip(renderings, results)
+        ]
         status = results[-1].status if results else "ok"
+        if skipped:
+            # What went wrong stays last: there a reader looks for it.
+            texts.insert(len(texts) if status == "ok" else len(texts) - 1, not_run(skipped))
         return cls(
             exit_code=EXIT_CODES[status],
             output=join_text((text, True) for text in texts),
-            output_files=files,
+            output_files=[str(path) for rendering in renderings for path in rendering.files],
             status=status,
             kernel_restarted=any(result.kernel_restarted for result in results),
             truncated=_together(r.truncated for r in results if r.truncated),
             results=tuple(results),
+            skipped=tuple(skipped),
+            renderings=renderings,
         )
+
+
+def not_run(languages: Sequence[str]) -> str:
+    """That blocks in these languages were not run."""
+    count = len(languages)
+    blocks = "1 block was" if count == 1 else f"{count} blocks were"
+    names = ", ".join(dict.fromkeys(languages))
+    return f"Note: {blocks} not run: {names} is no code for this kernel."
 
 
 def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
@@ -86,7 +115,9 @@ def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
         ended = " and was stopped" if is_known else "; it may run on"
         yield f"Timeout: the code ran longer than {timeout:g} seconds{ended}."
     if result.status == "died":
-        yield "Error: the kernel died while the code ran."
+        failure = result.failure
+        cause = f" ({failure.evalue})" if failure and failure.ename == KERNEL_DIED else ""
+        yield f"Error: the kernel died while the code ran{cause}."
     if result.kernel_restarted:
         yield "Note: the kernel was restarted, variables are gone."
 

@@ -4,15 +4,16 @@
 
     JkgError
     ├── WireError (ValueError)             bytes that are no Jupyter message
-    ├── GatewayError                       the server, or the way to it
+    ├── GatewayError                       the server, or the way to the kernel
     │   ├── GatewayUnreachable (ConnectionError)   nobody there, or the line broke for good
     │   │   └── GatewayTimeout (TimeoutError)      somebody there, but no answer in time
     │   ├── NotAGateway                    it answers, but not as a Jupyter server does
     │   ├── GatewayStatus                  it answered with an error status
     │   │   ├── GatewayUnauthorized (PermissionError)   401, 403, or sent to a login page
     │   │   ├── GatewayFull                it runs as many kernels as it may
-    │   │   └── KernelNotFound (LookupError)   it has no such kernel (any more)
-    │   └── ServerStartError               a server that we launch did not come up
+    │   │   └── KernelNotFound (LookupError)   there is no such kernel (any more)
+    │   ├── ServerStartError               a server that we launch did not come up
+    │   └── KernelStartError               a kernel that we run ended as soon as it was started
     ├── EngineError                        the Docker engine, or the way to it
     ├── KernelSpecNotFound (ValueError)    no kernel of that name is installed there
     ├── UnknownLanguage (ValueError)       a block that the kernel cannot run (in code_blocks)
@@ -58,7 +59,7 @@ class WireError(JkgError, ValueError):
 
 
 class GatewayError(JkgError):
-    """The server, or the way to it."""
+    """The server, or the way to the kernel."""
 
 
 class GatewayUnreachable(GatewayError, ConnectionError):
@@ -77,8 +78,8 @@ class GatewayStatus(GatewayError):
     """The server answered with an error status.
 
     Attributes:
-        status: HTTP status code.
-        request: Method and URL, without the token.
+        status: HTTP status code; 0 where no server was asked, as about a kernel of our own.
+        request: Method and URL, without the token; without a server, what was looked for.
         body: Start of the answer, at most 500 characters.
         hint: What the caller can do, may be empty.
     """
@@ -91,8 +92,8 @@ class GatewayStatus(GatewayError):
         self.hint = hint
 
     def __str__(self) -> str:
-        said = f"{self.request} answered {self.status}: {self.body}" if self.body else ""
-        said = said or f"{self.request} answered {self.status}"
+        answered = f"{self.request} answered {self.status}" if self.status else self.request
+        said = f"{answered}: {self.body}" if self.body else answered
         return f"{said} ({self.hint})" if self.hint else said
 
 
@@ -105,11 +106,15 @@ class GatewayFull(GatewayStatus):
 
 
 class KernelNotFound(GatewayStatus, LookupError):
-    """The server has no such kernel: deleted, culled, or it died too often."""
+    """There is no such kernel (any more): deleted, culled, or it died too often."""
 
 
 class ServerStartError(GatewayError):
     """A server that we launch did not come up; the end of its log is in the message."""
+
+
+class KernelStartError(GatewayError):
+    """A kernel that we run ended before it answered; the end of its output is in the message."""
 
 
 class EngineError(JkgError):

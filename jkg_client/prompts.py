@@ -28,7 +28,7 @@ print(x * 7)
 - Images and web pages are saved as files, and you are told their paths; you do not see what is in
   them.
 - Install what is missing by %pip install in a block of its own. A block with the language sh runs
-  in a shell.
+  in a shell of its own: neither its directory nor its variables are kept for the next block.
 - Every block has a time limit. One that takes longer is stopped. Variables are kept, unless you
   are told that the kernel was restarted: then begin with the imports again.
 - Nobody is there to answer input().

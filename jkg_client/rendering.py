@@ -9,17 +9,53 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from .pages.charts import is_chart
+from .pages.forms import SCRIPTS
+from .pages.notebook import NotebookPage
 from .protocol.outputs import Display, Output, Stream, join_text
+from .protocol.terminal import strip_ansi
 
 Write = Callable[[str, bytes], Path]
 """Saves bytes under a fresh name with the suffix given, and says where."""
+
+MAX_JSON = 10_000
+"""Characters of JSON that was displayed as such."""
+
+MAX_OTHER_JSON = 1_000
+"""Characters of JSON of a type that is not known here: it is for programs."""
+
+_STRINGS = 5
+"""One text in JSON is at most this part of it: a longer one is data that nobody reads."""
+
+
+@frozen
+class Piece:
+    """What one output comes to.
+
+    Attributes:
+        output: As it was shown.
+        text: To be read; empty if there is nothing to say.
+        file: The one that was made of it, if any.
+        is_lost: Whether a file of it could not be written.
+    """
+
+    output: Output
+    text: str
+    file: Path | None = None
+    is_lost: bool = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it stands on lines of its own."""
+        return not isinstance(self.output, Stream)
 
 
 @frozen
@@ -27,17 +63,20 @@ class Rendering:
     """What the outputs of a cell come to.
 
     Attributes:
-        pieces: Text to be read, as ``join_text`` takes it.
-        files: Those that were made, in order.
+        pieces: One for each output, in order.
     """
 
-    pieces: tuple[tuple[str, bool], ...]
-    files: tuple[Path, ...] = ()
+    pieces: tuple[Piece, ...]
 
     @property
     def text(self) -> str:
         """The pieces as one."""
-        return join_text(self.pieces)
+        return join_text((piece.text, piece.is_alone) for piece in self.pieces)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that were made, in order."""
+        return tuple(piece.file for piece in self.pieces if piece.file is not None)
 
 
 @frozen
@@ -47,39 +86,75 @@ class _Form:
     suffix: str
     named: str
     is_text: bool = False
-    beside_plain: bool = False
 
 
 _FILES = {
     "image/png": _Form(".png", "Image"),
     "image/jpeg": _Form(".jpeg", "Image"),
+    "image/jpg": _Form(".jpeg", "Image"),
     "image/gif": _Form(".gif", "Image"),
     "image/webp": _Form(".webp", "Image"),
     "image/svg+xml": _Form(".svg", "Image", is_text=True),
+    "image/avif": _Form(".avif", "Image"),
+    "image/bmp": _Form(".bmp", "Image"),
+    "image/tiff": _Form(".tiff", "Image"),
+    "image/x-icon": _Form(".ico", "Image"),
+    "image/vnd.microsoft.icon": _Form(".ico", "Image"),
     "application/pdf": _Form(".pdf", "PDF"),
-    "text/html": _Form(".html", "HTML", is_text=True, beside_plain=True),
+    "video/mp4": _Form(".mp4", "Video"),
+    "video/webm": _Form(".webm", "Video"),
+    "video/ogg": _Form(".ogv", "Video"),
+    "video/quicktime": _Form(".mov", "Video"),
+    "audio/wav": _Form(".wav", "Audio"),
+    "audio/x-wav": _Form(".wav", "Audio"),
+    "audio/wave": _Form(".wav", "Audio"),
+    "audio/mpeg": _Form(".mp3", "Audio"),
+    "audio/mp3": _Form(".mp3", "Audio"),
+    "audio/mp4": _Form(".m4a", "Audio"),
+    "audio/ogg": _Form(".ogg", "Audio"),
+    "audio/flac": _Form(".flac", "Audio"),
+    "audio/webm": _Form(".weba", "Audio"),
+    "text/html": _Form(".html", "HTML", is_text=True),
 }
 """Best first."""
 
 _TEXTS = ("text/markdown", "text/latex")
+_JSONS = ("application/json", "application/geo+json")
+_HTML = "text/html"
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
+_TYPE_ONLY = re.compile(
+    r"""
+    <[\w.]+(?:\ object)?\ at\ 0x[0-9a-fA-F]{1,16}>    # <pandas.io.formats.style.Styler at 0x7f85>
+    | <[\w.]+\ object>                                # <IPython.core.display.HTML object>
+    | <Figure[^<>]{0,80}>                             # <Figure size 640x480 with 1 Axes>
+    | [\w.]+\(\.\.\.\)                                 # alt.Chart(...)
+    | HTML\ widgets\ cannot\ be\ represented.{0,100}     # of R
+    | <Vega(?:Lite)?\ \d{1,3}\ object>(?:\s+If\ you\ see\ this\ message.{0,1000})?
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""Texts that say no more than which type an object has."""
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{1,16}")
+_FACT = re.compile(r"[\d=]|\w\([^)]")
+"""A number, a named value or arguments."""
 
 
-def render(outputs: Iterable[Output], write: Write) -> Rendering:
-    """Outputs as one text, with the files that it speaks of."""
-    files: list[Path] = []
+def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = None) -> Rendering:
+    """Outputs as one text, with the files that it speaks of.
 
-    def save(suffix: str, data: bytes) -> Path:
-        files.append(write(suffix, data))
-        return files[-1]
-
-    pieces = tuple(
-        (
-            _displayed(output, save) if isinstance(output, Display) else output.text,
-            not isinstance(output, Stream),
-        )
-        for output in outputs
+    Args:
+        outputs: Of one cell.
+        write: Saves a file.
+        page: That of the kernel, which knows what earlier cells have loaded; None for a new one.
+    """
+    shown = list(outputs)
+    whole = (NotebookPage() if page is None else page).complete(shown)
+    # The whole pages are not kept: they are in the files.
+    return Rendering(
+        tuple(evolve(_piece(one, write), output=output) for output, one in zip(shown, whole))
     )
-    return Rendering(pieces, tuple(files))
 
 
 def into(folder: Path) -> Write:
@@ -94,29 +169,81 @@ def into(folder: Path) -> Write:
     return write
 
 
-def _displayed(display: Display, save: Write) -> str:
+def words_beside(display: Display) -> str:
+    """The plain text of a display if it is worth reading beside an image or a page.
+
+    Most objects that can draw themselves say no more than their type. Beside a page any other
+    text is worth it; beside an image it has to tell facts, such as the size.
+    """
+    plain = strip_ansi(display.text)
+    if _TYPE_ONLY.fullmatch(plain.strip()):
+        return ""
+    is_picture = any(name in display.data for name in _FILES if name != _HTML)
+    is_fact = _FACT.search(_ADDRESS.sub("", plain)) is not None
+    return plain if is_fact or not is_picture else ""
+
+
+def text_at_once(display: Display) -> str:
+    """What a display says before the rest of its cell is known, with the kernel's colours.
+
+    Files are made at the end of the cell, of what it has not replaced by then.
+    """
+    if any(mime_type in display.data for mime_type in _FILES) or is_chart(display.data):
+        return display.text if words_beside(display) else ""
+    if any(mime_type in display.data for mime_type in SCRIPTS):
+        return ""
+    text = _text(display)
+    return display.text if text == strip_ansi(display.text) else text
+
+
+def _piece(output: Output, write: Write) -> Piece:
+    if not isinstance(output, Display):
+        return Piece(output, output.text)
     for mime_type, form in _FILES.items():
-        if mime_type in display.data:
-            data = _bytes(display.data[mime_type], form)
-            said = _saved(form, data, save)
-            return f"{said}\n{display.text}" if form.beside_plain and display.text else said
+        if mime_type in output.data:
+            return _saved(output, mime_type, form, write)
+    return Piece(output, strip_ansi(_text(output)))
+
+
+def _text(display: Display) -> str:
+    if _WIDGET in display.data and _is_first_state(display.text):
+        return ""
     for mime_type in _TEXTS:
         text = _joined(display.data.get(mime_type))
         if text is not None:
             return text
-    if "application/json" in display.data:
-        return _json(display.data["application/json"])
-    return display.text or _unshown(display)
+    for mime_type in _JSONS:
+        if mime_type in display.data:
+            return _json(display.data[mime_type], MAX_JSON)
+    plain = words_beside(display)
+    if plain:
+        return plain
+    others = (name for name in display.data if name.endswith("+json") and name != _WIDGET)
+    known = next((name for name in others if isinstance(display.data[name], (dict, list))), None)
+    if known is not None and display.data[known]:
+        return f"{known[:80]}: {_json(display.data[known], MAX_OTHER_JSON)}"
+    return strip_ansi(display.text) or _unshown(display)
 
 
-def _saved(form: _Form, data: bytes | None, save: Write) -> str:
+def _is_first_state(plain: str) -> bool:
+    """Whether a widget is a bar of tqdm, whose text stays at 0 % while the widget goes on."""
+    return " 0%|" in f" {plain}" or " 0it [" in f" {plain}"
+
+
+def _saved(display: Display, mime_type: str, form: _Form, write: Write) -> Piece:
+    data = _bytes(display.data[mime_type], form)
+    file, is_lost = None, False
     if data is None:
-        return f"{form.named} data could not be read"
-    try:
-        return f"{form.named} data saved to {save(form.suffix, data)}"
-    except OSError as exc:
-        # A full disk must not cost the text that stands around the image.
-        return f"{form.named} data could not be saved: {exc}"
+        said = f"{form.named} data could not be read"
+    else:
+        try:
+            file = write(form.suffix, data)
+            said = f"{form.named} data saved to {file}"
+        except OSError as exc:
+            # A full disk must not cost the text that stands around the image.
+            said, is_lost = f"{form.named} data could not be saved: {exc}", True
+    beside = words_beside(display)
+    return Piece(display, f"{said}\n{beside}" if beside else said, file, is_lost)
 
 
 def _bytes(data: Any, form: _Form) -> bytes | None:
@@ -142,11 +269,20 @@ def _joined(data: Any) -> str | None:
     return data if isinstance(data, str) else None
 
 
-def _json(data: Any) -> str:
+def _json(data: Any, most: int) -> str:
+    """The beginning of ``data`` as JSON, with long texts in it cut short."""
+    parts: list[str] = []
+    length = 0
     try:
-        return json.dumps(data, ensure_ascii=False)
+        for part in json.JSONEncoder(ensure_ascii=False).iterencode(data):
+            is_long = len(part) > most // _STRINGS
+            parts.append(f'{part[: most // _STRINGS]}…"' if is_long else part)
+            length += len(parts[-1])
+            if length > most:
+                return f"{''.join(parts)[:most]}… [the rest is left out]"
     except RecursionError:
         return "[JSON nested too deeply to be shown]"
+    return "".join(parts)
 
 
 def _unshown(display: Display) -> str:

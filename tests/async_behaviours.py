@@ -58,6 +58,9 @@ async def execute(executor: AsyncJupyterCodeExecutor, *codes: str) -> CodeResult
 
 
 def kernels_of(server: JupyterConnectable) -> list[str]:
+    """Ids of the kernels of a server, or of what runs them without one."""
+    if hasattr(server, "kernel_ids"):
+        return list(server.kernel_ids)
     with JupyterClient(server.connection_info) as client:
         return [kernel["id"] for kernel in client.list_kernels()]
 
@@ -123,6 +126,28 @@ def test_the_loop_goes_on_while_a_block_runs(executors: Executors) -> None:
             assert turns > 20
 
     run(main)
+
+
+@pytest.mark.field("B14")
+def test_a_block_becomes_a_cell_outside_of_the_loop(executors: Executors) -> None:
+    threads: list[threading.Thread] = []
+
+    class Block:
+        language = "python"
+
+        @property
+        def code(self) -> str:
+            threads.append(threading.current_thread())
+            return "6 * 7"
+
+    async def main() -> str:
+        async with executors() as executor:
+            blocks: Any = [Block()]
+            return (await executor.execute_code_blocks(blocks)).output
+
+    assert run(main) == "42"
+    assert threading.main_thread() not in threads
+    assert threads
 
 
 def test_output_comes_in_the_loop_before_the_result(executors: Executors) -> None:

@@ -476,6 +476,28 @@ def test_a_callback_may_not_run_another_cell(kernel: JupyterKernelClient) -> Non
     assert kernel.execute("print('usable')", 20).output == "usable\n"
 
 
+@pytest.mark.field("B11")
+def test_a_shell_block_keeps_neither_directory_nor_variables(executor: JupyterCodeExecutor) -> None:
+    show = 'echo "$PWD $COLOR"'
+    change = "cd /\nexport COLOR=red"
+    result = run(executor, show, f"{change}\n{show}", show, language="sh")
+    before, changed, after = (one.output for one in result.results)
+    assert changed == "/ red\n"
+    assert before == after != changed
+
+
+@pytest.mark.field("A4")
+def test_data_is_skipped_between_blocks_that_run(executor: JupyterCodeExecutor) -> None:
+    message = "Here: ```python\nx = 20\n```\n```json\n{}\n```\n```python\nx + 1\n```\nDone"
+    blocks = executor.code_extractor.extract_code_blocks(message)
+    result = executor.execute_code_blocks(blocks)
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "21",
+        "Note: 1 block was not run: json is no code for this kernel.",
+    ]
+
+
 def test_questions_are_answered(kernel: JupyterKernelClient) -> None:
     kernel.execute("spam = 1", 20)
     assert kernel.kernel_info()["language_info"]["name"] == "python"

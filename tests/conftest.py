@@ -15,7 +15,9 @@ __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 
 def pytest_configure() -> None:
     # They are no test modules by their names; what they assert shall be explained all the same.
-    pytest.register_assert_rewrite("behaviours", "async_behaviours", "faults_on_the_line")
+    pytest.register_assert_rewrite(
+        "behaviours", "async_behaviours", "faults_on_the_line", "ownership"
+    )
 
 
 @pytest.fixture

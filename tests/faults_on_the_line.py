@@ -1,8 +1,9 @@
 """Faults on the line between client and server, as tests that any server must pass.
 
 Collected twice, as ``behaviours`` is: in tests/ for the fake gateway, in tests_integration/
-for real ones, both behind the same proxy. A fault may cost output, never silently; it may
-cost the cell, never its being run twice; and the block after it is right.
+for real ones, both behind the same proxy. A fault may cost output, never silently, and where
+nothing is missing nothing is told; it may cost the cell, never its being run twice; and the
+block after it is right.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class Seen:
 
     Attributes:
         lines: The numbers that were printed, as they came.
-        is_told: Whether the result says that something may be missing.
+        is_told: Whether the result says that something is missing, or may be.
         seconds: How long it took.
     """
 
@@ -145,14 +146,15 @@ class Seen:
     def record(self, record: Record) -> None:
         """Note it in the report of the test run, for docs/faults.md."""
         record("lines", len(self.lines))
-        record("outcome", "whole" if self.is_whole else "told" if self.is_told else "short")
+        record("outcome", "told" if self.is_told else "whole" if self.is_whole else "short")
+        record("missing", str(self.result.truncated or ""))
         record("seconds", round(self.seconds, 1))
 
     @property
     def is_honest(self) -> bool:
-        """Each line once at most, in order, and a gap only where it is told."""
+        """Each line once at most, in order, and told of exactly where one is missing."""
         in_order = all(a < b for a, b in zip(self.lines, self.lines[1:]))
-        return in_order and (self.is_whole or self.is_told)
+        return in_order and self.is_whole != self.is_told
 
 
 def see(
@@ -175,7 +177,7 @@ def see(
     return Seen(
         result,
         [int(line) for line in "".join(said).split()],
-        result.truncated is not None and result.truncated.connection_lost,
+        result.truncated is not None,
         time.monotonic() - started,
     )
 

@@ -307,6 +307,21 @@ def test_a_page_runs_its_blocks_and_says_which_are_no_code(jkg: Jkg, tmp_path: P
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.field("A4")
+def test_a_page_of_data_only_is_no_failure(jkg: Jkg) -> None:
+    done = jkg("run", "--language", "markdown", given='```json\n{"answer": 42}\n```\n')
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("jkg: skipped: cannot run a 'json' block")
+
+
+@pytest.mark.field("A8")
+def test_fences_without_a_label_are_what_the_executor_takes_them_for(jkg: Jkg) -> None:
+    page = "```\n$ echo shell\n```\n\n```\nprint('python')\n```\n\nOutput:\n\n```\nnot code\n```\n"
+    done = jkg("run", "--language", "markdown", given=page)
+    assert (done.returncode, done.stdout) == (0, "shell\npython\n")
+    assert done.stderr.startswith("jkg: skipped: cannot run a 'output' block")
+
+
 def test_a_page_ends_with_the_first_block_that_fails(jkg: Jkg) -> None:
     done = jkg("run", "--language", "markdown", given=PAGE.format("1 / 0"))
     assert (done.returncode, done.stdout) == (1, "one\n")

@@ -14,6 +14,7 @@ from jkg_client.code_blocks import (
     MarkdownCodeExtractor,
     MessageContent,
     UnknownLanguage,
+    is_data,
     to_cell,
 )
 
@@ -73,7 +74,10 @@ FENCES = {
     "blank lines around are kept": ("```r\n\nx\n\n\n```", [("r", "\nx\n\n")]),
     "inner indentation": ("```r\n  if:\n      x\n```", [("r", "  if:\n      x")]),
     "indented": ("   ```r\n   if:\n     x\n   ```", [("r", "if:\n  x")]),
-    "indented, lines that are less so": ("   ```r\n x\ny\n\n   z\n   ```", [("r", "x\ny\n\nz")]),
+    "indented, lines that are less so": (
+        "   ```r\n x\ny\n\n   z\n   ```",
+        [("r", " x\ny\n\n   z")],
+    ),
     "indented deep": ("        ```r\n        x\n        ```", [("r", "x")]),
     "indented by a tab": ("\t```r\n\tif:\n\t\tx\n\t```", [("r", "if:\n\tx")]),
     "fence by a tab, code by spaces": ("\t```r\n    if:\n      x\n\t```", [("r", "if:\n  x")]),
@@ -185,6 +189,25 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:,```"}}
             [("r", "x"), ("r", "y")],
         ),
         ([{"type": "text", "text": None}, {"type": "text"}, {}], []),
+        ([{"type": "text", "text": "```r\nx"}, {"type": "text", "text": "\n```"}], [("r", "x")]),
+        ([{"type": "text", "text": "Run: "}, {"type": "text", "text": "```r\nx"}], [("r", "x")]),
+        (
+            [
+                {"type": "text", "text": "```r\nx\n```"},
+                {"type": "text", "text": "Text"},
+                {"type": "output_text", "text": "```r\ny\n```"},
+            ],
+            [("r", "x"), ("r", "y")],
+        ),
+        (
+            [
+                {"type": "reasoning", "text": "```r\ndraft\n```"},
+                {"type": "thinking", "thinking": "```r\ndraft\n```"},
+                {"type": "text", "text": "```r\nx\n```"},
+            ],
+            [("r", "x")],
+        ),
+        (["```r\nx\n```"], [("r", "x")]),
     ],
 )
 def test_messages_come_as_text_parts_or_nothing(
@@ -217,6 +240,7 @@ def test_code_inside_a_long_enough_fence_comes_back_exactly(code: str, mark: str
     assert extract(f"Text\n{fence}python\n{code}\n{fence}\ntext") == expected
 
 
+@pytest.mark.field("A5")
 @pytest.mark.parametrize(
     ("language", "code", "kernel_language", "expected"),
     [
@@ -227,15 +251,34 @@ def test_code_inside_a_long_enough_fence_comes_back_exactly(code: str, mark: str
         ("ipython", "%who", "python", "%who"),
         ("ipython3", "%who", "python", "%who"),
         ("python", "x", "ipython", "x"),
+        ("python3.11", "x", "python", "x"),
+        ("PYTHON 3", "x", "python", "x"),
+        ("tool_code", "x", "python", "x"),
+        ("jupyter", "x", "python", "x"),
+        ("code", "x", "python", "x"),
+        ("code", "x <- 1", "R", "x <- 1"),
+        ("src/main.py", "x", "python", "x"),
+        ("language-python", "x", "python", "x"),
         ("", "x", "python", "x"),
         ("", "x <- 1", "R", "x <- 1"),
         ("r", "x <- 1", "R", "x <- 1"),
         ("R", "!pip install x", "R", "!pip install x"),
         ("js", "x", "javascript", "x"),
+        ("js", "x", "typescript", "x"),
+        ("jsx", "x", "typescript", "x"),
+        ("TSX", "x", "typescript", "x"),
+        ("ts", "x", "typescript", "x"),
         ("c++", "x", "C++", "x"),
+        ("cpp", "x", "c++17", "x"),
+        ("c#", "x", "csharp", "x"),
+        ("rscript", "x", "R", "x"),
+        ("postgresql", "x", "sql", "x"),
+        ("json", "{}", "json", "{}"),
         ("bash", "ls", "python", "%%bash\nls"),
         ("shell", "ls", "python", "%%bash\nls"),
         ("console", "ls", "python", "%%bash\nls"),
+        ("zsh", "ls", "python", "%%bash\nls"),
+        ("deploy.sh", "ls", "python", "%%sh\nls"),
         ("sh", "ls", "python", "%%sh\nls"),
         ("SH", "ls", "python", "%%sh\nls"),
         ("bash", "ls\r\npwd\r\n", "python", "%%bash\nls\npwd\n"),
@@ -258,7 +301,17 @@ def test_a_blank_shell_block_is_a_blank_cell(language: str, code: str) -> None:
 
 @pytest.mark.parametrize(
     ("language", "kernel_language"),
-    [("rust", "python"), ("pycon", "python"), ("bash", "R"), ("python", "R"), ("python", "bash")],
+    [
+        *[
+            ("rust", "python"),
+            ("json", "python"),
+            ("bash", "R"),
+            ("python", "R"),
+            ("python", "bash"),
+        ],
+        *[("cmd", "python"), ("powershell", "python"), ("fish", "python"), ("js", "python")],
+        *[("ts", "javascript"), ("pycon", "R"), ("sql", "python"), ("tsx", "javascript")],
+    ],
 )
 def test_another_language_is_refused_by_name(language: str, kernel_language: str) -> None:
     with pytest.raises(UnknownLanguage) as caught:
@@ -268,6 +321,26 @@ def test_another_language_is_refused_by_name(language: str, kernel_language: str
     assert repr(language) in str(caught.value)
     assert kernel_language in str(caught.value)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.field("A4")
+@pytest.mark.parametrize(
+    "language",
+    [
+        *["json", "jsonl", "yaml", "toml", "xml", "html", "css", "text", "txt", "plaintext", "csv"],
+        *["markdown", "md", "output", "result", "diff", "patch", "tsv", "log", "mermaid", "latex"],
+        *["ini", "dotenv", "http", "JSON", "config.yaml", "README.md", "dockerfile", "traceback"],
+    ],
+)
+def test_data_and_prose_are_no_code_except_on_a_kernel_of_their_own(language: str) -> None:
+    assert is_data(language, "python")
+    assert not is_data(language, language)
+
+
+@pytest.mark.field("A4")
+@pytest.mark.parametrize("language", ["", "python", "bash", "rust", "sql", "klingon", "powershell"])
+def test_programming_languages_are_no_data_even_if_nobody_speaks_them(language: str) -> None:
+    assert not is_data(language, "python")
 
 
 def test_a_python_kernel_says_that_it_runs_shells_too() -> None:

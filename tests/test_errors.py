@@ -44,6 +44,7 @@ EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exceptio
     (errors.GatewayFull, (403, "POST u", "full", "wait"), "POST u answered 403: full (wait)", ()),
     (errors.KernelNotFound, (404, "GET u", "gone"), "GET u answered 404: gone", (LookupError,)),
     (errors.ServerStartError, ("log",), "log", ()),
+    (errors.KernelStartError, ("the end of its output",), "the end of its output", ()),
     (errors.KernelSpecNotFound, ("no x",), "no x", (ValueError,)),
     (
         jkg_client.UnknownLanguage,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
 
 from jkg_client.errors import ExecutionError, ExecutionTimeout, KernelDied
-from jkg_client.protocol.exchange import Exchange, InputRequest, LateOutput
+from jkg_client.protocol.exchange import Exchange, InputRequest, LateOutput, Question
+from jkg_client.protocol.message_gaps import Gap
 from jkg_client.protocol.messages import Json, Message
 from jkg_client.protocol.outputs import Display, Failure, OutputArea, Stream
 from jkg_client.protocol.result import DataItem, ExecutionResult, Status, Truncation
@@ -49,6 +50,7 @@ def asks(content: Json) -> Message:
     return message("stdin", "input_request", content)
 
 
+CUT = Gap(may_lack=True, end_unseen=True)
 BUSY, IDLE, OK = status("busy"), status("idle"), reply()
 SEEN = message("iopub", "execute_input", {"code": "1", "execution_count": 1})
 VALUE = message("iopub", "execute_result", {"data": {"text/plain": "2"}, "execution_count": 4})
@@ -271,14 +273,14 @@ def test_nothing_ends_the_kernel_before_the_reply() -> None:
     ],
 )
 def test_the_code_asks_for_input(content: Json, request_for: InputRequest) -> None:
-    exchange = fed(BUSY, asks(content))
-    assert (exchange.asks, exchange.asker) == (request_for, asks(content))
-    assert str(exchange.asks) == request_for.prompt
+    exchange = fed(BUSY)
+    assert exchange.feed(asks(content)) == Question(request_for, asks(content))
+    assert str(request_for) == request_for.prompt
     assert not exchange.done
 
 
 def test_other_messages_on_stdin_ask_for_nothing() -> None:
-    assert fed(message("stdin", "input_reply", {"prompt": "x"})).asks is None
+    assert Exchange("req").feed(message("stdin", "input_reply", {"prompt": "x"})) is None
 
 
 # Python code that we interrupted ends in one of these.
@@ -322,9 +324,10 @@ def test_an_interrupt_that_was_not_ours_is_shown() -> None:
 )
 def test_a_lost_end_is_an_error_that_says_so(connection_lost: bool, ename: str) -> None:
     exchange = fed(BUSY, stream("a"))
-    exchange.lost = True
+    exchange.skip(CUT if connection_lost else Gap(end_unseen=True))
+    exchange.overtake(Exchange("later"))
     assert exchange.done
-    result = exchange.result(connection_lost=connection_lost)
+    result = exchange.result()
     missing = Truncation(messages=1, connection_lost=connection_lost)
     assert (result.status, result.truncated) == ("error", missing)
     assert result.failure is not None
@@ -333,7 +336,7 @@ def test_a_lost_end_is_an_error_that_says_so(connection_lost: bool, ename: str) 
 
 def test_a_lost_reply_is_an_error_of_which_no_output_is_missing() -> None:
     exchange = fed(BUSY, stream("a"), IDLE)
-    exchange.lost = True
+    exchange.overtake(Exchange("later"))
     result = exchange.result()
     assert (result.status, result.truncated) == ("error", None)
     assert result.output.startswith("a\nNoReply: ")
@@ -341,21 +344,21 @@ def test_a_lost_reply_is_an_error_of_which_no_output_is_missing() -> None:
 
 def test_a_reply_that_our_interrupt_has_cost_is_not_shown_as_an_error() -> None:
     exchange = fed(BUSY, stream("a"), IDLE)
-    exchange.lost = True
+    exchange.overtake(Exchange("later"))
     result = exchange.result(gave_up=True)
     assert (result.status, result.truncated, result.output) == ("timeout", None, "a")
 
 
 def test_of_a_lost_end_the_exception_that_was_seen_is_told() -> None:
     exchange = fed(BUSY, error("E", "v"))
-    exchange.lost = True
+    exchange.overtake(Exchange("later"))
     result = exchange.result()
     assert (result.status, result.failure, result.output) == ("error", Failure("E", "v"), "E: v")
 
 
 def test_a_lost_idle_leaves_the_status_that_the_reply_gave() -> None:
     exchange = fed(BUSY, OK)
-    exchange.lost = True
+    exchange.overtake(Exchange("later"))
     result = exchange.result()
     assert (result.status, result.truncated) == ("ok", Truncation(messages=1))
 
@@ -368,6 +371,10 @@ def test_a_lost_idle_leaves_the_status_that_the_reply_gave() -> None:
         (Truncation(messages=2), "2 messages were lost"),
         (Truncation(rate_limited=True), "the server's rate limit dropped output"),
         (Truncation(connection_lost=True), "the connection broke, output may be missing"),
+        (
+            Truncation(messages=1, connection_lost=True),
+            "the connection broke, at least 1 message was lost",
+        ),
         (
             Truncation(characters=3, rate_limited=True),
             "3 characters of output were dropped; the server's rate limit dropped output",
@@ -382,7 +389,10 @@ def test_a_result_says_what_is_missing_of_it() -> None:
     exchange = Exchange("req", area=OutputArea(10))
     exchange.feed(stream("0123456789abc"))
     exchange.feed(stream("\n\nIOPub message rate exceeded.\n", "stderr"))
-    result = exchange.result(unread=2, connection_lost=True)
+    for _ in range(2):
+        exchange.skip(Gap(unread=1))
+    exchange.skip(CUT)
+    result = exchange.result()
     assert result.truncated == Truncation(
         characters=34, messages=2, rate_limited=True, connection_lost=True
     )
@@ -459,22 +469,12 @@ MESSAGES = st.builds(
 @given(st.lists(MESSAGES, max_size=6), st.booleans(), st.booleans())
 def test_no_message_is_too_strange(messages: list[Message], gave_up: bool, lost: bool) -> None:
     exchange = fed(*messages)
-    exchange.lost = lost
+    if lost:
+        exchange.overtake(Exchange("later"))
     result = exchange.result(gave_up=gave_up)
     assert isinstance(result.output, str)
     assert result.data_items is not None
     assert isinstance(exchange.ends_kernel, bool)
-
-
-@pytest.mark.parametrize("settled", [False, True])
-def test_a_start_before_the_first_answer_tells_of_another_kernel_if_there_was_one(
-    settled: bool,
-) -> None:
-    exchange = Exchange("req", settled=settled)
-    for message in (status("starting", None), status("busy"), reply(), status("idle")):
-        exchange.feed(message)
-    result = exchange.result()
-    assert (result.status, result.kernel_restarted) == ("ok", settled)
 
 
 def said(text: str, session: str = "ours", msg_type: str = "stream") -> Message:

@@ -194,6 +194,40 @@ def test_what_was_extracted_can_be_run(executor: JupyterCodeExecutor) -> None:
     assert executor.execute_code_blocks(blocks).output == "21"
 
 
+@pytest.mark.field("A4")
+def test_data_and_prose_are_not_run_and_a_note_says_so(executor: JupyterCodeExecutor) -> None:
+    message = "```python\nx = 20\n```\n```json\n{]\n```\n```md\n# A\n```\n```python\nx + 1\n```"
+    result = executor.execute_code_blocks(executor.code_extractor.extract_code_blocks(message))
+    assert (result.exit_code, result.status) == (0, "ok")
+    note = "Note: 2 blocks were not run: json, md is no code for this kernel."
+    assert result.output == f"21\n{note}"
+    assert result.skipped == ("json", "md")
+    assert len(result.results) == 2
+
+
+@pytest.mark.field("A4")
+def test_a_final_answer_in_json_is_no_failure(executor: JupyterCodeExecutor) -> None:
+    result = executor.execute_code_blocks([CodeBlock('{"answer": 42}', "json")])
+    assert (result.exit_code, result.results) == (0, ())
+    assert result.output == "Note: 1 block was not run: json is no code for this kernel."
+
+
+@pytest.mark.field("A4")
+def test_what_went_wrong_stands_behind_the_note(executor: JupyterCodeExecutor) -> None:
+    blocks = [CodeBlock("{}", "json"), CodeBlock("1 / 0", "python"), CodeBlock("", "yaml")]
+    result = executor.execute_code_blocks(blocks)
+    assert result.exit_code == 1
+    assert result.output.startswith("Note: 1 block was not run: json")
+    assert "ZeroDivisionError" in result.output.splitlines()[-1]
+
+
+@pytest.mark.field("A4")
+def test_an_unknown_programming_language_is_an_error(executor: JupyterCodeExecutor) -> None:
+    result = executor.execute_code_blocks([CodeBlock("fn main() {}", "rust")])
+    assert result.exit_code == 1
+    assert "cannot run a 'rust' block" in result.output
+
+
 def test_outputs_are_streamed(executors: Executors) -> None:
     seen: list[Output] = []
     run(executors(on_output=seen.append), "print('one')", "print('two')")

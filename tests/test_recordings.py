@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jkg_client.protocol.exchange import Exchange, InputRequest
+from jkg_client.protocol.exchange import Exchange, InputRequest, Question
 from jkg_client.protocol.messages import Message
 from jkg_client.protocol.outputs import Display, Failure, Output, Stream
 from jkg_client.protocol.wire import Framing, decode
@@ -318,10 +318,11 @@ def test_input_without_anybody_to_ask_fails(path: Path) -> None:
 
 @pytest.mark.parametrize("path", recorded("input_answered"), ids=lambda path: path.stem)
 def test_input_asks_with_its_prompt(path: Path) -> None:
-    exchange = fold(path)
-    assert exchange.asks == InputRequest("Who? ")
-    assert exchange.asker is not None
-    assert exchange.asker.channel == "stdin"
+    exchange = Exchange("cell-1")
+    brought = [exchange.feed(message) for message in frames(path, "server")]
+    (question,) = (one for one in brought if isinstance(one, Question))
+    assert question.request == InputRequest("Who? ")
+    assert question.asker.channel == "stdin"
 
 
 @pytest.mark.parametrize("path", recorded("usage_error"), ids=lambda path: path.stem)

@@ -57,6 +57,12 @@ FILES: list[tuple[str, Any, str, str, bytes]] = [
     ),
     ("text/html", "\ud800", "HTML data saved to FILE", ".html", b"?"),
     ("text/html", "", "HTML data saved to FILE", ".html", b""),
+    ("image/bmp", encoded(PDF), "Image data saved to FILE", ".bmp", PDF),
+    ("image/x-icon", encoded(PDF), "Image data saved to FILE", ".ico", PDF),
+    ("image/avif", encoded(PDF), "Image data saved to FILE", ".avif", PDF),
+    ("image/tiff", encoded(PDF), "Image data saved to FILE", ".tiff", PDF),
+    ("audio/wav", encoded(PDF), "Audio data saved to FILE", ".wav", PDF),
+    ("video/mp4", encoded(PDF), "Video data saved to FILE", ".mp4", PDF),
     ("image/png", "iVBO\nRw0K\nGgo=\n", "Image data saved to FILE", ".png", PNG[:8]),
     ("image/png", ["iVBO", "Rw0KGgo="], "Image data saved to FILE", ".png", PNG[:8]),
 ]
@@ -86,10 +92,15 @@ def test_images_and_pages_become_files(
             '{"a": ["\u00e9", null]}',
         ),
         ({"application/json": 0}, "0"),
+        ({"application/geo+json": {"type": "Point"}}, '{"type": "Point"}'),
+        ({"application/vnd.x.v1+json": {"a": [1]}}, 'application/vnd.x.v1+json: {"a": [1]}'),
+        ({"application/vnd.x.v1+json": {"a": [1]}, "text/plain": "one"}, "one"),
         (
-            {"application/vnd.plotly.v1+json": {"data": [1] * 1000}},
-            "[output of type application/vnd.plotly.v1+json is not shown]",
+            {"application/vnd.x.v1+json": [1], "text/plain": "<lib.Thing object at 0x7f85>"},
+            "application/vnd.x.v1+json: [1]",
         ),
+        ({"text/plain": "<lib.Thing object at 0x7f85>"}, "<lib.Thing object at 0x7f85>"),
+        ({"text/plain": "\x1b[1;31mred\x1b[0m"}, "red"),
         (
             {"application/vnd.vegalite.v5+json": {"data": 1}, "text/plain": "<Chart>"},
             "<Chart>",
@@ -113,6 +124,116 @@ def test_images_and_pages_become_files(
 @pytest.mark.pitfall(16)
 def test_the_rest_is_shown_as_text(tmp_path: Path, data: dict[str, Any], text: str) -> None:
     assert rendered(tmp_path, Display(data)) == (text, [])
+
+
+@pytest.mark.field("B5")
+@pytest.mark.parametrize(
+    ("plain", "said"),
+    [
+        ("  0%|          | 0/20 [00:00<?, ?it/s]", ""),
+        ("train:   0%|          | 0/20 [00:00<?, ?it/s]", ""),
+        ("0it [00:00, ?it/s]", ""),
+        ("IntSlider(value=0)", "IntSlider(value=0)"),
+    ],
+)
+def test_a_widget_that_has_gone_on_is_not_shown_as_it_began(
+    tmp_path: Path, plain: str, said: str
+) -> None:
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": plain}
+    assert rendered(tmp_path, Display(view)) == (said, [])
+
+
+@pytest.mark.parametrize("mime_type", ["application/json", "application/vnd.x.v1+json"])
+@pytest.mark.parametrize(
+    "data", [{"a": list(range(1_000_000))}, {"a": "QUJD" * 1_000_000}, ["x" * 400] * 100_000]
+)
+def test_json_is_never_shown_in_full_if_it_is_large(
+    tmp_path: Path, mime_type: str, data: Any
+) -> None:
+    text, _ = rendered(tmp_path, Display({mime_type: data}))
+    assert 200 < len(text) < 10_100
+
+
+# One row a text beside an image: whether it is worth reading.
+@pytest.mark.field("B16")
+@pytest.mark.parametrize(
+    ("plain", "is_shown"),
+    [
+        ("<PIL.Image.Image image mode=RGB size=640x480>", True),
+        ("<PIL.PngImagePlugin.PngImageFile image mode=RGBA size=8x8 at 0x7F036BB3E190>", True),
+        ("\x1b[1mIntegral(x**2, x)\x1b[0m", True),
+        ("<POINT (1 2)>", True),
+        ("<Figure size 640x480 with 1 Axes>", False),
+        ("<IPython.core.display.Image object>", False),
+        ("<graphviz.sources.Source at 0x7fbbcc987890>", False),
+        ("\x1b[1m<\x1b[0mgraphviz.graphs.Graph object at 0x7fbbcc987890>", False),
+        ("alt.Chart(...)", False),
+        ("Integral(f(x), x)", True),
+        ("a picture", False),
+        ("<A picture at 0x7fbbcc987890>", False),
+        ("", False),
+    ],
+)
+def test_text_beside_an_image_is_shown_if_it_says_more_than_a_type(
+    tmp_path: Path, plain: str, is_shown: bool
+) -> None:
+    text, _ = rendered(tmp_path, Display({"image/png": encoded(PNG), "text/plain": plain}))
+    words = plain.replace("\x1b[1m", "").replace("\x1b[0m", "")
+    assert text == (
+        f"Image data saved to FILE\n{words}" if is_shown else "Image data saved to FILE"
+    )
+
+
+# As rich sends what it prints.
+PRINTED = """<pre style="white-space:pre;font-family:Menlo,'DejaVu Sans Mono'">\
+<span style="font-weight: bold">{</span>\
+<span style="color: #008000">'a'</span>: <span>&lt;1&gt; &amp;</span> &#x27;b&#39;
+</pre>
+"""
+
+
+# One row a page that its plain text repeats, or does not.
+@pytest.mark.field("B6")
+@pytest.mark.parametrize(
+    ("html", "plain", "is_text"),
+    [
+        (PRINTED, "\x1b[1m{\x1b[0m\x1b[32m'a'\x1b[0m: <1> & 'b'\n", True),
+        ("<PRE class='x'>a\n b</PRE>", "a\n b", True),
+        ("<b>bold</b>", "bold", True),
+        ("<p>a</p><p>b<br/>c</p>", "a\nb\nc", True),
+        ('<a href="http://x.y">link</a>', "link", True),
+        ("<style>pre { color: red }</style><div><pre>print(1)\n</pre></div>", "print(1)", True),
+        ("<a href='f.txt'>f.txt</a><br>", "/home/me/f.txt", True),
+        ("<pre></pre>", "", True),
+        ("<pre>another</pre>", "one", False),
+        ("<table><tr><td>1</td></tr></table>", "1", False),
+        ("<p><img src='x.png'>a</p>", "a", False),
+        ("<pre>a<script>draw()</script></pre>", "a", False),
+        ("<p>", "", False),
+        ("<div id='chart'></div>", "", False),
+        ("<b>1 < 2</b>", "1 < 2", False),
+    ],
+)
+def test_html_that_only_repeats_the_text_is_text(
+    tmp_path: Path, html: str, plain: str, is_text: bool
+) -> None:
+    text, files = rendered(tmp_path, Display({"text/html": html, "text/plain": plain}))
+    assert (files == []) == is_text
+    if is_text:
+        assert (
+            text.split()
+            == plain.replace("\x1b[1m", "").replace("\x1b[32m", "").replace("\x1b[0m", "").split()
+        )
+
+
+@pytest.mark.field("B6")
+def test_thirty_prints_of_rich_make_no_file(tmp_path: Path) -> None:
+    prints = [
+        Display({"text/html": f"<pre><b>{i}</b>\n</pre>", "text/plain": f"\x1b[1m{i}\x1b[0m\n"})
+        for i in range(30)
+    ]
+    text, files = rendered(tmp_path, *prints)
+    assert (text, files) == ("".join(f"{i}\n" for i in range(30)), [])
 
 
 # One row a choice: the best form, and what is told beside it.

@@ -67,7 +67,7 @@ def test_only_ipython_kernels_are_started_otherwise(
         assert spec.argv[: place + 1] == [*argv[:place], "-c"]
         assert "sndhwm = 0" in spec.argv[place + 1]
         compile(spec.argv[place + 1], "kernel", "exec")
-        assert spec.argv[place + 2 :] == rest
+        assert spec.argv[place + 2 :] == [*rest, "--HistoryManager.hist_file=:memory:"]
 
 
 def test_a_server_has_room_for_all_that_comes_and_is_quick_to_connect(

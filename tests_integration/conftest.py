@@ -48,13 +48,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_server(but=()): runs on every kind of server")
     # They are no test modules by their names; what they assert shall be explained all the same.
-    pytest.register_assert_rewrite("behaviours", "async_behaviours", "faults_on_the_line")
+    pytest.register_assert_rewrite(
+        "behaviours", "async_behaviours", "faults_on_the_line", "ownership"
+    )
     _chosen(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("every_server")
-    if "server" in metafunc.fixturenames and marker:
+    # Modules with a server of their own collect such tests for it alone.
+    has_own = hasattr(metafunc.module, "server")
+    if "server" in metafunc.fixturenames and marker and not has_own:
         left_out = marker.kwargs.get("but", ())
         chosen = [kind for kind in _chosen(metafunc.config) if kind.name not in left_out]
         ids = [kind.name for kind in chosen]

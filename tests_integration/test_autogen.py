@@ -365,7 +365,7 @@ for arguments in ({"jupyter_server": "python3"}, {"timeout": 0}):
         print("refused")
 executor = JupyterCodeExecutor(output_dir="files")
 print(executor.output_dir)
-asyncio.run(run(executor, "y = 2"))
+asyncio.run(run(executor, "```python\\ny = 2\\n```"))
 print(asyncio.run(run(executor, "y")))
 asyncio.run(executor.stop())
 asyncio.run(executor.stop())

@@ -85,6 +85,7 @@ def call(code):
 CALLS = """
 with JupyterTool(timeout=20) as tool:
     print(tool.invoke({"code": "x = 6"}) == "", tool.invoke("x * 7"))
+    print(tool.invoke("Here it is: ```python\\nx * 7\\n```\\nDone."), tool.invoke("`x`"))
     message = tool.invoke(call("print(x)\\n1/0"))
     print(message.content.splitlines()[0], message.content.splitlines()[-1])
     print(json.dumps(message.artifact))
@@ -190,6 +191,7 @@ with JupyterTool(timeout=60) as tool:
             CALLS,
             [
                 "True 42",
+                "42 6",
                 "6 ZeroDivisionError: division by zero",
                 '{"exit_code": 1, "kernel_restarted": false, "output_files": [], "images": []}',
                 "('7', '8')",

@@ -195,6 +195,13 @@ def test_kernels_start_in_cwd_with_the_environment_of_the_server(tmp_path: Path)
         assert cell(server, look) == f"yes {tmp_path.resolve()}\n"
 
 
+@pytest.mark.field("D10")
+def test_cells_do_not_land_in_the_users_history(tmp_path: Path) -> None:
+    with LocalJupyterServer(env={"IPYTHONDIR": str(tmp_path)}) as server:
+        assert cell(server, "print(len(list(get_ipython().history_manager.get_tail(9))))") == "0\n"
+    assert list(tmp_path.rglob("history.sqlite*")) == []
+
+
 def test_programs_in_cells_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.defpath)
     with LocalJupyterServer() as server:

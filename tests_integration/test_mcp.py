@@ -160,6 +160,8 @@ async def main(mode):
         print([tool.name for tool in (await client.list_tools()).tools])
         print(await said(client, "execute_code", code=IMAGE))
         print(await said(client, "execute_code", code="x = [6]\\nx[0] * 7"))
+        print(await said(client, "execute_code", code="```python\\nx[0] * 7\\n```\\nThat is 42."))
+        print(await said(client, "execute_code", code="{}", language="json"))
         print(await said(client, "execute_code", code="echo $((6 * 7))", language="bash"))
         print(await said(client, "execute_code", code="z = 0"))
         failed = await said(client, "execute_code", code="print('on')\\n1/0")
@@ -193,6 +195,8 @@ def test_code_variables_time_limits_cancellation_and_restart(
         "['execute_code', 'restart_kernel', 'list_variables', 'put_file', 'get_file']",
         r"['before\n', ('image/png', 'iVBORw0KGgo='), 'after\n']",
         "['42']",
+        "['42']",
+        "['Note: 1 block was not run: json is no code for this kernel.']",
         r"['42\n']",
         "['Done, without output.']",
         "error True True",
@@ -438,6 +442,41 @@ def test_an_answer_holds_no_more_images_than_a_model_can_take(
     assert printed(start, IMAGES, gateway) == [
         f"20 {{('image/png', 'AAAA')}} Note: 5 {note}",
         f"['Note: 1 {note}']",
+    ]
+
+
+SIZED = (
+    PRELUDE
+    + '''
+CODE = """
+class Image:
+    def __repr__(self):
+        return "<Image mode=L size=3x1>"
+
+    def _repr_png_(self):
+        return bytes(3)
+
+display(Image())
+print("after")
+"""
+
+
+async def main():
+    async with Client(stdio()) as client:
+        print(await said(client, "execute_code", code=CODE))
+
+
+asyncio.run(main())
+'''
+)
+
+
+@pytest.mark.field("B16")
+def test_what_is_said_of_an_image_stands_behind_it(
+    start: Start, gateway: JupyterConnectable
+) -> None:
+    assert printed(start, SIZED, gateway) == [
+        "[('image/png', 'AAAA'), '<Image mode=L size=3x1>\\nafter\\n']"
     ]
 
 

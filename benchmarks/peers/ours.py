@@ -1,4 +1,4 @@
-"""This package: the client of a kernel, or the executor of code blocks."""
+"""This package: the client of a kernel, the executor of code blocks, or that without a server."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from pathlib import Path
 from jkg_client import (
     CodeBlock,
     Display,
+    EmbeddedIPythonCodeExecutor,
     JupyterClient,
     JupyterCodeExecutor,
     JupyterConnectionInfo,
     JupyterKernelClient,
 )
+from jkg_client.executor import KernelCodeExecutor
 
 from .driver import TIMEOUT, Cell, Where, serve, size_of_files
 
@@ -40,7 +42,14 @@ def executor(where: Where) -> Iterator[Cell]:
         yield lambda code: execute_block(runner, code)
 
 
-def execute_block(runner: JupyterCodeExecutor, code: str) -> int:
+@contextlib.contextmanager
+def embedded(where: Where) -> Iterator[Cell]:
+    """``EmbeddedIPythonCodeExecutor.execute_code_blocks``: no gateway."""
+    with EmbeddedIPythonCodeExecutor(timeout=TIMEOUT, output_dir=Path(where["folder"])) as runner:
+        yield lambda code: execute_block(runner, code)
+
+
+def execute_block(runner: KernelCodeExecutor, code: str) -> int:
     """Bytes of what a block showed."""
     result = runner.execute_code_blocks([CodeBlock(code=code, language="python")])
     if result.exit_code:
@@ -58,4 +67,4 @@ def _execute(kernel: JupyterKernelClient, code: str) -> int:
 if __name__ == "__main__":
     if sys.argv[1] == "pongs":  # as on systems that do not acknowledge when they are told to
         del socket.TCP_QUICKACK
-    serve(executor if sys.argv[1] == "executor" else client)
+    serve({"executor": executor, "embedded": embedded}.get(sys.argv[1], client))

@@ -14,7 +14,7 @@ from ..errors import JkgError
 from ..executor import JupyterCodeExecutor
 from ..protocol.outputs import Failure, Output, Stream
 from ..protocol.result import ExecutionResult
-from ..rendering import render
+from ..rendering import text_at_once
 from .screen import Screen
 from .servers import server_of
 from .sources import Source
@@ -49,9 +49,7 @@ class Show:
         if isinstance(output, Stream):
             self._screen.write(output.text, to_err=output.name == "stderr")
         elif not isinstance(output, Failure):
-            # Files are made at the end of the block, of what it has not replaced by then.
-            rendering = render([output], _nowhere)
-            text = rendering.text.partition("\n")[2] if rendering.files else rendering.text
+            text = text_at_once(output)
             if text:
                 self._screen.line(text)
         elif not _is_clean_exit(output):
@@ -69,21 +67,23 @@ class _Runner:
         result = self._executed(block)
         if unknown := _unknown(result):
             self.screen.note(unknown)
+            return EXIT_CODES["error"]
         return _exit_of(result)
 
     def page(self, blocks: Sequence[CodeBlock]) -> int:
         """Run those that the kernel can, up to the first that fails; the exit status."""
-        has_run = False
+        has_run = is_refused = False
         for block in blocks:
             result = self._executed(block)
             if unknown := _unknown(result):
                 # A page shows outputs and files too, which are not meant to be run.
                 self.screen.note(f"skipped: {unknown}")
+                is_refused |= not result.skipped
                 continue
             has_run = True
             if result.status != "ok":
                 return _exit_of(result)
-        if not has_run:
+        if is_refused and not has_run:
             raise ValueError("there is no code block that this kernel can run")
         return 0
 
@@ -102,8 +102,7 @@ class _Runner:
         """Say what has not been shown as it came."""
         for path in result.output_files:
             self.screen.note(f"saved {path}")
-        shown = [output for one in result.results for output in (*one.late_outputs, *one.outputs)]
-        lost = len(render(shown, _nowhere).files) - len(result.output_files)
+        lost = sum(piece.is_lost for one in result.renderings for piece in one.pieces)
         if lost:
             self.screen.note(f"images or pages that could not be saved: {lost}")
         for one in result.results:
@@ -126,6 +125,8 @@ def _failure(result: CodeResult) -> Failure | None:
 
 def _unknown(result: CodeResult) -> str:
     """Why the kernel cannot run a block in this language; empty if it can."""
+    if result.skipped:
+        return f"cannot run a {result.skipped[0]!r} block: it is no code for this kernel"
     failure = _failure(result)
     # Of an exception in a cell there is a traceback.
     if failure is None or failure.traceback or failure.ename != UnknownLanguage.__name__:
@@ -143,7 +144,3 @@ def _exit_of(result: CodeResult) -> int:
     if result.status == "error" and failure and _is_clean_exit(failure):
         return 0
     return _EXIT[result.status]
-
-
-def _nowhere(suffix: str, _: bytes) -> Path:
-    return Path(suffix)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+from attrs import frozen
 
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
-from ..gateway.channels import Channels
 from ..protocol.bounded_output import MAX_OUTPUT
-from ..protocol.exchange import Exchange, InputRequest, LateOutput
+from ..protocol.exchange import Exchange, Happened, InputRequest, LateOutput, Question
+from ..protocol.message_gaps import Gap
 from ..protocol.messages import EOT, Message, input_reply, kernel_info_request
 from ..protocol.outputs import Output, OutputArea
 from ..protocol.result import ExecutionResult
-from .deadline import Deadline
+from .channels import Incoming, KernelConnection
+from .deadline import CLOCK, Clock, Deadline
+from .interrupts import interrupt_until_done
+from .kernel_life import KernelLife
 from .timeouts import Timeouts
-
-if TYPE_CHECKING:
-    from ..gateway.rest import JupyterClient
 
 OnOutput = Callable[[Output], None]
 OnInput = Callable[[InputRequest], str]
@@ -27,71 +28,79 @@ _log = logging.getLogger("jkg_client")
 _SETTLING = 0.5  # seconds of silence after reply or idle, before we ask whether that is all
 
 
+@frozen
+class Callbacks:
+    """What the caller wants to hear while a cell runs.
+
+    Attributes:
+        on_output: Called with each output.
+        on_input: Answers the code's questions; None makes asking the end of its input.
+    """
+
+    on_output: OnOutput | None = None
+    on_input: OnInput | None = None
+
+
+_SILENT = Callbacks()
+
+
 class Conversation:
     """One request after another; not for several threads at once.
 
     Args:
-        client: The server.
-        kernel_id: The kernel.
-        deadline: For the first connection.
+        connection: The way to the kernel; closing it is left to the caller.
+        name: The kernel's, for messages to people.
         timeouts: How long to wait for what.
+        clock: What time it is.
     """
 
     def __init__(
-        self, client: JupyterClient, kernel_id: str, deadline: Deadline, timeouts: Timeouts
+        self, connection: KernelConnection, name: str, timeouts: Timeouts, clock: Clock = CLOCK
     ) -> None:
-        self._client = client
-        self._kernel_id = kernel_id
+        self._channels = connection.channels
+        self._control = connection.control
+        self._name = name
         self._timeouts = timeouts
-        # What the next request has to see to before it is sent, and to tell.
+        self._clock = clock
+        self._life = KernelLife()
+        self._silence = timeouts.first_heartbeat  # seconds of it until we ask for a sign of life
+        self._gap: Gap | None = None  # found while something was sent, not told yet
         self._abandoned: Exchange | None = None  # a cell that may run on
-        self._needs_check = False
-        self._restarted = False
-        self._was_ready = False  # of the kernel whose death was not noticed
-        self._process: str | None = None  # session id of the kernel that answered last
-        self.channels = Channels(client, kernel_id, deadline, timeouts)
         self._cell: Exchange | None = None  # whose result is still to be told
         self._late_output = self._new_late_output(MAX_OUTPUT)
 
     def prepare(self) -> None:
-        """See to it that the kernel is there and free, and find out what happened to it."""
-        watch = Exchange("", begun=self._was_ready)
-        doubts = self.channels.doubts
-        for message in self.channels.drain():
-            watch.feed(message)
+        """Make sure that the kernel is there and free, and find out what happened to it."""
+        for incoming in self._channels.drain():
+            if isinstance(incoming, Gap):
+                # What was kept for us while we were away comes before the answer.
+                if incoming.end_unseen:
+                    self._life.doubt()
+                continue
+            self._life.feed(incoming)
             if self._abandoned is not None:
-                self._abandoned.feed(message)
-            self._overhear(message)
-            if watch.dead:
-                self._kernel_died()
-        # What was kept for us while we were away comes before the answer.
-        self._needs_check |= doubts != self.channels.doubts
+                self._abandoned.feed(incoming)
+            self._overhear(incoming)
         if self._abandoned is not None:
-            self._regain(self._abandoned)
-        if self._needs_check:
-            self.must_answer(Deadline(self._timeouts.ready))
+            self._regain(self._abandoned, _SILENT)
+        if self._life.needs_check:
+            self.must_answer(self._clock.deadline(self._timeouts.ready))
 
     def run(
-        self,
-        request: Message,
-        exchange: Exchange,
-        deadline: Deadline,
-        on_output: OnOutput | None,
-        on_input: OnInput | None,
+        self, request: Message, exchange: Exchange, deadline: Deadline, callbacks: Callbacks
     ) -> ExecutionResult:
         """Run one cell, however it ends; ``deadline`` is the cell's."""
-        self.channels.whole, self.channels.unread = True, 0
-        if on_output is not None:
+        if callbacks.on_output is not None:
             for output in self._late_output.area.outputs:
-                on_output(output)
+                callbacks.on_output(output)
         self._hand_over(request, exchange)
         self._cell, gave_up = exchange, False
         try:
-            self.pump(exchange, deadline, on_output, on_input)
-            self._meet(exchange)
+            self._follow(exchange, deadline, callbacks)
+            self._life.answered(exchange)
             if not exchange.done:
                 gave_up = True
-                self._give_up(exchange, on_output)
+                self._give_up(exchange, callbacks)
             elif exchange.ends_kernel:
                 self._await_end()
         except ClientClosed:
@@ -99,204 +108,233 @@ class Conversation:
         except KernelNotFound:
             self._vanished(exchange)
         except GatewayError as exc:
-            self._needs_check = True
+            self._life.doubt()
+            exchange.skip(Gap(may_lack=True))
             exc.result = self._result(exchange, gave_up)
             raise
         except BaseException:
             # Ctrl-C, or a callback failed: the cell must not run on behind our back.
             with contextlib.suppress(ClientClosed):
-                self._give_up(exchange, None)
+                self._give_up(exchange, _SILENT)
             raise
         finally:
             self._cell = None
         return self._result(exchange, gave_up)
 
+    def ask(self, request: Message, deadline: Deadline) -> Exchange:
+        """Ask one question; whether it was answered in time is for the caller to see."""
+        self.prepare()
+        exchange = Exchange(request.msg_id)
+        self._send(request, self._clock.deadline(self._timeouts.sending))
+        self._follow(exchange, deadline)
+        return exchange
+
+    def answers(self, deadline: Deadline) -> bool:
+        """Whether the kernel answers in time, on iopub too: just after a start that may lag."""
+        pause = 1.0
+        while not deadline.passed:
+            is_up = self._life.is_up
+            probe = self._poke(deadline.within(self._timeouts.sending), begun=is_up)
+            self._follow(probe, deadline.within(pause))
+            if probe.idle and probe.reply is not None:
+                self._life.is_ready(probe)
+                return True
+            if not deadline.passed:
+                # The answer may never come on this line.
+                self._channels.check(deadline, is_new_kernel=self._life.is_new)
+            pause = min(2 * pause, 8.0)  # on a slow line no answer is back sooner
+        self._life.doubt()
+        return False
+
+    def must_answer(self, deadline: Deadline) -> None:
+        """Raise KernelNotReady unless it answers in time."""
+        if not self.answers(deadline):
+            raise KernelNotReady(f"kernel {self._name} gives no answer")
+
+    def restarted(self, deadline: Deadline, *, is_known: bool) -> None:
+        """The kernel was restarted on request: wait until it answers.
+
+        Args:
+            deadline: For the wait.
+            is_known: The caller knows that variables are gone: no result has to tell.
+        """
+        for _ in self._channels.drain():
+            pass  # of the kernel that was
+        self._life.died()
+        self._abandoned = None
+        self._late_output = self._new_late_output(MAX_OUTPUT)
+        if is_known:
+            self._life.take_restarted()
+        self.must_answer(deadline)
+
     def _hand_over(self, request: Message, exchange: Exchange) -> None:
-        self._abandoned, exchange.settled = exchange, self._was_ready
+        self._abandoned = exchange
         try:
-            self.channels.send(request, Deadline(self._timeouts.sending))
+            self._send(request, self._clock.deadline(self._timeouts.sending))
         except (JkgError, ValueError):
             self._abandoned = None  # it never left
             raise
-        self._was_ready = True
+        self._gap = None  # it lies before the cell
+        self._life.sent()
 
     def _result(self, exchange: Exchange, gave_up: bool) -> ExecutionResult:
         self._abandoned = None if exchange.done else self._abandoned
-        restarted, self._restarted = self._restarted, False
-        late, self._late_output = (
-            self._late_output.area,
-            self._new_late_output(exchange.area.max_output),
-        )
+        late = self._late_output.area
+        self._late_output = self._new_late_output(exchange.area.max_output)
         return exchange.result(
-            gave_up=gave_up,
-            kernel_restarted=restarted,
-            unread=self.channels.unread,
-            connection_lost=not self.channels.whole,
-            late=late,
+            gave_up=gave_up, kernel_restarted=self._life.take_restarted(), late=late
         )
 
     def _new_late_output(self, max_output: int) -> LateOutput:
-        return LateOutput(self.channels.session, OutputArea(max_output))
+        return LateOutput(self._channels.session, OutputArea(max_output))
 
-    def _overhear(self, message: Message) -> Output | None:
-        """Keep what is not an answer to the request that is pending."""
-        if self._cell is None or message.parent_id != self._cell.msg_id:
-            return self._late_output.feed(message)
-        # Of a cell that is being ended, while something else is asked.
-        return self._cell.feed(message)
-
-    def pump(
+    def _follow(
         self,
         exchange: Exchange,
         deadline: Deadline,
-        on_output: OnOutput | None = None,
-        on_input: OnInput | None = None,
-        *,
+        callbacks: Callbacks = _SILENT,
         marker: Exchange | None = None,
     ) -> None:
         """Feed ``exchange`` until it is done or the deadline passes.
 
         When the kernel has answered ``marker``, which was asked later, nothing more comes.
         """
-        doubts = self.channels.doubts
         while not (exchange.done or deadline.passed):
             # Floods take idle with them; an interrupt outside of the code costs the reply.
             ends = exchange.ending and (marker is None or marker.ending)
-            message = self.channels.receive(deadline.within(_SETTLING) if ends else deadline)
-            overdue = ends and message is None and not deadline.passed
-            if overdue or doubts != self.channels.doubts:
-                doubts, marker = self.channels.doubts, self._poke()
-            if message is None:
-                continue
-            output = exchange.feed(message)
-            if exchange is not self._cell or message.parent_id != exchange.msg_id:
-                output = self._overhear(message)
-            if exchange.dead:
-                self._kernel_died()
-            if output is not None and on_output is not None:
-                on_output(output)
-            if exchange.asks is not None:
-                self._answer(exchange, on_input)
-            if marker is not None:
-                marker.feed(message)
-                if marker.done and not exchange.done:
-                    self._overtake(exchange, marker)
+            incoming = self._receive(deadline.within(_SETTLING) if ends else deadline)
+            if incoming is None:
+                if ends and not deadline.passed:
+                    marker = self._poke()
+            elif isinstance(incoming, Gap):
+                exchange.skip(incoming)
+                if self._cell is not None and self._cell is not exchange:
+                    self._cell.skip(incoming)
+                if incoming.end_unseen:
+                    marker = self._poke()
+            else:
+                self._tell(self._hear(incoming, exchange), callbacks)
+                if marker is not None:
+                    marker.feed(incoming)
+                    if marker.done and not exchange.done:
+                        self._overtake(exchange, marker)
+
+    def _receive(self, deadline: Deadline) -> Incoming | None:
+        """The next message or gap; None when the deadline passes first."""
+        while True:
+            if self._gap is not None:
+                gap, self._gap = self._gap, None
+                return gap
+            incoming = self._channels.receive(deadline.within(self._silence))
+            if incoming is not None or deadline.passed:
+                return incoming
+            self._silence = self._timeouts.heartbeat
+            self._gap = self._after_silence(deadline)
+
+    def _after_silence(self, deadline: Deadline) -> Gap | None:
+        """See whether connection and kernel are still there."""
+        gap = self._channels.check(deadline)
+        if gap is not None:
+            return gap
+        # Nothing else tells of a kernel that was deleted or culled: its channels stay open.
+        state = self._control.state(deadline.within(self._timeouts.pong))
+        return None if state in (None, "busy") else Gap(end_unseen=True)
+
+    def _hear(self, message: Message, exchange: Exchange) -> Happened | None:
+        self._life.feed(message)
+        happened = exchange.feed(message)
+        if exchange is self._cell and message.parent_id == exchange.msg_id:
+            return happened
+        return self._overhear(message)
+
+    def _overhear(self, message: Message) -> Happened | None:
+        """Keep what is not an answer to the request that is pending."""
+        if self._cell is None or message.parent_id != self._cell.msg_id:
+            return self._late_output.feed(message)
+        # Of a cell that is being ended, while something else is asked.
+        return self._cell.feed(message)
+
+    def _tell(self, happened: Happened | None, callbacks: Callbacks) -> None:
+        if isinstance(happened, Question):
+            self._answer(happened, callbacks.on_input)
+        elif happened is not None and callbacks.on_output is not None:
+            callbacks.on_output(happened)
 
     def _overtake(self, exchange: Exchange, marker: Exchange) -> None:
         exchange.overtake(marker)
         if exchange.dead:
-            self._kernel_died()
-        self._meet(marker)
+            self._life.died()
+        self._life.answered(marker)
 
-    def _meet(self, exchange: Exchange) -> None:
-        """Find out whether another process answers: it may have died while nobody listened."""
-        if not exchange.dead:
-            before, self._process = self._process, exchange.process or self._process
-            self._restarted |= before not in (None, self._process)
-
-    def _answer(self, exchange: Exchange, on_input: OnInput | None) -> None:
-        asks, asker = exchange.asks, exchange.asker
-        exchange.asks = None
-        if asks is None or asker is None:
-            return
+    def _answer(self, question: Question, on_input: OnInput | None) -> None:
         try:
-            value = on_input(asks) if on_input else EOT
+            value = on_input(question.request) if on_input else EOT
         except EOFError:
             value = EOT
         # Meanwhile servers and proxies may have closed a connection that nobody read.
-        self.channels.refresh()
-        self.channels.send(
-            input_reply(self.channels.session, value, asker), Deadline(self._timeouts.sending)
-        )
+        self._channels.refresh()
+        reply = input_reply(self._channels.session, value, question.asker)
+        self._send(reply, self._clock.deadline(self._timeouts.sending))
+
+    def _send(self, message: Message, deadline: Deadline) -> None:
+        self._gap = self._channels.send(message, deadline) or self._gap
+        self._silence = self._timeouts.first_heartbeat
 
     def _poke(self, deadline: Deadline | None = None, *, begun: bool = False) -> Exchange:
-        request = kernel_info_request(self.channels.session)
-        self.channels.send(request, deadline or Deadline(self._timeouts.sending))
+        request = kernel_info_request(self._channels.session)
+        self._send(request, deadline or self._clock.deadline(self._timeouts.sending))
         return Exchange(request.msg_id, begun=begun)
 
-    def _give_up(self, exchange: Exchange, on_output: OnOutput | None) -> None:
+    def _give_up(self, exchange: Exchange, callbacks: Callbacks) -> None:
         try:
-            self._regain(exchange, on_output)
+            self._regain(exchange, callbacks)
         except KernelNotFound:
             self._vanished(exchange)
         except GatewayError as exc:
             # The result is what counts now; the next request tries again, and says why not.
-            self.channels.whole = False
-            _log.warning("kernel %s could not be regained: %s", self._kernel_id, exc)
+            exchange.skip(Gap(may_lack=True))
+            _log.warning("kernel %s could not be regained: %s", self._name, exc)
 
-    def _regain(self, exchange: Exchange, on_output: OnOutput | None = None) -> None:
+    def _regain(self, exchange: Exchange, callbacks: Callbacks) -> None:
         """Get the kernel back from a cell that does not end: interrupt it, or restart."""
-        for again in range(2):
-            if exchange.done:
-                break
-            if again:
-                # The end of the cell may have been told to a dead line.
-                self.channels.prove_alive(Deadline(self._timeouts.grace))
-            pause = Deadline(self._timeouts.grace / 2)
-            self._client.interrupt_kernel(self._kernel_id, timeout_seconds=self._timeouts.grace)
-            # Code that awaits notices an interrupt only when another message comes.
-            marker = self._poke(Deadline(self._timeouts.grace))
-            self.pump(exchange, pause, on_output, marker=marker)
-        if exchange.done:
+        if not exchange.done and not self._ends_by_interrupt(exchange, callbacks):
+            self._control.restart(self._clock.deadline(self._timeouts.launch))
             self._abandoned = None
-            return
-        self._client.restart_kernel(self._kernel_id, timeout_seconds=self._timeouts.launch)
+            self._life.died()
+            # Servers may have closed the connection, and not stand what is sent on it nevertheless.
+            for incoming in self._channels.drain():
+                if not isinstance(incoming, Gap):
+                    self._overhear(incoming)
+            self.answers(self._clock.deadline(self._timeouts.ready))
         self._abandoned = None
-        self._kernel_died()
-        # Servers may have closed the connection, and not stand what is sent on it nevertheless.
-        for message in self.channels.drain():
-            self._overhear(message)
-        self.answers(Deadline(self._timeouts.ready))
 
-    def _kernel_died(self) -> None:
-        # Told once of each kernel: "starting" follows "restarting".
-        self._restarted |= self._was_ready
-        self._needs_check, self._was_ready, self._process = True, False, None
-        self.channels.moved = True
+    def _ends_by_interrupt(self, exchange: Exchange, callbacks: Callbacks) -> bool:
+        tried = 0
+
+        def interrupt() -> None:
+            nonlocal tried
+            if tried:
+                # The end of the cell may have been told to a dead line.
+                self._channels.prove_alive(self._clock.deadline(self._timeouts.grace))
+            tried += 1
+            self._control.interrupt(self._clock.deadline(self._timeouts.grace))
+
+        def is_done() -> bool:
+            pause = self._clock.deadline(self._timeouts.grace / 2)
+            # Code that awaits notices an interrupt only when another message comes.
+            marker = self._poke(self._clock.deadline(self._timeouts.grace))
+            self._follow(exchange, pause, callbacks, marker)
+            return exchange.done
+
+        return interrupt_until_done(interrupt, is_done, tries=2)
 
     def _vanished(self, exchange: Exchange) -> None:
-        exchange.dead, self._abandoned = True, None
-        self._kernel_died()
+        exchange.kernel_gone()
+        self._abandoned = None
+        self._life.died()
 
     def _await_end(self) -> None:
         """Wait for the end that ``exit()`` announced: the next cell shall not be lost in it."""
-        self._needs_check = True
-        self.pump(Exchange("", begun=True), Deadline(2 * self._timeouts.grace))
-
-    def answers(self, deadline: Deadline) -> bool:
-        """Whether the kernel answers in time, on iopub too: just after a start that may lag."""
-        pause = 1.0
-        while not deadline.passed:
-            probe = self._poke(deadline.within(self._timeouts.sending), begun=self._was_ready)
-            self.pump(probe, deadline.within(pause))
-            if probe.idle and probe.reply is not None:
-                self._meet(probe)
-                self._needs_check, self._was_ready, self.channels.moved = False, True, False
-                return True
-            if not deadline.passed:
-                self.channels.check(deadline)  # or it may never come
-            pause = min(2 * pause, 8.0)  # on a slow line no answer is back sooner
-        self._needs_check = True
-        return False
-
-    def must_answer(self, deadline: Deadline) -> None:
-        """Raise KernelNotReady unless it answers in time."""
-        if not self.answers(deadline):
-            raise KernelNotReady(f"kernel {self._kernel_id} gives no answer")
-
-    def ask(self, request: Message, deadline: Deadline) -> Exchange:
-        """Ask one question; whether it was answered in time is for the caller to see."""
-        self.prepare()
-        exchange = Exchange(request.msg_id)
-        self.channels.send(request, Deadline(self._timeouts.sending))
-        self.pump(exchange, deadline)
-        return exchange
-
-    def restarted(self, deadline: Deadline) -> None:
-        """The kernel was restarted on request: wait until it answers."""
-        for _ in self.channels.drain():
-            pass  # of the kernel that was
-        self._kernel_died()
-        self._abandoned, self._restarted = None, False
-        self._late_output = self._new_late_output(MAX_OUTPUT)
-        self.must_answer(deadline)
+        self._life.doubt()
+        end = Exchange("", begun=True)
+        self._follow(end, self._clock.deadline(2 * self._timeouts.grace))

@@ -42,3 +42,24 @@ class Deadline:
         """A deadline ``seconds`` from now, but never after this one."""
         left = self.left()
         return Deadline(seconds if left is None else min(seconds, left), clock=self._clock)
+
+
+@frozen
+class Clock:
+    """The time, and waiting for it; tests have one that goes by hand.
+
+    Attributes:
+        now: Seconds since some moment.
+        sleep: Waits for so many seconds.
+    """
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def deadline(self, seconds: float | None) -> Deadline:
+        """A deadline so many seconds from now; None has no end."""
+        return Deadline(seconds, clock=self.now)
+
+
+CLOCK = Clock()
+"""The real one."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import ClientClosed, KernelNotReady
 from ..protocol.bounded_output import MAX_OUTPUT
@@ -22,45 +23,43 @@ from ..protocol.messages import (
 )
 from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
-from .conversation import Conversation, OnInput, OnOutput
+from .channels import KernelProvider
+from .conversation import Callbacks, Conversation, OnInput, OnOutput
 from .deadline import Deadline
 from .timeouts import TIMEOUTS, Timeouts
-
-if TYPE_CHECKING:
-    from ..gateway.rest import JupyterClient
 
 
 class JupyterKernelClient:
     """A running kernel. Several threads may use it: they queue.
 
     Args:
-        client: The server that has the kernel; not closed by ``stop``.
+        provider: Who has the kernel, such as a ``JupyterClient``; not closed by ``stop``.
         kernel_id: Id of the kernel.
         connect_timeout: Seconds for the first connection; servers let it wait until the
             kernel is up.
-        timeouts: How long to wait for what else.
+        timeouts: Time limits that are not given per call.
 
     Raises:
-        KernelNotFound: The server has no such kernel.
-        GatewayError: It cannot be reached, or does not let us in.
+        KernelNotFound: There is no such kernel.
+        GatewayError: The server cannot be reached, or does not let us in.
     """
 
     def __init__(
         self,
-        client: JupyterClient,
+        provider: KernelProvider,
         kernel_id: str,
         *,
         connect_timeout: float = 120.0,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
-        self._client = client
         self._kernel_id = kernel_id
         self._lock = threading.RLock()
         self._timeouts = timeouts
         self._holder: int | None = None
-        self._closed = False
-        self._conversation = Conversation(client, kernel_id, Deadline(connect_timeout), timeouts)
-        self._channels = self._conversation.channels
+        self._process = os.getpid()
+        connection = provider.connect(kernel_id, Deadline(connect_timeout), timeouts)
+        self._channels, self._control = connection.channels, connection.control
+        self._conversation = Conversation(connection, kernel_id, timeouts)
 
     @property
     def kernel_id(self) -> str:
@@ -76,10 +75,13 @@ class JupyterKernelClient:
     def stop(self) -> None:
         """Close the connection; the kernel stays. May be called twice, and from any thread.
 
-        Who waits for the kernel gets ``ClientClosed``. Who is in a callback meanwhile is not
-        waited for any longer than the grace period; the connection is closed when it returns.
+        A thread that waits for the kernel gets ``ClientClosed``. A thread that is in a callback
+        is given the grace period to return; the connection is closed when it does. In a child
+        that was forked it does nothing.
         """
-        self._closed = True
+        if self._process != os.getpid():
+            # Even a goodbye would end the parent's connection.
+            return
         if not self._lock.acquire(blocking=False):
             self._channels.abort()
             if not self._lock.acquire(timeout=self._timeouts.grace):
@@ -142,8 +144,8 @@ class JupyterKernelClient:
         with self._turn():
             self._conversation.prepare()
             exchange = Exchange(request.msg_id, OutputArea(max_output))
-            deadline = Deadline(timeout_seconds)
-            return self._conversation.run(request, exchange, deadline, on_output, on_input)
+            deadline, callbacks = Deadline(timeout_seconds), Callbacks(on_output, on_input)
+            return self._conversation.run(request, exchange, deadline, callbacks)
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
         """What the kernel is: ``language_info``, ``implementation``, ``banner`` ….
@@ -184,7 +186,7 @@ class JupyterKernelClient:
 
     def interrupt(self) -> None:
         """Interrupt what runs; from any thread. The cell ends as if by Ctrl-C."""
-        self._client.interrupt_kernel(self._kernel_id)
+        self._control.interrupt(Deadline(None))
 
     def restart(self, timeout_seconds: float = 60.0) -> None:
         """Restart the kernel, whatever it does, and wait until it answers.
@@ -192,14 +194,27 @@ class JupyterKernelClient:
         Raises:
             KernelNotReady: It does not answer in time.
         """
-        deadline = Deadline(timeout_seconds)
+        self._restart(Deadline(timeout_seconds), is_known=True)
+
+    def end_by_restart(self, timeout_seconds: float) -> None:
+        """Restart the kernel to end what another thread runs: the next result tells of it.
+
+        Raises:
+            KernelNotReady: It does not answer in time.
+        """
+        self._restart(Deadline(timeout_seconds), is_known=False)
+
+    def _restart(self, deadline: Deadline, *, is_known: bool) -> None:
+        self._check_process()
         self._check_usable()
-        self._client.restart_kernel(self._kernel_id, timeout_seconds=deadline.left() or 0.001)
+        self._control.restart(deadline)
         with self._turn():
-            self._conversation.restarted(deadline)
+            self._conversation.restarted(deadline, is_known=is_known)
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
+        # Before the lock: a thread that the child has not got may have held it.
+        self._check_process()
         with self._lock:
             self._check_usable()
             self._holder = threading.get_ident()
@@ -207,11 +222,18 @@ class JupyterKernelClient:
                 yield
             finally:
                 self._holder = None
-                if self._closed:
+                if self._channels.closed:
                     self._channels.close()
 
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            raise ClientClosed(
+                f"the client of kernel {self._kernel_id} belongs to the process that has made it;"
+                " a child that was forked needs one of its own"
+            )
+
     def _check_usable(self) -> None:
-        if self._closed:
+        if self._channels.closed:
             raise ClientClosed(f"the client of kernel {self._kernel_id} was stopped")
         if self._holder == threading.get_ident():
             raise RuntimeError("the kernel is busy with the cell whose callback this is")

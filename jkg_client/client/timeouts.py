@@ -1,4 +1,4 @@
-"""How long a client waits before it asks, acts or gives up."""
+"""Time limits that the caller does not set per call."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Timeouts:
-    """Seconds. The defaults suit servers near and far; tests take less.
+    """Time limits in seconds. The defaults suit servers near and far; tests take less.
 
     Attributes:
-        launch: That the server may take to start or restart a kernel: Enterprise Gateway may
-            schedule a pod for it.
-        first_heartbeat: Of silence after a request, until we ask whether connection and
-            kernel are still there: most kernels that are gone are gone already.
-        heartbeat: Of silence until we ask again.
-        stale: Of disuse, after which a connection has to prove that it is alive before
-            it is used: proxies forget connections silently.
-        pong: That such a proof may take.
-        handshake: That one try to connect again may take. Servers let it wait while they say
-            goodbye to the broken connection, some for 5 seconds; given up too early, it may
-            take the place of the next one.
-        mend: In which a broken connection must be back.
-        grace: That a cell may take to end after an interrupt; then the kernel is restarted.
-        ready: That a kernel may take to answer after a start or a restart.
-        sending: In which a request must have left.
+        launch: Time allowed to start or restart a kernel: Enterprise Gateway may schedule a
+            pod for it.
+        first_heartbeat: Silence after a request, until we ask whether connection and kernel are
+            still there: most kernels that are gone are gone already.
+        heartbeat: Silence until we ask again.
+        stale: Disuse after which a connection has to prove that it is alive before it is used:
+            proxies forget connections silently.
+        pong: Time allowed for such a proof.
+        handshake: Time allowed for one try to connect again. Servers let it wait while they say
+            goodbye to the broken connection, some for 5 seconds. A try that was given up too
+            early may take the place of the next one.
+        mend: Time allowed to bring a broken connection back.
+        grace: Time allowed for a cell to end after an interrupt; then the kernel is restarted.
+        ready: Time allowed for a kernel to answer after a start or a restart.
+        sending: Time allowed to send a request.
     """
 
     launch: float = 120.0
@@ -40,4 +40,4 @@ class Timeouts:
 
 
 TIMEOUTS = Timeouts()
-"""What is waited unless told otherwise."""
+"""The defaults."""

@@ -11,8 +11,6 @@ import http.client
 import io
 import socket
 import ssl
-from collections.abc import Iterator
-from contextvars import ContextVar
 from typing import Any
 
 import requests
@@ -22,19 +20,6 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
 from ..client.deadline import Deadline
-
-_deadline: ContextVar[Deadline] = ContextVar("_deadline")
-
-
-@contextlib.contextmanager
-def until(deadline: Deadline) -> Iterator[None]:
-    """All answers that are read inside have to be there by then."""
-    token = _deadline.set(deadline)
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
-
 
 _DOUBT = 1.0
 """Seconds without a word of TLS, after which we look whether the server speaks plain HTTP."""
@@ -94,7 +79,8 @@ class _Reader(io.RawIOBase):
 class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        reader = _Reader(self.fp.detach(), sock, _deadline.get())
+        # What is left of the request's limit, where ``total`` of urllib3's Timeout was given.
+        reader = _Reader(self.fp.detach(), sock, Deadline(sock.gettimeout()))
         self.fp = io.BufferedReader(reader)
 
 

@@ -1,15 +1,17 @@
-"""A kernel's channels: one WebSocket after another, mended when it breaks."""
+"""A kernel's channels through a server: one WebSocket after another, mended when it breaks."""
 
 from __future__ import annotations
 
 import logging
 import random
-import time
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Callable, Protocol
 
-from ..client.deadline import Deadline
+from attrs import evolve
+
+from ..client.channels import Incoming
+from ..client.deadline import CLOCK, Clock, Deadline
 from ..client.timeouts import Timeouts
 from ..errors import (
     ClientClosed,
@@ -20,175 +22,185 @@ from ..errors import (
     KernelNotFound,
     WireError,
 )
+from ..protocol.message_gaps import Gap
 from ..protocol.messages import Json, Message, new_session
-from .websocket import WebSocketTransport
-
-if TYPE_CHECKING:
-    from .rest import JupyterClient
 
 _log = logging.getLogger("jkg_client")
 
-_NOW = Deadline(0.0)
+
+class Transport(Protocol):
+    """One open WebSocket; see ``WebSocketTransport``, or a test's script."""
+
+    @property
+    def bytes_received(self) -> int:
+        """Grows with every sign of life."""
+        ...
+
+    @property
+    def said_goodbye(self) -> bool:
+        """The server closed in good order: all that it sent has come."""
+        ...
+
+    def send(self, message: Message, deadline: Deadline) -> None:
+        """Send ``message``; GatewayUnreachable if it could not be handed over as a whole."""
+        ...
+
+    def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
+        """The next message; GatewayUnreachable when it breaks, WireError for what is no message."""
+        ...
+
+    def ping(self, deadline: Deadline) -> None:
+        """Ask for a sign of life."""
+        ...
+
+    def abort(self) -> None:
+        """Break the connection; from any thread."""
+        ...
+
+    def close(self) -> None:
+        """Say goodbye and close."""
+        ...
 
 
-class Channels:
-    """The way to a kernel and back, under one session id.
+class ServerChannels:
+    """The way to a kernel and back, under one session id; a ``KernelChannels``.
 
     The server keeps what the kernel says while nobody is connected, and replays it to
-    who comes back with the same session id.
+    a client that comes back with the same session id.
 
-    Attributes:
-        session: The session id.
-        doubts: How many times the end of a cell may have gone by unseen: after each
-            reconnection, and when the server has the kernel idle while we wait.
-        whole: False once something may have been lost at a reconnection; whoever
-            counts on it sets it to True before.
-        unread: How many messages could not be decoded; likewise.
-        moved: Whether the kernel was started again and has not answered since. On another
-            machine it may have other ports, which servers use for new connections only.
+    Args:
+        name: The kernel's, for messages to people.
+        open_socket: Connects, for a session id and before a deadline.
+        ask: What REST says of the kernel; None if it says nothing in time. Raises KernelNotFound.
+        deadline: For the first connection.
+        timeouts: How long to wait for what else.
+        clock: What time it is.
+
+    Raises:
+        KernelNotFound: The server has no such kernel.
+        GatewayError: It cannot be reached, or does not let us in.
     """
 
     def __init__(
-        self, client: JupyterClient, kernel_id: str, deadline: Deadline, timeouts: Timeouts
+        self,
+        name: str,
+        open_socket: Callable[[str, Deadline], Transport],
+        ask: Callable[[Deadline], Json | None],
+        deadline: Deadline,
+        timeouts: Timeouts,
+        clock: Clock = CLOCK,
     ) -> None:
-        self._client = client
+        self._name = name
+        self._open_socket = open_socket
+        self._ask = ask
         self._timeouts = timeouts
-        self._kernel_id = kernel_id
+        self._clock = clock
+        self._session = new_session()
         self._closed = False
-        self.session = new_session()
-        self.doubts = 0
-        self.whole = True
-        self.unread = 0
-        self.moved = False
+        self._early: deque[Incoming] = deque()
+        self._bytes_at_ping, self._pong_due = -1, deadline
         self._transport = self._connect_first(deadline)
-        self._used = time.monotonic()
-        self._bytes_at_ping, self._pong_due = -1, _NOW
-        self._early: deque[Message] = deque()
-        self._heartbeat = self._timeouts.first_heartbeat
+        self._used = clock.now()
 
-    def send(self, message: Message, deadline: Deadline) -> None:
-        """Send ``message``, so that it arrives once at most.
+    @property
+    def session(self) -> str:
+        """The session id, the same for ever."""
+        return self._session
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``abort`` or ``close`` was called."""
+        return self._closed
+
+    def send(self, message: Message, deadline: Deadline) -> Gap | None:
+        """Send ``message``, so that it arrives once at most; the gap, if a mend was needed.
 
         A frame that could not be handed over as a whole is none to the server: it is
         sent again on a new connection. One that was, never is, whatever becomes of it.
         """
+        gap = None
         try:
             self._transport.send(message, deadline)
         except GatewayUnreachable as exc:
-            self._mend(deadline, exc)
+            gap = self._mend(deadline, exc)
             self._transport.send(message, deadline)
-        self._used = time.monotonic()
-        self._heartbeat = self._timeouts.first_heartbeat
+        self._used = self._clock.now()
+        return gap
 
-    def receive(self, deadline: Deadline) -> Message | None:
-        """The next message; None when the deadline passes, or when there was a mend.
-
-        Raises:
-            KernelNotFound: The server does not have the kernel any more.
-            GatewayUnreachable: The connection broke and could not be mended.
-        """
+    def receive(self, deadline: Deadline) -> Incoming | None:
+        """The next message or gap; None when the deadline passes first."""
         if self._early:
             return self._early.popleft()
         try:
-            message = self._transport.receive(deadline.within(self._heartbeat))
+            message = self._transport.receive(deadline)
         except WireError as exc:
-            self.unread += 1
-            _log.warning("skipped what is no message: %s", exc)
-            return None
+            return _unread(exc)
         except GatewayUnreachable as exc:
-            self._mend_in_time(deadline, exc)
-            return None
+            return self._mend_in_time(deadline, exc)
         if message is not None:
-            self._used = time.monotonic()
-        elif not deadline.passed:
-            self._heartbeat = self._timeouts.heartbeat
-            self.check(deadline)
+            self._used = self._clock.now()
         return message
 
-    def check(self, deadline: Deadline) -> None:
-        """After silence: ask for a sign of life, or mend if none came since the last call.
-
-        Raises:
-            KernelNotFound: The server does not have the kernel any more.
-            GatewayUnreachable: The connection broke and could not be mended.
-        """
-        if self.moved:
-            whole = self.whole  # what is lost with the line was of the kernel that is no more
-            self._mend_in_time(deadline, GatewayUnreachable("the new kernel gives no answer"))
-            self.whole = whole
-            return
+    def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
+        """After silence: ask for a sign of life, or mend if none came since the last call."""
+        if is_new_kernel:
+            # Servers use the kernel's new ports for new connections only.
+            cause = GatewayUnreachable("the new kernel gives no answer")
+            gap = self._mend_in_time(deadline, cause)
+            # What was lost with the line was said by the kernel that is no more.
+            return gap and evolve(gap, may_lack=False)
         if self._transport.bytes_received == self._bytes_at_ping:
-            if self._pong_due.passed:
-                self._mend_in_time(deadline, GatewayUnreachable("no sign of life"))
-            return
+            if not self._pong_due.passed:
+                return None
+            return self._mend_in_time(deadline, GatewayUnreachable("no sign of life"))
         self._bytes_at_ping = self._transport.bytes_received
-        self._pong_due = Deadline(self._timeouts.pong)
+        self._pong_due = self._clock.deadline(self._timeouts.pong)
         self._ping()
-        # Nothing else tells of a kernel that was deleted or culled: its socket stays open.
-        model = self._model(deadline)
-        self.doubts += model is not None and model.get("execution_state") != "busy"
+        return None
 
     def refresh(self) -> None:
-        """After a pause in which nobody listened: make the connection good for use.
-
-        Raises:
-            KernelNotFound: The server does not have the kernel any more.
-            GatewayError: It is away.
-        """
+        """After a pause in which nobody listened: make the connection good for use."""
         self._early = deque(self.drain())
 
-    def drain(self) -> Iterator[Message]:
-        """What came while nobody listened. Afterwards the connection is good for use.
-
-        Raises:
-            KernelNotFound: The server does not have the kernel any more.
-            GatewayError: It is away.
-        """
-        if time.monotonic() - self._used > self._timeouts.stale:
-            self.prove_alive(Deadline(self._timeouts.mend))
+    def drain(self) -> Iterator[Incoming]:
+        """What came while nobody listened. Afterwards the connection is good for use."""
+        if self._clock.now() - self._used > self._timeouts.stale:
+            self.prove_alive(self._clock.deadline(self._timeouts.mend))
         # Limits, for the kernel may speak faster than we can listen, and each new connection
         # may break.
-        whole = Deadline(self._timeouts.mend)
+        now, whole = self._clock.deadline(0.0), self._clock.deadline(self._timeouts.mend)
         limit = whole.within(self._timeouts.pong)
         while not limit.passed:
             try:
-                message = self._early.popleft() if self._early else self._transport.receive(_NOW)
+                incoming = self._early.popleft() if self._early else self._transport.receive(now)
             except WireError as exc:
-                _log.warning("skipped what is no message: %s", exc)
-                continue
+                incoming = _unread(exc)
             except GatewayUnreachable as exc:
-                self._mend(whole, exc)
+                incoming = self._mend(whole, exc)
                 limit = whole.within(self._timeouts.pong)
-                continue
-            if message is None:
+            if incoming is None:
                 return
-            yield message
+            yield incoming
 
     def prove_alive(self, limit: Deadline) -> None:
-        """Find out what nobody has told us since: a culled kernel, a half-open connection.
-
-        Args:
-            limit: For the mend, if one is needed.
-
-        Raises:
-            KernelNotFound: The kernel was deleted or culled.
-            GatewayUnreachable: The connection broke and could not be mended.
-        """
-        self._model(Deadline(None))
+        """Find out what nobody has told us since: a culled kernel, a half-open connection."""
+        self._ask(self._clock.deadline(self._timeouts.pong))
         self._ping()
         before = self._transport.bytes_received
+        pong = self._clock.deadline(self._timeouts.pong)
         try:
-            early = self._transport.receive(Deadline(self._timeouts.pong), pong_will_do=True)
-        except WireError:
-            return  # alive
+            early = self._transport.receive(pong, pong_will_do=True)
+        except WireError as exc:
+            self._early.append(_unread(exc))
+            return
         except GatewayUnreachable as exc:
             # Not left to the next receive: behind a goodbye the line is open for a while.
-            self._mend(limit, exc)
+            self._early.append(self._mend(limit, exc))
             return
         if early is not None:
             self._early.append(early)
         if self._transport.bytes_received == before:
-            self._mend(limit, GatewayUnreachable("no sign of life"))
+            self._early.append(self._mend(limit, GatewayUnreachable("no sign of life")))
 
     def abort(self) -> None:
         """Wake up whoever waits in ``receive`` by ``ClientClosed``, for good."""
@@ -200,73 +212,57 @@ class Channels:
         self._closed = True
         self._transport.close()
 
-    def _model(self, deadline: Deadline) -> Json | None:
-        """What the server says of the kernel; None if it says nothing soon.
-
-        REST has a line of its own, which may be as dead as ours: that is no news of the kernel.
-        """
-        pause = deadline.within(self._timeouts.pong)
-        try:
-            return self._client.get_kernel(self._kernel_id, timeout_seconds=pause.left())
-        except KernelNotFound:
-            raise
-        except GatewayError as exc:
-            _log.info("no word about kernel %s: %s", self._kernel_id, exc)
-            return None
-
     def _ping(self) -> None:
         try:
-            self._transport.ping(Deadline(self._timeouts.pong))
+            self._transport.ping(self._clock.deadline(self._timeouts.pong))
         except GatewayUnreachable as exc:
             _log.info("ping failed: %s", exc)  # the next receive says so, too
 
-    def _connect_first(self, deadline: Deadline) -> WebSocketTransport:
+    def _connect_first(self, deadline: Deadline) -> Transport:
         for pause in (0.2, 0.5):
             try:
-                return self._connect(deadline)
+                return self._open_socket(self._session, deadline)
             except GatewayStatus as exc:
                 # Of a proxy that was too impatient with a kernel that starts.
                 if exc.status not in {502, 503, 504} or deadline.passed:
                     raise
-            time.sleep(pause)
-        return self._connect(deadline)
+            self._clock.sleep(pause)
+        return self._open_socket(self._session, deadline)
 
-    def _connect(self, deadline: Deadline) -> WebSocketTransport:
-        address = self._client.channels_address(self._kernel_id, self.session)
-        return WebSocketTransport(address, deadline)
-
-    def _mend_in_time(self, deadline: Deadline, cause: GatewayUnreachable) -> None:
+    def _mend_in_time(self, deadline: Deadline, cause: GatewayUnreachable) -> Gap | None:
         try:
-            self._mend(deadline, cause)
+            return self._mend(deadline, cause)
         except GatewayUnreachable:
             if not deadline.passed:
                 raise
+            return None
 
-    def _mend(self, deadline: Deadline, cause: GatewayUnreachable) -> None:
+    def _mend(self, deadline: Deadline, cause: GatewayUnreachable) -> Gap:
         self._check_open()
-        _log.info("connection to kernel %s broke: %s", self._kernel_id, cause)
+        _log.info("connection to kernel %s broke: %s", self._name, cause)
         self._transport.close()
         limit = deadline.within(self._timeouts.mend)
-        self.whole &= self._transport.said_goodbye and self._is_kept_for_us(limit)
+        is_kept = self._transport.said_goodbye and self._is_kept_for_us(limit)
         self._transport = self._connect_again(limit, cause)
         self._check_open()  # what abort() broke was the old connection
-        self.doubts += 1
         self._bytes_at_ping = -1
+        return Gap(may_lack=not is_kept, end_unseen=True)
 
-    def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> WebSocketTransport:
+    def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> Transport:
         pause, reason = 0.1, GatewayError("the time was up")
         while not limit.passed:
             try:
-                return self._connect(limit.within(self._timeouts.handshake))
+                return self._open_socket(self._session, limit.within(self._timeouts.handshake))
             except (KernelNotFound, GatewayUnauthorized):
                 raise
             except GatewayError as exc:
                 reason = exc
             self._check_open()
-            time.sleep(limit.within(pause * (0.5 + random.random() / 2)).left() or 0.0)  # noqa: S311
+            jittered = pause * (0.5 + random.random() / 2)  # noqa: S311
+            self._clock.sleep(limit.within(jittered).left() or 0.0)
             pause = min(2 * pause, 3.0)
         raise GatewayUnreachable(
-            f"the connection to {self._client.connection_info.url} broke ({cause})"
+            f"the connection to kernel {self._name} broke ({cause})"
             f" and could not be mended: {reason}"
         ) from reason
 
@@ -274,11 +270,16 @@ class Channels:
         if self._closed:
             raise ClientClosed("stopped while it was waiting for the kernel")
 
-    def _is_kept_for_us(self, deadline: Deadline) -> bool:
+    def _is_kept_for_us(self, limit: Deadline) -> bool:
         """Whether the server knows that we are gone, and so keeps what the kernel says."""
         for pause in (0.0, 0.2, 0.5):
-            time.sleep(pause)
-            model = self._model(deadline)
+            self._clock.sleep(pause)
+            model = self._ask(limit.within(self._timeouts.pong))
             if model is None or model.get("connections") == 0:
                 return model is not None
         return False
+
+
+def _unread(exc: WireError) -> Gap:
+    _log.warning("skipped what is no message: %s", exc)
+    return Gap(unread=1)

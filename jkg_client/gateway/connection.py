@@ -239,6 +239,17 @@ def info_of(server: object) -> JupyterConnectionInfo:
     )
 
 
+def given_or_known(
+    server: JupyterConnectable | JupyterConnectionInfo | None,
+) -> JupyterConnectable | JupyterConnectionInfo:
+    """``server``; for None the gateway that the environment names, as Jupyter itself finds it.
+
+    Raises:
+        ValueError: If None was given, and the environment names none.
+    """
+    return JupyterConnectionInfo.from_env() if server is None else server
+
+
 @frozen
 class _GatewayEnv:
     environ: Mapping[str, str]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +15,7 @@ from websocket._abnf import frame_buffer
 
 from ..client.deadline import Deadline
 from ..protocol.wire import Framing
-from .bounds import check_bounds
+from .bounds import OVERTIME, check_bounds
 from .handshake import HandshakeAnswer, shake_hands
 from .opening import Route, open_stream
 
@@ -50,14 +52,19 @@ class _ReadAhead(frame_buffer):
         super().__init__(recv, skip_utf8_validation)
         self._ahead = bytearray()
 
+    @property
+    def has_ahead(self) -> bool:
+        """Whether anything was read that nobody has taken yet."""
+        return bool(self._ahead)
+
     def recv_strict(self, bufsize: int) -> bytes:
         while (missing := bufsize - len(self._ahead)) > 0:
             # Of a large frame no byte too many: what is left would have to be moved.
             self._ahead += self.recv(min(missing, _AT_ONCE) if bufsize > _AT_ONCE else _AT_ONCE)
-        part = bytes(memoryview(self._ahead)[:bufsize])
         if len(self._ahead) == bufsize:
-            self._ahead = bytearray()
+            part, self._ahead = bytes(self._ahead), bytearray()
         else:
+            part = bytes(memoryview(self._ahead)[:bufsize])
             del self._ahead[:bufsize]
         return part
 
@@ -69,15 +76,18 @@ class DeadlineWebSocket(websocket.WebSocket):
     a peer takes nothing its send tries for ever.
     """
 
-    deadline = overdue = Deadline(None)
+    deadline = Deadline(None)
+    overdue: Deadline | None = None  # made when a message takes more than one read
     bytes_received = 0
+    _is_first_read = True
     answer = HandshakeAnswer(0, {})
+    _poll: Callable[[int], object] | None = None
 
     def __init__(self, **options: Any) -> None:
         # Its check is pure Python: seconds for a large image, and a message lost that is not
         # quite UTF-8. It looks at frames and, once more, at messages.
         super().__init__(skip_utf8_validation=True, **options)
-        self.frame_buffer = _ReadAhead(self._recv, skip_utf8_validation=True)
+        self.frame_buffer = self._buffer = _ReadAhead(self._recv, skip_utf8_validation=True)
 
     @classmethod
     def opened(cls, address: ChannelsAddress, deadline: Deadline) -> DeadlineWebSocket:
@@ -99,18 +109,41 @@ class DeadlineWebSocket(websocket.WebSocket):
             raise
         opened = cls(enable_multithread=False)
         opened.sock, opened.answer, opened.connected = stream, answer, True
+        if hasattr(select, "poll"):  # not on Windows
+            poll = select.poll()
+            poll.register(stream, select.POLLIN)
+            opened._poll = poll.poll
         return opened
 
+    def begin_message(self, deadline: Deadline) -> None:
+        """The next message is to be read, or what is missing of it, before ``deadline``."""
+        self.deadline, self.overdue, self._is_first_read = deadline, None, True
+
+    def has_input(self) -> bool:
+        """Whether reading may find something at once. Nothing to read is no exception here."""
+        if self._poll is None or self.sock is None or self._buffer.has_ahead:
+            return True
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return True
+        return bool(self._poll(0))
+
     def _recv(self, bufsize: int) -> bytes:
-        check_bounds(self.overdue, self.frame_buffer.length, self.cont_frame.cont_data)
+        if self._is_first_read:
+            self._is_first_read = False
+        else:
+            self.overdue = self.overdue or self.deadline.later(OVERTIME)
+            check_bounds(self.overdue, self.frame_buffer.length, self.cont_frame.cont_data)
         # Tornado's small writes wait until what came before is acknowledged, and systems like
         # to wait 40 ms or more for something to send that with.
         quick = hasattr(socket, "TCP_QUICKACK")
         if self.sock is not None:
             self.sock.settimeout(self.deadline.left())
             if quick:
-                with contextlib.suppress(OSError):  # Linux forgets it: set again each time
+                # Linux forgets it: set again each time. A `with` for each read would cost as much.
+                try:  # noqa: SIM105
                     self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                except OSError:
+                    pass  # a socket that is not of TCP, or broken: reading tells
         data: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]  # theirs
         self.bytes_received += len(data)
         if not quick:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
 
 from ..client.deadline import Deadline
 from ..errors import KernelNotFound
-from .rest import LAUNCH_SECONDS, JupyterClient
+from .connection import JupyterConnectable, JupyterConnectionInfo, info_of
+from .kernel_control import LAUNCH_SECONDS
+from .rest import JupyterClient
 
 WARM_KERNEL = "python3"
 """The kernel that an executor starts unless told otherwise."""
@@ -49,11 +51,34 @@ class WarmKernels:
         return None
 
 
-@runtime_checkable
-class HasWarmKernels(Protocol):
-    """A server that may have started kernels already."""
+class _WarmClient(JupyterClient):
+    """Gives away the warm kernels of its server before it starts others."""
 
-    @property
-    def warm_kernels(self) -> WarmKernels:
-        """Those that nobody has taken yet."""
-        ...
+    def __init__(self, info: JupyterConnectionInfo, warm_kernels: WarmKernels) -> None:
+        super().__init__(info)
+        self._warm_kernels = warm_kernels
+
+    def start_kernel(
+        self,
+        kernel_spec_name: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        path: str | None = None,
+        timeout_seconds: float = LAUNCH_SECONDS,
+    ) -> str:
+        """Take a warm kernel if one fits; otherwise start one."""
+        if env is None and path is None:
+            kernel_id = self._warm_kernels.take(self, kernel_spec_name)
+            if kernel_id is not None:
+                return kernel_id
+        return super().start_kernel(
+            kernel_spec_name, env=env, path=path, timeout_seconds=timeout_seconds
+        )
+
+
+def provider_of(server: JupyterConnectable) -> JupyterClient:
+    """A client of ``server``, which gives away its warm kernels if it has any."""
+    info, warm_kernels = info_of(server), getattr(server, "warm_kernels", None)
+    if isinstance(warm_kernels, WarmKernels):
+        return _WarmClient(info, warm_kernels)
+    return JupyterClient(info)

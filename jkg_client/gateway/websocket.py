@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
 
 import websocket
 
@@ -19,9 +18,11 @@ from ..errors import (
 )
 from ..protocol.messages import Message
 from ..protocol.wire import Framing, encode, parse, unpack
-from .bounds import MAX_REQUEST, NONSENSE, OVERTIME
+from .bounds import MAX_REQUEST, NONSENSE
 from .deadline_socket import SUBPROTOCOL, ChannelsAddress, DeadlineWebSocket
 
+# All that connecting, reading and writing may raise, sensible or not.
+_FOREIGN = (websocket.WebSocketException, OSError, *NONSENSE)
 _SIGNS_OF_LIFE = (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
 
 
@@ -46,8 +47,10 @@ class WebSocketTransport:
 
     def __init__(self, address: ChannelsAddress, deadline: Deadline) -> None:
         self._url = address.url.partition("?")[0]
-        with _translated(self._url):
+        try:
             self._socket = DeadlineWebSocket.opened(address, deadline)
+        except _FOREIGN as exc:
+            raise _translation(self._url, exc) from exc
         answer = self._socket.answer
         if answer.status != 101:
             self._socket.shutdown()
@@ -71,17 +74,18 @@ class WebSocketTransport:
         frame = encode(message, self.framing)
         if len(frame) > MAX_REQUEST:
             raise ValueError(f"{len(frame)} bytes: servers take at most {MAX_REQUEST} a message")
-        with _translated(self._url):
-            self._socket.deadline = deadline
-            try:
-                if isinstance(frame, str):
-                    self._socket.send_text(frame)
-                else:
-                    self._socket.send_bytes(frame)
-            except BaseException:
-                # What came after half a frame would be taken for its other half.
-                self._socket.shutdown()
-                raise
+        self._socket.deadline = deadline
+        try:
+            if isinstance(frame, str):
+                self._socket.send_text(frame)
+            else:
+                self._socket.send_bytes(frame)
+        except BaseException as exc:
+            # What came after half a frame would be taken for its other half.
+            self._socket.shutdown()
+            if isinstance(exc, _FOREIGN):
+                raise _translation(self._url, exc) from exc
+            raise
 
     def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
         """The next message; None when the deadline passes first.
@@ -93,14 +97,17 @@ class WebSocketTransport:
             GatewayUnreachable: The connection is gone.
             WireError: What came is no message.
         """
-        with _translated(self._url):
-            self._socket.deadline, self._socket.overdue = deadline, deadline.later(OVERTIME)
-            try:
+        if deadline.passed and not self._socket.has_input():
+            return None
+        self._socket.begin_message(deadline)
+        try:
+            opcode, data = self._socket.recv_data(control_frame=True)
+            while opcode in _SIGNS_OF_LIFE and not pong_will_do:
                 opcode, data = self._socket.recv_data(control_frame=True)
-                while opcode in _SIGNS_OF_LIFE and not pong_will_do:
-                    opcode, data = self._socket.recv_data(control_frame=True)
-            except (websocket.WebSocketTimeoutException, BlockingIOError, ssl.SSLWantReadError):
-                return None
+        except (websocket.WebSocketTimeoutException, BlockingIOError, ssl.SSLWantReadError):
+            return None
+        except _FOREIGN as exc:
+            raise _translation(self._url, exc) from exc
         if opcode in _SIGNS_OF_LIFE:
             return None
         if opcode == websocket.ABNF.OPCODE_CLOSE:
@@ -114,9 +121,11 @@ class WebSocketTransport:
 
     def ping(self, deadline: Deadline) -> None:
         """Ask for a sign of life; the answer shows in ``bytes_received``."""
-        with _translated(self._url):
-            self._socket.deadline = deadline
+        self._socket.deadline = deadline
+        try:
             self._socket.ping()
+        except _FOREIGN as exc:
+            raise _translation(self._url, exc) from exc
 
     def abort(self) -> None:
         """Break the connection; a thread that waits in ``receive`` sees it at once."""
@@ -130,17 +139,14 @@ class WebSocketTransport:
         self._socket.shutdown()
 
 
-@contextlib.contextmanager
-def _translated(url: str) -> Iterator[None]:
-    try:
-        yield
-    except (websocket.WebSocketTimeoutException, socket.timeout) as exc:
-        raise GatewayTimeout(f"{url}: no answer in time") from exc
-    except ssl.SSLError as exc:
+def _translation(url: str, exc: BaseException) -> GatewayUnreachable:
+    """A foreign exception as ours."""
+    if isinstance(exc, (websocket.WebSocketTimeoutException, socket.timeout)):
+        return GatewayTimeout(f"{url}: no answer in time")
+    if isinstance(exc, ssl.SSLError):
         hint = "verify= takes a CA file, cert= a client certificate"
-        raise GatewayUnreachable(f"{url}: no secure connection: {exc}; {hint}") from exc
-    except (websocket.WebSocketException, OSError, *NONSENSE) as exc:
-        raise GatewayUnreachable(f"{url}: {str(exc)[:200] or type(exc).__name__}") from exc
+        return GatewayUnreachable(f"{url}: no secure connection: {exc}; {hint}")
+    return GatewayUnreachable(f"{url}: {str(exc)[:200] or type(exc).__name__}")
 
 
 def _refused(url: str, status: int) -> GatewayStatus:

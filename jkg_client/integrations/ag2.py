@@ -16,8 +16,8 @@ except ImportError as exc:
     ) from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
-from ..code_blocks import CodeBlock
-from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ..code_blocks import unfenced
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 
 if TYPE_CHECKING:
     from ag2.context import ConversationContext
@@ -48,7 +48,7 @@ class JupyterEnvironment:
         output_dir: Path | str = ".",
         **options: Any,
     ) -> None:
-        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        server = given_or_known(jupyter_server)
         self._executor = AsyncJupyterCodeExecutor(
             server, kernel_name, timeout, output_dir, **options
         )
@@ -85,7 +85,7 @@ class JupyterEnvironment:
         Raises:
             GatewayError: The server is away.
         """
-        result = await self._executor.execute_code_blocks([CodeBlock(code, language)])
+        result = await self._executor.execute_code_blocks([unfenced(code, language)])
         return CodeRunResult(result.output, result.exit_code)
 
     async def stop(self) -> None:

@@ -24,8 +24,13 @@ except ImportError as exc:
     ) from exc
 
 from .. import async_executor
-from ..code_blocks import CodeBlock as OurBlock
-from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
+from ..code_blocks import unfenced
+from ..gateway.connection import (
+    JupyterConnectable,
+    JupyterConnectionInfo,
+    given_or_known,
+    info_of,
+)
 
 
 class JupyterCodeExecutorConfig(BaseModel):
@@ -85,7 +90,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         output_dir: Path | str = ".",
         **options: Any,
     ) -> None:
-        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        server = given_or_known(jupyter_server)
         self._config = JupyterCodeExecutorConfig(
             url=info_of(server).url,
             kernel_name=kernel_name,
@@ -133,7 +138,8 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         """
         if cancellation_token.is_cancelled():
             raise asyncio.CancelledError
-        blocks = [OurBlock(block.code, block.language) for block in code_blocks]
+        # The code that a model passes to a tool comes as a block, perhaps with fences in it.
+        blocks = [unfenced(block.code, block.language) for block in code_blocks]
         running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
         cancellation_token.add_callback(functools.partial(_cancel, running))
         result = await running

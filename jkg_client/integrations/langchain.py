@@ -19,9 +19,9 @@ except ImportError as exc:
     ) from exc
 
 from ..async_executor import AsyncJupyterCodeExecutor
-from ..code_blocks import CodeBlock
+from ..code_blocks import unfenced
 from ..code_result import CodeResult
-from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ class JupyterTool(BaseTool):
         **options: Any,
     ) -> None:
         super().__init__(name=name, description=description)
-        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        server = given_or_known(jupyter_server)
         self._executor = AsyncJupyterCodeExecutor(
             server, kernel_name, timeout, output_dir, **options
         )
@@ -135,8 +135,7 @@ class JupyterTool(BaseTool):
         return _done(self._arun(code))
 
     async def _arun(self, code: str) -> tuple[str, Artifact]:
-        # The language of no block is that of the kernel.
-        result = await self._executor.execute_code_blocks([CodeBlock(code, "")])
+        result = await self._executor.execute_code_blocks([unfenced(code)])
         return result.output, await asyncio.to_thread(_artifact, result)
 
 

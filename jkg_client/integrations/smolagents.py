@@ -26,12 +26,11 @@ except ImportError as exc:
         'JupyterExecutor needs: pip install "jkg-client[smolagents]" (Python 3.10 or newer)'
     ) from exc
 
-from ..code_blocks import CodeBlock
+from ..code_blocks import CodeBlock, unfenced
 from ..code_result import CodeResult, notes
 from ..executor import JupyterCodeExecutor
-from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 from ..protocol.outputs import Display, Failure, Output, join_text
-from ..rendering import render
 
 _PART = 2**20
 """Characters of variables in one message: servers take 10 MiB."""
@@ -123,7 +122,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         self._timeout = timeout
         self._tools: dict[str, Tool] = {}
         self._variables: dict[str, Any] = {}
-        server = JupyterConnectionInfo.from_env() if jupyter_server is None else jupyter_server
+        server = given_or_known(jupyter_server)
         self._executor = JupyterCodeExecutor(server, kernel_name, timeout, output_dir, **options)
         try:
             self.install_packages(self.additional_imports)
@@ -148,7 +147,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
                 all that it showed. Or its final answer cannot be read.
             GatewayError: The server is away.
         """
-        result = self._execute(code)
+        result = self._execute(unfenced(code, "python").code)
         if result.kernel_restarted:
             self._do(*self._sent())
         (cell,) = result.results
@@ -232,19 +231,12 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             raise AgentExecutionError(message, self.logger) from exc
 
     def _logs(self, result: CodeResult) -> str:
-        (cell,) = result.results
-        files = {path.read_bytes(): path for path in map(Path, result.output_files)}
-
-        def saved(suffix: str, data: bytes) -> Path:
-            if data in files:
-                return files[data]
-            raise OSError(f"there is no {suffix} file of it")
-
-        pieces: list[tuple[str, bool]] = []
-        for output in (*cell.late_outputs, *cell.outputs):
-            rendering = render([output], saved)
-            if rendering.files or not _is_outcome(output):
-                pieces += rendering.pieces
+        (cell,), (rendering,) = result.results, result.renderings
+        pieces = [
+            (piece.text, piece.is_alone)
+            for piece in rendering.pieces
+            if piece.file is not None or not _is_outcome(piece.output)
+        ]
         return join_text([*pieces, ("\n".join(notes(cell, self._timeout)), True)])
 
 

@@ -6,14 +6,14 @@ The order of messages: https://jupyter-client.readthedocs.io/en/stable/messaging
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Union
 
 from attrs import Factory, define, field, frozen
 
-from .message_gaps import MessageGaps
+from .message_gaps import Gap, MessageGaps
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
-from .result import ExecutionResult, Status, Truncation
+from .result import KERNEL_DIED, ExecutionResult, Status, Truncation
 from .terminal import strip_ansi
 
 
@@ -32,20 +32,33 @@ class InputRequest:
         return self.prompt
 
 
+@frozen
+class Question:
+    """The code waits for input.
+
+    Attributes:
+        request: What it asks for.
+        asker: The message that asked; the answer must name it.
+    """
+
+    request: InputRequest
+    asker: Message
+
+
+Happened = Union[Output, Question]
+"""What a message brought: an output that was added or changed, or a question."""
+
+
 @define
 class Exchange:
-    """Answers so far to the request ``msg_id``. Feed it every message.
+    """Answers so far to the request ``msg_id``. Feed it every message and every gap.
 
     Attributes:
         reply: Content of the reply, None until it came.
         idle: The kernel said that it is done with the request.
         dead: The kernel died or was replaced before it was done.
         lost: Reply or idle went by unseen, though the kernel is past the request.
-        settled: The kernel was known to be up when the request was sent.
-        replaced: It is another one all the same that took the request.
         process: Session id of the kernel process that took it; None if that is not known.
-        asks: The code waits for input; whoever answers sets it to None.
-        asker: The message that asked.
     """
 
     msg_id: str
@@ -54,12 +67,9 @@ class Exchange:
     idle: bool = False
     dead: bool = False
     lost: bool = False
-    settled: bool = False
-    replaced: bool = False
     process: str | None = None
-    asks: InputRequest | None = None
-    asker: Message | None = None
     _begun: bool = False
+    _cause: str = ""  # of the death, if whoever runs the kernel knows it
     _gaps: MessageGaps = field(
         default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
     )
@@ -82,8 +92,8 @@ class Exchange:
             for page in self._payload()
         )
 
-    def feed(self, message: Message) -> Output | None:
-        """Take in one message; the output it added or changed, if any.
+    def feed(self, message: Message) -> Happened | None:
+        """Take in one message; what it brought, if anything.
 
         Messages that answer other requests are ignored: the socket also carries
         the gateway's own kernel_info checks and the end of cells we gave up on.
@@ -97,14 +107,23 @@ class Exchange:
                 self.reply = message.content
                 return self._page()
             if message.channel == "stdin":
-                self._asked(message)
-            elif message.msg_type == "status":
+                return _question(message)
+            if message.msg_type == "status":
                 session = message.header.get("session")
                 self.process = session if isinstance(session, str) else None
                 self.idle |= message.content.get("execution_state") == "idle"
             else:
                 return self.area.feed(message.msg_type, message.content)
         return None
+
+    def skip(self, gap: Gap) -> None:
+        """Take in a gap: some messages may never have come."""
+        if not self.done:
+            self._gaps.skip(gap)
+
+    def kernel_gone(self) -> None:
+        """End it: nobody has the kernel any more."""
+        self.dead = True
 
     def overtake(self, later: Exchange) -> None:
         """End it without an end: the kernel has answered what it was asked ``later``.
@@ -121,8 +140,6 @@ class Exchange:
         *,
         gave_up: bool = False,
         kernel_restarted: bool = False,
-        unread: int = 0,
-        connection_lost: bool = False,
         late: OutputArea | None = None,
     ) -> ExecutionResult:
         """All of it as a result.
@@ -130,48 +147,64 @@ class Exchange:
         Args:
             gave_up: The time was up; whether or not it ended after an interrupt.
             kernel_restarted: As in the result.
-            unread: Messages that could not be decoded.
-            connection_lost: As in ``Truncation``.
             late: What earlier cells have said since.
         """
         late = late or OutputArea()
         reply = self.reply or {}
-        failure = self._failure(gave_up, connection_lost)
+        failure = self._failure()
         died = self.dead and self.reply is None
-        # Without its idle nobody knows whether all came that was said before it.
-        idle_lost = self.lost and not self.idle
-        truncation = Truncation(
-            characters=self.area.dropped + late.dropped,
-            messages=max(unread, self._gaps.missing, int(idle_lost)),
-            rate_limited=self.area.rate_limited or late.rate_limited,
-            connection_lost=connection_lost,
-        )
+        truncation = self._truncation(late)
         count = reply.get("execution_count")
         return ExecutionResult(
             # A death is told late: the time may have been up before we knew.
             status="timeout" if gave_up and not died else self._status(),
-            outputs=self.area.outputs,
+            outputs=self._outputs(failure, gave_up),
             late_outputs=late.outputs,
             failure=failure,
             execution_count=count if type(count) is int else None,
             user_expressions=_mapping(reply.get("user_expressions")),
-            kernel_restarted=kernel_restarted or self.replaced,
+            kernel_restarted=kernel_restarted,
             truncated=truncation if truncation != Truncation() else None,
         )
 
-    def _failure(self, gave_up: bool, connection_lost: bool) -> Failure | None:
-        """What ended the cell; shown, unless it is there already or was our doing."""
-        failure, told = self.area.failure, True
-        if failure is None and (self.reply or {}).get("status") == "error":
-            failure = Failure.from_content(self.reply or {})
-            told = self._printed(failure)
-        elif failure is None and self.lost and self.reply is None:
-            failure, told = _CONNECTION_LOST if connection_lost else _NO_REPLY, gave_up
-        if failure is not None and gave_up and failure.is_interrupt:
-            self.area.retract(failure)
-        elif failure is not None and not told:
-            self.area.show(failure)
-        return failure
+    def _truncation(self, late: OutputArea) -> Truncation:
+        gaps = self._gaps
+        # Without its idle nobody knows whether all came that was said before it.
+        idle_lost = self.lost and not self.idle and not gaps.is_whole
+        reply_lost = self.lost and self.reply is None and gaps.is_cut
+        return Truncation(
+            characters=self.area.dropped + late.dropped,
+            messages=max(gaps.missing, int(idle_lost), int(reply_lost and gaps.is_whole)),
+            rate_limited=self.area.rate_limited or late.rate_limited,
+            connection_lost=gaps.may_lack or reply_lost,
+        )
+
+    def _failure(self) -> Failure | None:
+        """What ended the cell."""
+        if self.area.failure is not None:
+            return self.area.failure
+        if (self.reply or {}).get("status") == "error":
+            return Failure.from_content(self.reply or {})
+        if self._cause and self.reply is None:
+            return Failure(KERNEL_DIED, self._cause)
+        if self.lost and self.reply is None:
+            return _CONNECTION_LOST if self._gaps.is_cut else _NO_REPLY
+        return None
+
+    def _outputs(self, failure: Failure | None, gave_up: bool) -> tuple[Output, ...]:
+        """What is shown, and what ended the cell unless it is there already or was our doing."""
+        shown = self.area.outputs
+        if failure is None:
+            return shown
+        if gave_up and (
+            failure.is_interrupt or failure is _CONNECTION_LOST or failure is _NO_REPLY
+        ):
+            return tuple(output for output in shown if output is not failure)
+        # How the kernel died is news of the kernel, and no output of the cell.
+        is_told = failure is self.area.failure or (
+            self._printed(failure) if self.reply is not None else self.dead
+        )
+        return shown if is_told else (*shown, failure)
 
     def _printed(self, failure: Failure) -> bool:
         """Whether the cell has said it: the UsageError of a magic comes as a stream."""
@@ -190,18 +223,10 @@ class Exchange:
         # The gateway tells of a dead kernel only here, without a parent: neither idle
         # nor a reply nor a closed socket follows. A kernel that starts after it had
         # begun with our request is another one.
-        if message.msg_type == "status":
-            state = message.content.get("execution_state")
-            starts = state == "starting"
-            self.dead |= state in ("restarting", "dead") or (starts and self._begun)
-            self.replaced |= starts and self.settled
-
-    def _asked(self, message: Message) -> None:
-        if message.msg_type == "input_request":
-            prompt = message.content.get("prompt")
-            password = message.content.get("password") is True
-            self.asks = InputRequest(prompt if isinstance(prompt, str) else "", password)
-            self.asker = message
+        if not self.dead and tells_of_death(message, is_up=self._begun):
+            self.dead = True
+            cause = message.content.get("reason")
+            self._cause = cause[:_CAUSE] if isinstance(cause, str) else ""
 
     def _page(self) -> Output | None:
         """What ``obj?`` shows; it comes in the reply, for a pager."""
@@ -216,6 +241,19 @@ class Exchange:
     def _payload(self) -> list[Mapping[str, Any]]:
         payload = (self.reply or {}).get("payload")
         return [_mapping(page) for page in payload] if isinstance(payload, list) else []
+
+
+def tells_of_death(message: Message, *, is_up: bool) -> bool:
+    """Whether a message says that the kernel has died, or was replaced.
+
+    Args:
+        message: Any.
+        is_up: The kernel has answered before: one that starts now is another one.
+    """
+    if message.parent_id is not None or message.msg_type != "status":
+        return False
+    state = message.content.get("execution_state")
+    return state in ("restarting", "dead") or (is_up and state == "starting")
 
 
 @define
@@ -239,11 +277,22 @@ class LateOutput:
         return self.area.feed(message.msg_type, content)
 
 
+_CAUSE = 200
+"""Characters of the cause of a death: kernels, too, may send what tells of one."""
+
 _CONNECTION_LOST = Failure(
     "ConnectionLost", "the connection broke; how the cell ended went by unseen"
 )
 # ipykernel sends none when an interrupt strikes before or after the code.
 _NO_REPLY = Failure("NoReply", "the kernel is done with the cell, and has not said how it ended")
+
+
+def _question(message: Message) -> Question | None:
+    if message.msg_type != "input_request":
+        return None
+    prompt = message.content.get("prompt")
+    password = message.content.get("password") is True
+    return Question(InputRequest(prompt if isinstance(prompt, str) else "", password), message)
 
 
 def _mapping(value: Any) -> Json:

@@ -1,44 +1,133 @@
-"""Messages of a kernel that never came, counted by the numbers in their ids.
+"""What of a kernel's answer never came, and what the numbers in message ids prove about it.
 
-Kernels throw output away, and say nothing, when whoever listens is more than some thousand
-messages behind. Sessions of jupyter_client, which ipykernel and its kin use, number what they
-send: ``<session>_<process>_<number>``. Ids of others tell nothing, and then nothing is claimed.
+Messages get lost where a connection breaks. Kernels also throw output away, and say nothing, when
+the reader is some thousand messages behind. Sessions of jupyter_client, which ipykernel and its kin
+use, number what they send: ``<session>_<process>_<number>``. Other ids prove nothing.
 See https://jupyter-client.readthedocs.io/en/stable/api/jupyter_client.html#jupyter_client.session.Session
 """
 
 from __future__ import annotations
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from .messages import Message
+
+_MOST_HOLES = 1000
+"""Separate holes that are remembered: a late message may still fill one of these."""
+
+
+_ASKED_AT_CONNECT = 12
+"""What a kernel may have told its server alone when we came back, after the end of a cell: servers
+ask kernels on two channels whether they are there, perhaps twice, and get three messages each."""
+
+
+@frozen(kw_only=True)
+class Gap:
+    """A place between two messages where some may be missing.
+
+    Every gap is given once, where it is. The reader decides what it means for a cell that runs, and
+    whether the numbers in the message ids prove that nothing is missing all the same.
+
+    Attributes:
+        unread: How many messages came here that could not be decoded.
+        may_lack: Whether messages may have been lost here, the unread ones aside. False if it
+            is proven that none was, as where the peer kept them and has replayed them.
+        end_unseen: Whether the kernel may have ended a request without our seeing it: whoever waits
+            for the end should ask the kernel something else, which it answers after the end.
+    """
+
+    unread: int = 0
+    may_lack: bool = False
+    end_unseen: bool = False
+
+
+@define
+class _Hole:
+    """Numbers from ``first`` to ``last`` that have not come; ``is_certain`` where a gap was."""
+
+    first: int
+    last: int
+    is_certain: bool
+
+    @property
+    def size(self) -> int:
+        return self.last - self.first + 1
 
 
 @define
 class MessageGaps:
-    """Which messages came while a kernel answered one request. Feed it every message.
+    """Which messages came while a kernel answered one request. Feed it every message and gap.
 
     Attributes:
         msg_id: Id of the request.
     """
 
     msg_id: str
-    _series: str = ""
-    _first: int = 0
-    _last: int = -1
-    _came: int = 0
+    _cuts: int = field(default=0, init=False)  # gaps in which messages may have been lost
+    _unread: int = field(default=0, init=False)
+    _series: str = field(default="", init=False)
+    _first: int = field(default=0, init=False)
+    _last: int = field(default=-1, init=False)
+    _holes: list[_Hole] = field(factory=list, init=False)
+    _forgotten: int = field(default=0, init=False)  # numbers in holes beyond ``_MOST_HOLES``
+    _at_gap: bool = field(default=False, init=False)
     # Whether anything of it has come on iopub, where messages keep their order.
-    _begun: bool = False
+    _begun: bool = field(default=False, init=False)
+    _begin_seen: bool = field(default=False, init=False)
+    _own_last: int = field(default=-1, init=False)
+    _end: int | None = field(default=None, init=False)  # the number of the request's ``idle``
+    _replied: bool = field(default=False, init=False)
     # IPython numbers the value of a cell before it knows whether the value shows itself.
-    _unsent: int = 1
-    # Requests of others: what the kernel replies goes to them alone.
-    _foreign: set[str] = field(factory=set)
+    _unsent: int = field(default=1, init=False)
+    # Requests of other clients; we do not receive the replies to them.
+    _foreign: set[str] = field(factory=set, init=False)
+    _session: object = field(default=None, init=False)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there was a gap in which messages may have been lost."""
+        return self._cuts > 0
 
     @property
     def missing(self) -> int:
-        """How many never came, at least."""
+        """How many messages never came, at least."""
+        certain = tail = 0
+        others = self._forgotten
+        for hole in self._holes:
+            if hole.first > self._until:
+                continue
+            if self.is_cut and hole.first > self._own_last:
+                tail += hole.size
+            elif hole.is_certain:
+                certain += hole.size
+            else:
+                others += hole.size
         # A reply and a question each may have gone elsewhere.
         unseen = 2 * len(self._foreign) + self._unsent
-        return max(0, self._last - self._first + 1 - self._came - unseen)
+        others = max(0, others - unseen) + max(0, tail - self._cuts * _ASKED_AT_CONNECT)
+        return max(self._unread, certain + others)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the numbers prove that no output is missing."""
+        if not self._begin_seen or self._forgotten:
+            return False
+        if self._end is None and self._last == self._own_last:
+            return False  # nothing tells how much would still have come
+        absent = sum(hole.size for hole in self._holes if hole.first <= self._until)
+        # The end and the reply show nothing. Where they are missing they are the last.
+        return absent == int(self._end is None) + int(not self._replied and absent > 0)
+
+    @property
+    def may_lack(self) -> bool:
+        """Whether messages may have been lost at a gap, and nothing proves that none was."""
+        return self.is_cut and not self.is_whole
+
+    def skip(self, gap: Gap) -> None:
+        """Take in a gap."""
+        self._unread += gap.unread
+        self._cuts += gap.may_lack
+        self._at_gap |= gap.may_lack or gap.unread > 0
 
     def feed(self, message: Message) -> None:
         """Take in one message."""
@@ -48,17 +137,63 @@ class MessageGaps:
         parent, number = message.parent_id, int(digits)
         own = parent == self.msg_id
         if own and not self._series:
-            self._series, self._first = series, number
+            self._series, self._first, self._last = series, number, number
+            self._session = message.parent_header.get("session")
         if series != self._series:
             return
-        if own and message.msg_type == "execute_result":
-            self._unsent = 0
-        if own and not self._begun:
-            # Channels overtake each other, and the reply all output, on a busy machine.
-            self._begun = message.channel == "iopub"
-            self._first = min(self._first, number)
+        if own:
+            self._take_own(message, number)
         if number >= self._first:
-            self._came += 1
-            self._last = max(self._last, number)
-            if parent is not None and not own:
+            self._take(number)
+            if parent is not None and not own and self._is_foreign(message):
                 self._foreign.add(parent)
+
+    @property
+    def _until(self) -> int:
+        return self._last if self._end is None else self._end
+
+    def _is_foreign(self, message: Message) -> bool:
+        session = message.parent_header.get("session")
+        return session is None or session != self._session
+
+    def _take_own(self, message: Message, number: int) -> None:
+        msg_type = message.msg_type
+        if msg_type == "execute_result":
+            self._unsent = 0
+        if not self._begun:
+            # Channels overtake each other, and the reply all output, on a busy machine.
+            self._open(number, self._first)
+            self._first = min(self._first, number)
+        if message.channel in ("shell", "control"):
+            self._replied = True
+        elif message.channel == "iopub" and not self._begun:
+            self._begun = True
+            self._begin_seen = msg_type in ("status", "execute_input")
+        if msg_type == "status" and message.content.get("execution_state") == "idle":
+            self._end = number
+        self._own_last = max(self._own_last, number)
+
+    def _take(self, number: int) -> None:
+        if number > self._last:
+            self._open(self._last, number)
+            self._last = number
+        elif number < self._last:
+            self._fill(number)
+        self._at_gap = False
+
+    def _open(self, before: int, after: int) -> None:
+        """Nothing has come between these two numbers."""
+        if after - before > 1:
+            self._holes.append(_Hole(before + 1, after - 1, self._at_gap))
+            if len(self._holes) > _MOST_HOLES:
+                self._forgotten += self._holes.pop(0).size
+
+    def _fill(self, number: int) -> None:
+        for place, hole in enumerate(self._holes):
+            if hole.first <= number <= hole.last:
+                parts = (
+                    _Hole(hole.first, number - 1, hole.is_certain),
+                    _Hole(number + 1, hole.last, hole.is_certain),
+                )
+                self._holes[place : place + 1] = [part for part in parts if part.size]
+                return

@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 Json = Mapping[str, Any]
 """A JSON object. What is in it was written by somebody else: check before use."""
-
-Channel = Literal["shell", "control", "iopub", "stdin"]
 
 PROTOCOL_VERSION = "5.4"
 
@@ -168,6 +166,29 @@ def input_reply(session: str, value: str, parent: Message) -> Message:
         parent_header=parent.header,
         content={"value": value, "status": "ok"},
     )
+
+
+def interrupt_request(session: str) -> Message:
+    """Interrupt what the kernel runs; for kernels that take no signals for it."""
+    return evolve(_request("interrupt_request", session, {}), channel="control")
+
+
+def shutdown_request(session: str, *, restart: bool) -> Message:
+    """End the kernel in good order."""
+    content = {"restart": restart}
+    return evolve(_request("shutdown_request", session, content), channel="control")
+
+
+def parentless_status(state: str, session: str, reason: str | None = None) -> Message:
+    """News of the kernel's life from whoever runs it, as Jupyter servers tell them.
+
+    Args:
+        state: ``restarting``, ``starting`` or ``dead``.
+        session: Id of the session.
+        reason: How the process before ended, if it was not stopped; servers never say.
+    """
+    content = {"execution_state": state, **({"reason": reason} if reason else {})}
+    return Message(channel="iopub", header=new_header("status", session), content=content)
 
 
 def _request(msg_type: str, session: str, content: Json) -> Message:

@@ -10,6 +10,9 @@ from ..errors import ExecutionError, ExecutionTimeout, KernelDied
 from .messages import Json
 from .outputs import Display, Failure, Output, plain_text
 
+KERNEL_DIED = "KernelDied"
+"""Name of the failure that tells how the kernel's process ended, where that is known."""
+
 Status = Literal["ok", "error", "aborted", "timeout", "died"]
 
 
@@ -29,7 +32,8 @@ class Truncation:
         characters: How many were dropped between the first and the last half of ``max_output``.
         messages: How many could not be read, or never came, at least.
         rate_limited: The server's rate limit dropped output.
-        connection_lost: The connection broke and not all that was said meanwhile may have come.
+        connection_lost: The connection broke, and not all that was said meanwhile has come, or
+            nothing proves that it has. ``messages`` says how many are missing, 0 if nobody knows.
     """
 
     characters: int = 0
@@ -38,12 +42,17 @@ class Truncation:
     connection_lost: bool = False
 
     def __str__(self) -> str:
+        lost = "1 message was lost" if self.messages == 1 else f"{self.messages} messages were lost"
+        is_counted = self.messages > 0
         said = [
             (self.characters, f"{self.characters} characters of output were dropped"),
-            (self.messages == 1, "1 message was lost"),
-            (self.messages > 1, f"{self.messages} messages were lost"),
+            (is_counted and not self.connection_lost, lost),
             (self.rate_limited, "the server's rate limit dropped output"),
-            (self.connection_lost, "the connection broke, output may be missing"),
+            (is_counted and self.connection_lost, f"the connection broke, at least {lost}"),
+            (
+                self.connection_lost and not is_counted,
+                "the connection broke, output may be missing",
+            ),
         ]
         return "; ".join(text for holds, text in said if holds)
 

@@ -95,10 +95,10 @@ def parse(packed: Packed) -> Message:
     """
     try:
         if len(packed.texts) == 1:
-            return _from_document(json.loads(packed.texts[0]), packed.buffers)
+            return _from_document(_DECODER.decode(packed.texts[0]), packed.buffers)
         channel, *documents = packed.texts
-        header, parent_header, metadata, content = map(json.loads, documents)
-        return _message(channel, header, parent_header, metadata, content, packed.buffers)
+        header, parent_header, metadata, content = map(_DECODER.decode, documents)
+        return message_of(channel, header, parent_header, metadata, content, packed.buffers)
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise _nonsense(packed.framing, exc, "".join(packed.texts)) from exc
 
@@ -107,12 +107,12 @@ def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
     """The frame that carries ``message``; a ValueError if it holds what JSON cannot say."""
     parts = (message.header, message.parent_header, message.metadata, message.content)
     if framing is Framing.V1:
-        return _join_v1([message.channel.encode(), *map(_dumps, parts), *message.buffers])
+        return _join_v1([message.channel.encode(), *map(dumps, parts), *message.buffers])
     names = ("header", "parent_header", "metadata", "content")
     document = {**dict(zip(names, parts)), "channel": message.channel, "buffers": []}
     if not message.buffers:
-        return _dumps(document).decode()
-    return _join_default([_dumps(document), *message.buffers])
+        return dumps(document).decode()
+    return _join_default([dumps(document), *message.buffers])
 
 
 def _binary(frame: Frame) -> bytes:
@@ -141,7 +141,7 @@ def _split_default(frame: bytes) -> list[memoryview]:
 
 
 def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[memoryview]:
-    if offsets[0] != start or any(a > b for a, b in zip(offsets, offsets[1:])):
+    if offsets[0] != start or list(offsets) != sorted(offsets):
         raise WireError("offsets out of order or outside the frame", frame)
     whole = memoryview(frame)  # a slice of bytes is a copy
     return [whole[a:b] for a, b in zip(offsets, offsets[1:])]
@@ -149,7 +149,7 @@ def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[memoryvi
 
 def _from_document(document: Any, buffers: tuple[bytes, ...]) -> Message:
     # Servers leave fields out of what they say by themselves (a parentless status).
-    return _message(
+    return message_of(
         document["channel"],
         document["header"],
         document.get("parent_header") or {},
@@ -159,13 +159,16 @@ def _from_document(document: Any, buffers: tuple[bytes, ...]) -> Message:
     )
 
 
-def _message(
+def message_of(
     channel: Any, header: Any, parent: Any, metadata: Any, content: Any, buffers: tuple[bytes, ...]
 ) -> Message:
+    """A message of parsed JSON; KeyError or TypeError if that is not what it must be."""
     if not isinstance(channel, str):
         raise TypeError(f"channel is a {type(channel).__name__}")
     if not (isinstance(header["msg_id"], str) and isinstance(header["msg_type"], str)):
         raise TypeError("msg_id and msg_type must be strings")
+    # Kernels of xeus have null for the parent of what they say by themselves.
+    parent, metadata = ({} if part is None else part for part in (parent, metadata))
     for part in (header, parent, metadata, content):
         if not isinstance(part, dict):
             raise TypeError(f"a {type(part).__name__} in place of a JSON object")
@@ -189,10 +192,16 @@ def _text(data: memoryview) -> str:
     return str(data, "utf-8", "replace")
 
 
-def _dumps(value: Json) -> bytes:
+# Made once: json.dumps and json.loads would make one each time, or look for options first.
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder()
+
+
+def dumps(value: Json) -> bytes:
+    """JSON in ASCII; a ValueError if JSON cannot say this."""
     # Non-ASCII stays escaped: a lone surrogate in a cell has no UTF-8 form.
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+        return _ENCODER.encode(value).encode("ascii")
     except (TypeError, RecursionError) as exc:
         raise ValueError(f"JSON cannot say this: {exc}") from exc
 

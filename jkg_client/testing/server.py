@@ -17,8 +17,6 @@ from attrs import frozen
 
 from .faults import Answer
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
 
 @frozen(kw_only=True)
 class Call:

@@ -17,7 +17,7 @@ from mcp.types import ContentBlock, ImageContent, TextContent
 from ...code_result import notes
 from ...protocol.outputs import Display, Output, Stream, join_text
 from ...protocol.result import ExecutionResult
-from ...rendering import render
+from ...rendering import render, words_beside
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 """MIME types that are sent as images, best first."""
@@ -51,7 +51,8 @@ def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[Con
         else:
             images += 1
             blocks += [*_text(pieces, max_text), image]
-            pieces = []
+            # Of an image a model learns the size by it; most plain forms say only the type.
+            pieces = [(words_beside(output), True)] if isinstance(output, Display) else []
     told = "\n".join([*_left_out(left_out), *notes(result, seconds)])
     return [*blocks, *_text(pieces, max_text), *_text([(told, True)], max_text)]
 
@@ -67,7 +68,7 @@ def shortened(text: str, most: int) -> str:
 def encodable(text: str) -> str:
     """``text`` with its surrogates in pairs made whole, and the others replaced.
 
-    Kernels print halves of characters, and an answer that has no UTF-8 form ends the server.
+    SessionKernels print halves of characters, and an answer that has no UTF-8 form ends the server.
     """
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

@@ -1,4 +1,4 @@
-"""Kernels of an MCP server's sessions."""
+"""SessionKernels of an MCP server's sessions."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _remove_files(running: asyncio.Future[CodeResult]) -> None:
 
 
 @frozen
-class Kernels:
+class SessionKernels:
     """The kernel of each session.
 
     Attributes:

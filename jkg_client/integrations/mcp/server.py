@@ -18,7 +18,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 
 from ..._version import __version__
 from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo
-from .kernels import Kernels, SessionKernel
+from .kernels import SessionKernel, SessionKernels
 from .tools import Limits, Tools
 
 _INSTRUCTIONS = """\
@@ -38,7 +38,7 @@ def create_server(
     jupyter_server: JupyterConnectable | JupyterConnectionInfo,
     kernel_name: str = "python3",
     limits: Limits | None = None,
-) -> MCPServer[Kernels]:
+) -> MCPServer[SessionKernels]:
     """A server with our tools, to be run by ``serve_stdio`` or ``serve_http``.
 
     Args:
@@ -48,15 +48,15 @@ def create_server(
     """
 
     @contextlib.asynccontextmanager
-    async def kernels(_: MCPServer[Kernels]) -> AsyncIterator[Kernels]:
-        made = Kernels(functools.partial(SessionKernel, jupyter_server, kernel_name))
+    async def kernels(_: MCPServer[SessionKernels]) -> AsyncIterator[SessionKernels]:
+        made = SessionKernels(functools.partial(SessionKernel, jupyter_server, kernel_name))
         try:
             yield made
         finally:
             with anyio.CancelScope(shield=True):
                 await made.stop()
 
-    server = MCPServer[Kernels](
+    server = MCPServer[SessionKernels](
         "jkg",
         title="Jupyter kernel",
         instructions=_INSTRUCTIONS,

@@ -15,14 +15,14 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import Field
 
-from ...code_blocks import CodeBlock
-from ...code_result import CodeResult, notes
+from ...code_blocks import CodeBlock, unfenced
+from ...code_result import CodeResult, not_run, notes
 from ...errors import JkgError
 from ...protocol.outputs import Failure
 from ...protocol.result import ExecutionResult
 from . import cells
 from .contents import contents, encodable, shortened
-from .kernels import Kernels, SessionKernel, Tell
+from .kernels import SessionKernel, SessionKernels, Tell
 
 
 @frozen(kw_only=True)
@@ -78,7 +78,7 @@ class Tools:
 
     async def execute_code(
         self,
-        ctx: Context[Kernels],
+        ctx: Context[SessionKernels],
         code: Annotated[str, Field(description="A cell; %pip install, magics and !commands work")],
         language: Annotated[
             str, Field(description="Of the code: that of the kernel if empty, or bash")
@@ -100,19 +100,21 @@ class Tools:
             total = seconds if math.isfinite(seconds) else None
             await ctx.report_progress(passed, total, encodable(news) or None)
 
-        blocks = [CodeBlock(code, language)]
-        results, trouble = await self._run(ctx, blocks, seconds, tell, store_history=True)
+        block = unfenced(code, language)
+        results, trouble = await self._run(ctx, [block], seconds, tell, store_history=True)
         content: list[ContentBlock] = []
         for result in results:
             content += contents(result, seconds, self.limits.max_text)
         if trouble:
             content.append(TextContent(text=f"Error: {trouble}"))
         is_error = bool(trouble) or any(not result.is_ok for result in results)
-        # Some clients and models take no empty answer.
-        content = content or [TextContent(text="Done, without output.")]
+        if not content:
+            # Some clients and models take no empty answer.
+            told = "Done, without output." if results else not_run([block.language])
+            content.append(TextContent(text=told))
         return CallToolResult(content=content, is_error=is_error)
 
-    async def restart_kernel(self, ctx: Context[Kernels]) -> CallToolResult:
+    async def restart_kernel(self, ctx: Context[SessionKernels]) -> CallToolResult:
         """End what the kernel runs, and start it anew: all variables are gone, files stay."""
         try:
             await _kernel(ctx).restart()
@@ -120,7 +122,7 @@ class Tools:
             raise ToolError(str(exc)) from exc
         return _said("The kernel was restarted, variables are gone.")
 
-    async def list_variables(self, ctx: Context[Kernels]) -> CallToolResult:
+    async def list_variables(self, ctx: Context[SessionKernels]) -> CallToolResult:
         """List the variables of a Python kernel: name, type and a short form of the value."""
         printed, told = await self._printed(ctx, [cells.variables()])
         try:
@@ -132,7 +134,7 @@ class Tools:
 
     async def put_file(
         self,
-        ctx: Context[Kernels],
+        ctx: Context[SessionKernels],
         path: _Path,
         content: Annotated[str, Field(description="What the file shall hold")],
         encoding: _Encoding = "text",
@@ -148,7 +150,7 @@ class Tools:
         return _said(f"{path}: {len(data)} bytes were written.", *told)
 
     async def get_file(
-        self, ctx: Context[Kernels], path: _Path, encoding: _Encoding = "text"
+        self, ctx: Context[SessionKernels], path: _Path, encoding: _Encoding = "text"
     ) -> CallToolResult:
         """Read a file where a Python kernel runs, whole. It may have 10 MB."""
         try:
@@ -163,7 +165,7 @@ class Tools:
 
     async def _run(
         self,
-        ctx: Context[Kernels],
+        ctx: Context[SessionKernels],
         blocks: Sequence[CodeBlock],
         seconds: float,
         tell: Tell,
@@ -179,7 +181,7 @@ class Tools:
             return had, encodable(str(exc))
 
     async def _printed(
-        self, ctx: Context[Kernels], sources: Sequence[str]
+        self, ctx: Context[SessionKernels], sources: Sequence[str]
     ) -> tuple[str, list[str]]:
         """What our own cells printed, and what a reader must know besides it.
 
@@ -191,7 +193,7 @@ class Tools:
         async def tell(passed: float, _: str) -> None:
             await ctx.report_progress(passed, self.limits.timeout)
 
-        # Kernels keep their history on disk, where files and what is in them have no place.
+        # SessionKernels keep their history on disk, where files and what is in them have no place.
         results, trouble = await self._run(
             ctx, blocks, self.limits.timeout, tell, store_history=False
         )
@@ -204,10 +206,10 @@ class Tools:
         return "".join(result.output for result in results), told
 
 
-def _kernel(ctx: Context[Kernels]) -> SessionKernel:
+def _kernel(ctx: Context[SessionKernels]) -> SessionKernel:
     # Nothing public leads to the stack of what ends with a session, which is there for that.
     connection: Connection = ctx.session._connection  # noqa: SLF001
-    kernels: Kernels = ctx.request_context.lifespan_context
+    kernels: SessionKernels = ctx.request_context.lifespan_context
     return kernels.of(connection.session_id, connection.exit_stack.push_async_callback)
 
 

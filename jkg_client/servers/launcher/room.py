@@ -3,8 +3,9 @@
 By themselves both ends of the line between a kernel and its server have room for a thousand
 messages, and what is more the kernel throws away unsaid: lines that are flushed one by one,
 and the end of the cell. And a server that knocks every 100 ms only may come to hear a new
-kernel's first answer on one line but not on the other, and asks again after 0.5 s. No library
-is imported by name: what a server has not is not changed.
+kernel's first answer on one line but not on the other, and asks again after 0.5 s. Cells are
+kept out of the history database of the user, too. No library is imported by name: what a server
+has not is not changed.
 See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM, ZMQ_RECONNECT_IVL).
 """
 
@@ -16,6 +17,8 @@ from typing import Any
 _KNOCKING = 10
 """Milliseconds between tries to reach a kernel that is not up yet."""
 
+# Cells of a program do not belong in the history of the user.
+_HISTORY = "--HistoryManager.hist_file=:memory:"
 _MODULE = ["-m", "ipykernel_launcher"]
 # In place of that module: a line keeps the room that it had when it was bound.
 _ROOMY = """
@@ -57,5 +60,5 @@ def lose_nothing() -> None:
 def _roomy(argv: list[str]) -> list[str]:
     for at in range(len(argv) - 1):
         if argv[at : at + 2] == _MODULE:
-            return [*argv[:at], "-c", _ROOMY, *argv[at + 2 :]]
+            return [*argv[:at], "-c", _ROOMY, *argv[at + 2 :], _HISTORY]
     return argv

@@ -6,6 +6,7 @@ and would leave half a message on the line.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -13,10 +14,10 @@ from collections.abc import Mapping
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Union
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...protocol.messages import Json, Message, new_header
-from .transport import Transport
+from .transport import SCRIPT, Transport
 
 GATHER = 0.02
 """Seconds in which prints become one message."""
@@ -52,6 +53,8 @@ class Outbox:
 
     def __init__(self, transport: Transport, session: str) -> None:
         self.session = session
+        # Kernels number what they send, by which clients know whether something is missing.
+        self._ids = (f"{session}_{os.getpid()}_{number}" for number in itertools.count())
         self._transport = transport
         self._items: SimpleQueue[Item] = SimpleQueue()
         self._texts: list[Text] = []
@@ -149,8 +152,12 @@ class Outbox:
             self._send(Sealed(message, ""))
 
     def _send(self, sealed: Sealed) -> None:
-        if sealed.message.channel not in self._muted:
-            self._transport.send(sealed.message, sealed.session)
+        message = sealed.message
+        if message.channel in self._muted:
+            return
+        if message.channel != SCRIPT:
+            message = evolve(message, header={**message.header, "msg_id": next(self._ids)})
+        self._transport.send(message, sealed.session)
 
 
 def _is_same(first: Text, other: Text) -> bool:

@@ -1,0 +1,49 @@
+"""Ctrl-C, held back for the moment in which something is started, ended, or made ours."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class CtrlCHeldBack:
+    """Inside ``with`` Ctrl-C waits until the end; pressed again, it strikes at once.
+
+    Without it a ``KeyboardInterrupt`` between the server's answer and the line that remembers it
+    would leave a kernel that nobody knows of. It does nothing in other threads than the main one,
+    which alone gets signals, and where Ctrl-C is ignored or left to the system.
+    """
+
+    def __init__(self) -> None:
+        self._before: Any = None
+        self._held: tuple[int, FrameType | None] | None = None
+
+    def __enter__(self) -> CtrlCHeldBack:
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            if callable(before):
+                self._before = before
+                signal.signal(signal.SIGINT, self._hold)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        before, self._before = self._before, None
+        if before is None:
+            return
+        # Code in between may have set one of its own.
+        if signal.getsignal(signal.SIGINT) == self._hold:
+            signal.signal(signal.SIGINT, before)
+        if self._held is not None:
+            before(*self._held)
+
+    def _hold(self, number: int, frame: FrameType | None) -> None:
+        if self._held is not None and self._before is not None:
+            self._before(number, frame)
+        self._held = (number, frame)

@@ -1,0 +1,88 @@
+"""Who ends a kernel: its executor, or nobody else when that was forgotten."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+
+from attrs import define, field
+
+from ..errors import ClientClosed, GatewayError, KernelNotFound
+from .channels import KernelProvider
+from .ctrl_c import CtrlCHeldBack
+from .kernel import JupyterKernelClient
+
+_log = logging.getLogger("jkg_client")
+
+
+@define(eq=False)
+class KernelOwnership:
+    """A kernel, the connection to it and the provider that has it, all ended together.
+
+    It does not refer to the executor, which may therefore be collected.
+
+    Attributes:
+        provider: Starts and deletes the kernel; closed at the end.
+        kernel_id: The kernel; None while there is none.
+        is_attached: The kernel was there before us, and stays.
+        kernel: The connection; None while there is none.
+    """
+
+    provider: KernelProvider
+    kernel_id: str | None
+    is_attached: bool
+    kernel: JupyterKernelClient | None = field(default=None, init=False)
+    _process: int = field(factory=os.getpid, init=False)
+
+    def check_process(self) -> None:
+        """Raise ClientClosed in a child that was forked: what its parent owns is not its own."""
+        if self._process != os.getpid():
+            raise ClientClosed(
+                "the executor belongs to the process that has made it;"
+                " a child that was forked needs one of its own"
+            )
+
+    def start(self, kernel_name: str, env: Mapping[str, str] | None, seconds: float) -> str:
+        """Start a kernel and own it."""
+        with CtrlCHeldBack():
+            kernel_id = self.provider.start_kernel(kernel_name, env=env, timeout_seconds=seconds)
+            self.kernel_id = kernel_id
+        return kernel_id
+
+    def forget(self) -> None:
+        """The kernel is gone: close the connection."""
+        kernel, self.kernel, self.kernel_id = self.kernel, None, None
+        if kernel is not None:
+            kernel.stop()
+
+    def end(self) -> None:
+        """Delete the kernel unless it was there before us, and close all; may be called twice.
+
+        In a child that was forked it does nothing.
+        """
+        if self._process != os.getpid():
+            return
+        with CtrlCHeldBack():
+            if self.kernel is not None:
+                self.kernel.stop()
+            if self.kernel_id is not None and not self.is_attached:
+                self._delete(self.kernel_id)
+            self.kernel_id = None
+            self.provider.close()
+
+    def end_forgotten(self) -> None:
+        """The same, for an executor that nobody has stopped."""
+        if self._process == os.getpid() and self.kernel_id is not None:
+            message = f"an executor with kernel {self.kernel_id} was not stopped"
+            warnings.warn(message, ResourceWarning, stacklevel=2)
+        self.end()
+
+    def _delete(self, kernel_id: str) -> None:
+        try:
+            self.provider.delete_kernel(kernel_id)
+        except KernelNotFound:
+            pass
+        except GatewayError as exc:
+            _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)

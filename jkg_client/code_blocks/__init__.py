@@ -1,0 +1,17 @@
+"""Code blocks: found in Markdown, and made into cells that a kernel understands."""
+
+from .block import CodeBlock, UnknownLanguage
+from .cells import to_cell
+from .extractor import MarkdownCodeExtractor, MessageContent
+from .languages import is_data
+from .tool_arguments import unfenced
+
+__all__ = [
+    "CodeBlock",
+    "MarkdownCodeExtractor",
+    "MessageContent",
+    "UnknownLanguage",
+    "is_data",
+    "to_cell",
+    "unfenced",
+]

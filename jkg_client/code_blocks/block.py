@@ -1,0 +1,40 @@
+"""A code block, and the error for one that the kernel cannot run."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..errors import JkgError
+from .languages import canonical
+
+
+@frozen
+class CodeBlock:
+    """Code in a language.
+
+    Attributes:
+        language: Lower-cased by the extractor; ``""`` stands for the kernel's own.
+    """
+
+    code: str
+    language: str
+
+
+class UnknownLanguage(JkgError, ValueError):
+    """The kernel cannot run a block in this language.
+
+    Attributes:
+        language: The block's.
+        kernel_language: What the kernel speaks.
+    """
+
+    def __init__(self, language: str, kernel_language: str) -> None:
+        super().__init__(language, kernel_language)
+        self.language = language
+        self.kernel_language = kernel_language
+
+    def __str__(self) -> str:
+        spoken = [self.kernel_language]
+        if canonical(self.kernel_language) == "python":
+            spoken += ["bash", "sh"]
+        return f"cannot run a {self.language!r} block: this kernel runs {', '.join(spoken)}"

@@ -1,0 +1,89 @@
+"""Finds the code blocks of a chat message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Union
+
+from attrs import frozen
+
+from .block import CodeBlock
+from .pages import Found, blocks
+
+MessageContent = Union[str, Sequence[Union[Mapping[str, Any], str]], None]
+"""What a chat message may hold: text, OpenAI's list of parts, or nothing."""
+
+_THOUGHTS = frozenset(
+    {"reasoning", "reasoning_text", "redacted_thinking", "summary_text", "thinking"}
+)
+"""Types of parts that hold what a model thinks."""
+
+_SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
+_TRACEBACK = "Traceback (most recent call last):"
+_TREE_LINE = re.compile(r"^[ \t]*[\u2500-\u257f]", re.MULTILINE)
+_PYTHON_LINE = re.compile(
+    r"^(?:import [\w.]+(?:, *[\w.]+)*(?: as \w+)?|from [\w.]+ import .+|print\(.*"
+    r"|(?:async )?def \w+\(.*|class \w+(?:\(.*\))?:)[ \t]*(?:#.*)?$",
+    re.MULTILINE,
+)
+
+
+@frozen(kw_only=True)
+class MarkdownCodeExtractor:
+    """Finds the fenced code blocks of a chat message.
+
+    Attributes:
+        default_language: Of blocks that name none. None: guess as AutoGen does, ``sh`` for a
+            ``pip``, ``python`` or ``$`` command line, ``python`` for what can hardly be
+            anything else, data for a traceback or a tree of files, otherwise ``""``, the
+            kernel's own.
+    """
+
+    default_language: str | None = None
+
+    def extract_code_blocks(self, message: MessageContent) -> list[CodeBlock]:
+        """The code blocks of ``message`` in order, blank ones left out.
+
+        Blocks of data and prose are among them: executors do not run those. What a model thinks
+        before it answers is not looked into.
+
+        Code is kept as written, but for Windows newlines and the indentation of its fence.
+        Code behind a fence that is never closed counts: answers get cut off.
+        """
+        texts = [message] if isinstance(message, str) else _texts(message or ())
+        found = [block for text in texts for block in blocks(text)]
+        return [self._labelled(block) for block in found if block.code.strip()]
+
+    def _labelled(self, block: Found) -> CodeBlock:
+        if block.label:
+            return CodeBlock(block.code, block.label)
+        language = self.default_language
+        return CodeBlock(block.code, _guess(block.code) if language is None else language)
+
+
+def _texts(parts: Sequence[Mapping[str, Any] | str]) -> Iterator[str]:
+    """The texts of a message: what stands between two images is one, however it was cut."""
+    whole: list[str] = []
+    for part in parts:
+        text = part if isinstance(part, str) else part.get("text")
+        kind = "text" if isinstance(part, str) else part.get("type")
+        if isinstance(text, str) and kind not in _THOUGHTS:
+            # A fence at the end of a part must not get what follows as its label.
+            ends = bool(whole) and whole[-1].endswith(("```", "~~~"))
+            begins = bool(whole) and text.startswith(("```", "~~~"))
+            whole.append(f"\n{text}" if ends or begins else text)
+        elif kind not in _THOUGHTS:
+            yield "".join(whole)
+            whole = []
+    yield "".join(whole)
+
+
+def _guess(code: str) -> str:
+    if _SHELL_LINE.match(code.lstrip()):
+        return "sh"
+    if code.lstrip().startswith(_TRACEBACK):
+        return "traceback"
+    if _TREE_LINE.search(code):
+        return "tree"
+    return "python" if _PYTHON_LINE.search(code) else ""

@@ -1,0 +1,228 @@
+"""Fences: the lines between which a code block stands.
+
+They are CommonMark's (https://spec.commonmark.org/0.31.2/#fenced-code-blocks), and those that
+language models write: behind text, in quotes and lists, at any indentation.
+
+Every expression here is matched at a known place and needs no more than one look at a character.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from attrs import frozen
+
+from .languages import canonical, is_known
+from .memory import remembered
+
+EndKind = Literal["bare", "labelled", "prose", "reopening", "behind code"]
+"""What a line with a fence can mean inside a block: a closing fence with nothing behind it, one
+with a label, one with a sentence behind it, one with a sentence and the fence of another block, or
+one at the end of a line of code."""
+
+# Byte order marks and the spaces that nobody sees.
+_UNSEEN = "\ufeff\u200b\u200c\u200d\u2060\u00a0"
+_BLANK = f" \t{_UNSEEN}"
+_QUOTE = re.compile(rf"[{_UNSEEN}]*(?: {{0,3}}>)+ ?")
+_MARKER = re.compile(r"(?:[-*+•]|\d{1,9}[.)])[ \t]+")
+_RUN = re.compile(r"`+|~+")
+_BACKTICKS = re.compile(r"`+")
+# ``{code-cell} python`` is MyST's.
+_DIRECTIVE = re.compile(r"[\s{]*(?:code-cell|code-block|code|sourcecode|jupyter-execute)\}")
+# ``title="x"`` is an attribute; ``{.python}``, ``{#id .python}`` and ``{python}`` are languages.
+_LABEL = re.compile(r"[\s{.]*(?:#[\w-]*[\s.]+)*(?P<label>[\w+][\w+#./-]*)(?P<value>[ \t]*=)?")
+_ONE_LABEL = re.compile(r"\s*(?:[\w+#./-]+|\{[^{}]*\}[ \t]*[\w+#.-]*)\s*")
+_PLAIN_WORD = re.compile(r"[(\"']?[A-Za-z][A-Za-z'\u2019-]*[.,;:!?)\"']*")
+
+
+@frozen
+class Fence:
+    """A fence that begins a block.
+
+    Attributes:
+        mark: A backtick or a tilde.
+        length: How many of them.
+        info: What stands behind it.
+        indent: Columns before it, list markers included.
+        quote: How many quotes it stands in.
+        behind_text: Whether text stands before it in its line.
+    """
+
+    mark: str
+    length: int
+    info: str
+    indent: int
+    quote: int = 0
+    behind_text: bool = False
+
+    @property
+    def label(self) -> str:
+        """The language that it names, in lower case; ``""`` if it names none."""
+        return label_of(self.info)
+
+
+@frozen
+class Ending:
+    """A fence inside a block, which may end it.
+
+    Attributes:
+        mark: A backtick or a tilde.
+        length: How many of them.
+        kind: What it can mean.
+        is_language: Whether a language stands behind it.
+        indent: Columns before it.
+        rest: The text behind it, where another block begins.
+    """
+
+    mark: str
+    length: int
+    kind: EndKind
+    is_language: bool = False
+    indent: int = 0
+    rest: str = ""
+
+    def fits(self, fence: Fence) -> bool:
+        """Whether it can end a block that ``fence`` has begun."""
+        if self.kind == "behind code":
+            return self.mark == fence.mark and self.length == fence.length
+        return self.mark == fence.mark and self.length >= fence.length
+
+
+@remembered
+def opening(line: str) -> Fence | None:
+    """The fence that begins a block in this line; None if there is none."""
+    quote, start, at = _prefix(line)
+    indent = columns(line[start:at])
+    run = _RUN.match(line, at)
+    if run and len(run[0]) >= 3:
+        info = line[run.end() :]
+        # A fence of backticks has none behind it, or it would be inline code.
+        if run[0][0] == "~" or "`" not in info:
+            return Fence(run[0][0], len(run[0]), info, indent, quote)
+    return _behind_text(line, indent, quote)
+
+
+def is_labelled(line: str) -> bool:
+    """Whether a language stands directly behind the fence at the beginning of the line."""
+    fence = opening(line)
+    is_direct = fence is not None and fence.info[:1] not in _BLANK
+    return is_direct and fence is not None and names_language(fence.info)
+
+
+@remembered
+def ending(line: str) -> Ending | None:
+    """The fence in ``line`` that may end a block, if it is as long as the fence that began it."""
+    inner = line.strip(_BLANK)
+    run = _RUN.match(inner)
+    if run and len(run[0]) >= 3:
+        mark, length, info = run[0][0], len(run[0]), inner[run.end() :]
+        if mark == "`" and "`" in info:
+            # Inline code, unless another block begins behind some words.
+            begins = info[0] != "`" and _behind_text(info, 0, 0)
+            return Ending(mark, length, "reopening", rest=info) if begins else None
+        kind: EndKind = "bare" if not info else "prose" if _is_prose(info) else "labelled"
+        indent = columns(line[: len(line) - len(line.lstrip(_BLANK))])
+        return Ending(mark, length, kind, is_language=names_language(info), indent=indent)
+    if inner.endswith("```"):
+        runs = _BACKTICKS.findall(inner)
+        # An even number of them is inline code, as in a comment.
+        return Ending("`", len(runs[-1]), "behind code") if len(runs) % 2 else None
+    return None
+
+
+@remembered
+def names_language(info: str) -> bool:
+    """Whether a language that people use stands behind a fence."""
+    return is_known(label_of(info))
+
+
+def unquoted(line: str, quote: int) -> str | None:
+    """``line`` without so many quote marks; None if it has not as many.
+
+    The blank behind the last one is left: it may be missing in other lines.
+    """
+    at = 0
+    for _ in range(quote):
+        mark = line.find(">", at, at + 5)
+        if mark < 0 or line[at:mark].strip(_BLANK):
+            return None
+        at = mark + 1
+    return line[at:]
+
+
+def columns(indent: str) -> int:
+    """How far ``indent`` moves what stands behind it to the right."""
+    return len(indent.translate(_NO_UNSEEN).expandtabs(4))
+
+
+_NO_UNSEEN = dict.fromkeys(map(ord, _UNSEEN))
+
+
+def _prefix(line: str) -> tuple[int, int, int]:
+    """Number of quote marks, their end, and the end of indentation and list markers."""
+    quote = _QUOTE.match(line)
+    start = at = quote.end() if quote else 0
+    while True:
+        while at < len(line) and line[at] in _BLANK:
+            at += 1
+        marker = _MARKER.match(line, at)
+        if marker is None:
+            return (quote[0].count(">") if quote else 0), start, at
+        at = marker.end()
+
+
+def _behind_text(line: str, indent: int, quote: int) -> Fence | None:
+    start = max(line.rfind("```"), line.rfind("~~~"))
+    if start < 0:
+        return None
+    mark = line[start]
+    begin = len(line[:start].rstrip(mark))
+    info = line[start + 3 :]
+    if mark == "`" and _ends_in_inline_code(line):
+        return None
+    # Tildes are drawn for other reasons, too.
+    if names_language(info) if mark == "~" else _is_label(info):
+        return Fence(mark, start + 3 - begin, info, indent, quote, behind_text=True)
+    return None
+
+
+def _ends_in_inline_code(line: str) -> bool:
+    """Whether the last run of backticks ends inline code."""
+    runs = [len(run[0]) for run in _BACKTICKS.finditer(line)]
+    last = {length: number for number, length in enumerate(runs)}
+    number = 0
+    while number < len(runs) - 1:
+        length = runs[number]
+        if last[length] > number:
+            # What stands between two runs of one length is inline code.
+            number = runs.index(length, number + 1)
+        number += 1
+    return number == len(runs)
+
+
+def _is_label(info: str) -> bool:
+    return not info.strip(_BLANK) or bool(_ONE_LABEL.fullmatch(info)) or names_language(info)
+
+
+def _is_prose(info: str) -> bool:
+    """Whether a sentence stands behind the fence, and no label with attributes."""
+    words = info.split(maxsplit=20)[:20]
+    plain = sum(1 for word in words if _PLAIN_WORD.fullmatch(word))
+    ends = info.rstrip()[-1:] in set(".!?:;")
+    return plain >= 3 or (ends and (plain >= 2 or not is_known(label_of(info))))
+
+
+@remembered
+def label_of(info: str) -> str:
+    directive = _DIRECTIVE.match(info)
+    if directive:
+        info = info[directive.end() :]
+    found = _LABEL.match(info.lstrip(_BLANK))
+    if found is None:
+        return ""
+    label = found["label"].lower()
+    # ``python=`` numbers the lines, on some sites.
+    if found["value"] and not is_known(label):
+        return ""
+    return label if canonical(label) or not directive else ""

@@ -1,0 +1,152 @@
+"""Whether a line of code stands inside a string, where a fence is part of the code.
+
+Code is only *scanned*: enough to tell strings and here-documents of several lines from the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Protocol
+
+from attrs import define, field
+
+from .fences import EndKind
+
+_TRIPLES = ('"""', "'''")
+_OUTSIDE = re.compile(
+    r"\"\"\"|'''|\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|#.*"  # strings of a line, comments
+)
+_INSIDE = {triple: re.compile(rf"\\.|{triple}") for triple in _TRIPLES}
+# A word that ends a here-document; ``<<<`` begins none.
+HEREDOC = re.compile(r"<<(?P<tabs>-?)[ \t]*['\"\\]?(?P<end>[A-Za-z_]\w*)['\"]?")
+
+
+class Insides(Protocol):
+    """What of a block's lines stands inside of something that may hold fences."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next line stands inside of it."""
+        ...
+
+    def feed(self, line: str) -> None:
+        """Take in the next line of the code."""
+
+
+@define
+class TripleQuoted:
+    """Strings of Python in three quotes."""
+
+    _quotes: str = field(default="", init=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next line begins inside of one."""
+        return bool(self._quotes)
+
+    def feed(self, line: str) -> None:
+        """Take in the next line of the code."""
+        if '"""' not in line and "'''" not in line:
+            return
+        at = 0
+        while at < len(line):
+            expression = _INSIDE[self._quotes] if self._quotes else _OUTSIDE
+            found = expression.search(line, at)
+            if found is None:
+                return
+            at = found.end()
+            if found[0] == self._quotes:
+                self._quotes = ""
+            elif not self._quotes and found[0] in _TRIPLES:
+                self._quotes = found[0]
+
+
+@define
+class HereDocuments:
+    """Here-documents of a shell."""
+
+    _ends: list[tuple[str, bool]] = field(factory=list, init=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next line begins inside of one."""
+        return bool(self._ends)
+
+    def feed(self, line: str) -> None:
+        """Take in the next line of the code."""
+        if self._ends:
+            end, tabs = self._ends[-1]
+            if (line.lstrip("\t") if tabs else line).rstrip("\r") == end:
+                self._ends.pop()
+        elif "<<" in line:
+            self._ends = [
+                (found["end"], bool(found["tabs"]))
+                for found in HEREDOC.finditer(line)
+                if found.start() == 0 or line[found.start() - 1] != "<"
+            ][::-1]
+
+
+@define
+class Nowhere:
+    """Nothing of the block can hold a fence."""
+
+    is_open: bool = False
+
+    def feed(self, line: str) -> None:
+        """No line begins anything."""
+
+
+@define
+class Throughout:
+    """All of the block may hold fences: it is a page, or a cell that writes one into a file."""
+
+    is_open: bool = True
+
+    def feed(self, line: str) -> None:
+        """It goes on in every line."""
+
+
+Held = Literal["all", "pairs", "labelled"]
+"""Which fences belong to what stands inside: all of them, pairs of which the second has no label,
+or all but those without a label."""
+
+
+@define
+class Nesting:
+    """Tells which fences of a block belong to what stands inside of it.
+
+    Attributes:
+        insides: Where fences can be part of the code.
+        held: Which of them are.
+        is_broken: The inside cannot be what it seems: in it, a block ends that has not begun.
+    """
+
+    insides: Insides
+    held: Held
+    is_broken: bool = field(default=False, init=False)
+    _began: EndKind | None = field(default=None, init=False)
+    _is_odd: bool = field(default=False, init=False)
+
+    def may_be_cut(self) -> bool:
+        """Whether the page may end here, or what is open has to be closed for this to be true."""
+        if isinstance(self.insides, Throughout):
+            return self.held != "pairs"
+        if self.held == "all":
+            return not (self.insides.is_open or self._is_odd or self._began == "bare")
+        return True
+
+    def holds(self, end: EndKind) -> bool:
+        """Whether a line with this fence is part of the code."""
+        if not self.insides.is_open:
+            self._is_odd |= self._began == "bare"
+            self._began = None
+            return False
+        if self.held == "labelled":
+            return end != "bare"
+        if end == "labelled":
+            self.is_broken |= self._began == "bare"
+            self._began = end
+        elif end == "bare":
+            began, self._began = self._began, None if self._began else end
+            return self.held == "all" or began is not None
+        return True

@@ -1,0 +1,168 @@
+"""Reads one block to its end.
+
+There may be several readings: one trusts that strings of several lines end, and takes the fences
+in them for a part of the code; if they do not, another takes the first fence for the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from attrs import define, evolve, field, frozen
+
+from .fences import Ending, Fence, ending, unquoted
+from .languages import PROSE, SHELLS, canonical, is_data
+from .open_strings import Held, HereDocuments, Insides, Nesting, Nowhere, Throughout, TripleQuoted
+from .thoughts import Tag
+
+_DEEPER = 3
+"""Columns that a closing fence may be indented deeper than the opening one."""
+
+_STRINGS = frozenset({"", "elixir", "java", "julia", "kotlin", "python", "scala", "swift", "toml"})
+"""Languages with strings in three quotes."""
+
+_WRITES_FILE = re.compile(r"\s*%%(?:writefile|file|markdown|html|latex|svg)\b")
+_SHELL_CELL = re.compile(r"\s*%%(?:bash|sh)\b")
+
+
+@frozen
+class End:
+    """Where a block ends.
+
+    Attributes:
+        code: Its lines.
+        line: Where the page goes on.
+        is_sure: Whether the reading made sense to its end.
+        is_closed: Whether a fence is there, and not only the end of the page, a quote or a thought.
+        looked: Characters that were read behind the end.
+        rest: What is left to be read of the line where the page goes on; None for all of it.
+    """
+
+    code: Sequence[str]
+    line: int
+    is_sure: bool = True
+    is_closed: bool = True
+    looked: int = 0
+    rest: str | None = None
+
+
+def nestings(fence: Fence, first_line: str, *, may_look: bool) -> Iterator[Nesting]:
+    """The ideas, in order, of which fences are part of the code; the last one always makes sense.
+
+    Args:
+        fence: That began the block.
+        first_line: Of its code.
+        may_look: Whether there is time for more than one.
+    """
+    language = canonical(fence.label)
+    first: Held = "all"
+    last: Held = "pairs"
+    inside: Callable[[], Insides] = TripleQuoted
+    if language in PROSE or _WRITES_FILE.match(first_line):
+        inside, first, last = Throughout, "pairs", "labelled"
+    elif language in SHELLS or _SHELL_CELL.match(first_line):
+        inside = HereDocuments
+    elif language not in _STRINGS:
+        inside = Nowhere
+    if may_look:
+        yield Nesting(inside(), first)
+    yield Nesting(inside(), last)
+
+
+@define
+class Reading:
+    """One block, read with one idea of which fences belong to its code.
+
+    Attributes:
+        lines: The page.
+        tags: The first tag of each line that has one.
+        fence: That began the block.
+        nesting: The idea.
+        may_look: Whether to look further than to the first possible end.
+    """
+
+    lines: Sequence[str]
+    tags: Mapping[int, Tag]
+    fence: Fence
+    nesting: Nesting
+    may_look: bool
+    _code: list[str] = field(factory=list, init=False)
+    _read: int = field(default=0, init=False)
+    _possible: End | None = field(default=None, init=False)
+    _thinks: bool = field(default=False, init=False)
+
+    def end(self, start: int) -> End:
+        """The end of the block whose code begins at line ``start``."""
+        quote, marks = self.fence.quote, self.fence.mark * 3
+        for number in range(start, len(self.lines)):
+            line = self.lines[number]
+            self._read += len(line) + 1
+            if quote:
+                inner = unquoted(line, quote)
+                if inner is None:
+                    return self._cut(number)
+                line = inner
+            if number in self.tags and self._ends_thought(self.tags[number]):
+                return self._cut(number)
+            if marks in line:
+                end = self._at(number, line)
+                if end is not None:
+                    return end
+            self._code.append(line)
+            self.nesting.insides.feed(line[1:] if quote and line[:1] == " " else line)
+        return self._cut(len(self.lines))
+
+    def _at(self, number: int, line: str) -> End | None:
+        """The end, if a fence in this line is one."""
+        found = ending(line)
+        if found is None or not found.fits(self.fence) or self.nesting.holds(found.kind):
+            # What cannot be what it seems is read anew.
+            return self._cut(number) if self.nesting.is_broken else None
+        return self._decided(found, number, line)
+
+    def _decided(self, found: Ending, number: int, line: str) -> End | None:
+        """The end, if it can be told now; otherwise it is kept in mind."""
+        near = found.indent <= self.fence.indent + _DEEPER
+        if found.kind == "prose" or (found.kind == "bare" and near):
+            return End(self._code, number + 1)
+        if found.kind == "reopening":
+            return self._possibly(End(self._code, number, rest=found.rest))
+        if found.kind == "labelled" and near and found.is_language:
+            # Another block begins: the end of this one was forgotten.
+            return self._possibly(End(self._code, number))
+        if self._possible is None:
+            last = [line.rstrip()[: -self.fence.length]] if found.kind == "behind code" else []
+            code = [*self._code, *last]
+            self._possible = End(code, number + 1, looked=-self._read)
+            return None if self.may_look else self._possibly(self._possible)
+        return None
+
+    def _cut(self, number: int) -> End:
+        """The end where nothing ends it: the page does, or its quote, or a thought."""
+        at_end = number == len(self.lines)
+        if self.nesting.is_broken or (at_end and not self.nesting.may_be_cut()):
+            return End(self._code, number, is_sure=False, looked=self._read)
+        if at_end:
+            self._drop_rest()
+        return self._possibly(End(self._code, number, is_closed=False))
+
+    def _drop_rest(self) -> None:
+        """Drop the newline at the end of the page, and the beginning of a closing fence."""
+        if self._code and not self._code[-1]:
+            self._code.pop()
+        if self._code and self._code[-1] and not self._code[-1].strip(self.fence.mark):
+            self._code.pop()
+
+    def _possibly(self, end: End) -> End:
+        """The first possible end, if there was one before ``end``."""
+        if self._possible is None:
+            return end
+        return evolve(self._possible, looked=self._possible.looked + self._read)
+
+    def _ends_thought(self, tag: Tag) -> bool:
+        """Whether it ends a thought, in which this block is a draft that was not closed."""
+        if tag.is_comment or self.nesting.insides.is_open:
+            return False
+        self._thinks |= not tag.closes
+        return tag.closes and tag.at_start and not self._thinks and not is_data(self.fence.label)

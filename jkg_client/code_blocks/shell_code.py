@@ -1,0 +1,174 @@
+"""Shell code: marks of notebooks taken away, ``pip install`` made quiet.
+
+The code is only *scanned*, in one pass, to tell commands from strings, comments and
+here-documents. What the scan is not sure of is left as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from .open_strings import HEREDOC
+
+# Where something begins that may hide what looks like a command: escaped characters, strings,
+# comments and here-documents, whose lines begin below.
+_START = re.compile(r"[\\'\"#<]")
+_START_OR_NEWLINE = re.compile(r"[\\'\"#<\n]")
+_SINGLE = re.compile(r"[^']*'?")
+_DOUBLE = re.compile(r"(?:[^\"\\]|\\[\s\S])*\"?")
+_ANSI_C = re.compile(r"(?:[^'\\]|\\[\s\S])*'?")
+# Many of a kind, one behind the other.
+_STRINGS = re.compile(r"(?:'[^']*'|\"(?:[^\"\\]|\\[\s\S])*\"|\\[^\r\n]){2,500}")
+_JOINTS = re.compile(r"(?:\\\r?\n[ \t]*){1,500}")
+_NOT_NEWLINE = re.compile(r"[^\n]")
+_BEFORE_COMMENT = frozenset(" \t\r\n;&|(")
+
+_MARK = re.compile(r"^[ \t]*(?P<mark>\$[ \t]+|!(?=[^\s!=(\[])|%(?=pip3?[ \t]))", re.MULTILINE)
+
+_COMMAND = re.compile(r"[^;&|()`\n]+")
+_WORD = re.compile(r"[^\s;&|()`]+")
+# What may stand before a command.
+_BEFORE = frozenset(
+    {"sudo", "env", "time", "command", "exec", "if", "then", "elif", "else", "while", "do"}
+    | {"!", "{"}
+)
+_ASSIGNMENT = re.compile(r"\w+=")
+_PIP = re.compile(r"(?:\S*/)?pip[\d.]*")
+_VERBOSITY = re.compile(r"-[UIh]*[qv][UIhqv]*|--quiet|--verbose")
+
+
+def without_marks(code: str) -> str:
+    """``code`` without a leading ``!``, ``$ `` or ``%`` of ``%pip`` in its commands."""
+    return _cut(code, (found.span("mark") for found in _MARK.finditer(_bare(code))))
+
+
+def quiet_pip(code: str) -> str:
+    """``code`` with ``-qq`` for each ``pip install`` that says nothing of how much to print."""
+    if "pip" not in code:
+        return code
+    return _insert(code, " -qq", _ends_of_installs(_bare(code)))
+
+
+def _ends_of_installs(bare: str) -> Iterator[int]:
+    for command in _COMMAND.finditer(bare):
+        if "install" in command[0]:
+            end = _end_of_install(list(_WORD.finditer(command[0])))
+            if end:
+                yield command.start() + end
+
+
+def _end_of_install(words: Sequence[re.Match[str]]) -> int:
+    """Where ``install`` ends in a command that is to be made quiet; 0 if it is none."""
+    at = _first_of_command(words)
+    pip = _end_of_pip(words, at)
+    if not pip:
+        return 0
+    install = _after_options(words, pip)
+    if install == len(words) or words[install][0] != "install":
+        return 0
+    if any(_VERBOSITY.fullmatch(word[0]) for word in words[at:]):
+        return 0
+    return words[install].end()
+
+
+def _first_of_command(words: Sequence[re.Match[str]]) -> int:
+    at = 0
+    while at < len(words) and (words[at][0] in _BEFORE or _ASSIGNMENT.match(words[at][0])):
+        is_sudo = words[at][0] == "sudo"
+        at = _after_options(words, at + 1) if is_sudo else at + 1
+    return at
+
+
+def _end_of_pip(words: Sequence[re.Match[str]], at: int) -> int:
+    """Number of the word behind ``pip`` or ``python -m pip``; 0 if that is not the command."""
+    if at < len(words) and _PIP.fullmatch(words[at][0]):
+        return at + 1
+    module = _after_options(words, at + 1)
+    is_pip = module < len(words) and words[module - 1][0] == "-m" and words[module][0] == "pip"
+    return module + 1 if is_pip and module > at + 1 else 0
+
+
+def _after_options(words: Sequence[re.Match[str]], at: int) -> int:
+    while at < len(words) and len(words[at][0]) > 1 and words[at][0][0] == "-":
+        at += 1
+    return at
+
+
+def _bare(code: str) -> str:
+    """``code`` with something else in place of all that is hidden, of the same length.
+
+    Continued lines become one line, strings and comments one word; of here-documents the
+    lines remain.
+    """
+    pieces: list[str] = []
+    heredocs: list[re.Match[str]] = []
+    at = 0
+    while found := (_START_OR_NEWLINE if heredocs else _START).search(code, at):
+        pieces.append(code[at : found.start()])
+        start, at = found.span()
+        if found[0] == "\n":
+            at = _end_of_heredocs(code, at, heredocs)
+            pieces.append("\n" + _NOT_NEWLINE.sub("_", code[start + 1 : at]))
+            heredocs = []
+        elif found[0] == "<":
+            heredoc = HEREDOC.match(code, start)
+            at = start + 3 if code.startswith("<<<", start) else heredoc.end() if heredoc else at
+            pieces.append(code[start:at])
+            heredocs += [heredoc] if heredoc else []
+        elif joints := _JOINTS.match(code, start):
+            at = joints.end()
+            pieces.append(" " * (at - start))
+        else:
+            at = _end_of_hidden(code, start)
+            pieces.append("_" * (at - start))
+    return "".join([*pieces, code[at:]])
+
+
+def _end_of_hidden(code: str, start: int) -> int:
+    """Where the string, comment or escaped character ends that begins at ``start``."""
+    char, before = code[start], code[start - 1 : start]
+    several = _STRINGS.match(code, start) if char != "#" and before != "$" else None
+    if several:
+        return several.end()
+    if char == "\\":
+        return min(len(code), start + 2)
+    if char == "#":
+        if before and before not in _BEFORE_COMMENT:
+            return start + 1
+        end = code.find("\n", start)
+        return len(code) if end < 0 else end
+    string = _DOUBLE if char == '"' else _ANSI_C if before == "$" else _SINGLE
+    found = string.match(code, start + 1)
+    return found.end() if found else start + 1
+
+
+def _end_of_heredocs(code: str, at: int, heredocs: Iterable[re.Match[str]]) -> int:
+    """Where the here-documents end whose lines begin at ``at``: at the page's end, perhaps."""
+    for heredoc in heredocs:
+        line = None
+        while line != heredoc["end"] and at < len(code):
+            end = code.find("\n", at)
+            end = len(code) if end < 0 else end
+            line = code[at:end].rstrip("\r")
+            line = line.lstrip("\t") if heredoc["tabs"] else line
+            at = min(len(code), end + 1)
+    return at
+
+
+def _cut(code: str, spans: Iterable[tuple[int, int]]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for start, end in spans:
+        pieces.append(code[at:start])
+        at = end
+    return "".join([*pieces, code[at:]])
+
+
+def _insert(code: str, text: str, places: Iterable[int]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for place in places:
+        pieces += [code[at:place], text]
+        at = place
+    return "".join([*pieces, code[at:]])

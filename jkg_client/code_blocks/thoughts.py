@@ -1,0 +1,129 @@
+"""What a model thinks before it answers: ``<think>`` to ``</think>``, and text before the latter.
+
+Comments of HTML are left out by the same means: a reader does not see them either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from attrs import define, field, frozen
+
+_NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
+_TAG = re.compile(
+    rf"<(?P<end>/?)(?:antml:)?(?:{_NAMES})>|\[(?P<end2>/?)THINK\]|◁(?P<end3>/?)think▷"
+    r"|(?P<comment><!--)|(?P<comment_end>-->)",
+    re.IGNORECASE,
+)
+_QUOTES = "`'\""
+
+
+@frozen
+class Tag:
+    """A tag that begins or ends what a reader does not see.
+
+    Attributes:
+        line: Number of its line.
+        start: Where it begins in it.
+        end: Where it ends.
+        closes: Whether it ends a section.
+        is_comment: Whether it is one of HTML's comments.
+        at_edge: Whether nothing stands before it, or behind it, in its line.
+        at_start: Whether nothing stands before it.
+    """
+
+    line: int
+    start: int
+    end: int
+    closes: bool
+    is_comment: bool
+    at_edge: bool
+    at_start: bool
+
+
+@define
+class Thoughts:
+    """The tags of a text.
+
+    Attributes:
+        lines: The text.
+        by_line: The first tag of each line that has one.
+    """
+
+    lines: Sequence[str]
+    _tags: list[Tag] = field(init=False)
+    _next: int = field(default=0, init=False)
+    by_line: dict[int, Tag] = field(init=False)
+    _closing: list[Tag | None] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._tags = [
+            tag
+            for number, line in enumerate(self.lines)
+            if _may_have_tag(line)
+            for tag in _tags(number, line)
+        ]
+        self.by_line = {tag.line: tag for tag in reversed(self._tags)}
+        self._closing = _closing(self._tags)
+
+    def after(self, line: int) -> tuple[int, int, bool]:
+        """Where a reader goes on who has come to ``line``, outside of any block.
+
+        Returns:
+            Line and column, and whether all before was a thought.
+        """
+        column, forget = 0, False
+        if line not in self.by_line:
+            return line, column, forget
+        while self._next < len(self._tags) and self._tags[self._next].line <= line:
+            tag, closing = self._tags[self._next], self._closing[self._next]
+            self._next += 1
+            if (tag.line, tag.start) < (line, column):
+                continue
+            if tag.closes and not tag.is_comment:
+                column, forget = tag.end, True
+            elif not tag.closes and closing is not None:
+                line, column = closing.line, closing.end
+            elif not tag.closes and tag.at_start and not tag.is_comment:
+                # The answer was cut off before the thought ended.
+                return len(self.lines), 0, forget
+        return line, column, forget
+
+
+def _may_have_tag(line: str) -> bool:
+    return "<" in line or "[" in line or "-->" in line or "◁" in line
+
+
+def _tags(number: int, line: str) -> Iterator[Tag]:
+    found = list(_TAG.finditer(line))
+    if not found:
+        return
+    blank, rest = not line[: found[0].start()].strip(" \t>\ufeff"), line[found[-1].end() :]
+    for match in found:
+        at_start = match is found[0] and blank
+        at_edge = at_start or (match is found[-1] and not rest.strip())
+        if at_edge or not _is_mentioned(line, match):
+            closes = bool(match["end"] or match["end2"] or match["end3"] or match["comment_end"])
+            is_comment = bool(match["comment"] or match["comment_end"])
+            if at_start or closes or not is_comment:
+                start, end = match.span()
+                yield Tag(number, start, end, closes, is_comment, at_edge, at_start)
+
+
+def _is_mentioned(line: str, tag: re.Match[str]) -> bool:
+    """Whether the text speaks of the tag: in quotes, or as a word among words."""
+    before, after = line[tag.start() - 1 : tag.start()], line[tag.end() : tag.end() + 1]
+    is_quoted = before != "" and after != "" and before in _QUOTES and after in _QUOTES
+    return is_quoted or (before.isspace() and after.isspace())
+
+
+def _closing(tags: Sequence[Tag]) -> list[Tag | None]:
+    """For each tag, the one of its kind behind it that ends a section."""
+    closing: list[Tag | None] = []
+    last: dict[bool, Tag] = {}
+    for tag in reversed(tags):
+        closing.append(last.get(tag.is_comment))
+        if tag.closes:
+            last[tag.is_comment] = tag
+    return closing[::-1]

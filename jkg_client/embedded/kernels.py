@@ -1,0 +1,159 @@
+"""Kernels that we run on this machine, as a provider of kernels."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..client.channels import KernelConnection
+from ..client.deadline import Deadline
+from ..client.timeouts import Timeouts
+from ..errors import ClientClosed
+from ..protocol.zmq_wire import SigningKey
+from . import kernelspecs
+from .channels import ZmqChannels
+from .connection_file import Transport
+from .kernel import LocalKernel, kernel_not_found
+from .launch import Plan
+from .process import EndTimes
+
+_END_TIMES = EndTimes()
+
+
+class LocalKernels:
+    """Runs kernels as processes of this machine, without any server.
+
+    They end with ``close``, and when this process ends, however it does.
+
+    Args:
+        cwd: Where kernels start; None for the current directory.
+        transport: ``ipc`` or ``tcp``; None for ``ipc`` where that is possible.
+        signature_scheme: How messages are signed: ``hmac-`` and a digest of ``hashlib``.
+        end_times: How long each stage of a kernel's end may take.
+
+    Raises:
+        ValueError: For bad arguments.
+    """
+
+    def __init__(
+        self,
+        *,
+        cwd: Path | str | None = None,
+        transport: Transport | None = None,
+        signature_scheme: str = "hmac-sha256",
+        end_times: EndTimes = _END_TIMES,
+    ) -> None:
+        SigningKey(b"-", signature_scheme)
+        if transport not in (None, "ipc", "tcp"):
+            raise ValueError(f"transport must be 'ipc', 'tcp' or None, not {transport!r}")
+        self._cwd = None if cwd is None else _folder(cwd)
+        self._transport = transport
+        self._scheme = signature_scheme
+        self._end_times = end_times
+        self._lock = threading.Lock()
+        self._kernels: dict[str, LocalKernel] = {}
+        self._closed = False
+
+    def __enter__(self) -> LocalKernels:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @property
+    def kernel_ids(self) -> list[str]:
+        """Ids of the kernels that run."""
+        with self._lock:
+            return list(self._kernels)
+
+    def start_kernel(
+        self,
+        kernel_spec_name: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        timeout_seconds: float = 120.0,  # noqa: ARG002 - the process is there at once
+    ) -> str:
+        """Start a kernel and return its id. It does not answer yet.
+
+        Args:
+            kernel_spec_name: One that is installed.
+            env: Added to the environment, which is that of this process but for secrets.
+            timeout_seconds: Not needed: the process is there at once.
+
+        Raises:
+            KernelSpecNotFound: No such kernel is installed, or we cannot start it.
+            KernelStartError: Its program is missing.
+            ValueError: For bad arguments.
+        """
+        env = dict(env or {})
+        if not all(isinstance(word, str) for item in env.items() for word in item):
+            raise ValueError("names and values of env must be strings")
+        plan = Plan(
+            spec=kernelspecs.find(kernel_spec_name),
+            env=env,
+            cwd=self._cwd,
+            transport=self._transport,
+            scheme=self._scheme,
+            times=self._end_times,
+        )
+        kernel = LocalKernel(plan)
+        with self._lock:
+            closed = self._closed
+            if not closed:
+                self._kernels[kernel.kernel_id] = kernel
+        if closed:
+            kernel.stop()
+            raise ClientClosed("closed while a kernel was started")
+        return kernel.kernel_id
+
+    def connect(self, kernel_id: str, deadline: Deadline, timeouts: Timeouts) -> KernelConnection:
+        """Connect to a kernel, once it is up.
+
+        Raises:
+            KernelNotFound: There is no such kernel (any more).
+            KernelStartError: It ended before it answered.
+            KernelNotReady: It does not answer in time.
+        """
+        kernel = self.kernel(kernel_id)
+        return KernelConnection(ZmqChannels(kernel, deadline, timeouts), kernel)
+
+    def kernel(self, kernel_id: str) -> LocalKernel:
+        """The kernel of this id: power over it, and its present process.
+
+        Raises:
+            KernelNotFound: There is no such kernel (any more).
+        """
+        with self._lock:
+            kernel = self._kernels.get(kernel_id)
+        if kernel is None:
+            raise kernel_not_found(kernel_id, "it does not run here")
+        return kernel
+
+    def delete_kernel(self, kernel_id: str) -> None:
+        """End the kernel, whatever it does.
+
+        Raises:
+            KernelNotFound: There is no such kernel (any more).
+        """
+        kernel = self.kernel(kernel_id)
+        kernel.stop()
+        with self._lock:
+            self._kernels.pop(kernel_id, None)
+
+    def close(self) -> None:
+        """End all kernels; may be called twice."""
+        self._closed = True
+        while True:
+            with self._lock:
+                if not self._kernels:
+                    return
+                _, kernel = self._kernels.popitem()
+            kernel.stop()
+
+
+def _folder(path: Path | str) -> Path:
+    folder = Path(path).absolute()
+    if not folder.is_dir():
+        raise ValueError(f"cwd {folder} is no directory")
+    return folder

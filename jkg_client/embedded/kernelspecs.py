@@ -1,0 +1,166 @@
+"""Kernels that are installed on this machine, and how each of them is started.
+
+The format of ``kernel.json`` and where it is looked for:
+https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import string
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from attrs import field, frozen
+from jupyter_core.paths import jupyter_path
+
+from ..errors import KernelSpecNotFound
+from ..protocol.messages import Json
+
+NATIVE = "python3"
+"""Started by the interpreter that runs us if no kernel of this name is installed."""
+
+_LAUNCHER = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
+_THIS_PYTHON = {
+    "python",
+    f"python{sys.version_info[0]}",
+    f"python{sys.version_info[0]}.{sys.version_info[1]}",
+}
+_LOCAL_PROVISIONERS = ("", "local-provisioner")
+
+
+@frozen(kw_only=True)
+class KernelSpec:
+    """How a kernel is started.
+
+    Attributes:
+        name: By which it was found.
+        argv: Command line, with placeholders in braces.
+        resource_dir: Folder of its ``kernel.json``; None for the native kernel.
+        env: Added to its environment, with ``${NAME}`` of the environment.
+        interrupt_mode: Whether a signal interrupts it, or a message.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    resource_dir: Path | None = None
+    env: Mapping[str, str] = field(factory=dict)
+    interrupt_mode: Literal["signal", "message"] = "signal"
+
+    @property
+    def is_ipython(self) -> bool:
+        """Whether it is started as ipykernel is."""
+        return "ipykernel_launcher" in self.argv or "ipykernel" in self.argv
+
+    def command(self, connection_file: Path) -> list[str]:
+        """The command line, with what is known in place of the placeholders."""
+        known = {
+            "connection_file": str(connection_file),
+            "prefix": sys.prefix,
+            "resource_dir": str(self.resource_dir or ""),
+        }
+        argv = list(self.argv)
+        if argv[0] in _THIS_PYTHON:
+            # The first Python on PATH may be another one, which lacks the kernel.
+            argv[0] = sys.executable
+        return [
+            _PLACEHOLDER.sub(lambda found: known.get(found[1], found[0]), word) for word in argv
+        ]
+
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """What the kernel adds to ``environ``."""
+        return {
+            name: string.Template(value).safe_substitute(environ)
+            for name, value in self.env.items()
+        }
+
+
+def find(name: str) -> KernelSpec:
+    """The kernel that is called ``name``, in whatever case.
+
+    Raises:
+        ValueError: ``name`` is not a name.
+        KernelSpecNotFound: There is none, or it cannot be started here; says what there is.
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"a kernel's name is needed, not {name!r}")
+    folders = installed()
+    wanted = name.lower()
+    if wanted == "python" and wanted not in folders:
+        wanted = NATIVE
+    if wanted in folders:
+        return _read(wanted, folders[wanted])
+    if wanted == NATIVE and importlib.util.find_spec("ipykernel") is not None:
+        return KernelSpec(name=NATIVE, argv=(sys.executable, *_LAUNCHER))
+    raise KernelSpecNotFound(
+        f"Kernel {name!r} is not installed; installed there: {', '.join(names()) or 'none'}"
+    )
+
+
+def names() -> list[str]:
+    """Names of the kernels that there are."""
+    native = [NATIVE] if importlib.util.find_spec("ipykernel") is not None else []
+    return sorted({*installed(), *native})
+
+
+def installed() -> dict[str, Path]:
+    """The folder of each kernel by its name in lower case; earlier folders win."""
+    found: dict[str, Path] = {}
+    for place in map(Path, jupyter_path("kernels")):
+        try:
+            folders = sorted(place.iterdir())
+        except OSError:
+            continue
+        for folder in folders:
+            if (folder / "kernel.json").is_file():
+                found.setdefault(folder.name.lower(), folder)
+    return found
+
+
+def _read(name: str, folder: Path) -> KernelSpec:
+    file = folder / "kernel.json"
+    try:
+        spec = _spec(name, folder, json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        said = f"{type(exc).__name__}: {exc}"
+        raise KernelSpecNotFound(f"{file} is no kernel's description ({said})") from exc
+    if spec is None:
+        raise KernelSpecNotFound(
+            f"Kernel {name!r} wants to be started by the provisioner {_provisioner(file)!r}, which"
+            " an embedded kernel does not have; start it through a Jupyter server that has it"
+        )
+    return spec
+
+
+def _spec(name: str, folder: Path, said: Any) -> KernelSpec | None:
+    """The spec; None if it shall be started by something that we do not have."""
+    if _provisioner_of(said) not in _LOCAL_PROVISIONERS:
+        return None
+    argv, env, mode = said["argv"], said.get("env") or {}, said.get("interrupt_mode", "signal")
+    if not (argv and isinstance(argv, list) and all(isinstance(word, str) for word in argv)):
+        raise TypeError("argv must be a list of strings")
+    if not all(isinstance(word, str) for item in env.items() for word in item):
+        raise TypeError("names and values of env must be strings")
+    if str(mode).lower() not in ("signal", "message"):
+        raise ValueError(f"interrupt_mode must be signal or message, not {mode!r}")
+    return KernelSpec(
+        name=name,
+        argv=tuple(argv),
+        resource_dir=folder,
+        env=env,
+        interrupt_mode="message" if mode.lower() == "message" else "signal",
+    )
+
+
+def _provisioner(file: Path) -> str:
+    return _provisioner_of(json.loads(file.read_text("utf-8")))
+
+
+def _provisioner_of(said: Json) -> str:
+    metadata = said.get("metadata") or {}
+    return str((metadata.get("kernel_provisioner") or {}).get("provisioner_name") or "")

@@ -1,0 +1,132 @@
+"""What POSIX and Windows do differently with processes.
+
+On Windows nothing of this has been tried. There ipykernel waits for an event whose handle is in its
+environment: https://jupyter-client.readthedocs.io/en/stable/kernels.html (interrupts on Windows).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+_POLL = 0.01
+
+if sys.platform == "win32":
+    import ctypes
+    from ctypes import wintypes
+
+    APART: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+
+    class _SecurityAttributes(ctypes.Structure):
+        _fields_ = [
+            ("nLength", wintypes.DWORD),
+            ("lpSecurityDescriptor", wintypes.LPVOID),
+            ("bInheritHandle", wintypes.BOOL),
+        ]
+
+    class Interrupts:
+        """Interrupts of one kernel by an event that it inherits."""
+
+        def __init__(self) -> None:
+            attributes = _SecurityAttributes(ctypes.sizeof(_SecurityAttributes), None, True)
+            kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+            kernel32.CreateEventW.restype = wintypes.HANDLE
+            self._event = kernel32.CreateEventW(ctypes.byref(attributes), False, False, None)
+            self._kernel32 = kernel32
+
+        @property
+        def environment(self) -> Mapping[str, str]:
+            """How the kernel learns of the event. JPY_PARENT_PID would have to be a handle."""
+            event = str(int(self._event))
+            return {
+                "JPY_INTERRUPT_EVENT": event,
+                "IPY_INTERRUPT_EVENT": event,
+                "JPY_PARENT_PID": "",
+            }
+
+        @property
+        def options(self) -> dict[str, Any]:
+            """For Popen: the event is inherited, and nothing else."""
+            startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [int(self._event)]})
+            return {**APART, "startupinfo": startup}
+
+        def send(self, process: subprocess.Popen[bytes]) -> None:  # noqa: ARG002 - as elsewhere
+            """Interrupt the kernel."""
+            self._kernel32.SetEvent(wintypes.HANDLE(self._event))
+
+        def close(self) -> None:
+            """Close the event; once only."""
+            self._kernel32.CloseHandle(wintypes.HANDLE(self._event))
+
+    def exit_code(process: subprocess.Popen[bytes]) -> int | None:
+        """None while it runs."""
+        return process.poll()
+
+    def terminate(process: subprocess.Popen[bytes]) -> None:
+        """End it; there is no signal to ask with."""
+        process.terminate()
+
+    kill = terminate
+
+    def end_children(process: subprocess.Popen[bytes], seconds: float) -> None:
+        """Nobody knows them: there are no process groups to be ended."""
+
+else:
+    APART: dict[str, Any] = {"start_new_session": True}
+
+    class Interrupts:
+        """Interrupts of one kernel and of the programs that its cell runs, by SIGINT."""
+
+        environment: Mapping[str, str] = {}
+        options = APART
+
+        def send(self, process: subprocess.Popen[bytes]) -> None:
+            """Interrupt the kernel."""
+            _signal_group(process, signal.SIGINT)
+
+        def close(self) -> None:
+            """There is nothing to close."""
+
+    def exit_code(process: subprocess.Popen[bytes]) -> int | None:
+        """None while it runs, negative for a signal. It is not reaped: its number stays its own."""
+        try:
+            ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            # Reaped by us, or by the program, which may ignore SIGCHLD.
+            return process.poll()
+        if ended is None:
+            return None
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+
+    def terminate(process: subprocess.Popen[bytes]) -> None:
+        """Ask its process group to end."""
+        _signal_group(process, signal.SIGTERM)
+        # A stopped process sees the signal only when it goes on.
+        _signal_group(process, signal.SIGCONT)
+
+    def kill(process: subprocess.Popen[bytes]) -> None:
+        """End its process group by force."""
+        _signal_group(process, signal.SIGKILL)
+
+    def end_children(process: subprocess.Popen[bytes], seconds: float) -> None:
+        """End what is left of the group of a process that has ended, by force when time is up."""
+        _signal_group(process, signal.SIGTERM)
+        process.poll()
+        until = time.monotonic() + seconds
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            while time.monotonic() < until:
+                os.killpg(process.pid, 0)
+                time.sleep(_POLL)
+            os.killpg(process.pid, signal.SIGKILL)
+
+    def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+        # While the process is not reaped, its number cannot belong to anybody else.
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, number)

@@ -1,0 +1,1 @@
+"""Web pages of what a kernel displays: each draws itself when a browser opens it."""

@@ -1,0 +1,66 @@
+"""The JavaScript libraries that draw charts: fetched by a page, or part of it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Union
+
+from attrs import field, frozen
+
+PageScripts = Mapping[str, Union[str, "os.PathLike[str]"]]
+"""By name of a library: a file, which pages contain then, or the address to fetch it from."""
+
+NAMES = ("plotly", "d3", "vega", "vega-lite", "vega-embed", "requirejs")
+"""Libraries that can be given."""
+
+_ENDS_SCRIPT = re.compile("<(?=/script|!--)", re.IGNORECASE)
+
+
+@frozen
+class Libraries:
+    """Where pages get libraries from.
+
+    Attributes:
+        tags: Name of a library to the HTML that brings it, for those that the caller has given.
+    """
+
+    tags: Mapping[str, str] = field(factory=dict)
+
+    @classmethod
+    def of(cls, page_scripts: PageScripts | None) -> Libraries:
+        """Those that the caller has given; files are read now.
+
+        Raises:
+            ValueError: A name is unknown, or a file cannot be read.
+        """
+        return cls({name: _given(name, place) for name, place in (page_scripts or {}).items()})
+
+    def tag(self, name: str, url: str) -> str:
+        """HTML that brings a library: the caller's, or the one at ``url``."""
+        return self.tags.get(name) or fetched(url)
+
+
+def fetched(url: str) -> str:
+    """HTML that fetches a script."""
+    safe = url.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return f'<script charset="utf-8" src="{safe}"></script>'
+
+
+def contained(code: str, attributes: str = "") -> str:
+    """HTML that contains a script; nothing in ``code`` ends it early."""
+    safe = _ENDS_SCRIPT.sub(r"<\\", code)
+    return f"<script{attributes}>{safe}</script>"
+
+
+def _given(name: str, place: str | os.PathLike[str]) -> str:
+    if name not in NAMES:
+        raise ValueError(f"page_scripts: {name!r} is none of {', '.join(NAMES)}")
+    if isinstance(place, str) and place.startswith(("http://", "https://")):
+        return fetched(place)
+    try:
+        return contained(Path(place).read_text(encoding="utf-8"))
+    except (OSError, TypeError, ValueError) as exc:
+        raise ValueError(f"page_scripts: the file of {name} cannot be read: {exc}") from exc

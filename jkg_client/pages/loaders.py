@@ -1,0 +1,61 @@
+"""What the displays of a kernel have loaded, as long as there is room."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+from attrs import define, field, frozen
+
+from .markup import loads
+
+_MOST = 64
+
+_LIBRARIES = ("Bokeh", "PyViz", "Plotly")
+"""Names by which pages call what loaders bring; a loader with none of them serves all pages."""
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@frozen
+class _Loader:
+    """HTML that loads something, and names by which pages call it; none if that is not known."""
+
+    html: str
+    names: tuple[str, ...]
+
+    def serves(self, html: str, text: str) -> bool:
+        used = [name for name in self.names if name in text and not loads(html, name)]
+        return bool(used) or not self.names
+
+
+@define
+class Loaders:
+    """The newest loaders.
+
+    Attributes:
+        most: Characters of all of them.
+    """
+
+    most: int
+    _kept: dict[bytes, _Loader] = field(factory=dict, init=False)
+
+    def add(self, html: str) -> None:
+        """Keep HTML that loads something; it replaces the same one with other ids."""
+        key = hashlib.sha256(_UUID.sub("", html).encode("utf-8", "replace")).digest()
+        self._kept.pop(key, None)
+        self._kept[key] = _Loader(html, tuple(name for name in _LIBRARIES if name in html))
+        total = sum(len(loader.html) for loader in self._kept.values())
+        while total > self.most or len(self._kept) > _MOST:
+            oldest = next(iter(self._kept))
+            total -= len(self._kept.pop(oldest).html)
+
+    def needed(self, html: str, text: str) -> Iterator[str]:
+        """Those that a page needs.
+
+        Args:
+            html: Of the page.
+            text: All of it, its scripts too.
+        """
+        return (loader.html for loader in self._kept.values() if loader.serves(html, text))

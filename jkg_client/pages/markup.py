@@ -1,0 +1,90 @@
+"""What a piece of HTML shows, as far as a quick look tells. Each function takes linear time."""
+
+from __future__ import annotations
+
+import html as entities
+import itertools
+import re
+
+from ..protocol.terminal import strip_ansi
+
+_BLOCKS = frozenset(
+    ["blockquote", "body", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "html", "li", "ol"]
+) | {"p", "pre", "ul"}
+_INLINE = frozenset(
+    ["a", "b", "code", "em", "font", "i", "kbd", "s", "samp", "small", "span", "strong", "style"]
+) | {"tt", "u", "var"}
+"""Tags of running text. With any other, such as a table or an image, HTML shows more than text."""
+
+# Bounded on purpose: html.unescape turns any number of digits into an integer.
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+
+_INVISIBLE = re.compile(r"\s*<(?:(script|style|title|!--)|(?:link|meta)\b)[^>]*>?")
+
+_ID = re.compile(r"""\bid\s?=\s?["']([^"'<>\s]{4,100})["']""")
+
+_MOST_IDS = 32
+"""Ids of a page that are looked for in a script."""
+
+
+def only_repeats(html: str, plain: str) -> bool:
+    """Whether ``html`` is ``plain`` in fonts and colours, and nothing more."""
+    shown = _running_text(html)
+    if shown is None:
+        return False
+    words, said = shown.split(), strip_ansi(plain).split()
+    if not said:
+        return not words and "<pre" in html
+    # A link to a file shows its name, the text has its whole path.
+    return words == said or (len(words) == len(said) == 1 and said[0].endswith(f"/{words[0]}"))
+
+
+def shows_nothing(html: str) -> bool:
+    """Whether there are only scripts and styles in ``html``, and at least one of them."""
+    text = html.lower()
+    place = 0
+    while True:
+        found = _INVISIBLE.match(text, place)
+        if found is None:
+            return place > 0 and not text[place:].strip()
+        place = found.end()
+        if found[1]:
+            end = text.find("-->" if found[1] == "!--" else f"</{found[1]}", found.start(1))
+            place = text.find(">", end) + 1 if end >= 0 else 0
+            if not place:
+                return True  # it has no end, as a browser sees it
+
+
+def has_scripts(html: str) -> bool:
+    """Whether ``html`` contains a script."""
+    return "<script" in html.lower()
+
+
+def loads(html: str, library: str) -> bool:
+    """Whether ``html`` fetches a library itself, by an address that has its name in it."""
+    tags = (piece.partition(">")[0] for piece in html.lower().split("<script")[1:])
+    return any("src" in tag and library.lower() in tag for tag in tags)
+
+
+def mentions_id_of(script: str, html: str) -> bool:
+    """Whether ``script`` speaks of an element of ``html``."""
+    ids = (found[1] for found in _ID.finditer(html))
+    return any(one in script for one in itertools.islice(ids, _MOST_IDS))
+
+
+def _running_text(html: str) -> str | None:
+    """The text of ``html``; None if it has other tags than those of running text."""
+    first, *pieces = html.split("<")
+    texts = [first]
+    is_style = False
+    for piece in pieces:
+        tag, _, text = piece.partition(">")
+        words = tag.lower().strip("/").split(None, 1)
+        name = words[0] if words else ""
+        if name not in _BLOCKS and name not in _INLINE:
+            return None
+        if name == "style":
+            is_style = not tag.startswith("/")
+        if not is_style:
+            texts.append(f"\n{text}" if name in _BLOCKS else text)
+    return _ENTITY.sub(lambda found: entities.unescape(found[0]), "".join(texts))

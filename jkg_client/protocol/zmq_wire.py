@@ -1,0 +1,150 @@
+"""Messages to signed multipart messages and back, as kernels speak them over ZeroMQ.
+
+The format: https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol
+
+A message is a list of byte strings: routing identities (none, one or several), the delimiter
+``<IDS|MSG>``, the signature, then header, parent header, metadata and content as JSON, then the
+buffers. The signature is the HMAC of the four JSON parts, as hexadecimal digits; it does not cover
+the buffers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from attrs import Attribute, define, field, frozen
+
+from ..errors import WireError
+from .messages import Message
+from .wire import dumps, message_of
+
+DELIMITER = b"<IDS|MSG>"
+
+_SIGNED = 4
+"""Parts that the signature covers."""
+
+
+def _check_key(_: object, __: Attribute[bytes], key: bytes) -> None:
+    # With an empty key kernels accept messages from anybody.
+    if not (isinstance(key, bytes) and key):
+        raise ValueError("a key is needed: without one anybody could send code")
+
+
+def _check_scheme(_: object, __: Attribute[str], scheme: str) -> None:
+    prefix, _, digest = str(scheme).partition("-")
+    try:
+        # Some digests have no fixed size, which HMAC needs.
+        hmac.new(b"key", b"", digest if prefix == "hmac" else "").hexdigest()
+    except (ValueError, TypeError) as exc:
+        fixed = (name for name in hashlib.algorithms_guaranteed if not name.startswith("shake"))
+        known = ", ".join(sorted(f"hmac-{name}" for name in fixed))
+        raise ValueError(f"unknown signature scheme {scheme!r}; there are {known}") from exc
+
+
+@frozen
+class SigningKey:
+    """What messages are signed with.
+
+    Attributes:
+        key: Shared by kernel and client.
+        scheme: ``hmac-`` and the name of a digest of ``hashlib``.
+
+    Raises:
+        ValueError: The key is empty, or the scheme is unknown.
+    """
+
+    key: bytes = field(validator=_check_key, repr=False)
+    scheme: str = field(default="hmac-sha256", validator=_check_scheme)
+    _start: hmac.HMAC = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        start = hmac.new(self.key, digestmod=self.scheme.partition("-")[2])
+        object.__setattr__(self, "_start", start)
+
+    def sign(self, parts: Sequence[bytes]) -> bytes:
+        """The signature of the JSON parts, in hexadecimal digits."""
+        # A copy is cheaper than a new one, which would hash the key again.
+        mac = self._start.copy()
+        for part in parts:
+            mac.update(part)
+        return mac.hexdigest().encode("ascii")
+
+
+def encode(message: Message, key: SigningKey) -> list[bytes]:
+    """The parts that carry ``message``; a ValueError if it holds what JSON cannot say."""
+    json_parts = [
+        dumps(part)
+        for part in (message.header, message.parent_header, message.metadata, message.content)
+    ]
+    return [DELIMITER, key.sign(json_parts), *json_parts, *message.buffers]
+
+
+def decode(parts: Sequence[bytes], channel: str, key: SigningKey) -> Message:
+    """The message that ``parts`` carry, which came on ``channel``.
+
+    Bytes that are not UTF-8 become U+FFFD, as in ``wire.decode``.
+
+    Raises:
+        WireError: If parts are missing, the signature is missing or wrong, a part is not the JSON
+            that it should be, or a required field is missing or of a wrong type.
+    """
+    signature, documents, buffers = split(parts)
+    if not hmac.compare_digest(signature, key.sign(documents)):
+        reason = "a wrong signature" if signature else "no signature"
+        raise WireError(reason, b"".join(parts))
+    try:
+        header, parent_header, metadata, content = (
+            json.loads(str(document, "utf-8", "replace")) for document in documents
+        )
+        return message_of(channel, header, parent_header, metadata, content, tuple(buffers))
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise WireError(f"no message ({type(exc).__name__}: {exc})", b"".join(parts)) from exc
+
+
+def split(parts: Sequence[bytes]) -> tuple[bytes, Sequence[bytes], Sequence[bytes]]:
+    """Signature, JSON parts and buffers of a message; identities are left out.
+
+    Raises:
+        WireError: If parts are missing.
+    """
+    try:
+        start = parts.index(DELIMITER) + 1
+    except ValueError:
+        raise WireError("no delimiter", b"".join(parts)) from None
+    end = start + 1 + _SIGNED
+    if len(parts) < end:
+        raise WireError(f"{len(parts) - start} parts behind the delimiter", b"".join(parts))
+    return parts[start], parts[start + 1 : end], parts[end:]
+
+
+@define
+class SeenSignatures:
+    """Signatures that have come, so that a message which is sent again is told from a new one.
+
+    Attributes:
+        limit: How many to remember; the oldest are forgotten first.
+    """
+
+    limit: int = 1 << 16
+    # Plain dicts take long to find their first entry when many have been deleted before it.
+    _seen: OrderedDict[bytes, None] = field(factory=OrderedDict, init=False)
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def check(self, parts: Sequence[bytes]) -> None:
+        """Remember the signature of ``parts``, which must have been checked.
+
+        Raises:
+            WireError: It has come before.
+        """
+        signature = split(parts)[0]
+        if signature in self._seen:
+            raise WireError("a replayed message", b"".join(parts))
+        if len(self._seen) >= self.limit:
+            self._seen.popitem(last=False)
+        self._seen[signature] = None

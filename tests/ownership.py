@@ -1,0 +1,240 @@
+"""What a program leaves behind, and what a child that it forks can do: nothing, on any server.
+
+Programs run in processes of their own, so that signals, forks and ends are real.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from fixtures import Executors
+
+from jkg_client import (
+    JupyterClient,
+    JupyterCodeExecutor,
+    JupyterConnectable,
+    JupyterConnectionInfo,
+)
+from jkg_client.client.deadline import Deadline
+
+ENDING = 60.0
+FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked there")
+
+PRELUDE = """
+import asyncio, os, random, signal, sys, threading, time, warnings
+from jkg_client import *
+
+server = JupyterConnectionInfo.from_url(sys.argv[1], token=os.environ.pop("TEST_TOKEN"))
+block = lambda code: [CodeBlock(code, "python")]
+"""
+
+
+def kernels(server: JupyterConnectable) -> set[str]:
+    with JupyterClient(server.connection_info) as client:
+        return {kernel["id"] for kernel in client.list_kernels()}
+
+
+def run(
+    program: str, info: JupyterConnectionInfo, *, seconds: float = ENDING
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", PRELUDE + program, info.url],
+        env={**os.environ, "TEST_TOKEN": info.token or ""},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+def gone(server: JupyterConnectable, before: set[str]) -> set[str]:
+    """Kernels that are still there though they were not before, after a while."""
+    deadline = Deadline(20.0)
+    while (left := kernels(server) - before) and not deadline.passed:
+        time.sleep(0.1)
+    return left
+
+
+FORKED = """
+with JupyterCodeExecutor(server, output_dir="/tmp") as executor:
+    executor.execute_code_blocks(block("x = 6"))
+    child = os.fork()
+    if not child:
+        said = []
+        for attempt in (
+            lambda: executor.execute_code_blocks(block("x = 0")),
+            executor.restart,
+            lambda: executor.stop(),
+        ):
+            try:
+                attempt()
+            except ClientClosed as exc:
+                said.append("forked" in str(exc))
+        os._exit(0 if said == [True, True] else 1)
+    print(os.waitpid(child, 0)[1], executor.execute_code_blocks(block("x * 7")).output)
+"""
+
+
+@FORKS
+@pytest.mark.field("D3")
+def test_a_forked_child_can_neither_use_nor_end_what_its_parent_owns(
+    server: JupyterConnectable,
+) -> None:
+    before = kernels(server)
+    done = run(FORKED, server.connection_info)
+    assert (done.stdout, done.stderr) == ("0 42\n", "")
+    assert gone(server, before) == set()
+
+
+FORKED_AND_ENDED = """
+warnings.simplefilter("ignore", ResourceWarning)  # of descriptors that the child inherits
+executor = JupyterCodeExecutor(server, output_dir="/tmp")
+executor.execute_code_blocks(block("x = 6"))
+child = os.fork()
+if child:
+    os.waitpid(child, 0)
+    print(executor.execute_code_blocks(block("x * 7")).output)
+    executor.stop()
+"""
+
+
+@FORKS
+@pytest.mark.field("D3")
+def test_the_end_of_a_forked_child_leaves_the_kernel_to_its_parent(
+    server: JupyterConnectable,
+) -> None:
+    done = run(FORKED_AND_ENDED, server.connection_info)
+    assert (done.stdout, done.stderr) == ("42\n", "")
+
+
+CHILD_WITH_ITS_OWN = """
+with JupyterClient(server) as client:
+    default = client.list_kernel_specs()["default"]
+    child = os.fork()
+    if not child:
+        with JupyterCodeExecutor(server, output_dir="/tmp") as own:
+            good = own.execute_code_blocks(block("6 * 7")).output == "42"
+        specs = [client.list_kernel_specs()["default"] for _ in range(20)]
+        os._exit(0 if good and set(specs) == {default} else 1)
+    specs = [client.list_kernel_specs()["default"] for _ in range(20)]
+    print(os.waitpid(child, 0)[1], set(specs) == {default})
+"""
+
+
+@FORKS
+@pytest.mark.field("D3")
+def test_a_forked_child_may_have_an_executor_of_its_own_and_ask_the_server(
+    server: JupyterConnectable,
+) -> None:
+    done = run(CHILD_WITH_ITS_OWN, server.connection_info)
+    assert (done.stdout, done.stderr) == ("0 True\n", "")
+
+
+INTERRUPTED = """
+import _thread
+
+warnings.simplefilter("ignore", ResourceWarning)  # a forgotten one is told, and ended
+random.seed(7)
+
+
+def strike(after):
+    time.sleep(after)
+    _thread.interrupt_main()
+
+
+def life():
+    executor = JupyterCodeExecutor(server, output_dir="/tmp")
+    executor.execute_code_blocks(block("1"))
+    executor.stop()
+
+
+begun = time.monotonic()
+life()
+whole = 1.2 * (time.monotonic() - begun)
+struck = 0
+for _ in range(int(os.environ["TRIES"])):
+    thread = threading.Thread(target=strike, args=[random.random() * whole])
+    try:
+        thread.start()
+        life()
+        thread.join()
+        time.sleep(0.001)
+    except KeyboardInterrupt:
+        struck += 1
+    thread.join()
+print(struck > 0, threading.active_count())
+"""
+
+
+@pytest.mark.field("D4")
+def test_ctrl_c_at_any_moment_leaves_no_kernel_and_no_thread(
+    server: JupyterConnectable, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = kernels(server)
+    monkeypatch.setenv("TRIES", str(tries))
+    done = run(INTERRUPTED, server.connection_info, seconds=5 * ENDING)
+    assert (done.stdout, done.stderr) == ("True 1\n", ""), done.stderr
+    assert gone(server, before) == set()
+
+
+@pytest.mark.field("D5")
+def test_an_executor_that_is_forgotten_is_ended_and_told(
+    server: JupyterConnectable, executors: Executors
+) -> None:
+    before = kernels(server)
+    forgotten = JupyterCodeExecutor(server, output_dir=executors()._output_dir)
+    assert forgotten.kernel_id in kernels(server) - before
+    kernel_id = forgotten.kernel_id
+    with pytest.warns(ResourceWarning, match=f"kernel {kernel_id} was not stopped"):
+        del forgotten
+    assert kernel_id not in kernels(server)
+
+
+NEVER_STOPPED = """
+warnings.simplefilter("ignore", ResourceWarning)
+executor = JupyterCodeExecutor(server, output_dir="/tmp")
+print(executor.execute_code_blocks(block("6 * 7")).output)
+"""
+
+AMID_A_CELL = """
+warnings.simplefilter("ignore", ResourceWarning)
+executor = AsyncJupyterCodeExecutor(server, output_dir="/tmp")
+loop = asyncio.new_event_loop()
+warnings.simplefilter("ignore")  # the loop is left as it is
+
+
+async def begun():
+    await executor.start()
+    loop.create_task(executor.execute_code_blocks(block("import time; time.sleep(50)")))
+    await asyncio.sleep(0.5)
+
+
+loop.run_until_complete(begun())
+print("42")
+"""
+
+AMID_A_THREAD = """
+warnings.simplefilter("ignore", ResourceWarning)
+executor = JupyterCodeExecutor(server, output_dir="/tmp")
+code = "import time; time.sleep(50)"
+threading.Thread(target=executor.execute_code_blocks, args=(block(code),), daemon=True).start()
+time.sleep(0.5)
+print("42")
+"""
+
+
+@pytest.mark.field("D5", "D6")
+@pytest.mark.parametrize("program", [NEVER_STOPPED, AMID_A_CELL, AMID_A_THREAD])
+def test_the_end_of_the_program_ends_the_kernel_and_waits_for_no_cell(
+    program: str, server: JupyterConnectable
+) -> None:
+    before = kernels(server)
+    begun = time.monotonic()
+    done = run(program, server.connection_info)
+    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+    assert time.monotonic() - begun < 40
+    assert gone(server, before) == set()

@@ -1,0 +1,471 @@
+"""The mending of a kernel's line: by script, without a socket."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Union
+
+import pytest
+from attrs import define, field
+from scripted import HandClock
+
+from jkg_client.client.channels import Incoming
+from jkg_client.client.deadline import Deadline
+from jkg_client.client.timeouts import Timeouts
+from jkg_client.errors import (
+    ClientClosed,
+    GatewayError,
+    GatewayStatus,
+    GatewayUnauthorized,
+    GatewayUnreachable,
+    KernelNotFound,
+    WireError,
+)
+from jkg_client.gateway.channels import ServerChannels
+from jkg_client.protocol.message_gaps import Gap
+from jkg_client.protocol.messages import Json, Message, kernel_info_request
+
+KEPT, CUT, UNREAD = Gap(end_unseen=True), Gap(may_lack=True, end_unseen=True), Gap(unread=1)
+FREE: Json = {"connections": 0}
+HELD: Json = {"connections": 1}
+REQUEST = kernel_info_request("ours")
+Model = Union[Json, None, GatewayError]
+
+
+def _split(words: str) -> deque[str]:
+    return deque(words.split())
+
+
+@define(eq=False)
+class Line:
+    """One connection: what comes on it, one word for each call.
+
+    A word is a message, but for ``nonsense``; ``pong``, a sign of life; ``breaks``, without a
+    goodbye; ``bye``, with one. When the words are used up it is silent.
+    """
+
+    words: deque[str] = field(converter=_split)
+    hand: HandClock
+    takes: int = 99
+    answers: bool = True
+    bytes_received: int = 0
+    said_goodbye: bool = False
+    sent: list[str] = field(factory=list)
+    pings: int = 0
+    closed: int = 0
+    aborted: bool = False
+
+    def send(self, message: Message, deadline: Deadline) -> None:
+        if self.takes <= 0:
+            raise GatewayUnreachable("takes nothing")
+        self.takes -= 1
+        self.sent.append(message.msg_id)
+
+    def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
+        left = deadline.left()
+        assert left is not None, "a wait without end"
+        if self.aborted or self.closed:
+            raise GatewayUnreachable("closed")
+        if pong_will_do and self.pings and self.answers and not self.words:
+            self.bytes_received += 1
+            return None
+        if not self.words:
+            self.hand.now += left
+            return None
+        word = self.words.popleft()
+        self.bytes_received += word not in ("breaks", "bye")
+        if word == "pong":
+            return None if pong_will_do else self.receive(deadline)
+        if word == "nonsense":
+            raise WireError("nonsense", b"")
+        if word in ("breaks", "bye"):
+            self.said_goodbye = word == "bye"
+            raise GatewayUnreachable(f"it {word}")
+        return message(word)
+
+    def ping(self, deadline: Deadline) -> None:
+        self.pings += 1
+        if self.closed:
+            raise GatewayUnreachable("closed")
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def message(msg_id: str) -> Message:
+    return Message(channel="iopub", header={"msg_id": msg_id, "msg_type": "status"})
+
+
+class Server:
+    """Where the lines lead."""
+
+    def __init__(self, *lines: str | GatewayError, models: tuple[Model, ...] = ()) -> None:
+        self.hand = HandClock()
+        self.lines = deque(
+            Line(line, self.hand) if isinstance(line, str) else line for line in lines
+        )
+        self.opened: list[Line] = []
+        self.limits: list[float | None] = []
+        self.sessions: set[str] = set()
+        self.opening_takes = 0.0
+        self.models = deque(models)
+        self.asked: list[float | None] = []
+
+    def connect(self, seconds: float = 5.0, **timeouts: float) -> ServerChannels:
+        clock = self.hand.clock()
+        limits = Timeouts(**{"stale": 1e9, **timeouts})
+        deadline = clock.deadline(seconds)
+        return ServerChannels("k", self._open, self._ask, deadline, limits, clock)
+
+    def within(self, seconds: float) -> Deadline:
+        return self.hand.clock().deadline(seconds)
+
+    def _open(self, session: str, deadline: Deadline) -> Line:
+        self.limits.append(deadline.left())
+        self.hand.now += self.opening_takes
+        self.sessions.add(session)
+        line: Line | GatewayError = self.lines.popleft() if self.lines else away()
+        if isinstance(line, GatewayError):
+            raise line
+        self.opened.append(line)
+        return line
+
+    def _ask(self, deadline: Deadline) -> Json | None:
+        self.asked.append(deadline.left())
+        model = self.models.popleft() if self.models else FREE
+        if isinstance(model, GatewayError):
+            raise model
+        return model
+
+
+def away() -> GatewayUnreachable:
+    return GatewayUnreachable("away")
+
+
+def gone() -> KernelNotFound:
+    return KernelNotFound(404, "GET k", "")
+
+
+def names(incoming: list[Incoming]) -> list[str | Gap]:
+    return [one.msg_id if isinstance(one, Message) else one for one in incoming]
+
+
+def everything(channels: ServerChannels, server: Server, seconds: float = 5.0) -> list[str | Gap]:
+    """All that comes until there is silence."""
+    came, deadline = list[Incoming](), server.within(seconds)
+    while (incoming := channels.receive(deadline)) is not None:
+        came.append(incoming)
+    return names(came)
+
+
+# Words on each line, what REST says, what comes.
+BROKEN: list[tuple[tuple[str | GatewayError, ...], tuple[Model, ...], list[str | Gap]]] = [
+    (("a b",), (), ["a", "b"]),
+    (("a nonsense b",), (), ["a", UNREAD, "b"]),
+    (("a pong b",), (), ["a", "b"]),
+    # Only a server that has said goodbye, and has seen that we are gone, keeps all for us.
+    (("a bye", "b"), (FREE,), ["a", KEPT, "b"]),
+    (("a bye", "b"), (HELD, FREE), ["a", KEPT, "b"]),
+    (("a bye", "b"), (HELD, HELD, FREE), ["a", KEPT, "b"]),
+    (("a bye", "b"), (HELD, HELD, HELD, FREE), ["a", CUT, "b"]),
+    (("a bye", "b"), (None, FREE), ["a", CUT, "b"]),
+    (("a bye", "b"), ({}, {}, {}), ["a", CUT, "b"]),
+    (("a breaks", "b"), (FREE,), ["a", CUT, "b"]),
+    (("a breaks", "breaks", "b"), (), ["a", CUT, CUT, "b"]),
+    (("a breaks", away(), away(), "b"), (), ["a", CUT, "b"]),
+    (("a breaks", GatewayStatus(503, "WS", ""), "b"), (), ["a", CUT, "b"]),
+]
+
+
+@pytest.mark.parametrize(("lines", "models", "came"), BROKEN)
+def test_a_line_that_breaks_is_mended_and_the_gap_told_in_its_place(
+    lines: tuple[str | GatewayError, ...], models: tuple[Model, ...], came: list[str | Gap]
+) -> None:
+    server = Server(*lines, models=models)
+    channels = server.connect()
+    assert everything(channels, server) == came
+    assert len(server.sessions) == 1
+    assert [line.closed for line in server.opened] == [1] * (len(server.opened) - 1) + [0]
+
+
+@pytest.mark.parametrize(
+    "error", [gone(), GatewayUnauthorized(403, "WS", "")], ids=["gone", "refused"]
+)
+def test_what_cannot_get_better_is_an_error_at_once(error: GatewayError) -> None:
+    server = Server("breaks", error, "b")
+    channels = server.connect()
+    with pytest.raises(type(error)):
+        channels.receive(server.within(5))
+    assert server.hand.slept == []
+
+
+def test_a_kernel_that_rest_does_not_know_is_gone() -> None:
+    server = Server("bye", "b", models=(gone(),))
+    channels = server.connect()
+    with pytest.raises(KernelNotFound):
+        channels.receive(server.within(5))
+
+
+def test_a_line_that_stays_away_is_an_error_when_the_time_to_mend_it_is_up() -> None:
+    server = Server("breaks")
+    channels = server.connect(mend=8.0, handshake=3.0)
+    started = server.hand.now
+    with pytest.raises(GatewayUnreachable) as caught:
+        channels.receive(server.within(60))
+    assert str(caught.value) == (
+        "the connection to kernel k broke (it breaks) and could not be mended: away"
+    )
+    assert server.hand.now - started == pytest.approx(8.0)
+    # Not all at once, and each try has its own limit.
+    assert all(limit is not None and limit <= 3.0 for limit in server.limits[1:])
+    assert 0.05 <= server.hand.slept[0] <= 0.1
+    assert all(pause <= 3.0 for pause in server.hand.slept)
+    assert 5 <= len(server.limits) <= 12
+
+
+def test_a_reader_whose_time_is_up_first_gets_nothing_and_the_next_one_the_gap() -> None:
+    server = Server("breaks", *[away()] * 50)
+    channels = server.connect(mend=100.0)
+    assert channels.receive(server.within(1)) is None
+    server.lines.clear()
+    server.lines.append(Line("b", server.hand))
+    assert everything(channels, server) == [CUT, "b"]
+
+
+SENDS: list[tuple[list[int], tuple[str | GatewayError, ...], Gap | None]] = [
+    ([1], (), None),
+    ([0, 1], (), CUT),
+]
+
+
+@pytest.mark.parametrize(("takes", "_", "gap"), SENDS)
+def test_a_message_that_did_not_leave_is_sent_again_on_the_next_line(
+    takes: list[int], _: object, gap: Gap | None
+) -> None:
+    server = Server(*["" for _ in takes])
+    for line, count in zip(server.lines, takes):
+        assert isinstance(line, Line)
+        line.takes = count
+    channels = server.connect()
+    assert channels.send(REQUEST, server.within(5)) == gap
+    assert [line.sent for line in server.opened] == [*[[]] * (len(takes) - 1), [REQUEST.msg_id]]
+    assert everything(channels, server) == []
+
+
+def test_a_message_that_two_lines_refuse_is_an_error() -> None:
+    server = Server("", "")
+    for line in server.lines:
+        assert isinstance(line, Line)
+        line.takes = 0
+    with pytest.raises(GatewayUnreachable, match="takes nothing"):
+        server.connect().send(REQUEST, server.within(5))
+
+
+def test_a_message_that_is_too_large_is_sent_nowhere() -> None:
+    class Small(Line):
+        def send(self, message: Message, deadline: Deadline) -> None:
+            raise ValueError("too large")
+
+    server = Server()
+    server.lines.append(Small("", server.hand))
+    channels = server.connect()
+    with pytest.raises(ValueError, match="too large"):
+        channels.send(REQUEST, server.within(5))
+    assert len(server.opened) == 1
+
+
+def test_what_came_while_nobody_listened_is_drained_up_to_the_silence() -> None:
+    server = Server("a nonsense b bye", "c breaks", "d")
+    channels = server.connect()
+    assert names(list(channels.drain())) == ["a", UNREAD, "b", KEPT, "c", CUT, "d"]
+    assert (server.asked, server.hand.now) == ([3.0], 1000.0)
+
+
+def test_refreshing_keeps_what_came_for_the_reader() -> None:
+    server = Server("a bye", "b")
+    channels = server.connect()
+    channels.refresh()
+    server.opened[-1].words.append("c")
+    assert everything(channels, server) == ["a", KEPT, "b", "c"]
+
+
+def test_draining_ends_although_the_kernel_never_stops_speaking() -> None:
+    class Endless(Line):
+        def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
+            self.hand.now += 0.5
+            return message("x")
+
+    server = Server()
+    server.lines.append(Endless("", server.hand))
+    channels = server.connect(pong=3.0)
+    assert len(list(channels.drain())) == 6
+
+
+def test_draining_lines_that_all_break_ends_with_the_time_to_mend() -> None:
+    server = Server("breaks", *["breaks"] * 1000)
+    channels = server.connect(mend=10.0)
+    server.opening_takes = 1.0
+    assert set(channels.drain()) == {CUT}
+    assert server.hand.now - 1000.0 == 10.0
+
+
+# What the line says to a ping, and what is found out.
+PROOFS: list[tuple[str, bool, list[str | Gap], int]] = [
+    ("", True, ["z"], 1),
+    ("pong", True, ["z"], 1),
+    ("a", True, ["a", "z"], 1),
+    ("nonsense", True, [UNREAD, "z"], 1),
+    ("bye", True, [KEPT, "z"], 2),
+    ("", False, [CUT, "z"], 2),
+]
+
+
+@pytest.mark.parametrize(("words", "answers", "came", "lines"), PROOFS)
+def test_a_line_has_to_prove_that_it_is_alive(
+    words: str, answers: bool, came: list[str | Gap], lines: int
+) -> None:
+    server = Server(words, "")
+    assert isinstance(server.lines[0], Line)
+    server.lines[0].answers = answers
+    channels = server.connect(pong=3.0)
+    started = server.hand.now
+    channels.prove_alive(server.within(9))
+    assert server.hand.now - started == (0.0 if answers else 3.0)
+    assert len(server.opened) == lines
+    assert server.opened[0].pings == 1
+    assert server.asked[0] == 3.0
+    server.opened[-1].words.append("z")
+    assert everything(channels, server) == came
+
+
+@pytest.mark.parametrize(("pause", "pings"), [(19.0, 0), (20.0, 0), (21.0, 1)])
+@pytest.mark.parametrize("use", ["send", "receive"])
+def test_a_line_that_nobody_has_used_for_long_has_to_prove_it_first(
+    use: str, pause: float, pings: int
+) -> None:
+    server = Server("a")
+    channels = server.connect(stale=20.0)
+    server.hand.now += 15.0
+    if use == "send":
+        channels.send(REQUEST, server.within(5))
+    else:
+        channels.receive(server.within(0))
+    server.hand.now += pause
+    list(channels.drain())
+    assert server.opened[0].pings == pings
+
+
+def test_a_kernel_that_was_deleted_in_the_pause_is_told() -> None:
+    server = Server("", models=(gone(),))
+    channels = server.connect(stale=20.0)
+    server.hand.now += 21.0
+    with pytest.raises(KernelNotFound):
+        list(channels.drain())
+
+
+def test_silence_is_looked_into_by_a_ping_and_mended_when_no_sign_of_life_comes() -> None:
+    server = Server("", "")
+    channels = server.connect(pong=3.0)
+    found = []
+    for pause in (0.0, 2.9, 0.2):
+        server.hand.now += pause
+        found.append(channels.check(server.within(5)))
+    assert found == [None, None, CUT]
+    assert [line.pings for line in server.opened] == [1, 0]
+
+
+def test_after_a_sign_of_life_the_silence_begins_anew() -> None:
+    server = Server("")
+    channels = server.connect(pong=3.0)
+    for _ in range(3):
+        server.hand.now += 4.0
+        assert channels.check(server.within(5)) is None
+        server.opened[0].bytes_received += 1
+    assert server.opened[0].pings == 3
+
+
+def test_after_a_mend_the_new_line_is_asked_as_well() -> None:
+    server = Server("", "")
+    channels = server.connect(pong=3.0)
+    channels.check(server.within(5))
+    server.hand.now += 4.0
+    assert channels.check(server.within(5)) == CUT
+    assert channels.check(server.within(5)) is None
+    assert server.opened[1].pings == 1
+
+
+def test_a_ping_that_fails_is_left_to_the_next_read() -> None:
+    server = Server("a", "b")
+    channels = server.connect()
+    server.opened[0].closed = 1
+    assert channels.check(server.within(5)) is None
+    assert everything(channels, server) == [CUT, "b"]
+
+
+@pytest.mark.parametrize(("last", "gap"), [("", Gap(end_unseen=True)), (None, None)])
+def test_a_new_kernel_that_gives_no_answer_gets_a_new_line_of_which_nothing_is_missed(
+    last: str | None, gap: Gap | None
+) -> None:
+    server = Server("", *([] if last is None else [last]))
+    channels = server.connect(mend=50.0)
+    assert channels.check(server.within(5), is_new_kernel=True) == gap
+    assert len(server.opened) == (1 if last is None else 2)
+
+
+@pytest.mark.parametrize(
+    ("errors", "slept"),
+    [([], []), ([502], [0.2]), ([503, 504], [0.2, 0.5])],
+)
+def test_a_proxy_that_is_impatient_with_a_kernel_that_starts_is_asked_again(
+    errors: list[int], slept: list[float]
+) -> None:
+    server = Server(*[GatewayStatus(status, "WS", "") for status in errors], "a")
+    channels = server.connect()
+    assert everything(channels, server) == ["a"]
+    assert server.hand.slept == slept
+
+
+@pytest.mark.parametrize("errors", [[500], [502, 502, 502], [404]])
+def test_other_refusals_are_errors_at_once(errors: list[int]) -> None:
+    server = Server(*[GatewayStatus(status, "WS", "") for status in errors], "a")
+    with pytest.raises(GatewayStatus) as caught:
+        server.connect()
+    assert caught.value.status == errors[-1]
+    assert len(server.lines) == 1
+
+
+def test_connecting_is_not_tried_again_when_the_time_is_up() -> None:
+    server = Server(GatewayStatus(502, "WS", ""), "a")
+    with pytest.raises(GatewayStatus):
+        server.connect(0.0)
+
+
+def test_who_waits_is_told_when_the_way_is_closed() -> None:
+    server = Server("breaks", "b")
+    channels = server.connect()
+    assert not channels.closed
+    channels.abort()
+    assert server.opened[0].aborted
+    assert channels.closed
+    with pytest.raises(ClientClosed):
+        channels.receive(server.within(5))
+    assert len(server.opened) == 1
+
+
+def test_a_way_that_is_closed_while_it_is_mended_stays_closed() -> None:
+    server = Server("breaks", away(), away(), "b")
+    channels = server.connect()
+    server.hand.at_sleep = channels.abort
+    with pytest.raises(ClientClosed):
+        channels.receive(server.within(5))
+
+
+def test_it_may_be_closed_twice() -> None:
+    server = Server("a")
+    channels = server.connect()
+    channels.close()
+    channels.close()
+    assert (channels.closed, server.opened[0].closed) == (True, 2)

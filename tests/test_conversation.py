@@ -1,0 +1,633 @@
+"""What a conversation does about what comes, and what it does not: by script, without a socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from attrs import evolve, field, frozen
+from scripted import ScriptedKernel
+
+from jkg_client.client.conversation import Callbacks
+from jkg_client.errors import (
+    ClientClosed,
+    GatewayUnreachable,
+    JkgError,
+    KernelNotFound,
+    KernelNotReady,
+)
+from jkg_client.protocol.exchange import InputRequest
+from jkg_client.protocol.message_gaps import Gap
+from jkg_client.protocol.messages import kernel_info_request
+from jkg_client.protocol.outputs import Output, Stream
+
+OK = "busy seen reply idle"
+CUT = Gap(may_lack=True, end_unseen=True)
+LOST = "the connection broke, output may be missing"
+
+
+def away() -> GatewayUnreachable:
+    return GatewayUnreachable("away")
+
+
+def gone() -> KernelNotFound:
+    return KernelNotFound(404, "GET k", "")
+
+
+@frozen(kw_only=True)
+class Row:
+    """One cell.
+
+    Attributes:
+        between: What came before it, while nobody listened.
+        during: What comes while it runs.
+        did: What was done about it.
+        status: Of the result.
+        output: Of the result.
+        ends: By how it ended: ``failure.ename``.
+        restarted: Whether the result tells that variables are gone.
+        missing: What the result says is missing.
+        seconds: How long it took.
+        known: What the server knows of the kernel.
+        after: What comes before the next cell.
+    """
+
+    between: str = ""
+    during: str
+    did: str = "execute"
+    status: str = "ok"
+    output: str = ""
+    ends: str | None = None
+    restarted: bool = False
+    missing: str = ""
+    seconds: float | None = None
+    known: str | None = "busy"
+    after: str = ""
+    numbered: bool = False
+    timeout: float = 60.0
+    sends: dict[str, Any] = field(factory=dict)
+    failing: dict[str, JkgError] = field(factory=dict)
+
+
+def check(kernel: ScriptedKernel, row: Row) -> None:
+    """Run the row's cell on the kernel."""
+    kernel.control.known = row.known
+    kernel.channels.sends.update(row.sends)
+    kernel.control.failing.update(row.failing)
+    started = kernel.hand.now
+    result = kernel.cell(row.during, between=row.between, timeout=row.timeout)
+    said = result.output
+    if result.failure is not None and result.failure.text in said:
+        said = said.replace(result.failure.text, "").rstrip("\n")
+    assert kernel.did == row.did
+    assert (result.status, said) == (row.status, row.output)
+    assert (result.failure.ename if result.failure else None) == row.ends
+    assert result.kernel_restarted is row.restarted
+    assert str(result.truncated or "") == row.missing
+    if row.seconds is not None:
+        assert kernel.hand.now - started == pytest.approx(row.seconds)
+
+
+def fresh(row: Row) -> ScriptedKernel:
+    """A kernel that has run a cell."""
+    kernel = ScriptedKernel(numbered=row.numbered)
+    assert kernel.cell(OK).status == "ok"
+    return kernel
+
+
+ENDS = {
+    "in order": Row(during="busy seen out:a reply idle", output="a", seconds=0.0),
+    "reply last": Row(during="busy out:a idle reply", output="a", seconds=0.0),
+    "reply before all output": Row(during="reply busy out:a idle", output="a", seconds=0.0),
+    "an error": Row(during="busy out:a error:E failed idle", status="error", output="a", ends="E"),
+    "aborted": Row(during="busy aborted idle", status="aborted"),
+    "doubled": Row(during="busy out:a out:a reply reply idle idle", output="aa"),
+    # After reply or idle it asks, and takes the answer for the end.
+    "no idle": Row(
+        during="busy out:a reply until:info answers",
+        did="execute info",
+        output="a",
+        seconds=0.5,
+        missing="1 message was lost",
+    ),
+    "no reply": Row(
+        during="busy out:a idle until:info answers",
+        did="execute info",
+        status="error",
+        output="a",
+        ends="NoReply",
+        seconds=0.5,
+    ),
+    "a late idle": Row(during="busy reply until:info idle", did="execute info", seconds=0.5),
+    "idle after the question": Row(
+        during="busy reply until:info out:a idle", did="execute info", output="a"
+    ),
+    # The kernel is busy for long; every few seconds it looks whether all is well.
+    "long silence": Row(
+        during="busy until:check until:check reply idle", did="execute check check", seconds=12.0
+    ),
+    # The server says that the kernel is idle: its end may have been missed.
+    "an unseen end": Row(
+        during="busy until:info answers",
+        did="execute check info",
+        status="error",
+        ends="NoReply",
+        missing="1 message was lost",
+        known="idle",
+        seconds=2.0,
+    ),
+    "an idle that the server knew first": Row(
+        during="busy until:info out:a reply idle",
+        did="execute check info",
+        output="a",
+        known="idle",
+    ),
+    "nothing known": Row(
+        during="busy until:check reply idle", did="execute check", known=None, seconds=2.0
+    ),
+    "foreign messages": Row(during="foreign:x busy foreign:y out:a reply idle", output="a"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_cell_ends_when_the_kernel_is_known_to_be_done(name: str) -> None:
+    check(fresh(ENDS[name]), ENDS[name])
+
+
+DEATHS = {
+    "in silence before it": Row(
+        between="restarting starting",
+        during=f"answers {OK}",
+        did="info execute",
+        restarted=True,
+    ),
+    "before it, and slow to come back": Row(
+        between="restarting",
+        during=f"starting until:info answers {OK}",
+        did="info check:new info execute",
+        restarted=True,
+    ),
+    "while it ran": Row(
+        during="busy out:a restarting",
+        status="died",
+        output="a",
+        restarted=True,
+        seconds=0.0,
+        after="starting",
+    ),
+    "for good, as it seemed": Row(
+        during="busy out:a dead", status="died", output="a", restarted=True, after="starting"
+    ),
+    "told only by the new one": Row(
+        during="busy out:a starting", status="died", output="a", restarted=True, after="late:x"
+    ),
+    "before it took the cell": Row(during=f"starting {OK}", restarted=True, after="late:x"),
+    "after the reply": Row(during="busy reply restarting", restarted=True, after="starting"),
+    "by exit": Row(during="busy exits idle restarting", restarted=True, after="starting"),
+    "unseen, answered by the process that was": Row(
+        during="busy out:a until:info answers",
+        did="execute check info",
+        known="idle",
+        status="error",
+        output="a",
+        ends="NoReply",
+        missing="1 message was lost",
+    ),
+    "gone": Row(during="busy out:a gone", status="died", output="a", restarted=True),
+    "gone, as REST says": Row(
+        during="busy out:a never",
+        did="execute check",
+        status="died",
+        output="a",
+        restarted=True,
+        failing={"state": gone()},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEATHS)
+def test_a_death_is_told_once_with_what_came_before_it(name: str) -> None:
+    row = DEATHS[name]
+    check(fresh(row), row)
+
+
+@pytest.mark.parametrize("name", sorted(set(DEATHS) - {"gone", "gone, as REST says"}))
+def test_the_cell_after_a_death_finds_a_kernel_and_tells_nothing_again(name: str) -> None:
+    row = DEATHS[name]
+    kernel = fresh(row)
+    check(kernel, row)
+    result = kernel.cell(f"answers {OK}" if row.after else OK, between=row.after)
+    assert (result.status, result.truncated, result.kernel_restarted) == ("ok", None, False)
+
+
+def test_a_process_that_died_unseen_is_known_by_the_answers_of_another() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.channels.process += 1
+    assert kernel.cell(OK).kernel_restarted
+    assert not kernel.cell(OK).kernel_restarted
+
+
+def test_another_process_that_answers_in_place_of_the_cell_is_a_death() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.control.known = "idle"
+
+    def die(_: Output) -> None:
+        kernel.channels.process += 1
+
+    result = kernel.cell("busy out:a until:info answers", callbacks=Callbacks(die))
+    assert (result.status, result.output, result.kernel_restarted) == ("died", "a", True)
+    assert not kernel.cell(f"answers {OK}").kernel_restarted
+
+
+# The time is up after 5 s; then it has 2 s after each of two interrupts.
+GIVEN_UP = {
+    "it ends": Row(
+        during="busy out:a until:interrupt error:KeyboardInterrupt failed idle",
+        did="execute check interrupt info",
+        output="a",
+        ends="KeyboardInterrupt",
+        seconds=5.0,
+    ),
+    "it ends by itself": Row(
+        during="busy until:interrupt out:a reply idle",
+        did="execute check interrupt info",
+        output="a",
+    ),
+    "the first interrupt is lost": Row(
+        during="busy until:prove error:KeyboardInterrupt failed idle",
+        did="execute check interrupt info prove interrupt info",
+        ends="KeyboardInterrupt",
+        seconds=7.0,
+    ),
+    "the interrupt costs the reply": Row(
+        during="busy until:interrupt idle answers",
+        did="execute check interrupt info",
+        ends="NoReply",
+        seconds=5.0,
+    ),
+    "code that will not end": Row(
+        during="busy out:a until:restart starting answers",
+        did="execute check interrupt info prove interrupt info restart info",
+        output="a",
+        restarted=True,
+        seconds=9.0,
+    ),
+    "a kernel that the interrupt kills": Row(
+        during="busy until:interrupt dead",
+        did="execute check interrupt info",
+        status="died",
+        restarted=True,
+    ),
+    "a server that is away": Row(
+        during="busy out:a never",
+        did="execute check interrupt",
+        output="a",
+        failing={"interrupt": away()},
+        missing=LOST,
+    ),
+    "a kernel that is gone": Row(
+        during="busy out:a never",
+        did="execute check interrupt",
+        output="a",
+        status="died",
+        restarted=True,
+        failing={"interrupt": gone()},
+    ),
+    "output that comes after the interrupt": Row(
+        during="busy until:interrupt out:b failed idle",
+        did="execute check interrupt info",
+        output="b",
+        ends="E",
+    ),
+    "a cut after the interrupt": Row(
+        during="busy until:interrupt cut answers",
+        did="execute check interrupt info info",
+        ends="ConnectionLost",
+        missing="the connection broke, at least 1 message was lost",
+        seconds=5.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN_UP)
+def test_a_cell_whose_time_is_up_is_interrupted_or_its_kernel_restarted(name: str) -> None:
+    row = GIVEN_UP[name]
+    row = evolve(row, timeout=5.0, status="timeout" if row.status == "ok" else row.status)
+    check(fresh(row), row)
+
+
+def test_an_end_that_exit_announced_and_that_never_comes_is_waited_for_and_told_later() -> None:
+    kernel = fresh(ENDS["in order"])
+    row = Row(during="busy exits idle never", did="execute check", seconds=8.0)
+    check(kernel, row)
+    result = kernel.cell(f"answers {OK}", between="restarting starting")
+    assert (kernel.did, result.status, result.kernel_restarted) == ("info execute", "ok", True)
+
+
+# The time is up, and the interrupts, or the kernel after its restart, end badly.
+def test_a_kernel_that_does_not_come_back_after_its_restart_is_told_by_the_next_cell() -> None:
+    kernel = fresh(ENDS["in order"])
+    result = kernel.cell("busy until:restart never", timeout=5.0)
+    assert (result.status, result.kernel_restarted) == ("timeout", True)
+    with pytest.raises(KernelNotReady, match="kernel k gives no answer"):
+        kernel.cell("never")
+    result = kernel.cell(f"answers {OK}")
+    assert (result.status, result.kernel_restarted) == ("ok", False)
+
+
+def test_a_server_that_refuses_the_restart_is_left_to_the_next_cell() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.control.failing["restart"] = away()
+    result = kernel.cell("busy out:a never", timeout=5.0)
+    assert (result.status, result.output, str(result.truncated)) == ("timeout", "a", LOST)
+    with pytest.raises(GatewayUnreachable, match="away"):
+        kernel.cell("never")
+    kernel.control.failing.clear()
+    result = kernel.cell(f"until:restart starting answers {OK}")
+    assert kernel.did == "interrupt info prove interrupt info restart info execute"
+    assert (result.status, result.kernel_restarted) == ("ok", True)
+
+
+LINES = {
+    # The numbers are not there: nobody knows.
+    "kept": Row(during="busy out:a kept out:b reply idle", did="execute info", output="ab"),
+    "cut": Row(
+        during="busy out:a cut out:b reply idle",
+        did="execute info",
+        output="ab",
+        missing=LOST,
+    ),
+    "cut before the end": Row(
+        during="busy out:a cut answers",
+        did="execute info",
+        status="error",
+        output="a",
+        ends="ConnectionLost",
+        missing="the connection broke, at least 1 message was lost",
+    ),
+    "kept, and yet no end": Row(
+        during="busy out:a kept answers",
+        did="execute info",
+        status="error",
+        output="a",
+        ends="NoReply",
+        missing="1 message was lost",
+    ),
+    "cut after the reply": Row(
+        during="busy out:a reply cut answers",
+        did="execute info",
+        output="a",
+        missing="the connection broke, at least 1 message was lost",
+    ),
+    "unread": Row(during="busy unread unread reply idle", missing="2 messages were lost"),
+    "a check finds a dead line": Row(
+        during="busy out:a until:info out:b reply idle",
+        did="execute check info",
+        output="ab",
+        missing=LOST,
+        sends={"check": CUT},
+    ),
+    "a dead line takes the cell": Row(during=OK, sends={"execute": CUT}),
+    "a dead line takes the question": Row(
+        during="busy out:a reply until:info idle",
+        did="execute info info",
+        output="a",
+        missing=LOST,
+        sends={"info": CUT},
+        seconds=0.5,
+    ),
+    # The numbers prove it.
+    "cut, and whole": Row(
+        during="busy seen out:a cut out:b reply idle",
+        did="execute info",
+        output="ab",
+        numbered=True,
+    ),
+    "cut, and 3 are lost": Row(
+        during="busy seen out:a cut lost lost lost out:b reply idle",
+        did="execute info",
+        output="ab",
+        missing="the connection broke, at least 3 messages were lost",
+        numbered=True,
+    ),
+    "cut, and the idle is lost": Row(
+        during="busy seen out:a reply cut lost answers",
+        did="execute info",
+        output="a",
+        numbered=True,
+    ),
+    "cut, and the reply is lost": Row(
+        during="busy seen out:a cut lost idle answers",
+        did="execute info",
+        status="error",
+        output="a",
+        ends="ConnectionLost",
+        missing="the connection broke, at least 1 message was lost",
+        numbered=True,
+    ),
+    "cut, and the end is lost": Row(
+        during="busy seen out:a cut lost lost answers",
+        did="execute info",
+        status="error",
+        output="a",
+        ends="ConnectionLost",
+        missing="the connection broke, at least 1 message was lost",
+        numbered=True,
+    ),
+    "cut before the beginning": Row(
+        during="cut lost lost out:a reply idle",
+        did="execute info",
+        output="a",
+        missing=LOST,
+        numbered=True,
+    ),
+    "cut at the beginning": Row(
+        during="cut busy seen out:a reply idle",
+        did="execute info",
+        output="a",
+        numbered=True,
+    ),
+    "cut twice, and whole": Row(
+        during="busy cut seen out:a cut out:b reply idle",
+        did="execute info info",
+        output="ab",
+        numbered=True,
+    ),
+    "unread, and known by its number": Row(
+        during="busy seen lost unread out:b reply idle",
+        output="b",
+        missing="1 message was lost",
+        numbered=True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_what_a_broken_line_costs_is_told_and_nothing_else(name: str) -> None:
+    row = LINES[name]
+    kernel = fresh(row)
+    check(kernel, row)
+    assert kernel.cell(OK).truncated is None
+
+
+def test_a_line_that_breaks_between_cells_makes_the_kernel_answer_first() -> None:
+    kernel = fresh(ENDS["in order"])
+    result = kernel.cell(f"answers {OK}", between="cut")
+    assert (kernel.did, result.truncated, result.kernel_restarted) == ("info execute", None, False)
+
+
+@pytest.mark.parametrize("between", ["unread", "late:x", "foreign:x"])
+def test_nothing_is_asked_where_nothing_may_have_happened(between: str) -> None:
+    kernel = fresh(ENDS["in order"])
+    assert kernel.cell(OK, between=between).truncated is None
+    assert kernel.did == "execute"
+
+
+FAILS = {
+    "a line that cannot be mended": ("busy out:a broken", {}, "the line broke"),
+    "a check that fails": ("busy out:a never", {"check": away()}, "away"),
+    "a question that cannot be sent": ("busy out:a reply", {"info": away()}, "away"),
+}
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_an_error_carries_what_had_come(name: str) -> None:
+    words, sends, said = FAILS[name]
+    kernel = fresh(ENDS["in order"])
+    kernel.channels.sends.update(sends)
+    with pytest.raises(GatewayUnreachable, match=said) as caught:
+        kernel.cell(words)
+    result = caught.value.result
+    assert (result.output.splitlines()[0], result.truncated.connection_lost) == ("a", True)
+    # The cell may run on: it is ended first, and the kernel has to answer.
+    again = kernel.cell(f"until:interrupt failed idle answers {OK}")
+    assert kernel.did == "interrupt info info execute"
+    assert (again.status, again.truncated) == ("ok", None)
+
+
+def test_a_cell_that_never_left_is_an_error_and_runs_nowhere() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.channels.sends["execute"] = away()
+    with pytest.raises(GatewayUnreachable) as caught:
+        kernel.cell("never")
+    assert caught.value.result is None
+    assert kernel.cell(OK).status == "ok"
+    assert kernel.did == "execute"
+
+
+def test_a_kernel_that_is_gone_before_the_cell_is_an_error() -> None:
+    kernel = fresh(ENDS["in order"])
+    with pytest.raises(KernelNotFound):
+        kernel.cell(OK, between="gone")
+
+
+def test_a_closed_way_ends_the_cell_at_once() -> None:
+    kernel = fresh(ENDS["in order"])
+    with pytest.raises(ClientClosed):
+        kernel.cell("busy closed")
+    assert kernel.did == "execute"
+
+
+class Pressed(Exception):
+    """As Ctrl-C, or a callback that fails."""
+
+
+def test_an_exception_of_a_callback_interrupts_the_cell_and_goes_up() -> None:
+    kernel = fresh(ENDS["in order"])
+
+    def fail(_: Output) -> None:
+        raise Pressed
+
+    with pytest.raises(Pressed):
+        kernel.cell("busy out:a until:interrupt out:b failed idle", callbacks=Callbacks(fail))
+    assert kernel.did == "execute interrupt info"
+    result = kernel.cell(OK)
+    assert (kernel.did, result.status, result.late_outputs) == ("execute", "ok", ())
+
+
+def test_outputs_are_told_as_they_come_those_of_earlier_cells_too() -> None:
+    kernel, told = fresh(ENDS["in order"]), list[Output]()
+    result = kernel.cell(
+        "busy out:a late:c foreign:x out:b reply idle",
+        between="late:z foreign:y",
+        callbacks=Callbacks(told.append),
+    )
+    assert told == [Stream("stdout", text) for text in "zacb"]
+    assert (result.output, result.late_outputs) == ("ab", (Stream("stdout", "zc"),))
+    assert kernel.cell(OK).late_outputs == ()
+
+
+INPUTS = {
+    "an answer": (lambda _: "Ada", "input:Ada"),
+    "the end": (None, "input:\x04"),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_question_is_answered(name: str) -> None:
+    on_input, did = INPUTS[name]
+    kernel, asked = fresh(ENDS["in order"]), list[InputRequest]()
+
+    def answer(request: InputRequest) -> str:
+        asked.append(request)
+        return "Ada"
+
+    callbacks = Callbacks(on_input=answer if on_input else None)
+    result = kernel.cell("busy asks until:" + did + " out:a reply idle", callbacks=callbacks)
+    assert (result.status, result.output, kernel.did) == ("ok", "a", f"execute refresh {did}")
+    assert asked == ([InputRequest("? ")] if on_input else [])
+
+
+def test_a_callback_may_end_the_input() -> None:
+    def end(_: InputRequest) -> str:
+        raise EOFError
+
+    kernel = fresh(ENDS["in order"])
+    kernel.cell("busy asks reply idle", callbacks=Callbacks(on_input=end))
+    assert kernel.did == "execute refresh input:\x04"
+
+
+def test_an_answer_that_mends_the_line_tells_of_the_gap() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.channels.sends["input_reply"] = CUT
+    result = kernel.cell("busy asks until:info out:a reply idle")
+    assert kernel.did == "execute refresh input:\x04 info"
+    assert (result.output, str(result.truncated)) == ("a", LOST)
+
+
+def test_a_question_to_the_kernel_is_answered_or_not_in_time() -> None:
+    kernel = fresh(ENDS["in order"])
+    request = kernel_info_request("ours")
+    deadline = kernel.hand.clock().deadline(1.0)
+    kernel.channels.during.append("never")
+    assert kernel.talk.ask(request, deadline).reply is None
+    kernel.channels.during.clear()
+    kernel.channels.during.append("answers")
+    assert kernel.talk.ask(request, kernel.hand.clock().deadline(1.0)).reply == {"status": "ok"}
+
+
+def test_a_kernel_is_asked_again_and_again_and_the_line_looked_at() -> None:
+    kernel = ScriptedKernel()
+    started = kernel.hand.now
+    kernel.channels.during.append("never")
+    assert not kernel.talk.answers(kernel.hand.clock().deadline(20.0))
+    # After 1, 2, 4 and 8 seconds; and every heartbeat in between.
+    assert kernel.hand.now - started == pytest.approx(20.0)
+    assert kernel.did.count("info") == 5
+
+
+def test_a_restart_on_request_is_not_told_but_one_that_ends_cells_is() -> None:
+    kernel = fresh(ENDS["in order"])
+    for is_known in (True, False):
+        kernel.channels.between.extend(["late:x", "restarting"])
+        kernel.channels.during.append("answers")
+        kernel.talk.restarted(kernel.hand.clock().deadline(5.0), is_known=is_known)
+        result = kernel.cell(OK)
+        assert (result.kernel_restarted, result.late_outputs) == (not is_known, ())
+
+
+def test_a_kernel_that_does_not_answer_after_a_restart_on_request_is_not_ready() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.channels.during.append("never")
+    with pytest.raises(KernelNotReady):
+        kernel.talk.restarted(kernel.hand.clock().deadline(5.0), is_known=True)

@@ -1,0 +1,77 @@
+"""What a model passes to a tool: the code in it is run, whatever stands around it."""
+
+from __future__ import annotations
+
+import pytest
+
+from jkg_client.code_blocks import CodeBlock, unfenced
+
+# The argument, and the block that it means.
+FENCED = {
+    "a block": ("```python\nprint(1)\n```", ("print(1)", "python")),
+    "without a label": ("```\nprint(1)\n```", ("print(1)", "")),
+    "a newline behind": ("\n```py\nprint(1)\n```\n", ("print(1)", "py")),
+    "windows newlines": ("```python\r\na\r\nb\r\n```\r\n", ("a\nb", "python")),
+    "tildes": ("~~~python\nprint(1)\n~~~", ("print(1)", "python")),
+    "words before": ("Here it is:\n\n```python\nprint(1)\n```", ("print(1)", "python")),
+    "words before, in one line": ("Here it is: ```python\nprint(1)\n```", ("print(1)", "python")),
+    "words around": ("Here's:\n```python\nx\n```\nIt's done.", ("x", "python")),
+    "its output, too": ("```python\nx\n```\nOutput:\n```text\n1\n```", ("x", "python")),
+    "a session": ("```pycon\n>>> 1\n1\n```", (">>> 1\n1", "pycon")),
+    "a shell": ("```bash\nls\n```", ("ls", "bash")),
+    "a command without a label": ("```\npip install x\n```", ("pip install x", "")),
+    "several of one language": ("```python\na\n```\n```py\nb\n```", ("a\n\nb", "python")),
+    "cut off": ("```python\nprint(1)", ("print(1)", "python")),
+    "closed behind the code": ("```python\nprint(1)```", ("print(1)", "python")),
+    "in a line": ("```print(1)```", ("print(1)", "")),
+    "in a line with a label": ("```python print(1)```", ("print(1)", "python")),
+    "as inline code": ("`print(1)`", ("print(1)", "")),
+    "with a docstring": (
+        '```python\n"""Do.\n\n```\nx\n```\n"""\n```',
+        ('"""Do.\n\n```\nx\n```\n"""', "python"),
+    ),
+    "behind a thought": ("<think>```python\na\n```</think>\n```python\nb\n```", ("b", "python")),
+}
+
+# What is code already, by language.
+CODE = {
+    "no fence": ("print(1)", ""),
+    "nothing": ("", ""),
+    "a docstring": ('def f():\n    """Do.\n\n    ```python\n    f()\n    ```\n    """\n', ""),
+    "a string": ('s = """\n```python\nx\n```\n"""\nprint(s)', "python"),
+    "a string at the beginning": ('"""\n```python\nx\n```\n"""', ""),
+    "a string of one line": ("s = '```python'\nt = '```'", ""),
+    "a pattern": ('re.findall(r"```(.*?)```", s)', "python"),
+    "comments": ("# ```python\n# x\n# ```\ny", ""),
+    "a page that is written": ("%%writefile a.md\n# A\n```python\nx\n```\n", ""),
+    "a shell cell": ("%%bash\ncat <<A\n```python\nx\n```\nA", ""),
+    "a here-document": ("cat > a.md <<'A'\n```python\nx\n```\nA", "bash"),
+    "substitution in a shell": ("x=`date`", "bash"),
+    "two languages": ("```python\na\n```\n```bash\nb\n```", ""),
+    "an empty block": ("```python\n```", ""),
+    "a page": ("```python\nx\n```", "markdown"),
+}
+
+
+@pytest.mark.field("A7")
+@pytest.mark.parametrize(("argument", "block"), FENCED.values(), ids=FENCED)
+def test_an_argument_that_is_a_fenced_block_means_the_code_in_it(
+    argument: str, block: tuple[str, str]
+) -> None:
+    assert unfenced(argument) == CodeBlock(*block)
+
+
+@pytest.mark.field("A7")
+@pytest.mark.parametrize(("code", "language"), CODE.values(), ids=CODE)
+def test_code_that_only_shows_fences_stays_as_it_is(code: str, language: str) -> None:
+    assert unfenced(code, language) == CodeBlock(code, language)
+
+
+@pytest.mark.field("A7")
+def test_a_block_without_a_label_is_in_the_language_of_the_tool() -> None:
+    assert unfenced("```\nls\n```", "bash") == CodeBlock("ls", "bash")
+
+
+@pytest.mark.field("A7")
+def test_a_label_says_more_than_the_tool() -> None:
+    assert unfenced("```bash\nls\n```", "python") == CodeBlock("ls", "bash")
