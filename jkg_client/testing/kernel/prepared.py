@@ -55,7 +55,6 @@ def _fork(order: Json, line: socket.socket, orders: socket.socket, shell: Shell)
     if pid == 0:
         try:
             orders.close()
-            gc.unfreeze()
             run(order, line, shell)
         finally:
             os._exit(1)
