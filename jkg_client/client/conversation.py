@@ -28,7 +28,6 @@ from .timeouts import Timeouts
 
 _log = logging.getLogger("jkg_client")
 _DEATH_TOLD = 2.0  # seconds in which servers tell of a kernel's death
-_ABORTED = 20  # times that a cell is sent again which was aborted unrun
 _SETTLING = 0.5  # seconds of silence after reply or idle, before we ask whether that is all
 
 
@@ -84,7 +83,7 @@ class Conversation:
         what we have interrupted ourselves. Then it is sent again.
         """
         result = self._run(request, exchange, deadline, callbacks)
-        for _ in range(_ABORTED):
+        for _ in range(20):
             if result.status != "aborted" or deadline.passed:
                 break
             request = again(request)
