@@ -311,7 +311,7 @@ def test_a_large_output_cut_in_mid_frame_is_told(
     kernel: JupyterKernelClient, proxy: Proxy, way: Way
 ) -> None:
     code = (
-        "from IPython.display import display\nruns.append(1)\nprint('before', flush=True)\n"
+        "runs.append(1)\nprint('before', flush=True)\n"
         "display({'image/png': bytes(3_000_000), 'text/plain': 'big'}, raw=True)\nprint('after')"
     )
     proxy.cut_after(1_000_000, way)

@@ -19,8 +19,9 @@ from typing import Any
 
 from attrs import define, evolve, field
 
+from jkg_client.client.callbacks import Callbacks
 from jkg_client.client.channels import Incoming, KernelConnection
-from jkg_client.client.conversation import Callbacks, Conversation
+from jkg_client.client.conversation import Conversation
 from jkg_client.client.deadline import Clock, Deadline
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.errors import ClientClosed, GatewayUnreachable, JkgError, KernelNotFound

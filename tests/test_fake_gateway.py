@@ -237,6 +237,10 @@ CLOSED = [
     "[]",
     "{}",
     json.dumps({**WHOLE, "buffers": ["x"]}),
+    json.dumps({**WHOLE, "buffers": 5}),
+    json.dumps({**WHOLE, "content": []}),
+    json.dumps({**WHOLE, "header": "x"}),
+    json.dumps({**WHOLE, "header": {"msg_id": "id-1"}}),
     *(
         json.dumps({key: value for key, value in WHOLE.items() if key != name})
         for name in ("header", "parent_header", "metadata")
@@ -253,7 +257,6 @@ def test_the_socket_is_closed_at_what_is_no_message(kernel: RawKernel, frame: st
 
 PASSED_OVER = [
     {**WHOLE, "header": {"msg_type": "execute_request"}},
-    {**WHOLE, "header": {"msg_id": "id-1"}},
     {**WHOLE, "channel": "zzz"},
     {**WHOLE, "channel": "iopub"},
 ]

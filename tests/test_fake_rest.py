@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import requests
+import websocket
 from raw_client import RawClient, raw_client
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -41,7 +42,18 @@ ANSWERS: list[tuple[str, str, Any, int]] = [
     ("GET", f"/api/kernels/{NOBODY}/interrupt", None, 405),
     ("PUT", f"/api/kernels/{NOBODY}", None, 405),
     ("PATCH", f"/api/kernels/{NOBODY}", None, 405),
-    ("GET", f"/api/kernels/{NOBODY}/channels", None, 400),
+    ("GET", f"/api/kernels/{NOBODY}/channels", None, 404),
+    ("GET", "//api/kernels", None, 404),
+    ("OPTIONS", "/api/kernels", None, 200),
+    ("GET", "/api/swagger.json", None, 200),
+    ("GET", "/api/swagger.yaml", None, 200),
+    ("POST", "/api/kernels", '{"name": "python"}', 201),
+    ("POST", "/api/kernels", '{"name": "PYTHON3"}', 201),
+    ("POST", "/api/kernels", '{"name": ["python3"]}', 500),
+    ("POST", "/api/kernels", '{"env": {"A": 1}}', 201),
+    ("POST", "/api/kernels", b"\xff", 500),
+    ("POST", "/api/sessions", "[]", 500),
+    ("POST", "/api/sessions", '{"notebook": {"path": "a"}, "kernel": {"name": "python3"}}', 201),
     ("DELETE", "/api/kernels", None, 405),
     ("HEAD", "/api", None, 405),
     ("POST", "/api/kernels", None, 201),
@@ -64,6 +76,7 @@ ANSWERS: list[tuple[str, str, Any, int]] = [
 ]
 
 
+@pytest.mark.field("F1", "F2", "F4", "F5", "F6", "F8", "F14")
 @pytest.mark.parametrize(("method", "path", "body", "status"), ANSWERS)
 def test_statuses_are_those_of_a_kernel_gateway(
     client: RawClient, method: str, path: str, body: str | None, status: int
@@ -173,6 +186,35 @@ def test_everything_lies_below_the_base_path() -> None:
         assert outside.status_code == 404
         with client.connect(answer.json()["id"]) as kernel:
             assert kernel.value("1 + 1") == "2"
+
+
+# Origin, beside the address of the gateway, and what a request and a WebSocket are answered.
+ORIGINS = [
+    ("http://evil.example", 404, 403),
+    ("null", 404, 403),
+    ("http://127.0.0.1:1", 404, 403),
+    ("http://{host}", 200, 101),
+    ("https://{host}", 200, 101),
+]
+
+
+@pytest.mark.field("F3")
+@pytest.mark.parametrize(("origin", "rest", "socket"), ORIGINS)
+def test_pages_of_other_sites_are_not_answered(
+    client: RawClient, origin: str, rest: int, socket: int
+) -> None:
+    info = client.gateway.connection_info
+    headers = {"Origin": origin.format(host=f"{info.host}:{info.port}")}
+    assert client.rest("GET", "/api/kernels", headers=headers).status_code == rest
+    assert client.rest("OPTIONS", "/api/kernels", headers=headers).status_code == 200
+    header = {**info.all_headers, **headers}
+    url = f"{info.websocket_url}/api/kernels/{client.start()}/channels"
+    status = 101
+    try:
+        websocket.create_connection(url, header=header, suppress_origin=True).shutdown()
+    except websocket.WebSocketBadStatusException as exc:
+        status = exc.status_code
+    assert status == socket
 
 
 def test_sessions_own_a_kernel(client: RawClient) -> None:

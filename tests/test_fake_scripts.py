@@ -16,6 +16,7 @@ import pytest
 from raw_client import RawClient, RawKernel, raw_client, says
 
 import jkg_client
+from jkg_client import CodeBlock, JupyterCodeExecutor
 from jkg_client.testing import FakeGateway, Recording
 from jkg_client.testing.scripts import Script
 
@@ -197,6 +198,105 @@ def test_a_strict_gateway_runs_no_cell_without_a_script() -> None:
     assert "execute_request {'code': '1 + 1'}" in str(caught.value)
 
 
+@pytest.mark.field("F12")
+def test_a_script_that_was_nearly_run_names_the_cell() -> None:
+    with (  # noqa: PT012 - it is raised at the end of the block
+        pytest.raises(AssertionError, match=r"never run; near it was the cell 'fit\( \)'"),
+        raw_client() as client,
+        client.connect() as kernel,
+    ):
+        client.gateway.script("fit()").stream("fitted")
+        assert kernel.outputs("fit( )")[0]["ename"] == "NameError"
+
+
+def test_a_cell_that_has_nearly_a_script_names_it_where_every_cell_must_have_one() -> None:
+    with (  # noqa: PT012 - it is raised at the end of the block
+        pytest.raises(AssertionError, match="was never run"),
+        raw_client(strict=True) as client,
+        client.connect() as kernel,
+    ):
+        client.gateway.script("model.fit(x)")
+        (error,) = kernel.outputs("model.fit(y)")
+        assert error["evalue"].endswith("near it is script('model.fit(x)')")
+
+
+# What a user writes, in which language, and what stands in the script.
+WRITTEN: list[tuple[str, str, str | re.Pattern[str]]] = [
+    ("pip install numpy", "bash", "pip install numpy"),
+    ("pip install numpy\necho done", "sh", "pip install numpy\necho done"),
+    ("$ ls -l", "console", "$ ls -l"),
+    ("!ls", "bash", "!ls"),
+    ("!pip install numpy", "python", "!pip install numpy"),
+    ("%pip install numpy pandas", "python", "%pip install numpy pandas"),
+    ("import os\n!pip install numpy", "python", re.compile(r"^!pip install numpy$", re.MULTILINE)),
+    ("pip install numpy", "bash", re.compile(r"\Apip install (numpy|pandas)\Z")),
+    ("ls", "bash", re.compile("%%bash")),
+]
+
+
+@pytest.mark.field("F12")
+@pytest.mark.parametrize(("code", "language", "cell"), WRITTEN)
+def test_a_script_says_which_code_was_written_not_what_became_of_it(
+    code: str, language: str, cell: str | re.Pattern[str]
+) -> None:
+    with FakeGateway() as gateway, JupyterCodeExecutor(gateway) as executor:
+        gateway.script(cell).stream("played\n")
+        result = executor.execute_code_blocks([CodeBlock(code, language)])
+    assert result.output == "played\n"
+
+
+def test_a_function_of_the_test_that_raises_fails_the_cell_and_the_test() -> None:
+    with (  # noqa: PT012 - it is raised at the end of the block
+        pytest.raises(AssertionError, match=r"script\('cell'\) called what raised .*KeyError"),
+        raw_client() as client,
+        client.connect() as kernel,
+    ):
+        client.gateway.script("cell").then(lambda: os.environ["JKG_NONE"])
+        assert kernel.outputs("cell")[0]["ename"] == "KeyError"
+
+
+# A fault that nothing meets, and what is said of it.
+UNMET: list[tuple[Callable[[FakeGateway], object], str]] = [
+    (lambda it: it.faults.status(500, path="/api/kernel"), r"\* /api/kernel was never met"),
+    (lambda it: it.faults.delay(0.1, method="PUT"), r"PUT \* was never met"),
+    (lambda it: it.faults.never_answer(path="/nosuch"), r"/nosuch was never met"),
+    (lambda it: it.faults.cut_answer(path="/nosuch"), r"/nosuch was never met"),
+    (lambda it: it.faults.cut_before("nosuch"), "before a message of type nosuch was never met"),
+    (lambda it: it.faults.cut_after(10**6), "after 1000000 bytes was never met"),
+]
+
+
+@pytest.mark.field("F12")
+@pytest.mark.parametrize(("fault", "said"), UNMET)
+def test_a_fault_that_is_never_met_fails_the_test(
+    fault: Callable[[FakeGateway], object], said: str
+) -> None:
+    with pytest.raises(AssertionError, match=said), raw_client() as client:  # noqa: PT012 - as above
+        fault(client.gateway)
+        assert client.rest("GET", "/api").status_code == 200
+
+
+def test_a_fault_that_was_met_or_taken_back_fails_nothing() -> None:
+    with raw_client() as client:
+        client.gateway.faults.status(500, path="/nosuch")
+        client.gateway.faults.clear()
+        client.gateway.faults.status(500, path="/api", times=None)
+        assert client.rest("GET", "/api").status_code == 500
+
+
+def test_a_shared_gateway_is_checked_and_forgets_between_tests() -> None:
+    with raw_client() as client, client.connect() as kernel:
+        client.gateway.script("cell").stream("played")
+        assert kernel.text("cell") == "played"
+        client.gateway.reset()
+        assert len(client.gateway.journal) == 0
+        assert kernel.outputs("cell")[0]["ename"] == "NameError"
+        client.gateway.script("never")
+        with pytest.raises(AssertionError, match="never run"):
+            client.gateway.reset()
+        client.gateway.reset()
+
+
 def test_another_failure_is_not_hidden_by_what_was_not_played() -> None:
     with pytest.raises(ZeroDivisionError), FakeGateway() as gateway:
         divmod(1, gateway.script("cell").runs)
@@ -311,7 +411,14 @@ def test_a_failure_shows_the_journal_and_is_not_doubled(pytester: pytest.Pyteste
     """,
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*What the fake gateway was asked*", "*GET /api/nosuch -> 404"])
+    result.stdout.fnmatch_lines(
+        [
+            "*What did not go as scripted*",
+            "script('never') was never run",
+            "*What the fake gateway was asked*",
+            "*GET /api/nosuch -> 404",
+        ]
+    )
 
 
 def test_the_other_fixture_is_a_kernel_ready_to_run(pytester: pytest.Pytester) -> None:

@@ -247,7 +247,7 @@ FOLDED: dict[str, tuple[str, str, tuple[Output, ...]]] = {
     ),
     "clear": ("ok", "stays\n", (Stream("stdout", "stays\n"),)),
     "clear_wait": ("ok", "stays\n", (Stream("stdout", "stays\n"),)),
-    "progress": ("ok", "3/3\nadeX\n", (Stream("stdout", "3/3\nadeX\n"),)),
+    "progress": ("ok", "3/3\nadeX\n", (Stream("stdout", "\r1/3\r2/3\r3/3\nabcX\b\b\bde\n"),)),
     "pager": ("ok", PAGE, (Display({"text/plain": PAGE}),)),
     "input_answered": ("ok", "Hi Ada\n", (Stream("stdout", "Hi Ada\n"),)),
     "comm": ("ok", "", ()),

@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
 
-from attrs import frozen
+from attrs import evolve
 
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
 from ..protocol.bounded_output import MAX_OUTPUT
-from ..protocol.exchange import Exchange, Happened, InputRequest, LateOutput, Question
+from ..protocol.early_idle import EarlyIdle
+from ..protocol.exchange import Exchange, Happened, Question
+from ..protocol.late_output import LateOutput
 from ..protocol.message_gaps import Gap
-from ..protocol.messages import EOT, Message, input_reply, kernel_info_request
-from ..protocol.outputs import Output, OutputArea
+from ..protocol.messages import Message, input_reply, kernel_info_request
+from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
+from .callbacks import SILENT, Callbacks
 from .channels import Incoming, KernelConnection
 from .deadline import CLOCK, Clock, Deadline
-from .interrupts import interrupt_until_done
+from .interrupts import interrupt_unless_dead, interrupt_until_done
 from .kernel_life import KernelLife
 from .timeouts import Timeouts
 
-OnOutput = Callable[[Output], None]
-OnInput = Callable[[InputRequest], str]
-
 _log = logging.getLogger("jkg_client")
+_DEATH_TOLD = 2.0  # seconds in which servers tell of a kernel's death
 _SETTLING = 0.5  # seconds of silence after reply or idle, before we ask whether that is all
-
-
-@frozen
-class Callbacks:
-    """What the caller wants to hear while a cell runs.
-
-    Attributes:
-        on_output: Called with each output.
-        on_input: Answers the code's questions; None makes asking the end of its input.
-    """
-
-    on_output: OnOutput | None = None
-    on_input: OnInput | None = None
-
-
-_SILENT = Callbacks()
 
 
 class Conversation:
@@ -66,6 +50,7 @@ class Conversation:
         self._silence = timeouts.first_heartbeat  # seconds of it until we ask for a sign of life
         self._gap: Gap | None = None  # found while something was sent, not told yet
         self._abandoned: Exchange | None = None  # a cell that may run on
+        self._early_idle = EarlyIdle()
         self._cell: Exchange | None = None  # whose result is still to be told
         self._late_output = self._new_late_output(MAX_OUTPUT)
 
@@ -78,11 +63,12 @@ class Conversation:
                     self._life.doubt()
                 continue
             self._life.feed(incoming)
+            self._early_idle.feed(incoming)
             if self._abandoned is not None:
                 self._abandoned.feed(incoming)
             self._overhear(incoming)
         if self._abandoned is not None:
-            self._regain(self._abandoned, _SILENT)
+            self._regain(self._abandoned, SILENT)
         if self._life.needs_check:
             self.must_answer(self._clock.deadline(self._timeouts.ready))
 
@@ -100,9 +86,9 @@ class Conversation:
             self._life.answered(exchange)
             if not exchange.done:
                 gave_up = True
-                self._give_up(exchange, callbacks)
-            elif exchange.ends_kernel:
-                self._await_end()
+                self._give_up(exchange, callbacks, limit_passed=True)
+            else:
+                self._await_rest(exchange, callbacks)
         except ClientClosed:
             raise
         except KernelNotFound:
@@ -115,7 +101,7 @@ class Conversation:
         except BaseException:
             # Ctrl-C, or a callback failed: the cell must not run on behind our back.
             with contextlib.suppress(ClientClosed):
-                self._give_up(exchange, _SILENT)
+                self._give_up(exchange, SILENT)
             raise
         finally:
             self._cell = None
@@ -192,14 +178,15 @@ class Conversation:
         self,
         exchange: Exchange,
         deadline: Deadline,
-        callbacks: Callbacks = _SILENT,
+        callbacks: Callbacks = SILENT,
         marker: Exchange | None = None,
+        sign: Exchange | None = None,
     ) -> None:
-        """Feed ``exchange`` until it is done or the deadline passes.
+        """Feed ``exchange`` until it is done or the deadline passes, or ``sign`` is answered.
 
         When the kernel has answered ``marker``, which was asked later, nothing more comes.
         """
-        while not (exchange.done or deadline.passed):
+        while not (exchange.done or deadline.passed or (sign and sign.reply)):
             # Floods take idle with them; an interrupt outside of the code costs the reply.
             ends = exchange.ending and (marker is None or marker.ending)
             incoming = self._receive(deadline.within(_SETTLING) if ends else deadline)
@@ -214,10 +201,10 @@ class Conversation:
                     marker = self._poke()
             else:
                 self._tell(self._hear(incoming, exchange), callbacks)
+                if sign is not None:
+                    sign.feed(incoming)
                 if marker is not None:
-                    marker.feed(incoming)
-                    if marker.done and not exchange.done:
-                        self._overtake(exchange, marker)
+                    self._overtake(exchange, marker, incoming)
 
     def _receive(self, deadline: Deadline) -> Incoming | None:
         """The next message or gap; None when the deadline passes first."""
@@ -242,6 +229,7 @@ class Conversation:
 
     def _hear(self, message: Message, exchange: Exchange) -> Happened | None:
         self._life.feed(message)
+        self._early_idle.feed(message)
         happened = exchange.feed(message)
         if exchange is self._cell and message.parent_id == exchange.msg_id:
             return happened
@@ -256,21 +244,21 @@ class Conversation:
 
     def _tell(self, happened: Happened | None, callbacks: Callbacks) -> None:
         if isinstance(happened, Question):
-            self._answer(happened, callbacks.on_input)
+            self._answer(happened, callbacks)
         elif happened is not None and callbacks.on_output is not None:
             callbacks.on_output(happened)
 
-    def _overtake(self, exchange: Exchange, marker: Exchange) -> None:
+    def _overtake(self, exchange: Exchange, marker: Exchange, message: Message) -> None:
+        marker.feed(message)
+        if exchange.done or not marker.done:
+            return
         exchange.overtake(marker)
         if exchange.dead:
             self._life.died()
         self._life.answered(marker)
 
-    def _answer(self, question: Question, on_input: OnInput | None) -> None:
-        try:
-            value = on_input(question.request) if on_input else EOT
-        except EOFError:
-            value = EOT
+    def _answer(self, question: Question, callbacks: Callbacks) -> None:
+        value = callbacks.answer(question.request)
         # Meanwhile servers and proxies may have closed a connection that nobody read.
         self._channels.refresh()
         reply = input_reply(self._channels.session, value, question.asker)
@@ -285,8 +273,12 @@ class Conversation:
         self._send(request, deadline or self._clock.deadline(self._timeouts.sending))
         return Exchange(request.msg_id, begun=begun)
 
-    def _give_up(self, exchange: Exchange, callbacks: Callbacks) -> None:
+    def _give_up(
+        self, exchange: Exchange, callbacks: Callbacks, *, limit_passed: bool = False
+    ) -> None:
         try:
+            if limit_passed:
+                self._see_alive(exchange, callbacks)
             self._regain(exchange, callbacks)
         except KernelNotFound:
             self._vanished(exchange)
@@ -294,6 +286,17 @@ class Conversation:
             # The result is what counts now; the next request tries again, and says why not.
             exchange.skip(Gap(may_lack=True))
             _log.warning("kernel %s could not be regained: %s", self._name, exc)
+
+    def _see_alive(self, exchange: Exchange, callbacks: Callbacks) -> None:
+        """Find out, before the interrupt, whether the kernel has died by itself.
+
+        That is told within this time; others answer on the control channel, or not at all.
+        """
+        request = evolve(kernel_info_request(self._channels.session), channel="control")
+        self._send(request, self._clock.deadline(self._timeouts.grace))
+        limit = self._clock.deadline(min(_DEATH_TOLD, self._timeouts.grace / 2))
+        self._follow(exchange, limit, callbacks, sign=Exchange(request.msg_id))
+        exchange.time_is_up()
 
     def _regain(self, exchange: Exchange, callbacks: Callbacks) -> None:
         """Get the kernel back from a cell that does not end: interrupt it, or restart."""
@@ -313,7 +316,7 @@ class Conversation:
             if again:
                 # The end of the cell may have been told to a dead line.
                 self._channels.prove_alive(self._clock.deadline(self._timeouts.grace))
-            self._control.interrupt(self._clock.deadline(self._timeouts.grace))
+            interrupt_unless_dead(self._control, self._clock.deadline(self._timeouts.grace))
 
         def is_done() -> bool:
             pause = self._clock.deadline(self._timeouts.grace / 2)
@@ -329,8 +332,15 @@ class Conversation:
         self._abandoned = None
         self._life.died()
 
-    def _await_end(self) -> None:
-        """Wait for the end that ``exit()`` announced: the next cell shall not be lost in it."""
-        self._life.doubt()
-        end = Exchange("", begun=True)
-        self._follow(end, self._clock.deadline(2 * self._timeouts.grace))
+    def _await_rest(self, exchange: Exchange, callbacks: Callbacks) -> None:
+        """Wait for what follows the end of a cell: that of its kernel, or a value that is late."""
+        if exchange.ends_kernel:
+            # The next cell shall not be lost in the end that exit() announced.
+            self._life.doubt()
+            end = Exchange("", begun=True)
+            self._follow(end, self._clock.deadline(2 * self._timeouts.grace))
+        elif not exchange.dead:
+            self._early_idle.ended(exchange.msg_id)
+            if self._early_idle.is_expected:
+                marker = self._poke()
+                self._follow(marker, self._clock.deadline(self._timeouts.grace), callbacks)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..errors import GatewayStatus
+from .channels import KernelControl
+from .deadline import Deadline
+
 
 def interrupt_until_done(
     interrupt: Callable[[bool], None], is_done: Callable[[], bool], tries: int
@@ -23,3 +27,13 @@ def interrupt_until_done(
         if is_done():
             return True
     return False
+
+
+def interrupt_unless_dead(control: KernelControl, deadline: Deadline) -> None:
+    """Interrupt the kernel; if its process has just died, that is told by other means."""
+    try:
+        control.interrupt(deadline)
+    except GatewayStatus as exc:
+        # Of a process that is gone, perhaps by the last interrupt, servers answer 500.
+        if exc.status < 500:
+            raise

@@ -56,6 +56,7 @@ class _Rule:
     path: str
     fault: RestFault
     times: int | None
+    is_met: bool = False
 
     def fits(self, method: str, path: str) -> bool:
         return (
@@ -225,6 +226,17 @@ class Faults:
             self._cuts.clear()
             self._bytes_left = None
 
+    def complaints(self) -> list[str]:
+        """Which of the faults were never met."""
+        with self._lock:
+            rules = [f"{rule.method} {rule.path}" for rule in self._rules if not rule.is_met]
+            cuts = [f"{cut.where} a message of type {cut.msg_type}" for cut in self._cuts]
+            cuts += [f"after {self._bytes_left} bytes"] if self._bytes_left is not None else []
+        return [
+            *(f"the fault at {which} was never met: no such request came" for which in rules),
+            *(f"the cut {which} was never met: nothing like it was sent" for which in cuts),
+        ]
+
     @property
     def is_holding(self) -> bool:
         """Whether the WebSockets stand still."""
@@ -235,6 +247,7 @@ class Faults:
         with self._lock:
             rules = [rule for rule in self._rules if rule.fits(method, path)]
             for rule in rules:
+                rule.is_met = True
                 if rule.times is not None:
                     rule.times -= 1
             return [rule.fault for rule in rules]

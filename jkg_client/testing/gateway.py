@@ -18,11 +18,13 @@ from ..protocol.messages import new_session
 from .faults import Answer, Faults, RestFault
 from .journal import Journal
 from .kernels import KernelOptions, Kernels
-from .processes import Order
+from .launches import flavour_for
+from .orders import Order
+from .prompter import Prompter
 from .reach import Reach
 from .replays import Recording, Replays
-from .routes import CHANNELS, NOT_FOUND, Api
-from .scripts import Script, Scripts
+from .routes import CHANNELS, NOT_FOUND, Api, is_from_here
+from .scripts import Script
 from .server import Call, Cutting, Server
 from .sockets import KernelSocket, SocketOptions, shake_hands
 
@@ -32,7 +34,7 @@ class FakeGateway:
     """A Jupyter kernel gateway in this process, for tests without Jupyter.
 
     It listens on a free port of the loopback interface as soon as it is made, and until
-    ``stop``. Its kernels run Python in threads of this process; a cell for which there is a
+    ``stop``. Its kernels are child processes that run Python; a cell for which there is a
     script is played instead.
 
     ::
@@ -49,6 +51,8 @@ class FakeGateway:
         list_kernels: Whether it lists kernels and sessions, which is off in a kernel gateway
             unless its configuration says otherwise.
         max_kernels: How many may run at a time; None for any number.
+        ipython: Whether kernels run IPython or plain Python; None for IPython where it is
+            installed.
         strict: Whether every cell must have a script.
         reply: When the reply to a cell comes; kernels do all of these.
         subprotocol: Whether it knows the v1 framing, as servers do since 2022.
@@ -65,6 +69,7 @@ class FakeGateway:
     kernel_names: Sequence[str] = ("python3",)
     list_kernels: bool = True
     max_kernels: int | None = None
+    ipython: bool | None = None
     strict: bool = False
     reply: Order = "before idle"
     subprotocol: bool = True
@@ -74,7 +79,7 @@ class FakeGateway:
     restart_limit: int = 5
     faults: Faults = field(init=False, repr=False)
     journal: Journal = field(factory=Journal, init=False, repr=False)
-    _scripts: Scripts = field(init=False, repr=False)
+    _prompter: Prompter = field(init=False, repr=False)
     _replays: Replays = field(factory=Replays, init=False, repr=False)
     _kernels: Kernels = field(init=False, repr=False)
     _sockets: set[KernelSocket] = field(factory=set, init=False, repr=False)
@@ -84,12 +89,13 @@ class FakeGateway:
     _connection_info: JupyterConnectionInfo = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._scripts = Scripts(strict=self.strict)
+        self._prompter = Prompter(strict=self.strict)
         options = KernelOptions(
             reply=self.reply,
             restart_delay=self.restart_delay,
             restart_limit=self.restart_limit,
-            find_play=self._scripts.find,
+            prompter=self._prompter,
+            flavour=flavour_for(self.ipython),
         )
         self._kernels = Kernels(options)
         self._api = Api(
@@ -138,7 +144,7 @@ class FakeGateway:
                 in it. Several scripts for one cell are played one a run, the last of them
                 from then on.
         """
-        return self._scripts.add(cell)
+        return self._prompter.add(cell)
 
     def replay(self, recording: Recording | str | PathLike[str]) -> None:
         """Answer with what a real server said, to the first client that says the same.
@@ -150,21 +156,39 @@ class FakeGateway:
         self._replays.add(loaded)
 
     def check(self) -> None:
-        """Fail if a script was never played or, where ``strict``, a cell had none.
+        """Fail if something did not go as the test has said.
+
+        That is a script that was never played, a recording that was not played to its end, a
+        fault that was never met and, where ``strict``, a cell without a script.
 
         Raises:
             AssertionError: Says which, and shows the end of the journal.
         """
-        complaints = [*self._scripts.complaints(), *self._replays.complaints()]
+        complaints = self.complaints()
         if complaints:
             lines = [*complaints, "", "what the fake gateway was asked:", self.journal.tail()]
             raise AssertionError("\n".join(lines))
 
-    def stop(self) -> None:
-        """End its kernels, sockets and threads. May be called twice.
+    def complaints(self) -> list[str]:
+        """What did not go as the test has said: scripts, recordings and faults."""
+        sources = (self._prompter, self._replays, self.faults)
+        return [complaint for source in sources for complaint in source.complaints()]
 
-        A cell that cannot be interrupted is left behind in its thread; nobody hears of it.
+    def reset(self) -> None:
+        """Check, and forget scripts, recordings, faults and the journal; kernels stay.
+
+        Raises:
+            AssertionError: As ``check`` does. All is forgotten all the same.
         """
+        try:
+            self.check()
+        finally:
+            self.faults.clear()
+            for source in (self._prompter, self._replays, self.journal):
+                source.forget()
+
+    def stop(self) -> None:
+        """End its kernels, sockets and threads. May be called twice."""
         if self._stopping.is_set():
             return
         self._stopping.set()
@@ -220,6 +244,8 @@ class FakeGateway:
         admitted = self._api.admits(call)
         if kernel is None or not admitted:
             return Answer(status=404 if admitted else 401, headers={"Content-Type": "text/html"})
+        if not is_from_here(call):
+            return Answer(status=403, body=b"Cross origin websockets not allowed")
         options = SocketOptions(
             faults=self.faults,
             journal=self.journal,

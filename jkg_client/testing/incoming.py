@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Callable
 
 from ..errors import WireError
 from ..protocol.messages import Message
@@ -12,6 +12,17 @@ from ..protocol.wire import Frame, Framing, decode
 CHANNELS = {"shell", "control", "stdin", "iopub"}
 
 FIELDS = {"msg_id", "msg_type", "session", "username", "date", "version"}
+
+FIELDS_OF_SERVERS: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "header": lambda document: "msg_type" in _mapping(document.get("header")),
+    "parent_header": lambda document: "parent_header" in document,
+    "metadata": lambda document: "metadata" in document,
+    "content": lambda document: (
+        isinstance(document.get("content") or {}, dict) and document.get("content") != []
+    ),
+    "buffers": lambda document: _are_buffers(document.get("buffers")),
+}
+"""What a server needs of a message, else it closes the connection."""
 
 
 def understand(frame: Frame, framing: Framing) -> Message | None:
@@ -25,9 +36,9 @@ def understand(frame: Frame, framing: Framing) -> Message | None:
     if isinstance(frame, bytes):
         return _known(decode(frame))
     document = _document(frame)
-    missing = {"header", "parent_header", "metadata"} - set(document)
-    if missing or any(isinstance(buffer, str) for buffer in document.get("buffers") or ()):
-        raise WireError(f"no {', '.join(missing) or 'buffers'}", frame)
+    wrong = [name for name, is_right in FIELDS_OF_SERVERS.items() if not is_right(document)]
+    if wrong:
+        raise WireError(f"no {', '.join(wrong)}", frame)
     if document.get("channel") is None:
         document["channel"] = "shell"
     document["content"] = document.get("content") or {}
@@ -35,6 +46,16 @@ def understand(frame: Frame, framing: Framing) -> Message | None:
         return _known(decode(json.dumps(document)))
     except WireError:
         return None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _are_buffers(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, list) and not any(isinstance(buffer, str) for buffer in value)
 
 
 def _document(frame: str) -> dict[str, Any]:

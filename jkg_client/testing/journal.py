@@ -91,6 +91,7 @@ class Journal:
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._entries: list[Entry] = []
+        self._forgotten = 0
         self._changed = threading.Condition()
 
     def __iter__(self) -> Iterator[Entry]:
@@ -106,6 +107,12 @@ class Journal:
     def tail(self, count: int = 30) -> str:
         """The last ``count`` entries, a line each."""
         return "\n".join(map(str, tuple(self)[-count:])) or "(nothing was asked)"
+
+    def forget(self) -> None:
+        """Forget all entries."""
+        with self._changed:
+            self._forgotten += len(self._entries)
+            self._entries.clear()
 
     def requests(self, method: str = "*", path: str = "*") -> list[RestRequest]:
         """The HTTP requests so far; ``path`` may have wildcards, ``/api/kernels/*/interrupt``."""
@@ -153,9 +160,10 @@ class Journal:
     def add_answer(self, number: int, status: int) -> None:
         """Note what the request ``number`` was answered."""
         with self._changed:
-            entry = self._entries[number]
-            assert isinstance(entry, RestRequest)
-            self._entries[number] = evolve(entry, status=status)
+            at = number - self._forgotten
+            entry = self._entries[at] if at >= 0 else None
+            if isinstance(entry, RestRequest):
+                self._entries[at] = evolve(entry, status=status)
             self._changed.notify_all()
 
     def add_message(self, kernel_id: str, session: str, message: Message) -> None:
@@ -172,4 +180,4 @@ class Journal:
         with self._changed:
             self._entries.append(entry)
             self._changed.notify_all()
-            return len(self._entries) - 1
+            return self._forgotten + len(self._entries) - 1

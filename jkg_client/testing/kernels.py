@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Callable, Protocol
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..protocol.messages import Message, new_header, new_session
-from .outbox import Request
-from .processes import Fate, KernelProcess, Order, Play
+from .kernel.shells import Flavour
+from .orders import Order
+from .processes import Fate, KernelProcess, Prompter, Request
 
 STABLE = 10.0
 """Seconds that a kernel has to live for its deaths before to be forgotten."""
@@ -40,7 +41,8 @@ class KernelOptions:
     reply: Order
     restart_delay: float
     restart_limit: int
-    find_play: Callable[[str], Play | None]
+    prompter: Prompter
+    flavour: Flavour
 
 
 class FakeKernel:
@@ -125,9 +127,7 @@ class FakeKernel:
         """Take a message from a WebSocket."""
         with self._lock:
             process = self._process
-        if message.channel == "stdin":
-            process.answer(message)
-        elif message.channel in {"shell", "control"}:
+        if message.channel in {"shell", "control", "stdin"}:
             process.ask(Request(message, session))
 
     def interrupt(self) -> None:
@@ -139,10 +139,17 @@ class FakeKernel:
         with self._lock:
             old, self._process = self._process, self._new_process()
             new = self._process
-        old.shut_down(self._request("shutdown_request", {"restart": True}))
+        old.shut_down(self._shutdown_request(restart=True))
         with self._lock:
             self._state, self._nudged = "idle", False
         self._start(new)
+
+    def shut_down(self) -> None:
+        """End it in good order, without a word to anybody."""
+        with self._lock:
+            self._gone = True
+            self._process.mute()
+        self._process.shut_down(self._shutdown_request(restart=False))
 
     def kill(self) -> None:
         """End it without a word to anybody. Returns at once."""
@@ -184,15 +191,15 @@ class FakeKernel:
         fate = Fate(
             deliver=self.deliver,
             died=self._died,
-            find_play=self._options.find_play,
+            prompter=self._options.prompter,
             reply=self._options.reply,
+            flavour=self._options.flavour,
         )
         return KernelProcess(fate, self.env)
 
     def _start(self, process: KernelProcess) -> None:
         with self._lock:
             if self._gone:
-                process.join()
                 return
             process.start()
             if self._clients:
@@ -202,6 +209,10 @@ class FakeKernel:
         # The gateway asks whether the kernel answers; the clients hear its busy and idle.
         self._nudged = True
         self._process.ask(self._request("kernel_info_request", {}))
+
+    def _shutdown_request(self, *, restart: bool) -> Request:
+        request = self._request("shutdown_request", {"restart": restart})
+        return evolve(request, message=evolve(request.message, channel="control"))
 
     def _request(self, msg_type: str, content: Mapping[str, Any]) -> Request:
         header = new_header(msg_type, self._gateway)
@@ -225,6 +236,8 @@ class FakeKernel:
                 self._state, self._nudged, self._stumbles = "starting", True, True
                 self._process = self._new_process()
                 self._process.start(self._options.restart_delay)
+                for request in process.unsent():
+                    self._process.ask(request)
                 return
         self._forget(self)
         self.say("status", {"execution_state": "dead"})
@@ -266,8 +279,7 @@ class Kernels:
     def delete(self, kernel: FakeKernel) -> None:
         """End a kernel; its sockets stay open, and silent."""
         self.forget(kernel)
-        kernel.kill()
-        kernel.join()
+        kernel.shut_down()
 
     def forget(self, kernel: FakeKernel) -> None:
         """Know a kernel no more."""

@@ -33,6 +33,9 @@ def pytest_runtest_makereport(
     gateway = getattr(item, "funcargs", {}).get("fake_gateway")
     if call.when == "call" and gateway is not None and not report.passed:
         item.stash[FAILED] = True
+        complaints = gateway.complaints()
+        if complaints:
+            report.sections.append(("What did not go as scripted", "\n".join(complaints)))
         report.sections.append(("What the fake gateway was asked", gateway.journal.tail()))
     return report
 
@@ -55,6 +58,16 @@ def fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
         if complaint:
             # Where it is raised tells nobody anything.
             pytest.fail(complaint, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def session_fake_gateway() -> Iterator[FakeGateway]:
+    """A ``FakeGateway`` for all tests of the run; ``reset`` makes it ready for the next one."""
+    from . import FakeGateway  # noqa: PLC0415 - as above
+
+    gateway = FakeGateway()
+    yield gateway
+    gateway.stop()
 
 
 @pytest.fixture

@@ -117,6 +117,11 @@ class Replays:
                     return [_framed(frame, replay.recording.framing, framing) for frame in frames]
         return None
 
+    def forget(self) -> None:
+        """Play nothing any more."""
+        with self._lock:
+            self._replays.clear()
+
     def complaints(self) -> list[str]:
         """Which recordings were not played to their end."""
         with self._lock:

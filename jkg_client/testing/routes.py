@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -17,10 +18,27 @@ KERNEL = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 SESSION = r"/api/sessions/(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
 CHANNELS = re.compile(f"{KERNEL}/channels")
 
+FOREIGN = f"{KERNEL}/(?:interrupt|restart)|{SESSION}"
+"""What jupyter_server handles, without kernel gateway's own way to tell of errors."""
+
+JSON = {"Content-Type": "application/json"}
+HTML = {"Content-Type": "text/html; charset=UTF-8"}
+
 UNAUTHORIZED = json_answer(401, {"reason": "Unauthorized", "message": ""})
 NO_METHOD = json_answer(405, {"reason": "Method Not Allowed", "message": ""})
+FOREIGN_METHOD = json_answer(405, {"message": "Method Not Allowed", "reason": None})
+NO_OPTIONS = json_answer(403, {"reason": "Forbidden", "message": ""})
 NOT_FOUND = json_answer(404, {"reason": "Not Found", "message": ""})
 FORBIDDEN = json_answer(403, {"reason": "Forbidden", "message": "Forbidden"})
+
+
+SWAGGER = {
+    "swagger": "2.0",
+    "info": {"title": "Jupyter Kernel Gateway API", "version": "6"},
+    "paths": {"/api": {"get": {"responses": {"200": {"description": "The version"}}}}},
+}
+
+Method = Callable[..., Answer]
 
 
 @frozen(kw_only=True)
@@ -44,19 +62,36 @@ class Api:
 
     def answer(self, call: Call) -> Answer:
         """What a request below the base path is answered."""
+        if call.path in PAGES:
+            return PAGES[call.path].get(call.method, PAGE_METHOD)
         matches = ((re.fullmatch(path, call.path), methods) for path, methods in ROUTES.items())
         found, methods = next((match for match in matches if match[0]), (None, {}))
         if found is None:
             return NOT_FOUND
+        answer = self._answer(call, found, methods)
+        if CHANNELS.fullmatch(call.path) and answer.status != 400:
+            # The handler of WebSockets shows pages, and these are empty.
+            return Answer(status=answer.status, headers=HTML)
+        return answer
+
+    def _answer(self, call: Call, found: re.Match[str], methods: Mapping[str, Method]) -> Answer:
         if call.method == "OPTIONS":
-            refused = json_answer(403, {"reason": "Forbidden", "message": ""})
-            return json_answer(200, {}) if self.token and self.admits(call) else refused
+            return Answer(status=200, headers=JSON) if self.admits(call) else NO_OPTIONS
         if not self.admits(call):
             return UNAUTHORIZED
+        if not is_from_here(call):
+            return NOT_FOUND
         method = methods.get(call.method)
         if method is None:
-            return NO_METHOD
+            return FOREIGN_METHOD if re.fullmatch(FOREIGN, call.path) else NO_METHOD
         return method(self, call, **found.groupdict())
+
+
+def is_from_here(call: Call) -> bool:
+    """Whether no page of another site has made the request: by its ``Origin``, if it has one."""
+    headers = {name.lower(): value for name, value in call.headers.items()}
+    origin = headers.get("origin")
+    return origin is None or origin.lower().partition("//")[2] == headers.get("host", "").lower()
 
 
 def _version(_: Api, __: Call) -> Answer:
@@ -69,10 +104,10 @@ def _kernel_specs(api: Api, _: Call) -> Answer:
 
 
 def _kernel_spec(api: Api, _: Call, name: str) -> Answer:
-    if name not in api.kernel_specs:
+    if name.lower() not in api.kernel_specs:
         message = f"Kernel spec {name} not found"
         return json_answer(404, {"reason": "Not Found", "message": message})
-    return json_answer(200, _spec(api, name))
+    return json_answer(200, {**_spec(api, name.lower()), "name": name})
 
 
 def _spec(api: Api, name: str) -> dict[str, Any]:
@@ -89,26 +124,42 @@ def _start_kernel(api: Api, call: Call) -> Answer:
     if api.max_kernels is not None and len(api.kernels.running) >= api.max_kernels:
         return json_answer(403, {"reason": "Forbidden", "message": "Resource Limit"})
     if isinstance(call.body, bytes):
-        message = "Invalid JSON in body of request"
-        return json_answer(400, {"reason": "Bad Request", "message": message})
+        return _unread(call.body)
     body = {} if call.body is None else call.body
     if not isinstance(body, dict):
         return _broken("AttributeError: 'list' object has no attribute 'get'")
     if "env" in body and not isinstance(body["env"], dict):
         return json_answer(400, {"reason": "Bad Request", "message": ""})
     env = body.get("env")
-    if env is not None and not all(isinstance(value, str) for value in env.values()):
+    passed = {} if env is None else {k: v for k, v in env.items() if k.startswith("KERNEL_")}
+    if not all(isinstance(value, str) for value in passed.values()):
         return _broken("TypeError: expected str, bytes or os.PathLike object, not int")
     name = _name(api, body)
-    if name not in api.kernel_specs:
+    if not _is_known(api, name):
         return _broken(f"jupyter_client.kernelspec.NoSuchKernel: No such kernel named {name}")
     kernel = api.kernels.start(name, env, body.get("kernel_id"))
     return json_answer(201, kernel.model, Location=f"/api/kernels/{kernel.id}")
 
 
+def _unread(body: bytes) -> Answer:
+    try:
+        body.decode()
+    except UnicodeDecodeError as exc:
+        return json_answer(500, {"reason": exc.reason, "message": "Unknown server error"})
+    message = "Invalid JSON in body of request"
+    return json_answer(400, {"reason": "Bad Request", "message": message})
+
+
 def _name(api: Api, model: Mapping[str, Any]) -> Any:
     name = model.get("name")
-    return next(iter(api.kernel_specs)) if name is None else name
+    if name is None:
+        return next(iter(api.kernel_specs))
+    return "python3" if name == "python" and name not in api.kernel_specs else name
+
+
+def _is_known(api: Api, name: Any) -> bool:
+    # Jupyter looks for them in small letters.
+    return isinstance(name, str) and name.lower() in api.kernel_specs
 
 
 def _broken(exception: str) -> Answer:
@@ -159,9 +210,10 @@ def _restart(api: Api, _: Call, kernel_id: str) -> Answer:
     return json_answer(200, {**kernel.model, "execution_state": "idle"})
 
 
-def _channels(_: Api, __: Call, kernel_id: str) -> Answer:  # noqa: ARG001 - as all routes
-    headers = {"Content-Type": "text/html; charset=UTF-8"}
-    return Answer(status=400, body=b'Can "Upgrade" only to "WebSocket".', headers=headers)
+def _channels(api: Api, _: Call, kernel_id: str) -> Answer:
+    if kernel_id not in api.kernels.running:
+        return NOT_FOUND
+    return Answer(status=400, body=b'Can "Upgrade" only to "WebSocket".', headers=HTML)
 
 
 def _list_sessions(api: Api, _: Call) -> Answer:
@@ -171,7 +223,13 @@ def _list_sessions(api: Api, _: Call) -> Answer:
 
 
 def _start_session(api: Api, call: Call) -> Answer:
-    body = call.body if isinstance(call.body, dict) else {}
+    if call.body is None:
+        return json_answer(400, {"reason": "Bad Request", "message": "No JSON data provided"})
+    if isinstance(call.body, bytes):
+        return _unread(call.body)
+    if not isinstance(call.body, dict) or not isinstance(call.body.get("kernel", {}), dict):
+        return _broken("TypeError: 'NoneType' object is not subscriptable")
+    body = _in_new_words(call.body)
     for name in ("path", "type"):
         if name not in body:
             message = f"Missing field in JSON data: {name}"
@@ -179,8 +237,8 @@ def _start_session(api: Api, call: Call) -> Answer:
     if any(session.path == body["path"] for session in api.kernels.sessions.values()):
         # Kernel gateway 3.0.1 stumbles over a session that is there already.
         return _broken("TypeError: object dict can't be used in 'await' expression")
-    name = _name(api, body.get("kernel") or {})
-    if name not in api.kernel_specs:
+    name = _name(api, body.get("kernel", {}))
+    if not _is_known(api, name):
         message = (
             f"The '{name}' kernel is not available. Please pick another suitable kernel instead,"
             " or install that kernel."
@@ -189,6 +247,20 @@ def _start_session(api: Api, call: Call) -> Answer:
     session = Session(str(uuid.uuid4()), str(body["path"]), api.kernels.start(name))
     api.kernels.sessions[session.id] = session
     return json_answer(201, session.model, Location=f"/api/sessions/{session.id}")
+
+
+def _in_new_words(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Clients of old say where the notebook is, and nothing of a type."""
+    notebook = model.get("notebook")
+    if not isinstance(notebook, dict) or "path" not in notebook:
+        return model
+    return {**model, "path": notebook["path"], "type": "notebook"}
+
+
+def _change_session(api: Api, call: Call, session_id: str) -> Answer:
+    if call.body is None:
+        return json_answer(400, {"reason": None, "message": "No JSON data provided"})
+    return _get_session(api, call, session_id)
 
 
 def _get_session(api: Api, _: Call, session_id: str) -> Answer:
@@ -208,8 +280,6 @@ def _delete_session(api: Api, _: Call, session_id: str) -> Answer:
     return Answer(status=204)
 
 
-Method = Callable[..., Answer]
-
 ROUTES: dict[str, dict[str, Method]] = {
     "/api": {"GET": _version},
     "/api/kernelspecs": {"GET": _kernel_specs},
@@ -220,5 +290,26 @@ ROUTES: dict[str, dict[str, Method]] = {
     f"{KERNEL}/restart": {"POST": _restart},
     f"{KERNEL}/channels": {"GET": _channels},
     "/api/sessions": {"GET": _list_sessions, "POST": _start_session},
-    SESSION: {"GET": _get_session, "PATCH": _get_session, "DELETE": _delete_session},
+    SESSION: {"GET": _get_session, "PATCH": _change_session, "DELETE": _delete_session},
+}
+
+PAGE_METHOD = Answer(
+    status=405,
+    body=b"<html><title>405: Method Not Allowed</title><body>405: Method Not Allowed</body></html>",
+    headers=HTML,
+)
+
+
+def _page(body: bytes, kind: str) -> dict[str, Answer]:
+    return {
+        "GET": Answer(status=200, body=body, headers={"Content-Type": kind}),
+        "HEAD": Answer(status=500, headers=HTML),
+        "OPTIONS": Answer(status=200, headers=HTML),
+    }
+
+
+# For everybody, of every origin.
+PAGES: dict[str, dict[str, Answer]] = {
+    "/api/swagger.json": _page(json.dumps(SWAGGER).encode(), "application/json"),
+    "/api/swagger.yaml": _page(json.dumps(SWAGGER, indent=2).encode(), "application/octet-stream"),
 }

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-import threading
 from collections.abc import Mapping
-from queue import SimpleQueue
 from typing import Any, Callable, get_args
 
 from ..protocol.messages import Json
-from .displays import clean
-from .python import Ending, Outcome
-from .terminal import Terminal
-from .tracebacks import error_content
-
-Step = Callable[[Terminal, int], None]
-
-
-class UnscriptedCell(Exception):
-    """The error of a cell that has no script, where every cell must have one."""
+from .kernel.bundles import clean
+from .kernel.shells import Ending
 
 
 class Script:
@@ -31,12 +22,19 @@ class Script:
 
     Bytes in what it shows or sends go in base64; of anything else that JSON cannot say,
     the method raises a ValueError.
+
+    Attributes:
+        cell: Which cells: their text, or a pattern that is found in it.
+        runs: How often it was played.
+        allows_installs: Whether the cell is run as it is, and may install packages.
     """
 
     def __init__(self, cell: str | re.Pattern[str]) -> None:
         self.cell = cell
         self.runs = 0
-        self._steps: list[Step] = []
+        self.allows_installs = False
+        self._steps: list[dict[str, Any]] = []
+        self._acts: list[Callable[[], Any]] = []
         self._error: Json | None = None
         self._payload: list[Json] = []
         self._stubborn = False
@@ -49,7 +47,7 @@ class Script:
         """It prints ``text``."""
         if not isinstance(text, str):
             raise ValueError(f"a stream carries text, not {text!r:.200}")  # noqa: TRY004
-        return self._add(lambda terminal, _: terminal.write(name, text))
+        return self._add("stream", name=name, text=text)
 
     def display(
         self,
@@ -73,13 +71,9 @@ class Script:
 
     def result(self, data: str | Mapping[str, Any]) -> Script:
         """Its last expression has this value: a text, or a mime bundle."""
-        bundle = _in_json({"text/plain": data} if isinstance(data, str) else data)
-
-        def say(terminal: Terminal, number: int) -> None:
-            content = {"data": bundle, "metadata": {}, "execution_count": number}
-            terminal.say("execute_result", content)
-
-        return self._add(say)
+        return self._add(
+            "result", data=_in_json({"text/plain": data} if isinstance(data, str) else data)
+        )
 
     def error(self, ename: str, evalue: str = "", traceback: list[str] | None = None) -> Script:
         """It fails."""
@@ -94,15 +88,15 @@ class Script:
 
     def asks(self, prompt: str = "", *, password: bool = False) -> Script:
         """It asks for input, and goes on when it was answered."""
-        return self._add(lambda terminal, _: _ignore(terminal.ask(prompt, password)))
+        return self._add("ask", prompt=prompt, password=password)
 
     def pauses(self, seconds: float) -> Script:
         """It takes some time; an interrupt ends it."""
-        return self._add(lambda terminal, _: _ignore(terminal.wait(SimpleQueue(), seconds)))
+        return self._add("pause", seconds=seconds)
 
     def hangs(self) -> Script:
         """It goes on until it is interrupted."""
-        return self._add(lambda terminal, _: _wait_for_ever(terminal))
+        return self._add("hang")
 
     def ignores_interrupts(self) -> Script:
         """No interrupt ends it."""
@@ -111,7 +105,12 @@ class Script:
 
     def dies(self) -> Script:
         """Its kernel dies, as by ``os._exit``."""
-        return self._add(lambda terminal, _: terminal.die())
+        return self._add("die")
+
+    def installs(self) -> Script:
+        """It is not played but run as it is, and may install packages: in the tests' Python."""
+        self.allows_installs = True
+        return self
 
     def loses(self, *endings: Ending) -> Script:
         """It ends, and says so with one message less: ``"reply"`` or ``"idle"``."""
@@ -130,79 +129,38 @@ class Script:
         buffers: tuple[bytes, ...] = (),
     ) -> Script:
         """It sends any message."""
-        content, metadata = _in_json(content), _in_json(metadata or {})
         return self._add(
-            lambda terminal, _: _ignore(
-                terminal.say(msg_type, content, channel=channel, metadata=metadata, buffers=buffers)
-            )
+            "message",
+            msg_type=msg_type,
+            content=_in_json(content),
+            channel=channel,
+            metadata=_in_json(metadata or {}),
+            buffers=[base64.b64encode(part).decode() for part in buffers],
         )
 
     def then(self, act: Callable[[], Any]) -> Script:
         """When all before has been sent, ``act`` is called: a fault, an event that is set."""
+        self._acts.append(act)
+        return self._add("call", at=len(self._acts) - 1)
 
-        def step(terminal: Terminal, _: int) -> None:
-            terminal.sync()
-            act()
+    def act(self, at: int) -> Callable[[], Any]:
+        """The function that a step of it calls."""
+        return self._acts[at]
 
-        return self._add(step)
+    def play(self, number: int) -> Json:
+        """What the kernel needs to play it, as the script of this ``number``."""
+        return {
+            "script": number,
+            "steps": [dict(step) for step in self._steps],
+            "error": self._error,
+            "payload": list(self._payload),
+            "stubborn": self._stubborn,
+            "loses": list(self._loses),
+        }
 
-    def play(self, terminal: Terminal, number: int) -> Outcome:
-        """Play the cell, in the thread that cells run in."""
-        for step in tuple(self._steps):
-            _persist(step, terminal, number, stubborn=self._stubborn)
-        return Outcome(error=self._error, payload=tuple(self._payload), loses=self._loses)
-
-    def _add(self, step: Step) -> Script:
-        self._steps.append(step)
+    def _add(self, step: str, **content: Any) -> Script:
+        self._steps.append({"step": step, **content})
         return self
-
-
-class Scripts:
-    """The scripts of one gateway, for all its kernels."""
-
-    def __init__(self, *, strict: bool) -> None:
-        self.strict = strict
-        self.unscripted: list[str] = []
-        self._scripts: list[Script] = []
-        self._lock = threading.Lock()
-
-    def add(self, cell: str | re.Pattern[str]) -> Script:
-        """A new script, for a cell of this text or one in which this pattern is found.
-
-        Several for the same cell are played one a run, the last of them from then on.
-        """
-        script = Script(cell)
-        with self._lock:
-            self._scripts.append(script)
-        return script
-
-    def find(self, code: str) -> Callable[[Terminal, int], Outcome] | None:
-        """What to play for ``code``; None to run it."""
-        with self._lock:
-            fitting = [script for script in self._scripts if _fits(script.cell, code)]
-            fresh = [script for script in fitting if not script.runs]
-            if fitting:
-                script = (fresh or fitting[-1:])[0]
-                script.runs += 1
-                return script.play
-            if not self.strict:
-                return None
-            self.unscripted.append(code)
-        return _refuse
-
-    def complaints(self) -> list[str]:
-        """What did not go as scripted."""
-        with self._lock:
-            never = [f"{script!r} was never run" for script in self._scripts if not script.runs]
-            return never + [
-                f"a cell without a script was run: {code!r}" for code in self.unscripted
-            ]
-
-
-def _fits(cell: str | re.Pattern[str], code: str) -> bool:
-    if isinstance(cell, str):
-        return cell.strip() == code.strip()
-    return cell.search(code) is not None
 
 
 def _in_json(content: Json) -> dict[str, Any]:
@@ -219,26 +177,4 @@ def _in_base64(value: Any) -> Any:
         return clean(value)
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"a {type(value).__name__} is none of its kinds")
-
-
-def _persist(step: Step, terminal: Terminal, number: int, *, stubborn: bool) -> None:
-    try:
-        step(terminal, number)
-    except KeyboardInterrupt:
-        if not stubborn:
-            raise
-        _persist(step, terminal, number, stubborn=True)
-
-
-def _wait_for_ever(terminal: Terminal) -> None:
-    while True:
-        terminal.wait(SimpleQueue())
-
-
-def _refuse(_: Terminal, __: int) -> Outcome:
-    return Outcome(error=error_content(UnscriptedCell("this cell has no script")))
-
-
-def _ignore(_: Any) -> None:
-    pass
+    raise TypeError(f"a {type(value).__name__} is not an object that JSON knows")

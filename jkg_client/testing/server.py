@@ -11,7 +11,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from io import BufferedIOBase
 from typing import Any, Callable, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from attrs import frozen
 
@@ -159,13 +159,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(self._bytes(answer))
 
     def _call(self) -> Call:
-        parts = urlsplit(self.path)
+        # Not self.path: "//api" is "/api" there.
+        path, _, query = self.requestline.split()[1].partition("?")
         length = int(self.headers.get("Content-Length") or 0)
         lines = [self.requestline, *(f"{name}: {value}" for name, value in self.headers.items())]
         return Call(
             method=self.command,
-            path=unquote(parts.path),
-            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            path=unquote(path),
+            query=dict(parse_qsl(query, keep_blank_values=True)),
             headers=dict(self.headers.items()),
             body=_decoded(self.rfile.read(length)) if length else None,
             head="\r\n".join([*lines, "", ""]).encode("latin-1"),
@@ -196,6 +197,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _decoded(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body.decode())
     except ValueError:
         return body

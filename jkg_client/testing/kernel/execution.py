@@ -1,0 +1,196 @@
+"""The cell that runs: from its request to its reply."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from queue import SimpleQueue
+from typing import Any
+
+from attrs import frozen
+
+from ...protocol.messages import Json, Message
+from .bundles import clean
+from .interrupts import awaited, expect_interrupts, interruptible
+from .outbox import Outbox
+from .parents import current_parent
+from .plays import Calls, Play
+from .prompts import Prompts
+from .shells import Cell, Outcome, Shell
+from .streams import Streams
+from .transport import script_message
+
+
+@frozen
+class Request:
+    """A message from a client, and the session of its WebSocket."""
+
+    message: Message
+    session: str
+
+    @property
+    def content(self) -> Json:
+        """Content of the message."""
+        return self.message.content
+
+
+class Execution:
+    """Runs cells, one at a time, or plays what the test has scripted for them.
+
+    Attributes:
+        is_idle: Set while no cell runs.
+        prompts: What cells ask.
+    """
+
+    def __init__(self, outbox: Outbox, streams: Streams, shell: Shell) -> None:
+        self.is_idle = threading.Event()
+        self.is_idle.set()
+        self.prompts = Prompts(self._ask)
+        self.prompts.install()
+        self._outbox = outbox
+        self._streams = streams
+        self._shell = shell
+        self._session = ""
+        self._calls = Calls(self)
+        self._decisions: SimpleQueue[Message] = SimpleQueue()
+
+    def take(self, message: Message) -> None:
+        """Take what the gateway says about a scripted cell."""
+        if message.msg_type == "called":
+            self._calls.take(message.content)
+        else:
+            self._decisions.put(message)
+
+    async def run(self, request: Request) -> Outcome:
+        """Run a cell and tell of its end; an exception if the request is not a whole one."""
+        cell = _cell(request.content)
+        expect_interrupts()
+        if not cell.silent:
+            given = {"code": cell.code, "execution_count": self._shell.count}
+            self._outbox.say("execute_input", given, request.message.header)
+        if cell.code is None or request.content.get("allow_stdin", False) is None:
+            raise TypeError("ipykernel gives up here")
+        self._session = request.session
+        self.prompts.allowed = bool(request.content.get("allow_stdin"))
+        self.is_idle.clear()
+        try:
+            outcome = await self._outcome(cell)
+            self._streams.flush()
+        finally:
+            self.is_idle.set()
+        self._conclude(request, outcome)
+        return outcome
+
+    async def _outcome(self, cell: Cell) -> Outcome:
+        self.tell_gateway("begin", {"code": cell.code})
+        decision = self._decisions.get()
+        try:
+            if decision.msg_type == "play":
+                return self._play(cell, decision.content)
+            with _environment(decision.content["env"]):
+                return await self._run(cell)
+        except BaseException as exc:  # noqa: BLE001 - whatever gets through is its outcome
+            error = self._shell.error(exc)
+            self.say("error", error)
+            return Outcome(error=error)
+
+    def _play(self, cell: Cell, script: Json) -> Outcome:
+        try:
+            with interruptible():
+                return Play(self, self._calls, script, self._shell.count).run()
+        finally:
+            self._shell.skip(cell)
+
+    async def _run(self, cell: Cell) -> Outcome:
+        with interruptible():
+            outcome = self._shell.run(cell)
+        return outcome if isinstance(outcome, Outcome) else await awaited(outcome)
+
+    # What shells and plays need.
+
+    def say(
+        self,
+        msg_type: str,
+        content: Json,
+        *,
+        channel: str = "iopub",
+        metadata: Json | None = None,
+        buffers: tuple[bytes, ...] = (),
+    ) -> None:
+        """Send a message about the cell that runs, after all that it has printed."""
+        self._outbox.say(
+            msg_type,
+            clean(content),
+            current_parent(),
+            channel=channel,
+            session="" if channel == "iopub" else self._session,
+            metadata=clean(metadata or {}),
+            buffers=buffers,
+        )
+
+    def parent(self) -> Mapping[str, Any]:
+        """Header of the request that is being worked for."""
+        return current_parent()
+
+    def flush(self) -> None:
+        """Send what was said so far."""
+        self._streams.flush()
+
+    def tell_gateway(self, msg_type: str, content: Json) -> None:
+        """Say something about a scripted cell."""
+        self._outbox.send(script_message(msg_type, content))
+
+    def _ask(self, question: Json) -> None:
+        self._streams.flush()
+        self.say("input_request", question, channel="stdin")
+
+    def _conclude(self, request: Request, outcome: Outcome) -> None:
+        if "reply" in outcome.loses:
+            return
+        status = "error" if outcome.error else "ok"
+        engine = self._outbox.session
+        about = {"engine_uuid": engine, "engine_id": -1, "method": "execute"}
+        content = {
+            "status": status,
+            **({**outcome.error, "engine_info": about} if outcome.error else {}),
+            "execution_count": self._shell.count - 1,
+            "user_expressions": outcome.user_expressions,
+            "payload": list(outcome.payload),
+        }
+        metadata = {
+            "started": datetime.now(timezone.utc).isoformat(),
+            "dependencies_met": True,
+            "engine": engine,
+            "status": status,
+        }
+        self._outbox.say(
+            "execute_reply",
+            clean(content),
+            request.message.header,
+            channel=request.message.channel,
+            session=request.session,
+            metadata=metadata,
+        )
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            os.environ.pop(name, None)
+
+
+def _cell(content: Json) -> Cell:
+    silent = content.get("silent", False)
+    return Cell(
+        code=content["code"],
+        silent=silent,
+        store_history=content.get("store_history", not silent),
+        user_expressions=content.get("user_expressions") or {},
+    )

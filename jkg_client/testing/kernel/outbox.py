@@ -1,0 +1,164 @@
+"""What a kernel has said and not yet sent.
+
+A thread sends it. The cells' own thread must not: an interrupt strikes there at any moment,
+and would leave half a message on the line.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Mapping
+from queue import Empty, SimpleQueue
+from typing import Any, Callable, Union
+
+from attrs import evolve, frozen
+
+from ...protocol.messages import Json, Message, new_header
+from .transport import SCRIPT, Transport
+
+GATHER = 0.02
+"""Seconds in which prints become one message."""
+
+BACKLOG = 100_000
+"""Whoever says more than this before it can be sent has to wait."""
+
+Parent = Mapping[str, Any]
+
+
+@frozen
+class Text:
+    """A piece of a stream."""
+
+    name: str
+    text: str
+    parent: Parent
+
+
+@frozen
+class Sealed:
+    """A message, and the session that it is for; none for all."""
+
+    message: Message
+    session: str
+
+
+Item = Union[Text, Sealed, Callable[[], None]]
+
+
+class Outbox:
+    """Takes messages in any thread and sends them in order."""
+
+    def __init__(self, transport: Transport, session: str) -> None:
+        self.session = session
+        self._transport = transport
+        self._numbers = itertools.count()
+        self._items: SimpleQueue[Item] = SimpleQueue()
+        self._texts: list[Text] = []
+        self._oldest = 0.0
+        self._muted: set[str] = set()
+        self._thread = threading.Thread(target=self._serve, name="jkg outbox", daemon=True)
+        self._thread.start()
+
+    def print(self, name: str, text: str, parent: Parent) -> None:
+        """Say ``text`` on the stream ``name``, soon."""
+        self._put(Text(name, text, parent))
+
+    def say(
+        self,
+        msg_type: str,
+        content: Json,
+        parent: Parent,
+        *,
+        channel: str = "iopub",
+        session: str = "",
+        metadata: Json | None = None,
+        buffers: tuple[bytes, ...] = (),
+    ) -> None:
+        """Say something, after all that was printed."""
+        message = Message(
+            channel=channel,
+            header={**new_header(msg_type, self.session), "username": "kernel"},
+            parent_header=parent,
+            metadata=metadata or {},
+            content=content,
+            buffers=buffers,
+        )
+        self._put(Sealed(message, session))
+
+    def send(self, message: Message) -> None:
+        """Send a message that is complete, to the gateway."""
+        self._put(Sealed(message, ""))
+
+    def flush(self, timeout: float = 10.0) -> None:
+        """Wait until all that was said so far is sent."""
+        if threading.current_thread() is not self._thread:
+            sent = threading.Event()
+            self._items.put(sent.set)
+            sent.wait(timeout)
+
+    def mute(self, channel: str) -> None:
+        """Send nothing on ``channel`` any more."""
+        self._muted.add(channel)
+
+    def _put(self, item: Item) -> None:
+        while self._items.qsize() > BACKLOG:
+            time.sleep(0.001)
+        self._items.put(item)
+
+    def _serve(self) -> None:
+        try:
+            while True:
+                self._step()
+        except OSError:
+            # The gateway is gone, and with it the reason to live.
+            os._exit(1)
+
+    def _step(self) -> None:
+        try:
+            left = max(self._oldest + GATHER - time.monotonic(), 0)
+            item = self._items.get(timeout=left if self._texts else None)
+        except Empty:
+            self._send_texts()
+            return
+        if isinstance(item, Text):
+            self._oldest = self._oldest if self._texts else time.monotonic()
+            self._texts.append(item)
+            if time.monotonic() > self._oldest + GATHER:
+                self._send_texts()
+            return
+        self._send_texts()
+        if isinstance(item, Sealed):
+            self._send(item)
+        else:
+            item()
+
+    def _send_texts(self) -> None:
+        texts, self._texts = self._texts, []
+        at = 0
+        while at < len(texts):
+            first, pieces = texts[at], []
+            while at < len(texts) and _is_same(first, texts[at]):
+                pieces.append(texts[at].text)
+                at += 1
+            content = {"name": first.name, "text": "".join(pieces)}
+            header = {**new_header("stream", self.session), "username": "kernel"}
+            message = Message(
+                channel="iopub", header=header, parent_header=first.parent, content=content
+            )
+            self._send(Sealed(message, ""))
+
+    def _send(self, sealed: Sealed) -> None:
+        message = sealed.message
+        if message.channel != SCRIPT:
+            # Kernels number what they send, by which clients know whether something is missing.
+            msg_id = f"{self.session}_{os.getpid()}_{next(self._numbers)}"
+            message = evolve(message, header={**message.header, "msg_id": msg_id})
+        if message.channel not in self._muted:
+            self._transport.send(message, sealed.session)
+
+
+def _is_same(first: Text, other: Text) -> bool:
+    return first.name == other.name and first.parent is other.parent

@@ -1,0 +1,147 @@
+"""Cells that are played: the test has said, step by step, what they do."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import os
+import sys
+import time
+from queue import SimpleQueue
+from typing import Protocol
+
+from ...protocol.messages import Json
+from .prompts import Prompts
+from .shells import Outcome
+
+
+class Stage(Protocol):
+    """The kernel, as a play sees it."""
+
+    prompts: Prompts
+
+    def say(
+        self,
+        msg_type: str,
+        content: Json,
+        *,
+        channel: str = "iopub",
+        metadata: Json | None = None,
+        buffers: tuple[bytes, ...] = (),
+    ) -> None:
+        """Send a message about the cell that runs, after all that it has printed."""
+
+    def flush(self) -> None:
+        """Send what was said so far."""
+
+    def tell_gateway(self, msg_type: str, content: Json) -> None:
+        """Say something about a scripted cell."""
+
+
+class Calls:
+    """Has functions of the test called, in the test's process."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._numbers = itertools.count()
+        self._answers: SimpleQueue[Json] = SimpleQueue()
+
+    def call(self, script: int, at: int) -> Json | None:
+        """Call a function of a script; the content of an error if it fails."""
+        number = next(self._numbers)
+        self._stage.tell_gateway("call", {"call": number, "script": script, "at": at})
+        while True:
+            answer = self._answers.get()
+            # One that an interrupt has left behind may end later.
+            if answer["call"] == number:
+                error: Json | None = answer["error"]
+                return error
+
+    def take(self, answer: Json) -> None:
+        """Take what the gateway says of the end of a call."""
+        self._answers.put(answer)
+
+
+class Played(Exception):
+    """Ends a play with an error."""
+
+    def __init__(self, error: Json) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Play:
+    """One run of a script."""
+
+    def __init__(self, stage: Stage, calls: Calls, script: Json, number: int) -> None:
+        self._stage = stage
+        self._calls = calls
+        self._script = script
+        self._number = number
+
+    def run(self) -> Outcome:
+        """Play it; whatever interrupts it goes up."""
+        error = self._script["error"]
+        try:
+            for step in self._script["steps"]:
+                self._persist(step)
+        except Played as exc:
+            error = exc.error
+        if error is not None:
+            self._stage.say("error", error)
+        return Outcome(
+            error=error, payload=tuple(self._script["payload"]), loses=self._script["loses"]
+        )
+
+    def _persist(self, step: Json) -> None:
+        while not self._done(step):
+            pass
+
+    def _done(self, step: Json) -> bool:
+        try:
+            getattr(self, f"_{step['step']}")(step)
+        except KeyboardInterrupt:
+            if not self._script["stubborn"]:
+                raise
+            return False
+        return True
+
+    def _stream(self, step: Json) -> None:
+        stream = {"stdout": sys.stdout, "stderr": sys.stderr}.get(step["name"])
+        if stream is None:
+            self._stage.say("stream", {"name": step["name"], "text": step["text"]})
+        else:
+            stream.write(step["text"])
+
+    def _message(self, step: Json) -> None:
+        self._stage.say(
+            step["msg_type"],
+            step["content"],
+            channel=step["channel"],
+            metadata=step["metadata"],
+            buffers=tuple(map(base64.b64decode, step["buffers"])),
+        )
+
+    def _result(self, step: Json) -> None:
+        content = {"data": step["data"], "metadata": {}, "execution_count": self._number}
+        self._stage.say("execute_result", content)
+
+    def _ask(self, step: Json) -> None:
+        self._stage.prompts.ask(step["prompt"], password=step["password"])
+
+    def _pause(self, step: Json) -> None:
+        time.sleep(step["seconds"])
+
+    def _hang(self, _: Json) -> None:
+        while True:
+            time.sleep(3600)
+
+    def _die(self, _: Json) -> None:
+        self._stage.flush()
+        os._exit(1)
+
+    def _call(self, step: Json) -> None:
+        self._stage.flush()
+        error = self._calls.call(self._script["script"], step["at"])
+        if error is not None:
+            raise Played(error)

@@ -1,0 +1,68 @@
+"""The process of one kernel, from its first line to its last."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import os
+import signal
+import socket
+import sys
+from typing import NoReturn
+
+from ...protocol.messages import Json
+from .interrupts import ignore_interrupts
+from .outbox import Outbox
+from .parents import hand_down
+from .refusals import refuse_installs
+from .service import Service
+from .shells import Shell
+from .streams import Streams
+from .transport import Transport
+
+
+def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
+    """Be a kernel, in this process, until it has to end.
+
+    Args:
+        order: What the gateway wants: ``session``, ``env``, ``cwd`` and ``path``.
+        line: To the gateway.
+        shell: Runs the cells.
+    """
+    _reset_signals()
+    os.environ.clear()
+    os.environ.update(order["env"])
+    refuse_installs()
+    # Imports look into the folder first, as in any kernel.
+    sys.path[:] = ["", *order["path"]]
+    sys.argv = ["ipykernel_launcher.py", "-f", f"kernel-{order['session']}.json"]
+    importlib.invalidate_caches()
+    with contextlib.suppress(OSError):
+        os.chdir(order["cwd"])
+    if hasattr(os, "register_at_fork"):
+        # Or the gateway would not see that the kernel is gone while a child of it lives.
+        os.register_at_fork(after_in_child=line.close)
+    transport = Transport(line)
+    outbox = Outbox(transport, order["session"])
+    streams = Streams(outbox)
+    hand_down()
+    Service(transport, outbox, streams, shell).serve()
+    with contextlib.suppress(Exception):
+        atexit._run_exitfuncs()  # noqa: SLF001 - nobody else does in a forked process
+    streams.flush()
+    os._exit(0)
+
+
+def _reset_signals() -> None:
+    ignore_interrupts()
+    for name in ("SIGHUP", "SIGTERM", "SIGCHLD", "SIGPIPE"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, signal.SIG_IGN if name == "SIGPIPE" else signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if hasattr(os, "setsid"):
+        # An interrupt is for the kernel and what it has started, for nobody else.
+        with contextlib.suppress(PermissionError):
+            os.setsid()

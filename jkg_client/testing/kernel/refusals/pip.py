@@ -1,0 +1,41 @@
+"""Stands before pip: the same, but that it installs nothing. Needs nothing but Python."""
+
+import os
+import sys
+
+ALLOWED = "JKG_FAKE_GATEWAY_INSTALLS"
+"""An environment variable that is set where a script allows to install."""
+
+MESSAGE = (
+    "ERROR: the fake kernel of jkg_client installs and removes no packages. Say with"
+    " gateway.script(...) what this cell prints, or let it run: gateway.script(...).installs()"
+)
+
+COMMANDS = tuple("pip._internal.commands." + name for name in ("install", "uninstall"))
+
+
+class Finder:
+    """Lets no command be imported that changes what is installed."""
+
+    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
+        if name in COMMANDS and not os.environ.get(ALLOWED):
+            raise SystemExit(MESSAGE)
+
+
+def _become_pip() -> None:
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - for any Python
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]  # noqa: PTH100
+    sys.modules.pop("pip", None)
+    sys.meta_path.insert(0, Finder())
+
+
+if __name__ == "__main__":
+    import runpy
+
+    _become_pip()
+    runpy.run_module("pip", run_name="__main__", alter_sys=True)
+elif __name__ == "pip":
+    import importlib
+
+    _become_pip()
+    sys.modules["pip"] = importlib.import_module("pip")

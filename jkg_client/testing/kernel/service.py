@@ -1,0 +1,188 @@
+"""A kernel's requests, answered in a kernel's order.
+
+The main thread takes the requests on the shell channel one after the other, in an event
+loop, as ipykernel does: cells see a running loop. A second thread takes those on the control
+channel, a third reads the line to the gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Collection
+from queue import SimpleQueue
+from typing import Callable
+
+from ...protocol.messages import Json, Message
+from .answers import ANSWERS
+from .execution import Execution, Request
+from .interrupts import send_interrupt
+from .outbox import Outbox
+from .parents import set_parent
+from .shells import Shell
+from .streams import Streams
+from .transport import SCRIPT, Transport
+
+GRACE = 0.5
+"""Seconds that a busy cell has to end when its kernel is shut down."""
+
+
+EXITING = 0.1
+"""Seconds that a kernel lives on after ``exit()``, as ipykernel does."""
+
+
+class Service:
+    """Answers requests until the kernel is to end."""
+
+    def __init__(
+        self, transport: Transport, outbox: Outbox, streams: Streams, shell: Shell
+    ) -> None:
+        self._transport = transport
+        self._outbox = outbox
+        self._streams = streams
+        self._shell = shell
+        self._loop = asyncio.new_event_loop()
+        # Before 3.10 an event belongs to the loop of the thread that makes it.
+        asyncio.set_event_loop(self._loop)
+        self._arrived = asyncio.Event()
+        self._waiting: deque[Request] = deque()
+        self._control: SimpleQueue[Request] = SimpleQueue()
+        self._handlers: dict[str, Callable[[Message], None]] = {}
+        self._is_leaving = False
+        self._over = False
+        self._execution = Execution(outbox, streams, shell)
+
+    def serve(self) -> None:
+        """Answer requests; returns when the kernel has to end."""
+        self._handlers = dict(self._shell.connect(self._execution))
+        for target in (self._read, self._serve_control):
+            threading.Thread(target=target, name="jkg kernel", daemon=True).start()
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
+        while not self._over:
+            self._arrived.clear()
+            if not self._waiting:
+                await self._arrived.wait()
+            while self._waiting and (self._is_leaving or not self._over):
+                await self._answer(self._waiting.popleft())
+
+    def _read(self) -> None:
+        while True:
+            received = self._transport.receive()
+            if received is None and self._is_leaving:
+                self._loop.call_soon_threadsafe(self._end)
+                return
+            if received is None:
+                # The gateway is gone. What the cells have started goes, too.
+                if hasattr(os, "killpg"):
+                    os.killpg(0, signal.SIGKILL)
+                os._exit(1)
+            self._take(*received)
+
+    def _take(self, message: Message, session: str) -> None:
+        if message.channel == "shell":
+            self._waiting.append(Request(message, session))
+            self._loop.call_soon_threadsafe(self._arrived.set)
+        elif message.channel == "control":
+            self._control.put(Request(message, session))
+        elif message.channel == "stdin":
+            self._execution.prompts.answer(message.content)
+        elif message.channel == SCRIPT and message.msg_type == "interrupt":
+            send_interrupt()
+        elif message.channel == SCRIPT:
+            self._execution.take(message)
+
+    def _serve_control(self) -> None:
+        loop = asyncio.new_event_loop()
+        while True:
+            loop.run_until_complete(self._answer(self._control.get()))
+
+    async def _answer(self, request: Request) -> None:
+        set_parent(request.message.header)
+        self._status("busy", request)
+        lost: Collection[str] = ()
+        try:
+            lost = await self._handle(request)
+        except Exception:  # noqa: BLE001 - of a request that lacks a field kernels say nothing
+            self._streams.log(traceback.format_exc())
+        if "idle" not in lost:
+            self._status("idle", request)
+
+    async def _handle(self, request: Request) -> Collection[str]:
+        msg_type, channel = request.message.msg_type, request.message.channel
+        if msg_type == "execute_request":
+            return await self._execute(request)
+        if msg_type == "shutdown_request":
+            self._shut_down(request)
+        elif msg_type == "interrupt_request":
+            # On the shell channel it hits itself, and there is no reply.
+            if channel == "control":
+                self._reply(request, {"status": "ok"})
+            send_interrupt()
+        elif msg_type in self._handlers:
+            self._handlers[msg_type](request.message)
+        elif msg_type in ANSWERS and not (msg_type == "debug_request" and channel == "shell"):
+            self._reply(request, ANSWERS[msg_type](self._shell, request.content))
+        return ()
+
+    async def _execute(self, request: Request) -> Collection[str]:
+        outcome = await self._execution.run(request)
+        if outcome.error and request.content.get("stop_on_error", True):
+            self._abort_waiting(silent=bool(request.content.get("silent")))
+        if outcome.exits:
+            self._loop.call_later(EXITING, self._leave)
+        return outcome.loses
+
+    def _abort_waiting(self, *, silent: bool) -> None:
+        # Only as many as there are now: the other thread goes on adding.
+        for _ in range(0 if silent else len(self._waiting)):
+            request = self._waiting.popleft()
+            if request.message.msg_type == "execute_request":
+                self._reply(request, {"status": "aborted"})
+                self._status("busy", request)
+                self._status("idle", request)
+            else:
+                self._waiting.append(request)
+
+    def _shut_down(self, request: Request) -> None:
+        content = {"status": "ok", "restart": request.content["restart"]}
+        self._reply(request, content)
+        self._outbox.say("shutdown_reply", content, request.message.header)
+        # A kernel that ends tells of its cell on iopub only.
+        self._outbox.flush()
+        self._outbox.mute("shell")
+        self._over = True
+        if not self._execution.is_idle.is_set():
+            send_interrupt()
+            if not self._execution.is_idle.wait(GRACE):
+                self._status("idle", request)
+                self._outbox.flush()
+                os._exit(0)
+        self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def _leave(self) -> None:
+        # What has come by now is answered; the gateway keeps the rest for the next kernel.
+        self._is_leaving = True
+        self._transport.stop_receiving()
+
+    def _end(self) -> None:
+        self._over = True
+        self._arrived.set()
+
+    def _status(self, state: str, request: Request) -> None:
+        self._outbox.say("status", {"execution_state": state}, request.message.header)
+
+    def _reply(self, request: Request, content: Json) -> None:
+        message = request.message
+        self._outbox.say(
+            message.msg_type.replace("_request", "_reply"),
+            content,
+            message.header,
+            channel=message.channel,
+            session=request.session,
+        )

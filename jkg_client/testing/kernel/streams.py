@@ -1,0 +1,122 @@
+"""``sys.stdout`` and ``sys.stderr`` of a kernel, and what is written past them.
+
+C code, child processes and forked children write to the file descriptors 1 and 2. There are
+pipes behind these; what comes out is printed like everything else.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import secrets
+import sys
+import threading
+from typing import Callable
+
+from .outbox import Outbox
+from .parents import current_parent
+
+SYNC = 1.0
+"""Seconds to wait for what was written to a file descriptor."""
+
+
+class KernelStream(io.TextIOBase):
+    """A stream of the kernel: ``stdout`` or ``stderr``."""
+
+    def __init__(self, name: str, outbox: Outbox, original: int) -> None:
+        super().__init__()
+        self.name = name
+        self._outbox = outbox
+        self._original = original
+        self._pid = os.getpid()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed has an attribute here
+        return "UTF-8"
+
+    def fileno(self) -> int:
+        # Where the kernel's own output went before: nobody sees it, as with a real kernel.
+        return self._original
+
+    def isatty(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if os.getpid() != self._pid:
+            # A forked child has no line to the gateway, but it has the pipe.
+            os.write({"stdout": 1, "stderr": 2}[self.name], text.encode(errors="replace"))
+        elif text:
+            self._outbox.print(self.name, text, current_parent())
+        return len(text)
+
+    def flush(self) -> None:
+        if os.getpid() == self._pid:
+            self._outbox.flush()
+
+
+class Pipe:
+    """Takes the place of a file descriptor and gives what is written there to ``write``."""
+
+    def __init__(self, fd: int, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._token = b"\0" + secrets.token_hex(16).encode() + b"\0"
+        self._synced = threading.Event()
+        read, self._end = os.pipe()
+        os.dup2(self._end, fd, inheritable=True)
+        thread = threading.Thread(target=self._serve, args=(read,), name="jkg pipe", daemon=True)
+        thread.start()
+
+    def sync(self) -> None:
+        """Wait until all that was written has been printed."""
+        self._synced.clear()
+        # The pipe is first in, first out: behind this there is nothing older.
+        os.write(self._end, self._token)
+        self._synced.wait(SYNC)
+
+    def _serve(self, read: int) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        waiting = b""
+        while True:
+            waiting += os.read(read, 65536)
+            before, token, rest = waiting.partition(self._token)
+            while token:
+                self._print(decoder.decode(before, final=True))
+                self._synced.set()
+                before, token, rest = rest.partition(self._token)
+            # The first part of the token may be at the end; the rest of it comes in no time.
+            sizes = range(len(self._token) - 1, 0, -1)
+            cut = next((n for n in sizes if before.endswith(self._token[:n])), 0)
+            waiting = before[len(before) - cut :]
+            self._print(decoder.decode(before[: len(before) - cut]))
+
+    def _print(self, text: str) -> None:
+        if text:
+            self._write(text)
+
+
+class Streams:
+    """All the ways on which a kernel's process prints."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        names = {"stdout": 1, "stderr": 2}
+        streams = {name: KernelStream(name, outbox, os.dup(fd)) for name, fd in names.items()}
+        sys.stdout, sys.stderr = streams["stdout"], streams["stderr"]
+        self._outbox = outbox
+        self._log = streams["stderr"].fileno()
+        self._pipes = [Pipe(fd, streams[name].write) for name, fd in names.items()]
+
+    def flush(self) -> None:
+        """Wait until all that was printed by whatever means is sent."""
+        for pipe in self._pipes:
+            pipe.sync()
+        self._outbox.flush()
+
+    def log(self, text: str) -> None:
+        """Write to the kernel's own log, which no client sees."""
+        os.write(self._log, text.encode(errors="replace"))

@@ -1,0 +1,46 @@
+"""When the reply to a cell comes: real kernels send it on another socket than the output."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..protocol.messages import Message
+
+Order = Literal["before idle", "after idle", "before output"]
+
+Addressed = tuple[Message, str]
+"""A message and the session that it is for."""
+
+
+class Reordering:
+    """Lets a kernel's messages through in one of the orders that real kernels show."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._held: list[Addressed] = []
+
+    def feed(self, message: Message, session: str) -> list[Addressed]:
+        """What is to be sent now that the kernel has said ``message``."""
+        said = [(message, session)]
+        if self._order == "after idle":
+            if message.msg_type == "execute_reply":
+                self._held += said
+                return []
+            return said + (self.release() if _is_idle(message) else [])
+        if self._order == "before output":
+            if message.msg_type == "execute_reply":
+                return said + self.release()
+            if message.channel == "iopub" and message.msg_type not in {"status", "execute_input"}:
+                released, self._held = self._held, said
+                return released
+            return self.release() + said
+        return said
+
+    def release(self) -> list[Addressed]:
+        """What is held back."""
+        released, self._held = self._held, []
+        return released
+
+
+def _is_idle(message: Message) -> bool:
+    return message.msg_type == "status" and message.content.get("execution_state") == "idle"

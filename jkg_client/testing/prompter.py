@@ -1,0 +1,139 @@
+"""Which cells have a script, and what went otherwise than it was scripted."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..code_blocks import CodeBlock, to_cell
+from ..protocol.messages import Json, Message
+from .kernel.refusals.pip import ALLOWED
+from .kernel.tracebacks import error_content
+from .kernel.transport import script_message
+from .scripts import Script
+
+COMPARED = 500
+"""Characters of a cell that are looked at for what is near: comparing takes its time."""
+
+REMEMBERED = 100
+"""Cells without a script that are remembered, to say what was near."""
+
+WRITTEN_IN = ("python", "bash", "sh", "console")
+"""Languages of blocks that executors make cells of."""
+
+
+class UnscriptedCell(Exception):
+    """The error of a cell that has no script, where every cell must have one."""
+
+
+class Prompter:
+    """The scripts of one gateway, for all its kernels."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._unscripted: deque[str] = deque(maxlen=REMEMBERED)
+        self._scripts: list[Script] = []
+        # Their numbers are places in here; a cell may still run of which the script is forgotten.
+        self._numbered: list[Script] = []
+        self._failures: list[str] = []
+        self._lock = threading.Lock()
+
+    def add(self, cell: str | re.Pattern[str]) -> Script:
+        """A new script, for a cell of this text or one in which this pattern is found.
+
+        Several for the same cell are played one a run, the last of them from then on.
+        """
+        script = Script(cell)
+        with self._lock:
+            self._scripts.append(script)
+            self._numbered.append(script)
+        return script
+
+    def decide(self, code: str) -> Message:
+        """What a cell does that is about to run."""
+        with self._lock:
+            script = self._find(code)
+            if script is None:
+                self._unscripted.append(code)
+                return self._undecided(code)
+            script.runs += 1
+            if script.allows_installs:
+                return script_message("run", {"env": {ALLOWED: "1"}})
+            return script_message("play", script.play(self._numbered.index(script)))
+
+    def call(self, content: Mapping[str, Any]) -> Json:
+        """Call a function of the test, for a script; what to answer."""
+        error = None
+        with self._lock:
+            script = self._numbered[content["script"]]
+        try:
+            script.act(content["at"])()
+        except BaseException as exc:  # noqa: BLE001 - told in the cell, and to the test
+            error = error_content(exc)
+            self._failures.append(f"{script!r} called what raised {exc!r}")
+        return {"call": content["call"], "error": error}
+
+    def complaints(self) -> list[str]:
+        """What did not go as scripted."""
+        with self._lock:
+            never = [self._never(script) for script in self._scripts if not script.runs]
+            alone = [f"a cell without a script was run: {code!r}" for code in self._unscripted]
+            return never + self._failures + (alone if self._strict else [])
+
+    def forget(self) -> None:
+        """Forget all scripts, and what went otherwise."""
+        with self._lock:
+            self._scripts.clear()
+            self._failures.clear()
+            self._unscripted.clear()
+
+    def _find(self, code: str) -> Script | None:
+        fitting = [script for script in self._scripts if _fits(script.cell, code)]
+        fresh = [script for script in fitting if not script.runs]
+        return next(iter(fresh or fitting[-1:]), None)
+
+    def _undecided(self, code: str) -> Message:
+        if not self._strict:
+            return script_message("run", {"env": {}})
+        texts = {_text(script.cell): script for script in self._scripts}
+        near = [repr(texts[text]) for text in _near(code, texts)]
+        about = f"; near it is {' and '.join(near)}" if near else ""
+        error = error_content(UnscriptedCell(f"this cell has no script{about}"))
+        refused = {"steps": [], "payload": [], "stubborn": False, "loses": []}
+        return script_message("play", {"script": -1, **refused, "error": error})
+
+    def _never(self, script: Script) -> str:
+        near = [repr(code) for code in _near(_text(script.cell), self._unscripted)]
+        about = f"; near it was the cell {' and '.join(near)}" if near else ""
+        return f"{script!r} was never run{about}"
+
+
+def _fits(cell: str | re.Pattern[str], code: str) -> bool:
+    if isinstance(cell, str):
+        return code.strip() in {form.strip() for form in _cells(cell)}
+    return any(cell.search(form) for form in (code, _as_written(code)))
+
+
+def _cells(text: str) -> Iterable[str]:
+    """``text``, and the cells that an executor makes of it."""
+    yield text
+    for language in WRITTEN_IN:
+        yield to_cell(CodeBlock(text, language), "python")
+
+
+def _as_written(code: str) -> str:
+    """What the user may have written, of whose block an executor has made this cell."""
+    return re.sub(r"\A%%\w+\n", "", code).replace(" -qq", "")
+
+
+def _text(cell: str | re.Pattern[str]) -> str:
+    return cell if isinstance(cell, str) else cell.pattern
+
+
+def _near(text: str, others: Iterable[str]) -> list[str]:
+    heads = {other.strip()[:COMPARED]: other for other in others}
+    return [heads[head] for head in difflib.get_close_matches(text.strip()[:COMPARED], heads, 2)]

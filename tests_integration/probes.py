@@ -1,0 +1,423 @@
+"""What is asked of the fake gateway and of a real one, to compare the answers."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+from attrs import field, frozen
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+KERNEL = "KERNEL"
+"""In a path: the id of a kernel that is there."""
+
+
+@frozen
+class Rest:
+    """An HTTP request, valid or not."""
+
+    method: str
+    path: str
+    body: Any = None
+    headers: dict[str, str] = field(factory=dict)
+    token: str = "right"
+
+    def __str__(self) -> str:
+        body = "" if self.body is None else f" {self.body!r}"
+        headers = f" {self.headers}" if self.headers else ""
+        token = "" if self.token == "right" else f" token {self.token}"
+        return f"{self.method} {self.path}{body}{headers}{token}"
+
+
+def _json(*values: Any) -> list[str]:
+    return [json.dumps(value) for value in values]
+
+
+PATHS = (
+    "/",
+    "/api",
+    "/api/",
+    "//api/kernels",
+    "/api/kernels",
+    "/api/kernels/",
+    "/api/kernelspecs",
+    "/api/kernelspecs/",
+    "/api/kernelspecs/python3",
+    "/api/kernelspecs/nosuch",
+    "/api/kernelspecs/PYTHON3",
+    "/api/kernels/abc",
+    f"/api/kernels/{NOBODY}",
+    f"/api/kernels/{NOBODY}/interrupt",
+    f"/api/kernels/{NOBODY}/restart",
+    f"/api/kernels/{NOBODY}/channels",
+    f"/api/kernels/{NOBODY}/nosuch",
+    f"/api/kernels/{KERNEL}",
+    f"/api/kernels/{KERNEL}/interrupt",
+    f"/api/kernels/{KERNEL}/channels",
+    "/api/sessions",
+    f"/api/sessions/{NOBODY}",
+    "/api/sessions/abc",
+    "/api/status",
+    "/api/me",
+    "/api/contents",
+    "/api/terminals",
+    "/api/swagger.json",
+    "/api/swagger.yaml",
+    "/api/spec.yaml",
+    "/lab",
+    "/login",
+    "/favicon.ico",
+    "/_api/activity",
+)
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+CHANGING = {"POST /api/kernels", "POST /api/sessions", f"DELETE /api/kernels/{KERNEL}"}
+
+BARE = [
+    Rest(method, path)
+    for method, path in itertools.product(METHODS, PATHS)
+    if f"{method} {path}" not in CHANGING
+    and (method in {"GET", "OPTIONS", "DELETE"} or not path.endswith("ico"))
+]
+UNAUTHORIZED = [
+    Rest(method, path, token=token)
+    for token in ("wrong", "none")
+    for method, path in (
+        ("GET", "/api"),
+        ("GET", "/api/kernels"),
+        ("POST", "/api/kernels"),
+        ("DELETE", f"/api/kernels/{KERNEL}"),
+        ("OPTIONS", "/api/kernels"),
+        ("GET", "/api/status"),
+        ("GET", f"/api/kernels/{KERNEL}/channels"),
+        ("GET", "/api/swagger.json"),
+        ("PUT", "/api/kernels"),
+    )
+]
+ORIGINS = [
+    Rest(method, path, headers={"Origin": origin})
+    for origin in ("http://evil.example", "null", "http://127.0.0.1:1", "http://localhost")
+    for method, path in (
+        ("GET", "/api/kernels"),
+        ("OPTIONS", "/api/kernels"),
+        ("GET", "/api/nosuch"),
+    )
+]
+STARTS = [
+    Rest("POST", "/api/kernels", body)
+    for body in (
+        None,
+        "",
+        "notjson",
+        b"\xff\xfe",
+        *_json(
+            {},
+            [],
+            "python3",
+            5,
+            None,
+            {"name": "python3"},
+            {"name": "python"},
+            {"name": "PYTHON3"},
+            {"name": "Python3"},
+            {"name": None},
+            {"name": ""},
+            {"name": 5},
+            {"name": ["python3"]},
+            {"name": "nosuch"},
+            {"name": "../python3"},
+            {"name": "python3", "path": "no/such"},
+            {"name": "python3", "path": 5},
+            {"name": "python3", "more": 1},
+            {"name": "python3", "env": {}},
+            {"name": "python3", "env": {"KERNEL_A": "1"}},
+            {"name": "python3", "env": {"A": "1"}},
+            {"name": "python3", "env": {"A": 1}},
+            {"name": "python3", "env": {"KERNEL_A": 1}},
+            {"name": "python3", "env": {"KERNEL_A": None}},
+            {"name": "python3", "env": {"KERNEL_A": {"b": 1}}},
+            {"name": "python3", "env": None},
+            {"name": "python3", "env": ["x"]},
+            {"name": "python3", "env": "x"},
+        ),
+    )
+]
+SESSIONS = [
+    Rest("POST", "/api/sessions", body)
+    for body in (
+        None,
+        "notjson",
+        b"\xff",
+        *_json(
+            {},
+            [],
+            "x",
+            {"path": "p1"},
+            {"type": "notebook"},
+            {"path": "p2", "type": "notebook"},
+            {"path": "p3", "type": "notebook", "kernel": {"name": "python3"}},
+            {"path": "p4", "type": "notebook", "kernel": {"name": "nosuch"}},
+            {"path": "p5", "type": "notebook", "kernel": {}},
+            {"path": "p6", "type": "notebook", "kernel": None},
+            {"path": "p7", "type": "notebook", "kernel": {"id": None, "name": "python3"}},
+            {"path": "p8", "type": "notebook", "name": "n", "kernel": {"name": "python"}},
+            {"notebook": {"path": "p9"}, "kernel": {"name": "python3"}},
+            {"notebook": {}, "kernel": {"name": "python3"}},
+            {"notebook": {"path": "p10"}},
+        ),
+    )
+]
+REST = [*BARE, *UNAUTHORIZED, *ORIGINS, *STARTS, *SESSIONS]
+
+
+@frozen
+class Handshake:
+    """The opening of a WebSocket."""
+
+    path: str
+    headers: dict[str, str] = field(factory=dict)
+    token: str = "right"
+    subprotocols: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.headers} token {self.token} {self.subprotocols}"
+
+
+V1 = "v1.kernel.websocket.jupyter.org"
+OPEN = f"/api/kernels/{KERNEL}/channels"
+HANDSHAKES = [
+    Handshake(OPEN),
+    Handshake(f"{OPEN}?session_id=a"),
+    Handshake(f"{OPEN}?session_id="),
+    Handshake(OPEN, token="wrong"),
+    Handshake(OPEN, token="none"),
+    Handshake(OPEN, token="query"),
+    Handshake(f"/api/kernels/{NOBODY}/channels"),
+    Handshake(f"/api/kernels/{NOBODY}/channels", token="wrong"),
+    Handshake("/api/kernels/abc/channels"),
+    Handshake("/api/nosuch"),
+    Handshake(OPEN, {"Origin": "http://evil.example"}),
+    Handshake(OPEN, {"Origin": "null"}),
+    Handshake(OPEN, subprotocols=(V1,)),
+    Handshake(OPEN, subprotocols=("x", V1)),
+    Handshake(OPEN, subprotocols=("x",)),
+    Handshake(OPEN, subprotocols=(V1.upper(),)),
+]
+
+
+@frozen
+class Asked:
+    """A message to a kernel; ``fields`` replace those of its frame, None takes one away."""
+
+    msg_type: str
+    content: Any = field(factory=dict)
+    channel: str = "shell"
+    fields: dict[str, Any] = field(factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.msg_type} {self.content!r} {self.fields or ''}"
+
+
+def cell(code: str, **options: Any) -> Asked:
+    """A cell to run."""
+    return Asked("execute_request", {"code": code, **options})
+
+
+def _cells(*codes: str) -> list[Asked]:
+    return [cell(code) for code in codes]
+
+
+BAD = "class Bad(Exception):\n    def __str__(self): raise ValueError\nraise Bad"
+
+
+CELLS = _cells(
+    "1",
+    "'text'",
+    "None",
+    "",
+    "   ",
+    "# nothing",
+    "x = 1",
+    "x",
+    "x;",
+    "print('a')\nx",
+    "1/0",
+    "def f(:",
+    "  indented",
+    "x = (",
+    "nosuch",
+    "import nosuchmodule",
+    "raise KeyboardInterrupt",
+    "raise SystemExit",
+    "raise SystemExit(3)",
+    "import sys; sys.exit(0)",
+    "class E(BaseException): pass\nraise E('e')",
+    BAD,
+    "try:\n    1/0\nexcept Exception as e:\n    raise ValueError('b') from e",
+    "assert False, 'why'",
+    "display(1)",
+    "display({'text/plain': 'a', 'text/html': '<b>'}, raw=True)",
+    "h = display('a', display_id='i'); h.update('b')",
+    "from IPython.display import HTML, display, clear_output\nHTML('<b>x</b>')",
+    "display(HTML('<b>x</b>'), include=['text/html'])",
+    "display(HTML('<b>x</b>'), exclude=['text/html'])",
+    "clear_output()",
+    "clear_output(wait=True)",
+    "class A:\n    def _repr_html_(self): return '<i>'\n    def __repr__(self): return 'A'\nA()",
+    "class R:\n    def __repr__(self): raise ValueError('no')\nR()",
+    "class H:\n    def _repr_html_(self): 1/0\n    def __repr__(self): return 'H'\nH()",
+    "list(range(1001))[:3]",
+    "{'b': 1, 'a': [1, 2]}",
+    "float('nan')",
+    "'é漢🎉'",
+    "b'\\xff'",
+    "print('no newline', end='')",
+    "print('\\ud800')",
+    "import sys\nprint('o', flush=True); print('e', file=sys.stderr, flush=True); print('o')",
+    "!echo hi",
+    "!exit 3",
+    "y = !echo one",
+    "y",
+    "%%bash\necho hi",
+    "%%bash\nexit 4",
+    "%%sh\necho err >&2",
+    "%nosuch",
+    "%%nosuch\nx",
+    "%%time",
+    "%env JKG_NONE",
+    "%env A B=1",
+    "%%capture cap\nprint('kept')\n1",
+    "cap.stdout, len(cap.outputs)",
+    "%%capture --no-stdout\nprint('a')",
+    "%%writefile /dev/null\nx",
+    "%precision 2",
+    "len?",
+    "nosuch?",
+    "%pinfo len",
+    "input('name? ')",
+    "import getpass; getpass.getpass()",
+    "import asyncio\nawait asyncio.sleep(0)\n5",
+    "await asyncio.sleep(0, 'v')",
+    "c = asyncio.sleep(0)\ntry: asyncio.run(c)\nfinally: c.close()",
+    "asyncio.get_running_loop().is_running()",
+    "async def g():\n    1/0\nawait g()",
+    "import os\nos.system('echo os')",
+    "import subprocess\nsubprocess.run(['echo', 'sub']).returncode",
+    "import threading\nt = threading.Thread(target=print, args=('thread',)); t.start(); t.join()",
+    "import warnings; warnings.warn('w', stacklevel=1)",
+    "__name__",
+    "In[1], type(Out).__name__",
+    "_",
+    "get_ipython().__class__.__name__",
+    "get_ipython().set_next_input('z = 1')",
+    "import sys; sys.stdout.isatty(), sys.stdout.encoding",
+    "import os; os.environ['TERM'], os.environ['PAGER'], os.environ.get('MPLBACKEND', '')[:10]",
+    "import signal; signal.getsignal(signal.SIGINT) is signal.default_int_handler",
+    "import threading; threading.current_thread() is threading.main_thread()",
+    "import os; os.getpgid(0) == os.getpid()",
+    "import pickle\nclass P: pass\ntype(pickle.loads(pickle.dumps(P()))).__name__",
+    "import __main__; __main__.P is P",
+    "from concurrent.futures import ProcessPoolExecutor as PPE\ndef sq(n): return n * n\n"
+    "with PPE(1) as e: print(list(e.map(sq, [1, 2])))",
+    "import os\nif os.fork() == 0:\n    os._exit(0)\nos.wait()[1]",
+    "sys.stdin.read()",
+    "import logging; logging.warning('logged')",
+    "import traceback\ntry: 1/0\nexcept Exception: traceback.print_exc()",
+    "from IPython.display import Image\nImage(b'\\x89PNG\\r\\n\\x1a\\n')",
+    "from IPython.display import JSON, Markdown\nJSON({'a': 1})",
+    "Markdown('*x*')",
+    "import inspect\ndef ff(): return 1\ninspect.getsource(ff)",
+    "open('/nosuch')",
+    "def deep(): deep()\ndeep()",
+    "exec('1/0')",
+    "%matplotlib inline",
+    "%who_ls int",
+    "%%timeit -n1 -r1 -q\n1",
+    "%alias_magic t time",
+    "%lsmagic?",
+    "print(*range(3), sep='\\n')",
+    "for i in range(3): display(i)",
+)  # fmt: skip
+OPTIONS = [
+    Asked("execute_request", {"code": "7", **options})
+    for options in (
+        {"silent": True},
+        {"silent": True, "store_history": True},
+        {"store_history": False},
+        {"user_expressions": {"a": "6 * 7", "b": "1/0", "c": "nosuch"}},
+        {"user_expressions": None},
+        {"stop_on_error": False},
+        {"silent": None},
+        {"allow_stdin": None},
+        {"unknown": 1},
+    )
+]
+QUESTIONS = [
+    Asked("kernel_info_request"),
+    Asked("kernel_info_request", channel="control"),
+    Asked("connect_request"),
+    Asked("comm_info_request"),
+    Asked("comm_info_request", {"target_name": "x"}),
+    Asked("complete_request", {"code": "pri", "cursor_pos": 3}),
+    Asked("complete_request", {"code": "x.rea", "cursor_pos": 5}),
+    Asked("complete_request", {"code": "nosuchname", "cursor_pos": 10}),
+    Asked("complete_request", {"code": "impo", "cursor_pos": 4}),
+    Asked("complete_request", {"code": "pri"}),
+    Asked("complete_request", {}),
+    Asked("inspect_request", {"code": "nosuch", "cursor_pos": 3, "detail_level": 0}),
+    Asked("inspect_request", {"code": "x", "cursor_pos": 1, "detail_level": 0}),
+    Asked("inspect_request", {"code": "", "cursor_pos": 0}),
+    Asked("inspect_request", {"code": "x"}),
+    *(
+        Asked("is_complete_request", {"code": code})
+        for code in ("1", "for i in x:", "x = (", "1+", ")", "def f():\n  pass", "!ls",
+                     "%%time\n1", "", "if 1:\n    x", "'''a", "a b")
+    ),
+    Asked("is_complete_request", {}),
+    Asked("history_request", {"hist_access_type": "tail", "n": 1}),
+    Asked("history_request", {}),
+    Asked("history_request",
+          {"hist_access_type": "nosuch", "output": False, "raw": True}),
+    Asked("interrupt_request", channel="control"),
+    Asked("interrupt_request"),
+    Asked("comm_open", {"comm_id": "c", "target_name": "nosuch", "data": {}}),
+    Asked("comm_msg", {"comm_id": "nosuch", "data": {}}),
+    Asked("comm_close", {"comm_id": "nosuch", "data": {}}),
+    Asked("comm_open", {}),
+    Asked("nosuch_request"),
+    Asked("nosuch_request", channel="control"),
+    Asked("execute_request", {}),
+    Asked("execute_request", {"code": None}),
+    Asked("execute_request", {"code": 5}),
+    Asked("execute_request", {"code": "1 + 1"}, channel="control"),
+    Asked("debug_request", {"type": "request", "command": "nosuch", "seq": 1}, channel="control"),
+    Asked("usage_request", channel="shell"),
+    Asked("input_reply", {"value": "unasked"}, channel="stdin"),
+    Asked("execute_reply"),
+    Asked("status", {"execution_state": "idle"}),
+]  # fmt: skip
+FRAMES = [
+    Asked("kernel_info_request", fields=fields)
+    for fields in (
+        {"channel": None},
+        {"channel": "nosuch"},
+        {"channel": "iopub"},
+        {"channel": 5},
+        {"buffers": None},
+        {"buffers": ["x"]},
+        {"buffers": 5},
+        {"content": None},
+        {"content": []},
+        {"metadata": None},
+        {"parent_header": None},
+        {"header": None},
+        {"header": {}},
+        {"header": "x"},
+        {"header": {"msg_type": "kernel_info_request"}},
+        {"header": {"msg_id": "m"}},
+        {"more": 1},
+    )
+]
+# The kernel ends with the last of them.
+CONVERSATIONS = [*CELLS, *OPTIONS, *QUESTIONS, *FRAMES, cell("exit")]
