@@ -17,12 +17,23 @@ from typing import Any, cast
 
 from ...protocol.messages import Json
 from .process import run
-from .shells import Flavour, Shell, prepare
+from .shells import Flavour, Shell
 
 SIZE = struct.Struct(">I")
 
 WATCH = 1.0
 """Seconds between two looks whether the test's process is still there."""
+
+
+def prepare(flavour: Flavour) -> Shell:
+    """A shell, with all that takes long done."""
+    if flavour == "ipython":
+        from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
+
+        return IPythonShell()
+    from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
+
+    return PlainShell()
 
 
 def serve(flavour: Flavour, orders: socket.socket) -> None:

@@ -104,14 +104,3 @@ class Shell(Protocol):
 
     def comms(self) -> dict[str, str]:
         """The comms that are open: id and target."""
-
-
-def prepare(flavour: Flavour) -> Shell:
-    """A shell, with all that takes long done."""
-    if flavour == "ipython":
-        from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
-
-        return IPythonShell()
-    from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
-
-    return PlainShell()
