@@ -25,6 +25,17 @@ WATCH = 1.0
 """Seconds between two looks whether the test's process is still there."""
 
 
+def prepare(flavour: Flavour) -> Shell:
+    """A shell, with all that takes long done."""
+    if flavour == "ipython":
+        from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
+
+        return IPythonShell()
+    from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
+
+    return PlainShell()
+
+
 def serve(flavour: Flavour, orders: socket.socket) -> None:
     """Fork a kernel for each order, until no more can come."""
     parent = os.getppid()
