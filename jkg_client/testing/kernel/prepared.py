@@ -148,14 +148,3 @@ def main(arguments: list[str]) -> None:
         serve(cast("Flavour", flavour), socket.socket(fileno=int(rest[0])))
     else:
         be_spawned(cast("Flavour", flavour), int(rest[0]), rest[1])
-
-
-def prepare(flavour: Flavour) -> Shell:
-    """A shell, with all that takes long done."""
-    if flavour == "ipython":
-        from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
-
-        return IPythonShell()
-    from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
-
-    return PlainShell()
