@@ -43,7 +43,7 @@ def serve(flavour: Flavour, orders: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernels: set[int] = set()
     signal.signal(signal.SIGCHLD, lambda *_: _reap(kernels))
-    shell = _prepare(flavour)
+    shell = prepare(flavour)
     gc.collect()
     # What is there already is not looked at again in each kernel, nor copied for that.
     gc.freeze()
@@ -115,7 +115,7 @@ def be_spawned(flavour: Flavour, port: int, token: str) -> None:
     line.sendall(token.encode())
     (size,) = SIZE.unpack(_exactly(line, SIZE.size))
     order: dict[str, Any] = json.loads(_exactly(line, size))
-    run(order, line, _prepare(flavour))
+    run(order, line, prepare(flavour))
 
 
 def _exactly(line: socket.socket, size: int) -> bytes:
@@ -126,17 +126,6 @@ def _exactly(line: socket.socket, size: int) -> bytes:
             raise SystemExit("the fake gateway is gone")
         data += chunk
     return data
-
-
-def _prepare(flavour: Flavour) -> Shell:
-    """A shell, with all that takes long done."""
-    if flavour == "ipython":
-        from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
-
-        return IPythonShell()
-    from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
-
-    return PlainShell()
 
 
 def main(arguments: list[str]) -> None:
