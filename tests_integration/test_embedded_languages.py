@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import frozen
@@ -42,7 +43,7 @@ class Language:
     survives: bool = True
 
 
-PYTHON = {
+PYTHON: dict[str, Any] = {
     "keeps": "x = 6 * 7",
     "shows": "print(x)",
     "fails": "1 / 0",

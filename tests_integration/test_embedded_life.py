@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -32,10 +33,12 @@ from jkg_client import (
     KernelNotFound,
     Output,
 )
+from jkg_client.client.channels import KernelChannels
 from jkg_client.client.deadline import Deadline
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.embedded.kernels import LocalKernels
 from jkg_client.embedded.process import EndTimes
+from jkg_client.protocol.messages import Message, execute_request, kernel_info_request
 
 __all__ = ["kernels", "spec", "start"]
 
@@ -346,6 +349,48 @@ def test_an_interrupt_that_is_not_acknowledged_is_reported(
     kernels.kernel(kernel.kernel_id).interrupt(Deadline(0.2))
     process.resume()
     assert "did not acknowledge the interrupt" in caplog.text
+
+
+IN_A_SUBSHELL = """
+import time
+for _ in range(20):
+    time.sleep(0.1)
+print("done", flush=True)
+"""
+
+
+@pytest.mark.field("K24")
+def test_a_subshell_ignores_an_interrupt_as_the_docs_say(
+    kernels: LocalKernels, timeouts: Timeouts
+) -> None:
+    connection = kernels.connect(kernels.start_kernel("python3"), Deadline(60), timeouts)
+    channels, limit = connection.channels, Deadline(60)
+    with contextlib.closing(channels):
+        ask = kernel_info_request(channels.session)
+        header = {**ask.header, "msg_type": "create_subshell_request"}
+        channels.send(evolve(ask, channel="control", header=header), limit)
+        subshell = None
+        while subshell is None:
+            subshell = received(channels, limit).content.get("subshell_id")
+        cell = execute_request(channels.session, IN_A_SUBSHELL)
+        cell = evolve(cell, header={**cell.header, "subshell_id": subshell})
+        channels.send(cell, limit)
+        while received(channels, limit).msg_type != "execute_input":
+            pass
+        connection.control.interrupt(limit)
+        said = ""
+        while not said:
+            said = received(channels, limit).content.get("text", "")
+    assert said == "done\n"
+    page = Path(__file__).parent.parent / "docs" / "servers.md"
+    assert "subshell" in page.read_text("utf-8")
+
+
+def received(channels: KernelChannels, limit: Deadline) -> Message:
+    """The next message."""
+    message = channels.receive(limit)
+    assert isinstance(message, Message)
+    return message
 
 
 @pytest.mark.field("K25")

@@ -18,6 +18,7 @@ from .questions import Question, question_of
 from .result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
 from .shortening import weight
 from .terminal import strip_ansi
+from .values import mapping_of
 from .widgets import Captures
 
 Happened = Union[Output, Question]
@@ -226,7 +227,7 @@ class Exchange:
         """Answers to those of the request, as far as they fit into the limit of the output."""
         room = self.area.max_output
         answers: dict[str, Any] = {}
-        for name, answer in _mapping((self.reply or {}).get("user_expressions")).items():
+        for name, answer in mapping_of((self.reply or {}).get("user_expressions")).items():
             size = len(name) + weight(answer)
             if size > room:
                 answers[name[:_LONGEST_NAME]] = {**_TOO_LARGE, "evalue": f"{size} characters"}
@@ -264,7 +265,7 @@ class Exchange:
         shown: Output | None = None
         widget, outputs = self._captures.feed(msg_type, content) or (None, ())
         for output in outputs:
-            kind = _mapping(output).get("output_type")
+            kind = mapping_of(output).get("output_type")
             if isinstance(kind, str):
                 shown = self.area.feed(kind, output, widget)
         return shown
@@ -282,7 +283,7 @@ class Exchange:
         """What ``obj?`` shows; it comes in the reply, for a pager."""
         shown: Output | None = None
         for page in self._payload():
-            data = _mapping(page.get("data"))
+            data = mapping_of(page.get("data"))
             if page.get("source") == "page" and data:
                 plain = {k: strip_ansi(v) if isinstance(v, str) else v for k, v in data.items()}
                 shown = self.area.show(Display(plain))
@@ -290,7 +291,7 @@ class Exchange:
 
     def _payload(self) -> list[Mapping[str, Any]]:
         payload = (self.reply or {}).get("payload")
-        return [_mapping(page) for page in payload] if isinstance(payload, list) else []
+        return [mapping_of(page) for page in payload] if isinstance(payload, list) else []
 
 
 def tells_of_death(message: Message, *, is_up: bool) -> bool:
@@ -321,7 +322,3 @@ _STILL_QUEUED = Failure(
 )
 # ipykernel sends none when an interrupt strikes before or after the code.
 _NO_REPLY = Failure("NoReply", "the kernel is done with the cell, and has not said how it ended")
-
-
-def _mapping(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}

@@ -7,12 +7,13 @@ https://ipywidgets.readthedocs.io/en/stable/examples/Output%20Widget.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import define, field
 
 from .messages import Json
+from .values import mapping_of
 
 _LONGEST_ID = 100
 _MOST = 1000  # widgets of one cell; kernels must not be able to fill the memory
@@ -39,7 +40,7 @@ class Captures:
         if msg_type == "comm_close":
             self._release(widget)
             return None
-        state = _mapping(_mapping(content.get("data")).get("state"))
+        state = mapping_of(mapping_of(content.get("data")).get("state"))
         if "msg_id" in state:
             # Of two that capture, the one that began last takes it.
             self._release(widget)
@@ -59,7 +60,3 @@ class Captures:
         if known or len(self._counts) < _MOST:
             self._counts[widget] = len(outputs)
         return (widget, outputs[known:]) if len(outputs) > known else None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
