@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
     from .gateway.rest import JupyterClient
     from .prompts import CODE_WRITER_SYSTEM_MESSAGE
-    from .protocol.exchange import InputRequest
     from .protocol.outputs import Display, Failure, Output, Stream
+    from .protocol.questions import InputRequest
     from .protocol.result import DataItem, ExecutionResult, Truncation
     from .servers.docker.images import ImageProgress
     from .servers.docker.owners import ServerContainer
@@ -149,7 +149,7 @@ _MODULES = {
     "GatewayUnreachable": "errors",
     "GenerateToken": "servers.token",
     "ImageProgress": "servers.docker.images",
-    "InputRequest": "protocol.exchange",
+    "InputRequest": "protocol.questions",
     "JkgError": "errors",
     "JupyterClient": "gateway.rest",
     "JupyterCodeExecutor": "executor",

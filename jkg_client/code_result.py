@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from .pages.notebook import NotebookPage
 from .protocol.outputs import as_seen, join_text
-from .protocol.result import KERNEL_DIED, ExecutionResult, Status, Truncation
+from .protocol.result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
 from .rendering import Rendering, into, render
 
 EXIT_CODES: Mapping[Status, int] = {
@@ -129,7 +129,9 @@ def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
     if result.status == "timeout":
         is_known = not (result.truncated and result.truncated.connection_lost)
         ended = " and was stopped" if is_known else "; it may run on"
-        yield f"Timeout: the code ran longer than {timeout:g} seconds{ended}."
+        waited = result.failure is not None and result.failure.ename == NOT_BEGUN
+        what = "waited for its turn for" if waited else "ran longer than"
+        yield f"Timeout: the code {what} {timeout:g} seconds{'' if waited else ended}."
     if result.status == "died":
         failure = result.failure
         cause = f" ({failure.evalue})" if failure and failure.ename == KERNEL_DIED else ""

@@ -371,7 +371,7 @@ def test_an_installation_that_fails_is_told_and_ends_no_block(
 ) -> None:
     result = run(executor, "!pip install --no-index no-such-package", "print('goes on')")
     assert (result.status, result.exit_code) == ("ok", 0)
-    assert "ERROR: No matching distribution found for no-such-package" in result.output
+    assert result.output.startswith("ERROR: ")
     assert "no-such-package' failed with exit status 1.\ngoes on\n" in result.output
 
 

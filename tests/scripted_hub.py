@@ -114,6 +114,8 @@ class ScriptedHub:
         path = urlsplit(asked.path).path
         if path.startswith(f"{self.prefix}/hub/api"):
             return self._api(asked, path[len(self.prefix) + len("/hub/api") :])
+        if path.startswith(f"{self.prefix}/hub/user/"):
+            return self._page(asked, path[len(self.prefix) + len("/hub/user/") :])
         if path.startswith(f"{self.prefix}/user/"):
             return self._user_server(asked, path[len(self.prefix) :])
         return Said(404, {"message": "nothing"})
@@ -201,13 +203,23 @@ class ScriptedHub:
         else:
             yield 0.0, event_of({"progress": 100, "failed": True, "message": self.failure or "?"})
 
+    def _page(self, asked: Asked, path: str) -> Said:
+        of_hub = {"X-JupyterHub-Version": self.version}
+        if asked.headers.get("Authorization", "").partition(" ")[2] not in self.tokens:
+            return Said(302, headers={"Location": f"{self.prefix}/hub/login?next=x", **of_hub})
+        if not path.startswith("me/"):
+            return Said(404, "<html>no access</html>", of_hub)
+        return Said(424, {"message": f"no longer running at {path}"}, of_hub)
+
     def _user_server(self, asked: Asked, path: str) -> Said:
         _, _, _, *rest = path.split("/")
         name = rest[0] if rest and rest[0] in self.servers and rest[0] else ""
         server = self.servers.get(name, Server())
+        of_hub = {"X-JupyterHub-Version": self.version}
+        if not server.ready and asked.method == "GET":
+            return Said(302, headers={"Location": f"{self.prefix}/hub{path}", **of_hub})
         if not server.ready:
-            target = f"{self.prefix}/hub{path}"
-            return Said(302, headers={"Location": target, "X-JupyterHub-Version": self.version})
+            return Said(403, "<html>of the hub</html>", of_hub)
         if not server.alive:
             return Said(503, "<html>Service unavailable</html>")
         return Said(200, {"default": "python3", "kernelspecs": {"python3": {}}})

@@ -16,10 +16,10 @@ from jkg_client.errors import (
     KernelNotFound,
     KernelNotReady,
 )
-from jkg_client.protocol.exchange import InputRequest
 from jkg_client.protocol.message_gaps import Gap
 from jkg_client.protocol.messages import kernel_info_request
 from jkg_client.protocol.outputs import Output, Stream
+from jkg_client.protocol.questions import InputRequest
 
 OK = "busy seen reply idle"
 CUT = Gap(may_lack=True, end_unseen=True)
@@ -100,7 +100,17 @@ ENDS = {
     "reply last": Row(during="busy out:a idle reply", output="a", seconds=0.0),
     "reply before all output": Row(during="reply busy out:a idle", output="a", seconds=0.0),
     "an error": Row(during="busy out:a error:E failed idle", status="error", output="a", ends="E"),
-    "aborted": Row(during="busy aborted idle", status="aborted"),
+    # By code of another client that failed: it is sent again.
+    "aborted": Row(
+        during="busy aborted idle until:execute busy out:a reply idle",
+        did="execute execute",
+        output="a",
+    ),
+    "aborted for ever": Row(
+        during=" ".join(["busy aborted idle until:execute"] * 20 + ["busy aborted idle"]),
+        did=" ".join(["execute"] * 21),
+        status="aborted",
+    ),
     "doubled": Row(during="busy out:a out:a reply reply idle idle", output="aa"),
     # After reply or idle it asks, and takes the answer for the end.
     "no idle": Row(

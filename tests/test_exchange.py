@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
 
 from jkg_client.errors import ExecutionError, ExecutionTimeout, KernelDied
-from jkg_client.protocol.exchange import Exchange, InputRequest, Question
+from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.late_output import LateOutput
 from jkg_client.protocol.message_gaps import Gap
 from jkg_client.protocol.messages import Json, Message
 from jkg_client.protocol.outputs import Display, Failure, OutputArea, Stream
+from jkg_client.protocol.questions import InputRequest, Question
 from jkg_client.protocol.result import DataItem, ExecutionResult, Status, Truncation
 
 

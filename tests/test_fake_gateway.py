@@ -268,6 +268,11 @@ def test_what_nobody_takes_is_passed_over(kernel: RawKernel, document: object) -
     assert kernel.value("1") == "1"
 
 
+def test_buffers_may_be_an_empty_object(kernel: RawKernel) -> None:
+    kernel.socket.send(json.dumps({**WHOLE, "buffers": {}}))
+    assert says(kernel.answers("id-1")[-2]) == "shell execute_reply ok"
+
+
 def test_without_a_channel_it_is_shell(kernel: RawKernel) -> None:
     kernel.socket.send(json.dumps({key: WHOLE[key] for key in WHOLE if key != "channel"}))
     assert says(kernel.answers("id-1")[-2]) == "shell execute_reply ok"

@@ -178,15 +178,16 @@ def test_output_can_be_cleared(kernel: RawKernel) -> None:
 def test_a_syntax_error_shows_the_cell_and_nobody_who_parsed_it(kernel: RawKernel) -> None:
     (error,) = kernel.outputs("x = 1\n1 +")
     (text,) = error["traceback"]
-    first, *_, last = re.sub(r"\x1b\[\d+m", "", text).splitlines()
+    first, *_, last = re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()
     assert (first, last) == ("  Cell In[1], line 2", "SyntaxError: invalid syntax")
 
 
 def test_tracebacks_show_the_cell_in_colours(kernel: RawKernel) -> None:
     (error,) = kernel.outputs("def f():\n    return 1/0\nf()")
     traceback = "\n".join(error["traceback"])
-    assert traceback.startswith("\x1b[31m" + "-" * 75)
+    assert "\x1b[" in traceback
     traceback = re.sub(r"\x1b\[[\d;]*m", "", traceback)
+    assert traceback.startswith("-" * 75)
     assert "In[1]" in traceback
     assert "----> 3" in traceback
     assert "----> 2" in traceback
@@ -203,7 +204,7 @@ def test_the_cause_of_an_exception_is_told(kernel: RawKernel) -> None:
     assert error["ename"] == "ValueError"
 
 
-SPAN = r"[\d.e+]+ (s|ms|μs|ns)"
+SPAN = r"[\d.e+]+ (s|ms|[μµ]s|ns)"  # IPython 8 has another letter
 TIMES = rf"CPU times: user {SPAN}, sys: {SPAN}, total: {SPAN}\nWall time: {SPAN}\n"
 
 

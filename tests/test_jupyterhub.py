@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -36,10 +37,13 @@ from jkg_client import (
     GatewayError,
     GatewayUnauthorized,
     GatewayUnreachable,
+    JupyterClient,
     JupyterConnectable,
+    JupyterConnectionInfo,
     JupyterHubServer,
     NamedServersDisabled,
     NotAGateway,
+    ServerNotRunning,
     ServerProgress,
     ServerStartError,
     ServerStartTimeout,
@@ -952,3 +956,54 @@ def test_the_command_says_what_it_needs_for_a_hub(
     monkeypatch.delenv("JUPYTERHUB_API_TOKEN", raising=False)
     assert main(["kernels", *words]) == 2
     assert says in capsys.readouterr().err
+
+
+def client_of(hub: ScriptedHub, path: str, token: str = TOKEN) -> JupyterClient:
+    return JupyterClient(JupyterConnectionInfo.from_url(hub.url + path, token=token))
+
+
+@pytest.mark.field("C4", "H19")
+@pytest.mark.parametrize("prefix", ["", "/some/prefix"])
+@pytest.mark.parametrize("path", ["/user/me", "/user/me/agent-1"])
+def test_a_server_that_does_not_run_is_told_with_where_to_start_it(prefix: str, path: str) -> None:
+    with scripted_hub(prefix) as hub, client_of(hub, path) as client:
+        start_at = re.escape(f"start it at {hub.url}/hub/spawn{path[len('/user') :]}")
+        with pytest.raises(ServerNotRunning, match=start_at):
+            client.list_kernels()
+        with pytest.raises(ServerNotRunning, match=start_at):
+            client.start_kernel("python3")
+        with pytest.raises(ServerNotRunning, match=start_at):
+            client.get_kernel_client("00000000-0000-0000-0000-000000000000")
+
+
+@pytest.mark.field("C4")
+@pytest.mark.parametrize(
+    ("path", "token", "says"),
+    [
+        ("/user/you", TOKEN, "no access with this token"),
+        ("/user/me", "another", "the token is wrong, or has expired"),
+    ],
+)
+def test_a_token_without_access_is_told(hub: ScriptedHub, path: str, token: str, says: str) -> None:
+    with client_of(hub, path, token) as client:
+        with pytest.raises(GatewayUnauthorized, match=says):
+            client.list_kernels()
+        with pytest.raises(GatewayUnauthorized, match=says):
+            client.start_kernel("python3")
+
+
+@pytest.mark.field("C4")
+def test_the_hub_itself_is_told(hub: ScriptedHub) -> None:
+    target = {"Location": "/hub/api/kernels", "X-JupyterHub-Version": "6.1"}
+    hub.rule("GET", "/api/kernels", Said(302, headers=target))
+    with client_of(hub, "") as client, pytest.raises(NotAGateway, match="is a JupyterHub"):
+        client.list_kernels()
+
+
+@pytest.mark.field("C4")
+@pytest.mark.parametrize("status", [424, 503])
+def test_a_hub_of_any_release_is_understood(hub: ScriptedHub, status: int) -> None:
+    page = Said(status, "<html>", {"X-JupyterHub-Version": "1.5"})
+    hub.rule("GET", "/hub/user/me", *[page] * 9)
+    with client_of(hub, "/user/me") as client, pytest.raises(ServerNotRunning):
+        client.list_kernels()

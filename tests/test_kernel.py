@@ -666,30 +666,6 @@ def test_output_long_after_the_reply_is_waited_for() -> None:
         assert kernel.execute("print('next')", 10).output == "next\n"
 
 
-@pytest.mark.pitfall(18)
-def test_a_cell_that_was_aborted_is_no_success(
-    kernel: JupyterKernelClient, server: FakeGateway
-) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    server.script("fails").then(begun.set).then(lambda: go_on.wait(10)).error("E")
-    with (
-        JupyterClient(server.connection_info) as client,
-        JupyterKernelClient(client, kernel.kernel_id, timeouts=Timeouts()) as other,
-        ThreadPoolExecutor(2) as pool,
-    ):
-        assert other.execute("1", 5).is_ok
-        failing = pool.submit(kernel.execute, "fails", 20)
-        assert begun.wait(10)
-        behind = pool.submit(other.execute, "print('never')", 20)
-        while len(server.journal.messages("execute_request")) < 3:
-            begun.wait(10)
-            threading.Event().wait(0.02)
-        go_on.set()
-        assert failing.result(20).status == "error"
-        result = behind.result(20)
-    assert (result.status, result.is_ok, result.output) == ("aborted", False, "")
-
-
 @pytest.mark.pitfall(20, 23)
 @pytest.mark.parametrize("subprotocol", [True, False])
 def test_buffers_and_large_frames_come_in_either_framing(subprotocol: bool) -> None:

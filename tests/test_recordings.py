@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from jkg_client.protocol.exchange import Exchange, InputRequest, Question
+from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.messages import Message
 from jkg_client.protocol.outputs import Display, Failure, Output, Stream
+from jkg_client.protocol.questions import InputRequest, Question
 from jkg_client.protocol.wire import Framing, decode
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.json"))

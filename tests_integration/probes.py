@@ -407,6 +407,8 @@ FRAMES = [
         {"buffers": None},
         {"buffers": ["x"]},
         {"buffers": 5},
+        {"buffers": {}},
+        {"buffers": {"a": 1}},
         {"content": None},
         {"content": []},
         {"metadata": None},

@@ -14,6 +14,7 @@ from jkg_client.client.deadline import Deadline
 from jkg_client.embedded.connection_file import ConnectionInfo
 from jkg_client.embedded.sockets import KernelSockets
 from jkg_client.errors import GatewayUnreachable
+from jkg_client.protocol.message_gaps import Gap
 from jkg_client.protocol.messages import Message, kernel_info_request
 from jkg_client.protocol.zmq_wire import SigningKey, decode, encode
 
@@ -44,21 +45,33 @@ def test_what_is_forged_unsigned_replayed_or_nonsense_is_dropped_and_counted(
     good, later = encode(said(1), info.key), encode(said(2), info.key)
     forged = encode(said(3), SigningKey(b"another key"))
     unsigned = [good[0], b"", *encode(said(4), info.key)[2:]]
-    wrong = [good, forged, unsigned, good, [b"nonsense"], good[:4], later]
+    sent = [good, forged, unsigned, good, [b"nonsense"], good[:4], later]
     with contextlib.closing(KernelSockets.connected(info, "session", ["iopub"])) as sockets:
         assert iopub.poll(10_000), "nobody has subscribed"
         iopub.recv()
-        for parts in wrong:
+        for parts in sent:
             iopub.send_multipart([b"topic", *parts])
         came: list[str] = []
         deadline = Deadline(10)
         while len(came) < 2 and not deadline.passed:
             message = sockets.receive(0.1)
-            if message is not None:
+            if isinstance(message, Message):
                 came.append(message.msg_id)
         assert came == ["m1", "m2"]
         assert sockets.rejected == 5
     assert len(caplog.records) == 5
+
+
+def test_a_message_of_the_kernel_that_cannot_be_read_is_a_gap(
+    info: ConnectionInfo, iopub: zmq.Socket[bytes]
+) -> None:
+    parts = [b'{"msg_id":"m","msg_type":"t"}', b"{}", b"{}", b"no JSON"]
+    with contextlib.closing(KernelSockets.connected(info, "session", ["iopub"])) as sockets:
+        assert iopub.poll(10_000), "nobody has subscribed"
+        iopub.recv()
+        iopub.send_multipart([b"<IDS|MSG>", info.key.sign(parts), *parts])
+        assert sockets.receive(10) == Gap(unread=1)
+        assert sockets.rejected == 0
 
 
 def test_what_is_sent_is_signed_and_goes_to_the_channel_that_it_names(

@@ -154,9 +154,9 @@ def test_a_start_that_the_administrator_ends_is_told(hub: Hub) -> None:
 
 @pytest.mark.field("H15")
 def test_too_many_servers_are_told_with_their_names(hub: Hub) -> None:
+    hub.token("limited")
     for name in ("one", "two"):
-        with start(hub, "limited", server_name=name):
-            pass
+        hub.ask("PUT", f"/users/limited/servers/{name}", {})  # made, not started
     with pytest.raises(TooManyServers, match="maximum of 2 named servers") as caught:
         start(hub, "limited", server_name="three")
     assert caught.value.servers == ("one", "two")

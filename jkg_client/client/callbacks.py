@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from ..protocol.exchange import InputRequest
 from ..protocol.messages import EOT
 from ..protocol.outputs import Output
+from ..protocol.questions import InputRequest
 
 OnOutput = Callable[[Output], None]
 OnInput = Callable[[InputRequest], str]

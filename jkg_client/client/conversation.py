@@ -10,17 +10,20 @@ from attrs import evolve
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
 from ..protocol.bounded_output import MAX_OUTPUT
 from ..protocol.early_idle import EarlyIdle
-from ..protocol.exchange import Exchange, Happened, Question
+from ..protocol.exchange import Exchange, Happened
 from ..protocol.late_output import LateOutput
 from ..protocol.message_gaps import Gap
-from ..protocol.messages import Message, input_reply, kernel_info_request
+from ..protocol.messages import Message, again, input_reply, kernel_info_request
 from ..protocol.outputs import OutputArea
+from ..protocol.questions import Question
 from ..protocol.result import ExecutionResult
 from .callbacks import SILENT, Callbacks
-from .channels import Incoming, KernelConnection
+from .channels import KernelConnection
 from .deadline import CLOCK, Clock, Deadline
 from .interrupts import interrupt_unless_dead, interrupt_until_done
 from .kernel_life import KernelLife
+from .line import Line
+from .queued_cells import QueuedCells
 from .timeouts import Timeouts
 
 _log = logging.getLogger("jkg_client")
@@ -43,16 +46,16 @@ class Conversation:
     ) -> None:
         self._channels = connection.channels
         self._control = connection.control
+        self._line = Line(self._channels, self._control, timeouts, clock)
         self._name = name
         self._timeouts = timeouts
         self._clock = clock
         self._life = KernelLife()
-        self._silence = timeouts.first_heartbeat  # seconds of it until we ask for a sign of life
-        self._gap: Gap | None = None  # found while something was sent, not told yet
         self._abandoned: Exchange | None = None  # a cell that may run on
         self._early_idle = EarlyIdle()
         self._cell: Exchange | None = None  # whose result is still to be told
         self._late_output = self._new_late_output(MAX_OUTPUT)
+        self._queued = QueuedCells(self._channels.session)
 
     def prepare(self) -> None:
         """Make sure that the kernel is there and free, and find out what happened to it."""
@@ -62,8 +65,7 @@ class Conversation:
                 if incoming.end_unseen:
                     self._life.doubt()
                 continue
-            self._life.feed(incoming)
-            self._early_idle.feed(incoming)
+            self._listen(incoming)
             if self._abandoned is not None:
                 self._abandoned.feed(incoming)
             self._overhear(incoming)
@@ -75,7 +77,24 @@ class Conversation:
     def run(
         self, request: Message, exchange: Exchange, deadline: Deadline, callbacks: Callbacks
     ) -> ExecutionResult:
-        """Run one cell, however it ends; ``deadline`` is the cell's."""
+        """Run one cell, however it ends; ``deadline`` is the cell's.
+
+        A kernel aborts it unrun when code before it fails: that is code of another client, or
+        what we have interrupted ourselves. Then it is sent again.
+        """
+        result = self._run(request, exchange, deadline, callbacks)
+        for _ in range(20):
+            if result.status != "aborted" or deadline.passed:
+                break
+            request = again(request)
+            exchange = Exchange(request.msg_id, OutputArea(exchange.area.max_output))
+            before, result = result, self._run(request, exchange, deadline, callbacks)
+            result = result.after(before)
+        return result
+
+    def _run(
+        self, request: Message, exchange: Exchange, deadline: Deadline, callbacks: Callbacks
+    ) -> ExecutionResult:
         if callbacks.on_output is not None:
             for output in self._late_output.area.outputs:
                 callbacks.on_output(output)
@@ -111,7 +130,7 @@ class Conversation:
         """Ask one question; whether it was answered in time is for the caller to see."""
         self.prepare()
         exchange = Exchange(request.msg_id)
-        self._send(request, self._clock.deadline(self._timeouts.sending))
+        self._line.send(request)
         self._follow(exchange, deadline)
         return exchange
 
@@ -147,6 +166,7 @@ class Conversation:
         for _ in self._channels.drain():
             pass  # of the kernel that was
         self._life.died()
+        self._queued.clear()
         self._abandoned = None
         self._late_output = self._new_late_output(MAX_OUTPUT)
         if is_known:
@@ -156,15 +176,16 @@ class Conversation:
     def _hand_over(self, request: Message, exchange: Exchange) -> None:
         self._abandoned = exchange
         try:
-            self._send(request, self._clock.deadline(self._timeouts.sending))
+            self._line.send(request)
         except (JkgError, ValueError):
             self._abandoned = None  # it never left
             raise
-        self._gap = None  # it lies before the cell
+        self._line.forget_gap()  # it lies before the cell
         self._life.sent()
 
     def _result(self, exchange: Exchange, gave_up: bool) -> ExecutionResult:
-        self._abandoned = None if exchange.done else self._abandoned
+        is_left = exchange.done or self._queued.waits(exchange)
+        self._abandoned = None if is_left else self._abandoned
         late = self._late_output.area
         self._late_output = self._new_late_output(exchange.area.max_output)
         return exchange.result(
@@ -189,7 +210,7 @@ class Conversation:
         while not (exchange.done or deadline.passed or (sign and sign.reply)):
             # Floods take idle with them; an interrupt outside of the code costs the reply.
             ends = exchange.ending and (marker is None or marker.ending)
-            incoming = self._receive(deadline.within(_SETTLING) if ends else deadline)
+            incoming = self._line.receive(deadline.within(_SETTLING) if ends else deadline)
             if incoming is None:
                 if ends and not deadline.passed:
                     marker = self._poke()
@@ -206,34 +227,18 @@ class Conversation:
                 if marker is not None:
                     self._overtake(exchange, marker, incoming)
 
-    def _receive(self, deadline: Deadline) -> Incoming | None:
-        """The next message or gap; None when the deadline passes first."""
-        while True:
-            if self._gap is not None:
-                gap, self._gap = self._gap, None
-                return gap
-            incoming = self._channels.receive(deadline.within(self._silence))
-            if incoming is not None or deadline.passed:
-                return incoming
-            self._silence = self._timeouts.heartbeat
-            self._gap = self._after_silence(deadline)
-
-    def _after_silence(self, deadline: Deadline) -> Gap | None:
-        """See whether connection and kernel are still there."""
-        gap = self._channels.check(deadline)
-        if gap is not None:
-            return gap
-        # Nothing else tells of a kernel that was deleted or culled: its channels stay open.
-        state = self._control.state(deadline.within(self._timeouts.pong))
-        return None if state in (None, "busy") else Gap(end_unseen=True)
-
     def _hear(self, message: Message, exchange: Exchange) -> Happened | None:
-        self._life.feed(message)
-        self._early_idle.feed(message)
+        self._listen(message)
         happened = exchange.feed(message)
         if exchange is self._cell and message.parent_id == exchange.msg_id:
             return happened
         return self._overhear(message)
+
+    def _listen(self, message: Message) -> None:
+        self._life.feed(message)
+        self._early_idle.feed(message)
+        if self._queued.feed(message):
+            interrupt_unless_dead(self._control, self._clock.deadline(self._timeouts.grace))
 
     def _overhear(self, message: Message) -> Happened | None:
         """Keep what is not an answer to the request that is pending."""
@@ -262,20 +267,19 @@ class Conversation:
         # Meanwhile servers and proxies may have closed a connection that nobody read.
         self._channels.refresh()
         reply = input_reply(self._channels.session, value, question.asker)
-        self._send(reply, self._clock.deadline(self._timeouts.sending))
-
-    def _send(self, message: Message, deadline: Deadline) -> None:
-        self._gap = self._channels.send(message, deadline) or self._gap
-        self._silence = self._timeouts.first_heartbeat
+        self._line.send(reply)
 
     def _poke(self, deadline: Deadline | None = None, *, begun: bool = False) -> Exchange:
         request = kernel_info_request(self._channels.session)
-        self._send(request, deadline or self._clock.deadline(self._timeouts.sending))
+        self._line.send(request, deadline)
         return Exchange(request.msg_id, begun=begun)
 
     def _give_up(
         self, exchange: Exchange, callbacks: Callbacks, *, limit_passed: bool = False
     ) -> None:
+        if self._queued.waits(exchange):
+            self._queued.add(exchange)
+            return
         try:
             if limit_passed:
                 self._see_alive(exchange, callbacks)
@@ -293,7 +297,7 @@ class Conversation:
         That is told within this time; others answer on the control channel, or not at all.
         """
         request = evolve(kernel_info_request(self._channels.session), channel="control")
-        self._send(request, self._clock.deadline(self._timeouts.grace))
+        self._line.send(request, self._clock.deadline(self._timeouts.grace))
         limit = self._clock.deadline(min(_DEATH_TOLD, self._timeouts.grace / 2))
         self._follow(exchange, limit, callbacks, sign=Exchange(request.msg_id))
         exchange.time_is_up()

@@ -155,6 +155,8 @@ class JupyterKernelClient:
             store_history=store_history,
             user_expressions=user_expressions,
             allow_stdin=on_input is not None,
+            # Cells of other clients that wait behind ours are not ours to abort.
+            stop_on_error=False,
         )
         with self._turn():
             self._conversation.prepare()

@@ -74,7 +74,10 @@ def told_by(request: str, status: int, page: tuple[int, Mapping[str, str]]) -> G
     is_redirect = page_status in range(300, 400)
     if is_redirect and "/login" in target:
         return GatewayUnauthorized(
-            status, request, "", "the hub does not know the token: is it wrong, or has it expired?"
+            status,
+            request,
+            "",
+            "the token is wrong, or has expired: the hub does not know the token",
         )
     if page_status in {401, 403, 404}:
         hint = "no access with this token, or there is no such user"

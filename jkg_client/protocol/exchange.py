@@ -8,46 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Union
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field
 
 from .exits import exit_code, exit_of, is_exit, without_advice, without_traceback
 from .message_gaps import Gap, MessageGaps
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
-from .result import KERNEL_DIED, ExecutionResult, Status, Truncation
+from .questions import Question, question_of
+from .result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
 from .shortening import weight
 from .terminal import strip_ansi
 from .values import mapping_of
 from .widgets import Captures
-
-
-@frozen
-class InputRequest:
-    """The code asks for a line of input; ``str()`` of it is the prompt.
-
-    Attributes:
-        password: Whether what is typed should not be shown.
-    """
-
-    prompt: str
-    password: bool = False
-
-    def __str__(self) -> str:
-        return self.prompt
-
-
-@frozen
-class Question:
-    """The code waits for input.
-
-    Attributes:
-        request: What it asks for.
-        asker: The message that asked; the answer must name it.
-    """
-
-    request: InputRequest
-    asker: Message
-
 
 Happened = Union[Output, Question]
 """What a message brought: an output that was added or changed, or a question."""
@@ -73,6 +45,7 @@ class Exchange:
     lost: bool = False
     process: str | None = None
     _begun: bool = False
+    _is_queued: bool = False
     _outlived: bool = field(default=False, init=False)  # the time limit, by the kernel
     _cause: str = ""  # of the death, if whoever runs the kernel knows it
     _gaps: MessageGaps = field(
@@ -86,6 +59,11 @@ class Exchange:
     def done(self) -> bool:
         """Whether nothing more is to be waited for."""
         return self.dead or self.lost or (self.idle and self.reply is not None)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the kernel has said anything about it."""
+        return self._begun
 
     @property
     def ending(self) -> bool:
@@ -115,7 +93,7 @@ class Exchange:
                 self.reply = message.content
                 return self._page()
             if message.channel == "stdin":
-                return _question(message)
+                return question_of(message)
             if message.msg_type == "status":
                 session = message.header.get("session")
                 self.process = session if isinstance(session, str) else None
@@ -128,6 +106,10 @@ class Exchange:
         """Take in a gap: some messages may never have come."""
         if not self.done:
             self._gaps.skip(gap)
+
+    def leave_queued(self) -> None:
+        """Its time is up while it still waits behind code of another client."""
+        self._is_queued = True
 
     def kernel_gone(self) -> None:
         """End it: nobody has the kernel any more."""
@@ -205,6 +187,8 @@ class Exchange:
             return exit_of(self._payload()) or interrupt
         if shown is not None:
             return shown
+        if self._is_queued and not self._begun:
+            return _STILL_QUEUED
         if self._cause and self.reply is None:
             return Failure(KERNEL_DIED, self._cause)
         if self.lost and self.reply is None:
@@ -331,13 +315,10 @@ _CAUSE = 200
 _CONNECTION_LOST = Failure(
     "ConnectionLost", "the connection broke; how the cell ended went by unseen"
 )
+_STILL_QUEUED = Failure(
+    NOT_BEGUN,
+    "the kernel runs code of another client, which is not ours to interrupt; this code waits"
+    " behind it, and is interrupted when it begins while we listen",
+)
 # ipykernel sends none when an interrupt strikes before or after the code.
 _NO_REPLY = Failure("NoReply", "the kernel is done with the cell, and has not said how it ended")
-
-
-def _question(message: Message) -> Question | None:
-    if message.msg_type != "input_request":
-        return None
-    prompt = message.content.get("prompt")
-    password = message.content.get("password") is True
-    return Question(InputRequest(prompt if isinstance(prompt, str) else "", password), message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..errors import ExecutionError, ExecutionTimeout, KernelDied
 from .messages import Json
@@ -13,6 +13,9 @@ from .outputs import Display, Failure, Output, plain_text
 
 KERNEL_DIED = "KernelDied"
 """Name of the failure that tells how the kernel's process ended, where that is known."""
+
+NOT_BEGUN = "NotBegun"
+"""Name of the failure of code that still waits behind code of another client."""
 
 Status = Literal["ok", "error", "aborted", "timeout", "died"]
 
@@ -89,6 +92,14 @@ class ExecutionResult:
     user_expressions: Json = field(factory=dict)
     kernel_restarted: bool = False
     truncated: Truncation | None = None
+
+    def after(self, earlier: ExecutionResult) -> ExecutionResult:
+        """This result, with what ``earlier`` had to tell that was sent first and did not run."""
+        return evolve(
+            self,
+            late_outputs=(*earlier.late_outputs, *self.late_outputs),
+            kernel_restarted=self.kernel_restarted or earlier.kernel_restarted,
+        )
 
     @property
     def is_ok(self) -> bool:

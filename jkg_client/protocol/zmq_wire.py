@@ -91,10 +91,30 @@ def decode(parts: Sequence[bytes], channel: str, key: SigningKey) -> Message:
         WireError: If parts are missing, the signature is missing or wrong, a part is not the JSON
             that it should be, or a required field is missing or of a wrong type.
     """
-    signature, documents, buffers = split(parts)
+    verify(parts, key)
+    return parse(parts, channel)
+
+
+def verify(parts: Sequence[bytes], key: SigningKey) -> None:
+    """Check the signature: the first half of ``decode``.
+
+    Raises:
+        WireError: If parts are missing, or the signature is missing or wrong.
+    """
+    signature, documents, _ = split(parts)
     if not hmac.compare_digest(signature, key.sign(documents)):
         reason = "a wrong signature" if signature else "no signature"
         raise WireError(reason, b"".join(parts))
+
+
+def parse(parts: Sequence[bytes], channel: str) -> Message:
+    """The message, whoever has signed it: the second half of ``decode``.
+
+    Raises:
+        WireError: If parts are missing, a part is not the JSON that it should be, or a required
+            field is missing or of a wrong type.
+    """
+    _, documents, buffers = split(parts)
     try:
         header, parent_header, metadata, content = (
             loads(str(document, "utf-8", "replace")) for document in documents

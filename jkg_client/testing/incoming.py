@@ -53,9 +53,10 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _are_buffers(value: Any) -> bool:
+    # AutoGen sends an object where there are none, and servers let it pass.
     if value is None:
         return True
-    return isinstance(value, list) and not any(isinstance(buffer, str) for buffer in value)
+    return isinstance(value, (list, dict)) and not any(isinstance(one, str) for one in value)
 
 
 def _document(frame: str) -> dict[str, Any]:

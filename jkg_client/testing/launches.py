@@ -61,10 +61,13 @@ def flavour_for(ipython: bool | None) -> Flavour:
     Raises:
         ValueError: If it is wanted, and not installed.
     """
-    if ipython and find_spec("IPython") is None:
+    if ipython is False:
+        return "python"
+    # Where it is imported already, nobody need look for it.
+    is_there = sys.modules.get("IPython") is not None or find_spec("IPython") is not None
+    if ipython and not is_there:
         raise ValueError("ipython=True needs IPython where the tests run: pip install ipython")
-    wanted = find_spec("IPython") is not None if ipython is None else ipython
-    return "ipython" if wanted else "python"
+    return "ipython" if is_there else "python"
 
 
 def launch(flavour: Flavour, session: str, env: dict[str, str]) -> Launched:

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from .faults import Answer, json_answer
 from .kernels import FakeKernel, Kernels, Session
+from .launches import KernelNotStarted
 from .server import Call
 
 KERNEL = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
@@ -137,7 +138,10 @@ def _start_kernel(api: Api, call: Call) -> Answer:
     name = _name(api, body)
     if not _is_known(api, name):
         return _broken(f"jupyter_client.kernelspec.NoSuchKernel: No such kernel named {name}")
-    kernel = api.kernels.start(name, env, body.get("kernel_id"))
+    try:
+        kernel = api.kernels.start(name, env, body.get("kernel_id"))
+    except KernelNotStarted as exc:
+        return _broken(str(exc))
     return json_answer(201, kernel.model, Location=f"/api/kernels/{kernel.id}")
 
 

@@ -53,8 +53,9 @@ class Outbox:
 
     def __init__(self, transport: Transport, session: str) -> None:
         self.session = session
+        # Kernels number what they send, by which clients know whether something is missing.
+        self._ids = (f"{session}_{os.getpid()}_{number}" for number in itertools.count())
         self._transport = transport
-        self._numbers = itertools.count()
         self._items: SimpleQueue[Item] = SimpleQueue()
         self._texts: list[Text] = []
         self._oldest = 0.0
@@ -153,9 +154,7 @@ class Outbox:
     def _send(self, sealed: Sealed) -> None:
         message = sealed.message
         if message.channel != SCRIPT:
-            # Kernels number what they send, by which clients know whether something is missing.
-            msg_id = f"{self.session}_{os.getpid()}_{next(self._numbers)}"
-            message = evolve(message, header={**message.header, "msg_id": msg_id})
+            message = evolve(message, header={**message.header, "msg_id": next(self._ids)})
         if message.channel not in self._muted:
             self._transport.send(message, sealed.session)
 

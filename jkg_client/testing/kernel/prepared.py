@@ -25,6 +25,17 @@ WATCH = 1.0
 """Seconds between two looks whether the test's process is still there."""
 
 
+def prepare(flavour: Flavour) -> Shell:
+    """A shell, with all that takes long done."""
+    if flavour == "ipython":
+        from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
+
+        return IPythonShell()
+    from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
+
+    return PlainShell()
+
+
 def serve(flavour: Flavour, orders: socket.socket) -> None:
     """Fork a kernel for each order, until no more can come."""
     parent = os.getppid()
@@ -55,7 +66,6 @@ def _fork(order: Json, line: socket.socket, orders: socket.socket, shell: Shell)
     if pid == 0:
         try:
             orders.close()
-            gc.unfreeze()
             run(order, line, shell)
         finally:
             os._exit(1)
@@ -127,14 +137,3 @@ def main(arguments: list[str]) -> None:
         serve(cast("Flavour", flavour), socket.socket(fileno=int(rest[0])))
     else:
         be_spawned(cast("Flavour", flavour), int(rest[0]), rest[1])
-
-
-def prepare(flavour: Flavour) -> Shell:
-    """A shell, with all that takes long done."""
-    if flavour == "ipython":
-        from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
-
-        return IPythonShell()
-    from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
-
-    return PlainShell()
