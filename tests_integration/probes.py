@@ -397,29 +397,27 @@ QUESTIONS = [
     Asked("execute_reply"),
     Asked("status", {"execution_state": "idle"}),
 ]  # fmt: skip
-FRAMES = [
-    Asked("kernel_info_request", fields=fields)
-    for fields in (
-        {"channel": None},
-        {"channel": "nosuch"},
-        {"channel": "iopub"},
-        {"channel": 5},
-        {"buffers": None},
-        {"buffers": ["x"]},
-        {"buffers": 5},
-        {"buffers": {}},
-        {"buffers": {"a": 1}},
-        {"content": None},
-        {"content": []},
-        {"metadata": None},
-        {"parent_header": None},
-        {"header": None},
-        {"header": {}},
-        {"header": "x"},
-        {"header": {"msg_type": "kernel_info_request"}},
-        {"header": {"msg_id": "m"}},
-        {"more": 1},
-    )
-]
+_FIELDS: tuple[dict[str, Any], ...] = (
+    {"channel": None},
+    {"channel": "nosuch"},
+    {"channel": "iopub"},
+    {"channel": 5},
+    {"buffers": None},
+    {"buffers": ["x"]},
+    {"buffers": 5},
+    {"buffers": {}},
+    {"buffers": {"a": 1}},
+    {"content": None},
+    {"content": []},
+    {"metadata": None},
+    {"parent_header": None},
+    {"header": None},
+    {"header": {}},
+    {"header": "x"},
+    {"header": {"msg_type": "kernel_info_request"}},
+    {"header": {"msg_id": "m"}},
+    {"more": 1},
+)
+FRAMES = [Asked("kernel_info_request", fields=fields) for fields in _FIELDS]
 # The kernel ends with the last of them.
 CONVERSATIONS = [*CELLS, *OPTIONS, *QUESTIONS, *FRAMES, cell("exit")]
