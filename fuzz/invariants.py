@@ -11,16 +11,17 @@ from jkg_client.protocol.result import ExecutionResult
 
 SUFFIXES = {".png", ".jpeg", ".gif", ".webp", ".svg", ".pdf", ".html"}
 MAX_NAME = 80
+MAX_REMARK = 800
 FREE_NAMES = 1024
 
 
 def check_outputs(outputs: Sequence[Output], max_output: int, dropped: int) -> None:
-    """No more is kept than may be, but for one value that came last."""
+    """No more is kept than may be, but for remarks on what is missing."""
     gap = f"\n[{dropped} characters of output dropped here]\n" if dropped else ""
     sizes = [size(output) for output in outputs]
-    values = [n for n, output in zip(sizes, outputs) if not isinstance(output, Stream)]
-    last = values[-1] if values else 0
-    assert sum(sizes) <= max_output + len(gap) + last, "more is kept than may be"
+    values = sum(not isinstance(output, Stream) for output in outputs)
+    remarks = len(gap) + (MAX_REMARK * values if dropped else 0)
+    assert sum(sizes) <= max_output + remarks, "more is kept than may be"
     names = [len(output.name) for output in outputs if isinstance(output, Stream)]
     assert max(names, default=0) <= MAX_NAME, "a stream has a long name"
 

@@ -43,20 +43,27 @@ if TYPE_CHECKING:
         KernelNotReady,
         KernelSpecNotFound,
         KernelStartError,
+        NamedServersDisabled,
         NotAGateway,
+        ServerNotRunning,
         ServerStartError,
+        ServerStartTimeout,
+        TooManyServers,
         WireError,
     )
     from .executor import JupyterCodeExecutor
     from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
     from .gateway.rest import JupyterClient
     from .prompts import CODE_WRITER_SYSTEM_MESSAGE
-    from .protocol.exchange import InputRequest
     from .protocol.outputs import Display, Failure, Output, Stream
+    from .protocol.questions import InputRequest
     from .protocol.result import DataItem, ExecutionResult, Truncation
     from .servers.docker.images import ImageProgress
     from .servers.docker.owners import ServerContainer
     from .servers.docker.server import DockerJupyterServer
+    from .servers.jupyterhub.async_server import AsyncJupyterHubServer
+    from .servers.jupyterhub.models import ServerProgress
+    from .servers.jupyterhub.server import JupyterHubServer
     from .servers.local import LocalJupyterServer
     from .servers.token import GenerateToken
 
@@ -64,6 +71,7 @@ __all__ = [
     "CODE_WRITER_SYSTEM_MESSAGE",
     "AsyncEmbeddedIPythonCodeExecutor",
     "AsyncJupyterCodeExecutor",
+    "AsyncJupyterHubServer",
     "ClientClosed",
     "CodeBlock",
     "CodeResult",
@@ -90,6 +98,7 @@ __all__ = [
     "JupyterCodeExecutor",
     "JupyterConnectable",
     "JupyterConnectionInfo",
+    "JupyterHubServer",
     "JupyterKernelClient",
     "KernelDied",
     "KernelNotFound",
@@ -98,12 +107,17 @@ __all__ = [
     "KernelStartError",
     "LocalJupyterServer",
     "MarkdownCodeExtractor",
+    "NamedServersDisabled",
     "NotAGateway",
     "Output",
     "ServerContainer",
+    "ServerNotRunning",
+    "ServerProgress",
     "ServerStartError",
+    "ServerStartTimeout",
     "Stream",
     "Timeouts",
+    "TooManyServers",
     "Truncation",
     "UnknownLanguage",
     "WireError",
@@ -114,6 +128,7 @@ _MODULES = {
     "CODE_WRITER_SYSTEM_MESSAGE": "prompts",
     "AsyncEmbeddedIPythonCodeExecutor": "embedded_executor",
     "AsyncJupyterCodeExecutor": "async_executor",
+    "AsyncJupyterHubServer": "servers.jupyterhub.async_server",
     "ClientClosed": "errors",
     "CodeBlock": "code_blocks",
     "CodeResult": "code_result",
@@ -134,12 +149,13 @@ _MODULES = {
     "GatewayUnreachable": "errors",
     "GenerateToken": "servers.token",
     "ImageProgress": "servers.docker.images",
-    "InputRequest": "protocol.exchange",
+    "InputRequest": "protocol.questions",
     "JkgError": "errors",
     "JupyterClient": "gateway.rest",
     "JupyterCodeExecutor": "executor",
     "JupyterConnectable": "gateway.connection",
     "JupyterConnectionInfo": "gateway.connection",
+    "JupyterHubServer": "servers.jupyterhub.server",
     "JupyterKernelClient": "client.kernel",
     "KernelDied": "errors",
     "KernelNotFound": "errors",
@@ -148,12 +164,17 @@ _MODULES = {
     "KernelStartError": "errors",
     "LocalJupyterServer": "servers.local",
     "MarkdownCodeExtractor": "code_blocks",
+    "NamedServersDisabled": "errors",
     "NotAGateway": "errors",
     "Output": "protocol.outputs",
     "Timeouts": "client.timeouts",
     "ServerContainer": "servers.docker.owners",
+    "ServerNotRunning": "errors",
+    "ServerProgress": "servers.jupyterhub.models",
     "ServerStartError": "errors",
+    "ServerStartTimeout": "errors",
     "Stream": "protocol.outputs",
+    "TooManyServers": "errors",
     "Truncation": "protocol.result",
     "UnknownLanguage": "code_blocks",
     "WireError": "errors",

@@ -12,15 +12,16 @@ from typing import Any, Callable, Generic, TypeVar
 
 from attrs import define, field
 
+from .client import arguments
 from .client.block_run import BlockRun
+from .client.callbacks import OnOutput
 from .client.channels import KernelProvider
-from .client.conversation import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
 from .executor import KernelCodeExecutor
-from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .gateway.warm import provider_of
 from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
@@ -177,7 +178,9 @@ class AsyncKernelCodeExecutor:
         Raises:
             As that of ``JupyterCodeExecutor``.
         """
-        blocks = list(code_blocks)
+        blocks = arguments.blocks(code_blocks)
+        if timeout is not None:
+            arguments.seconds("timeout", timeout)
         return await self._in_turn(
             lambda executor, run: executor.execute_as(
                 run, blocks, timeout, store_history=store_history
@@ -286,7 +289,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         on_output: Called in the event loop.
 
     Raises:
-        ValueError: When the kernel is started: for bad arguments.
+        ValueError: For bad arguments; of what the server lacks, when the kernel is started.
     """
 
     def __init__(
@@ -304,6 +307,9 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         page_scripts: PageScripts | None = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
+        self._url = info_of(jupyter_server).url
+        arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
+        arguments.instance("timeouts", timeouts, Timeouts)
         super().__init__(
             lambda: provider_of(jupyter_server),
             kernel_name,
@@ -316,6 +322,11 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
             timeouts=timeouts,
             page_scripts=page_scripts,
         )
+
+    def __repr__(self) -> str:
+        state = "not started" if self.kernel_id is None else f"kernel {self.kernel_id}"
+        state = "stopped" if self._stopped else f"{state} ({self._kernel_name})"
+        return f"<AsyncJupyterCodeExecutor at {self._url}, {state}>"
 
 
 Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)

@@ -8,8 +8,8 @@ from pathlib import Path
 from attrs import field, frozen
 
 from .pages.notebook import NotebookPage
-from .protocol.outputs import join_text
-from .protocol.result import KERNEL_DIED, ExecutionResult, Status, Truncation
+from .protocol.outputs import as_seen, join_text
+from .protocol.result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
 from .rendering import Rendering, into, render
 
 EXIT_CODES: Mapping[Status, int] = {
@@ -26,7 +26,8 @@ class CodeResult:
     """What came of a list of code blocks; it ends with the first that failed.
 
     Attributes:
-        exit_code: 0; 1 for an error, 124 for a timeout, 137 for a kernel that died.
+        exit_code: The code's own, of ``sys.exit(3)`` or a shell block; otherwise 0, 1 for an
+            error, 124 for a timeout, 137 for a kernel that died.
         output: What the blocks showed, as text, and what went wrong last.
         output_files: Absolute paths of images and pages that they showed.
         status: That of the last block that ran.
@@ -60,6 +61,8 @@ class CodeResult:
         timeout: float,
         skipped: Sequence[str] = (),
         page: NotebookPage | None = None,
+        *,
+        left_out: int = 0,
     ) -> CodeResult:
         """One result of many.
 
@@ -69,11 +72,13 @@ class CodeResult:
             timeout: Seconds that each block was given.
             skipped: Languages of blocks that were not run.
             page: What the kernel has loaded before; None for nothing.
+            left_out: Number of blocks behind them that did not run.
         """
         page = NotebookPage() if page is None else page
         renderings = tuple(
-            render((*result.late_outputs, *result.outputs), into(folder), page)
-            for result in results
+            # Each on a screen of its own: a cell does not write over what came late.
+            render((*as_seen(r.late_outputs), *as_seen(r.outputs)), into(folder), page)
+            for r in results
         )
         texts = [
             join_text([(rendering.text, True), ("\n".join(notes(result, timeout)), True)])
@@ -83,8 +88,10 @@ class CodeResult:
         if skipped:
             # What went wrong stays last: there a reader looks for it.
             texts.insert(len(texts) if status == "ok" else len(texts) - 1, not_run(skipped))
+        if status == "ok" and left_out:
+            texts.append(f"Note: the code exited; code blocks that did not run: {left_out}.")
         return cls(
-            exit_code=EXIT_CODES[status],
+            exit_code=_exit_code(results[-1]) if results else 0,
             output=join_text((text, True) for text in texts),
             output_files=[str(path) for rendering in renderings for path in rendering.files],
             status=status,
@@ -94,6 +101,15 @@ class CodeResult:
             skipped=tuple(skipped),
             renderings=renderings,
         )
+
+
+def has_exited(result: CodeResult) -> bool:
+    """Whether the last block ended by ``sys.exit`` or ``exit()``, which ends a script."""
+    return bool(result.results) and result.results[-1].exit_code is not None
+
+
+def _exit_code(result: ExecutionResult) -> int:
+    return EXIT_CODES[result.status] if result.exit_code is None else result.exit_code
 
 
 def not_run(languages: Sequence[str]) -> str:
@@ -113,7 +129,9 @@ def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
     if result.status == "timeout":
         is_known = not (result.truncated and result.truncated.connection_lost)
         ended = " and was stopped" if is_known else "; it may run on"
-        yield f"Timeout: the code ran longer than {timeout:g} seconds{ended}."
+        waited = result.failure is not None and result.failure.ename == NOT_BEGUN
+        what = "waited for its turn for" if waited else "ran longer than"
+        yield f"Timeout: the code {what} {timeout:g} seconds{'' if waited else ended}."
     if result.status == "died":
         failure = result.failure
         cause = f" ({failure.evalue})" if failure and failure.ename == KERNEL_DIED else ""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .async_executor import AsyncKernelCodeExecutor
+from .client.callbacks import OnOutput
 from .client.channels import KernelProvider
-from .client.conversation import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .executor import KernelCodeExecutor
 from .pages.libraries import PageScripts

@@ -11,8 +11,12 @@
     │   ├── GatewayStatus                  it answered with an error status
     │   │   ├── GatewayUnauthorized (PermissionError)   401, 403, or sent to a login page
     │   │   ├── GatewayFull                it runs as many kernels as it may
-    │   │   └── KernelNotFound (LookupError)   there is no such kernel (any more)
+    │   │   ├── KernelNotFound (LookupError)   there is no such kernel (any more)
+    │   │   └── ServerNotRunning           a hub is there, but the user's server does not run
     │   ├── ServerStartError               a server that we launch did not come up
+    │   │   ├── ServerStartTimeout (TimeoutError)   not within the time limit
+    │   │   ├── NamedServersDisabled       the hub lets users have one server each
+    │   │   └── TooManyServers             the hub lets the user have no more servers
     │   └── KernelStartError               a kernel that we run ended as soon as it was started
     ├── EngineError                        the Docker engine, or the way to it
     ├── KernelSpecNotFound (ValueError)    no kernel of that name is installed there
@@ -109,8 +113,36 @@ class KernelNotFound(GatewayStatus, LookupError):
     """There is no such kernel (any more): deleted, culled, or it died too often."""
 
 
+class ServerNotRunning(GatewayStatus):
+    """The hub answers in place of a user's server: that was stopped, culled or never started."""
+
+
 class ServerStartError(GatewayError):
-    """A server that we launch did not come up; the end of its log is in the message."""
+    """A server that we launch did not come up; the reason is in the message."""
+
+
+class ServerStartTimeout(ServerStartError, TimeoutError):
+    """A server of a hub was not ready within the time limit."""
+
+
+class NamedServersDisabled(ServerStartError):
+    """The hub lets users have one server each, without a name."""
+
+
+class TooManyServers(ServerStartError):
+    """The user has as many named servers as the hub allows; stopped ones count.
+
+    Attributes:
+        servers: Names of those that there are.
+    """
+
+    def __init__(self, message: str, servers: tuple[str, ...] = ()) -> None:
+        super().__init__(message, servers)  # args, so that it pickles
+        self.message = message
+        self.servers = servers
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class KernelStartError(GatewayError):

@@ -6,26 +6,30 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import SupportsFloat, TypeVar
+from typing import TypeVar
 
 from attrs import evolve
 
+from .client import arguments
 from .client.block_run import BlockRun
+from .client.callbacks import OnOutput
 from .client.channels import KernelProvider
-from .client.conversation import OnOutput
 from .client.kernel import JupyterKernelClient
 from .client.kernel_ownership import KernelOwnership
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, is_data, to_cell
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError, KernelNotFound, KernelNotReady
-from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .gateway.warm import provider_of
+from .installs import STATUS, install_command, with_status
 from .pages.libraries import Libraries, PageScripts
 from .pages.notebook import NotebookPage
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
+from .rendering import made_folder
+from .shell_cells import ends_with_shell
 
 _NEVER_RAN = ExecutionResult(status="aborted")
 
@@ -37,7 +41,7 @@ class KernelCodeExecutor:
         provider: Starts the kernel; closed by ``stop``.
         kernel_name: Which kernel to start.
         timeout: Seconds for each block as a whole.
-        output_dir: Where images and pages are saved; made if it is missing.
+        output_dir: Where images and pages are saved; made if only its last part is missing.
         kernel_id: Use this running kernel, and leave it running; None starts one.
         env: Environment of the kernel that is started.
         max_output: Characters of output to keep of each block.
@@ -67,15 +71,16 @@ class KernelCodeExecutor:
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
     ) -> None:
-        check_arguments(timeout, max_output)
+        arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
+        arguments.instance("timeouts", timeouts, Timeouts)
         self._page = NotebookPage(Libraries.of(page_scripts))
         self._owned = KernelOwnership(provider, kernel_id, is_attached=kernel_id is not None)
         # Neither a forgotten stop() nor Ctrl-C at a bad moment leaves the kernel behind.
         self._finalizer = weakref.finalize(self, self._owned.end_forgotten)
-        self._timeout = timeout
+        self._timeout = float(timeout)
         self._kernel_name = kernel_name
         self._output_dir = Path(output_dir)  # AutoGen reads it
-        self._folder = _made(self._output_dir)
+        self._folder = made_folder(self._output_dir)
         self._env = env
         self._max_output = max_output
         self._on_output = on_output
@@ -119,7 +124,7 @@ class KernelCodeExecutor:
         *,
         store_history: bool = True,
     ) -> CodeResult:
-        """Run the blocks in order, up to the first that fails.
+        """Run the blocks in order, up to the first that fails or exits.
 
         Args:
             code_blocks: In Python, or another language of the kernel. Blocks of data and prose,
@@ -131,7 +136,7 @@ class KernelCodeExecutor:
             What they showed, however it ended.
 
         Raises:
-            ValueError: ``timeout`` is not positive; nothing was run.
+            ValueError: For bad arguments; nothing was run.
             GatewayError: The server is away; ``result`` of it holds what had come.
             KernelNotReady: The kernel does not come up again; likewise.
         """
@@ -179,14 +184,15 @@ class KernelCodeExecutor:
     ) -> CodeResult:
         results: list[ExecutionResult] = []
         skipped: list[str] = []
-        limit = self._timeout if timeout is None else _positive(timeout)
+        blocks = arguments.blocks(code_blocks)
+        limit = self._timeout if timeout is None else arguments.seconds("timeout", timeout)
         # Before the lock: a thread that the child has not got may have held it.
         self._owned.check_process()
         with self._lock:
             run.begin()
             self._blocks = run
             try:
-                for block in code_blocks:
+                for block in blocks:
                     if is_data(block.language, self._language):
                         skipped.append(block.language)
                         continue
@@ -195,7 +201,7 @@ class KernelCodeExecutor:
                         if run.is_interrupted
                         else self._execute(block, limit, store_history)
                     )
-                    if not results[-1].is_ok:
+                    if not results[-1].is_ok or results[-1].exit_code is not None:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
@@ -206,12 +212,17 @@ class KernelCodeExecutor:
             finally:
                 self._blocks = None
                 run.end()
-            return self._told(results, limit, skipped)
+            return self._told(results, limit, skipped, len(blocks))
 
     def _told(
-        self, results: Sequence[ExecutionResult], limit: float, skipped: Sequence[str]
+        self,
+        results: Sequence[ExecutionResult],
+        limit: float,
+        skipped: Sequence[str],
+        given: int,
     ) -> CodeResult:
-        return CodeResult.of(results, self._folder, limit, skipped, self._page)
+        page, left_out = self._page, given - len(results) - len(skipped)
+        return CodeResult.of(results, self._folder, limit, skipped, page, left_out=left_out)
 
     def _start(self) -> JupyterKernelClient:
         owned = self._owned
@@ -239,7 +250,7 @@ class KernelCodeExecutor:
 
     def _execute(self, block: CodeBlock, timeout: float, store_history: bool) -> ExecutionResult:
         try:
-            cell = to_cell(block, self._language)
+            cell = ends_with_shell(to_cell(block, self._language))
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
@@ -254,13 +265,17 @@ class KernelCodeExecutor:
             return self._run(cell, timeout, store_history)
 
     def _run(self, cell: str, timeout: float, store_history: bool) -> ExecutionResult:
+        install = install_command(cell) if self._language == "python" else None
         result = self._running().execute(
             cell,
             timeout,
             on_output=self._on_output,
             store_history=store_history,
+            user_expressions=STATUS if install else None,
             max_output=self._max_output,
         )
+        if install:
+            result = with_status(result, install)
         replaced, self._replaced = self._replaced, False
         return evolve(result, kernel_restarted=True) if replaced else result
 
@@ -272,7 +287,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         jupyter_server: A launched server, or where a running one is.
         kernel_name: Which of the server's kernels to start.
         timeout: Seconds for each block as a whole.
-        output_dir: Where images and pages are saved; made if it is missing.
+        output_dir: Where images and pages are saved; made if only its last part is missing.
         kernel_id: Use this running kernel, and leave it running; None starts one.
         env: Environment of the kernel that is started, see ``JupyterClient.start_kernel``.
         max_output: Characters of output to keep of each block.
@@ -303,6 +318,9 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         page_scripts: PageScripts | None = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
+        self._url = info_of(jupyter_server).url
+        # Before the connections are made.
+        arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         super().__init__(
             provider_of(jupyter_server),
             kernel_name,
@@ -316,27 +334,10 @@ class JupyterCodeExecutor(KernelCodeExecutor):
             page_scripts=page_scripts,
         )
 
+    def __repr__(self) -> str:
+        state = f"kernel {self.kernel_id or 'none'} ({self._kernel_name})"
+        state = "stopped" if self._stopped else state
+        return f"<{type(self).__name__.lstrip('_')} at {self._url}, {state}>"
+
 
 Executor = TypeVar("Executor", bound=KernelCodeExecutor)
-
-
-def check_arguments(timeout: float, max_output: int) -> None:
-    """Raise ValueError unless an executor can work by these."""
-    _positive(timeout)
-    if not (isinstance(max_output, SupportsFloat) and max_output >= 2):
-        raise ValueError(f"max_output must be at least 2, not {max_output!r}")
-
-
-def _positive(timeout: float) -> float:
-    if not (isinstance(timeout, SupportsFloat) and timeout > 0):
-        raise ValueError(f"timeout must be positive, not {timeout!r}")
-    return timeout
-
-
-def _made(output_dir: Path) -> Path:
-    folder = output_dir.absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise ValueError(f"output_dir {folder} cannot be made: {exc}") from exc
-    return folder

@@ -6,8 +6,6 @@ for the rest. File names are random, so that two runs cannot collide, and never 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 import uuid
@@ -20,7 +18,8 @@ from attrs import evolve, frozen
 from .pages.charts import is_chart
 from .pages.forms import SCRIPTS
 from .pages.notebook import NotebookPage
-from .protocol.outputs import Display, Output, Stream, join_text
+from .protocol.mime_data import decoded, joined
+from .protocol.outputs import Display, Output, Stream, as_seen, join_text
 from .protocol.terminal import strip_ansi
 
 Write = Callable[[str, bytes], Path]
@@ -149,7 +148,7 @@ def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = 
         write: Saves a file.
         page: That of the kernel, which knows what earlier cells have loaded; None for a new one.
     """
-    shown = list(outputs)
+    shown = list(as_seen(outputs))
     whole = (NotebookPage() if page is None else page).complete(shown)
     # The whole pages are not kept: they are in the files.
     return Rendering(
@@ -209,7 +208,7 @@ def _text(display: Display) -> str:
     if _WIDGET in display.data and _is_first_state(display.text):
         return ""
     for mime_type in _TEXTS:
-        text = _joined(display.data.get(mime_type))
+        text = joined(display.data.get(mime_type))
         if text is not None:
             return text
     for mime_type in _JSONS:
@@ -247,26 +246,15 @@ def _saved(display: Display, mime_type: str, form: _Form, write: Write) -> Piece
 
 
 def _bytes(data: Any, form: _Form) -> bytes | None:
-    text = _joined(data)
+    text = joined(data)
     if text is None:
         return None
     if form.is_text:
         return text.encode("utf-8", "replace")
     try:
-        decoded = binascii.a2b_base64(text)
-        if len(text) == 4 * -(-len(decoded) // 3):
-            return decoded
-        # It has passed over characters: of line breaks that is right.
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
+        return decoded(text)
+    except ValueError:
         return None
-
-
-def _joined(data: Any) -> str | None:
-    """``data`` if it is text, in one piece or as a list of lines."""
-    if isinstance(data, list) and all(isinstance(line, str) for line in data):
-        return "".join(data)
-    return data if isinstance(data, str) else None
 
 
 def _json(data: Any, most: int) -> str:
@@ -289,3 +277,23 @@ def _unshown(display: Display) -> str:
     rich = [mime_type[:80] for mime_type in display.data if mime_type != "text/plain"]
     kinds = ", ".join(rich[:5])
     return f"[output of type {kinds} is not shown]" if kinds else ""
+
+
+def made_folder(output_dir: Path) -> Path:
+    """``output_dir``, made if only its last part is missing.
+
+    Raises:
+        ValueError: It is not there and cannot be made.
+    """
+    folder = output_dir.absolute()
+    try:
+        # Not its parents: a path of which more is missing is a mistake in the path.
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError as exc:
+        raise ValueError(
+            f"Output directory {folder} does not exist. It cannot be made in {folder.parent},"
+            " which does not exist either"
+        ) from exc
+    except (OSError, ValueError) as exc:
+        raise ValueError(f"output_dir {folder} cannot be made: {exc}") from exc
+    return folder

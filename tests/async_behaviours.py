@@ -146,8 +146,8 @@ def test_a_block_becomes_a_cell_outside_of_the_loop(executors: Executors) -> Non
             return (await executor.execute_code_blocks(blocks)).output
 
     assert run(main) == "42"
-    assert threading.main_thread() not in threads
-    assert threads
+    # That it is a string is checked before anything is sent; what is made of it may take longer.
+    assert threads[-1] is not threading.main_thread()
 
 
 def test_output_comes_in_the_loop_before_the_result(executors: Executors) -> None:

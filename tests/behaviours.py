@@ -328,6 +328,93 @@ def test_exit_ends_the_kernel_and_the_next_block_runs(executor: JupyterCodeExecu
     assert run(executor, "print('x' in globals())").output == "False\n"
 
 
+# What ends a script, its exit status, and what is shown of it.
+EXITS = [
+    ("import sys; sys.exit()", 0, ""),
+    ("import sys; sys.exit(0)", 0, ""),
+    ("raise SystemExit", 0, ""),
+    ("raise SystemExit(None)", 0, ""),
+    ("raise SystemExit(False)", 0, ""),
+    ("def leave(): raise SystemExit(3)\nleave()", 3, "SystemExit: 3"),
+    ("import sys; sys.exit(-1)", 255, "SystemExit: -1"),
+    ("raise SystemExit(True)", 1, "SystemExit: True"),
+    ("import sys; sys.exit('no such file')", 1, "SystemExit: no such file"),
+    ("import asyncio; await asyncio.sleep(0); raise SystemExit(4)", 4, "SystemExit: 4"),
+]
+
+
+@pytest.mark.field("B7")
+@pytest.mark.parametrize(("leave", "code", "shown"), EXITS)
+def test_code_that_exits_ends_as_a_script_does_and_the_kernel_stays(
+    executor: JupyterCodeExecutor, leave: str, code: int, shown: str
+) -> None:
+    result = run(executor, f"x = 1\nprint('bye')\n{leave}")
+    assert (result.status, result.exit_code) == ("error" if code else "ok", code)
+    assert result.output == f"bye\n{shown}"
+    assert not result.kernel_restarted
+    assert run(executor, "x").output == "1"
+
+
+@pytest.mark.field("B7")
+@pytest.mark.parametrize("leave", ["raise SystemExit", "exit()"])
+def test_blocks_behind_one_that_exits_do_not_run(executor: JupyterCodeExecutor, leave: str) -> None:
+    result = run(executor, "x = 1", f"print('bye')\n{leave}", "print('never')", "print('never')")
+    assert (result.status, result.exit_code) == ("ok", 0)
+    assert result.output.startswith("bye\n")
+    assert result.output.endswith("Note: the code exited; code blocks that did not run: 2.")
+    assert "never" not in result.output
+
+
+@pytest.mark.field("B9")
+def test_an_installation_that_fails_is_told_and_ends_no_block(
+    executor: JupyterCodeExecutor,
+) -> None:
+    result = run(executor, "!pip install --no-index no-such-package", "print('goes on')")
+    assert (result.status, result.exit_code) == ("ok", 0)
+    assert result.output.startswith("ERROR: ")
+    assert "no-such-package' failed with exit status 1.\ngoes on\n" in result.output
+
+
+@pytest.mark.field("B8")
+@pytest.mark.parametrize("language", ["bash", "sh", "python"])
+def test_a_shell_block_ends_when_its_shell_does(
+    executor: JupyterCodeExecutor, language: str
+) -> None:
+    magic = "%%bash\n" if language == "python" else ""
+    result = run(executor, f"{magic}sleep 60 &\necho started $!", language=language)
+    assert result.status == "ok"
+    word, process = result.output.split()
+    assert word == "started"
+    # It runs on, and can be ended.
+    assert run(executor, f"kill {process}", language="sh").status == "ok"
+
+
+@pytest.mark.field("B8")
+def test_what_runs_in_the_background_may_print_on(executor: JupyterCodeExecutor) -> None:
+    # By a pipe that nobody reads, the loop would end at its next echo.
+    loop = "(while sleep 0.05; do echo on || exit; done; exit) &\necho $!"
+    process = run(executor, loop, language="sh").output.split()[-1]
+    assert run(executor, f"sleep 0.5; kill {process}", language="sh").status == "ok"
+
+
+@pytest.mark.field("B8")
+def test_what_the_background_prints_while_the_shell_runs_is_shown(
+    executor: JupyterCodeExecutor,
+) -> None:
+    result = run(executor, "(echo one; echo two >&2) &\nwait\necho 'a&b'\nexit 3", language="bash")
+    assert (result.status, result.exit_code) == ("error", 3)
+    assert sorted(result.output.splitlines()[:3]) == ["a&b", "one", "two"]
+
+
+@pytest.mark.field("B8")
+def test_a_time_limit_ends_a_shell_that_has_left_a_process(executors: Executors) -> None:
+    executor = executors(timeout=2)
+    result = run(executor, "sleep 9 &\necho started\nsleep 60", language="sh")
+    assert result.status == "timeout"
+    assert "started" in result.output
+    assert run(executor, "6 * 7").output == "42"
+
+
 @pytest.mark.pitfall(5)
 def test_a_kernel_deleted_by_somebody_else_is_replaced(
     executor: JupyterCodeExecutor, server: JupyterConnectable
@@ -409,7 +496,7 @@ def test_shell_blocks_run_in_a_shell(executor: JupyterCodeExecutor) -> None:
 @pytest.mark.ipython
 def test_a_shell_block_that_fails_is_an_error(executor: JupyterCodeExecutor) -> None:
     result = run(executor, "echo before\nexit 3", language="sh")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.output.startswith("before\n")
 
 

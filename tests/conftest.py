@@ -16,7 +16,7 @@ __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 def pytest_configure() -> None:
     # They are no test modules by their names; what they assert shall be explained all the same.
     pytest.register_assert_rewrite(
-        "behaviours", "async_behaviours", "faults_on_the_line", "ownership"
+        "behaviours", "async_behaviours", "faults_on_the_line", "ownership", "two_programs"
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import requests
 import websocket
 
+from jkg_client import JupyterConnectable
 from jkg_client.testing import FakeGateway
 
 Json = dict[str, Any]
@@ -33,7 +34,9 @@ def says(message: Json) -> str:
 class RawKernel:
     """A kernel's WebSocket, in the default framing."""
 
-    def __init__(self, gateway: FakeGateway, kernel_id: str, session: str, **options: Any) -> None:
+    def __init__(
+        self, gateway: JupyterConnectable, kernel_id: str, session: str, **options: Any
+    ) -> None:
         info = gateway.connection_info
         self.id = kernel_id
         self.session = session

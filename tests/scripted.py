@@ -3,7 +3,8 @@
 What comes is written in words, one for each message or gap:
 
 ``busy``, ``idle``, ``reply``, ``out:TEXT``, ``error:NAME`` and the like answer the cell that was
-sent last. ``answers`` answers the question that was sent last, in full. ``late:TEXT`` is said by an
+sent last. ``answers`` answers the question that was sent last, in full, ``half`` not to
+the end. ``late:TEXT`` is said by an
 earlier cell. ``restarting``, ``starting`` and ``dead`` have no parent. ``cut``, ``kept`` and
 ``unread`` are gaps, ``gone`` and ``broken`` errors. ``until:WHAT`` is silence until the client has
 done that since the last word came, ``never`` silence for ever. ``lost`` is a message that never
@@ -18,8 +19,9 @@ from typing import Any
 
 from attrs import define, evolve, field
 
+from jkg_client.client.callbacks import Callbacks
 from jkg_client.client.channels import Incoming, KernelConnection
-from jkg_client.client.conversation import Callbacks, Conversation
+from jkg_client.client.conversation import Conversation
 from jkg_client.client.deadline import Clock, Deadline
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.errors import ClientClosed, GatewayUnreachable, JkgError, KernelNotFound
@@ -77,6 +79,7 @@ class ScriptedChannels:
     closed: bool = False
     numbered: bool = False
     sends: dict[str, Gap | JkgError] = field(factory=dict)
+    limits: list[float | None] = field(factory=list)
     cells: list[Message] = field(factory=list)
     asked: list[Message] = field(factory=list)
     process: int = 1
@@ -86,6 +89,8 @@ class ScriptedChannels:
 
     def send(self, message: Message, deadline: Deadline) -> Gap | None:
         self._check(deadline)
+        assert message.header["session"] == self.session
+        self.limits.append(deadline.left())
         kind = message.msg_type.replace("_request", "").replace("kernel_info", "info")
         happens = self.sends.pop(kind, None)
         if isinstance(happens, JkgError):
@@ -169,8 +174,10 @@ class ScriptedChannels:
         if name in NEWS:
             self.process += name != "dead"
             return self._said("iopub", "status", {"execution_state": name}, {})
-        if name == "answers":
+        if name in ("answers", "half"):
             parent = self.asked[-1].header
+            if name == "half":
+                return self._said("shell", "kernel_info_reply", {"status": "ok"}, parent)
             self._second = self._said("iopub", *ANSWERS["idle"][1:], parent)
             return self._said("shell", "kernel_info_reply", {"status": "ok"}, parent)
         if name in ("late", "foreign"):
@@ -198,15 +205,18 @@ class ScriptedControl:
     channels: ScriptedChannels
     known: str | None = "busy"
     failing: dict[str, JkgError] = field(factory=dict)
+    at_restart: str = ""  # what came by then and nobody has read
 
     def interrupt(self, deadline: Deadline) -> None:
         self._does("interrupt", deadline)
 
     def restart(self, deadline: Deadline) -> None:
         self._does("restart", deadline)
+        self.channels.between.extend(self.at_restart.split())
         self.channels.process += 1
 
     def state(self, deadline: Deadline) -> str | None:
+        assert deadline.left() is not None, "a wait without end"
         if "state" in self.failing:
             raise self.failing["state"]
         return self.known
@@ -236,18 +246,23 @@ class ScriptedKernel:
         *,
         between: str = "",
         timeout: float | None = 60.0,
+        max_output: int = 10_000,
         callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
     ) -> ExecutionResult:
         """Run a cell, while those words come."""
-        self.channels.did.clear()
-        self.channels.heard = 0
+        self.forget()
         self.channels.between.extend(between.split())
         self.channels.during = deque(during.split())
         self.talk.prepare()
         request = execute_request(self.channels.session, "1")
         request = evolve(request, header={**request.header, "msg_id": f"cell-{request.msg_id}"})
-        exchange = Exchange(request.msg_id, OutputArea())
+        exchange = Exchange(request.msg_id, OutputArea(max_output))
         return self.talk.run(request, exchange, self.hand.clock().deadline(timeout), callbacks)
+
+    def forget(self) -> None:
+        """Forget what the client did until now."""
+        self.channels.did.clear()
+        self.channels.heard = 0
 
     @property
     def did(self) -> str:

@@ -206,9 +206,11 @@ def test_a_program_that_exits_with_success_has_succeeded(
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_program_that_exits_with_an_error_has_failed(jkg: Jkg, server: FakeGateway) -> None:
+def test_a_program_that_exits_with_an_error_gives_its_own_exit_status(
+    jkg: Jkg, server: FakeGateway
+) -> None:
     server.script("leave()").error("SystemExit", "3")
-    assert jkg("run", "-c", "leave()").returncode == 1
+    assert jkg("run", "-c", "leave()").returncode == 3
 
 
 COMPLAINTS = [
@@ -501,12 +503,61 @@ def test_in_a_pipe_there_are_lines_and_no_bar(tmp_path: Path) -> None:
         assert err.read() == "Step 1/2 : FROM base\nab: Pull complete\na line\n"
 
 
+COLOURS = r"""
+class Answer:
+    def __repr__(self): return '\x1b[33m42\x1b[39m'
+print('\x1b[31mred\x1b[0m')
+Answer()
+"""
+FAILS = r"raise ValueError('\x1b[35mvalue\x1b[0m')"
+
+
+@pytest.mark.field("B4")
+def test_a_terminal_shows_the_colours_of_the_kernel(environ: dict[str, str]) -> None:
+    plain = {name: value for name, value in environ.items() if name != "NO_COLOR"}
+    env = {**plain, "TERM": "xterm"}
+    sent = _sent_to_a_terminal(["run", "-c", COLOURS], env, 0)
+    assert "\x1b[31mred\x1b[0m\r\n" in sent
+    assert "\x1b[33m42\x1b[39m\r\n" in sent
+    assert "\x1b[35mvalue\x1b[0m" in _sent_to_a_terminal(["run", "-c", FAILS], env, 1)
+
+
+@pytest.mark.field("B4")
+@pytest.mark.parametrize("code", [COLOURS, FAILS])
+def test_a_terminal_without_colours_and_a_pipe_get_no_escape_codes(
+    environ: dict[str, str], jkg: Jkg, code: str
+) -> None:
+    status = int(code == FAILS)
+    assert "\x1b" not in _sent_to_a_terminal(
+        ["run", "-c", code], {**environ, "NO_COLOR": "1"}, status
+    )
+    done = jkg("run", "-c", code)
+    assert done.returncode == status
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "value" in done.stderr if status else done.stdout == "red\n42\n"
+
+
+@pytest.mark.field("B5")
+def test_a_pipe_gets_nested_bars_as_they_end(jkg: Jkg) -> None:
+    code = (
+        "for i in range(3):\n for j in range(9):\n"
+        "  print(f'\\router {i}\\n\\rinner {j}\\x1b[A', end='', flush=True)\nprint('\\n')"
+    )
+    assert jkg("run", "-c", code).stdout == "outer 2\ninner 8\n"
+
+
 def test_a_note_on_a_terminal_begins_on_a_line_of_its_own(environ: dict[str, str]) -> None:
+    code = "print('no end', end='', flush=True)\nwhile True: pass"
+    lines = shown(_sent_to_a_terminal(["run", "--timeout", "1", "-c", code], environ, 124))
+    assert lines[0] == "no end"
+    assert lines[-2].startswith("jkg: Timeout: ")
+
+
+def _sent_to_a_terminal(words: list[str], env: dict[str, str], status: int) -> str:
     master, slave = pty.openpty()
-    words = ["run", "--timeout", "1", "-c", "print('no end', end='', flush=True)\nwhile True: pass"]
     command = [sys.executable, "-m", "jkg_client", *words]
     try:
-        process = subprocess.Popen(command, env=environ, stdin=slave, stdout=slave, stderr=slave)
+        process = subprocess.Popen(command, env=env, stdin=slave, stdout=slave, stderr=slave)
     finally:
         os.close(slave)
     with process, os.fdopen(master, "rb") as screen:
@@ -514,13 +565,11 @@ def test_a_note_on_a_terminal_begins_on_a_line_of_its_own(environ: dict[str, str
         reader = threading.Thread(target=lambda: sent.extend(_until_closed(screen)))
         reader.start()
         try:
-            assert process.wait(SECONDS) == 124
+            assert process.wait(SECONDS) == status
         finally:
             process.kill()
             reader.join(SECONDS)
-    lines = shown(b"".join(sent).decode())
-    assert lines[0] == "no end"
-    assert lines[-2].startswith("jkg: Timeout: ")
+    return b"".join(sent).decode()
 
 
 def _until_closed(screen: Any) -> Iterator[bytes]:

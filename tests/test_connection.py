@@ -29,7 +29,7 @@ URLS: list[tuple[JupyterConnectionInfo, str]] = [
     (JupyterConnectionInfo("h", False, base_path="/"), "://h"),
     (
         JupyterConnectionInfo("h", True, 1, base_path="/user/j\u00f6 @x"),
-        "s://h:1/user/j%C3%B6%20%40x",
+        "s://h:1/user/j%C3%B6%20@x",
     ),
     (JupyterConnectionInfo("h", False, token=SECRET), "://h"),
 ]
@@ -94,6 +94,34 @@ FROM_URL = [
 def test_an_address_is_taken_as_a_browser_has_it(url: str, root: str, token: str | None) -> None:
     info = JupyterConnectionInfo.from_url(url)
     assert (info.url, info.token) == (root, token)
+
+
+# JupyterHub leaves these as they are; the last two it escapes, and they must stay so.
+@pytest.mark.field("C3")
+@pytest.mark.parametrize("name", ["a.b@example.org", "a~b", "a-b_c", "A.B", "a%2Bb", "%C3%A9%20x"])
+def test_a_user_is_written_as_the_hub_writes_it(name: str) -> None:
+    info = JupyterConnectionInfo.from_url(f"https://hub.example.org/user/{name}/lab")
+    assert info.url == f"https://hub.example.org/user/{name}"
+    assert info.websocket_url == f"wss://hub.example.org/user/{name}"
+    by_hand = JupyterConnectionInfo("hub.example.org", True, base_path=f"/user/{name}")
+    assert by_hand.url == info.url
+
+
+@pytest.mark.field("C3")
+@pytest.mark.parametrize("char", list("!$&'()*+,;=:@~-._"))
+def test_what_a_url_may_have_stays_as_it_is(char: str) -> None:
+    info = JupyterConnectionInfo.from_url(f"https://h/x{char}y/lab")
+    assert info.url == f"https://h/x{char}y"
+
+
+@pytest.mark.field("C3")
+@pytest.mark.parametrize(
+    ("path", "escaped"),
+    [("/user/x y", "/user/x%20y"), ("/user/\u00e9", "/user/%C3%A9"), ("/100%", "/100%25")],
+)
+def test_what_a_url_cannot_have_is_escaped(path: str, escaped: str) -> None:
+    assert JupyterConnectionInfo("h", True, base_path=path).url == f"https://h{escaped}"
+    assert JupyterConnectionInfo.from_url(f"https://h{path}").url == f"https://h{escaped}"
 
 
 @pytest.mark.parametrize("token", ["other", ""])
@@ -270,6 +298,13 @@ def test_a_gateway_is_found_as_jupyter_finds_it(
     environ = {f"JUPYTER_GATEWAY_{name}": value for name, value in variables.items()}
     info = JupyterConnectionInfo.from_env({"JUPYTER_GATEWAY_URL": "https://gw:1/x", **environ})
     assert info == JupyterConnectionInfo("gw", True, 1, base_path="/x", **options)
+
+
+@pytest.mark.field("C5")
+@pytest.mark.parametrize("path", ["/api/jupyter-server", "/lab", "/tree/x", "/api", "/user/a@b"])
+def test_the_address_of_the_environment_is_taken_as_it_stands(path: str) -> None:
+    info = JupyterConnectionInfo.from_env({"JUPYTER_GATEWAY_URL": f"https://h{path}/"})
+    assert info.url == f"https://h{path}"
 
 
 def test_the_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

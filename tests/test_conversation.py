@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve, field, frozen
 from scripted import ScriptedKernel
 
-from jkg_client.client.conversation import Callbacks
+from jkg_client.client.callbacks import Callbacks
 from jkg_client.errors import (
     ClientClosed,
     GatewayUnreachable,
@@ -16,10 +16,10 @@ from jkg_client.errors import (
     KernelNotFound,
     KernelNotReady,
 )
-from jkg_client.protocol.exchange import InputRequest
 from jkg_client.protocol.message_gaps import Gap
 from jkg_client.protocol.messages import kernel_info_request
 from jkg_client.protocol.outputs import Output, Stream
+from jkg_client.protocol.questions import InputRequest
 
 OK = "busy seen reply idle"
 CUT = Gap(may_lack=True, end_unseen=True)
@@ -100,7 +100,17 @@ ENDS = {
     "reply last": Row(during="busy out:a idle reply", output="a", seconds=0.0),
     "reply before all output": Row(during="reply busy out:a idle", output="a", seconds=0.0),
     "an error": Row(during="busy out:a error:E failed idle", status="error", output="a", ends="E"),
-    "aborted": Row(during="busy aborted idle", status="aborted"),
+    # By code of another client that failed: it is sent again.
+    "aborted": Row(
+        during="busy aborted idle until:execute busy out:a reply idle",
+        did="execute execute",
+        output="a",
+    ),
+    "aborted for ever": Row(
+        during=" ".join(["busy aborted idle until:execute"] * 20 + ["busy aborted idle"]),
+        did=" ".join(["execute"] * 21),
+        status="aborted",
+    ),
     "doubled": Row(during="busy out:a out:a reply reply idle idle", output="aa"),
     # After reply or idle it asks, and takes the answer for the end.
     "no idle": Row(
@@ -183,6 +193,12 @@ DEATHS = {
     ),
     "before it took the cell": Row(during=f"starting {OK}", restarted=True, after="late:x"),
     "after the reply": Row(during="busy reply restarting", restarted=True, after="starting"),
+    "twice before it": Row(
+        between="restarting restarting", during=f"answers {OK}", did="info execute", restarted=True
+    ),
+    "by exit, told by the new one": Row(
+        during="busy exits idle starting", restarted=True, seconds=0.0, after="late:x"
+    ),
     "by exit": Row(during="busy exits idle restarting", restarted=True, after="starting"),
     "unseen, answered by the process that was": Row(
         during="busy out:a until:info answers",
@@ -243,68 +259,80 @@ def test_another_process_that_answers_in_place_of_the_cell_is_a_death() -> None:
 GIVEN_UP = {
     "it ends": Row(
         during="busy out:a until:interrupt error:KeyboardInterrupt failed idle",
-        did="execute check interrupt info",
+        did="execute check info interrupt info",
         output="a",
         ends="KeyboardInterrupt",
-        seconds=5.0,
+        seconds=7.0,
     ),
     "it ends by itself": Row(
         during="busy until:interrupt out:a reply idle",
-        did="execute check interrupt info",
+        did="execute check info interrupt info",
         output="a",
     ),
     "the first interrupt is lost": Row(
         during="busy until:prove error:KeyboardInterrupt failed idle",
-        did="execute check interrupt info prove interrupt info",
+        did="execute check info interrupt info prove interrupt info",
         ends="KeyboardInterrupt",
-        seconds=7.0,
+        seconds=9.0,
     ),
     "the interrupt costs the reply": Row(
         during="busy until:interrupt idle answers",
-        did="execute check interrupt info",
+        did="execute check info interrupt info",
         ends="NoReply",
-        seconds=5.0,
+        seconds=7.0,
     ),
     "code that will not end": Row(
         during="busy out:a until:restart starting answers",
-        did="execute check interrupt info prove interrupt info restart info",
+        did="execute check info interrupt info prove interrupt info restart info",
         output="a",
         restarted=True,
-        seconds=9.0,
+        seconds=11.0,
     ),
     "a kernel that the interrupt kills": Row(
         during="busy until:interrupt dead",
-        did="execute check interrupt info",
-        status="died",
+        did="execute check info interrupt info",
         restarted=True,
     ),
     "a server that is away": Row(
         during="busy out:a never",
-        did="execute check interrupt",
+        did="execute check info interrupt",
         output="a",
         failing={"interrupt": away()},
         missing=LOST,
     ),
     "a kernel that is gone": Row(
         during="busy out:a never",
-        did="execute check interrupt",
+        did="execute check info interrupt",
         output="a",
         status="died",
         restarted=True,
         failing={"interrupt": gone()},
     ),
+    "output that comes after the restart": Row(
+        during="busy until:restart out:b starting answers",
+        did="execute check info interrupt info prove interrupt info restart info",
+        output="b",
+        restarted=True,
+    ),
+    "a cut after the restart": Row(
+        during="busy out:a until:restart cut answers answers",
+        did="execute check info interrupt info prove interrupt info restart info info info",
+        output="a",
+        restarted=True,
+        missing=LOST,
+    ),
     "output that comes after the interrupt": Row(
         during="busy until:interrupt out:b failed idle",
-        did="execute check interrupt info",
+        did="execute check info interrupt info",
         output="b",
         ends="E",
     ),
     "a cut after the interrupt": Row(
         during="busy until:interrupt cut answers",
-        did="execute check interrupt info info",
+        did="execute check info interrupt info info",
         ends="ConnectionLost",
         missing="the connection broke, at least 1 message was lost",
-        seconds=5.0,
+        seconds=7.0,
     ),
 }
 
@@ -631,3 +659,118 @@ def test_a_kernel_that_does_not_answer_after_a_restart_on_request_is_not_ready()
     kernel.channels.during.append("never")
     with pytest.raises(KernelNotReady):
         kernel.talk.restarted(kernel.hand.clock().deadline(5.0), is_known=True)
+
+
+def test_the_time_may_be_up_before_it_is_asked_whether_the_reply_was_all() -> None:
+    kernel = fresh(ENDS["in order"])
+    result = kernel.cell("busy reply until:interrupt idle", timeout=0.3)
+    assert result.status == "timeout"
+    # At once it is asked whether the kernel lives; half a second later, what it has missed.
+    assert kernel.did == "execute info info interrupt info"
+
+
+def test_what_came_before_the_restart_and_was_not_read_is_kept() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.control.at_restart = "out:b cut late:x"
+    result = kernel.cell("busy out:a until:restart starting answers", timeout=5.0)
+    assert (result.output, result.late_outputs) == ("ab", (Stream("stdout", "x"),))
+
+
+def test_after_the_interrupt_nothing_takes_longer_than_the_grace_period() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.cell("busy until:interrupt failed idle", timeout=5.0)
+    assert kernel.channels.limits[-1] == kernel.timeouts.grace
+
+
+def test_a_kernel_that_could_not_be_regained_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.control.failing["interrupt"] = away()
+    kernel.cell("busy never", timeout=5.0)
+    assert caplog.messages == ["kernel k could not be regained: away"]
+
+
+def test_a_cell_that_ended_while_nobody_listened_is_not_interrupted() -> None:
+    kernel = fresh(ENDS["in order"])
+    with pytest.raises(GatewayUnreachable):
+        kernel.cell("busy out:a broken")
+    result = kernel.cell(f"answers {OK}", between="out:b reply idle")
+    assert (kernel.did, result.output) == ("info execute", "")
+
+
+def test_what_an_abandoned_cell_says_at_its_end_is_late_output() -> None:
+    kernel = fresh(ENDS["in order"])
+    with pytest.raises(GatewayUnreachable):
+        kernel.cell("busy out:a broken")
+    result = kernel.cell(f"until:interrupt out:b failed idle answers {OK}")
+    assert (result.output, result.late_outputs) == ("", (Stream("stdout", "b"),))
+
+
+def test_late_output_is_told_whatever_came_before_it() -> None:
+    kernel = ScriptedKernel()
+    result = kernel.cell(f"answers {OK}", between="cut late:x")
+    assert result.late_outputs == (Stream("stdout", "x"),)
+
+
+def test_late_output_after_a_restart_is_told() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.channels.during.append("answers")
+    kernel.talk.restarted(kernel.hand.clock().deadline(5.0), is_known=True)
+    assert kernel.cell(OK, between="late:x").late_outputs == (Stream("stdout", "x"),)
+
+
+def test_late_output_is_bounded_as_that_of_the_cell_before_it() -> None:
+    kernel = ScriptedKernel()
+    kernel.cell(OK, max_output=4)
+    result = kernel.cell(OK, between="late:0123456789")
+    assert str(result.truncated) == "6 characters of output were dropped"
+
+
+def test_a_kernel_that_was_ready_and_then_died_has_lost_its_variables() -> None:
+    kernel = ScriptedKernel()
+    kernel.channels.during.append("answers")
+    assert kernel.talk.answers(kernel.hand.clock().deadline(5.0))
+    assert kernel.cell(f"answers {OK}", between="restarting").kernel_restarted
+
+
+def test_a_line_is_replaced_only_while_the_new_kernel_gives_no_answer() -> None:
+    kernel = fresh(ENDS["in order"])
+    assert kernel.cell(f"until:check:new answers {OK}", between="restarting").kernel_restarted
+    kernel.forget()
+    kernel.channels.during.extend(["until:check", "until:check", "answers"])
+    assert kernel.talk.answers(kernel.hand.clock().deadline(9.0))
+    assert kernel.did == "info check info check info"
+
+
+def test_a_kernel_that_starts_while_it_is_asked_is_asked_again_on_the_same_line() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.forget()
+    kernel.channels.during.extend(["starting", "answers"])
+    assert kernel.talk.answers(kernel.hand.clock().deadline(9.0))
+    assert kernel.did == "info info"
+
+
+def test_a_kernel_is_ready_when_it_has_answered_to_the_end() -> None:
+    kernel = ScriptedKernel()
+    kernel.channels.during.extend(["half", "never"])
+    assert not kernel.talk.answers(kernel.hand.clock().deadline(1.0))
+    kernel.channels.during.clear()
+    kernel.channels.during.append("answers")
+    assert kernel.talk.answers(kernel.hand.clock().deadline(1.0))
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(1.0, 1), (40.0, 8)])
+def test_questions_are_asked_in_growing_pauses_of_8_seconds_at_most(
+    seconds: float, times: int
+) -> None:
+    kernel = ScriptedKernel()
+    kernel.channels.during.append("never")
+    assert not kernel.talk.answers(kernel.hand.clock().deadline(seconds))
+    assert kernel.channels.did.count("info") == times
+    assert all(limit is not None and limit <= seconds for limit in kernel.channels.limits)
+
+
+def test_a_kernel_that_starts_before_it_takes_the_cell_ends_no_question() -> None:
+    kernel = fresh(ENDS["in order"])
+    result = kernel.cell(f"kept starting {OK} answers")
+    assert (kernel.did, result.status, result.truncated) == ("execute info", "ok", None)
+    assert result.kernel_restarted

@@ -43,7 +43,11 @@ EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exceptio
     (errors.GatewayUnauthorized, (403, "GET u", ""), "GET u answered 403", (PermissionError,)),
     (errors.GatewayFull, (403, "POST u", "full", "wait"), "POST u answered 403: full (wait)", ()),
     (errors.KernelNotFound, (404, "GET u", "gone"), "GET u answered 404: gone", (LookupError,)),
+    (errors.ServerNotRunning, (302, "GET u", "", "start it"), "GET u answered 302 (start it)", ()),
     (errors.ServerStartError, ("log",), "log", ()),
+    (errors.ServerStartTimeout, ("late",), "late", (TimeoutError, errors.ServerStartError)),
+    (errors.NamedServersDisabled, ("no",), "no", (errors.ServerStartError,)),
+    (errors.TooManyServers, ("many", ("a", "b")), "many", (errors.ServerStartError,)),
     (errors.KernelStartError, ("the end of its output",), "the end of its output", ()),
     (errors.KernelSpecNotFound, ("no x",), "no x", (ValueError,)),
     (

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
 
 from jkg_client.errors import ExecutionError, ExecutionTimeout, KernelDied
-from jkg_client.protocol.exchange import Exchange, InputRequest, LateOutput, Question
+from jkg_client.protocol.exchange import Exchange
+from jkg_client.protocol.late_output import LateOutput
 from jkg_client.protocol.message_gaps import Gap
 from jkg_client.protocol.messages import Json, Message
 from jkg_client.protocol.outputs import Display, Failure, OutputArea, Stream
+from jkg_client.protocol.questions import InputRequest, Question
 from jkg_client.protocol.result import DataItem, ExecutionResult, Status, Truncation
 
 
@@ -312,6 +314,22 @@ def test_a_timeout_is_a_timeout_however_it_ended_then(messages: tuple[Message, .
 # A death is told late: the time may have been up before we knew.
 def test_a_kernel_that_died_without_a_reply_did_not_time_out() -> None:
     assert fed(BUSY, status("dead", None)).result(gave_up=True).status == "died"
+
+
+@pytest.mark.field("B12")
+def test_a_kernel_that_our_interrupt_has_killed_is_a_timeout() -> None:
+    exchange = fed(BUSY, stream("a"))
+    exchange.time_is_up()
+    exchange.feed(status("restarting", None))
+    result = exchange.result(gave_up=True, kernel_restarted=True)
+    assert (result.status, result.output, result.kernel_restarted) == ("timeout", "a", True)
+
+
+@pytest.mark.field("B12")
+def test_a_kernel_that_was_dead_when_the_time_was_up_has_died() -> None:
+    exchange = fed(BUSY, status("restarting", None))
+    exchange.time_is_up()
+    assert exchange.result(gave_up=True).status == "died"
 
 
 def test_an_interrupt_that_was_not_ours_is_shown() -> None:

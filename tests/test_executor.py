@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +18,7 @@ from attrs import evolve, frozen
 from fixtures import Executors
 
 from jkg_client import (
+    AsyncJupyterCodeExecutor,
     ClientClosed,
     CodeBlock,
     CodeResult,
@@ -42,27 +47,165 @@ def run_twice(executor: JupyterCodeExecutor) -> CodeResult:
     return run(executor, "1")
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"timeout": 0}, "timeout must be positive"),
-        ({"timeout": -1}, "timeout must be positive"),
-        ({"timeout": float("nan")}, "timeout must be positive"),
-        ({"timeout": None}, "timeout must be positive"),
-        ({"timeout": "60"}, "timeout must be positive"),
-        ({"max_output": 1}, "max_output must be at least 2"),
-        ({"max_output": None}, "max_output must be at least 2"),
-        ({"kernel_name": ""}, "a kernel's name is needed"),
-        ({"env": {"A": 1}}, "values of env must be strings"),
-        ({"kernel_id": ""}, "a kernel's id is needed"),
-    ],
-)
+BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"timeout": 0}, "timeout must be positive"),
+    ({"timeout": -1}, "timeout must be positive"),
+    ({"timeout": float("nan")}, "timeout must be positive"),
+    ({"timeout": None}, "timeout must be positive"),
+    ({"timeout": "60"}, "timeout must be positive"),
+    ({"max_output": 1}, "max_output must be at least 2"),
+    ({"max_output": None}, "max_output must be at least 2"),
+    ({"kernel_name": ""}, "a kernel's name is needed"),
+    ({"env": {"A": 1}}, "values of env must be strings"),
+    ({"kernel_id": ""}, "a kernel's id is needed"),
+    ({"timeout": True}, "timeout must be positive, not True"),
+    ({"timeout": Decimal("NaN")}, "timeout must be positive"),
+    ({"timeout": [60]}, "timeout must be positive"),
+    ({"max_output": True}, "max_output must be at least 2, not True"),
+    ({"max_output": 1e6}, "max_output must be at least 2, not 1000000.0"),
+    ({"max_output": "9"}, "max_output must be at least 2"),
+    ({"kernel_name": 3}, "kernel_name: .* not 3"),
+    ({"kernel_name": None}, "kernel_name: .* not None"),
+    ({"kernel_id": 3}, "kernel_id: .* not 3"),
+    ({"output_dir": None}, "output_dir must be a path, not None"),
+    ({"output_dir": 3}, "output_dir must be a path, not 3"),
+    ({"output_dir": b"x"}, "output_dir must be a path"),
+    ({"env": [("A", "1")]}, "env must be a mapping, not list"),
+    ({"env": {1: "A"}}, "names and values of env must be strings"),
+    ({"on_output": 3}, "on_output must be a function or None, not 3"),
+    ({"timeouts": 5}, "timeouts must be a Timeouts, not int"),
+]
+
+
+@pytest.mark.field("E10")
+@pytest.mark.parametrize("kind", [JupyterCodeExecutor, AsyncJupyterCodeExecutor])
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
 def test_bad_arguments_are_told_before_anything_is_sent(
-    server: FakeGateway, options: Any, message: str
+    server: FakeGateway, kind: Any, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        JupyterCodeExecutor(server, **options)
+        kind(server, **options)
     assert server.journal.requests() == []
+
+
+BAD_BLOCKS: list[tuple[Any, str]] = [
+    ("x", "code_blocks must be a list of code blocks, not str"),
+    (b"x", "code_blocks must be a list of code blocks, not bytes"),
+    (CodeBlock("1", "python"), "code_blocks must be a list of code blocks, not CodeBlock"),
+    (None, "code_blocks must be a list of code blocks, not NoneType"),
+    (3, "code_blocks must be a list of code blocks, not int"),
+    (["x"], r"code of code_blocks\[0\] must be a string, not NoneType"),
+    ([CodeBlock("1", "python"), None], r"code of code_blocks\[1\] must be a string"),
+    ([SimpleNamespace(code=3, language="python")], "must be a string, not int"),
+    ([SimpleNamespace(code="1", language=None)], r"language of code_blocks\[0\] must be a string"),
+]
+
+
+@pytest.mark.field("E10")
+@pytest.mark.parametrize(("blocks", "message"), BAD_BLOCKS)
+def test_what_is_no_list_of_blocks_is_told_before_anything_is_sent(
+    executors: Executors, server: FakeGateway, blocks: Any, message: str
+) -> None:
+    executor = executors()
+    asked = len(server.journal.requests())
+    with pytest.raises(ValueError, match=message):
+        executor.execute_code_blocks(blocks)
+    assert len(server.journal.requests()) == asked
+
+
+@pytest.mark.field("E10")
+@pytest.mark.parametrize(("blocks", "message"), BAD_BLOCKS)
+def test_what_is_no_list_of_blocks_is_told_before_the_kernel_is_started(
+    server: FakeGateway, blocks: Any, message: str
+) -> None:
+    async def run_them() -> None:
+        await AsyncJupyterCodeExecutor(server).execute_code_blocks(blocks)
+
+    with pytest.raises(ValueError, match=message):
+        asyncio.run(run_them())
+    assert server.journal.requests() == []
+
+
+@pytest.mark.field("E10")
+@pytest.mark.parametrize("limit", [Decimal(5), Fraction(11, 2), 5])
+def test_a_time_limit_may_be_a_number_of_any_kind(executors: Executors, limit: Any) -> None:
+    executor = executors(timeout=limit)
+    assert run(executor, "6 * 7").output == "42"
+    assert executor.execute_code_blocks([CodeBlock("7", "python")], limit).output == "7"
+
+
+@pytest.mark.field("E10")
+@pytest.mark.parametrize("limit", [0, True, "5", Decimal("NaN"), [5]])
+def test_a_time_limit_of_blocks_is_checked_too(executors: Executors, limit: Any) -> None:
+    with pytest.raises(ValueError, match="timeout must be positive"):
+        executors().execute_code_blocks([CodeBlock("7", "python")], limit)
+
+
+@pytest.mark.field("E10")
+@pytest.mark.parametrize(
+    ("code", "language", "message"),
+    [
+        (None, "python", "code must be a string, not NoneType"),
+        (b"1", "python", "code must be a string, not bytes"),
+        ("1", None, "language must be a string, not NoneType"),
+    ],
+)
+def test_a_code_block_is_made_of_strings(code: Any, language: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CodeBlock(code, language)
+
+
+@pytest.mark.field("E14")
+def test_a_path_of_which_more_than_the_last_part_is_missing_is_a_mistake(
+    server: FakeGateway, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"Output directory .* does not exist."):
+        JupyterCodeExecutor(server, output_dir=tmp_path / "no" / "where")
+    assert server.journal.requests() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.field("E14")
+def test_a_kernel_that_is_not_there_is_told_with_those_that_are(
+    server: FakeGateway, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"Kernel .* is not installed.") as told:
+        JupyterCodeExecutor(server, kernel_name="julia", output_dir=tmp_path)
+    assert "'julia'" in str(told.value)
+    assert "python3" in str(told.value)
+
+
+@pytest.mark.field("E12")
+def test_an_executor_shows_where_it_is_and_what_it_does(
+    executors: Executors, server: FakeGateway
+) -> None:
+    executor = executors()
+    info = server.connection_info
+    kernel = executor.kernel_id
+    assert repr(executor) == f"<JupyterCodeExecutor at {info.url}, kernel {kernel} (python3)>"
+    executor.stop()
+    assert repr(executor) == f"<JupyterCodeExecutor at {info.url}, stopped>"
+    assert info.token is not None
+    assert info.token not in repr(executor)
+
+
+@pytest.mark.field("E12")
+def test_an_executor_of_a_loop_shows_whether_it_was_started(
+    server: FakeGateway, tmp_path: Path
+) -> None:
+    shown: list[str] = []
+
+    async def look() -> None:
+        executor = AsyncJupyterCodeExecutor(server, output_dir=tmp_path)
+        shown.append(repr(executor))
+        async with executor:
+            shown.append(repr(executor).replace(str(executor.kernel_id), "ID"))
+        shown.append(repr(executor))
+
+    asyncio.run(look())
+    begin = f"<AsyncJupyterCodeExecutor at {server.connection_info.url}"
+    states = ["not started (python3)", "kernel ID (python3)", "stopped"]
+    assert shown == [f"{begin}, {state}>" for state in states]
 
 
 class AutoGensInfo:
@@ -106,7 +249,7 @@ def test_an_output_dir_that_cannot_be_made_is_told(server: FakeGateway, tmp_path
 
 @pytest.mark.pitfall(25)
 def test_an_output_dir_is_made_and_made_again(executors: Executors, tmp_path: Path) -> None:
-    folder = tmp_path / "a" / "b"
+    folder = tmp_path / "a"
     executor = executors(output_dir=str(folder))
     folder.rmdir()
     code = "class Page:\n    def _repr_html_(self): return '<p>'\nPage()"

@@ -29,6 +29,9 @@ from jkg_client import (
     JupyterKernelClient,
 )
 from jkg_client.client.timeouts import Timeouts
+from jkg_client.protocol.exchange import Exchange
+from jkg_client.protocol.late_output import LateOutput
+from jkg_client.protocol.messages import Message
 from jkg_client.protocol.outputs import OutputArea
 from jkg_client.testing import FakeGateway
 
@@ -277,6 +280,89 @@ def test_what_is_not_shown_is_bounded_too(place: str) -> None:
     assert held < 4 * MEGABYTE
 
 
+# One row a way to send what no result shows, each time with two megabytes of it.
+UNSEEN: dict[str, Callable[[int], dict[str, Any]]] = {
+    "requests of others": lambda i: {
+        "channel": "iopub",
+        "parent_header": {"msg_id": f"{i}" + "x" * 2 * MEGABYTE},
+    },
+    "ids": lambda i: {
+        "channel": "iopub",
+        "header": {"msg_id": "x" * 2 * MEGABYTE + f"_{i}", "msg_type": "status"},
+        "parent_header": {"msg_id": "request"},
+    },
+    "late output": lambda i: {
+        "channel": "iopub",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "stream"},
+        "parent_header": {"msg_id": f"other {i}", "session": "ours"},
+        "content": {"name": f"{i}" + "x" * MEGABYTE, "text": "x" * MEGABYTE},
+    },
+    "comm messages": lambda i: {
+        "channel": "iopub",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "comm_msg"},
+        "content": {"comm_id": "x" * MEGABYTE, "data": {"value": "x" * MEGABYTE}},
+    },
+    "execute_input": lambda i: {
+        "channel": "iopub",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "execute_input"},
+        "content": {"code": "x" * 2 * MEGABYTE, "execution_count": i},
+    },
+    "pages": lambda i: {
+        "channel": "shell",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "execute_reply"},
+        "content": {
+            "status": "ok",
+            "payload": [{"source": "page", "data": {"text/plain": f"{i}" + "x" * MEGABYTE}}],
+        },
+    },
+    "values of expressions": lambda i: {
+        "channel": "shell",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "execute_reply"},
+        "content": {"user_expressions": {f"{n}": "x" * MEGABYTE + f"{i}" for n in range(2)}},
+    },
+    "questions": lambda i: {
+        "channel": "stdin",
+        "header": {"msg_id": f"s_1_{i}", "msg_type": "input_request"},
+        "content": {"prompt": f"{i}" + "x" * MEGABYTE},
+    },
+}
+
+
+@pytest.mark.field("B15")
+@pytest.mark.parametrize("what", UNSEEN)
+def test_nothing_that_a_kernel_sends_piles_up(what: str) -> None:
+    exchange, late = Exchange("request", OutputArea(MEGABYTE)), LateOutput("ours")
+    late = evolve(late, area=OutputArea(MEGABYTE))
+    tracemalloc.start()
+    try:
+        for i in range(50):
+            header = {"msg_id": f"s_1_{i}", "msg_type": "stream"}
+            fields = {"header": header, "parent_header": {"msg_id": "request"}, **UNSEEN[what](i)}
+            message = Message(**fields)
+            exchange.feed(message)
+            late.feed(message)
+        del message, fields
+        held, _ = tracemalloc.get_traced_memory()
+        result = exchange.result(late=late.area)
+    finally:
+        tracemalloc.stop()
+    assert held < 10 * MEGABYTE
+    assert len(str(result)) < 3 * MEGABYTE
+
+
+@pytest.mark.field("B3")
+def test_values_of_expressions_are_bounded_by_the_limit_of_the_output() -> None:
+    exchange = Exchange("request", OutputArea(1000))
+    values = {"large": {"status": "ok", "data": {"text/plain": "x" * 5000}}, "small": {"a": "b"}}
+    header = {"msg_id": "s_1_1", "msg_type": "execute_reply"}
+    content = {"status": "ok", "user_expressions": values}
+    parent = {"msg_id": "request"}
+    exchange.feed(Message(channel="shell", header=header, parent_header=parent, content=content))
+    told = exchange.result().user_expressions
+    assert told["small"] == {"a": "b"}
+    assert (told["large"]["status"], told["large"]["ename"]) == ("error", "TooLarge")
+
+
 BUNDLES: list[dict[str, Any]] = [
     {"image/png": "no base64 \x00 at all"},
     {"image/png": "\ud800\udfff"},
@@ -301,7 +387,7 @@ def test_files_stay_in_their_folder_under_names_of_ours(
     about = dict.fromkeys(("filename", "name", "path", "image/png"), "../../../x")
     shown = [{"data": bundle, "metadata": about} for bundle in BUNDLES]
     harm.cell(*[says("display_data", json.dumps(display)) for display in shown])
-    folder = tmp_path / "a" / "b"
+    folder = tmp_path / "a"
     result = run(executors(output_dir=folder), "hostile")
     assert result.status == "ok"
     made = sorted(path for path in tmp_path.rglob("*") if not path.is_dir())
@@ -340,7 +426,8 @@ def test_the_only_file_with_data_of_a_kernel_is_named_by_chance() -> None:
     trees = dict(modules())
     # servers/ writes the files of the gateways that it starts, and what get_file is asked for,
     # where the caller says; cli/ opens what throws away, the MCP server stdin and stdout.
-    elsewhere = ("servers/", "cli/screen.py", "integrations/mcp/streams.py")
+    # embedded/ writes the files of the kernels that it starts.
+    elsewhere = ("embedded/", "servers/", "cli/screen.py", "integrations/mcp/streams.py")
     here = {name: tree for name, tree in trees.items() if not name.startswith(elsewhere)}
     writing = {"open", "write_bytes", "write_text", "mkstemp", "NamedTemporaryFile"}
     found = {

@@ -6,7 +6,7 @@ import base64
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -313,6 +313,14 @@ def test_a_kernel_that_never_answers_is_not_ready(server: FakeGateway, kernels: 
         ({"code": "1", "timeout_seconds": -1}, "timeout_seconds must be positive"),
         ({"code": "1", "timeout_seconds": float("nan")}, "timeout_seconds must be positive"),
         ({"code": "1", "max_output": 0}, "max_output must be at least 2"),
+        ({"code": None}, "code must be a string, not NoneType"),
+        ({"code": "1", "timeout_seconds": True}, "timeout_seconds must be positive or None"),
+        ({"code": "1", "timeout_seconds": "5"}, "timeout_seconds must be positive or None"),
+        ({"code": "1", "max_output": None}, "max_output must be at least 2"),
+        ({"code": "1", "on_output": 3}, "on_output must be a function or None"),
+        ({"code": "1", "on_input": "x"}, "on_input must be a function or None"),
+        ({"code": "1", "user_expressions": {"a": 1}}, "values of user_expressions must be strings"),
+        ({"code": "1", "user_expressions": ["a"]}, "user_expressions must be a mapping"),
         ({"code": "#" * 11_000_000}, "servers take at most 10485760"),
     ],
 )
@@ -323,6 +331,43 @@ def test_bad_arguments_are_told_and_nothing_is_run(
         kernel.execute(**arguments)
     assert server.journal.messages("execute_request") == []
     assert kernel.execute("print('usable')", 5).output == "usable\n"
+
+
+@pytest.mark.field("E10")
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda kernel: kernel.wait_for_ready("5"), "timeout_seconds must be positive or None"),
+        (lambda kernel: kernel.kernel_info(None), "timeout_seconds must be positive"),
+        (lambda kernel: kernel.restart(0), "timeout_seconds must be positive"),
+        (lambda kernel: kernel.complete(None), "code must be a string"),
+        (lambda kernel: kernel.complete("x", -1), "cursor_pos must be at least 0"),
+        (lambda kernel: kernel.inspect("x", "0"), "cursor_pos must be at least 0"),
+        (lambda kernel: kernel.is_complete(3), "code must be a string"),
+    ],
+)
+def test_bad_questions_are_told_and_not_asked(
+    kernel: JupyterKernelClient, server: FakeGateway, ask: Callable[[Any], Any], message: str
+) -> None:
+    asked = len(server.journal.messages())
+    with pytest.raises(ValueError, match=message):
+        ask(kernel)
+    assert len(server.journal.messages()) == asked
+
+
+@pytest.mark.field("E12")
+def test_a_client_shows_its_kernel_and_what_that_does(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
+    begin = f"<JupyterKernelClient of kernel {kernel.kernel_id}"
+    shown: list[str] = []
+    kernel.execute("print(1)", 10, on_output=lambda _: shown.append(repr(kernel)))
+    assert shown[0] == f"{begin}, busy>"
+    assert repr(kernel) == f"{begin}, idle>"
+    kernel.stop()
+    assert repr(kernel) == f"{begin}, stopped>"
+    with JupyterClient(server.connection_info) as client:
+        assert repr(client) == f"<JupyterClient of {server.connection_info.url}>"
 
 
 def test_a_stopped_client_says_so(kernel: JupyterKernelClient) -> None:
@@ -624,30 +669,6 @@ def test_output_long_after_the_reply_is_waited_for() -> None:
         server.script("late").stream("first\n").then(reply).pauses(0.8).stream("last\n")
         assert kernel.execute("late", 10).output == "first\nlast\n"
         assert kernel.execute("print('next')", 10).output == "next\n"
-
-
-@pytest.mark.pitfall(18)
-def test_a_cell_that_was_aborted_is_no_success(
-    kernel: JupyterKernelClient, server: FakeGateway
-) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    server.script("fails").then(begun.set).then(lambda: go_on.wait(10)).error("E")
-    with (
-        JupyterClient(server.connection_info) as client,
-        JupyterKernelClient(client, kernel.kernel_id, timeouts=Timeouts()) as other,
-        ThreadPoolExecutor(2) as pool,
-    ):
-        assert other.execute("1", 5).is_ok
-        failing = pool.submit(kernel.execute, "fails", 20)
-        assert begun.wait(10)
-        behind = pool.submit(other.execute, "print('never')", 20)
-        while len(server.journal.messages("execute_request")) < 3:
-            begun.wait(10)
-            threading.Event().wait(0.02)
-        go_on.set()
-        assert failing.result(20).status == "error"
-        result = behind.result(20)
-    assert (result.status, result.is_ok, result.output) == ("aborted", False, "")
 
 
 @pytest.mark.pitfall(20, 23)

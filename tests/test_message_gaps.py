@@ -94,3 +94,122 @@ def test_a_result_tells_how_many_were_lost() -> None:
     truncated = exchange.result().truncated
     assert truncated is not None
     assert str(truncated) == "4 messages were lost"
+
+
+KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "b": ("iopub", "status", {"execution_state": "busy"}),
+    "i": ("iopub", "status", {"execution_state": "idle"}),
+    "s": ("iopub", "execute_input", {}),
+    "o": ("iopub", "stream", {}),
+    "v": ("iopub", "execute_result", {}),
+    "r": ("shell", "execute_reply", {}),
+    "c": ("control", "some_reply", {}),
+    "q": ("stdin", "input_request", {}),
+}
+CUT = Gap(may_lack=True, end_unseen=True)
+
+
+def fed(words: str, parent_session: str | None = "ours") -> MessageGaps:
+    """What came, in words: a letter for the kind, and a number; before both whose answer it is."""
+    gaps = MessageGaps("me")
+    for word in words.split():
+        if word in ("cut", "kept", "unread"):
+            gap = {"cut": CUT, "kept": Gap(end_unseen=True), "unread": Gap(unread=1)}[word]
+            gaps.skip(gap)
+            continue
+        whose, _, what = word.rpartition(":")
+        channel, msg_type, content = KINDS[what[0]]
+        session = {"": parent_session, "late": "ours"}.get(whose, "theirs")
+        parent = {"msg_id": whose or "me", **({"session": session} if session else {})}
+        header = {"msg_id": f"s_7_{what[1:]}", "msg_type": msg_type}
+        gaps.feed(Message(channel=channel, header=header, parent_header=parent, content=content))
+    return gaps
+
+
+# What came, how many messages never did, and whether some may be missing that nobody can count.
+PROOFS: list[tuple[str, int, bool]] = [
+    ("b4 s5 o6 o7 r8 i9", 0, False),
+    # Nothing is lost at a cut that loses no number.
+    ("b4 s5 o6 cut o7 r8 i9", 0, False),
+    ("b4 cut s5 o6 cut o7 r8 i9", 0, False),
+    ("b4 s5 o6 cut r8 o7 i9", 0, False),
+    ("s5 o6 cut o7 r8 i9", 0, False),
+    ("b4 o6 cut s5 c7 i8", 0, False),
+    # What is missing where the line was cut is counted, to the last one.
+    ("b4 s5 cut o7 r8 i9", 1, True),
+    ("b4 s5 unread o7 r8 i9", 1, False),
+    ("b4 s5 unread unread o9 r10 i11", 3, False),
+    ("b4 s5 cut kept o7 r8 i9", 1, True),
+    ("b4 cut s6 cut o9 r10 i11", 3, True),
+    ("b4 cut o8 o6 r9 i10", 2, True),
+    # Elsewhere a number may belong to a value that shows itself.
+    ("b4 s5 o7 r8 i9", 0, False),
+    ("b4 s5 kept o7 r8 i9", 0, False),
+    ("b4 s5 o7 cut r8 i9", 0, True),
+    ("b4 s5 o6 cut o7 o9 v10 r11 i12", 1, True),
+    # Without its beginning, its end, or a number nothing is proven.
+    ("cut o6 o7 r8 i9", 0, True),
+    ("b4 s5 o6 cut", 0, True),
+    ("b4 s5 o6 cut o7", 0, True),
+    ("b4 s5 o6 r7 cut", 0, True),
+    ("cut", 0, True),
+    # The end and the reply show nothing: a later answer proves that no more is lost.
+    ("b4 s5 o6 r7 cut late:b9 late:r10 late:i11", 0, False),
+    ("b4 s5 o6 cut late:b9 late:r10 late:i11", 0, False),
+    ("b4 s5 o6 cut late:b8 late:r9", 0, True),
+    ("b4 s5 o6 cut i8", 1, False),
+    ("b4 s5 o6 r7 cut late:b10", 0, True),
+    # What a server may have asked when we came back is not counted.
+    ("b4 s5 o6 r7 cut late:b20", 0, True),
+    ("b4 s5 o6 r7 cut late:b21", 1, True),
+    ("b4 s5 o6 cut o7 cut late:b32", 0, True),
+    ("b4 s5 o6 cut o7 cut late:b33", 1, True),
+    ("b4 s5 cut o8 r9 late:b10 late:b20", 2, True),
+    # After the end others may be answered.
+    ("b4 s5 o6 cut r7 i8 late:b40", 0, False),
+    ("b4 s5 o6 cut r7 i8 you:b40", 0, False),
+    # Other clients' replies go to them; ours come to us.
+    ("b4 s5 you:b6 you:i8 o9 v10 r11 i12", 0, False),
+    ("b4 s5 late:b6 late:i8 o9 v10 r11 i12", 1, False),
+    ("b4 s5 cut you:b6 you:i8 v9 r10 i11", 0, True),
+    # In any order.
+    ("r8 b4 s5 o6 o7 i9", 0, False),
+    ("r8 cut b4 s5 o6 o7 i9", 0, False),
+    ("r8 b4 s5 cut o7 i9", 1, True),
+    ("q7 b4 s5 cut o6 r8 i9", 0, False),
+    # Doubled messages fill no hole.
+    ("b4 s5 o6 o6 cut o8 o6 r9 i10", 1, True),
+]
+
+
+@pytest.mark.parametrize(("words", "missing", "may_lack"), PROOFS)
+def test_numbers_prove_whether_anything_is_missing(
+    words: str, missing: int, may_lack: bool
+) -> None:
+    gaps = fed(words)
+    assert (gaps.missing, gaps.may_lack) == (missing, may_lack)
+
+
+def test_a_request_whose_session_is_not_told_may_be_anybodys() -> None:
+    assert fed("b4 s5 you:b6 you:i8 o9 v10 r11 i12", parent_session=None).missing == 0
+
+
+def test_holes_are_counted_however_many_there_are_and_the_memory_is_bounded() -> None:
+    numbers = [5 + 2 * number for number in range(1500)]
+    last = numbers[-1]
+    gaps = fed("b4 " + " ".join(f"o{number}" for number in numbers) + f" v{last + 1}")
+    assert gaps.missing == 1499
+    for number in (numbers[0] + 1, numbers[-1] - 1):
+        gaps.feed(message(f"s_7_{number}", "me"))
+    # The first hole is forgotten: what fills it now comes too late.
+    assert gaps.missing == 1498
+    gaps.skip(CUT)
+    assert gaps.may_lack
+
+
+def test_exactly_as_many_holes_are_remembered_as_may_be_filled() -> None:
+    gaps = fed("b4 " + " ".join(f"o{6 + 2 * number}" for number in range(999)) + " v2004")
+    assert gaps.missing == 1000
+    for number in range(5, 2004, 2):
+        gaps.feed(message(f"s_7_{number}", "me"))
+    assert gaps.missing == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -86,6 +87,17 @@ def fed(*messages: tuple[str, Json], max_output: int = 10_000) -> OutputArea:
     return area
 
 
+def kept(area: OutputArea) -> int:
+    """Characters in it, without the remarks on what is missing."""
+    texts: list[str] = []
+    for output in area.outputs:
+        if isinstance(output, Failure):
+            texts += [output.ename, output.evalue, "\n".join(output.traceback)]
+        else:
+            texts.append(output.text)
+    return sum(len(re.sub(r"\n\[\d+ characters of output dropped here\]\n", "", t)) for t in texts)
+
+
 def shown(text: str, display_id: str | None = None) -> Display:
     return Display({"text/plain": text}, {}, display_id)
 
@@ -103,7 +115,7 @@ CELLS: list[tuple[list[tuple[str, Json]], list[Output]]] = [
             Stream("stderr", "d"),
         ],
     ),
-    ([out("1%\r"), out("2%\r"), out("\n")], [Stream("stdout", "2%\n")]),
+    ([out("1%\r"), out("2%\r"), out("\n")], [Stream("stdout", "1%\r2%\r\n")]),
     ([out("")], []),
     (
         [out("a"), display("x"), out("b")],
@@ -144,7 +156,7 @@ CELLS: list[tuple[list[tuple[str, Json]], list[Output]]] = [
     ([clear(wait=True), out("b"), clear(wait=False), out("c")], [Stream("stdout", "c")]),
     ([display("a", "i"), clear(wait=True), update("b", "i")], [shown("b", "i")]),
     ([display("a", "i"), clear(wait=False), update("b", "i")], [shown("b", "i")]),
-    ([out("ab"), clear(wait=False), out("\bc")], [Stream("stdout", "c")]),
+    ([out("ab"), clear(wait=False), out("\bc")], [Stream("stdout", "\bc")]),
     ([("stream", {"name": "stdout", "text": ["a\n", "b"]})], [Stream("stdout", "a\nb")]),
     ([("stream", {"text": "a"})], [Stream("stdout", "a")]),
     ([("stream", {"name": None, "text": None})], []),
@@ -257,10 +269,129 @@ def test_metadata_counts_as_output() -> None:
     assert area.dropped > 100
 
 
-def test_a_traceback_that_is_larger_than_all_that_may_be_kept_is_shown() -> None:
-    error = {"ename": "E", "evalue": "v", "traceback": ["x" * 200]}
-    area = fed(("stream", {"name": "stdout", "text": "y" * 99}), ("error", error), max_output=50)
-    assert area.outputs[-1] == Failure("E", "v", ("x" * 200,))
+@pytest.mark.field("B3")
+def test_of_a_traceback_that_is_too_large_mostly_the_end_is_kept() -> None:
+    lines = [*(f"line {i:3}" for i in range(200)), "E: v"]
+    area = fed(out("y" * 999), error("E", "v", *lines), max_output=500)
+    failure = area.outputs[-1]
+    assert isinstance(failure, Failure)
+    assert failure.text.startswith("line   0\nline   1\n")
+    assert failure.text.endswith("\nline 199\nE: v")
+    assert " characters of output dropped here]" in failure.text
+    assert area.failure == failure
+    assert area.dropped == 999 + sum(map(len, lines)) + 2 - kept(area)
+
+
+@pytest.mark.field("B3")
+@pytest.mark.parametrize("form", ["text/plain", "text/markdown", "text/latex"])
+def test_of_a_value_that_is_too_large_beginning_and_end_are_kept(form: str) -> None:
+    value = {"data": {form: "a" * 250_000 + "z" * 250_000}, "execution_count": 1}
+    area = fed(("execute_result", value), max_output=3000)
+    (shown,) = area.outputs
+    assert isinstance(shown, Display)
+    note = "\n[497000 characters of output dropped here]\n"
+    assert shown.data == {form: "a" * 1500 + note + "z" * 1500}
+    assert area.dropped == 497_000
+
+
+@pytest.mark.field("B3")
+def test_what_follows_a_value_that_is_too_large_leaves_half_of_the_room_to_it() -> None:
+    area = fed(display("x" * 100_000), out("done\n"), max_output=3000)
+    value, last = area.outputs
+    note = "\n[98500 characters of output dropped here]\n"
+    assert isinstance(value, Display)
+    assert value.text == "x" * 750 + note + "x" * 750
+    assert last == Stream("stdout", "done\n")
+    assert area.dropped == 98_500
+
+
+@pytest.mark.field("B3")
+def test_values_and_errors_and_text_share_one_limit() -> None:
+    messages = [m for i in range(50) for m in (display("v" * 400), error("E", "e" * 300), out("t"))]
+    area = fed(*messages, max_output=3000)
+    assert kept(area) <= 3000
+    assert area.dropped == 50 * 702 - kept(area)
+
+
+@pytest.mark.field("B3")
+def test_an_image_that_does_not_fit_is_left_out_whole_and_named() -> None:
+    image = {"data": {"image/png": "A" * 5_000_000, "text/plain": "<Figure>"}}
+    area = fed(("display_data", image), out("after"), max_output=3000)
+    text = "<Figure>\n[dropped, larger than may be kept: image/png (5000000 characters)]"
+    assert area.outputs == (shown(text), Stream("stdout", "after"))
+    assert area.dropped == 5_000_000
+
+
+@pytest.mark.field("B3")
+def test_an_image_that_fits_stays_whole_beside_text_that_does_not() -> None:
+    image = {"data": {"text/plain": "x" * 9000, "image/png": "A" * 1000}}
+    (shown,) = fed(("display_data", image), max_output=3000).outputs
+    assert isinstance(shown, Display)
+    assert shown.data["image/png"] == "A" * 1000
+    assert len(shown.text) < 2100
+
+
+@pytest.mark.field("B3")
+def test_an_update_that_is_too_large_is_shortened() -> None:
+    area = fed(display("x", "i"), out("y"), update("z" * 50_000, "i"), max_output=1000)
+    assert kept(area) <= 1000
+    assert area.dropped == 50_001 - kept(area)
+    area.feed(*update("small", "i"))
+    assert (area.outputs, area.dropped) == ((shown("small", "i"), Stream("stdout", "y")), 0)
+
+
+@BOUNDED
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 900)), max_size=25))
+def test_no_more_is_kept_than_may_be_and_the_rest_is_counted(
+    steps: list[tuple[int, int]],
+) -> None:
+    area, total = OutputArea(1000), 0
+    for kind, size in steps:
+        message = (out("o" * size), err("e" * size), display("d" * size), error("E", "v" * size))
+        area.feed(*message[kind % 4])
+        total += size + (kind % 4 == 3)
+    assert kept(area) <= 1000
+    # A value without a character counts as one when it is dropped.
+    assert 0 <= area.dropped - (total - kept(area)) <= len(steps)
+
+
+@pytest.mark.field("B5")
+def test_a_bar_without_end_is_all_there_in_little_room() -> None:
+    area = fed(*[out(f"\r{i:6}|####|") for i in range(20_000)], max_output=100)
+    assert (plain_text(area.outputs), area.dropped) == (" 19999|####|", 0)
+
+
+@pytest.mark.field("B5")
+def test_nested_bars_without_end_are_all_there_in_little_room() -> None:
+    bars = [
+        err(f"\router {i}\n\r\x1b[31minner {j}\x1b[0m\x1b[A") for i in range(90) for j in range(90)
+    ]
+    area = fed(err("begin\n"), *bars, max_output=300)
+    assert (plain_text(area.outputs), area.dropped) == ("begin\nouter 89\ninner 89", 0)
+
+
+def test_the_cursor_does_not_move_into_what_is_before_a_gap() -> None:
+    area = fed(out("a\n" * 100), out("\x1b[9A\x1b[2KX"), max_output=20)
+    text = plain_text(area.outputs)
+    assert text.startswith("a\na\na\na\na\n\n[")
+    assert " characters of output dropped here]\n" in text
+
+
+@pytest.mark.parametrize(
+    ("messages", "text"),
+    [
+        ([err("\r 50%"), err("\r    \r"), out("said\n"), err("\r100%")], "said\n100%"),
+        ([out("a\n"), err("\x1b[31mb\x1b[A"), out("c")], "ac\nb"),
+        ([out("a\n"), display("d"), out("\x1b[A\rX")], "a\nd\nX"),
+        ([display("\x1b[33m42\x1b[39m")], "42"),
+        ([error("E", "\x1b[31mv\x1b[0m")], "E: v"),
+    ],
+)
+@pytest.mark.field("B4")
+def test_text_is_what_one_terminal_shows_of_all_streams(
+    messages: list[tuple[str, Json]], text: str
+) -> None:
+    assert plain_text(fed(*messages).outputs) == text
 
 
 @BOUNDED
@@ -322,3 +453,19 @@ def test_pieces_of_text_are_joined_by_lines(pieces: list[tuple[str, bool]], text
 def test_streams_are_text_as_printed_and_the_rest_on_lines_of_its_own() -> None:
     area = fed(out("a"), err("b"), display("x"), out("c\n"), error("E", "v"))
     assert plain_text(area.outputs) == "ab\nx\nc\nE: v"
+
+
+@pytest.mark.field("B5")
+@pytest.mark.parametrize(
+    "text", ["auto:   0%|          | 0/20 [00:00<?, ?it/s]", "0it [00:00, ?it/s]"]
+)
+def test_a_bar_that_is_a_widget_is_not_read_as_it_began(text: str) -> None:
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": text}
+    area = fed(out("a\n"), ("display_data", {"data": view}), out("b\n"))
+    assert plain_text(area.outputs) == "a\nb\n"
+    assert area.outputs[1] == Display(view)
+
+
+def test_another_widget_is_read_as_its_plain_text() -> None:
+    view = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider(value=0)"}
+    assert plain_text(fed(("display_data", {"data": view})).outputs) == "IntSlider(value=0)"

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from jkg_client.protocol.exchange import Exchange, InputRequest, Question
+from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.messages import Message
 from jkg_client.protocol.outputs import Display, Failure, Output, Stream
+from jkg_client.protocol.questions import InputRequest, Question
 from jkg_client.protocol.wire import Framing, decode
 
 RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.json"))
@@ -247,7 +248,7 @@ FOLDED: dict[str, tuple[str, str, tuple[Output, ...]]] = {
     ),
     "clear": ("ok", "stays\n", (Stream("stdout", "stays\n"),)),
     "clear_wait": ("ok", "stays\n", (Stream("stdout", "stays\n"),)),
-    "progress": ("ok", "3/3\nadeX\n", (Stream("stdout", "3/3\nadeX\n"),)),
+    "progress": ("ok", "3/3\nadeX\n", (Stream("stdout", "\r1/3\r2/3\r3/3\nabcX\b\b\bde\n"),)),
     "pager": ("ok", PAGE, (Display({"text/plain": PAGE}),)),
     "input_answered": ("ok", "Hi Ada\n", (Stream("stdout", "Hi Ada\n"),)),
     "comm": ("ok", "", ()),

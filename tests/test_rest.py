@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
 import socketserver
 import threading
 import time
@@ -366,6 +367,13 @@ def test_deleting_just_after_a_death_is_tried_again(
 
 
 @contextlib.contextmanager
+def silent() -> Iterator[JupyterConnectionInfo]:
+    """A port where everybody can connect, and nothing is ever said."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield JupyterConnectionInfo("127.0.0.1", False, listener.getsockname()[1])
+
+
+@contextlib.contextmanager
 def hanging_up() -> Iterator[tuple[int, list[Any]]]:
     """A port where everybody is cut off, and who called there."""
     callers: list[Any] = []
@@ -404,3 +412,86 @@ def test_an_answer_that_is_cut_short_is_a_broken_connection(
     server.faults.cut_answer(300, method="POST")
     with pytest.raises(GatewayUnreachable, match="nobody answers"):
         client.start_kernel("python3")
+
+
+@pytest.mark.field("C9")
+def test_a_long_wait_ends_when_the_server_answers_nothing_at_all(server: FakeGateway) -> None:
+    server.faults.never_answer()
+    with (
+        JupyterClient(server.connection_info, request_timeout=0.3) as client,
+        pytest.raises(GatewayTimeout, match="answers nothing, not even GET /api"),
+    ):
+        client.start_kernel("python3", timeout_seconds=600)
+
+
+@pytest.mark.field("C9")
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 201 Created\r\nServer: "])
+def test_a_long_wait_ends_when_every_answer_drips(start: bytes) -> None:
+    with (
+        dripping(start) as info,
+        JupyterClient(info, request_timeout=0.3) as client,
+        pytest.raises(GatewayTimeout, match="answers nothing, not even GET /api"),
+    ):
+        client.start_kernel("python3", timeout_seconds=600)
+
+
+@pytest.mark.field("C9")
+def test_a_long_wait_ends_where_nobody_speaks() -> None:
+    with (
+        silent() as info,
+        JupyterClient(info, request_timeout=0.3) as client,
+        pytest.raises(GatewayTimeout, match="answers nothing, not even GET /api"),
+    ):
+        client.start_kernel("python3", timeout_seconds=600)
+
+
+@pytest.mark.field("C9")
+def test_a_slow_launch_keeps_its_patience(server: FakeGateway) -> None:
+    server.faults.delay(1.5, method="POST", path="/api/kernels")
+    with JupyterClient(server.connection_info, request_timeout=0.3) as client:
+        client.start_kernel("python3", timeout_seconds=60)
+
+
+@pytest.mark.field("C7")
+def test_without_a_token_cookie_and_header_say_the_same(server: FakeGateway) -> None:
+    info = server.connection_info
+    with JupyterClient(evolve(info, token=None)) as client, pytest.raises(GatewayUnauthorized):
+        client.start_kernel("python3")
+    (request,) = server.journal.requests("POST")
+    said = request.headers["X-XSRFToken"]
+    assert request.headers["Cookie"] == f"_xsrf={said}"
+
+
+@pytest.mark.field("C7")
+def test_with_a_token_nothing_is_said_of_xsrf(client: JupyterClient, server: FakeGateway) -> None:
+    client.start_kernel("python3")
+    (request,) = server.journal.requests("POST")
+    assert {"X-XSRFToken", "Cookie"} & set(request.headers) == set()
+
+
+@pytest.mark.field("C7")
+def test_what_the_server_has_set_is_said_back(server: FakeGateway) -> None:
+    with JupyterClient(evolve(server.connection_info, token=None)) as client:
+        cookie = {"Set-Cookie": "_xsrf=of-the-server; Path=/"}
+        server.faults.status(200, method="GET", headers=cookie, body="[]")
+        assert client.list_kernels() == []
+        with pytest.raises(GatewayUnauthorized):
+            client.start_kernel("python3")
+    (request,) = server.journal.requests("POST")
+    assert request.headers["X-XSRFToken"] == "of-the-server"
+    assert request.headers["Cookie"] == "_xsrf=of-the-server"
+
+
+@pytest.mark.field("C13")
+def test_where_kernels_come_with_sessions_only_one_is_started_so(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    server.faults.status(405, method="POST", path="/api/kernels", times=None)
+    kernel_id = client.start_kernel("python3")
+    assert client.get_kernel(kernel_id)["name"] == "python3"
+    (first,) = server.journal.requests("POST", "/api/sessions")
+    client.start_kernel("python3")
+    assert first.body["kernel"] == {"name": "python3"}
+    assert len(client.list_kernels()) == 2
+    with pytest.raises(KernelSpecNotFound, match="installed there: python3"):
+        client.start_kernel("nosuch")

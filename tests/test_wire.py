@@ -290,6 +290,16 @@ def test_a_header_names_its_message_in_text(key: str, value: Any) -> None:
         decode(write_v1(*v1_parts(header=json.dumps(header).encode())), Framing.V1)
 
 
+# As xeus has it in its iopub_welcome.
+@pytest.mark.field("C10")
+@pytest.mark.parametrize("name", ["parent_header", "metadata"])
+def test_null_for_a_parent_is_no_parent(name: str) -> None:
+    message = decode(json.dumps({**DOCUMENT, name: None}))
+    assert getattr(message, name) == {}
+    message = decode(write_v1(*v1_parts(**{name: b"null"})), Framing.V1)
+    assert getattr(message, name) == {}
+
+
 @pytest.mark.parametrize("name", ["header", "parent_header", "metadata", "content"])
 @pytest.mark.parametrize("value", [b"[1]", b'"x"', b"1", b"", b"{", b"{} {}", b"\xff"])
 def test_parts_are_json_objects(name: str, value: bytes) -> None:

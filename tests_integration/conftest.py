@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_server(but=()): runs on every kind of server")
     # They are no test modules by their names; what they assert shall be explained all the same.
     pytest.register_assert_rewrite(
-        "behaviours", "async_behaviours", "faults_on_the_line", "ownership"
+        "behaviours", "async_behaviours", "faults_on_the_line", "ownership", "two_programs"
     )
     _chosen(config)
 

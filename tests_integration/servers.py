@@ -25,6 +25,7 @@ from jkg_client import (
     JupyterClient,
     JupyterConnectable,
     JupyterConnectionInfo,
+    JupyterHubServer,
     LocalJupyterServer,
     ServerStartError,
 )
@@ -100,6 +101,7 @@ def _address(info: JupyterConnectionInfo) -> dict[str, Any]:
 
 LOCAL = Kind("kg-3")
 CONTAINER = Kind("container")
+HUB = Kind("hub-6")
 ENTERPRISE = Kind(
     "eg-3.3",
     (
@@ -148,6 +150,7 @@ KINDS = (
         "/user/me",
     ),
     ENTERPRISE,
+    HUB,
 )
 
 
@@ -161,6 +164,17 @@ def running(config: pytest.Config, kind: Kind) -> Iterator[JupyterConnectable]:
     if kind is CONTAINER:
         require_docker(config)
         with DockerJupyterServer() as server:
+            yield server
+        return
+    if kind is HUB:
+        from hubs import running_hub
+
+        with (
+            running_hub(config, prefix="/hubs/one") as hub,
+            JupyterHubServer(
+                hub.url, token=hub.token("a.b@example.org"), server_name="x"
+            ) as server,
+        ):
             yield server
         return
     python = environment(config, kind.name, *kind.requirements) / "python"

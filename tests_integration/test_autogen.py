@@ -327,7 +327,13 @@ def test_a_component_of_autogen_0_7_is_dumped_and_loaded_without_its_token(
 ) -> None:
     env = server_variables(gateway)
     url = gateway.connection_info.url
-    config = {"url": url, "kernel_name": "python3", "timeout": 5.0, "output_dir": "files"}
+    config = {
+        "url": url,
+        "kernel_name": "python3",
+        "timeout": 5.0,
+        "output_dir": "files",
+        "max_text": 50_000,
+    }
     assert printed(autogen_0_7, Example("", DUMPED, ""), tmp_path, env).splitlines() == [
         "1 ['files']",
         f"True {config}",

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from docker_engine import require_docker
 from documentation import ROOT, Example, examples, run
+from hubs import running_hub
 
 from jkg_client import JupyterConnectable, LocalJupyterServer
 
@@ -35,14 +36,30 @@ def remote() -> Iterator[JupyterConnectable]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def hub_variables(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
+    """What a hub gives to its services."""
+    with running_hub(pytestconfig) as hub:
+        yield {
+            "JUPYTERHUB_API_URL": f"{hub.url}/hub/api",
+            "JUPYTERHUB_API_TOKEN": hub.token("reader"),
+        }
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_the_example_prints_what_the_page_says(
-    example: Example, remote: JupyterConnectable, tmp_path: Path, pytestconfig: pytest.Config
+    example: Example,
+    remote: JupyterConnectable,
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+    request: pytest.FixtureRequest,
 ) -> None:
     if "DockerJupyterServer" in example.code:
         require_docker(pytestconfig).close()
     info = remote.connection_info
     env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
+    if "JupyterHubServer" in example.code:
+        env.update(request.getfixturevalue("hub_variables"))
     printed = run(example, tmp_path, env)
     assert example.expects(printed), printed
 

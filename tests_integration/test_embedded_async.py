@@ -22,7 +22,7 @@ __all__ = ["server"]
 del test_a_server_that_is_away_is_told  # noqa: F821
 
 
-@pytest.fixture
+@pytest.fixture  # type: ignore[no-redef]  # in place of those of a server
 def executors(server: LocalKernels, tmp_path: Path, timeouts: Timeouts) -> Executors:
     def executor(**options: Any) -> AsyncKernelCodeExecutor:
         options = {"timeout": 30, "output_dir": tmp_path, "timeouts": timeouts, **options}

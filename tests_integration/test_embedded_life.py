@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -32,17 +33,20 @@ from jkg_client import (
     KernelNotFound,
     Output,
 )
+from jkg_client.client.channels import KernelChannels
 from jkg_client.client.deadline import Deadline
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.embedded.kernels import LocalKernels
 from jkg_client.embedded.process import EndTimes
+from jkg_client.protocol.messages import Message, execute_request, kernel_info_request
 
 __all__ = ["kernels", "spec", "start"]
 
 SOON = 15.0
 """Seconds in which a process must have ended: much, for a machine may be busy."""
 
-HOLDS_GIL = "import ctypes\nctypes.PyDLL(None).sleep(60)"
+# The pause is for the kernel's thread that sends: without it nobody hears what was printed.
+HOLDS_GIL = "import ctypes, time\ntime.sleep(1)\nctypes.PyDLL(None).sleep(60)"
 
 SWALLOWS_ALL = """
 import signal, time
@@ -174,6 +178,29 @@ def test_a_parent_that_is_not_the_direct_one_is_missed_as_well(spec: SpecWriter)
         parent.wait()
     assert has_ended(int(pid), Deadline(SOON))
     assert is_gone(Path(folder))
+
+
+FORGETS = """
+import os, sys
+from jkg_client import EmbeddedIPythonCodeExecutor
+executor = EmbeddedIPythonCodeExecutor()
+"""
+
+
+@pytest.mark.field("D5", "K16")
+@pytest.mark.parametrize("end", ["", "sys.exit(3)", "1 / 0", "os._exit(0)", "del executor"])
+def test_a_program_that_forgets_to_stop_leaves_nothing(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with program(f"{FORGETS}\nprint(executor.kernel_id, flush=True)\n{end}") as it:
+        assert it.stdout.readline().strip().isalnum()
+        assert list(tmp_path.iterdir()) != []
+        it.communicate(timeout=60)
+    waiting, limit = threading.Event(), Deadline(SOON)
+    while list(tmp_path.iterdir()) and not limit.passed:
+        waiting.wait(0.05)
+    assert list(tmp_path.iterdir()) == []
 
 
 USES = """
@@ -317,9 +344,53 @@ def test_an_interrupt_that_is_not_acknowledged_is_reported(
     kernel = start(spec(IPYKERNEL, interrupt_mode="message"))
     process = psutil.Process(pid_of(kernels, kernel))
     process.suspend()
+    while process.status() != psutil.STATUS_STOPPED:
+        process.suspend()
     kernels.kernel(kernel.kernel_id).interrupt(Deadline(0.2))
     process.resume()
     assert "did not acknowledge the interrupt" in caplog.text
+
+
+IN_A_SUBSHELL = """
+import time
+for _ in range(20):
+    time.sleep(0.1)
+print("done", flush=True)
+"""
+
+
+@pytest.mark.field("K24")
+def test_a_subshell_ignores_an_interrupt_as_the_docs_say(
+    kernels: LocalKernels, timeouts: Timeouts
+) -> None:
+    connection = kernels.connect(kernels.start_kernel("python3"), Deadline(60), timeouts)
+    channels, limit = connection.channels, Deadline(60)
+    with contextlib.closing(channels):
+        ask = kernel_info_request(channels.session)
+        header = {**ask.header, "msg_type": "create_subshell_request"}
+        channels.send(evolve(ask, channel="control", header=header), limit)
+        subshell = None
+        while subshell is None:
+            subshell = received(channels, limit).content.get("subshell_id")
+        cell = execute_request(channels.session, IN_A_SUBSHELL)
+        cell = evolve(cell, header={**cell.header, "subshell_id": subshell})
+        channels.send(cell, limit)
+        while received(channels, limit).msg_type != "execute_input":
+            pass
+        connection.control.interrupt(limit)
+        said = ""
+        while not said:
+            said = received(channels, limit).content.get("text", "")
+    assert said == "done\n"
+    page = Path(__file__).parent.parent / "docs" / "servers.md"
+    assert "subshell" in page.read_text("utf-8")
+
+
+def received(channels: KernelChannels, limit: Deadline) -> Message:
+    """The next message."""
+    message = channels.receive(limit)
+    assert isinstance(message, Message)
+    return message
 
 
 @pytest.mark.field("K25")
@@ -409,9 +480,10 @@ def test_a_death_between_two_cells_is_told_with_the_next(
     kernel.execute("x = 1", 20)
     pid = pid_of(kernels, kernel)
     os.kill(pid, signal.SIGKILL)
-    assert has_ended(pid, Deadline(SOON))
+    process, limit = kernels.kernel(kernel.kernel_id).launch().process, Deadline(SOON)
+    assert process.wait(limit)
     result = kernel.execute("'x' in globals()", 30)
-    assert (result.output, result.kernel_restarted) == ("False", True)
+    assert (result.status, result.output, result.kernel_restarted) == ("ok", "False", True)
 
 
 def test_a_kernel_that_was_stopped_is_not_found(start: Starter, kernels: LocalKernels) -> None:

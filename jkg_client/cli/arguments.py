@@ -15,6 +15,7 @@ _SECRETS = """\
 The token of a server is read from JKG_TOKEN or, as all else that there is to
 say of it, from the JUPYTER_GATEWAY_* variables. One in the query of --url
 (?token=…) works too, but whoever lists this machine's processes sees it.
+That of a hub is read from JKG_TOKEN or JUPYTERHUB_API_TOKEN.
 """
 _MCP = """
 Over HTTP, clients must send the token of JKG_MCP_TOKEN, if that is set.
@@ -193,6 +194,10 @@ def _add_server(command: argparse.ArgumentParser) -> None:
         "--docker", action="store_true", help="start one in a container (see DOCKER_HOST)"
     )
     which.add_argument("--url", metavar="URL", help="use the one at this address")
+    which.add_argument(
+        "--hub", metavar="URL", help="start yours on the JupyterHub at this address, and stop it"
+    )
+    group.add_argument("--hub-server", metavar="NAME", help="with --hub: your server of this name")
 
 
 def _seconds(text: str) -> float:

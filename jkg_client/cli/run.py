@@ -9,10 +9,10 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from ..code_blocks import CodeBlock, UnknownLanguage
-from ..code_result import EXIT_CODES, CodeResult
+from ..code_result import EXIT_CODES, CodeResult, has_exited
 from ..errors import JkgError
 from ..executor import JupyterCodeExecutor
-from ..protocol.outputs import Failure, Output, Stream
+from ..protocol.outputs import Display, Failure, Output, Stream
 from ..protocol.result import ExecutionResult
 from ..rendering import text_at_once
 from .screen import Screen
@@ -51,9 +51,15 @@ class Show:
         elif not isinstance(output, Failure):
             text = text_at_once(output)
             if text:
-                self._screen.line(text)
-        elif not _is_clean_exit(output):
-            self._screen.line(output.text, to_err=True)
+                self._screen.line(self._coloured(output, text))
+        else:
+            lines = "\n".join(output.traceback) if self._screen.has_colours(to_err=True) else ""
+            self._screen.line(lines or output.text, to_err=True)
+
+    def _coloured(self, display: Display, text: str) -> str:
+        raw = display.data.get("text/plain")
+        is_plain = isinstance(raw, str) and text == display.text
+        return str(raw) if is_plain and self._screen.has_colours() else text
 
 
 @frozen
@@ -81,7 +87,7 @@ class _Runner:
                 is_refused |= not result.skipped
                 continue
             has_run = True
-            if result.status != "ok":
+            if result.status != "ok" or has_exited(result):
                 return _exit_of(result)
         if is_refused and not has_run:
             raise ValueError("there is no code block that this kernel can run")
@@ -89,7 +95,7 @@ class _Runner:
 
     def _executed(self, block: CodeBlock) -> CodeResult:
         try:
-            result = self.executor.execute_code_blocks([block])
+            result = self._settled(block)
         except JkgError as exc:
             if isinstance(exc.result, CodeResult):
                 self._tell(exc.result)
@@ -97,6 +103,12 @@ class _Runner:
         if not _unknown(result):
             self._tell(result)
         return result
+
+    def _settled(self, block: CodeBlock) -> CodeResult:
+        try:
+            return self.executor.execute_code_blocks([block])
+        finally:
+            self.screen.settle()
 
     def _tell(self, result: CodeResult) -> None:
         """Say what has not been shown as it came."""
@@ -134,13 +146,6 @@ def _unknown(result: CodeResult) -> str:
     return failure.evalue
 
 
-def _is_clean_exit(failure: Failure) -> bool:
-    """Whether it is how ``sys.exit(main())`` ends a program that succeeded."""
-    return failure.ename == "SystemExit" and failure.evalue in ("", "0", "None")
-
-
 def _exit_of(result: CodeResult) -> int:
-    failure = _failure(result)
-    if result.status == "error" and failure and _is_clean_exit(failure):
-        return 0
-    return _EXIT[result.status]
+    # The code's own, if it has one: "jkg run" ends as the script would.
+    return _EXIT[result.status] if result.status == "died" else result.exit_code

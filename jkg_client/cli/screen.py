@@ -8,6 +8,8 @@ from typing import TextIO
 
 from attrs import define, field
 
+from .screen_text import Filter, filter_for, has_colours
+
 _COLUMNS = 80
 
 
@@ -26,6 +28,12 @@ class Screen:
     # Where the last line has no end yet.
     _unfinished: set[str] = field(factory=set, init=False)
 
+    # What programs print to stdout and to stderr.
+    _printed: tuple[Filter, Filter] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._printed = filter_for(self.out), filter_for(self.err)
+
     @classmethod
     def of_process(cls) -> Screen:
         """That of this process."""
@@ -36,13 +44,25 @@ class Screen:
         """Whether somebody looks at stderr."""
         return self.err is not None and self.err.isatty()
 
+    def has_colours(self, *, to_err: bool = False) -> bool:
+        """Whether what is shown there may have colours."""
+        return has_colours(self.err if to_err else self.out)
+
     def write(self, text: str, *, to_err: bool = False) -> None:
-        """Show text as it is."""
+        """Show what a program prints, as it comes where somebody looks at it."""
         self.clear()
-        self._put(self.err if to_err else self.out, text)
+        self._put(self.err if to_err else self.out, self._printed[to_err].feed(text))
+
+    def settle(self) -> None:
+        """Show what programs have printed and what was held back."""
+        for stream, printed in zip((self.out, self.err), self._printed):
+            if held := printed.end():
+                self.clear()
+                self._put(stream, held)
 
     def line(self, text: str, *, to_err: bool = False) -> None:
         """Show text on lines of its own."""
+        self.settle()
         self.clear()
         stream = self.err if to_err else self.out
         start = "\n" if _place(stream) in self._unfinished else ""

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from ..gateway.rest import JupyterClient
 from ..servers.docker.server import DockerJupyterServer
+from ..servers.jupyterhub.server import JupyterHubServer
 from ..servers.local import LocalJupyterServer
 from .progress import Progress
 from .screen import Screen
@@ -25,9 +26,25 @@ def server_of(
         server = DockerJupyterServer(on_progress=Progress(screen))
         screen.clear()
         return server
+    if args.hub_server is not None and args.hub is None:
+        raise ValueError("--hub-server names a server of a hub: --hub says which")
+    if args.hub is not None:
+        return _hub_server(args, screen)
     if args.local or not (args.url or os.environ.get(f"{_PREFIX}URL", "").strip()):
         return LocalJupyterServer()
     return nullcontext(info_of(args.url, os.environ))
+
+
+def _hub_server(args: argparse.Namespace, screen: Screen) -> JupyterHubServer:
+    token = os.environ.get("JKG_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN")
+    if not token:
+        raise ValueError("a token of the hub is needed, in JKG_TOKEN or JUPYTERHUB_API_TOKEN")
+    return JupyterHubServer(
+        args.hub,
+        token=token,
+        server_name=args.hub_server or "",
+        on_progress=lambda progress: screen.note(str(progress)),
+    )
 
 
 def info_of(url: str | None, environ: Mapping[str, str]) -> JupyterConnectionInfo:
@@ -49,7 +66,9 @@ def info_of(url: str | None, environ: Mapping[str, str]) -> JupyterConnectionInf
         if here.token:
             env.pop(f"{_PREFIX}AUTH_TOKEN", None)
             env.pop("JKG_TOKEN", None)
-        env[f"{_PREFIX}URL"] = url
+        env[f"{_PREFIX}URL"] = here.url
+        if here.token:
+            env[f"{_PREFIX}AUTH_TOKEN"] = here.token
     if env.get("JKG_TOKEN"):
         env[f"{_PREFIX}AUTH_TOKEN"] = env["JKG_TOKEN"]
     return JupyterConnectionInfo.from_env(env)

@@ -52,7 +52,7 @@ class BlockRun:
         """
         self.is_interrupted = True
 
-        def interrupt() -> None:
+        def interrupt(_: bool) -> None:
             kernel = find()
             if kernel is not None and not self._over.is_set():
                 kernel.interrupt()

@@ -4,44 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
 
-from attrs import frozen
+from attrs import evolve
 
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
 from ..protocol.bounded_output import MAX_OUTPUT
-from ..protocol.exchange import Exchange, Happened, InputRequest, LateOutput, Question
+from ..protocol.early_idle import EarlyIdle
+from ..protocol.exchange import Exchange, Happened
+from ..protocol.late_output import LateOutput
 from ..protocol.message_gaps import Gap
-from ..protocol.messages import EOT, Message, input_reply, kernel_info_request
-from ..protocol.outputs import Output, OutputArea
+from ..protocol.messages import Message, again, input_reply, kernel_info_request
+from ..protocol.outputs import OutputArea
+from ..protocol.questions import Question
 from ..protocol.result import ExecutionResult
-from .channels import Incoming, KernelConnection
+from .callbacks import SILENT, Callbacks
+from .channels import KernelConnection
 from .deadline import CLOCK, Clock, Deadline
-from .interrupts import interrupt_until_done
+from .interrupts import interrupt_unless_dead, interrupt_until_done
 from .kernel_life import KernelLife
+from .line import Line
+from .queued_cells import QueuedCells
 from .timeouts import Timeouts
 
-OnOutput = Callable[[Output], None]
-OnInput = Callable[[InputRequest], str]
-
 _log = logging.getLogger("jkg_client")
+_DEATH_TOLD = 2.0  # seconds in which servers tell of a kernel's death
 _SETTLING = 0.5  # seconds of silence after reply or idle, before we ask whether that is all
-
-
-@frozen
-class Callbacks:
-    """What the caller wants to hear while a cell runs.
-
-    Attributes:
-        on_output: Called with each output.
-        on_input: Answers the code's questions; None makes asking the end of its input.
-    """
-
-    on_output: OnOutput | None = None
-    on_input: OnInput | None = None
-
-
-_SILENT = Callbacks()
 
 
 class Conversation:
@@ -59,15 +46,16 @@ class Conversation:
     ) -> None:
         self._channels = connection.channels
         self._control = connection.control
+        self._line = Line(self._channels, self._control, timeouts, clock)
         self._name = name
         self._timeouts = timeouts
         self._clock = clock
         self._life = KernelLife()
-        self._silence = timeouts.first_heartbeat  # seconds of it until we ask for a sign of life
-        self._gap: Gap | None = None  # found while something was sent, not told yet
         self._abandoned: Exchange | None = None  # a cell that may run on
+        self._early_idle = EarlyIdle()
         self._cell: Exchange | None = None  # whose result is still to be told
         self._late_output = self._new_late_output(MAX_OUTPUT)
+        self._queued = QueuedCells(self._channels.session)
 
     def prepare(self) -> None:
         """Make sure that the kernel is there and free, and find out what happened to it."""
@@ -77,19 +65,36 @@ class Conversation:
                 if incoming.end_unseen:
                     self._life.doubt()
                 continue
-            self._life.feed(incoming)
+            self._listen(incoming)
             if self._abandoned is not None:
                 self._abandoned.feed(incoming)
             self._overhear(incoming)
         if self._abandoned is not None:
-            self._regain(self._abandoned, _SILENT)
+            self._regain(self._abandoned, SILENT)
         if self._life.needs_check:
             self.must_answer(self._clock.deadline(self._timeouts.ready))
 
     def run(
         self, request: Message, exchange: Exchange, deadline: Deadline, callbacks: Callbacks
     ) -> ExecutionResult:
-        """Run one cell, however it ends; ``deadline`` is the cell's."""
+        """Run one cell, however it ends; ``deadline`` is the cell's.
+
+        A kernel aborts it unrun when code before it fails: that is code of another client, or
+        what we have interrupted ourselves. Then it is sent again.
+        """
+        result = self._run(request, exchange, deadline, callbacks)
+        for _ in range(20):
+            if result.status != "aborted" or deadline.passed:
+                break
+            request = again(request)
+            exchange = Exchange(request.msg_id, OutputArea(exchange.area.max_output))
+            before, result = result, self._run(request, exchange, deadline, callbacks)
+            result = result.after(before)
+        return result
+
+    def _run(
+        self, request: Message, exchange: Exchange, deadline: Deadline, callbacks: Callbacks
+    ) -> ExecutionResult:
         if callbacks.on_output is not None:
             for output in self._late_output.area.outputs:
                 callbacks.on_output(output)
@@ -100,9 +105,9 @@ class Conversation:
             self._life.answered(exchange)
             if not exchange.done:
                 gave_up = True
-                self._give_up(exchange, callbacks)
-            elif exchange.ends_kernel:
-                self._await_end()
+                self._give_up(exchange, callbacks, limit_passed=True)
+            else:
+                self._await_rest(exchange, callbacks)
         except ClientClosed:
             raise
         except KernelNotFound:
@@ -110,12 +115,12 @@ class Conversation:
         except GatewayError as exc:
             self._life.doubt()
             exchange.skip(Gap(may_lack=True))
-            exc.result = self._result(exchange, gave_up)
+            exc.result = self._result(exchange, gave_up=False)
             raise
         except BaseException:
             # Ctrl-C, or a callback failed: the cell must not run on behind our back.
             with contextlib.suppress(ClientClosed):
-                self._give_up(exchange, _SILENT)
+                self._give_up(exchange, SILENT)
             raise
         finally:
             self._cell = None
@@ -125,7 +130,7 @@ class Conversation:
         """Ask one question; whether it was answered in time is for the caller to see."""
         self.prepare()
         exchange = Exchange(request.msg_id)
-        self._send(request, self._clock.deadline(self._timeouts.sending))
+        self._line.send(request)
         self._follow(exchange, deadline)
         return exchange
 
@@ -139,7 +144,7 @@ class Conversation:
             if probe.idle and probe.reply is not None:
                 self._life.is_ready(probe)
                 return True
-            if not deadline.passed:
+            if not (probe.done or deadline.passed):
                 # The answer may never come on this line.
                 self._channels.check(deadline, is_new_kernel=self._life.is_new)
             pause = min(2 * pause, 8.0)  # on a slow line no answer is back sooner
@@ -161,6 +166,7 @@ class Conversation:
         for _ in self._channels.drain():
             pass  # of the kernel that was
         self._life.died()
+        self._queued.clear()
         self._abandoned = None
         self._late_output = self._new_late_output(MAX_OUTPUT)
         if is_known:
@@ -170,15 +176,16 @@ class Conversation:
     def _hand_over(self, request: Message, exchange: Exchange) -> None:
         self._abandoned = exchange
         try:
-            self._send(request, self._clock.deadline(self._timeouts.sending))
+            self._line.send(request)
         except (JkgError, ValueError):
             self._abandoned = None  # it never left
             raise
-        self._gap = None  # it lies before the cell
+        self._line.forget_gap()  # it lies before the cell
         self._life.sent()
 
     def _result(self, exchange: Exchange, gave_up: bool) -> ExecutionResult:
-        self._abandoned = None if exchange.done else self._abandoned
+        is_left = exchange.done or self._queued.waits(exchange)
+        self._abandoned = None if is_left else self._abandoned
         late = self._late_output.area
         self._late_output = self._new_late_output(exchange.area.max_output)
         return exchange.result(
@@ -192,17 +199,18 @@ class Conversation:
         self,
         exchange: Exchange,
         deadline: Deadline,
-        callbacks: Callbacks = _SILENT,
+        callbacks: Callbacks = SILENT,
         marker: Exchange | None = None,
+        sign: Exchange | None = None,
     ) -> None:
-        """Feed ``exchange`` until it is done or the deadline passes.
+        """Feed ``exchange`` until it is done or the deadline passes, or ``sign`` is answered.
 
         When the kernel has answered ``marker``, which was asked later, nothing more comes.
         """
-        while not (exchange.done or deadline.passed):
+        while not (exchange.done or deadline.passed or (sign and sign.reply)):
             # Floods take idle with them; an interrupt outside of the code costs the reply.
             ends = exchange.ending and (marker is None or marker.ending)
-            incoming = self._receive(deadline.within(_SETTLING) if ends else deadline)
+            incoming = self._line.receive(deadline.within(_SETTLING) if ends else deadline)
             if incoming is None:
                 if ends and not deadline.passed:
                     marker = self._poke()
@@ -214,38 +222,23 @@ class Conversation:
                     marker = self._poke()
             else:
                 self._tell(self._hear(incoming, exchange), callbacks)
+                if sign is not None:
+                    sign.feed(incoming)
                 if marker is not None:
-                    marker.feed(incoming)
-                    if marker.done and not exchange.done:
-                        self._overtake(exchange, marker)
-
-    def _receive(self, deadline: Deadline) -> Incoming | None:
-        """The next message or gap; None when the deadline passes first."""
-        while True:
-            if self._gap is not None:
-                gap, self._gap = self._gap, None
-                return gap
-            incoming = self._channels.receive(deadline.within(self._silence))
-            if incoming is not None or deadline.passed:
-                return incoming
-            self._silence = self._timeouts.heartbeat
-            self._gap = self._after_silence(deadline)
-
-    def _after_silence(self, deadline: Deadline) -> Gap | None:
-        """See whether connection and kernel are still there."""
-        gap = self._channels.check(deadline)
-        if gap is not None:
-            return gap
-        # Nothing else tells of a kernel that was deleted or culled: its channels stay open.
-        state = self._control.state(deadline.within(self._timeouts.pong))
-        return None if state in (None, "busy") else Gap(end_unseen=True)
+                    self._overtake(exchange, marker, incoming)
 
     def _hear(self, message: Message, exchange: Exchange) -> Happened | None:
-        self._life.feed(message)
+        self._listen(message)
         happened = exchange.feed(message)
         if exchange is self._cell and message.parent_id == exchange.msg_id:
             return happened
         return self._overhear(message)
+
+    def _listen(self, message: Message) -> None:
+        self._life.feed(message)
+        self._early_idle.feed(message)
+        if self._queued.feed(message):
+            interrupt_unless_dead(self._control, self._clock.deadline(self._timeouts.grace))
 
     def _overhear(self, message: Message) -> Happened | None:
         """Keep what is not an answer to the request that is pending."""
@@ -256,37 +249,40 @@ class Conversation:
 
     def _tell(self, happened: Happened | None, callbacks: Callbacks) -> None:
         if isinstance(happened, Question):
-            self._answer(happened, callbacks.on_input)
+            self._answer(happened, callbacks)
         elif happened is not None and callbacks.on_output is not None:
             callbacks.on_output(happened)
 
-    def _overtake(self, exchange: Exchange, marker: Exchange) -> None:
+    def _overtake(self, exchange: Exchange, marker: Exchange, message: Message) -> None:
+        marker.feed(message)
+        if exchange.done or not marker.done:
+            return
         exchange.overtake(marker)
         if exchange.dead:
             self._life.died()
         self._life.answered(marker)
 
-    def _answer(self, question: Question, on_input: OnInput | None) -> None:
-        try:
-            value = on_input(question.request) if on_input else EOT
-        except EOFError:
-            value = EOT
+    def _answer(self, question: Question, callbacks: Callbacks) -> None:
+        value = callbacks.answer(question.request)
         # Meanwhile servers and proxies may have closed a connection that nobody read.
         self._channels.refresh()
         reply = input_reply(self._channels.session, value, question.asker)
-        self._send(reply, self._clock.deadline(self._timeouts.sending))
-
-    def _send(self, message: Message, deadline: Deadline) -> None:
-        self._gap = self._channels.send(message, deadline) or self._gap
-        self._silence = self._timeouts.first_heartbeat
+        self._line.send(reply)
 
     def _poke(self, deadline: Deadline | None = None, *, begun: bool = False) -> Exchange:
         request = kernel_info_request(self._channels.session)
-        self._send(request, deadline or self._clock.deadline(self._timeouts.sending))
+        self._line.send(request, deadline)
         return Exchange(request.msg_id, begun=begun)
 
-    def _give_up(self, exchange: Exchange, callbacks: Callbacks) -> None:
+    def _give_up(
+        self, exchange: Exchange, callbacks: Callbacks, *, limit_passed: bool = False
+    ) -> None:
+        if self._queued.waits(exchange):
+            self._queued.add(exchange)
+            return
         try:
+            if limit_passed:
+                self._see_alive(exchange, callbacks)
             self._regain(exchange, callbacks)
         except KernelNotFound:
             self._vanished(exchange)
@@ -294,6 +290,17 @@ class Conversation:
             # The result is what counts now; the next request tries again, and says why not.
             exchange.skip(Gap(may_lack=True))
             _log.warning("kernel %s could not be regained: %s", self._name, exc)
+
+    def _see_alive(self, exchange: Exchange, callbacks: Callbacks) -> None:
+        """Find out, before the interrupt, whether the kernel has died by itself.
+
+        That is told within this time; others answer on the control channel, or not at all.
+        """
+        request = evolve(kernel_info_request(self._channels.session), channel="control")
+        self._line.send(request, self._clock.deadline(self._timeouts.grace))
+        limit = self._clock.deadline(min(_DEATH_TOLD, self._timeouts.grace / 2))
+        self._follow(exchange, limit, callbacks, sign=Exchange(request.msg_id))
+        exchange.time_is_up()
 
     def _regain(self, exchange: Exchange, callbacks: Callbacks) -> None:
         """Get the kernel back from a cell that does not end: interrupt it, or restart."""
@@ -309,15 +316,11 @@ class Conversation:
         self._abandoned = None
 
     def _ends_by_interrupt(self, exchange: Exchange, callbacks: Callbacks) -> bool:
-        tried = 0
-
-        def interrupt() -> None:
-            nonlocal tried
-            if tried:
+        def interrupt(again: bool) -> None:
+            if again:
                 # The end of the cell may have been told to a dead line.
                 self._channels.prove_alive(self._clock.deadline(self._timeouts.grace))
-            tried += 1
-            self._control.interrupt(self._clock.deadline(self._timeouts.grace))
+            interrupt_unless_dead(self._control, self._clock.deadline(self._timeouts.grace))
 
         def is_done() -> bool:
             pause = self._clock.deadline(self._timeouts.grace / 2)
@@ -333,8 +336,15 @@ class Conversation:
         self._abandoned = None
         self._life.died()
 
-    def _await_end(self) -> None:
-        """Wait for the end that ``exit()`` announced: the next cell shall not be lost in it."""
-        self._life.doubt()
-        end = Exchange("", begun=True)
-        self._follow(end, self._clock.deadline(2 * self._timeouts.grace))
+    def _await_rest(self, exchange: Exchange, callbacks: Callbacks) -> None:
+        """Wait for what follows the end of a cell: that of its kernel, or a value that is late."""
+        if exchange.ends_kernel:
+            # The next cell shall not be lost in the end that exit() announced.
+            self._life.doubt()
+            end = Exchange("", begun=True)
+            self._follow(end, self._clock.deadline(2 * self._timeouts.grace))
+        elif not exchange.dead:
+            self._early_idle.ended(exchange.msg_id)
+            if self._early_idle.is_expected:
+                marker = self._poke()
+                self._follow(marker, self._clock.deadline(self._timeouts.grace), callbacks)

@@ -23,8 +23,10 @@ from ..protocol.messages import (
 )
 from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
+from . import arguments
+from .callbacks import Callbacks, OnInput, OnOutput
 from .channels import KernelProvider
-from .conversation import Callbacks, Conversation, OnInput, OnOutput
+from .conversation import Conversation
 from .deadline import Deadline
 from .timeouts import TIMEOUTS, Timeouts
 
@@ -52,14 +54,21 @@ class JupyterKernelClient:
         connect_timeout: float = 120.0,
         timeouts: Timeouts = TIMEOUTS,
     ) -> None:
+        limit = arguments.seconds("connect_timeout", connect_timeout)
+        arguments.instance("timeouts", timeouts, Timeouts)
         self._kernel_id = kernel_id
         self._lock = threading.RLock()
         self._timeouts = timeouts
         self._holder: int | None = None
         self._process = os.getpid()
-        connection = provider.connect(kernel_id, Deadline(connect_timeout), timeouts)
+        connection = provider.connect(kernel_id, Deadline(limit), timeouts)
         self._channels, self._control = connection.channels, connection.control
         self._conversation = Conversation(connection, kernel_id, timeouts)
+
+    def __repr__(self) -> str:
+        state = "idle" if self._holder is None else "busy"
+        state = "stopped" if self._channels.closed else state
+        return f"<JupyterKernelClient of kernel {self._kernel_id}, {state}>"
 
     @property
     def kernel_id(self) -> str:
@@ -93,8 +102,9 @@ class JupyterKernelClient:
 
     def wait_for_ready(self, timeout_seconds: float | None = None) -> bool:
         """Wait until the kernel answers; False if it does not within the time limit."""
+        limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
         with self._turn():
-            return self._conversation.answers(Deadline(timeout_seconds))
+            return self._conversation.answers(Deadline(limit))
 
     def execute(
         self,
@@ -132,7 +142,12 @@ class JupyterKernelClient:
                 happened while the cell ran, ``result`` of it holds what had come.
             ValueError: For bad arguments.
         """
-        _check_arguments(code, timeout_seconds, max_output)
+        arguments.text("code", code)
+        limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
+        arguments.callback("on_output", on_output)
+        arguments.callback("on_input", on_input)
+        arguments.words("user_expressions", user_expressions)
+        arguments.at_least("max_output", max_output, 2)
         request = execute_request(
             self._channels.session,
             code,
@@ -140,11 +155,13 @@ class JupyterKernelClient:
             store_history=store_history,
             user_expressions=user_expressions,
             allow_stdin=on_input is not None,
+            # Cells of other clients that wait behind ours are not ours to abort.
+            stop_on_error=False,
         )
         with self._turn():
             self._conversation.prepare()
             exchange = Exchange(request.msg_id, OutputArea(max_output))
-            deadline, callbacks = Deadline(timeout_seconds), Callbacks(on_output, on_input)
+            deadline, callbacks = Deadline(limit), Callbacks(on_output, on_input)
             return self._conversation.run(request, exchange, deadline, callbacks)
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
@@ -159,7 +176,7 @@ class JupyterKernelClient:
         self, code: str, cursor_pos: int | None = None, timeout_seconds: float = 30.0
     ) -> Json:
         """Completions at ``cursor_pos`` (None: the end), as ``matches``."""
-        position = len(code) if cursor_pos is None else cursor_pos
+        position = _position(code, cursor_pos)
         return self._ask(complete_request(self._channels.session, code, position), timeout_seconds)
 
     def inspect(
@@ -170,12 +187,13 @@ class JupyterKernelClient:
         timeout_seconds: float = 30.0,
     ) -> Json:
         """About the object at ``cursor_pos``: ``found``, and ``data`` by MIME type."""
-        position = len(code) if cursor_pos is None else cursor_pos
+        position = _position(code, cursor_pos)
         request = inspect_request(self._channels.session, code, position, detail_level)
         return self._ask(request, timeout_seconds)
 
     def is_complete(self, code: str, timeout_seconds: float = 30.0) -> Json:
         """Whether ``code`` is whole: ``status`` complete, incomplete, invalid or unknown."""
+        arguments.text("code", code)
         return self._ask(is_complete_request(self._channels.session, code), timeout_seconds)
 
     def history(self, n: int = 10, timeout_seconds: float = 30.0, **options: Any) -> Json:
@@ -194,7 +212,8 @@ class JupyterKernelClient:
         Raises:
             KernelNotReady: It does not answer in time.
         """
-        self._restart(Deadline(timeout_seconds), is_known=True)
+        limit = arguments.seconds("timeout_seconds", timeout_seconds)
+        self._restart(Deadline(limit), is_known=True)
 
     def end_by_restart(self, timeout_seconds: float) -> None:
         """Restart the kernel to end what another thread runs: the next result tells of it.
@@ -239,8 +258,9 @@ class JupyterKernelClient:
             raise RuntimeError("the kernel is busy with the cell whose callback this is")
 
     def _ask(self, request: Message, timeout_seconds: float) -> Json:
+        deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))
         with self._turn():
-            exchange = self._conversation.ask(request, Deadline(timeout_seconds))
+            exchange = self._conversation.ask(request, deadline)
         if exchange.reply is None:
             # An interrupt may have struck while the kernel was about to answer.
             limit = "" if exchange.lost else f" within {timeout_seconds:g} s"
@@ -250,10 +270,6 @@ class JupyterKernelClient:
         return exchange.reply
 
 
-def _check_arguments(code: str, timeout_seconds: float | None, max_output: int) -> None:
-    if not isinstance(code, str):
-        raise ValueError(f"code must be a string, not {type(code).__name__}")  # noqa: TRY004
-    if timeout_seconds is not None and not timeout_seconds > 0:
-        raise ValueError(f"timeout_seconds must be positive or None, not {timeout_seconds!r}")
-    if max_output < 2:
-        raise ValueError(f"max_output must be at least 2, not {max_output!r}")
+def _position(code: str, cursor_pos: int | None) -> int:
+    arguments.text("code", code)
+    return len(code) if cursor_pos is None else arguments.at_least("cursor_pos", cursor_pos, 0)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from attrs import define, field
 
-from ..errors import ClientClosed, GatewayError, KernelNotFound
+from ..errors import ClientClosed, GatewayError, KernelNotFound, ServerNotRunning
 from .channels import KernelProvider
 from .ctrl_c import CtrlCHeldBack
 from .kernel import JupyterKernelClient
@@ -82,7 +82,7 @@ class KernelOwnership:
     def _delete(self, kernel_id: str) -> None:
         try:
             self.provider.delete_kernel(kernel_id)
-        except KernelNotFound:
+        except (KernelNotFound, ServerNotRunning):
             pass
         except GatewayError as exc:
             _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import Attribute, field, frozen
 
 from ..errors import JkgError
 from .languages import canonical
+
+
+def _check_text(_: object, attribute: Attribute[str], value: object) -> None:
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise ValueError(f"{attribute.name} must be a string, not {kind}")  # noqa: TRY004
 
 
 @frozen
@@ -16,8 +22,8 @@ class CodeBlock:
         language: Lower-cased by the extractor; ``""`` stands for the kernel's own.
     """
 
-    code: str
-    language: str
+    code: str = field(validator=_check_text)
+    language: str = field(validator=_check_text)
 
 
 class UnknownLanguage(JkgError, ValueError):

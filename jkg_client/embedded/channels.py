@@ -77,16 +77,20 @@ class ZmqChannels:
 
     @property
     def rejected(self) -> int:
-        """How many messages of the present process were forged, replayed or no messages."""
+        """How many messages were forged, unsigned or replayed since the process was started."""
         return self._sockets.rejected
 
     def send(self, message: Message, deadline: Deadline) -> Gap | None:
         """Send ``message``, as soon as what the kernel says to it will be heard."""
         self._check_open()
-        self._follow()
-        if not self._is_heard:
-            self._listen(deadline)
-        self._sockets.send(message)
+        launch = self._launch
+        while not self._follow():
+            pass  # what the process before has said is kept
+        # Meant for the process before, of whose end the caller could not know.
+        if self._launch is launch:
+            if not self._is_heard:
+                self._listen(deadline)
+            self._sockets.send(message)
         return None
 
     def receive(self, deadline: Deadline) -> Incoming | None:
@@ -94,9 +98,9 @@ class ZmqChannels:
         while not self._waiting:
             self._check_open()
             left = deadline.left()
-            message = self._take(_SLICE if left is None else min(left, _SLICE))
-            if message is not None:
-                return message
+            incoming = self._take(_SLICE if left is None else min(left, _SLICE))
+            if incoming is not None:
+                return incoming
             self._follow()
             if not self._waiting and left == 0.0:
                 return None
@@ -142,21 +146,28 @@ class ZmqChannels:
         self._closed = True
         self._sockets.close()
 
-    def _take(self, seconds: float) -> Message | None:
-        message = self._sockets.receive(seconds)
-        if message is not None:
-            self._hears = self._hears or message.channel == "iopub"
-            if message.channel == "shell":
+    def _take(self, seconds: float) -> Incoming | None:
+        incoming = self._sockets.receive(seconds)
+        if isinstance(incoming, Message):
+            if incoming.channel == "shell":
                 self._launch.answered.set()
-        return message
+            # An answer: a welcome comes before the kernel says that it starts, and news of a start
+            # that come later would be taken for those of another one.
+            self._hears |= incoming.channel == "iopub" and incoming.parent_id is not None
+        return incoming
 
-    def _follow(self) -> None:
-        """Go where the kernel is now; what is told of the way there is in ``_waiting``."""
+    def _follow(self) -> bool:
+        """Go where the kernel is now; False if the process before has to be heard out first.
+
+        What it says, and what is told of the way there, is in ``_waiting``.
+        """
         old, ended = self._launch, self._launch.process.ended()
         if ended is None and self._kernel.is_current(old):
-            return
-        while (message := self._take(_LAST_WORDS)) is not None:
-            self._waiting.append(message)
+            return True
+        last_words = self._take(_LAST_WORDS)
+        if last_words is not None:
+            self._waiting.append(last_words)
+            return False
         new = self._kernel.successor(old)
         # Another process has another key: nothing that is late can be taken for its words.
         sockets = KernelSockets.connected(new.info, self._session)
@@ -165,6 +176,7 @@ class ZmqChannels:
         sockets.close()
         reason = None if old.was_stopped else ended
         self._waiting.append(parentless_status("restarting", self._session, reason))
+        return True
 
     def _listen(self, deadline: Deadline) -> None:
         """Ask until something comes on iopub: what is said before we are subscribed is lost."""
@@ -180,10 +192,10 @@ class ZmqChannels:
         launch = self._launch
         while self._launch is launch and not (self._is_heard or deadline.passed):
             self._check_open()
-            message = self._take(min(_SLICE, deadline.left() or 0.0))
-            if message is None:
+            incoming = self._take(min(_SLICE, deadline.left() or 0.0))
+            if incoming is None:
                 self._follow()
-            elif message.channel == "shell":
+            elif isinstance(incoming, Message) and incoming.channel == "shell":
                 deadline = deadline.within(_LATE_IOPUB)
 
     def _must_be_heard(self) -> None:

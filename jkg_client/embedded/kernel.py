@@ -9,7 +9,7 @@ import uuid
 
 from ..client.deadline import Deadline
 from ..errors import KernelNotFound, KernelStartError
-from ..protocol.messages import interrupt_request, new_session
+from ..protocol.messages import Message, interrupt_request, new_session
 from .launch import Launch, Plan
 from .sockets import KernelSockets
 
@@ -135,7 +135,7 @@ class LocalKernel:
             sockets.send(request)
             while not (deadline.passed or launch.process.has_ended):
                 answer = sockets.receive(deadline.within(0.1).left() or 0.0)
-                if answer is not None and answer.parent_id == request.msg_id:
+                if isinstance(answer, Message) and answer.parent_id == request.msg_id:
                     return
         _log.warning("kernel %s did not acknowledge the interrupt", self.kernel_id)
 

@@ -11,15 +11,20 @@ import json
 import re
 import string
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from attrs import field, frozen
-from jupyter_core.paths import jupyter_path
 
 from ..errors import KernelSpecNotFound
 from ..protocol.messages import Json
+
+with warnings.catch_warnings():
+    # Some releases announce a change of paths to everybody who imports them.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from jupyter_core.paths import jupyter_path
 
 NATIVE = "python3"
 """Started by the interpreter that runs us if no kernel of this name is installed."""

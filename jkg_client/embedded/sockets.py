@@ -14,9 +14,11 @@ from collections.abc import Iterable, Mapping
 import zmq
 from attrs import define, field
 
+from ..client.channels import Incoming
 from ..errors import GatewayUnreachable, WireError
+from ..protocol.message_gaps import Gap
 from ..protocol.messages import Message
-from ..protocol.zmq_wire import SeenSignatures, decode, encode
+from ..protocol.zmq_wire import SeenSignatures, encode, parse, verify
 from .connection_file import ConnectionInfo
 
 _log = logging.getLogger("jkg_client")
@@ -32,7 +34,7 @@ class KernelSockets:
 
     Attributes:
         info: Where the kernel listens.
-        rejected: How many messages came that were forged, replayed or no messages.
+        rejected: How many messages came that were forged, unsigned or replayed.
     """
 
     info: ConnectionInfo
@@ -43,7 +45,7 @@ class KernelSockets:
     _channel_of: Mapping[zmq.Socket[bytes], str] = field(init=False)
     _heart: zmq.Socket[bytes] | None = field(default=None, init=False)
     _seen: SeenSignatures = field(factory=SeenSignatures, init=False)
-    _ready: deque[Message] = field(factory=deque, init=False)
+    _ready: deque[Incoming] = field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._channel_of = {one: channel for channel, one in self._sockets.items()}
@@ -85,8 +87,8 @@ class KernelSockets:
             raise ValueError(f"nothing can be sent on {message.channel!r}")
         one.send_multipart(encode(message, self.info.key), zmq.NOBLOCK, copy=True)
 
-    def receive(self, seconds: float) -> Message | None:
-        """The next message; None if none comes in time."""
+    def receive(self, seconds: float) -> Incoming | None:
+        """The next message; a gap for one that cannot be read; None if none comes in time."""
         if not self._ready:
             # One of each, so that none waits for another one's flood.
             for one, _ in self._poller.poll(math.ceil(seconds * 1000)):
@@ -118,13 +120,17 @@ class KernelSockets:
     def _take(self, channel: str, one: zmq.Socket[bytes]) -> None:
         parts = one.recv_multipart(zmq.NOBLOCK, copy=True)
         try:
-            message = decode(parts, channel, self.info.key)
+            verify(parts, self.info.key)
             self._seen.check(parts)
         except WireError as exc:
             self.rejected += 1
-            _log.warning("skipped what is no message of the kernel: %s", exc)
-        else:
-            self._ready.append(message)
+            _log.warning("dropped what is not from the kernel: %s", exc)
+            return
+        try:
+            self._ready.append(parse(parts, channel))
+        except WireError as exc:
+            _log.warning("skipped what is no message: %s", exc)
+            self._ready.append(Gap(unread=1))
 
 
 def _prepare(one: zmq.Socket[bytes], session: str, channel: str) -> None:

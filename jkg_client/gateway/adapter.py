@@ -11,16 +11,27 @@ import http.client
 import io
 import socket
 import ssl
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from http.cookies import SimpleCookie
 from typing import Any
 
 import requests
+from attrs import define
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
 from ..client.deadline import Deadline
+from ..errors import GatewayError
+from .connection import JupyterConnectionInfo
+from .opening import Authorities
 
+CONNECT_SECONDS = 10.0
+"""Time limit to connect, TLS included; what is open then answers within the request's limit."""
+
+_XSRF_COOKIE, _XSRF = "_xsrf", "jkg-client"
 _DOUBT = 1.0
 """Seconds without a word of TLS, after which we look whether the server speaks plain HTTP."""
 
@@ -52,6 +63,87 @@ class StayingSession(requests.Session):
         """Nowhere."""
 
 
+def session_for(
+    info: JupyterConnectionInfo, authorities: Authorities, proxy: str | None
+) -> requests.Session:
+    """A new session with a server.
+
+    Args:
+        info: The server, for its headers and the client certificate.
+        authorities: As ``authorities_of`` has them.
+        proxy: As ``proxy_for`` has it.
+    """
+    session = StayingSession()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, DeadlineAdapter())
+    # ``requests`` would prefer the environment's authorities to those that were given, and
+    # ~/.netrc to our token.
+    session.trust_env = False
+    session.headers.update(info.all_headers)
+    if not any(name.lower() == "authorization" for name in info.all_headers):
+        session.auth = _with_xsrf
+    session.verify = authorities
+    session.cert = info.cert
+    if proxy:
+        session.proxies = {"all": proxy}
+    return session
+
+
+def limits(deadline: Deadline) -> Any:
+    """``timeout`` of a request; the whole answer has to be there by then."""
+    left = deadline.left() or 0.001
+    return Timeout(connect=min(left, CONNECT_SECONDS), read=left, total=left)
+
+
+def _with_xsrf(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Say the same in cookie and header: a Jupyter Server without token asks for nothing more.
+
+    It only wants to know that no page of somebody else's made a browser send the request.
+    """
+    said = SimpleCookie(request.headers.get("Cookie", "")).get(_XSRF_COOKIE)
+    if said is None:
+        cookies = filter(None, (request.headers.get("Cookie"), f"{_XSRF_COOKIE}={_XSRF}"))
+        request.headers["Cookie"] = "; ".join(cookies)
+    request.headers["X-XSRFToken"] = _XSRF if said is None else said.value
+    return request
+
+
+@define
+class Doubt:
+    """Whether a server whose answer takes long is at work, or dead.
+
+    Attributes:
+        seconds: For the answer, until ``check`` is called once.
+        check: Raises ``GatewayError`` if the server is dead; then the answer is not waited for.
+        failure: What it raised.
+    """
+
+    seconds: float
+    check: Callable[[], object]
+    failure: GatewayError | None = None
+
+    def settle(self) -> None:
+        """Check; ``socket.timeout`` if the server is dead."""
+        try:
+            self.check()
+        except GatewayError as exc:
+            self.failure = exc
+            raise socket.timeout("the server is silent") from exc
+
+
+_doubt: ContextVar[Doubt | None] = ContextVar("_doubt", default=None)
+
+
+@contextlib.contextmanager
+def doubted(doubt: Doubt | None) -> Iterator[None]:
+    """Answers that are waited for inside are doubted so; None for not at all."""
+    token = _doubt.set(doubt)
+    try:
+        yield
+    finally:
+        _doubt.reset(token)
+
+
 class _Reader(io.RawIOBase):
     """Reads from a socket until the deadline."""
 
@@ -60,11 +152,21 @@ class _Reader(io.RawIOBase):
         self._raw = raw
         self._sock = sock
         self._deadline = deadline
+        self._doubt = _doubt.get()
+        self._doubtful = deadline.within(self._doubt.seconds if self._doubt else 0.0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if self._doubt is not None:
+            self._sock.settimeout(self._doubtful.left() or 0.001)
+            # Not by the raw stream: it cannot be read again after a time limit.
+            with contextlib.suppress(socket.timeout):
+                if not self._doubtful.passed:
+                    return self._sock.recv_into(buffer)
+            doubt, self._doubt = self._doubt, None
+            doubt.settle()
         left = self._deadline.left()
         if left == 0.0:
             raise socket.timeout("the answer was not there in time")

@@ -111,7 +111,9 @@ def _by_way_of(proxy: str | None) -> str:
 def _token_hint(info: JupyterConnectionInfo, status: int, request: str) -> str:
     if status == 403 and request.startswith("GET") and request.endswith("/api/kernels"):
         return "the token is wrong, or the gateway runs without list_kernels"
-    return "the token is wrong" if info.token else "a token is needed"
+    if info.token:
+        return "the token is wrong"
+    return "a token is needed, also where browsers use a password; IdentityProvider.token sets one"
 
 
 def _clean(info: JupyterConnectionInfo, text: str) -> str:

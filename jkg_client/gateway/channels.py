@@ -20,12 +20,16 @@ from ..errors import (
     GatewayUnauthorized,
     GatewayUnreachable,
     KernelNotFound,
+    ServerNotRunning,
     WireError,
 )
 from ..protocol.message_gaps import Gap
 from ..protocol.messages import Json, Message, new_session
 
 _log = logging.getLogger("jkg_client")
+
+_MOST_EARLY = 2**25
+"""Bytes of messages that are kept until somebody wants them."""
 
 
 class Transport(Protocol):
@@ -160,7 +164,12 @@ class ServerChannels:
 
     def refresh(self) -> None:
         """After a pause in which nobody listened: make the connection good for use."""
-        self._early = deque(self.drain())
+        before, kept = self._transport.bytes_received, deque[Incoming]()
+        for incoming in self.drain():
+            kept.append(incoming)
+            if self._transport.bytes_received - before > _MOST_EARLY:
+                break  # it is alive, and the rest can wait on the line
+        self._early.extendleft(reversed(kept))
 
     def drain(self) -> Iterator[Incoming]:
         """What came while nobody listened. Afterwards the connection is good for use."""
@@ -253,7 +262,7 @@ class ServerChannels:
         while not limit.passed:
             try:
                 return self._open_socket(self._session, limit.within(self._timeouts.handshake))
-            except (KernelNotFound, GatewayUnauthorized):
+            except (KernelNotFound, GatewayUnauthorized, ServerNotRunning):
                 raise
             except GatewayError as exc:
                 reason = exc

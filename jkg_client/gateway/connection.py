@@ -9,9 +9,11 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Protocol, Union, runtime_checkable
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, evolve, field, frozen
+
+from .page_addresses import base_of, escaped
 
 Certificate = Union[str, tuple[str, str]]
 """A client certificate: one PEM file that holds key and certificate, or (certificate, key)."""
@@ -72,7 +74,8 @@ class JupyterConnectionInfo:
         use_https: TLS for REST and WebSocket alike.
         port: None for the scheme's own, 443 or 80.
         token: Sent as ``Authorization: token …``, never in a URL; None for none.
-        base_path: What stands before ``/api``, as ``/user/me`` on a JupyterHub.
+        base_path: What stands before ``/api``, as ``/user/me`` on a JupyterHub. Characters that
+            URLs cannot have are escaped; what is escaped already stays so.
         headers: Sent with every request; an ``Authorization`` in it replaces the token.
         verify: True checks the server's certificate against the usual authorities, a
             path against those in that PEM file; False does not check it.
@@ -137,7 +140,7 @@ class JupyterConnectionInfo:
     def _rest_of_url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = f":{self.port}" if self.port else ""
-        return f"{'s' if self.use_https else ''}://{host}{port}{quote(self.base_path)}"
+        return f"{'s' if self.use_https else ''}://{host}{port}{escaped(self.base_path)}"
 
     @classmethod
     def from_url(
@@ -152,8 +155,8 @@ class JupyterConnectionInfo:
         """From an address as a browser has it, ``https://hub/user/me/?token=…``.
 
         Args:
-            url: ``http`` or ``https``; the path of a page (``/lab``, ``/tree``, ``/api``)
-                is cut off, a ``token`` in the query is taken.
+            url: ``http`` or ``https``; the path of a page (``/lab``, ``/notebooks/a.ipynb``,
+                ``/login``) is cut off, a ``token`` in the query is taken.
             token: Replaces one in the URL.
             headers: As in the constructor.
             verify: As in the constructor.
@@ -163,22 +166,12 @@ class JupyterConnectionInfo:
             ValueError: If it is no such URL. The message does not show it: there may
                 be a token in it.
         """
-        try:
-            parts = urlsplit(url.strip() if "://" in url else f"http://{url.strip()}")
-            port = parts.port
-        except ValueError:
-            raise ValueError("the URL's host or port make no sense") from None
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"an http or https URL with a host is needed, not {parts.scheme}://…")
-        if parts.username or parts.password:
-            raise ValueError("user and password in the URL: servers want a token instead")
-        found = dict(parse_qsl(parts.query)).get("token")
-        return cls(
-            parts.hostname,
-            parts.scheme == "https",
-            port,
-            token if token is not None else found,
-            base_path=_without_page(unquote(parts.path)),
+        given = _literally(url)
+        query = urlsplit(url.strip()).query
+        return evolve(
+            given,
+            token=token if token is not None else given.token,
+            base_path=base_of(given.base_path, query),
             headers=headers or {},
             verify=verify,
             cert=cert,
@@ -188,7 +181,8 @@ class JupyterConnectionInfo:
     def from_env(cls, environ: Mapping[str, str] | None = None) -> JupyterConnectionInfo:
         """From the variables by which Jupyter itself finds a gateway.
 
-        Read are ``JUPYTER_GATEWAY_URL`` and, if set, ``_AUTH_TOKEN``, ``_AUTH_SCHEME``,
+        ``JUPYTER_GATEWAY_URL`` is taken as it stands: its path is the server's, not a page's.
+        Read are, besides, ``_AUTH_TOKEN``, ``_AUTH_SCHEME``,
         ``_AUTH_HEADER_KEY``, ``_HEADERS`` (a JSON object), ``_HTTP_USER`` with ``_HTTP_PWD``,
         ``_VALIDATE_CERT``, ``_CA_CERTS``, ``_CLIENT_CERT`` and ``_CLIENT_KEY``, as told in
         https://jupyter-server.readthedocs.io/en/latest/operators/configuring-extensions.html
@@ -207,9 +201,38 @@ class JupyterConnectionInfo:
         headers, token = env.headers(), env.get("AUTH_TOKEN") or None
         if token and (scheme != "token" or key != "Authorization"):
             headers, token = {key: f"{scheme} {token}".strip(), **headers}, None
-        return cls.from_url(
-            env.get("URL"), token=token, headers=headers, verify=env.verify(), cert=env.cert()
+        given = _literally(env.get("URL"))
+        return evolve(
+            given,
+            token=token or given.token,
+            headers=headers,
+            verify=env.verify(),
+            cert=env.cert(),
         )
+
+
+def _literally(url: str) -> JupyterConnectionInfo:
+    """Host, port, path and token of a URL.
+
+    Raises:
+        ValueError: If it is no such URL. The message does not show it.
+    """
+    try:
+        parts = urlsplit(url.strip() if "://" in url else f"http://{url.strip()}")
+        port = parts.port
+    except ValueError:
+        raise ValueError("the URL's host or port make no sense") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"an http or https URL with a host is needed, not {parts.scheme}://…")
+    if parts.username or parts.password:
+        raise ValueError("user and password in the URL: servers want a token instead")
+    return JupyterConnectionInfo(
+        parts.hostname,
+        parts.scheme == "https",
+        port,
+        dict(parse_qsl(parts.query)).get("token"),
+        base_path=parts.path,
+    )
 
 
 @runtime_checkable
@@ -281,18 +304,6 @@ class _GatewayEnv:
         if key and not certificate:
             raise ValueError("JUPYTER_GATEWAY_CLIENT_KEY without JUPYTER_GATEWAY_CLIENT_CERT")
         return (certificate, key) if key else certificate or None
-
-
-def _without_page(path: str) -> str:
-    parts = path.rstrip("/").split("/")
-    for i, part in enumerate(parts):
-        # JupyterHub's /user/<name> may be called like a page.
-        if part in _PAGES and parts[i - 1] != "user":
-            return "/".join(parts[:i])
-    return "/".join(parts)
-
-
-_PAGES = frozenset({"lab", "tree", "api", "notebooks", "doc"})
 
 
 def channels_query(session: str) -> str:

@@ -12,11 +12,10 @@ import time
 from typing import Any
 
 import requests
-from urllib3 import Timeout
 
 from ..client.deadline import Deadline
-from ..errors import GatewayStatus, GatewayTimeout, GatewayUnreachable
-from .adapter import DeadlineAdapter, StayingSession
+from ..errors import GatewayError, GatewayStatus, GatewayTimeout, GatewayUnreachable
+from .adapter import Doubt, doubted, limits, session_for
 from .answers import (
     PROXY_REFUSES,
     error_for,
@@ -27,12 +26,13 @@ from .answers import (
 )
 from .connection import JupyterConnectionInfo, channels_query
 from .deadline_socket import ChannelsAddress
+from .hub_answers import hub_itself, may_be_of_a_hub, not_running, page_about, told_by
 from .opening import Route, authorities_of, proxy_for
 
-CONNECT_SECONDS = 10.0
-"""Time limit to connect, TLS included; what is open then answers within the request's limit."""
-
 _GET_TRIES = 3
+_SILENT, _KNOCKING = 15.0, 10.0
+"""Seconds without an answer, after which we see whether the server answers anything, and seconds
+for that."""
 
 
 class HttpSession:
@@ -112,39 +112,73 @@ class HttpSession:
         )
 
     def _new_session(self) -> requests.Session:
-        session = StayingSession()
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, DeadlineAdapter())
-        # ``requests`` would prefer the environment's authorities to those that were given, and
-        # ~/.netrc to our token.
-        session.trust_env = False
-        session.headers.update(self.info.all_headers)
-        session.verify = self._authorities
-        session.cert = self.info.cert
-        if self._proxy:
-            session.proxies = {"all": self._proxy}
-        return session
+        return session_for(self.info, self._authorities, self._proxy)
 
     def _exchange(self, method: str, path: str, body: Any, deadline: Deadline) -> str:
         if self._process != os.getpid():
             # Two processes on one connection would read each other's answers.
             self._session, self._process = self._new_session(), os.getpid()
         request = f"{method} {self.info.url}{path}"
-        left = deadline.left() or 0.001
+        response, text = self._patiently(request, body, deadline)
+        if response.status_code == PROXY_REFUSES:
+            raise GatewayUnreachable(f"{request}: {refusal_of(self._proxy, response)}")
+        if response.status_code >= 300:
+            raise self._hub_error(request, response, deadline) or error_for(
+                self.info, response, request, text, self._proxy
+            )
+        return text
+
+    def _hub_error(
+        self, request: str, response: requests.Response, deadline: Deadline
+    ) -> GatewayError | None:
+        """What is true where a hub answers in place of a server; None where none does."""
+        status = response.status_code
+        if not may_be_of_a_hub(self.info, request, status, response.headers):
+            return None
+        url = page_about(self.info)
+        if url is None:
+            return hub_itself(self.info)
+        try:
+            page, _ = self._answer(f"GET {url}", None, deadline)
+        except GatewayError:
+            return not_running(request, status) if status < 400 else None
+        return told_by(request, status, (page.status_code, page.headers))
+
+    def _patiently(
+        self, request: str, body: Any, deadline: Deadline
+    ) -> tuple[requests.Response, str]:
+        """The answer, waited for as long as there is a sign of the server."""
+        if (deadline.left() or 0.0) <= self._timeout:
+            return self._answer(request, body, deadline)
+        doubt = Doubt(min(_SILENT, self._timeout), self._knock)
+        try:
+            with doubted(doubt):
+                return self._answer(request, body, deadline)
+        except GatewayError:
+            if doubt.failure is None:
+                raise
+            raise GatewayTimeout(
+                f"{request}: {self.info.url} takes connections but answers nothing, not even"
+                " GET /api; does the server hang, or does something else listen there?"
+            ) from doubt.failure
+
+    def _knock(self) -> None:
+        """Raise unless the server gives an answer to the least that can be asked."""
+        with doubted(None):
+            limit = Deadline(min(_KNOCKING, self._timeout))
+            self._answer(f"GET {self.info.url}/api", None, limit)
+
+    def _answer(self, request: str, body: Any, deadline: Deadline) -> tuple[requests.Response, str]:
+        method, _, url = request.partition(" ")
         with (
             translated(request, deadline, self._proxy),
             self._session.request(
                 method,
-                self.info.url + path,
+                url,
                 json=body,
-                timeout=Timeout(connect=min(left, CONNECT_SECONDS), read=left, total=left),  # type: ignore[arg-type]  # requests takes it, its stubs do not
+                timeout=limits(deadline),
                 allow_redirects=False,
                 stream=True,
             ) as response,
         ):
-            text = read_body(response, request)
-        if response.status_code == PROXY_REFUSES:
-            raise GatewayUnreachable(f"{request}: {refusal_of(self._proxy, response)}")
-        if response.status_code >= 300:
-            raise error_for(self.info, response, request, text, self._proxy)
-        return text
+            return response, read_body(response, request)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..client.deadline import Deadline
-from ..errors import GatewayError, GatewayStatus, KernelNotFound
+from ..errors import GatewayError, GatewayStatus, KernelNotFound, ServerNotRunning
 from .answers import is_kernel_id, not_a_gateway
 from .deadline_socket import ChannelsAddress
 from .http_session import HttpSession
@@ -88,7 +88,7 @@ class ServerKernel:
         """
         try:
             return self.model(deadline)
-        except KernelNotFound:
+        except (KernelNotFound, ServerNotRunning):
             raise
         except GatewayError as exc:
             _log.info("no word about kernel %s: %s", self.kernel_id, exc)

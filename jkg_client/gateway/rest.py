@@ -8,17 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..client import arguments
 from ..client.channels import KernelConnection
 from ..client.deadline import Deadline
 from ..client.kernel import JupyterKernelClient
 from ..client.timeouts import Timeouts
-from ..errors import GatewayFull, GatewayStatus, GatewayUnauthorized, KernelSpecNotFound
+from ..errors import (
+    GatewayFull,
+    GatewayStatus,
+    GatewayUnauthorized,
+    KernelSpecNotFound,
+    ServerNotRunning,
+)
 from .answers import is_kernel_id, not_a_gateway
 from .channels import ServerChannels
 from .connection import JupyterConnectionInfo, info_of
 from .deadline_socket import ChannelsAddress
 from .http_session import HttpSession
 from .kernel_control import LAUNCH_SECONDS, ServerKernel
+from .launching import session_request, start_request
 from .websocket import WebSocketTransport
 
 
@@ -36,8 +44,7 @@ class JupyterClient:
     def __init__(
         self, connection_info: JupyterConnectionInfo, *, request_timeout: float = 30.0
     ) -> None:
-        if not request_timeout > 0:
-            raise ValueError(f"request_timeout must be positive, not {request_timeout!r}")
+        request_timeout = arguments.seconds("request_timeout", request_timeout)
         self._info = info_of(connection_info)
         self._http = HttpSession(self._info, request_timeout)
 
@@ -45,6 +52,9 @@ class JupyterClient:
     def connection_info(self) -> JupyterConnectionInfo:
         """Where the server is."""
         return self._info
+
+    def __repr__(self) -> str:
+        return f"<JupyterClient of {self._info.url}>"
 
     def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -108,12 +118,10 @@ class JupyterClient:
             GatewayFull: If the server runs as many kernels as it may.
             ValueError: If a name or a value is no string.
         """
-        request = _start_request(kernel_spec_name, env, path)
+        request = start_request(kernel_spec_name, env, path)
         try:
-            model = self._http.json(
-                "POST", "/api/kernels", request, timeout_seconds=timeout_seconds
-            )
-        except (GatewayUnauthorized, GatewayFull):
+            return self._launched(request, timeout_seconds)
+        except (GatewayUnauthorized, GatewayFull, ServerNotRunning):
             raise
         except GatewayStatus as exc:
             # Servers answer an unknown name by 500, 501 or 404: ask what they do know.
@@ -122,11 +130,10 @@ class JupyterClient:
                 raise
             raise KernelSpecNotFound(
                 f"{self._info.url} has no kernel {kernel_spec_name!r}; installed there:"
-                f" {', '.join(map(str, installed)) or 'none'}"
+                f" {', '.join(map(str, installed)) or 'none'}."
+                # As AutoGen says it, for programs that look for that.
+                f" Kernel {kernel_spec_name!r} is not installed."
             ) from exc
-        if not (isinstance(model, dict) and is_kernel_id(model.get("id"))):
-            raise not_a_gateway(self._info, "/api/kernels", model)
-        return str(model["id"])
 
     def interrupt_kernel(self, kernel_id: str, *, timeout_seconds: float | None = None) -> None:
         """Interrupt what the kernel runs, as Ctrl-C would."""
@@ -168,15 +175,17 @@ class JupyterClient:
         """
         return JupyterKernelClient(self, kernel_id)
 
-
-def _start_request(name: str, env: Mapping[str, str] | None, path: str | None) -> dict[str, Any]:
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"a kernel's name is needed, not {name!r}")
-    if env and not all(isinstance(word, str) for item in env.items() for word in item):
-        raise ValueError("names and values of env must be strings")
-    request: dict[str, Any] = {"name": name}
-    if env:
-        request["env"] = dict(env)
-    if path is not None:
-        request["path"] = path
-    return request
+    def _launched(self, request: dict[str, Any], timeout_seconds: float) -> str:
+        path = "/api/kernels"
+        try:
+            model = self._http.json("POST", path, request, timeout_seconds=timeout_seconds)
+        except GatewayStatus as exc:
+            if exc.status != 405:
+                raise
+            # On jupyverse kernels come with sessions only.
+            path, asked = "/api/sessions", session_request(request)
+            session = self._http.json("POST", path, asked, timeout_seconds=timeout_seconds)
+            model = session.get("kernel") if isinstance(session, dict) else session
+        if not (isinstance(model, dict) and is_kernel_id(model.get("id"))):
+            raise not_a_gateway(self._info, path, model)
+        return str(model["id"])

@@ -20,6 +20,7 @@ from ..protocol.messages import Message
 from ..protocol.wire import Framing, encode, parse, unpack
 from .bounds import MAX_REQUEST, NONSENSE
 from .deadline_socket import SUBPROTOCOL, ChannelsAddress, DeadlineWebSocket
+from .hub_answers import leads_to_a_hub, not_running
 
 # All that connecting, reading and writing may raise, sensible or not.
 _FOREIGN = (websocket.WebSocketException, OSError, *NONSENSE)
@@ -54,7 +55,8 @@ class WebSocketTransport:
         answer = self._socket.answer
         if answer.status != 101:
             self._socket.shutdown()
-            raise _refused(self._url, answer.status)
+            location = answer.headers.get("location", "")
+            raise _refused(self._url, answer.status, location)
         agreed = answer.headers.get(SUBPROTOCOL.lower())
         self.framing = Framing.V1 if agreed == Framing.V1.value else Framing.DEFAULT
         self.said_goodbye = False
@@ -149,11 +151,13 @@ def _translation(url: str, exc: BaseException) -> GatewayUnreachable:
     return GatewayUnreachable(f"{url}: {str(exc)[:200] or type(exc).__name__}")
 
 
-def _refused(url: str, status: int) -> GatewayStatus:
+def _refused(url: str, status: int, location: str) -> GatewayStatus:
     # Without the body: it is a page for browsers, and some servers repeat headers in it.
     request = f"WebSocket {url}"
     if status in {401, 403}:
         return GatewayUnauthorized(status, request, "", "the token is wrong or missing")
     if status == 404:
         return KernelNotFound(status, request, "", "deleted, culled or dead: start another")
+    if leads_to_a_hub(url, location):
+        return not_running(request, status)
     return GatewayStatus(status, request, "")

@@ -18,6 +18,8 @@ except ImportError as exc:
 from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import unfenced
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
+from ..protocol.shortening import shortened
+from .model_limits import MAX_TEXT, checked
 
 if TYPE_CHECKING:
     from ag2.context import ConversationContext
@@ -37,6 +39,8 @@ class JupyterEnvironment:
         kernel_name: Which of its kernels to start; one for Python.
         timeout: Seconds for each call.
         output_dir: Where images and pages are saved; made if it is missing.
+        max_text: Characters of text in one answer. Of more the beginning and the end are kept, with
+            a line that says how many are missing.
         options: Further ones of ``AsyncJupyterCodeExecutor``.
     """
 
@@ -46,8 +50,11 @@ class JupyterEnvironment:
         kernel_name: str = "python3",
         timeout: float = 60,
         output_dir: Path | str = ".",
+        *,
+        max_text: int = MAX_TEXT,
         **options: Any,
     ) -> None:
+        self._max_text = checked(max_text)
         server = given_or_known(jupyter_server)
         self._executor = AsyncJupyterCodeExecutor(
             server, kernel_name, timeout, output_dir, **options
@@ -86,7 +93,7 @@ class JupyterEnvironment:
             GatewayError: The server is away.
         """
         result = await self._executor.execute_code_blocks([unfenced(code, language)])
-        return CodeRunResult(result.output, result.exit_code)
+        return CodeRunResult(shortened(result.output, self._max_text), result.exit_code)
 
     async def stop(self) -> None:
         """Delete the kernel and close all; may be called twice."""

@@ -31,6 +31,8 @@ from ..gateway.connection import (
     given_or_known,
     info_of,
 )
+from ..protocol.shortening import shortened
+from .model_limits import MAX_TEXT, checked
 
 
 class JupyterCodeExecutorConfig(BaseModel):
@@ -41,12 +43,14 @@ class JupyterCodeExecutorConfig(BaseModel):
         kernel_name: Which of its kernels to start.
         timeout: Seconds for each block.
         output_dir: Where images and pages are saved.
+        max_text: Characters of text in one result.
     """
 
     url: str | None = None
     kernel_name: str = "python3"
     timeout: float = Field(default=60, gt=0)
     output_dir: str = "."
+    max_text: int = Field(default=MAX_TEXT, gt=0)
 
 
 @dataclass
@@ -73,6 +77,8 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         kernel_name: Which of its kernels to start.
         timeout: Seconds for each block as a whole.
         output_dir: Where images and pages are saved; made if it is missing.
+        max_text: Characters of text in one result. Of more the beginning and the end are kept, with
+            a line that says how many are missing.
         options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped.
 
     Raises:
@@ -88,6 +94,8 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         kernel_name: str = "python3",
         timeout: float = 60,
         output_dir: Path | str = ".",
+        *,
+        max_text: int = MAX_TEXT,
         **options: Any,
     ) -> None:
         server = given_or_known(jupyter_server)
@@ -96,6 +104,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
             kernel_name=kernel_name,
             timeout=timeout,
             output_dir=os.fspath(output_dir),
+            max_text=checked(max_text),
         )
         self._make = functools.partial(
             async_executor.AsyncJupyterCodeExecutor,
@@ -144,7 +153,8 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         cancellation_token.add_callback(functools.partial(_cancel, running))
         result = await running
         files = [Path(name) for name in result.output_files]
-        return JupyterCodeResult(result.exit_code, result.output, files)
+        output = shortened(result.output, self._config.max_text)
+        return JupyterCodeResult(result.exit_code, output, files)
 
     async def start(self) -> None:
         """Start the kernel, unless that was done already."""
@@ -173,7 +183,13 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
 
     @classmethod
     def _from_config(cls, config: JupyterCodeExecutorConfig) -> Self:
-        return cls(_server_at(config.url), config.kernel_name, config.timeout, config.output_dir)
+        return cls(
+            _server_at(config.url),
+            config.kernel_name,
+            config.timeout,
+            config.output_dir,
+            max_text=config.max_text,
+        )
 
 
 def _server_at(url: str | None) -> JupyterConnectionInfo | None:

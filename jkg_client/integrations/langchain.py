@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import itertools
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,8 @@ from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import unfenced
 from ..code_result import CodeResult
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
+from ..protocol.shortening import shortened
+from .model_limits import MAX_IMAGE, MAX_IMAGES, MAX_TEXT, checked
 
 T = TypeVar("T")
 
@@ -62,7 +65,7 @@ class Artifact(TypedDict):
         exit_code: 0; 1 for an error, 124 for a timeout, 137 for a kernel that died.
         kernel_restarted: Variables are gone.
         output_files: Absolute paths of images and pages that the code showed.
-        images: Those of them that are PNG, JPEG, GIF or WebP.
+        images: The first 20 of them that are PNG, JPEG, GIF or WebP of at most 3.75 MB.
     """
 
     exit_code: int
@@ -85,12 +88,15 @@ class JupyterTool(BaseTool):
         output_dir: Where images and pages are saved; made if it is missing.
         name: For the model.
         description: For the model.
+        max_text: Characters of text in one answer. Of more the beginning and the end are kept, with
+            a line that says how many are missing.
         options: Further ones of ``AsyncJupyterCodeExecutor``.
     """
 
     args_schema: ArgsSchema | None = Code
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
     _executor: AsyncJupyterCodeExecutor = PrivateAttr()
+    _max_text: int = PrivateAttr()
 
     def __init__(
         self,
@@ -101,9 +107,11 @@ class JupyterTool(BaseTool):
         *,
         name: str = "python",
         description: str = DESCRIPTION,
+        max_text: int = MAX_TEXT,
         **options: Any,
     ) -> None:
         super().__init__(name=name, description=description)
+        self._max_text = checked(max_text)
         server = given_or_known(jupyter_server)
         self._executor = AsyncJupyterCodeExecutor(
             server, kernel_name, timeout, output_dir, **options
@@ -136,7 +144,8 @@ class JupyterTool(BaseTool):
 
     async def _arun(self, code: str) -> tuple[str, Artifact]:
         result = await self._executor.execute_code_blocks([unfenced(code)])
-        return result.output, await asyncio.to_thread(_artifact, result)
+        output = shortened(result.output, self._max_text)
+        return output, await asyncio.to_thread(_artifact, result)
 
 
 def _done(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -164,7 +173,8 @@ def _run_and_close(loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]) -> T:
 
 
 def _artifact(result: CodeResult) -> Artifact:
-    images = [image for name in result.output_files for image in _images(Path(name))]
+    found = (image for name in result.output_files for image in _images(Path(name)))
+    images = list(itertools.islice(found, MAX_IMAGES))
     return Artifact(
         exit_code=result.exit_code,
         kernel_restarted=result.kernel_restarted,
@@ -175,7 +185,7 @@ def _artifact(result: CodeResult) -> Artifact:
 
 def _images(file: Path) -> list[Image]:
     mime_type = _MIME_TYPES.get(file.suffix)
-    if mime_type is None:
+    if mime_type is None or file.stat().st_size > MAX_IMAGE * 3 // 4:
         return []
     data = base64.b64encode(file.read_bytes()).decode()
     return [Image(type="image", base64=data, mime_type=mime_type)]

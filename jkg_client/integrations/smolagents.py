@@ -26,11 +26,14 @@ except ImportError as exc:
         'JupyterExecutor needs: pip install "jkg-client[smolagents]" (Python 3.10 or newer)'
     ) from exc
 
+from ..client.conversation import OnOutput
 from ..code_blocks import CodeBlock, unfenced
 from ..code_result import CodeResult, notes
 from ..executor import JupyterCodeExecutor
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 from ..protocol.outputs import Display, Failure, Output, join_text
+from ..protocol.shortening import shortened
+from .model_limits import MAX_TEXT, checked
 
 _PART = 2**20
 """Characters of variables in one message: servers take 10 MiB."""
@@ -96,6 +99,9 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         additional_imports: Packages that are installed in the kernel's environment, unless
             they can be imported there.
         logger: Told when packages are installed; None for nobody.
+        max_text: Characters of the logs, of a text value and of an error, each. Of more the
+            beginning and the end are kept, with a line that says how many are missing. A final
+            answer is always whole.
         options: Further ones of ``JupyterCodeExecutor``.
 
     Raises:
@@ -114,16 +120,22 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         *,
         additional_imports: Sequence[str] = (),
         logger: AgentLogger | None = None,
+        max_text: int = MAX_TEXT,
         **options: Any,
     ) -> None:
         # The agent logs errors itself: here they would be printed twice.
         quiet = AgentLogger(level=LogLevel.OFF) if logger is None else logger
         super().__init__(list(additional_imports), quiet, allow_pickle=False)
         self._timeout = timeout
+        self._max_text = checked(max_text)
         self._tools: dict[str, Tool] = {}
         self._variables: dict[str, Any] = {}
         server = given_or_known(jupyter_server)
-        self._executor = JupyterCodeExecutor(server, kernel_name, timeout, output_dir, **options)
+        self._final = ""
+        self._on_output: OnOutput | None = options.pop("on_output", None)
+        self._executor = JupyterCodeExecutor(
+            server, kernel_name, timeout, output_dir, on_output=self._hear, **options
+        )
         try:
             self.install_packages(self.additional_imports)
         except BaseException:
@@ -153,11 +165,13 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         (cell,) = result.results
         ended = cell.failure if cell.status == "error" else None
         if ended is not None and ended.ename == self.FINAL_ANSWER_EXCEPTION:
-            answer = self._answer(ended.evalue)
+            answer = self._answer(self._final)
             return CodeOutput(output=answer, logs=self._logs(result), is_final_answer=True)
         if not cell.is_ok:
-            raise AgentExecutionError(result.output, self.logger)
+            raise AgentExecutionError(shortened(result.output, self._max_text), self.logger)
         value = _value(cell.outputs)
+        if isinstance(value, str):
+            value = shortened(value, self._max_text)
         return CodeOutput(output=value, logs=self._logs(result), is_final_answer=False)
 
     def send_tools(self, tools: Mapping[str, Tool]) -> None:
@@ -203,6 +217,13 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         """Delete the kernel and close all; may be called twice."""
         self._executor.stop()
 
+    def _hear(self, output: Output) -> None:
+        # As it comes: the result holds what fits into the limits.
+        if isinstance(output, Failure) and output.ename == self.FINAL_ANSWER_EXCEPTION:
+            self._final = output.evalue
+        if self._on_output is not None:
+            self._on_output(output)
+
     def _sent(self) -> list[str]:
         return [
             *_setting_cells(self._variables),
@@ -219,8 +240,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             result = self._execute(*self._sent(), *cells)
         if result.exit_code:
             failure = result.results[-1].failure
-            told = f"{failure.ename}: {failure.evalue}" if failure else result.output
-            raise AgentExecutionError(told, self.logger)
+            told = failure.summary if failure else result.output
+            raise AgentExecutionError(shortened(told, self._max_text), self.logger)
 
     def _answer(self, text: str) -> Any:
         try:
@@ -237,7 +258,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             for piece in rendering.pieces
             if piece.file is not None or not _is_outcome(piece.output)
         ]
-        return join_text([*pieces, ("\n".join(notes(cell, self._timeout)), True)])
+        logs = join_text([*pieces, ("\n".join(notes(cell, self._timeout)), True)])
+        return shortened(logs, self._max_text)
 
 
 def _setting_cells(variables: Mapping[str, Any]) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from attrs import frozen
 
+from ..protocol.mime_data import joined
 from ..protocol.outputs import Display, Output
 from .markup import mentions_id_of, only_repeats, shows_nothing
 
@@ -49,11 +49,11 @@ class Forms:
         """Those of ``output``; none if it is no display."""
         if not isinstance(output, Display):
             return cls()
-        html = _joined(output.data.get(HTML))
+        html = joined(output.data.get(HTML))
         if html is not None and PLAIN in output.data and only_repeats(html, output.text):
             return cls(is_text=True)
         loaders = [name for name in output.data if name.endswith(_LOADER)]
-        scripts = (_joined(output.data.get(name)) for name in (*loaders, *SCRIPTS))
+        scripts = (joined(output.data.get(name)) for name in (*loaders, *SCRIPTS))
         script = next((one for one in scripts if one is not None), None)
         is_unseen = html is not None and shows_nothing(html)
         return cls(html, script, is_loader=bool(loaders), is_unseen=is_unseen)
@@ -78,9 +78,3 @@ def owners(forms: Sequence[Forms]) -> Iterator[tuple[int, int]]:
 def draws(script: str) -> bool:
     """Whether a script seems to draw something, where nothing was displayed for it."""
     return len(script) <= LONGEST_DRAWING and _DRAWING.search(script) is not None
-
-
-def _joined(form: Any) -> str | None:
-    if isinstance(form, list) and all(isinstance(line, str) for line in form):
-        return "".join(form)
-    return form if isinstance(form, str) else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Union
 
 from attrs import define, field
 
-from .terminal import TerminalText
+from .printed_text import PrintedText
 
 MAX_OUTPUT = 64 * 2**20
 """Characters of output that are kept of one cell, unless told otherwise."""
@@ -19,44 +19,67 @@ MAX_SLOTS = 50_000
 
 @define(eq=False)
 class StreamSlot:
-    """Text of one stream, still growing."""
+    """Text of one stream, still growing; ``owner`` is the widget that it was captured by."""
 
     name: str
-    terminal: TerminalText = field(factory=TerminalText)
+    text: PrintedText = field(factory=PrintedText)
+    owner: str | None = None
 
     @property
     def size(self) -> int:
         """Characters in it."""
-        return len(self.terminal)
+        return len(self.text)
 
 
 @define(eq=False)
 class ValueSlot:
-    """Anything else: ``value`` takes ``size`` characters; ``kept`` until it was dropped."""
+    """Anything else.
+
+    Attributes:
+        value: What is shown.
+        size: Characters that it takes.
+        cut: Characters that were taken out of it.
+        kept: Whether it was not dropped.
+    """
 
     value: Any
     size: int
+    cut: int = 0
     kept: bool = True
+    owner: str | None = None
 
+
+_WORTH_KEEPING = 200
+"""Characters of a value that are better than none."""
 
 Slot = Union[StreamSlot, ValueSlot]
+
+
+Shorten = Callable[[Any, int], "tuple[Any, int]"]
+"""Makes a value fit into so many characters; the value, and how many it has then."""
 
 
 @define
 class BoundedOutput:
     """Slots in order: all of them up to ``limit``, beyond that the first and the last half.
 
-    A value that came last is kept, however large: it is in memory already, and often it
-    is the traceback that tells what went wrong.
+    A value that is too large for its half is shortened.
 
     The methods that add return the value slots that had to go for it.
+
+    Attributes:
+        dropped: Characters that are missing between the halves.
+        cut: Characters that are missing within values.
     """
 
     limit: int
+    shorten: Shorten = field(eq=False, repr=False)
     dropped: int = 0
+    cut: int = 0
     _head: list[Slot] = field(factory=list, init=False)
     _tail: deque[Slot] | None = field(default=None, init=False)
     _size: int = field(default=0, init=False)
+    _room: int = field(default=0, init=False)  # in the head, once there is a tail
 
     def halves(self) -> tuple[list[Slot], list[Slot]]:
         """What comes before the gap and what after it; the second is empty without one."""
@@ -64,32 +87,33 @@ class BoundedOutput:
 
     def append(self, slot: Slot) -> list[ValueSlot]:
         """Add a slot at the end."""
-        self._settle_last()
         self._slots().append(slot)
         self._size += slot.size
         return self._trim()
 
-    def write(self, name: str, text: str) -> list[ValueSlot]:
+    def write(self, name: str, text: str, owner: str | None = None) -> list[ValueSlot]:
         """Add text at the end, to the last slot if that is the same stream."""
         slots = self._slots()
         last = slots[-1] if slots else None
-        if not (isinstance(last, StreamSlot) and last.name == name):
-            self._settle_last()
-            last = StreamSlot(name)
+        if not (isinstance(last, StreamSlot) and (last.name, last.owner) == (name, owner)):
+            last = StreamSlot(name, owner=owner)
             slots.append(last)
-        before = last.size
-        last.terminal.feed(text)
-        self._size += last.size - before
+        self._size -= last.size
+        last.text.append(text)
+        self._size += last.size
         return self._trim()
 
     def replace(self, slots: Iterable[ValueSlot], value: Any, size: int) -> list[ValueSlot]:
         """Put another value into those of ``slots`` that are still there."""
-        grows = False
-        for slot in slots:
-            if slot.kept:
-                grows |= size > slot.size
-                self._size += size - slot.size
-                slot.value, slot.size = value, size
+        kept, whole = [slot for slot in slots if slot.kept], size
+        after = self._size + sum(size - slot.size for slot in kept)
+        if after > self.limit and size > self.limit // 2:
+            value, size = self.shorten(value, self.limit // 2)
+        grows = any(size > slot.size for slot in kept)
+        for slot in kept:
+            self._size += size - slot.size
+            self.cut += whole - size - slot.cut
+            slot.value, slot.size, slot.cut = value, size, whole - size
         return [*(self._shorten_head() if grows else ()), *self._trim()]
 
     def remove(self, value: Any) -> None:
@@ -99,34 +123,50 @@ class BoundedOutput:
                 slots.remove(slot)
                 self._size -= slot.size
 
+    def remove_owned(self, owner: str) -> list[ValueSlot]:
+        """Take out what a widget has captured."""
+        gone: list[ValueSlot] = []
+        for slots in (self._head, self._tail or deque()):
+            kept = [slot for slot in slots if slot.owner != owner]
+            for slot in slots:
+                if slot.owner == owner:
+                    self._size -= slot.size
+                    gone += [slot] if isinstance(slot, ValueSlot) else []
+            slots.clear()
+            slots.extend(kept)
+        return gone
+
     def _slots(self) -> list[Slot] | deque[Slot]:
         return self._head if self._tail is None else self._tail
-
-    def _settle_last(self) -> None:
-        """Nothing will be written any more to the stream that comes last."""
-        slots = self._slots()
-        if slots and isinstance(slots[-1], StreamSlot):
-            slots[-1].terminal.settle()
 
     def _too_much(self) -> bool:
         return self._size > self.limit or len(self._head) + len(self._tail or ()) > MAX_SLOTS
 
     def _trim(self) -> list[ValueSlot]:
         gone: list[ValueSlot] = []
+        if self._too_much():
+            self._fold()
         if self._tail is None and self._too_much():
             self._tail = self._part()
-        while self._tail and self._too_much() and not self._is_last_value(self._tail):
+        while self._tail and self._too_much():
             first, excess = self._tail[0], self._size - self.limit
             if isinstance(first, StreamSlot) and 0 < excess < first.size:
-                self.dropped += first.terminal.drop_left(excess)
-                self._size -= excess
-            else:
+                dropped = first.text.drop_left(excess)
+                self.dropped += dropped
+                self._size -= dropped
+            elif not (isinstance(first, ValueSlot) and self._shrink(first, self._tail, excess)):
                 gone += self._drop(self._tail.popleft())
         return gone
 
-    @staticmethod
-    def _is_last_value(slots: deque[Slot]) -> bool:
-        return len(slots) == 1 and isinstance(slots[0], ValueSlot)
+    def _fold(self) -> None:
+        """Drop what streams have overwritten, where that has grown."""
+        slots = self._slots()
+        for slot in slots if self._tail is None else (slots[-1],):
+            # Not at each character: to fold costs as much as the text is long.
+            if isinstance(slot, StreamSlot) and 4 * slot.text.news >= self.limit:
+                self._size -= slot.size
+                slot.text.fold()
+                self._size += slot.size
 
     def _part(self) -> deque[Slot]:
         """Leave the first half of ``limit`` in the head for good; the rest is the tail."""
@@ -137,8 +177,36 @@ class BoundedOutput:
             self._head.append(rest.popleft())
         crossing = rest[0] if rest else None
         if isinstance(crossing, StreamSlot) and 0 < room < crossing.size:
-            self._head.append(StreamSlot(crossing.name, crossing.terminal.take_left(room)))
+            taken = crossing.text.take_left(room)
+            self._head.append(StreamSlot(crossing.name, taken, crossing.owner))
+            room -= len(taken)
+        self._room = room
         return rest
+
+    def _shrink(self, slot: ValueSlot, tail: deque[Slot], excess: int) -> bool:
+        """Whether the first value of the tail could be made smaller."""
+        if excess <= 0:
+            return False
+        if len(tail) == 1:
+            self._cut(slot, self.limit - self.limit // 2 + self._room)
+        elif self._room >= _WORTH_KEEPING:
+            self._cut(slot, self._room)
+            self._room -= slot.size
+            self._head.append(tail.popleft())
+        else:
+            # By half at least: to cut a large value for each character costs too much.
+            room = min(slot.size - excess, slot.size // 2)
+            if room < _WORTH_KEEPING:
+                return False
+            self._cut(slot, room)
+        return True
+
+    def _cut(self, slot: ValueSlot, room: int) -> None:
+        before = slot.size
+        slot.value, slot.size = self.shorten(slot.value, room)
+        slot.cut += before - slot.size
+        self.cut += before - slot.size
+        self._size -= before - slot.size
 
     def _shorten_head(self) -> list[ValueSlot]:
         """Make room in the head, where an update has grown, at the cost of its end."""
@@ -150,6 +218,7 @@ class BoundedOutput:
             slot = self._head.pop()
             room += slot.size
             gone += self._drop(slot)
+        self._room = room
         return gone
 
     def _drop(self, slot: Slot) -> list[ValueSlot]:

@@ -8,42 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Union
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field
 
+from .exits import exit_code, exit_of, is_exit, without_advice, without_traceback
 from .message_gaps import Gap, MessageGaps
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
-from .result import KERNEL_DIED, ExecutionResult, Status, Truncation
+from .questions import Question, question_of
+from .result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
+from .shortening import weight
 from .terminal import strip_ansi
-
-
-@frozen
-class InputRequest:
-    """The code asks for a line of input; ``str()`` of it is the prompt.
-
-    Attributes:
-        password: Whether what is typed should not be shown.
-    """
-
-    prompt: str
-    password: bool = False
-
-    def __str__(self) -> str:
-        return self.prompt
-
-
-@frozen
-class Question:
-    """The code waits for input.
-
-    Attributes:
-        request: What it asks for.
-        asker: The message that asked; the answer must name it.
-    """
-
-    request: InputRequest
-    asker: Message
-
+from .values import mapping_of
+from .widgets import Captures
 
 Happened = Union[Output, Question]
 """What a message brought: an output that was added or changed, or a question."""
@@ -69,15 +45,25 @@ class Exchange:
     lost: bool = False
     process: str | None = None
     _begun: bool = False
+    _is_queued: bool = False
+    _outlived: bool = field(default=False, init=False)  # the time limit, by the kernel
     _cause: str = ""  # of the death, if whoever runs the kernel knows it
     _gaps: MessageGaps = field(
         default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
+    )
+    _captures: Captures = field(
+        default=Factory(lambda self: Captures(self.msg_id), takes_self=True), init=False
     )
 
     @property
     def done(self) -> bool:
         """Whether nothing more is to be waited for."""
         return self.dead or self.lost or (self.idle and self.reply is not None)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the kernel has said anything about it."""
+        return self._begun
 
     @property
     def ending(self) -> bool:
@@ -107,13 +93,13 @@ class Exchange:
                 self.reply = message.content
                 return self._page()
             if message.channel == "stdin":
-                return _question(message)
+                return question_of(message)
             if message.msg_type == "status":
                 session = message.header.get("session")
                 self.process = session if isinstance(session, str) else None
                 self.idle |= message.content.get("execution_state") == "idle"
             else:
-                return self.area.feed(message.msg_type, message.content)
+                return self._shown(message.msg_type, message.content)
         return None
 
     def skip(self, gap: Gap) -> None:
@@ -121,9 +107,13 @@ class Exchange:
         if not self.done:
             self._gaps.skip(gap)
 
+    def leave_queued(self) -> None:
+        """Its time is up while it still waits behind code of another client."""
+        self._is_queued = True
+
     def kernel_gone(self) -> None:
         """End it: nobody has the kernel any more."""
-        self.dead = True
+        self.dead, self._outlived = True, False
 
     def overtake(self, later: Exchange) -> None:
         """End it without an end: the kernel has answered what it was asked ``later``.
@@ -134,6 +124,10 @@ class Exchange:
         if self.process is not None and later.process not in (None, self.process):
             self.dead = True
         self.lost = not self.dead
+
+    def time_is_up(self) -> None:
+        """The time limit has passed: if the kernel dies from now on, that was the cause."""
+        self._outlived = not self.dead
 
     def result(
         self,
@@ -151,18 +145,20 @@ class Exchange:
         """
         late = late or OutputArea()
         reply = self.reply or {}
-        failure = self._failure()
-        died = self.dead and self.reply is None
+        failure = self._failure(gave_up)
+        # A death is told late: the time may have been up before we knew.
+        died = self.dead and self.reply is None and not (gave_up and self._outlived)
+        status = "timeout" if gave_up and not died else self._status(failure)
         truncation = self._truncation(late)
         count = reply.get("execution_count")
         return ExecutionResult(
-            # A death is told late: the time may have been up before we knew.
-            status="timeout" if gave_up and not died else self._status(),
+            status=status,
             outputs=self._outputs(failure, gave_up),
             late_outputs=late.outputs,
-            failure=failure,
+            failure=None if status == "ok" else failure,
+            exit_code=exit_code(failure) if failure and status in ("ok", "error") else None,
             execution_count=count if type(count) is int else None,
-            user_expressions=_mapping(reply.get("user_expressions")),
+            user_expressions=self._user_expressions(),
             kernel_restarted=kernel_restarted,
             truncated=truncation if truncation != Truncation() else None,
         )
@@ -179,12 +175,20 @@ class Exchange:
             connection_lost=gaps.may_lack or reply_lost,
         )
 
-    def _failure(self) -> Failure | None:
+    def _failure(self, gave_up: bool) -> Failure | None:
         """What ended the cell."""
-        if self.area.failure is not None:
-            return self.area.failure
-        if (self.reply or {}).get("status") == "error":
-            return Failure.from_content(self.reply or {})
+        shown = self.area.failure
+        status = (self.reply or {}).get("status")
+        if status == "error":
+            return self._raised(self.area.fitting(Failure.from_content(self.reply or {})))
+        if status == "ok":
+            # The cell may show exceptions that do not end it, as widgets do.
+            interrupt = shown if gave_up and shown and shown.is_interrupt else None
+            return exit_of(self._payload()) or interrupt
+        if shown is not None:
+            return shown
+        if self._is_queued and not self._begun:
+            return _STILL_QUEUED
         if self._cause and self.reply is None:
             return Failure(KERNEL_DIED, self._cause)
         if self.lost and self.reply is None:
@@ -201,23 +205,70 @@ class Exchange:
         ):
             return tuple(output for output in shown if output is not failure)
         # How the kernel died is news of the kernel, and no output of the cell.
-        is_told = failure is self.area.failure or (
-            self._printed(failure) if self.reply is not None else self.dead
+        is_told = (
+            failure is self.area.failure
+            or exit_code(failure) == 0
+            or (self._printed(failure) if self.reply is not None else self.dead)
         )
         return shown if is_told else (*shown, failure)
 
+    def _raised(self, failure: Failure) -> Failure:
+        shown = self.area.failure
+        if not is_exit(failure):
+            return shown or failure
+        failure = without_traceback(failure)
+        return shown if shown == failure else failure
+
     def _printed(self, failure: Failure) -> bool:
         """Whether the cell has said it: the UsageError of a magic comes as a stream."""
-        said = f"{failure.ename}: {failure.evalue}"
-        return said in strip_ansi(plain_text(self.area.outputs))
+        return failure.summary in plain_text(self.area.outputs)
 
-    def _status(self) -> Status:
+    def _user_expressions(self) -> Json:
+        """Answers to those of the request, as far as they fit into the limit of the output."""
+        room = self.area.max_output
+        answers: dict[str, Any] = {}
+        for name, answer in mapping_of((self.reply or {}).get("user_expressions")).items():
+            size = len(name) + weight(answer)
+            if size > room:
+                answers[name[:_LONGEST_NAME]] = {**_TOO_LARGE, "evalue": f"{size} characters"}
+                room -= _LONGEST_NAME
+            else:
+                answers[name] = answer
+                room -= size
+            if room <= 0:
+                break
+        return answers
+
+    def _status(self, failure: Failure | None) -> Status:
         if self.reply is None:
             return "died" if self.dead else "error"
+        if failure is not None and is_exit(failure):
+            return "error" if exit_code(failure) else "ok"
         status = self.reply.get("status")
         if status == "ok":
             return "ok"
         return "aborted" if status in ("aborted", "abort") else "error"
+
+    def _shown(self, msg_type: str, content: Json) -> Output | None:
+        if msg_type.startswith("comm_"):
+            return self._captured(msg_type, content)
+        if msg_type == "error":
+            failure = Failure.from_content(content)
+            code = exit_code(failure)
+            if code is not None:
+                return self.area.show(without_traceback(failure)) if code else None
+        elif msg_type == "stream" and content.get("name") == "stderr":
+            content = {**content, "text": without_advice(content.get("text"))}
+        return self.area.feed(msg_type, content, self._captures.owner)
+
+    def _captured(self, msg_type: str, content: Json) -> Output | None:
+        shown: Output | None = None
+        widget, outputs = self._captures.feed(msg_type, content) or (None, ())
+        for output in outputs:
+            kind = mapping_of(output).get("output_type")
+            if isinstance(kind, str):
+                shown = self.area.feed(kind, output, widget)
+        return shown
 
     def _news(self, message: Message) -> None:
         # The gateway tells of a dead kernel only here, without a parent: neither idle
@@ -232,7 +283,7 @@ class Exchange:
         """What ``obj?`` shows; it comes in the reply, for a pager."""
         shown: Output | None = None
         for page in self._payload():
-            data = _mapping(page.get("data"))
+            data = mapping_of(page.get("data"))
             if page.get("source") == "page" and data:
                 plain = {k: strip_ansi(v) if isinstance(v, str) else v for k, v in data.items()}
                 shown = self.area.show(Display(plain))
@@ -240,7 +291,7 @@ class Exchange:
 
     def _payload(self) -> list[Mapping[str, Any]]:
         payload = (self.reply or {}).get("payload")
-        return [_mapping(page) for page in payload] if isinstance(payload, list) else []
+        return [mapping_of(page) for page in payload] if isinstance(payload, list) else []
 
 
 def tells_of_death(message: Message, *, is_up: bool) -> bool:
@@ -256,44 +307,18 @@ def tells_of_death(message: Message, *, is_up: bool) -> bool:
     return state in ("restarting", "dead") or (is_up and state == "starting")
 
 
-@define
-class LateOutput:
-    """What cells of a session say after their end: their threads, their background tasks.
-
-    Kernels count it to the cell that ran last. Feed it every message that is not of the
-    cell that runs now.
-    """
-
-    session: str
-    area: OutputArea = field(factory=OutputArea)
-
-    def feed(self, message: Message) -> Output | None:
-        """Take in one message; the output it added or changed, if any."""
-        if message.channel != "iopub" or message.parent_header.get("session") != self.session:
-            return None
-        content = message.content
-        if message.msg_type == "error" and Failure.from_content(content).is_interrupt:
-            return None  # how a cell ends that we gave up on
-        return self.area.feed(message.msg_type, content)
-
-
+_LONGEST_NAME = 80
+_TOO_LARGE = {"status": "error", "ename": "TooLarge", "traceback": []}
 _CAUSE = 200
 """Characters of the cause of a death: kernels, too, may send what tells of one."""
 
 _CONNECTION_LOST = Failure(
     "ConnectionLost", "the connection broke; how the cell ended went by unseen"
 )
+_STILL_QUEUED = Failure(
+    NOT_BEGUN,
+    "the kernel runs code of another client, which is not ours to interrupt; this code waits"
+    " behind it, and is interrupted when it begins while we listen",
+)
 # ipykernel sends none when an interrupt strikes before or after the code.
 _NO_REPLY = Failure("NoReply", "the kernel is done with the cell, and has not said how it ended")
-
-
-def _question(message: Message) -> Question | None:
-    if message.msg_type != "input_request":
-        return None
-    prompt = message.content.get("prompt")
-    password = message.content.get("password") is True
-    return Question(InputRequest(prompt if isinstance(prompt, str) else "", password), message)
-
-
-def _mapping(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}

@@ -12,6 +12,12 @@ from attrs import define, field, frozen
 
 from .messages import Message
 
+_LONGEST_ID = 200
+"""Characters of ids that are looked at; those of jupyter_client have some 40."""
+
+_MOST_FOREIGN = 10_000
+"""Requests of others that are told apart. With more of them nothing is claimed any more."""
+
 _MOST_HOLES = 1000
 """Separate holes that are remembered: a late message may still fill one of these."""
 
@@ -80,7 +86,7 @@ class MessageGaps:
     # IPython numbers the value of a cell before it knows whether the value shows itself.
     _unsent: int = field(default=1, init=False)
     # Requests of other clients; we do not receive the replies to them.
-    _foreign: set[str] = field(factory=set, init=False)
+    _foreign: set[int] = field(factory=set, init=False)
     _session: object = field(default=None, init=False)
 
     @property
@@ -103,6 +109,8 @@ class MessageGaps:
             else:
                 others += hole.size
         # A reply and a question each may have gone elsewhere.
+        if len(self._foreign) >= _MOST_FOREIGN:
+            return self._unread
         unseen = 2 * len(self._foreign) + self._unsent
         others = max(0, others - unseen) + max(0, tail - self._cuts * _ASKED_AT_CONNECT)
         return max(self._unread, certain + others)
@@ -132,7 +140,9 @@ class MessageGaps:
     def feed(self, message: Message) -> None:
         """Take in one message."""
         series, _, digits = message.msg_id.rpartition("_")
-        if not series or not digits.isdecimal() or len(digits) > 15:
+        if len(message.msg_id) > _LONGEST_ID or not series:
+            return
+        if not digits.isdecimal() or len(digits) > 15:
             return
         parent, number = message.parent_id, int(digits)
         own = parent == self.msg_id
@@ -146,7 +156,12 @@ class MessageGaps:
         if number >= self._first:
             self._take(number)
             if parent is not None and not own and self._is_foreign(message):
-                self._foreign.add(parent)
+                self._note_foreign(parent)
+
+    def _note_foreign(self, parent: str) -> None:
+        if len(self._foreign) < _MOST_FOREIGN:
+            # As a number: ids of the kernel's choice may be megabytes long.
+            self._foreign.add(hash(parent))
 
     @property
     def _until(self) -> int:
@@ -192,7 +207,7 @@ class MessageGaps:
         for place, hole in enumerate(self._holes):
             if hole.first <= number <= hole.last:
                 parts = (
-                    _Hole(hole.first, number - 1, hole.is_certain),
+                    _Hole(hole.first, number - 1, hole.is_certain or self._at_gap),
                     _Hole(number + 1, hole.last, hole.is_certain),
                 )
                 self._holes[place : place + 1] = [part for part in parts if part.size]

@@ -109,6 +109,12 @@ def execute_request(
     return _request("execute_request", session, content)
 
 
+def again(request: Message) -> Message:
+    """The same request, to be sent once more as a message of its own."""
+    header = new_header(request.msg_type, str(request.header["session"]))
+    return evolve(request, header=header)
+
+
 def kernel_info_request(session: str) -> Message:
     """Ask the kernel what it is; every kernel answers this."""
     return _request("kernel_info_request", session, {})

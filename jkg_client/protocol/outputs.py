@@ -5,22 +5,30 @@ The messages: https://jupyter-client.readthedocs.io/en/stable/messaging.html#mes
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Union
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from .bounded_output import MAX_OUTPUT, BoundedOutput, StreamSlot, ValueSlot
 from .messages import Json
-from .terminal import strip_ansi
+from .shortening import ITEM, cut, cut_forms, cut_traceback, dropped_here, is_dropped_here, weight
+from .terminal import picture, strip_ansi
+from .values import Display, Failure, Output, Stream, mapping_of, text_of
+
+__all__ = [
+    "Display",
+    "Failure",
+    "Output",
+    "OutputArea",
+    "Stream",
+    "as_seen",
+    "join_text",
+    "plain_text",
+]
 
 _LONGEST_NAME = 80
 """Characters of a stream's name: it is ``stdout`` or ``stderr``."""
-
-_ITEM = 16
-"""What a thing in a list or an object counts as, beside the text in it."""
 
 _FREE_NAMES = 1024
 """Characters of MIME types and display id that go with a display, as its slot does."""
@@ -28,76 +36,34 @@ _FREE_NAMES = 1024
 _RATE_NOTICE = re.compile(r"\s*IOPub (message|data) rate exceeded\.")
 
 
-@frozen
-class Stream:
-    """Text printed to ``stdout`` or ``stderr``; neighbours of one name are joined."""
-
-    name: str
-    text: str
-
-
-@frozen
-class Display:
-    """One object in all the forms that the kernel could give it.
-
-    Attributes:
-        data: MIME type to text; binary forms in base64, JSON forms as objects.
-        metadata: Of the display, by MIME type or not.
-        display_id: By which later messages may replace it.
-        execution_count: Given when it is the value of the cell, None when shown by it.
-    """
-
-    data: Mapping[str, Any]
-    metadata: Json = field(factory=dict)
-    display_id: str | None = None
-    execution_count: int | None = None
-
-    @property
-    def text(self) -> str:
-        """Its ``text/plain`` form, empty if it has none."""
-        return _text(self.data.get("text/plain"))
-
-
-@frozen
-class Failure:
-    """An exception that ended the cell.
-
-    Attributes:
-        traceback: Lines as the kernel sent them, with its colours.
-    """
-
-    ename: str
-    evalue: str
-    traceback: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The traceback without colours; name and value if there is none."""
-        lines = strip_ansi("\n".join(self.traceback))
-        return lines if lines.strip() else strip_ansi(f"{self.ename}: {self.evalue}")
-
-    @property
-    def is_interrupt(self) -> bool:
-        """Whether it is how Python code ends that was interrupted, awaiting or not."""
-        return self.ename in ("KeyboardInterrupt", "CancelledError")
-
-    @classmethod
-    def from_content(cls, content: Json) -> Failure:
-        """From an ``error`` message or an ``execute_reply`` with status ``error``."""
-        lines = content.get("traceback")
-        return cls(
-            _text(content.get("ename")) or "Error",
-            _text(content.get("evalue")),
-            tuple(map(_text, lines)) if isinstance(lines, (list, tuple)) else (),
-        )
-
-
-Output = Union[Stream, Display, Failure]
-
-
 def plain_text(outputs: Iterable[Output]) -> str:
-    """All of it as text: streams as printed, everything else on lines of its own."""
-    return join_text((o.text, not isinstance(o, Stream)) for o in outputs)
+    """All of it as text: streams as a terminal shows them, all else on lines of its own."""
+    return join_text((o.text, not isinstance(o, Stream)) for o in as_seen(outputs))
+
+
+def as_seen(outputs: Iterable[Output]) -> Iterator[Output]:
+    """The outputs with their streams as a terminal shows them: neighbours on one screen.
+
+    Without bars that are widgets: their text is never more than how they began.
+    """
+    screen: list[Stream] = []
+    for output in outputs:
+        # Behind a gap the cursor must not move into what is before it.
+        if screen and not (isinstance(output, Stream) and not is_dropped_here(output.text)):
+            yield _on_screen(screen)
+            screen = []
+        if isinstance(output, Display) and output.is_bar:
+            continue
+        if not isinstance(output, Stream) or is_dropped_here(output.text):
+            yield output
+        else:
+            screen.append(output)
+    if screen:
+        yield _on_screen(screen)
+
+
+def _on_screen(streams: list[Stream]) -> Stream:
+    return Stream(streams[0].name, picture("".join(stream.text for stream in streams)))
 
 
 def join_text(pieces: Iterable[tuple[str, bool]]) -> str:
@@ -126,41 +92,60 @@ class OutputArea:
     rate_limited: bool = False
     failure: Failure | None = None
     _kept: BoundedOutput = field(init=False)
-    _clear_next: bool = field(default=False, init=False)
+    _owner: str | None = field(default=None, init=False)  # the widget that captures, if any
+    _clear_next: set[str | None] = field(factory=set, init=False)  # owners
     # Slots by display id, in order; a million of one id must not cost a search each.
     _displays: dict[str, dict[ValueSlot, None]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._kept = BoundedOutput(self.max_output)
+        self._kept = self._nothing()
 
     @property
     def dropped(self) -> int:
         """Characters that were shown but not kept."""
-        return self._kept.dropped
+        return self._kept.dropped + self._kept.cut
 
     @property
     def outputs(self) -> tuple[Output, ...]:
         """What is shown, in order; where something was dropped, a line on stderr says so."""
-        gap = Stream("stderr", f"\n[{self.dropped} characters of output dropped here]\n")
+        dropped = self._kept.dropped
         head, tail = ([_output(slot) for slot in slots] for slots in self._kept.halves())
-        return (*head, gap, *tail) if self.dropped else (*head, *tail)
+        return (
+            (*head, Stream("stderr", dropped_here(dropped)), *tail) if dropped else (*head, *tail)
+        )
 
-    def feed(self, msg_type: str, content: Json) -> Output | None:
-        """Take in one message; the output it added or changed, if any."""
+    def feed(self, msg_type: str, content: Json, owner: str | None = None) -> Output | None:
+        """Take in one message; the output it added or changed, if any.
+
+        Args:
+            msg_type: Of the message.
+            content: Of the message.
+            owner: The widget that captured it; None if it is the cell's own.
+        """
         fold = _FOLDS.get(msg_type)
-        return fold(self, content) if fold else None
+        self._owner = owner
+        shown = fold(self, content) if fold else None
+        self._owner = None
+        return shown
 
     def show(self, output: Display | Failure) -> Output:
         """Add an output, however it came."""
         self._clear_if_due()
-        slot = ValueSlot(output, _size(output))
+        slot = ValueSlot(output, _size(output), owner=self._owner)
         if isinstance(output, Failure):
-            self.failure = output
+            # A widget that captures an exception has caught it; an interrupt is ours.
+            if self._owner is None or output.is_interrupt:
+                self.failure = output
         elif output.display_id is not None:
             self._displays.setdefault(output.display_id, {})[slot] = None
         for gone in self._kept.append(slot):
             self._forget(gone)
         return output
+
+    def fitting(self, failure: Failure) -> Failure:
+        """``failure``, shortened if it is larger than all that may be kept."""
+        is_large = _size(failure) > self.max_output
+        return _shortened_failure(failure, self.max_output)[0] if is_large else failure
 
     def retract(self, failure: Failure) -> None:
         """Take ``failure`` out of what is shown: it was our doing, not the cell's."""
@@ -168,14 +153,14 @@ class OutputArea:
 
     def stream(self, content: Json) -> Output | None:
         """Fold a ``stream`` message."""
-        name = _text(content.get("name"))[:_LONGEST_NAME] or "stdout"
-        chunk = Stream(name, _text(content.get("text")))
+        name = text_of(content.get("name"))[:_LONGEST_NAME] or "stdout"
+        chunk = Stream(name, text_of(content.get("text")))
         if not chunk.text:
             return None
         self._clear_if_due()
         if chunk.name == "stderr" and _RATE_NOTICE.match(chunk.text):
             self.rate_limited = True
-        for gone in self._kept.write(chunk.name, chunk.text):
+        for gone in self._kept.write(chunk.name, chunk.text, self._owner):
             self._forget(gone)
         return chunk
 
@@ -198,7 +183,7 @@ class OutputArea:
 
     def clear(self, content: Json) -> None:
         """Fold a ``clear_output`` message: now, or when the next output comes."""
-        self._clear_next = True
+        self._clear_next.add(self._owner)
         if not content.get("wait"):
             self._clear_if_due()
 
@@ -206,11 +191,26 @@ class OutputArea:
         """Fold an ``error`` message."""
         return self.show(Failure.from_content(content))
 
+    def _nothing(self) -> BoundedOutput:
+        return BoundedOutput(self.max_output, self._shorten)
+
+    def _shorten(self, output: Display | Failure, most: int) -> tuple[Display | Failure, int]:
+        shorter, size = _shortened(output, most)
+        if output is self.failure and isinstance(shorter, Failure):
+            self.failure = shorter  # the whole would be kept beside it
+        return shorter, size
+
     def _clear_if_due(self) -> None:
-        if self._clear_next:
-            self._kept = BoundedOutput(self.max_output)
+        if self._owner not in self._clear_next:
+            return
+        self._clear_next.remove(self._owner)
+        if self._owner is None:
+            self._kept = self._nothing()
             self._displays.clear()
-            self._clear_next = False
+        else:
+            # What the cell itself has shown stays.
+            for gone in self._kept.remove_owned(self._owner):
+                self._forget(gone)
 
     def _forget(self, slot: ValueSlot) -> None:
         if isinstance(slot.value, Display) and slot.value.display_id is not None:
@@ -232,18 +232,18 @@ _FOLDS: Mapping[str, Callable[[OutputArea, Json], Output | None]] = {
 
 def _output(slot: StreamSlot | ValueSlot) -> Output:
     if isinstance(slot, StreamSlot):
-        return Stream(slot.name, str(slot.terminal))
+        return Stream(slot.name, str(slot.text))
     output: Output = slot.value
     return output
 
 
 def _display_of(content: Json) -> Display:
     count = content.get("execution_count")
-    display_id = _mapping(content.get("transient")).get("display_id")
+    display_id = mapping_of(content.get("transient")).get("display_id")
     return Display(
-        _mapping(content.get("data")),
-        _mapping(content.get("metadata")),
-        display_id if isinstance(display_id, str) else None,
+        mapping_of(content.get("data")),
+        mapping_of(content.get("metadata")),
+        display_id if isinstance(display_id, str) and len(display_id) <= _FREE_NAMES else None,
         count if type(count) is int else None,
     )
 
@@ -251,39 +251,23 @@ def _display_of(content: Json) -> Display:
 def _size(output: Display | Failure) -> int:
     """Characters in it: all that it takes room for, but for names of the usual lengths."""
     if isinstance(output, Failure):
-        return _weight([output.ename, output.evalue, *output.traceback])
-    names = len(output.display_id or "") + sum(len(mime_type) + _ITEM for mime_type in output.data)
-    shown = sum(map(_weight, output.data.values())) + _weight(output.metadata)
+        return sum(map(len, (output.ename, output.evalue, *output.traceback)))
+    names = len(output.display_id or "") + sum(len(mime_type) + ITEM for mime_type in output.data)
+    shown = sum(map(weight, output.data.values())) + weight(output.metadata)
     return shown + max(0, names - _FREE_NAMES)
 
 
-def _weight(value: Any) -> int:
-    """Characters in a JSON value, and what the lists, objects and numbers in it take."""
-    weight, waiting = 0, [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            weight += len(one)
-        elif isinstance(one, (list, dict)):
-            weight += _ITEM * len(one)
-            waiting += one
-            waiting += one.values() if isinstance(one, dict) else ()
-    return weight
+def _shortened(output: Display | Failure, most: int) -> tuple[Display | Failure, int]:
+    """``output`` in ``most`` characters, and how many it has then, remarks aside."""
+    if isinstance(output, Failure):
+        return _shortened_failure(output, most)
+    metadata = output.metadata if weight(output.metadata) <= most // 4 else {}
+    data, size = cut_forms(output.data, most - weight(metadata))
+    return evolve(output, data=data, metadata=metadata), size + weight(metadata)
 
 
-def _mapping(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    """``value`` as text, whatever a kernel put there; lists of lines are joined."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        return "".join(value)
-    try:
-        return json.dumps(value)
-    except RecursionError:
-        return ""
+def _shortened_failure(failure: Failure, most: int) -> tuple[Failure, int]:
+    name = failure.ename[: min(_LONGEST_NAME, most)]
+    value, size = cut(strip_ansi(failure.evalue), (most - len(name)) // 4)
+    lines, more = cut_traceback(failure.traceback, most - len(name) - size)
+    return Failure(name, value, lines), len(name) + size + more

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..errors import ExecutionError, ExecutionTimeout, KernelDied
 from .messages import Json
+from .mime_bundle import mime_bundle
 from .outputs import Display, Failure, Output, plain_text
 
 KERNEL_DIED = "KernelDied"
 """Name of the failure that tells how the kernel's process ended, where that is known."""
+
+NOT_BEGUN = "NotBegun"
+"""Name of the failure of code that still waits behind code of another client."""
 
 Status = Literal["ok", "error", "aborted", "timeout", "died"]
 
@@ -29,7 +33,8 @@ class Truncation:
     """What is missing of a cell's output; ``str()`` of it says so in words.
 
     Attributes:
-        characters: How many were dropped between the first and the last half of ``max_output``.
+        characters: How many were dropped, between the first and the last half of ``max_output``
+            or within a value that is larger.
         messages: How many could not be read, or never came, at least.
         rate_limited: The server's rate limit dropped output.
         connection_lost: The connection broke, and not all that was said meanwhile has come, or
@@ -65,10 +70,12 @@ class ExecutionResult:
         status: ``ok``; ``error``: it raised; ``aborted``: it never ran, because a cell
             before it failed; ``timeout``: it ran longer than it was given; ``died``: its
             kernel did.
-        outputs: What it showed, in order.
+        outputs: What it showed, in order; streams as printed, with their colours.
         late_outputs: What cells before it have said after their end, by threads or background
             tasks, and while this one ran; ``output`` and ``data_items`` are without it.
         failure: The exception, if there was one; for ``timeout`` where it was interrupted.
+        exit_code: The exit status that the code ended itself with, by ``sys.exit`` or ``exit()``
+            or as a shell cell that failed; None if it did not.
         execution_count: The number in ``In [n]``; None if it has none.
         user_expressions: Answers to those of the request, as the kernel gave them.
         kernel_restarted: Variables are gone: the kernel was restarted since the cell
@@ -80,10 +87,19 @@ class ExecutionResult:
     outputs: tuple[Output, ...] = ()
     late_outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
+    exit_code: int | None = None
     execution_count: int | None = None
     user_expressions: Json = field(factory=dict)
     kernel_restarted: bool = False
     truncated: Truncation | None = None
+
+    def after(self, earlier: ExecutionResult) -> ExecutionResult:
+        """This result, with what ``earlier`` had to tell that was sent first and did not run."""
+        return evolve(
+            self,
+            late_outputs=(*earlier.late_outputs, *self.late_outputs),
+            kernel_restarted=self.kernel_restarted or earlier.kernel_restarted,
+        )
 
     @property
     def is_ok(self) -> bool:
@@ -92,7 +108,10 @@ class ExecutionResult:
 
     @property
     def output(self) -> str:
-        """All outputs as text: streams as printed, displays as ``text/plain``, the traceback."""
+        """All outputs as text: streams as a terminal shows them, ``text/plain``, the traceback.
+
+        What streams have overwritten or erased is gone, and so are colours.
+        """
         return plain_text(self.outputs)
 
     @property
@@ -105,6 +124,10 @@ class ExecutionResult:
             for mime_type, data in output.data.items()
             if mime_type != "text/plain"
         )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """What a notebook shows when a result is the value of a cell: its outputs."""
+        return mime_bundle(self.outputs, f"<{self.status}, no output>")
 
     def raise_for_error(self) -> None:
         """Raise unless the cell succeeded.
@@ -121,5 +144,5 @@ class ExecutionResult:
         if self.status == "aborted":
             raise ExecutionError("the cell did not run: one before it failed", self)
         if self.status == "error":
-            text = f"{self.failure.ename}: {self.failure.evalue}" if self.failure else "it failed"
+            text = self.failure.summary if self.failure else "it failed"
             raise ExecutionError(text, self)

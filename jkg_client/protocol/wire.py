@@ -95,9 +95,9 @@ def parse(packed: Packed) -> Message:
     """
     try:
         if len(packed.texts) == 1:
-            return _from_document(_DECODER.decode(packed.texts[0]), packed.buffers)
+            return _from_document(loads(packed.texts[0]), packed.buffers)
         channel, *documents = packed.texts
-        header, parent_header, metadata, content = map(_DECODER.decode, documents)
+        header, parent_header, metadata, content = map(loads, documents)
         return message_of(channel, header, parent_header, metadata, content, packed.buffers)
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise _nonsense(packed.framing, exc, "".join(packed.texts)) from exc
@@ -194,7 +194,8 @@ def _text(data: memoryview) -> str:
 
 # Made once: json.dumps and json.loads would make one each time, or look for options first.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-_DECODER = json.JSONDecoder()
+loads = json.JSONDecoder().decode
+"""What a text of JSON says; a ValueError or RecursionError if it is none."""
 
 
 def dumps(value: Json) -> bytes:

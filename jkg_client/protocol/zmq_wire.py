@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -20,7 +19,7 @@ from attrs import Attribute, define, field, frozen
 
 from ..errors import WireError
 from .messages import Message
-from .wire import dumps, message_of
+from .wire import dumps, loads, message_of
 
 DELIMITER = b"<IDS|MSG>"
 
@@ -92,13 +91,33 @@ def decode(parts: Sequence[bytes], channel: str, key: SigningKey) -> Message:
         WireError: If parts are missing, the signature is missing or wrong, a part is not the JSON
             that it should be, or a required field is missing or of a wrong type.
     """
-    signature, documents, buffers = split(parts)
+    verify(parts, key)
+    return parse(parts, channel)
+
+
+def verify(parts: Sequence[bytes], key: SigningKey) -> None:
+    """Check the signature: the first half of ``decode``.
+
+    Raises:
+        WireError: If parts are missing, or the signature is missing or wrong.
+    """
+    signature, documents, _ = split(parts)
     if not hmac.compare_digest(signature, key.sign(documents)):
         reason = "a wrong signature" if signature else "no signature"
         raise WireError(reason, b"".join(parts))
+
+
+def parse(parts: Sequence[bytes], channel: str) -> Message:
+    """The message, whoever has signed it: the second half of ``decode``.
+
+    Raises:
+        WireError: If parts are missing, a part is not the JSON that it should be, or a required
+            field is missing or of a wrong type.
+    """
+    _, documents, buffers = split(parts)
     try:
         header, parent_header, metadata, content = (
-            json.loads(str(document, "utf-8", "replace")) for document in documents
+            loads(str(document, "utf-8", "replace")) for document in documents
         )
         return message_of(channel, header, parent_header, metadata, content, tuple(buffers))
     except (ValueError, KeyError, TypeError, RecursionError) as exc:

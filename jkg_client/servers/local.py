@@ -10,6 +10,7 @@ from pathlib import Path
 
 from attrs import evolve
 
+from ..client import arguments
 from ..client.deadline import Deadline
 from ..errors import GatewayError, KernelSpecNotFound, ServerStartError
 from ..gateway.connection import JupyterConnectionInfo
@@ -94,6 +95,10 @@ class LocalJupyterServer:
         # Neither an exception elsewhere nor a forgotten stop() leaves it running.
         self._finalizer = weakref.finalize(self, self._child.stop, _FORGOTTEN_SECONDS)
         self._warm_kernels = self._started_kernels(warm, deadline)
+
+    def __repr__(self) -> str:
+        state = "running" if self._finalizer.alive else "stopped"
+        return f"<LocalJupyterServer at {self._info.url}, {state}>"
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
@@ -183,8 +188,7 @@ class LocalJupyterServer:
 
 
 def _check_arguments(startup_timeout: float, warm: int) -> None:
-    if not startup_timeout > 0:
-        raise ValueError(f"startup_timeout must be positive, not {startup_timeout!r}")
+    arguments.seconds("startup_timeout", startup_timeout)
     if type(warm) is not int or warm < 0:
         raise ValueError(f"warm must be a number of kernels, not {warm!r}")
 

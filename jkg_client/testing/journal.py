@@ -14,7 +14,7 @@ from ..protocol.messages import Json, Message, execute_request
 
 T = TypeVar("T")
 
-USUAL = {**execute_request("", "").content, "code": None}
+USUAL = {**execute_request("", "", stop_on_error=False).content, "code": None}
 """What is not worth a word in a line about an ``execute_request``; its code always is."""
 
 

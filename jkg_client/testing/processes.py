@@ -13,6 +13,7 @@ from typing import Any, Callable, Protocol
 from attrs import frozen
 
 from ..protocol.messages import Message, new_header, new_session
+from ..secret_variables import without_secrets
 from .kernel.shells import Flavour
 from .kernel.transport import SCRIPT, Transport, script_message
 from .launches import launch
@@ -221,7 +222,7 @@ class KernelProcess:
 def kernel_env(asked: Mapping[str, str] | None) -> dict[str, str]:
     """The environment of a kernel: of what is asked for a gateway keeps KERNEL_* only."""
     if asked is None:
-        return {name: text for name, text in os.environ.items() if name != "KG_AUTH_TOKEN"}
+        return without_secrets(os.environ)
     kept = {name: value for name, value in asked.items() if name.startswith("KERNEL_")}
     return {"PATH": os.environ.get("PATH", ""), **kept}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
+
+from ...protocol.mime_data import decoded
 
 LARGEST_FILE = 10_000_000
 """Bytes of a file that can be carried."""
@@ -117,10 +118,10 @@ def got(printed: str) -> bytes:
     """
     size, _, text = printed.strip().partition(" ")
     try:
-        data = base64.b64decode(text, validate=True)
+        data = decoded(text)
         if len(data) == int(size):
             return data
-    except (binascii.Error, ValueError):
+    except ValueError:
         pass
     raise ValueError("the file has not come whole")
 

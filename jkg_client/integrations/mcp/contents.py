@@ -5,8 +5,6 @@ See https://modelcontextprotocol.io/specification/2025-11-25/server/tools#tool-r
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,18 +13,15 @@ from attrs import evolve
 from mcp.types import ContentBlock, ImageContent, TextContent
 
 from ...code_result import notes
-from ...protocol.outputs import Display, Output, Stream, join_text
+from ...protocol.mime_data import decoded, joined
+from ...protocol.outputs import Display, Output, Stream, as_seen, join_text
 from ...protocol.result import ExecutionResult
+from ...protocol.shortening import shortened
 from ...rendering import render, words_beside
+from ..model_limits import MAX_IMAGE, MAX_IMAGES
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 """MIME types that are sent as images, best first."""
-
-MAX_IMAGES = 20
-"""In one answer."""
-
-MAX_IMAGE = 5_000_000
-"""Characters of one, in base64: models take no larger ones."""
 
 _READABLE = ("text/plain", "text/markdown", "text/latex", "application/json")
 
@@ -42,7 +37,7 @@ def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[Con
     blocks: list[ContentBlock] = []
     pieces: list[tuple[str, bool]] = []
     images = left_out = 0
-    for output in (*result.late_outputs, *result.outputs):
+    for output in (*as_seen(result.late_outputs), *as_seen(result.outputs)):
         image = _image(output)
         if image is None:
             pieces.append((_readable(output), not isinstance(output, Stream)))
@@ -55,14 +50,6 @@ def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[Con
             pieces = [(words_beside(output), True)] if isinstance(output, Display) else []
     told = "\n".join([*_left_out(left_out), *notes(result, seconds)])
     return [*blocks, *_text(pieces, max_text), *_text([(told, True)], max_text)]
-
-
-def shortened(text: str, most: int) -> str:
-    """The first and the last half of ``most`` characters, and how many were between them."""
-    if len(text) <= most:
-        return text
-    head, tail = text[: most - most // 2], text[len(text) - most // 2 :]
-    return f"{head}\n[{len(text) - most} characters are left out here]\n{tail}"
 
 
 def encodable(text: str) -> str:
@@ -98,19 +85,14 @@ def _image(output: Output) -> ImageContent | None:
 
 def _base64(data: Any) -> str | None:
     """``data`` in one line, if it is base64."""
-    text = "".join(data) if isinstance(data, list) and all(map(_is_text, data)) else data
-    if not isinstance(text, str):
+    text = joined(data)
+    if text is None:
         return None
-    line = "".join(text.split())
     try:
-        base64.b64decode(line, validate=True)
-    except (binascii.Error, ValueError):
+        decoded(text)
+    except ValueError:
         return None
-    return line
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    return "".join(text.split())
 
 
 def _readable(output: Output) -> str:

@@ -16,6 +16,7 @@ from ...code_result import CodeResult
 from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from ...protocol.outputs import Output, Stream
 from ...protocol.result import ExecutionResult
+from ...protocol.terminal import strip_ansi
 
 Tell = Callable[[float, str], Awaitable[None]]
 """Takes the seconds that have passed, and what was printed since it was called last."""
@@ -130,7 +131,7 @@ class SessionKernel:
 
     def _hear(self, output: Output) -> None:
         if isinstance(output, Stream):
-            self._heard = (self._heard + output.text)[-_MOST_NEWS:]
+            self._heard = (self._heard + strip_ansi(output.text))[-_MOST_NEWS:]
 
 
 def _remove_files(running: asyncio.Future[CodeResult]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -18,10 +17,13 @@ from pydantic import Field
 from ...code_blocks import CodeBlock, unfenced
 from ...code_result import CodeResult, not_run, notes
 from ...errors import JkgError
+from ...protocol.mime_data import decoded
 from ...protocol.outputs import Failure
 from ...protocol.result import ExecutionResult
+from ...protocol.shortening import shortened
+from ..model_limits import MAX_TEXT
 from . import cells
-from .contents import contents, encodable, shortened
+from .contents import contents, encodable
 from .kernels import SessionKernel, SessionKernels, Tell
 
 
@@ -37,7 +39,7 @@ class Limits:
 
     timeout: float = 60.0
     max_timeout: float = 600.0
-    max_text: int = 50_000
+    max_text: int = MAX_TEXT
 
     def __attrs_post_init__(self) -> None:
         if not 0 < self.timeout <= self.max_timeout:
@@ -215,15 +217,15 @@ def _kernel(ctx: Context[SessionKernels]) -> SessionKernel:
 
 def _reason(result: ExecutionResult, limits: Limits) -> str:
     if isinstance(result.failure, Failure) and result.status == "error":
-        return encodable(f"{result.failure.ename}: {result.failure.evalue}")
+        return encodable(shortened(result.failure.summary, limits.max_text))
     blocks = contents(result, limits.timeout, limits.max_text)
     return "\n".join(block.text for block in blocks if isinstance(block, TextContent))
 
 
 def _decoded(content: str) -> bytes:
     try:
-        return base64.b64decode("".join(content.split()), validate=True)
-    except (binascii.Error, ValueError) as exc:
+        return decoded(content)
+    except ValueError as exc:
         raise ToolError(f"content is no base64: {exc}") from exc
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 from docker.constants import DEFAULT_NPIPE
 from docker.context import ContextAPI
+from docker.context.config import get_current_context_name
 from docker.errors import DockerException
 from docker.utils import kwargs_from_env
 
@@ -91,7 +92,8 @@ def _check(url: str) -> None:
 
 def _of_context(name: str | None) -> Endpoint | None:
     try:
-        context = ContextAPI.get_context(name)
+        # An empty name in the configuration is no name.
+        context = ContextAPI.get_context(name or get_current_context_name() or "default")
     except (DockerException, OSError, ValueError) as exc:
         raise EngineError(f"cannot read the Docker context: {exc}") from exc
     if context is None:

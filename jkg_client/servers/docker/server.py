@@ -202,6 +202,10 @@ class DockerJupyterServer:
         """
         return list(_launcher().remove_orphans(docker_host))
 
+    def __repr__(self) -> str:
+        state = "running" if self._finalizer.alive else "stopped"
+        return f"<DockerJupyterServer {self._container.name} at {self._info.url}, {state}>"
+
     @property
     def connection_info(self) -> JupyterConnectionInfo:
         """Where the server is, with its token."""

@@ -153,11 +153,10 @@ class Outbox:
 
     def _send(self, sealed: Sealed) -> None:
         message = sealed.message
-        if message.channel in self._muted:
-            return
         if message.channel != SCRIPT:
             message = evolve(message, header={**message.header, "msg_id": next(self._ids)})
-        self._transport.send(message, sealed.session)
+        if message.channel not in self._muted:
+            self._transport.send(message, sealed.session)
 
 
 def _is_same(first: Text, other: Text) -> bool:

@@ -1,0 +1,100 @@
+"""What a program prints, for a terminal, for a terminal without colours, and for a file."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Protocol, TextIO
+
+from attrs import define, field
+
+from ..protocol.terminal import condensed, picture, strip_ansi, unfinished
+from ..protocol.terminal_commands import MOVE
+
+_FOLD = 4096
+"""Characters that are held back before those that are overwritten are dropped."""
+
+_UP_OR_DOWN = re.compile(r"\x1b(?:\[[0-9;]*[ABEFHJdefsu]|[78cDEM])")
+
+
+class Filter(Protocol):
+    """Takes in text as it is printed, and gives what can be shown of it."""
+
+    def feed(self, text: str) -> str:
+        """Take in text; what can be shown now."""
+
+    def end(self) -> str:
+        """What is still to be shown: no more text comes for now."""
+
+
+def has_colours(stream: TextIO | None) -> bool:
+    """Whether colours are wanted there. See https://no-color.org."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return wanted and stream is not None and stream.isatty()
+
+
+def filter_for(stream: TextIO | None) -> Filter:
+    """The filter for what is printed to ``stream``."""
+    if has_colours(stream):
+        return _Raw()
+    return _Colourless() if stream is not None and stream.isatty() else _FinalLines()
+
+
+@define
+class _Raw:
+    def feed(self, text: str) -> str:
+        return text
+
+    def end(self) -> str:
+        return ""
+
+
+@define
+class _Colourless:
+    """Without escape codes. Bars still move: a carriage return is no such code."""
+
+    _begun: str = field(default="", init=False)
+
+    def feed(self, text: str) -> str:
+        whole = self._begun + text
+        begun = unfinished(whole)
+        self._begun = begun if begun.startswith("\x1b") else ""
+        return strip_ansi(whole[: len(whole) - len(self._begun)])
+
+    def end(self) -> str:
+        self._begun = ""
+        return ""
+
+
+@define
+class _FinalLines:
+    """Lines when they are final, as far as that can be known: a file shows no bar that moves.
+
+    A line in which the cursor has moved back waits for a line in which it has not. Once the cursor
+    has gone up, lines wait until they are out of its reach.
+    """
+
+    _held: str = field(default="", init=False)
+    _most: int = field(default=_FOLD, init=False)
+
+    def feed(self, text: str) -> str:
+        self._held += text
+        moves = [match.start() for match in MOVE.finditer(self._held)]
+        if moves and _UP_OR_DOWN.search(self._held):
+            return self._out_of_reach()
+        end = self._held.rfind("\n") + 1
+        if moves and not -1 < self._held.find("\n", moves[-1]) + 1 < end:
+            end = self._held.rfind("\n", 0, moves[0]) + 1
+        shown, self._held = picture(self._held[:end]), self._held[end:]
+        return shown + self._out_of_reach()
+
+    def _out_of_reach(self) -> str:
+        if len(self._held) <= self._most:
+            return ""
+        above, self._held = condensed(self._held)
+        self._most = max(_FOLD, 2 * len(self._held))
+        return strip_ansi(above)
+
+    def end(self) -> str:
+        shown, self._held = picture(self._held), ""
+        return shown

@@ -1,0 +1,123 @@
+"""Checks of what callers pass: each ``ValueError`` names the argument, and comes before any I/O."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, SupportsFloat
+
+
+def seconds(name: str, value: object, or_none: str = "") -> float:
+    """A time limit: a positive number of any kind, also infinite, but neither a bool nor NaN.
+
+    Args:
+        name: Of the argument.
+        value: What was passed.
+        or_none: For the message, if None is allowed too.
+    """
+    number = math.nan
+    if isinstance(value, SupportsFloat) and not isinstance(value, (bool, str)):
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+    if not number > 0:
+        raise ValueError(f"{name} must be positive{or_none}, not {value!r:.200}")
+    return number
+
+
+def optional_seconds(name: str, value: object) -> float | None:
+    """A time limit, or None for no limit."""
+    return None if value is None else seconds(name, value, " or None")
+
+
+def at_least(name: str, value: object, least: int) -> int:
+    """A whole number that is not below ``least``; a bool is none."""
+    try:
+        number = least - 1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]  # tells
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, not {value!r:.200}")
+    return number
+
+
+def text(name: str, value: object) -> str:
+    """A string, possibly empty."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a string, not {_kind(value)}")  # noqa: TRY004
+    return value
+
+
+def callback(name: str, value: object) -> None:
+    """Something that can be called, or None."""
+    if value is not None and not callable(value):
+        raise ValueError(f"{name} must be a function or None, not {value!r:.200}")
+
+
+def folder(name: str, value: object) -> Path:
+    """A path, as text or as a ``Path``."""
+    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
+        raise ValueError(f"{name} must be a path, not {value!r:.200}")  # noqa: TRY004
+    return Path(value)
+
+
+def words(name: str, value: object) -> None:
+    """A mapping of strings to strings, or None."""
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a mapping, not {_kind(value)}")  # noqa: TRY004
+    if not all(isinstance(word, str) for item in value.items() for word in item):
+        raise ValueError(f"names and values of {name} must be strings")
+
+
+def instance(name: str, value: object, kind: type) -> None:
+    """An object of the class ``kind``."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} must be a {kind.__name__}, not {_kind(value)}")  # noqa: TRY004
+
+
+def executor(
+    kernel_name: object,
+    timeout: object,
+    output_dir: object,
+    kernel_id: object,
+    env: object,
+    max_output: object,
+    on_output: object,
+) -> None:
+    """Raise ValueError, which names the argument, unless an executor can be made of them."""
+    if not (isinstance(kernel_name, str) and kernel_name):
+        raise ValueError(f"kernel_name: a kernel's name is needed, not {kernel_name!r:.200}")
+    seconds("timeout", timeout)
+    folder("output_dir", output_dir)
+    if kernel_id is not None and not (isinstance(kernel_id, str) and kernel_id):
+        raise ValueError(f"kernel_id: a kernel's id is needed, not {kernel_id!r:.200}")
+    words("env", env)
+    at_least("max_output", max_output, 2)
+    callback("on_output", on_output)
+
+
+def blocks(code_blocks: object) -> list[Any]:
+    """The blocks as a list; AutoGen's own are as good as ours.
+
+    Raises:
+        ValueError: They are not a list of code blocks.
+    """
+    if not isinstance(code_blocks, Iterable) or isinstance(code_blocks, (str, bytes)):
+        kind = type(code_blocks).__name__
+        raise ValueError(f"code_blocks must be a list of code blocks, not {kind}")  # noqa: TRY004
+    listed = list(code_blocks)
+    for number, block in enumerate(listed):
+        for name in ("code", "language"):
+            text(f"{name} of code_blocks[{number}]", getattr(block, name, None))
+    return listed
+
+
+def _kind(value: object) -> str:
+    # Of a class in another package the value may hold a token.
+    return type(value).__name__

@@ -1,0 +1,64 @@
+"""Sending and receiving on a kernel's channels, with a look at the kernel after silence."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from ..protocol.message_gaps import Gap
+from ..protocol.messages import Message
+from .channels import Incoming, KernelChannels, KernelControl
+from .deadline import Clock, Deadline
+from .timeouts import Timeouts
+
+
+@define
+class Line:
+    """One conversation's use of the channels.
+
+    Attributes:
+        channels: What is said to the kernel and what it says.
+        control: Tells whether a silent kernel is still there.
+        timeouts: How long silence may last.
+        clock: What time it is.
+    """
+
+    channels: KernelChannels
+    control: KernelControl
+    timeouts: Timeouts
+    clock: Clock
+    _silence: float = field(init=False)  # seconds of it until we ask for a sign of life
+    _gap: Gap | None = field(default=None, init=False)  # found while something was sent
+
+    def __attrs_post_init__(self) -> None:
+        self._silence = self.timeouts.first_heartbeat
+
+    def send(self, message: Message, deadline: Deadline | None = None) -> None:
+        """Send ``message``, within ``Timeouts.sending`` unless a deadline is given."""
+        limit = deadline or self.clock.deadline(self.timeouts.sending)
+        self._gap = self.channels.send(message, limit) or self._gap
+        self._silence = self.timeouts.first_heartbeat
+
+    def forget_gap(self) -> None:
+        """The gap that was found lies before what is of interest from now on."""
+        self._gap = None
+
+    def receive(self, deadline: Deadline) -> Incoming | None:
+        """The next message or gap; None when the deadline passes first."""
+        while True:
+            if self._gap is not None:
+                gap, self._gap = self._gap, None
+                return gap
+            incoming = self.channels.receive(deadline.within(self._silence))
+            if incoming is not None or deadline.passed:
+                return incoming
+            self._silence = self.timeouts.heartbeat
+            self._gap = self._after_silence(deadline)
+
+    def _after_silence(self, deadline: Deadline) -> Gap | None:
+        """See whether connection and kernel are still there."""
+        gap = self.channels.check(deadline)
+        if gap is not None:
+            return gap
+        # Nothing else tells of a kernel that was deleted or culled: its channels stay open.
+        state = self.control.state(deadline.within(self.timeouts.pong))
+        return None if state in (None, "busy") else Gap(end_unseen=True)

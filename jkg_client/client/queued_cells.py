@@ -1,0 +1,60 @@
+"""Two programs on one kernel: which code is ours, and cells of ours that wait behind others."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from ..protocol.exchange import Exchange
+from ..protocol.messages import Message
+
+
+@define
+class QueuedCells:
+    """Cells of ours whose time was up before they began, because code of another client runs.
+
+    A kernel takes no request back, and an interrupt would hit the code of the other client. Feed
+    it every message.
+
+    Attributes:
+        session: Our session id.
+    """
+
+    session: str
+    _runs: str | None = field(default=None, init=False)  # request of another client
+    _cells: list[Exchange] = field(factory=list, init=False)
+
+    def waits(self, cell: Exchange) -> bool:
+        """Whether ``cell`` has not begun because the kernel runs code of another client."""
+        return not cell.begun and self._runs is not None
+
+    def add(self, cell: Exchange) -> None:
+        """Nobody waits for this cell any more."""
+        cell.leave_queued()
+        self._cells.append(cell)
+
+    def feed(self, message: Message) -> bool:
+        """Take in one message; whether a cell of ours has just begun that nobody waits for."""
+        self._watch(message)
+        begins = False
+        for cell in self._cells:
+            was_begun = cell.begun
+            cell.feed(message)
+            begins |= cell.begun and not was_begun and not cell.done
+        self._cells = [cell for cell in self._cells if not cell.done]
+        return begins
+
+    def clear(self) -> None:
+        """The kernel has a new process, which knows of none of them."""
+        self._cells.clear()
+        self._runs = None
+
+    def _watch(self, message: Message) -> None:
+        if message.channel != "iopub" or message.parent_header.get("session") == self.session:
+            return
+        if message.parent_id is None:
+            if message.content.get("execution_state") in ("restarting", "dead"):
+                self._runs = None
+        elif message.msg_type == "execute_input":
+            self._runs = message.parent_id
+        elif message.parent_id == self._runs and message.content.get("execution_state") == "idle":
+            self._runs = None

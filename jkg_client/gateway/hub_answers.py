@@ -1,0 +1,114 @@
+"""What a JupyterHub answers in place of a user's server, and what it means.
+
+A hub takes the requests for all servers that do not run. It leads a GET to a page of its own
+and refuses a POST as it would one of a browser; what is true is told by that page:
+https://jupyterhub.readthedocs.io/en/stable/howto/rest.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
+
+from ..errors import GatewayError, GatewayUnauthorized, NotAGateway, ServerNotRunning
+from .connection import JupyterConnectionInfo
+
+_VERSION = "X-JupyterHub-Version"
+_STOPPED = "this user's server is not running: stopped, perhaps culled, or not started yet"
+_NOT_RUNNING = {424, 503}
+
+
+def may_be_of_a_hub(
+    info: JupyterConnectionInfo, request: str, status: int, headers: Mapping[str, str]
+) -> bool:
+    """Whether a hub may have answered in place of the server that was asked.
+
+    Servers of a hub send its version, too. Where that is all there is, ``page_about`` tells.
+
+    Args:
+        info: The server.
+        request: Method and URL.
+        status: Of the answer.
+        headers: Of the answer.
+    """
+    if status in range(300, 400):
+        return leads_to_a_hub(request.partition(" ")[2], headers.get("Location", ""))
+    expected = {403, 404} if _place(info) is None else {403, 404, *_NOT_RUNNING}
+    return _VERSION in headers and status in expected
+
+
+def leads_to_a_hub(url: str, location: str) -> bool:
+    """Whether a redirect goes from a server's URL to the hub's page about that."""
+    asked, target = _path_of(url), _path_of(location)
+    start = target.find("/hub/")
+    while start >= 0:
+        if target[:start] + target[start + len("/hub") :] == asked:
+            return True
+        start = target.find("/hub/", start + 1)
+    return False
+
+
+def page_about(info: JupyterConnectionInfo) -> str | None:
+    """URL of the hub's own page about the server; None if ``info`` is no user's server."""
+    place = _place(info)
+    return None if place is None else f"{place[0]}/hub/user/{place[1]}/api/kernelspecs"
+
+
+def hub_itself(info: JupyterConnectionInfo) -> NotAGateway:
+    """The error for a hub where a user's server was looked for."""
+    return NotAGateway(
+        f"{info.url} is a JupyterHub, which has no kernels of its own: give the address of a"
+        " user's server, …/user/NAME, or start one with JupyterHubServer"
+    )
+
+
+def told_by(request: str, status: int, page: tuple[int, Mapping[str, str]]) -> GatewayError | None:
+    """The error that the hub's page about the server stands for; None if the server runs.
+
+    Args:
+        request: Method and URL, as it was asked of the server.
+        status: What was answered to that.
+        page: Status and headers of the page.
+    """
+    page_status, target = page[0], _path_of(page[1].get("Location", ""))
+    is_redirect = page_status in range(300, 400)
+    if is_redirect and "/login" in target:
+        return GatewayUnauthorized(
+            status,
+            request,
+            "",
+            "the token is wrong, or has expired: the hub does not know the token",
+        )
+    if page_status in {401, 403, 404}:
+        hint = "no access with this token, or there is no such user"
+        return GatewayUnauthorized(status, request, "", hint)
+    if is_redirect and "/hub/" not in target:
+        return None
+    return not_running(request, status)
+
+
+def not_running(request: str, status: int) -> ServerNotRunning:
+    """The error for a server that does not run."""
+    url = request.partition(" ")[2].replace(
+        "ws", "http", 1 if request.startswith("WebSocket") else 0
+    )
+    before, found, rest = url.partition("/user/")
+    place = rest.partition("/api/")[0]
+    where = f"at {before.removesuffix('/hub')}/hub/spawn/{place}" if found else "in a browser"
+    return ServerNotRunning(
+        status, request, "", f"{_STOPPED}; start it {where} or with JupyterHubServer"
+    )
+
+
+def _path_of(url: str) -> str:
+    """The path of a URL; empty if it is none."""
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:
+        return ""
+
+
+def _place(info: JupyterConnectionInfo) -> tuple[str, str] | None:
+    """The hub's URL without ``/hub``, and what follows ``/user/`` in that of the server."""
+    before, found, rest = info.url.partition("/user/")
+    return (before.removesuffix("/hub"), rest) if found and rest else None

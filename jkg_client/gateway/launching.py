@@ -1,0 +1,34 @@
+"""What is sent to start a kernel."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ..client import arguments
+
+
+def start_request(name: str, env: Mapping[str, str] | None, path: str | None) -> dict[str, Any]:
+    """The body of ``POST /api/kernels``.
+
+    Raises:
+        ValueError: If a name or a value is no string.
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"a kernel's name is needed, not {name!r}")
+    arguments.words("env", env)
+    request: dict[str, Any] = {"name": name}
+    if env:
+        request["env"] = dict(env)
+    if path is not None:
+        request["path"] = arguments.text("path", path)
+    return request
+
+
+def session_request(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of ``POST /api/sessions`` that starts the same kernel, without its ``env``."""
+    # A session that is there already keeps its kernel.
+    name = f"jkg-{uuid.uuid4().hex}"
+    kernel = {"name": request["name"]}
+    return {"kernel": kernel, "name": name, "path": request.get("path") or name, "type": "console"}

@@ -1,0 +1,92 @@
+"""How code ends itself: ``sys.exit``, ``exit()`` of IPython, the exit status of a shell block.
+
+A kernel has no exit status. IPython reports ``sys.exit`` as an exception, with a traceback and with
+advice on stderr how to leave IPython; a script that ends so has neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import evolve
+
+from .outputs import Failure
+
+_SUCCESS = ("", "None", "False", "0")
+_NUMBER = re.compile(r"[+-]?\d{1,9}")
+# IPython says this of subclasses of SystemExit too.
+_LEAVES = "An exception has occurred, use %tb to see the full traceback."
+_ADVICE = "UserWarning: To exit: use 'exit', 'quit', or Ctrl-D."
+_ADVICE_SOURCE = '  warn("To exit:'
+# The command of a cell magic is the whole cell, as bytes; a program of the user's rarely is.
+_SHELL = re.compile(r"""Command 'b["']""")
+_SHELL_STATUS = re.compile(r"returned non-zero exit status (\d{1,9})\.$")
+_SHELL_SIGNAL = re.compile(
+    r"died with (?:<Signals\.\w{1,20}: (\d{1,3})>|unknown signal (\d{1,3}))\.$"
+)
+
+
+def is_exit(failure: Failure) -> bool:
+    """Whether it is ``SystemExit``, as of ``sys.exit(3)``."""
+    first = failure.traceback[0] if failure.traceback else ""
+    return failure.ename == "SystemExit" or first.startswith(_LEAVES)
+
+
+def exit_code(failure: Failure) -> int | None:
+    """The exit status that ``failure`` stands for; None if the code did not end by one.
+
+    The value of ``SystemExit`` comes as text: ``sys.exit("0")`` looks like ``sys.exit(0)``.
+    """
+    if is_exit(failure):
+        return _status(failure.evalue.strip())
+    if failure.ename == "CalledProcessError" and _SHELL.match(failure.evalue):
+        return _shell_status(failure.evalue[-80:])
+    return None
+
+
+def without_traceback(failure: Failure) -> Failure:
+    """An exit as it is shown: its name and its value. The frames are those of IPython."""
+    return evolve(failure, traceback=())
+
+
+def exit_of(payload: Iterable[Mapping[str, Any]]) -> Failure | None:
+    """What ``exit()`` or ``quit()`` asked for in the payload of a reply.
+
+    IPython takes the argument of ``exit(3)`` for its own ``keep_kernel``, and hands it on.
+    """
+    for page in payload:
+        if page.get("source") == "ask_exit":
+            value = page.get("keepkernel")
+            return Failure("SystemExit", "" if value is None or value is True else str(value))
+    return None
+
+
+def without_advice(text: Any) -> Any:
+    """What a cell wrote to stderr, without IPython's advice how to leave it."""
+    if not isinstance(text, str) or _ADVICE not in text:
+        return text
+    kept: list[str] = []
+    advised = False
+    for line in text.splitlines(keepends=True):
+        source = advised and line.startswith(_ADVICE_SOURCE)
+        advised = _ADVICE in line
+        if not (advised or source):
+            kept.append(line)
+    return "".join(kept)
+
+
+def _status(value: str) -> int:
+    if value in _SUCCESS:
+        return 0
+    # An operating system keeps eight bits of it; a failure must not look like success.
+    return (int(value) & 0xFF or 1) if _NUMBER.fullmatch(value) else 1
+
+
+def _shell_status(end: str) -> int | None:
+    if found := _SHELL_STATUS.search(end):
+        return int(found[1]) & 0xFF or 1
+    if found := _SHELL_SIGNAL.search(end):
+        return 128 + int(found[1] or found[2])
+    return None

@@ -1,0 +1,47 @@
+"""Code that asks for input.
+
+The messages: https://jupyter-client.readthedocs.io/en/stable/messaging.html#messages-on-the-stdin-router-dealer-channel
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from .messages import Message
+
+
+@frozen
+class InputRequest:
+    """The code asks for a line of input; ``str()`` of it is the prompt.
+
+    Attributes:
+        password: Whether what is typed should not be shown.
+    """
+
+    prompt: str
+    password: bool = False
+
+    def __str__(self) -> str:
+        return self.prompt
+
+
+@frozen
+class Question:
+    """The code waits for input.
+
+    Attributes:
+        request: What it asks for.
+        asker: The message that asked; the answer must name it.
+    """
+
+    request: InputRequest
+    asker: Message
+
+
+def question_of(message: Message) -> Question | None:
+    """The question that a message of the channel ``stdin`` asks; None if it asks nothing."""
+    if message.msg_type != "input_request":
+        return None
+    prompt = message.content.get("prompt")
+    password = message.content.get("password") is True
+    return Question(InputRequest(prompt if isinstance(prompt, str) else "", password), message)

@@ -1,0 +1,112 @@
+"""Escape sequences: what they look like, and which of them move the cursor of a terminal or erase.
+
+The sequences are those of ECMA-48, and the few of xterm that programs use:
+https://ecma-international.org/publications-and-standards/standards/ecma-48/
+https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from attrs import frozen
+
+# A sequence without an end is a sequence, too: none of these patterns has to go back and try
+# again from an earlier place, so they take linear time.
+_CONTROL_SEQUENCE = r"\x1b\[[0-?]*[ -/]*[@-~]?"
+_COMMAND = r"\x1b\][^\x00-\x1f]*(?:\x07|\x1b\\)?"  # a title, a link
+_DEVICE_STRING = r"\x1b[PX^_](?:[^\x1b]*\x1b\\|[^\x00-\x1f]*)"
+_OTHER = r"\x1b[ -/]*[0-~]?"
+_SEQUENCE = f"(?:{_CONTROL_SEQUENCE}|{_COMMAND}|{_DEVICE_STRING}|{_OTHER})"
+_MOVE = r"\x1b(?:\[[0-9;]*[A-HJKXadefsu`]|[78cDEM])"
+
+SEQUENCE = re.compile(_SEQUENCE)
+"""Any escape sequence."""
+
+STILL = re.compile(f"(?!{_MOVE}){_SEQUENCE}")
+"""A sequence that neither moves the cursor nor erases: colours, titles, links, modes."""
+
+MOVE = re.compile(rf"\r(?!\n)|\x08|{_MOVE}")
+"""A control code that moves the cursor back, or erases."""
+
+TOKENS = re.compile(rf"([^\n\r\x08\x1b]*)(\n|\r+|\x08+|((?:{_MOVE}))\3*|{_SEQUENCE})?")
+"""Text, the control code that ends it, and the command in it, which may come several times."""
+
+WHOLE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x00-\x1f]*(?:\x07|\x1b\\))")
+"""A colour, a mode, a title or a link with its end."""
+
+BEGUN = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*|\][^\x00-\x1f]*\x1b?|[PX^_][^\x1b]*\x1b?|[ -/]*)?\Z|\r\Z"
+)
+"""A control code at the end of a text, to which text that follows may belong."""
+
+# One character as two: the form in which most programs send these codes.
+_C1 = {0x90: "\x1bP", 0x9B: "\x1b[", 0x9C: "\x1b\\", 0x9D: "\x1b]"}
+
+SIGNS = ("\x1b", "\r", "\b", *map(chr, _C1))
+"""Without these a terminal just writes a text."""
+
+
+def in_two(text: str) -> str:
+    """``text`` with the codes that begin a sequence in their form of two characters."""
+    return text.translate(_C1) if any(chr(code) in text for code in _C1) else text
+
+
+@frozen
+class Command:
+    """What a sequence does: it moves the cursor by or to something, or is an action."""
+
+    down: int = 0
+    right: int = 0
+    row: int | None = None
+    column: int | None = None
+    letter: str = ""
+    number: int = 0
+
+
+def command(sequence: str) -> Command:
+    """What ``sequence`` does, one that moves or erases."""
+    return _COMMON.get(sequence) or _parsed(sequence)
+
+
+def _parsed(sequence: str) -> Command:
+    letter = sequence[-1]
+    if sequence[1] != "[":
+        return _SHORT[letter]
+    # More digits than these say nothing more, and take long to be read.
+    numbers = [int(number[:9] or 0) for number in sequence[2:-1].split(";", 2)[:2]]
+    number, count = numbers[0], max(numbers[0], 1)
+    if letter in _ACTIONS:
+        return Command(letter=letter, number=number)
+    if letter in "Hf":
+        column = max(numbers[-1], 1) if len(numbers) > 1 else 1
+        return Command(row=count - 1, column=column - 1)
+    if letter in "AB":
+        return Command(down=-count if letter == "A" else count)
+    if letter in "EF":
+        return Command(down=-count if letter == "F" else count, column=0)
+    if letter in "Cae":
+        return Command(down=count) if letter == "e" else Command(right=count)
+    if letter == "D":
+        return Command(right=-count)
+    return Command(row=count - 1) if letter == "d" else Command(column=count - 1)
+
+
+_ACTIONS = "JKXsu"
+
+_SHORT: Mapping[str, Command] = {
+    "7": Command(letter="s"),
+    "8": Command(letter="u"),
+    "c": Command(letter="c"),
+    "D": Command(down=1),
+    "E": Command(down=1, column=0),
+    "M": Command(down=-1),
+}
+
+# To parse each of a million sequences takes longer than all else.
+_COMMON: Mapping[str, Command] = {
+    sequence: _parsed(sequence)
+    for letter in "ABCDEFGHJK"
+    for sequence in (f"\x1b[{letter}", *(f"\x1b[{number}{letter}" for number in range(10)))
+}

@@ -1,0 +1,322 @@
+"""Lines of a terminal, in which a cursor moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from .terminal_commands import STILL, TOKENS, WHOLE, Command, command, in_two
+
+_REACH = 1000
+"""Lines that the cursor can go back: no screen is larger."""
+
+_COLUMNS = 1000
+"""Columns to which the cursor can be moved, where no text is."""
+
+_WIDTH = 2**20
+"""Characters that the cursor can go back in a line."""
+
+_SPARE = 2**12
+"""Blanks and lines that movements may add, beside one for each character of the text."""
+
+_CHEAP = 16
+_WORK = 2**22
+"""Cells that an erasure changes at any time, and those that all erasures can change beside that."""
+
+_MOST_COLOURS = 256
+"""Characters of colours before one character."""
+
+_PIECE = 2**16
+
+
+class Grid:
+    """Lines of a terminal and its cursor.
+
+    Args:
+        keeps_colours: Whether sequences that move nothing stay in the text, each before the
+            character that follows it.
+    """
+
+    def __init__(self, *, keeps_colours: bool = False) -> None:
+        self._keeps_colours = keeps_colours
+        self._above: list[str] = []  # lines out of reach, with their ends
+        # A line is a string until the cursor moves in it, then a list of its cells.
+        self._rows: list[str | list[str]] = [""]
+        self._row = 0
+        self._column = 0
+        self._saved = (0, 0)
+        self._escape = ""  # stands before the next character
+        self._spare = _SPARE
+        self._work = _WORK
+
+    def __str__(self) -> str:
+        return "".join(self.halves(cursor=False))
+
+    def halves(self, *, cursor: bool = True) -> tuple[str, str]:
+        """The lines out of reach, and the rest, with movements to where the cursor is."""
+        self._let_go(_REACH)
+        rest = "\n".join(map("".join, self._rows)) + self._escape
+        return "".join(self._above), rest + (self._way_back() if cursor else "")
+
+    def write(self, text: str) -> None:
+        """Write ``text`` at the cursor."""
+        text = in_two(text).replace("\r\n", "\n")
+        self._spare += len(text)
+        self._work += 4 * len(text)
+        for piece in _pieces(text):
+            shown = piece if self._keeps_colours else STILL.sub("", piece)
+            if self._is_at_end and not ("\x1b" in shown or "\b" in shown):
+                self._write_lines(shown)
+            else:
+                self._write_tokens(shown)
+            self._let_go(2 * _REACH)
+
+    @property
+    def _is_at_end(self) -> bool:
+        """Whether the cursor is where nothing has been written yet, at the start of a line."""
+        at_end = self._row == len(self._rows) - 1 and not self._column
+        return at_end and not (self._rows[-1] or self._escape)
+
+    def _write_lines(self, text: str) -> None:
+        lines = text.split("\n")
+        self._rows[-1:] = [_overwritten(line) if "\r" in line else line for line in lines]
+        self._row = len(self._rows) - 1
+        self._column = len(lines[-1]) - lines[-1].rfind("\r") - 1
+
+    def _write_tokens(self, text: str) -> None:
+        for match in TOKENS.finditer(text):
+            run, control, move = match.groups()
+            if run:
+                self._put(run)
+            if move:
+                self._move(command(move), len(control) // len(move))
+            elif control == "\n":
+                self._feed_line()
+            elif control:
+                self._simple(control)
+
+    def _simple(self, control: str) -> None:
+        if control[0] == "\r":
+            self._column = self._leftmost
+        elif control[0] == "\b":
+            self._column = max(self._leftmost, self._column - len(control))
+        elif self._keeps_colours and WHOLE.fullmatch(control):
+            # Of very many in one place the last one is what counts.
+            waiting = self._escape + control
+            self._escape = waiting if len(waiting) < _MOST_COLOURS else control
+
+    @property
+    def _leftmost(self) -> int:
+        """The first column in reach: far left of it all is one cell."""
+        row = self._rows[self._row] if self._row < len(self._rows) else ""
+        return int(bool(row) and len(row[0]) >= _WIDTH)
+
+    def _put(self, run: str) -> None:
+        if self._row >= len(self._rows):
+            self._fill_rows()
+        row, start = self._rows[self._row], self._column
+        if not (row or start or self._escape):
+            self._rows[self._row], self._column = run, len(run)
+            return
+        if not isinstance(row, list):
+            row = self._split(row)
+            start = self._column
+        if start > len(row):
+            row += " " * self._spend(start - len(row))
+            start = len(row)
+        self._column = end = start + len(run)
+        row[start:end] = run
+        if self._escape:
+            row[start], self._escape = self._escape + run[0], ""
+        if end > 2 * _WIDTH:
+            self._narrow(row)
+
+    def _split(self, row: str) -> list[str]:
+        cells = list(row)
+        self._rows[self._row] = cells
+        if len(cells) > 2 * _WIDTH:
+            self._narrow(cells)
+        return cells
+
+    def _narrow(self, cells: list[str]) -> None:
+        """Make one cell of those far left: as cells they take much memory."""
+        far = len(cells) - _WIDTH
+        cells[:far] = ["".join(cells[:far])]
+        self._column = max(1, self._column - far + 1)
+
+    def _cells(self) -> list[str]:
+        """The cells of the line that the cursor is in."""
+        self._fill_rows()
+        row = self._rows[self._row]
+        return row if isinstance(row, list) else self._split(row)
+
+    def _fill_rows(self) -> None:
+        missing = self._row + 1 - len(self._rows)
+        if missing > 0:
+            self._rows += [""] * self._spend(missing)
+            self._row = len(self._rows) - 1
+
+    def _spend(self, wanted: int) -> int:
+        # Else ten characters, a movement and a letter, could make a thousand blanks.
+        given = max(0, min(wanted, self._spare))
+        self._spare -= given
+        return given
+
+    def _feed_line(self) -> None:
+        self._fill_rows()
+        row = self._rows[self._row]
+        if self._escape and isinstance(row, list) and row:
+            row[-1] += self._escape  # the end of a colour stays in its line
+            self._escape = ""
+        self._row += 1
+        self._column = 0
+        if self._row == len(self._rows):
+            self._rows.append("")
+            self._let_go(4 * _REACH)
+
+    @property
+    def _top(self) -> int:
+        return max(0, len(self._rows) - _REACH)
+
+    def _let_go(self, most: int) -> None:
+        """Keep at most so many lines, of those that are out of reach."""
+        if len(self._rows) > most:
+            gone = len(self._rows) - _REACH
+            self._above.append("\n".join(map("".join, self._rows[:gone])) + "\n")
+            del self._rows[:gone]
+            self._row = max(0, self._row - gone)
+            self._saved = max(0, self._saved[0] - gone), self._saved[1]
+
+    def _move(self, command: Command, times: int) -> None:
+        if command.down or command.right:
+            self._shift(command.down * times, command.right * times)
+        if command.column is not None:
+            self._column = max(self._leftmost, min(command.column, self._rightmost))
+        if command.row is not None:
+            self._row = self._top + min(command.row, self._below - self._top)
+        if command.letter:
+            _ACTIONS[command.letter](self, command.number)
+
+    def _shift(self, down: int, right: int) -> None:
+        if down:
+            row = self._row + down
+            inside = self._top <= row < len(self._rows)
+            self._row = row if inside else min(max(row, self._top), self._below)
+        if right < 0:
+            self._column = max(self._leftmost, self._column + right)
+        elif right:
+            self._column = min(self._column + right, self._rightmost)
+
+    @property
+    def _below(self) -> int:
+        """The last line that the cursor can be moved to."""
+        return max(self._row, len(self._rows) + _REACH)
+
+    @property
+    def _rightmost(self) -> int:
+        """The last column that the cursor can be moved to."""
+        filled = len(self._rows[self._row]) if self._row < len(self._rows) else 0
+        return max(_COLUMNS, filled, self._column)
+
+    def save(self, _: int) -> None:
+        """Remember where the cursor is."""
+        self._saved = self._row, self._column
+
+    def restore(self, _: int) -> None:
+        """Put the cursor where it was remembered."""
+        row, self._column = self._saved
+        self._row = max(row, self._top)
+
+    def reset(self, _: int) -> None:
+        """Begin with an empty screen."""
+        self.erase_display(2)
+        self._row, self._column = self._top, 0
+
+    def _affordable(self, cells: int) -> int:
+        """How many of these cells can be changed: else a few characters could cost a long line."""
+        given = min(cells, _CHEAP + self._work)
+        self._work -= max(0, given - _CHEAP)
+        return given
+
+    def erase_line(self, number: int) -> None:
+        """Erase the line behind the cursor, before it (1) or all of it (2)."""
+        if self._row >= len(self._rows):
+            return
+        cells, start = self._cells(), self._leftmost
+        if number == 1:
+            end = min(self._column + 1, len(cells))
+            start = max(start, end - self._affordable(end - start))
+            cells[start:end] = [" "] * (end - start)
+        else:
+            del cells[start if number == 2 else self._column :]
+
+    def erase_characters(self, number: int) -> None:
+        """Make so many characters blank."""
+        if self._row < len(self._rows):
+            cells = self._cells()
+            size = self._affordable(min(max(number, 1), max(0, len(cells) - self._column)))
+            cells[self._column : self._column + size] = [" "] * size
+
+    def erase_display(self, number: int) -> None:
+        """Erase below the cursor, above it (1) or all (2)."""
+        if number == 2:
+            del self._rows[self._top :]
+            self._rows = self._rows or [""]
+        elif number == 1:
+            end = min(self._row, len(self._rows))
+            start = end - self._affordable(end - self._top)
+            self._rows[start:end] = [""] * (end - start)
+            self.erase_line(1)
+        elif number == 0:
+            del self._rows[self._row + 1 :]
+            self.erase_line(0)
+
+    def _way_back(self) -> str:
+        """From the end of the text to where the cursor is, by way of the place that is saved."""
+        last = len(self._rows) - 1
+        way = ""
+        here = last, len(self._rows[last])
+        if self._saved != (0, 0):
+            way += _way(here, self._saved) + "\x1b7"
+            here = self._saved
+        return way + _way(here, (self._row, self._column))
+
+
+def _way(start: tuple[int, int], end: tuple[int, int]) -> str:
+    if start == end:
+        return ""
+    down, column = end[0] - start[0], end[1]
+    vertical = f"\x1b[{abs(down)}{'B' if down > 0 else 'A'}" if down else ""
+    return f"{vertical}\r" + (f"\x1b[{column}C" if column else "")
+
+
+def _overwritten(line: str) -> str:
+    """A line of which carriage returns have parts overwritten by the parts that follow."""
+    parts = line.split("\r")
+    shown, size = [parts[-1]], len(parts[-1])
+    for part in reversed(parts):
+        if len(part) > size:
+            shown.append(part[size:])
+            size = len(part)
+    return "".join(shown)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """``text`` in pieces that end with a line, each but the last."""
+    start = 0
+    while len(text) - start > _PIECE:
+        end = text.find("\n", start + _PIECE) + 1
+        if not end:
+            break
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+_ACTIONS: Mapping[str, Callable[[Grid, int], None]] = {
+    "J": Grid.erase_display,
+    "K": Grid.erase_line,
+    "X": Grid.erase_characters,
+    "s": Grid.save,
+    "u": Grid.restore,
+    "c": Grid.reset,
+}

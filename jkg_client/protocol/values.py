@@ -1,0 +1,133 @@
+"""What a cell can show: text that was printed, an object, an exception."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Union
+
+from attrs import field, frozen
+
+from .messages import Json
+from .terminal import strip_ansi
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_BAR = re.compile(r"\d%\||\d+it \[")
+_LONGEST_BAR = 1000
+
+
+_SHOWN = 200
+"""Characters of a text or an image that ``repr`` shows."""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str) and len(value) > _SHOWN:
+        return f"{value[: _SHOWN // 2]!r}… ({len(value)} characters)"
+    if isinstance(value, (list, dict)) and len(value) > _SHOWN:
+        return f"<{type(value).__name__} of {len(value)}>"
+    return repr(value)
+
+
+def _short_items(data: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{name!r}: {_short(value)}" for name, value in data.items()) + "}"
+
+
+@frozen
+class Stream:
+    """Text printed to ``stdout`` or ``stderr``; neighbours of one name are joined.
+
+    It is as printed, with colours and movements of the cursor, for ``plain_text`` to apply. Of text
+    that overwrites itself very often, as long progress bars do, some is dropped that nobody sees.
+    """
+
+    name: str
+    text: str = field(repr=_short)
+
+
+@frozen
+class Display:
+    """One object in all the forms that the kernel could give it.
+
+    Attributes:
+        data: MIME type to text; binary forms in base64, JSON forms as objects.
+        metadata: Of the display, by MIME type or not.
+        display_id: By which later messages may replace it.
+        execution_count: Given when it is the value of the cell, None when shown by it.
+    """
+
+    data: Mapping[str, Any] = field(repr=_short_items)
+    metadata: Json = field(factory=dict)
+    display_id: str | None = None
+    execution_count: int | None = None
+
+    @property
+    def text(self) -> str:
+        """Its ``text/plain`` form without colours, empty if it has none."""
+        return strip_ansi(text_of(self.data.get("text/plain")))
+
+    @property
+    def is_bar(self) -> bool:
+        """Whether it is a progress bar of ``tqdm.notebook``, which moves in a browser only."""
+        return _WIDGET in self.data and _BAR.search(self.text[:_LONGEST_BAR]) is not None
+
+
+@frozen
+class Failure:
+    """An exception that ended the cell.
+
+    Attributes:
+        traceback: Lines as the kernel sent them, with its colours.
+    """
+
+    ename: str
+    evalue: str
+    traceback: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The traceback without colours; name and value if there is none."""
+        lines = strip_ansi("\n".join(self.traceback))
+        return lines if lines.strip() else self.summary
+
+    @property
+    def summary(self) -> str:
+        """Name and value, without colours."""
+        return strip_ansi(f"{self.ename}: {self.evalue}")
+
+    @property
+    def is_interrupt(self) -> bool:
+        """Whether it is how Python code ends that was interrupted, awaiting or not."""
+        return self.ename in ("KeyboardInterrupt", "CancelledError")
+
+    @classmethod
+    def from_content(cls, content: Json) -> Failure:
+        """From an ``error`` message or an ``execute_reply`` with status ``error``."""
+        lines = content.get("traceback")
+        return cls(
+            text_of(content.get("ename")) or "Error",
+            text_of(content.get("evalue")),
+            tuple(map(text_of, lines)) if isinstance(lines, (list, tuple)) else (),
+        )
+
+
+Output = Union[Stream, Display, Failure]
+
+
+def mapping_of(value: Any) -> Json:
+    """``value`` if it is an object, whatever a kernel put there."""
+    return value if isinstance(value, dict) else {}
+
+
+def text_of(value: Any) -> str:
+    """``value`` as text, whatever a kernel put there; lists of lines are joined."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return ""

@@ -1,0 +1,93 @@
+"""Where a hub and the servers of its users are, and who may be shown a token."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from urllib.parse import quote, urlsplit
+
+from attrs import evolve
+
+from ...errors import NotAGateway
+from ...gateway.connection import Certificate, JupyterConnectionInfo
+
+API = "/hub/api"
+
+
+def hub_at(
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    verify: bool | str = True,
+    cert: Certificate | None = None,
+) -> JupyterConnectionInfo:
+    """A hub, by any of its addresses; what is there is told by ``base_path``, ``/hub`` excepted.
+
+    Raises:
+        ValueError: If it is no such URL.
+    """
+    info = JupyterConnectionInfo.from_url(url, headers=headers, verify=verify, cert=cert)
+    base = info.base_path.partition("/user/")[0]
+    return evolve(info, base_path=base.removesuffix("/hub"))
+
+
+def server_at(hub: JupyterConnectionInfo, url: str, token: str) -> JupyterConnectionInfo:
+    """A user's server.
+
+    Args:
+        hub: The hub as users see it.
+        url: What it says of the server: a path, or a whole URL.
+        token: For the server.
+
+    Raises:
+        NotAGateway: The URL leads neither to the hub nor to a subdomain of it.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _no_address(hub, url) from None
+    path = parts.path.rstrip("/")
+    # A path with ".." in it would lead to what is somebody else's.
+    if not path.startswith("/") or posixpath.normpath(path) != path:
+        raise _no_address(hub, url)
+    if not parts.netloc:
+        return evolve(hub, base_path=path, token=token)
+    host, is_safe = parts.hostname or "", parts.scheme == "https" or not hub.use_https
+    is_near = host == hub.host or host.endswith(f".{hub.host}")
+    if not (is_near and is_safe and parts.scheme in {"http", "https"}):
+        raise NotAGateway(
+            f"{hub.url}: the hub says that the server is at {url[:200]!r}; that is no subdomain of"
+            " the hub, and the token is not sent there"
+        )
+    use_https = parts.scheme == "https"
+    return evolve(hub, host=host, use_https=use_https, port=port, base_path=path, token=token)
+
+
+def _no_address(hub: JupyterConnectionInfo, url: str) -> NotAGateway:
+    return NotAGateway(f"{hub.url}: the hub gives {url[:200]!r} as the address of a server")
+
+
+def path_of_user(user: str) -> str:
+    """Where the hub's API has a user."""
+    return f"/users/{quote(user, safe='@')}"
+
+
+def path_of_server(user: str, server: str) -> str:
+    """Where the hub's API has a server of a user."""
+    rest = f"/servers/{quote(server, safe='@')}" if server else "/server"
+    return path_of_user(user) + rest
+
+
+def check_name(kind: str, name: str | None, *, may_be_empty: bool) -> None:
+    """Raise unless ``name`` can stand in a URL of the hub.
+
+    Raises:
+        ValueError: It is no string, or would lead elsewhere.
+    """
+    if name is None or (name == "" and may_be_empty):
+        return
+    if not isinstance(name, str) or not name or name in {".", ".."}:
+        raise ValueError(f"{kind} must be a name, not {name!r}")
+    if "/" in name or "\\" in name or not name.isprintable() or len(name) > 255:
+        raise ValueError(f"{kind} {name[:80]!r} has characters that no name of a hub can have")

@@ -1,0 +1,280 @@
+"""Requests to a hub's REST API, and the stream of events while it starts a server.
+
+The API: https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Callable, Generator, Iterator
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Union
+
+import requests
+from attrs import evolve
+
+from ...client.deadline import Deadline
+from ...errors import (
+    ClientClosed,
+    GatewayError,
+    GatewayTimeout,
+    GatewayUnreachable,
+    NotAGateway,
+)
+from ...gateway.adapter import limits, session_for
+from ...gateway.answers import read_body, translated
+from ...gateway.connection import JupyterConnectionInfo
+from ...gateway.masking import masked
+from ...gateway.opening import authorities_of, proxy_for
+from .addresses import API, path_of_server, path_of_user
+from .models import (
+    Answer,
+    Caller,
+    HubServer,
+    ServerProgress,
+    caller_of,
+    lines_of,
+    progress_of,
+    servers_of,
+)
+
+TokenSource = Union[str, Callable[[], str]]
+"""A token, or what gives a fresh one."""
+
+_REQUEST = 30.0
+"""Seconds for a request."""
+_TRIES = 3
+_ECHO = 10.0
+"""Seconds after an outage in which a hub that just started may not know its users' servers."""
+_LONGEST_PAUSE = 3.0
+_AWAY = {502, 503, 504}
+
+
+class HubApi:
+    """A hub's REST API, as one token sees it.
+
+    No redirect is followed and no cookie kept: the token goes to the hub alone.
+
+    Attributes:
+        outages: How often the hub was away.
+
+    Args:
+        hub: Where the hub is; its ``base_path`` is without ``/hub``.
+        token: Asked before each request if it is callable.
+        given_up: Once it is set, waits end by ``ClientClosed``.
+    """
+
+    def __init__(
+        self, hub: JupyterConnectionInfo, token: TokenSource, given_up: threading.Event
+    ) -> None:
+        self._url = hub.url + API
+        self._token = token
+        self._given_up = given_up
+        self._hub = evolve(hub, token=None)
+        self._proxy = proxy_for(hub)
+        authorities = authorities_of(hub, os.environ)
+        self._session = session_for(self._hub, authorities, self._proxy)
+        self._session.auth = None  # each request has its token
+        self._session.headers["Accept"] = "application/json"
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._echo = Deadline(0.0)
+        self.outages = 0
+
+    def close(self) -> None:
+        """Close the connections; may be called twice."""
+        self._session.close()
+
+    def fresh_token(self) -> str:
+        """The token to be sent now.
+
+        Raises:
+            ValueError: It is none; it is not shown.
+        """
+        token = self._token() if callable(self._token) else self._token
+        if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
+            raise ValueError("the token is empty, or has characters that no HTTP header can carry")
+        return token
+
+    def version(self, deadline: Deadline) -> tuple[int, ...]:
+        """The hub's version, its first two numbers.
+
+        Raises:
+            NotAGateway: No hub answers there.
+        """
+        answer = self._get("/", deadline)
+        body = answer.json
+        version = body.get("version") if isinstance(body, dict) else None
+        if answer.status != 200 or not isinstance(version, str):
+            raise NotAGateway(
+                f"{self._url} answered {answer.status}{answer.target}: no JupyterHub is there;"
+                " is the URL right, a prefix included?"
+            )
+        return tuple(int(word) for word in version.split(".")[:2] if word.isdigit())
+
+    def caller(self, deadline: Deadline) -> Caller:
+        """Whom the token stands for.
+
+        Raises:
+            GatewayUnauthorized: For nobody.
+        """
+        answer = self._get("/user", deadline)
+        if answer.status in {401, 403}:
+            raise answer.error("the hub does not know the token: is it wrong, or has it expired?")
+        caller = caller_of(answer.json) if answer.status == 200 else None
+        if caller is None:
+            raise answer.error("an answer that no JupyterHub gives")
+        return caller
+
+    def servers(
+        self, user: str, deadline: Deadline, *, stopped_too: bool = False
+    ) -> dict[str, HubServer]:
+        """Servers of a user: those that run, start or stop, or all.
+
+        Waits for a hub that is away, up to the deadline.
+
+        Raises:
+            GatewayUnauthorized: The token may not see them, or there is no such user.
+        """
+        query = "?include_stopped_servers" if stopped_too else ""
+        answer = self._get(path_of_user(user) + query, deadline, is_patient=True)
+        if answer.status == 404:
+            raise answer.error(f"there is no user {user!r}, or the token may not see that user")
+        servers = servers_of(answer.json) if answer.status == 200 else None
+        if servers is None:
+            raise answer.error(f"the token may not see the servers of {user!r}: read:servers")
+        return servers
+
+    def start(self, user: str, server: str, body: Any, deadline: Deadline) -> Answer:
+        """Ask for a server; the answer says little, the state of the server all.
+
+        Raises:
+            GatewayUnreachable: The hub is away; it may have got the request nevertheless.
+        """
+        return self._send("POST", path_of_server(user, server), body, deadline)
+
+    def stop(self, user: str, server: str, deadline: Deadline) -> Answer:
+        """Ask for the end of a server, likewise."""
+        return self._send("DELETE", path_of_server(user, server), None, deadline)
+
+    def post_activity(self, user: str, body: Any, deadline: Deadline) -> Answer:
+        """Tell the hub that a server is in use."""
+        return self._send("POST", f"{path_of_user(user)}/activity", body, deadline)
+
+    def progress(
+        self, user: str, server: str, deadline: Deadline
+    ) -> Generator[ServerProgress, None, None]:
+        """Events of a start, from its beginning, until it ends or the deadline passes.
+
+        They are news, not the truth: that is in ``servers``. Where there are none to be had,
+        the stream is empty.
+        """
+        request = f"GET {self._url}{path_of_server(user, server)}/progress"
+        token = self.fresh_token()
+        try:
+            response = self._opened(request, token, None, deadline)
+        except GatewayError:
+            self._note_outage(deadline)
+            return
+        with response:
+            pieces = self._pieces(response, request, deadline)
+            for line in lines_of(pieces) if response.status_code == 200 else ():
+                event = progress_of(line)
+                if event is not None:
+                    yield evolve(event, message=self._clean(event.message, token))
+                    if event.ready or event.failed:
+                        return
+
+    def pause(self, seconds: float, deadline: Deadline) -> None:
+        """Wait, but never beyond the deadline.
+
+        Raises:
+            ClientClosed: It was given up.
+        """
+        if self._given_up.wait(deadline.within(seconds).left() or 0.0):
+            raise ClientClosed("the start of the server was given up")
+
+    def carry_on(self) -> None:
+        """From now on nothing is given up: the server is being stopped."""
+        self._given_up = threading.Event()
+
+    def _get(self, path: str, deadline: Deadline, *, is_patient: bool = False) -> Answer:
+        """The answer to a GET, tried again while the hub is away.
+
+        Args:
+            path: Below the API.
+            deadline: For all tries.
+            is_patient: Wait for the hub up to the deadline, not for a moment only.
+        """
+        tries, pause = 0, 0.2
+        while True:
+            tries += 1
+            is_last = deadline.passed or not (is_patient or tries < _TRIES)
+            try:
+                answer = self._send("GET", path, None, deadline)
+            except GatewayTimeout:
+                if is_last or not is_patient:
+                    raise
+            except GatewayUnreachable:
+                if is_last:
+                    raise
+            else:
+                # A hub that has just come back learns only then which servers there are.
+                is_echo = answer.status == 404 and not self._echo.passed
+                if is_last or not (answer.status in _AWAY or is_echo):
+                    return answer
+                if is_echo:
+                    self.pause(0.5, deadline)
+                    continue
+            self._note_outage(deadline)
+            self.pause(pause * (1 + random.random() / 2), deadline)  # noqa: S311
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _send(self, method: str, path: str, body: Any, deadline: Deadline) -> Answer:
+        request, limit = f"{method} {self._url}{path}", deadline.within(_REQUEST)
+        token = self.fresh_token()
+        with (
+            self._opened(request, token, body, limit) as response,
+            translated(request, limit, self._proxy),
+        ):
+            text = self._clean(read_body(response, request), token)
+            return Answer(request, response.status_code, text, response.headers)
+
+    def _opened(self, request: str, token: str, body: Any, deadline: Deadline) -> requests.Response:
+        method, _, url = request.partition(" ")
+        if self._given_up.is_set():
+            raise ClientClosed("the start of the server was given up")
+        with translated(request, deadline, self._proxy):
+            return self._session.request(
+                method,
+                url,
+                json=body,
+                headers={"Authorization": f"token {token}"},
+                timeout=limits(deadline),
+                allow_redirects=False,
+                stream=True,
+            )
+
+    def _pieces(
+        self, response: requests.Response, request: str, deadline: Deadline
+    ) -> Iterator[bytes]:
+        pieces = response.iter_content(1)
+        while True:
+            try:
+                with translated(request, deadline, self._proxy):
+                    piece = next(pieces, b"")
+            except GatewayError:
+                self._note_outage(deadline)
+                return
+            if not piece:
+                return
+            yield piece
+
+    def _clean(self, text: str, token: str) -> str:
+        return masked(evolve(self._hub, token=token), text)
+
+    def _note_outage(self, deadline: Deadline) -> None:
+        if not deadline.passed:
+            self.outages += 1
+            self._echo = Deadline(_ECHO)

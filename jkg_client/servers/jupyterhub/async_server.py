@@ -1,0 +1,163 @@
+"""``JupyterHubServer`` for programs with an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from attrs import evolve
+
+from ...errors import ClientClosed
+from ...gateway.connection import Certificate, JupyterConnectionInfo
+from .api import TokenSource
+from .launch import Launch
+from .life import OnProgress
+from .models import ServerProgress
+from .server import START_SECONDS, STOP_SECONDS
+from .settings import HubSettings, environment_of
+
+T = TypeVar("T")
+
+
+class AsyncJupyterHubServer:
+    """``JupyterHubServer`` for programs with an event loop, which it never blocks.
+
+    The server is started by ``async with``, or by ``start``. Cancelled meanwhile, it is stopped
+    before the task is over.
+
+    Args:
+        url: As all arguments: of ``JupyterHubServer``.
+        on_progress: Called in the event loop.
+
+    Raises:
+        ValueError: If an argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: TokenSource | None = None,
+        user: str | None = None,
+        server_name: str = "",
+        options: Mapping[str, Any] | None = None,
+        timeout: float = START_SECONDS,
+        stop_server: bool | None = None,
+        on_progress: OnProgress | None = None,
+        keep_active: float | None = None,
+        public_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        verify: bool | str = True,
+        cert: Certificate | None = None,
+    ) -> None:
+        self._settings = HubSettings.of(
+            url,
+            public_url=public_url,
+            token=token,
+            headers=headers,
+            verify=verify,
+            cert=cert,
+            user=user,
+            server_name=server_name,
+            options=options,
+            timeout=timeout,
+            stop_server=stop_server,
+            on_progress=on_progress,
+            keep_active=keep_active,
+        )
+        self._launch: Launch | None = None
+        self._finalizer: weakref.finalize[..., AsyncJupyterHubServer] | None = None
+
+    @classmethod
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, **options: Any
+    ) -> AsyncJupyterHubServer:
+        """By the variables that a hub gives its services, as ``JupyterHubServer.from_env``.
+
+        Raises:
+            ValueError: If they are not set.
+        """
+        return cls(**{**environment_of(environ), **options})
+
+    @property
+    def connection_info(self) -> JupyterConnectionInfo:
+        """Where it is, with a token that is good now.
+
+        Raises:
+            ClientClosed: It is not started yet.
+        """
+        if self._launch is None:
+            raise ClientClosed("the server is not started: await start(), or use async with")
+        return self._launch.connection_info
+
+    async def start(self) -> None:
+        """Start the server, or adopt it if it runs already; may be called again.
+
+        Raises:
+            GatewayError: As the constructor of ``JupyterHubServer``.
+        """
+        if self._launch is not None:
+            return
+        given_up, settings = threading.Event(), self._settings
+        if settings.on_progress is not None:
+            settings = evolve(settings, on_progress=_in_loop(settings.on_progress))
+        launch = Launch(settings, given_up)
+        self._finalizer = weakref.finalize(self, launch.end_forgotten)
+        await _in_thread(launch.bring_up, given_up.set, lambda: launch.stop(STOP_SECONDS))
+        self._launch = launch
+
+    async def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
+        """Stop the server if it is to be stopped, and wait for its end; may be called twice.
+
+        Args:
+            timeout_seconds: For all of it.
+        """
+        launch, finalizer = self._launch, self._finalizer
+        if launch is None or finalizer is None:
+            return
+        if await _in_thread(lambda: launch.stop(timeout_seconds)):
+            finalizer.detach()
+
+    async def __aenter__(self) -> AsyncJupyterHubServer:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+
+def _in_loop(on_progress: OnProgress) -> OnProgress:
+    loop = asyncio.get_running_loop()
+
+    def tell(progress: ServerProgress) -> None:
+        loop.call_soon_threadsafe(on_progress, progress)
+
+    return tell
+
+
+async def _in_thread(
+    do: Callable[[], T],
+    give_up: Callable[[], object] = lambda: None,
+    undo: Callable[[], object] = lambda: None,
+) -> T:
+    """What ``do`` returns, from a thread of its own.
+
+    A task that is cancelled calls ``give_up`` and is over when the thread has ended; if that has
+    done its work all the same, ``undo`` is called in it.
+    """
+    thread = ThreadPoolExecutor(1, thread_name_prefix="jkg-hub")
+    future = asyncio.get_running_loop().run_in_executor(thread, do)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        give_up()
+        await asyncio.wait([future])
+        if future.exception() is None:
+            await asyncio.get_running_loop().run_in_executor(thread, undo)
+        raise
+    finally:
+        thread.shutdown(wait=False)

@@ -1,0 +1,301 @@
+"""The life of one server of a hub: asked for, waited for, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+from ...client.deadline import Deadline
+from ...errors import (
+    GatewayError,
+    GatewayTimeout,
+    GatewayUnauthorized,
+    GatewayUnreachable,
+    NamedServersDisabled,
+    ServerStartError,
+    ServerStartTimeout,
+    TooManyServers,
+)
+from ...gateway.connection import JupyterConnectionInfo
+from ...gateway.rest import JupyterClient
+from .api import HubApi
+from .models import Answer, HubServer, ServerProgress
+
+_log = logging.getLogger("jkg_client")
+
+_PAUSE = 0.25
+"""Seconds between looks at the state of the server."""
+_FIRST_STREAM, _LONGEST_STREAM = 1.0, 5.0
+"""Seconds of listening to events between two such looks: a proxy may hold events back."""
+_SILENT = 3.0
+"""Seconds of silence after which the hub is asked to see whether the server still runs."""
+_UNHEARD = 30.0
+"""Seconds after which a server is taken for unreachable, whatever the hub says."""
+_ANSWERING = 10.0
+_FAREWELL = 5.0
+_AFTER_AN_OPEN_REQUEST = 1.0
+_TURN = 5.0
+"""Seconds until a busy hub that names no time is asked again."""
+_RETRY_AFTER_LIMIT = 3600.0
+
+OnProgress = Callable[[ServerProgress], object]
+AddressOf = Callable[[HubServer], JupyterConnectionInfo]
+"""Where a server is; raises ``NotAGateway`` if the hub says nonsense."""
+
+
+class ServerLife:
+    """Brings one server up and ends it.
+
+    Attributes:
+        owns: Whether we have had it started, so that it is ours to stop.
+    """
+
+    def __init__(
+        self,
+        api: HubApi,
+        user: str,
+        server: str,
+        body: Mapping[str, Any],
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._api = api
+        self._user = user
+        self._server = server
+        self._body = body
+        self._on_progress = on_progress
+        self._process = os.getpid()
+        self.owns = False
+        self._is_open = False  # a request whose answer we do not know
+        self._accepted = False
+        self._has_been_lost = False
+        self._refusal = ""
+        self._outages = 0
+        self._told: deque[ServerProgress] = deque(maxlen=1000)
+        self._listening = _FIRST_STREAM
+        self._unheard: Deadline | None = None
+        self._looked = Deadline(_SILENT)
+
+    @property
+    def name(self) -> str:
+        """The server, for messages."""
+        return (
+            f"server {self._server!r} of {self._user!r}"
+            if self._server
+            else f"the server of {self._user!r}"
+        )
+
+    def bring_up(self, address_of: AddressOf, deadline: Deadline) -> JupyterConnectionInfo:
+        """Where the server is, once the hub and the server itself agree that it runs.
+
+        Raises:
+            ServerStartError: It does not start; the message has the hub's reason.
+            GatewayError: The hub is away, or the token may not do this.
+        """
+        why = ""
+        while not deadline.passed:
+            server = self._state(deadline)
+            if server is None or server.stopped:
+                self._have_it_started(deadline)
+                continue
+            if server.ready:
+                address = address_of(server)
+                silence = _silence_of(address, deadline.within(_ANSWERING))
+                if silence is None:
+                    return address
+                why = str(silence)
+                self._have_it_looked_after(silence, deadline)
+            elif server.pending == "spawn":
+                self._follow(deadline)
+            self._api.pause(_PAUSE, deadline)
+        last = why or self._refusal or (str(self._told[-1]) if self._told else "nothing")
+        raise ServerStartTimeout(
+            f"{self.name} was not ready within {deadline.seconds:g} s; the last word was: {last}"
+        )
+
+    def end(self, deadline: Deadline) -> None:
+        """Stop the server and wait until it has stopped.
+
+        Raises:
+            GatewayError: The hub is away, does not let us, or does not get done in time.
+        """
+        if os.getpid() != self._process:
+            return  # a fork of our owner
+        self._api.carry_on()
+        pause = _PAUSE
+        while not self._has_ended(deadline):
+            if deadline.passed:
+                raise GatewayTimeout(f"{self.name} has not stopped within {deadline.seconds:g} s")
+            self._api.pause(pause, deadline)
+            pause = min(2 * pause, 2.0)
+        if self._is_open:
+            # What asked for the start may still be on its way to the hub.
+            self._is_open = False
+            self._api.pause(_AFTER_AN_OPEN_REQUEST, deadline)
+            self.end(deadline)
+
+    def end_forgotten(self) -> None:
+        """Ask for the end of a server that nobody has stopped; do not wait for it."""
+        if os.getpid() == self._process:
+            try:
+                self._api.stop(self._user, self._server, Deadline(_FAREWELL))
+            except (GatewayError, ValueError) as exc:
+                _log.warning("%s could not be stopped: %s", self.name, exc)
+        self._api.close()
+
+    def _state(self, deadline: Deadline) -> HubServer | None:
+        return self._api.servers(self._user, deadline).get(self._server)
+
+    def _have_it_started(self, deadline: Deadline) -> None:
+        if self._accepted:
+            self._explain_the_end(deadline)
+        answer = self._asked(deadline)
+        if answer is None or answer.status in {502, 503, 504}:
+            self._api.pause(
+                _PAUSE, deadline
+            )  # the state of the server tells whether it came through
+        elif answer.status == 429:
+            self._wait_for_a_turn(answer, deadline)
+        elif answer.status < 300 or answer.status >= 500:
+            # An error may come long before the start has failed; its reason comes then.
+            self._accepted = True
+            self._outages = self._api.outages
+            self._refusal = answer.message if answer.status >= 500 else ""
+        else:
+            self._check_refusal(answer, deadline)
+
+    def _asked(self, deadline: Deadline) -> Answer | None:
+        """The answer to a request to start the server; None if there is none.
+
+        Asking twice is safe: a server has one start at a time.
+        """
+        owned, self.owns, self._is_open = self.owns, True, True
+        try:
+            answer = self._api.start(self._user, self._server, self._body, deadline)
+        except GatewayUnreachable as exc:
+            _log.info("no answer to the request for %s: %s", self.name, exc)
+            return None
+        self._is_open = False
+        self.owns = owned or answer.status < 300 or answer.status >= 500
+        return answer
+
+    def _check_refusal(self, answer: Answer, deadline: Deadline) -> None:
+        """Raise unless the refusal only says that the server runs, starts or stops."""
+        if answer.status == 400:
+            server = self._state(deadline)
+            if server is not None and not server.stopped:
+                return
+            if "already running" in answer.message or " is pending " in answer.message:
+                self._api.pause(_PAUSE, deadline)
+                return
+        if answer.status in {401, 403, 404}:
+            raise answer.error(f"the token may not start {self.name}: start:servers")
+        said = answer.message or f"status {answer.status}"
+        if "Named servers are not enabled" in said:
+            raise NamedServersDisabled(f"{self.name} cannot be started: {said} Leave out its name.")
+        if "maximum of" in said:
+            names = tuple(
+                sorted(filter(None, self._api.servers(self._user, deadline, stopped_too=True)))
+            )
+            raise TooManyServers(
+                f"{self.name} cannot be started: {said} (there are: {', '.join(names)})", names
+            )
+        raise ServerStartError(f"{self.name} cannot be started: {said}")
+
+    def _wait_for_a_turn(self, answer: Answer, deadline: Deadline) -> None:
+        try:
+            seconds = float(answer.headers.get("Retry-After", _TURN))
+        except ValueError:
+            seconds = _TURN
+        seconds = min(max(seconds, 0.1), _RETRY_AFTER_LIMIT) * (1 + random.random() / 4)  # noqa: S311
+        left = deadline.left()
+        if left is not None and seconds >= left:
+            raise ServerStartTimeout(
+                f"{self.name} cannot be started: {answer.message}; a try in {seconds:.0f} s would"
+                f" be after the time limit of {deadline.seconds:g} s"
+            )
+        self._api.pause(seconds, deadline)
+
+    def _explain_the_end(self, deadline: Deadline) -> None:
+        """Raise with the reason why the start came to nothing, unless it is to be tried again."""
+        with self._events(deadline.within(_ANSWERING)) as events:
+            cause = next((event.message for event in events if event.failed), "")
+        reasons = "; before that: ".join(filter(None, (cause, self._refusal)))
+        if reasons:
+            raise ServerStartError(f"{self.name} did not start: {reasons}")
+        was_away = self._api.outages > self._outages
+        if not was_away or self._has_been_lost:
+            raise ServerStartError(f"{self.name} was stopped by somebody else before it was ready")
+        # A hub that is started again has forgotten what it was about to start.
+        self._has_been_lost, self._accepted = True, False
+
+    def _have_it_looked_after(self, silence: GatewayError, deadline: Deadline) -> None:
+        """The hub has a server for ready that does not answer: let the hub look, then start it.
+
+        Asked to start a server, a hub first finds out whether it still runs.
+        """
+        if self._unheard is None:
+            self._unheard = Deadline(_UNHEARD)
+            self._looked = Deadline(_SILENT)
+        if self._unheard.passed:
+            raise ServerStartError(
+                f"the hub says that {self.name} runs, but there it does not answer: {silence};"
+                " is the hub's public address another one?"
+            )
+        if self._looked.passed:
+            self._looked = Deadline(_SILENT)
+            self._accepted = False
+            self._asked(deadline)
+
+    def _follow(self, deadline: Deadline) -> None:
+        self._unheard = None
+        with self._events(deadline.within(self._listening)) as events:
+            for event in events:
+                # The hub tells all from the beginning each time.
+                if event not in self._told:
+                    self._told.append(event)
+                    if self._on_progress is not None:
+                        self._on_progress(event)
+        self._listening = min(2 * self._listening, _LONGEST_STREAM)
+
+    def _events(
+        self, deadline: Deadline
+    ) -> contextlib.closing[Generator[ServerProgress, None, None]]:
+        return contextlib.closing(self._api.progress(self._user, self._server, deadline))
+
+    def _has_ended(self, deadline: Deadline) -> bool:
+        """Whether the server has stopped; if it does not even stop, ask for it."""
+        try:
+            server = self._state(deadline)
+            if server is None or server.stopped:
+                return True
+            if server.pending == "stop":
+                return False
+            answer = self._api.stop(self._user, self._server, deadline)
+        except GatewayUnreachable:
+            if deadline.passed:
+                raise
+            return False
+        if answer.status in {401, 403}:
+            raise answer.error(f"the token may not stop {self.name}: delete:servers")
+        return answer.status == 404
+
+
+def _silence_of(address: JupyterConnectionInfo, deadline: Deadline) -> GatewayError | None:
+    """Why the server itself does not answer; None if it does.
+
+    Raises:
+        GatewayUnauthorized: It does not let us in.
+    """
+    with JupyterClient(address) as client:
+        try:
+            client.list_kernel_specs(timeout_seconds=deadline.left() or 0.001)
+        except GatewayUnauthorized:
+            raise
+        except GatewayError as exc:
+            return exc
+    return None

@@ -1,0 +1,181 @@
+"""What a hub says of a token, of a user's servers and of a start.
+
+The API: https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from ...errors import GatewayStatus, GatewayUnauthorized
+
+_MESSAGE = 2000
+"""Characters of a message that are kept."""
+_LINE = 2**16
+"""Bytes of an event; longer ones are left out."""
+
+
+@frozen
+class Answer:
+    """What the hub said.
+
+    Attributes:
+        request: Method and URL.
+        status: HTTP status code.
+        text: The body, without the token.
+        headers: Of the answer.
+    """
+
+    request: str
+    status: int
+    text: str
+    headers: Mapping[str, str]
+
+    @property
+    def json(self) -> Any:
+        """The body; None if it is no JSON."""
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def message(self) -> str:
+        """What it says to a reader; empty if it is a page for browsers."""
+        body = self.json
+        if isinstance(body, dict):
+            return str(body.get("message") or "")[:500]
+        return "" if "<" in self.text else " ".join(self.text.split())[:500]
+
+    @property
+    def target(self) -> str:
+        """Where it leads, for messages; empty if it is no redirect."""
+        target = self.headers.get("Location", "").partition("?")[0]
+        return f" and leads to {target[:200]}" if target else ""
+
+    def error(self, hint: str = "") -> GatewayStatus:
+        """The exception that it stands for."""
+        kind = GatewayUnauthorized if self.status in {401, 403, 404} else GatewayStatus
+        return kind(self.status, self.request, self.message, hint)
+
+
+@frozen
+class ServerProgress:
+    """One thing that a hub says while it starts a server.
+
+    Attributes:
+        message: In the hub's words.
+        progress: Per cent; None if the hub does not say.
+        ready: The hub takes the server for started.
+        failed: The start has failed; ``message`` says why.
+    """
+
+    message: str
+    progress: int | None = None
+    ready: bool = False
+    failed: bool = False
+
+    def __str__(self) -> str:
+        return self.message if self.progress is None else f"{self.progress} %: {self.message}"
+
+
+@frozen
+class Caller:
+    """Whom a token stands for.
+
+    Attributes:
+        name: Of a user or a service.
+        is_user: False for a service.
+        scopes: What the token may do; None on hubs before 2.0, which do not say.
+    """
+
+    name: str
+    is_user: bool
+    scopes: tuple[str, ...] | None
+
+
+@frozen
+class HubServer:
+    """The state of one server.
+
+    Attributes:
+        name: Empty for the user's default server.
+        url: Path, or whole URL where the hub gives each user a domain.
+        ready: It answers, as far as the hub knows.
+        pending: What goes on: ``spawn``, ``stop`` …; None for nothing.
+        stopped: It neither runs nor starts nor stops.
+    """
+
+    name: str
+    url: str
+    ready: bool
+    pending: str | None
+    stopped: bool
+
+
+def caller_of(model: Any) -> Caller | None:
+    """The answer to ``GET /user``; None if it is none."""
+    if not (isinstance(model, dict) and isinstance(model.get("name"), str)):
+        return None
+    scopes = model.get("scopes")
+    known = tuple(map(str, scopes)) if isinstance(scopes, list) else None
+    return Caller(model["name"], model.get("kind", "user") == "user", known)
+
+
+def servers_of(model: Any) -> dict[str, HubServer] | None:
+    """The servers in the model of a user, by name; None if it is no model.
+
+    A hub leaves them out where none runs of those that the token may see.
+    """
+    servers = model.get("servers", {}) if isinstance(model, dict) else None
+    if not isinstance(servers, dict):
+        return None
+    return {name: _server(name, one) for name, one in servers.items() if isinstance(one, dict)}
+
+
+def _server(name: str, model: Mapping[str, Any]) -> HubServer:
+    ready, pending = model.get("ready") is True, model.get("pending")
+    return HubServer(
+        name,
+        str(model.get("url") or ""),
+        ready,
+        str(pending) if pending else None,
+        model.get("stopped") is True or not (ready or pending),
+    )
+
+
+def progress_of(line: bytes) -> ServerProgress | None:
+    """The event in a line of the progress stream; None for a blank line and for anything else."""
+    field, _, data = line.partition(b":")
+    if field.strip() != b"data":
+        return None
+    try:
+        event = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict):
+        return None
+    progress: Any = event.get("progress")
+    is_number = type(progress) in {int, float}
+    return ServerProgress(
+        " ".join(str(event.get("message") or "").split())[:_MESSAGE],
+        int(progress) if is_number and 0 <= progress <= 100 else None,
+        event.get("ready") is True,
+        event.get("failed") is True,
+    )
+
+
+def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines of a stream, however it is cut; those that are too long come empty."""
+    line = bytearray()
+    for piece in pieces:
+        for byte in piece:
+            if byte == 0x0A:
+                yield bytes(line) if len(line) < _LINE else b""
+                line.clear()
+            elif len(line) < _LINE:
+                line.append(byte)

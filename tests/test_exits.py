@@ -1,0 +1,149 @@
+"""How code ends itself: what kernels say of it, and what it comes to."""
+
+from __future__ import annotations
+
+import pytest
+from test_exchange import IDLE, error, fed, message, raised, reply, stream
+
+from jkg_client.protocol.exits import exit_code, without_advice
+from jkg_client.protocol.outputs import Failure, Stream
+
+LEAVES = "An exception has occurred, use %tb to see the full traceback.\n"
+ADVICE = (
+    "/lib/IPython/core/interactiveshell.py:3831: UserWarning: To exit: use 'exit', 'quit', or"
+    " Ctrl-D.\n  warn(\"To exit: use 'exit', 'quit', or Ctrl-D.\", stacklevel=1)\n"
+)
+
+# The value of SystemExit as text, and the exit status of a script that ends so.
+STATUSES = [
+    ("", 0),
+    ("None", 0),
+    ("0", 0),
+    ("False", 0),
+    ("True", 1),
+    ("1", 1),
+    ("3", 3),
+    ("255", 255),
+    ("-1", 255),
+    ("257", 1),
+    ("256", 1),
+    ("2.5", 1),
+    ("(1, 2)", 1),
+    ("no such file", 1),
+    ("9" * 100_000, 1),
+]
+
+
+@pytest.mark.field("B7")
+@pytest.mark.parametrize(("value", "status"), STATUSES)
+def test_the_value_of_an_exit_is_its_status(value: str, status: int) -> None:
+    assert exit_code(Failure("SystemExit", value)) == status
+
+
+@pytest.mark.field("B7")
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ("Command 'b'exit 3\\n'' returned non-zero exit status 3.", 3),
+        ("Command 'b\"echo 'a'; exit 4\\n\"' returned non-zero exit status 4.", 4),
+        ("Command 'b'kill -9 $$\\n'' died with <Signals.SIGKILL: 9>.", 137),
+        ("Command 'b'x'' died with unknown signal 64.", 192),
+        ("Command 'b'exit 3\\n'' did something else.", None),
+        ("Command '['false']' returned non-zero exit status 1.", None),
+        ("Command 'false' returned non-zero exit status 1.", None),
+        ("", None),
+    ],
+)
+def test_a_shell_cell_has_the_status_of_its_shell_and_a_program_of_the_cell_has_not(
+    value: str, status: int | None
+) -> None:
+    assert exit_code(Failure("CalledProcessError", value)) == status
+
+
+def test_other_exceptions_are_no_exit() -> None:
+    assert exit_code(Failure("ValueError", "3", ("Traceback", "ValueError: 3"))) is None
+
+
+@pytest.mark.field("B7")
+def test_a_kind_of_exit_is_an_exit_too() -> None:
+    assert exit_code(Failure("MyExit", "3", (LEAVES, "MyExit: 3"))) == 3
+
+
+@pytest.mark.field("B7")
+@pytest.mark.parametrize("value", ["", "0", "None"])
+def test_success_shows_neither_exception_nor_advice(value: str) -> None:
+    result = fed(
+        stream("bye\n"),
+        error("SystemExit", value),
+        stream(ADVICE, "stderr"),
+        reply("error", **raised("SystemExit", value)),
+        IDLE,
+    ).result()
+    assert (result.status, result.exit_code, result.failure) == ("ok", 0, None)
+    assert result.outputs == (Stream("stdout", "bye\n"),)
+
+
+@pytest.mark.field("B7")
+@pytest.mark.parametrize(("value", "status"), [("3", 3), ("no such file", 1)])
+@pytest.mark.parametrize("told", ["on iopub", "in the reply"])
+def test_failure_shows_its_value_and_no_traceback(value: str, status: int, told: str) -> None:
+    content = {
+        "ename": "SystemExit",
+        "evalue": value,
+        "traceback": [LEAVES, f"SystemExit: {value}"],
+    }
+    exchange = fed(stream("bye\n"))
+    if told == "on iopub":
+        exchange.feed(message("iopub", "error", content))
+        exchange.feed(stream(ADVICE, "stderr"))
+    exchange.feed(reply("error", **content))
+    result = exchange.result()
+    assert (result.status, result.exit_code) == ("error", status)
+    assert result.output == f"bye\nSystemExit: {value}"
+    assert result.failure == Failure("SystemExit", value)
+
+
+@pytest.mark.field("B7")
+def test_live_output_shows_no_traceback_of_an_exit_either() -> None:
+    exchange = fed()
+    assert exchange.feed(error("SystemExit", "0")) is None
+    assert exchange.feed(stream(ADVICE, "stderr")) is None
+
+
+# IPython's exit(3) takes 3 for its own keep_kernel, and hands it on.
+@pytest.mark.field("B7")
+@pytest.mark.parametrize(
+    ("keep", "status", "code"),
+    [(False, "ok", 0), (0, "ok", 0), (True, "ok", 0), (3, "error", 3), ("no", "error", 1)],
+)
+def test_exit_has_the_status_that_it_was_given(keep: object, status: str, code: int) -> None:
+    result = fed(reply(payload=[{"source": "ask_exit", "keepkernel": keep}]), IDLE).result()
+    assert (result.status, result.exit_code) == (status, code)
+
+
+@pytest.mark.field("B12")
+def test_a_time_limit_is_no_exit() -> None:
+    content = raised("SystemExit", "3")
+    result = fed(error("SystemExit", "3"), reply("error", **content)).result(gave_up=True)
+    assert (result.status, result.exit_code) == ("timeout", None)
+
+
+@pytest.mark.field("B10")
+def test_an_exception_that_the_cell_survived_is_shown_and_is_no_failure() -> None:
+    result = fed(error("E", "v"), reply(), IDLE).result()
+    assert (result.status, result.failure, result.output) == ("ok", None, "E: v")
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        (ADVICE, ""),
+        (f"mine\n{ADVICE}also mine\n", "mine\nalso mine\n"),
+        ("UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\n", ""),
+        ("UserWarning: mine\n", "UserWarning: mine\n"),
+        ('  warn("To exit: mine")\n', '  warn("To exit: mine")\n'),
+        ("", ""),
+    ],
+)
+def test_of_stderr_only_the_advice_goes(text: str, rest: str) -> None:
+    assert without_advice(text) == rest

@@ -1,0 +1,431 @@
+"""The kernel client and its callers' threads: a kernel that answers at once, and no socket."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Callable
+
+import pytest
+
+from jkg_client.client.block_run import BlockRun
+from jkg_client.client.channels import Incoming, KernelConnection
+from jkg_client.client.deadline import Deadline
+from jkg_client.client.interrupts import interrupt_until_done
+from jkg_client.client.kernel import JupyterKernelClient
+from jkg_client.client.timeouts import TIMEOUTS, Timeouts
+from jkg_client.errors import ClientClosed, KernelNotReady
+from jkg_client.protocol.message_gaps import Gap
+from jkg_client.protocol.messages import Json, Message
+
+QUICK = Timeouts(grace=0.2, ready=5.0)
+
+
+class Kernel:
+    """Provider, channels and control of one kernel, which answers what it is told to."""
+
+    session = "ours"
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.times_closed = 0
+        self.requests: list[Message] = []
+        self.did: list[str] = []
+        self.connected: list[tuple[str, float | None, Timeouts]] = []
+        self.silent = False
+        self.says: dict[str, list[str]] = {}
+        self._coming: queue.Queue[Message | None] = queue.Queue()
+
+    def connect(self, kernel_id: str, deadline: Deadline, timeouts: Timeouts) -> KernelConnection:
+        self.connected.append((kernel_id, deadline.seconds, timeouts))
+        return KernelConnection(self, self)
+
+    def send(self, message: Message, deadline: Deadline) -> Gap | None:
+        self.requests.append(message)
+        if not self.silent:
+            for text in self.says.get(str(message.content.get("code")), []):
+                self.say("iopub", "stream", {"name": "stdout", "text": text})
+            self.end()
+        return None
+
+    def end(self, status: str = "ok") -> None:
+        """Answer the last request."""
+        self.say("shell", "reply", {"status": status, "asked": self.requests[-1].msg_type})
+        self.say("iopub", "status", {"execution_state": "idle"})
+
+    def say(self, channel: str, msg_type: str, content: Json) -> None:
+        header = {"msg_id": "x", "msg_type": msg_type}
+        parent = self.requests[-1].header
+        self._coming.put(
+            Message(channel=channel, header=header, parent_header=parent, content=content)
+        )
+
+    def receive(self, deadline: Deadline) -> Incoming | None:
+        try:
+            message = self._coming.get(timeout=deadline.left())
+        except queue.Empty:
+            message = None
+        if self.closed:
+            raise ClientClosed("closed")
+        return message
+
+    def drain(self) -> Iterator[Incoming]:
+        while not self._coming.empty():
+            message = self._coming.get()
+            if message is not None:
+                yield message
+
+    def refresh(self) -> None:
+        pass
+
+    def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
+        return None
+
+    def prove_alive(self, limit: Deadline) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.closed = True
+        self._coming.put(None)
+
+    def close(self) -> None:
+        self.closed = True
+        self.times_closed += 1
+
+    def interrupt(self, deadline: Deadline) -> None:
+        self.did.append("interrupt")
+
+    def restart(self, deadline: Deadline) -> None:
+        self.did.append(f"restart {deadline.seconds:g}")
+
+    def state(self, deadline: Deadline) -> str | None:
+        return None
+
+    def start_kernel(self, kernel_spec_name: str, **options: Any) -> str:
+        raise NotImplementedError
+
+    def delete_kernel(self, kernel_id: str) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def kernel() -> Kernel:
+    return Kernel()
+
+
+@pytest.fixture
+def client(kernel: Kernel) -> Iterator[JupyterKernelClient]:
+    with JupyterKernelClient(kernel, "k1", timeouts=QUICK) as client:
+        yield client
+
+
+def in_thread(do: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
+    """Do it in another thread; what it returned, or raised."""
+    came: list[object] = []
+
+    def run() -> None:
+        try:
+            came.append(do())
+        except Exception as exc:  # noqa: BLE001 - for the test to look at
+            came.append(exc)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, came
+
+
+def wait_for(true: Callable[[], object]) -> None:
+    deadline = Deadline(10.0)
+    while not true():
+        assert not deadline.passed
+        time.sleep(0.001)
+
+
+def test_it_connects_once_within_its_limit(kernel: Kernel) -> None:
+    client = JupyterKernelClient(kernel, "k1")
+    assert kernel.connected == [("k1", 120.0, TIMEOUTS)]
+    assert client.kernel_id == "k1"
+    JupyterKernelClient(kernel, "k2", connect_timeout=1.5, timeouts=QUICK)
+    assert kernel.connected[1] == ("k2", 1.5, QUICK)
+
+
+ASKED: list[tuple[Callable[[JupyterKernelClient], Json], str, Json]] = [
+    (lambda c: c.kernel_info(), "kernel_info_request", {}),
+    (lambda c: c.complete("abc"), "complete_request", {"code": "abc", "cursor_pos": 3}),
+    (lambda c: c.complete("abc", 1), "complete_request", {"code": "abc", "cursor_pos": 1}),
+    (
+        lambda c: c.inspect("abc"),
+        "inspect_request",
+        {"code": "abc", "cursor_pos": 3, "detail_level": 0},
+    ),
+    (
+        lambda c: c.inspect("abc", 0, 1),
+        "inspect_request",
+        {"code": "abc", "cursor_pos": 0, "detail_level": 1},
+    ),
+    (lambda c: c.is_complete("if"), "is_complete_request", {"code": "if"}),
+    (
+        lambda c: c.history(),
+        "history_request",
+        {"hist_access_type": "tail", "output": False, "raw": True, "n": 10},
+    ),
+    (
+        lambda c: c.history(3, access_type="search", pattern="x*", unique=True, output=True),
+        "history_request",
+        {
+            "hist_access_type": "search",
+            "output": True,
+            "raw": True,
+            "n": 3,
+            "pattern": "x*",
+            "unique": True,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("ask", "msg_type", "content"), ASKED)
+def test_a_question_is_asked_as_the_protocol_says(
+    kernel: Kernel,
+    client: JupyterKernelClient,
+    ask: Callable[[JupyterKernelClient], Json],
+    msg_type: str,
+    content: Json,
+) -> None:
+    assert ask(client) == {"status": "ok", "asked": msg_type}
+    (request,) = kernel.requests
+    assert (request.msg_type, request.content) == (msg_type, content)
+    assert request.header["session"] == "ours"
+
+
+def test_a_question_that_is_not_answered_in_time_says_so(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.silent = True
+    with pytest.raises(KernelNotReady) as caught:
+        client.kernel_info(0.01)
+    assert str(caught.value) == "kernel k1 gave no answer to kernel_info_request within 0.01 s"
+
+
+def test_a_cell_is_sent_with_all_that_the_caller_wants(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.says["1"] = ["a", "b"]
+    told: list[Any] = []
+    result = client.execute("1", 5, on_output=told.append, max_output=1000)
+    assert (result.status, result.output) == ("ok", "ab")
+    assert [output.text for output in told] == ["a", "b"]
+    client.execute(
+        "2", silent=True, user_expressions={"x": "1"}, on_input=lambda _: "", store_history=True
+    )
+    client.execute("3", store_history=False)
+    sent = [
+        {name: request.content[name] for name in ("code", "silent", "store_history")}
+        for request in kernel.requests
+    ]
+    assert sent == [
+        {"code": "1", "silent": False, "store_history": True},
+        {"code": "2", "silent": True, "store_history": False},
+        {"code": "3", "silent": False, "store_history": False},
+    ]
+    asks = [request.content["allow_stdin"] for request in kernel.requests]
+    assert asks == [False, True, False]
+    assert kernel.requests[1].content["user_expressions"] == {"x": "1"}
+
+
+def test_output_is_kept_up_to_the_limit(kernel: Kernel, client: JupyterKernelClient) -> None:
+    kernel.says["1"] = ["0123456789"]
+    assert client.execute("1", 5, max_output=4).truncated is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"code": 1}, "code must be a string, not int"),
+        ({"timeout_seconds": 0}, "timeout_seconds must be positive or None, not 0"),
+        ({"timeout_seconds": -1.5}, "timeout_seconds must be positive or None, not -1.5"),
+        ({"max_output": 1}, "max_output must be at least 2, not 1"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_sent(
+    kernel: Kernel, client: JupyterKernelClient, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        client.execute(**{"code": "1", **options})
+    assert (str(caught.value), kernel.requests) == (said, [])
+
+
+def test_the_least_that_may_be_kept_is_two_characters(client: JupyterKernelClient) -> None:
+    assert client.execute("1", 0.5, max_output=2).is_ok
+
+
+def test_it_waits_until_the_kernel_answers(kernel: Kernel, client: JupyterKernelClient) -> None:
+    assert client.wait_for_ready(5)
+    assert client.wait_for_ready()
+    kernel.silent = True
+    assert not client.wait_for_ready(0.01)
+
+
+def test_a_client_that_was_stopped_is_of_no_use(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    client.stop()
+    client.stop()
+    assert kernel.times_closed == 2
+    uses = (client.kernel_info, client.restart, client.wait_for_ready, lambda: client.execute("1"))
+    for use in uses:
+        with pytest.raises(ClientClosed, match="the client of kernel k1 was stopped"):
+            use()
+    assert (kernel.requests, kernel.did) == ([], [])
+
+
+def test_a_thread_that_waits_for_the_kernel_is_told_at_once_when_it_is_stopped(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.silent = True
+    thread, came = in_thread(lambda: client.execute("1"))
+    wait_for(lambda: kernel.requests)
+    client.stop()
+    thread.join(10)
+    assert isinstance(came[0], ClientClosed)
+    assert kernel.times_closed >= 1
+
+
+def test_a_callback_that_does_not_return_is_not_waited_for_but_closed_afterwards(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.says["1"] = ["a"]
+    called, go_on = threading.Event(), threading.Event()
+
+    def block(_: object) -> None:
+        called.set()
+        go_on.wait(10)
+
+    thread, came = in_thread(lambda: client.execute("1", on_output=block))
+    assert called.wait(10)
+    client.stop()
+    assert kernel.times_closed == 0
+    go_on.set()
+    thread.join(10)
+    assert isinstance(came[0], ClientClosed)
+    assert kernel.times_closed == 1
+
+
+def test_a_callback_cannot_use_the_client_whose_cell_it_hears_of(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.says["1"] = ["a"]
+    uses: list[Callable[[], object]] = [client.kernel_info, client.restart]
+
+    def use_it(_: object) -> None:
+        uses.pop()()
+
+    while uses:
+        with pytest.raises(RuntimeError, match="busy with the cell whose callback this is"):
+            client.execute("1", 5, on_output=use_it)
+    assert "restart" not in kernel.did
+    assert client.execute("2", 5).is_ok
+
+
+def test_cells_of_several_threads_run_one_after_the_other(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.silent = True
+    first, _ = in_thread(lambda: client.execute("1"))
+    wait_for(lambda: len(kernel.requests) == 1)
+    second, _ = in_thread(lambda: client.execute("2"))
+    second.join(0.05)
+    assert len(kernel.requests) == 1
+    kernel.end()
+    wait_for(lambda: len(kernel.requests) == 2)
+    kernel.end()
+    first.join(10)
+    second.join(10)
+    assert [first.is_alive(), second.is_alive()] == [False, False]
+
+
+def test_an_interrupt_does_not_wait_for_its_turn(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.silent = True
+    thread, came = in_thread(lambda: client.execute("1"))
+    wait_for(lambda: kernel.requests)
+    client.interrupt()
+    assert kernel.did == ["interrupt"]
+    kernel.end("error")
+    thread.join(10)
+    assert len(came) == 1
+
+
+def test_a_restart_is_told_by_the_next_result_only_if_it_was_to_end_something(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    client.execute("1", 5)
+    client.restart()
+    client.restart(7)
+    assert not client.execute("1", 5).kernel_restarted
+    client.end_by_restart(5)
+    assert client.execute("1", 5).kernel_restarted
+    assert kernel.did == ["restart 60", "restart 7", "restart 5"]
+
+
+def test_interrupts_are_repeated_until_the_code_has_ended() -> None:
+    told: list[bool] = []
+    assert interrupt_until_done(told.append, lambda: len(told) == 3, 5)
+    assert told == [False, True, True]
+    assert not interrupt_until_done(told.append, lambda: False, 2)
+    assert len(told) == 5
+
+
+def test_blocks_that_have_not_begun_never_run_and_nothing_is_interrupted(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    run = BlockRun()
+    assert not run.is_interrupted
+    run.interrupt(lambda: client, QUICK)
+    assert (run.is_interrupted, kernel.did) == (True, [])
+
+
+def test_blocks_that_are_over_are_not_interrupted(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    run = BlockRun()
+    run.begin()
+    run.end()
+    run.interrupt(lambda: client, QUICK)
+    assert kernel.did == []
+
+
+def test_blocks_that_end_by_an_interrupt_cost_no_restart(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    run = BlockRun()
+    run.begin()
+    thread, _ = in_thread(lambda: run.interrupt(lambda: client, QUICK))
+    wait_for(lambda: kernel.did)
+    run.end()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert kernel.did == ["interrupt"]
+
+
+def test_blocks_that_do_not_end_by_interrupts_end_with_their_kernel(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    run, limits = BlockRun(), Timeouts(grace=0.8, ready=3.0)
+    run.begin()
+    thread, _ = in_thread(lambda: run.interrupt(lambda: client, limits))
+    wait_for(lambda: "restart 3" in kernel.did)
+    run.end()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert kernel.did == ["interrupt", "interrupt", "restart 3"]
+
+
+def test_where_there_is_no_kernel_there_is_nothing_to_interrupt() -> None:
+    run = BlockRun()
+    run.begin()
+    run.interrupt(lambda: None, Timeouts(grace=0.2, ready=0.01))
+    assert run.is_interrupted

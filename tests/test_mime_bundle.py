@@ -1,0 +1,59 @@
+"""What a notebook shows of a result, and what ``repr`` shows of what is large."""
+
+from __future__ import annotations
+
+import pytest
+
+from jkg_client import Display, ExecutionResult, Failure, Output, Stream
+
+PNG = Display({"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"})
+
+
+def bundle(*outputs: Output) -> dict[str, object]:
+    return ExecutionResult(status="ok", outputs=outputs)._repr_mimebundle_(
+        include=None, exclude=None
+    )
+
+
+@pytest.mark.field("E12")
+def test_a_single_display_is_shown_as_it_is() -> None:
+    assert bundle(PNG) == {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"}
+
+
+@pytest.mark.field("E12")
+def test_text_stays_text_without_colours() -> None:
+    failure = Failure("E", "v", ("\x1b[31mE\x1b[39m: v",))
+    assert bundle(Stream("stdout", "\x1b[1ma\x1b[0m\n"), failure) == {"text/plain": "a\nE: v"}
+
+
+@pytest.mark.field("E12")
+def test_several_outputs_are_a_page_in_order() -> None:
+    page = Display({"text/html": "<b>bold</b>", "text/plain": "bold"})
+    shown = bundle(Stream("stdout", "1 < 2\n"), PNG, page, Failure("E", "v"))
+    assert shown["text/plain"] == "1 < 2\n<Figure>\nbold\nE: v"
+    html = str(shown["text/html"])
+    parts = ["1 &lt; 2", "data:image/png;base64,iVBORw0KGgo=", "<b>bold</b>", "E: v"]
+    places = [html.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+@pytest.mark.field("E12")
+def test_a_result_without_outputs_says_how_it_ended() -> None:
+    assert bundle() == {"text/plain": "<ok, no output>"}
+
+
+@pytest.mark.parametrize("kind", ["text/markdown", "application/json", "image/svg+xml", "x/y"])
+def test_other_forms_are_shown_too(kind: str) -> None:
+    data = {kind: {"a": 1} if "json" in kind else "<i>", "text/plain": "plain"}
+    html = str(bundle(Display(data), Stream("stdout", "end"))["text/html"])
+    assert html.endswith("<pre>end</pre>")
+
+
+@pytest.mark.field("E12")
+def test_what_is_large_is_short_in_a_repr() -> None:
+    image = Display({"image/png": "x" * 10**6, "application/json": list(range(10**5))})
+    result = ExecutionResult(status="ok", outputs=(image, Stream("stdout", "y" * 10**6)))
+    assert len(repr(result)) < 1000
+    assert "1000000 characters" in repr(result)
+    assert repr(Stream("stdout", "a")) == "Stream(name='stdout', text='a')"
+    assert repr(Display({"text/plain": "a"})).startswith("Display(data={'text/plain': 'a'}, ")

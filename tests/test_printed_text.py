@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import BOUNDED
+
+from jkg_client.protocol.printed_text import PrintedText
+from jkg_client.protocol.terminal import picture
+
+CHUNKS = st.lists(
+    st.sampled_from(["a", "bc\n", "def", "\r", "\x1b[31m", "\x1b[A", "\x1b[", "2A", "\b", "\x1b"]),
+    max_size=40,
+)
+
+
+def printed(*chunks: str) -> PrintedText:
+    text = PrintedText()
+    for chunk in chunks:
+        text.append(chunk)
+    assert len(text) == len(str(text))
+    return text
+
+
+@BOUNDED
+@given(CHUNKS)
+def test_a_little_text_stays_as_it_was_printed(chunks: list[str]) -> None:
+    assert str(printed(*chunks)) == "".join(chunks)
+
+
+@BOUNDED
+@given(CHUNKS, CHUNKS)
+def test_folding_changes_nothing_that_can_be_seen(before: list[str], after: list[str]) -> None:
+    text = printed(*before)
+    text.fold()
+    assert len(text) == len(str(text)) <= len("".join(before))
+    for chunk in after:
+        text.append(chunk)
+    assert picture(str(text)) == picture("".join([*before, *after]))
+
+
+@pytest.mark.field("B5")
+@pytest.mark.parametrize(
+    "bar",
+    ["\r{:7}%|####|", "\r\x1b[32m{:7}\x1b[0m", "\r{:7}\ninner\x1b[A", "\x1b[2J\x1b[H{:7}\nx\n"],
+)
+def test_a_bar_of_hours_takes_little_memory_and_ends_as_it_looks(bar: str) -> None:
+    bars = [bar.format(i) for i in range(100_000)]
+    text = printed("begin\n", *bars)
+    assert len(text) < 200_000
+    assert picture(str(text)) == picture("begin\n" + "".join(bars[:1] + bars[-1:]))
+
+
+@pytest.mark.parametrize("line", ["line\n", "\x1b[31mline\x1b[0m\n"])
+def test_many_lines_before_a_bar_stay_as_they_were_printed(line: str) -> None:
+    text = printed(*[line * 1000] * 500, *[f"\r{i:6}" for i in range(50_000)])
+    assert str(text).startswith(line * 498_000)
+    assert picture(str(text)) == "line\n" * 500_000 + " 49999"
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 7, 100])
+@pytest.mark.parametrize("chunks", [["abcdef\nghi"], ["ab\rcdef", "ghijk"], ["a" * 20_000, "b"]])
+def test_what_is_dropped_on_the_left_is_counted(chunks: list[str], size: int) -> None:
+    text, whole = printed(*chunks), "".join(chunks)
+    dropped = text.drop_left(size)
+    assert dropped == min(size, len(whole))
+    assert (str(text), len(text)) == (whole[dropped:], len(whole) - dropped)
+
+
+@pytest.mark.field("B4")
+@pytest.mark.parametrize("size", range(3, 9))
+def test_no_half_of_an_escape_code_is_left(size: int) -> None:
+    text = printed("abc\x1b[31mred")
+    assert text.drop_left(size) == (3 if size == 3 else 8)
+    assert str(text) == ("\x1b[31mred" if size == 3 else "red")
+
+
+@BOUNDED
+@given(st.lists(st.text("abc\n", max_size=30)), st.integers(0, 200))
+def test_what_is_taken_on_the_left_is_not_there_any_more(chunks: list[str], size: int) -> None:
+    text, whole = printed(*chunks), "".join(chunks)
+    taken = text.take_left(size)
+    assert (str(taken), str(text)) == (whole[:size], whole[size:])
+    assert (len(taken), len(text)) == (len(str(taken)), len(str(text)))
+
+
+# Each of these takes minutes if a chunk costs what the text before it is long.
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        ["x"] * 200_000,
+        ["x" * 2**21, *["\b."] * 20_000],
+        ["x" * 2**21, *["\x1b[0m."] * 20_000],
+        ["x\n" * 2**20, *["\x1b[A\n"] * 20_000],
+        ["ab\r", "c\n"] * 50_000,
+    ],
+    ids=["tiny", "spinner", "colours", "cursor up", "tiny lines"],
+)
+def test_long_lines_and_tiny_chunks_cost_what_they_are_long(chunks: list[str]) -> None:
+    assert picture(str(printed(*chunks))) == picture("".join(chunks))

@@ -1,0 +1,78 @@
+"""Which cells are rewritten so that they end with their shell; what they do is in behaviours."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from jkg_client.shell_cells import ends_with_shell
+
+
+@pytest.mark.field("B8")
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%bash\nserver &",
+        "%%sh\nserver &\necho started",
+        "\n%%bash \nserver & echo started",
+        "%%bash\ncoproc server",
+        "%%bash\npg_ctl start",
+        "%%bash\n./start.sh",
+        "%%bash\nredis-server --daemonize yes",
+        "%%bash\nsetsid server",
+    ],
+)
+def test_a_shell_that_may_leave_a_process_is_not_waited_for(cell: str) -> None:
+    rewritten = ends_with_shell(cell)
+    (statement,) = ast.parse(rewritten).body
+    assert isinstance(statement, ast.Expr)
+    assert isinstance(statement.value, ast.Call)
+    *_, script = statement.value.args
+    assert isinstance(script, ast.Constant)
+    assert script.value == cell.lstrip().split("\n", 1)[1]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%bash\necho hello",
+        "%%bash\nmake && make install 2>&1 | tee log",
+        "%%bash\nmake &> log; make |& tee log; exec 3<&-",
+        "%%bash --bg\nserver &",
+        "%%script bash\nserver &",
+        "%%writefile run.sh\nserver &",
+        "x = a & b",
+        "%%bash",
+        "",
+    ],
+)
+def test_other_cells_stay_as_they_are(cell: str) -> None:
+    assert ends_with_shell(cell) == cell
+
+
+def test_ipython_finds_nothing_to_expand_in_the_arguments() -> None:
+    (statement,) = ast.parse(ends_with_shell("%%bash\nx &")).body
+    assert isinstance(statement, ast.Expr)
+    assert isinstance(statement.value, ast.Call)
+    arguments = ast.unparse(statement.value.args[1])
+    assert not set("${}") & set(arguments)
+
+
+@pytest.mark.field("B8")
+def test_the_program_between_gives_all_that_the_shell_has_printed() -> None:
+    (statement,) = ast.parse(ends_with_shell("%%sh\nx &")).body
+    assert isinstance(statement, ast.Expr)
+    assert isinstance(statement.value, ast.Call)
+    call = ast.unparse(statement.value.args[1])
+    command = eval(call)
+    script = "seq 1 20000 & wait; seq 1 20000; printf err >&2; sleep 30 & exit 7"
+    done = subprocess.run(
+        ["sh", "-c", command], input=script, capture_output=True, text=True, timeout=20, check=False
+    )
+    numbers = "".join(f"{number}\n" for number in range(1, 20001))
+    assert (done.returncode, done.stderr) == (7, "err")
+    assert done.stdout == 2 * numbers
+    assert sys.executable in command

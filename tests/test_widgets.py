@@ -1,0 +1,156 @@
+"""Widgets that take the outputs of a cell: what they show and clear is not the cell's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from test_exchange import IDLE, error, fed, message, raised, reply, stream
+
+from jkg_client.protocol.messages import Message
+from jkg_client.protocol.outputs import Display, Stream
+from jkg_client.protocol.widgets import Captures
+
+OK = reply()
+
+
+def comm(state: Any, widget: Any = "w") -> Message:
+    data = {"method": "update", "state": state, "buffer_paths": []}
+    return message("iopub", "comm_msg", {"comm_id": widget, "data": data})
+
+
+def takes(widget: str = "w") -> Message:
+    return comm({"msg_id": "req"}, widget)
+
+
+def leaves(widget: str = "w") -> Message:
+    return comm({"msg_id": ""}, widget)
+
+
+def clear(*, wait: bool = False) -> Message:
+    return message("iopub", "clear_output", {"wait": wait})
+
+
+def shows(text: str) -> Message:
+    return message("iopub", "display_data", {"data": {"text/plain": text}})
+
+
+@pytest.mark.field("B10")
+@pytest.mark.parametrize("wait", [False, True])
+def test_what_clears_a_widget_leaves_what_the_cell_has_shown(wait: bool) -> None:
+    exchange = fed(
+        stream("own\n"),
+        shows("display"),
+        takes(),
+        stream("old\n"),
+        shows("old"),
+        clear(wait=wait),
+        stream("new\n"),
+        leaves(),
+        stream("end\n"),
+        OK,
+        IDLE,
+    )
+    assert exchange.result().output == "own\ndisplay\nnew\nend\n"
+
+
+@pytest.mark.field("B10")
+def test_a_widget_that_waits_to_be_cleared_is_not_cleared_by_the_cell() -> None:
+    exchange = fed(takes(), stream("old\n"), clear(wait=True), leaves(), stream("end\n"), OK, IDLE)
+    assert exchange.result().output == "old\nend\n"
+
+
+@pytest.mark.field("B10")
+def test_what_clears_the_cell_clears_it_as_before() -> None:
+    assert fed(stream("a"), clear(), stream("b"), OK, IDLE).result().output == "b"
+    assert fed(takes(), stream("a"), leaves(), clear(), stream("b")).result().output == "b"
+
+
+@pytest.mark.field("B10")
+def test_of_two_widgets_the_one_that_began_last_takes_it() -> None:
+    exchange = fed(
+        takes("a"),
+        stream("a1\n"),
+        takes("b"),
+        stream("b1\n"),
+        clear(),
+        stream("b2\n"),
+        leaves("b"),
+        stream("a2\n"),
+        leaves("a"),
+    )
+    assert exchange.result().output == "a1\nb2\na2\n"
+
+
+@pytest.mark.field("B10")
+def test_text_of_a_widget_and_of_the_cell_are_not_one_output() -> None:
+    exchange = fed(stream("own"), takes(), stream("widget"), leaves(), stream("own"))
+    streams = (Stream("stdout", "own"), Stream("stdout", "widget"), Stream("stdout", "own"))
+    assert exchange.result().outputs == streams
+
+
+@pytest.mark.field("B10")
+def test_an_exception_in_a_widget_is_shown_and_does_not_fail_the_cell() -> None:
+    result = fed(takes(), error("E", "v"), leaves(), stream("after"), OK, IDLE).result()
+    assert (result.status, result.failure, result.exit_code) == ("ok", None, None)
+    assert result.output == "E: v\nafter"
+
+
+@pytest.mark.field("B10")
+def test_the_failure_of_a_cell_is_not_that_of_its_widget() -> None:
+    content = raised("Own", "2")
+    told = [message("iopub", "error", content), reply("error", **content)]
+    result = fed(takes(), error("Inner", "1"), leaves(), *told).result()
+    assert result.failure is not None
+    assert result.failure.ename == "Own"
+
+
+@pytest.mark.field("B10")
+def test_an_interrupt_that_a_widget_has_caught_is_still_a_timeout() -> None:
+    result = fed(takes(), error("KeyboardInterrupt"), leaves(), OK, IDLE).result(gave_up=True)
+    assert (result.status, result.output) == ("timeout", "")
+
+
+@pytest.mark.field("B10")
+def test_what_is_appended_to_a_widget_is_shown_once() -> None:
+    first = {"output_type": "stream", "name": "stdout", "text": "a\n"}
+    second = {"output_type": "display_data", "data": {"text/plain": "b"}, "metadata": {}}
+    exchange = fed(comm({"outputs": [first]}))
+    assert exchange.feed(comm({"outputs": [first, second]})) == Display({"text/plain": "b"})
+    exchange.feed(comm({"outputs": []}))
+    exchange.feed(comm({"outputs": [first]}))
+    assert exchange.result().output == "a\nb\na\n"
+
+
+@pytest.mark.parametrize(
+    "state", [None, "x", {}, {"outputs": "x"}, {"outputs": [None, 3, {"output_type": []}]}]
+)
+def test_other_states_show_nothing(state: Any) -> None:
+    assert fed(comm(state), OK, IDLE).result().outputs == ()
+
+
+@pytest.mark.parametrize("content", [{}, {"comm_id": 3}, {"comm_id": "w"}, {"comm_id": "w" * 101}])
+@pytest.mark.parametrize("msg_type", ["comm_open", "comm_msg", "comm_close", "comm_other"])
+def test_other_comm_messages_capture_nothing(msg_type: str, content: Any) -> None:
+    captures = Captures("req")
+    assert captures.feed(msg_type, content) is None
+    assert captures.owner is None
+
+
+def test_a_widget_that_is_closed_captures_no_more() -> None:
+    closed = message("iopub", "comm_close", {"comm_id": "w", "data": {}})
+    exchange = fed(stream("own\n"), takes(), closed, clear(), stream("b\n"))
+    assert exchange.result().output == "b\n"
+
+
+def test_requests_of_others_are_none_of_a_widgets_business() -> None:
+    exchange = fed(stream("own\n"), comm({"msg_id": "other"}), clear(), stream("b\n"))
+    assert exchange.result().output == "b\n"
+
+
+def test_widgets_without_end_take_no_memory_without_bound() -> None:
+    captures = Captures("req")
+    for number in range(3000):
+        state = {"msg_id": "req", "outputs": [{}]}
+        captures.feed("comm_msg", {"comm_id": f"w{number}", "data": {"state": state}})
+    assert captures.owner == "w999"
