@@ -228,10 +228,11 @@ def test_code_may_be_timed(kernel: RawKernel, code: str, printed: str, value: st
 
 def test_code_that_is_timed_may_fail(kernel: RawKernel) -> None:
     *streams, error = kernel.outputs("x = 1\n%time x / 0")
-    assert re.fullmatch(TIMES, "".join(said["text"] for said in streams))
+    # IPython 8 tells neither the time of what failed nor its source.
+    assert re.fullmatch(f"(?:{TIMES})?", "".join(said["text"] for said in streams))
     assert error["ename"] == "ZeroDivisionError"
     traceback = "\n".join(error["traceback"])
-    assert "x / 0" in traceback
+    assert "x / 0" in traceback or "timed eval" in traceback
     assert "jkg_client" not in traceback
 
 

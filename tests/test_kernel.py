@@ -111,15 +111,20 @@ def test_a_reply_lost_in_a_cut_is_no_success(
 def test_a_session_that_the_server_lost_is_told(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
-    def cut(_: Output) -> None:
+    def go() -> None:
+        server.faults.refuse_connections()
         server.faults.cut_now()
-        server.faults.drop_kept()
 
-    code = "import time\nprint('on', flush=True)\ntime.sleep(0.3)\nprint('off')"
-    result = kernel.execute(code, 10, on_output=cut)
+    def come_back() -> None:
+        server.faults.drop_kept()
+        server.faults.accept_connections()
+
+    server.script("cell").stream("on\n").then(go).stream("lost\n").then(come_back).stream("off\n")
+    result = kernel.execute("cell", 20)
     assert result.output.startswith("on\n")
-    # The client may be back before anything is said.
-    assert (result.output == "on\noff\n") is (result.truncated is None)
+    assert "lost" not in result.output
+    assert result.truncated is not None
+    assert result.truncated.connection_lost
 
 
 def test_many_cuts_in_a_row_lose_nothing(kernel: JupyterKernelClient, server: FakeGateway) -> None:

@@ -253,7 +253,7 @@ def said_to(asked: Asked, line: Line) -> dict[str, list[Any]]:
         if "engine_info" in content:
             content["engine_info"] = sorted(content["engine_info"])
         told.setdefault(message["channel"], []).append((kind, masked(content)))
-    return told
+    return {channel: masked(said) for channel, said in told.items()}
 
 
 @pytest.mark.parametrize("asked", CONVERSATIONS, ids=str)

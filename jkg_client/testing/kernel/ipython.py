@@ -179,6 +179,7 @@ class IPythonShell:
             self._ip = ZMQInteractiveShell.instance(
                 config=config, ipython_dir=folder, profile_dir=profile
             )
+        self._has_inline = find_spec("matplotlib_inline") is not None
         self._warm_up()
         self._ip.Completer.use_jedi = find_spec("jedi") is not None
 
@@ -208,7 +209,7 @@ class IPythonShell:
         self._ip.displayhook.console = self._ip.display_pub.console = console
         self._ip.kernel = KernelFace(self._ip, console)
         os.environ.update(ENVIRONMENT)
-        if find_spec("matplotlib_inline") is not None:
+        if self._has_inline:
             os.environ.setdefault("MPLBACKEND", INLINE)
         sys.modules["__main__"] = self._ip.user_module
         return comms.connect(console)
