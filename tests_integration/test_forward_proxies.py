@@ -83,8 +83,8 @@ def proxies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxies]:
         _tinyproxy(folder / "guarded", ports[1], login),
         _listening([which("microsocks"), "-i", "127.0.0.1", "-p", str(ports[2])], ports[2]),
     ):
-        addresses = [f"127.0.0.1:{port}" for port in ports]
-        yield Proxies(*addresses, folder / "open" / "log")
+        everybody, guarded, socks = (f"127.0.0.1:{port}" for port in ports)
+        yield Proxies(everybody, guarded, socks, folder / "open" / "log")
 
 
 @contextmanager

@@ -74,7 +74,10 @@ def test_the_tests_of_an_unpacked_source_distribution_pass(
 ) -> None:
     (archive,) = dist.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path, **({"filter": "data"} if sys.version_info >= (3, 12) else {}))
+        if sys.version_info >= (3, 12):
+            tar.extractall(tmp_path, filter="data")
+        else:
+            tar.extractall(tmp_path)
     (folder,) = tmp_path.iterdir()
     for name in ("docs", "CHANGELOG.md", "tox.ini", "tests/recordings", "tests_integration"):
         assert (folder / name).exists(), name

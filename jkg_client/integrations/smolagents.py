@@ -26,7 +26,7 @@ except ImportError as exc:
         'JupyterExecutor needs: pip install "jkg-client[smolagents]" (Python 3.10 or newer)'
     ) from exc
 
-from ..client.conversation import OnOutput
+from ..client.callbacks import OnOutput
 from ..code_blocks import CodeBlock, unfenced
 from ..code_result import CodeResult, notes
 from ..executor import JupyterCodeExecutor
