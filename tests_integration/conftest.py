@@ -13,7 +13,7 @@ from attrs import define, field
 from docker_engine import dockerfiles, engine, one, seeds_image, servers
 from fixtures import executor, executors, kernel, pytest_itemcollected
 from frameworks import any_python, gateway, model
-from servers import KINDS, LOCAL, Kind, running
+from servers import HUB, KINDS, LOCAL, Kind, running
 
 from jkg_client import JupyterConnectable
 from jkg_client.client.timeouts import Timeouts
@@ -39,7 +39,8 @@ NAMES = [kind.name for kind in KINDS]
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--servers",
-        default=",".join(NAMES),
+        # A hub takes minutes more; test_jupyterhub.py has its own. It is run by name.
+        default=",".join(name for name in NAMES if name != HUB.name),
         metavar="NAME,…",
         help="servers on which tests marked every_server run (default: %(default)s)",
     )

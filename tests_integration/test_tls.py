@@ -26,7 +26,7 @@ from jkg_client import (
     JupyterKernelClient,
     NotAGateway,
 )
-from jkg_client.gateway.http_session import CONNECT_SECONDS
+from jkg_client.gateway.adapter import CONNECT_SECONDS
 
 Ask = Callable[[JupyterClient], object]
 
