@@ -365,6 +365,7 @@ def test_blocks_behind_one_that_exits_do_not_run(executor: JupyterCodeExecutor, 
     assert "never" not in result.output
 
 
+@pytest.mark.ipython
 @pytest.mark.field("B9")
 def test_an_installation_that_fails_is_told_and_ends_no_block(
     executor: JupyterCodeExecutor,
@@ -375,6 +376,7 @@ def test_an_installation_that_fails_is_told_and_ends_no_block(
     assert "no-such-package' failed with exit status 1.\ngoes on\n" in result.output
 
 
+@pytest.mark.ipython
 @pytest.mark.field("B8")
 @pytest.mark.parametrize("language", ["bash", "sh", "python"])
 def test_a_shell_block_ends_when_its_shell_does(
@@ -389,6 +391,7 @@ def test_a_shell_block_ends_when_its_shell_does(
     assert run(executor, f"kill {process}", language="sh").status == "ok"
 
 
+@pytest.mark.ipython
 @pytest.mark.field("B8")
 def test_what_runs_in_the_background_may_print_on(executor: JupyterCodeExecutor) -> None:
     # By a pipe that nobody reads, the loop would end at its next echo.
@@ -397,6 +400,7 @@ def test_what_runs_in_the_background_may_print_on(executor: JupyterCodeExecutor)
     assert run(executor, f"sleep 0.5; kill {process}", language="sh").status == "ok"
 
 
+@pytest.mark.ipython
 @pytest.mark.field("B8")
 def test_what_the_background_prints_while_the_shell_runs_is_shown(
     executor: JupyterCodeExecutor,
@@ -406,6 +410,7 @@ def test_what_the_background_prints_while_the_shell_runs_is_shown(
     assert sorted(result.output.splitlines()[:3]) == ["a&b", "one", "two"]
 
 
+@pytest.mark.ipython
 @pytest.mark.field("B8")
 def test_a_time_limit_ends_a_shell_that_has_left_a_process(executors: Executors) -> None:
     executor = executors(timeout=2)
@@ -563,6 +568,7 @@ def test_a_callback_may_not_run_another_cell(kernel: JupyterKernelClient) -> Non
     assert kernel.execute("print('usable')", 20).output == "usable\n"
 
 
+@pytest.mark.ipython
 @pytest.mark.field("B11")
 def test_a_shell_block_keeps_neither_directory_nor_variables(executor: JupyterCodeExecutor) -> None:
     show = 'echo "$PWD $COLOR"'

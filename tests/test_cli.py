@@ -316,6 +316,7 @@ def test_a_page_of_data_only_is_no_failure(jkg: Jkg) -> None:
     assert done.stderr.startswith("jkg: skipped: cannot run a 'json' block")
 
 
+@pytest.mark.ipython
 @pytest.mark.field("A8")
 def test_fences_without_a_label_are_what_the_executor_takes_them_for(jkg: Jkg) -> None:
     page = "```\n$ echo shell\n```\n\n```\nprint('python')\n```\n\nOutput:\n\n```\nnot code\n```\n"

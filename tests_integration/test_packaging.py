@@ -65,7 +65,8 @@ def test_an_index_takes_what_is_built(tools: Path, dist: Path) -> None:
     built = sorted(dist.iterdir())
     assert [path.suffix for path in built] == [".whl", ".gz"]
     said([tools, "-m", "twine", "check", "--strict", *built], dist)
-    said([tools, "-m", "check_wheel_contents", built[0]], dist)
+    # W002: programs that install packages all have the same stand-in, under their own names.
+    said([tools, "-m", "check_wheel_contents", "--ignore", "W002", built[0]], dist)
 
 
 @pytest.mark.field("E8")
