@@ -26,7 +26,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     for mark in item.iter_markers("pitfall"):
         item.extra_keyword_matches.update(f"pitfall_{number:02}" for number in mark.args)
     for mark in item.iter_markers("field"):
-        item.extra_keyword_matches.update(f"field_{line[0]}{line[1:]:0>2}" for line in mark.args)
+        for line in mark.args:
+            letters = line.rstrip("0123456789")
+            item.extra_keyword_matches.add(f"field_{letters}{line[len(letters) :]:0>2}")
 
 
 @pytest.fixture
