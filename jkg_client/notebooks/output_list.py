@@ -95,6 +95,13 @@ class OutputList:
         node = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": traceback}
         self.nodes.append(self.make(node))
 
+    def note(self, text: str) -> None:
+        """Add a line of our own on stderr; it is kept whatever the limit is."""
+        self.settle()
+        self.nodes.append(
+            self.make({"output_type": "stream", "name": "stderr", "text": f"{text}\n"})
+        )
+
     def clear(self, *, wait: bool) -> None:
         """Remove all outputs: now, or when the next output comes."""
         self._clear_next = True

@@ -87,8 +87,8 @@ class Widgets:
                 updates.append((comm_id, {"method": "update", "state": state, "buffer_paths": []}))
         return updates
 
-    def metadata(self) -> Json | None:
-        """The states as the metadata ``widgets`` of a notebook; None if there is no widget."""
+    def save_into(self, metadata: dict[str, Any]) -> None:
+        """Put the states into a notebook's metadata, beside those of cells that were skipped."""
         self.settle()
         models = {
             comm_id: _model(widget)
@@ -96,8 +96,10 @@ class Widgets:
             if "_model_name" in widget.state
         }
         if not models:
-            return None
-        return {_STATES: {"state": models, "version_major": 2, "version_minor": 0}}
+            return
+        before = mapping_of(mapping_of(metadata.get("widgets")).get(_STATES)).get("state")
+        states = {**mapping_of(before), **models}
+        metadata["widgets"] = {_STATES: {"state": states, "version_major": 2, "version_minor": 0}}
 
     def _update(self, widget: _Widget, message: Message) -> None:
         data = mapping_of(message.content.get("data"))
