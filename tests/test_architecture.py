@@ -83,7 +83,7 @@ DOORS = {
     "ipykernel": {"embedded/roomy_kernel.py"},
     # Notebooks need it anyway; the extra is asked for in one place.
     "nbformat": {name for name in FILES if name.startswith("notebooks/")},
-    "papermill": {"notebooks/parameters.py", "notebooks/papermill.py"},
+    "papermill": {"notebooks/parameters.py"},
 }
 
 # No clock, file, socket, environment or chance; new_header alone stamps an id and the time.

@@ -7,7 +7,6 @@ from attrs import evolve, frozen
 from ..errors import GatewayError, JkgError
 from ..protocol.result import KERNEL_DIED, ExecutionResult, Truncation
 from ..protocol.values import Failure
-from .kernel_process import KernelReplaced
 
 INTERRUPTED = Failure("KeyboardInterrupt", "the run was interrupted")
 _STATUS = {"ok": "ok", "error": "error", "aborted": "error", "timeout": "timeout", "died": "died"}
@@ -48,8 +47,6 @@ class CellEnd:
     @classmethod
     def of_exception(cls, exc: JkgError) -> CellEnd:
         """That of a cell whose kernel is gone, or cannot be reached."""
-        if isinstance(exc, KernelReplaced):
-            return cls("died", Failure(KERNEL_DIED, str(exc)), cause=exc)
         result = exc.result if isinstance(exc.result, ExecutionResult) else None
         lost = evolve(result.truncated or Truncation(), characters=0) if result else Truncation()
         status = "unreachable" if isinstance(exc, GatewayError) else "died"

@@ -59,7 +59,7 @@ class CellRun:
         Raises:
             KeyboardInterrupt: By Ctrl-C, or because another thread has interrupted the run.
         """
-        whole = Deadline(self.options.timeout)
+        whole = Deadline(self.options.limits.timeout)
         for index, cell in enumerate(self.notebook.cells):
             if not is_run(cell):
                 continue
@@ -91,7 +91,9 @@ class CellRun:
         limit = self._limit(outputs.cell["metadata"])
         left = whole.left() if limit is None else whole.within(limit).left()
         is_whole = limit is None or (left is not None and left < limit)
-        words = _words(self.options.timeout, "the notebook") if is_whole else _words(limit, "it")
+        words = (
+            _words(self.options.limits.timeout, "the notebook") if is_whole else _words(limit, "it")
+        )
         if left is not None and left <= 0:
             return CellEnd.of_limit(words)
         try:
@@ -105,7 +107,7 @@ class CellRun:
         if own is not None:
             # What is said of the cell itself wins, then what the caller says.
             return own
-        given = self.options.cell_timeout
+        given = self.options.limits.cell_timeout
         return given if given is not None else limit_of(self.notebook.metadata)
 
     def _tell_loss(self, index: int, outputs: CellOutputs, end: CellEnd) -> None:

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, Union
+from typing import Any
 
 try:
     import nbformat
@@ -24,6 +24,8 @@ except ImportError as exc:
         "running notebooks needs nbformat; pip install 'jkg-client[notebook]'"
     ) from exc
 
+from .sources import NotebookSource
+
 _log = logging.getLogger("jkg_client")
 _CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _FIRST_WITH_IDS = 5  # minor version
@@ -31,9 +33,6 @@ _TIMES = ("iopub.", "shell.")
 
 SKIP, RAISES = "skip-execution", "raises-exception"
 """Tags of cells that are not run, and of those that may fail."""
-
-NotebookSource = Union[str, "os.PathLike[str]", IO[str], IO[bytes], Mapping[str, Any]]
-"""A path, an open file, or the notebook itself."""
 
 
 def read_notebook(source: NotebookSource) -> NotebookNode:

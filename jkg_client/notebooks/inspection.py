@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from .documents import NotebookSource, code_cells, has_tag, read_notebook
+from .sources import NotebookSource
 
 
 @frozen
@@ -38,6 +38,9 @@ def inspect_notebook(notebook: NotebookSource) -> dict[str, NotebookParameter]:
     Raises:
         ValueError: It is no notebook, or its parameters are not Python.
     """
+    # Only now: it needs nbformat.
+    from .documents import code_cells, has_tag, read_notebook  # noqa: PLC0415
+
     document = read_notebook(notebook)
     cell = next((cell for cell in code_cells(document) if has_tag(cell, "parameters")), None)
     if cell is None:

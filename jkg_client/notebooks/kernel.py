@@ -13,12 +13,19 @@ from ..client.ctrl_c import CtrlCHeldBack
 from ..client.deadline import Deadline
 from ..client.kernel import JupyterKernelClient
 from ..client.timeouts import Timeouts
-from ..errors import ClientClosed, GatewayError, KernelNotFound, KernelNotReady, ServerNotRunning
+from ..errors import (
+    ClientClosed,
+    GatewayError,
+    KernelDied,
+    KernelNotFound,
+    KernelNotReady,
+    ServerNotRunning,
+)
 from ..protocol.messages import Json, Message, comm_message
 from ..protocol.result import ExecutionResult
 from ..protocol.values import mapping_of
 from .heard_channels import HeardChannels, HeardProvider
-from .kernel_process import KernelProcess, KernelReplaced
+from .kernel_process import KernelProcess
 from .outputs import CellOutputs, NotebookOutputs
 from .providers import NotebookKernels
 
@@ -85,7 +92,7 @@ class NotebookKernel:
         """Run one cell.
 
         Raises:
-            KernelReplaced: The kernel has died since the last cell.
+            KernelDied: The kernel has died since the last cell.
         """
         self._tell_widgets()
         self._cell = cell
@@ -115,7 +122,8 @@ class NotebookKernel:
         """Assign a request to the cell that is run."""
         if message.msg_type == "execute_request" and self._cell is not None:
             if self._process is not None and self._process.is_gone:
-                raise KernelReplaced("the kernel died between two cells")
+                died = "the kernel died between two cells"
+                raise KernelDied(died, ExecutionResult(status="died"))
             self.outputs.sent(message.msg_id, self._cell)
 
     def received(self, message: Message | None) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
-from nbformat import NotebookNode
 
 from ..errors import KernelSpecNotFound
 from ..protocol.messages import Json
 from ..protocol.values import mapping_of
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 _log = logging.getLogger("jkg_client")
 

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from ..errors import JkgError
 from ..protocol.exchange import tells_of_death
 from ..protocol.messages import Message
-
-
-class KernelReplaced(JkgError):
-    """The kernel has died between two cells; a server may have started another one."""
 
 
 @define

@@ -7,7 +7,8 @@ import os
 from attrs import field, frozen
 from nbformat import NotebookNode
 
-from .documents import NotebookSource, clear_old_outputs, read_notebook
+from ..client import arguments
+from .documents import clear_old_outputs, read_notebook
 from .interruption import Interruption
 from .kernel_choice import KernelChoice, choose, language_of
 from .observers import FileObserver
@@ -22,6 +23,7 @@ from .providers import (
     name_of_running,
 )
 from .saving import NotebookFile
+from .sources import NotebookSource
 from .whole_run import WholeRun
 
 
@@ -35,6 +37,29 @@ class RunRequest:
     parameters: Parameters
     options: RunOptions
 
+    @classmethod
+    def of(
+        cls,
+        notebook: NotebookSource,
+        server: NotebookServer,
+        output: str | os.PathLike[str] | None,
+        parameters: object,
+        secret_parameters: object,
+        options: RunOptions,
+    ) -> RunRequest:
+        """A request, once its arguments are known to make sense.
+
+        Raises:
+            ValueError: They do not.
+        """
+        options.check()
+        if output is not None:
+            arguments.folder("output", output)
+        given = Parameters.of(parameters, secret_parameters)
+        return cls(
+            notebook=notebook, server=server, output=output, parameters=given, options=options
+        )
+
     def run(self, interruption: Interruption) -> NotebookNode:
         """Run the notebook; the notebook as it ran.
 
@@ -44,12 +69,11 @@ class RunRequest:
         Raises:
             As ``run_notebook``.
         """
-        self.options.check()
         file = None if self.output is None else NotebookFile.at(self.output)
         notebook = read_notebook(self.notebook)
         numbers = {id(cell): number for number, cell in enumerate(notebook.cells)}
         is_local = self.server is None and not gateway_is_named()
-        folder = local_folder(self.options.cwd) if is_local else None
+        folder = local_folder(self.options.kernel.cwd) if is_local else None
         with kernels_of(self.server, folder) as kernels:
             choice = _choice(notebook, kernels, self.options)
             language = choice.language or language_of(notebook)
@@ -71,9 +95,9 @@ class RunRequest:
 
 
 def _choice(notebook: NotebookNode, kernels: NotebookKernels, options: RunOptions) -> KernelChoice:
-    if options.kernel_id is None:
-        return choose(notebook, options.kernel_name, installed(kernels))
-    name = name_of_running(kernels, options.kernel_id)
+    if options.kernel.id is None:
+        return choose(notebook, options.kernel.name, installed(kernels))
+    name = name_of_running(kernels, options.kernel.id)
     if name is None:
         return KernelChoice("")
     return installed(kernels).named(name) or KernelChoice(name)

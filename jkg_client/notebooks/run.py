@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Union
-
-from nbformat import NotebookNode
+from contextvars import ContextVar, copy_context
+from typing import TYPE_CHECKING, Any, Union
 
 from ..async_executor import whole
 from ..client import arguments
@@ -16,14 +16,18 @@ from ..client.callbacks import OnInput
 from ..client.timeouts import TIMEOUTS, Timeouts
 from ..errors import JkgError
 from ..worker import Worker
-from .documents import NotebookSource
 from .interruption import Interruption
-from .options import CellProgress, OnCell, RunOptions, folder_of
-from .parameters import Parameters
+from .options import CellProgress, OnCell, RunLimits, RunOptions, WantedKernel
 from .providers import NotebookServer
-from .request import RunRequest
+from .sources import NotebookSource
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 SecretParameters = Union[Mapping[str, Any], Iterable[str], None]
+
+# By it the task that waits for a run in another thread ends that run.
+_interruption: ContextVar[Interruption] = ContextVar("_interruption")
 
 
 def run_notebook(
@@ -88,27 +92,14 @@ def run_notebook(
         OSError: The notebook cannot be read or saved.
         GatewayError: The server is away or refuses, before the first cell.
     """
-    request = _request(
-        notebook,
-        server,
-        output,
-        parameters,
-        secret_parameters,
-        timeout=timeout,
-        cell_timeout=cell_timeout,
-        start_timeout=start_timeout,
-        final_wait=final_wait,
-        allow_errors=allow_errors,
-        kernel_name=kernel_name,
-        kernel_id=kernel_id,
-        cwd=cwd,
-        env=env,
-        max_output=max_output,
-        on_cell=on_cell,
-        on_input=on_input,
-        timeouts=timeouts,
-    )
-    return request.run(Interruption())
+    limits = RunLimits(timeout, cell_timeout, start_timeout, final_wait)
+    kernel = WantedKernel(kernel_name, kernel_id, cwd, env)
+    options = RunOptions(limits, kernel, allow_errors, max_output, on_cell, on_input, timeouts)
+    # Only now: it needs nbformat.
+    from .request import RunRequest  # noqa: PLC0415
+
+    request = RunRequest.of(notebook, server, output, parameters, secret_parameters, options)
+    return request.run(_interruption.get(None) or Interruption())
 
 
 async def run_notebook_async(
@@ -140,9 +131,11 @@ async def run_notebook_async(
 
     arguments.callback("on_cell", on_cell)
     told = None if on_cell is None else hand_over
-    request = _request(notebook, server, on_cell=told, **options)
     interruption, worker = Interruption(), Worker("jkg_client notebook")
-    running = asyncio.wrap_future(worker.submit(request.run, interruption))
+    context = copy_context()
+    context.run(_interruption.set, interruption)
+    run = functools.partial(run_notebook, notebook, server, on_cell=told, **options)
+    running = asyncio.wrap_future(worker.submit(context.run, run))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
@@ -159,21 +152,3 @@ async def _ended(interruption: Interruption, running: asyncio.Future[NotebookNod
     with contextlib.suppress(JkgError):
         await asyncio.get_running_loop().run_in_executor(None, interruption.interrupt)
     await asyncio.wait({running})
-
-
-def _request(
-    notebook: NotebookSource,
-    server: NotebookServer,
-    output: str | os.PathLike[str] | None = None,
-    parameters: Mapping[str, Any] | None = None,
-    secret_parameters: SecretParameters = None,
-    cwd: str | os.PathLike[str] | None = None,
-    **options: Any,
-) -> RunRequest:
-    return RunRequest(
-        notebook=notebook,
-        server=server,
-        output=output,
-        parameters=Parameters.of(parameters, secret_parameters),
-        options=RunOptions(cwd=folder_of(cwd), **options),
-    )

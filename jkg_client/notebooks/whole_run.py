@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -109,13 +110,13 @@ class WholeRun:
             cells.run()
         finally:
             self.interruption.end()
-        if self.options.final_wait and cells.failed is None:
-            kernel.listen(float(self.options.final_wait))
+        if self.options.limits.final_wait and cells.failed is None:
+            kernel.listen(float(self.options.limits.final_wait))
 
     @contextlib.contextmanager
     def _connected(self, kernel: NotebookKernel) -> Iterator[None]:
         """The kernel, ready for the first cell; it is deleted in the end unless it was there."""
-        deadline = Deadline(self.options.start_timeout)
+        deadline = Deadline(self.options.limits.start_timeout)
         with self._kernel_id(deadline) as kernel_id:
             try:
                 with self._told_of_start():
@@ -127,14 +128,14 @@ class WholeRun:
 
     @contextlib.contextmanager
     def _kernel_id(self, deadline: Deadline) -> Iterator[str]:
-        if self.options.kernel_id is not None:
-            yield self.options.kernel_id
+        if self.options.kernel.id is not None:
+            yield self.options.kernel.id
             return
         seconds = deadline.left() or 0.001
         with contextlib.ExitStack() as stack:
             with self._told_of_start():
                 kernel_id = stack.enter_context(
-                    started(self.kernels, self.choice.name, self.options.env, seconds)
+                    started(self.kernels, self.choice.name, self.options.kernel.env, seconds)
                 )
             yield kernel_id
 
@@ -144,10 +145,11 @@ class WholeRun:
         if self.choice.name:
             self.notebook.metadata["kernelspec"] = nbformat.from_dict(self.choice.metadata)
         language = str(info.get("name", ""))
-        if self.options.env and not self.is_local:
-            check_variables(kernel.client, language, self.options.env, deadline)
-        if self.options.cwd is not None and not self.is_local:
-            change_folder(kernel.client, language, self.options.cwd, deadline)
+        if self.options.kernel.env and not self.is_local:
+            check_variables(kernel.client, language, self.options.kernel.env, deadline)
+        if self.options.kernel.cwd is not None and not self.is_local:
+            folder = os.fspath(self.options.kernel.cwd)
+            change_folder(kernel.client, language, folder, deadline)
 
     @contextlib.contextmanager
     def _told_of_start(self) -> Iterator[None]:
@@ -155,7 +157,7 @@ class WholeRun:
         try:
             yield
         except (KernelNotReady, GatewayTimeout) as exc:
-            limit = f"{self.options.start_timeout:g} seconds"
+            limit = f"{self.options.limits.start_timeout:g} seconds"
             message = f"the kernel {self.choice.name!r} did not answer within {limit}: {exc}"
             raise NotebookTimeout(message, "timeout", self.notebook, exit_code=124) from exc
         except (KernelStartError, KernelNotFound) as exc:
