@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -109,7 +110,7 @@ class DeadlineWebSocket(websocket.WebSocket):
             raise
         opened = cls(enable_multithread=False)
         opened.sock, opened.answer, opened.connected = stream, answer, True
-        if hasattr(select, "poll"):  # not on Windows
+        if sys.platform != "win32":  # it has no poll
             poll = select.poll()
             poll.register(stream, select.POLLIN)
             opened._poll = poll.poll
@@ -135,18 +136,18 @@ class DeadlineWebSocket(websocket.WebSocket):
             check_bounds(self.overdue, self.frame_buffer.length, self.cont_frame.cont_data)
         # Tornado's small writes wait until what came before is acknowledged, and systems like
         # to wait 40 ms or more for something to send that with.
-        quick = hasattr(socket, "TCP_QUICKACK")
+        quick: int | None = getattr(socket, "TCP_QUICKACK", None)
         if self.sock is not None:
             self.sock.settimeout(self.deadline.left())
-            if quick:
+            if quick is not None:
                 # Linux forgets it: set again each time. A `with` for each read would cost as much.
                 try:  # noqa: SIM105
-                    self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                    self.sock.setsockopt(socket.IPPROTO_TCP, quick, 1)
                 except OSError:
                     pass  # a socket that is not of TCP, or broken: reading tells
         data: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]  # theirs
         self.bytes_received += len(data)
-        if not quick:
+        if quick is None:
             # Something to send it with: a pong that nobody asked for is allowed.
             with contextlib.suppress(OSError, websocket.WebSocketException):
                 self.pong()

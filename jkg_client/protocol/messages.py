@@ -33,6 +33,9 @@ class Message:
         channel: ``shell``, ``control``, ``iopub`` or ``stdin``; servers have been
             seen to send others, which nobody listens to.
         buffers: Binary attachments, outside the JSON.
+        msg_id: Id of this message.
+        msg_type: What it is: ``execute_request``, ``stream``, ``status`` ….
+        parent_id: Id of the request this answers; None for news about the kernel itself.
     """
 
     channel: str
@@ -41,20 +44,21 @@ class Message:
     metadata: Json = field(factory=dict)
     content: Json = field(factory=dict)
     buffers: tuple[bytes, ...] = ()
+    # Fields and no properties: each message is asked for them some ten times.
+    msg_id: str = field(init=False, repr=False, eq=False)
+    msg_type: str = field(init=False, repr=False, eq=False)
+    parent_id: str | None = field(init=False, repr=False, eq=False)
 
-    @property
-    def msg_id(self) -> str:
-        """Id of this message."""
+    @msg_id.default
+    def _msg_id(self) -> str:
         return str(self.header["msg_id"])
 
-    @property
-    def msg_type(self) -> str:
-        """What it is: ``execute_request``, ``stream``, ``status`` …."""
+    @msg_type.default
+    def _msg_type(self) -> str:
         return str(self.header["msg_type"])
 
-    @property
-    def parent_id(self) -> str | None:
-        """Id of the request this answers; None for news about the kernel itself."""
+    @parent_id.default
+    def _parent_id(self) -> str | None:
         parent = self.parent_header.get("msg_id")
         return parent if isinstance(parent, str) else None
 

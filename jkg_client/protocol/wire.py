@@ -75,13 +75,15 @@ def unpack(frame: Frame, framing: Framing = Framing.DEFAULT) -> Packed:
     """
     try:
         if framing is Framing.V1:
-            parts = _split_v1(_binary(frame))
-            texts = (str(parts[0], "utf-8"), *map(_text, parts[1:5]))
+            parts = _split_v1(frame)
+            documents = [str(part, "utf-8", "replace") for part in parts[1:5]]
+            texts = (str(parts[0], "utf-8"), *documents)
             return Packed(texts, tuple(map(bytes, parts[5:])), framing)
         if isinstance(frame, str):
             return Packed((frame,), (), framing)
         document, *buffers = _split_default(frame)
-        return Packed((_text(document),), tuple(map(bytes, buffers)), framing)
+        text = str(document, "utf-8", "replace")
+        return Packed((text,), tuple(map(bytes, buffers)), framing)
     except (UnicodeDecodeError, struct.error) as exc:
         raise _nonsense(framing, exc, frame) from exc
 
@@ -115,13 +117,9 @@ def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
     return _join_default([dumps(document), *message.buffers])
 
 
-def _binary(frame: Frame) -> bytes:
+def _split_v1(frame: Frame) -> list[memoryview]:
     if isinstance(frame, str):
         raise WireError("a text frame, where V1 sends binary ones only", frame)
-    return frame
-
-
-def _split_v1(frame: bytes) -> list[memoryview]:
     (count,) = struct.unpack_from("<Q", frame)
     # Six offsets frame the five parts that every message has.
     if not 6 <= count <= len(frame) // 8:
@@ -168,7 +166,8 @@ def message_of(
     if not (isinstance(header["msg_id"], str) and isinstance(header["msg_type"], str)):
         raise TypeError("msg_id and msg_type must be strings")
     # Kernels of xeus have null for the parent of what they say by themselves.
-    parent, metadata = ({} if part is None else part for part in (parent, metadata))
+    parent = {} if parent is None else parent
+    metadata = {} if metadata is None else metadata
     for part in (header, parent, metadata, content):
         if not isinstance(part, dict):
             raise TypeError(f"a {type(part).__name__} in place of a JSON object")
@@ -188,14 +187,16 @@ def _nonsense(framing: Framing, exc: Exception, frame: Frame) -> WireError:
     return WireError(f"not a {framing.name} message ({said})", frame)
 
 
-def _text(data: memoryview) -> str:
-    return str(data, "utf-8", "replace")
-
-
 # Made once: json.dumps and json.loads would make one each time, or look for options first.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-loads = json.JSONDecoder().decode
-"""What a text of JSON says; a ValueError or RecursionError if it is none."""
+_DECODER = json.JSONDecoder()
+
+
+def loads(text: str) -> Any:
+    """What a text of JSON says; a ValueError or RecursionError if it is none."""
+    # Servers write no white space around it, for which decode() looks by regular expressions.
+    value, end = _DECODER.raw_decode(text) if text[:1] == "{" else (None, -1)
+    return value if end == len(text) else _DECODER.decode(text)
 
 
 def dumps(value: Json) -> bytes:
