@@ -190,13 +190,16 @@ def _nonsense(framing: Framing, exc: Exception, frame: Frame) -> WireError:
 # Made once: json.dumps and json.loads would make one each time, or look for options first.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _DECODER = json.JSONDecoder()
+_WHITE = " \t\n\r"
 
 
 def loads(text: str) -> Any:
     """What a text of JSON says; a ValueError or RecursionError if it is none."""
-    # Servers write no white space around it, for which decode() looks by regular expressions.
-    value, end = _DECODER.raw_decode(text) if text[:1] == "{" else (None, -1)
-    return value if end == len(text) else _DECODER.decode(text)
+    text = text.strip(_WHITE)  # decode() would look for it by regular expressions
+    value, end = _DECODER.raw_decode(text)
+    if end < len(text):
+        raise ValueError("something follows the JSON")
+    return value
 
 
 def dumps(value: Json) -> bytes:
