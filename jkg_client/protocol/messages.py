@@ -6,7 +6,7 @@ https://jupyter-client.readthedocs.io/en/stable/messaging.html
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -65,13 +65,13 @@ class Message:
 
 def new_session() -> str:
     """A fresh session id: one for each client, the same on all its messages."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def new_header(msg_type: str, session: str) -> Json:
     """A complete header, with an id of its own and the time."""
     return {
-        "msg_id": uuid.uuid4().hex,
+        "msg_id": secrets.token_hex(16),
         "session": session,
         "username": "jkg_client",
         "date": datetime.now(timezone.utc).isoformat(),

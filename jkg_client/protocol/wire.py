@@ -15,6 +15,7 @@ The formats: https://jupyter-server.readthedocs.io/en/latest/developers/websocke
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import struct
 from typing import Any, Union
@@ -98,9 +99,10 @@ def parse(packed: Packed) -> Message:
     try:
         if len(packed.texts) == 1:
             return _from_document(loads(packed.texts[0]), packed.buffers)
-        channel, *documents = packed.texts
-        header, parent_header, metadata, content = map(loads, documents)
-        return message_of(channel, header, parent_header, metadata, content, packed.buffers)
+        channel, header, parent, *others = packed.texts
+        metadata, content = map(loads, others)
+        buffers = packed.buffers
+        return message_of(channel, loads(header), _parent(parent), metadata, content, buffers)
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise _nonsense(packed.framing, exc, "".join(packed.texts)) from exc
 
@@ -139,7 +141,7 @@ def _split_default(frame: bytes) -> list[memoryview]:
 
 
 def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[memoryview]:
-    if offsets[0] != start or list(offsets) != sorted(offsets):
+    if offsets[0] != start or offsets != tuple(sorted(offsets)):
         raise WireError("offsets out of order or outside the frame", frame)
     whole = memoryview(frame)  # a slice of bytes is a copy
     return [whole[a:b] for a, b in zip(offsets, offsets[1:])]
@@ -168,9 +170,10 @@ def message_of(
     # Kernels of xeus have null for the parent of what they say by themselves.
     parent = {} if parent is None else parent
     metadata = {} if metadata is None else metadata
-    for part in (header, parent, metadata, content):
-        if not isinstance(part, dict):
-            raise TypeError(f"a {type(part).__name__} in place of a JSON object")
+    kinds = {*map(type, (header, parent, metadata, content))}
+    if kinds != {dict}:
+        strange = next(kind for kind in kinds if kind is not dict)
+        raise TypeError(f"a {strange.__name__} in place of a JSON object")
     return Message(
         channel=channel,
         header=header,
@@ -202,8 +205,19 @@ def loads(text: str) -> Any:
     return value
 
 
+def _parent(text: str) -> Any:
+    # All that answers a request repeats its header.
+    return _last_parents(text) if len(text) <= _LONGEST_PARENT else loads(text)
+
+
+_LONGEST_PARENT = 1000
+_last_parents = functools.lru_cache(maxsize=16)(loads)
+
+
 def dumps(value: Json) -> bytes:
     """JSON in ASCII; a ValueError if JSON cannot say this."""
+    if not value:
+        return b"{}"  # parent and metadata of nearly every request
     # Non-ASCII stays escaped: a lone surrogate in a cell has no UTF-8 form.
     try:
         return _ENCODER.encode(value).encode("ascii")
