@@ -76,18 +76,19 @@ class DeadlineWebSocket(websocket.WebSocket):
     a peer takes nothing its send tries for ever.
     """
 
-    deadline = Deadline(None)
+    deadline: Deadline = Deadline(None)
     overdue: Deadline | None = None  # made when a message takes more than one read
-    bytes_received = 0
+    bytes_received: int = 0
     _is_first_read = True
-    answer = HandshakeAnswer(0, {})
+    answer: HandshakeAnswer = HandshakeAnswer(0, {})
     _poll: Callable[[int], object] | None = None
 
     def __init__(self, **options: Any) -> None:
         # Its check is pure Python: seconds for a large image, and a message lost that is not
         # quite UTF-8. It looks at frames and, once more, at messages.
         super().__init__(skip_utf8_validation=True, **options)
-        self.frame_buffer = self._buffer = _ReadAhead(self._recv, skip_utf8_validation=True)
+        self._buffer = _ReadAhead(self._recv, skip_utf8_validation=True)
+        self.frame_buffer: _ReadAhead = self._buffer
 
     @classmethod
     def opened(cls, address: ChannelsAddress, deadline: Deadline) -> DeadlineWebSocket:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import enum
 import json
 import struct
+from collections.abc import Callable
 from typing import Any, Union
 
 from attrs import frozen
@@ -194,7 +195,7 @@ def _text(data: memoryview) -> str:
 
 # Made once: json.dumps and json.loads would make one each time, or look for options first.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-loads = json.JSONDecoder().decode
+loads: Callable[[str], Any] = json.JSONDecoder().decode
 """What a text of JSON says; a ValueError or RecursionError if it is none."""
 
 
