@@ -9,8 +9,8 @@ from typing import Any
 from attrs import field, frozen
 
 from .pages.notebook import NotebookPage
-from .protocol.outputs import as_seen, join_text
 from .protocol.mime_bundle import mime_bundle
+from .protocol.outputs import as_seen, join_text
 from .protocol.result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
 from .protocol.values import Output, Stream, short_repr
 from .rendering import Rendering, into, render
