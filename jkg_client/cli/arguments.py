@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from .._version import __version__
+from . import notebook
 from .containers import build, containers
 from .mcp import mcp
 from .run import run
@@ -62,7 +63,9 @@ def _add_run(add: _Add) -> None:
         help="seconds for the code, of a page for each block (default: no limit)",
     )
     command.add_argument(
-        "--kernel", default="python3", metavar="NAME", help="which kernel (default: %(default)s)"
+        "--kernel",
+        metavar="NAME",
+        help="which kernel (default: python3; of a notebook, the one that it names)",
     )
     command.add_argument(
         "--output-dir",
@@ -70,6 +73,7 @@ def _add_run(add: _Add) -> None:
         metavar="DIR",
         help="where images and pages are saved (default: here); their paths are told on stderr",
     )
+    notebook.add_options(command)
     command.set_defaults(run=run)
 
 

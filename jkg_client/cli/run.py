@@ -12,9 +12,11 @@ from ..code_blocks import CodeBlock, UnknownLanguage
 from ..code_result import EXIT_CODES, CodeResult, has_exited
 from ..errors import JkgError
 from ..executor import JupyterCodeExecutor
+from ..gateway.warm import WARM_KERNEL
 from ..protocol.outputs import Display, Failure, Output, Stream
 from ..protocol.result import ExecutionResult
 from ..rendering import text_at_once
+from . import notebook
 from .screen import Screen
 from .servers import server_of
 from .sources import Source
@@ -25,11 +27,18 @@ _EXIT = {**EXIT_CODES, "died": 3}
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
     """Run code and show its output; 0, 1, 3 or 124, as the code ends."""
+    if notebook.is_notebook(args):
+        with server_of(args, screen) as server:
+            return notebook.run(args, screen, server)
     source = Source.of(args, screen)
     with (
         server_of(args, screen) as server,
         JupyterCodeExecutor(
-            server, args.kernel, args.timeout, args.output_dir, on_output=Show(screen)
+            server,
+            args.kernel or WARM_KERNEL,
+            args.timeout,
+            args.output_dir,
+            on_output=Show(screen),
         ) as executor,
     ):
         runner = _Runner(executor, screen, args.timeout)

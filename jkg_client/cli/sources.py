@@ -13,7 +13,6 @@ from .screen import Screen
 
 _MARKDOWN = ("markdown", "md")
 _LANGUAGES = {".md": "markdown", ".markdown": "markdown", ".py": "python", ".sh": "bash"}
-_NOTEBOOK = ".ipynb"
 
 
 @frozen
@@ -37,8 +36,6 @@ class Source:
         """
         name = "the code" if args.code is not None else args.file
         suffix = Path(args.file).suffix.lower()
-        if args.code is None and suffix == _NOTEBOOK:
-            raise ValueError(f"{name} is a notebook: code and Markdown can be run")
         try:
             text = args.code if args.code is not None else _read(args.file, screen)
         except OSError as exc:
