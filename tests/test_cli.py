@@ -221,7 +221,7 @@ COMPLAINTS = [
     ("run missing.py", 2, "cannot read missing.py: No such file"),
     ("run .", 2, "cannot read .: Is a directory"),
     ("run bytes.py", 2, "cannot read bytes.py: it is not text in UTF-8"),
-    ("run note.ipynb", 2, "note.ipynb is a notebook"),
+    ("run note.ipynb", 2, "cannot read note.ipynb"),
     ("run empty.md", 2, "no code blocks in empty.md"),
     ("run foreign.md", 2, "no code block that this kernel can run"),
     ("run --language rust -c 1", 1, "cannot run a 'rust' block: this kernel runs python"),

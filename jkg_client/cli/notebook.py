@@ -54,6 +54,8 @@ def is_notebook(args: argparse.Namespace) -> bool:
     if args.code is None and Path(args.file).suffix.lower() == _SUFFIX:
         if args.language is not None:
             raise ValueError("--language: a notebook says itself what it is written in")
+        if not Path(args.file).is_file():
+            raise ValueError(f"cannot read {args.file}: there is no such file")
         return True
     given = [args.output, *args.p, *args.r, args.allow_errors or None, args.cwd]
     if any(option is not None for option in given):
