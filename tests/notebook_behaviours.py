@@ -257,9 +257,9 @@ def test_a_kernel_that_is_not_there_is_told_before_anything_runs(
 ) -> None:
     before, path = kernel_ids(server), tmp_path / "out.ipynb"
     spec = {"name": "cobol", "display_name": "C", "language": "cobol"}
-    for options in ({"kernel_name": "nosuch"}, {}):
+    for name in ("nosuch", None):
         with pytest.raises(KernelSpecNotFound, match="python3"):
-            run_notebook(notebook("1", kernelspec=spec), server, output=path, **options)
+            run_notebook(notebook("1", kernelspec=spec), server, output=path, kernel_name=name)
     assert (kernel_ids(server), path.exists()) == (before, False)
 
 
