@@ -54,7 +54,7 @@ ARROWS = {
     "async_executor": {*BELOW_EXECUTOR, "executor", "worker"},
     "embedded_executor": {*BELOW_EXECUTOR, "async_executor", "embedded", "executor"},
     "integrations": {*FRONTS, "_version"},
-    "cli": {*FRONTS, "_version", "integrations"},
+    "cli": {*FRONTS, "_version", "embedded", "integrations"},
     "testing": FRONTS,
     "__main__": {"cli"},
     "__init__": {*FRONTS, "_version", "embedded_executor"},
