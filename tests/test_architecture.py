@@ -56,7 +56,7 @@ ARROWS = {
     "embedded_executor": {*BELOW_EXECUTOR, "async_executor", "embedded", "executor"},
     "notebooks": {*FRONTS, "embedded"},
     "integrations": {*FRONTS, "_version", "notebooks"},
-    "cli": {*FRONTS, "_version", "integrations", "notebooks"},
+    "cli": {*FRONTS, "_version", "embedded", "integrations", "notebooks"},
     "testing": FRONTS,
     "__main__": {"cli"},
     "__init__": {*FRONTS, "_version", "embedded_executor", "notebooks"},
