@@ -92,7 +92,7 @@ PURE = {"__future__", "attrs", "collections", "enum", "json", "re", "struct", "t
 PURE |= {"base64", "binascii"}
 # A signature is computed from the bytes and the key alone.
 SIGNS = {"hashlib", "hmac"}
-STAMPS = {"datetime", "uuid"}
+STAMPS = {"datetime", "secrets"}
 
 
 def imported(name: str, tree: ast.AST | None = None) -> Iterator[str]:
