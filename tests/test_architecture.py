@@ -84,7 +84,11 @@ DOORS = {
     "ipykernel": {"embedded/roomy_kernel.py"},
     # Notebooks need it anyway; the extra is asked for in one place.
     "nbformat": {name for name in FILES if name.startswith("notebooks/")},
-    "papermill": {"notebooks/parameters.py"},
+    "papermill": {
+        "notebooks/parameters.py",
+        *(f"notebooks/papermill_{name}.py" for name in ("log", "manager", "output", "run")),
+    },
+    "click": {"notebooks/papermill_run.py"},
 }
 
 # No clock, file, socket, environment or chance; new_header alone stamps an id and the time.
