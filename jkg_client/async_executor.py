@@ -226,7 +226,7 @@ class AsyncKernelCodeExecutor:
             # Nobody will ask for its exception any more.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
             if not future.cancel():
-                await _whole(self._ended(job, waiting))
+                await whole(self._ended(job, waiting))
             raise
 
     async def _ended(self, job: _Job[T], waiting: asyncio.Future[T]) -> None:
@@ -338,7 +338,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
 Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)
 
 
-async def _whole(coroutine: Coroutine[Any, Any, None]) -> None:
+async def whole(coroutine: Coroutine[Any, Any, None]) -> None:
     """Await ``coroutine`` to its end, however often the task is cancelled meanwhile."""
     task = asyncio.ensure_future(coroutine)
     while not task.done():

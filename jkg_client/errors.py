@@ -23,12 +23,15 @@
     ├── UnknownLanguage (ValueError)       a block that the kernel cannot run (in code_blocks)
     ├── KernelNotReady (TimeoutError)      the kernel was started but does not answer
     ├── ClientClosed                       used after ``stop`` or ``close``
+    ├── NotebookError                      a notebook did not run to its end; has the notebook
+    │   ├── NotebookTimeout (TimeoutError)     a time limit of it, or of a cell, has passed
+    │   └── NotebookKernelDied                 its kernel died, or did not start
     └── ExecutionError                     only raised by ``raise_for_error``; has the result
         ├── ExecutionTimeout (TimeoutError)
         └── KernelDied
 
-What the *code* of a cell does is a result, never an exception. Wrong arguments are a
-``ValueError``.
+What the *code* of a cell does is a result, never an exception, unless a notebook stops because of
+it. Wrong arguments are a ``ValueError``.
 """
 
 from __future__ import annotations
@@ -211,3 +214,64 @@ class ExecutionTimeout(ExecutionError, TimeoutError):
 
 class KernelDied(ExecutionError):
     """The kernel died while the cell was running."""
+
+
+class NotebookError(JkgError):
+    """A notebook did not run to its end.
+
+    Attributes:
+        message: What happened.
+        status: ``error``: a cell failed. ``timeout``: a time limit has passed. ``died``: the kernel
+            died, or did not start. ``incomplete``: all cells ran, but output of one was lost.
+            ``unreachable``: the way to the kernel broke.
+        notebook: The notebook with the outputs so far, a ``NotebookNode``.
+        index: Position of the cell in ``notebook.cells``. None if no cell had begun.
+        number: Position of the cell in the notebook as it was passed, from 0. None if no cell had
+            begun, or if the cell sets the parameters.
+        traceback: The exception of the cell, without colours.
+        exit_code: Exit status for a program: the code's own, or 1, 124 or 137.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: str,
+        notebook: Any,
+        index: int | None = None,
+        number: int | None = None,
+        traceback: str = "",
+        exit_code: int = 1,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.notebook = notebook
+        self.index = index
+        self.number = number
+        self.traceback = traceback
+        self.exit_code = exit_code
+
+    @property
+    def cell(self) -> Any:
+        """The cell, which is part of ``notebook``. None if no cell had begun."""
+        return None if self.index is None else self.notebook.cells[self.index]
+
+    @property
+    def source(self) -> str:
+        """Code of the cell, as it is saved. Empty if no cell had begun."""
+        return "" if self.index is None else str(self.cell.source)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.message, self.status, self.notebook, self.index, self.number)
+        return type(self), (*fields, self.traceback, self.exit_code)
+
+
+class NotebookTimeout(NotebookError, TimeoutError):
+    """A time limit of the notebook, or of one of its cells, has passed."""
+
+
+class NotebookKernelDied(NotebookError):
+    """The kernel of the notebook died, or did not start."""
