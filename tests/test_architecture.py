@@ -56,7 +56,7 @@ ARROWS = {
     "embedded_executor": {*BELOW_EXECUTOR, "async_executor", "embedded", "executor"},
     "notebooks": {*FRONTS, "embedded"},
     "integrations": {*FRONTS, "_version", "notebooks"},
-    "cli": {*FRONTS, "_version", "integrations", "notebooks"},
+    "cli": {*FRONTS, "_version", "embedded", "integrations", "notebooks"},
     "testing": FRONTS,
     "__main__": {"cli"},
     "__init__": {*FRONTS, "_version", "embedded_executor", "notebooks"},
@@ -93,10 +93,10 @@ DOORS = {
 
 # No clock, file, socket, environment or chance; new_header alone stamps an id and the time.
 PURE = {"__future__", "attrs", "collections", "enum", "json", "re", "struct", "typing"}
-PURE |= {"base64", "binascii"}
+PURE |= {"base64", "binascii", "functools"}
 # A signature is computed from the bytes and the key alone.
 SIGNS = {"hashlib", "hmac"}
-STAMPS = {"datetime", "uuid"}
+STAMPS = {"datetime", "secrets"}
 
 
 def imported(name: str, tree: ast.AST | None = None) -> Iterator[str]:

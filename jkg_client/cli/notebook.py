@@ -12,14 +12,15 @@ from attrs import define
 
 from ..client.channels import KernelProvider
 from ..errors import NotebookError
-from ..gateway.connection import JupyterConnectable
 from ..notebooks.options import CellProgress
 from ..notebooks.run import run_notebook
 from ..notebooks.texts import file_text
 from ..protocol.terminal import strip_ansi
 from ..protocol.values import text_of
+from .option_types import seconds
 from .progress import gauge
 from .screen import Screen
+from .server_options import add_kernel, add_server
 
 _SUFFIX = ".ipynb"
 
@@ -51,7 +52,9 @@ def is_notebook(args: argparse.Namespace) -> bool:
     Raises:
         ValueError: They do not, but have options that only notebooks have.
     """
-    if args.code is None and Path(args.file).suffix.lower() == _SUFFIX:
+    is_file = args.code is None and getattr(args, "module", None) is None
+    if is_file and Path(args.file).suffix.lower() == _SUFFIX:
+        _read_options_behind(args)
         if args.language is not None:
             raise ValueError("--language: a notebook says itself what it is written in")
         if not Path(args.file).is_file():
@@ -63,20 +66,19 @@ def is_notebook(args: argparse.Namespace) -> bool:
     return False
 
 
-def run(
-    args: argparse.Namespace, screen: Screen, server: JupyterConnectable | KernelProvider
-) -> int:
+def run(args: argparse.Namespace, screen: Screen, provider: KernelProvider) -> int:
     """Run a notebook; the exit status."""
     shown = _Shown(screen, prints=args.output is None)
     try:
         notebook = run_notebook(
             args.file,
-            server,  # type: ignore[arg-type]  # a provider of ours lists its kernels
+            provider,  # type: ignore[arg-type]  # all of ours list their kernels
             output=None if args.output == "-" else args.output,
             parameters=_parameters(args),
             cell_timeout=args.timeout,
             allow_errors=args.allow_errors,
             kernel_name=args.kernel,
+            kernel_id=args.kernel_id,
             cwd=args.cwd,
             on_cell=shown,
         )
@@ -122,6 +124,19 @@ class _Shown:
             text = strip_ansi(text_of(output["data"].get("text/plain")))
             if text:
                 self._screen.line(text)
+
+
+def _read_options_behind(args: argparse.Namespace) -> None:
+    """Read the words behind FILE: a notebook takes none, so they are options of the command."""
+    words, args.words = list(getattr(args, "words", None) or ()), []
+    if words:
+        behind = argparse.ArgumentParser(f"jkg run {args.file}", allow_abbrev=False)
+        add_server(behind)
+        add_kernel(behind)
+        add_options(behind)
+        behind.add_argument("--timeout", type=seconds, metavar="S", help="seconds for each cell")
+        # What was given before FILE is in ``args`` already, and stays unless it is given again.
+        behind.parse_args(words, args)
 
 
 def _parameters(args: argparse.Namespace) -> dict[str, Any] | None:

@@ -52,7 +52,7 @@ def read_notebook(source: NotebookSource) -> NotebookNode:
             raise ValueError(f"{name} is not a notebook: {exc}") from exc
     notebook = _in_format_4(given, name)
     _check(notebook, name)
-    ready = cast(NotebookNode, strip_transient(rejoin_lines(notebook)))
+    ready = cast("NotebookNode", strip_transient(rejoin_lines(notebook)))
     _give_ids(ready)
     return ready
 
