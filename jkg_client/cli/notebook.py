@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace, screen: Screen, provider: KernelProvider) -> i
             provider,  # type: ignore[arg-type]  # all of ours list their kernels
             output=None if args.output == "-" else args.output,
             parameters=_parameters(args),
-            cell_timeout=args.timeout,
+            cell_timeout=None if args.timeout == math.inf else args.timeout,
             allow_errors=args.allow_errors,
             kernel_name=args.kernel,
             kernel_id=args.kernel_id,
