@@ -251,7 +251,14 @@ def test_what_goes_wrong_is_told_in_one_line(
 
 @pytest.mark.parametrize(
     "words",
-    ["", "frob", "run --timeout 0", "run --timeout soon", "run --local --docker", "run --url= -c 1"],
+    [
+        "",
+        "frob",
+        "run --timeout 0",
+        "run --timeout soon",
+        "run --local --docker",
+        "run --url= -c 1",
+    ],
 )
 def test_words_that_make_no_sense_are_refused(jkg: Jkg, words: str) -> None:
     done = jkg(*words.split())
