@@ -16,6 +16,7 @@ from .cell_runs import CellRuns
 from .graphics import Graphics
 from .hints import script_hint
 from .kernel_sessions import kernel_of, told_if_slow
+from .notebook_options import is_notebook
 from .run_options import DESCRIPTION, EXAMPLES, add, settle
 from .screen import Screen
 from .script_cells import begin_cell, end_cell, module_cell, script_cell
@@ -37,6 +38,11 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
     is_code_in_stdin = args.file == "-" and args.code is None and args.module is None
     if args.token_stdin and is_code_in_stdin:
         raise ValueError("stdin cannot be the token and the code: give the code by -c or as a file")
+    if is_notebook(args):
+        from . import notebook
+
+        with provider_of(args, screen) as provider:
+            return Ending.of_exit(notebook.run(args, screen, provider))
     source = Source.of(args, screen)
     folder = _folder(args)
     with contextlib.ExitStack() as stack:

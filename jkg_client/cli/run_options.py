@@ -6,6 +6,7 @@ import argparse
 import os
 
 from .file_text import as_text
+from .notebook_options import add_options as add_notebook
 from .option_types import not_empty, seconds
 from .server_options import TOKENS, add_kernel, add_server
 
@@ -20,6 +21,7 @@ examples:
   jkg run -c "6 * 7"                code, as in a notebook: the value is printed
   jkg run -m timeit "2**64"         a module
   jkg run page.md                   the code blocks of a page, one after the other
+  jkg run page.ipynb -o out.ipynb   a notebook, saved with its outputs
   cat code.py | jkg run -           code from stdin
   jkg run --docker script.py        in a container
   jkg run --url https://hub.example.com/user/me --kernel-id 3f2a… -c "x"
@@ -70,6 +72,7 @@ def add(command: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="print one JSON object a line, the last with status"
     )
     _add_images(command)
+    add_notebook(command)
     add_kernel(command)
     add_server(command)
 

@@ -49,6 +49,11 @@ class Ending:
     message: str = ""
 
     @classmethod
+    def of_exit(cls, exit_status: int) -> Ending:
+        """The end of code with this exit status."""
+        return cls(exit_status, "error" if exit_status else "ok", "code")
+
+    @classmethod
     def of_signal(cls, number: int) -> Ending:
         """The end by a signal."""
         return cls(BY_SIGNAL + number, "interrupted", "signal")
