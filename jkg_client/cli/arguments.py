@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .._version import __version__
@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "mcp": "serve agents by the Model Context Protocol",
     "build": "build the image for --docker",
     "containers": "list the containers that --docker and other programs have started",
+    "completion": "print what a shell needs to complete these words",
 }
 """The subcommands: their modules have the same names."""
 
@@ -31,6 +32,14 @@ examples:
   jkg run --docker page.md          run the code blocks of a page in a container
   jkg COMMAND --help                what a command can do, with examples
 """
+
+
+def parsers() -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
+    """Name, help and parser of each subcommand."""
+    for name, text in COMMANDS.items():
+        command = _Command(f"jkg {name}", allow_abbrev=False)
+        command.fill()
+        yield name, text, command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,10 +70,11 @@ class _Command(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Read the words of this command."""
-        self._fill()
+        self.fill()
         return super().parse_known_args(self._with_bare_options(list(args or ())), namespace)
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
+        """Load the command, and add its options."""
         if self._is_filled:
             return
         self._is_filled = True

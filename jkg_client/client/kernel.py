@@ -25,6 +25,7 @@ from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
 from . import arguments
 from .callbacks import Callbacks, OnInput, OnOutput
+from .cell_log import log_end, log_start
 from .channels import KernelProvider
 from .conversation import Conversation
 from .deadline import Deadline
@@ -185,7 +186,10 @@ class JupyterKernelClient:
             self._conversation.prepare()
             exchange = Exchange(request.msg_id, OutputArea(max_output))
             deadline, callbacks = Deadline(limit), Callbacks(on_output, on_input)
-            return self._conversation.run(request, exchange, deadline, callbacks)
+            log_start(self._kernel_id, code, limit)
+            result = self._conversation.run(request, exchange, deadline, callbacks)
+        log_end(self._kernel_id, result, limit)
+        return result
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
         """What the kernel is: ``language_info``, ``implementation``, ``banner`` and more.

@@ -258,6 +258,7 @@ class ServerChannels:
         self._transport = self._connect_again(limit, cause)
         self._check_open()  # what abort() broke was the old connection
         self._bytes_at_ping = -1
+        _log.info("connection to kernel %s is back", self._name)
         return Gap(may_lack=not is_kept, end_unseen=True)
 
     def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> Transport:
