@@ -16,7 +16,12 @@ __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 def pytest_configure() -> None:
     # They are no test modules by their names; what they assert shall be explained all the same.
     pytest.register_assert_rewrite(
-        "behaviours", "async_behaviours", "faults_on_the_line", "ownership", "two_programs"
+        "behaviours",
+        "async_behaviours",
+        "faults_on_the_line",
+        "notebook_behaviours",
+        "ownership",
+        "two_programs",
     )
 
 

@@ -82,6 +82,7 @@ DOORS = {
     "zmq": {f"embedded/{name}.py" for name in ("__init__", "connection_file", "sockets")},
     "jupyter_core": {"embedded/__init__.py", "embedded/kernelspecs.py"},
     "ipykernel": {"embedded/roomy_kernel.py"},
+    "PIL": {"cli/sixel.py"},
     # Notebooks need it anyway; the extra is asked for in one place.
     "nbformat": {name for name in FILES if name.startswith("notebooks/")},
     "papermill": {

@@ -50,7 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_server(but=()): runs on every kind of server")
     # They are no test modules by their names; what they assert shall be explained all the same.
     pytest.register_assert_rewrite(
-        "behaviours", "async_behaviours", "faults_on_the_line", "ownership", "two_programs"
+        "behaviours",
+        "async_behaviours",
+        "faults_on_the_line",
+        "notebook_behaviours",
+        "ownership",
+        "two_programs",
     )
     _chosen(config)
 
