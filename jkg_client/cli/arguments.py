@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "kernels": "list, start, interrupt, restart and stop the kernels of a server",
     "kernelspecs": "list the kernels that can be started",
     "serve": "start a server of kernels for other programs",
+    "doctor": "say what is installed, what is configured, and whether a kernel can be reached",
     "mcp": "serve agents by the Model Context Protocol",
     "build": "build the image for --docker",
     "containers": "list the containers that --docker and other programs have started",

@@ -85,7 +85,10 @@ def _action(
 
 def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--json", action="store_true", help="print what the server says, as one JSON document"
+        "--json",
+        action="store_true",
+        dest="document",
+        help="print what the server says, as one JSON document",
     )
 
 
@@ -111,7 +114,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
 
 def _list(client: JupyterClient, args: argparse.Namespace, screen: Screen) -> int:
     kernels = client.list_kernels()
-    if args.json:
+    if args.document:
         screen.line(json.dumps(kernels, indent=2))
     else:
         show_table(screen, _HEAD, [_row(kernel) for kernel in kernels])

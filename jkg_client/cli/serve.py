@@ -47,7 +47,12 @@ def add(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_server(command)
     command.add_argument("--port", type=port, help="port to listen on (default: a free one)")
-    command.add_argument("--json", action="store_true", help="print url and token as a JSON object")
+    command.add_argument(
+        "--json",
+        action="store_true",
+        dest="document",
+        help="print the variables as one JSON document",
+    )
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
@@ -60,7 +65,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """
     with _started(way_of(args, needs_server=True), args, screen) as server:
         info = server.connection_info
-        screen.line(json.dumps(_variables(info)) if args.json else _exports(info))
+        screen.line(json.dumps(_variables(info)) if args.document else _exports(info))
         screen.note("the server runs until Ctrl-C")
         _watch(info)
     return DONE
