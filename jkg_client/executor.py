@@ -44,15 +44,15 @@ _NEVER_RAN = ExecutionResult(status="aborted")
 
 
 class KernelCodeExecutor(VariableAccess):
-    """Runs code blocks in a kernel of its own, which keeps its state between them.
+    """Runs code blocks in one kernel, which keeps its state between them.
 
     Args:
-        provider: Starts the kernel; closed by ``stop``.
-        kernel_name: As all other arguments: of ``JupyterCodeExecutor``.
+        provider: Starts the kernel. ``stop`` closes it.
+        kernel_name: As all other arguments: see ``JupyterCodeExecutor``.
 
     Raises:
-        ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
-        GatewayError: The way to the kernel is closed.
+        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
+        GatewayError: The kernel's server cannot be reached.
         KernelNotReady: The kernel was started but does not answer.
     """
 
@@ -98,7 +98,7 @@ class KernelCodeExecutor(VariableAccess):
 
     @property
     def code_extractor(self) -> MarkdownCodeExtractor:
-        """Finds the code blocks in a message."""
+        """Finds the code blocks in a message of a model."""
         # Guesses about blocks that name no language are right for Python only.
         return MarkdownCodeExtractor(default_language=None if self._language == "python" else "")
 
@@ -109,7 +109,7 @@ class KernelCodeExecutor(VariableAccess):
 
     @property
     def kernel_id(self) -> str | None:
-        """Id of the kernel in use; another one after the server lost it."""
+        """Id of the kernel in use. It changes when the server has lost the kernel."""
         return self._owned.kernel_id
 
     def __repr__(self) -> str:
@@ -139,40 +139,45 @@ class KernelCodeExecutor(VariableAccess):
         """Run the blocks in order, up to the first that fails or exits.
 
         Args:
-            code_blocks: In Python, or another language of the kernel. Blocks of data and prose,
-                ``json`` or ``markdown`` for example, are not run, and a note says so.
-            timeout: Seconds for each of them; None for those of the executor.
-            store_history: Whether they count and are remembered.
-            on_output: Called with each output of these blocks as it comes, in place of the
-                executor's own function.
+            code_blocks: Code in the kernel's language or, on a Python kernel, in that of a shell.
+                Blocks of data and prose, such as ``json``, do not run; a note says so.
+            timeout: Time limit for each block, in seconds. None uses the executor's limit.
+            store_history: Whether the kernel counts the blocks and keeps them in its history.
+            on_output: Function that is called with each output of these blocks as soon as it
+                arrives, instead of the executor's function.
 
         Returns:
-            What they showed, however it ended.
+            What the blocks have shown, however the last of them ended.
 
         Raises:
-            ValueError: For bad arguments; nothing was run.
-            GatewayError: The server is away; ``result`` of it holds what had come.
-            KernelNotReady: The kernel does not come up again; likewise.
+            ValueError: An argument is wrong. Nothing has run.
+            GatewayError: The server cannot be reached. ``result`` holds what has come before.
+            KernelNotReady: The kernel does not start again. ``result`` holds what has come before.
         """
         return self._execute_blocks(
             BlockRun(), code_blocks, timeout, store_history=store_history, on_output=on_output
         )
 
     def interrupt(self) -> None:
-        """End the ``execute_code_blocks`` that runs in another thread, and wait for its end.
+        """Stop the ``execute_code_blocks`` of another thread, and wait until it has ended.
 
-        Its block is interrupted as by Ctrl-C, those behind it do not run. Code that does not
-        end by that within the grace period ends with its kernel, which is restarted.
+        The running block is interrupted as by Ctrl-C; the blocks after it do not run. The kernel is
+        restarted if the block does not end within the grace period.
 
         Raises:
-            GatewayError: The server is away.
+            GatewayError: The server cannot be reached.
         """
         run = self._blocks
         if run is not None:
             run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def restart(self) -> None:
-        """Restart the kernel: variables are gone."""
+        """Restart the kernel. Its variables are gone.
+
+        Raises:
+            GatewayError: The server cannot be reached.
+            KernelNotReady: The kernel does not answer after its start.
+        """
         self._owned.check_process()
         with self._lock:
             try:
@@ -185,7 +190,7 @@ class KernelCodeExecutor(VariableAccess):
             self._replaced = False
 
     def stop(self) -> None:
-        """Delete the kernel, unless it was there before us, and close all; may be called twice."""
+        """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing."""
         self._stopped = True
         self._owned.end()
         self._finalizer.detach()

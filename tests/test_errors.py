@@ -61,8 +61,10 @@ EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exceptio
     (
         errors.NotJsonValue,
         ("x", "set", "not serializable"),
-        "the value of 'x', of type set, cannot be read as JSON (not serializable);"
-        + " convert it in the kernel first",
+        (
+            "the value of 'x', of type set, cannot be read as JSON (not serializable);"
+            " convert it in the kernel first"
+        ),
         (ValueError,),
     ),
     (errors.ClientClosed, ("closed",), "closed", ()),
