@@ -205,9 +205,14 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         )
 
     async def language(self) -> str:
-        """What the kernel says that its language is, in lower case; it is started for that.
+        """The kernel's language in lower case. The kernel is asked, and started if necessary.
 
-        After this, ``code_extractor`` knows the kernel's language; before, it goes by the name.
+        Before the kernel has started, ``code_extractor`` can only guess the language from the name
+        of the kernel.
+
+        Raises:
+            ClientClosed: After ``stop``.
+            JkgError: The kernel cannot be started.
         """
         return await self._in_turn(lambda executor, _: executor.language)
 

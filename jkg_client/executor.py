@@ -104,7 +104,7 @@ class KernelCodeExecutor(VariableAccess):
 
     @property
     def language(self) -> str:
-        """What the kernel says that its language is, in lower case."""
+        """The kernel's language in lower case, as the kernel itself names it."""
         return self._language.lower()
 
     @property

@@ -88,6 +88,14 @@ _CARRIED = _CARRY + 'text = "".join(vars(sys).pop("_jkg_parts"))\n'
 class Variable:
     """A variable of a Python kernel.
 
+    Example::
+
+        from jkg_client import JupyterCodeExecutor, LocalJupyterServer, Variable
+
+        with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
+            executor.set("x", 6)
+            assert executor.variables() == [Variable("x", "int", "6")]
+
     Attributes:
         name: Its name.
         type: Name of its class.
