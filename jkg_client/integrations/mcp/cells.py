@@ -1,4 +1,4 @@
-"""Cells for Python kernels that tell of variables and carry files; they leave no name behind."""
+"""Cells for Python kernels that carry files; they leave no name behind."""
 
 from __future__ import annotations
 
@@ -14,32 +14,6 @@ _PIECE = 600_000
 
 # Code may give names like print or globals another meaning.
 _BUILTINS = '__import__("builtins")'
-
-_VARIABLES = """
-import reprlib, types
-shell = names.get("get_ipython")
-hidden = getattr(shell(), "user_ns_hidden", {}) if callable(shell) else {}
-short = reprlib.Repr()
-short.maxstring = short.maxother = 80
-lines = []
-for name, value in list(names.items()):
-    if name.startswith("_") or hidden.get(name, names) is value:
-        continue
-    if isinstance(value, types.ModuleType) or name in ("In", "Out", "exit", "quit", "get_ipython"):
-        continue
-    try:
-        shape = getattr(value, "shape", None)
-        if isinstance(shape, tuple):
-            told = f"shape {shape}"
-        elif isinstance(value, (type, types.FunctionType)):
-            told = "defined"
-        else:
-            told = short.repr(value)
-    except Exception as exc:
-        told = f"cannot be shown ({type(exc).__name__})"
-    lines.append(" ".join(f"{name}: {type(value).__name__} = {told}".split()))
-print(len(lines), *lines, sep="\\n")
-"""
 
 _PUT = """
 import base64, os, sys
@@ -70,24 +44,6 @@ if len(data) > most:
     raise ValueError(f"it has more than {most} bytes, which is too much for an answer")
 print(len(data), base64.b64encode(data).decode())
 """
-
-
-def variables() -> str:
-    """Prints a line for each variable, for ``listed``: name, type, a short form of the value."""
-    return f"{_BUILTINS}.exec({_VARIABLES!r}, {{'names': {_BUILTINS}.globals()}})"
-
-
-def listed(printed: str) -> str:
-    """The lines of the variables that were printed.
-
-    Raises:
-        ValueError: If not all of them have come.
-    """
-    count, _, rest = printed.partition("\n")
-    lines = rest.splitlines(keepends=True)
-    if not count.isdecimal() or len(lines) < int(count):
-        raise ValueError("the list has not come whole")
-    return "".join(lines[: int(count)])
 
 
 def put(path: str, data: bytes) -> list[str]:

@@ -126,13 +126,12 @@ class Tools:
 
     async def list_variables(self, ctx: Context[SessionKernels]) -> CallToolResult:
         """List the variables of a Python kernel: name, type and a short form of the value."""
-        printed, told = await self._printed(ctx, [cells.variables()])
         try:
-            listed = cells.listed(printed)
-        except ValueError as exc:
-            raise ToolError(f"variables: {exc}") from exc
-        text = shortened(listed, self.limits.max_text) or "There are no variables."
-        return _said(text, *told)
+            found = await _kernel(ctx).variables()
+        except JkgError as exc:
+            raise ToolError(encodable(str(exc))) from exc
+        listed = "".join(f"{variable}\n" for variable in found)
+        return _said(shortened(listed, self.limits.max_text) or "There are no variables.")
 
     async def put_file(
         self,
