@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,8 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from jkg_client import GatewayUnreachable, JupyterClient, JupyterConnectionInfo
+from jkg_client import (
+    GatewayUnreachable,
+    JupyterClient,
+    JupyterConnectionInfo,
+    LocalJupyterServer,
+)
 
+PAGE = Path(__file__).parent.parent / "docs" / "managing.md"
 SECONDS = 120
 
 
@@ -110,3 +117,29 @@ def test_serve_ends_by_a_signal_and_leaves_no_server(
             with pytest.raises(GatewayUnreachable):
                 client.list_kernels()
     assert (process.returncode, said) == (status, "jkg: the server runs until Ctrl-C\n")
+
+
+def test_the_page_prints_what_it_says(environ: dict[str, str], tmp_path: Path) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    found = re.findall(r"^```sh\n(.*?)^```\n+```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(found) == text.count("```sh\n") > 0
+    with LocalJupyterServer(cwd=tmp_path) as server:
+        info = server.connection_info
+        here = {
+            "URL_OF_THE_SERVER": info.url,
+            "TOKEN_OF_THE_SERVER": info.token or "",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}",
+        }
+        for code, output in found:
+            printed = subprocess.run(
+                ["sh", "-c", code],
+                env={**environ, **here},
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                timeout=SECONDS,
+                check=False,
+            ).stdout
+            parts = map(re.escape, output.split("…"))
+            assert re.fullmatch(r"[\s\S]*".join(parts), printed), f"{code}printed:\n{printed}"
