@@ -30,9 +30,12 @@ BELOW_EXECUTOR = {
     "code_result",
     "shell_cells",
     "installs",
+    "python_files",
+    "python_variables",
     "secret_variables",
+    "variable_access",
 }
-FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "prompts", "worker"}
+FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "jupyter_executors", "prompts", "worker"}
 # What each part may import of the others.
 ARROWS = {
     "_version": set(),
@@ -46,6 +49,9 @@ ARROWS = {
     "code_blocks": CORE,
     "shell_cells": set(),
     "installs": CORE,
+    "python_files": CORE,
+    "python_variables": {*CORE, "client"},
+    "variable_access": {"python_variables"},
     "pages": CORE,
     "rendering": {*CORE, "pages"},
     "code_result": {*CORE, "pages", "rendering"},
@@ -53,6 +59,7 @@ ARROWS = {
     "prompts": set(),
     "worker": set(),
     "async_executor": {*BELOW_EXECUTOR, "executor", "worker"},
+    "jupyter_executors": {*BELOW_EXECUTOR, "async_executor", "executor"},
     "embedded_executor": {*BELOW_EXECUTOR, "async_executor", "embedded", "executor"},
     "notebooks": {*FRONTS, "embedded"},
     "integrations": {*FRONTS, "_version", "notebooks"},

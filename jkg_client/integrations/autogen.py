@@ -23,7 +23,7 @@ except ImportError as _missing:
         'JupyterCodeExecutor needs: pip install "jkg-client[autogen]" (Python 3.10 or newer)'
     ) from _missing
 
-from .. import async_executor
+from .. import jupyter_executors
 from ..code_blocks import unfenced
 from ..gateway.connection import (
     JupyterConnectable,
@@ -109,7 +109,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
             max_text=checked(max_text),
         )
         self._make = functools.partial(
-            async_executor.AsyncJupyterCodeExecutor,
+            jupyter_executors.AsyncJupyterCodeExecutor,
             server,
             kernel_name,
             timeout,
@@ -174,7 +174,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         else:
             await self._executor.restart()
 
-    def _startable(self) -> async_executor.AsyncJupyterCodeExecutor:
+    def _startable(self) -> jupyter_executors.AsyncJupyterCodeExecutor:
         if self._stopped:
             self._executor = self._make()
             self._stopped = False
