@@ -127,6 +127,20 @@ class DeadlineWebSocket(websocket.WebSocket):
             return True
         return bool(self._poll(0))
 
+    def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
+        """Wait until reading may find something, ``wake`` has something to read, or time is up."""
+        if self.sock is None or self._buffer.has_ahead:
+            return
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return
+        if not hasattr(select, "poll"):  # Windows, whose select takes any socket
+            select.select([self.sock, wake], [], [], seconds)
+            return
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        poll.poll(1000 * seconds)
+
     def _recv(self, bufsize: int) -> bytes:
         if self._is_first_read:
             self._is_first_read = False
