@@ -89,6 +89,8 @@ class AsyncKernelCodeExecutor:
         ValueError: When the kernel is started: for bad arguments.
     """
 
+    _place = ""  # where the kernel's server is
+
     def __init__(
         self,
         provider: Callable[[], KernelProvider],
@@ -138,6 +140,11 @@ class AsyncKernelCodeExecutor:
     def kernel_id(self) -> str | None:
         """Id of the kernel in use; None before it is started."""
         return self._executor.kernel_id if self._executor is not None else None
+
+    def __repr__(self) -> str:
+        state = "not started" if self.kernel_id is None else f"kernel {self.kernel_id}"
+        state = "stopped" if self._stopped else f"{state} ({self._kernel_name})"
+        return f"<{type(self).__name__}{self._place}, {state}>"
 
     async def __aenter__(self: Executor) -> Executor:  # noqa: PYI019 - typing.Self came with 3.11
         try:
@@ -220,7 +227,7 @@ class AsyncKernelCodeExecutor:
             # Nobody will ask for its exception any more.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
             if not future.cancel():
-                await _whole(self._ended(job, waiting))
+                await whole(self._ended(job, waiting))
             raise
 
     async def _ended(self, job: _Job[T], waiting: asyncio.Future[T]) -> None:
@@ -307,7 +314,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         page_scripts: PageScripts | None = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
-        self._url = info_of(jupyter_server).url
+        self._place = f" at {info_of(jupyter_server).url}"
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         arguments.instance("timeouts", timeouts, Timeouts)
         super().__init__(
@@ -323,16 +330,11 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
             page_scripts=page_scripts,
         )
 
-    def __repr__(self) -> str:
-        state = "not started" if self.kernel_id is None else f"kernel {self.kernel_id}"
-        state = "stopped" if self._stopped else f"{state} ({self._kernel_name})"
-        return f"<AsyncJupyterCodeExecutor at {self._url}, {state}>"
-
 
 Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)
 
 
-async def _whole(coroutine: Coroutine[Any, Any, None]) -> None:
+async def whole(coroutine: Coroutine[Any, Any, None]) -> None:
     """Await ``coroutine`` to its end, however often the task is cancelled meanwhile."""
     task = asyncio.ensure_future(coroutine)
     while not task.done():

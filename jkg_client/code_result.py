@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from attrs import field, frozen
 
 from .pages.notebook import NotebookPage
+from .protocol.mime_bundle import mime_bundle
 from .protocol.outputs import as_seen, join_text
 from .protocol.result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
+from .protocol.values import Output, Stream, short_repr
 from .rendering import Rendering, into, render
 
 EXIT_CODES: Mapping[Status, int] = {
@@ -39,7 +42,7 @@ class CodeResult:
     """
 
     exit_code: int
-    output: str
+    output: str = field(repr=short_repr)
     output_files: list[str] = field(factory=list, hash=False)
     status: Status = "ok"
     kernel_restarted: bool = False
@@ -52,6 +55,16 @@ class CodeResult:
         return (
             f"exit_code={self.exit_code} output={self.output!r} output_files={self.output_files!r}"
         )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """Show the outputs of all blocks when a notebook displays this result."""
+        outputs: list[Output] = []
+        for result in self.results:
+            outputs += (*result.late_outputs, *result.outputs)
+        if self.status != "ok":
+            outputs.append(Stream("stderr", f"{self.status}, exit code {self.exit_code}"))
+        bundle = mime_bundle(outputs, "")
+        return {**bundle, "text/plain": self.output or f"<{self.status}, no output>"}
 
     @classmethod
     def of(

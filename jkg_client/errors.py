@@ -23,11 +23,15 @@
     ├── UnknownLanguage (ValueError)       a block that the kernel cannot run (in code_blocks)
     ├── KernelNotReady (TimeoutError)      the kernel was started but does not answer
     ├── ClientClosed                       used after ``stop`` or ``close``
+    ├── NotebookError                      a notebook did not run to its end; carries it so far
+    │   ├── NotebookTimeout (TimeoutError)     a time limit of it, or of a cell, has passed
+    │   └── NotebookKernelDied                 its kernel died, or never came up
     └── ExecutionError                     raised by ``raise_for_error`` only; carries the result
         ├── ExecutionTimeout (TimeoutError)
         └── KernelDied
 
-What the *code* of a cell does is a result, never an exception. Bad arguments are ``ValueError``.
+What the *code* of a cell does is a result, never an exception; only a notebook that stops is one.
+Bad arguments are ``ValueError``.
 """
 
 from __future__ import annotations
@@ -199,3 +203,63 @@ class ExecutionTimeout(ExecutionError, TimeoutError):
 
 class KernelDied(ExecutionError):
     """The kernel died while the cell ran."""
+
+
+class NotebookError(JkgError):
+    """A notebook did not run to its end.
+
+    Attributes:
+        status: ``error``: a cell failed; ``timeout``: a time limit has passed; ``died``: the kernel
+            did, or never came up; ``incomplete``: all cells ran, but output of one was lost;
+            ``unreachable``: the way to the kernel broke.
+        notebook: The notebook as far as it ran, a ``NotebookNode``.
+        index: Where the cell is in ``notebook.cells``; None if no cell had begun.
+        number: Where it is among the cells of the notebook as it was given, from 0; None if no cell
+            had begun, or if it is the cell that sets the parameters.
+        traceback: What the cell says of the exception, without colours.
+        exit_code: The status that a program can end with: the code's own, or 1, 124, 137.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: str,
+        notebook: Any,
+        index: int | None = None,
+        number: int | None = None,
+        traceback: str = "",
+        exit_code: int = 1,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.notebook = notebook
+        self.index = index
+        self.number = number
+        self.traceback = traceback
+        self.exit_code = exit_code
+
+    @property
+    def cell(self) -> Any:
+        """The cell, a part of ``notebook``; None if no cell had begun."""
+        return None if self.index is None else self.notebook.cells[self.index]
+
+    @property
+    def source(self) -> str:
+        """Code of the cell, as it is saved; empty if no cell had begun."""
+        return "" if self.index is None else str(self.cell.source)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.message, self.status, self.notebook, self.index, self.number)
+        return type(self), (*fields, self.traceback, self.exit_code)
+
+
+class NotebookTimeout(NotebookError, TimeoutError):
+    """A time limit of the notebook, or of one of its cells, has passed."""
+
+
+class NotebookKernelDied(NotebookError):
+    """The kernel of the notebook died, or never came up."""

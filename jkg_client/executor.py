@@ -57,6 +57,8 @@ class KernelCodeExecutor:
         KernelNotReady: The kernel was started but does not answer.
     """
 
+    _place = ""  # where the kernel's server is
+
     def __init__(
         self,
         provider: KernelProvider,
@@ -105,6 +107,11 @@ class KernelCodeExecutor:
     def kernel_id(self) -> str | None:
         """Id of the kernel in use; another one after the server lost it."""
         return self._owned.kernel_id
+
+    def __repr__(self) -> str:
+        state = f"kernel {self.kernel_id or 'none'} ({self._kernel_name})"
+        state = "stopped" if self._stopped else state
+        return f"<{type(self).__name__.lstrip('_')}{self._place}, {state}>"
 
     def __enter__(self: Executor) -> Executor:  # noqa: PYI019 - typing.Self came with 3.11
         return self
@@ -318,7 +325,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         page_scripts: PageScripts | None = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
-        self._url = info_of(jupyter_server).url
+        self._place = f" at {info_of(jupyter_server).url}"
         # Before the connections are made.
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         super().__init__(
@@ -333,11 +340,6 @@ class JupyterCodeExecutor(KernelCodeExecutor):
             timeouts=timeouts,
             page_scripts=page_scripts,
         )
-
-    def __repr__(self) -> str:
-        state = f"kernel {self.kernel_id or 'none'} ({self._kernel_name})"
-        state = "stopped" if self._stopped else state
-        return f"<{type(self).__name__.lstrip('_')} at {self._url}, {state}>"
 
 
 Executor = TypeVar("Executor", bound=KernelCodeExecutor)

@@ -21,7 +21,8 @@ _SHOWN = 200
 """Characters of a text or an image that ``repr`` shows."""
 
 
-def _short(value: Any) -> str:
+def short_repr(value: Any) -> str:
+    """``repr`` of ``value``, without the middle of a long text and the items of a long list."""
     if isinstance(value, str) and len(value) > _SHOWN:
         return f"{value[: _SHOWN // 2]!r}… ({len(value)} characters)"
     if isinstance(value, (list, dict)) and len(value) > _SHOWN:
@@ -29,8 +30,14 @@ def _short(value: Any) -> str:
     return repr(value)
 
 
+def _short_lines(lines: tuple[str, ...]) -> str:
+    shown = ", ".join(map(short_repr, lines[:_SHOWN]))
+    more = f", … ({len(lines)} lines)" if len(lines) > _SHOWN else ""
+    return f"({shown}{',' if len(lines) == 1 else more})"
+
+
 def _short_items(data: Mapping[str, Any]) -> str:
-    return "{" + ", ".join(f"{name!r}: {_short(value)}" for name, value in data.items()) + "}"
+    return "{" + ", ".join(f"{name!r}: {short_repr(value)}" for name, value in data.items()) + "}"
 
 
 @frozen
@@ -42,7 +49,7 @@ class Stream:
     """
 
     name: str
-    text: str = field(repr=_short)
+    text: str = field(repr=short_repr)
 
 
 @frozen
@@ -60,6 +67,10 @@ class Display:
     metadata: Json = field(factory=dict)
     display_id: str | None = None
     execution_count: int | None = None
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[Json, Json]:
+        """The forms and their metadata, so that a notebook shows the object itself."""
+        return self.data, self.metadata
 
     @property
     def text(self) -> str:
@@ -81,8 +92,8 @@ class Failure:
     """
 
     ename: str
-    evalue: str
-    traceback: tuple[str, ...] = ()
+    evalue: str = field(repr=short_repr)
+    traceback: tuple[str, ...] = field(default=(), repr=_short_lines)
 
     @property
     def text(self) -> str:

@@ -100,7 +100,7 @@ class Faults:
         self._bytes_left: int | None = None
         self._rst = False
         self.limit: RateLimit | None = None
-        self.is_noisy = False
+        self.is_noisy: bool = False
         self._gate = threading.Event()
         self._gate.set()
 

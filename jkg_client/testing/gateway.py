@@ -29,7 +29,7 @@ from .server import Call, Cutting, Server
 from .sockets import KernelSocket, SocketOptions, shake_hands
 
 
-@define(kw_only=True, eq=False)
+@define(kw_only=True, eq=False, repr=False)
 class FakeGateway:
     """A Jupyter kernel gateway in this process, for tests without Jupyter.
 
@@ -64,7 +64,7 @@ class FakeGateway:
         journal: What it was asked.
     """
 
-    token: str | None = field(factory=new_session, repr=False)
+    token: str | None = field(factory=new_session)
     base_path: str = ""
     kernel_names: Sequence[str] = ("python3",)
     list_kernels: bool = True
@@ -77,15 +77,15 @@ class FakeGateway:
     ping_timeout: float = 90.0
     restart_delay: float = 0.0
     restart_limit: int = 5
-    faults: Faults = field(init=False, repr=False)
-    journal: Journal = field(factory=Journal, init=False, repr=False)
-    _prompter: Prompter = field(init=False, repr=False)
-    _replays: Replays = field(factory=Replays, init=False, repr=False)
-    _kernels: Kernels = field(init=False, repr=False)
-    _sockets: set[KernelSocket] = field(factory=set, init=False, repr=False)
-    _stopping: threading.Event = field(factory=threading.Event, init=False, repr=False)
-    _server: Server = field(init=False, repr=False)
-    _api: Api = field(init=False, repr=False)
+    faults: Faults = field(init=False)
+    journal: Journal = field(factory=Journal, init=False)
+    _prompter: Prompter = field(init=False)
+    _replays: Replays = field(factory=Replays, init=False)
+    _kernels: Kernels = field(init=False)
+    _sockets: set[KernelSocket] = field(factory=set, init=False)
+    _stopping: threading.Event = field(factory=threading.Event, init=False)
+    _server: Server = field(init=False)
+    _api: Api = field(init=False)
     _connection_info: JupyterConnectionInfo = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -117,6 +117,10 @@ class FakeGateway:
                 kernels=lambda: list(self._kernels.running.values()),
             )
         )
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._stopping.is_set() else f"kernels: {len(self._kernels.running)}"
+        return f"<FakeGateway at {self._connection_info.url}, {state}>"
 
     def __enter__(self) -> FakeGateway:
         return self

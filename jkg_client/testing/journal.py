@@ -14,7 +14,7 @@ from ..protocol.messages import Json, Message, execute_request
 
 T = TypeVar("T")
 
-USUAL = {**execute_request("", "").content, "code": None}
+USUAL: Json = {**execute_request("", "").content, "code": None}
 """What is not worth a word in a line about an ``execute_request``; its code always is."""
 
 
@@ -94,6 +94,9 @@ class Journal:
         self._entries: list[Entry] = []
         self._forgotten = 0
         self._changed = threading.Condition()
+
+    def __repr__(self) -> str:
+        return f"<Journal of {len(self)} entries>"
 
     def __iter__(self) -> Iterator[Entry]:
         with self._changed:

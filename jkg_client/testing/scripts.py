@@ -32,7 +32,7 @@ class Script:
     def __init__(self, cell: str | re.Pattern[str]) -> None:
         self.cell = cell
         self.runs = 0
-        self.allows_installs = False
+        self.allows_installs: bool = False
         self._steps: list[dict[str, Any]] = []
         self._acts: list[Callable[[], Any]] = []
         self._error: Json | None = None
