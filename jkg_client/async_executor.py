@@ -21,11 +21,10 @@ from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
 from .executor import KernelCodeExecutor
-from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
-from .gateway.warm import provider_of
 from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
+from .session_file import NotebookOption, save_session, session_file_of
 from .worker import Worker
 
 T = TypeVar("T")
@@ -104,7 +103,9 @@ class AsyncKernelCodeExecutor:
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
+        self._session_file = session_file_of(notebook, kernel_name)
         self._provider = provider
         self._make = functools.partial(
             _Executor,
@@ -117,6 +118,7 @@ class AsyncKernelCodeExecutor:
             on_output=None if on_output is None else self._hand_over,
             timeouts=timeouts,
             page_scripts=page_scripts,
+            notebook=self._session_file,
         )
         self._kernel_name = kernel_name
         self._on_output = on_output
@@ -203,6 +205,16 @@ class AsyncKernelCodeExecutor:
         if self._executor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
 
+    async def save_notebook(self, path: Path | str) -> None:
+        """Write all that was run to ``path``, as ``JupyterCodeExecutor.save_notebook`` does."""
+        await asyncio.to_thread(save_session, self._session_file.session, path)
+
+    async def add_markdown(self, text: str) -> None:
+        """Put text between what was run and what will be run, for the notebook of the session."""
+        arguments.text("text", text)
+        self._session_file.session.remark(text)
+        await asyncio.to_thread(self._session_file.changed)
+
     async def stop(self) -> None:
         """Delete the kernel, unless it was there before us, and close all; may be called twice.
 
@@ -283,52 +295,6 @@ class AsyncKernelCodeExecutor:
     def _stop_executor(self) -> None:
         if self._executor is not None:
             self._executor.stop()
-
-
-class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
-    """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
-
-    The kernel is started by ``async with``, or with the first blocks. A cancelled task
-    interrupts the kernel, and is over when that can be used again.
-
-    Args:
-        jupyter_server: As all arguments: of ``JupyterCodeExecutor``.
-        on_output: Called in the event loop.
-
-    Raises:
-        ValueError: For bad arguments; of what the server lacks, when the kernel is started.
-    """
-
-    def __init__(
-        self,
-        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
-        kernel_name: str = "python3",
-        timeout: float = 60,
-        output_dir: Path | str = Path(),
-        *,
-        kernel_id: str | None = None,
-        env: Mapping[str, str] | None = None,
-        max_output: int = MAX_OUTPUT,
-        on_output: OnOutput | None = None,
-        timeouts: Timeouts = TIMEOUTS,
-        page_scripts: PageScripts | None = None,
-    ) -> None:
-        self._server = jupyter_server  # a launched one ends when nobody refers to it
-        self._place = f" at {info_of(jupyter_server).url}"
-        arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
-        arguments.instance("timeouts", timeouts, Timeouts)
-        super().__init__(
-            lambda: provider_of(jupyter_server),
-            kernel_name,
-            timeout,
-            output_dir,
-            kernel_id=kernel_id,
-            env=env,
-            max_output=max_output,
-            on_output=on_output,
-            timeouts=timeouts,
-            page_scripts=page_scripts,
-        )
 
 
 Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)

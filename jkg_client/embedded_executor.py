@@ -12,6 +12,7 @@ from .client.timeouts import TIMEOUTS, Timeouts
 from .executor import KernelCodeExecutor
 from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
+from .session_file import NotebookOption
 
 
 class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
@@ -29,6 +30,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         max_output: Characters of output to keep of each block.
         on_output: Called with each output as it comes.
         timeouts: Time limits that are not given per call.
+        notebook: A file that is kept up to date as a notebook of the session; None for none.
 
     Raises:
         ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
@@ -48,6 +50,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
         super().__init__(
             _kernels(cwd),
@@ -59,6 +62,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
             on_output=on_output,
             timeouts=timeouts,
             page_scripts=page_scripts,
+            notebook=notebook,
         )
 
 
@@ -88,6 +92,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
         super().__init__(
             lambda: _kernels(cwd),
@@ -99,6 +104,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
             on_output=on_output,
             timeouts=timeouts,
             page_scripts=page_scripts,
+            notebook=notebook,
         )
 
 

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from ..code_blocks import CodeBlock, UnknownLanguage
 from ..code_result import EXIT_CODES, CodeResult, has_exited
 from ..errors import JkgError
-from ..executor import JupyterCodeExecutor
+from ..jupyter_executors import JupyterCodeExecutor
 from ..protocol.outputs import Display, Failure, Output, Stream
 from ..protocol.result import ExecutionResult
 from ..rendering import text_at_once

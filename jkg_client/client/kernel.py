@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import ClientClosed, KernelNotReady
+from ..errors import ClientClosed, JkgError, KernelNotReady
 from ..protocol.bounded_output import MAX_OUTPUT
 from ..protocol.exchange import Exchange
 from ..protocol.messages import (
@@ -23,12 +23,18 @@ from ..protocol.messages import (
 )
 from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
+from ..protocol.session import Session
+from ..protocol.values import mapping_of
+from ..session_file import kept_in, save_session
 from . import arguments
 from .callbacks import Callbacks, OnInput, OnOutput
 from .channels import KernelProvider
 from .conversation import Conversation
 from .deadline import Deadline
 from .timeouts import TIMEOUTS, Timeouts
+
+_ASKING = 5.0
+"""Seconds to ask a kernel for its language, when its session is saved."""
 
 
 class JupyterKernelClient:
@@ -40,6 +46,7 @@ class JupyterKernelClient:
         connect_timeout: Seconds for the first connection; servers let it wait until the
             kernel is up.
         timeouts: Time limits that are not given per call.
+        keep_session: Keep what was run, for ``save_notebook``.
 
     Raises:
         KernelNotFound: There is no such kernel.
@@ -53,6 +60,7 @@ class JupyterKernelClient:
         *,
         connect_timeout: float = 120.0,
         timeouts: Timeouts = TIMEOUTS,
+        keep_session: bool = True,
     ) -> None:
         limit = arguments.seconds("connect_timeout", connect_timeout)
         arguments.instance("timeouts", timeouts, Timeouts)
@@ -61,6 +69,7 @@ class JupyterKernelClient:
         self._timeouts = timeouts
         self._holder: int | None = None
         self._process = os.getpid()
+        self._session = Session() if keep_session else None
         connection = provider.connect(kernel_id, Deadline(limit), timeouts)
         self._channels, self._control = connection.channels, connection.control
         self._conversation = Conversation(connection, kernel_id, timeouts)
@@ -162,7 +171,32 @@ class JupyterKernelClient:
             self._conversation.prepare()
             exchange = Exchange(request.msg_id, OutputArea(max_output))
             deadline, callbacks = Deadline(limit), Callbacks(on_output, on_input)
-            return self._conversation.run(request, exchange, deadline, callbacks)
+            with kept_in(None if silent else self._session, code) as kept:
+                kept.result = self._conversation.run(request, exchange, deadline, callbacks)
+            return kept.result
+
+    def save_notebook(self, path: str | os.PathLike[str]) -> None:
+        """Write all that was run, with its outputs, to ``path`` as a notebook; also after ``stop``.
+
+        A file that is there is replaced as a whole. Silent code is left out.
+
+        Raises:
+            OSError: It could not be written; a file that was there is as it was.
+        """
+        if self._session is None:
+            raise ValueError("the client was told not to keep its session")
+        if not self._session.language_info and not self._channels.closed and self._holder is None:
+            # JupyterLab asks for the kernel if the file does not say which.
+            with contextlib.suppress(JkgError):
+                info = self.kernel_info(_ASKING).get("language_info")
+                self._session.language_info = mapping_of(info)
+        save_session(self._session, path)
+
+    def add_markdown(self, text: str) -> None:
+        """Put text between what was run and what will be run, for ``save_notebook``."""
+        arguments.text("text", text)
+        if self._session is not None:
+            self._session.remark(text)
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
         """What the kernel is: ``language_info``, ``implementation``, ``banner`` ….

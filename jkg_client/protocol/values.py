@@ -61,12 +61,15 @@ class Display:
         metadata: Of the display, by MIME type or not.
         display_id: By which later messages may replace it.
         execution_count: Given when it is the value of the cell, None when shown by it.
+        is_update: It came to replace what an earlier cell has shown. It says nothing of the
+            object, so it does not count when two are compared.
     """
 
     data: Mapping[str, Any] = field(repr=_short_items)
     metadata: Json = field(factory=dict)
     display_id: str | None = None
     execution_count: int | None = None
+    is_update: bool = field(default=False, eq=False, repr=False, kw_only=True)
 
     def _repr_mimebundle_(self, **_: object) -> tuple[Json, Json]:
         """The forms and their metadata, so that a notebook shows the object itself."""
