@@ -76,16 +76,16 @@ class _Job(Generic[T]):
 class AsyncKernelCodeExecutor:
     """``KernelCodeExecutor`` for programs with an event loop, which it never blocks.
 
-    The kernel is started by ``async with``, or with the first blocks. A cancelled task
-    interrupts the kernel, and is over when that can be used again.
+    ``async with``, ``start`` or the first blocks start the kernel. When a task is cancelled, its
+    block is interrupted, and the task ends when the kernel can be used again.
 
     Args:
-        provider: Gives what starts the kernel; called when the kernel is started.
-        kernel_name: As all arguments: of ``KernelCodeExecutor``.
-        on_output: Called in the event loop.
+        provider: Returns what starts the kernel. It is called when the kernel is started.
+        kernel_name: As all other arguments: see ``JupyterCodeExecutor``.
+        on_output: Function that is called in the event loop with each output.
 
     Raises:
-        ValueError: When the kernel is started: for bad arguments.
+        ValueError: When the kernel is started: an argument is wrong.
     """
 
     _place = ""  # where the kernel's server is
@@ -140,7 +140,7 @@ class AsyncKernelCodeExecutor:
 
     @property
     def kernel_id(self) -> str | None:
-        """Id of the kernel in use; None before it is started."""
+        """Id of the kernel in use. None before it is started."""
         return self._executor.kernel_id if self._executor is not None else None
 
     def __repr__(self) -> str:
@@ -160,10 +160,10 @@ class AsyncKernelCodeExecutor:
         await self.stop()
 
     async def start(self) -> None:
-        """Start the kernel, unless that was done already.
+        """Start the kernel. Does nothing if it is started already.
 
         Raises:
-            As the constructor of ``JupyterCodeExecutor``.
+            JkgError: As the constructor of ``JupyterCodeExecutor``.
         """
         await self._in_turn(lambda *_: None)
 
@@ -174,18 +174,17 @@ class AsyncKernelCodeExecutor:
         *,
         store_history: bool = True,
     ) -> CodeResult:
-        """Run the blocks in order, up to the first that fails.
+        """Run the blocks in order, as ``JupyterCodeExecutor.execute_code_blocks`` does.
 
         Args:
-            code_blocks: As that of ``JupyterCodeExecutor``.
-            timeout: Likewise; it does not count the time before their turn.
-            store_history: Likewise.
-
-        Returns:
-            What they showed, however it ended.
+            code_blocks: As for ``JupyterCodeExecutor``.
+            timeout: As for ``JupyterCodeExecutor``. It begins when the blocks' turn has come.
+            store_history: As for ``JupyterCodeExecutor``.
 
         Raises:
-            As that of ``JupyterCodeExecutor``.
+            ClientClosed: After ``stop``.
+            GatewayError: The server cannot be reached. ``result`` holds what has come before.
+            ValueError: An argument is wrong. Nothing has run.
         """
         blocks = arguments.blocks(code_blocks)
         if timeout is not None:
@@ -197,11 +196,11 @@ class AsyncKernelCodeExecutor:
         )
 
     async def restart(self) -> None:
-        """Restart the kernel, once it is done with what it runs: variables are gone."""
+        """Restart the kernel after the blocks before it in the queue. Its variables are gone."""
         await self._in_turn(lambda executor, _: executor.restart())
 
     async def interrupt(self) -> None:
-        """End the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
+        """Stop the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
         if self._executor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
 
@@ -216,9 +215,9 @@ class AsyncKernelCodeExecutor:
         await asyncio.to_thread(self._session_file.changed)
 
     async def stop(self) -> None:
-        """Delete the kernel, unless it was there before us, and close all; may be called twice.
+        """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing.
 
-        Who waits for blocks gets ``ClientClosed``.
+        Tasks that wait for blocks get ``ClientClosed``.
         """
         self._stopped = True
         if self._process != os.getpid():

@@ -17,6 +17,7 @@ from .client.callbacks import OnOutput
 from .client.channels import KernelProvider
 from .client.kernel import JupyterKernelClient
 from .client.kernel_ownership import KernelOwnership
+from .client.saved_session import SavesSession
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, is_data, to_cell
 from .code_result import CodeResult
@@ -29,33 +30,22 @@ from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
 from .protocol.values import mapping_of
 from .rendering import made_folder
-from .session_file import NotebookOption, kept_in, save_session, session_file_of
+from .session_file import NotebookOption, kept_in, session_file_of
 from .shell_cells import ends_with_shell
 
 _NEVER_RAN = ExecutionResult(status="aborted")
 
 
-class KernelCodeExecutor:
-    """Runs code blocks in a kernel of its own, which keeps its state between them.
+class KernelCodeExecutor(SavesSession):
+    """Runs code blocks in one kernel, which keeps its state between them.
 
     Args:
-        provider: Starts the kernel; closed by ``stop``.
-        kernel_name: Which kernel to start.
-        timeout: Seconds for each block as a whole.
-        output_dir: Where images and pages are saved; made if only its last part is missing.
-        kernel_id: Use this running kernel, and leave it running; None starts one.
-        env: Environment of the kernel that is started.
-        max_output: Characters of output to keep of each block.
-        on_output: Called with each output as it comes.
-        timeouts: Time limits that are not given per call.
-        page_scripts: For pages that draw charts: by name of a library (``plotly``, ``vega``,
-            ``vega-lite``, ``vega-embed``, ``d3``, ``requirejs``) a file of it, which pages
-            contain then, or its address. None fetches them from public servers.
-        notebook: A file that is kept up to date as a notebook of the session; None for none.
+        provider: Starts the kernel. ``stop`` closes it.
+        kernel_name: As all other arguments: see ``JupyterCodeExecutor``.
 
     Raises:
-        ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
-        GatewayError: The way to the kernel is closed.
+        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
+        GatewayError: The kernel's server cannot be reached.
         KernelNotReady: The kernel was started but does not answer.
     """
 
@@ -100,13 +90,13 @@ class KernelCodeExecutor:
 
     @property
     def code_extractor(self) -> MarkdownCodeExtractor:
-        """Finds the code blocks in a message."""
+        """Finds the code blocks in a message of a model."""
         # Guesses about blocks that name no language are right for Python only.
         return MarkdownCodeExtractor(default_language=None if self._language == "python" else "")
 
     @property
     def kernel_id(self) -> str | None:
-        """Id of the kernel in use; another one after the server lost it."""
+        """Id of the kernel in use. It changes when the server has lost the kernel."""
         return self._owned.kernel_id
 
     def __repr__(self) -> str:
@@ -135,36 +125,41 @@ class KernelCodeExecutor:
         """Run the blocks in order, up to the first that fails or exits.
 
         Args:
-            code_blocks: In Python, or another language of the kernel. Blocks of data and prose,
-                ``json`` or ``markdown`` for example, are not run, and a note says so.
-            timeout: Seconds for each of them; None for those of the executor.
-            store_history: Whether they count and are remembered.
+            code_blocks: Code in the kernel's language or, on a Python kernel, in that of a shell.
+                Blocks of data and prose, such as ``json``, do not run; a note says so.
+            timeout: Time limit for each block, in seconds. None uses the executor's limit.
+            store_history: Whether the kernel counts the blocks and keeps them in its history.
 
         Returns:
-            What they showed, however it ended.
+            What the blocks have shown, however the last of them ended.
 
         Raises:
-            ValueError: For bad arguments; nothing was run.
-            GatewayError: The server is away; ``result`` of it holds what had come.
-            KernelNotReady: The kernel does not come up again; likewise.
+            ValueError: An argument is wrong. Nothing has run.
+            GatewayError: The server cannot be reached. ``result`` holds what has come before.
+            KernelNotReady: The kernel does not start again. ``result`` holds what has come before.
         """
         return self._execute_blocks(BlockRun(), code_blocks, timeout, store_history=store_history)
 
     def interrupt(self) -> None:
-        """End the ``execute_code_blocks`` that runs in another thread, and wait for its end.
+        """Stop the ``execute_code_blocks`` of another thread, and wait until it has ended.
 
-        Its block is interrupted as by Ctrl-C, those behind it do not run. Code that does not
-        end by that within the grace period ends with its kernel, which is restarted.
+        The running block is interrupted as by Ctrl-C; the blocks after it do not run. The kernel is
+        restarted if the block does not end within the grace period.
 
         Raises:
-            GatewayError: The server is away.
+            GatewayError: The server cannot be reached.
         """
         run = self._blocks
         if run is not None:
             run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def restart(self) -> None:
-        """Restart the kernel: variables are gone."""
+        """Restart the kernel. Its variables are gone.
+
+        Raises:
+            GatewayError: The server cannot be reached.
+            KernelNotReady: The kernel does not answer after its start.
+        """
         self._owned.check_process()
         with self._lock:
             try:
@@ -176,24 +171,8 @@ class KernelCodeExecutor:
                 self._running()
             self._replaced = False
 
-    def save_notebook(self, path: Path | str) -> None:
-        """Write all that was run, with its outputs, to ``path`` as a notebook; also after ``stop``.
-
-        A file that is there is replaced as a whole.
-
-        Raises:
-            OSError: It could not be written; a file that was there is as it was.
-        """
-        save_session(self._session, path)
-
-    def add_markdown(self, text: str) -> None:
-        """Put text between what was run and what will be run, for the notebook of the session."""
-        arguments.text("text", text)
-        self._session.remark(text)
-        self._session_file.changed()
-
     def stop(self) -> None:
-        """Delete the kernel, unless it was there before us, and close all; may be called twice."""
+        """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing."""
         self._stopped = True
         if self._owned.is_of_this_process:
             self._session_file.finish()
@@ -310,9 +289,10 @@ class KernelCodeExecutor:
         return kept.result
 
     def _run(self, cell: str, timeout: float, store_history: bool) -> ExecutionResult:
+        cell = ends_with_shell(cell)
         install = install_command(cell) if self._language == "python" else None
         result = self._running().execute(
-            ends_with_shell(cell),
+            cell,
             timeout,
             on_output=self._on_output,
             store_history=store_history,

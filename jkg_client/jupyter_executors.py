@@ -18,26 +18,33 @@ from .session_file import NotebookOption
 
 
 class JupyterCodeExecutor(KernelCodeExecutor):
-    """Runs code blocks in a kernel of its own on a Jupyter server; the kernel keeps its state.
+    """Runs code blocks in one kernel on a Jupyter server. The kernel keeps its state between them.
+
+    Example::
+
+        from jkg_client import CodeBlock, JupyterCodeExecutor, LocalJupyterServer
+
+        with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
+            executor.execute_code_blocks([CodeBlock("x = 6", "python")])
+            assert executor.execute_code_blocks([CodeBlock("x * 7", "python")]).output == "42"
 
     Args:
-        jupyter_server: A launched server, or where a running one is.
-        kernel_name: Which of the server's kernels to start.
-        timeout: Seconds for each block as a whole.
-        output_dir: Where images and pages are saved; made if only its last part is missing.
-        kernel_id: Use this running kernel, and leave it running; None starts one.
-        env: Environment of the kernel that is started, see ``JupyterClient.start_kernel``.
-        max_output: Characters of output to keep of each block.
-        on_output: Called with each output as it comes.
-        timeouts: Time limits that are not given per call.
-        page_scripts: For pages that draw charts: by name of a library (``plotly``, ``vega``,
-            ``vega-lite``, ``vega-embed``, ``d3``, ``requirejs``) a file of it, which pages
-            contain then, or its address. None fetches them from public servers.
-        notebook: A file that is kept up to date as a notebook of the session; None for none.
+        jupyter_server: The server: one that was started here, or a ``JupyterConnectionInfo``.
+        kernel_name: Name of the kernel to start.
+        timeout: Time limit for each block, in seconds.
+        output_dir: Folder for images and pages. It is created, but not its parents.
+        kernel_id: Id of a running kernel to use instead. It keeps running after ``stop``.
+        env: Environment variables of a kernel that is started, see ``JupyterClient.start_kernel``.
+        max_output: How many characters of a block's output are kept.
+        on_output: Function that is called with each output as soon as it arrives.
+        timeouts: Time limits that the caller does not set per call.
+        page_scripts: Where pages of charts get libraries, such as ``{"plotly": "plotly.min.js"}``:
+            the path of a file, or a URL. None loads them from public servers.
+        notebook: File that is kept up to date as a notebook of the session. None for no file.
 
     Raises:
-        ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
-        GatewayError: The server cannot be reached or does not let us in.
+        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
+        GatewayError: The server cannot be reached, or it refuses the token.
         KernelNotReady: The kernel was started but does not answer.
     """
 
@@ -78,15 +85,20 @@ class JupyterCodeExecutor(KernelCodeExecutor):
 class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
     """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
 
-    The kernel is started by ``async with``, or with the first blocks. A cancelled task
-    interrupts the kernel, and is over when that can be used again.
+    ``async with``, ``start`` or the first blocks start the kernel. When a task is cancelled, its
+    block is interrupted, and the task ends when the kernel can be used again.
+
+    Example::
+
+        async with AsyncJupyterCodeExecutor(server) as executor:
+            result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
 
     Args:
-        jupyter_server: As all arguments: of ``JupyterCodeExecutor``.
-        on_output: Called in the event loop.
+        jupyter_server: As all other arguments: see ``JupyterCodeExecutor``.
+        on_output: Function that is called in the event loop with each output.
 
     Raises:
-        ValueError: For bad arguments; of what the server lacks, when the kernel is started.
+        ValueError: An argument is wrong. Some are checked only when the kernel is started.
     """
 
     def __init__(

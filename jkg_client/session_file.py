@@ -116,7 +116,7 @@ NotebookOption = Union[str, "os.PathLike[str]", SessionFile, None]
 """Where executors keep their session: a path, or a file that another one has kept before."""
 
 
-def session_file_of(notebook: NotebookOption, kernel_name: str) -> SessionFile:
+def session_file_of(notebook: NotebookOption, kernel_name: str = "") -> SessionFile:
     """The file of an executor's session; without a path for None.
 
     Raises:

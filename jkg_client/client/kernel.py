@@ -23,34 +23,41 @@ from ..protocol.messages import (
 )
 from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
-from ..protocol.session import Session
 from ..protocol.values import mapping_of
-from ..session_file import kept_in, save_session
+from ..session_file import kept_in, session_file_of
 from . import arguments
 from .callbacks import Callbacks, OnInput, OnOutput
 from .channels import KernelProvider
 from .conversation import Conversation
 from .deadline import Deadline
+from .saved_session import SavesSession
 from .timeouts import TIMEOUTS, Timeouts
 
-_ASKING = 5.0
-"""Seconds to ask a kernel for its language, when its session is saved."""
 
+class JupyterKernelClient(SavesSession):
+    """A connection to one running kernel. Several threads may use it: their calls queue.
 
-class JupyterKernelClient:
-    """A running kernel. Several threads may use it: they queue.
+    Example::
+
+        from jkg_client import LocalJupyterServer
+
+        with LocalJupyterServer() as server, server.get_client() as client:
+            kernel_id = client.start_kernel("python3")
+            with client.get_kernel_client(kernel_id) as kernel:
+                assert kernel.execute("6 * 7", timeout_seconds=10).output == "42"
+            client.delete_kernel(kernel_id)
 
     Args:
-        provider: Who has the kernel, such as a ``JupyterClient``; not closed by ``stop``.
+        provider: Who has the kernel, such as a ``JupyterClient``. ``stop`` does not close it.
         kernel_id: Id of the kernel.
-        connect_timeout: Seconds for the first connection; servers let it wait until the
-            kernel is up.
-        timeouts: Time limits that are not given per call.
-        keep_session: Keep what was run, for ``save_notebook``.
+        connect_timeout: Time limit for the first connection, in seconds. Servers let it wait
+            until the kernel has started.
+        timeouts: Time limits that the caller does not set per call.
+        keep_session: Whether to keep what was run, for ``save_notebook``.
 
     Raises:
         KernelNotFound: There is no such kernel.
-        GatewayError: The server cannot be reached, or does not let us in.
+        GatewayError: The server cannot be reached, or it refuses the token.
     """
 
     def __init__(
@@ -69,7 +76,8 @@ class JupyterKernelClient:
         self._timeouts = timeouts
         self._holder: int | None = None
         self._process = os.getpid()
-        self._session = Session() if keep_session else None
+        self._session_file = session_file_of(None)
+        self._keeps_session = keep_session
         connection = provider.connect(kernel_id, Deadline(limit), timeouts)
         self._channels, self._control = connection.channels, connection.control
         self._conversation = Conversation(connection, kernel_id, timeouts)
@@ -91,11 +99,11 @@ class JupyterKernelClient:
         self.stop()
 
     def stop(self) -> None:
-        """Close the connection; the kernel stays. May be called twice, and from any thread.
+        """Close the connection; the kernel keeps running. Any thread may call this, also twice.
 
-        A thread that waits for the kernel gets ``ClientClosed``. A thread that is in a callback
-        is given the grace period to return; the connection is closed when it does. In a child
-        that was forked it does nothing.
+        Threads that wait for the kernel get ``ClientClosed``. If a thread is in a callback,
+        ``stop`` waits for it, at most for the grace period. In a forked child process, ``stop``
+        does nothing.
         """
         if self._process != os.getpid():
             # Even a goodbye would end the parent's connection.
@@ -110,7 +118,17 @@ class JupyterKernelClient:
             self._lock.release()
 
     def wait_for_ready(self, timeout_seconds: float | None = None) -> bool:
-        """Wait until the kernel answers; False if it does not within the time limit."""
+        """Wait until the kernel answers.
+
+        Args:
+            timeout_seconds: Time limit. None waits for ever.
+
+        Returns:
+            Whether it has answered within the time limit.
+
+        Raises:
+            GatewayError: The server cannot be reached, or the kernel is gone.
+        """
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
         with self._turn():
             return self._conversation.answers(Deadline(limit))
@@ -127,29 +145,32 @@ class JupyterKernelClient:
         user_expressions: Mapping[str, str] | None = None,
         max_output: int = MAX_OUTPUT,
     ) -> ExecutionResult:
-        """Run ``code`` and wait for everything it has to say.
+        """Run ``code`` and wait until it has ended and all its output has arrived.
 
-        When the time is up the cell is interrupted; if that does not end it within the
-        grace period the kernel is restarted. The result tells.
+        A cell that exceeds the time limit is interrupted. If it does not end within the grace
+        period, the kernel is restarted, and the result says so.
 
         Args:
-            code: A cell, magics included.
-            timeout_seconds: For the whole cell, not for each message; None waits for ever.
-            on_output: Called with each output as it comes; stream text in the chunks that came.
-            on_input: Called when the code asks for a line, ``input`` itself will do; None
-                makes asking an error. EOFError from it ends the code's input.
-            silent: No execute_input, no counter, no history.
-            store_history: Whether the cell counts and is remembered.
-            user_expressions: Name to expression, evaluated after the code.
-            max_output: Characters of output to keep.
+            code: A cell. It may contain magics.
+            timeout_seconds: Time limit for the whole cell, not for each message. None waits for
+                ever.
+            on_output: Function that is called with each output as soon as it arrives. Text arrives
+                in pieces, as the kernel sends it.
+            on_input: Function that answers when the code asks for a line; ``input`` works in a
+                terminal. None makes ``input()`` raise an error in the cell. If the function raises
+                ``EOFError``, the code's input ends.
+            silent: Run without counting the cell and without keeping it in the history.
+            store_history: Whether the kernel counts the cell and keeps it in its history.
+            user_expressions: Expressions by name, which the kernel evaluates after the code.
+            max_output: How many characters of output are kept.
 
         Returns:
-            What the cell said, however it ended; ``status`` tells which way.
+            What the cell has shown, however it ended. ``status`` says how.
 
         Raises:
-            GatewayError: The server is away or has no such kernel (any more). If that
-                happened while the cell ran, ``result`` of it holds what had come.
-            ValueError: For bad arguments.
+            GatewayError: The server cannot be reached, or it does not have the kernel (any more).
+                If the cell was running, ``result`` holds what has arrived before.
+            ValueError: An argument is wrong. Nothing has run.
         """
         arguments.text("code", code)
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
@@ -171,46 +192,34 @@ class JupyterKernelClient:
             self._conversation.prepare()
             exchange = Exchange(request.msg_id, OutputArea(max_output))
             deadline, callbacks = Deadline(limit), Callbacks(on_output, on_input)
-            with kept_in(None if silent else self._session, code) as kept:
+            is_kept = self._keeps_session and not silent
+            session = self._session_file.session if is_kept else None
+            with kept_in(session, code) as kept:
                 kept.result = self._conversation.run(request, exchange, deadline, callbacks)
             return kept.result
 
-    def save_notebook(self, path: str | os.PathLike[str]) -> None:
-        """Write all that was run, with its outputs, to ``path`` as a notebook; also after ``stop``.
-
-        A file that is there is replaced as a whole. Silent code is left out.
-
-        Raises:
-            OSError: It could not be written; a file that was there is as it was.
-        """
-        if self._session is None:
-            raise ValueError("the client was told not to keep its session")
-        if not self._session.language_info and not self._channels.closed and self._holder is None:
-            # JupyterLab asks for the kernel if the file does not say which.
-            with contextlib.suppress(JkgError):
-                info = self.kernel_info(_ASKING).get("language_info")
-                self._session.language_info = mapping_of(info)
-        save_session(self._session, path)
-
-    def add_markdown(self, text: str) -> None:
-        """Put text between what was run and what will be run, for ``save_notebook``."""
-        arguments.text("text", text)
-        if self._session is not None:
-            self._session.remark(text)
-
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
-        """What the kernel is: ``language_info``, ``implementation``, ``banner`` ….
+        """What the kernel is: ``language_info``, ``implementation``, ``banner`` and more.
+
+        Args:
+            timeout_seconds: Time limit for the answer.
 
         Raises:
-            KernelNotReady: As for all questions: no answer in time.
+            KernelNotReady: There was no answer in time. All questions to the kernel raise this.
         """
         return self._ask(kernel_info_request(self._channels.session), timeout_seconds)
 
     def complete(
         self, code: str, cursor_pos: int | None = None, timeout_seconds: float = 30.0
     ) -> Json:
-        """Completions at ``cursor_pos`` (None: the end), as ``matches``."""
-        position = _position(code, cursor_pos)
+        """Completions for the code at a cursor position, as ``matches``.
+
+        Args:
+            code: The code.
+            cursor_pos: Position in characters. None for the end.
+            timeout_seconds: Time limit for the answer.
+        """
+        position = arguments.position(code, cursor_pos)
         return self._ask(complete_request(self._channels.session, code, position), timeout_seconds)
 
     def inspect(
@@ -220,40 +229,68 @@ class JupyterKernelClient:
         detail_level: int = 0,
         timeout_seconds: float = 30.0,
     ) -> Json:
-        """About the object at ``cursor_pos``: ``found``, and ``data`` by MIME type."""
-        position = _position(code, cursor_pos)
+        """Documentation of the object at a cursor position: ``found``, and ``data`` by MIME type.
+
+        Args:
+            code: The code.
+            cursor_pos: Position in characters. None for the end.
+            detail_level: 1 asks for more, such as the source code.
+            timeout_seconds: Time limit for the answer.
+        """
+        position = arguments.position(code, cursor_pos)
         request = inspect_request(self._channels.session, code, position, detail_level)
         return self._ask(request, timeout_seconds)
 
     def is_complete(self, code: str, timeout_seconds: float = 30.0) -> Json:
-        """Whether ``code`` is whole: ``status`` complete, incomplete, invalid or unknown."""
+        """Whether ``code`` can run: ``status`` is complete, incomplete, invalid or unknown.
+
+        Args:
+            code: The code.
+            timeout_seconds: Time limit for the answer.
+        """
         arguments.text("code", code)
         return self._ask(is_complete_request(self._channels.session, code), timeout_seconds)
 
     def history(self, n: int = 10, timeout_seconds: float = 30.0, **options: Any) -> Json:
-        """The last ``n`` cells as ``history``; ``options`` as for ``history_request``."""
+        """The last cells, as ``history``.
+
+        Args:
+            n: Number of cells.
+            timeout_seconds: Time limit for the answer.
+            options: Further fields of the ``history_request`` message, such as ``output=True``.
+        """
         access = options.pop("access_type", "tail")
         request = history_request(self._channels.session, access, n=n, **options)
         return self._ask(request, timeout_seconds)
 
     def interrupt(self) -> None:
-        """Interrupt what runs; from any thread. The cell ends as if by Ctrl-C."""
+        """Interrupt the running cell, as Ctrl-C does. Any thread may call this.
+
+        Raises:
+            GatewayError: The server cannot be reached, or the kernel is gone.
+        """
         self._control.interrupt(Deadline(None))
 
     def restart(self, timeout_seconds: float = 60.0) -> None:
-        """Restart the kernel, whatever it does, and wait until it answers.
+        """Restart the kernel, even if it is busy, and wait until it answers.
+
+        Args:
+            timeout_seconds: Time limit for all of it.
 
         Raises:
-            KernelNotReady: It does not answer in time.
+            KernelNotReady: The kernel does not answer in time.
         """
         limit = arguments.seconds("timeout_seconds", timeout_seconds)
         self._restart(Deadline(limit), is_known=True)
 
     def end_by_restart(self, timeout_seconds: float) -> None:
-        """Restart the kernel to end what another thread runs: the next result tells of it.
+        """Restart the kernel to end the cell of another thread. The next result says so.
+
+        Args:
+            timeout_seconds: Time limit for all of it.
 
         Raises:
-            KernelNotReady: It does not answer in time.
+            KernelNotReady: The kernel does not answer in time.
         """
         self._restart(Deadline(timeout_seconds), is_known=False)
 
@@ -263,6 +300,13 @@ class JupyterKernelClient:
         self._control.restart(deadline)
         with self._turn():
             self._conversation.restarted(deadline, is_known=is_known)
+
+    def _complete_session(self) -> None:
+        session = self._session_file.session
+        if session.language_info or self._channels.closed or self._holder is not None:
+            return
+        with contextlib.suppress(JkgError):
+            session.language_info = mapping_of(self.kernel_info(5.0).get("language_info"))
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
@@ -302,8 +346,3 @@ class JupyterKernelClient:
                 f"kernel {self._kernel_id} gave no answer to {request.msg_type}{limit}"
             )
         return exchange.reply
-
-
-def _position(code: str, cursor_pos: int | None) -> int:
-    arguments.text("code", code)
-    return len(code) if cursor_pos is None else arguments.at_least("cursor_pos", cursor_pos, 0)

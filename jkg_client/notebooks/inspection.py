@@ -32,6 +32,11 @@ class NotebookParameter:
 def inspect_notebook(notebook: NotebookSource) -> dict[str, NotebookParameter]:
     """The parameters of a Python notebook, by name; nothing is run.
 
+    Example::
+
+        for name, parameter in inspect_notebook("report.ipynb").items():
+            print(name, parameter.default, parameter.help)
+
     Args:
         notebook: A path, an open file or a ``NotebookNode``.
 

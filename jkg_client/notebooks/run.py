@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SecretParameters = Union[Mapping[str, Any], Iterable[str], None]
 
 # By it the task that waits for a run in another thread ends that run.
-_interruption: ContextVar[Interruption] = ContextVar("_interruption")
+_interruption: ContextVar[Interruption | None] = ContextVar("_interruption", default=None)
 
 
 def run_notebook(
@@ -55,6 +55,10 @@ def run_notebook(
 
     The cells run in order, up to the first that fails. Cells tagged ``skip-execution`` do not run,
     those tagged ``raises-exception`` may fail. ``exit()`` and ``sys.exit(0)`` end the notebook.
+
+    Example::
+
+        run_notebook("report.ipynb", output="done.ipynb", parameters={"year": 2026})
 
     Args:
         notebook: A path, an open file, or a ``NotebookNode``, which stays as it is.
@@ -99,7 +103,7 @@ def run_notebook(
     from .request import RunRequest  # noqa: PLC0415
 
     request = RunRequest.of(notebook, server, output, parameters, secret_parameters, options)
-    return request.run(_interruption.get(None) or Interruption())
+    return request.run(_interruption.get() or Interruption())
 
 
 async def run_notebook_async(
@@ -114,14 +118,18 @@ async def run_notebook_async(
     A cancelled task interrupts the kernel, saves the notebook and deletes the kernel before it
     ends.
 
+    Example::
+
+        await run_notebook_async("report.ipynb", output="done.ipynb")
+
     Args:
-        notebook: As all arguments: of ``run_notebook``.
-        server: Likewise.
+        notebook: As all other arguments: see ``run_notebook``.
+        server: As for ``run_notebook``.
         on_cell: Called in the event loop.
-        **options: As of ``run_notebook``. ``on_input`` is called in a thread.
+        **options: As for ``run_notebook``. ``on_input`` is called in a thread.
 
     Raises:
-        As ``run_notebook``.
+        NotebookError: As ``run_notebook``, which also raises other errors.
     """
     loop = asyncio.get_running_loop()
 
