@@ -276,7 +276,7 @@ class KernelCodeExecutor(SavesSession):
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
-        with kept_in(self._session, cell) as kept:
+        with kept_in(self._session if store_history else None, cell) as kept:
             try:
                 kept.result = self._run(cell, timeout, store_history)
             except KernelNotFound:

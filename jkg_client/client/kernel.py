@@ -192,7 +192,7 @@ class JupyterKernelClient(SavesSession):
             self._conversation.prepare()
             exchange = Exchange(request.msg_id, OutputArea(max_output))
             deadline, callbacks = Deadline(limit), Callbacks(on_output, on_input)
-            is_kept = self._keeps_session and not silent
+            is_kept = self._keeps_session and store_history and not silent
             session = self._session_file.session if is_kept else None
             with kept_in(session, code) as kept:
                 kept.result = self._conversation.run(request, exchange, deadline, callbacks)

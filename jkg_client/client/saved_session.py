@@ -16,7 +16,8 @@ class SavesSession:
     def save_notebook(self, path: str | os.PathLike[str]) -> None:
         """Write all that was run, with its outputs, to ``path`` as a notebook.
 
-        It also works after ``stop``. A file that exists is replaced as a whole.
+        It also works after ``stop``. A file that exists is replaced as a whole. Code that was
+        run silently or with ``store_history=False`` is left out.
 
         Raises:
             OSError: The file cannot be written. A file that existed is as it was.

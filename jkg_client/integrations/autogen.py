@@ -80,7 +80,8 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         output_dir: Where images and pages are saved; made if it is missing.
         max_text: Characters of text in one result. Of more the beginning and the end are kept, with
             a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped.
+        options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped. ``notebook``
+            keeps what the agents run as a notebook.
 
     Raises:
         ValueError: For bad arguments; those that the server knows of, when the kernel is started.
