@@ -15,8 +15,8 @@ from test_nbclient import PACKAGES
 from jkg_client import (
     CodeBlock,
     EmbeddedIPythonCodeExecutor,
-    JupyterConnectable,
     JupyterCodeExecutor,
+    JupyterConnectable,
 )
 
 VALIDATES = """
@@ -162,7 +162,8 @@ def test_the_command_for_agents_keeps_their_session(
 def test_rich_output_errors_and_other_languages_are_kept(
     gateway: JupyterConnectable, formats: Path, tmp_path: Path
 ) -> None:
-    shown = "from IPython.display import display\ndisplay({'image/png': 'aGk=', 'text/x': '1'}, raw=True)"
+    forms = {"image/png": "aGk=", "text/x": "1"}
+    shown = f"from IPython.display import display\ndisplay({forms}, raw=True)"
     with JupyterCodeExecutor(gateway, output_dir=tmp_path) as executor:
         executor.add_markdown("# The *title*")
         executor.execute_code_blocks([CodeBlock(shown, "python"), CodeBlock("echo on", "sh")])
