@@ -15,6 +15,7 @@ from environments import environment, our_requirements
 from frameworks import server_variables
 
 from jkg_client import JupyterClient, JupyterConnectable
+from jkg_client.testing import FakeGateway
 
 ROOT = Path(__file__).parent.parent
 
@@ -225,6 +226,34 @@ def test_a_kernel_that_was_there_before_stays(run: Run) -> None:
         with JupyterClient(run.server.connection_info) as client:
             client.delete_kernel(kernel_id)
     assert [json.loads(line)[1] for line in lines] == ["1", "2"]
+
+
+LINES = "import time\nprint('a', flush=True)\ntime.sleep(0.2)\nprint('b', flush=True)"
+
+
+@pytest.mark.parametrize(
+    ("where", "msg_type", "expected"),
+    [
+        ("cut_before", "stream", ["a\nb\n", "c\n"]),
+        ("cut_behind", "execute_input", ["a\nb\n", "c\n"]),
+        (
+            "cut_within",
+            "stream",
+            ["b\n[the connection broke, at least 1 message was lost]\n", "c\n"],
+        ),
+        ("cut_within", "execute_reply", ["a\nb\n[1 message was lost]\nNoReply", ""]),
+    ],
+)
+def test_a_connection_that_breaks_is_mended_and_what_is_lost_is_told(
+    folder: Path, tmp_path: Path, where: str, msg_type: str, expected: list[str]
+) -> None:
+    with FakeGateway() as fake:
+        getattr(fake.faults, where)(msg_type)
+        lines = Run(folder, fake, tmp_path).python(f"""{RUN_CELLS}
+    show(run({LINES!r}, "print('c')"))
+    """)
+    said = [json.loads(line)[1:] for line in lines if line.startswith("[")]
+    assert ["".join(texts) for texts in said] == expected
 
 
 def test_nbconvert_executes_a_notebook(run: Run) -> None:

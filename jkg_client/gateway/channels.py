@@ -205,6 +205,7 @@ class ServerChannels:
                 limit = whole.within(self._timeouts.pong)
             if incoming is None:
                 return
+            self._used = self._clock.now()  # nothing else need prove that it is alive
             yield incoming
 
     def prove_alive(self, limit: Deadline) -> None:
