@@ -22,7 +22,7 @@ _MOST_HOLES = 1000
 """Separate holes that are remembered: a late message may still fill one of these."""
 
 
-_ASKED_AT_CONNECT = 12
+ASKED_AT_CONNECT = 12
 """What a kernel may have told its server alone when we came back, after the end of a cell: servers
 ask kernels on two channels whether they are there, perhaps twice, and get three messages each."""
 
@@ -112,7 +112,7 @@ class MessageGaps:
         if len(self._foreign) >= _MOST_FOREIGN:
             return self._unread
         unseen = 2 * len(self._foreign) + self._unsent
-        others = max(0, others - unseen) + max(0, tail - self._cuts * _ASKED_AT_CONNECT)
+        others = max(0, others - unseen) + max(0, tail - self._cuts * ASKED_AT_CONNECT)
         return max(self._unread, certain + others)
 
     @property
