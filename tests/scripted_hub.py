@@ -77,7 +77,7 @@ class ScriptedHub:
         self.rules: list[Rule] = []
         self.asked: list[Asked] = []
         self.servers: dict[str, Server] = {}
-        self.start_seconds = self.stop_seconds = 0.2
+        self.start_seconds = self.stop_seconds = 0.05
         self.events: list[dict[str, Any]] = [{"progress": 10, "message": "asked for"}]
         self.failure: str | None = None
         self.version = "6.1.1"
@@ -179,13 +179,15 @@ class ScriptedHub:
                 return Said(404, {"message": "no such server"})
             if server.stopped:
                 return Said(204)
+            if server.pending == "stop":
+                return Said(202)
             server.ready, server.pending = False, "stop"
-
-        def stopped() -> None:
-            server.pending = None
-
-        self.later(self.stop_seconds, stopped)
+        self.later(self.stop_seconds, lambda: self._stopped(server))
         return Said(202)
+
+    def _stopped(self, server: Server) -> None:
+        if server.pending == "stop":
+            server.pending = None
 
     def _progress(self, name: str) -> Said:
         server = self.servers.get(name, Server())
@@ -197,7 +199,7 @@ class ScriptedHub:
         for event in self.events:
             yield 0.0, event_of(event)
         while server.pending == "spawn":
-            yield 0.05, b"\n\n"
+            yield 0.02, b"\n\n"
         if server.ready:
             yield 0.0, event_of({"progress": 100, "ready": True, "message": "ready"})
         else:
@@ -247,6 +249,8 @@ def scripted_hub(prefix: str = "") -> Iterator[ScriptedHub]:
 
     class Talk(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Otherwise each body waits 40 ms until the client acknowledges the headers.
+        disable_nagle_algorithm = True
 
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)

@@ -18,6 +18,7 @@ import pytest
 from attrs import evolve
 from fixtures import Executors
 from hostile_server import KERNEL_ID, endless, frame, hostile, http
+from tables import table
 
 import jkg_client
 from jkg_client import (
@@ -38,6 +39,9 @@ from jkg_client.testing import FakeGateway
 SUFFIXES = {".png", ".jpeg", ".gif", ".webp", ".svg", ".pdf", ".html"}
 QUICK = Timeouts(
     first_heartbeat=0.1, heartbeat=0.2, pong=0.3, mend=0.5, grace=0.3, ready=0.5, sending=1.0
+)
+IMPATIENT = Timeouts(
+    first_heartbeat=0.05, heartbeat=0.1, pong=0.1, mend=0.1, grace=0.1, ready=0.1, sending=0.2
 )
 SOON = 15.0
 """Seconds: far above what it takes, far below for ever."""
@@ -255,7 +259,7 @@ LARGE: dict[str, Callable[[int], tuple[str, dict[str, Any]]]] = {
         "display_data",
         {"data": {}, "metadata": {"a": "x" * MEGABYTE + str(i)}},
     ),
-    "colours": lambda i: ("error", {"ename": "E", "traceback": ["\x1b[31m" * 200_000 + f"{i}"]}),
+    "colours": lambda i: ("error", {"ename": "E", "traceback": ["\x1b[31m" * 20_000 + f"{i}"]}),
     "name of an error": lambda i: (
         "error",
         {"ename": "E" * MEGABYTE + str(i), "traceback": ["short"]},
@@ -425,9 +429,17 @@ def test_nothing_that_a_kernel_sends_is_unpickled_or_evaluated() -> None:
 def test_the_only_file_with_data_of_a_kernel_is_named_by_chance() -> None:
     trees = dict(modules())
     # servers/ writes the files of the gateways that it starts, and what get_file is asked for,
-    # where the caller says; cli/ opens what throws away, the MCP server stdin and stdout.
-    # embedded/ writes the files of the kernels that it starts.
-    elsewhere = ("embedded/", "servers/", "cli/screen.py", "integrations/mcp/streams.py")
+    # where the caller says; cli/ opens what throws away and reads a token's file, the MCP server
+    # stdin and stdout.
+    # embedded/ writes the files of the kernels that it starts, notebooks/ where the caller says.
+    elsewhere = (
+        "embedded/",
+        "servers/",
+        "cli/screen.py",
+        "cli/tokens.py",
+        "integrations/mcp/streams.py",
+        "notebooks/",
+    )
     here = {name: tree for name, tree in trees.items() if not name.startswith(elsewhere)}
     writing = {"open", "write_bytes", "write_text", "mkstemp", "NamedTemporaryFile"}
     found = {
@@ -458,22 +470,29 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{len(model)} {model[:16]}")
-def test_a_kernel_that_cannot_be_is_told(server: FakeGateway, tmp_path: Path, model: str) -> None:
-    server.faults.status(201, method="POST", path="/api/kernels", body=model or " ", times=1)
-    with pytest.raises(JkgError) as caught:
-        JupyterCodeExecutor(server, output_dir=tmp_path, timeouts=QUICK)
-    assert len(str(caught.value)) < 2000
+def test_a_kernel_that_cannot_be_is_told(server: FakeGateway, tmp_path: Path) -> None:
+    with table() as row:
+        for model in MODELS:
+            server.faults.status(201, method="POST", path="/api/kernels", body=model or " ")
+            with row(f"{len(model)} {model[:16]}"):
+                with pytest.raises(JkgError) as caught:
+                    JupyterCodeExecutor(server, output_dir=tmp_path, timeouts=QUICK)
+                assert len(str(caught.value)) < 2000
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{len(model)} {model[:16]}")
 @pytest.mark.parametrize("status", [200, 404, 500])
-def test_any_question_may_be_answered_so(server: FakeGateway, model: str, status: int) -> None:
-    server.faults.status(status, body=model or " ", times=None)
-    with JupyterClient(server.connection_info) as client:
-        for ask in (client.list_kernel_specs, client.list_kernels, lambda: client.get_kernel("x")):
-            with contextlib.suppress(JkgError):
-                ask()
+def test_any_question_may_be_answered_so(server: FakeGateway, status: int) -> None:
+    with JupyterClient(server.connection_info) as client, table() as row:
+        questions = (
+            client.list_kernel_specs,
+            client.list_kernels,
+            lambda: client.get_kernel("x"),
+        )
+        for model in MODELS:
+            server.faults.status(status, body=model or " ", times=len(questions))
+            for ask in questions:
+                with row(f"{len(model)} {model[:16]}"), contextlib.suppress(JkgError):
+                    ask()
 
 
 GARBAGE = bytes(range(256)).replace(b"\r", b"").replace(b"\n", b"")
@@ -507,7 +526,7 @@ ANSWERS: dict[str, Iterable[bytes]] = {
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_answer_of_any_bytes_is_a_typed_error(answer: str) -> None:
     started = time.monotonic()
-    with hostile(ANSWERS[answer]) as info, JupyterClient(info, request_timeout=1.0) as client:
+    with hostile(ANSWERS[answer]) as info, JupyterClient(info, request_timeout=0.2) as client:
         with pytest.raises(JkgError) as caught:
             client.list_kernel_specs()
         assert len(str(caught.value)) < 2000
@@ -629,13 +648,13 @@ def test_a_websocket_may_send_any_bytes(frames: str) -> None:
     with (
         hostile(socket=FRAMES[frames]) as info,
         JupyterClient(info) as client,
-        JupyterKernelClient(client, KERNEL_ID, timeouts=QUICK) as kernel,
+        JupyterKernelClient(client, KERNEL_ID, timeouts=IMPATIENT) as kernel,
     ):
         started = time.monotonic()
         with contextlib.suppress(JkgError):
-            assert not kernel.wait_for_ready(0.5)
+            assert not kernel.wait_for_ready(0.1)
         with contextlib.suppress(JkgError):
-            assert not kernel.execute("1", 0.5).is_ok
+            assert not kernel.execute("1", 0.1).is_ok
         assert time.monotonic() - started < SOON
 
 

@@ -110,7 +110,7 @@ def test_a_start_is_over_when_the_model_says_so_whatever_was_answered(
         return Said(status)
 
     hub.rules.append(answer)
-    hub.start_seconds = 1.0
+    hub.start_seconds = 0.3
     with start(hub):
         assert hub.servers[""].ready
 
@@ -118,7 +118,7 @@ def test_a_start_is_over_when_the_model_says_so_whatever_was_answered(
 @pytest.mark.field("H2")
 def test_a_start_that_goes_on_is_waited_for(hub: ScriptedHub) -> None:
     hub.servers[""] = server = Server(pending="spawn")
-    hub.later(0.5, lambda: hub._started(server))
+    hub.later(0.2, lambda: hub._started(server))
     with start(hub):
         assert server.ready
     assert hub.requests("POST") == []
@@ -147,7 +147,7 @@ def test_a_server_that_is_being_stopped_is_started_after_that(
     hub.servers[""] = server = Server(pending="stop" if is_seen else None)
     if not is_seen:
         hub.rule("POST", START, Said(400, {"message": "me is pending stop"}))
-    hub.later(0.5, lambda: setattr(server, "pending", None) if server.started == 0 else None)
+    hub.later(0.2, lambda: setattr(server, "pending", None) if server.started == 0 else None)
     with start(hub):
         assert server.started == 1
     assert hub.running() == []
@@ -165,7 +165,7 @@ def test_the_cause_of_a_failed_start_is_in_the_error(hub: ScriptedHub) -> None:
         return Said(500, {"message": "Internal Server Error"})
 
     hub.rules.append(fails_at_once)
-    hub.start_seconds = 1.0
+    hub.start_seconds = 0.3
     with pytest.raises(ServerStartError, match="no such image") as caught:
         start(hub)
     assert type(caught.value) is ServerStartError
@@ -184,9 +184,9 @@ def test_a_start_that_takes_too_long_is_given_up_and_undone(hub: ScriptedHub) ->
     hub.start_seconds = 600
     hub.events.append({"progress": 30, "message": "pulling the image"})
     with pytest.raises(
-        ServerStartTimeout, match=r"within 1.5 s.*30 %: pulling the image"
+        ServerStartTimeout, match=r"within 0.5 s.*30 %: pulling the image"
     ) as caught:
-        start(hub, timeout=1.5)
+        start(hub, timeout=0.5)
     assert isinstance(caught.value, TimeoutError)
     assert hub.running() == []
 
@@ -195,7 +195,7 @@ def test_a_start_that_takes_too_long_is_given_up_and_undone(hub: ScriptedHub) ->
 def test_somebody_elses_start_is_given_up_but_not_undone(hub: ScriptedHub) -> None:
     hub.servers[""] = Server(pending="spawn")
     with pytest.raises(ServerStartTimeout):
-        start(hub, timeout=1.0)
+        start(hub, timeout=0.5)
     assert hub.running() == [""]
     assert hub.requests("DELETE") == []
 
@@ -221,7 +221,7 @@ def test_events_may_be_cut_anywhere(hub: ScriptedHub, size: int) -> None:
 @pytest.mark.field("H5")
 def test_each_event_is_told_once_though_the_hub_repeats_them(hub: ScriptedHub) -> None:
     told: list[str] = []
-    hub.start_seconds = 2.5
+    hub.start_seconds = 1.3
     hub.events = [{"progress": n, "message": f"step {n}"} for n in (10, 20, 30)]
     with start(hub, on_progress=lambda event: told.append(str(event))):
         pass
@@ -240,7 +240,7 @@ def test_an_endless_line_is_not_kept(hub: ScriptedHub) -> None:
 @pytest.mark.field("H6", "H9")
 def test_a_stream_that_says_nothing_hides_no_ready_server(hub: ScriptedHub) -> None:
     hub.rule("GET", "/progress", *[Said(200, pieces=[(60.0, b"")])] * 9)
-    hub.start_seconds = 1.0
+    hub.start_seconds = 0.3
     begun = time.monotonic()
     with start(hub):
         assert time.monotonic() - begun < 20
@@ -259,7 +259,7 @@ def test_a_stream_that_is_cut_is_asked_for_again(hub: ScriptedHub) -> None:
 def test_a_ready_event_is_no_proof(hub: ScriptedHub) -> None:
     ready = event_of({"progress": 100, "ready": True, "message": "ready"})
     hub.rule("GET", "/progress", *[Said(200, pieces=[(0.0, ready)])] * 3)
-    hub.start_seconds = 1.0
+    hub.start_seconds = 0.3
     with start(hub):
         assert hub.servers[""].ready
 
@@ -267,7 +267,7 @@ def test_a_ready_event_is_no_proof(hub: ScriptedHub) -> None:
 @pytest.mark.field("H7")
 def test_a_start_that_somebody_ends_is_told(hub: ScriptedHub) -> None:
     hub.start_seconds = 600
-    hub.later(0.5, lambda: hub._stop(""))
+    hub.later(0.2, lambda: hub._stop(""))
     with pytest.raises(ServerStartError, match="stopped by somebody else"):
         start(hub)
 
@@ -276,14 +276,14 @@ def test_a_start_that_somebody_ends_is_told(hub: ScriptedHub) -> None:
 @pytest.mark.parametrize("status", [400, 403, 404, 500])
 def test_without_a_progress_stream_the_state_is_asked_for(hub: ScriptedHub, status: int) -> None:
     hub.rule("GET", "/progress", *[Said(status, {"message": "no"})] * 99)
-    hub.start_seconds = 1.0
+    hub.start_seconds = 0.3
     with start(hub):
         assert hub.servers[""].ready
 
 
 @pytest.mark.field("H10")
 def test_stop_waits_for_the_end(hub: ScriptedHub) -> None:
-    hub.stop_seconds = 1.5
+    hub.stop_seconds = 0.5
     server = start(hub)
     server.stop()
     assert hub.servers[""].stopped
@@ -306,7 +306,7 @@ def test_a_stop_that_the_hub_cannot_do_yet_is_tried_again(hub: ScriptedHub) -> N
     hub.start_seconds = 600
     hub.rule("DELETE", START, *[Said(400, {"message": "me is pending spawn"})] * 2)
     with pytest.raises(ServerStartTimeout):
-        start(hub, timeout=1.0)
+        start(hub, timeout=0.5)
     assert hub.running() == []
     assert len(hub.requests("DELETE")) == 3
 
@@ -351,11 +351,11 @@ def test_options_that_json_cannot_carry_are_refused_before_anything_is_asked(
 @pytest.mark.field("H14")
 def test_a_busy_hub_is_asked_again_when_it_says(hub: ScriptedHub) -> None:
     busy = Said(429, {"message": "Too many users"}, {"Retry-After": "1"})
-    hub.rule("POST", START, busy, busy)
+    hub.rule("POST", START, busy)
     begun = time.monotonic()
     with start(hub):
-        assert time.monotonic() - begun >= 2.0
-        assert len(hub.requests("POST", START)) == 3
+        assert time.monotonic() - begun >= 1.0
+        assert len(hub.requests("POST", START)) == 2
 
 
 @pytest.mark.field("H14")
@@ -391,7 +391,7 @@ def test_a_hub_without_named_servers_is_told(hub: ScriptedHub) -> None:
 @pytest.mark.field("H16")
 def test_a_hub_that_is_away_for_a_while_is_waited_for(hub: ScriptedHub) -> None:
     lost = Said(404, {"message": "not found"})
-    hub.start_seconds = 2.0
+    hub.start_seconds = 0.5
     hub.rule("GET", "/users/me", None, None, AWAY, GONE, GONE, lost, lost)
     with start(hub):
         assert hub.servers[""].started == 1
@@ -429,9 +429,9 @@ def test_a_start_that_a_restarted_hub_has_forgotten_is_made_once_more(hub: Scrip
     def restart_hub() -> None:
         hub.rule("GET", "/users/me", GONE, AWAY, GONE)
         hub.servers[""].pending = None
-        hub.start_seconds = 0.2
+        hub.start_seconds = 0.05
 
-    hub.later(0.6, restart_hub)
+    hub.later(0.3, restart_hub)
     with start(hub):
         assert hub.servers[""].started == 2
     assert hub.running() == []
@@ -448,7 +448,7 @@ def test_a_dead_server_that_the_hub_has_for_ready_is_started_anew(hub: ScriptedH
 @pytest.mark.field("H18")
 def test_a_live_server_that_is_slow_to_answer_is_not_started_anew(hub: ScriptedHub) -> None:
     hub.servers[""] = server = Server(ready=True)
-    hub.rule("GET", "/user/me/api", *[AWAY] * 12)
+    hub.rule("GET", "/user/me/api", *[AWAY] * 6)
     with start(hub):
         assert server.started == 0
     assert hub.running() == [""]
@@ -787,12 +787,12 @@ def once(seconds):
     gc.collect()
 
 for _ in range(30):
-    once(random.uniform(0.001, 1.2))
+    once(random.uniform(0.001, 0.4))
 """
 
 
 def test_ctrl_c_at_any_moment_leaves_nothing(hub: ScriptedHub) -> None:
-    hub.start_seconds, hub.stop_seconds = 0.4, 0.1
+    hub.start_seconds, hub.stop_seconds = 0.1, 0.05
     run(INTERRUPTED, hub)
     assert eventually(lambda: hub.running() == []), hub.servers
     assert hub.requests("DELETE")
@@ -885,7 +885,7 @@ async def _used(hub: ScriptedHub) -> None:
             await asyncio.sleep(0.01)
 
     heart = asyncio.ensure_future(beat())
-    hub.start_seconds = 1.0
+    hub.start_seconds = 0.3
     env = {**ENV, "JUPYTERHUB_API_URL": f"{hub.url}/hub/api"}
     async with AsyncJupyterHubServer.from_env(
         env, server_name="a", timeout=60, on_progress=told.append
@@ -929,8 +929,8 @@ def test_the_command_starts_a_server_of_the_hub_and_stops_it(
 ) -> None:
     monkeypatch.delenv("JKG_TOKEN", raising=False)
     monkeypatch.setenv(variable, TOKEN)
-    hub.start_seconds = 1.0
-    assert main(["kernels", "--hub", hub.url, "--hub-server", "agent-1"]) == 0
+    hub.start_seconds = 0.3
+    assert main(["kernelspecs", "--hub", hub.url, "--hub-server", "agent-1"]) == 0
     out, err = capsys.readouterr()
     assert out == "python3\n"
     assert "10 %: asked for" in err
@@ -942,7 +942,6 @@ def test_the_command_starts_a_server_of_the_hub_and_stops_it(
     ("words", "says"),
     [
         (["--hub", "https://hub.example.com"], "JKG_TOKEN or JUPYTERHUB_API_TOKEN"),
-        (["--hub", ""], "JKG_TOKEN"),
         (["--hub-server", "a"], "--hub says which"),
     ],
 )
@@ -954,7 +953,7 @@ def test_the_command_says_what_it_needs_for_a_hub(
 ) -> None:
     monkeypatch.delenv("JKG_TOKEN", raising=False)
     monkeypatch.delenv("JUPYTERHUB_API_TOKEN", raising=False)
-    assert main(["kernels", *words]) == 2
+    assert main(["kernelspecs", *words]) == 2
     assert says in capsys.readouterr().err
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from tables import table
 
 from jkg_client import JupyterConnectionInfo
 
@@ -60,10 +61,13 @@ WORDS = ["/notebooks", "/notebooks/x", "/edit", "/terminals", "/view", "/login/x
 
 
 @pytest.mark.field("C5")
-@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("base", BASES)
-def test_a_page_is_cut_and_the_prefix_stays(base: str, page: str) -> None:
-    assert JupyterConnectionInfo.from_url(f"https://h{base}/{page}").url == f"https://h{base}"
+def test_a_page_is_cut_and_the_prefix_stays(base: str) -> None:
+    with table() as row:
+        for page in PAGES:
+            with row(page):
+                info = JupyterConnectionInfo.from_url(f"https://h{base}/{page}")
+                assert info.url == f"https://h{base}"
 
 
 @pytest.mark.field("C5")

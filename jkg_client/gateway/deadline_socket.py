@@ -54,10 +54,10 @@ class DeadlineWebSocket(websocket.WebSocket):
     frame, of which it reads three, and its check of UTF-8 takes seconds for a large image.
     """
 
-    deadline = Deadline(None)
+    deadline: Deadline = Deadline(None)
     """For what is sent."""
-    bytes_received = 0
-    answer = HandshakeAnswer(0, {})
+    bytes_received: int = 0
+    answer: HandshakeAnswer = HandshakeAnswer(0, {})
     _poll: Callable[[int], object] | None = None
 
     def __init__(self, **options: Any) -> None:

@@ -59,7 +59,7 @@ class WebSocketTransport:
             raise _refused(self._url, answer.status, location)
         agreed = answer.headers.get(SUBPROTOCOL.lower())
         self.framing = Framing.V1 if agreed == Framing.V1.value else Framing.DEFAULT
-        self.said_goodbye = False
+        self.said_goodbye: bool = False
 
     @property
     def bytes_received(self) -> int:

@@ -168,6 +168,11 @@ def history_request(
     return _request("history_request", session, content)
 
 
+def comm_message(session: str, comm_id: str, data: Json) -> Message:
+    """Tell the kernel's end of a comm something, such as the state of a widget."""
+    return _request("comm_msg", session, {"comm_id": comm_id, "data": data})
+
+
 def input_reply(session: str, value: str, parent: Message) -> Message:
     """Answer the input request ``parent``; EOT as value ends the input."""
     return Message(

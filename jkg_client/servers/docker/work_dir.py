@@ -15,7 +15,7 @@ from ...errors import EngineError
 from .engine import Engine
 from .options import WORK_DIR
 
-logger = logging.getLogger("jkg_client")
+logger: logging.Logger = logging.getLogger("jkg_client")
 
 # "users": images of Jupyter's let it write where their own user may.
 _GROUP = "100"

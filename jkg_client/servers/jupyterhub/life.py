@@ -28,8 +28,8 @@ from .models import Answer, HubServer, ServerProgress
 
 _log = logging.getLogger("jkg_client")
 
-_PAUSE = 0.25
-"""Seconds between looks at the state of the server."""
+_FIRST_PAUSE, _PAUSE, _LONGEST_PAUSE = 0.05, 0.25, 2.0
+"""Seconds between looks at the state of the server: a quick start or stop is seen soon."""
 _FIRST_STREAM, _LONGEST_STREAM = 1.0, 5.0
 """Seconds of listening to events between two such looks: a proxy may hold events back."""
 _SILENT = 3.0
@@ -69,7 +69,7 @@ class ServerLife:
         self._body = body
         self._on_progress = on_progress
         self._process = os.getpid()
-        self.owns = False
+        self.owns: bool = False
         self._is_open = False  # a request whose answer we do not know
         self._accepted = False
         self._has_been_lost = False
@@ -96,7 +96,7 @@ class ServerLife:
             ServerStartError: It does not start; the message has the hub's reason.
             GatewayError: The hub is away, or the token may not do this.
         """
-        why = ""
+        why, pause = "", _FIRST_PAUSE
         while not deadline.passed:
             server = self._state(deadline)
             if server is None or server.stopped:
@@ -111,7 +111,8 @@ class ServerLife:
                 self._have_it_looked_after(silence, deadline)
             elif server.pending == "spawn":
                 self._follow(deadline)
-            self._api.pause(_PAUSE, deadline)
+            self._api.pause(pause, deadline)
+            pause = min(2 * pause, _PAUSE)
         last = why or self._refusal or (str(self._told[-1]) if self._told else "nothing")
         raise ServerStartTimeout(
             f"{self.name} was not ready within {deadline.seconds:g} s; the last word was: {last}"
@@ -126,12 +127,12 @@ class ServerLife:
         if os.getpid() != self._process:
             return  # a fork of our owner
         self._api.carry_on()
-        pause = _PAUSE
+        pause = _FIRST_PAUSE
         while not self._has_ended(deadline):
             if deadline.passed:
                 raise GatewayTimeout(f"{self.name} has not stopped within {deadline.seconds:g} s")
             self._api.pause(pause, deadline)
-            pause = min(2 * pause, 2.0)
+            pause = min(2 * pause, _LONGEST_PAUSE)
         if self._is_open:
             # What asked for the start may still be on its way to the hub.
             self._is_open = False
