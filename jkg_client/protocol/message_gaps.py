@@ -22,10 +22,11 @@ _MOST_HOLES = 1000
 """Separate holes that are remembered: a late message may still fill one of these."""
 
 ASKED_AT_CONNECT = 12
-"""Messages that a kernel may have sent to its server alone when we came back, after the end of a cell.
+"""Messages that a kernel may have sent to its server alone when we came back, after a cell.
 
-Servers ask kernels on two channels whether they are there, and ask again if the answer is late; each
-answer is three messages. Three were measured at each reconnection, on every server that we test."""
+Servers ask kernels on two channels whether they are there, and again if the answer is late. Each
+answer is three messages; three at each reconnection were measured on all servers that we test.
+"""
 
 
 @frozen(kw_only=True)
