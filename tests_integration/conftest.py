@@ -1,7 +1,8 @@
 """Real servers, and the matrix of what holds on which of them.
 
 Tests get the server that ``LocalJupyterServer`` starts. Those marked ``every_server`` run on
-each of ``servers.KINDS``, or of those that ``--servers`` names.
+each of ``servers.KINDS``, or of those that ``--servers`` names. What is also marked
+``same_everywhere`` runs on two of them, unless ``--servers`` names others.
 """
 
 from __future__ import annotations
@@ -34,13 +35,16 @@ __all__ = [
 ]
 
 NAMES = [kind.name for kind in KINDS]
+# A hub takes minutes more; test_jupyterhub.py has its own. It is run by name.
+DEFAULT = ",".join(name for name in NAMES if name != HUB.name)
+# The newest kernel gateway and the newest Jupyter server show what no server changes.
+ENOUGH = {LOCAL.name, "js-2"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--servers",
-        # A hub takes minutes more; test_jupyterhub.py has its own. It is run by name.
-        default=",".join(name for name in NAMES if name != HUB.name),
+        default=DEFAULT,
         metavar="NAME,…",
         help="servers on which tests marked every_server run (default: %(default)s)",
     )
@@ -73,7 +77,20 @@ def _chosen(config: pytest.Config) -> list[Kind]:
     return [kind for kind in KINDS if kind.name in names]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _note_servers(items)
+    if config.getoption("--servers") == DEFAULT:
+        superfluous = [item for item in items if _is_superfluous(item)]
+        items[:] = [item for item in items if not _is_superfluous(item)]
+        config.hook.pytest_deselected(items=superfluous)
+
+
+def _is_superfluous(item: pytest.Item) -> bool:
+    servers = [value for name, value in item.user_properties if name == "server"]
+    return bool(servers and item.get_closest_marker("same_everywhere") and servers[0] not in ENOUGH)
+
+
+def _note_servers(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("every_server"):
             callspec = getattr(item, "callspec", None)
