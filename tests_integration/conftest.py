@@ -3,6 +3,9 @@
 Tests get the server that ``LocalJupyterServer`` starts. Those marked ``every_server`` run on
 each of ``servers.KINDS``, or of those that ``--servers`` names. What is also marked
 ``same_everywhere`` runs on two of them, unless ``--servers`` names others.
+
+``--part=here`` runs what needs this environment and nothing else: no engine, no hub, no other
+packages. ``--part=elsewhere`` runs the rest.
 """
 
 from __future__ import annotations
@@ -39,6 +42,23 @@ NAMES = [kind.name for kind in KINDS]
 DEFAULT = ",".join(name for name in NAMES if name != HUB.name)
 # The newest kernel gateway and the newest Jupyter server show what no server changes.
 ENOUGH = {LOCAL.name, "js-2"}
+# Modules whose tests need this environment only, if their server is ours.
+HERE = {
+    "test_async_executor",
+    "test_behaviours",
+    "test_embedded_async",
+    "test_embedded_behaviours",
+    "test_embedded_faults",
+    "test_embedded_life",
+    "test_embedded_sockets",
+    "test_embedded_starts",
+    "test_fake_against_gateway",
+    "test_gateway",
+    "test_kernelspecs",
+    "test_local_server",
+    "test_ownership",
+    "test_two_programs",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,6 +68,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME,…",
         help="servers on which tests marked every_server run (default: %(default)s)",
     )
+    parser.addoption("--part", choices=["here", "elsewhere"], help="run one part of the tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -79,15 +100,28 @@ def _chosen(config: pytest.Config) -> list[Kind]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _note_servers(items)
+    left_out: list[pytest.Item] = []
     if config.getoption("--servers") == DEFAULT:
-        superfluous = [item for item in items if _is_superfluous(item)]
-        items[:] = [item for item in items if not _is_superfluous(item)]
-        config.hook.pytest_deselected(items=superfluous)
+        left_out = [item for item in items if _is_superfluous(item)]
+    part = config.getoption("--part")
+    if part is not None:
+        left_out += [item for item in items if _is_here(item) != (part == "here")]
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
+    config.hook.pytest_deselected(items=list(gone))
 
 
 def _is_superfluous(item: pytest.Item) -> bool:
-    servers = [value for name, value in item.user_properties if name == "server"]
-    return bool(servers and item.get_closest_marker("same_everywhere") and servers[0] not in ENOUGH)
+    server = _server_of(item)
+    return bool(server and server not in ENOUGH and item.get_closest_marker("same_everywhere"))
+
+
+def _is_here(item: pytest.Item) -> bool:
+    return item.path.stem in HERE and _server_of(item) in {None, LOCAL.name}
+
+
+def _server_of(item: pytest.Item) -> object:
+    return dict(item.user_properties).get("server")
 
 
 def _note_servers(items: list[pytest.Item]) -> None:
