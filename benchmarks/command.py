@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jkg_client
+from pictures.__main__ import main as draw_pictures
 
 from . import imports, many, round_trip, start, throughput
 from .cast import GATEWAY, PEERS, Peer
@@ -35,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and print tables in markdown."""
     argv = sys.argv[1:] if argv is None else argv
     options = _parser().parse_args(argv)
+    if options.chart:
+        draw_pictures()
+        return 0
     peers = [peer for peer in PEERS if peer.name in options.peers]
     for peer in peers:
         environment(options.cache, peer.environment, peer.requirements)
@@ -59,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="less of everything, to try it; figures mean little")
     add("--cache", type=Path, default=CACHE, help="folder of the peers' environments")
     add("--output", type=argparse.FileType("w"), default=sys.stdout, help="file for the tables")
+    add(
+        "--chart", action="store_true", help="draw the chart of docs/benchmarks.md, measure nothing"
+    )
     return parser
 
 

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
         KernelStartError,
         NamedServersDisabled,
         NotAGateway,
+        NotebookError,
+        NotebookKernelDied,
+        NotebookTimeout,
         ServerNotRunning,
         ServerStartError,
         ServerStartTimeout,
@@ -54,6 +57,9 @@ if TYPE_CHECKING:
     from .executor import JupyterCodeExecutor
     from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
     from .gateway.rest import JupyterClient
+    from .notebooks.inspection import NotebookParameter, inspect_notebook
+    from .notebooks.options import CellProgress
+    from .notebooks.run import run_notebook, run_notebook_async
     from .prompts import CODE_WRITER_SYSTEM_MESSAGE
     from .protocol.outputs import Display, Failure, Output, Stream
     from .protocol.questions import InputRequest
@@ -72,6 +78,7 @@ __all__ = [
     "AsyncEmbeddedIPythonCodeExecutor",
     "AsyncJupyterCodeExecutor",
     "AsyncJupyterHubServer",
+    "CellProgress",
     "ClientClosed",
     "CodeBlock",
     "CodeResult",
@@ -109,6 +116,10 @@ __all__ = [
     "MarkdownCodeExtractor",
     "NamedServersDisabled",
     "NotAGateway",
+    "NotebookError",
+    "NotebookKernelDied",
+    "NotebookParameter",
+    "NotebookTimeout",
     "Output",
     "ServerContainer",
     "ServerNotRunning",
@@ -122,6 +133,9 @@ __all__ = [
     "UnknownLanguage",
     "WireError",
     "__version__",
+    "inspect_notebook",
+    "run_notebook",
+    "run_notebook_async",
 ]
 
 _MODULES = {
@@ -129,6 +143,7 @@ _MODULES = {
     "AsyncEmbeddedIPythonCodeExecutor": "embedded_executor",
     "AsyncJupyterCodeExecutor": "async_executor",
     "AsyncJupyterHubServer": "servers.jupyterhub.async_server",
+    "CellProgress": "notebooks.options",
     "ClientClosed": "errors",
     "CodeBlock": "code_blocks",
     "CodeResult": "code_result",
@@ -166,6 +181,10 @@ _MODULES = {
     "MarkdownCodeExtractor": "code_blocks",
     "NamedServersDisabled": "errors",
     "NotAGateway": "errors",
+    "NotebookError": "errors",
+    "NotebookKernelDied": "errors",
+    "NotebookParameter": "notebooks.inspection",
+    "NotebookTimeout": "errors",
     "Output": "protocol.outputs",
     "Timeouts": "client.timeouts",
     "ServerContainer": "servers.docker.owners",
@@ -178,6 +197,9 @@ _MODULES = {
     "Truncation": "protocol.result",
     "UnknownLanguage": "code_blocks",
     "WireError": "errors",
+    "inspect_notebook": "notebooks.inspection",
+    "run_notebook": "notebooks.run",
+    "run_notebook_async": "notebooks.run",
 }
 
 

@@ -77,17 +77,19 @@ class _Job(Generic[T]):
 class AsyncKernelCodeExecutor:
     """``KernelCodeExecutor`` for programs with an event loop, which it never blocks.
 
-    The kernel is started by ``async with``, or with the first blocks. A cancelled task
-    interrupts the kernel, and is over when that can be used again.
+    ``async with``, ``start`` or the first blocks start the kernel. When a task is cancelled, its
+    block is interrupted, and the task ends when the kernel can be used again.
 
     Args:
-        provider: Gives what starts the kernel; called when the kernel is started.
-        kernel_name: As all arguments: of ``KernelCodeExecutor``.
-        on_output: Called in the event loop.
+        provider: Returns what starts the kernel. It is called when the kernel is started.
+        kernel_name: As all other arguments: see ``JupyterCodeExecutor``.
+        on_output: Function that is called in the event loop with each output.
 
     Raises:
-        ValueError: When the kernel is started: for bad arguments.
+        ValueError: When the kernel is started: an argument is wrong.
     """
+
+    _place = ""  # where the kernel's server is
 
     def __init__(
         self,
@@ -136,8 +138,13 @@ class AsyncKernelCodeExecutor:
 
     @property
     def kernel_id(self) -> str | None:
-        """Id of the kernel in use; None before it is started."""
+        """Id of the kernel in use. None before it is started."""
         return self._executor.kernel_id if self._executor is not None else None
+
+    def __repr__(self) -> str:
+        state = "not started" if self.kernel_id is None else f"kernel {self.kernel_id}"
+        state = "stopped" if self._stopped else f"{state} ({self._kernel_name})"
+        return f"<{type(self).__name__}{self._place}, {state}>"
 
     async def __aenter__(self: Executor) -> Executor:  # noqa: PYI019 - typing.Self came with 3.11
         try:
@@ -151,10 +158,10 @@ class AsyncKernelCodeExecutor:
         await self.stop()
 
     async def start(self) -> None:
-        """Start the kernel, unless that was done already.
+        """Start the kernel. Does nothing if it is started already.
 
         Raises:
-            As the constructor of ``JupyterCodeExecutor``.
+            JkgError: As the constructor of ``JupyterCodeExecutor``.
         """
         await self._in_turn(lambda *_: None)
 
@@ -165,18 +172,17 @@ class AsyncKernelCodeExecutor:
         *,
         store_history: bool = True,
     ) -> CodeResult:
-        """Run the blocks in order, up to the first that fails.
+        """Run the blocks in order, as ``JupyterCodeExecutor.execute_code_blocks`` does.
 
         Args:
-            code_blocks: As that of ``JupyterCodeExecutor``.
-            timeout: Likewise; it does not count the time before their turn.
-            store_history: Likewise.
-
-        Returns:
-            What they showed, however it ended.
+            code_blocks: As for ``JupyterCodeExecutor``.
+            timeout: As for ``JupyterCodeExecutor``. It begins when the blocks' turn has come.
+            store_history: As for ``JupyterCodeExecutor``.
 
         Raises:
-            As that of ``JupyterCodeExecutor``.
+            ClientClosed: After ``stop``.
+            GatewayError: The server cannot be reached. ``result`` holds what has come before.
+            ValueError: An argument is wrong. Nothing has run.
         """
         blocks = arguments.blocks(code_blocks)
         if timeout is not None:
@@ -188,18 +194,18 @@ class AsyncKernelCodeExecutor:
         )
 
     async def restart(self) -> None:
-        """Restart the kernel, once it is done with what it runs: variables are gone."""
+        """Restart the kernel after the blocks before it in the queue. Its variables are gone."""
         await self._in_turn(lambda executor, _: executor.restart())
 
     async def interrupt(self) -> None:
-        """End the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
+        """Stop the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
         if self._executor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
 
     async def stop(self) -> None:
-        """Delete the kernel, unless it was there before us, and close all; may be called twice.
+        """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing.
 
-        Who waits for blocks gets ``ClientClosed``.
+        Tasks that wait for blocks get ``ClientClosed``.
         """
         self._stopped = True
         if self._process != os.getpid():
@@ -220,7 +226,7 @@ class AsyncKernelCodeExecutor:
             # Nobody will ask for its exception any more.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
             if not future.cancel():
-                await _whole(self._ended(job, waiting))
+                await whole(self._ended(job, waiting))
             raise
 
     async def _ended(self, job: _Job[T], waiting: asyncio.Future[T]) -> None:
@@ -281,15 +287,20 @@ class AsyncKernelCodeExecutor:
 class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
     """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
 
-    The kernel is started by ``async with``, or with the first blocks. A cancelled task
-    interrupts the kernel, and is over when that can be used again.
+    ``async with``, ``start`` or the first blocks start the kernel. When a task is cancelled, its
+    block is interrupted, and the task ends when the kernel can be used again.
+
+    Example::
+
+        async with AsyncJupyterCodeExecutor(server) as executor:
+            result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
 
     Args:
-        jupyter_server: As all arguments: of ``JupyterCodeExecutor``.
-        on_output: Called in the event loop.
+        jupyter_server: As all other arguments: see ``JupyterCodeExecutor``.
+        on_output: Function that is called in the event loop with each output.
 
     Raises:
-        ValueError: For bad arguments; of what the server lacks, when the kernel is started.
+        ValueError: An argument is wrong. Some are checked only when the kernel is started.
     """
 
     def __init__(
@@ -307,7 +318,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         page_scripts: PageScripts | None = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
-        self._url = info_of(jupyter_server).url
+        self._place = f" at {info_of(jupyter_server).url}"
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         arguments.instance("timeouts", timeouts, Timeouts)
         super().__init__(
@@ -323,16 +334,11 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
             page_scripts=page_scripts,
         )
 
-    def __repr__(self) -> str:
-        state = "not started" if self.kernel_id is None else f"kernel {self.kernel_id}"
-        state = "stopped" if self._stopped else f"{state} ({self._kernel_name})"
-        return f"<AsyncJupyterCodeExecutor at {self._url}, {state}>"
-
 
 Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)
 
 
-async def _whole(coroutine: Coroutine[Any, Any, None]) -> None:
+async def whole(coroutine: Coroutine[Any, Any, None]) -> None:
     """Await ``coroutine`` to its end, however often the task is cancelled meanwhile."""
     task = asyncio.ensure_future(coroutine)
     while not task.done():

@@ -1,15 +1,18 @@
-"""What came of a list of code blocks, for an agent to read."""
+"""The result of a list of code blocks, as an agent reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from attrs import field, frozen
 
 from .pages.notebook import NotebookPage
+from .protocol.mime_bundle import mime_bundle
 from .protocol.outputs import as_seen, join_text
 from .protocol.result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
+from .protocol.values import Output, Stream, short_repr
 from .rendering import Rendering, into, render
 
 EXIT_CODES: Mapping[Status, int] = {
@@ -23,23 +26,28 @@ EXIT_CODES: Mapping[Status, int] = {
 
 @frozen(kw_only=True)
 class CodeResult:
-    """What came of a list of code blocks; it ends with the first that failed.
+    r"""The result of a list of code blocks. It ends with the first block that failed.
+
+    Example::
+
+        result = executor.execute_code_blocks([CodeBlock("print(6 * 7)", "python")])
+        assert (result.exit_code, result.output) == (0, "42\n")
 
     Attributes:
-        exit_code: The code's own, of ``sys.exit(3)`` or a shell block; otherwise 0, 1 for an
-            error, 124 for a timeout, 137 for a kernel that died.
-        output: What the blocks showed, as text, and what went wrong last.
-        output_files: Absolute paths of images and pages that they showed.
-        status: That of the last block that ran.
-        kernel_restarted: Variables are gone, from before one of the blocks or with it.
-        truncated: What is missing of the output; None if nothing is.
-        results: One for each block that ran.
-        skipped: Languages of the blocks that were not run, because they hold data or prose.
-        renderings: Of each of them, what its outputs came to as text and files.
+        exit_code: The code's own exit status if it ended itself, with ``sys.exit(3)`` or in a
+            shell block. Otherwise 0, 1 for an error, 124 for a timeout, 137 for a dead kernel.
+        output: What the blocks have shown, as text. What went wrong comes last.
+        output_files: Absolute paths of the images and pages that the blocks have shown.
+        status: Status of the last block that ran.
+        kernel_restarted: Whether variables are gone, because the kernel was restarted.
+        truncated: What is missing in the output. None if nothing is missing.
+        results: One result for each block that ran.
+        skipped: Languages of the blocks that did not run, because they hold data or prose.
+        renderings: For each block that ran, its outputs as text and files.
     """
 
     exit_code: int
-    output: str
+    output: str = field(repr=short_repr)
     output_files: list[str] = field(factory=list, hash=False)
     status: Status = "ok"
     kernel_restarted: bool = False
@@ -53,6 +61,16 @@ class CodeResult:
             f"exit_code={self.exit_code} output={self.output!r} output_files={self.output_files!r}"
         )
 
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """Show the outputs of all blocks when a notebook displays this result."""
+        outputs: list[Output] = []
+        for result in self.results:
+            outputs += (*result.late_outputs, *result.outputs)
+        if self.status != "ok":
+            outputs.append(Stream("stderr", f"{self.status}, exit code {self.exit_code}"))
+        bundle = mime_bundle(outputs, "")
+        return {**bundle, "text/plain": self.output or f"<{self.status}, no output>"}
+
     @classmethod
     def of(
         cls,
@@ -64,15 +82,15 @@ class CodeResult:
         *,
         left_out: int = 0,
     ) -> CodeResult:
-        """One result of many.
+        """The result of blocks that have these results.
 
         Args:
-            results: In order.
-            folder: Where files are made.
-            timeout: Seconds that each block was given.
-            skipped: Languages of blocks that were not run.
-            page: What the kernel has loaded before; None for nothing.
-            left_out: Number of blocks behind them that did not run.
+            results: One for each block that ran, in order.
+            folder: Folder for images and pages.
+            timeout: Time limit of each block, in seconds.
+            skipped: Languages of the blocks that did not run, because they hold data or prose.
+            page: The scripts that earlier blocks have loaded. None for a new kernel.
+            left_out: Number of blocks after the last that ran.
         """
         page = NotebookPage() if page is None else page
         renderings = tuple(
@@ -104,7 +122,7 @@ class CodeResult:
 
 
 def has_exited(result: CodeResult) -> bool:
-    """Whether the last block ended by ``sys.exit`` or ``exit()``, which ends a script."""
+    """Whether the last block ended with ``sys.exit`` or ``exit()``, which ends a script."""
     return bool(result.results) and result.results[-1].exit_code is not None
 
 
@@ -113,7 +131,7 @@ def _exit_code(result: ExecutionResult) -> int:
 
 
 def not_run(languages: Sequence[str]) -> str:
-    """That blocks in these languages were not run."""
+    """The note that blocks in these languages did not run."""
     count = len(languages)
     blocks = "1 block was" if count == 1 else f"{count} blocks were"
     names = ", ".join(dict.fromkeys(languages))
@@ -121,7 +139,7 @@ def not_run(languages: Sequence[str]) -> str:
 
 
 def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
-    """What a reader of the text must know besides it."""
+    """What a reader of the text must know in addition to it."""
     if result.truncated:
         yield f"Note: {result.truncated}."
     if result.status == "aborted":

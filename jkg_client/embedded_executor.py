@@ -15,24 +15,34 @@ from .protocol.bounded_output import MAX_OUTPUT
 
 
 class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
-    """Runs code blocks in a kernel on this machine, without a server; the kernel keeps its state.
+    """Runs code blocks in one kernel on this machine, without a server. The kernel keeps its state.
 
-    The kernel has the rights of this program. It ends with ``stop``, and when this program ends,
-    however it does. Needs the extra ``embedded``.
+    The kernel has the rights of this program. It ends with ``stop``, and in any case when this
+    program ends. This class needs the extra ``embedded``.
+
+    Example::
+
+        from jkg_client import CodeBlock, EmbeddedIPythonCodeExecutor
+
+        with EmbeddedIPythonCodeExecutor(timeout=10) as executor:
+            result = executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
+            assert result.output == "42"
 
     Args:
-        kernel_name: Which of the installed kernels to start.
-        timeout: Seconds for each block as a whole.
-        output_dir: Where images and pages are saved; made if it is missing.
-        env: Added to the kernel's environment, which is that of this process but for secrets.
-        cwd: Where the kernel starts; None for the current directory.
-        max_output: Characters of output to keep of each block.
-        on_output: Called with each output as it comes.
-        timeouts: Time limits that are not given per call.
+        kernel_name: Name of the installed kernel to start.
+        timeout: Time limit for each block, in seconds.
+        output_dir: Folder for images and pages. It is created, but not its parents.
+        env: Environment variables that are added to those of this process. Secrets of this process
+            are left out.
+        cwd: Folder in which the kernel starts. None for the current folder.
+        max_output: How many characters of a block's output are kept.
+        on_output: Function that is called with each output as soon as it arrives.
+        timeouts: Time limits that the caller does not set per call.
+        page_scripts: As for ``JupyterCodeExecutor``.
 
     Raises:
-        ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
-        KernelStartError: The kernel cannot be started; the end of its output is in the message.
+        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
+        KernelStartError: The kernel ended before it answered. The message has its last output.
         KernelNotReady: The kernel was started but does not answer.
     """
 
@@ -65,15 +75,20 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
 class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
     """``EmbeddedIPythonCodeExecutor`` for programs with an event loop, which it never blocks.
 
-    The kernel is started by ``async with``, or with the first blocks. A cancelled task
-    interrupts the kernel, and is over when that can be used again.
+    ``async with``, ``start`` or the first blocks start the kernel. When a task is cancelled, its
+    block is interrupted, and the task ends when the kernel can be used again.
+
+    Example::
+
+        async with AsyncEmbeddedIPythonCodeExecutor() as executor:
+            result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
 
     Args:
-        kernel_name: As all arguments: of ``EmbeddedIPythonCodeExecutor``.
-        on_output: Called in the event loop.
+        kernel_name: As all other arguments: see ``EmbeddedIPythonCodeExecutor``.
+        on_output: Function that is called in the event loop with each output.
 
     Raises:
-        ValueError: When the kernel is started: for bad arguments.
+        ValueError: When the kernel is started: an argument is wrong.
     """
 
     def __init__(

@@ -1,33 +1,37 @@
-"""What can go wrong, as a tree of exceptions.
+"""All errors of this package, as a tree of exceptions.
 
 ::
 
     JkgError
-    ├── WireError (ValueError)             bytes that are no Jupyter message
+    ├── WireError (ValueError)             bytes that are not a Jupyter message
     ├── GatewayError                       the server, or the way to the kernel
-    │   ├── GatewayUnreachable (ConnectionError)   nobody there, or the line broke for good
-    │   │   └── GatewayTimeout (TimeoutError)      somebody there, but no answer in time
-    │   ├── NotAGateway                    it answers, but not as a Jupyter server does
-    │   ├── GatewayStatus                  it answered with an error status
-    │   │   ├── GatewayUnauthorized (PermissionError)   401, 403, or sent to a login page
+    │   ├── GatewayUnreachable (ConnectionError)   nothing answers, or the connection broke
+    │   │   └── GatewayTimeout (TimeoutError)      no answer within the time limit
+    │   ├── NotAGateway                    something answers, but it is not a Jupyter server
+    │   ├── GatewayStatus                  the server answered with an error status
+    │   │   ├── GatewayUnauthorized (PermissionError)   401, 403, or a login page
     │   │   ├── GatewayFull                it runs as many kernels as it may
-    │   │   ├── KernelNotFound (LookupError)   there is no such kernel (any more)
-    │   │   └── ServerNotRunning           a hub is there, but the user's server does not run
-    │   ├── ServerStartError               a server that we launch did not come up
+    │   │   ├── KernelNotFound (LookupError)   the kernel does not exist (any more)
+    │   │   └── ServerNotRunning           a hub answers; the user's server does not run
+    │   ├── ServerStartError               a server that we start did not come up
     │   │   ├── ServerStartTimeout (TimeoutError)   not within the time limit
-    │   │   ├── NamedServersDisabled       the hub lets users have one server each
-    │   │   └── TooManyServers             the hub lets the user have no more servers
-    │   └── KernelStartError               a kernel that we run ended as soon as it was started
+    │   │   ├── NamedServersDisabled       the hub allows each user one server only
+    │   │   └── TooManyServers             the hub allows the user no more servers
+    │   └── KernelStartError               a kernel that we start ended before it answered
     ├── EngineError                        the Docker engine, or the way to it
     ├── KernelSpecNotFound (ValueError)    no kernel of that name is installed there
     ├── UnknownLanguage (ValueError)       a block that the kernel cannot run (in code_blocks)
     ├── KernelNotReady (TimeoutError)      the kernel was started but does not answer
     ├── ClientClosed                       used after ``stop`` or ``close``
-    └── ExecutionError                     raised by ``raise_for_error`` only; carries the result
+    ├── NotebookError                      a notebook did not run to its end; has the notebook
+    │   ├── NotebookTimeout (TimeoutError)     a time limit of it, or of a cell, has passed
+    │   └── NotebookKernelDied                 its kernel died, or did not start
+    └── ExecutionError                     only raised by ``raise_for_error``; has the result
         ├── ExecutionTimeout (TimeoutError)
         └── KernelDied
 
-What the *code* of a cell does is a result, never an exception. Bad arguments are ``ValueError``.
+What the *code* of a cell does is a result, never an exception, unless a notebook stops because of
+it. Wrong arguments are a ``ValueError``.
 """
 
 from __future__ import annotations
@@ -36,21 +40,29 @@ from typing import Any
 
 
 class JkgError(Exception):
-    """Root of all that this package raises, bad arguments excepted.
+    """Base class of all errors of this package, except for wrong arguments.
+
+    Example::
+
+        try:
+            result = executor.execute_code_blocks(blocks)
+        except JkgError as error:
+            print(error, error.result)
 
     Attributes:
-        result: When it happened while a cell ran: what the cell had said until then,
-            an ``ExecutionResult`` (from an executor a ``CodeResult``); else None.
+        result: What the code had shown before the error: an ``ExecutionResult``, or a
+            ``CodeResult`` if an executor raises it. None if no code was running.
     """
 
     result: Any = None  # Any: protocol/ imports this module
 
 
 class WireError(JkgError, ValueError):
-    """Bytes that are no Jupyter message.
+    """Bytes that are not a Jupyter message.
 
     Attributes:
-        frame: The whole frame as it came, ``str`` for a text frame.
+        reason: What is wrong with them.
+        frame: The whole frame as it was received; ``str`` for a text frame.
     """
 
     def __init__(self, reason: str, frame: str | bytes) -> None:
@@ -63,29 +75,29 @@ class WireError(JkgError, ValueError):
 
 
 class GatewayError(JkgError):
-    """The server, or the way to the kernel."""
+    """Something is wrong with the server, or with the way to the kernel."""
 
 
 class GatewayUnreachable(GatewayError, ConnectionError):
-    """Nobody answers there, or the connection broke and could not be mended."""
+    """Nothing answers at the address, or the connection broke and could not be restored."""
 
 
 class GatewayTimeout(GatewayUnreachable, TimeoutError):
-    """Somebody is there, but the answer did not come within the time limit."""
+    """There is a server, but it did not answer within the time limit."""
 
 
 class NotAGateway(GatewayError):
-    """It answers, but not as a Jupyter server does."""
+    """Something answers, but it is not a Jupyter server."""
 
 
 class GatewayStatus(GatewayError):
     """The server answered with an error status.
 
     Attributes:
-        status: HTTP status code; 0 where no server was asked, as about a kernel of our own.
+        status: HTTP status code. 0 if no server was asked, as for an embedded kernel.
         request: Method and URL, without the token; without a server, what was looked for.
-        body: Start of the answer, at most 500 characters.
-        hint: What the caller can do, may be empty.
+        body: Beginning of the answer, at most 500 characters.
+        hint: What the caller can do. It may be empty.
     """
 
     def __init__(self, status: int, request: str, body: str, hint: str = "") -> None:
@@ -102,7 +114,7 @@ class GatewayStatus(GatewayError):
 
 
 class GatewayUnauthorized(GatewayStatus, PermissionError):
-    """The server does not accept the token, or wants one."""
+    """The server does not accept the token, or it needs one."""
 
 
 class GatewayFull(GatewayStatus):
@@ -110,30 +122,31 @@ class GatewayFull(GatewayStatus):
 
 
 class KernelNotFound(GatewayStatus, LookupError):
-    """There is no such kernel (any more): deleted, culled, or it died too often."""
+    """The kernel does not exist (any more): it was deleted or culled, or it died too often."""
 
 
 class ServerNotRunning(GatewayStatus):
-    """The hub answers in place of a user's server: that was stopped, culled or never started."""
+    """The hub answers instead of the user's server, which was stopped, culled or never started."""
 
 
 class ServerStartError(GatewayError):
-    """A server that we launch did not come up; the reason is in the message."""
+    """A server that we start did not come up. The message says why."""
 
 
 class ServerStartTimeout(ServerStartError, TimeoutError):
-    """A server of a hub was not ready within the time limit."""
+    """The hub did not start the server within the time limit."""
 
 
 class NamedServersDisabled(ServerStartError):
-    """The hub lets users have one server each, without a name."""
+    """The hub does not allow named servers: each user has one server."""
 
 
 class TooManyServers(ServerStartError):
-    """The user has as many named servers as the hub allows; stopped ones count.
+    """The user has as many named servers as the hub allows. Stopped servers count.
 
     Attributes:
-        servers: Names of those that there are.
+        message: What the hub said.
+        servers: Names of the user's servers.
     """
 
     def __init__(self, message: str, servers: tuple[str, ...] = ()) -> None:
@@ -146,14 +159,15 @@ class TooManyServers(ServerStartError):
 
 
 class KernelStartError(GatewayError):
-    """A kernel that we run ended before it answered; the end of its output is in the message."""
+    """A kernel that we start ended before it answered. The message has the end of its output."""
 
 
 class EngineError(JkgError):
-    """The Docker engine is not there, or does not do what it was asked for.
+    """The Docker engine cannot be reached, or it refused a request.
 
     Attributes:
-        status: HTTP status code of its answer; None if there was none.
+        message: What was asked for, and what the engine said.
+        status: HTTP status code of the answer. None if there was no answer.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -166,7 +180,7 @@ class EngineError(JkgError):
 
 
 class KernelSpecNotFound(JkgError, ValueError):
-    """No kernel of that name is installed on the server; the message lists those that are."""
+    """No kernel of that name is installed. The message lists the names that are."""
 
 
 class KernelNotReady(JkgError, TimeoutError):
@@ -174,14 +188,15 @@ class KernelNotReady(JkgError, TimeoutError):
 
 
 class ClientClosed(JkgError):
-    """Used after ``stop`` or ``close``."""
+    """The object was used after ``stop`` or ``close``."""
 
 
 class ExecutionError(JkgError):
-    """The cell did not succeed; raised by ``raise_for_error`` only.
+    """The cell failed. Only ``ExecutionResult.raise_for_error`` raises this.
 
     Attributes:
-        result: The ``ExecutionResult`` as it was returned.
+        message: The exception of the cell, or how it ended.
+        result: The ``ExecutionResult``.
     """
 
     def __init__(self, message: str, result: Any) -> None:
@@ -194,8 +209,69 @@ class ExecutionError(JkgError):
 
 
 class ExecutionTimeout(ExecutionError, TimeoutError):
-    """The cell ran longer than it was given."""
+    """The cell exceeded its time limit."""
 
 
 class KernelDied(ExecutionError):
-    """The kernel died while the cell ran."""
+    """The kernel died while the cell was running."""
+
+
+class NotebookError(JkgError):
+    """A notebook did not run to its end.
+
+    Attributes:
+        message: What happened.
+        status: ``error``: a cell failed. ``timeout``: a time limit has passed. ``died``: the kernel
+            died, or did not start. ``incomplete``: all cells ran, but output of one was lost.
+            ``unreachable``: the way to the kernel broke.
+        notebook: The notebook with the outputs so far, a ``NotebookNode``.
+        index: Position of the cell in ``notebook.cells``. None if no cell had begun.
+        number: Position of the cell in the notebook as it was passed, from 0. None if no cell had
+            begun, or if the cell sets the parameters.
+        traceback: The exception of the cell, without colours.
+        exit_code: Exit status for a program: the code's own, or 1, 124 or 137.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: str,
+        notebook: Any,
+        index: int | None = None,
+        number: int | None = None,
+        traceback: str = "",
+        exit_code: int = 1,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.notebook = notebook
+        self.index = index
+        self.number = number
+        self.traceback = traceback
+        self.exit_code = exit_code
+
+    @property
+    def cell(self) -> Any:
+        """The cell, which is part of ``notebook``. None if no cell had begun."""
+        return None if self.index is None else self.notebook.cells[self.index]
+
+    @property
+    def source(self) -> str:
+        """Code of the cell, as it is saved. Empty if no cell had begun."""
+        return "" if self.index is None else str(self.cell.source)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = (self.message, self.status, self.notebook, self.index, self.number)
+        return type(self), (*fields, self.traceback, self.exit_code)
+
+
+class NotebookTimeout(NotebookError, TimeoutError):
+    """A time limit of the notebook, or of one of its cells, has passed."""
+
+
+class NotebookKernelDied(NotebookError):
+    """The kernel of the notebook died, or did not start."""

@@ -35,27 +35,19 @@ _NEVER_RAN = ExecutionResult(status="aborted")
 
 
 class KernelCodeExecutor:
-    """Runs code blocks in a kernel of its own, which keeps its state between them.
+    """Runs code blocks in one kernel, which keeps its state between them.
 
     Args:
-        provider: Starts the kernel; closed by ``stop``.
-        kernel_name: Which kernel to start.
-        timeout: Seconds for each block as a whole.
-        output_dir: Where images and pages are saved; made if only its last part is missing.
-        kernel_id: Use this running kernel, and leave it running; None starts one.
-        env: Environment of the kernel that is started.
-        max_output: Characters of output to keep of each block.
-        on_output: Called with each output as it comes.
-        timeouts: Time limits that are not given per call.
-        page_scripts: For pages that draw charts: by name of a library (``plotly``, ``vega``,
-            ``vega-lite``, ``vega-embed``, ``d3``, ``requirejs``) a file of it, which pages
-            contain then, or its address. None fetches them from public servers.
+        provider: Starts the kernel. ``stop`` closes it.
+        kernel_name: As all other arguments: see ``JupyterCodeExecutor``.
 
     Raises:
-        ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
-        GatewayError: The way to the kernel is closed.
+        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
+        GatewayError: The kernel's server cannot be reached.
         KernelNotReady: The kernel was started but does not answer.
     """
+
+    _place = ""  # where the kernel's server is
 
     def __init__(
         self,
@@ -97,14 +89,19 @@ class KernelCodeExecutor:
 
     @property
     def code_extractor(self) -> MarkdownCodeExtractor:
-        """Finds the code blocks in a message."""
+        """Finds the code blocks in a message of a model."""
         # Guesses about blocks that name no language are right for Python only.
         return MarkdownCodeExtractor(default_language=None if self._language == "python" else "")
 
     @property
     def kernel_id(self) -> str | None:
-        """Id of the kernel in use; another one after the server lost it."""
+        """Id of the kernel in use. It changes when the server has lost the kernel."""
         return self._owned.kernel_id
+
+    def __repr__(self) -> str:
+        state = f"kernel {self.kernel_id or 'none'} ({self._kernel_name})"
+        state = "stopped" if self._stopped else state
+        return f"<{type(self).__name__.lstrip('_')}{self._place}, {state}>"
 
     def __enter__(self: Executor) -> Executor:  # noqa: PYI019 - typing.Self came with 3.11
         return self
@@ -127,36 +124,41 @@ class KernelCodeExecutor:
         """Run the blocks in order, up to the first that fails or exits.
 
         Args:
-            code_blocks: In Python, or another language of the kernel. Blocks of data and prose,
-                ``json`` or ``markdown`` for example, are not run, and a note says so.
-            timeout: Seconds for each of them; None for those of the executor.
-            store_history: Whether they count and are remembered.
+            code_blocks: Code in the kernel's language or, on a Python kernel, in that of a shell.
+                Blocks of data and prose, such as ``json``, do not run; a note says so.
+            timeout: Time limit for each block, in seconds. None uses the executor's limit.
+            store_history: Whether the kernel counts the blocks and keeps them in its history.
 
         Returns:
-            What they showed, however it ended.
+            What the blocks have shown, however the last of them ended.
 
         Raises:
-            ValueError: For bad arguments; nothing was run.
-            GatewayError: The server is away; ``result`` of it holds what had come.
-            KernelNotReady: The kernel does not come up again; likewise.
+            ValueError: An argument is wrong. Nothing has run.
+            GatewayError: The server cannot be reached. ``result`` holds what has come before.
+            KernelNotReady: The kernel does not start again. ``result`` holds what has come before.
         """
         return self._execute_blocks(BlockRun(), code_blocks, timeout, store_history=store_history)
 
     def interrupt(self) -> None:
-        """End the ``execute_code_blocks`` that runs in another thread, and wait for its end.
+        """Stop the ``execute_code_blocks`` of another thread, and wait until it has ended.
 
-        Its block is interrupted as by Ctrl-C, those behind it do not run. Code that does not
-        end by that within the grace period ends with its kernel, which is restarted.
+        The running block is interrupted as by Ctrl-C; the blocks after it do not run. The kernel is
+        restarted if the block does not end within the grace period.
 
         Raises:
-            GatewayError: The server is away.
+            GatewayError: The server cannot be reached.
         """
         run = self._blocks
         if run is not None:
             run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def restart(self) -> None:
-        """Restart the kernel: variables are gone."""
+        """Restart the kernel. Its variables are gone.
+
+        Raises:
+            GatewayError: The server cannot be reached.
+            KernelNotReady: The kernel does not answer after its start.
+        """
         self._owned.check_process()
         with self._lock:
             try:
@@ -169,7 +171,7 @@ class KernelCodeExecutor:
             self._replaced = False
 
     def stop(self) -> None:
-        """Delete the kernel, unless it was there before us, and close all; may be called twice."""
+        """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing."""
         self._stopped = True
         self._owned.end()
         self._finalizer.detach()
@@ -281,25 +283,32 @@ class KernelCodeExecutor:
 
 
 class JupyterCodeExecutor(KernelCodeExecutor):
-    """Runs code blocks in a kernel of its own on a Jupyter server; the kernel keeps its state.
+    """Runs code blocks in one kernel on a Jupyter server. The kernel keeps its state between them.
+
+    Example::
+
+        from jkg_client import CodeBlock, JupyterCodeExecutor, LocalJupyterServer
+
+        with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
+            executor.execute_code_blocks([CodeBlock("x = 6", "python")])
+            assert executor.execute_code_blocks([CodeBlock("x * 7", "python")]).output == "42"
 
     Args:
-        jupyter_server: A launched server, or where a running one is.
-        kernel_name: Which of the server's kernels to start.
-        timeout: Seconds for each block as a whole.
-        output_dir: Where images and pages are saved; made if only its last part is missing.
-        kernel_id: Use this running kernel, and leave it running; None starts one.
-        env: Environment of the kernel that is started, see ``JupyterClient.start_kernel``.
-        max_output: Characters of output to keep of each block.
-        on_output: Called with each output as it comes.
-        timeouts: Time limits that are not given per call.
-        page_scripts: For pages that draw charts: by name of a library (``plotly``, ``vega``,
-            ``vega-lite``, ``vega-embed``, ``d3``, ``requirejs``) a file of it, which pages
-            contain then, or its address. None fetches them from public servers.
+        jupyter_server: The server: one that was started here, or a ``JupyterConnectionInfo``.
+        kernel_name: Name of the kernel to start.
+        timeout: Time limit for each block, in seconds.
+        output_dir: Folder for images and pages. It is created, but not its parents.
+        kernel_id: Id of a running kernel to use instead. It keeps running after ``stop``.
+        env: Environment variables of a kernel that is started, see ``JupyterClient.start_kernel``.
+        max_output: How many characters of a block's output are kept.
+        on_output: Function that is called with each output as soon as it arrives.
+        timeouts: Time limits that the caller does not set per call.
+        page_scripts: Where pages of charts get libraries, such as ``{"plotly": "plotly.min.js"}``:
+            the path of a file, or a URL. None loads them from public servers.
 
     Raises:
-        ValueError: For bad arguments; ``KernelSpecNotFound`` names the kernels there are.
-        GatewayError: The server cannot be reached or does not let us in.
+        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
+        GatewayError: The server cannot be reached, or it refuses the token.
         KernelNotReady: The kernel was started but does not answer.
     """
 
@@ -318,7 +327,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         page_scripts: PageScripts | None = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
-        self._url = info_of(jupyter_server).url
+        self._place = f" at {info_of(jupyter_server).url}"
         # Before the connections are made.
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         super().__init__(
@@ -333,11 +342,6 @@ class JupyterCodeExecutor(KernelCodeExecutor):
             timeouts=timeouts,
             page_scripts=page_scripts,
         )
-
-    def __repr__(self) -> str:
-        state = f"kernel {self.kernel_id or 'none'} ({self._kernel_name})"
-        state = "stopped" if self._stopped else state
-        return f"<{type(self).__name__.lstrip('_')} at {self._url}, {state}>"
 
 
 Executor = TypeVar("Executor", bound=KernelCodeExecutor)

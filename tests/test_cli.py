@@ -206,7 +206,7 @@ ENDINGS = [
     ("pass", 0, ""),
     ("1 / 0", 1, "ZeroDivisionError: division by zero\n"),
     ("while True: pass", 124, "was stopped.\n"),
-    ("import os; os._exit(0)", 3, "variables are gone.\n"),
+    ("import os; os._exit(0)", 137, "variables are gone.\n"),
 ]
 
 
@@ -238,10 +238,10 @@ def test_a_program_that_exits_with_an_error_gives_its_own_exit_status(
 
 
 COMPLAINTS = [
-    ("run --url http://127.0.0.1:1 -c 1", 3, "nobody answers"),
-    ("kernels --url http://127.0.0.1:1", 3, "nobody answers"),
-    ("run --kernel julia -c 1", 3, "has no kernel 'julia'; installed there: python3"),
-    ("kernels --url ftp://example.com", 2, "an http or https URL"),
+    ("run --url http://127.0.0.1:1 -c 1", 125, "nobody answers"),
+    ("kernelspecs --url http://127.0.0.1:1", 125, "nobody answers"),
+    ("run --kernel julia -c 1", 125, "has no kernel 'julia'; installed there: python3"),
+    ("kernelspecs --url ftp://example.com", 2, "an http or https URL"),
     ("run missing.py", 2, "cannot read missing.py: No such file"),
     ("run .", 2, "cannot read .: Is a directory"),
     ("run bytes.py", 2, "cannot read bytes.py: it is not text in UTF-8"),
@@ -251,7 +251,7 @@ COMPLAINTS = [
     ("run --language rust -c 1", 1, "cannot run a 'rust' block: this kernel runs python"),
     ("run --output-dir bytes.py -c 1", 2, "cannot be made"),
     ("build --dockerfile missing", 2, "there is no Dockerfile"),
-    ("containers", 3, "Docker"),
+    ("containers", 125, "Docker"),
 ]
 
 
@@ -286,7 +286,7 @@ def test_words_that_make_no_sense_are_refused(called: Jkg, words: str) -> None:
     assert done.stderr.startswith("usage: jkg")
 
 
-@pytest.mark.parametrize("command", ["", "run", "kernels", "build", "containers"])
+@pytest.mark.parametrize("command", ["", "run", "kernelspecs", "mcp", "build", "containers"])
 def test_every_command_has_help(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -404,7 +404,7 @@ def test_a_gateway_that_turns_us_out_costs_neither_output_nor_files(
     script.then(lambda: server.faults.status(401, path="*/channels", times=None))
     script.then(server.faults.cut_now).hangs()
     done = jkg("run", "-c", "draw()")
-    assert (done.returncode, done.stdout) == (3, "drawn\n")
+    assert (done.returncode, done.stdout) == (125, "drawn\n")
     assert done.stderr.startswith("jkg: saved /")
     assert "Traceback" not in done.stderr
 
@@ -445,7 +445,7 @@ def test_what_is_told_to_ignore_a_signal_does_so(start: Start, server: FakeGatew
 def test_kernels_are_listed_a_line_each(jkg: Jkg) -> None:
     with FakeGateway(kernel_names=("python3", "julia-1.10"), base_path="/user/me") as hub:
         info = hub.connection_info
-        done = jkg("kernels", "--url", f"{info.url}/lab", env={"JKG_TOKEN": info.token or ""})
+        done = jkg("kernelspecs", "--url", f"{info.url}/lab", env={"JKG_TOKEN": info.token or ""})
     assert (done.returncode, done.stdout) == (0, "julia-1.10\npython3\n")
 
 
@@ -632,5 +632,5 @@ def test_without_its_package_the_mcp_server_says_what_to_install(environ: dict[s
         timeout=SECONDS,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (3, "")
+    assert (done.returncode, done.stdout) == (125, "")
     assert done.stderr.startswith('jkg: the MCP server needs: pip install "jkg-client[mcp]" (')

@@ -35,7 +35,7 @@ def test_a_pong_is_sent_only_where_nothing_else_acknowledges_at_once(
         monkeypatch.setattr(socket, "TCP_QUICKACK", 12, raising=False)
     with pair() as (opened, theirs):
         theirs.sendall(2 * FRAME)
-        assert [opened.recv_data(control_frame=True) for _ in range(2)] == [(1, b"ok")] * 2
+        assert [opened.receive(Deadline(10)) for _ in range(2)] == [(1, b"ok")] * 2
         theirs.setblocking(False)
         try:
             sent = theirs.recv(100)
@@ -52,4 +52,4 @@ def test_text_is_taken_as_it_is(sent: bytes) -> None:
     # websocket-client's own check of UTF-8 takes seconds for an image, and drops the connection.
     with pair() as (opened, theirs):
         theirs.sendall(sent)
-        assert opened.recv_data() == (1, b"\xffk")
+        assert opened.receive(Deadline(10)) == (1, b"\xffk")

@@ -61,6 +61,9 @@ EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exceptio
     (errors.ExecutionError, ("E: v", RESULT), "E: v", ()),
     (errors.ExecutionTimeout, ("late", RESULT), "late", (TimeoutError,)),
     (errors.KernelDied, ("died", RESULT), "died", ()),
+    (errors.NotebookError, ("cell 1 failed", "error", {}, 1, 1, "E: v", 3), "cell 1 failed", ()),
+    (errors.NotebookTimeout, ("late", "timeout", {}, 1), "late", (TimeoutError,)),
+    (errors.NotebookKernelDied, ("died", "died", {}), "died", ()),
 ]
 
 

@@ -17,7 +17,7 @@ import requests
 import websocket
 from raw_client import RawClient, RawKernel, raw_client, says
 
-from jkg_client import JupyterConnectable, testing
+from jkg_client import JupyterClient, JupyterConnectable, testing
 from jkg_client.protocol.messages import execute_request
 from jkg_client.testing import FakeGateway, RestRequest
 
@@ -468,3 +468,14 @@ def test_a_line_of_the_journal_tells_of_a_cell_what_is_unusual(
         (asked,) = client.gateway.journal.messages("execute_request")
     assert str(asked).endswith(f" shell execute_request {line}")
     assert asked.content == content
+
+
+@pytest.mark.field("E12")
+def test_a_gateway_shows_its_address_and_its_state() -> None:
+    with FakeGateway() as gateway, JupyterClient(gateway.connection_info) as client:
+        url = gateway.connection_info.url
+        assert repr(gateway) == f"<FakeGateway at {url}, kernels: 0>"
+        client.start_kernel("python3")
+        assert repr(gateway) == f"<FakeGateway at {url}, kernels: 1>"
+        assert repr(gateway.journal) == "<Journal of 1 entries>"
+    assert repr(gateway) == f"<FakeGateway at {url}, stopped>"

@@ -169,5 +169,6 @@ def test_end_of_input_is_a_control_character() -> None:
 def test_news_about_the_kernel_has_no_parent(
     parent_header: dict[str, Any], parent_id: str | None
 ) -> None:
-    message = Message(channel="iopub", header={}, parent_header=parent_header)
+    header = {"msg_id": "m", "msg_type": "status"}
+    message = Message(channel="iopub", header=header, parent_header=parent_header)
     assert message.parent_id == parent_id

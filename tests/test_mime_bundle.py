@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jkg_client import Display, ExecutionResult, Failure, Output, Stream
+from jkg_client import CodeResult, Display, ExecutionResult, Failure, Output, Stream
 
 PNG = Display({"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"})
 
@@ -57,3 +57,38 @@ def test_what_is_large_is_short_in_a_repr() -> None:
     assert "1000000 characters" in repr(result)
     assert repr(Stream("stdout", "a")) == "Stream(name='stdout', text='a')"
     assert repr(Display({"text/plain": "a"})).startswith("Display(data={'text/plain': 'a'}, ")
+
+
+@pytest.mark.field("E12")
+def test_a_long_text_and_a_long_exception_are_short_in_a_repr() -> None:
+    assert len(repr(CodeResult(exit_code=0, output="x" * 10**6))) < 400
+    failure = Failure("E", "v" * 10**6, ("t" * 10**6,))
+    assert len(repr(failure)) < 600
+    assert repr(Failure("E", "v", ("t",))) == "Failure(ename='E', evalue='v', traceback=('t',))"
+
+
+@pytest.mark.field("E12")
+def test_a_notebook_shows_a_display_itself() -> None:
+    shown = Display({"image/png": "iVBORw0KGgo="}, {"image/png": {"width": 3}})
+    assert shown._repr_mimebundle_() == (shown.data, shown.metadata)
+
+
+@pytest.mark.field("E12")
+def test_a_notebook_shows_what_code_blocks_have_shown() -> None:
+    blocks = (
+        ExecutionResult(status="ok", outputs=(PNG,)),
+        ExecutionResult(status="error", outputs=(Failure("E", "v"),)),
+    )
+    result = CodeResult(exit_code=1, output="saved: a.png\nE: v", status="error", results=blocks)
+    shown = result._repr_mimebundle_(include=None, exclude=None)
+    assert shown["text/plain"] == "saved: a.png\nE: v"
+    html = str(shown["text/html"])
+    places = [html.index(part) for part in ("iVBORw0KGgo=", "E: v", "error, exit code 1")]
+    assert places == sorted(places)
+
+
+@pytest.mark.field("E12")
+def test_a_notebook_shows_code_without_output_as_such() -> None:
+    assert CodeResult(exit_code=0, output="")._repr_mimebundle_() == {
+        "text/plain": "<ok, no output>"
+    }

@@ -18,6 +18,7 @@ import pytest
 from docker_engine import require_docker
 from documentation import ROOT, Example, examples, run
 from hubs import running_hub
+from test_reference import EXAMPLES as REFERENCE
 
 from jkg_client import JupyterConnectable, LocalJupyterServer
 
@@ -28,6 +29,12 @@ PAGES = [
     ROOT / "README.md",
     *sorted(set((ROOT / "docs").glob("*.md")) - FRAMEWORKS),
 ]
+# Whole programs among the examples of the reference. Containers take longer, and have a page.
+PROGRAMS = {
+    name: code
+    for name, code in REFERENCE
+    if code.startswith("from jkg_client import") and "DockerJupyterServer" not in code
+}
 EXAMPLES = [example for page in PAGES for example in examples(page)]
 
 
@@ -65,6 +72,21 @@ def test_the_example_prints_what_the_page_says(
         env.update(request.getfixturevalue("hub_variables"))
     printed = run(example, tmp_path, env)
     assert example.expects(printed), printed
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_an_example_of_the_reference_runs(name: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAMS[name], encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_first_command_of_the_readme_runs_the_hello_example() -> None:

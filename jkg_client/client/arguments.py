@@ -7,7 +7,7 @@ import operator
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import Any
 
 
 def seconds(name: str, value: object, or_none: str = "") -> float:
@@ -19,7 +19,7 @@ def seconds(name: str, value: object, or_none: str = "") -> float:
         or_none: For the message, if None is allowed too.
     """
     number = math.nan
-    if isinstance(value, SupportsFloat) and not isinstance(value, (bool, str)):
+    if hasattr(value, "__float__") and not isinstance(value, bool):
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):

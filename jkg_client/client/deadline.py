@@ -20,9 +20,9 @@ class Deadline:
     _clock: Callable[[], float] = field(default=time.monotonic, kw_only=True, alias="clock")
     _end: float | None = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        end = None if self.seconds is None else self._clock() + self.seconds
-        object.__setattr__(self, "_end", end)
+    @_end.default
+    def _when(self) -> float | None:
+        return None if self.seconds is None else self._clock() + self.seconds
 
     def left(self) -> float | None:
         """Seconds left, 0.0 when it has passed; None when there is no end."""
@@ -31,7 +31,7 @@ class Deadline:
     @property
     def passed(self) -> bool:
         """Whether nothing is left."""
-        return self.left() == 0.0
+        return self._end is not None and self._clock() >= self._end
 
     def later(self, seconds: float) -> Deadline:
         """A deadline ``seconds`` after this one, or from now on if it has passed."""

@@ -32,18 +32,28 @@ from .timeouts import TIMEOUTS, Timeouts
 
 
 class JupyterKernelClient:
-    """A running kernel. Several threads may use it: they queue.
+    """A connection to one running kernel. Several threads may use it: their calls queue.
+
+    Example::
+
+        from jkg_client import LocalJupyterServer
+
+        with LocalJupyterServer() as server, server.get_client() as client:
+            kernel_id = client.start_kernel("python3")
+            with client.get_kernel_client(kernel_id) as kernel:
+                assert kernel.execute("6 * 7", timeout_seconds=10).output == "42"
+            client.delete_kernel(kernel_id)
 
     Args:
-        provider: Who has the kernel, such as a ``JupyterClient``; not closed by ``stop``.
+        provider: Who has the kernel, such as a ``JupyterClient``. ``stop`` does not close it.
         kernel_id: Id of the kernel.
-        connect_timeout: Seconds for the first connection; servers let it wait until the
-            kernel is up.
-        timeouts: Time limits that are not given per call.
+        connect_timeout: Time limit for the first connection, in seconds. Servers let it wait
+            until the kernel has started.
+        timeouts: Time limits that the caller does not set per call.
 
     Raises:
         KernelNotFound: There is no such kernel.
-        GatewayError: The server cannot be reached, or does not let us in.
+        GatewayError: The server cannot be reached, or it refuses the token.
     """
 
     def __init__(
@@ -82,11 +92,11 @@ class JupyterKernelClient:
         self.stop()
 
     def stop(self) -> None:
-        """Close the connection; the kernel stays. May be called twice, and from any thread.
+        """Close the connection; the kernel keeps running. Any thread may call this, also twice.
 
-        A thread that waits for the kernel gets ``ClientClosed``. A thread that is in a callback
-        is given the grace period to return; the connection is closed when it does. In a child
-        that was forked it does nothing.
+        Threads that wait for the kernel get ``ClientClosed``. If a thread is in a callback,
+        ``stop`` waits for it, at most for the grace period. In a forked child process, ``stop``
+        does nothing.
         """
         if self._process != os.getpid():
             # Even a goodbye would end the parent's connection.
@@ -101,7 +111,17 @@ class JupyterKernelClient:
             self._lock.release()
 
     def wait_for_ready(self, timeout_seconds: float | None = None) -> bool:
-        """Wait until the kernel answers; False if it does not within the time limit."""
+        """Wait until the kernel answers.
+
+        Args:
+            timeout_seconds: Time limit. None waits for ever.
+
+        Returns:
+            Whether it has answered within the time limit.
+
+        Raises:
+            GatewayError: The server cannot be reached, or the kernel is gone.
+        """
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
         with self._turn():
             return self._conversation.answers(Deadline(limit))
@@ -118,29 +138,32 @@ class JupyterKernelClient:
         user_expressions: Mapping[str, str] | None = None,
         max_output: int = MAX_OUTPUT,
     ) -> ExecutionResult:
-        """Run ``code`` and wait for everything it has to say.
+        """Run ``code`` and wait until it has ended and all its output has arrived.
 
-        When the time is up the cell is interrupted; if that does not end it within the
-        grace period the kernel is restarted. The result tells.
+        A cell that exceeds the time limit is interrupted. If it does not end within the grace
+        period, the kernel is restarted, and the result says so.
 
         Args:
-            code: A cell, magics included.
-            timeout_seconds: For the whole cell, not for each message; None waits for ever.
-            on_output: Called with each output as it comes; stream text in the chunks that came.
-            on_input: Called when the code asks for a line, ``input`` itself will do; None
-                makes asking an error. EOFError from it ends the code's input.
-            silent: No execute_input, no counter, no history.
-            store_history: Whether the cell counts and is remembered.
-            user_expressions: Name to expression, evaluated after the code.
-            max_output: Characters of output to keep.
+            code: A cell. It may contain magics.
+            timeout_seconds: Time limit for the whole cell, not for each message. None waits for
+                ever.
+            on_output: Function that is called with each output as soon as it arrives. Text arrives
+                in pieces, as the kernel sends it.
+            on_input: Function that answers when the code asks for a line; ``input`` works in a
+                terminal. None makes ``input()`` raise an error in the cell. If the function raises
+                ``EOFError``, the code's input ends.
+            silent: Run without counting the cell and without keeping it in the history.
+            store_history: Whether the kernel counts the cell and keeps it in its history.
+            user_expressions: Expressions by name, which the kernel evaluates after the code.
+            max_output: How many characters of output are kept.
 
         Returns:
-            What the cell said, however it ended; ``status`` tells which way.
+            What the cell has shown, however it ended. ``status`` says how.
 
         Raises:
-            GatewayError: The server is away or has no such kernel (any more). If that
-                happened while the cell ran, ``result`` of it holds what had come.
-            ValueError: For bad arguments.
+            GatewayError: The server cannot be reached, or it does not have the kernel (any more).
+                If the cell was running, ``result`` holds what has arrived before.
+            ValueError: An argument is wrong. Nothing has run.
         """
         arguments.text("code", code)
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
@@ -165,17 +188,26 @@ class JupyterKernelClient:
             return self._conversation.run(request, exchange, deadline, callbacks)
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
-        """What the kernel is: ``language_info``, ``implementation``, ``banner`` ….
+        """What the kernel is: ``language_info``, ``implementation``, ``banner`` and more.
+
+        Args:
+            timeout_seconds: Time limit for the answer.
 
         Raises:
-            KernelNotReady: As for all questions: no answer in time.
+            KernelNotReady: There was no answer in time. All questions to the kernel raise this.
         """
         return self._ask(kernel_info_request(self._channels.session), timeout_seconds)
 
     def complete(
         self, code: str, cursor_pos: int | None = None, timeout_seconds: float = 30.0
     ) -> Json:
-        """Completions at ``cursor_pos`` (None: the end), as ``matches``."""
+        """Completions for the code at a cursor position, as ``matches``.
+
+        Args:
+            code: The code.
+            cursor_pos: Position in characters. None for the end.
+            timeout_seconds: Time limit for the answer.
+        """
         position = _position(code, cursor_pos)
         return self._ask(complete_request(self._channels.session, code, position), timeout_seconds)
 
@@ -186,40 +218,68 @@ class JupyterKernelClient:
         detail_level: int = 0,
         timeout_seconds: float = 30.0,
     ) -> Json:
-        """About the object at ``cursor_pos``: ``found``, and ``data`` by MIME type."""
+        """Documentation of the object at a cursor position: ``found``, and ``data`` by MIME type.
+
+        Args:
+            code: The code.
+            cursor_pos: Position in characters. None for the end.
+            detail_level: 1 asks for more, such as the source code.
+            timeout_seconds: Time limit for the answer.
+        """
         position = _position(code, cursor_pos)
         request = inspect_request(self._channels.session, code, position, detail_level)
         return self._ask(request, timeout_seconds)
 
     def is_complete(self, code: str, timeout_seconds: float = 30.0) -> Json:
-        """Whether ``code`` is whole: ``status`` complete, incomplete, invalid or unknown."""
+        """Whether ``code`` can run: ``status`` is complete, incomplete, invalid or unknown.
+
+        Args:
+            code: The code.
+            timeout_seconds: Time limit for the answer.
+        """
         arguments.text("code", code)
         return self._ask(is_complete_request(self._channels.session, code), timeout_seconds)
 
     def history(self, n: int = 10, timeout_seconds: float = 30.0, **options: Any) -> Json:
-        """The last ``n`` cells as ``history``; ``options`` as for ``history_request``."""
+        """The last cells, as ``history``.
+
+        Args:
+            n: Number of cells.
+            timeout_seconds: Time limit for the answer.
+            options: Further fields of the ``history_request`` message, such as ``output=True``.
+        """
         access = options.pop("access_type", "tail")
         request = history_request(self._channels.session, access, n=n, **options)
         return self._ask(request, timeout_seconds)
 
     def interrupt(self) -> None:
-        """Interrupt what runs; from any thread. The cell ends as if by Ctrl-C."""
+        """Interrupt the running cell, as Ctrl-C does. Any thread may call this.
+
+        Raises:
+            GatewayError: The server cannot be reached, or the kernel is gone.
+        """
         self._control.interrupt(Deadline(None))
 
     def restart(self, timeout_seconds: float = 60.0) -> None:
-        """Restart the kernel, whatever it does, and wait until it answers.
+        """Restart the kernel, even if it is busy, and wait until it answers.
+
+        Args:
+            timeout_seconds: Time limit for all of it.
 
         Raises:
-            KernelNotReady: It does not answer in time.
+            KernelNotReady: The kernel does not answer in time.
         """
         limit = arguments.seconds("timeout_seconds", timeout_seconds)
         self._restart(Deadline(limit), is_known=True)
 
     def end_by_restart(self, timeout_seconds: float) -> None:
-        """Restart the kernel to end what another thread runs: the next result tells of it.
+        """Restart the kernel to end the cell of another thread. The next result says so.
+
+        Args:
+            timeout_seconds: Time limit for all of it.
 
         Raises:
-            KernelNotReady: It does not answer in time.
+            KernelNotReady: The kernel does not answer in time.
         """
         self._restart(Deadline(timeout_seconds), is_known=False)
 

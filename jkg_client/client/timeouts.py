@@ -7,24 +7,28 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Timeouts:
-    """Time limits in seconds. The defaults suit servers near and far; tests take less.
+    """Time limits in seconds that the caller does not set per call.
+
+    The defaults suit servers near and far. Tests may use shorter ones.
+
+    Example::
+
+        JupyterCodeExecutor(server, timeouts=Timeouts(launch=300, grace=1))
 
     Attributes:
-        launch: Time allowed to start or restart a kernel: Enterprise Gateway may schedule a
-            pod for it.
-        first_heartbeat: Silence after a request, until we ask whether connection and kernel are
-            still there: most kernels that are gone are gone already.
-        heartbeat: Silence until we ask again.
-        stale: Disuse after which a connection has to prove that it is alive before it is used:
-            proxies forget connections silently.
-        pong: Time allowed for such a proof.
-        handshake: Time allowed for one try to connect again. Servers let it wait while they say
-            goodbye to the broken connection, some for 5 seconds. A try that was given up too
-            early may take the place of the next one.
-        mend: Time allowed to bring a broken connection back.
-        grace: Time allowed for a cell to end after an interrupt; then the kernel is restarted.
-        ready: Time allowed for a kernel to answer after a start or a restart.
-        sending: Time allowed to send a request.
+        launch: To start or restart a kernel. Enterprise Gateway may have to schedule a pod for it.
+        first_heartbeat: Silence after a request until the client asks whether connection and
+            kernel are alive. Most kernels that are gone were gone before the request.
+        heartbeat: Silence until the client asks again.
+        stale: Time without use after which a connection has to prove that it is alive before it
+            is used again. Proxies may forget connections silently.
+        pong: For such a proof.
+        handshake: For one attempt to reconnect. Some servers let it wait for 5 seconds while they
+            close the broken connection, so a shorter limit can make reconnecting impossible.
+        mend: To restore a broken connection.
+        grace: For a cell to end after an interrupt. After that the kernel is restarted.
+        ready: For a kernel to answer after a start or a restart.
+        sending: To send a request.
     """
 
     launch: float = 120.0

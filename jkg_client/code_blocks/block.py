@@ -18,8 +18,14 @@ def _check_text(_: object, attribute: Attribute[str], value: object) -> None:
 class CodeBlock:
     """Code in a language.
 
+    Example::
+
+        executor.execute_code_blocks([CodeBlock("print(6 * 7)", "python")])
+
     Attributes:
-        language: Lower-cased by the extractor; ``""`` stands for the kernel's own.
+        code: The code.
+        language: The label of the block, such as ``python`` or ``bash``. ``""`` stands for the
+            kernel's own language.
     """
 
     code: str = field(validator=_check_text)
@@ -30,8 +36,8 @@ class UnknownLanguage(JkgError, ValueError):
     """The kernel cannot run a block in this language.
 
     Attributes:
-        language: The block's.
-        kernel_language: What the kernel speaks.
+        language: Language of the block.
+        kernel_language: Language of the kernel.
     """
 
     def __init__(self, language: str, kernel_language: str) -> None:

@@ -31,25 +31,33 @@ _PYTHON_LINE = re.compile(
 
 @frozen(kw_only=True)
 class MarkdownCodeExtractor:
-    """Finds the fenced code blocks of a chat message.
+    r"""Finds the fenced code blocks in a message of a model.
+
+    Example::
+
+        blocks = MarkdownCodeExtractor().extract_code_blocks("Try this:\n```python\nprint(1)\n```")
+        assert blocks == [CodeBlock("print(1)", "python")]
 
     Attributes:
-        default_language: Of blocks that name none. None: guess as AutoGen does, ``sh`` for a
-            ``pip``, ``python`` or ``$`` command line, ``python`` for what can hardly be
-            anything else, data for a traceback or a tree of files, otherwise ``""``, the
-            kernel's own.
+        default_language: Language of blocks without a label. None guesses, as AutoGen does:
+            ``sh`` for a line that begins with ``pip``, ``python`` or ``$``; ``python`` for code
+            that can hardly be anything else; data for a traceback or a tree of files; otherwise
+            ``""``, the kernel's own language.
     """
 
     default_language: str | None = None
 
     def extract_code_blocks(self, message: MessageContent) -> list[CodeBlock]:
-        """The code blocks of ``message`` in order, blank ones left out.
+        """The code blocks of ``message`` in order. Blank blocks are left out.
 
-        Blocks of data and prose are among them: executors do not run those. What a model thinks
-        before it answers is not looked into.
+        Blocks of data and prose are included; executors do not run them. Thoughts of the model,
+        such as ``<think>…</think>``, are ignored.
 
-        Code is kept as written, but for Windows newlines and the indentation of its fence.
-        Code behind a fence that is never closed counts: answers get cut off.
+        Code stays as it is written, except for Windows newlines and the indentation of its fence.
+        The last fence need not be closed, because answers are sometimes cut off.
+
+        Args:
+            message: Text, a list of parts as OpenAI's API has them, or None.
         """
         texts = [message] if isinstance(message, str) else _texts(message or ())
         found = [block for text in texts for block in blocks(text)]

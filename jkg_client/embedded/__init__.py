@@ -3,7 +3,7 @@
 try:
     import jupyter_core as _jupyter_core  # noqa: F401 - only whether it is there
     import zmq as _zmq  # noqa: F401 - likewise
-except ImportError as exc:
+except ImportError as _missing:
     raise ImportError(
         'an embedded kernel needs pyzmq and jupyter_core: pip install "jkg-client[embedded]"'
-    ) from exc
+    ) from _missing

@@ -10,15 +10,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from attrs import field, frozen
 
-try:
+if sys.platform != "win32":  # there, nobody can remove a file that is open
     import fcntl
-except ImportError:  # Windows: nobody can remove a file that is open
-    fcntl = None  # type: ignore[assignment]
 
 _PREFIX = "jkg-k-"
 _LOCK = "owner"
@@ -61,7 +60,7 @@ class Folder:
         shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):
             os.close(self._lock)
-        if fcntl is None:  # Windows keeps a file that is open
+        if sys.platform == "win32":  # it keeps a file that is open
             shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -77,13 +76,14 @@ def _sweep(parent: Path) -> None:
 
 def _locked(file: Path, *, create: bool) -> int | None:
     """The file, open and locked; None if somebody else has it, or it is gone."""
+    is_made = create or sys.platform == "win32"
     try:
-        if fcntl is None and not create:
+        if sys.platform == "win32" and not create:
             file.unlink()
-        number = os.open(file, os.O_RDWR | (os.O_CREAT if create or fcntl is None else 0), 0o600)
+        number = os.open(file, os.O_RDWR | (os.O_CREAT if is_made else 0), 0o600)
     except OSError:
         return None
-    if fcntl is not None:
+    if sys.platform != "win32":
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -36,7 +36,7 @@ class LocalKernel:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.kernel_id = uuid.uuid4().hex
+        self.kernel_id: str = uuid.uuid4().hex
         self._plan = plan
         self._lock = threading.RLock()
         self._early_exits = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..client.channels import KernelConnection
 from ..client.deadline import Deadline
@@ -66,6 +67,10 @@ class LocalKernels:
         """Ids of the kernels that run."""
         with self._lock:
             return list(self._kernels)
+
+    def list_kernel_specs(self) -> dict[str, Any]:
+        """Kernels that can be started, as ``JupyterClient`` lists those of a server."""
+        return kernelspecs.listed()
 
     def start_kernel(
         self,

@@ -113,6 +113,14 @@ def names() -> list[str]:
     return sorted({*installed(), *native})
 
 
+def listed() -> dict[str, Any]:
+    """The kernels that there are, as Jupyter servers list them."""
+    native = {"language": "python", "display_name": "Python 3 (ipykernel)"}
+    found = {name: _described(folder) for name, folder in installed().items()}
+    models = {name: {"name": name, "spec": found.get(name, native)} for name in names()}
+    return {"default": NATIVE, "kernelspecs": models}
+
+
 def installed() -> dict[str, Path]:
     """The folder of each kernel by its name in lower case; earlier folders win."""
     found: dict[str, Path] = {}
@@ -125,6 +133,15 @@ def installed() -> dict[str, Path]:
             if (folder / "kernel.json").is_file():
                 found.setdefault(folder.name.lower(), folder)
     return found
+
+
+def _described(folder: Path) -> Json:
+    """What ``kernel.json`` says; nothing if it cannot be read."""
+    try:
+        said = json.loads((folder / "kernel.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _read(name: str, folder: Path) -> KernelSpec:

@@ -76,7 +76,7 @@ def is_owned(owner: int) -> bool:
 
     A process that the owner has forked may hold stdin open when the owner is dead.
     """
-    if os.name != "posix":
+    if sys.platform == "win32":
         return True
     import select  # noqa: PLC0415 - Windows can watch sockets only
 
@@ -88,7 +88,7 @@ def is_owned(owner: int) -> bool:
 
 def end(kernel: int) -> None:
     """End the kernel's process group, by force if need be."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         with contextlib.suppress(OSError):
             os.kill(kernel, signal.SIGTERM)
         return

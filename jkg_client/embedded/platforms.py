@@ -95,6 +95,8 @@ else:
 
     def exit_code(process: subprocess.Popen[bytes]) -> int | None:
         """None while it runs, negative for a signal. It is not reaped: its number stays its own."""
+        if sys.platform == "darwin":
+            return process.poll()  # no waitid before Python 3.13; there it is reaped
         try:
             ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:

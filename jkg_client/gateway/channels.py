@@ -31,6 +31,9 @@ _log = logging.getLogger("jkg_client")
 _MOST_EARLY = 2**25
 """Bytes of messages that are kept until somebody wants them."""
 
+_NOW = Deadline(0.0)
+"""What has come already, and nothing else."""
+
 
 class Transport(Protocol):
     """One open WebSocket; see ``WebSocketTransport``, or a test's script."""
@@ -177,11 +180,11 @@ class ServerChannels:
             self.prove_alive(self._clock.deadline(self._timeouts.mend))
         # Limits, for the kernel may speak faster than we can listen, and each new connection
         # may break.
-        now, whole = self._clock.deadline(0.0), self._clock.deadline(self._timeouts.mend)
+        whole = self._clock.deadline(self._timeouts.mend)
         limit = whole.within(self._timeouts.pong)
         while not limit.passed:
             try:
-                incoming = self._early.popleft() if self._early else self._transport.receive(now)
+                incoming = self._early.popleft() if self._early else self._transport.receive(_NOW)
             except WireError as exc:
                 incoming = _unread(exc)
             except GatewayUnreachable as exc:

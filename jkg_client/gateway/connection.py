@@ -1,4 +1,4 @@
-"""Where a Jupyter server is, and what to show it."""
+"""The address of a Jupyter server, and the credentials for it."""
 
 from __future__ import annotations
 
@@ -67,19 +67,27 @@ def _clean_path(path: str) -> str:
 
 @frozen
 class JupyterConnectionInfo:
-    """Where a Jupyter server is, and what to show it.
+    """The address of a Jupyter server, and the credentials for it.
+
+    Example::
+
+        info = JupyterConnectionInfo.from_url("https://hub.example.com/user/me/lab?token=secret")
+        assert (info.host, info.base_path) == ("hub.example.com", "/user/me")
 
     Attributes:
-        host: Name or address, without scheme or port.
-        use_https: TLS for REST and WebSocket alike.
-        port: None for the scheme's own, 443 or 80.
-        token: Sent as ``Authorization: token …``, never in a URL; None for none.
-        base_path: What stands before ``/api``, as ``/user/me`` on a JupyterHub. Characters that
-            URLs cannot have are escaped; what is escaped already stays so.
-        headers: Sent with every request; an ``Authorization`` in it replaces the token.
-        verify: True checks the server's certificate against the usual authorities, a
-            path against those in that PEM file; False does not check it.
+        host: Name or address, without scheme and port.
+        use_https: Whether to use TLS, for REST and WebSocket.
+        port: None for the usual port of the scheme: 443 or 80.
+        token: Sent as ``Authorization: token …``, never in a URL. None for no token.
+        base_path: The path before ``/api``, such as ``/user/me`` on a JupyterHub. Characters that
+            URLs cannot contain are escaped; escapes in it are kept.
+        headers: Sent with every request. An ``Authorization`` in it replaces the token.
+        verify: True checks the server's certificate against the usual authorities, a path against
+            those in this PEM file. False does not check it.
         cert: Client certificate: a PEM file with key and certificate, or (certificate, key).
+
+    Raises:
+        ValueError: An attribute is wrong. The message never shows a token or a header.
     """
 
     host: str = field(converter=_bare_host, validator=_check_host)
@@ -105,22 +113,22 @@ class JupyterConnectionInfo:
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Itself, so that it is a ``JupyterConnectable``."""
+        """This object itself, so that it can be used like a server."""
         return self
 
     @property
     def url(self) -> str:
-        """Root of the server's REST API, without token or trailing slash."""
+        """Root of the server's REST API, without token and without a slash at the end."""
         return f"http{self._rest_of_url}"
 
     @property
     def websocket_url(self) -> str:
-        """The same place for WebSockets."""
+        """The same root for WebSockets."""
         return f"ws{self._rest_of_url}"
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the server is on this machine, so that no proxy is on the way."""
+        """Whether the server is on this machine. No proxy is used then."""
         if self.host == "localhost":
             return True
         try:
@@ -130,7 +138,7 @@ class JupyterConnectionInfo:
 
     @property
     def all_headers(self) -> dict[str, str]:
-        """``headers``, with the token in the one form that kernel gateways accept."""
+        """``headers`` with the token, in the form that all servers accept."""
         headers = dict(self.headers)
         if self.token and not any(name.lower() == "authorization" for name in headers):
             headers["Authorization"] = f"token {self.token}"
@@ -152,19 +160,19 @@ class JupyterConnectionInfo:
         verify: bool | str = True,
         cert: Certificate | None = None,
     ) -> JupyterConnectionInfo:
-        """From an address as a browser has it, ``https://hub/user/me/?token=…``.
+        """From an address as a browser shows it: ``https://hub.example.com/user/me/?token=…``.
 
         Args:
-            url: ``http`` or ``https``; the path of a page (``/lab``, ``/notebooks/a.ipynb``,
-                ``/login``) is cut off, a ``token`` in the query is taken.
-            token: Replaces one in the URL.
+            url: ``http`` or ``https``. The path of a page, such as ``/lab`` or
+                ``/notebooks/a.ipynb``, is removed. A ``token`` in the query is used.
+            token: Replaces the token in the URL.
             headers: As in the constructor.
             verify: As in the constructor.
             cert: As in the constructor.
 
         Raises:
-            ValueError: If it is no such URL. The message does not show it: there may
-                be a token in it.
+            ValueError: This is not such a URL. The message does not show it, because it may contain
+                a token.
         """
         given = _literally(url)
         query = urlsplit(url.strip()).query
@@ -179,19 +187,19 @@ class JupyterConnectionInfo:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> JupyterConnectionInfo:
-        """From the variables by which Jupyter itself finds a gateway.
+        """From the variables with which Jupyter itself finds a gateway.
 
-        ``JUPYTER_GATEWAY_URL`` is taken as it stands: its path is the server's, not a page's.
-        Read are, besides, ``_AUTH_TOKEN``, ``_AUTH_SCHEME``,
-        ``_AUTH_HEADER_KEY``, ``_HEADERS`` (a JSON object), ``_HTTP_USER`` with ``_HTTP_PWD``,
-        ``_VALIDATE_CERT``, ``_CA_CERTS``, ``_CLIENT_CERT`` and ``_CLIENT_KEY``, as told in
+        ``JUPYTER_GATEWAY_URL`` is the address of the server itself, not of a page. The others are
+        ``JUPYTER_GATEWAY_AUTH_TOKEN``, ``_AUTH_SCHEME``, ``_AUTH_HEADER_KEY``, ``_HEADERS`` (a JSON
+        object), ``_HTTP_USER`` with ``_HTTP_PWD``, ``_VALIDATE_CERT``, ``_CA_CERTS``,
+        ``_CLIENT_CERT`` and ``_CLIENT_KEY``, as described in
         https://jupyter-server.readthedocs.io/en/latest/operators/configuring-extensions.html
 
         Args:
-            environ: Where to look; None for ``os.environ``.
+            environ: The variables. None for ``os.environ``.
 
         Raises:
-            ValueError: If ``JUPYTER_GATEWAY_URL`` is missing or one of them makes no sense.
+            ValueError: ``JUPYTER_GATEWAY_URL`` is not set, or the value of a variable is wrong.
         """
         env = _GatewayEnv(os.environ if environ is None else environ)
         if not env.get("URL"):
@@ -237,11 +245,21 @@ def _literally(url: str) -> JupyterConnectionInfo:
 
 @runtime_checkable
 class JupyterConnectable(Protocol):
-    """Anything that knows where a Jupyter server is."""
+    """Everything that knows the address of a Jupyter server.
+
+    Servers of this package are such objects. A class of your own only needs the property:
+
+    ::
+
+        class MyServer:
+            @property
+            def connection_info(self):
+                return JupyterConnectionInfo.from_url("http://localhost:8888", token="secret")
+    """
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Where it is."""
+        """The address of the server."""
         ...
 
 

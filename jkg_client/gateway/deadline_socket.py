@@ -6,26 +6,28 @@ import contextlib
 import select
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import websocket
 from attrs import field, frozen
-from websocket._abnf import frame_buffer
 
 from ..client.deadline import Deadline
+from ..protocol.frames import CLOSE, PING, PONG, FrameReader, Received
 from ..protocol.wire import Framing
-from .bounds import OVERTIME, check_bounds
+from .bounds import MAX_MESSAGE, OVERTIME
 from .handshake import HandshakeAnswer, shake_hands
 from .opening import Route, open_stream
 
 SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
+_SIGNS_OF_LIFE = (PING, PONG)
 _ANSWERS = (websocket.ABNF.OPCODE_PONG, websocket.ABNF.OPCODE_CLOSE)
 _ANSWERING = 0.5
 """Seconds that sending a pong or a goodbye may take."""
 _AT_ONCE = 2**16
-"""Bytes of a read, as far as there are so many."""
+"""Bytes of a read at most."""
 
 
 @frozen(kw_only=True)
@@ -45,49 +47,22 @@ class ChannelsAddress:
     route: Route
 
 
-class _ReadAhead(frame_buffer):
-    """Gives websocket-client the parts of frames, three each, from what came in one read."""
-
-    def __init__(self, recv: Callable[[int], bytes], skip_utf8_validation: bool) -> None:
-        super().__init__(recv, skip_utf8_validation)
-        self._ahead = bytearray()
-
-    @property
-    def has_ahead(self) -> bool:
-        """Whether anything was read that nobody has taken yet."""
-        return bool(self._ahead)
-
-    def recv_strict(self, bufsize: int) -> bytes:
-        while (missing := bufsize - len(self._ahead)) > 0:
-            # Of a large frame no byte too many: what is left would have to be moved.
-            self._ahead += self.recv(min(missing, _AT_ONCE) if bufsize > _AT_ONCE else _AT_ONCE)
-        if len(self._ahead) == bufsize:
-            part, self._ahead = bytes(self._ahead), bytearray()
-        else:
-            part = bytes(memoryview(self._ahead)[:bufsize])
-            del self._ahead[:bufsize]
-        return part
-
-
 class DeadlineWebSocket(websocket.WebSocket):
-    """Keeps one deadline over all the reads or writes that a frame takes.
+    """Keeps one deadline over all the reads or writes that a message takes.
 
-    websocket-client's own time limit starts anew with every piece of a frame, and where
-    a peer takes nothing its send tries for ever.
+    websocket-client sends. It does not read: its time limit starts anew with every piece of a
+    frame, of which it reads three, and its check of UTF-8 takes seconds for a large image.
     """
 
-    deadline = Deadline(None)
-    overdue: Deadline | None = None  # made when a message takes more than one read
-    bytes_received = 0
-    _is_first_read = True
-    answer = HandshakeAnswer(0, {})
+    deadline: Deadline = Deadline(None)
+    """For what is sent."""
+    bytes_received: int = 0
+    answer: HandshakeAnswer = HandshakeAnswer(0, {})
     _poll: Callable[[int], object] | None = None
 
     def __init__(self, **options: Any) -> None:
-        # Its check is pure Python: seconds for a large image, and a message lost that is not
-        # quite UTF-8. It looks at frames and, once more, at messages.
-        super().__init__(skip_utf8_validation=True, **options)
-        self.frame_buffer = self._buffer = _ReadAhead(self._recv, skip_utf8_validation=True)
+        super().__init__(**options)
+        self._frames = FrameReader(MAX_MESSAGE)
 
     @classmethod
     def opened(cls, address: ChannelsAddress, deadline: Deadline) -> DeadlineWebSocket:
@@ -109,48 +84,85 @@ class DeadlineWebSocket(websocket.WebSocket):
             raise
         opened = cls(enable_multithread=False)
         opened.sock, opened.answer, opened.connected = stream, answer, True
-        if hasattr(select, "poll"):  # not on Windows
+        if sys.platform != "win32":  # it has no poll
             poll = select.poll()
             poll.register(stream, select.POLLIN)
             opened._poll = poll.poll
         return opened
 
-    def begin_message(self, deadline: Deadline) -> None:
-        """The next message is to be read, or what is missing of it, before ``deadline``."""
-        self.deadline, self.overdue, self._is_first_read = deadline, None, True
+    def receive(self, deadline: Deadline, *, sign_will_do: bool = False) -> Received | None:
+        """The next message; None when the deadline passes first. A part of one is kept.
 
-    def has_input(self) -> bool:
-        """Whether reading may find something at once. Nothing to read is no exception here."""
-        if self._poll is None or self.sock is None or self._buffer.has_ahead:
-            return True
-        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
-            return True
-        return bool(self._poll(0))
+        Pings and goodbyes are answered.
 
-    def _recv(self, bufsize: int) -> bytes:
-        if self._is_first_read:
-            self._is_first_read = False
-        else:
-            self.overdue = self.overdue or self.deadline.later(OVERTIME)
-            check_bounds(self.overdue, self.frame_buffer.length, self.cont_frame.cont_data)
+        Args:
+            deadline: When to give up, soon after it if parts of something keep coming.
+            sign_will_do: A ping or pong is returned, too.
+
+        Raises:
+            ValueError: What comes makes no sense.
+            OSError: The connection is gone; or as websocket-client says it.
+        """
+        overdue: Deadline | None = None
+        is_first_read = True
+        while True:
+            received = self._frames.next()
+            if received is not None:
+                self._answer(received)
+                if sign_will_do or received.opcode not in _SIGNS_OF_LIFE:
+                    return received
+                continue
+            if not is_first_read:
+                # Pings and parts of a message may never end.
+                overdue = overdue or deadline.later(OVERTIME)
+                if overdue.passed:
+                    return None
+            is_first_read = False
+            if not self._read(deadline):
+                return None
+
+    def _answer(self, received: Received) -> None:
+        if received.opcode == PING:
+            self.pong(received.data)
+        elif received.opcode == CLOSE:
+            self.send_close()
+
+    def _read(self, deadline: Deadline) -> bool:
+        """Whether anything came before the deadline."""
+        left = deadline.left()
+        if self.sock is None:
+            raise websocket.WebSocketConnectionClosedException("the connection is closed")
+        if left == 0.0 and not self._has_input():
+            return False  # without an exception, which would cost more
+        self.sock.settimeout(left)
         # Tornado's small writes wait until what came before is acknowledged, and systems like
         # to wait 40 ms or more for something to send that with.
-        quick = hasattr(socket, "TCP_QUICKACK")
-        if self.sock is not None:
-            self.sock.settimeout(self.deadline.left())
-            if quick:
-                # Linux forgets it: set again each time. A `with` for each read would cost as much.
-                try:  # noqa: SIM105
-                    self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-                except OSError:
-                    pass  # a socket that is not of TCP, or broken: reading tells
-        data: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]  # theirs
+        quick: int | None = getattr(socket, "TCP_QUICKACK", None)
+        if quick is not None:
+            # Linux forgets it: set again each time. A `with` for each read would cost as much.
+            try:  # noqa: SIM105
+                self.sock.setsockopt(socket.IPPROTO_TCP, quick, 1)
+            except OSError:
+                pass  # a socket that is not of TCP, or broken: reading tells
+        try:
+            data = self.sock.recv(_AT_ONCE)
+        except (socket.timeout, BlockingIOError, ssl.SSLWantReadError):
+            return False
+        if not data:
+            self.shutdown()
+            raise websocket.WebSocketConnectionClosedException("the server closed the connection")
         self.bytes_received += len(data)
-        if not quick:
+        self._frames.feed(data)
+        if quick is None:
             # Something to send it with: a pong that nobody asked for is allowed.
             with contextlib.suppress(OSError, websocket.WebSocketException):
                 self.pong()
-        return data
+        return True
+
+    def _has_input(self) -> bool:
+        if self._poll is None or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
+            return True
+        return bool(self._poll(0))
 
     def send(self, payload: str | bytes, opcode: int = websocket.ABNF.OPCODE_TEXT) -> int:
         if opcode not in _ANSWERS:

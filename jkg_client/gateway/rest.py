@@ -31,14 +31,24 @@ from .websocket import WebSocketTransport
 
 
 class JupyterClient:
-    """The REST API of one Jupyter server, a ``KernelProvider``.
+    """The REST API of one Jupyter server.
 
-    Only GET is tried again when the connection breaks: a POST that was lost on its way
-    back has started a kernel already.
+    If a connection breaks, only GET is tried again: a POST whose answer was lost may already have
+    started a kernel.
+
+    Example::
+
+        from jkg_client import LocalJupyterServer
+
+        with LocalJupyterServer() as server, server.get_client() as client:
+            print(client.list_kernel_specs()["default"])
 
     Args:
         connection_info: Where the server is.
-        request_timeout: Seconds for each request as a whole.
+        request_timeout: Time limit for each request, in seconds.
+
+    Raises:
+        ValueError: An argument is wrong.
     """
 
     def __init__(
@@ -57,7 +67,7 @@ class JupyterClient:
         return f"<JupyterClient of {self._info.url}>"
 
     def close(self) -> None:
-        """Close the connections; may be called twice."""
+        """Close the connections. A second call does nothing."""
         self._http.close()
 
     def __enter__(self) -> JupyterClient:
@@ -67,13 +77,16 @@ class JupyterClient:
         self.close()
 
     def list_kernel_specs(self, *, timeout_seconds: float | None = None) -> dict[str, Any]:
-        """Kernels that can be started: ``{"default": name, "kernelspecs": {name: …}}``.
+        """The kernels that can be started: ``{"default": name, "kernelspecs": {name: …}}``.
+
+        Args:
+            timeout_seconds: Time limit. None uses ``request_timeout``.
 
         Raises:
-            GatewayError: As every method here: ``GatewayUnreachable`` when nobody answers,
-                ``GatewayTimeout`` when the answer takes too long, ``GatewayUnauthorized``
-                for a wrong token, ``NotAGateway`` for an answer that no Jupyter server
-                gives, ``GatewayStatus`` for any other error status.
+            GatewayError: As every method here: ``GatewayUnreachable`` if nothing answers,
+                ``GatewayTimeout`` if the answer takes too long, ``GatewayUnauthorized`` if the
+                token is wrong, ``NotAGateway`` if the answer is not that of a Jupyter server, and
+                ``GatewayStatus`` for any other error status.
         """
         answer = self._http.json("GET", "/api/kernelspecs", timeout_seconds=timeout_seconds)
         if not (isinstance(answer, dict) and isinstance(answer.get("kernelspecs"), dict)):
@@ -81,17 +94,25 @@ class JupyterClient:
         return answer
 
     def list_kernels(self) -> list[dict[str, Any]]:
-        """Kernels that run; kernel gateways tell only when started with ``list_kernels``."""
+        """The kernels that are running. Kernel gateways only list them if their option says so.
+
+        Raises:
+            GatewayStatus: The server does not list its kernels.
+        """
         answer = self._http.json("GET", "/api/kernels")
         if not isinstance(answer, list):
             raise not_a_gateway(self._info, "/api/kernels", answer)
         return answer
 
     def get_kernel(self, kernel_id: str, *, timeout_seconds: float | None = None) -> dict[str, Any]:
-        """What the server says of a kernel: ``execution_state``, ``connections`` ….
+        """What the server knows about a kernel, such as ``execution_state`` and ``connections``.
+
+        Args:
+            kernel_id: Id of the kernel.
+            timeout_seconds: Time limit. None uses ``request_timeout``.
 
         Raises:
-            KernelNotFound: If there is no such kernel (any more).
+            KernelNotFound: There is no such kernel (any more).
         """
         return ServerKernel(self._http, kernel_id).model(Deadline(timeout_seconds))
 
@@ -107,16 +128,16 @@ class JupyterClient:
 
         Args:
             kernel_spec_name: One of ``list_kernel_specs``.
-            env: Environment of the kernel. Kernel gateways pass on ``KERNEL_*`` and what
-                their allow-list names, and take the rest of the environment away; Jupyter
-                Server ignores it.
-            path: Where it starts, relative to the server's root; kernel gateways ignore it.
-            timeout_seconds: For the launch as a whole.
+            env: Environment variables of the kernel. Kernel gateways pass on ``KERNEL_*`` and those
+                on their allow-list, and remove most others. Jupyter Server ignores ``env``.
+            path: Folder in which the kernel starts, relative to the server's root. Kernel gateways
+                ignore it.
+            timeout_seconds: Time limit for the whole start.
 
         Raises:
-            KernelSpecNotFound: If no such kernel is installed; says which are.
-            GatewayFull: If the server runs as many kernels as it may.
-            ValueError: If a name or a value is no string.
+            KernelSpecNotFound: No such kernel is installed. The message lists those that are.
+            GatewayFull: The server runs as many kernels as it may.
+            ValueError: A name or a value is not a string.
         """
         request = start_request(kernel_spec_name, env, path)
         try:
@@ -136,22 +157,50 @@ class JupyterClient:
             ) from exc
 
     def interrupt_kernel(self, kernel_id: str, *, timeout_seconds: float | None = None) -> None:
-        """Interrupt what the kernel runs, as Ctrl-C would."""
+        """Interrupt the running cell of a kernel, as Ctrl-C does.
+
+        Args:
+            kernel_id: Id of the kernel.
+            timeout_seconds: Time limit. None uses ``request_timeout``.
+
+        Raises:
+            KernelNotFound: There is no such kernel (any more).
+        """
         ServerKernel(self._http, kernel_id).interrupt(Deadline(timeout_seconds))
 
     def restart_kernel(self, kernel_id: str, *, timeout_seconds: float = LAUNCH_SECONDS) -> None:
-        """Restart the kernel; it has forgotten everything, its id stays."""
+        """Restart a kernel. Its variables are gone, its id stays.
+
+        Args:
+            kernel_id: Id of the kernel.
+            timeout_seconds: Time limit for the whole restart.
+
+        Raises:
+            KernelNotFound: There is no such kernel (any more).
+        """
         ServerKernel(self._http, kernel_id).restart(Deadline(timeout_seconds))
 
     def delete_kernel(self, kernel_id: str) -> None:
-        """End the kernel."""
+        """End a kernel.
+
+        Args:
+            kernel_id: Id of the kernel.
+
+        Raises:
+            KernelNotFound: There is no such kernel (any more).
+        """
         ServerKernel(self._http, kernel_id).delete()
 
     def connect(self, kernel_id: str, deadline: Deadline, timeouts: Timeouts) -> KernelConnection:
-        """Connect to a kernel's channels; ``get_kernel_client`` is what users want.
+        """Connect to the channels of a kernel. Users call ``get_kernel_client`` instead.
+
+        Args:
+            kernel_id: Id of the kernel.
+            deadline: For the connection.
+            timeouts: For everything that comes later.
 
         Raises:
-            KernelNotFound: If there is no such kernel.
+            KernelNotFound: There is no such kernel.
         """
         kernel = ServerKernel(self._http, kernel_id)
 
@@ -164,14 +213,22 @@ class JupyterClient:
         return KernelConnection(channels, kernel)
 
     def channels_address(self, kernel_id: str, session: str) -> ChannelsAddress:
-        """Where the kernel's WebSocket is and what the handshake needs."""
+        """The address of a kernel's WebSocket, and what its handshake needs.
+
+        Args:
+            kernel_id: Id of the kernel.
+            session: Id of the session.
+        """
         return ServerKernel(self._http, kernel_id).channels_address(session)
 
     def get_kernel_client(self, kernel_id: str) -> JupyterKernelClient:
         """Connect to a kernel.
 
+        Args:
+            kernel_id: Id of the kernel.
+
         Raises:
-            KernelNotFound: If there is no such kernel.
+            KernelNotFound: There is no such kernel.
         """
         return JupyterKernelClient(self, kernel_id)
 

@@ -16,6 +16,7 @@ from ..errors import (
     GatewayUnreachable,
     KernelNotFound,
 )
+from ..protocol.frames import CLOSE, PING, PONG, TEXT
 from ..protocol.messages import Message
 from ..protocol.wire import Framing, encode, parse, unpack
 from .bounds import MAX_REQUEST, NONSENSE
@@ -24,7 +25,6 @@ from .hub_answers import leads_to_a_hub, not_running
 
 # All that connecting, reading and writing may raise, sensible or not.
 _FOREIGN = (websocket.WebSocketException, OSError, *NONSENSE)
-_SIGNS_OF_LIFE = (websocket.ABNF.OPCODE_PING, websocket.ABNF.OPCODE_PONG)
 
 
 class WebSocketTransport:
@@ -59,7 +59,7 @@ class WebSocketTransport:
             raise _refused(self._url, answer.status, location)
         agreed = answer.headers.get(SUBPROTOCOL.lower())
         self.framing = Framing.V1 if agreed == Framing.V1.value else Framing.DEFAULT
-        self.said_goodbye = False
+        self.said_goodbye: bool = False
 
     @property
     def bytes_received(self) -> int:
@@ -99,26 +99,20 @@ class WebSocketTransport:
             GatewayUnreachable: The connection is gone.
             WireError: What came is no message.
         """
-        if deadline.passed and not self._socket.has_input():
-            return None
-        self._socket.begin_message(deadline)
         try:
-            opcode, data = self._socket.recv_data(control_frame=True)
-            while opcode in _SIGNS_OF_LIFE and not pong_will_do:
-                opcode, data = self._socket.recv_data(control_frame=True)
-        except (websocket.WebSocketTimeoutException, BlockingIOError, ssl.SSLWantReadError):
-            return None
+            received = self._socket.receive(deadline, sign_will_do=pong_will_do)
         except _FOREIGN as exc:
             raise _translation(self._url, exc) from exc
-        if opcode in _SIGNS_OF_LIFE:
+        if received is None or received.opcode in (PING, PONG):
             return None
-        if opcode == websocket.ABNF.OPCODE_CLOSE:
+        opcode, data = received
+        if opcode == CLOSE:
             self.said_goodbye = True
             code = int.from_bytes(data[:2], "big")
             raise GatewayUnreachable(f"{self._url}: the server closed the connection ({code})")
-        is_text = opcode == websocket.ABNF.OPCODE_TEXT
-        packed = unpack(data.decode("utf-8", "replace") if is_text else data, self.framing)
-        del data  # an image's would be a third copy while its JSON is parsed
+        del received  # an image's data would be a third copy while its JSON is parsed
+        packed = unpack(data.decode("utf-8", "replace") if opcode == TEXT else data, self.framing)
+        del data
         return parse(packed)
 
     def ping(self, deadline: Deadline) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 try:
     from ag2.tools.code import CodeLanguage, CodeRunResult
-except ImportError as exc:
+except ImportError as _missing:
     raise ImportError(
         'JupyterEnvironment needs: pip install "jkg-client[ag2]" (Python 3.10 or newer)'
-    ) from exc
+    ) from _missing
 
 from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import unfenced

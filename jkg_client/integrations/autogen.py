@@ -11,17 +11,17 @@ import functools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 try:
     from autogen_core import CancellationToken, Component
     from autogen_core.code_executor import CodeBlock, CodeExecutor, CodeResult
     from pydantic import BaseModel, Field
     from typing_extensions import Self
-except ImportError as exc:
+except ImportError as _missing:
     raise ImportError(
         'JupyterCodeExecutor needs: pip install "jkg-client[autogen]" (Python 3.10 or newer)'
-    ) from exc
+    ) from _missing
 
 from .. import async_executor
 from ..code_blocks import unfenced
@@ -86,7 +86,9 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
     """
 
     component_config_schema = JupyterCodeExecutorConfig
-    component_provider_override = "jkg_client.integrations.autogen.JupyterCodeExecutor"
+    component_provider_override: ClassVar[str | None] = (
+        "jkg_client.integrations.autogen.JupyterCodeExecutor"
+    )
 
     def __init__(
         self,

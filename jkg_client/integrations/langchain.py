@@ -14,10 +14,10 @@ from typing import Any, Literal, TypedDict, TypeVar
 try:
     from langchain_core.tools import ArgsSchema, BaseTool
     from pydantic import BaseModel, Field, PrivateAttr
-except ImportError as exc:
+except ImportError as _missing:
     raise ImportError(
         'JupyterTool needs: pip install "jkg-client[langchain]" (Python 3.10 or newer)'
-    ) from exc
+    ) from _missing
 
 from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import unfenced

@@ -21,10 +21,10 @@ try:
     from smolagents.serialization import SafeSerializer, SerializationError
     from smolagents.tools import get_tools_definition_code
     from smolagents.utils import AgentExecutionError
-except ImportError as exc:
+except ImportError as _missing:
     raise ImportError(
         'JupyterExecutor needs: pip install "jkg-client[smolagents]" (Python 3.10 or newer)'
-    ) from exc
+    ) from _missing
 
 from ..client.callbacks import OnOutput
 from ..code_blocks import CodeBlock, unfenced

@@ -6,7 +6,7 @@ https://jupyter-client.readthedocs.io/en/stable/messaging.html
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -33,6 +33,9 @@ class Message:
         channel: ``shell``, ``control``, ``iopub`` or ``stdin``; servers have been
             seen to send others, which nobody listens to.
         buffers: Binary attachments, outside the JSON.
+        msg_id: Id of this message.
+        msg_type: What it is: ``execute_request``, ``stream``, ``status`` ….
+        parent_id: Id of the request this answers; None for news about the kernel itself.
     """
 
     channel: str
@@ -41,33 +44,34 @@ class Message:
     metadata: Json = field(factory=dict)
     content: Json = field(factory=dict)
     buffers: tuple[bytes, ...] = ()
+    # Fields and no properties: each message is asked for them some ten times.
+    msg_id: str = field(init=False, repr=False, eq=False)
+    msg_type: str = field(init=False, repr=False, eq=False)
+    parent_id: str | None = field(init=False, repr=False, eq=False)
 
-    @property
-    def msg_id(self) -> str:
-        """Id of this message."""
+    @msg_id.default
+    def _msg_id(self) -> str:
         return str(self.header["msg_id"])
 
-    @property
-    def msg_type(self) -> str:
-        """What it is: ``execute_request``, ``stream``, ``status`` …."""
+    @msg_type.default
+    def _msg_type(self) -> str:
         return str(self.header["msg_type"])
 
-    @property
-    def parent_id(self) -> str | None:
-        """Id of the request this answers; None for news about the kernel itself."""
+    @parent_id.default
+    def _parent_id(self) -> str | None:
         parent = self.parent_header.get("msg_id")
         return parent if isinstance(parent, str) else None
 
 
 def new_session() -> str:
     """A fresh session id: one for each client, the same on all its messages."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def new_header(msg_type: str, session: str) -> Json:
     """A complete header, with an id of its own and the time."""
     return {
-        "msg_id": uuid.uuid4().hex,
+        "msg_id": secrets.token_hex(16),
         "session": session,
         "username": "jkg_client",
         "date": datetime.now(timezone.utc).isoformat(),
@@ -162,6 +166,11 @@ def history_request(
     if access_type == "search":
         content.update(pattern=pattern or "*", unique=unique)
     return _request("history_request", session, content)
+
+
+def comm_message(session: str, comm_id: str, data: Json) -> Message:
+    """Tell the kernel's end of a comm something, such as the state of a widget."""
+    return _request("comm_msg", session, {"comm_id": comm_id, "data": data})
 
 
 def input_reply(session: str, value: str, parent: Message) -> Message:

@@ -12,10 +12,19 @@ from .messages import Message
 
 @frozen
 class InputRequest:
-    """The code asks for a line of input; ``str()`` of it is the prompt.
+    """The code asks for a line of input. ``str()`` of it is the prompt.
+
+    Example::
+
+        def answer(request):
+            return getpass.getpass(str(request)) if request.password else input(request)
+
+
+        kernel.execute("input('Name? ')", on_input=answer)
 
     Attributes:
-        password: Whether what is typed should not be shown.
+        prompt: The text that the code shows before the input.
+        password: Whether the input should not be shown while it is typed.
     """
 
     prompt: str

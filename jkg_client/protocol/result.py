@@ -22,7 +22,12 @@ Status = Literal["ok", "error", "aborted", "timeout", "died"]
 
 @frozen
 class DataItem:
-    """One form of one display: a MIME type and the data in it, binary forms in base64."""
+    """One form of one display.
+
+    Attributes:
+        mime_type: Its MIME type.
+        data: Text, or base64 if the form is binary, or an object if the form is JSON.
+    """
 
     mime_type: str
     data: Any
@@ -30,15 +35,15 @@ class DataItem:
 
 @frozen(kw_only=True)
 class Truncation:
-    """What is missing of a cell's output; ``str()`` of it says so in words.
+    """What is missing in a result. ``str()`` of it is a sentence.
 
     Attributes:
-        characters: How many were dropped, between the first and the last half of ``max_output``
-            or within a value that is larger.
-        messages: How many could not be read, or never came, at least.
-        rate_limited: The server's rate limit dropped output.
-        connection_lost: The connection broke, and not all that was said meanwhile has come, or
-            nothing proves that it has. ``messages`` says how many are missing, 0 if nobody knows.
+        characters: Number of characters that were dropped, because the output was larger than
+            ``max_output``.
+        messages: Number of messages that were lost or could not be read. There may be more.
+        rate_limited: Whether the server dropped output because of its rate limit.
+        connection_lost: Whether the connection broke, and output may be missing because of that.
+            ``messages`` says how much, if that is known.
     """
 
     characters: int = 0
@@ -64,23 +69,28 @@ class Truncation:
 
 @frozen(kw_only=True)
 class ExecutionResult:
-    """What a cell said, however it ended.
+    r"""What a cell has shown, and how it ended.
+
+    Example::
+
+        result = kernel.execute("print(6 * 7)", timeout_seconds=10)
+        assert (result.status, result.output) == ("ok", "42\n")
 
     Attributes:
-        status: ``ok``; ``error``: it raised; ``aborted``: it never ran, because a cell
-            before it failed; ``timeout``: it ran longer than it was given; ``died``: its
-            kernel did.
-        outputs: What it showed, in order; streams as printed, with their colours.
-        late_outputs: What cells before it have said after their end, by threads or background
-            tasks, and while this one ran; ``output`` and ``data_items`` are without it.
-        failure: The exception, if there was one; for ``timeout`` where it was interrupted.
-        exit_code: The exit status that the code ended itself with, by ``sys.exit`` or ``exit()``
-            or as a shell cell that failed; None if it did not.
-        execution_count: The number in ``In [n]``; None if it has none.
-        user_expressions: Answers to those of the request, as the kernel gave them.
-        kernel_restarted: Variables are gone: the kernel was restarted since the cell
-            before this one, or because of this one.
-        truncated: What is missing of ``outputs``; None if nothing is.
+        status: ``ok``. ``error``: the cell raised an exception. ``aborted``: it did not run,
+            because a cell before it failed. ``timeout``: it exceeded its time limit. ``died``:
+            its kernel died.
+        outputs: What the cell has shown, in order. Streams are as printed, with colours.
+        late_outputs: What threads and background tasks of earlier cells have shown since those
+            cells ended. ``output`` and ``data_items`` are without it.
+        failure: The exception of the cell. For ``timeout``, where it was interrupted.
+        exit_code: The exit status of code that ended itself with ``sys.exit``, ``exit()`` or as
+            a shell cell. None otherwise.
+        execution_count: The number in ``In [n]``. None if the cell has none.
+        user_expressions: Values of the expressions that were passed to ``execute``.
+        kernel_restarted: Whether variables are gone, because the kernel was restarted since the
+            cell before or by this one.
+        truncated: What is missing in ``outputs``. None if nothing is missing.
     """
 
     status: Status
@@ -94,7 +104,7 @@ class ExecutionResult:
     truncated: Truncation | None = None
 
     def after(self, earlier: ExecutionResult) -> ExecutionResult:
-        """This result, with what ``earlier`` had to tell that was sent first and did not run."""
+        """This result, with the late outputs and the restart of an ``earlier`` one."""
         return evolve(
             self,
             late_outputs=(*earlier.late_outputs, *self.late_outputs),
@@ -110,13 +120,13 @@ class ExecutionResult:
     def output(self) -> str:
         """All outputs as text: streams as a terminal shows them, ``text/plain``, the traceback.
 
-        What streams have overwritten or erased is gone, and so are colours.
+        It is without colours, and without text that was overwritten or erased.
         """
         return plain_text(self.outputs)
 
     @property
     def data_items(self) -> tuple[DataItem, ...]:
-        """All forms of all displays but ``text/plain``."""
+        """All forms of all displays except ``text/plain``."""
         return tuple(
             DataItem(mime_type, data)
             for output in self.outputs
@@ -126,7 +136,7 @@ class ExecutionResult:
         )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        """What a notebook shows when a result is the value of a cell: its outputs."""
+        """Show the outputs when a notebook displays this result."""
         return mime_bundle(self.outputs, f"<{self.status}, no output>")
 
     def raise_for_error(self) -> None:

@@ -21,7 +21,8 @@ _SHOWN = 200
 """Characters of a text or an image that ``repr`` shows."""
 
 
-def _short(value: Any) -> str:
+def short_repr(value: Any) -> str:
+    """``repr`` of ``value``, without the middle of a long text and the items of a long list."""
     if isinstance(value, str) and len(value) > _SHOWN:
         return f"{value[: _SHOWN // 2]!r}… ({len(value)} characters)"
     if isinstance(value, (list, dict)) and len(value) > _SHOWN:
@@ -29,31 +30,42 @@ def _short(value: Any) -> str:
     return repr(value)
 
 
+def _short_lines(lines: tuple[str, ...]) -> str:
+    shown = ", ".join(map(short_repr, lines[:_SHOWN]))
+    more = f", … ({len(lines)} lines)" if len(lines) > _SHOWN else ""
+    return f"({shown}{',' if len(lines) == 1 else more})"
+
+
 def _short_items(data: Mapping[str, Any]) -> str:
-    return "{" + ", ".join(f"{name!r}: {_short(value)}" for name, value in data.items()) + "}"
+    return "{" + ", ".join(f"{name!r}: {short_repr(value)}" for name, value in data.items()) + "}"
 
 
 @frozen
 class Stream:
-    """Text printed to ``stdout`` or ``stderr``; neighbours of one name are joined.
+    """Text that was printed. Neighbouring texts of the same name are joined.
 
-    It is as printed, with colours and movements of the cursor, for ``plain_text`` to apply. Of text
-    that overwrites itself very often, as long progress bars do, some is dropped that nobody sees.
+    The text has colours and cursor movements as they were printed; ``plain_text`` applies them. If
+    a text overwrites itself very often, as long progress bars do, parts that nobody sees are
+    dropped.
+
+    Attributes:
+        name: ``stdout`` or ``stderr``.
+        text: As it was printed.
     """
 
     name: str
-    text: str = field(repr=_short)
+    text: str = field(repr=short_repr)
 
 
 @frozen
 class Display:
-    """One object in all the forms that the kernel could give it.
+    """One object, in all the forms that the kernel sends.
 
     Attributes:
-        data: MIME type to text; binary forms in base64, JSON forms as objects.
-        metadata: Of the display, by MIME type or not.
-        display_id: By which later messages may replace it.
-        execution_count: Given when it is the value of the cell, None when shown by it.
+        data: The forms by MIME type: text, base64 for binary forms, objects for JSON forms.
+        metadata: Metadata of the display, which may be by MIME type.
+        display_id: Id by which later messages may replace the display.
+        execution_count: Number of the cell if this is its value. None if the cell displayed it.
     """
 
     data: Mapping[str, Any] = field(repr=_short_items)
@@ -61,14 +73,18 @@ class Display:
     display_id: str | None = None
     execution_count: int | None = None
 
+    def _repr_mimebundle_(self, **_: object) -> tuple[Json, Json]:
+        """The forms and their metadata, so that a notebook shows the object itself."""
+        return self.data, self.metadata
+
     @property
     def text(self) -> str:
-        """Its ``text/plain`` form without colours, empty if it has none."""
+        """The form ``text/plain`` without colours. Empty if there is none."""
         return strip_ansi(text_of(self.data.get("text/plain")))
 
     @property
     def is_bar(self) -> bool:
-        """Whether it is a progress bar of ``tqdm.notebook``, which moves in a browser only."""
+        """Whether it is a progress bar of ``tqdm.notebook``, which only moves in a browser."""
         return _WIDGET in self.data and _BAR.search(self.text[:_LONGEST_BAR]) is not None
 
 
@@ -77,32 +93,34 @@ class Failure:
     """An exception that ended the cell.
 
     Attributes:
-        traceback: Lines as the kernel sent them, with its colours.
+        ename: Name of the exception's class.
+        evalue: Its message.
+        traceback: Lines as the kernel sent them, with colours.
     """
 
     ename: str
-    evalue: str
-    traceback: tuple[str, ...] = ()
+    evalue: str = field(repr=short_repr)
+    traceback: tuple[str, ...] = field(default=(), repr=_short_lines)
 
     @property
     def text(self) -> str:
-        """The traceback without colours; name and value if there is none."""
+        """The traceback without colours. Name and message if there is no traceback."""
         lines = strip_ansi("\n".join(self.traceback))
         return lines if lines.strip() else self.summary
 
     @property
     def summary(self) -> str:
-        """Name and value, without colours."""
+        """Name and message, without colours."""
         return strip_ansi(f"{self.ename}: {self.evalue}")
 
     @property
     def is_interrupt(self) -> bool:
-        """Whether it is how Python code ends that was interrupted, awaiting or not."""
+        """Whether it is what an interrupt raises in Python code, ``await`` included."""
         return self.ename in ("KeyboardInterrupt", "CancelledError")
 
     @classmethod
     def from_content(cls, content: Json) -> Failure:
-        """From an ``error`` message or an ``execute_reply`` with status ``error``."""
+        """The failure in the ``content`` of an error message or of a failed reply."""
         lines = content.get("traceback")
         return cls(
             text_of(content.get("ename")) or "Error",

@@ -75,13 +75,15 @@ def unpack(frame: Frame, framing: Framing = Framing.DEFAULT) -> Packed:
     """
     try:
         if framing is Framing.V1:
-            parts = _split_v1(_binary(frame))
-            texts = (str(parts[0], "utf-8"), *map(_text, parts[1:5]))
+            parts = _split_v1(frame)
+            documents = [str(part, "utf-8", "replace") for part in parts[1:5]]
+            texts = (str(parts[0], "utf-8"), *documents)
             return Packed(texts, tuple(map(bytes, parts[5:])), framing)
         if isinstance(frame, str):
             return Packed((frame,), (), framing)
         document, *buffers = _split_default(frame)
-        return Packed((_text(document),), tuple(map(bytes, buffers)), framing)
+        text = str(document, "utf-8", "replace")
+        return Packed((text,), tuple(map(bytes, buffers)), framing)
     except (UnicodeDecodeError, struct.error) as exc:
         raise _nonsense(framing, exc, frame) from exc
 
@@ -115,13 +117,9 @@ def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
     return _join_default([dumps(document), *message.buffers])
 
 
-def _binary(frame: Frame) -> bytes:
+def _split_v1(frame: Frame) -> list[memoryview]:
     if isinstance(frame, str):
         raise WireError("a text frame, where V1 sends binary ones only", frame)
-    return frame
-
-
-def _split_v1(frame: bytes) -> list[memoryview]:
     (count,) = struct.unpack_from("<Q", frame)
     # Six offsets frame the five parts that every message has.
     if not 6 <= count <= len(frame) // 8:
@@ -141,7 +139,7 @@ def _split_default(frame: bytes) -> list[memoryview]:
 
 
 def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[memoryview]:
-    if offsets[0] != start or list(offsets) != sorted(offsets):
+    if offsets[0] != start or offsets != tuple(sorted(offsets)):
         raise WireError("offsets out of order or outside the frame", frame)
     whole = memoryview(frame)  # a slice of bytes is a copy
     return [whole[a:b] for a, b in zip(offsets, offsets[1:])]
@@ -168,10 +166,12 @@ def message_of(
     if not (isinstance(header["msg_id"], str) and isinstance(header["msg_type"], str)):
         raise TypeError("msg_id and msg_type must be strings")
     # Kernels of xeus have null for the parent of what they say by themselves.
-    parent, metadata = ({} if part is None else part for part in (parent, metadata))
-    for part in (header, parent, metadata, content):
-        if not isinstance(part, dict):
-            raise TypeError(f"a {type(part).__name__} in place of a JSON object")
+    parent = {} if parent is None else parent
+    metadata = {} if metadata is None else metadata
+    kinds = {*map(type, (header, parent, metadata, content))}
+    if kinds != {dict}:
+        strange = next(kind for kind in kinds if kind is not dict)
+        raise TypeError(f"a {strange.__name__} in place of a JSON object")
     return Message(
         channel=channel,
         header=header,
@@ -188,18 +188,25 @@ def _nonsense(framing: Framing, exc: Exception, frame: Frame) -> WireError:
     return WireError(f"not a {framing.name} message ({said})", frame)
 
 
-def _text(data: memoryview) -> str:
-    return str(data, "utf-8", "replace")
-
-
 # Made once: json.dumps and json.loads would make one each time, or look for options first.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-loads = json.JSONDecoder().decode
-"""What a text of JSON says; a ValueError or RecursionError if it is none."""
+_DECODER = json.JSONDecoder()
+_WHITE = " \t\n\r"
+
+
+def loads(text: str) -> Any:
+    """What a text of JSON says; a ValueError or RecursionError if it is none."""
+    text = text.strip(_WHITE)  # decode() would look for it by regular expressions
+    value, end = _DECODER.raw_decode(text)
+    if end < len(text):
+        raise ValueError("something follows the JSON")
+    return value
 
 
 def dumps(value: Json) -> bytes:
     """JSON in ASCII; a ValueError if JSON cannot say this."""
+    if not value:
+        return b"{}"  # parent and metadata of nearly every request
     # Non-ASCII stays escaped: a lone surrogate in a cell has no UTF-8 form.
     try:
         return _ENCODER.encode(value).encode("ascii")

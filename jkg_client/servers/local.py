@@ -35,29 +35,36 @@ _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 class LocalJupyterServer:
     """A kernel gateway on this machine, as a child process.
 
-    It answers when the constructor returns. It ends, and its kernels with it, by ``stop``,
+    The constructor returns when the server answers. The server and its kernels end with ``stop``,
     when this object or the interpreter ends, and when this process is killed. Jupyter's
-    configuration files and ``KG_*`` variables are heeded where they do not contradict.
+    configuration files and ``KG_*`` variables apply, unless an argument says otherwise.
+
+    Example::
+
+        from jkg_client import JupyterCodeExecutor, LocalJupyterServer
+
+        with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
+            print(server.connection_info.url, executor.kernel_id)
 
     Args:
-        ip: Address to listen on; "0.0.0.0" or "::" for all.
-        port: None for a free one.
-        token: ``GenerateToken`` for a new one, a ``str``, or None for a server that asks
-            for none, on which everybody on this machine may run code.
-        log_file: Kept; None for a private one that goes with the server.
+        ip: Address to listen on. "0.0.0.0" or "::" for all addresses.
+        port: None for a free port.
+        token: ``GenerateToken`` for a random token, a ``str``, or None for no token. Without a
+            token everybody on this machine can run code.
+        log_file: Path of a log file that is kept. None for a temporary one.
         log_level: Name of a logging level.
-        log_max_bytes: Size at which the log is rotated (but on Windows); 0 for never.
+        log_max_bytes: Size at which the log is rotated (not on Windows). 0 for never.
         log_backup_count: Number of rotated logs that are kept.
-        startup_timeout: Seconds until it must answer, and have its warm kernels.
-        python: Interpreter that has kernel gateway; None for the one that runs this.
-        cwd: Where it and its kernels start; None for the current directory.
-        env: Added to the environment of the server and its kernels.
-        warm: Number of Python kernels that are started with it: so many executors, of those
-            that want no ``env``, find theirs ready.
+        startup_timeout: Time limit for the server and its warm kernels to start, in seconds.
+        python: Interpreter that has the kernel gateway. None for the current interpreter.
+        cwd: Folder in which the server and its kernels start. None for the current folder.
+        env: Environment variables that are added for the server and its kernels.
+        warm: Number of Python kernels that are started in advance. So many executors without
+            ``env`` start at once.
 
     Raises:
-        ValueError: If an argument makes no sense.
-        ServerStartError: If the server does not come up. Only ``log_file`` is left of it.
+        ValueError: An argument is wrong.
+        ServerStartError: The server does not start. Nothing but ``log_file`` is left of it.
     """
 
     GenerateToken = GenerateToken
@@ -102,33 +109,33 @@ class LocalJupyterServer:
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Where it is, with its token."""
+        """The address of the server, with its token."""
         return self._info
 
     @property
     def log_file(self) -> Path:
-        """Where it logs."""
+        """Path of the log."""
         return self._child.place.log_file
 
     @property
     def warm_kernels(self) -> WarmKernels:
-        """Those kernels that were started with it and that nobody has taken yet."""
+        """The kernels that were started in advance and are not in use yet."""
         return self._warm_kernels
 
     def get_client(self) -> JupyterClient:
-        """A new client of its REST API."""
+        """A new client for the REST API of the server."""
         return JupyterClient(self._info)
 
     def put_file(self, source: LocalPath, path: str | None = None) -> str:
-        """Copy a file to where kernels start; its path there.
+        """Copy a file to the folder in which kernels start, and return its path there.
 
         Args:
-            source: The file.
-            path: Where it shall be, seen from the directory in which kernels start; with a
-                ``/`` at the end, the directory. None: there, with the same name.
+            source: The file to copy.
+            path: Destination, relative to the folder in which kernels start. A ``/`` at the end
+                means a folder. None for that folder and the same name.
 
         Raises:
-            OSError: If it cannot be read or written.
+            OSError: The file cannot be read or written.
         """
         return self._files.put(source, path)
 
@@ -139,33 +146,36 @@ class LocalJupyterServer:
         *,
         max_bytes: int = LARGEST_FILE,
     ) -> Path:
-        """Copy a file from where kernels start; where it is now.
+        """Copy a file from the folder in which kernels start, and return the path of the copy.
 
         Args:
-            path: The file there.
-            destination: The file here, or a directory; None for the current directory.
-            max_bytes: The largest file that is copied; code that nobody trusts could fill
-                this machine's disk.
+            path: The file, relative to the folder in which kernels start.
+            destination: Path of the copy, or a folder. None for the current folder.
+            max_bytes: Size of the largest file that is copied. Untrusted code could otherwise fill
+                the disk.
 
         Raises:
-            FileNotFoundError: If there is none.
-            OSError: If it is not a regular file, is too large, or cannot be read or written.
+            FileNotFoundError: There is no such file.
+            OSError: It is not a regular file, it is too large, or it cannot be read or written.
         """
         return self._files.get(path, destination, max_bytes)
 
     def list_files(self, path: str = "") -> list[str]:
-        """Names in a directory, those of directories with a ``/`` behind.
+        """Names in a folder. Names of folders end with ``/``.
+
+        Args:
+            path: The folder, relative to the one in which kernels start.
 
         Raises:
-            OSError: If there is no such directory, or it cannot be read.
+            OSError: There is no such folder, or it cannot be read.
         """
         return self._files.names(path)
 
     def stop(self, timeout_seconds: float = 10.0) -> None:
-        """End the server and its kernels; may be called twice.
+        """End the server and its kernels. A second call does nothing.
 
         Args:
-            timeout_seconds: After so long it is killed.
+            timeout_seconds: Time after which the server is killed.
         """
         if self._finalizer.detach():
             self._child.stop(timeout_seconds)

@@ -7,9 +7,11 @@ from typing import Union
 
 
 class GenerateToken:
-    """Said in place of a token: the server gets a new one that nobody can guess.
+    """Stands for a new random token. Pass the class or an instance.
 
-    The class itself says so too; an instance is what AutoGen's users pass.
+    Example::
+
+        LocalJupyterServer(token=GenerateToken)
     """
 
 

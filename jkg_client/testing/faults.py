@@ -85,11 +85,17 @@ CLOSE_CODES = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 
 
 class Faults:
-    """What goes wrong at a fake gateway, from the moment that it is asked for.
+    """Faults that a fake gateway shows, from the moment when they are asked for.
 
-    ``method`` and ``path`` choose the requests that a fault hits and may have wildcards;
-    paths are below the gateway's base path, and the opening of a WebSocket is a GET of
-    ``/api/kernels/ID/channels``. ``times`` is how many of them, None for all.
+    Example::
+
+        gateway.faults.status(500, method="POST", path="/api/kernels")
+        gateway.faults.cut_within("stream")
+
+    ``method`` and ``path`` choose requests; wildcards are allowed. Paths are below the gateway's
+    base path, and the opening of a WebSocket is a GET of ``/api/kernels/ID/channels``. ``times`` is
+    the number of requests that the fault hits, None for all. ``msg_type`` chooses messages;
+    wildcards are allowed. ``rst`` ends a connection with a reset of TCP instead of an orderly end.
     """
 
     def __init__(self, reach: Reach) -> None:
@@ -100,7 +106,7 @@ class Faults:
         self._bytes_left: int | None = None
         self._rst = False
         self.limit: RateLimit | None = None
-        self.is_noisy = False
+        self.is_noisy: bool = False
         self._gate = threading.Event()
         self._gate.set()
 
@@ -114,7 +120,10 @@ class Faults:
         body: str | Mapping[str, Any] = "",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answer with a status, and nothing is done."""
+        """Answer with the status ``code``, and do not carry out the request.
+
+        ``body`` is text, or an object that is sent as JSON. ``headers`` are added to the answer.
+        """
         answer = json_answer(code, body or {"reason": "", "message": "a fault"})
         if isinstance(body, str) and body:
             about = {"Content-Type": "text/html; charset=UTF-8"}
@@ -125,11 +134,11 @@ class Faults:
     def delay(
         self, seconds: float, *, method: str = "*", path: str = "*", times: int | None = None
     ) -> None:
-        """Answer late."""
+        """Answer ``seconds`` late."""
         self._add(method, path, times, RestFault(seconds=seconds))
 
     def never_answer(self, *, method: str = "*", path: str = "*", times: int | None = None) -> None:
-        """Take requests and say nothing; what they ask for is not done."""
+        """Accept requests but never answer them, and do not carry them out."""
         self._add(method, path, times, RestFault(seconds=None))
 
     def cut_answer(
@@ -141,11 +150,11 @@ class Faults:
         times: int | None = 1,
         rst: bool = False,
     ) -> None:
-        """Do what is asked, but cut the connection ``after`` bytes of the answer."""
+        """Carry out the request, but cut the connection ``after`` so many bytes of the answer."""
         self._add(method, path, times, RestFault(cut=after, rst=rst))
 
     def refuse_connections(self) -> None:
-        """Listen no more; the connections that are open stay."""
+        """Stop listening. Open connections stay open."""
         self._reach.refuse()
 
     def accept_connections(self) -> None:
@@ -153,10 +162,13 @@ class Faults:
         self._reach.accept()
 
     def close(self, code: int = 1001) -> None:
-        """Close all WebSockets with a close frame; what is said from now on is kept.
+        """Close all WebSockets with a close frame. What kernels say from now on is kept.
+
+        Args:
+            code: Code of the close frame.
 
         Raises:
-            ValueError: No close frame may have this code.
+            ValueError: A close frame cannot have this code.
         """
         if code not in CLOSE_CODES:
             raise ValueError(f"no code of a close frame: {code}")
@@ -164,21 +176,21 @@ class Faults:
             done.wait(1)
 
     def cut_now(self, *, rst: bool = False) -> None:
-        """Cut all WebSockets, with a reset or an orderly end of TCP, without a close frame."""
+        """Cut all WebSockets, without a close frame."""
         for line in self._reach.lines():
             line.cut(rst=rst)
 
     def cut_after(self, count: int, *, rst: bool = False) -> None:
-        """Cut a WebSocket when ``count`` bytes more have been sent on it."""
+        """Cut a WebSocket after ``count`` more bytes."""
         with self._lock:
             self._bytes_left, self._rst = count, rst
 
     def cut_before(self, msg_type: str = "*", *, rst: bool = False) -> None:
-        """Cut a WebSocket before the next message of this type, which is kept."""
+        """Cut a WebSocket before the next message of this type. The message is kept."""
         self._add_cut(Cut(msg_type=msg_type, where="before", rst=rst))
 
     def cut_within(self, msg_type: str = "*", *, rst: bool = False) -> None:
-        """Cut a WebSocket in the middle of the next message of this type, which is lost."""
+        """Cut a WebSocket in the middle of the next message of this type. The message is lost."""
         self._add_cut(Cut(msg_type=msg_type, where="within", rst=rst))
 
     def cut_behind(self, msg_type: str = "*", *, rst: bool = False) -> None:
@@ -186,39 +198,43 @@ class Faults:
         self._add_cut(Cut(msg_type=msg_type, where="after", rst=rst))
 
     def hold(self) -> None:
-        """Keep the WebSockets open, but neither send nor read, as behind a dead line."""
+        """Keep the WebSockets open, but neither send nor read, as on a dead line."""
         self._gate.clear()
 
     def release(self) -> None:
-        """Send and read again."""
+        """Send and read again after ``hold``."""
         self._gate.set()
 
     def send_frame(self, frame: Frame) -> None:
-        """Send a frame of any content, text or binary, on all WebSockets."""
+        """Send a frame on all WebSockets.
+
+        Args:
+            frame: Any text or bytes.
+        """
         for line in self._reach.lines():
             line.send_frame(frame)
 
     def drop_kept(self) -> None:
-        """Lose what is kept for clients that are away, as a gateway does that was restarted."""
+        """Lose the messages that are kept for absent clients, as a restarted gateway does."""
         for kernel in self._reach.kernels():
             kernel.drop_kept()
 
     def rate_limit(self, *, messages: float = 0.0, data: float = 0.0, window: float = 3.0) -> None:
-        """Drop output, with the notice of a real server, as soon as there is too much.
+        """Drop output that comes too fast, and send the notice of a real server.
 
         Args:
-            messages: In a second; zero for any number. Real servers allow 1000.
-            data: Bytes of streams in a second; zero for any number. Real servers allow 1000000.
+            messages: Messages per second. 0 for any number. Real servers allow 1000.
+            data: Bytes of streams per second. 0 for any number. Real servers allow 1,000,000.
             window: Seconds over which both are counted.
         """
         self.limit = RateLimit(messages=messages, data=data, window=window)
 
     def foreign_messages(self) -> None:
-        """From now on clients see another client's messages before each of their own."""
+        """From now on, show clients a message of another client before each of their own."""
         self.is_noisy = True
 
     def clear(self) -> None:
-        """Behave again."""
+        """End all faults."""
         self.release()
         self.limit, self.is_noisy = None, False
         with self._lock:
@@ -227,7 +243,7 @@ class Faults:
             self._bytes_left = None
 
     def complaints(self) -> list[str]:
-        """Which of the faults were never met."""
+        """The faults that never occurred."""
         with self._lock:
             rules = [f"{rule.method} {rule.path}" for rule in self._rules if not rule.is_met]
             cuts = [f"{cut.where} a message of type {cut.msg_type}" for cut in self._cuts]
@@ -239,11 +255,16 @@ class Faults:
 
     @property
     def is_holding(self) -> bool:
-        """Whether the WebSockets stand still."""
+        """Whether the WebSockets are held."""
         return not self._gate.is_set()
 
     def for_request(self, method: str, path: str) -> list[RestFault]:
-        """The faults that this request meets; those that were for once are used up."""
+        """The faults that this request meets. Those for a number of requests are counted.
+
+        Args:
+            method: Method of the request.
+            path: Path of the request.
+        """
         with self._lock:
             rules = [rule for rule in self._rules if rule.fits(method, path)]
             for rule in rules:
@@ -253,7 +274,11 @@ class Faults:
             return [rule.fault for rule in rules]
 
     def cut_for(self, msg_type: str) -> Cut | None:
-        """The cut that a message of this type meets, used up by it."""
+        """The cut that a message of this type meets. It is used up.
+
+        Args:
+            msg_type: Type of the message.
+        """
         with self._lock:
             for cut in self._cuts:
                 if fnmatch.fnmatchcase(msg_type, cut.msg_type):
@@ -262,7 +287,15 @@ class Faults:
         return None
 
     def allowance(self, size: int, cut: Cut | None) -> tuple[int | None, bool]:
-        """How much of ``size`` bytes is sent before the line is cut, None for all and no cut."""
+        """How many bytes are sent before the connection is cut, and whether by a reset.
+
+        Args:
+            size: Number of bytes to send.
+            cut: The cut that the message meets, if any.
+
+        Returns:
+            None and False if the connection is not cut.
+        """
         if cut is not None:
             return (size // 2 if cut.where == "within" else size), cut.rst
         with self._lock:
@@ -275,7 +308,11 @@ class Faults:
             return allowed, self._rst
 
     def pass_gate(self, over: threading.Event) -> None:
-        """Wait while the WebSockets are held."""
+        """Wait while the WebSockets are held.
+
+        Args:
+            over: Ends the wait when it is set.
+        """
         while not self._gate.wait(0.05) and not over.is_set():
             pass
 

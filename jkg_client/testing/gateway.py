@@ -29,42 +29,45 @@ from .server import Call, Cutting, Server
 from .sockets import KernelSocket, SocketOptions, shake_hands
 
 
-@define(kw_only=True, eq=False)
+@define(kw_only=True, eq=False, repr=False)
 class FakeGateway:
-    """A Jupyter kernel gateway in this process, for tests without Jupyter.
+    r"""A Jupyter kernel gateway in this process, for tests without Jupyter.
 
-    It listens on a free port of the loopback interface as soon as it is made, and until
-    ``stop``. Its kernels are child processes that run Python; a cell for which there is a
-    script is played instead.
+    It listens on a free port of this machine from its construction until ``stop``. Its kernels are
+    child processes that run Python. A cell for which there is a script is played instead.
 
-    ::
+    Example::
+
+        from jkg_client import CodeBlock, JupyterCodeExecutor
+        from jkg_client.testing import FakeGateway
 
         with FakeGateway() as gateway, JupyterCodeExecutor(gateway) as executor:
-            ...
+            gateway.script("fit()").stream("epoch 1\n")
+            result = executor.execute_code_blocks([CodeBlock("fit()", "python")])
+            assert result.output == "epoch 1\n"
 
-    Leaving ``with`` fails if something did not go as scripted.
+    The end of the ``with`` block fails if something did not happen as the test has said.
 
     Attributes:
-        token: What clients have to show; None if nothing, left out for one of its own.
-        base_path: What stands before ``/api``.
-        kernel_names: Its kernels; all of them run Python. The first is the default.
-        list_kernels: Whether it lists kernels and sessions, which is off in a kernel gateway
-            unless its configuration says otherwise.
-        max_kernels: How many may run at a time; None for any number.
-        ipython: Whether kernels run IPython or plain Python; None for IPython where it is
-            installed.
+        token: Token that clients must send. None for no token. The default is a random one.
+        base_path: The path before ``/api``.
+        kernel_names: Names of its kernels, all of which run Python. The first is the default.
+        list_kernels: Whether it lists kernels and sessions. A kernel gateway does not, unless its
+            configuration says otherwise.
+        max_kernels: How many kernels may run at a time. None for any number.
+        ipython: Whether kernels run IPython or plain Python. None for IPython if it is installed.
         strict: Whether every cell must have a script.
-        reply: When the reply to a cell comes; kernels do all of these.
+        reply: When the reply to a cell is sent. Real kernels do all of these.
         subprotocol: Whether it knows the v1 framing, as servers do since 2022.
         ping_interval: Seconds between its pings.
-        ping_timeout: Seconds without a pong after which it hangs up.
-        restart_delay: Seconds between the death of a kernel and its new start.
-        restart_limit: Deaths in a row after which a kernel stays dead.
-        faults: Misbehaviour on command.
-        journal: What it was asked.
+        ping_timeout: Seconds without a pong after which it closes the connection.
+        restart_delay: Seconds between the death of a kernel and its restart.
+        restart_limit: Number of deaths in a row after which a kernel stays dead.
+        faults: Faults that it shows on command.
+        journal: The requests and messages that it has received.
     """
 
-    token: str | None = field(factory=new_session, repr=False)
+    token: str | None = field(factory=new_session)
     base_path: str = ""
     kernel_names: Sequence[str] = ("python3",)
     list_kernels: bool = True
@@ -77,15 +80,15 @@ class FakeGateway:
     ping_timeout: float = 90.0
     restart_delay: float = 0.0
     restart_limit: int = 5
-    faults: Faults = field(init=False, repr=False)
-    journal: Journal = field(factory=Journal, init=False, repr=False)
-    _prompter: Prompter = field(init=False, repr=False)
-    _replays: Replays = field(factory=Replays, init=False, repr=False)
-    _kernels: Kernels = field(init=False, repr=False)
-    _sockets: set[KernelSocket] = field(factory=set, init=False, repr=False)
-    _stopping: threading.Event = field(factory=threading.Event, init=False, repr=False)
-    _server: Server = field(init=False, repr=False)
-    _api: Api = field(init=False, repr=False)
+    faults: Faults = field(init=False)
+    journal: Journal = field(factory=Journal, init=False)
+    _prompter: Prompter = field(init=False)
+    _replays: Replays = field(factory=Replays, init=False)
+    _kernels: Kernels = field(init=False)
+    _sockets: set[KernelSocket] = field(factory=set, init=False)
+    _stopping: threading.Event = field(factory=threading.Event, init=False)
+    _server: Server = field(init=False)
+    _api: Api = field(init=False)
     _connection_info: JupyterConnectionInfo = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -118,6 +121,10 @@ class FakeGateway:
             )
         )
 
+    def __repr__(self) -> str:
+        state = "stopped" if self._stopping.is_set() else f"kernels: {len(self._kernels.running)}"
+        return f"<FakeGateway at {self._connection_info.url}, {state}>"
+
     def __enter__(self) -> FakeGateway:
         return self
 
@@ -133,36 +140,36 @@ class FakeGateway:
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Where it is, and its token."""
+        """The address of the gateway, with its token."""
         return self._connection_info
 
     def script(self, cell: str | re.Pattern[str]) -> Script:
         """Say what a cell does instead of running it.
 
         Args:
-            cell: Its whole text, but for white space around it, or a pattern that is found
-                in it. Several scripts for one cell are played one a run, the last of them
-                from then on.
+            cell: The whole text of the cell, without white space around it, or a pattern that is
+                found in it. Several scripts for one cell are played one after the other, one in
+                each run; the last one is played in all further runs.
         """
         return self._prompter.add(cell)
 
     def replay(self, recording: Recording | str | PathLike[str]) -> None:
-        """Answer with what a real server said, to the first client that says the same.
+        """Answer with what a real server has said, to the first client that says the same.
 
         Args:
-            recording: A recording or the path of one; see ``Recording.load``.
+            recording: A recording, or the path of one; see ``Recording.load``.
         """
         loaded = recording if isinstance(recording, Recording) else Recording.load(recording)
         self._replays.add(loaded)
 
     def check(self) -> None:
-        """Fail if something did not go as the test has said.
+        """Fail if something did not happen as the test has said.
 
-        That is a script that was never played, a recording that was not played to its end, a
-        fault that was never met and, where ``strict``, a cell without a script.
+        That is a script that was never played, a recording that was not played to its end, a fault
+        that never occurred and, if ``strict``, a cell without a script.
 
         Raises:
-            AssertionError: Says which, and shows the end of the journal.
+            AssertionError: The message says what, and shows the end of the journal.
         """
         complaints = self.complaints()
         if complaints:
@@ -170,15 +177,15 @@ class FakeGateway:
             raise AssertionError("\n".join(lines))
 
     def complaints(self) -> list[str]:
-        """What did not go as the test has said: scripts, recordings and faults."""
+        """What did not happen as the test has said: scripts, recordings and faults."""
         sources = (self._prompter, self._replays, self.faults)
         return [complaint for source in sources for complaint in source.complaints()]
 
     def reset(self) -> None:
-        """Check, and forget scripts, recordings, faults and the journal; kernels stay.
+        """Check, and forget scripts, recordings, faults and the journal. The kernels keep running.
 
         Raises:
-            AssertionError: As ``check`` does. All is forgotten all the same.
+            AssertionError: As ``check``. Everything is forgotten all the same.
         """
         try:
             self.check()
@@ -188,7 +195,7 @@ class FakeGateway:
                 source.forget()
 
     def stop(self) -> None:
-        """End its kernels, sockets and threads. May be called twice."""
+        """End the kernels, sockets and threads of the gateway. A second call does nothing."""
         if self._stopping.is_set():
             return
         self._stopping.set()

@@ -14,7 +14,7 @@ from ..protocol.messages import Json, Message, execute_request
 
 T = TypeVar("T")
 
-USUAL = {**execute_request("", "").content, "code": None}
+USUAL: Json = {**execute_request("", "").content, "code": None}
 """What is not worth a word in a line about an ``execute_request``; its code always is."""
 
 
@@ -23,10 +23,13 @@ class RestRequest:
     """An HTTP request.
 
     Attributes:
-        seconds: Since the gateway was started.
-        path: Below the gateway's base path, without the query.
-        body: Decoded if it is JSON, else as it came.
-        status: What it was answered; None if it was not, or not yet.
+        seconds: Time since the start of the gateway.
+        method: Such as ``GET``.
+        path: Path below the gateway's base path, without the query.
+        query: Names and values of the query.
+        headers: The headers as they came.
+        body: The object if the body is JSON, otherwise the body as it came.
+        status: Status of the answer. None if there is no answer, or not yet.
     """
 
     seconds: float
@@ -44,10 +47,13 @@ class RestRequest:
 
 @frozen(kw_only=True)
 class KernelMessage:
-    """A message that came on a kernel's WebSocket.
+    """A message that a client has sent on a kernel's WebSocket.
 
     Attributes:
+        seconds: Time since the start of the gateway.
+        kernel_id: Id of the kernel.
         session: The ``session_id`` of the socket.
+        message: The message.
     """
 
     seconds: float
@@ -87,13 +93,22 @@ Entry = Union[RestRequest, KernelMessage]
 
 
 class Journal:
-    """Every request and message, in the order in which they came."""
+    """Every request and every message, in the order in which they came.
+
+    Example::
+
+        (request,) = gateway.journal.messages("execute_request")
+        assert request.content["code"] == "print(1)"
+    """
 
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._entries: list[Entry] = []
         self._forgotten = 0
         self._changed = threading.Condition()
+
+    def __repr__(self) -> str:
+        return f"<Journal of {len(self)} entries>"
 
     def __iter__(self) -> Iterator[Entry]:
         with self._changed:
@@ -106,7 +121,11 @@ class Journal:
         return self.tail(len(self))
 
     def tail(self, count: int = 30) -> str:
-        """The last ``count`` entries, a line each."""
+        """The last entries, one per line.
+
+        Args:
+            count: Number of entries.
+        """
         return "\n".join(map(str, tuple(self)[-count:])) or "(nothing was asked)"
 
     def forget(self) -> None:
@@ -116,7 +135,12 @@ class Journal:
             self._entries.clear()
 
     def requests(self, method: str = "*", path: str = "*") -> list[RestRequest]:
-        """The HTTP requests so far; ``path`` may have wildcards, ``/api/kernels/*/interrupt``."""
+        """The HTTP requests so far.
+
+        Args:
+            method: Such as ``GET``. Wildcards are allowed.
+            path: Such as ``/api/kernels/*/interrupt``. Wildcards are allowed.
+        """
         return [
             entry
             for entry in self
@@ -126,7 +150,12 @@ class Journal:
         ]
 
     def messages(self, msg_type: str = "*", kernel_id: str = "*") -> list[KernelMessage]:
-        """The messages to kernels so far."""
+        """The messages to kernels so far.
+
+        Args:
+            msg_type: Such as ``execute_request``. Wildcards are allowed.
+            kernel_id: Id of the kernel. Wildcards are allowed.
+        """
         return [
             entry
             for entry in self
@@ -136,14 +165,18 @@ class Journal:
         ]
 
     def wait_for(self, look: Callable[[Journal], T], timeout: float = 5.0) -> T:
-        """What ``look`` finds, as soon as it finds something.
+        """Wait until ``look`` finds something, and return it.
 
         ::
 
             gateway.journal.wait_for(lambda journal: journal.messages("execute_request"))
 
+        Args:
+            look: Function that is called with the journal after each change.
+            timeout: Time limit in seconds.
+
         Raises:
-            AssertionError: If it does not within ``timeout`` seconds; shows the journal.
+            AssertionError: It finds nothing in time. The message shows the journal.
         """
         end = time.monotonic() + timeout
         with self._changed:
@@ -155,11 +188,20 @@ class Journal:
                     raise AssertionError(f"not seen within {timeout} s:\n{self.tail()}")
 
     def add_request(self, **facts: Any) -> int:
-        """Note an HTTP request; the number by which its answer is noted."""
+        """Add an HTTP request. Returns the number under which its answer is added.
+
+        Args:
+            facts: Attributes of the ``RestRequest``, without ``seconds``.
+        """
         return self._add(RestRequest(seconds=self._seconds(), **facts))
 
     def add_answer(self, number: int, status: int) -> None:
-        """Note what the request ``number`` was answered."""
+        """Add the status of an answer.
+
+        Args:
+            number: The number that ``add_request`` has returned.
+            status: Status of the answer.
+        """
         with self._changed:
             at = number - self._forgotten
             entry = self._entries[at] if at >= 0 else None
@@ -168,7 +210,13 @@ class Journal:
             self._changed.notify_all()
 
     def add_message(self, kernel_id: str, session: str, message: Message) -> None:
-        """Note a message."""
+        """Add a message.
+
+        Args:
+            kernel_id: Id of the kernel.
+            session: The ``session_id`` of the socket.
+            message: The message.
+        """
         seconds = self._seconds()
         self._add(
             KernelMessage(seconds=seconds, kernel_id=kernel_id, session=session, message=message)

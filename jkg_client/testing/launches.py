@@ -34,7 +34,7 @@ _SIZE = struct.Struct(">I")
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop());"
-    " from jkg_client.testing.kernel.prepared import main; main(sys.argv[1:])"
+    " from jkg_client.testing.kernel.starts import main; main(sys.argv[1:])"
 )
 
 
@@ -128,6 +128,8 @@ class _Prepared:
         self._orders.settimeout(STARTING)
 
     def fork(self, order: Json) -> Launched:
+        if sys.platform == "win32":
+            raise NotImplementedError("nothing forks on Windows")
         ours, theirs = socket.socketpair()
         data = json.dumps(order).encode()
         try:

@@ -23,12 +23,16 @@ Id = bytes
 
 @frozen
 class Recording:
-    """What a client and a server said, frame by frame.
+    """What a client and a server have said, frame by frame.
+
+    Example::
+
+        gateway.replay(Recording.load("recordings/print.json"))
 
     Attributes:
-        name: Of the file.
-        framing: Of all the frames.
-        frames: Each with True if it came from the client.
+        name: Name of the file.
+        framing: Framing of all the frames.
+        frames: Each frame, with True if the client has sent it.
     """
 
     name: str
@@ -37,7 +41,7 @@ class Recording:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Recording:
-        """From a JSON file.
+        """Load a recording from a JSON file.
 
         ::
 
@@ -48,6 +52,9 @@ class Recording:
                     {"from": "server", "binary": "… base64 …"},
                 ],
             }
+
+        Args:
+            path: Path of the file.
         """
         document = json.loads(Path(path).read_text(encoding="utf-8"))
         framing = {"default": Framing.DEFAULT, "v1": Framing.V1}[document["framing"]]

@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 from attrs import frozen
 
+from ..protocol.messages import Json
 from .faults import Answer, json_answer
 from .kernels import FakeKernel, Kernels, Session
 from .launches import KernelNotStarted
@@ -33,7 +34,7 @@ NOT_FOUND = json_answer(404, {"reason": "Not Found", "message": ""})
 FORBIDDEN = json_answer(403, {"reason": "Forbidden", "message": "Forbidden"})
 
 
-SWAGGER = {
+SWAGGER: Json = {
     "swagger": "2.0",
     "info": {"title": "Jupyter Kernel Gateway API", "version": "6"},
     "paths": {"/api": {"get": {"responses": {"200": {"description": "The version"}}}}},

@@ -1,4 +1,4 @@
-"""Cells that are played, not run: what a test says that the kernel will say."""
+"""Cells that are played instead of run: a test says what the kernel sends."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .kernel.shells import Ending
 class Script:
     r"""What one cell does. Every method adds a step and returns the script.
 
-    ::
+    Example::
 
         gateway.script("fit()").stream("epoch 1\n").hangs()
 
-    Bytes in what it shows or sends go in base64; of anything else that JSON cannot say,
-    the method raises a ValueError.
+    Bytes in the content of a message are sent in base64. Other objects that JSON does not have are
+    a ``ValueError``.
 
     Attributes:
-        cell: Which cells: their text, or a pattern that is found in it.
+        cell: Text of the cells that it is for, or a pattern that is found in them.
         runs: How often it was played.
         allows_installs: Whether the cell is run as it is, and may install packages.
     """
@@ -32,7 +32,7 @@ class Script:
     def __init__(self, cell: str | re.Pattern[str]) -> None:
         self.cell = cell
         self.runs = 0
-        self.allows_installs = False
+        self.allows_installs: bool = False
         self._steps: list[dict[str, Any]] = []
         self._acts: list[Callable[[], Any]] = []
         self._error: Json | None = None
@@ -44,7 +44,15 @@ class Script:
         return f"script({self.cell!r})"
 
     def stream(self, text: str, name: str = "stdout") -> Script:
-        """It prints ``text``."""
+        """The cell prints a text.
+
+        Args:
+            text: The text.
+            name: ``stdout`` or ``stderr``.
+
+        Raises:
+            ValueError: ``text`` is not a string.
+        """
         if not isinstance(text, str):
             raise ValueError(f"a stream carries text, not {text!r:.200}")  # noqa: TRY004
         return self._add("stream", name=name, text=text)
@@ -57,7 +65,14 @@ class Script:
         display_id: str | None = None,
         update: bool = False,
     ) -> Script:
-        """It shows a mime bundle, or with ``update`` changes what it showed as ``display_id``."""
+        """The cell shows an object, or changes one that it has shown.
+
+        Args:
+            data: The forms of the object by MIME type. Bytes are sent in base64.
+            metadata: Metadata of the display.
+            display_id: Id by which it can be changed.
+            update: Whether to change the object with this ``display_id``.
+        """
         content = {
             "data": data,
             "metadata": metadata or {},
@@ -66,54 +81,89 @@ class Script:
         return self.message("update_display_data" if update else "display_data", content)
 
     def clear_output(self, *, wait: bool = False) -> Script:
-        """It clears what it has shown."""
+        """The cell clears what it has shown.
+
+        Args:
+            wait: Whether it is cleared only when the next output comes.
+        """
         return self.message("clear_output", {"wait": wait})
 
     def result(self, data: str | Mapping[str, Any]) -> Script:
-        """Its last expression has this value: a text, or a mime bundle."""
+        """The last expression of the cell has a value.
+
+        Args:
+            data: A text, or the forms of the value by MIME type.
+        """
         return self._add(
             "result", data=_in_json({"text/plain": data} if isinstance(data, str) else data)
         )
 
     def error(self, ename: str, evalue: str = "", traceback: list[str] | None = None) -> Script:
-        """It fails."""
+        """The cell raises an exception at its end.
+
+        Args:
+            ename: Name of the exception's class.
+            evalue: Its message.
+            traceback: Lines of the traceback. None for a line with name and message.
+        """
         lines = traceback or [f"\x1b[31m{ename}\x1b[39m: {evalue}"]
         self._error = _in_json({"ename": ename, "evalue": evalue, "traceback": lines})
         return self
 
     def payload(self, source: str, **content: Any) -> Script:
-        """Its reply carries a payload, as ``page`` for ``obj?``."""
+        """The reply to the cell has a payload, as ``obj?`` has a page.
+
+        Args:
+            source: Kind of the payload, such as ``page``.
+            content: Its other fields.
+        """
         self._payload.append(_in_json({"source": source, **content}))
         return self
 
     def asks(self, prompt: str = "", *, password: bool = False) -> Script:
-        """It asks for input, and goes on when it was answered."""
+        """The cell asks for input, and continues when it has an answer.
+
+        Args:
+            prompt: The prompt.
+            password: Whether the input should not be shown.
+        """
         return self._add("ask", prompt=prompt, password=password)
 
     def pauses(self, seconds: float) -> Script:
-        """It takes some time; an interrupt ends it."""
+        """The cell takes some time. An interrupt ends it.
+
+        Args:
+            seconds: How long it takes.
+        """
         return self._add("pause", seconds=seconds)
 
     def hangs(self) -> Script:
-        """It goes on until it is interrupted."""
+        """The cell runs until it is interrupted."""
         return self._add("hang")
 
     def ignores_interrupts(self) -> Script:
-        """No interrupt ends it."""
+        """The cell ignores interrupts."""
         self._stubborn = True
         return self
 
     def dies(self) -> Script:
-        """Its kernel dies, as by ``os._exit``."""
+        """The kernel dies, as with ``os._exit``."""
         return self._add("die")
 
     def installs(self) -> Script:
-        """It is not played but run as it is, and may install packages: in the tests' Python."""
+        """Run the cell instead of playing it, and allow it to install packages."""
         self.allows_installs = True
         return self
 
     def loses(self, *endings: Ending) -> Script:
-        """It ends, and says so with one message less: ``"reply"`` or ``"idle"``."""
+        """The cell ends without one or both of the messages that say so.
+
+        Args:
+            endings: ``"reply"``, ``"idle"`` or both.
+
+        Raises:
+            ValueError: A name is neither of these.
+        """
         if not {*endings} <= {*get_args(Ending)}:
             raise ValueError(f"what a cell can lose are {get_args(Ending)}, not {endings}")
         self._loses = endings
@@ -128,7 +178,15 @@ class Script:
         metadata: Json | None = None,
         buffers: tuple[bytes, ...] = (),
     ) -> Script:
-        """It sends any message."""
+        """The cell sends a message of any kind.
+
+        Args:
+            msg_type: Type of the message.
+            content: Its content.
+            channel: Its channel.
+            metadata: Its metadata.
+            buffers: Its binary buffers.
+        """
         return self._add(
             "message",
             msg_type=msg_type,
@@ -139,16 +197,28 @@ class Script:
         )
 
     def then(self, act: Callable[[], Any]) -> Script:
-        """When all before has been sent, ``act`` is called: a fault, an event that is set."""
+        """Call a function when everything before has been sent, for example to cause a fault.
+
+        Args:
+            act: Function without arguments. It is called in the process of the test.
+        """
         self._acts.append(act)
         return self._add("call", at=len(self._acts) - 1)
 
     def act(self, at: int) -> Callable[[], Any]:
-        """The function that a step of it calls."""
+        """The function that a step calls.
+
+        Args:
+            at: Number of the function.
+        """
         return self._acts[at]
 
     def play(self, number: int) -> Json:
-        """What the kernel needs to play it, as the script of this ``number``."""
+        """What the kernel needs to play the script.
+
+        Args:
+            number: Number of the script.
+        """
         return {
             "script": number,
             "steps": [dict(step) for step in self._steps],

@@ -55,7 +55,7 @@ class Server:
     """Listens on a free port of the loopback interface until it is stopped."""
 
     def __init__(self, answers: Answers) -> None:
-        self.port = 0
+        self.port: int = 0
         self._answers = answers
         self._lock = threading.Lock()
         self._connections: dict[threading.Thread, socket.socket] = {}

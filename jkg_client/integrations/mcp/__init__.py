@@ -8,9 +8,9 @@ try:
     from .server import create_server
     from .tools import Limits
     from .transports import HttpOptions, serve_http, serve_stdio
-except ImportError as exc:
+except ImportError as _missing:
     raise ImportError(
-        f'the MCP server needs: pip install "jkg-client[mcp]" (Python 3.10 or newer); {exc}'
-    ) from exc
+        f'the MCP server needs: pip install "jkg-client[mcp]" (Python 3.10 or newer); {_missing}'
+    ) from _missing
 
 __all__ = ["HttpOptions", "Limits", "create_server", "serve_http", "serve_stdio"]

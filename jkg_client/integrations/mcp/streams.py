@@ -31,7 +31,7 @@ class Streams:
     def __init__(self) -> None:
         if sys.stdin is None or sys.stdout is None:
             raise OSError("stdin and stdout must be open")
-        self.is_cut = False
+        self.is_cut: bool = False
         self._known = os.dup(0), os.dup(1)
         self._inner, self._outer = socket.socketpair()
         taking = threading.Thread(target=self._take, args=[os.dup(0)], daemon=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -66,6 +67,8 @@ def look(url: str) -> None:
     """
     # The library leaves a socket open when nobody answers, and says so in other words.
     if url.startswith("unix://"):
+        if sys.platform == "win32":
+            raise EngineError(f"no Docker engine at {url}: Windows has no such sockets for Python")
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(_CONNECT_SECONDS)
             try:

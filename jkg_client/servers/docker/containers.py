@@ -20,7 +20,7 @@ from .files import ContainerFiles
 from .options import PORT
 from .tunnel import Tunnel
 
-logger = logging.getLogger("jkg_client")
+logger: logging.Logger = logging.getLogger("jkg_client")
 
 _LOG_LINES = 20
 _STOP_SECONDS = 5.0

@@ -107,13 +107,15 @@ _UNREADABLE = "the current Docker context cannot be read; `docker context ls` sh
 
 
 def _of_this_machine(environ: Mapping[str, str]) -> str:
-    if sys.platform == "win32":
-        return DEFAULT_NPIPE
     sockets = list(_sockets(environ))
+    if not sockets:
+        return DEFAULT_NPIPE
     return f"unix://{next((path for path in sockets if path.exists()), sockets[0])}"
 
 
 def _sockets(environ: Mapping[str, str]) -> Iterator[Path]:
+    if sys.platform == "win32":
+        return
     yield Path("/var/run/docker.sock")
     runtime = Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     yield runtime / "docker.sock"

@@ -22,7 +22,7 @@ from .endpoints import Endpoint
 from .images import ImageLog, ImageProgress
 from .tunnel import Tunnel
 
-logger = logging.getLogger("jkg_client")
+logger: logging.Logger = logging.getLogger("jkg_client")
 
 Json = dict[str, Any]
 

@@ -25,13 +25,17 @@ _STEP = re.compile(r"Step (\d+)/(\d+) ?:")
 
 @frozen
 class ImageProgress:
-    """One thing that the engine says while it builds or pulls an image.
+    """One progress message of the engine while it builds or pulls an image.
+
+    Example::
+
+        DockerJupyterServer.build_image(on_progress=lambda progress: print(progress.text))
 
     Attributes:
-        text: In its words: a step, a line of a step's output, or what a layer is about.
-        current: Steps begun, or bytes of the layer done; None if it is about neither.
-        total: Steps or bytes in all; None if the engine does not know.
-        layer: Id of the layer that it is about; None for a step or its output.
+        text: The message: a step, a line of a step's output, or what happens to a layer.
+        current: Number of steps begun, or bytes of the layer done. None for other messages.
+        total: Number of steps or bytes in all. None if the engine does not know.
+        layer: Id of the layer. None for a step or its output.
     """
 
     text: str
@@ -41,7 +45,7 @@ class ImageProgress:
 
     @property
     def is_step(self) -> bool:
-        """Whether something begins or ends; otherwise it only goes on."""
+        """Whether something begins or ends. Otherwise, it only continues."""
         return self.current is None if self.layer else self.current is not None
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ import subprocess
 from typing import Any
 
 
-class Everything(list):  # type: ignore[type-arg]  # by an interpreter of any age
+class _Everything(list):  # type: ignore[type-arg]  # by an interpreter of any age
     """An allow-list of all variables, so that ``env`` adds to a kernel's environment.
 
     By itself a kernel gateway would take HOME away and drop most of ``env``, to guard
@@ -44,7 +44,7 @@ if _token:
     subprocess.Popen.__init__ = _start_without_token  # type: ignore[method-assign]  # that is it
 
 lose_nothing()  # type: ignore[name-defined]  # noqa: F821 - of launcher/room.py, put before this
-c = get_config()  # type: ignore[name-defined]  # noqa: F821 - of the loader
+c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - of the loader
 c.ZMQChannelsWebsocketConnection.limit_rate = False
-c.KernelGatewayApp.env_process_whitelist = Everything()
-c.JupyterWebsocketPersonality.env_whitelist = Everything()
+c.KernelGatewayApp.env_process_whitelist = _Everything()
+c.JupyterWebsocketPersonality.env_whitelist = _Everything()

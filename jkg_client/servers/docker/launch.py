@@ -32,7 +32,7 @@ from .owners import LAUNCH, Owner, ServerContainer, labels
 from .settings import ContainerSettings, Report
 from .work_dir import WorkDir
 
-logger = logging.getLogger("jkg_client")
+logger: logging.Logger = logging.getLogger("jkg_client")
 
 _CONFIG = "jupyter_config.py"
 _LOOPBACK = "127.0.0.1"

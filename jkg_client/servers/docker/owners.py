@@ -81,13 +81,18 @@ class Owner:
 class ServerContainer:
     """A container with a server that this package has started.
 
+    Example::
+
+        for container in DockerJupyterServer.containers():
+            print(container.name, container.status, container.is_orphan)
+
     Attributes:
-        name: Its name, for ``DockerJupyterServer.attach``.
-        id: Its id.
+        name: Name of the container, for ``DockerJupyterServer.attach``.
+        id: Id of the container.
         image: Name of its image.
-        status: In the engine's words, as "Up 5 minutes".
-        owner: Which process started it.
-        is_orphan: Whether that process is gone and did not want to leave it.
+        status: Its status in the words of the engine, such as "Up 5 minutes".
+        owner: The process that started it.
+        is_orphan: Whether that process has ended without removing it, and did not mean to keep it.
     """
 
     name: str

@@ -35,45 +35,54 @@ _FORGOTTEN_SECONDS = 5.0
 
 
 class DockerJupyterServer:
-    """A kernel gateway in a container, for code that shall not run on this machine itself.
+    """A kernel gateway in a container, for code that should not run on this machine itself.
 
-    It answers when the constructor returns. It ends, and its kernels with it, by ``stop``, or
-    when this object or the interpreter ends. If this process is killed its container stays;
-    ``containers`` shows and ``remove_orphans`` removes such.
+    The constructor returns when the server answers. The server and its kernels end with ``stop``,
+    or when this object or the interpreter ends. If this process is killed, the container stays:
+    ``containers`` lists such containers, and ``remove_orphans`` removes them.
 
-    The engine is that of the ``docker`` command, found by ``DOCKER_HOST``, ``DOCKER_CONTEXT``
-    or where it is by default. The server is published on the engine's loopback, at a random
-    port; the container has no capabilities, can gain none, and has at most 1024 processes.
+    The engine is the one that the ``docker`` command uses: that of ``DOCKER_HOST`` or
+    ``DOCKER_CONTEXT``, or the default one. The server listens on the loopback of the engine's
+    machine, at a random port. The container has no capabilities, cannot gain any, and has at most
+    1024 processes.
+
+    Example::
+
+        from jkg_client import CodeBlock, DockerJupyterServer, JupyterCodeExecutor
+
+        with DockerJupyterServer(mem_limit="2g") as server, JupyterCodeExecutor(server) as executor:
+            print(executor.execute_code_blocks([CodeBlock("6 * 7", "python")]).output)
 
     Args:
-        custom_image_name: Its image, pulled if it is not there: has a kernel gateway on port
-            8888 that takes its token from ``TOKEN``. None: the one of ``dockerfile``.
-        container_name: None for a new one.
+        custom_image_name: Image of the container. It is pulled if it is missing. It must run a
+            kernel gateway on port 8888 that takes its token from ``TOKEN``. None for the image
+            of ``dockerfile``.
+        container_name: Name of the container. None for a new name.
         auto_remove: Whether the container is removed when it has ended.
-        stop_container: Whether ``stop`` ends it; if not, ``attach`` finds it again.
-        docker_env: Added to the environment of the server and its kernels.
-        token: ``GenerateToken`` for a new one, a ``str``, or None for a server that asks for
-            none. ``TOKEN`` in ``docker_env`` counts as well.
-        dockerfile: Path of a Dockerfile to build the image from, with its folder; None for
-            ``DEFAULT_DOCKERFILE``. A changed one is built anew.
-        work_dir: Directory of this machine in which kernels work, mounted at ``/work``; made
-            if it is missing.
-        ip: Address of the engine's machine to publish on; None for its loopback, or if it is
-            reached by tcp the address at which it is.
-        port: To publish on; None for a free one.
+        stop_container: Whether ``stop`` ends the container. If not, ``attach`` finds it again.
+        docker_env: Environment variables that are added for the server and its kernels.
+        token: ``GenerateToken`` for a random token, a ``str``, or None for no token. ``TOKEN`` in
+            ``docker_env`` sets it, too.
+        dockerfile: Path of a Dockerfile, from which the image is built with the files in its
+            folder. None for ``DEFAULT_DOCKERFILE``. The image is built anew when it has changed.
+        work_dir: Folder of this machine in which kernels work. It is mounted at ``/work``, and
+            created if it is missing.
+        ip: Address of the engine's machine at which the server is published. None for its
+            loopback or, if the engine is reached by tcp, the address of the engine.
+        port: Port at which the server is published. None for a free one.
         docker_host: Address of the engine, as in ``DOCKER_HOST``: unix, tcp, ssh or npipe.
-        startup_timeout: Seconds until it must answer, the image being there.
-        image_timeout: Seconds for building or pulling the image.
-        on_progress: Called with each ``ImageProgress`` meanwhile; None: steps are logged.
-        docker_kwargs: Further options of the container, as ``mem_limit="2g"``, with the names
-            of ``docker.DockerClient.containers.run``. They win over those said above.
+        startup_timeout: Time limit for the server to start, in seconds. The image is not counted.
+        image_timeout: Time limit to build or pull the image, in seconds.
+        on_progress: Function that is called with each ``ImageProgress``. None logs the steps.
+        docker_kwargs: Further options of the container, such as ``mem_limit="2g"``, with the names
+            of ``docker.DockerClient.containers.run``. They override everything above.
 
     Raises:
-        ValueError: If an argument makes no sense.
-        TypeError: If the Docker library does not know an option.
-        ServerStartError: If the server does not come up: no engine, no image, no answer. No
-            container is left of it.
-        ImportError: If the Docker library is not installed.
+        ValueError: An argument is wrong.
+        TypeError: The Docker library does not know an option.
+        ServerStartError: The server does not start: no engine, no image, or no answer. The
+            container is removed.
+        ImportError: The Docker library is not installed.
     """
 
     DEFAULT_DOCKERFILE = DEFAULT_DOCKERFILE
@@ -127,18 +136,18 @@ class DockerJupyterServer:
         docker_host: str | None = None,
         startup_timeout: float = 60.0,
     ) -> DockerJupyterServer:
-        """The server in a container that runs already.
+        """The server in a container that is running already.
 
         Args:
             name: Name or id of the container.
-            token: Of the server; None: the container's own ``TOKEN``.
-            stop_container: Whether ``stop`` ends it.
-            auto_remove: Whether it is removed then.
-            docker_host: As above.
-            startup_timeout: Seconds until it must answer.
+            token: Token of the server. None takes the ``TOKEN`` of the container.
+            stop_container: Whether ``stop`` ends the container.
+            auto_remove: Whether the container is removed then.
+            docker_host: As in the constructor.
+            startup_timeout: Time limit for an answer of the server, in seconds.
 
         Raises:
-            ServerStartError: If there is no such container, or no server answers in it.
+            ServerStartError: There is no such container, or no server answers in it.
         """
         check_seconds("startup_timeout", startup_timeout)
         check_token(token)
@@ -163,17 +172,17 @@ class DockerJupyterServer:
         image_timeout: float = 1800.0,
         on_progress: Report | None = None,
     ) -> str:
-        """Build the image ahead of the first server; its name, for ``custom_image_name``.
+        """Build the image before the first server needs it. Returns its name.
 
         Args:
-            dockerfile: Path of a Dockerfile; None for ``DEFAULT_DOCKERFILE``.
-            docker_host: Address of the engine, as above.
-            image_timeout: Seconds for it.
-            on_progress: Called with each ``ImageProgress``; None: steps are logged.
+            dockerfile: Path of a Dockerfile. None for ``DEFAULT_DOCKERFILE``.
+            docker_host: As in the constructor.
+            image_timeout: Time limit, in seconds.
+            on_progress: Function that is called with each ``ImageProgress``. None logs the steps.
 
         Raises:
-            ValueError: If there is no such Dockerfile.
-            ServerStartError: If it cannot be built; with the end of its log.
+            ValueError: There is no such Dockerfile.
+            ServerStartError: The image cannot be built. The message has the end of the build's log.
         """
         check_seconds("image_timeout", image_timeout)
         path = dockerfile_at(dockerfile)
@@ -183,22 +192,27 @@ class DockerJupyterServer:
 
     @staticmethod
     def containers(docker_host: str | None = None) -> list[ServerContainer]:
-        """Containers that any program has started by this class, the stopped ones too.
+        """All containers that this class has started in any program, also the stopped ones.
+
+        Args:
+            docker_host: As in the constructor.
 
         Raises:
-            EngineError: If there is no engine.
+            EngineError: The engine does not answer.
         """
         return list(_launcher().containers(docker_host))
 
     @staticmethod
     def remove_orphans(docker_host: str | None = None) -> list[str]:
-        """Remove containers whose program is gone, killed for example; their names.
+        """Remove the containers whose program has ended without removing them. Returns their names.
 
-        Containers of programs on other machines, and those that were started with
-        ``stop_container=False``, are left alone.
+        Containers of programs on other machines, and those with ``stop_container=False``, are kept.
+
+        Args:
+            docker_host: As in the constructor.
 
         Raises:
-            EngineError: If there is no engine.
+            EngineError: The engine does not answer.
         """
         return list(_launcher().remove_orphans(docker_host))
 
@@ -208,7 +222,7 @@ class DockerJupyterServer:
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Where the server is, with its token."""
+        """The address of the server, with its token."""
         return self._info
 
     @property
@@ -217,21 +231,21 @@ class DockerJupyterServer:
         return self._container.name
 
     def get_client(self) -> JupyterClient:
-        """A new client of its REST API."""
+        """A new client for the REST API of the server."""
         return JupyterClient(self._info)
 
     def put_file(self, source: LocalPath, path: str | None = None) -> str:
-        """Copy a file into the container; its path there.
+        """Copy a file into the container, and return its path there.
 
         Args:
-            source: The file here.
-            path: Where it shall be, seen from the directory in which kernels start; with a
-                ``/`` at the end, the directory. None: there, with the same name.
+            source: The file to copy.
+            path: Destination, relative to the folder in which kernels start. A ``/`` at the end
+                means a folder. None for that folder and the same name.
 
         Raises:
-            OSError: If it cannot be read.
-            EngineError: If it cannot be written.
-            ClientClosed: After ``stop``; likewise the others.
+            OSError: The file cannot be read.
+            EngineError: It cannot be written.
+            ClientClosed: After ``stop``. The other methods for files raise it, too.
         """
         return self._files().put(source, path)
 
@@ -242,38 +256,41 @@ class DockerJupyterServer:
         *,
         max_bytes: int = LARGEST_FILE,
     ) -> Path:
-        """Copy a file out of the container; where it is now.
+        """Copy a file out of the container, and return the path of the copy.
 
         Args:
-            path: The file there.
-            destination: The file here, or a directory; None for the current directory.
-            max_bytes: The largest file that is copied; code that nobody trusts could fill
-                this machine's disk.
+            path: The file in the container.
+            destination: Path of the copy, or a folder. None for the current folder.
+            max_bytes: Size of the largest file that is copied. Untrusted code could otherwise fill
+                the disk.
 
         Raises:
-            FileNotFoundError: If there is none.
-            OSError: If it is not a regular file, is too large, or cannot be written here.
-            EngineError: If it cannot be read.
+            FileNotFoundError: There is no such file.
+            OSError: It is not a regular file, it is too large, or the copy cannot be written.
+            EngineError: It cannot be read.
         """
         return self._files().get(path, destination, max_bytes)
 
     def list_files(self, path: str = "") -> list[str]:
-        """Names in a directory of the container, those of directories with a ``/`` behind.
+        """Names in a folder of the container. Names of folders end with ``/``.
+
+        Args:
+            path: The folder, relative to the one in which kernels start.
 
         Raises:
-            FileNotFoundError: If there is no such directory.
-            EngineError: If it cannot be read.
+            FileNotFoundError: There is no such folder.
+            EngineError: It cannot be read.
         """
         return self._files().names(path)
 
     def stop(self, timeout_seconds: float = 10.0) -> None:
-        """End the server and its container, unless it shall be kept; may be called twice.
+        """End the server and its container, unless it is kept. A second call does nothing.
 
         Args:
-            timeout_seconds: After so long it is killed.
+            timeout_seconds: Time after which the server is killed.
 
         Raises:
-            EngineError: If the engine does not do it; call it again.
+            EngineError: The engine does not stop the container. Call ``stop`` again.
         """
         if self._finalizer.alive:
             self._container.stop(timeout_seconds)

@@ -17,7 +17,7 @@ from ...gateway.connection import JupyterConnectionInfo
 from ..token import GenerateToken, TokenChoice, token_for
 from .images import ImageProgress
 
-logger = logging.getLogger("jkg_client")
+logger: logging.Logger = logging.getLogger("jkg_client")
 
 # As engines have it.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -142,6 +143,8 @@ def _opened(child: Child, is_open: Callable[[], bool], url: str, deadline: Deadl
 
 
 def _socket_is_open(path: Path) -> bool:
+    if sys.platform == "win32":
+        return False  # Python cannot use one there
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(_CONNECT_SECONDS)
         # A path that is too long is not even tried.

@@ -15,7 +15,7 @@ from ...errors import EngineError
 from .engine import Engine
 from .options import WORK_DIR
 
-logger = logging.getLogger("jkg_client")
+logger: logging.Logger = logging.getLogger("jkg_client")
 
 # "users": images of Jupyter's let it write where their own user may.
 _GROUP = "100"
@@ -74,10 +74,15 @@ class WorkDir:
         if code or "writable" in words:
             return
         uid, gid = map(int, words[:2])
-        if self.is_new and not self.is_rootless and hasattr(os, "chown") and os.geteuid() == 0:
+        if sys.platform != "win32" and self._is_ours_to_give():
             os.chown(self.path, uid, gid)
             return
         logger.warning("user %d in the container cannot write to %s", uid, self.path)
+
+    def _is_ours_to_give(self) -> bool:
+        if sys.platform == "win32":
+            return False
+        return self.is_new and not self.is_rootless and os.geteuid() == 0
 
 
 def _outside(path: Path, own: Mapping[str, Any]) -> Path:

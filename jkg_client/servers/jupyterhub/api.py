@@ -80,7 +80,7 @@ class HubApi:
         self._session.headers["Accept"] = "application/json"
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._echo = Deadline(0.0)
-        self.outages = 0
+        self.outages: int = 0
 
     def close(self) -> None:
         """Close the connections; may be called twice."""

@@ -26,15 +26,21 @@ T = TypeVar("T")
 class AsyncJupyterHubServer:
     """``JupyterHubServer`` for programs with an event loop, which it never blocks.
 
-    The server is started by ``async with``, or by ``start``. Cancelled meanwhile, it is stopped
-    before the task is over.
+    ``async with`` or ``start`` starts the server. If the task is cancelled during the start, the
+    server is stopped before the task ends.
+
+    Example::
+
+        async with AsyncJupyterHubServer("https://hub.example.com", token=token) as server:
+            async with AsyncJupyterCodeExecutor(server) as executor:
+                await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
 
     Args:
-        url: As all arguments: of ``JupyterHubServer``.
-        on_progress: Called in the event loop.
+        url: As all other arguments: see ``JupyterHubServer``.
+        on_progress: Function that is called in the event loop with each ``ServerProgress``.
 
     Raises:
-        ValueError: If an argument makes no sense.
+        ValueError: An argument is wrong.
     """
 
     def __init__(
@@ -76,26 +82,30 @@ class AsyncJupyterHubServer:
     def from_env(
         cls, environ: Mapping[str, str] | None = None, **options: Any
     ) -> AsyncJupyterHubServer:
-        """By the variables that a hub gives its services, as ``JupyterHubServer.from_env``.
+        """From the variables that a hub sets, as ``JupyterHubServer.from_env`` does.
+
+        Args:
+            environ: The variables. None for ``os.environ``.
+            options: Arguments of the constructor. They replace what the variables say.
 
         Raises:
-            ValueError: If they are not set.
+            ValueError: The variables are not set.
         """
         return cls(**{**environment_of(environ), **options})
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Where it is, with a token that is good now.
+        """The address of the server, with a token that is valid now.
 
         Raises:
-            ClientClosed: It is not started yet.
+            ClientClosed: The server is not started yet.
         """
         if self._launch is None:
             raise ClientClosed("the server is not started: await start(), or use async with")
         return self._launch.connection_info
 
     async def start(self) -> None:
-        """Start the server, or adopt it if it runs already; may be called again.
+        """Start the server, or use it if it is already running. A second call does nothing.
 
         Raises:
             GatewayError: As the constructor of ``JupyterHubServer``.
@@ -111,10 +121,10 @@ class AsyncJupyterHubServer:
         self._launch = launch
 
     async def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
-        """Stop the server if it is to be stopped, and wait for its end; may be called twice.
+        """Stop the server, unless it is kept, and wait for its end. A second call does nothing.
 
         Args:
-            timeout_seconds: For all of it.
+            timeout_seconds: Time limit for all of it.
         """
         launch, finalizer = self._launch, self._finalizer
         if launch is None or finalizer is None:

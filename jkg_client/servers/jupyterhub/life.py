@@ -69,7 +69,7 @@ class ServerLife:
         self._body = body
         self._on_progress = on_progress
         self._process = os.getpid()
-        self.owns = False
+        self.owns: bool = False
         self._is_open = False  # a request whose answer we do not know
         self._accepted = False
         self._has_been_lost = False

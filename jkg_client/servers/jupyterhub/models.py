@@ -65,13 +65,17 @@ class Answer:
 
 @frozen
 class ServerProgress:
-    """One thing that a hub says while it starts a server.
+    """One progress message of a hub while it starts a server.
+
+    Example::
+
+        JupyterHubServer(url, token=token, on_progress=print)
 
     Attributes:
-        message: In the hub's words.
-        progress: Per cent; None if the hub does not say.
-        ready: The hub takes the server for started.
-        failed: The start has failed; ``message`` says why.
+        message: The hub's message.
+        progress: Percentage. None if the hub does not say.
+        ready: Whether the hub considers the server started.
+        failed: Whether the start has failed. ``message`` says why.
     """
 
     message: str

@@ -20,38 +20,43 @@ STOP_SECONDS = 60.0
 
 
 class JupyterHubServer:
-    """A user's server on a JupyterHub: started, or adopted if it runs already.
+    """A user's server on a JupyterHub. It is started, or used if it is already running.
 
-    It answers when the constructor returns. If it was started here it ends by ``stop``, by the
-    end of the ``with`` block, and when this object or the program ends. A program that is
-    killed leaves it to the hub.
+    The constructor returns when the server answers. A server that was started here ends with
+    ``stop``, with the ``with`` block, and when this object or the program ends. If the program is
+    killed, the hub has to stop it.
+
+    Example::
+
+        with JupyterHubServer("https://hub.example.com", token=token) as server:
+            with JupyterCodeExecutor(server) as executor:
+                print(executor.execute_code_blocks([CodeBlock("6 * 7", "python")]).output)
 
     Args:
-        url: The hub's address, with its prefix if it has one.
-        token: A token of the hub, or a function without arguments that gives one that is good now.
-        user: Whose server; None for the token's owner. The token of a service needs it.
-        server_name: Name of the server; empty for the user's default server.
-        options: What the hub's spawner is told, as its form for browsers would.
-        timeout: Seconds until the server must answer.
-        stop_server: True stops it at the end, False leaves it; None stops it if it was
-            started here.
-        on_progress: Called with what the hub says while the server starts.
-        keep_active: Seconds between reports to the hub that the server is in use, so that
-            it is not stopped while a long cell is silent; None for no reports.
-        public_url: Where users find the hub, if ``url`` is another way to it.
-        headers: Sent with every request, as those of ``JupyterConnectionInfo``.
+        url: Address of the hub, with its prefix if it has one.
+        token: A token of the hub, or a function without arguments that returns a valid one.
+        user: Whose server it is. None for the owner of the token. A token of a service needs it.
+        server_name: Name of the server. Empty for the user's default server.
+        options: Options for the hub's spawner, as its form in the browser would send them.
+        timeout: Time limit for the server to start, in seconds.
+        stop_server: Whether ``stop`` stops the server. None stops it if it was started here.
+        on_progress: Function that is called with each ``ServerProgress`` of the hub.
+        keep_active: Seconds between reports to the hub that the server is in use. Without them
+            the hub may stop the server while a long cell prints nothing. None for no reports.
+        public_url: Address at which users find the hub, if ``url`` is another way to it.
+        headers: As in ``JupyterConnectionInfo``.
         verify: As in ``JupyterConnectionInfo``.
         cert: As in ``JupyterConnectionInfo``.
 
     Raises:
-        ValueError: If an argument makes no sense.
-        GatewayUnauthorized: The token is wrong or lacks a scope, which is named.
-        ServerStartError: The server does not start; the message has the hub's reason.
-        NamedServersDisabled: The hub has no named servers.
-        TooManyServers: The user has as many of them as the hub allows.
-        ServerStartTimeout: It takes too long.
+        ValueError: An argument is wrong.
+        GatewayUnauthorized: The token is wrong, or it lacks a scope, which is named.
+        ServerStartError: The server does not start. The message has the hub's reason.
+        NamedServersDisabled: The hub does not allow named servers.
+        TooManyServers: The user has as many named servers as the hub allows.
+        ServerStartTimeout: The server does not start within the time limit.
         GatewayUnreachable: The hub does not answer.
-        NotAGateway: There is no hub.
+        NotAGateway: There is no hub at this address.
     """
 
     def __init__(
@@ -93,37 +98,37 @@ class JupyterHubServer:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> JupyterHubServer:
-        """By the variables that a hub gives its services and its users' servers.
+        """From the variables that a hub sets for its services and for its users' servers.
 
-        Read are ``JUPYTERHUB_API_URL`` and ``JUPYTERHUB_API_TOKEN`` and, if set,
+        These are ``JUPYTERHUB_API_URL`` and ``JUPYTERHUB_API_TOKEN`` and, if set,
         ``JUPYTERHUB_PUBLIC_HUB_URL`` or ``JUPYTERHUB_HOST``, ``JUPYTERHUB_USER`` and
         ``JUPYTERHUB_SERVER_NAME``.
 
         Args:
-            environ: Where to look; None for ``os.environ``.
-            options: Arguments of the constructor, which replace what was found.
+            environ: The variables. None for ``os.environ``.
+            options: Arguments of the constructor. They replace what the variables say.
 
         Raises:
-            ValueError: If the first two are not set.
+            ValueError: One of the first two variables is not set.
         """
         return cls(**{**environment_of(environ), **options})
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Where it is, with a token that is good now."""
+        """The address of the server, with a token that is valid now."""
         return self._launch.connection_info
 
     def get_client(self) -> JupyterClient:
-        """A new client of its REST API."""
+        """A new client for the REST API of the server."""
         return JupyterClient(self.connection_info)
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
-        """Stop the server if it is to be stopped, and wait for its end; may be called twice.
+        """Stop the server, unless it is kept, and wait for its end. A second call does nothing.
 
-        What keeps it from being stopped is logged as a warning.
+        If the server cannot be stopped, a warning is logged.
 
         Args:
-            timeout_seconds: For all of it.
+            timeout_seconds: Time limit for all of it.
         """
         if self._launch.stop(timeout_seconds):
             self._finalizer.detach()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import platform
 import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...protocol.messages import Json
@@ -97,7 +98,7 @@ def debug(_: Shell, __: Json) -> Reply:
     return {}
 
 
-ANSWERS = {
+ANSWERS: Mapping[str, Callable[[Shell, Json], Reply]] = {
     "connect_request": connect,
     "debug_request": debug,
     "comm_info_request": comm_info,

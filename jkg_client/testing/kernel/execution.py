@@ -46,9 +46,9 @@ class Execution:
     """
 
     def __init__(self, outbox: Outbox, streams: Streams, shell: Shell) -> None:
-        self.is_idle = threading.Event()
+        self.is_idle: threading.Event = threading.Event()
         self.is_idle.set()
-        self.prompts = Prompts(self._ask)
+        self.prompts: Prompts = Prompts(self._ask)
         self.prompts.install()
         self._outbox = outbox
         self._streams = streams

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Awaitable, Iterator
 from typing import Any, TypeVar
@@ -77,7 +78,7 @@ async def awaited(coroutine: Awaitable[T]) -> T:
 
 def send_interrupt() -> None:
     """Interrupt the cell that runs, and the processes that it has started."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         import _thread  # noqa: PLC0415 - there are no signals for processes
 
         _thread.interrupt_main()

@@ -113,15 +113,16 @@ class KernelFace:
 class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
     """IPython's shell in a kernel. Libraries ask for its class by this name."""
 
-    displayhook_class = Type(ResultHook)
-    display_pub_class = Type(Publisher)
-    exiter = Instance(ZMQExitAutocall)
-    kernel = AnyTrait()
+    displayhook_class: Any = Type(ResultHook)
+    display_pub_class: Any = Type(Publisher)
+    exiter: Any = Instance(ZMQExitAutocall)
+    kernel: Any = AnyTrait()
     keepkernel_on_exit = None
-    compiler_class = Type(Compiler)
-    autoindent = CBool(False)
+    compiler_class: Any = Type(Compiler)
+    autoindent: Any = CBool(False)
     traceback_lines: Sequence[str] = ()
-    failed_to_show = False
+    failed_to_show: bool = False
+    exit_now: bool
 
     @default("exiter")  # type: ignore[untyped-decorator]  # as above
     def _make_exiter(self) -> ZMQExitAutocall:

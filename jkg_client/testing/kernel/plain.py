@@ -33,7 +33,7 @@ class PlainShell:
     """The variables of one kernel and the code that ran in it."""
 
     def __init__(self) -> None:
-        self.count = 1
+        self.count: int = 1
         self._module = ModuleType("__main__")
         self._history: list[tuple[str, str | None]] = []
         self._shown: str | None = None

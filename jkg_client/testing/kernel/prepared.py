@@ -13,11 +13,14 @@ import signal
 import socket
 import struct
 import sys
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 from ...protocol.messages import Json
 from .process import run
-from .shells import Flavour, Shell
+from .shells import Shell
+
+assert sys.platform != "win32"  # nothing forks there
 
 SIZE = struct.Struct(">I")
 
@@ -25,25 +28,19 @@ WATCH = 1.0
 """Seconds between two looks whether the test's process is still there."""
 
 
-def prepare(flavour: Flavour) -> Shell:
-    """A shell, with all that takes long done."""
-    if flavour == "ipython":
-        from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
+def serve(prepare: Callable[[], Shell], orders: socket.socket) -> None:
+    """Fork a kernel for each order, until no more can come.
 
-        return IPythonShell()
-    from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
-
-    return PlainShell()
-
-
-def serve(flavour: Flavour, orders: socket.socket) -> None:
-    """Fork a kernel for each order, until no more can come."""
+    Args:
+        prepare: Makes a shell, with all that takes long done.
+        orders: From the test's process.
+    """
     parent = os.getppid()
     # Ctrl-C is for the tests.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernels: set[int] = set()
     signal.signal(signal.SIGCHLD, lambda *_: _reap(kernels))
-    shell = prepare(flavour)
+    shell = prepare()
     gc.collect()
     # What is there already is not looked at again in each kernel, nor copied for that.
     gc.freeze()
@@ -106,34 +103,3 @@ def _end(kernels: set[int]) -> None:
         for kill in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(pid, signal.SIGKILL)
-
-
-def be_spawned(flavour: Flavour, port: int, token: str) -> None:
-    """Be the process of one kernel, where no kernel can be forked."""
-    line = socket.create_connection(("127.0.0.1", port))
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    line.sendall(token.encode())
-    (size,) = SIZE.unpack(_exactly(line, SIZE.size))
-    order: dict[str, Any] = json.loads(_exactly(line, size))
-    run(order, line, prepare(flavour))
-
-
-def _exactly(line: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        chunk = line.recv(size - len(data))
-        if not chunk:
-            raise SystemExit("the fake gateway is gone")
-        data += chunk
-    return data
-
-
-def main(arguments: list[str]) -> None:
-    """Start: ``forks FLAVOUR FD``, or ``spawned FLAVOUR PORT TOKEN``."""
-    way, flavour, *rest = arguments
-    # Python has the path of the tests already; nothing else of the command line is for cells.
-    del sys.argv[1:]
-    if way == "forks":
-        serve(cast("Flavour", flavour), socket.socket(fileno=int(rest[0])))
-    else:
-        be_spawned(cast("Flavour", flavour), int(rest[0]), rest[1])

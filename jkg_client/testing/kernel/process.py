@@ -60,7 +60,7 @@ def _reset_signals() -> None:
         number = getattr(signal, name, None)
         if number is not None:
             signal.signal(number, signal.SIG_IGN if name == "SIGPIPE" else signal.SIG_DFL)
-    if hasattr(signal, "pthread_sigmask"):
+    if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if hasattr(os, "setsid"):
         # An interrupt is for the kernel and what it has started, for nobody else.

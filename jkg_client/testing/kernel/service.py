@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections import deque
@@ -79,7 +80,7 @@ class Service:
                 return
             if received is None:
                 # The gateway is gone. What the cells have started goes, too.
-                if hasattr(os, "killpg"):
+                if sys.platform != "win32":
                     os.killpg(0, signal.SIGKILL)
                 os._exit(1)
             self._take(*received)

@@ -17,7 +17,7 @@ COMMANDS = tuple("pip._internal.commands." + name for name in ("install", "unins
 class Finder:
     """Lets no command be imported that changes what is installed."""
 
-    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
         if name in COMMANDS and not os.environ.get(ALLOWED):
             raise SystemExit(MESSAGE)
 

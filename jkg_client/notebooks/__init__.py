@@ -1,0 +1,1 @@
+"""Notebooks on any kernel; needs the extra ``notebook``."""

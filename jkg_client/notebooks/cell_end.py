@@ -1,0 +1,71 @@
+"""How a cell of a notebook ended."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from ..errors import GatewayError, JkgError
+from ..protocol.result import KERNEL_DIED, ExecutionResult, Truncation
+from ..protocol.values import Failure
+
+INTERRUPTED = Failure("KeyboardInterrupt", "the run was interrupted")
+_STATUS = {"ok": "ok", "error": "error", "aborted": "error", "timeout": "timeout", "died": "died"}
+
+
+@frozen
+class CellEnd:
+    """How a cell ended.
+
+    Attributes:
+        status: ``ok``, ``error``, ``timeout``, ``died``, or ``unreachable`` if the way to the
+            kernel broke.
+        failure: What is to be shown of it; None if it did not fail.
+        exit_code: That of ``sys.exit``, or of a shell cell that failed; None if there is none.
+        lost: Output that never came.
+        cause: The exception, if it was not the cell that failed.
+    """
+
+    status: str
+    failure: Failure | None = None
+    exit_code: int | None = None
+    lost: Truncation = Truncation()  # noqa: RUF009 - it is frozen
+    cause: JkgError | None = None
+
+    @classmethod
+    def of_result(cls, result: ExecutionResult, limit: str) -> CellEnd:
+        """That of a cell that was sent to the kernel.
+
+        Args:
+            result: What the kernel said.
+            limit: The time limit of the cell, in words.
+        """
+        status = _STATUS[result.status]
+        # What the result has not kept is in the notebook.
+        lost = evolve(result.truncated or Truncation(), characters=0)
+        return cls(status, _failure(result, limit), result.exit_code, lost)
+
+    @classmethod
+    def of_exception(cls, exc: JkgError) -> CellEnd:
+        """That of a cell whose kernel is gone, or cannot be reached."""
+        result = exc.result if isinstance(exc.result, ExecutionResult) else None
+        lost = evolve(result.truncated or Truncation(), characters=0) if result else Truncation()
+        status = "unreachable" if isinstance(exc, GatewayError) else "died"
+        return cls(status, Failure(type(exc).__name__, str(exc)), lost=lost, cause=exc)
+
+    @classmethod
+    def of_limit(cls, limit: str) -> CellEnd:
+        """That of a cell for which no time was left."""
+        return cls("timeout", Failure("TimeoutError", f"{limit} had passed before the cell began"))
+
+
+def _failure(result: ExecutionResult, limit: str) -> Failure | None:
+    if result.status == "ok":
+        return None
+    if result.status == "timeout":
+        return Failure("TimeoutError", f"the cell was stopped: {limit} has passed")
+    if result.status == "died":
+        known = result.failure
+        if known is not None and known.ename == KERNEL_DIED:
+            return known
+        return Failure(KERNEL_DIED, "the kernel died while the cell ran")
+    return result.failure or Failure("Error", "the cell failed, and the kernel did not say why")

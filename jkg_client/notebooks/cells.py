@@ -1,0 +1,134 @@
+"""The cells of one notebook, run in order up to the first that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from attrs import define, evolve, field
+from nbformat import NotebookNode
+
+from ..client.deadline import Deadline
+from ..errors import JkgError
+from ..protocol.result import Truncation
+from .cell_end import INTERRUPTED, CellEnd
+from .documents import RAISES, has_tag, is_run
+from .interruption import Interruption
+from .kernel import NotebookKernel
+from .options import RunOptions, limit_of
+from .outputs import CellOutputs
+
+
+class Observer(Protocol):
+    """Is told how a run goes on; it also saves the notebook."""
+
+    def began(self, index: int) -> None:
+        """A cell begins."""
+
+    def ended(self, index: int, end: CellEnd) -> None:
+        """A cell has ended."""
+
+
+@define(eq=False)
+class CellRun:
+    """Runs the cells of a notebook.
+
+    Attributes:
+        notebook: The notebook; its cells change.
+        kernel: Runs them.
+        options: How.
+        code: Code of cells that is not the code that is saved, by index.
+        observer: Is told.
+        interruption: By which another thread ends the run.
+        failed: Index of the cell that failed, and how; None while none has.
+        incomplete: Index of the first cell of which output was lost, and how much; None for none.
+    """
+
+    notebook: NotebookNode
+    kernel: NotebookKernel
+    options: RunOptions
+    code: Mapping[int, str]
+    observer: Observer
+    interruption: Interruption
+    failed: tuple[int, CellEnd] | None = field(default=None, init=False)
+    incomplete: tuple[int, Truncation] | None = field(default=None, init=False)
+
+    def run(self) -> None:
+        """Run them; what stopped them is in ``failed``.
+
+        Raises:
+            KeyboardInterrupt: By Ctrl-C, or because another thread has interrupted the run.
+        """
+        whole = Deadline(self.options.limits.timeout)
+        for index, cell in enumerate(self.notebook.cells):
+            if not is_run(cell):
+                continue
+            self._check_interruption()
+            if not self._goes_on(index, self._run(index, whole)):
+                break
+        self._check_interruption()
+
+    def _run(self, index: int, whole: Deadline) -> CellEnd:
+        cell = self.notebook.cells[index]
+        outputs = self.kernel.outputs.begin(cell)
+        self.observer.began(index)
+        try:
+            end = self._end(outputs, self.code.get(index, cell.source), whole)
+        except BaseException:
+            # Ctrl-C, or a callback failed.
+            outputs.fail(INTERRUPTED)
+            self.observer.ended(index, CellEnd("error", INTERRUPTED))
+            raise
+        if end.status == "timeout":
+            outputs.retract_interrupt()
+        if end.failure is not None:
+            outputs.fail(end.failure)
+        self._tell_loss(index, outputs, end)
+        self.observer.ended(index, end)
+        return end
+
+    def _end(self, outputs: CellOutputs, code: str, whole: Deadline) -> CellEnd:
+        limit = self._limit(outputs.cell["metadata"])
+        left, words = limit, _words(limit, "it")
+        whole_left = whole.left()
+        if whole_left is not None and (limit is None or whole_left < limit):
+            left, words = whole_left, _words(self.options.limits.timeout, "the notebook")
+        if left is not None and left <= 0:
+            return CellEnd.of_limit(words)
+        try:
+            result = self.kernel.run(outputs, code, left, self.options.on_input)
+        except JkgError as exc:
+            return CellEnd.of_exception(exc)
+        return CellEnd.of_result(result, words)
+
+    def _limit(self, metadata: Mapping[str, object]) -> float | None:
+        own = limit_of(metadata)
+        if own is not None:
+            # What is said of the cell itself wins, then what the caller says.
+            return own
+        given = self.options.limits.cell_timeout
+        return given if given is not None else limit_of(self.notebook.metadata)
+
+    def _tell_loss(self, index: int, outputs: CellOutputs, end: CellEnd) -> None:
+        lost = evolve(end.lost, characters=outputs.outputs.dropped)
+        if lost != Truncation():
+            outputs.outputs.note(f"Note: output is missing: {lost}.")
+            self.incomplete = self.incomplete or (index, lost)
+
+    def _goes_on(self, index: int, end: CellEnd) -> bool:
+        if end.status == "ok":
+            # By exit() or sys.exit(0) a notebook ends, as a script would.
+            return end.exit_code is None
+        is_allowed = self.options.allow_errors or has_tag(self.notebook.cells[index], RAISES)
+        if end.status == "error" and is_allowed:
+            return True
+        self.failed = index, end
+        return False
+
+    def _check_interruption(self) -> None:
+        if self.interruption.is_requested:
+            raise KeyboardInterrupt
+
+
+def _words(seconds: float | None, whose: str) -> str:
+    return f"the limit of {seconds or 0:g} seconds for {whose}"

@@ -1,0 +1,123 @@
+"""Which parameters a notebook takes: the names that its cell ``parameters`` sets."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from .sources import NotebookSource
+
+
+@frozen
+class NotebookParameter:
+    """One parameter of a notebook.
+
+    Attributes:
+        name: Of the variable.
+        default: The code of its value; empty if it has none of its own, as in ``c, d = pair()``.
+        annotation: The code of its type; empty if none is given.
+        help: The comment behind it.
+    """
+
+    name: str
+    default: str = ""
+    annotation: str = ""
+    help: str = ""
+
+
+def inspect_notebook(notebook: NotebookSource) -> dict[str, NotebookParameter]:
+    """The parameters of a Python notebook, by name; nothing is run.
+
+    Example::
+
+        for name, parameter in inspect_notebook("report.ipynb").items():
+            print(name, parameter.default, parameter.help)
+
+    Args:
+        notebook: A path, an open file or a ``NotebookNode``.
+
+    Raises:
+        ValueError: It is no notebook, or its parameters are not Python.
+    """
+    # Only now: it needs nbformat.
+    from .documents import code_cells, has_tag, read_notebook  # noqa: PLC0415
+
+    document = read_notebook(notebook)
+    cell = next((cell for cell in code_cells(document) if has_tag(cell, "parameters")), None)
+    if cell is None:
+        return {}
+    try:
+        return {parameter.name: parameter for parameter in parameters_in(cell.source)}
+    except SyntaxError as exc:
+        raise ValueError(f"the parameters of the notebook are not Python: {exc}") from exc
+
+
+def assigned_names(source: str) -> set[str] | None:
+    """Names that are set in Python code; None if it is not plain Python, as with magics."""
+    try:
+        return {parameter.name for parameter in parameters_in(source)}
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def parameters_in(source: str) -> Iterator[NotebookParameter]:
+    """The parameters that code of a cell sets.
+
+    Raises:
+        SyntaxError: It is not Python.
+    """
+    comments = _comments(source)
+    for statement in ast.parse(source).body:
+        helped = comments.get(statement.end_lineno or 0, "")
+        kind, _, rest = helped.partition(":")
+        annotation = rest.split()[0] if kind.strip() == "type" and rest.split() else ""
+        helped = rest.strip()[len(annotation) :].strip() if annotation else helped
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            default = _code(source, statement.value)
+            annotation = _annotation(source, statement.annotation)
+            yield NotebookParameter(statement.target.id, default, annotation, helped)
+        elif isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                for name, value in _pairs(target, statement.value):
+                    yield NotebookParameter(name, _code(source, value), annotation, helped)
+
+
+def _pairs(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Starred):
+        yield from _pairs(target.value, None)
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        values: list[ast.expr | None] = [None] * len(target.elts)
+        is_starred = any(isinstance(part, ast.Starred) for part in target.elts)
+        if isinstance(value, (ast.Tuple, ast.List)) and not is_starred:
+            values = [*value.elts, *values][: len(target.elts)]
+        for part, its_value in zip(target.elts, values):
+            yield from _pairs(part, its_value)
+
+
+def _code(source: str, node: ast.AST | None) -> str:
+    return "" if node is None else ast.get_source_segment(source, node) or ""
+
+
+def _annotation(source: str, node: ast.expr) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return _code(source, node)
+
+
+def _comments(source: str) -> dict[int, str]:
+    """Comments by the number of their line."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    try:
+        return {
+            token.start[0]: token.string.lstrip("#").strip()
+            for token in tokens
+            if token.type == tokenize.COMMENT
+        }
+    except (tokenize.TokenError, IndentationError):
+        return {}

@@ -1,0 +1,167 @@
+"""The kernel of a run: started or attached to, listened to, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+
+from attrs import define, evolve, field
+
+from ..client.callbacks import OnInput
+from ..client.ctrl_c import CtrlCHeldBack
+from ..client.deadline import Deadline
+from ..client.kernel import JupyterKernelClient
+from ..client.timeouts import Timeouts
+from ..errors import (
+    ClientClosed,
+    GatewayError,
+    KernelDied,
+    KernelNotFound,
+    KernelNotReady,
+    ServerNotRunning,
+)
+from ..protocol.messages import Json, Message, comm_message
+from ..protocol.result import ExecutionResult
+from ..protocol.values import mapping_of
+from .heard_channels import HeardChannels, HeardProvider
+from .kernel_process import KernelProcess
+from .outputs import CellOutputs, NotebookOutputs
+from .providers import NotebookKernels
+
+_log = logging.getLogger("jkg_client")
+_MOST = 100_000
+"""Characters that the result of a cell keeps: its outputs are in the notebook already."""
+
+
+@define(eq=False)
+class NotebookKernel:
+    """A kernel that runs cells of one notebook; a ``Listener`` of its channels.
+
+    Attributes:
+        outputs: Where what it says goes.
+        on_message: Called with each message that answers a cell.
+        on_pause: Called after each message, and now and then while none comes.
+    """
+
+    outputs: NotebookOutputs
+    on_message: Callable[[Message], None] | None = None
+    on_pause: Callable[[], None] | None = None
+    _client: JupyterKernelClient | None = field(default=None, init=False)
+    _heard: HeardChannels | None = field(default=None, init=False)
+    _process: KernelProcess | None = field(default=None, init=False)
+    _cell: CellOutputs | None = field(default=None, init=False)
+
+    def connect(
+        self, kernels: NotebookKernels, kernel_id: str, deadline: Deadline, timeouts: Timeouts
+    ) -> None:
+        """Connect to a kernel, and wait until it answers.
+
+        Raises:
+            KernelNotReady: It does not answer before the deadline.
+        """
+        heard = HeardProvider(kernels, self)
+        seconds = deadline.left() or 0.001
+        client = JupyterKernelClient(heard, kernel_id, connect_timeout=seconds, timeouts=timeouts)
+        self._client, self._heard = client, heard.channels
+        if not client.wait_for_ready(deadline.left() or 0.001):
+            raise KernelNotReady(f"kernel {kernel_id} gives no answer")
+
+    @property
+    def client(self) -> JupyterKernelClient:
+        """The kernel."""
+        if self._client is None:
+            raise ClientClosed("there is no connection to a kernel yet")
+        return self._client
+
+    @property
+    def _channels(self) -> HeardChannels:
+        if self._heard is None:
+            raise ClientClosed("there is no connection to a kernel yet")
+        return self._heard
+
+    def info(self, deadline: Deadline) -> Json:
+        """The kernel's ``language_info``; from now on its process must stay the same."""
+        info = self.client.kernel_info(max(1.0, deadline.left() or 0.0))
+        self._process = KernelProcess(self._channels.session)
+        return mapping_of(info.get("language_info"))
+
+    def run(
+        self, cell: CellOutputs, code: str, seconds: float | None, on_input: OnInput | None
+    ) -> ExecutionResult:
+        """Run one cell.
+
+        Raises:
+            KernelDied: The kernel has died since the last cell.
+        """
+        self._tell_widgets()
+        self._cell = cell
+        try:
+            result = self.client.execute(code, seconds, on_input=on_input, max_output=_MOST)
+        finally:
+            self._cell = None
+            self.outputs.settle()
+        if self._process is not None and self._process.is_replaced and result.status != "timeout":
+            # A server may have handed the cell to the process that came after.
+            return evolve(result, status="died")
+        return result
+
+    def stop(self) -> None:
+        """Close the connection, if there is one."""
+        if self._client is not None:
+            self._client.stop()
+
+    def listen(self, seconds: float) -> None:
+        """Take in what comes within ``seconds`` without any cell running."""
+        deadline = Deadline(seconds)
+        while not deadline.passed:
+            self._channels.receive(deadline)
+        self.outputs.settle()
+
+    def will_send(self, message: Message) -> None:
+        """Assign a request to the cell that is run."""
+        if message.msg_type == "execute_request" and self._cell is not None:
+            if self._process is not None and self._process.is_gone:
+                died = "the kernel died between two cells"
+                raise KernelDied(died, ExecutionResult(status="died"))
+            self.outputs.sent(message.msg_id, self._cell)
+
+    def received(self, message: Message | None) -> None:
+        """Take in what the kernel says."""
+        if message is not None:
+            if self._process is not None:
+                self._process.feed(message)
+            if self.outputs.feed(message) is not None and self.on_message is not None:
+                self.on_message(message)
+        if self.on_pause is not None:
+            self.on_pause()
+
+    def _tell_widgets(self) -> None:
+        limit = Deadline(10.0)
+        for comm_id, data in self.outputs.widgets.take_updates():
+            self._channels.send(comm_message(self._channels.session, comm_id, data), limit)
+
+
+@contextlib.contextmanager
+def started(
+    kernels: NotebookKernels, name: str, env: Mapping[str, str] | None, seconds: float
+) -> Iterator[str]:
+    """The id of a new kernel, which is deleted in the end, whatever happens."""
+    kernel_id: str | None = None
+    try:
+        with CtrlCHeldBack():
+            kernel_id = kernels.start_kernel(name, env=env, timeout_seconds=seconds)
+        yield kernel_id
+    finally:
+        if kernel_id is not None:
+            with CtrlCHeldBack():
+                _delete(kernels, kernel_id)
+
+
+def _delete(kernels: NotebookKernels, kernel_id: str) -> None:
+    try:
+        kernels.delete_kernel(kernel_id)
+    except (KernelNotFound, ServerNotRunning, ClientClosed):
+        pass
+    except GatewayError as exc:
+        _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)

@@ -1,0 +1,181 @@
+"""What cells of a notebook show, folded from a kernel's messages into the cells themselves.
+
+The messages: https://jupyter-client.readthedocs.io/en/stable/messaging.html#messages-on-the-iopub-pub-sub-channel
+The format: https://nbformat.readthedocs.io/en/latest/format_description.html#code-cells
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import define, field
+
+from ..protocol.exits import exit_code, without_advice
+from ..protocol.messages import Json, Message
+from ..protocol.values import Display, Failure, Output, Stream, mapping_of
+from .output_list import Displays, Make, Node, OutputList
+from .widgets import Widgets
+
+_TIMES = {
+    "execute_input": "iopub.execute_input",
+    "execute_reply": "shell.execute_reply",
+    "busy": "iopub.status.busy",
+    "idle": "iopub.status.idle",
+}
+
+
+@define(eq=False)
+class NotebookOutputs:
+    """Puts what a kernel says into the cells that it answers. Feed it every message.
+
+    A cell is a code cell as nbformat has it: a ``dict`` with ``outputs``, ``execution_count`` and
+    ``metadata``.
+
+    Attributes:
+        make: Makes the nodes: ``dict``, or ``nbformat.from_dict``.
+        limit: Characters to keep of each cell; None keeps all.
+        widgets: The widgets of the kernel.
+    """
+
+    make: Make = dict
+    limit: int | None = None
+    widgets: Widgets = field(init=False)
+    _displays: Displays = field(factory=dict, init=False)
+    _cells: dict[str, CellOutputs] = field(factory=dict, init=False)  # by the id of the request
+
+    def __attrs_post_init__(self) -> None:
+        self.widgets = Widgets(self._displays)
+
+    def begin(self, cell: Node) -> CellOutputs:
+        """A cell is about to run: its outputs, empty."""
+        cell["outputs"], cell["execution_count"] = [], None
+        outputs = OutputList(cell["outputs"], self._displays, self.limit, self.make)
+        return CellOutputs(cell, outputs, self.widgets)
+
+    def sent(self, request_id: str, cell: CellOutputs) -> None:
+        """The cell was sent, as the request of this id. An aborted cell is sent again."""
+        self._cells[request_id] = cell
+
+    def feed(self, message: Message) -> CellOutputs | None:
+        """Take in one message; the cell that it belongs to, if any."""
+        cell = self._cells.get(message.parent_id or "")
+        if message.channel == "iopub":
+            self.widgets.feed(message)
+        if cell is not None:
+            cell.feed(message)
+        return cell
+
+    def settle(self) -> None:
+        """Bring all texts up to date; before the notebook is looked at."""
+        self.widgets.settle()
+        for cell in self._cells.values():
+            cell.outputs.settle()
+
+
+@define(eq=False)
+class CellOutputs:
+    """The outputs of one cell.
+
+    Attributes:
+        cell: The cell, a part of a notebook.
+        outputs: Its outputs.
+    """
+
+    cell: Node
+    outputs: OutputList
+    _widgets: Widgets
+
+    def feed(self, message: Message) -> None:
+        """Take in one message that answers the cell."""
+        self._time(message)
+        count = message.content.get("execution_count")
+        if message.msg_type in ("execute_input", "execute_reply") and type(count) is int:
+            self.cell["execution_count"] = count
+        if message.channel == "shell":
+            self._show_pages(message.content)
+        fold = _FOLDS.get(message.msg_type)
+        if fold is not None and message.channel == "iopub":
+            captured = self._widgets.outputs_of(message.parent_id or "")
+            fold(self.outputs if captured is None else captured, message.content)
+
+    def fail(self, failure: Failure) -> None:
+        """Show what ended the cell, unless it is shown already."""
+        last = self.last_error
+        if last is None or last["ename"] != failure.ename:
+            lines = list(failure.traceback) or [failure.summary]
+            self.outputs.error(failure.ename, failure.evalue, lines)
+
+    def retract_interrupt(self) -> None:
+        """Take out the exception by which we have ended the cell."""
+        last = self.last_error
+        if last is not None and Failure(last["ename"], "").is_interrupt:
+            self.outputs.remove(last)
+
+    @property
+    def last_error(self) -> Node | None:
+        """The exception that was shown last, if any."""
+        errors = [node for node in self.outputs.nodes if node["output_type"] == "error"]
+        return errors[-1] if errors else None
+
+    def _time(self, message: Message) -> None:
+        kind = message.msg_type
+        if kind == "status":
+            kind = str(message.content.get("execution_state"))
+        date = message.header.get("date")
+        if kind in _TIMES and isinstance(date, str):
+            self.cell["metadata"].setdefault("execution", self.outputs.make({}))[_TIMES[kind]] = (
+                date
+            )
+
+    def _show_pages(self, content: Json) -> None:
+        """What ``obj?`` shows comes in the reply, for a pager."""
+        payload = content.get("payload")
+        for page in map(mapping_of, payload if isinstance(payload, list) else ()):
+            data = mapping_of(page.get("data"))
+            if page.get("source") == "page" and data:
+                self.outputs.display("display_data", {"data": data})
+
+
+def as_node(output: Output) -> dict[str, Any]:
+    """An output of an ``ExecutionResult`` as a notebook has it."""
+    if isinstance(output, Stream):
+        return {"output_type": "stream", "name": output.name, "text": output.text}
+    if isinstance(output, Failure):
+        return {
+            "output_type": "error",
+            "ename": output.ename,
+            "evalue": output.evalue,
+            "traceback": list(output.traceback) or [output.summary],
+        }
+    return _display_node(output)
+
+
+def _display_node(output: Display) -> dict[str, Any]:
+    shown = {"data": dict(output.data), "metadata": dict(output.metadata)}
+    if output.execution_count is None:
+        return {"output_type": "display_data", **shown}
+    return {"output_type": "execute_result", "execution_count": output.execution_count, **shown}
+
+
+def _stream(outputs: OutputList, content: Json) -> None:
+    if content.get("name") == "stderr":
+        content = {**content, "text": without_advice(content.get("text"))}
+    outputs.stream(content)
+
+
+def _error(outputs: OutputList, content: Json) -> None:
+    failure = Failure.from_content(content)
+    # A program that ends by sys.exit(0) has not failed.
+    if exit_code(failure) != 0:
+        outputs.error(failure.ename, failure.evalue, list(failure.traceback))
+
+
+_FOLDS: Mapping[str, Callable[[OutputList, Json], None]] = {
+    "stream": _stream,
+    "display_data": lambda outputs, content: outputs.display("display_data", content),
+    "execute_result": lambda outputs, content: outputs.display("execute_result", content),
+    "update_display_data": lambda outputs, content: outputs.update(content),
+    "clear_output": lambda outputs, content: outputs.clear(wait=bool(content.get("wait"))),
+    "error": _error,
+}

@@ -1,0 +1,88 @@
+"""Saving a notebook so that neither a reader nor a kill meets half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import stat
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from attrs import define, field
+from nbformat import NotebookNode
+
+from ..client.deadline import CLOCK, Clock
+from .json_text import pieces
+
+_log = logging.getLogger("jkg_client")
+_SHARE = 20
+"""Saving takes one part in so many of the time: else a long notebook is all saving."""
+
+
+@define(eq=False)
+class NotebookFile:
+    """The file that a run writes to.
+
+    Attributes:
+        path: Of the file; its folder exists.
+        clock: What time it is.
+    """
+
+    path: Path
+    clock: Clock = CLOCK
+    _saved: float = field(default=float("-inf"), init=False)
+    _not_before: float = field(default=float("-inf"), init=False)
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str]) -> NotebookFile:
+        """The file at ``path``, behind a symbolic link if it is one.
+
+        Raises:
+            ValueError: The folder does not exist, or the path is a folder.
+        """
+        real = Path(os.path.realpath(path))
+        if not real.parent.is_dir():
+            raise ValueError(f"output: there is no folder {real.parent}")
+        if real.is_dir():
+            raise ValueError(f"output: {real} is a folder")
+        return cls(real)
+
+    def is_due(self, pause: float = 0.0) -> bool:
+        """Whether to save now: saving must not take much of the time.
+
+        Args:
+            pause: Seconds since the last time, at least.
+        """
+        now = self.clock.now()
+        return now >= self._not_before and now >= self._saved + pause
+
+    def try_to_save(self, notebook: NotebookNode) -> None:
+        """Save; a failure is only logged, for the run goes on."""
+        try:
+            self.save(notebook)
+        except OSError as exc:
+            _log.warning("%s could not be saved: %s", self.path, exc)
+
+    def save(self, notebook: NotebookNode) -> None:
+        """Save. Until it has been written as a whole, the file stays what it was."""
+        begun = self.clock.now()
+        replace_text(self.path, pieces(notebook))
+        self._saved = now = self.clock.now()
+        self._not_before = now + (now - begun) * _SHARE
+
+
+def replace_text(path: Path, texts: Iterable[str]) -> None:
+    """Write a file so that it is the old one or the new one at any moment."""
+    part = path.with_name(f".{path.stem[:50]}-{uuid.uuid4().hex}.tmp")
+    try:
+        with part.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.writelines(texts)
+        with contextlib.suppress(FileNotFoundError):
+            part.chmod(stat.S_IMODE(path.stat().st_mode))
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise

@@ -1,0 +1,104 @@
+"""Bytes that a server sends on a WebSocket, joined to messages.
+
+The format: https://www.rfc-editor.org/rfc/rfc6455#section-5
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from attrs import define, field
+
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+"""Opcodes."""
+
+_FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
+"""How frames begin: the opcode, and 0x80 for the last part, which control frames always are."""
+
+_LONGEST_CONTROL = 125
+_WIDTHS = {126: 2, 127: 8}
+"""Bytes of the length, by what stands where a short length would."""
+
+
+class Received(NamedTuple):
+    """A message as a whole, or a control frame between the parts of one."""
+
+    opcode: int
+    data: bytes
+
+
+@define
+class FrameReader:
+    """Feed it all that comes, and ask for ``next`` until that is None.
+
+    Text is not checked for UTF-8: an undecodable character must not cost the connection.
+
+    Attributes:
+        limit: Bytes that a message may have.
+    """
+
+    limit: int
+    _ahead: bytearray = field(factory=bytearray, init=False)
+    _taken: int = field(default=0, init=False)  # bytes of what is ahead
+    _begun: int = field(default=0, init=False)  # opcode of the message that comes in parts
+    _parts: bytearray = field(factory=bytearray, init=False)
+
+    def feed(self, data: bytes) -> None:
+        """Take in what has come."""
+        # Once for all frames of the last read: for each frame it would move the rest each time.
+        del self._ahead[: self._taken]
+        self._taken = 0
+        self._ahead += data
+
+    def next(self) -> Received | None:
+        """The next message or control frame; None if more has to come first.
+
+        Raises:
+            ValueError: It breaks the rules of the format, or is too large.
+        """
+        while (frame := self._next_frame()) is not None:
+            first, data = frame
+            opcode, is_last = first & 0x0F, first >= 0x80
+            if opcode > BINARY:
+                return Received(opcode, data)
+            if bool(opcode) == bool(self._begun):
+                raise ValueError("a part of a message without the one before it")
+            if opcode and is_last:
+                return Received(opcode, data)
+            self._begun = self._begun or opcode
+            self._parts += data
+            if is_last:
+                return self._whole()
+        return None
+
+    def _next_frame(self) -> tuple[int, bytes] | None:
+        ahead, start = self._ahead, self._taken + 2
+        if len(ahead) < start:
+            return None
+        first, size = ahead[start - 2], ahead[start - 1]
+        if first not in _FIRST_BYTES:
+            raise ValueError(f"a frame that begins with {first:#04x}")
+        if size > _LONGEST_CONTROL:
+            if first > 0x82 or size not in _WIDTHS:
+                raise ValueError("a control frame that is too long, or a masked frame")
+            body = start + _WIDTHS[size]
+            if len(ahead) < body:
+                return None
+            size, start = int.from_bytes(ahead[start:body], "big"), body
+        if size + len(self._parts) > self.limit:
+            raise ValueError(f"a message of over {self.limit} bytes")
+        end = start + size
+        if len(ahead) < end:
+            return None
+        data = bytes(memoryview(ahead)[start:end])
+        if end == len(ahead):
+            # Not kept until more comes: it may be large.
+            ahead.clear()
+            end = 0
+        self._taken = end
+        return first, data
+
+    def _whole(self) -> Received:
+        received = Received(self._begun, bytes(self._parts))
+        self._begun, self._parts = 0, bytearray()
+        return received

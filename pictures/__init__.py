@@ -1,0 +1,1 @@
+"""Pictures of README and docs. ``python -m pictures`` draws them into ``docs/pictures``."""

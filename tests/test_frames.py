@@ -1,0 +1,102 @@
+"""Frames of a WebSocket. The bytes are those of RFC 6455, section 5.7, or written by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from jkg_client.protocol.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader
+
+HELLO = bytes.fromhex("81 05 48 65 6c 6c 6f")
+HEL, LO = bytes.fromhex("01 03 48 65 6c"), bytes.fromhex("80 02 6c 6f")
+PINGED = bytes.fromhex("89 05 48 65 6c 6c 6f")
+
+# One row what comes, and the messages in it.
+WHOLE: dict[str, tuple[bytes, list[tuple[int, bytes]]]] = {
+    "text": (HELLO, [(TEXT, b"Hello")]),
+    "two in one read": (2 * HELLO, [(TEXT, b"Hello"), (TEXT, b"Hello")]),
+    "text in parts": (HEL + LO, [(TEXT, b"Hello")]),
+    "in three parts": (HEL + b"\x00\x00" + LO, [(TEXT, b"Hello")]),
+    "binary in parts": (b"\x02\x01a\x80\x01b", [(BINARY, b"ab")]),
+    "a ping between parts": (HEL + PINGED + LO, [(PING, b"Hello"), (TEXT, b"Hello")]),
+    "a message after one in parts": (HEL + LO + HELLO, [(TEXT, b"Hello")] * 2),
+    "parts after parts": (2 * (HEL + LO), [(TEXT, b"Hello")] * 2),
+    "pong": (b"\x8a\x00", [(PONG, b"")]),
+    "goodbye": (b"\x88\x02\x03\xe8", [(CLOSE, b"\x03\xe8")]),
+    "nothing": (b"\x82\x00", [(BINARY, b"")]),
+    "125 bytes": (b"\x82\x7d" + bytes(125), [(BINARY, bytes(125))]),
+    "126 bytes": (b"\x82\x7e\x00\x7e" + bytes(126), [(BINARY, bytes(126))]),
+    "256 bytes": (b"\x82\x7e\x01\x00" + bytes(256), [(BINARY, bytes(256))]),
+    "64 KiB": (
+        b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00" + bytes(65536),
+        [(BINARY, bytes(65536))],
+    ),
+    "longer than it must be": (b"\x81\x7f" + bytes(7) + b"\x02ok", [(TEXT, b"ok")]),
+    "not quite UTF-8": (b"\x81\x02\xffk", [(TEXT, b"\xffk")]),
+}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100_000])
+@pytest.mark.parametrize("case", WHOLE)
+def test_messages_are_whole_however_they_come(case: str, size: int) -> None:
+    sent, messages = WHOLE[case]
+    reader, given = FrameReader(2**20), []
+    for start in range(0, len(sent), size):
+        reader.feed(sent[start : start + size])
+        while (received := reader.next()) is not None:
+            given.append(received)
+    assert given == messages
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 6])
+def test_a_part_of_a_frame_is_no_message(count: int) -> None:
+    reader = FrameReader(100)
+    reader.feed(HELLO[:count])
+    assert reader.next() is None
+
+
+# One row what breaks the rules of the format.
+STRANGE: dict[str, bytes] = {
+    "compressed": b"\xc1\x00",
+    "a reserved bit": b"\xa1\x00",
+    "another reserved bit": b"\x91\x00",
+    "an opcode that nobody knows": b"\x83\x00",
+    "a control frame that nobody knows": b"\x8b\x00",
+    "a ping in parts": b"\x09\x00",
+    "a goodbye in parts": b"\x08\x00",
+    "a ping of 126 bytes": b"\x89\x7e\x00\x7e" + bytes(126),
+    "a short masked frame": b"\x81\x81\x00\x00\x00\x00x",
+    "a masked frame": b"\x81\xfe\x00\x7e" + bytes(4 + 126),
+    "the end of nothing": LO,
+    "the middle of nothing": b"\x00\x00",
+    "a message within a message": HEL + HELLO,
+    "parts within parts": HEL + HEL,
+    "another kind of part": HEL + b"\x82\x00",
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_what_breaks_the_rules_is_told(case: str) -> None:
+    reader = FrameReader(100)
+    reader.feed(STRANGE[case])
+    with pytest.raises(ValueError, match=r"begins with 0x|too long|without the one before"):
+        reader.next()
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_told"),
+    [
+        (b"\x82\x05", False),
+        (b"\x82\x06", True),
+        (b"\x82\x7f" + b"\xff" * 8, True),
+        (b"\x02\x03abc\x80\x02", False),
+        (b"\x02\x03abc\x80\x03", True),
+    ],
+)
+def test_a_message_that_is_too_large_is_told_before_it_has_come(sent: bytes, is_told: bool) -> None:
+    reader = FrameReader(5)
+    reader.feed(sent)
+    if is_told:
+        with pytest.raises(ValueError, match="a message of over 5 bytes"):
+            reader.next()
+    else:
+        assert reader.next() is None
