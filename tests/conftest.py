@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from fixtures import executor, executors, kernel, pytest_itemcollected
+from surroundings import in_the_foreground, shut_out
 
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.testing import FakeGateway
@@ -14,10 +15,18 @@ __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 
 
 def pytest_configure() -> None:
+    shut_out()
     # They are no test modules by their names; what they assert shall be explained all the same.
     pytest.register_assert_rewrite(
         "behaviours", "async_behaviours", "faults_on_the_line", "ownership", "two_programs"
     )
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """As in a program of a person, also where the tests run in the background."""
+    with in_the_foreground(("SIGINT",)):
+        yield
 
 
 @pytest.fixture
