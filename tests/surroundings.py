@@ -7,23 +7,31 @@ import os
 import signal
 from collections.abc import Iterator, MutableMapping
 
-# Settings of programs that the tests know: ours, Jupyter's, of containers, proxies, certificates.
-_PREFIXES = (
-    *("AWS_", "COLUMNS", "CURL_CA_", "DOCKER_", "EG_", "FORCE_COLOR", "IPYTHON", "JKG_", "JUPYTER"),
-    *("KERNEL_", "KG_", "LINES", "MPL", "NO_COLOR", "PIP_", "PY_COLORS", "REQUESTS_CA_", "SSH_"),
-    *("SSLKEYLOGFILE", "SSL_CERT_", "TOX_", "VIRTUAL_ENV", "WEBSOCKET_CLIENT_"),
+# Settings of this package, of Jupyter and of what runs in kernels.
+_JUPYTERS = ("EG_", "IPYTHON", "JKG_", "JUPYTER", "KERNEL_", "KG_", "MPL")
+# Settings of containers, certificates, terminals and tools.
+_OTHERS = (
+    *("AWS_", "COLUMNS", "CURL_CA_", "DOCKER_", "FORCE_COLOR", "LINES", "NO_COLOR", "PIP_"),
+    *("PY_COLORS", "REQUESTS_CA_", "SSH_", "SSLKEYLOGFILE", "SSL_CERT_", "TOX_", "VIRTUAL_ENV"),
+    "WEBSOCKET_CLIENT_",
 )
-_SUFFIXES = ("_PROXY",)
+_PROXIES = "_PROXY"
 # Of Python's own variables these say where modules are, and what must not be written.
 _KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
 
 
-def shut_out(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Take away the variables that would change what tests and their programs do."""
+def shut_out(environ: MutableMapping[str, str] = os.environ, *, offline: bool = True) -> None:
+    """Take away the variables that would change what tests and their programs do.
+
+    Args:
+        environ: Where.
+        offline: Take away the ways to engines and through proxies, too.
+    """
     for name in tuple(environ):
         capitals = name.upper()
         of_python = capitals.startswith("PYTHON") and capitals not in _KEPT
-        if of_python or capitals.startswith(_PREFIXES) or capitals.endswith(_SUFFIXES):
+        of_others = capitals.startswith(_OTHERS) or capitals.endswith(_PROXIES)
+        if of_python or capitals.startswith(_JUPYTERS) or (offline and of_others):
             del environ[name]
 
 

@@ -24,6 +24,13 @@ def test_no_variable_of_the_machine_reaches_the_tests() -> None:
     assert environ == mine
 
 
+def test_the_ways_to_engines_and_packages_stay_for_tests_that_need_them() -> None:
+    ways = {"DOCKER_HOST": "unix:///x", "https_proxy": "http://p", "SSL_CERT_FILE": "/ca"}
+    environ = {**ways, "JUPYTER_PATH": "/from/the/machine"}
+    shut_out(environ, offline=False)
+    assert environ == ways
+
+
 def test_they_are_gone_while_tests_run() -> None:
     before = dict(os.environ)
     shut_out()

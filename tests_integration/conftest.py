@@ -10,6 +10,8 @@ packages. ``--part=elsewhere`` runs the rest.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +20,7 @@ from docker_engine import dockerfiles, engine, one, seeds_image, servers
 from fixtures import executor, executors, kernel, pytest_itemcollected
 from frameworks import any_python, gateway, model
 from servers import HUB, KINDS, LOCAL, Kind, running
+from surroundings import in_the_foreground, shut_out
 
 from jkg_client import JupyterConnectable
 from jkg_client.client.timeouts import Timeouts
@@ -78,6 +81,32 @@ def pytest_configure(config: pytest.Config) -> None:
         "behaviours", "async_behaviours", "faults_on_the_line", "ownership", "two_programs"
     )
     _chosen(config)
+    shut_out(offline=False)
+    # Packages come through a proxy where there is one; the servers of the tests are here.
+    for name in ("NO_PROXY", "no_proxy"):
+        known = os.environ.get(name)
+        os.environ[name] = ",".join(filter(None, [known, "127.0.0.1", "localhost", "::1"]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_our_kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Kernels that somebody has installed on this machine are no kernels of our servers."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    settings = {"KernelSpecManager": {"allowed_kernelspecs": ["python3"]}}
+    (folder / "jupyter_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+        patch.setenv("JUPYTER_DATA_DIR", str(folder / "data"))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """As in a program of a person, also where the tests run in the background."""
+    with in_the_foreground():
+        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
