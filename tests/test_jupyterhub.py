@@ -942,7 +942,6 @@ def test_the_command_starts_a_server_of_the_hub_and_stops_it(
     ("words", "says"),
     [
         (["--hub", "https://hub.example.com"], "JKG_TOKEN or JUPYTERHUB_API_TOKEN"),
-        (["--hub", ""], "JKG_TOKEN"),
         (["--hub-server", "a"], "--hub says which"),
     ],
 )
