@@ -6,12 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 from fixtures import executor, executors, kernel, pytest_itemcollected
+from hypothesis import settings
 from surroundings import in_the_foreground, shut_out
 
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.testing import FakeGateway
 
 __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
+
+
+# Examples that failed are printed; they are not kept in a checkout that may be read-only.
+settings.register_profile("tests", database=None)
+settings.load_profile("tests")
 
 
 def pytest_configure() -> None:
