@@ -117,7 +117,7 @@ def test_it_starts_by_itself_and_is_usable_until_it_is_stopped(executors: Execut
 def test_the_loop_goes_on_while_a_block_runs(executors: Executors) -> None:
     async def main() -> None:
         async with executors() as executor:
-            block = asyncio.ensure_future(execute(executor, "import time\ntime.sleep(1)"))
+            block = asyncio.ensure_future(execute(executor, "import time\ntime.sleep(0.5)"))
             turns = 0
             while not block.done():
                 turns += 1
@@ -166,7 +166,7 @@ def test_output_comes_in_the_loop_that_asked_for_it(executors: Executors) -> Non
         shown = Outputs()
         executor = executors(on_output=shown)
         block = asyncio.ensure_future(
-            execute(executor, "import time\nprint(1, flush=True)\ntime.sleep(1)\nprint(2)")
+            execute(executor, "import time\nprint(1, flush=True)\ntime.sleep(0.5)\nprint(2)")
         )
         await shown.came.wait()
 
@@ -186,7 +186,7 @@ def test_output_comes_in_the_loop_that_asked_for_it(executors: Executors) -> Non
 def test_executors_in_one_loop_run_at_the_same_time(executors: Executors) -> None:
     async def main() -> None:
         async with executors() as one, executors() as two:
-            code = "import time\nprint(time.time())\ntime.sleep(1)\nprint(time.time())"
+            code = "import time\nprint(time.time())\ntime.sleep(0.5)\nprint(time.time())"
             results = await asyncio.gather(execute(one, code), execute(two, code))
             (begun, ended), (begun_too, ended_too) = (
                 map(float, result.output.split()) for result in results

@@ -28,4 +28,5 @@ def server() -> Iterator[FakeGateway]:
 
 @pytest.fixture
 def timeouts() -> Timeouts:
-    return Timeouts(grace=2.0)
+    # The fake gateway answers at once.
+    return Timeouts(first_heartbeat=0.3, grace=1.0)

@@ -32,12 +32,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture
-def executors(server: JupyterConnectable, tmp_path: Path) -> Iterator[Executors]:
+def executors(
+    server: JupyterConnectable, tmp_path: Path, timeouts: Timeouts
+) -> Iterator[Executors]:
     """Starts executors, which are stopped with the test."""
     with contextlib.ExitStack() as stack:
 
         def start(**options: Any) -> JupyterCodeExecutor:
-            options = {"timeout": 30, "output_dir": tmp_path, **options}
+            options = {"timeout": 30, "output_dir": tmp_path, "timeouts": timeouts, **options}
             return stack.enter_context(JupyterCodeExecutor(server, **options))
 
         yield start

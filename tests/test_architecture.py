@@ -56,7 +56,7 @@ ARROWS = {
     "embedded_executor": {*BELOW_EXECUTOR, "async_executor", "embedded", "executor"},
     "notebooks": {*FRONTS, "embedded"},
     "integrations": {*FRONTS, "_version", "notebooks"},
-    "cli": {*FRONTS, "_version", "integrations", "notebooks"},
+    "cli": {*FRONTS, "_version", "embedded", "integrations", "notebooks"},
     "testing": FRONTS,
     "__main__": {"cli"},
     "__init__": {*FRONTS, "_version", "embedded_executor", "notebooks"},
@@ -84,7 +84,11 @@ DOORS = {
     "ipykernel": {"embedded/roomy_kernel.py"},
     # Notebooks need it anyway; the extra is asked for in one place.
     "nbformat": {name for name in FILES if name.startswith("notebooks/")},
-    "papermill": {"notebooks/parameters.py"},
+    "papermill": {
+        "notebooks/parameters.py",
+        *(f"notebooks/papermill_{name}.py" for name in ("log", "manager", "output", "run")),
+    },
+    "click": {"notebooks/papermill_run.py"},
 }
 
 # No clock, file, socket, environment or chance; new_header alone stamps an id and the time.
@@ -92,7 +96,7 @@ PURE = {"__future__", "attrs", "collections", "enum", "json", "re", "struct", "t
 PURE |= {"base64", "binascii"}
 # A signature is computed from the bytes and the key alone.
 SIGNS = {"hashlib", "hmac"}
-STAMPS = {"datetime", "uuid"}
+STAMPS = {"datetime", "secrets"}
 
 
 def imported(name: str, tree: ast.AST | None = None) -> Iterator[str]:

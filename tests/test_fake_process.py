@@ -44,10 +44,15 @@ def kernel(client: RawClient) -> Iterator[RawKernel]:
 
 
 def is_there(pid: int) -> bool:
-    with contextlib.suppress(ProcessLookupError):
+    try:
         os.kill(pid, 0)
-        return True
-    return False
+    except ProcessLookupError:
+        return False
+    # One that has ended may wait a while for its new parent to notice.
+    state = Path(f"/proc/{pid}/stat")
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return state.read_text().rpartition(")")[2].split()[0] != "Z"
+    return not Path("/proc/self").exists()
 
 
 def wait_until_gone(*pids: int) -> None:

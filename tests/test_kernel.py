@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from jkg_client import (
     ClientClosed,
@@ -292,7 +293,7 @@ def test_a_stubborn_cell_on_a_server_that_does_not_restart_is_restarted_next_tim
 
 
 def test_a_kernel_that_never_answers_is_not_ready(server: FakeGateway, kernels: Any) -> None:
-    kernel = kernels()
+    kernel = kernels(timeouts=evolve(QUICK, ready=0.5))
     server.script("hang").hangs().ignores_interrupts()
     other = threading.Thread(target=lambda: kernel.execute("hang", 0.1))
     assert kernel.wait_for_ready(5)
@@ -395,7 +396,7 @@ def test_a_death_behind_unanswered_pings_is_told() -> None:
 
 def test_a_goodbye_behind_unanswered_pings_costs_nothing() -> None:
     with (
-        FakeGateway(ping_interval=0.2, ping_timeout=1.5) as server,
+        FakeGateway(ping_interval=0.2, ping_timeout=0.7) as server,
         JupyterClient(server.connection_info) as client,
         JupyterKernelClient(client, client.start_kernel("python3")) as kernel,
     ):
@@ -591,7 +592,7 @@ def test_a_restart_that_nobody_told_of_is_noticed(
 @pytest.mark.pitfall(1)
 def test_after_the_server_has_hung_up_every_cell_runs_once() -> None:
     with (
-        FakeGateway(ping_interval=0.2, ping_timeout=1.5) as server,
+        FakeGateway(ping_interval=0.2, ping_timeout=0.7) as server,
         JupyterClient(server.connection_info) as client,
         JupyterKernelClient(client, client.start_kernel("python3")) as kernel,
     ):
@@ -666,7 +667,7 @@ def test_output_long_after_the_reply_is_waited_for() -> None:
             )
             server.faults.send_frame(encode(answer))
 
-        server.script("late").stream("first\n").then(reply).pauses(0.8).stream("last\n")
+        server.script("late").stream("first\n").then(reply).pauses(0.5).stream("last\n")
         assert kernel.execute("late", 10).output == "first\nlast\n"
         assert kernel.execute("print('next')", 10).output == "next\n"
 

@@ -12,6 +12,7 @@ from jkg_client.code_blocks import (
     CodeBlock,
     MarkdownCodeExtractor,
     UnknownLanguage,
+    is_data,
     to_cell,
     unfenced,
 )
@@ -82,11 +83,11 @@ TASKS: dict[str, Callable[[str], object]] = {
     "a tool's argument in bash": lambda text: unfenced(text, "bash"),
 }
 
-SIZE = 6_000
-"""Characters of the smallest text."""
+SIZE = 20_000
+"""Characters of a text."""
 
-NOISE = 0.02
-"""Seconds that any run may take besides."""
+MOMENT = 0.03
+"""Seconds that need no second look: what is quadratic takes longer for so many characters."""
 
 
 def _seconds(task: Callable[[str], object], text: str) -> float:
@@ -97,31 +98,50 @@ def _seconds(task: Callable[[str], object], text: str) -> float:
 
 
 def _is_linear(task: Callable[[str], object], piece: str) -> bool:
+    if _seconds(task, piece * (SIZE // len(piece))) < MOMENT:
+        return True
     small, middle, large = (
         _seconds(task, piece * (SIZE * times // len(piece))) for times in (1, 2, 4)
     )
     # What is quadratic takes 16 times as long for 4 times the text.
-    return middle <= 3 * small + NOISE and large <= 8 * small + NOISE
+    return middle <= 3 * small + MOMENT and large <= 8 * small + MOMENT
 
 
 @pytest.mark.field("B14")
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-@pytest.mark.parametrize("piece", PIECES)
-def test_twice_the_text_takes_about_twice_the_time(
-    piece: str, task: Callable[[str], object]
-) -> None:
-    assert any(_is_linear(task, piece) for _ in range(3))
+def test_twice_the_text_takes_about_twice_the_time(task: Callable[[str], object]) -> None:
+    slow = [piece for piece in PIECES if not any(_is_linear(task, piece) for _ in range(3))]
+    assert not slow
 
 
 @pytest.mark.field("B14")
-@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize(
     "text",
     [
-        *["`" * 80_000 + "a`", "sudo " + "-x " * 10_000 + "pip", "!pip\n" * 100_000],
-        *["cat <<A\n" * 50_000, "'" * 200_001, "```\n" * 50_000, "x ```python\n" * 20_000],
+        *["`" * 80_000 + "a`", "sudo " + "-x " * 10_000 + "pip", "!pip\n" * 20_000],
+        *["cat <<A\n" * 20_000, "'" * 100_001, "```\n" * 10_000, "x ```python\n" * 5_000],
     ],
     ids=["backticks", "options", "pip", "here-documents", "quotes", "fences", "behind text"],
 )
-def test_large_texts_take_a_moment(text: str, task: Callable[[str], object]) -> None:
-    assert _seconds(task, text) < 10  # most take less than 0.2
+def test_large_texts_take_a_moment(text: str) -> None:
+    seconds = {name: _seconds(task, text) for name, task in TASKS.items()}
+    assert max(seconds.values()) < 5, seconds  # most take less than 0.1
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["```\nx\n```\n" * 30_000, "<think>\n</think>\n```\nx\n```\n" * 13_000],
+    ids=["fences", "tags"],
+)
+def test_a_page_of_far_too_many_fences_is_read_in_part_and_says_so(page: str) -> None:
+    *blocks, note = MarkdownCodeExtractor().extract_code_blocks(page)
+    assert {block.code for block in blocks} == {"x"}
+    assert is_data(note.language)
+    assert "were not read" in note.code
+
+
+def test_half_a_block_is_not_run_where_a_page_is_too_long() -> None:
+    strings = "'''\n" * 60_000
+    page = f"```python\nx\n```\n```python\n{strings}```\n"
+    blocks = MarkdownCodeExtractor().extract_code_blocks(page)
+    assert [block.code for block in blocks if not is_data(block.language)] == ["x"]

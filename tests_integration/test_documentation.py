@@ -1,6 +1,6 @@
 """The code in README and docs, run as it stands, prints what stands below it.
 
-``tests/documentation.py`` says how. ``docs/testing.md`` needs no server: it is run in ``tests/``.
+``tests/documentation.py`` says how.
 What shows a framework is run with it, by ``test_autogen.py``,
 ``test_ag2.py``, ``test_langchain.py``, ``test_mcp.py`` and ``test_smolagents.py``.
 """
@@ -8,6 +8,7 @@ What shows a framework is run with it, by ``test_autogen.py``,
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ FRAMEWORKS = {
 }
 PAGES = [
     ROOT / "README.md",
-    *sorted(set((ROOT / "docs").glob("*.md")) - {ROOT / "docs/testing.md", *FRAMEWORKS}),
+    *sorted(set((ROOT / "docs").glob("*.md")) - FRAMEWORKS),
 ]
 # Whole programs among the examples of the reference. Containers take longer, and have a page.
 PROGRAMS = {
@@ -61,6 +62,8 @@ def test_the_example_prints_what_the_page_says(
     pytestconfig: pytest.Config,
     request: pytest.FixtureRequest,
 ) -> None:
+    if "recordings/" in example.code:
+        shutil.copytree(ROOT / "tests" / "recordings", tmp_path / "recordings")
     if "DockerJupyterServer" in example.code:
         require_docker(pytestconfig).close()
     info = remote.connection_info

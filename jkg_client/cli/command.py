@@ -13,29 +13,26 @@ from types import FrameType
 from ..errors import JkgError
 from .arguments import parser
 from .screen import Screen
+from .statuses import BY_SIGNAL, COMMAND_FAILED, SIGINT, SIGPIPE, USAGE
 
-EXIT_USAGE = 2
-EXIT_GATEWAY = 3
-# As a shell says it of programs that end by a signal.
-_BY_SIGNAL = 128
-_SIGINT, _SIGPIPE = 2, 13
 _ENDING = ("SIGTERM", "SIGHUP")  # Windows has but one of them
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is returned, never raised.
 
-    0: done; 1: the cell failed; 2: usage; 3: gateway or kernel; 124: timeout; 130: Ctrl-C.
+    The statuses are those of ``statuses``, or the code's own.
 
     Args:
-        argv: Its words; None for those of the process.
+        argv: The words of the command; None for those of the process.
 
     Raises:
         SystemExit: By argparse, for help and usage only.
     """
     args = parser().parse_args(argv)
-    screen = Screen.of_process()
-    with _ended_by_signals(), _logged(screen):
+    screen = Screen.of_process(args.color)
+    with _ended_by_signals(), _logged(screen, args.verbose):
         return _status(args, screen)
 
 
@@ -44,14 +41,14 @@ def _status(args: argparse.Namespace, screen: Screen) -> int:
         return int(args.run(args, screen))
     except (JkgError, ImportError) as exc:
         screen.note(str(exc))
-        return EXIT_GATEWAY
+        return COMMAND_FAILED
     except KeyboardInterrupt as exc:
-        return _BY_SIGNAL + (exc.args[0] if exc.args else _SIGINT)
+        return BY_SIGNAL + (exc.args[0] if exc.args else SIGINT)
     except BrokenPipeError:
-        return _BY_SIGNAL + _SIGPIPE
+        return BY_SIGNAL + SIGPIPE
     except (ValueError, OSError) as exc:
         screen.note(str(exc))
-        return EXIT_USAGE
+        return USAGE
     finally:
         screen.clear()
 
@@ -78,19 +75,22 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _logged(screen: Screen) -> Iterator[None]:
-    """Warnings of the package are notes."""
-    logger, handler = logging.getLogger("jkg_client"), _Notes(screen)
+def _logged(screen: Screen, verbose: int) -> Iterator[None]:
+    """Show what the package logs: warnings; with ``-v`` what happened; with ``-vv`` every step."""
+    logger, level = logging.getLogger("jkg_client"), _LEVELS[min(verbose, len(_LEVELS) - 1)]
+    handler, before = _Notes(screen, level), logger.level
     logger.addHandler(handler)
+    logger.setLevel(level)
     try:
         yield
     finally:
+        logger.setLevel(before)
         logger.removeHandler(handler)
 
 
 class _Notes(logging.Handler):
-    def __init__(self, screen: Screen) -> None:
-        super().__init__(logging.WARNING)
+    def __init__(self, screen: Screen, level: int) -> None:
+        super().__init__(level)
         self._screen = screen
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -1,4 +1,4 @@
-"""Images and containers of servers: ``jkg build`` and ``jkg containers``."""
+"""``jkg containers``: the containers of servers."""
 
 from __future__ import annotations
 
@@ -6,21 +6,30 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from ..servers.docker.server import DockerJupyterServer
-from .progress import Progress
 from .screen import Screen
+from .statuses import DONE
+
+DESCRIPTION = """\
+List the containers that --docker and other programs have started: name, status, image, owner. An
+orphan is a container whose owner is gone.
+"""
+EXAMPLES = """\
+examples:
+  jkg containers
+  jkg containers --remove-orphans   remove what killed programs have left
+"""
 
 
-def build(args: argparse.Namespace, screen: Screen) -> int:
-    """Build the image of servers, and print its name."""
-    progress = Progress(screen)
-    name = DockerJupyterServer.build_image(args.dockerfile, on_progress=progress)
-    if not progress.has_begun:
-        screen.note("the image is there already")
-    screen.line(name)
-    return 0
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    command.add_argument(
+        "--remove-orphans",
+        action="store_true",
+        help="remove the orphans and print their names instead",
+    )
 
 
-def containers(args: argparse.Namespace, screen: Screen) -> int:
+def run(args: argparse.Namespace, screen: Screen) -> int:
     """Print which containers of servers there are, or which are removed."""
     if args.remove_orphans:
         lines = iter(DockerJupyterServer.remove_orphans())
@@ -33,7 +42,7 @@ def containers(args: argparse.Namespace, screen: Screen) -> int:
         )
     for line in lines:
         screen.line(line)
-    return 0
+    return DONE
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

@@ -6,26 +6,94 @@ import argparse
 import logging
 import os
 
+from .option_types import not_empty, port, seconds
 from .screen import Screen
+from .server_options import TOKENS, add_server
 from .servers import server_of
+from .statuses import DONE
+
+DESCRIPTION = """\
+Serve agents by the Model Context Protocol: tools that run code in a kernel of theirs, by stdin
+and stdout, or over HTTP.
+"""
+EXAMPLES = f"""\
+examples:
+  jkg mcp                           what an agent's program starts
+  JKG_MCP_TOKEN=… jkg mcp --http --port 9000
+
+{TOKENS}
+  Over HTTP, clients must send the token of JKG_MCP_TOKEN, if that is set.
+"""
+_HOST, _PORT, _IDLE, _SESSIONS = "127.0.0.1", 8000, 1800.0, 16
 
 
-def mcp(args: argparse.Namespace, screen: Screen) -> int:
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_server(command)
+    _add_limits(command)
+    http = command.add_argument_group("HTTP")
+    http.add_argument("--http", action="store_true", help="serve by streamable HTTP instead")
+    http.add_argument(
+        "--host",
+        type=not_empty,
+        help=f"address to listen on (default: {_HOST}); others than loopback need JKG_MCP_TOKEN",
+    )
+    http.add_argument("--port", type=port, help=f"0 for a free one (default: {_PORT})")
+    http.add_argument(
+        "--idle",
+        type=seconds,
+        metavar="S",
+        help=f"seconds of silence after which a session and its kernel end (default: {_IDLE:g})",
+    )
+    http.add_argument(
+        "--max-sessions",
+        type=int,
+        metavar="N",
+        help=f"sessions at a time, a kernel each (default: {_SESSIONS})",
+    )
+
+
+def _add_limits(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--kernel",
+        type=not_empty,
+        default="python3",
+        metavar="NAME",
+        help="which kernel (default: %(default)s)",
+    )
+    command.add_argument(
+        "--timeout",
+        type=seconds,
+        default=60,
+        metavar="S",
+        help="seconds for code, unless a call says otherwise (default: %(default)s)",
+    )
+    command.add_argument(
+        "--max-timeout",
+        type=seconds,
+        default=600,
+        metavar="S",
+        help="the most that a call may say (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
     """Serve clients until they leave, or a signal comes.
 
     Raises:
         ImportError: A package is missing.
         ValueError: For options that make no sense together.
     """
-    from ..integrations import mcp as served  # noqa: PLC0415 - only this command needs it
+    _check_http(args)
+    from ..integrations import mcp as served
 
     limits = served.Limits(timeout=args.timeout, max_timeout=args.max_timeout)
     options = served.HttpOptions(
-        host=args.host,
-        port=args.port,
+        host=args.host or _HOST,
+        port=_PORT if args.port is None else args.port,
         token=os.environ.get("JKG_MCP_TOKEN") or None,
-        idle=args.idle,
-        max_sessions=args.max_sessions,
+        idle=args.idle or _IDLE,
+        max_sessions=_SESSIONS if args.max_sessions is None else args.max_sessions,
     )
     # Theirs logs to stderr, too, where ours are notes.
     logging.getLogger("jkg_client").propagate = False
@@ -35,4 +103,14 @@ def mcp(args: argparse.Namespace, screen: Screen) -> int:
             served.serve_http(server, options, lambda url: screen.note(f"listening on {url}"))
         else:
             served.serve_stdio(server)
-    return 0
+    return DONE
+
+
+def _check_http(args: argparse.Namespace) -> None:
+    given = [
+        name for name in ("host", "port", "idle", "max_sessions") if vars(args)[name] is not None
+    ]
+    if given and not args.http:
+        raise ValueError(f"--{given[0].replace('_', '-')} is for HTTP: add --http")
+    if args.token_stdin and not args.http:
+        raise ValueError("stdin belongs to the client: give the token by JKG_TOKEN or --token-file")

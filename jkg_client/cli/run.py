@@ -11,25 +11,51 @@ from attrs import evolve, frozen
 from ..code_blocks import CodeBlock, UnknownLanguage
 from ..code_result import EXIT_CODES, CodeResult, has_exited
 from ..errors import JkgError
-from ..executor import JupyterCodeExecutor
+from ..executor import KernelCodeExecutor
 from ..protocol.outputs import Display, Failure, Output, Stream
 from ..protocol.result import ExecutionResult
 from ..rendering import text_at_once
+from .option_types import not_empty, seconds
 from .screen import Screen
-from .servers import server_of
+from .server_options import TOKENS, add_kernel, add_server
+from .servers import provider_of
 from .sources import Source
 
-# That a kernel died is not told apart from other trouble with it.
-_EXIT = {**EXIT_CODES, "died": 3}
+DESCRIPTION = "Run code in a kernel and print what it shows as it comes.\n"
+EXAMPLES = f"""\
+examples:
+  jkg run script.py
+  jkg run -c "6 * 7"
+
+{TOKENS}"""
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_server(command)
+    add_kernel(command)
+    code = command.add_mutually_exclusive_group()
+    code.add_argument("file", nargs="?", default="-", metavar="FILE")
+    code.add_argument("-c", dest="code", metavar="CODE", help="the code itself")
+    command.add_argument("--language", type=not_empty, metavar="LANG", help="of the code")
+    command.add_argument(
+        "--timeout", type=seconds, default=float("inf"), metavar="S", help="seconds for the code"
+    )
+    command.add_argument("--output-dir", type=not_empty, default=".", metavar="DIR")
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
     """Run code and show its output; 0, 1, 3 or 124, as the code ends."""
     source = Source.of(args, screen)
     with (
-        server_of(args, screen) as server,
-        JupyterCodeExecutor(
-            server, args.kernel, args.timeout, args.output_dir, on_output=Show(screen)
+        provider_of(args, screen) as provider,
+        KernelCodeExecutor(
+            provider,
+            args.kernel,
+            args.timeout,
+            args.output_dir,
+            kernel_id=args.kernel_id,
+            on_output=Show(screen),
         ) as executor,
     ):
         runner = _Runner(executor, screen, args.timeout)
@@ -64,7 +90,7 @@ class Show:
 
 @frozen
 class _Runner:
-    executor: JupyterCodeExecutor
+    executor: KernelCodeExecutor
     screen: Screen
     timeout: float
 
@@ -148,4 +174,4 @@ def _unknown(result: CodeResult) -> str:
 
 def _exit_of(result: CodeResult) -> int:
     # The code's own, if it has one: "jkg run" ends as the script would.
-    return _EXIT[result.status] if result.status == "died" else result.exit_code
+    return result.exit_code

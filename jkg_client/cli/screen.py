@@ -8,7 +8,7 @@ from typing import TextIO
 
 from attrs import define, field
 
-from .screen_text import Filter, filter_for, has_colours
+from .screen_text import ColorWish, Filter, filter_for, has_colours
 
 _COLUMNS = 80
 
@@ -20,10 +20,12 @@ class Screen:
     Attributes:
         out: Stdout; None if it is closed.
         err: Stderr; likewise.
+        wish: What ``--color`` says.
     """
 
     out: TextIO | None
     err: TextIO | None
+    wish: ColorWish = "auto"
     _drawn: str = field(default="", init=False)
     # Where the last line has no end yet.
     _unfinished: set[str] = field(factory=set, init=False)
@@ -32,12 +34,12 @@ class Screen:
     _printed: tuple[Filter, Filter] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._printed = filter_for(self.out), filter_for(self.err)
+        self._printed = filter_for(self.out, self.wish), filter_for(self.err, self.wish)
 
     @classmethod
-    def of_process(cls) -> Screen:
-        """That of this process."""
-        return cls(sys.stdout, sys.stderr)
+    def of_process(cls, wish: ColorWish = "auto") -> Screen:
+        """The screen of this process."""
+        return cls(sys.stdout, sys.stderr, wish)
 
     @property
     def can_draw(self) -> bool:
@@ -46,7 +48,7 @@ class Screen:
 
     def has_colours(self, *, to_err: bool = False) -> bool:
         """Whether what is shown there may have colours."""
-        return has_colours(self.err if to_err else self.out)
+        return has_colours(self.err if to_err else self.out, self.wish)
 
     def write(self, text: str, *, to_err: bool = False) -> None:
         """Show what a program prints, as it comes where somebody looks at it."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Protocol, TextIO
+from typing import Literal, Protocol, TextIO
 
 from attrs import define, field
 
 from ..protocol.terminal import condensed, picture, strip_ansi, unfinished
 from ..protocol.terminal_commands import MOVE
+
+ColorWish = Literal["auto", "always", "never"]
 
 _FOLD = 4096
 """Characters that are held back before those that are overwritten are dropped."""
@@ -27,15 +29,26 @@ class Filter(Protocol):
         """What is still to be shown: no more text comes for now."""
 
 
-def has_colours(stream: TextIO | None) -> bool:
-    """Whether colours are wanted there. See https://no-color.org."""
-    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return wanted and stream is not None and stream.isatty()
+def has_colours(stream: TextIO | None, wish: ColorWish = "auto") -> bool:
+    """Whether colours are wanted there. See https://no-color.org and https://force-color.org.
+
+    Args:
+        stream: Where; None for a closed one.
+        wish: What ``--color`` says; ``auto`` leaves it to the environment and the terminal.
+    """
+    if stream is None or wish != "auto":
+        return stream is not None and wish == "always"
+    # Empty variables count as not set.
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
-def filter_for(stream: TextIO | None) -> Filter:
+def filter_for(stream: TextIO | None, wish: ColorWish = "auto") -> Filter:
     """The filter for what is printed to ``stream``."""
-    if has_colours(stream):
+    if has_colours(stream, wish):
         return _Raw()
     return _Colourless() if stream is not None and stream.isatty() else _FinalLines()
 

@@ -1,82 +1,143 @@
-"""Which server a command uses, and what it has."""
+"""Opens the way to kernels that a command has chosen."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
-from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
-from ..gateway.rest import JupyterClient
-from ..servers.docker.server import DockerJupyterServer
-from ..servers.jupyterhub.server import JupyterHubServer
-from ..servers.local import LocalJupyterServer
-from .progress import Progress
+from ..client.channels import KernelProvider
 from .screen import Screen
+from .tokens import given_token
+from .ways import PREFIX, Way, way_of
 
-_PREFIX = "JUPYTER_GATEWAY_"
+if TYPE_CHECKING:
+    from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
+
+_RUNNING = ("url", "hub")
+"""Ways to servers that may have kernels of others, and that want a token."""
+
+
+@contextlib.contextmanager
+def provider_of(args: argparse.Namespace, screen: Screen) -> Iterator[KernelProvider]:
+    """What starts kernels and knows those that run; all that was started ends with the context.
+
+    Raises:
+        ValueError: For options that make no sense together.
+        JkgError: The server does not start.
+        ImportError: A package is missing.
+    """
+    way = way_of(args)
+    if getattr(args, "kernel_id", None) is not None and way.kind not in _RUNNING:
+        raise ValueError("--kernel-id names a kernel of a running server: --url says which server")
+    if way.kind == "embedded":
+        _refuse_token(args, way)
+        from ..embedded.kernels import LocalKernels
+
+        with LocalKernels() as kernels:
+            yield kernels
+    else:
+        from ..gateway.warm import provider_of as client_of
+
+        with opened(way, args, screen) as server, client_of(server) as client:
+            yield client
 
 
 def server_of(
     args: argparse.Namespace, screen: Screen
 ) -> AbstractContextManager[JupyterConnectable]:
-    """The server that the words of a command name; one that is started ends with the context."""
-    if args.docker:
-        server = DockerJupyterServer(on_progress=Progress(screen))
-        screen.clear()
-        return server
-    if args.hub_server is not None and args.hub is None:
-        raise ValueError("--hub-server names a server of a hub: --hub says which")
-    if args.hub is not None:
-        return _hub_server(args, screen)
-    if args.local or not (args.url or os.environ.get(f"{_PREFIX}URL", "").strip()):
+    """The server that a command has chosen; one that is started ends with the context.
+
+    Raises:
+        ValueError: For options that make no sense together.
+        JkgError: The server does not start.
+        ImportError: A package is missing.
+    """
+    return opened(way_of(args, needs_server=True), args, screen)
+
+
+def opened(
+    way: Way, args: argparse.Namespace, screen: Screen
+) -> AbstractContextManager[JupyterConnectable]:
+    """The server that is at the end of a way; not of ``embedded``, which has none."""
+    if way.kind == "docker":
+        return _docker_server(way, args, screen)
+    if way.kind == "hub":
+        return _hub_server(way, args, screen)
+    if way.kind == "local":
+        _refuse_token(args, way)
+        from ..servers.local import LocalJupyterServer
+
         return LocalJupyterServer()
-    return nullcontext(info_of(args.url, os.environ))
+    if "token=" in (way.value or ""):
+        screen.note(
+            "everybody on this machine can see the token in --url; JKG_TOKEN, --token-file and"
+            " --token-stdin hide it"
+        )
+    return nullcontext(info_of(way.value, os.environ, given_token(args)))
 
 
-def _hub_server(args: argparse.Namespace, screen: Screen) -> JupyterHubServer:
-    token = os.environ.get("JKG_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN")
+def _docker_server(
+    way: Way, args: argparse.Namespace, screen: Screen
+) -> AbstractContextManager[JupyterConnectable]:
+    _refuse_token(args, way)
+    from ..servers.docker.server import DockerJupyterServer
+    from .progress import Progress
+
+    server = DockerJupyterServer(custom_image_name=way.value, on_progress=Progress(screen))
+    screen.clear()
+    return server
+
+
+def _hub_server(
+    way: Way, args: argparse.Namespace, screen: Screen
+) -> AbstractContextManager[JupyterConnectable]:
+    from ..servers.jupyterhub.server import JupyterHubServer
+
+    token = given_token(args) or os.environ.get("JUPYTERHUB_API_TOKEN")
     if not token:
         raise ValueError("a token of the hub is needed, in JKG_TOKEN or JUPYTERHUB_API_TOKEN")
     return JupyterHubServer(
-        args.hub,
+        way.value or "",
         token=token,
         server_name=args.hub_server or "",
         on_progress=lambda progress: screen.note(str(progress)),
     )
 
 
-def info_of(url: str | None, environ: Mapping[str, str]) -> JupyterConnectionInfo:
+def _refuse_token(args: argparse.Namespace, way: Way) -> None:
+    if args.token_file is not None or args.token_stdin:
+        raise ValueError(
+            f"a token is for --url and --hub: what --{way.kind} starts has one of its own"
+        )
+
+
+def info_of(
+    url: str | None, environ: Mapping[str, str], token: str | None = None
+) -> JupyterConnectionInfo:
     """Where a running server is.
 
     Args:
         url: Its address; None for the one of the environment.
         environ: ``JKG_TOKEN``, and the variables that ``JupyterConnectionInfo.from_env`` reads.
+        token: Replaces the token of the environment; one in ``url`` wins.
 
     Raises:
         ValueError: If the address or one of the variables makes no sense.
     """
-    env = dict(environ)
+    from ..gateway.connection import JupyterConnectionInfo
+
+    env, token = dict(environ), token or environ.get("JKG_TOKEN")
     if url is not None:
-        here, there = JupyterConnectionInfo.from_url(url), env.get(f"{_PREFIX}URL", "").strip()
+        here, there = JupyterConnectionInfo.from_url(url), env.get(f"{PREFIX}URL", "").strip()
         if there and JupyterConnectionInfo.from_url(there).url != here.url:
             # One server's token and headers are no other's business.
-            env = {name: value for name, value in env.items() if not name.startswith(_PREFIX)}
-        if here.token:
-            env.pop(f"{_PREFIX}AUTH_TOKEN", None)
-            env.pop("JKG_TOKEN", None)
-        env[f"{_PREFIX}URL"] = here.url
-        if here.token:
-            env[f"{_PREFIX}AUTH_TOKEN"] = here.token
-    if env.get("JKG_TOKEN"):
-        env[f"{_PREFIX}AUTH_TOKEN"] = env["JKG_TOKEN"]
+            env = {name: value for name, value in env.items() if not name.startswith(PREFIX)}
+        token = here.token or token
+        env[f"{PREFIX}URL"] = here.url
+    if token:
+        env[f"{PREFIX}AUTH_TOKEN"] = token
     return JupyterConnectionInfo.from_env(env)
-
-
-def kernels(args: argparse.Namespace, screen: Screen) -> int:
-    """Print the names of a server's kernels, a line each."""
-    with server_of(args, screen) as server, JupyterClient(server.connection_info) as client:
-        for name in sorted(client.list_kernel_specs()["kernelspecs"]):
-            screen.line(name)
-    return 0

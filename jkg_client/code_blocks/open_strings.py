@@ -29,6 +29,11 @@ class Insides(Protocol):
         """Whether the next line stands inside of it."""
         ...
 
+    @property
+    def needs_every_line(self) -> bool:
+        """Whether lines matter now in which nothing begins."""
+        ...
+
     def feed(self, line: str) -> None:
         """Take in the next line of the code."""
 
@@ -37,6 +42,7 @@ class Insides(Protocol):
 class TripleQuoted:
     """Strings of Python in three quotes."""
 
+    needs_every_line: bool = field(default=False, init=False)
     _quotes: str = field(default="", init=False)
 
     @property
@@ -72,6 +78,11 @@ class HereDocuments:
         """Whether the next line begins inside of one."""
         return bool(self._ends)
 
+    @property
+    def needs_every_line(self) -> bool:
+        """Any line can be the end of the one that is open."""
+        return self.is_open
+
     def feed(self, line: str) -> None:
         """Take in the next line of the code."""
         if self._ends:
@@ -91,6 +102,7 @@ class Nowhere:
     """Nothing of the block can hold a fence."""
 
     is_open: bool = False
+    needs_every_line: bool = False
 
     def feed(self, line: str) -> None:
         """No line begins anything."""
@@ -101,6 +113,7 @@ class Throughout:
     """All of the block may hold fences: it is a page, or a cell that writes one into a file."""
 
     is_open: bool = True
+    needs_every_line: bool = False
 
     def feed(self, line: str) -> None:
         """It goes on in every line."""

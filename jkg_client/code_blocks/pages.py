@@ -4,11 +4,13 @@ A block ends at its closing fence. Models forget it, put text behind it, and sho
 of strings; then lines further down decide what a person would take for the end. Such looks ahead
 are counted: when they have cost several times the length of the page, the first possible end is
 taken. So the time is linear in the length of the page, whatever it holds.
+
+Of a page with more than 50,000 lines of fences, tags and the like only the part with these is
+read. A last block of prose, which nobody runs, says so.
 """
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -24,7 +26,8 @@ from .fences import (
     unquoted,
 )
 from .languages import canonical
-from .open_strings import TripleQuoted
+from .notable_lines import MOST, NotableLines, first_from
+from .open_strings import Nesting, TripleQuoted
 from .readings import End, Reading, nestings
 from .thoughts import Thoughts
 
@@ -36,6 +39,7 @@ _OUTPUT = re.compile(
     r"(?:the )?(?:expected |sample |example |console |terminal |program )?(?:output|result)s?"
     r"(?: (?:is|will be|would be|should be|looks like(?: this)?))?"
 )
+_INDENTS = re.compile(r"^[ \t]*(?=\S)", re.MULTILINE)
 _OPTION = re.compile(r":[\w-]+:(?:\s|$)")
 
 
@@ -52,28 +56,36 @@ class Found:
     code: str
 
 
+_NOT_READ = Found("note", f"Code blocks behind the first {MOST} lines with fences were not read.")
+
+
 def blocks(text: str) -> list[Found]:
     """The code blocks of ``text`` in order, without those in thoughts and comments."""
-    return _Page(text.replace("\r\n", "\n").split("\n"), len(text)).blocks()
+    text = text.replace("\r\n", "\n")
+    notable = NotableLines.of(text)
+    page = _Page(text[: notable.cut].split("\n"), len(text), notable)
+    return page.blocks() if notable.numbers else []
 
 
 @define
 class _Page:
     lines: list[str]
     length: int
+    notable: NotableLines
     thoughts: Thoughts = field(init=False)
     _spent: int = field(default=0, init=False)
     _marked: list[int] = field(init=False)
     _first: list[int] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.thoughts = Thoughts(self.lines)
-        self._marked = [n for n, line in enumerate(self.lines) if _may_have_fence(line)]
+        self.thoughts = Thoughts(self.lines, self.notable.numbers)
+        self._marked = [n for n in self.notable.numbers if _may_have_fence(self.lines[n])]
 
     def blocks(self) -> list[Found]:
         found: list[Found] = []
+        is_cut = self.notable.cut is not None
         at = text_from = 0
-        while at < len(self.lines):
+        while (at := self.notable.first_from(at, len(self.lines))) < len(self.lines):
             at, column, forget = self.thoughts.after(at)
             if forget:
                 found.clear()
@@ -84,6 +96,8 @@ class _Page:
             at += 1
             if fence and (not fence.behind_text or self._is_followed(fence, at)):
                 end = self._end(fence, at)
+                if is_cut and end.line >= len(self.lines):
+                    break  # half a block must not run
                 if not end.is_closed and not fence.label and text_from == at - 1 > 0:
                     continue  # one fence too many behind a block; text follows
                 label = fence.label or self._meant(text_from, at - 1, end.code)
@@ -91,25 +105,28 @@ class _Page:
                 at = text_from = end.line
                 if end.rest is not None:
                     self.lines[at] = end.rest
-        return found
+        return [*found, _NOT_READ] if is_cut else found
 
     def _is_followed(self, fence: Fence, at: int) -> bool:
         """Whether a fence behind text is one, and not only spoken of: a block follows."""
         if self._first is None:
             self._first = [n for n in self._marked if _begins_with_fence(self.lines[n])]
-        mark, first = _at_or_after(self._marked, at), _at_or_after(self._first, at)
-        if first is None:
+        end = len(self.lines)
+        mark, first = first_from(self._marked, at, end), first_from(self._first, at, end)
+        if first == end:
             # No fence closes it: the answer may have been cut off.
-            return mark is None and names_language(fence.info)
+            return mark == end and names_language(fence.info)
         if first == self._first[-1] or not is_labelled(self.lines[first]):
             return True
         # Another block begins: here is one only if there is code, and no inline code.
-        has_code = any(self.lines[n].strip() for n in range(at, mark or at))
+        has_code = any(self.lines[n].strip() for n in range(at, mark))
         return has_code and mark == first and names_language(fence.info)
 
     def _meant(self, start: int, at: int, code: Sequence[str]) -> str:
         """The label that a block should have, from what stands in it and above it."""
-        if any(map(_begins_with_fence, code)) and not any(inside for inside in _in_strings(code)):
+        mark = first_from(self._marked, at + 1, len(self.lines))
+        has_fence = mark <= at + len(code) and any(map(_begins_with_fence, code))
+        if has_fence and not any(_in_strings(code)):
             return "markdown"
         for number in range(at - 1, max(start, at - 4) - 1, -1):
             line = self.lines[number].strip(" \t>")
@@ -126,11 +143,15 @@ class _Page:
             fence = evolve(fence, quote=0)  # no quote, but a sign before the fence
         may_look = self._spent <= _LOOKS * self.length
         for nesting in nestings(fence, unquoted(first, fence.quote) or "", may_look=may_look):
-            end = Reading(self.lines, self.thoughts.by_line, fence, nesting, may_look).end(start)
+            end = self._reading(fence, nesting, may_look=may_look).end(start)
             self._spent += end.looked
             if end.is_sure:
                 break
         return end
+
+    def _reading(self, fence: Fence, nesting: Nesting, *, may_look: bool) -> Reading:
+        tags = self.thoughts.by_line
+        return Reading(self.lines, self.notable, tags, fence, nesting, may_look)
 
 
 def _may_have_fence(line: str) -> bool:
@@ -142,11 +163,6 @@ def _begins_with_fence(line: str) -> bool:
     return fence is not None and not fence.behind_text
 
 
-def _at_or_after(numbers: Sequence[int], at: int) -> int | None:
-    place = bisect.bisect_left(numbers, at)
-    return numbers[place] if place < len(numbers) else None
-
-
 def _code(lines: Sequence[str], fence: Fence) -> str:
     """The lines without the indentation of their fence, as far as all of them have it.
 
@@ -154,14 +170,19 @@ def _code(lines: Sequence[str], fence: Fence) -> str:
     """
     if "{code-cell}" in fence.info:
         lines = list(itertools.dropwhile(_OPTION.match, lines))
+    code = "\n".join(lines)
     most = fence.indent + bool(fence.quote)
     if not most:
-        return "\n".join(lines)
-    inside = (
-        _in_strings(lines) if canonical(fence.label) in ("", "python") else itertools.repeat(False)
-    )
-    moved = [line for line, fixed in zip(lines, inside) if line.strip() and not fixed]
-    shared = min((most, *(columns(_indent(line)) for line in moved)))
+        return code
+    has_strings = '"""' in code or "'''" in code
+    if has_strings and canonical(fence.label) in ("", "python"):
+        fixed = zip(lines, _in_strings(lines))
+        indents = {_indent(line) for line, inside in fixed if line.strip() and not inside}
+    else:
+        indents = set(_INDENTS.findall(code))
+    shared = min((most, *map(columns, indents)))
+    if "\t" not in code:
+        return re.sub(rf"^ {{0,{shared}}}", "", code, flags=re.MULTILINE)
     return "\n".join(_outdented(line, shared) for line in lines)
 
 

@@ -13,6 +13,7 @@ from attrs import define, evolve, field, frozen
 
 from .fences import Ending, Fence, ending, unquoted
 from .languages import PROSE, SHELLS, canonical, is_data
+from .notable_lines import NotableLines
 from .open_strings import Held, HereDocuments, Insides, Nesting, Nowhere, Throughout, TripleQuoted
 from .thoughts import Tag
 
@@ -76,6 +77,7 @@ class Reading:
 
     Attributes:
         lines: The page.
+        notable: Which of them must be looked at.
         tags: The first tag of each line that has one.
         fence: That began the block.
         nesting: The idea.
@@ -83,6 +85,7 @@ class Reading:
     """
 
     lines: Sequence[str]
+    notable: NotableLines
     tags: Mapping[int, Tag]
     fence: Fence
     nesting: Nesting
@@ -95,7 +98,8 @@ class Reading:
     def end(self, start: int) -> End:
         """The end of the block whose code begins at line ``start``."""
         quote, marks = self.fence.quote, self.fence.mark * 3
-        for number in range(start, len(self.lines)):
+        number = self._passed(start)
+        while number < len(self.lines):
             line = self.lines[number]
             self._read += len(line) + 1
             if quote:
@@ -111,7 +115,19 @@ class Reading:
                     return end
             self._code.append(line)
             self.nesting.insides.feed(line[1:] if quote and line[:1] == " " else line)
+            number = self._passed(number + 1)
         return self._cut(len(self.lines))
+
+    def _passed(self, number: int) -> int:
+        """The next line to look at; those before it belong to the code, as they are."""
+        if self.fence.quote or self.nesting.insides.needs_every_line:
+            return number
+        after = self.notable.first_from(number, len(self.lines))
+        if after > number:
+            passed = self.lines[number:after]
+            self._code += passed
+            self._read += sum(map(len, passed)) + len(passed)
+        return after
 
     def _at(self, number: int, line: str) -> End | None:
         """The end, if a fence in this line is one."""

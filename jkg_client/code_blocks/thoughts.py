@@ -5,18 +5,25 @@ Comments of HTML are left out by the same means: a reader does not see them eith
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import define, field, frozen
 
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
-_TAG = re.compile(
-    rf"<(?P<end>/?)(?:antml:)?(?:{_NAMES})>|\[(?P<end2>/?)THINK\]|◁(?P<end3>/?)think▷"
-    r"|(?P<comment><!--)|(?P<comment_end>-->)",
-    re.IGNORECASE,
+# Only the names ignore case: a search goes from one possible first character to the next.
+TAG = (
+    rf"<(?P<end>/?)(?i:(?:antml:)?(?:{_NAMES}))>"
+    r"|\[(?P<end2>/?)(?i:THINK)\]|◁(?P<end3>/?)(?i:think)▷"
+    r"|(?P<comment><!--)|(?P<comment_end>-->)"
 )
+"""A tag, as a regular expression."""
+
+_TAG = re.compile(TAG)
 _QUOTES = "`'\""
+_MOST = 10_000
+"""Tags of one line: a line of so many is no sentence. Its other tags are text."""
 
 
 @frozen
@@ -48,22 +55,19 @@ class Thoughts:
 
     Attributes:
         lines: The text.
+        numbers: Of the lines that may have tags.
         by_line: The first tag of each line that has one.
     """
 
     lines: Sequence[str]
+    numbers: Iterable[int]
     _tags: list[Tag] = field(init=False)
     _next: int = field(default=0, init=False)
     by_line: dict[int, Tag] = field(init=False)
     _closing: list[Tag | None] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._tags = [
-            tag
-            for number, line in enumerate(self.lines)
-            if _may_have_tag(line)
-            for tag in _tags(number, line)
-        ]
+        self._tags = [tag for number in self.numbers for tag in _tags(number, self.lines[number])]
         self.by_line = {tag.line: tag for tag in reversed(self._tags)}
         self._closing = _closing(self._tags)
 
@@ -91,12 +95,8 @@ class Thoughts:
         return line, column, forget
 
 
-def _may_have_tag(line: str) -> bool:
-    return "<" in line or "[" in line or "-->" in line or "◁" in line
-
-
 def _tags(number: int, line: str) -> Iterator[Tag]:
-    found = list(_TAG.finditer(line))
+    found = list(itertools.islice(_TAG.finditer(line), _MOST))
     if not found:
         return
     blank, rest = not line[: found[0].start()].strip(" \t>\ufeff"), line[found[-1].end() :]

@@ -89,11 +89,10 @@ class CellRun:
 
     def _end(self, outputs: CellOutputs, code: str, whole: Deadline) -> CellEnd:
         limit = self._limit(outputs.cell["metadata"])
-        left = whole.left() if limit is None else whole.within(limit).left()
-        is_whole = limit is None or (left is not None and left < limit)
-        words = (
-            _words(self.options.limits.timeout, "the notebook") if is_whole else _words(limit, "it")
-        )
+        left, words = limit, _words(limit, "it")
+        whole_left = whole.left()
+        if whole_left is not None and (limit is None or whole_left < limit):
+            left, words = whole_left, _words(self.options.limits.timeout, "the notebook")
         if left is not None and left <= 0:
             return CellEnd.of_limit(words)
         try:

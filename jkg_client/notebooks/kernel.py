@@ -101,7 +101,7 @@ class NotebookKernel:
         finally:
             self._cell = None
             self.outputs.settle()
-        if self._process is not None and self._process.is_gone and result.status != "timeout":
+        if self._process is not None and self._process.is_replaced and result.status != "timeout":
             # A server may have handed the cell to the process that came after.
             return evolve(result, status="died")
         return result

@@ -15,10 +15,12 @@ class KernelProcess:
     Attributes:
         session: Our session id.
         is_gone: The process that we knew is gone.
+        is_replaced: Another process has answered us.
     """
 
     session: str
     is_gone: bool = field(default=False, init=False)
+    is_replaced: bool = field(default=False, init=False)
     _known: str | None = field(default=None, init=False)  # session id of the process
 
     def feed(self, message: Message) -> None:
@@ -28,5 +30,6 @@ class KernelProcess:
         elif message.msg_type == "status" and message.parent_header.get("session") == self.session:
             # Of a restart that was told to a broken line this is the only sign.
             process = message.header.get("session")
-            self.is_gone |= self._known is not None and process != self._known
+            self.is_replaced |= self._known is not None and process != self._known
+            self.is_gone |= self.is_replaced
             self._known = process if isinstance(process, str) else self._known

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SecretParameters = Union[Mapping[str, Any], Iterable[str], None]
 
 # By it the task that waits for a run in another thread ends that run.
-_interruption: ContextVar[Interruption] = ContextVar("_interruption")
+_interruption: ContextVar[Interruption | None] = ContextVar("_interruption", default=None)
 
 
 def run_notebook(
@@ -103,7 +103,7 @@ def run_notebook(
     from .request import RunRequest  # noqa: PLC0415
 
     request = RunRequest.of(notebook, server, output, parameters, secret_parameters, options)
-    return request.run(_interruption.get(None) or Interruption())
+    return request.run(_interruption.get() or Interruption())
 
 
 async def run_notebook_async(

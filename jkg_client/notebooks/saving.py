@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from attrs import define, field
@@ -67,16 +68,21 @@ class NotebookFile:
     def save(self, notebook: NotebookNode) -> None:
         """Save. Until it has been written as a whole, the file stays what it was."""
         begun = self.clock.now()
-        part = self.path.with_name(f".{self.path.stem[:50]}-{uuid.uuid4().hex}.tmp")
-        try:
-            with part.open("x", encoding="utf-8", newline="\n") as stream:
-                stream.writelines(pieces(notebook))
-            with contextlib.suppress(FileNotFoundError):
-                part.chmod(stat.S_IMODE(self.path.stat().st_mode))
-            part.replace(self.path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise
+        replace_text(self.path, pieces(notebook))
         self._saved = now = self.clock.now()
         self._not_before = now + (now - begun) * _SHARE
+
+
+def replace_text(path: Path, texts: Iterable[str]) -> None:
+    """Write a file so that it is the old one or the new one at any moment."""
+    part = path.with_name(f".{path.stem[:50]}-{uuid.uuid4().hex}.tmp")
+    try:
+        with part.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.writelines(texts)
+        with contextlib.suppress(FileNotFoundError):
+            part.chmod(stat.S_IMODE(path.stat().st_mode))
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise

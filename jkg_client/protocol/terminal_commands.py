@@ -30,8 +30,8 @@ STILL = re.compile(f"(?!{_MOVE}){_SEQUENCE}")
 MOVE = re.compile(rf"\r(?!\n)|\x08|{_MOVE}")
 """A control code that moves the cursor back, or erases."""
 
-TOKENS = re.compile(rf"([^\n\r\x08\x1b]*)(\n|\r+|\x08+|((?:{_MOVE}))\3*|{_SEQUENCE})?")
-"""Text, the control code that ends it, and the command in it, which may come several times."""
+CONTROL = re.compile(rf"(\n|\r+|\x08+|({_MOVE})\2*|(?:(?!{_MOVE}){_SEQUENCE})+)")
+"""What splits a text: a control code, and the command in it, which may come several times."""
 
 WHOLE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x00-\x1f]*(?:\x07|\x1b\\))")
 """A colour, a mode, a title or a link with its end."""
@@ -67,10 +67,6 @@ class Command:
 
 def command(sequence: str) -> Command:
     """What ``sequence`` does, one that moves or erases."""
-    return _COMMON.get(sequence) or _parsed(sequence)
-
-
-def _parsed(sequence: str) -> Command:
     letter = sequence[-1]
     if sequence[1] != "[":
         return _SHORT[letter]
@@ -102,11 +98,4 @@ _SHORT: Mapping[str, Command] = {
     "D": Command(down=1),
     "E": Command(down=1, column=0),
     "M": Command(down=-1),
-}
-
-# To parse each of a million sequences takes longer than all else.
-_COMMON: Mapping[str, Command] = {
-    sequence: _parsed(sequence)
-    for letter in "ABCDEFGHJK"
-    for sequence in (f"\x1b[{letter}", *(f"\x1b[{number}{letter}" for number in range(10)))
 }

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from .terminal_commands import STILL, TOKENS, WHOLE, Command, command, in_two
+from attrs import evolve
+
+from .terminal_commands import CONTROL, STILL, WHOLE, Command, command, in_two
+from .terminal_pieces import overwritten, pieces, without_idle_codes
 
 _REACH = 1000
 """Lines that the cursor can go back: no screen is larger."""
@@ -25,7 +30,8 @@ _WORK = 2**22
 _MOST_COLOURS = 256
 """Characters of colours before one character."""
 
-_PIECE = 2**16
+_SHORT = 256
+"""Characters of a line to which text is joined as a string."""
 
 
 class Grid:
@@ -62,7 +68,7 @@ class Grid:
         text = in_two(text).replace("\r\n", "\n")
         self._spare += len(text)
         self._work += 4 * len(text)
-        for piece in _pieces(text):
+        for piece in pieces(text):
             shown = piece if self._keeps_colours else STILL.sub("", piece)
             if self._is_at_end and not ("\x1b" in shown or "\b" in shown):
                 self._write_lines(shown)
@@ -78,31 +84,34 @@ class Grid:
 
     def _write_lines(self, text: str) -> None:
         lines = text.split("\n")
-        self._rows[-1:] = [_overwritten(line) if "\r" in line else line for line in lines]
+        self._rows[-1:] = [overwritten(line) if "\r" in line else line for line in lines]
         self._row = len(self._rows) - 1
         self._column = len(lines[-1]) - lines[-1].rfind("\r") - 1
 
     def _write_tokens(self, text: str) -> None:
-        for match in TOKENS.finditer(text):
-            run, control, move = match.groups()
+        parts = CONTROL.split(without_idle_codes(text))
+        for run, control, move in zip(parts[::3], parts[1::3], parts[2::3]):
             if run:
                 self._put(run)
             if move:
-                self._move(command(move), len(control) // len(move))
+                self._move(move, len(control) // len(move))
             elif control == "\n":
                 self._feed_line()
-            elif control:
-                self._simple(control)
+            elif control[0] == "\r":
+                self._column = self._leftmost
+            elif control[0] == "\b":
+                self.move_right(-len(control))
+            else:
+                self._colour(control)
+        if parts[-1]:
+            self._put(parts[-1])
 
-    def _simple(self, control: str) -> None:
-        if control[0] == "\r":
-            self._column = self._leftmost
-        elif control[0] == "\b":
-            self._column = max(self._leftmost, self._column - len(control))
-        elif self._keeps_colours and WHOLE.fullmatch(control):
+    def _colour(self, sequences: str) -> None:
+        if self._keeps_colours:
+            whole = WHOLE.findall(sequences)
             # Of very many in one place the last one is what counts.
-            waiting = self._escape + control
-            self._escape = waiting if len(waiting) < _MOST_COLOURS else control
+            waiting = self._escape + "".join(whole)
+            self._escape = waiting if len(waiting) < _MOST_COLOURS else whole[-1]
 
     @property
     def _leftmost(self) -> int:
@@ -114,10 +123,12 @@ class Grid:
         if self._row >= len(self._rows):
             self._fill_rows()
         row, start = self._rows[self._row], self._column
-        if not (row or start or self._escape):
-            self._rows[self._row], self._column = run, len(run)
-            return
-        if not isinstance(row, list):
+        if isinstance(row, str):
+            if len(row) <= start <= _SHORT and not self._escape:
+                blanks = " " * self._spend(start - len(row)) if start > len(row) else ""
+                self._rows[self._row] = row = f"{row}{blanks}{run}"
+                self._column = len(row)
+                return
             row = self._split(row)
             start = self._column
         if start > len(row):
@@ -186,25 +197,38 @@ class Grid:
             self._row = max(0, self._row - gone)
             self._saved = max(0, self._saved[0] - gone), self._saved[1]
 
-    def _move(self, command: Command, times: int) -> None:
-        if command.down or command.right:
-            self._shift(command.down * times, command.right * times)
-        if command.column is not None:
-            self._column = max(self._leftmost, min(command.column, self._rightmost))
-        if command.row is not None:
-            self._row = self._top + min(command.row, self._below - self._top)
-        if command.letter:
-            _ACTIONS[command.letter](self, command.number)
+    def _move(self, sequence: str, times: int) -> None:
+        act, number = (_remembered if len(sequence) <= _LONGEST else _read)(sequence)
+        if isinstance(number, Command):
+            number = number if times == 1 else evolve(number, down=times * number.down)
+        elif times > 1 and act in (Grid.move_down, Grid.move_right):
+            number *= times
+        act(self, number)
 
-    def _shift(self, down: int, right: int) -> None:
-        if down:
-            row = self._row + down
-            inside = self._top <= row < len(self._rows)
-            self._row = row if inside else min(max(row, self._top), self._below)
-        if right < 0:
-            self._column = max(self._leftmost, self._column + right)
-        elif right:
-            self._column = min(self._column + right, self._rightmost)
+    def move_down(self, lines: int) -> None:
+        """Move the cursor so many lines down, or up."""
+        row, size = self._row + lines, len(self._rows)
+        top = size - _REACH if size > _REACH else 0
+        if row < top:
+            self._row = top
+        else:
+            self._row = row if row < size else min(row, self._below)
+
+    def move_right(self, columns: int) -> None:
+        """Move the cursor so many columns to the right, or to the left."""
+        column = self._column + columns
+        if columns > 0:
+            self._column = min(column, self._rightmost)
+        else:
+            self._column = column if column > 0 else self._leftmost
+
+    def move_to(self, place: Command) -> None:
+        """Move the cursor to a line of the screen, or a column, or both."""
+        self.move_down(place.down)
+        if place.column is not None:
+            self._column = max(self._leftmost, min(place.column, self._rightmost))
+        if place.row is not None:
+            self._row = self._top + min(place.row, self._below - self._top)
 
     @property
     def _below(self) -> int:
@@ -289,29 +313,6 @@ def _way(start: tuple[int, int], end: tuple[int, int]) -> str:
     return f"{vertical}\r" + (f"\x1b[{column}C" if column else "")
 
 
-def _overwritten(line: str) -> str:
-    """A line of which carriage returns have parts overwritten by the parts that follow."""
-    parts = line.split("\r")
-    shown, size = [parts[-1]], len(parts[-1])
-    for part in reversed(parts):
-        if len(part) > size:
-            shown.append(part[size:])
-            size = len(part)
-    return "".join(shown)
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """``text`` in pieces that end with a line, each but the last."""
-    start = 0
-    while len(text) - start > _PIECE:
-        end = text.find("\n", start + _PIECE) + 1
-        if not end:
-            break
-        yield text[start:end]
-        start = end
-    yield text[start:]
-
-
 _ACTIONS: Mapping[str, Callable[[Grid, int], None]] = {
     "J": Grid.erase_display,
     "K": Grid.erase_line,
@@ -320,3 +321,26 @@ _ACTIONS: Mapping[str, Callable[[Grid, int], None]] = {
     "u": Grid.restore,
     "c": Grid.reset,
 }
+
+
+_Effect = tuple[Callable[[Grid, Any], None], Any]
+"""A method of a grid, and what it is given."""
+
+
+def _read(sequence: str) -> _Effect:
+    """What a sequence does."""
+    what = command(sequence)
+    if what.letter:
+        return _ACTIONS[what.letter], what.number
+    if what.right:
+        return Grid.move_right, what.right
+    if what.column is None and what.row is None:
+        return Grid.move_down, what.down
+    return Grid.move_to, what
+
+
+# To read each of a million sequences anew takes longer than all else.
+_remembered = functools.lru_cache(maxsize=512)(_read)
+
+_LONGEST = 32
+"""Characters of a sequence that is remembered: nothing large must stay in memory."""

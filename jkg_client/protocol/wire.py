@@ -15,7 +15,6 @@ The formats: https://jupyter-server.readthedocs.io/en/latest/developers/websocke
 from __future__ import annotations
 
 import enum
-import functools
 import json
 import struct
 from typing import Any, Union
@@ -99,10 +98,9 @@ def parse(packed: Packed) -> Message:
     try:
         if len(packed.texts) == 1:
             return _from_document(loads(packed.texts[0]), packed.buffers)
-        channel, header, parent, *others = packed.texts
-        metadata, content = map(loads, others)
-        buffers = packed.buffers
-        return message_of(channel, loads(header), _parent(parent), metadata, content, buffers)
+        channel, *documents = packed.texts
+        header, parent_header, metadata, content = map(loads, documents)
+        return message_of(channel, header, parent_header, metadata, content, packed.buffers)
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise _nonsense(packed.framing, exc, "".join(packed.texts)) from exc
 
@@ -203,15 +201,6 @@ def loads(text: str) -> Any:
     if end < len(text):
         raise ValueError("something follows the JSON")
     return value
-
-
-def _parent(text: str) -> Any:
-    # All that answers a request repeats its header.
-    return _last_parents(text) if len(text) <= _LONGEST_PARENT else loads(text)
-
-
-_LONGEST_PARENT = 1000
-_last_parents = functools.lru_cache(maxsize=16)(loads)
 
 
 def dumps(value: Json) -> bytes:

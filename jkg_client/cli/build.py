@@ -1,0 +1,41 @@
+"""``jkg build``: the image of servers in containers."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..servers.docker.server import DockerJupyterServer
+from .option_types import not_empty
+from .progress import Progress
+from .screen import Screen
+from .statuses import DONE
+
+DESCRIPTION = """\
+Build the image for --docker, unless it is there already, and print its name. An engine is found
+where the docker command finds it.
+"""
+EXAMPLES = """\
+examples:
+  jkg build                         the bundled image
+  jkg build --dockerfile ./Dockerfile
+"""
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    command.add_argument(
+        "--dockerfile",
+        type=not_empty,
+        metavar="FILE",
+        help="build the image from this file (default: the bundled one)",
+    )
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Build the image of servers, and print its name."""
+    progress = Progress(screen)
+    name = DockerJupyterServer.build_image(args.dockerfile, on_progress=progress)
+    if not progress.has_begun:
+        screen.note("the image is there already")
+    screen.line(name)
+    return DONE

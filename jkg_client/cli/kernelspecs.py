@@ -1,0 +1,41 @@
+"""``jkg kernelspecs``: the kernels that can be started."""
+
+from __future__ import annotations
+
+import argparse
+
+from .screen import Screen
+from .server_options import TOKENS, add_server
+from .servers import opened
+from .statuses import DONE
+from .ways import way_of
+
+DESCRIPTION = "List the names of the kernels that can be started, one a line.\n"
+EXAMPLES = f"""\
+examples:
+  jkg kernelspecs                   on this machine
+  jkg kernelspecs --url https://hub.example.com/user/me
+
+{TOKENS}"""
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_server(command)
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Print the names of a server's kernels, a line each."""
+    way = way_of(args)
+    if way.kind == "embedded":
+        from ..embedded import kernelspecs
+
+        names = kernelspecs.names()
+    else:
+        from ..gateway.rest import JupyterClient
+
+        with opened(way, args, screen) as server, JupyterClient(server.connection_info) as client:
+            names = list(client.list_kernel_specs()["kernelspecs"])
+    for name in sorted(names):
+        screen.line(name)
+    return DONE

@@ -1,0 +1,34 @@
+"""Values of options: what they must be, said before anything is done."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def seconds(text: str) -> float:
+    """A time limit."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"a positive number is needed, not {text!r}")
+    return number
+
+
+def not_empty(text: str) -> str:
+    """A word. A variable of a shell that is not set gives an empty one."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the value is empty")
+    return text
+
+
+def port(text: str) -> int:
+    """A port; 0 for a free one."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 65536:
+        raise argparse.ArgumentTypeError(f"0 to 65535 is needed, not {text!r}")
+    return number

@@ -1,0 +1,82 @@
+"""Options by which every command is told which server or kernel to use."""
+
+from __future__ import annotations
+
+import argparse
+
+from .option_types import not_empty
+
+_DEFAULT = """\
+Default: the server of JUPYTER_GATEWAY_URL; if that is not set, --embedded or --local, whichever
+is installed."""
+
+TOKENS = """\
+tokens:
+  The token of a server is read from JKG_TOKEN, --token-file or --token-stdin, or, like
+  everything else about a server, from the JUPYTER_GATEWAY_* variables. The token of a hub may
+  also be in JUPYTERHUB_API_TOKEN. Everybody on this machine can see a token in --url.
+"""
+
+
+def add_server(command: argparse.ArgumentParser) -> None:
+    """Add the options that choose the server."""
+    group = command.add_argument_group("server", _DEFAULT)
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "--embedded", action="store_true", help="run kernels on this machine without a server"
+    )
+    which.add_argument("--local", action="store_true", help="start a server on this machine")
+    which.add_argument(
+        "--docker",
+        nargs="?",
+        const=True,
+        default=None,
+        type=not_empty,
+        metavar="IMAGE",
+        help="start a server in a container (see DOCKER_HOST), of our image or of IMAGE",
+    )
+    which.add_argument("--url", type=not_empty, metavar="URL", help="use the server at this URL")
+    which.add_argument(
+        "--hub",
+        type=not_empty,
+        metavar="URL",
+        help="start your server on the JupyterHub at this URL, and stop it afterwards",
+    )
+    group.add_argument(
+        "--hub-server",
+        type=not_empty,
+        metavar="NAME",
+        help="with --hub: your server of this name",
+    )
+    _add_tokens(group)
+
+
+def _add_tokens(group: argparse._ArgumentGroup) -> None:
+    tokens = group.add_mutually_exclusive_group()
+    tokens.add_argument(
+        "--token-file",
+        type=not_empty,
+        metavar="FILE",
+        help="file with the token; nobody but you may read it (chmod 600)",
+    )
+    tokens.add_argument(
+        "--token-stdin", action="store_true", help="read the token from the first line of stdin"
+    )
+
+
+def add_kernel(command: argparse.ArgumentParser) -> None:
+    """Add the options that choose the kernel: a new one, or one that runs."""
+    which = command.add_mutually_exclusive_group()
+    which.add_argument(
+        "--kernel",
+        type=not_empty,
+        default="python3",
+        metavar="NAME",
+        help="start this kernel (default: %(default)s)",
+    )
+    which.add_argument(
+        "--kernel-id",
+        type=not_empty,
+        metavar="ID",
+        help="use this running kernel of the server, and leave it running",
+    )

@@ -1,0 +1,86 @@
+"""Which way to a kernel a command takes: by its options, the environment, or what is installed."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+from attrs import frozen
+
+PREFIX = "JUPYTER_GATEWAY_"
+
+Kind = Literal["embedded", "local", "docker", "url", "hub"]
+
+_NEEDED: Mapping[Kind, tuple[str, ...]] = {
+    "embedded": ("zmq", "jupyter_core"),
+    "local": ("kernel_gateway",),
+}
+
+
+@frozen
+class Way:
+    """A way to kernels.
+
+    Attributes:
+        kind: By which option it can be chosen.
+        value: The image or the address; None for the usual one, or that of the environment.
+        origin: What has chosen it: an option, a variable, or ``default``.
+    """
+
+    kind: Kind
+    value: str | None
+    origin: str
+
+
+def is_installed(kind: Kind) -> bool:
+    """Whether all packages are here that the way needs."""
+    return all(importlib.util.find_spec(name) is not None for name in _NEEDED.get(kind, ()))
+
+
+def way_of(args: argparse.Namespace, *, needs_server: bool = False) -> Way:
+    """The way that the words of a command choose.
+
+    Args:
+        args: The words.
+        needs_server: The command cannot do without a server.
+
+    Raises:
+        ValueError: For options that make no sense together.
+        ImportError: Nothing was chosen, and nothing is installed.
+    """
+    chosen = _chosen(args)
+    if args.hub_server is not None and chosen != Way("hub", args.hub, "--hub"):
+        raise ValueError("--hub-server names a server of a hub: --hub says which hub")
+    if chosen is None:
+        return _default(needs_server=needs_server)
+    if chosen.kind == "embedded" and needs_server:
+        raise ValueError("this command needs a server, and --embedded has none: try --local")
+    return chosen
+
+
+def _chosen(args: argparse.Namespace) -> Way | None:
+    if args.embedded:
+        return Way("embedded", None, "--embedded")
+    if args.local:
+        return Way("local", None, "--local")
+    if args.docker is not None:
+        return Way("docker", None if args.docker is True else args.docker, "--docker")
+    if args.url is not None:
+        return Way("url", args.url, "--url")
+    return Way("hub", args.hub, "--hub") if args.hub is not None else None
+
+
+def _default(*, needs_server: bool) -> Way:
+    if os.environ.get(f"{PREFIX}URL", "").strip():
+        return Way("url", None, f"{PREFIX}URL")
+    kinds: tuple[Kind, ...] = ("local",) if needs_server else ("embedded", "local")
+    for kind in kinds:
+        if is_installed(kind):
+            return Way(kind, None, "default")
+    raise ImportError(
+        "there is no way to a kernel: name a server by --url, or install one for this machine:"
+        f' pip install "jkg-client[{kinds[0]}]"'
+    )
