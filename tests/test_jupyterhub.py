@@ -809,7 +809,7 @@ def test_a_hub_that_is_away_at_the_end_is_logged(
     server = start(hub)
     hub.rule("GET", "/users/me", *[GONE] * 999)
     server.stop(timeout_seconds=0.5)
-    assert "may go on" in caplog.text
+    assert "may keep running" in caplog.text
     assert "stopped" not in repr(server)
     hub.rules.clear()
     server.stop()
