@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,14 @@ from .client.kernel import JupyterKernelClient
 from .client.kernel_ownership import KernelOwnership
 from .client.saved_session import SavesSession
 from .client.timeouts import TIMEOUTS, Timeouts
-from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, is_data, to_cell
+from .code_blocks import (
+    CodeBlock,
+    MarkdownCodeExtractor,
+    UnknownLanguage,
+    is_data,
+    is_python,
+    to_cell,
+)
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError, KernelNotFound, KernelNotReady
 from .installs import STATUS, install_command, with_status
@@ -29,14 +36,18 @@ from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
 from .protocol.values import mapping_of
+from .python_variables import RunUnseen
 from .rendering import made_folder
 from .session_file import NotebookOption, kept_in, session_file_of
 from .shell_cells import ends_with_shell
+from .variable_access import VariableAccess
+
+T = TypeVar("T")
 
 _NEVER_RAN = ExecutionResult(status="aborted")
 
 
-class KernelCodeExecutor(SavesSession):
+class KernelCodeExecutor(VariableAccess, SavesSession):
     """Runs code blocks in one kernel, which keeps its state between them.
 
     Args:
@@ -95,6 +106,11 @@ class KernelCodeExecutor(SavesSession):
         return MarkdownCodeExtractor(default_language=None if self._language == "python" else "")
 
     @property
+    def language(self) -> str:
+        """The kernel's language in lower case, as the kernel itself names it."""
+        return self._language.lower()
+
+    @property
     def kernel_id(self) -> str | None:
         """Id of the kernel in use. It changes when the server has lost the kernel."""
         return self._owned.kernel_id
@@ -121,6 +137,7 @@ class KernelCodeExecutor(SavesSession):
         timeout: float | None = None,
         *,
         store_history: bool = True,
+        on_output: OnOutput | None = None,
     ) -> CodeResult:
         """Run the blocks in order, up to the first that fails or exits.
 
@@ -129,6 +146,8 @@ class KernelCodeExecutor(SavesSession):
                 Blocks of data and prose, such as ``json``, do not run; a note says so.
             timeout: Time limit for each block, in seconds. None uses the executor's limit.
             store_history: Whether the kernel counts the blocks and keeps them in its history.
+            on_output: Function that is called with each output of these blocks as soon as it
+                arrives, instead of the executor's function.
 
         Returns:
             What the blocks have shown, however the last of them ended.
@@ -138,7 +157,9 @@ class KernelCodeExecutor(SavesSession):
             GatewayError: The server cannot be reached. ``result`` holds what has come before.
             KernelNotReady: The kernel does not start again. ``result`` holds what has come before.
         """
-        return self._execute_blocks(BlockRun(), code_blocks, timeout, store_history=store_history)
+        return self._execute_blocks(
+            BlockRun(), code_blocks, timeout, store_history=store_history, on_output=on_output
+        )
 
     def interrupt(self) -> None:
         """Stop the ``execute_code_blocks`` of another thread, and wait until it has ended.
@@ -186,7 +207,10 @@ class KernelCodeExecutor(SavesSession):
         timeout: float | None,
         *,
         store_history: bool,
+        on_output: OnOutput | None = None,
     ) -> CodeResult:
+        arguments.callback("on_output", on_output)
+        listen = on_output or self._on_output
         results: list[ExecutionResult] = []
         skipped: list[str] = []
         blocks = arguments.blocks(code_blocks)
@@ -199,11 +223,7 @@ class KernelCodeExecutor(SavesSession):
                     if is_data(block.language, self._language):
                         skipped.append(block.language)
                         continue
-                    results.append(
-                        _NEVER_RAN
-                        if run.is_interrupted
-                        else self._execute(block, limit, store_history)
-                    )
+                    results.append(self._execute(run, block, limit, store_history, listen))
                     if not results[-1].is_ok or results[-1].exit_code is not None:
                         break
             except JkgError as exc:
@@ -270,31 +290,63 @@ class KernelCodeExecutor(SavesSession):
         self._check_open()
         return self._owned.kernel or self._start()
 
-    def _execute(self, block: CodeBlock, timeout: float, store_history: bool) -> ExecutionResult:
+    def _execute(
+        self,
+        run: BlockRun,
+        block: CodeBlock,
+        timeout: float,
+        store_history: bool,
+        on_output: OnOutput | None,
+    ) -> ExecutionResult:
+        if run.is_interrupted:
+            return _NEVER_RAN
         try:
             cell = to_cell(block, self._language)
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
         with kept_in(self._session if store_history else None, cell) as kept:
-            try:
-                kept.result = self._run(cell, timeout, store_history)
-            except KernelNotFound:
-                if self._owned.is_attached:
-                    raise
-                # Deleted, culled or dead for good, before this block was sent.
-                self._replaced = True
-                self._owned.forget()
-                kept.result = self._run(cell, timeout, store_history)
+            kept.result = self._on_some_kernel(
+                lambda: self._run(cell, timeout, store_history, on_output)
+            )
         return kept.result
 
-    def _run(self, cell: str, timeout: float, store_history: bool) -> ExecutionResult:
+    def _on_some_kernel(self, do: Callable[[], T]) -> T:
+        """What ``do`` returns; on a new kernel if that of the last block is gone."""
+        try:
+            return do()
+        except KernelNotFound:
+            if self._owned.is_attached:
+                raise
+            # Deleted, culled or dead for good, before anything was sent.
+            self._replaced = True
+            self._owned.forget()
+            return do()
+
+    def _in_python(self, do: Callable[[RunUnseen], T]) -> T:
+        """What ``do`` returns, which is given a function to run cells that nobody sees."""
+        self._owned.check_process()
+        with self._lock:
+            self._running()
+            if not is_python(self._language):
+                raise UnknownLanguage("python", self._language)
+            return self._on_some_kernel(lambda: do(self._run_unseen))
+
+    def _run_unseen(self, cell: str, expression: str = "") -> ExecutionResult:
+        asked = {"answer": expression} if expression else None
+        result = self._running().execute(cell, self._timeout, silent=True, user_expressions=asked)
+        self._replaced |= result.kernel_restarted  # for the next blocks to tell
+        return result
+
+    def _run(
+        self, cell: str, timeout: float, store_history: bool, on_output: OnOutput | None
+    ) -> ExecutionResult:
         cell = ends_with_shell(cell)
         install = install_command(cell) if self._language == "python" else None
         result = self._running().execute(
             cell,
             timeout,
-            on_output=self._on_output,
+            on_output=on_output,
             store_history=store_history,
             user_expressions=STATUS if install else None,
             max_output=self._max_output,

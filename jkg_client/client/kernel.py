@@ -27,6 +27,7 @@ from ..protocol.values import mapping_of
 from ..session_file import kept_in, session_file_of
 from . import arguments
 from .callbacks import Callbacks, OnInput, OnOutput
+from .cell_log import log_end, log_start
 from .channels import KernelProvider
 from .conversation import Conversation
 from .deadline import Deadline
@@ -194,9 +195,11 @@ class JupyterKernelClient(SavesSession):
             deadline, callbacks = Deadline(limit), Callbacks(on_output, on_input)
             is_kept = self._keeps_session and store_history and not silent
             session = self._session_file.session if is_kept else None
+            log_start(self._kernel_id, code, limit)
             with kept_in(session, code) as kept:
                 kept.result = self._conversation.run(request, exchange, deadline, callbacks)
-            return kept.result
+        log_end(self._kernel_id, kept.result, limit)
+        return kept.result
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
         """What the kernel is: ``language_info``, ``implementation``, ``banner`` and more.

@@ -33,10 +33,8 @@ from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, give
 from ..jupyter_executors import JupyterCodeExecutor
 from ..protocol.outputs import Display, Failure, Output, join_text
 from ..protocol.shortening import shortened
+from ..python_variables import carrying
 from .model_limits import MAX_TEXT, checked
-
-_PART = 2**20
-"""Characters of variables in one message: servers take 10 MiB."""
 
 _IMAGES = {"image/png": "PNG", "image/jpeg": "JPEG"}
 """Pillow's names of them: what a kernel calls an image may be a program."""
@@ -268,14 +266,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
 def _setting_cells(variables: Mapping[str, Any]) -> list[str]:
     if not variables:
         return []
-    text = SafeSerializer.dumps(dict(variables))
-    parts = [text[start : start + _PART] for start in range(0, len(text), _PART)]
-    load = "globals().update(_jkg['SafeSerializer'].loads(''.join(_jkg_parts)))"
-    return [
-        "_jkg_parts = []",
-        *(f"_jkg_parts.append({part!r})" for part in parts),
-        f"{_exec(_SERIALIZER)}\n{load}\ndel _jkg, _jkg_parts",
-    ]
+    load = f"{_SERIALIZER}\nnames.update(SafeSerializer.loads(text))\n"
+    return carrying(SafeSerializer.dumps(dict(variables)), load)
 
 
 def _defining_cell(tools: Mapping[str, Tool]) -> str:

@@ -17,6 +17,7 @@ from ...jupyter_executors import AsyncJupyterCodeExecutor
 from ...protocol.outputs import Output, Stream
 from ...protocol.result import ExecutionResult
 from ...protocol.terminal import strip_ansi
+from ...python_variables import Variable
 
 Tell = Callable[[float, str], Awaitable[None]]
 """Takes the seconds that have passed, and what was printed since it was called last."""
@@ -85,6 +86,15 @@ class SessionKernel:
             # Not waited for: it keeps its turn until the kernel can be used again.
             call.cancel()
             raise
+
+    async def variables(self) -> list[Variable]:
+        """The variables of a Python kernel, when it is our turn.
+
+        Raises:
+            JkgError: It is another kernel, does not answer, or the server is away.
+        """
+        async with self._turn:
+            return await self._executor.variables()
 
     async def restart(self) -> None:
         """End what runs, what waits for its turn before us, and all variables."""
