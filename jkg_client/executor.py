@@ -80,7 +80,6 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         arguments.instance("timeouts", timeouts, Timeouts)
         self._session_file = session_file_of(notebook, kernel_name)
-        self._session = self._session_file.session
         self._page = NotebookPage(Libraries.of(page_scripts))
         self._owned = KernelOwnership(provider, kernel_id, is_attached=kernel_id is not None)
         # Neither a forgotten stop() nor Ctrl-C at a bad moment leaves the kernel behind.
@@ -232,7 +231,10 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
                     [*results, *partial], self._folder, limit, skipped, self._page
                 )
                 raise
-            return self._told(results, limit, skipped, len(blocks))
+            left_out = len(blocks) - len(results) - len(skipped)
+            return CodeResult.of(
+                results, self._folder, limit, skipped, self._page, left_out=left_out
+            )
 
     @contextlib.contextmanager
     def _turn(self, run: BlockRun) -> Iterator[None]:
@@ -245,16 +247,6 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
                 self._blocks = None
                 run.end()
                 self._session_file.changed()
-
-    def _told(
-        self,
-        results: Sequence[ExecutionResult],
-        limit: float,
-        skipped: Sequence[str],
-        given: int,
-    ) -> CodeResult:
-        page, left_out = self._page, given - len(results) - len(skipped)
-        return CodeResult.of(results, self._folder, limit, skipped, page, left_out=left_out)
 
     def _start_or_stop(self) -> None:
         try:
@@ -269,16 +261,14 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         if kernel_id is None:
             kernel_id = owned.start(self._kernel_name, self._env, self._timeouts.launch)
             self._check_open()
-        kernel = JupyterKernelClient(
+        kernel = owned.kernel = JupyterKernelClient(
             owned.provider, kernel_id, timeouts=self._timeouts, keep_session=False
         )
-        owned.kernel = kernel
         self._check_open()
         if not kernel.wait_for_ready(self._timeouts.ready):
             raise KernelNotReady(f"kernel {kernel_id} gives no answer")
-        info = kernel.kernel_info().get("language_info")
-        self._session.language_info = mapping_of(info)
-        self._language = str(self._session.language_info.get("name", ""))
+        info = mapping_of(kernel.kernel_info().get("language_info"))
+        self._session_file.session.language_info, self._language = info, str(info.get("name", ""))
         return kernel
 
     def _check_open(self) -> None:
@@ -305,7 +295,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
-        with kept_in(self._session if store_history else None, cell) as kept:
+        with kept_in(self._session_file.session if store_history else None, cell) as kept:
             kept.result = self._on_some_kernel(
                 lambda: self._run(cell, timeout, store_history, on_output)
             )

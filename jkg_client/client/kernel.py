@@ -194,9 +194,8 @@ class JupyterKernelClient(SavesSession):
             exchange = Exchange(request.msg_id, OutputArea(max_output))
             deadline, callbacks = Deadline(limit), Callbacks(on_output, on_input)
             is_kept = self._keeps_session and store_history and not silent
-            session = self._session_file.session if is_kept else None
             log_start(self._kernel_id, code, limit)
-            with kept_in(session, code) as kept:
+            with kept_in(self._session_file.session if is_kept else None, code) as kept:
                 kept.result = self._conversation.run(request, exchange, deadline, callbacks)
         log_end(self._kernel_id, kept.result, limit)
         return kept.result
