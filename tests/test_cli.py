@@ -25,10 +25,10 @@ from attrs import evolve
 import jkg_client
 from jkg_client import ImageProgress, cli
 from jkg_client.cli.arguments import parser
-from jkg_client.cli.containers import aligned
 from jkg_client.cli.progress import Progress, bar
 from jkg_client.cli.screen import Screen
 from jkg_client.cli.servers import info_of
+from jkg_client.cli.tables import aligned
 from jkg_client.testing import FakeGateway
 
 ROOT = Path(jkg_client.__file__).parent.parent

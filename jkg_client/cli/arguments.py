@@ -17,7 +17,13 @@ from .._version import __version__
 
 COMMANDS: Mapping[str, str] = {
     "run": "run code in a kernel and print what it shows as it comes",
+    "kernels": "list, start, interrupt, restart and stop the kernels of a server",
     "kernelspecs": "list the kernels that can be started",
+    "serve": "start a server of kernels for other programs",
+    "put": "copy a file to where kernels run",
+    "get": "copy a file from where kernels run",
+    "ls": "list the files where kernels run",
+    "doctor": "say what is installed, what is configured, and whether a kernel can be reached",
     "mcp": "serve agents by the Model Context Protocol",
     "build": "build the image for --docker",
     "containers": "list the containers that --docker and other programs have started",

@@ -15,9 +15,9 @@ except ImportError as _missing:
         'JupyterEnvironment needs: pip install "jkg-client[ag2]" (Python 3.10 or newer)'
     ) from _missing
 
-from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import unfenced
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
+from ..jupyter_executors import AsyncJupyterCodeExecutor
 from ..protocol.shortening import shortened
 from .model_limits import MAX_TEXT, checked
 
@@ -41,7 +41,8 @@ class JupyterEnvironment:
         output_dir: Where images and pages are saved; made if it is missing.
         max_text: Characters of text in one answer. Of more the beginning and the end are kept, with
             a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``.
+        options: Further ones of ``AsyncJupyterCodeExecutor``. ``notebook`` keeps what the agent
+            runs as a notebook.
     """
 
     def __init__(

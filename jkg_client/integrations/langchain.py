@@ -19,10 +19,10 @@ except ImportError as _missing:
         'JupyterTool needs: pip install "jkg-client[langchain]" (Python 3.10 or newer)'
     ) from _missing
 
-from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import unfenced
 from ..code_result import CodeResult
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
+from ..jupyter_executors import AsyncJupyterCodeExecutor
 from ..protocol.shortening import shortened
 from .model_limits import MAX_IMAGE, MAX_IMAGES, MAX_TEXT, checked
 
@@ -90,7 +90,8 @@ class JupyterTool(BaseTool):
         description: For the model.
         max_text: Characters of text in one answer. Of more the beginning and the end are kept, with
             a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``.
+        options: Further ones of ``AsyncJupyterCodeExecutor``. ``notebook`` keeps what the agent
+            runs as a notebook.
     """
 
     args_schema: ArgsSchema | None = Code
