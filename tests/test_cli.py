@@ -21,6 +21,7 @@ from typing import Any, Callable
 
 import pytest
 from attrs import evolve
+from surroundings import in_the_foreground
 
 import jkg_client
 from jkg_client import ImageProgress, cli
@@ -38,6 +39,13 @@ PNG = "iVBORw0KGgo="
 Jkg = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
 Terminal = tuple[Screen, Callable[[], str]]
+
+
+@pytest.fixture(autouse=True)
+def foreground() -> Iterator[None]:
+    """The command is started as by a person, who can end it by any signal."""
+    with in_the_foreground():
+        yield
 
 
 @pytest.fixture

@@ -625,10 +625,10 @@ asyncio.run(main())
 )
 
 
-def test_a_list_of_variables_that_went_elsewhere_is_no_empty_list(start: Start) -> None:
+def test_variables_are_listed_where_code_has_replaced_its_output(start: Start) -> None:
     with LocalJupyterServer() as server:
         (line,) = printed(start, REPLACED, server)
-    assert line.endswith("variables: the list has not come whole']")
+    assert line == r"['x: int = 1\n']"
 
 
 DEAF = (

@@ -308,5 +308,5 @@ class ServerChannels:
 
 
 def _unread(exc: WireError) -> Gap:
-    _log.warning("skipped what is no message: %s", exc)
+    _log.warning("ignored a frame that is not a Jupyter message: %s", exc)
     return Gap(unread=1)

@@ -24,7 +24,6 @@ except ImportError as _missing:
     ) from _missing
 
 from .. import jupyter_executors
-from ..code_blocks import unfenced
 from ..gateway.connection import (
     JupyterConnectable,
     JupyterConnectionInfo,
@@ -34,6 +33,7 @@ from ..gateway.connection import (
 from ..protocol.shortening import shortened
 from ..session_file import session_file_of
 from .model_limits import MAX_TEXT, checked
+from .tool_code import tool_block
 
 
 class JupyterCodeExecutorConfig(BaseModel):
@@ -155,7 +155,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         if cancellation_token.is_cancelled():
             raise asyncio.CancelledError
         # The code that a model passes to a tool comes as a block, perhaps with fences in it.
-        blocks = [unfenced(block.code, block.language) for block in code_blocks]
+        blocks = [await tool_block(block.code, block.language) for block in code_blocks]
         running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
         cancellation_token.add_callback(functools.partial(_cancel, running))
         result = await running

@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import Field
 
 from ... import python_files
-from ...code_blocks import CodeBlock, unfenced
+from ...code_blocks import CodeBlock
 from ...code_result import CodeResult, not_run, notes
 from ...errors import JkgError
 from ...protocol.mime_data import decoded
@@ -23,6 +23,7 @@ from ...protocol.outputs import Failure
 from ...protocol.result import ExecutionResult
 from ...protocol.shortening import shortened
 from ..model_limits import MAX_TEXT
+from ..tool_code import tool_block
 from .contents import contents, encodable
 from .kernels import SessionKernel, SessionKernels, Tell
 
@@ -102,7 +103,7 @@ class Tools:
             total = seconds if math.isfinite(seconds) else None
             await ctx.report_progress(passed, total, encodable(news) or None)
 
-        block = unfenced(code, language)
+        block = await tool_block(code, language)
         results, trouble = await self._run(ctx, [block], seconds, tell, store_history=True)
         content: list[ContentBlock] = []
         for result in results:
