@@ -25,6 +25,7 @@ from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
 from .python_variables import RunUnseen
+from .session_file import NotebookOption, save_session, session_file_of
 from .variable_access import AsyncVariableAccess
 from .worker import Worker
 
@@ -111,7 +112,9 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
+        self._session_file = session_file_of(notebook, kernel_name)
         self._provider = provider
         self._make = functools.partial(
             _Executor,
@@ -124,6 +127,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             on_output=None if on_output is None else self._hand_over,
             timeouts=timeouts,
             page_scripts=page_scripts,
+            notebook=self._session_file,
         )
         self._kernel_name = kernel_name
         self._on_output = on_output
@@ -224,6 +228,16 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         """Stop the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
         if self._executor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
+
+    async def save_notebook(self, path: Path | str) -> None:
+        """Write all that was run to ``path``, as ``JupyterCodeExecutor.save_notebook`` does."""
+        await asyncio.to_thread(save_session, self._session_file.session, path)
+
+    async def add_markdown(self, text: str) -> None:
+        """Put text between what was run and what will be run, for the notebook of the session."""
+        arguments.text("text", text)
+        self._session_file.session.remark(text)
+        await asyncio.to_thread(self._session_file.changed)
 
     async def stop(self) -> None:
         """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from .client.callbacks import OnOutput
 from .client.channels import KernelProvider
 from .client.kernel import JupyterKernelClient
 from .client.kernel_ownership import KernelOwnership
+from .client.saved_session import SavesSession
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import (
     CodeBlock,
@@ -33,8 +35,10 @@ from .pages.notebook import NotebookPage
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
+from .protocol.values import mapping_of
 from .python_variables import RunUnseen
 from .rendering import made_folder
+from .session_file import NotebookOption, kept_in, session_file_of
 from .shell_cells import ends_with_shell
 from .variable_access import VariableAccess
 
@@ -43,7 +47,7 @@ T = TypeVar("T")
 _NEVER_RAN = ExecutionResult(status="aborted")
 
 
-class KernelCodeExecutor(VariableAccess):
+class KernelCodeExecutor(VariableAccess, SavesSession):
     """Runs code blocks in one kernel, which keeps its state between them.
 
     Args:
@@ -71,9 +75,12 @@ class KernelCodeExecutor(VariableAccess):
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         arguments.instance("timeouts", timeouts, Timeouts)
+        self._session_file = session_file_of(notebook, kernel_name)
+        self._session = self._session_file.session
         self._page = NotebookPage(Libraries.of(page_scripts))
         self._owned = KernelOwnership(provider, kernel_id, is_attached=kernel_id is not None)
         # Neither a forgotten stop() nor Ctrl-C at a bad moment leaves the kernel behind.
@@ -90,11 +97,7 @@ class KernelCodeExecutor(VariableAccess):
         # Whether the next result must tell that another kernel has taken the place of the last.
         self._stopped = self._replaced = False
         self._blocks: BlockRun | None = None
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
+        self._start_or_stop()
 
     @property
     def code_extractor(self) -> MarkdownCodeExtractor:
@@ -192,6 +195,8 @@ class KernelCodeExecutor(VariableAccess):
     def stop(self) -> None:
         """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing."""
         self._stopped = True
+        if self._owned.is_of_this_process:
+            self._session_file.finish()
         self._owned.end()
         self._finalizer.detach()
 
@@ -212,9 +217,7 @@ class KernelCodeExecutor(VariableAccess):
         limit = self._timeout if timeout is None else arguments.seconds("timeout", timeout)
         # Before the lock: a thread that the child has not got may have held it.
         self._owned.check_process()
-        with self._lock:
-            run.begin()
-            self._blocks = run
+        with self._turn(run):
             try:
                 for block in blocks:
                     if is_data(block.language, self._language):
@@ -229,10 +232,19 @@ class KernelCodeExecutor(VariableAccess):
                     [*results, *partial], self._folder, limit, skipped, self._page
                 )
                 raise
+            return self._told(results, limit, skipped, len(blocks))
+
+    @contextlib.contextmanager
+    def _turn(self, run: BlockRun) -> Iterator[None]:
+        with self._lock:
+            run.begin()
+            self._blocks = run
+            try:
+                yield
             finally:
                 self._blocks = None
                 run.end()
-            return self._told(results, limit, skipped, len(blocks))
+                self._session_file.changed()
 
     def _told(
         self,
@@ -244,19 +256,29 @@ class KernelCodeExecutor(VariableAccess):
         page, left_out = self._page, given - len(results) - len(skipped)
         return CodeResult.of(results, self._folder, limit, skipped, page, left_out=left_out)
 
+    def _start_or_stop(self) -> None:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
     def _start(self) -> JupyterKernelClient:
         owned = self._owned
         kernel_id = owned.kernel_id
         if kernel_id is None:
             kernel_id = owned.start(self._kernel_name, self._env, self._timeouts.launch)
             self._check_open()
-        kernel = JupyterKernelClient(owned.provider, kernel_id, timeouts=self._timeouts)
+        kernel = JupyterKernelClient(
+            owned.provider, kernel_id, timeouts=self._timeouts, keep_session=False
+        )
         owned.kernel = kernel
         self._check_open()
         if not kernel.wait_for_ready(self._timeouts.ready):
             raise KernelNotReady(f"kernel {kernel_id} gives no answer")
         info = kernel.kernel_info().get("language_info")
-        self._language = str(info.get("name", "")) if isinstance(info, dict) else ""
+        self._session.language_info = mapping_of(info)
+        self._language = str(self._session.language_info.get("name", ""))
         return kernel
 
     def _check_open(self) -> None:
@@ -279,11 +301,15 @@ class KernelCodeExecutor(VariableAccess):
         if run.is_interrupted:
             return _NEVER_RAN
         try:
-            cell = ends_with_shell(to_cell(block, self._language))
+            cell = to_cell(block, self._language)
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
-        return self._on_some_kernel(lambda: self._run(cell, timeout, store_history, on_output))
+        with kept_in(self._session if store_history else None, cell) as kept:
+            kept.result = self._on_some_kernel(
+                lambda: self._run(cell, timeout, store_history, on_output)
+            )
+        return kept.result
 
     def _on_some_kernel(self, do: Callable[[], T]) -> T:
         """What ``do`` returns; on a new kernel if that of the last block is gone."""
@@ -315,6 +341,7 @@ class KernelCodeExecutor(VariableAccess):
     def _run(
         self, cell: str, timeout: float, store_history: bool, on_output: OnOutput | None
     ) -> ExecutionResult:
+        cell = ends_with_shell(cell)
         install = install_command(cell) if self._language == "python" else None
         result = self._running().execute(
             cell,

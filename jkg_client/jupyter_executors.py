@@ -14,6 +14,7 @@ from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_
 from .gateway.warm import provider_of
 from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
+from .session_file import NotebookOption
 
 
 class JupyterCodeExecutor(KernelCodeExecutor):
@@ -39,6 +40,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         timeouts: Time limits that the caller does not set per call.
         page_scripts: Where pages of charts get libraries, such as ``{"plotly": "plotly.min.js"}``:
             the path of a file, or a URL. None loads them from public servers.
+        notebook: File that is kept up to date as a notebook of the session. None for no file.
 
     Raises:
         ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
@@ -59,6 +61,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
         self._place = f" at {info_of(jupyter_server).url}"
@@ -75,6 +78,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
             on_output=on_output,
             timeouts=timeouts,
             page_scripts=page_scripts,
+            notebook=notebook,
         )
 
 
@@ -110,6 +114,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
         self._server = jupyter_server  # a launched one ends when nobody refers to it
         self._place = f" at {info_of(jupyter_server).url}"
@@ -126,4 +131,5 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
             on_output=on_output,
             timeouts=timeouts,
             page_scripts=page_scripts,
+            notebook=notebook,
         )

@@ -429,12 +429,14 @@ def test_nothing_that_a_kernel_sends_is_unpickled_or_evaluated() -> None:
 def test_the_only_file_with_data_of_a_kernel_is_named_by_chance() -> None:
     trees = dict(modules())
     # servers/ writes the files of the gateways that it starts, and what get_file is asked for,
-    # where the caller says; cli/ opens what throws away, the MCP server stdin and stdout.
+    # where the caller says; cli/ opens what throws away and reads a token's file, the MCP server
+    # stdin and stdout.
     # embedded/ writes the files of the kernels that it starts, notebooks/ where the caller says.
     elsewhere = (
         "embedded/",
         "servers/",
         "cli/screen.py",
+        "cli/tokens.py",
         "integrations/mcp/streams.py",
         "notebooks/",
     )

@@ -41,7 +41,8 @@ class JupyterEnvironment:
         output_dir: Where images and pages are saved; made if it is missing.
         max_text: Characters of text in one answer. Of more the beginning and the end are kept, with
             a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``.
+        options: Further ones of ``AsyncJupyterCodeExecutor``. ``notebook`` keeps what the agent
+            runs as a notebook.
     """
 
     def __init__(

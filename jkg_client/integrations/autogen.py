@@ -31,6 +31,7 @@ from ..gateway.connection import (
     info_of,
 )
 from ..protocol.shortening import shortened
+from ..session_file import session_file_of
 from .model_limits import MAX_TEXT, checked
 from .tool_code import tool_block
 
@@ -79,7 +80,8 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         output_dir: Where images and pages are saved; made if it is missing.
         max_text: Characters of text in one result. Of more the beginning and the end are kept, with
             a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped.
+        options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped. ``notebook``
+            keeps what the agents run as a notebook.
 
     Raises:
         ValueError: For bad arguments; those that the server knows of, when the kernel is started.
@@ -108,12 +110,15 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
             output_dir=os.fspath(output_dir),
             max_text=checked(max_text),
         )
+        # One for all kernels of it: what is run after a stop is added.
+        notebook = session_file_of(options.pop("notebook", None), kernel_name)
         self._make = functools.partial(
             jupyter_executors.AsyncJupyterCodeExecutor,
             server,
             kernel_name,
             timeout,
             output_dir,
+            notebook=notebook,
             **options,
         )
         self._executor = self._make()

@@ -90,7 +90,8 @@ class JupyterTool(BaseTool):
         description: For the model.
         max_text: Characters of text in one answer. Of more the beginning and the end are kept, with
             a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``.
+        options: Further ones of ``AsyncJupyterCodeExecutor``. ``notebook`` keeps what the agent
+            runs as a notebook.
     """
 
     args_schema: ArgsSchema | None = Code

@@ -100,7 +100,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         max_text: Characters of the logs, of a text value and of an error, each. Of more the
             beginning and the end are kept, with a line that says how many are missing. A final
             answer is always whole.
-        options: Further ones of ``JupyterCodeExecutor``.
+        options: Further ones of ``JupyterCodeExecutor``. ``notebook`` keeps what the agent
+            runs as a notebook.
 
     Raises:
         AgentError: A package could not be installed.
@@ -228,14 +229,16 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             *([_defining_cell(self._tools)] if self._tools else []),
         ]
 
-    def _execute(self, *cells: str) -> CodeResult:
-        return self._executor.execute_code_blocks([CodeBlock(cell, "python") for cell in cells])
+    def _execute(self, *cells: str, store_history: bool = True) -> CodeResult:
+        blocks = [CodeBlock(cell, "python") for cell in cells]
+        return self._executor.execute_code_blocks(blocks, store_history=store_history)
 
     def _do(self, *cells: str) -> None:
-        result = self._execute(*cells)
+        # Not what the agent has written: it is no part of the session.
+        result = self._execute(*cells, store_history=False)
         if result.kernel_restarted:
             # They ran in a kernel that is gone, or in one that lacks what was sent before.
-            result = self._execute(*self._sent(), *cells)
+            result = self._execute(*self._sent(), *cells, store_history=False)
         if result.exit_code:
             failure = result.results[-1].failure
             told = failure.summary if failure else result.output

@@ -57,7 +57,7 @@ def contained(code: str, attributes: str = "") -> str:
 
 def _given(name: str, place: str | os.PathLike[str]) -> str:
     if name not in NAMES:
-        raise ValueError(f"page_scripts: {name!r} is none of {', '.join(NAMES)}")
+        raise ValueError(f"page_scripts: {name!r} is unknown; the names are {', '.join(NAMES)}")
     if isinstance(place, str) and place.startswith(("http://", "https://")):
         return fetched(place)
     try:

@@ -24,7 +24,7 @@ _SOCKET_FOLDER = 40
 
 def _check_python(_: object, __: Attribute[str], python: str) -> None:
     if not python:
-        raise ValueError("this program is no Python interpreter: name one as python=")
+        raise ValueError("this program is not a Python interpreter; pass one as python=")
 
 
 def _check_level(_: object, __: Attribute[str], level: str) -> None:

@@ -38,15 +38,23 @@ class SessionKernel:
     Args:
         jupyter_server: A launched server, or where a running one is.
         kernel_name: Which of its kernels.
+        notebook: File that is kept up to date as a notebook of the session. None for no file.
     """
 
     def __init__(
-        self, jupyter_server: JupyterConnectable | JupyterConnectionInfo, kernel_name: str
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        kernel_name: str,
+        notebook: Path | None = None,
     ) -> None:
         # Images go into the answer, their files are not kept.
         self._folder = tempfile.TemporaryDirectory(prefix="jkg-mcp-")
         self._executor = AsyncJupyterCodeExecutor(
-            jupyter_server, kernel_name, output_dir=self._folder.name, on_output=self._hear
+            jupyter_server,
+            kernel_name,
+            output_dir=self._folder.name,
+            on_output=self._hear,
+            notebook=notebook,
         )
         self._turn = asyncio.Lock()
         self._calls: set[asyncio.Future[tuple[ExecutionResult, ...]]] = set()

@@ -14,6 +14,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import Field
 
+from ... import python_files
 from ...code_blocks import CodeBlock
 from ...code_result import CodeResult, not_run, notes
 from ...errors import JkgError
@@ -23,7 +24,6 @@ from ...protocol.result import ExecutionResult
 from ...protocol.shortening import shortened
 from ..model_limits import MAX_TEXT
 from ..tool_code import tool_block
-from . import cells
 from .contents import contents, encodable
 from .kernels import SessionKernel, SessionKernels, Tell
 
@@ -146,9 +146,11 @@ class Tools:
         Folders that are missing are made. It may have 10 MB.
         """
         data = _decoded(content) if encoding == "base64" else content.encode()
-        if len(data) > cells.LARGEST_FILE:
-            raise ToolError(f"the file has {len(data)} bytes, and at most {cells.LARGEST_FILE} fit")
-        _, told = await self._printed(ctx, cells.put(path, data))
+        if len(data) > python_files.LARGEST_FILE:
+            raise ToolError(
+                f"the file has {len(data)} bytes, and at most {python_files.LARGEST_FILE} fit"
+            )
+        _, told = await self._printed(ctx, python_files.put(path, data))
         return _said(f"{path}: {len(data)} bytes were written.", *told)
 
     async def get_file(
@@ -156,8 +158,8 @@ class Tools:
     ) -> CallToolResult:
         """Read a file where a Python kernel runs, whole. It may have 10 MB."""
         try:
-            printed, told = await self._printed(ctx, [cells.get(path)])
-            data = cells.got(printed)
+            printed, told = await self._printed(ctx, [python_files.get(path)])
+            data = python_files.got(printed)
             text = data.decode() if encoding == "text" else base64.b64encode(data).decode()
         except UnicodeDecodeError as exc:
             raise ToolError(f"{path} is no UTF-8 text: ask for it with encoding base64") from exc

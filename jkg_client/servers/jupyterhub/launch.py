@@ -131,7 +131,7 @@ class Launch:
             try:
                 life.end(deadline)
             except (GatewayError, ValueError) as exc:
-                _log.warning("%s may go on: %s", life.name, exc)
+                _log.warning("%s may keep running: %s", life.name, exc)
                 return False
         self._life = None
         self._api.close()
@@ -141,7 +141,8 @@ class Launch:
 def _user(caller: Caller, named: str | None) -> str:
     if named is None and not caller.is_user:
         raise ValueError(
-            f"the token is that of the service {caller.name!r}: say whose server, user="
+            f"the token belongs to the service {caller.name!r};"
+            " pass the owner of the server as user="
         )
     if named is None or named.casefold() == caller.name.casefold():
         return caller.name  # the hub has its own spelling

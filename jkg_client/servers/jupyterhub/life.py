@@ -115,7 +115,7 @@ class ServerLife:
             pause = min(2 * pause, _PAUSE)
         last = why or self._refusal or (str(self._told[-1]) if self._told else "nothing")
         raise ServerStartTimeout(
-            f"{self.name} was not ready within {deadline.seconds:g} s; the last word was: {last}"
+            f"{self.name} was not ready within {deadline.seconds:g} s; the last message was: {last}"
         )
 
     def end(self, deadline: Deadline) -> None:
@@ -216,8 +216,9 @@ class ServerLife:
         left = deadline.left()
         if left is not None and seconds >= left:
             raise ServerStartTimeout(
-                f"{self.name} cannot be started: {answer.message}; a try in {seconds:.0f} s would"
-                f" be after the time limit of {deadline.seconds:g} s"
+                f"{self.name} cannot be started: {answer.message};"
+                f" the next attempt in {seconds:.0f} s would be after the time limit of"
+                f" {deadline.seconds:g} s"
             )
         self._api.pause(seconds, deadline)
 
@@ -245,7 +246,7 @@ class ServerLife:
         if self._unheard.passed:
             raise ServerStartError(
                 f"the hub says that {self.name} runs, but there it does not answer: {silence};"
-                " is the hub's public address another one?"
+                " does the hub have another public address?"
             )
         if self._looked.passed:
             self._looked = Deadline(_SILENT)

@@ -19,7 +19,7 @@ from .life import OnProgress
 def _check_token(_: Any, __: Attribute[Any], token: object) -> None:
     if not (callable(token) or (isinstance(token, str) and token)):
         # Not shown: it may be a token of the wrong type.
-        raise ValueError("token is needed: one of the hub's, or what gives one when it is called")
+        raise ValueError("token must be a token of the hub, or a function that returns one")
 
 
 def _check_user(_: Any, __: Attribute[Any], user: str | None) -> None:
@@ -115,7 +115,10 @@ def environment_of(environ: Mapping[str, str] | None) -> dict[str, Any]:
     api = env.get("JUPYTERHUB_API_URL", "").strip()
     token = env.get("JUPYTERHUB_API_TOKEN", "").strip()
     if not (api and token):
-        raise ValueError("JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN are not set: no hub is known")
+        raise ValueError(
+            "JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN are not set:"
+            " the address of the hub is unknown"
+        )
     found: dict[str, Any] = {"url": api.rstrip("/").removesuffix(API) + "/", "token": token}
     # The API's address is often one that only the hub's own network knows.
     public = (

@@ -1,13 +1,14 @@
-"""Cells for Python kernels that carry files; they leave no name behind."""
+"""Cells for Python kernels that carry files and list folders; they leave no name behind."""
 
 from __future__ import annotations
 
 import base64
+import json
 
-from ...protocol.mime_data import decoded
+from .protocol.mime_data import decoded
 
 LARGEST_FILE = 10_000_000
-"""Bytes of a file that can be carried."""
+"""Bytes of a file that can be carried at once."""
 
 _PIECE = 600_000
 """Bytes of a file in one cell: servers take messages of a few megabytes."""
@@ -45,6 +46,24 @@ if len(data) > most:
 print(len(data), base64.b64encode(data).decode())
 """
 
+_GET_PIECE = """
+import base64, os, stat
+at_once = getattr(os, "O_NONBLOCK", 0)
+path = os.path.expanduser(path)
+with open(path, "rb", opener=lambda name, flags: os.open(name, flags | at_once)) as file:
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise ValueError("it is not a regular file")
+    file.seek(position)
+    data = file.read(most)
+print(len(data), base64.b64encode(data).decode())
+"""
+
+_LIST = """
+import json, os
+with os.scandir(os.path.expanduser(path)) as found:
+    print(json.dumps(sorted(one.name + "/" * one.is_dir() for one in found)))
+"""
+
 
 def put(path: str, data: bytes) -> list[str]:
     """Cells that make a file, and its folder; it is written, as one, by the last of them."""
@@ -64,6 +83,25 @@ def put(path: str, data: bytes) -> list[str]:
 def get(path: str) -> str:
     """Prints a file for ``got``."""
     return _with(_GET, path=path, most=LARGEST_FILE)
+
+
+def get_piece(path: str, position: int) -> str:
+    """Prints a part of a file for ``got``: empty behind its end."""
+    return _with(_GET_PIECE, path=path, position=position, most=LARGEST_FILE // 2)
+
+
+def list_folder(path: str) -> str:
+    """Prints the names in a folder for ``listed``."""
+    return _with(_LIST, path=path or ".")
+
+
+def listed(printed: str) -> list[str]:
+    """The names that were printed; those of folders end with ``/``.
+
+    Raises:
+        ValueError: If not all of them have come.
+    """
+    return [str(name) for name in json.loads(printed)]
 
 
 def got(printed: str) -> bytes:
