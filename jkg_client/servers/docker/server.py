@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ...client import arguments
 from ...client.deadline import Deadline
 from ...errors import ClientClosed
 from ...gateway.connection import JupyterConnectionInfo
@@ -107,6 +108,12 @@ class DockerJupyterServer:
         on_progress: Report | None = None,
         **docker_kwargs: Any,
     ) -> None:
+        for given, text in (("container_name", container_name), ("ip", ip)):
+            arguments.optional_text(given, text)
+        for given, path in (("dockerfile", dockerfile), ("work_dir", work_dir)):
+            arguments.optional_path(given, path)
+        arguments.optional_text("docker_host", docker_host or None)
+        arguments.callback("on_progress", on_progress)
         settings = ContainerSettings(
             image=custom_image_name,
             dockerfile=dockerfile,
