@@ -278,7 +278,8 @@ def info_of(server: object, name: str = "jupyter_server") -> JupyterConnectionIn
     kind = type(info)
     shown = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     raise ValueError(
-        f"{name} must be a server or jkg_client.JupyterConnectionInfo, not a {shown}"
+        f"{name}: a server or jkg_client.JupyterConnectionInfo is needed,"
+        f" not a value of type {shown}"
     )
 
 

@@ -91,7 +91,8 @@ class LocalJupyterServer:
         _check_arguments(startup_timeout, warm)
         arguments.optional_text("ip", ip)
         arguments.words("env", env)
-        for name, path in (("python", python), ("cwd", cwd), ("log_file", log_file)):
+        arguments.folder("python", "" if python is None else python)
+        for name, path in (("cwd", cwd), ("log_file", log_file)):
             arguments.optional_path(name, path)
         address = JupyterConnectionInfo(ip, use_https=False, port=port, token=token_for(token))
         settings = GatewaySettings(
