@@ -19,14 +19,7 @@ from .client.kernel import JupyterKernelClient
 from .client.kernel_ownership import KernelOwnership
 from .client.saved_session import SavesSession
 from .client.timeouts import TIMEOUTS, Timeouts
-from .code_blocks import (
-    CodeBlock,
-    MarkdownCodeExtractor,
-    UnknownLanguage,
-    is_data,
-    is_python,
-    to_cell,
-)
+from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, is_data, to_cell
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError, KernelNotFound, KernelNotReady
 from .installs import STATUS, install_command, with_status
@@ -36,7 +29,7 @@ from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
 from .protocol.values import mapping_of
-from .python_variables import RunUnseen
+from .python_variables import RunUnseen, check_language
 from .rendering import made_folder
 from .session_file import NotebookOption, kept_in, session_file_of
 from .shell_cells import ends_with_shell
@@ -227,14 +220,10 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = CodeResult.of(
-                    [*results, *partial], self._folder, limit, skipped, self._page
-                )
+                exc.result = self._told([*results, *partial], limit, skipped)
                 raise
             left_out = len(blocks) - len(results) - len(skipped)
-            return CodeResult.of(
-                results, self._folder, limit, skipped, self._page, left_out=left_out
-            )
+            return self._told(results, limit, skipped, left_out)
 
     @contextlib.contextmanager
     def _turn(self, run: BlockRun) -> Iterator[None]:
@@ -247,6 +236,15 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
                 self._blocks = None
                 run.end()
                 self._session_file.changed()
+
+    def _told(
+        self,
+        results: Sequence[ExecutionResult],
+        limit: float,
+        skipped: Sequence[str],
+        left_out: int = 0,
+    ) -> CodeResult:
+        return CodeResult.of(results, self._folder, limit, skipped, self._page, left_out=left_out)
 
     def _start_or_stop(self) -> None:
         try:
@@ -318,8 +316,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         self._owned.check_process()
         with self._lock:
             self._running()
-            if not is_python(self._language):
-                raise UnknownLanguage("python", self._language)
+            check_language(self._language)
             return self._on_some_kernel(lambda: do(self._run_unseen))
 
     def _run_unseen(self, cell: str, expression: str = "") -> ExecutionResult:

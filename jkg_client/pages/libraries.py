@@ -36,6 +36,9 @@ class Libraries:
         Raises:
             ValueError: A name is unknown, or a file cannot be read.
         """
+        if page_scripts is not None and not isinstance(page_scripts, Mapping):
+            kind = type(page_scripts).__name__
+            raise ValueError(f"page_scripts must be a mapping, not {kind}")
         return cls({name: _given(name, place) for name, place in (page_scripts or {}).items()})
 
     def tag(self, name: str, url: str) -> str:

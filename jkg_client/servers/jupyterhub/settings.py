@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
+from ...client import arguments
 from ...gateway.connection import Certificate, JupyterConnectionInfo
 from .addresses import API, check_name, hub_at
 from .api import TokenSource
@@ -48,7 +49,7 @@ def _check_seconds(_: Any, attribute: Attribute[Any], seconds: float | None) -> 
 
 
 def _check_choice(_: Any, attribute: Attribute[Any], choice: bool | None) -> None:
-    if choice not in {None, True, False}:
+    if choice is not None and not isinstance(choice, bool):
         raise ValueError(f"{attribute.name} must be True, False or None, not {choice!r}")
 
 
@@ -95,6 +96,7 @@ class HubSettings:
         Raises:
             ValueError: If one of them makes no sense.
         """
+        arguments.words("headers", headers)
         hub = hub_at(_text("url", url), headers=headers, verify=verify, cert=cert)
         public = hub
         if public_url is not None:
