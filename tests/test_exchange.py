@@ -543,3 +543,11 @@ def test_the_cause_of_a_death_is_told_if_it_is_known(reason: str | None, told: s
     result = exchange.result()
     assert result.status == "died"
     assert (result.failure.evalue if result.failure else None) == told
+
+
+def test_what_a_cell_prints_of_advice_is_its_own() -> None:
+    advice = "UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\n"
+    exchange = Exchange("req")
+    exchange.feed(message("iopub", "stream", {"name": "stdout", "text": advice}))
+    exchange.feed(message("iopub", "stream", {"name": "stderr", "text": advice}))
+    assert exchange.area.outputs == (Stream("stdout", advice),)
