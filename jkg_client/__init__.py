@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .async_executor import AsyncJupyterCodeExecutor
+    from .client.callbacks import OnInput, OnOutput
     from .client.kernel import JupyterKernelClient
     from .client.timeouts import Timeouts
     from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
@@ -48,15 +48,17 @@ if TYPE_CHECKING:
         NotebookError,
         NotebookKernelDied,
         NotebookTimeout,
+        NotJsonValue,
         ServerNotRunning,
         ServerStartError,
         ServerStartTimeout,
         TooManyServers,
+        VariableNotFound,
         WireError,
     )
-    from .executor import JupyterCodeExecutor
     from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
     from .gateway.rest import JupyterClient
+    from .jupyter_executors import AsyncJupyterCodeExecutor, JupyterCodeExecutor
     from .notebooks.inspection import NotebookParameter, inspect_notebook
     from .notebooks.options import CellProgress
     from .notebooks.run import run_notebook, run_notebook_async
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from .protocol.outputs import Display, Failure, Output, Stream
     from .protocol.questions import InputRequest
     from .protocol.result import DataItem, ExecutionResult, Truncation
+    from .python_variables import Variable
     from .servers.docker.images import ImageProgress
     from .servers.docker.owners import ServerContainer
     from .servers.docker.server import DockerJupyterServer
@@ -116,10 +119,13 @@ __all__ = [
     "MarkdownCodeExtractor",
     "NamedServersDisabled",
     "NotAGateway",
+    "NotJsonValue",
     "NotebookError",
     "NotebookKernelDied",
     "NotebookParameter",
     "NotebookTimeout",
+    "OnInput",
+    "OnOutput",
     "Output",
     "ServerContainer",
     "ServerNotRunning",
@@ -131,6 +137,8 @@ __all__ = [
     "TooManyServers",
     "Truncation",
     "UnknownLanguage",
+    "Variable",
+    "VariableNotFound",
     "WireError",
     "__version__",
     "inspect_notebook",
@@ -141,7 +149,7 @@ __all__ = [
 _MODULES = {
     "CODE_WRITER_SYSTEM_MESSAGE": "prompts",
     "AsyncEmbeddedIPythonCodeExecutor": "embedded_executor",
-    "AsyncJupyterCodeExecutor": "async_executor",
+    "AsyncJupyterCodeExecutor": "jupyter_executors",
     "AsyncJupyterHubServer": "servers.jupyterhub.async_server",
     "CellProgress": "notebooks.options",
     "ClientClosed": "errors",
@@ -167,7 +175,7 @@ _MODULES = {
     "InputRequest": "protocol.questions",
     "JkgError": "errors",
     "JupyterClient": "gateway.rest",
-    "JupyterCodeExecutor": "executor",
+    "JupyterCodeExecutor": "jupyter_executors",
     "JupyterConnectable": "gateway.connection",
     "JupyterConnectionInfo": "gateway.connection",
     "JupyterHubServer": "servers.jupyterhub.server",
@@ -181,10 +189,13 @@ _MODULES = {
     "MarkdownCodeExtractor": "code_blocks",
     "NamedServersDisabled": "errors",
     "NotAGateway": "errors",
+    "NotJsonValue": "errors",
     "NotebookError": "errors",
     "NotebookKernelDied": "errors",
     "NotebookParameter": "notebooks.inspection",
     "NotebookTimeout": "errors",
+    "OnInput": "client.callbacks",
+    "OnOutput": "client.callbacks",
     "Output": "protocol.outputs",
     "Timeouts": "client.timeouts",
     "ServerContainer": "servers.docker.owners",
@@ -196,6 +207,8 @@ _MODULES = {
     "TooManyServers": "errors",
     "Truncation": "protocol.result",
     "UnknownLanguage": "code_blocks",
+    "Variable": "python_variables",
+    "VariableNotFound": "errors",
     "WireError": "errors",
     "inspect_notebook": "notebooks.inspection",
     "run_notebook": "notebooks.run",

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import os
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Generic, TypeVar
 
@@ -21,11 +21,12 @@ from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
 from .executor import KernelCodeExecutor
-from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
-from .gateway.warm import provider_of
 from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
+from .python_variables import RunUnseen
+from .session_file import NotebookOption, save_session, session_file_of
+from .variable_access import AsyncVariableAccess
 from .worker import Worker
 
 T = TypeVar("T")
@@ -41,9 +42,16 @@ class _Executor(KernelCodeExecutor):
         timeout: float | None,
         *,
         store_history: bool,
+        on_output: OnOutput | None,
     ) -> CodeResult:
         """``execute_code_blocks``, as ``run``."""
-        return self._execute_blocks(run, code_blocks, timeout, store_history=store_history)
+        return self._execute_blocks(
+            run, code_blocks, timeout, store_history=store_history, on_output=on_output
+        )
+
+    def in_python(self, do: Callable[[RunUnseen], T]) -> T:
+        """What ``do`` returns, which runs cells that nobody sees."""
+        return self._in_python(do)
 
     def end(self, run: BlockRun) -> None:
         """As ``interrupt``; if the blocks have not begun they never will."""
@@ -74,7 +82,7 @@ class _Job(Generic[T]):
     told: bool = False
 
 
-class AsyncKernelCodeExecutor:
+class AsyncKernelCodeExecutor(AsyncVariableAccess):
     """``KernelCodeExecutor`` for programs with an event loop, which it never blocks.
 
     ``async with``, ``start`` or the first blocks start the kernel. When a task is cancelled, its
@@ -104,7 +112,9 @@ class AsyncKernelCodeExecutor:
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
+        self._session_file = session_file_of(notebook, kernel_name)
         self._provider = provider
         self._make = functools.partial(
             _Executor,
@@ -117,6 +127,7 @@ class AsyncKernelCodeExecutor:
             on_output=None if on_output is None else self._hand_over,
             timeouts=timeouts,
             page_scripts=page_scripts,
+            notebook=self._session_file,
         )
         self._kernel_name = kernel_name
         self._on_output = on_output
@@ -171,6 +182,7 @@ class AsyncKernelCodeExecutor:
         timeout: float | None = None,
         *,
         store_history: bool = True,
+        on_output: OnOutput | None = None,
     ) -> CodeResult:
         """Run the blocks in order, as ``JupyterCodeExecutor.execute_code_blocks`` does.
 
@@ -178,6 +190,7 @@ class AsyncKernelCodeExecutor:
             code_blocks: As for ``JupyterCodeExecutor``.
             timeout: As for ``JupyterCodeExecutor``. It begins when the blocks' turn has come.
             store_history: As for ``JupyterCodeExecutor``.
+            on_output: As for ``JupyterCodeExecutor``. It is called in the event loop.
 
         Raises:
             ClientClosed: After ``stop``.
@@ -187,11 +200,25 @@ class AsyncKernelCodeExecutor:
         blocks = arguments.blocks(code_blocks)
         if timeout is not None:
             arguments.seconds("timeout", timeout)
+        arguments.callback("on_output", on_output)
+        tell = None if on_output is None else _in_loop(asyncio.get_running_loop(), on_output)
         return await self._in_turn(
             lambda executor, run: executor.execute_as(
-                run, blocks, timeout, store_history=store_history
+                run, blocks, timeout, store_history=store_history, on_output=tell
             )
         )
+
+    async def language(self) -> str:
+        """The kernel's language in lower case. The kernel is asked, and started if necessary.
+
+        Before the kernel has started, ``code_extractor`` can only guess the language from the name
+        of the kernel.
+
+        Raises:
+            ClientClosed: After ``stop``.
+            JkgError: The kernel cannot be started.
+        """
+        return await self._in_turn(lambda executor, _: executor.language)
 
     async def restart(self) -> None:
         """Restart the kernel after the blocks before it in the queue. Its variables are gone."""
@@ -201,6 +228,16 @@ class AsyncKernelCodeExecutor:
         """Stop the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
         if self._executor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
+
+    async def save_notebook(self, path: Path | str) -> None:
+        """Write all that was run to ``path``, as ``JupyterCodeExecutor.save_notebook`` does."""
+        await asyncio.to_thread(save_session, self._session_file.session, path)
+
+    async def add_markdown(self, text: str) -> None:
+        """Put text between what was run and what will be run, for the notebook of the session."""
+        arguments.text("text", text)
+        self._session_file.session.remark(text)
+        await asyncio.to_thread(self._session_file.changed)
 
     async def stop(self) -> None:
         """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing.
@@ -212,6 +249,9 @@ class AsyncKernelCodeExecutor:
             return  # what the parent owns, a child that was forked cannot end
         # Shielded: a task that is cancelled now would take it out of the threads' queue.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
+
+    def _in_python(self, do: Callable[[RunUnseen], T]) -> Awaitable[T]:
+        return self._in_turn(lambda executor, _: executor.in_python(do))
 
     async def _in_turn(self, do: Callable[[_Executor, BlockRun], T]) -> T:
         """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
@@ -284,58 +324,16 @@ class AsyncKernelCodeExecutor:
             self._executor.stop()
 
 
-class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
-    """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
-
-    ``async with``, ``start`` or the first blocks start the kernel. When a task is cancelled, its
-    block is interrupted, and the task ends when the kernel can be used again.
-
-    Example::
-
-        async with AsyncJupyterCodeExecutor(server) as executor:
-            result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
-
-    Args:
-        jupyter_server: As all other arguments: see ``JupyterCodeExecutor``.
-        on_output: Function that is called in the event loop with each output.
-
-    Raises:
-        ValueError: An argument is wrong. Some are checked only when the kernel is started.
-    """
-
-    def __init__(
-        self,
-        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
-        kernel_name: str = "python3",
-        timeout: float = 60,
-        output_dir: Path | str = Path(),
-        *,
-        kernel_id: str | None = None,
-        env: Mapping[str, str] | None = None,
-        max_output: int = MAX_OUTPUT,
-        on_output: OnOutput | None = None,
-        timeouts: Timeouts = TIMEOUTS,
-        page_scripts: PageScripts | None = None,
-    ) -> None:
-        self._server = jupyter_server  # a launched one ends when nobody refers to it
-        self._place = f" at {info_of(jupyter_server).url}"
-        arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
-        arguments.instance("timeouts", timeouts, Timeouts)
-        super().__init__(
-            lambda: provider_of(jupyter_server),
-            kernel_name,
-            timeout,
-            output_dir,
-            kernel_id=kernel_id,
-            env=env,
-            max_output=max_output,
-            on_output=on_output,
-            timeouts=timeouts,
-            page_scripts=page_scripts,
-        )
-
-
 Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, on_output: OnOutput) -> OnOutput:
+    """Has ``on_output`` called in the loop, from any thread."""
+
+    def hand_over(output: Output) -> None:
+        loop.call_soon_threadsafe(on_output, output)
+
+    return hand_over
 
 
 async def whole(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -267,7 +267,12 @@ def test_a_ready_event_is_no_proof(hub: ScriptedHub) -> None:
 @pytest.mark.field("H7")
 def test_a_start_that_somebody_ends_is_told(hub: ScriptedHub) -> None:
     hub.start_seconds = 600
-    hub.later(0.2, lambda: hub._stop(""))
+
+    def end_it_soon(asked: Asked) -> None:
+        if asked.method == "POST":
+            hub.later(0.2, lambda: hub._stop(""))
+
+    hub.rules.append(end_it_soon)
     with pytest.raises(ServerStartError, match="stopped by somebody else"):
         start(hub)
 

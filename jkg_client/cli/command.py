@@ -13,7 +13,7 @@ from types import FrameType
 from ..errors import JkgError
 from .arguments import parser
 from .screen import Screen
-from .statuses import BY_SIGNAL, COMMAND_FAILED, SIGINT, SIGPIPE, USAGE
+from .statuses import COMMAND_FAILED, SIGINT, SIGPIPE, USAGE, Ending
 
 _ENDING = ("SIGTERM", "SIGHUP")  # Windows has but one of them
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -33,24 +33,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     screen = Screen.of_process(args.color)
     with _ended_by_signals(), _logged(screen, args.verbose):
-        return _status(args, screen)
+        ending = _ending(args, screen)
+        if getattr(args, "json", False):
+            ending = _told_as_json(ending, screen)
+    return ending.exit_status
 
 
-def _status(args: argparse.Namespace, screen: Screen) -> int:
+def _ending(args: argparse.Namespace, screen: Screen) -> Ending:
     try:
-        return int(args.run(args, screen))
+        ended: int | Ending = args.run(args, screen)
+        return ended if isinstance(ended, Ending) else Ending(ended)
     except (JkgError, ImportError) as exc:
-        screen.note(str(exc))
-        return COMMAND_FAILED
+        return _failed(screen, Ending(COMMAND_FAILED, "failed", "jkg", str(exc)))
     except KeyboardInterrupt as exc:
-        return BY_SIGNAL + (exc.args[0] if exc.args else SIGINT)
+        return Ending.of_signal(exc.args[0] if exc.args else SIGINT)
     except BrokenPipeError:
-        return BY_SIGNAL + SIGPIPE
+        return Ending.of_signal(SIGPIPE)
     except (ValueError, OSError) as exc:
-        screen.note(str(exc))
-        return USAGE
+        return _failed(screen, Ending(USAGE, "usage", "jkg", str(exc)))
     finally:
         screen.clear()
+
+
+def _failed(screen: Screen, ending: Ending) -> Ending:
+    screen.note(ending.message)
+    return ending
+
+
+def _told_as_json(ending: Ending, screen: Screen) -> Ending:
+    """Print the last line of ``--json``, unless nobody reads it."""
+    from .shown import as_json, ending_object
+
+    try:
+        screen.line(as_json(ending_object(ending)))
+    except OSError:
+        return Ending.of_signal(SIGPIPE)
+    return ending
 
 
 @contextlib.contextmanager

@@ -48,6 +48,11 @@ def bar(step: ImageProgress | None, progress: ImageProgress) -> str:
     return f"[{_filled(begun - 1, total)}] {begun}/{total} {_told(progress)}"
 
 
+def gauge(done: int, total: int) -> str:
+    """How much is done, in ASCII."""
+    return f"[{_filled(done, total)}] {done}/{total}"
+
+
 def _filled(done: int, total: int) -> str:
     return ("#" * (_WIDTH * done // total if total else 0)).ljust(_WIDTH, "-")[:_WIDTH]
 

@@ -3,175 +3,118 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import contextlib
+import tempfile
 from pathlib import Path
 
-from attrs import evolve, frozen
-
-from ..code_blocks import CodeBlock, UnknownLanguage
-from ..code_result import EXIT_CODES, CodeResult, has_exited
-from ..errors import JkgError
-from ..executor import KernelCodeExecutor
-from ..protocol.outputs import Display, Failure, Output, Stream
-from ..protocol.result import ExecutionResult
-from ..rendering import text_at_once
-from .option_types import not_empty, seconds
+from ..client.kernel import JupyterKernelClient
+from ..code_blocks import CodeBlock, MarkdownCodeExtractor
+from ..code_blocks.languages import canonical
+from ..rendering import made_folder
+from .answers import Answers
+from .cell_runs import CellRuns
+from .graphics import Graphics
+from .hints import script_hint
+from .kernel_sessions import kernel_of, told_if_slow
+from .notebook_options import is_notebook
+from .run_options import DESCRIPTION, EXAMPLES, add, settle
 from .screen import Screen
-from .server_options import TOKENS, add_kernel, add_server
+from .script_cells import begin_cell, end_cell, module_cell, script_cell
+from .server_options import KERNEL
 from .servers import provider_of
+from .shown import Shown, ShownAsJson, ShownToPeople
 from .sources import Source
+from .statuses import Ending
 
-DESCRIPTION = "Run code in a kernel and print what it shows as it comes.\n"
-EXAMPLES = f"""\
-examples:
-  jkg run script.py
-  jkg run -c "6 * 7"
+__all__ = ["DESCRIPTION", "EXAMPLES", "add", "run"]
 
-{TOKENS}"""
+_SECONDS = 30.0
+"""For cells of ours, which take a moment."""
 
 
-def add(command: argparse.ArgumentParser) -> None:
-    """Add the options."""
-    add_server(command)
-    add_kernel(command)
-    code = command.add_mutually_exclusive_group()
-    code.add_argument("file", nargs="?", default="-", metavar="FILE")
-    code.add_argument("-c", dest="code", metavar="CODE", help="the code itself")
-    command.add_argument("--language", type=not_empty, metavar="LANG", help="of the code")
-    command.add_argument(
-        "--timeout", type=seconds, default=float("inf"), metavar="S", help="seconds for the code"
-    )
-    command.add_argument("--output-dir", type=not_empty, default=".", metavar="DIR")
+def run(args: argparse.Namespace, screen: Screen) -> Ending:
+    """Run code and show its output."""
+    settle(args)
+    is_code_in_stdin = args.file == "-" and args.code is None and args.module is None
+    if args.token_stdin and is_code_in_stdin:
+        raise ValueError("stdin cannot be the token and the code: give the code by -c or as a file")
+    if is_notebook(args):
+        from . import notebook
 
-
-def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Run code and show its output; 0, 1, 3 or 124, as the code ends."""
+        with provider_of(args, screen) as provider:
+            return Ending.of_exit(notebook.run(args, screen, provider))
     source = Source.of(args, screen)
-    with (
-        provider_of(args, screen) as provider,
-        KernelCodeExecutor(
-            provider,
-            args.kernel,
-            args.timeout,
-            args.output_dir,
-            kernel_id=args.kernel_id,
-            on_output=Show(screen),
-        ) as executor,
-    ):
-        runner = _Runner(executor, screen, args.timeout)
-        if source.is_markdown:
-            return runner.page(executor.code_extractor.extract_code_blocks(source.text))
-        return runner.code(CodeBlock(source.text, source.language))
+    folder = _folder(args)
+    with contextlib.ExitStack() as stack:
+        with told_if_slow(screen, "jkg: starting the kernel ..."):
+            provider = stack.enter_context(provider_of(args, screen))
+            kernel = stack.enter_context(
+                kernel_of(
+                    provider,
+                    args.kernel or KERNEL,
+                    kernel_id=args.kernel_id,
+                    env=dict(args.env) or None,
+                )
+            )
+            language = _language(kernel)
+        runs = CellRuns(
+            kernel=kernel,
+            language=language,
+            shown=_shown(args, screen),
+            screen=screen,
+            answers=Answers(screen, is_at_end=source.is_stdin, shows_prompt=not args.json),
+            folder=folder,
+            timeout=args.timeout,
+        )
+        if args.kernel_id is not None and canonical(language) == "python":
+            stack.callback(kernel.execute, end_cell(), _SECONDS, silent=True)
+        return _ran(runs, source)
 
 
-@frozen
-class Show:
-    """Shows each output as it comes."""
-
-    _screen: Screen
-
-    def __call__(self, output: Output) -> None:
-        """Show one."""
-        if isinstance(output, Stream):
-            self._screen.write(output.text, to_err=output.name == "stderr")
-        elif not isinstance(output, Failure):
-            text = text_at_once(output)
-            if text:
-                self._screen.line(self._coloured(output, text))
-        else:
-            lines = "\n".join(output.traceback) if self._screen.has_colours(to_err=True) else ""
-            self._screen.line(lines or output.text, to_err=True)
-
-    def _coloured(self, display: Display, text: str) -> str:
-        raw = display.data.get("text/plain")
-        is_plain = isinstance(raw, str) and text == display.text
-        return str(raw) if is_plain and self._screen.has_colours() else text
+def _folder(args: argparse.Namespace) -> Path | None:
+    """Where files are made. A program that reads JSON has got the images already."""
+    if args.output_dir is None:
+        return None if args.json else Path.cwd()
+    folder = made_folder(Path(args.output_dir))
+    try:
+        # The rights alone do not say whether a file can be made, least of all to root.
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as exc:
+        raise ValueError(f"--output-dir {folder}: cannot write there: {exc.strerror}") from exc
 
 
-@frozen
-class _Runner:
-    executor: KernelCodeExecutor
-    screen: Screen
-    timeout: float
-
-    def code(self, block: CodeBlock) -> int:
-        """Run it; the exit status."""
-        result = self._executed(block)
-        if unknown := _unknown(result):
-            self.screen.note(unknown)
-            return EXIT_CODES["error"]
-        return _exit_of(result)
-
-    def page(self, blocks: Sequence[CodeBlock]) -> int:
-        """Run those that the kernel can, up to the first that fails; the exit status."""
-        has_run = is_refused = False
-        for block in blocks:
-            result = self._executed(block)
-            if unknown := _unknown(result):
-                # A page shows outputs and files too, which are not meant to be run.
-                self.screen.note(f"skipped: {unknown}")
-                is_refused |= not result.skipped
-                continue
-            has_run = True
-            if result.status != "ok" or has_exited(result):
-                return _exit_of(result)
-        if is_refused and not has_run:
-            raise ValueError("there is no code block that this kernel can run")
-        return 0
-
-    def _executed(self, block: CodeBlock) -> CodeResult:
-        try:
-            result = self._settled(block)
-        except JkgError as exc:
-            if isinstance(exc.result, CodeResult):
-                self._tell(exc.result)
-            raise
-        if not _unknown(result):
-            self._tell(result)
-        return result
-
-    def _settled(self, block: CodeBlock) -> CodeResult:
-        try:
-            return self.executor.execute_code_blocks([block])
-        finally:
-            self.screen.settle()
-
-    def _tell(self, result: CodeResult) -> None:
-        """Say what has not been shown as it came."""
-        for path in result.output_files:
-            self.screen.note(f"saved {path}")
-        lost = sum(piece.is_lost for one in result.renderings for piece in one.pieces)
-        if lost:
-            self.screen.note(f"images or pages that could not be saved: {lost}")
-        for one in result.results:
-            for note in _notes(one, self.timeout):
-                self.screen.note(note)
+def _shown(args: argparse.Namespace, screen: Screen) -> Shown:
+    if args.json:
+        return ShownAsJson(screen)
+    return ShownToPeople(screen, Graphics(args.images, screen.out))
 
 
-def _notes(result: ExecutionResult, timeout: float) -> list[str]:
-    """What the executor says of it besides the outputs."""
-    # What was not kept was shown nevertheless.
-    missing = evolve(result.truncated, characters=0) if result.truncated else None
-    truncated = missing if str(missing or "") else None
-    bare = evolve(result, outputs=(), late_outputs=(), truncated=truncated)
-    return CodeResult.of([bare], Path(), timeout).output.splitlines()
+def _language(kernel: JupyterKernelClient) -> str:
+    info = kernel.kernel_info().get("language_info")
+    return str(info.get("name", "")) if isinstance(info, dict) else ""
 
 
-def _failure(result: CodeResult) -> Failure | None:
-    return result.results[-1].failure if result.results else None
+def _ran(runs: CellRuns, source: Source) -> Ending:
+    is_python = canonical(runs.language) == "python"
+    if source.kind == "script" and is_python:
+        return _script(runs, source)
+    if source.kind == "module":
+        if not is_python:
+            raise ValueError(f"-m is for Python, and this kernel runs {runs.language}")
+        return runs.cell(module_cell(source.argv, source.text))[0]
+    if is_python:
+        begun = begin_cell(source.argv, str(source.file) if source.file else None)
+        runs.kernel.execute(begun, _SECONDS, silent=True)
+    if source.kind == "page":
+        extractor = MarkdownCodeExtractor(default_language=None if is_python else "")
+        return runs.page(extractor.extract_code_blocks(source.text))
+    return runs.block(CodeBlock(source.text, source.language))
 
 
-def _unknown(result: CodeResult) -> str:
-    """Why the kernel cannot run a block in this language; empty if it can."""
-    if result.skipped:
-        return f"cannot run a {result.skipped[0]!r} block: it is no code for this kernel"
-    failure = _failure(result)
-    # Of an exception in a cell there is a traceback.
-    if failure is None or failure.traceback or failure.ename != UnknownLanguage.__name__:
-        return ""
-    return failure.evalue
-
-
-def _exit_of(result: CodeResult) -> int:
-    # The code's own, if it has one: "jkg run" ends as the script would.
-    return result.exit_code
+def _script(runs: CellRuns, source: Source) -> Ending:
+    ending, result = runs.cell(script_cell(source.argv, str(source.file), source.text))
+    for failure in (one.failure for one in result.results if one.failure):
+        if hint := script_hint(failure, source):
+            runs.screen.note(hint)
+    return ending

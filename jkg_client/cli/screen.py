@@ -70,6 +70,16 @@ class Screen:
         start = "\n" if _place(stream) in self._unfinished else ""
         self._put(stream, f"{start}{text}" if text.endswith("\n") else f"{start}{text}\n")
 
+    def raw(self, text: str) -> None:
+        """Show text with codes for the terminal on lines of its own, as it is."""
+        self.line("", to_err=False) if _place(self.out) in self._unfinished else self.settle()
+        self.clear()
+        self._put(self.out, text)
+
+    def at_line_start(self) -> None:
+        """The user has ended a line on the terminal."""
+        self._unfinished.discard("terminal")
+
     def note(self, text: str) -> None:
         """Say something in the name of the command, on stderr."""
         self.line(f"jkg: {text}", to_err=True)

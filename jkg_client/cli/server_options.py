@@ -6,6 +6,9 @@ import argparse
 
 from .option_types import not_empty
 
+KERNEL = "python3"
+"""The kernel that is started unless the command is told otherwise."""
+
 _DEFAULT = """\
 Default: the server of JUPYTER_GATEWAY_URL; if that is not set, --embedded or --local, whichever
 is installed."""
@@ -30,7 +33,6 @@ def add_server(command: argparse.ArgumentParser) -> None:
         "--docker",
         nargs="?",
         const=True,
-        default=None,
         type=not_empty,
         metavar="IMAGE",
         help="start a server in a container (see DOCKER_HOST), of our image or of IMAGE",
@@ -70,9 +72,8 @@ def add_kernel(command: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--kernel",
         type=not_empty,
-        default="python3",
         metavar="NAME",
-        help="start this kernel (default: %(default)s)",
+        help=f"start this kernel (default: {KERNEL})",
     )
     which.add_argument(
         "--kernel-id",

@@ -3,30 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from attrs import frozen
 
 from ..code_blocks import MarkdownCodeExtractor
+from .file_text import decoded, system_path
 from .screen import Screen
 
+Kind = Literal["cell", "script", "module", "page"]
+
 _MARKDOWN = ("markdown", "md")
-_LANGUAGES = {".md": "markdown", ".markdown": "markdown", ".py": "python", ".sh": "bash"}
-_NOTEBOOK = ".ipynb"
+_PYTHON = ("python", "python3", "py")
+_LANGUAGES = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".py": "python",
+    ".ipy": "ipython",
+    ".sh": "bash",
+    ".bash": "bash",
+}
+_STDIN = "-"
 
 
-@frozen
+@frozen(kw_only=True)
 class Source:
     """Code as it was given.
 
     Attributes:
-        text: The code, or a page with code blocks.
+        kind: ``script`` runs as ``python`` would run it, ``cell`` as a notebook would, and shows
+            the value of its last line.
+        text: The code, a page with code blocks, or the name of a module.
         language: ``""`` for the kernel's own.
+        argv: What the code finds in ``sys.argv``.
+        file: Absolute path of the file; None if there is none.
+        is_stdin: Whether stdin was read to its end.
     """
 
+    kind: Kind
     text: str
     language: str
+    argv: tuple[str, ...]
+    file: Path | None = None
+    is_stdin: bool = False
 
     @classmethod
     def of(cls, args: argparse.Namespace, screen: Screen) -> Source:
@@ -35,32 +59,70 @@ class Source:
         Raises:
             ValueError: If it cannot be read, or there is nothing to run in it.
         """
-        name = "the code" if args.code is not None else args.file
-        suffix = Path(args.file).suffix.lower()
-        if args.code is None and suffix == _NOTEBOOK:
-            raise ValueError(f"{name} is a notebook: code and Markdown can be run")
-        try:
-            text = args.code if args.code is not None else _read(args.file, screen)
-        except OSError as exc:
-            raise ValueError(f"cannot read {name}: {exc.strerror}") from exc
-        except UnicodeDecodeError as exc:
-            raise ValueError(f"cannot read {name}: it is not text in UTF-8") from exc
-        source = cls(text, args.language or _LANGUAGES.get(suffix, ""))
-        if source.is_markdown and not MarkdownCodeExtractor().extract_code_blocks(text):
+        language = args.language or ""
+        if args.code is not None:
+            source = cls(
+                kind="page" if language.lower() in _MARKDOWN else "cell",
+                text=args.code,
+                language=language,
+                argv=("-c", *args.words),
+            )
+        elif args.module is not None:
+            source = cls(
+                kind="module",
+                text=args.module,
+                language=language or "python",
+                argv=(args.module, *args.words),
+            )
+        else:
+            source = _from_file(args.file, language, args.words, screen)
+        if source.kind == "page" and not MarkdownCodeExtractor().extract_code_blocks(source.text):
+            name = "the code" if args.code is not None else args.file
             raise ValueError(f"no code blocks in {name}")
         return source
 
-    @property
-    def is_markdown(self) -> bool:
-        """Whether it is a page with code blocks."""
-        return self.language.lower() in _MARKDOWN
+
+def _from_file(name: str, language: str, words: Sequence[str], screen: Screen) -> Source:
+    is_stdin = name == _STDIN
+    suffix = "" if is_stdin else Path(name).suffix.lower()
+    spoken = language.lower() or _LANGUAGES.get(suffix, "")
+    is_python = spoken in (*_PYTHON, "ipython") or (is_stdin and not spoken)
+    text = decoded(_read(name, screen), name, is_python=is_python)
+    kind: Kind = "cell"
+    if spoken in _MARKDOWN:
+        kind = "page"
+    elif spoken in _PYTHON and not is_stdin:
+        kind = "script"
+    elif spoken in ("bash", "sh") and words:
+        text = f"set -- {shlex.join(words)}\n{text}"
+    return Source(
+        kind=kind,
+        text=text,
+        language=language or ("" if spoken == "ipython" else spoken),
+        argv=(name, *words),
+        file=None if is_stdin else Path(name).absolute(),
+        is_stdin=is_stdin,
+    )
 
 
-def _read(file: str, screen: Screen) -> str:
-    if file != "-":
-        return Path(file).read_text(encoding="utf-8-sig")
+def _read(name: str, screen: Screen) -> bytes:
+    if name != _STDIN:
+        try:
+            with open(system_path(name), "rb") as file:  # noqa: PTH123 - Path takes no bytes
+                return file.read()
+        except (OSError, ValueError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else exc
+            raise ValueError(f"cannot read {name}: {reason}{_hint(name)}") from exc
     if sys.stdin is None:
-        return ""
+        return b""
     if sys.stdin.isatty():
         screen.note("reading code from the terminal, up to Ctrl-D")
-    return sys.stdin.buffer.read().decode("utf-8-sig")
+    return sys.stdin.buffer.read()
+
+
+def _hint(name: str) -> str:
+    """What else the user may have meant."""
+    if name.startswith("-") or not name.strip():
+        return ""
+    is_code = os.sep not in name and any(mark in name for mark in "()= ")
+    return "; code itself comes behind -c" if is_code else ""

@@ -1,8 +1,10 @@
-"""Exit statuses of the command. Code that ends itself has its own."""
+"""How a command ends: its exit status, and who has chosen it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from attrs import frozen
 
 from ..protocol.result import Status
 
@@ -27,3 +29,31 @@ OF_CODE: Mapping[Status, int] = {
     "timeout": TIMEOUT,
     "died": DIED,
 }
+
+
+@frozen
+class Ending:
+    """How a command has ended.
+
+    Attributes:
+        exit_status: Of the process.
+        status: In a word: that of a result, ``interrupted``, ``usage`` or ``failed``.
+        source: Who has chosen the exit status: ``code``, ``timeout``, ``kernel``, ``signal``
+            or ``jkg``, the command itself.
+        message: What went wrong, for people; empty if the code has said it.
+    """
+
+    exit_status: int
+    status: str = "ok"
+    source: str = "jkg"
+    message: str = ""
+
+    @classmethod
+    def of_exit(cls, exit_status: int) -> Ending:
+        """The end of code with this exit status."""
+        return cls(exit_status, "error" if exit_status else "ok", "code")
+
+    @classmethod
+    def of_signal(cls, number: int) -> Ending:
+        """The end by a signal."""
+        return cls(BY_SIGNAL + number, "interrupted", "signal")

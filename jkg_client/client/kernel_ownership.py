@@ -44,11 +44,17 @@ class KernelOwnership:
                 " a child that was forked needs one of its own"
             )
 
+    @property
+    def is_of_this_process(self) -> bool:
+        """False in a child that was forked."""
+        return self._process == os.getpid()
+
     def start(self, kernel_name: str, env: Mapping[str, str] | None, seconds: float) -> str:
         """Start a kernel and own it."""
         with CtrlCHeldBack():
             kernel_id = self.provider.start_kernel(kernel_name, env=env, timeout_seconds=seconds)
             self.kernel_id = kernel_id
+        _log.info("kernel %s: %r was started", kernel_id, kernel_name)
         return kernel_id
 
     def forget(self) -> None:
@@ -82,6 +88,7 @@ class KernelOwnership:
     def _delete(self, kernel_id: str) -> None:
         try:
             self.provider.delete_kernel(kernel_id)
+            _log.info("kernel %s: was deleted", kernel_id)
         except (KernelNotFound, ServerNotRunning):
             pass
         except GatewayError as exc:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 from collections import deque
 from collections.abc import Iterator
 from typing import Callable, Protocol
@@ -54,6 +55,10 @@ class Transport(Protocol):
 
     def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
         """The next message; GatewayUnreachable when it breaks, WireError for what is no message."""
+        ...
+
+    def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
+        """Wait until something may have come, or until ``wake`` has something to read."""
         ...
 
     def ping(self, deadline: Deadline) -> None:
@@ -148,6 +153,14 @@ class ServerChannels:
             self._used = self._clock.now()
         return message
 
+    def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
+        """Wait until something may have come, or until ``wake`` has something to read.
+
+        For a thread that listens and also sends what other threads hand it.
+        """
+        if not self._early:
+            self._transport.wait_for_input(wake, seconds)
+
     def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
         """After silence: ask for a sign of life, or mend if none came since the last call."""
         if is_new_kernel:
@@ -192,6 +205,7 @@ class ServerChannels:
                 limit = whole.within(self._timeouts.pong)
             if incoming is None:
                 return
+            self._used = self._clock.now()  # nothing else need prove that it is alive
             yield incoming
 
     def prove_alive(self, limit: Deadline) -> None:
@@ -258,6 +272,7 @@ class ServerChannels:
         self._transport = self._connect_again(limit, cause)
         self._check_open()  # what abort() broke was the old connection
         self._bytes_at_ping = -1
+        _log.info("connection to kernel %s is back", self._name)
         return Gap(may_lack=not is_kept, end_unseen=True)
 
     def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> Transport:

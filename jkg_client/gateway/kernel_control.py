@@ -46,10 +46,12 @@ class ServerKernel:
 
     def interrupt(self, deadline: Deadline) -> None:
         """Interrupt what the kernel runs, as Ctrl-C would."""
+        _log.info("kernel %s: interrupt", self.kernel_id)
         self._http.request("POST", f"{self._path}/interrupt", {}, timeout_seconds=deadline.left())
 
     def restart(self, deadline: Deadline) -> None:
         """Restart the kernel; it has forgotten everything, its id stays."""
+        _log.info("kernel %s: restart", self.kernel_id)
         left = deadline.left()
         seconds = LAUNCH_SECONDS if left is None else left
         try:

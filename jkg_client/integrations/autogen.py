@@ -23,8 +23,7 @@ except ImportError as _missing:
         'JupyterCodeExecutor needs: pip install "jkg-client[autogen]" (Python 3.10 or newer)'
     ) from _missing
 
-from .. import async_executor
-from ..code_blocks import unfenced
+from .. import jupyter_executors
 from ..gateway.connection import (
     JupyterConnectable,
     JupyterConnectionInfo,
@@ -32,7 +31,9 @@ from ..gateway.connection import (
     info_of,
 )
 from ..protocol.shortening import shortened
+from ..session_file import session_file_of
 from .model_limits import MAX_TEXT, checked
+from .tool_code import tool_block
 
 
 class JupyterCodeExecutorConfig(BaseModel):
@@ -79,7 +80,8 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         output_dir: Where images and pages are saved; made if it is missing.
         max_text: Characters of text in one result. Of more the beginning and the end are kept, with
             a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped.
+        options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped. ``notebook``
+            keeps what the agents run as a notebook.
 
     Raises:
         ValueError: For bad arguments; those that the server knows of, when the kernel is started.
@@ -108,12 +110,15 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
             output_dir=os.fspath(output_dir),
             max_text=checked(max_text),
         )
+        # One for all kernels of it: what is run after a stop is added.
+        notebook = session_file_of(options.pop("notebook", None), kernel_name)
         self._make = functools.partial(
-            async_executor.AsyncJupyterCodeExecutor,
+            jupyter_executors.AsyncJupyterCodeExecutor,
             server,
             kernel_name,
             timeout,
             output_dir,
+            notebook=notebook,
             **options,
         )
         self._executor = self._make()
@@ -150,7 +155,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         if cancellation_token.is_cancelled():
             raise asyncio.CancelledError
         # The code that a model passes to a tool comes as a block, perhaps with fences in it.
-        blocks = [unfenced(block.code, block.language) for block in code_blocks]
+        blocks = [await tool_block(block.code, block.language) for block in code_blocks]
         running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
         cancellation_token.add_callback(functools.partial(_cancel, running))
         result = await running
@@ -174,7 +179,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         else:
             await self._executor.restart()
 
-    def _startable(self) -> async_executor.AsyncJupyterCodeExecutor:
+    def _startable(self) -> jupyter_executors.AsyncJupyterCodeExecutor:
         if self._stopped:
             self._executor = self._make()
             self._stopped = False

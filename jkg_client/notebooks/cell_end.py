@@ -65,7 +65,6 @@ def _failure(result: ExecutionResult, limit: str) -> Failure | None:
         return Failure("TimeoutError", f"the cell was stopped: {limit} has passed")
     if result.status == "died":
         known = result.failure
-        if known is not None and known.ename == KERNEL_DIED:
-            return known
-        return Failure(KERNEL_DIED, "the kernel died while the cell ran")
+        cause = f": {known.evalue}" if known is not None and known.ename == KERNEL_DIED else ""
+        return Failure(KERNEL_DIED, f"the kernel died while the cell ran{cause}")
     return result.failure or Failure("Error", "the cell failed, and the kernel did not say why")

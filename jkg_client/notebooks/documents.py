@@ -13,12 +13,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 try:
     import nbformat
     from nbformat import NotebookNode
-    from nbformat.v4.rwbase import rejoin_lines
+    from nbformat.v4.rwbase import rejoin_lines, strip_transient
 except ImportError as _missing:
     raise ImportError(
         "running notebooks needs nbformat; pip install 'jkg-client[notebook]'"
@@ -43,17 +43,18 @@ def read_notebook(source: NotebookSource) -> NotebookNode:
         OSError: The file cannot be read.
     """
     if isinstance(source, Mapping):
-        notebook, name = nbformat.from_dict(copy.deepcopy(dict(source))), "the notebook"
+        given, name = copy.deepcopy(dict(source)), "the notebook"
     else:
         text, name = _text_of(source)
         try:
-            notebook = nbformat.reader.reads(text)
-        except (ValueError, AttributeError, KeyError, TypeError) as exc:
+            given = json.loads(text)
+        except (ValueError, RecursionError) as exc:
             raise ValueError(f"{name} is not a notebook: {exc}") from exc
-    notebook = _in_format_4(notebook, name)
+    notebook = _in_format_4(given, name)
     _check(notebook, name)
-    _give_ids(notebook)
-    return notebook
+    ready = cast("NotebookNode", strip_transient(rejoin_lines(notebook)))
+    _give_ids(ready)
+    return ready
 
 
 def code_cells(notebook: NotebookNode) -> Iterator[NotebookNode]:
@@ -121,16 +122,20 @@ def _text_of(source: Any) -> tuple[str, str]:
     return data, name
 
 
-def _in_format_4(notebook: Any, name: str) -> NotebookNode:
-    major = notebook.get("nbformat") if isinstance(notebook, dict) else None
+def _in_format_4(given: Any, name: str) -> NotebookNode:
+    major = given.get("nbformat") if isinstance(given, dict) else None
     if not isinstance(major, int):
         raise ValueError(f"{name} is not a notebook: it has no 'nbformat'")  # noqa: TRY004
     if major > 4:
         raise ValueError(f"{name} has notebook format {major}; formats up to 4 can be run")
-    if major < 4:
-        notebook = nbformat.convert(notebook, 4)
-    joined: NotebookNode = rejoin_lines(notebook)
-    return joined
+    if major == 4:
+        return cast("NotebookNode", nbformat.from_dict(given))
+    try:
+        old = nbformat.reader.reads(json.dumps(given))
+        return cast("NotebookNode", nbformat.convert(old, 4))
+    except Exception as exc:
+        # Of the old formats nothing is checked: whatever is missing is missed somewhere.
+        raise ValueError(f"{name} is not a notebook of format {major}: {exc}") from exc
 
 
 def _check(notebook: NotebookNode, name: str) -> None:
@@ -140,14 +145,19 @@ def _check(notebook: NotebookNode, name: str) -> None:
     if not isinstance(notebook.get("cells"), list) or not isinstance(minor, int):
         raise ValueError(f"{name} is not a notebook: it has no cells")  # noqa: TRY004
     for number, cell in enumerate(notebook.cells):
-        if not isinstance(cell, dict) or not isinstance(cell.get("source"), str):
-            raise ValueError(f"{name}: cell {number} has no source")  # noqa: TRY004
+        if not isinstance(cell, dict) or not _is_text(cell.get("source")):
+            raise ValueError(f"{name}: cell {number} has no source")
         if not isinstance(cell.get("cell_type"), str):
             raise ValueError(f"{name}: cell {number} has no cell_type")  # noqa: TRY004
         cell.setdefault("metadata", nbformat.from_dict({}))
         if cell["cell_type"] == "code":
             cell.setdefault("outputs", [])
             cell.setdefault("execution_count", None)
+
+
+def _is_text(value: object) -> bool:
+    lines = value if isinstance(value, list) else [value]
+    return all(isinstance(line, str) for line in lines)
 
 
 def _give_ids(notebook: NotebookNode) -> None:

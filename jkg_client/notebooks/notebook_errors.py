@@ -35,7 +35,7 @@ def error_of_loss(
 
 def _name(notebook: NotebookNode, index: int, number: int | None) -> str:
     count = notebook.cells[index].execution_count
-    place = "the cell of the parameters" if number is None else f"cell {number}"
+    place = "the cell of the parameters" if number is None else f"the cell at index {number}"
     return place if count is None else f"{place} (In [{count}])"
 
 

@@ -22,10 +22,12 @@ _MOST_FOREIGN = 10_000
 _MOST_HOLES = 1000
 """Separate holes that are remembered: a late message may still fill one of these."""
 
+ASKED_AT_CONNECT = 12
+"""Messages that a kernel may have sent to its server alone when we came back, after a cell.
 
-_ASKED_AT_CONNECT = 12
-"""What a kernel may have told its server alone when we came back, after the end of a cell: servers
-ask kernels on two channels whether they are there, perhaps twice, and get three messages each."""
+Servers ask kernels on two channels whether they are there, and again if the answer is late. Each
+answer is three messages; three at each reconnection were measured on all servers that we test.
+"""
 
 
 @frozen(kw_only=True)
@@ -113,7 +115,7 @@ class MessageGaps:
         if len(self._foreign) >= _MOST_FOREIGN:
             return self._unread
         unseen = 2 * len(self._foreign) + self._unsent
-        others = max(0, others - unseen) + max(0, tail - self._cuts * _ASKED_AT_CONNECT)
+        others = max(0, others - unseen) + max(0, tail - self._cuts * ASKED_AT_CONNECT)
         return max(self._unread, certain + others)
 
     @property

@@ -147,10 +147,6 @@ class OutputArea:
         is_large = _size(failure) > self.max_output
         return _shortened_failure(failure, self.max_output)[0] if is_large else failure
 
-    def retract(self, failure: Failure) -> None:
-        """Take ``failure`` out of what is shown: it was our doing, not the cell's."""
-        self._kept.remove(failure)
-
     def stream(self, content: Json) -> Output | None:
         """Fold a ``stream`` message."""
         name = text_of(content.get("name"))[:_LONGEST_NAME] or "stdout"
@@ -174,7 +170,7 @@ class OutputArea:
         known = self._displays.get(new.display_id) if new.display_id is not None else None
         if not known:
             # Shown by an earlier cell, whose result has been handed out already.
-            return self.show(new)
+            return self.show(evolve(new, is_update=True))
         # An update says nothing of the number that the value of a cell has.
         new = evolve(new, execution_count=next(iter(known)).value.execution_count)
         for gone in self._kept.replace(known, new, _size(new)):

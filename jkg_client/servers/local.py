@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import weakref
@@ -23,6 +24,8 @@ from .ports import free_port
 from .readiness import ask, wait_until_ready
 from .settings import GatewaySettings
 from .token import GenerateToken, TokenChoice, token_for
+
+_log = logging.getLogger("jkg_client")
 
 _EXIT_NOT_INSTALLED = 90  # as in the launcher, which is not imported
 _PORT_TRIES = 5
@@ -99,6 +102,7 @@ class LocalJupyterServer:
         self._files = LocalFiles(Path(settings.cwd or "").absolute())
         deadline = Deadline(startup_timeout)
         self._info, self._child = _started(address, settings, deadline)
+        _log.info("server at %s: was started", self._info.url)
         # Neither an exception elsewhere nor a forgotten stop() leaves it running.
         self._finalizer = weakref.finalize(self, self._child.stop, _FORGOTTEN_SECONDS)
         self._warm_kernels = self._started_kernels(warm, deadline)

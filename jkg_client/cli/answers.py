@@ -1,0 +1,62 @@
+"""Answers to code that asks for input: from the terminal, or from stdin."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+
+from attrs import define, field
+
+from ..protocol.questions import InputRequest
+from .screen import Screen
+
+
+@define(eq=False)
+class Answers:
+    """Answers questions of the code.
+
+    Attributes:
+        screen: Shows the prompt.
+        is_at_end: Stdin was the code: nothing is left in it.
+        shows_prompt: Whether the prompt is shown; it is no JSON.
+        is_waiting: Whether it waits for somebody to end a line.
+    """
+
+    screen: Screen
+    is_at_end: bool = False
+    shows_prompt: bool = True
+    is_waiting: bool = field(default=False, init=False)
+
+    def __call__(self, request: InputRequest) -> str:
+        """One line.
+
+        Raises:
+            EOFError: There is none.
+        """
+        if self.is_at_end or sys.stdin is None:
+            self._show(request.prompt)
+            raise EOFError
+        self.is_waiting = True
+        try:
+            if request.password and sys.stdin.isatty():
+                self.screen.settle()
+                return getpass.getpass(request.prompt)
+            self._show(request.prompt)
+            return self._line()
+        finally:
+            self.is_waiting = False
+
+    def _show(self, prompt: str) -> None:
+        if self.shows_prompt:
+            self.screen.write(prompt)
+            self.screen.settle()
+
+    def _line(self) -> str:
+        line = sys.stdin.buffer.readline()
+        if sys.stdin.isatty():
+            # The user has ended the line on the same terminal.
+            self.screen.at_line_start()
+        if not line:
+            raise EOFError
+        text = line.decode("utf-8", "replace")
+        return text.rstrip("\r\n") if text.endswith("\n") else text

@@ -1,0 +1,162 @@
+"""Cells that a command runs: what they come to, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import define, evolve, field
+
+from ..client.kernel import JupyterKernelClient
+from ..code_blocks import CodeBlock, UnknownLanguage, is_data, to_cell
+from ..code_result import CodeResult, has_exited, notes
+from ..errors import JkgError
+from ..installs import STATUS, install_command, with_status
+from ..pages.notebook import NotebookPage
+from ..protocol.outputs import Display
+from ..protocol.result import ExecutionResult
+from ..shell_cells import ends_with_shell
+from .answers import Answers
+from .interruptions import Interruptions
+from .screen import Screen
+from .shown import Shown
+from .statuses import DIED, DONE, FAILED, SIGINT, Ending
+
+
+@define(eq=False, kw_only=True)
+class CellRuns:
+    """Runs cells in one kernel.
+
+    Attributes:
+        kernel: Where they run.
+        language: What the kernel speaks.
+        shown: Shows the outputs.
+        screen: For what the command says itself.
+        answers: Answers the code's questions.
+        folder: Where files are made; None for nowhere.
+        timeout: Seconds for each cell.
+    """
+
+    kernel: JupyterKernelClient
+    language: str
+    shown: Shown
+    screen: Screen
+    answers: Answers
+    folder: Path | None
+    timeout: float
+    _page: NotebookPage = field(factory=NotebookPage, init=False)
+
+    def block(self, block: CodeBlock) -> Ending:
+        """Run a block; the end is an error if the kernel cannot."""
+        try:
+            return self.cell(self._cell_of(block))[0]
+        except UnknownLanguage as exc:
+            self.screen.note(f"cannot run a {block.language!r} block: {_reason(exc)}")
+            return Ending(FAILED, "error", "jkg")
+
+    def page(self, blocks: Sequence[CodeBlock]) -> Ending:
+        """Run those that the kernel can, up to the first that fails or exits.
+
+        Raises:
+            ValueError: There is code, and the kernel can run none of it.
+        """
+        has_run = is_refused = False
+        for block in blocks:
+            try:
+                cell = self._cell_of(block)
+            except UnknownLanguage as exc:
+                # A page shows outputs and files too, which are not meant to be run.
+                self.screen.note(f"skipped: cannot run a {block.language!r} block: {_reason(exc)}")
+                is_refused |= not is_data(block.language, self.language)
+                continue
+            has_run = True
+            ending, result = self.cell(cell)
+            if ending.exit_status != DONE or has_exited(result):
+                return ending
+        if is_refused and not has_run:
+            raise ValueError("there is no code block that this kernel can run")
+        return Ending(DONE, "ok", "code")
+
+    def cell(self, cell: str) -> tuple[Ending, CodeResult]:
+        """Run a cell, show its outputs, and make files of those that need one.
+
+        Raises:
+            JkgError: The way to the kernel is closed; what had come was shown.
+        """
+        try:
+            with Interruptions(self.kernel, self.answers) as interruptions:
+                result = self._executed(cell)
+        except JkgError as exc:
+            if isinstance(exc.result, ExecutionResult):
+                self._told(exc.result)
+            raise
+        finally:
+            self.shown.settle()
+        told = self._told(result)
+        if interruptions.count and (result.status == "died" or _is_interrupt(result)):
+            return evolve(Ending.of_signal(SIGINT), message="interrupted"), told
+        return self._ending(told, result), told
+
+    def _executed(self, cell: str) -> ExecutionResult:
+        install = install_command(cell) if self.language == "python" else None
+        result = self.kernel.execute(
+            cell,
+            self.timeout,
+            on_output=self.shown,
+            on_input=self.answers,
+            user_expressions=STATUS if install else None,
+        )
+        if not install:
+            return result
+        before, result = result, with_status(result, install)
+        for output in result.outputs[len(before.outputs) :]:
+            self.shown(output)
+        return result
+
+    def _told(self, result: ExecutionResult) -> CodeResult:
+        """Say what has not been shown as it came."""
+        rest = tuple(
+            one
+            for one in result.outputs
+            if not (isinstance(one, Display) and self.shown.is_drawn(one))
+        )
+        # Without a folder nothing is made of the outputs.
+        kept = evolve(result, outputs=rest if self.folder else (), late_outputs=())
+        told = CodeResult.of([kept], self.folder or Path(), self.timeout, page=self._page)
+        pieces = [piece for one in told.renderings for piece in one.pieces]
+        for piece in pieces:
+            if piece.file is not None:
+                self.shown.saved(str(piece.file), piece.output)
+        lost = [piece.text.partition("saved: ")[2] for piece in pieces if piece.is_lost]
+        if lost:
+            reason = lost[0].splitlines()[0]
+            self.screen.note(f"images or pages that could not be saved: {len(lost)} ({reason})")
+        for note in self._notes(result):
+            self.screen.note(note)
+        return told
+
+    def _notes(self, result: ExecutionResult) -> list[str]:
+        # What was not kept was shown nevertheless.
+        missing = evolve(result.truncated, characters=0) if result.truncated else None
+        truncated = missing if str(missing or "") else None
+        return list(notes(evolve(result, truncated=truncated), self.timeout))
+
+    def _ending(self, told: CodeResult, result: ExecutionResult) -> Ending:
+        message = " ".join(self._notes(result)) if result.status in ("timeout", "died") else ""
+        if result.status == "died":
+            return Ending(DIED, "died", "kernel", message)
+        source = "timeout" if result.status == "timeout" else "code"
+        return Ending(told.exit_code, result.status, source, message)
+
+    def _cell_of(self, block: CodeBlock) -> str:
+        if is_data(block.language, self.language):
+            raise UnknownLanguage(block.language, self.language)
+        return ends_with_shell(to_cell(block, self.language))
+
+
+def _reason(exc: UnknownLanguage) -> str:
+    return str(exc)
+
+
+def _is_interrupt(result: ExecutionResult) -> bool:
+    return result.failure is not None and result.failure.is_interrupt

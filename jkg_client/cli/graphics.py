@@ -1,0 +1,123 @@
+"""Images on terminals that can show them.
+
+The protocols: https://sw.kovidgoyal.net/kitty/graphics-protocol, https://iterm2.com/documentation-images.html
+and sixel, https://vt100.net/docs/vt3xx-gp/chapter14.html.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import Callable, Literal, TextIO
+
+from attrs import define, field
+
+from ..protocol.mime_data import decoded, joined
+from ..protocol.outputs import Display
+from .terminal_answers import terminal_answers
+
+Protocol = Literal["kitty", "iterm2", "sixel", "none"]
+Wish = Literal["auto", "kitty", "iterm2", "sixel", "none"]
+
+_IMAGES = ("image/png", "image/jpeg", "image/gif")
+_MAX_BYTES = 16_000_000
+"""Of an image that is drawn; a larger one is saved."""
+
+_CHUNK = 4096
+_PIXELS = (800, 600)
+
+# A query that kitty answers, the name of the terminal, and last what every terminal answers.
+_QUERIES = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[>q\x1b[c"
+
+
+@define(eq=False)
+class Graphics:
+    """Draws images if the terminal can.
+
+    Attributes:
+        wish: Which protocol to use; ``auto`` asks the terminal when the first image comes.
+        out: Where images are drawn; None for nowhere.
+    """
+
+    wish: Wish
+    out: TextIO | None
+    _known: Protocol | None = field(default=None, init=False)
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol that the terminal knows."""
+        if self._known is None:
+            self._known = self._found()
+        return self._known
+
+    def drawn(self, display: Display) -> str:
+        """What draws an image of this display; empty if nothing can."""
+        if not any(name in display.data for name in _IMAGES) or self.protocol == "none":
+            return ""
+        draw = _DRAW[self.protocol]
+        for name in _IMAGES:
+            data = _bytes(display.data.get(name))
+            if data and len(data) <= _MAX_BYTES and (text := draw(data, name)):
+                return text
+        return ""
+
+    def _found(self) -> Protocol:
+        if self.wish != "auto":
+            return self.wish
+        # Escape codes in a file are rubbish, and a dumb terminal prints the question.
+        if self.out is None or not self.out.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+            return "none"
+        return protocol_of(terminal_answers(_QUERIES))
+
+
+def protocol_of(answers: str) -> Protocol:
+    """The protocol of a terminal that has answered so; ``none`` if it is not sure."""
+    if "\x1b_Gi=31;OK" in answers:
+        return "kitty"
+    _, is_named, name = answers.partition("\x1bP>|")
+    if is_named and name.startswith(("iTerm2", "WezTerm")):
+        return "iterm2"
+    # The attribute 4 in the answer to DA1.
+    attributes = answers.rpartition("\x1b[?")[2].partition("c")[0].split(";")
+    return "sixel" if "4" in attributes[1:] else "none"
+
+
+def _bytes(data: object) -> bytes | None:
+    text = joined(data)
+    try:
+        return decoded(text) if text is not None else None
+    except ValueError:
+        return None
+
+
+def _kitty(data: bytes, mime_type: str) -> str:
+    if mime_type != "image/png":
+        return ""
+    text = base64.b64encode(data).decode()
+    chunks = [text[at : at + _CHUNK] for at in range(0, len(text), _CHUNK)]
+    parts = []
+    for number, chunk in enumerate(chunks):
+        first = "a=T,f=100,q=2," if number == 0 else ""
+        more = int(number < len(chunks) - 1)
+        parts.append(f"\x1b_G{first}m={more};{chunk}\x1b\\")
+    return "".join(parts) + "\n"
+
+
+def _iterm2(data: bytes, mime_type: str) -> str:  # noqa: ARG001 - it knows all of them
+    text = base64.b64encode(data).decode()
+    return f"\x1b]1337;File=inline=1;size={len(data)};preserveAspectRatio=1:{text}\a\n"
+
+
+def _sixel(data: bytes, mime_type: str) -> str:  # noqa: ARG001 - so does Pillow
+    try:
+        from .sixel import sixel
+    except ImportError:
+        return ""
+    return sixel(data, _PIXELS)
+
+
+_DRAW: dict[str, Callable[[bytes, str], str]] = {
+    "kitty": _kitty,
+    "iterm2": _iterm2,
+    "sixel": _sixel,
+}

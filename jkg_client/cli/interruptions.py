@@ -1,0 +1,82 @@
+"""Ctrl-C while code runs: the first interrupts the code, the second gives up."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+from ..client.kernel import JupyterKernelClient
+from ..errors import JkgError
+from .answers import Answers
+
+_FIRST = b"jkg: interrupting the code; Ctrl-C again gives up\n"
+_SECOND = b"jkg: giving up\n"
+_SECONDS = 10.0
+
+
+class Interruptions:
+    """Inside ``with``, Ctrl-C interrupts the code; what the code says at its end is still shown.
+
+    Args:
+        kernel: Where the code runs.
+        answers: While it waits for a line of input, Ctrl-C ends that.
+
+    Attributes:
+        count: How often Ctrl-C was pressed.
+    """
+
+    def __init__(self, kernel: JupyterKernelClient, answers: Answers) -> None:
+        self.count = 0
+        self._kernel = kernel
+        self._answers = answers
+        self._before: Any = None
+        self._senders: list[threading.Thread] = []
+
+    def __enter__(self) -> Interruptions:
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            # What is ignored, as in the background of a shell, stays so.
+            if before is signal.default_int_handler:
+                self._before = before
+                signal.signal(signal.SIGINT, self._pressed)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+        for sender in self._senders:
+            sender.join(_SECONDS)
+
+    def _pressed(self, number: int, _: FrameType | None) -> None:
+        self.count += 1
+        if self._answers.is_waiting:
+            raise KeyboardInterrupt(number)
+        if self.count == 1:
+            _say(_FIRST)
+            sender = threading.Thread(target=self._interrupt, name="jkg-interrupt", daemon=True)
+            self._senders.append(sender)
+            sender.start()
+            return
+        _say(_SECOND)
+        # Otherwise the client would try to get the kernel back first.
+        self._kernel.stop()
+        raise KeyboardInterrupt(number)
+
+    def _interrupt(self) -> None:
+        with contextlib.suppress(JkgError):
+            self._kernel.interrupt()
+
+
+def _say(text: bytes) -> None:
+    # The signal may have come in the middle of a write: a buffer must not be used twice.
+    with contextlib.suppress(OSError):
+        os.write(2, text)

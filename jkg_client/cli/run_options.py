@@ -1,0 +1,139 @@
+"""Options of ``jkg run``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from .file_text import as_text
+from .notebook_options import add_options as add_notebook
+from .option_types import not_empty, seconds
+from .server_options import TOKENS, add_kernel, add_server
+
+DESCRIPTION = """\
+Run code in a kernel and print what it shows as it comes. A script runs as python would run it: its
+words are in sys.argv, the modules beside it can be imported, input() reads the terminal or stdin,
+and its exit status is that of the command.
+"""
+EXAMPLES = f"""\
+examples:
+  jkg run script.py a b             a script, with words of its own
+  jkg run -c "6 * 7"                code, as in a notebook: the value is printed
+  jkg run -m timeit "2**64"         a module
+  jkg run page.md                   the code blocks of a page, one after the other
+  jkg run page.ipynb -o out.ipynb   a notebook, saved with its outputs
+  cat code.py | jkg run -           code from stdin
+  jkg run --docker script.py        in a container
+  jkg run --url https://hub.example.com/user/me --kernel-id 3f2a… -c "x"
+  jkg run --json -c "6 * 7"         one JSON object a line, for programs
+
+Options come before FILE, -c and -m: all that follows belongs to the code.
+
+exit status:
+  0     done
+  n     the code ended itself: sys.exit(n), a shell block's own; 1 for an exception
+  2     the command was called wrongly
+  124   --timeout was used up
+  125   the command itself failed: server, engine or kernel away
+  137   the kernel died
+  130   Ctrl-C (143 SIGTERM, 129 SIGHUP, 141 nobody reads the output)
+
+{TOKENS}"""
+USAGE = "jkg run [OPTION ...] [FILE | -c CODE | -m MODULE] [WORD ...]"
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    command.usage = USAGE
+    _add_code(command)
+    command.add_argument(
+        "--language",
+        type=not_empty,
+        metavar="LANG",
+        help="language of the code: python, bash, …, or markdown for a page (default: by the"
+        " file's name, otherwise the kernel's own)",
+    )
+    command.add_argument(
+        "--timeout",
+        type=seconds,
+        default=float("inf"),
+        metavar="S",
+        help="seconds for the code, of a page for each block (default: no limit)",
+    )
+    command.add_argument(
+        "--env",
+        type=_variable,
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="set a variable of the kernel's environment; without a value, as it is here",
+    )
+    command.add_argument(
+        "--json", action="store_true", help="print one JSON object a line, the last with status"
+    )
+    _add_images(command)
+    add_notebook(command)
+    add_kernel(command)
+    add_server(command)
+
+
+def _add_code(command: argparse.ArgumentParser) -> None:
+    code = command.add_argument_group("code")
+    code.add_argument(
+        "words",
+        nargs=argparse.REMAINDER,
+        metavar="FILE",
+        help="code, or a page (.md) whose code blocks are run; - for stdin, the default",
+    )
+    code.add_argument(
+        "-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="the code itself"
+    )
+    code.add_argument(
+        "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module"
+    )
+
+
+def _add_images(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--images",
+        choices=("auto", "kitty", "iterm2", "sixel", "none"),
+        default="auto",
+        help="how the terminal shows images (default: auto, which asks it); the rest is saved",
+    )
+    command.add_argument(
+        "--output-dir",
+        type=not_empty,
+        metavar="DIR",
+        help="where images and pages are saved (default: here); stderr says so",
+    )
+
+
+def settle(args: argparse.Namespace) -> None:
+    """Take the words apart: ``file``, ``code`` or ``module``, and the ``words`` behind it.
+
+    Raises:
+        ValueError: There is no code behind an option, or it is no text.
+    """
+    words = list(args.words)
+    if words[:1] == ["--"]:
+        del words[0]
+    for option, name in (("-c", "code"), ("-m", "module")):
+        given = getattr(args, name)
+        if given is not None:
+            if not given:
+                raise ValueError(f"{option} needs its code: jkg run {option} {name.upper()}")
+            words, value = given[1:], as_text(given[0])
+            setattr(args, name, value)
+    args.file = "-"
+    if args.code is None and args.module is None and words:
+        args.file = as_text(words.pop(0))
+    args.words = [as_text(word) for word in words]
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, is_given, value = text.partition("=")
+    if not name:
+        raise argparse.ArgumentTypeError(f"NAME=VALUE is needed, not {text!r}")
+    if not is_given and name not in os.environ:
+        raise argparse.ArgumentTypeError(f"the variable {name} is not set here")
+    return name, value if is_given else os.environ[name]

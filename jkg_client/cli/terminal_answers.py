@@ -1,0 +1,65 @@
+"""Questions to the terminal itself, and what it answers."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+
+from ..client.deadline import Deadline
+
+_SECONDS = 1.0
+"""An answer over a slow line takes 300 ms; a terminal that says nothing must not cost more."""
+
+_MOST = 4096
+
+
+def terminal_answers(questions: str) -> str:
+    """What the terminal answers, up to its answer to DA1, which the questions must end with.
+
+    Empty if there is no terminal, if it is not ours to read, or on Windows. What comes too late is
+    thrown away, so that it is not typed into the shell.
+    """
+    if sys.platform == "win32":
+        return ""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        return ""
+    try:
+        return _asked(terminal, questions)
+    finally:
+        os.close(terminal)
+
+
+def _asked(terminal: int, questions: str) -> str:
+    import termios
+    import tty
+
+    # In the background a question would stop us.
+    if os.tcgetpgrp(terminal) != os.getpgrp():
+        return ""
+    before = termios.tcgetattr(terminal)
+    answers = ""
+    try:
+        tty.setcbreak(terminal, termios.TCSANOW)
+        os.write(terminal, questions.encode())
+        answers = _until_last(terminal, Deadline(_SECONDS))
+        return answers
+    finally:
+        drained = termios.TCSANOW if _is_whole(answers) else termios.TCSAFLUSH
+        termios.tcsetattr(terminal, drained, before)
+
+
+def _until_last(terminal: int, deadline: Deadline) -> str:
+    answers = ""
+    while not (_is_whole(answers) or deadline.passed or len(answers) > _MOST):
+        if select.select([terminal], [], [], deadline.left())[0]:
+            answers += os.read(terminal, 1024).decode("ascii", "replace")
+    return answers
+
+
+def _is_whole(answers: str) -> bool:
+    """Whether the answer to DA1 is there: ``ESC [ ? numbers c``."""
+    attributes, found, _ = answers.rpartition("\x1b[?")[2].partition("c")
+    return bool(found) and "\x1b[?" in answers and set(attributes) <= set("0123456789;")

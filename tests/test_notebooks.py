@@ -1,0 +1,3 @@
+"""Notebooks on the fake gateway."""
+
+from notebook_behaviours import *  # noqa: F403
