@@ -46,11 +46,6 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
     Args:
         provider: Starts the kernel. ``stop`` closes it.
         kernel_name: As all other arguments: see ``JupyterCodeExecutor``.
-
-    Raises:
-        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
-        GatewayError: The kernel's server cannot be reached.
-        KernelNotReady: The kernel was started but does not answer.
     """
 
     _place = ""  # where the kernel's server is
@@ -131,18 +126,14 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         store_history: bool = True,
         on_output: OnOutput | None = None,
     ) -> CodeResult:
-        """Run the blocks in order, up to the first that fails or exits.
+        """Run the blocks in order, up to the first that fails or exits; return what they show.
 
         Args:
             code_blocks: Code in the kernel's language or, on a Python kernel, in that of a shell.
                 Blocks of data and prose, such as ``json``, do not run; a note says so.
             timeout: Time limit for each block, in seconds. None uses the executor's limit.
             store_history: Whether the kernel counts the blocks and keeps them in its history.
-            on_output: Function that is called with each output of these blocks as soon as it
-                arrives, instead of the executor's function.
-
-        Returns:
-            What the blocks have shown, however the last of them ended.
+            on_output: Function that is called with these outputs instead of the executor's.
 
         Raises:
             ValueError: An argument is wrong. Nothing has run.
@@ -170,8 +161,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         """Restart the kernel. Its variables are gone.
 
         Raises:
-            GatewayError: The server cannot be reached.
-            KernelNotReady: The kernel does not answer after its start.
+            JkgError: The server cannot be reached, or the kernel does not answer in time.
         """
         self._owned.check_process()
         with self._lock:

@@ -120,13 +120,10 @@ class JupyterKernelClient(SavesSession):
             self._lock.release()
 
     def wait_for_ready(self, timeout_seconds: float | None = None) -> bool:
-        """Wait until the kernel answers.
+        """Wait until the kernel answers, and return whether it has.
 
         Args:
             timeout_seconds: Time limit. None waits for ever.
-
-        Returns:
-            Whether it has answered within the time limit.
 
         Raises:
             GatewayError: The server cannot be reached, or the kernel is gone.
