@@ -110,7 +110,7 @@ def test_a_list_is_one_document_of_json(jkg: Jkg, client: JupyterClient) -> None
 @pytest.mark.field("CMD33")
 def test_the_beginning_of_an_id_must_be_unique(jkg: Jkg, client: JupyterClient) -> None:
     first = jkg("kernels", "start").out.strip()
-    others = []
+    others: list[str] = []
     while not any(other[0] == first[0] for other in others):
         others.append(jkg("kernels", "start").out.strip())
     done = jkg("kernels", "stop", first[0])

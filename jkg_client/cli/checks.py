@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.metadata
 import os
 import platform
@@ -124,13 +123,12 @@ def _terminal(screen: Screen) -> Finding:
 
 def _engine() -> Finding:
     try:
-        from ..servers.docker.endpoints import find_endpoint
-        from ..servers.docker.engine import Engine
+        from ..servers.docker.server import DockerJupyterServer
     except ImportError:
         return Finding("Docker engine", "missing", "not looked for: extra docker is missing")
     try:
-        with contextlib.closing(Engine(find_endpoint(None, os.environ))) as engine:
-            return Finding("Docker engine", "ok", f"answers at {engine.endpoint.url}")
+        containers = len(DockerJupyterServer.containers())
+        return Finding("Docker engine", "ok", f"answers; {containers} containers of ours")
     except (JkgError, ValueError) as exc:
         return Finding("Docker engine", "missing", str(exc), "only --docker needs one")
 
