@@ -36,6 +36,7 @@ PACKAGES = (
     "jupyter-cache==1.0.1",
     "myst-nb==1.4.0",
     "papermill==2.7.0",
+    "jupyter-server==2.21.1",
 )
 
 
@@ -95,7 +96,7 @@ class Run:
 
 
 def notebook(*cells: str) -> dict[str, Any]:
-    made = [
+    made: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "id": f"cell-{number}",
@@ -349,3 +350,18 @@ def test_papermill_takes_the_kernel_manager(run: Run) -> None:
     )
     """)
     assert texts(run.here / "out.ipynb") == ["", f"{HERE}\n"]
+
+
+def test_nbclient_runs_by_the_manager_of_jupyter_server_on_the_fake(
+    folder: Path, tmp_path: Path
+) -> None:
+    # Its client sends no token when it connects to a kernel.
+    with FakeGateway(token=None) as fake:
+        lines = Run(folder, fake, tmp_path).python(f"""{RUN_CELLS}
+    from jupyter_server.gateway.gateway_client import GatewayClient
+    from jupyter_server.gateway.managers import GatewayKernelManager
+
+    GatewayClient.instance().init_connection_args()
+    show(run("x = 20", "x + 1"))
+    """)
+    assert [json.loads(line) for line in lines if line.startswith("[")] == [[1], [2, "21"]]

@@ -76,7 +76,11 @@ def create_server(
         middleware=[_with_sessions],
         log_level="WARNING",
     )
-    limits = limits or Limits()
+    _add_tools(server, limits or Limits())
+    return server
+
+
+def _add_tools(server: MCPServer[SessionKernels], limits: Limits) -> None:
     tools = Tools(limits)
     for tool, title, hints in (
         (tools.execute_code, "Run code", _ANYTHING),
@@ -89,7 +93,6 @@ def create_server(
         server.add_tool(
             tool, title=title, description=told, annotations=hints, structured_output=False
         )
-    return server
 
 
 def _numbered(notebook: Path | str | None) -> Iterator[Path | None]:
