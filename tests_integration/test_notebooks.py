@@ -14,11 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from embedded import SpecWriter, spec
 from notebook_behaviours import *  # noqa: F403
 from notebooks import PYTHON, all_shown, code, kernel_ids, markdown, notebook, read, shown
 
-from jkg_client import JupyterConnectable, NotebookKernelDied, run_notebook
+from jkg_client import (
+    JupyterConnectable,
+    NotebookError,
+    NotebookKernelDied,
+    NotebookTimeout,
+    run_notebook,
+)
 from jkg_client.embedded.kernels import LocalKernels
+
+__all__ = ["spec"]
 
 BIN = Path(sys.executable).parent
 STATES = "application/vnd.jupyter.widget-state+json"
@@ -37,6 +46,24 @@ def test_an_embedded_kernel_runs_a_notebook(tmp_path: Path) -> None:
         with pytest.raises(NotebookKernelDied, match="exit code 1"):
             run_notebook(death, kernels)
         assert kernels.kernel_ids == []
+
+
+@pytest.mark.field("N8")
+@pytest.mark.parametrize(
+    ("argv", "kind"),
+    [(["sleep", "60"], NotebookTimeout), (["/no/such/program"], NotebookKernelDied)],
+)
+def test_a_kernel_that_never_comes_up_is_told_and_ended(
+    spec: SpecWriter, tmp_path: Path, argv: list[str], kind: type[NotebookError]
+) -> None:
+    path = tmp_path / "out.ipynb"
+    given = notebook(code("1", execution_count=9), "2")
+    with LocalKernels() as kernels:
+        with pytest.raises(kind) as caught:
+            run_notebook(given, kernels, kernel_name=spec(argv), start_timeout=1, output=path)
+        assert kernels.kernel_ids == []
+    assert (caught.value.cell, caught.value.number) == (None, None)
+    assert [cell.execution_count for cell in read(path).cells] == [None, None]
 
 
 @pytest.mark.field("N12", "N31")

@@ -35,6 +35,7 @@ def run(args: argparse.Namespace, screen: Screen, provider: KernelProvider) -> i
             kernel_name=args.kernel,
             kernel_id=args.kernel_id,
             cwd=args.cwd,
+            env=dict(args.env) or None,
             on_cell=shown,
         )
         status = 0
