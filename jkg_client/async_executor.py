@@ -234,7 +234,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         await asyncio.to_thread(save_session, self._session_file.session, path)
 
     async def add_markdown(self, text: str) -> None:
-        """Put text between what was run and what will be run, for the notebook of the session."""
+        """Put ``text`` in Markdown into the saved notebook, before the next code."""
         arguments.text("text", text)
         self._session_file.session.remark(text)
         await asyncio.to_thread(self._session_file.changed)

@@ -19,14 +19,7 @@ from .client.kernel import JupyterKernelClient
 from .client.kernel_ownership import KernelOwnership
 from .client.saved_session import SavesSession
 from .client.timeouts import TIMEOUTS, Timeouts
-from .code_blocks import (
-    CodeBlock,
-    MarkdownCodeExtractor,
-    UnknownLanguage,
-    is_data,
-    is_python,
-    to_cell,
-)
+from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, is_data, to_cell
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError, KernelNotFound, KernelNotReady
 from .installs import STATUS, install_command, with_status
@@ -36,7 +29,7 @@ from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
 from .protocol.values import mapping_of
-from .python_variables import RunUnseen
+from .python_variables import RunUnseen, check_language
 from .rendering import made_folder
 from .session_file import NotebookOption, kept_in, session_file_of
 from .shell_cells import ends_with_shell
@@ -53,11 +46,6 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
     Args:
         provider: Starts the kernel. ``stop`` closes it.
         kernel_name: As all other arguments: see ``JupyterCodeExecutor``.
-
-    Raises:
-        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
-        GatewayError: The kernel's server cannot be reached.
-        KernelNotReady: The kernel was started but does not answer.
     """
 
     _place = ""  # where the kernel's server is
@@ -138,18 +126,14 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         store_history: bool = True,
         on_output: OnOutput | None = None,
     ) -> CodeResult:
-        """Run the blocks in order, up to the first that fails or exits.
+        """Run the blocks in order, up to the first that fails or exits; return what they show.
 
         Args:
             code_blocks: Code in the kernel's language or, on a Python kernel, in that of a shell.
                 Blocks of data and prose, such as ``json``, do not run; a note says so.
             timeout: Time limit for each block, in seconds. None uses the executor's limit.
             store_history: Whether the kernel counts the blocks and keeps them in its history.
-            on_output: Function that is called with each output of these blocks as soon as it
-                arrives, instead of the executor's function.
-
-        Returns:
-            What the blocks have shown, however the last of them ended.
+            on_output: Function that is called with these outputs instead of the executor's.
 
         Raises:
             ValueError: An argument is wrong. Nothing has run.
@@ -177,8 +161,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         """Restart the kernel. Its variables are gone.
 
         Raises:
-            GatewayError: The server cannot be reached.
-            KernelNotReady: The kernel does not answer after its start.
+            JkgError: The server cannot be reached, or the kernel does not answer in time.
         """
         self._owned.check_process()
         with self._lock:
@@ -227,14 +210,10 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = CodeResult.of(
-                    [*results, *partial], self._folder, limit, skipped, self._page
-                )
+                exc.result = self._told([*results, *partial], limit, skipped)
                 raise
             left_out = len(blocks) - len(results) - len(skipped)
-            return CodeResult.of(
-                results, self._folder, limit, skipped, self._page, left_out=left_out
-            )
+            return self._told(results, limit, skipped, left_out)
 
     @contextlib.contextmanager
     def _turn(self, run: BlockRun) -> Iterator[None]:
@@ -247,6 +226,15 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
                 self._blocks = None
                 run.end()
                 self._session_file.changed()
+
+    def _told(
+        self,
+        results: Sequence[ExecutionResult],
+        limit: float,
+        skipped: Sequence[str],
+        left_out: int = 0,
+    ) -> CodeResult:
+        return CodeResult.of(results, self._folder, limit, skipped, self._page, left_out=left_out)
 
     def _start_or_stop(self) -> None:
         try:
@@ -318,8 +306,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         self._owned.check_process()
         with self._lock:
             self._running()
-            if not is_python(self._language):
-                raise UnknownLanguage("python", self._language)
+            check_language(self._language)
             return self._on_some_kernel(lambda: do(self._run_unseen))
 
     def _run_unseen(self, cell: str, expression: str = "") -> ExecutionResult:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from attrs import frozen
 
 from .client import arguments
+from .code_blocks import UnknownLanguage, is_python
 from .errors import NotJsonValue, VariableNotFound
 from .protocol.result import ExecutionResult
 from .protocol.values import mapping_of
@@ -166,6 +167,12 @@ def carrying(text: str, source: str, **values: object) -> list[str]:
         *(_cell(_CARRY, part=part, position=number) for number, part in enumerate(parts[:-1])),
         _cell(_CARRIED + source, part=parts[-1], position=last, **values),
     ]
+
+
+def check_language(kernel_language: str) -> None:
+    """Raise ``UnknownLanguage`` unless it is Python."""
+    if not is_python(kernel_language):
+        raise UnknownLanguage("python", kernel_language)
 
 
 def checked_name(name: object) -> str:

@@ -15,6 +15,7 @@ _SHELL_CELL = re.compile(r"%%(?P<shell>bash|sh)[ \t]*\n(?P<script>.*)", re.DOTAL
 _LEAVES_PROCESS = re.compile(r"(?<![&|<>])&(?![&>])|\b(?:coproc|setsid|daemon|start)")
 
 _PIECE = 2**16
+_LONGEST_WORD = 10
 
 # IPython expands names in braces and behind a dollar sign: there are none in here.
 _BETWEEN = """\
@@ -79,10 +80,12 @@ def ends_with_shell(cell: str) -> str:
 def _leaves_process(script: str) -> bool:
     """Whether the script may start something in the background."""
     # In pieces: one search through megabytes would stop all other threads.
-    start = 0
-    while start < len(script):
-        end = script.find("\n", start + _PIECE) + 1 or len(script)
-        if _LEAVES_PROCESS.search(script, max(0, start - 1), end):
+    end = 0
+    while end < len(script):
+        start = max(0, end - _LONGEST_WORD)  # a word may stand across the end of a piece
+        end = min(len(script), end + _PIECE)
+        while end < len(script) and script[end - 1] == "&":
+            end += 1  # what follows tells what it means
+        if _LEAVES_PROCESS.search(script, start, end):
             return True
-        start = end
     return False

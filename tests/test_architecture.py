@@ -53,7 +53,7 @@ ARROWS = {
     "shell_cells": set(),
     "installs": CORE,
     "python_files": CORE,
-    "python_variables": {*CORE, "client"},
+    "python_variables": {*CORE, "client", "code_blocks"},
     "variable_access": {"python_variables"},
     "pages": CORE,
     "rendering": {*CORE, "pages"},

@@ -428,7 +428,7 @@ def test_what_happens_is_told_by_v_and_every_step_by_vv(run: Run, server: FakeGa
     assert "POST http" not in told
     assert "/api/kernels answered 201" in steps
     for text in (told, steps):
-        assert code not in text
+        assert not [line for line in text.splitlines() if "jkg:" in line and code in line]
         assert (server.connection_info.token or "-") not in text
 
 
@@ -518,7 +518,7 @@ def test_output_that_the_encoding_cannot_say_is_escaped_and_no_error(
 
 
 @pytest.mark.field("CMD18")
-@pytest.mark.parametrize("command", ["kernelspecs", "completion bash", "--help", "run --help"])
+@pytest.mark.parametrize("command", ["kernelspecs", "completion bash", "run -c 6*7"])
 def test_every_command_ends_silently_when_nobody_reads_it(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

@@ -99,7 +99,8 @@ def only_our_kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     folder = tmp_path_factory.mktemp("jupyter")
     settings = {"KernelSpecManager": {"allowed_kernelspecs": ["python3"]}}
     (folder / "jupyter_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
+    # Servers of the whole run are started after this: their kernels can be interrupted, too.
+    with pytest.MonkeyPatch.context() as patch, in_the_foreground(("SIGINT",)):
         patch.setenv("JUPYTER_CONFIG_DIR", str(folder))
         patch.setenv("JUPYTER_DATA_DIR", str(folder / "data"))
         patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))

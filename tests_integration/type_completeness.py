@@ -20,8 +20,14 @@ UNTYPED_BASES = (
 
 
 def incomplete(report: str) -> dict[str, list[str]]:
-    """Symbols without a known type, and what pyright says about each."""
+    """Symbols without a known type, and what pyright says about each.
+
+    Raises:
+        ValueError: The report is about no symbol at all.
+    """
     symbols = json.loads(report)["typeCompleteness"]["symbols"]
+    if not symbols:
+        raise ValueError("the package is not installed, or py.typed is missing")
     return {
         symbol["name"]: [diagnostic["message"] for diagnostic in symbol["diagnostics"]]
         for symbol in symbols

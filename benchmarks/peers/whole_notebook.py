@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat  # type: ignore[import-not-found,unused-ignore]
+import nbformat
 
 CHUNK = 100_000
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -30,15 +30,15 @@ def notebook(cells: int, megabytes: int) -> nbformat.NotebookNode:
 
 def by_nbclient(node: nbformat.NotebookNode, path: Path) -> None:
     """Run it by nbclient, which starts a kernel itself."""
-    from nbclient import NotebookClient  # type: ignore[import-not-found,unused-ignore]
+    from nbclient import NotebookClient  # noqa: PLC0415 - only one of them is measured
 
     nbformat.write(NotebookClient(node, kernel_name="python3").execute(), path)
 
 
 def by_us(node: nbformat.NotebookNode, path: Path, where: list[str]) -> None:
     """Run it by us, on a gateway or in an embedded kernel."""
-    from jkg_client import JupyterConnectionInfo, run_notebook
-    from jkg_client.embedded.kernels import LocalKernels
+    from jkg_client import JupyterConnectionInfo, run_notebook  # noqa: PLC0415
+    from jkg_client.embedded.kernels import LocalKernels  # noqa: PLC0415
 
     if where:
         run_notebook(node, JupyterConnectionInfo.from_url(where[0], token=where[1]), output=path)

@@ -26,7 +26,7 @@ class SavesSession:
         save_session(self._session_file.session, path)
 
     def add_markdown(self, text: str) -> None:
-        """Put text in Markdown between what was run and what will be run."""
+        """Put ``text`` in Markdown into the saved notebook, before the next code."""
         arguments.text("text", text)
         self._session_file.session.remark(text)
         self._session_file.changed()

@@ -265,8 +265,8 @@ class JupyterConnectable(Protocol):
         ...
 
 
-def info_of(server: object) -> JupyterConnectionInfo:
-    """Where ``server`` is.
+def info_of(server: object, name: str = "jupyter_server") -> JupyterConnectionInfo:
+    """Where ``server`` is, which is the argument ``name`` of the caller.
 
     Raises:
         ValueError: If it cannot tell. AutoGen has a class of the same name, so the message
@@ -276,9 +276,10 @@ def info_of(server: object) -> JupyterConnectionInfo:
     if isinstance(info, JupyterConnectionInfo):
         return info
     kind = type(info)
-    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    shown = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     raise ValueError(
-        f"a server or jkg_client.JupyterConnectionInfo is needed, not a value of type {name}"
+        f"{name}: a server or jkg_client.JupyterConnectionInfo is needed,"
+        f" not a value of type {shown}"
     )
 
 

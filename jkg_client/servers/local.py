@@ -89,6 +89,11 @@ class LocalJupyterServer:
         warm: int = 0,
     ) -> None:
         _check_arguments(startup_timeout, warm)
+        arguments.optional_text("ip", ip)
+        arguments.words("env", env)
+        arguments.folder("python", "" if python is None else python)
+        for name, path in (("cwd", cwd), ("log_file", log_file)):
+            arguments.optional_path(name, path)
         address = JupyterConnectionInfo(ip, use_https=False, port=port, token=token_for(token))
         settings = GatewaySettings(
             python=sys.executable if python is None else os.fspath(python),

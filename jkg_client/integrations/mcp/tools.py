@@ -127,12 +127,14 @@ class Tools:
 
     async def list_variables(self, ctx: Context[SessionKernels]) -> CallToolResult:
         """List the variables of a Python kernel: name, type and a short form of the value."""
+        # Only what blocks come to tells that the kernel was restarted.
+        _, told = await self._printed(ctx, ["pass"])
         try:
             found = await _kernel(ctx).variables()
         except JkgError as exc:
             raise ToolError(encodable(str(exc))) from exc
         listed = "".join(f"{variable}\n" for variable in found)
-        return _said(shortened(listed, self.limits.max_text) or "There are no variables.")
+        return _said(shortened(listed, self.limits.max_text) or "There are no variables.", *told)
 
     async def put_file(
         self,

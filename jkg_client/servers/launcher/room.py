@@ -1,12 +1,11 @@
-"""Run in the process of a Jupyter server, here or in a container: kernels lose nothing.
+"""Changes a Jupyter server's process, here or in a container, so that its kernels lose no output.
 
-By themselves both ends of the line between a kernel and its server have room for a thousand
-messages, and what is more the kernel throws away unsaid: lines that are flushed one by one,
-and the end of the cell. And a server that knocks every 100 ms only may come to hear a new
-kernel's first answer on one line but not on the other, and asks again after 0.5 s. Cells are
-kept out of the history database of the user, too. Kernels that know of TCP alone are reached by
-TCP, also where sockets in a folder are the rule. No library is imported by name: what a server
-has not is not changed.
+By default, both ends of the connection between kernel and server have room for a thousand messages.
+The kernel silently drops the rest: lines that are flushed one by one, and the end of the cell. A
+server that connects only every 100 ms may also receive a new kernel's first answer on one
+connection but not on the other, and asks again after 0.5 s. In addition, cells are kept out of the
+history database of the user. Kernels that only know TCP are reached by TCP, even if the rule is
+sockets in a folder. No library is imported by name: what a server does not have is not changed.
 See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM, ZMQ_RECONNECT_IVL).
 """
 
@@ -36,7 +35,7 @@ RoomyKernelApp.launch_instance()
 
 
 def lose_nothing() -> None:
-    """See to it that kernels started from now on, and this server, keep what is printed."""
+    """Make this server, and kernels that start from now on, keep all output."""
     connect = sys.modules.get("jupyter_client.connect")
     specs = sys.modules.get("jupyter_client.kernelspec")
     if connect is None or specs is None:
