@@ -14,7 +14,7 @@ from attrs import evolve
 from ...client.channels import Incoming, KernelChannels, KernelControl
 from ...client.deadline import CLOCK, Clock
 from ...client.timeouts import Timeouts
-from ...errors import JkgError, KernelNotFound
+from ...errors import ClientClosed, JkgError, KernelNotFound
 from ...protocol.exchange import Exchange, tells_of_death
 from ...protocol.message_gaps import Gap
 from ...protocol.messages import Message, kernel_info_request
@@ -99,6 +99,9 @@ class Relay:
     def close(self) -> None:
         """Close the way and end the thread; may be called twice."""
         self._closed.set()
+        # Readers that wait would wait for ever, as after Ctrl-C.
+        for queue in self.queues.values():
+            queue.fail(ClientClosed("the channels of the kernel were stopped"))
         if self._abort is not None:
             self._abort()
         self._wake_up()
