@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .async_executor import AsyncJupyterCodeExecutor
     from .client.kernel import JupyterKernelClient
     from .client.timeouts import Timeouts
     from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
@@ -54,9 +53,9 @@ if TYPE_CHECKING:
         TooManyServers,
         WireError,
     )
-    from .executor import JupyterCodeExecutor
     from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
     from .gateway.rest import JupyterClient
+    from .jupyter_executors import AsyncJupyterCodeExecutor, JupyterCodeExecutor
     from .notebooks.inspection import NotebookParameter, inspect_notebook
     from .notebooks.options import CellProgress
     from .notebooks.run import run_notebook, run_notebook_async
@@ -141,7 +140,7 @@ __all__ = [
 _MODULES = {
     "CODE_WRITER_SYSTEM_MESSAGE": "prompts",
     "AsyncEmbeddedIPythonCodeExecutor": "embedded_executor",
-    "AsyncJupyterCodeExecutor": "async_executor",
+    "AsyncJupyterCodeExecutor": "jupyter_executors",
     "AsyncJupyterHubServer": "servers.jupyterhub.async_server",
     "CellProgress": "notebooks.options",
     "ClientClosed": "errors",
@@ -167,7 +166,7 @@ _MODULES = {
     "InputRequest": "protocol.questions",
     "JkgError": "errors",
     "JupyterClient": "gateway.rest",
-    "JupyterCodeExecutor": "executor",
+    "JupyterCodeExecutor": "jupyter_executors",
     "JupyterConnectable": "gateway.connection",
     "JupyterConnectionInfo": "gateway.connection",
     "JupyterHubServer": "servers.jupyterhub.server",

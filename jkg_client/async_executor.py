@@ -21,11 +21,10 @@ from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError
 from .executor import KernelCodeExecutor
-from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
-from .gateway.warm import provider_of
 from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
+from .session_file import NotebookOption, save_session, session_file_of
 from .worker import Worker
 
 T = TypeVar("T")
@@ -104,7 +103,9 @@ class AsyncKernelCodeExecutor:
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
+        self._session_file = session_file_of(notebook, kernel_name)
         self._provider = provider
         self._make = functools.partial(
             _Executor,
@@ -117,6 +118,7 @@ class AsyncKernelCodeExecutor:
             on_output=None if on_output is None else self._hand_over,
             timeouts=timeouts,
             page_scripts=page_scripts,
+            notebook=self._session_file,
         )
         self._kernel_name = kernel_name
         self._on_output = on_output
@@ -202,6 +204,16 @@ class AsyncKernelCodeExecutor:
         if self._executor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
 
+    async def save_notebook(self, path: Path | str) -> None:
+        """Write all that was run to ``path``, as ``JupyterCodeExecutor.save_notebook`` does."""
+        await asyncio.to_thread(save_session, self._session_file.session, path)
+
+    async def add_markdown(self, text: str) -> None:
+        """Put text between what was run and what will be run, for the notebook of the session."""
+        arguments.text("text", text)
+        self._session_file.session.remark(text)
+        await asyncio.to_thread(self._session_file.changed)
+
     async def stop(self) -> None:
         """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing.
 
@@ -282,57 +294,6 @@ class AsyncKernelCodeExecutor:
     def _stop_executor(self) -> None:
         if self._executor is not None:
             self._executor.stop()
-
-
-class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
-    """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
-
-    ``async with``, ``start`` or the first blocks start the kernel. When a task is cancelled, its
-    block is interrupted, and the task ends when the kernel can be used again.
-
-    Example::
-
-        async with AsyncJupyterCodeExecutor(server) as executor:
-            result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
-
-    Args:
-        jupyter_server: As all other arguments: see ``JupyterCodeExecutor``.
-        on_output: Function that is called in the event loop with each output.
-
-    Raises:
-        ValueError: An argument is wrong. Some are checked only when the kernel is started.
-    """
-
-    def __init__(
-        self,
-        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
-        kernel_name: str = "python3",
-        timeout: float = 60,
-        output_dir: Path | str = Path(),
-        *,
-        kernel_id: str | None = None,
-        env: Mapping[str, str] | None = None,
-        max_output: int = MAX_OUTPUT,
-        on_output: OnOutput | None = None,
-        timeouts: Timeouts = TIMEOUTS,
-        page_scripts: PageScripts | None = None,
-    ) -> None:
-        self._server = jupyter_server  # a launched one ends when nobody refers to it
-        self._place = f" at {info_of(jupyter_server).url}"
-        arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
-        arguments.instance("timeouts", timeouts, Timeouts)
-        super().__init__(
-            lambda: provider_of(jupyter_server),
-            kernel_name,
-            timeout,
-            output_dir,
-            kernel_id=kernel_id,
-            env=env,
-            max_output=max_output,
-            on_output=on_output,
-            timeouts=timeouts,
-            page_scripts=page_scripts,
-        )
 
 
 Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)

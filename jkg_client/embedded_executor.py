@@ -12,6 +12,7 @@ from .client.timeouts import TIMEOUTS, Timeouts
 from .executor import KernelCodeExecutor
 from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
+from .session_file import NotebookOption
 
 
 class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
@@ -39,6 +40,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         on_output: Function that is called with each output as soon as it arrives.
         timeouts: Time limits that the caller does not set per call.
         page_scripts: As for ``JupyterCodeExecutor``.
+        notebook: File that is kept up to date as a notebook of the session. None for no file.
 
     Raises:
         ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
@@ -58,6 +60,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
         super().__init__(
             _kernels(cwd),
@@ -69,6 +72,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
             on_output=on_output,
             timeouts=timeouts,
             page_scripts=page_scripts,
+            notebook=notebook,
         )
 
 
@@ -103,6 +107,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
         super().__init__(
             lambda: _kernels(cwd),
@@ -114,6 +119,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
             on_output=on_output,
             timeouts=timeouts,
             page_scripts=page_scripts,
+            notebook=notebook,
         )
 
 

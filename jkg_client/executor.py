@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,25 +17,26 @@ from .client.callbacks import OnOutput
 from .client.channels import KernelProvider
 from .client.kernel import JupyterKernelClient
 from .client.kernel_ownership import KernelOwnership
+from .client.saved_session import SavesSession
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, is_data, to_cell
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError, KernelNotFound, KernelNotReady
-from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
-from .gateway.warm import provider_of
 from .installs import STATUS, install_command, with_status
 from .pages.libraries import Libraries, PageScripts
 from .pages.notebook import NotebookPage
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
+from .protocol.values import mapping_of
 from .rendering import made_folder
+from .session_file import NotebookOption, kept_in, session_file_of
 from .shell_cells import ends_with_shell
 
 _NEVER_RAN = ExecutionResult(status="aborted")
 
 
-class KernelCodeExecutor:
+class KernelCodeExecutor(SavesSession):
     """Runs code blocks in one kernel, which keeps its state between them.
 
     Args:
@@ -62,9 +64,12 @@ class KernelCodeExecutor:
         on_output: OnOutput | None = None,
         timeouts: Timeouts = TIMEOUTS,
         page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
     ) -> None:
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         arguments.instance("timeouts", timeouts, Timeouts)
+        self._session_file = session_file_of(notebook, kernel_name)
+        self._session = self._session_file.session
         self._page = NotebookPage(Libraries.of(page_scripts))
         self._owned = KernelOwnership(provider, kernel_id, is_attached=kernel_id is not None)
         # Neither a forgotten stop() nor Ctrl-C at a bad moment leaves the kernel behind.
@@ -81,11 +86,7 @@ class KernelCodeExecutor:
         # Whether the next result must tell that another kernel has taken the place of the last.
         self._stopped = self._replaced = False
         self._blocks: BlockRun | None = None
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
+        self._start_or_stop()
 
     @property
     def code_extractor(self) -> MarkdownCodeExtractor:
@@ -173,6 +174,8 @@ class KernelCodeExecutor:
     def stop(self) -> None:
         """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing."""
         self._stopped = True
+        if self._owned.is_of_this_process:
+            self._session_file.finish()
         self._owned.end()
         self._finalizer.detach()
 
@@ -190,9 +193,7 @@ class KernelCodeExecutor:
         limit = self._timeout if timeout is None else arguments.seconds("timeout", timeout)
         # Before the lock: a thread that the child has not got may have held it.
         self._owned.check_process()
-        with self._lock:
-            run.begin()
-            self._blocks = run
+        with self._turn(run):
             try:
                 for block in blocks:
                     if is_data(block.language, self._language):
@@ -211,10 +212,19 @@ class KernelCodeExecutor:
                     [*results, *partial], self._folder, limit, skipped, self._page
                 )
                 raise
+            return self._told(results, limit, skipped, len(blocks))
+
+    @contextlib.contextmanager
+    def _turn(self, run: BlockRun) -> Iterator[None]:
+        with self._lock:
+            run.begin()
+            self._blocks = run
+            try:
+                yield
             finally:
                 self._blocks = None
                 run.end()
-            return self._told(results, limit, skipped, len(blocks))
+                self._session_file.changed()
 
     def _told(
         self,
@@ -226,19 +236,29 @@ class KernelCodeExecutor:
         page, left_out = self._page, given - len(results) - len(skipped)
         return CodeResult.of(results, self._folder, limit, skipped, page, left_out=left_out)
 
+    def _start_or_stop(self) -> None:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
     def _start(self) -> JupyterKernelClient:
         owned = self._owned
         kernel_id = owned.kernel_id
         if kernel_id is None:
             kernel_id = owned.start(self._kernel_name, self._env, self._timeouts.launch)
             self._check_open()
-        kernel = JupyterKernelClient(owned.provider, kernel_id, timeouts=self._timeouts)
+        kernel = JupyterKernelClient(
+            owned.provider, kernel_id, timeouts=self._timeouts, keep_session=False
+        )
         owned.kernel = kernel
         self._check_open()
         if not kernel.wait_for_ready(self._timeouts.ready):
             raise KernelNotReady(f"kernel {kernel_id} gives no answer")
         info = kernel.kernel_info().get("language_info")
-        self._language = str(info.get("name", "")) if isinstance(info, dict) else ""
+        self._session.language_info = mapping_of(info)
+        self._language = str(self._session.language_info.get("name", ""))
         return kernel
 
     def _check_open(self) -> None:
@@ -252,21 +272,24 @@ class KernelCodeExecutor:
 
     def _execute(self, block: CodeBlock, timeout: float, store_history: bool) -> ExecutionResult:
         try:
-            cell = ends_with_shell(to_cell(block, self._language))
+            cell = to_cell(block, self._language)
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
-        try:
-            return self._run(cell, timeout, store_history)
-        except KernelNotFound:
-            if self._owned.is_attached:
-                raise
-            # Deleted, culled or dead for good, before this block was sent.
-            self._replaced = True
-            self._owned.forget()
-            return self._run(cell, timeout, store_history)
+        with kept_in(self._session, cell) as kept:
+            try:
+                kept.result = self._run(cell, timeout, store_history)
+            except KernelNotFound:
+                if self._owned.is_attached:
+                    raise
+                # Deleted, culled or dead for good, before this block was sent.
+                self._replaced = True
+                self._owned.forget()
+                kept.result = self._run(cell, timeout, store_history)
+        return kept.result
 
     def _run(self, cell: str, timeout: float, store_history: bool) -> ExecutionResult:
+        cell = ends_with_shell(cell)
         install = install_command(cell) if self._language == "python" else None
         result = self._running().execute(
             cell,
@@ -280,68 +303,6 @@ class KernelCodeExecutor:
             result = with_status(result, install)
         replaced, self._replaced = self._replaced, False
         return evolve(result, kernel_restarted=True) if replaced else result
-
-
-class JupyterCodeExecutor(KernelCodeExecutor):
-    """Runs code blocks in one kernel on a Jupyter server. The kernel keeps its state between them.
-
-    Example::
-
-        from jkg_client import CodeBlock, JupyterCodeExecutor, LocalJupyterServer
-
-        with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
-            executor.execute_code_blocks([CodeBlock("x = 6", "python")])
-            assert executor.execute_code_blocks([CodeBlock("x * 7", "python")]).output == "42"
-
-    Args:
-        jupyter_server: The server: one that was started here, or a ``JupyterConnectionInfo``.
-        kernel_name: Name of the kernel to start.
-        timeout: Time limit for each block, in seconds.
-        output_dir: Folder for images and pages. It is created, but not its parents.
-        kernel_id: Id of a running kernel to use instead. It keeps running after ``stop``.
-        env: Environment variables of a kernel that is started, see ``JupyterClient.start_kernel``.
-        max_output: How many characters of a block's output are kept.
-        on_output: Function that is called with each output as soon as it arrives.
-        timeouts: Time limits that the caller does not set per call.
-        page_scripts: Where pages of charts get libraries, such as ``{"plotly": "plotly.min.js"}``:
-            the path of a file, or a URL. None loads them from public servers.
-
-    Raises:
-        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
-        GatewayError: The server cannot be reached, or it refuses the token.
-        KernelNotReady: The kernel was started but does not answer.
-    """
-
-    def __init__(
-        self,
-        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
-        kernel_name: str = "python3",
-        timeout: float = 60,
-        output_dir: Path | str = Path(),
-        *,
-        kernel_id: str | None = None,
-        env: Mapping[str, str] | None = None,
-        max_output: int = MAX_OUTPUT,
-        on_output: OnOutput | None = None,
-        timeouts: Timeouts = TIMEOUTS,
-        page_scripts: PageScripts | None = None,
-    ) -> None:
-        self._server = jupyter_server  # a launched one ends when nobody refers to it
-        self._place = f" at {info_of(jupyter_server).url}"
-        # Before the connections are made.
-        arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
-        super().__init__(
-            provider_of(jupyter_server),
-            kernel_name,
-            timeout,
-            output_dir,
-            kernel_id=kernel_id,
-            env=env,
-            max_output=max_output,
-            on_output=on_output,
-            timeouts=timeouts,
-            page_scripts=page_scripts,
-        )
 
 
 Executor = TypeVar("Executor", bound=KernelCodeExecutor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from typing import Union
 
@@ -82,6 +83,9 @@ class Line:
             self.said_goodbye = word == "bye"
             raise GatewayUnreachable(f"it {word}")
         return message(word)
+
+    def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
+        self.hand.now += 0.0 if self.words else seconds
 
     def ping(self, deadline: Deadline) -> None:
         self.pings += 1

@@ -17,6 +17,7 @@ from .._version import __version__
 
 COMMANDS: Mapping[str, str] = {
     "run": "run code in a kernel and print what it shows as it comes",
+    "console": "talk to a kernel: a new one, or one that runs",
     "kernelspecs": "list the kernels that can be started",
     "mcp": "serve agents by the Model Context Protocol",
     "build": "build the image for --docker",

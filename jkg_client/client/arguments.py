@@ -52,6 +52,12 @@ def text(name: str, value: object) -> str:
     return value
 
 
+def position(code: object, cursor_pos: int | None) -> int:
+    """A position in ``code``; None is its end."""
+    length = len(text("code", code))
+    return length if cursor_pos is None else at_least("cursor_pos", cursor_pos, 0)
+
+
 def callback(name: str, value: object) -> None:
     """Something that can be called, or None."""
     if value is not None and not callable(value):

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..errors import ClientClosed, KernelNotReady
+from ..errors import ClientClosed, JkgError, KernelNotReady
 from ..protocol.bounded_output import MAX_OUTPUT
 from ..protocol.exchange import Exchange
 from ..protocol.messages import (
@@ -23,15 +23,18 @@ from ..protocol.messages import (
 )
 from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
+from ..protocol.values import mapping_of
+from ..session_file import kept_in, session_file_of
 from . import arguments
 from .callbacks import Callbacks, OnInput, OnOutput
 from .channels import KernelProvider
 from .conversation import Conversation
 from .deadline import Deadline
+from .saved_session import SavesSession
 from .timeouts import TIMEOUTS, Timeouts
 
 
-class JupyterKernelClient:
+class JupyterKernelClient(SavesSession):
     """A connection to one running kernel. Several threads may use it: their calls queue.
 
     Example::
@@ -50,6 +53,7 @@ class JupyterKernelClient:
         connect_timeout: Time limit for the first connection, in seconds. Servers let it wait
             until the kernel has started.
         timeouts: Time limits that the caller does not set per call.
+        keep_session: Whether to keep what was run, for ``save_notebook``.
 
     Raises:
         KernelNotFound: There is no such kernel.
@@ -63,6 +67,7 @@ class JupyterKernelClient:
         *,
         connect_timeout: float = 120.0,
         timeouts: Timeouts = TIMEOUTS,
+        keep_session: bool = True,
     ) -> None:
         limit = arguments.seconds("connect_timeout", connect_timeout)
         arguments.instance("timeouts", timeouts, Timeouts)
@@ -71,6 +76,8 @@ class JupyterKernelClient:
         self._timeouts = timeouts
         self._holder: int | None = None
         self._process = os.getpid()
+        self._session_file = session_file_of(None)
+        self._keeps_session = keep_session
         connection = provider.connect(kernel_id, Deadline(limit), timeouts)
         self._channels, self._control = connection.channels, connection.control
         self._conversation = Conversation(connection, kernel_id, timeouts)
@@ -185,7 +192,11 @@ class JupyterKernelClient:
             self._conversation.prepare()
             exchange = Exchange(request.msg_id, OutputArea(max_output))
             deadline, callbacks = Deadline(limit), Callbacks(on_output, on_input)
-            return self._conversation.run(request, exchange, deadline, callbacks)
+            is_kept = self._keeps_session and not silent
+            session = self._session_file.session if is_kept else None
+            with kept_in(session, code) as kept:
+                kept.result = self._conversation.run(request, exchange, deadline, callbacks)
+            return kept.result
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
         """What the kernel is: ``language_info``, ``implementation``, ``banner`` and more.
@@ -208,7 +219,7 @@ class JupyterKernelClient:
             cursor_pos: Position in characters. None for the end.
             timeout_seconds: Time limit for the answer.
         """
-        position = _position(code, cursor_pos)
+        position = arguments.position(code, cursor_pos)
         return self._ask(complete_request(self._channels.session, code, position), timeout_seconds)
 
     def inspect(
@@ -226,7 +237,7 @@ class JupyterKernelClient:
             detail_level: 1 asks for more, such as the source code.
             timeout_seconds: Time limit for the answer.
         """
-        position = _position(code, cursor_pos)
+        position = arguments.position(code, cursor_pos)
         request = inspect_request(self._channels.session, code, position, detail_level)
         return self._ask(request, timeout_seconds)
 
@@ -290,6 +301,13 @@ class JupyterKernelClient:
         with self._turn():
             self._conversation.restarted(deadline, is_known=is_known)
 
+    def _complete_session(self) -> None:
+        session = self._session_file.session
+        if session.language_info or self._channels.closed or self._holder is not None:
+            return
+        with contextlib.suppress(JkgError):
+            session.language_info = mapping_of(self.kernel_info(5.0).get("language_info"))
+
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
         # Before the lock: a thread that the child has not got may have held it.
@@ -328,8 +346,3 @@ class JupyterKernelClient:
                 f"kernel {self._kernel_id} gave no answer to {request.msg_type}{limit}"
             )
         return exchange.reply
-
-
-def _position(code: str, cursor_pos: int | None) -> int:
-    arguments.text("code", code)
-    return len(code) if cursor_pos is None else arguments.at_least("cursor_pos", cursor_pos, 0)

@@ -44,6 +44,11 @@ class KernelOwnership:
                 " a child that was forked needs one of its own"
             )
 
+    @property
+    def is_of_this_process(self) -> bool:
+        """False in a child that was forked."""
+        return self._process == os.getpid()
+
     def start(self, kernel_name: str, env: Mapping[str, str] | None, seconds: float) -> str:
         """Start a kernel and own it."""
         with CtrlCHeldBack():

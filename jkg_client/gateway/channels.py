@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 from collections import deque
 from collections.abc import Iterator
 from typing import Callable, Protocol
@@ -54,6 +55,10 @@ class Transport(Protocol):
 
     def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
         """The next message; GatewayUnreachable when it breaks, WireError for what is no message."""
+        ...
+
+    def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
+        """Wait until something may have come, or until ``wake`` has something to read."""
         ...
 
     def ping(self, deadline: Deadline) -> None:
@@ -147,6 +152,14 @@ class ServerChannels:
         if message is not None:
             self._used = self._clock.now()
         return message
+
+    def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
+        """Wait until something may have come, or until ``wake`` has something to read.
+
+        For a thread that listens and also sends what other threads hand it.
+        """
+        if not self._early:
+            self._transport.wait_for_input(wake, seconds)
 
     def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
         """After silence: ask for a sign of life, or mend if none came since the last call."""

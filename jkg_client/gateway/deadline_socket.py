@@ -121,6 +121,18 @@ class DeadlineWebSocket(websocket.WebSocket):
             if not self._read(deadline):
                 return None
 
+    def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
+        """Wait until ``receive``, which had nothing, may have more, or ``wake`` has some input."""
+        if self.sock is None or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
+            return
+        if sys.platform == "win32":  # its select takes any socket
+            select.select([self.sock, wake], [], [], seconds)
+            return
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        poll.poll(1000 * seconds)
+
     def _answer(self, received: Received) -> None:
         if received.opcode == PING:
             self.pong(received.data)

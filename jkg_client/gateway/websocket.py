@@ -115,6 +115,10 @@ class WebSocketTransport:
         del data
         return parse(packed)
 
+    def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
+        """Wait until something may have come, or until ``wake`` has something to read."""
+        self._socket.wait_for_input(wake, seconds)
+
     def ping(self, deadline: Deadline) -> None:
         """Ask for a sign of life; the answer shows in ``bytes_received``."""
         self._socket.deadline = deadline

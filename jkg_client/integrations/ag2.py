@@ -15,9 +15,9 @@ except ImportError as _missing:
         'JupyterEnvironment needs: pip install "jkg-client[ag2]" (Python 3.10 or newer)'
     ) from _missing
 
-from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import unfenced
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
+from ..jupyter_executors import AsyncJupyterCodeExecutor
 from ..protocol.shortening import shortened
 from .model_limits import MAX_TEXT, checked
 

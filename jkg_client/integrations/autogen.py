@@ -23,7 +23,7 @@ except ImportError as _missing:
         'JupyterCodeExecutor needs: pip install "jkg-client[autogen]" (Python 3.10 or newer)'
     ) from _missing
 
-from .. import async_executor
+from .. import jupyter_executors
 from ..code_blocks import unfenced
 from ..gateway.connection import (
     JupyterConnectable,
@@ -32,6 +32,7 @@ from ..gateway.connection import (
     info_of,
 )
 from ..protocol.shortening import shortened
+from ..session_file import session_file_of
 from .model_limits import MAX_TEXT, checked
 
 
@@ -108,12 +109,15 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
             output_dir=os.fspath(output_dir),
             max_text=checked(max_text),
         )
+        # One for all kernels of it: what is run after a stop is added.
+        notebook = session_file_of(options.pop("notebook", None), kernel_name)
         self._make = functools.partial(
-            async_executor.AsyncJupyterCodeExecutor,
+            jupyter_executors.AsyncJupyterCodeExecutor,
             server,
             kernel_name,
             timeout,
             output_dir,
+            notebook=notebook,
             **options,
         )
         self._executor = self._make()
@@ -174,7 +178,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         else:
             await self._executor.restart()
 
-    def _startable(self) -> async_executor.AsyncJupyterCodeExecutor:
+    def _startable(self) -> jupyter_executors.AsyncJupyterCodeExecutor:
         if self._stopped:
             self._executor = self._make()
             self._stopped = False

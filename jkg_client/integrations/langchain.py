@@ -19,10 +19,10 @@ except ImportError as _missing:
         'JupyterTool needs: pip install "jkg-client[langchain]" (Python 3.10 or newer)'
     ) from _missing
 
-from ..async_executor import AsyncJupyterCodeExecutor
 from ..code_blocks import unfenced
 from ..code_result import CodeResult
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
+from ..jupyter_executors import AsyncJupyterCodeExecutor
 from ..protocol.shortening import shortened
 from .model_limits import MAX_IMAGE, MAX_IMAGES, MAX_TEXT, checked
 

@@ -29,8 +29,8 @@ except ImportError as _missing:
 from ..client.callbacks import OnOutput
 from ..code_blocks import CodeBlock, unfenced
 from ..code_result import CodeResult, notes
-from ..executor import JupyterCodeExecutor
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
+from ..jupyter_executors import JupyterCodeExecutor
 from ..protocol.outputs import Display, Failure, Output, join_text
 from ..protocol.shortening import shortened
 from .model_limits import MAX_TEXT, checked

@@ -174,7 +174,7 @@ class OutputArea:
         known = self._displays.get(new.display_id) if new.display_id is not None else None
         if not known:
             # Shown by an earlier cell, whose result has been handed out already.
-            return self.show(new)
+            return self.show(evolve(new, is_update=True))
         # An update says nothing of the number that the value of a cell has.
         new = evolve(new, execution_count=next(iter(known)).value.execution_count)
         for gone in self._kept.replace(known, new, _size(new)):

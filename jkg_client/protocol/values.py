@@ -66,12 +66,15 @@ class Display:
         metadata: Metadata of the display, which may be by MIME type.
         display_id: Id by which later messages may replace the display.
         execution_count: Number of the cell if this is its value. None if the cell displayed it.
+        is_update: Whether it replaces what an earlier cell has shown. This does not count when two
+            displays are compared.
     """
 
     data: Mapping[str, Any] = field(repr=_short_items)
     metadata: Json = field(factory=dict)
     display_id: str | None = None
     execution_count: int | None = None
+    is_update: bool = field(default=False, eq=False, repr=False, kw_only=True)
 
     def _repr_mimebundle_(self, **_: object) -> tuple[Json, Json]:
         """The forms and their metadata, so that a notebook shows the object itself."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from ...async_executor import AsyncJupyterCodeExecutor
 from ...code_blocks import CodeBlock
 from ...code_result import CodeResult
 from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ...jupyter_executors import AsyncJupyterCodeExecutor
 from ...protocol.outputs import Output, Stream
 from ...protocol.result import ExecutionResult
 from ...protocol.terminal import strip_ansi

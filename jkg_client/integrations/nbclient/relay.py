@@ -1,0 +1,218 @@
+"""The thread that talks with a kernel for coroutines: they send and receive at the same time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+from collections import deque
+from typing import Callable, Protocol
+
+from attrs import evolve
+
+from ...client.channels import Incoming, KernelChannels, KernelControl
+from ...client.deadline import CLOCK, Clock, Deadline
+from ...client.timeouts import Timeouts
+from ...errors import JkgError, KernelNotFound
+from ...protocol.exchange import Exchange, tells_of_death
+from ...protocol.message_gaps import Gap
+from ...protocol.messages import Message, kernel_info_request
+from .cells import Cells
+from .queues import MessageQueue
+
+CHANNELS = ("shell", "iopub", "stdin", "control")
+
+_AT_ONCE = 100
+"""Messages that are read before we look whether there is something to send."""
+
+_SETTLING = 0.5
+"""Seconds of silence between the two ends of a cell after which we ask whether that was all."""
+
+_FULL = 0.05
+"""Seconds after which we look whether the reader has made room."""
+
+_log = logging.getLogger("jkg_client")
+
+
+class RelayedChannels(KernelChannels, Protocol):
+    """Channels that one thread can use for others."""
+
+    def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
+        """Wait until something may have come, or until ``wake`` has something to read."""
+        ...
+
+
+class Relay:
+    """Moves messages between a kernel and the queues of its channels, until it is closed.
+
+    Its thread connects. Until then what is sent waits; if that fails the queues tell.
+
+    Args:
+        connect: Connects to the kernel.
+        timeouts: How long to wait for what.
+        clock: What time it is.
+
+    Attributes:
+        queues: What came, by channel.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], tuple[RelayedChannels, KernelControl]],
+        timeouts: Timeouts,
+        clock: Clock = CLOCK,
+    ) -> None:
+        self.queues = {channel: MessageQueue(clock) for channel in CHANNELS}
+        self._connect = connect
+        self._timeouts = timeouts
+        self._clock = clock
+        self._outgoing: deque[Message] = deque()
+        self._cells = Cells()
+        self._marker: Exchange | None = None
+        self._heard = clock.now()
+        self._silence = timeouts.first_heartbeat
+        self._is_alive = True
+        self._wake, self._woken = socket.socketpair()
+        for end in (self._wake, self._woken):
+            end.setblocking(False)
+        self._closed = threading.Event()
+        self._abort: Callable[[], None] | None = None
+        self._thread = threading.Thread(target=self._run, name="jkg_client relay", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the kernel's process is the one that we know, and the way to it is there."""
+        return self._is_alive
+
+    def send(self, message: Message) -> None:
+        """Send ``message``, from any thread. What becomes of it shows on the queues."""
+        self._outgoing.append(message)
+        self._wake_up()
+
+    def poke(self) -> None:
+        """Ask the kernel something: code that awaits notices an interrupt only then."""
+        self.send(kernel_info_request(""))
+
+    def revive(self) -> None:
+        """The kernel has answered after a restart that its owner asked for."""
+        self._is_alive = True
+
+    def close(self) -> None:
+        """Close the way and end the thread; may be called twice."""
+        self._closed.set()
+        if self._abort is not None:
+            self._abort()
+        self._wake_up()
+        if self._thread is not threading.current_thread():
+            # Longer only where it cannot be woken up: it is connecting.
+            self._thread.join(self._timeouts.grace)
+
+    def _wake_up(self) -> None:
+        # Full: it wakes up anyhow. Closed: it is not needed any more.
+        with contextlib.suppress(OSError):
+            self._wake.send(b"w")
+
+    def _run(self) -> None:
+        try:
+            self._channels, self._control = self._connect()
+            self._abort = self._channels.abort
+            with contextlib.closing(self._channels):
+                while not self._closed.is_set():
+                    self._send_all()
+                    if not self._is_held_up():
+                        self._read_some()
+        except KernelNotFound as exc:
+            # As of a local kernel: readers ask whether it is alive.
+            _log.info("the kernel is gone: %s", exc)
+        except (JkgError, ValueError) as exc:
+            for queue in self.queues.values():
+                queue.fail(exc)
+        finally:
+            self._is_alive = False
+            self._wake.close()
+            self._woken.close()
+
+    def _send_all(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._woken.recv(4096)
+        while self._outgoing:
+            message = self._outgoing.popleft()
+            header = {**message.header, "session": self._channels.session}
+            message = evolve(message, header=header)
+            self._cells.sent(message)
+            gap = self._channels.send(message, self._clock.deadline(self._timeouts.sending))
+            self._heard, self._silence = self._clock.now(), self._timeouts.first_heartbeat
+            if gap is not None:
+                self._take(gap)
+
+    def _is_held_up(self) -> bool:
+        if not any(queue.is_full for queue in self.queues.values()):
+            return False
+        self._closed.wait(_FULL)
+        return True
+
+    def _read_some(self) -> None:
+        for _ in range(_AT_ONCE):
+            incoming = self._channels.receive(Deadline(0.0))
+            if incoming is None:
+                break
+            self._heard, self._silence = self._clock.now(), self._timeouts.heartbeat
+            self._take(incoming)
+        else:
+            return
+        if not self._outgoing:
+            self._wait()
+
+    def _wait(self) -> None:
+        is_settling = self._cells.are_ending and self._marker is None
+        limit = _SETTLING if is_settling else self._silence
+        left = self._heard + limit - self._clock.now()
+        if left > 0:
+            self._channels.wait_for_input(self._woken, left)
+        elif is_settling:
+            self._ask()
+        else:
+            self._look_after_silence()
+
+    def _look_after_silence(self) -> None:
+        self._heard, self._silence = self._clock.now(), self._timeouts.heartbeat
+        gap = self._channels.check(self._clock.deadline(self._timeouts.mend))
+        if gap is not None:
+            self._take(gap)
+        elif self._cells.are_pending:
+            # Nothing else tells of a kernel that was deleted or culled: its channels stay open.
+            state = self._control.state(self._clock.deadline(self._timeouts.pong))
+            if state not in (None, "busy"):
+                self._ask()
+
+    def _ask(self) -> None:
+        """Ask the kernel something that it answers after all that it was given before."""
+        request = kernel_info_request(self._channels.session)
+        self._marker = Exchange(request.msg_id)
+        self.send(request)
+
+    def _take(self, incoming: Incoming) -> None:
+        if isinstance(incoming, Gap):
+            self._cells.skip(incoming)
+            if incoming.end_unseen and self._cells.are_pending:
+                self._ask()
+            return
+        if tells_of_death(incoming, is_up=False):
+            self._is_alive = False
+            self._cells.clear()
+        marker = self._marker
+        if marker is not None and incoming.parent_id == marker.msg_id:
+            marker.feed(incoming)
+            if marker.done:
+                self._marker = None
+                self._deliver(self._cells.overtaken())
+            return
+        self._deliver(self._cells.feed(incoming))
+
+    def _deliver(self, messages: list[Message]) -> None:
+        for message in messages:
+            queue = self.queues.get(message.channel)
+            if queue is not None:
+                queue.put(message)

@@ -1,0 +1,135 @@
+"""The executors for kernels of a Jupyter server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .async_executor import AsyncKernelCodeExecutor
+from .client import arguments
+from .client.callbacks import OnOutput
+from .client.timeouts import TIMEOUTS, Timeouts
+from .executor import KernelCodeExecutor
+from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
+from .gateway.warm import provider_of
+from .pages.libraries import PageScripts
+from .protocol.bounded_output import MAX_OUTPUT
+from .session_file import NotebookOption
+
+
+class JupyterCodeExecutor(KernelCodeExecutor):
+    """Runs code blocks in one kernel on a Jupyter server. The kernel keeps its state between them.
+
+    Example::
+
+        from jkg_client import CodeBlock, JupyterCodeExecutor, LocalJupyterServer
+
+        with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
+            executor.execute_code_blocks([CodeBlock("x = 6", "python")])
+            assert executor.execute_code_blocks([CodeBlock("x * 7", "python")]).output == "42"
+
+    Args:
+        jupyter_server: The server: one that was started here, or a ``JupyterConnectionInfo``.
+        kernel_name: Name of the kernel to start.
+        timeout: Time limit for each block, in seconds.
+        output_dir: Folder for images and pages. It is created, but not its parents.
+        kernel_id: Id of a running kernel to use instead. It keeps running after ``stop``.
+        env: Environment variables of a kernel that is started, see ``JupyterClient.start_kernel``.
+        max_output: How many characters of a block's output are kept.
+        on_output: Function that is called with each output as soon as it arrives.
+        timeouts: Time limits that the caller does not set per call.
+        page_scripts: Where pages of charts get libraries, such as ``{"plotly": "plotly.min.js"}``:
+            the path of a file, or a URL. None loads them from public servers.
+        notebook: File that is kept up to date as a notebook of the session. None for no file.
+
+    Raises:
+        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
+        GatewayError: The server cannot be reached, or it refuses the token.
+        KernelNotReady: The kernel was started but does not answer.
+    """
+
+    def __init__(
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = Path(),
+        *,
+        kernel_id: str | None = None,
+        env: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+        on_output: OnOutput | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
+    ) -> None:
+        self._server = jupyter_server  # a launched one ends when nobody refers to it
+        self._place = f" at {info_of(jupyter_server).url}"
+        # Before the connections are made.
+        arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
+        super().__init__(
+            provider_of(jupyter_server),
+            kernel_name,
+            timeout,
+            output_dir,
+            kernel_id=kernel_id,
+            env=env,
+            max_output=max_output,
+            on_output=on_output,
+            timeouts=timeouts,
+            page_scripts=page_scripts,
+            notebook=notebook,
+        )
+
+
+class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
+    """``JupyterCodeExecutor`` for programs with an event loop, which it never blocks.
+
+    ``async with``, ``start`` or the first blocks start the kernel. When a task is cancelled, its
+    block is interrupted, and the task ends when the kernel can be used again.
+
+    Example::
+
+        async with AsyncJupyterCodeExecutor(server) as executor:
+            result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
+
+    Args:
+        jupyter_server: As all other arguments: see ``JupyterCodeExecutor``.
+        on_output: Function that is called in the event loop with each output.
+
+    Raises:
+        ValueError: An argument is wrong. Some are checked only when the kernel is started.
+    """
+
+    def __init__(
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        kernel_name: str = "python3",
+        timeout: float = 60,
+        output_dir: Path | str = Path(),
+        *,
+        kernel_id: str | None = None,
+        env: Mapping[str, str] | None = None,
+        max_output: int = MAX_OUTPUT,
+        on_output: OnOutput | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+        page_scripts: PageScripts | None = None,
+        notebook: NotebookOption = None,
+    ) -> None:
+        self._server = jupyter_server  # a launched one ends when nobody refers to it
+        self._place = f" at {info_of(jupyter_server).url}"
+        arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
+        arguments.instance("timeouts", timeouts, Timeouts)
+        super().__init__(
+            lambda: provider_of(jupyter_server),
+            kernel_name,
+            timeout,
+            output_dir,
+            kernel_id=kernel_id,
+            env=env,
+            max_output=max_output,
+            on_output=on_output,
+            timeouts=timeouts,
+            page_scripts=page_scripts,
+            notebook=notebook,
+        )

@@ -1,0 +1,203 @@
+"""Sessions as notebooks: what was run is in the file as a person saw it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jkg_client import (
+    AsyncJupyterCodeExecutor,
+    CodeBlock,
+    Display,
+    ExecutionResult,
+    JupyterClient,
+    JupyterCodeExecutor,
+    Stream,
+)
+from jkg_client.protocol.session import Session
+from jkg_client.protocol.session_notebook import cells_of, notebook_text
+from jkg_client.session_file import SessionFile
+from jkg_client.testing import FakeGateway
+
+
+def block(code: str, language: str = "python") -> CodeBlock:
+    return CodeBlock(language=language, code=code)
+
+
+def cells(path: Path) -> list[dict[str, Any]]:
+    document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    assert (document["nbformat"], document["nbformat_minor"]) == (4, 5)
+    assert len({cell["id"] for cell in document["cells"]}) == len(document["cells"])
+    found: list[dict[str, Any]] = document["cells"]
+    return found
+
+
+def _refuse(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def texts(cell: dict[str, Any]) -> list[str]:
+    return [
+        output.get("text") or output.get("ename") or output["data"]["text/plain"]
+        for output in cell["outputs"]
+    ]
+
+
+def shown(text: str, display_id: str | None = None, *, is_update: bool = False) -> Display:
+    return Display({"text/plain": text}, display_id=display_id, is_update=is_update)
+
+
+def test_an_executor_saves_all_that_ran_with_the_markdown_between(
+    fake_gateway: FakeGateway, tmp_path: Path
+) -> None:
+    with JupyterCodeExecutor(fake_gateway, output_dir=tmp_path) as executor:
+        executor.execute_code_blocks([block("x = 20"), block("print('hi')\nx + 1")])
+        executor.add_markdown("Now it fails.")
+        executor.execute_code_blocks([block("1 / 0"), block("never")])
+    executor.save_notebook(tmp_path / "session.ipynb")
+    first, second, remark, third = cells(tmp_path / "session.ipynb")
+    assert (first["source"], first["outputs"]) == ("x = 20", [])
+    assert (second["execution_count"], texts(second)) == (2, ["hi\n", "21"])
+    assert (remark["cell_type"], remark["source"]) == ("markdown", "Now it fails.")
+    assert texts(third) == ["ZeroDivisionError"]
+
+
+def test_a_kernel_client_saves_what_it_ran_but_silent_code(
+    fake_gateway: FakeGateway, tmp_path: Path
+) -> None:
+    with JupyterClient(fake_gateway.connection_info) as client:
+        kernel_id = client.start_kernel("python3")
+        with client.get_kernel_client(kernel_id) as kernel:
+            kernel.execute("y = 1", silent=True)
+            kernel.add_markdown("# Title")
+            kernel.execute("print(y)")
+            kernel.save_notebook(tmp_path / "session.ipynb")
+        client.delete_kernel(kernel_id)
+    title, printed = cells(tmp_path / "session.ipynb")
+    assert title["source"] == "# Title"
+    assert texts(printed) == ["1\n"]
+    document = json.loads((tmp_path / "session.ipynb").read_text(encoding="utf-8"))
+    assert document["metadata"]["language_info"]["name"] == "python"
+
+
+def test_a_notebook_is_kept_up_to_date_by_a_keyword(
+    fake_gateway: FakeGateway, tmp_path: Path
+) -> None:
+    path = tmp_path / "kept.ipynb"
+    with JupyterCodeExecutor(fake_gateway, output_dir=tmp_path, notebook=path) as executor:
+        executor.execute_code_blocks([block("print(1)")])
+        assert [texts(cell) for cell in cells(path)] == [["1\n"]]
+        executor.execute_code_blocks([block("print(2)")])
+    assert [texts(cell) for cell in cells(path)] == [["1\n"], ["2\n"]]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["kept.ipynb"]
+
+
+def test_an_executor_for_event_loops_keeps_its_notebook_too(
+    fake_gateway: FakeGateway, tmp_path: Path
+) -> None:
+    async def converse() -> None:
+        executor = AsyncJupyterCodeExecutor(
+            fake_gateway, output_dir=tmp_path, notebook=tmp_path / "kept.ipynb"
+        )
+        await executor.add_markdown("before the kernel is there")
+        async with executor:
+            await executor.execute_code_blocks([block("print(1)")])
+        await executor.save_notebook(tmp_path / "saved.ipynb")
+
+    asyncio.run(converse())
+    kept = cells(tmp_path / "kept.ipynb")
+    assert [cell["source"] for cell in kept] == ["before the kernel is there", "print(1)"]
+    assert cells(tmp_path / "saved.ipynb") == kept
+
+
+@pytest.mark.ipython
+def test_shell_blocks_come_as_the_cells_that_they_are(
+    fake_gateway: FakeGateway, tmp_path: Path
+) -> None:
+    with JupyterCodeExecutor(fake_gateway, output_dir=tmp_path) as executor:
+        executor.execute_code_blocks([block("sleep 2 &\necho on", "bash")])
+        executor.save_notebook(tmp_path / "session.ipynb")
+    (cell,) = cells(tmp_path / "session.ipynb")
+    assert (cell["source"], texts(cell)) == ("%%bash\nsleep 2 &\necho on", ["on\n"])
+
+
+def test_a_block_whose_time_is_up_says_so_behind_its_output(
+    fake_gateway: FakeGateway, tmp_path: Path
+) -> None:
+    with JupyterCodeExecutor(fake_gateway, output_dir=tmp_path) as executor:
+        code = "import time\nprint('on', flush=True)\ntime.sleep(30)"
+        executor.execute_code_blocks([block(code)], timeout=0.5)
+        executor.save_notebook(tmp_path / "session.ipynb")
+    (cell,) = cells(tmp_path / "session.ipynb")
+    assert texts(cell)[0] == "on\n"
+    assert texts(cell)[-1] == "ExecutionTimeout"
+
+
+@pytest.mark.parametrize("notebook", ["no/such/folder/a.ipynb", "", 3])
+def test_a_notebook_that_cannot_be_kept_is_refused_at_once(
+    fake_gateway: FakeGateway, notebook: Any
+) -> None:
+    with pytest.raises(ValueError, match="notebook"):
+        JupyterCodeExecutor(fake_gateway, notebook=notebook)
+    with JupyterClient(fake_gateway.connection_info) as client:
+        assert client.list_kernels() == []
+
+
+def test_updates_change_what_earlier_cells_have_shown() -> None:
+    session = Session()
+    session.ran("1", ExecutionResult(status="ok", outputs=(shown("a", "d"), shown("other"))))
+    session.ran("2", ExecutionResult(status="ok", outputs=(shown("b", "d"),)))
+    session.ran("3", ExecutionResult(status="ok", outputs=(shown("c", "d", is_update=True),)))
+    session.ran("4", ExecutionResult(status="ok", outputs=(shown("x", "new", is_update=True),)))
+    assert [texts(cell) for cell in cells_of(session)] == [["c", "other"], ["c"], [], ["x"]]
+
+
+def test_what_a_cell_says_after_its_end_is_its_own() -> None:
+    session = Session()
+    session.ran("1", ExecutionResult(status="ok"))
+    session.remark("between")
+    session.ran("2", ExecutionResult(status="ok", late_outputs=(Stream("stdout", "late\n"),)))
+    first, _, second = cells_of(session)
+    assert (texts(first), texts(second)) == (["late\n"], [])
+
+
+def test_a_long_session_loses_its_oldest_outputs_then_its_oldest_cells() -> None:
+    session = Session(limit=12_000)
+    for number in range(3):
+        outputs = (Stream("stdout", "x" * 4000),)
+        session.ran(str(number), ExecutionResult(status="ok", outputs=outputs))
+    first, second, third = cells_of(session)
+    assert texts(first) == ["\n[4000 characters of output dropped here]\n"]
+    assert (len(texts(second)[0]), len(texts(third)[0])) == (4000, 4000)
+    for number in range(20):
+        session.ran("y" * 100 + str(number), ExecutionResult(status="ok"))
+    remark, *rest = cells_of(session)
+    assert remark["source"] == "*13 earlier cells are not kept: the session is too long.*"
+    assert len(rest) == 10
+
+
+def test_rich_forms_are_as_they_came_and_the_file_is_strict_json() -> None:
+    data = {"image/png": "aGk=", "application/json": {"nan": float("nan")}, "text/odd": 3}
+    session = Session()
+    session.ran("1", ExecutionResult(status="ok", outputs=(Display(data, {"a": 1}),)))
+    document = json.loads("".join(notebook_text(session)), parse_constant=_refuse)
+    (output,) = document["cells"][0]["outputs"]
+    assert output["data"]["image/png"] == "aGk="
+    assert output["data"]["application/json"] == {"nan": "nan"}
+    assert output["data"]["text/odd"] == "3"
+    assert output["metadata"] == {"a": 1}
+
+
+def test_a_session_that_takes_long_to_save_is_saved_less_often(tmp_path: Path) -> None:
+    times = iter([0.0, 0.0, 1.0, 5.0, 30.0, 30.0, 30.5])
+    session = Session()
+    file = SessionFile(session, tmp_path / "a.ipynb", now=lambda: next(times))
+    for code in ("1", "2", "3"):
+        session.ran(code, ExecutionResult(status="ok"))
+        file.changed()
+        count = len(cells(tmp_path / "a.ipynb"))
+        assert count == {"1": 1, "2": 1, "3": 3}[code]
