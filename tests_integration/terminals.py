@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pexpect
 import pyte
 
-SECONDS = 60.0
+SECONDS = 30.0
 
 
 class Terminal:
@@ -47,8 +47,10 @@ class Terminal:
     @property
     def text(self) -> str:
         """All that is on the screen, and what has scrolled away above it."""
-        gone = ["".join(line[x].data for x in range(self._screen.columns)) for line in
-                self._screen.history.top]
+        gone = [
+            "".join(line[x].data for x in range(self._screen.columns))
+            for line in self._screen.history.top
+        ]
         return "\n".join(line.rstrip() for line in [*gone, *self._screen.display]).rstrip()
 
     @property

@@ -190,7 +190,7 @@ class ConsoleCells(CellRuns):
             asked.answer = self.answers.of_user(asked.request)
         except EOFError as exc:
             self.shown.ended_input, asked.failure = True, exc
-            self.screen.fresh_line()
+            self.screen.line("")  # the terminal shows no key that ends the input
         except KeyboardInterrupt as exc:
             asked.failure = exc
             self.screen.fresh_line()

@@ -207,6 +207,8 @@ class ConsoleSession:
             self._number = 1
         elif result is not None and result.execution_count is not None:
             self._number = result.execution_count + 1
+        elif result is None and self._number is not None:
+            self._number += 1  # the kernel has counted it, and could not say so
 
     def _take_leave(self) -> None:
         if self._kernel.is_attached:
