@@ -30,7 +30,7 @@ class Terminal:
         size: tuple[int, int] = (24, 80),
     ) -> None:
         lines, columns = size
-        self._screen = pyte.HistoryScreen(columns, lines, history=100_000, ratio=0.5)
+        self._screen = pyte.HistoryScreen(columns, lines, history=500, ratio=0.5)
         self._stream = pyte.ByteStream(self._screen)
         self.sent = b""
         """All that the program has written."""

@@ -14,7 +14,7 @@ from ...client.deadline import CLOCK
 from ...client.kernel import JupyterKernelClient
 from ...code_result import CodeResult
 from ...errors import JkgError
-from ...protocol.outputs import Display, Failure, Output
+from ...protocol.outputs import Display, Failure, Output, Stream
 from ...protocol.questions import InputRequest
 from ...protocol.result import ExecutionResult
 from ..answers import Answers
@@ -27,6 +27,9 @@ _TWICE = 2.0
 
 _POLL = 0.2
 """Seconds; on Windows a wait without end cannot be interrupted."""
+
+_AFTER_CTRL_C = 20_000
+"""Characters of streams that are shown after Ctrl-C. The rest is in ``%save``, as far as kept."""
 
 OFFER = "jkg: the code does not end. r restarts the kernel, d leaves it, Enter goes on waiting: "
 
@@ -46,9 +49,22 @@ class ConsoleShown:
     _people: ShownToPeople
     _screen: Screen
     ended_input: bool = False
+    _left: float = field(default=float("inf"), init=False)
+
+    def begin(self) -> None:
+        """A cell begins."""
+        self.ended_input, self._left = False, float("inf")
+
+    def interrupted(self) -> None:
+        """The user has had enough: what was printed before the interrupt is not shown for ever."""
+        self._left = _AFTER_CTRL_C
 
     def __call__(self, output: Output) -> None:
         """Show one."""
+        if isinstance(output, Stream) and self._left < float("inf"):
+            self._left -= len(output.text)
+            if self._left < 0:
+                return
         if isinstance(output, Failure) and self.ended_input and output.ename == "EOFError":
             self._screen.line("EOFError", to_err=True)
         elif isinstance(output, Display) and output.execution_count is not None:
@@ -143,7 +159,8 @@ class ConsoleCells(CellRuns):
             Detached: The user leaves.
             JkgError: The way to the kernel is closed.
         """
-        self.shown.ended_input, self._pressed = False, float("-inf")
+        self.shown.begin()
+        self._pressed = float("-inf")
         threading.Thread(target=self._work, args=(code,), name="jkg-cell", daemon=True).start()
         ended = self._ended()
         self.shown.settle()
@@ -202,6 +219,7 @@ class ConsoleCells(CellRuns):
     def _interrupted(self) -> None:
         now, before = CLOCK.now(), self._pressed
         self._pressed = now
+        self.shown.interrupted()
         if now - before > _TWICE:
             threading.Thread(
                 target=_interrupt, args=(self.kernel,), name="jkg-interrupt", daemon=True

@@ -115,14 +115,27 @@ class ConsoleSession:
     def run(self) -> int:
         """Go on until the user leaves; the exit status."""
         self._greet()
-        try:
-            while (code := self._read()) is not None:
-                if code.strip() and not self._saved(code):
-                    self._run(code)
-        except Detached:
-            pass
+        goes_on = True
+        while goes_on:
+            try:
+                goes_on = self._step()
+            except KeyboardInterrupt as exc:  # noqa: PERF203 - also between cell and prompt
+                if exc.args:
+                    raise  # another signal: the command ends
         self._take_leave()
         return DONE
+
+    def _step(self) -> bool:
+        """Read a cell and run it; whether the session goes on."""
+        code = self._read()
+        if code is None:
+            return False
+        if code.strip() and not self._saved(code):
+            try:
+                self._run(code)
+            except Detached:
+                return False
+        return True
 
     def _greet(self) -> None:
         if self._kernel.banner:
