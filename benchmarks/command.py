@@ -14,7 +14,7 @@ from pathlib import Path
 import jkg_client
 from pictures.__main__ import main as draw_pictures
 
-from . import imports, many, round_trip, start, throughput
+from . import imports, many, notebooks, round_trip, start, throughput
 from .cast import GATEWAY, PEERS, Peer
 from .drivers import Stage, stage
 from .environments import CACHE, environment, versions
@@ -27,6 +27,7 @@ MEASURES: Mapping[str, Measure] = {
     "start": start.measure,
     "import": imports.measure,
     "many": many.measure,
+    "notebooks": notebooks.measure,
 }
 
 NAMES = tuple(peer.name for peer in PEERS)

@@ -123,7 +123,7 @@ class Stage:
                 stderr=errors,
                 text=True,
                 cwd=self.folder,
-                env=_environ(),
+                env=environ(),
             )
         try:
             _tell(process, {**self._where(), **where})
@@ -157,7 +157,7 @@ def complain(peer: Peer, exc: Exception) -> str:
     return str(exc).replace("|", "/").replace("\n", " ")[:80]
 
 
-def _environ() -> dict[str, str]:
+def environ() -> dict[str, str]:
     # Neither a proxy nor what else is set for Python or Jupyter shall make a difference.
     drop = ("JUPYTER", "PYTHON", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(drop)}

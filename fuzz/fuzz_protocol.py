@@ -20,21 +20,28 @@ with atheris.instrument_imports(include=["jkg_client"]):
     from jkg_client.errors import WireError
     from jkg_client.gateway.answers import error_for, not_a_gateway
     from jkg_client.gateway.connection import JupyterConnectionInfo
+    from jkg_client.protocol import zmq_wire
     from jkg_client.protocol.exchange import Exchange
+    from jkg_client.protocol.frames import FrameReader, Received
+    from jkg_client.protocol.message_gaps import Gap
     from jkg_client.protocol.messages import Message
     from jkg_client.protocol.outputs import OutputArea
     from jkg_client.protocol.wire import Frame, Framing, decode, encode
+    from jkg_client.protocol.zmq_wire import DELIMITER, SigningKey
     from jkg_client.rendering import render
 
 from invariants import check_file, check_outputs, check_result
 from requests import Response
-from seeds import FRAMES_END, SEEDS, WORDS
+from seeds import FRAMES_END, PARTS_END, SEEDS, WORDS
 
 REQUEST = "cell-1"
 TOKEN = "t0k3n-0f-th3-fuzz3r"
 INFO = JupyterConnectionInfo("h", use_https=False, token=TOKEN)
 PLACES = ["iopub", "iopub", "iopub", "iopub", "shell", "stdin", "control", "?"]
 MAX_LENGTH = 8192
+KEY = SigningKey(b"a key")
+MAX_MESSAGE = 3000
+"""Bytes; less than what may come, so that it is also too much."""
 
 
 def fuzz_one(data: bytes) -> None:
@@ -57,6 +64,53 @@ def fuzz_binary_frames(data: bytes) -> None:
 def fuzz_v1_frames(data: bytes) -> None:
     """Frames in the framing of the subprotocol."""
     fold(data.split(FRAMES_END), Framing.V1, 300)
+
+
+def fuzz_multipart(data: bytes) -> None:
+    """Messages as kernels of our own send them: several parts each, signed by chance or by us."""
+    exchange = Exchange(REQUEST, OutputArea(300))
+    for sent in data.split(FRAMES_END):
+        parts = sent.split(PARTS_END)
+        for signed in (parts, [DELIMITER, KEY.sign(parts[:4]), *parts]):
+            message = message_of_parts(signed)
+            if message is not None:
+                exchange.feed(message)
+    check_result(exchange.result())
+
+
+def message_of_parts(parts: list[bytes]) -> Message | None:
+    """The message, None if it is none; as good after it was encoded again."""
+    try:
+        message = zmq_wire.decode(parts, "iopub", KEY)
+    except WireError as exc:
+        assert len(str(exc)) < 2000, "an error shows all that came"
+        return None
+    try:
+        again = zmq_wire.encode(message, KEY)
+    except ValueError:
+        return message  # NaN
+    assert zmq_wire.decode(again, "iopub", KEY) == message
+    return message
+
+
+def fuzz_websocket(data: bytes) -> None:
+    """Bytes of a WebSocket: the same messages, in whatever pieces they come."""
+    size, sent = data[0] + 1 if data else 1, data[1:]
+    assert received_in(sent, size) == received_in(sent, len(sent) or 1)
+
+
+def received_in(sent: bytes, size: int) -> tuple[list[Received], bool]:
+    """What was received in pieces of so many bytes, and whether it made sense to the end."""
+    reader, received = FrameReader(MAX_MESSAGE), list[Received]()
+    for start in range(0, len(sent), size):
+        reader.feed(sent[start : start + size])
+        try:
+            while (one := reader.next()) is not None:
+                assert len(one.data) <= MAX_MESSAGE
+                received.append(one)
+        except ValueError:
+            return received, False
+    return received, True
 
 
 def fuzz_messages(data: bytes) -> None:
@@ -95,6 +149,8 @@ WAYS: tuple[Callable[[bytes], None], ...] = (
     fuzz_v1_frames,
     fuzz_messages,
     fuzz_answers,
+    fuzz_multipart,
+    fuzz_websocket,
 )
 
 
@@ -172,16 +228,15 @@ def any_value(provider: Any, depth: int) -> Any:
 def fold(frames: list[Any], framing: Framing, max_output: int) -> None:
     """Read ``frames`` as the answers to a cell and look at what comes of it."""
     exchange = Exchange(REQUEST, OutputArea(max_output))
-    unread, biggest = 0, 0
     for frame in frames:
         message = decoded(frame, framing)
-        unread += message is None
-        if message is not None:
+        if message is None:
+            exchange.skip(Gap(unread=1))
+        else:
             exchange.feed(message)
-            biggest = max(biggest, len(frame))
         check_outputs(exchange.area.outputs, max_output, exchange.area.dropped)
     for gave_up in (False, True):
-        result = exchange.result(gave_up=gave_up, unread=unread)
+        result = exchange.result(gave_up=gave_up)
         check_result(result)
     rendered = render(exchange.area.outputs, check_file)
     assert isinstance(rendered.text, str)

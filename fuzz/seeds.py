@@ -12,8 +12,11 @@ RECORDINGS = Path(__file__).parent.parent / "tests" / "recordings"
 FRAMES_END = b"\xff\xfe\xfd"
 """Between two frames; in no UTF-8, and in no recording."""
 
+PARTS_END = b"\xff\xfe\xfc"
+"""Between two parts of a message of several."""
+
 # Ways of fuzz_protocol.WAYS.
-TEXT, BINARY, V1, MESSAGES, ANSWERS = (bytes([way]) for way in range(5))
+TEXT, BINARY, V1, MESSAGES, ANSWERS, MULTIPART, WEBSOCKET = (bytes([way]) for way in range(7))
 
 WORDS = [
     *("text/plain", "text/html", "text/markdown", "text/latex", "image/png", "image/svg+xml"),
@@ -72,5 +75,24 @@ def _made_up() -> Iterator[bytes]:
         yield MESSAGES + bytes(i * step % 256 for i in range(1500))
 
 
-SEEDS = [*_recorded(), *_made_up()]
+def _multipart() -> Iterator[bytes]:
+    header = b'{"msg_id":"k_1_2","msg_type":"%s"}'
+    parent = b'{"msg_id":"cell-1"}'
+    stream = b'{"name":"stdout","text":"a"}'
+    messages = [
+        [header % b"status", parent, b"{}", b'{"execution_state":"busy"}'],
+        [header % b"stream", parent, b"{}", stream, b"buffer"],
+        [header % b"status", parent, b"{}", b'{"execution_state":"idle"}'],
+    ]
+    yield MULTIPART + FRAMES_END.join(PARTS_END.join(parts) for parts in messages)
+    yield MULTIPART + PARTS_END.join([b"topic", b"<IDS|MSG>", b"0" * 64, *messages[1]])
+
+
+def _websocket() -> Iterator[bytes]:
+    long = b"\x82\x7e\x00\x80" + bytes(128)
+    for sent in (b"\x81\x05Hello", b"\x01\x03Hel\x89\x01x\x80\x02lo", long, b"\x88\x02\x03\xe8"):
+        yield WEBSOCKET + b"\x02" + sent + sent
+
+
+SEEDS = [*_recorded(), *_made_up(), *_multipart(), *_websocket()]
 """Each begins with the byte that says how it is read."""

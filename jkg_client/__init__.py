@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .client.callbacks import OnInput, OnOutput
     from .client.kernel import JupyterKernelClient
     from .client.timeouts import Timeouts
     from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage
@@ -47,10 +48,12 @@ if TYPE_CHECKING:
         NotebookError,
         NotebookKernelDied,
         NotebookTimeout,
+        NotJsonValue,
         ServerNotRunning,
         ServerStartError,
         ServerStartTimeout,
         TooManyServers,
+        VariableNotFound,
         WireError,
     )
     from .gateway.connection import JupyterConnectable, JupyterConnectionInfo
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from .protocol.outputs import Display, Failure, Output, Stream
     from .protocol.questions import InputRequest
     from .protocol.result import DataItem, ExecutionResult, Truncation
+    from .python_variables import Variable
     from .servers.docker.images import ImageProgress
     from .servers.docker.owners import ServerContainer
     from .servers.docker.server import DockerJupyterServer
@@ -115,10 +119,13 @@ __all__ = [
     "MarkdownCodeExtractor",
     "NamedServersDisabled",
     "NotAGateway",
+    "NotJsonValue",
     "NotebookError",
     "NotebookKernelDied",
     "NotebookParameter",
     "NotebookTimeout",
+    "OnInput",
+    "OnOutput",
     "Output",
     "ServerContainer",
     "ServerNotRunning",
@@ -130,6 +137,8 @@ __all__ = [
     "TooManyServers",
     "Truncation",
     "UnknownLanguage",
+    "Variable",
+    "VariableNotFound",
     "WireError",
     "__version__",
     "inspect_notebook",
@@ -180,10 +189,13 @@ _MODULES = {
     "MarkdownCodeExtractor": "code_blocks",
     "NamedServersDisabled": "errors",
     "NotAGateway": "errors",
+    "NotJsonValue": "errors",
     "NotebookError": "errors",
     "NotebookKernelDied": "errors",
     "NotebookParameter": "notebooks.inspection",
     "NotebookTimeout": "errors",
+    "OnInput": "client.callbacks",
+    "OnOutput": "client.callbacks",
     "Output": "protocol.outputs",
     "Timeouts": "client.timeouts",
     "ServerContainer": "servers.docker.owners",
@@ -195,6 +207,8 @@ _MODULES = {
     "TooManyServers": "errors",
     "Truncation": "protocol.result",
     "UnknownLanguage": "code_blocks",
+    "Variable": "python_variables",
+    "VariableNotFound": "errors",
     "WireError": "errors",
     "inspect_notebook": "notebooks.inspection",
     "run_notebook": "notebooks.run",

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import os
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Generic, TypeVar
 
@@ -24,7 +24,9 @@ from .executor import KernelCodeExecutor
 from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Output
+from .python_variables import RunUnseen
 from .session_file import NotebookOption, save_session, session_file_of
+from .variable_access import AsyncVariableAccess
 from .worker import Worker
 
 T = TypeVar("T")
@@ -40,9 +42,16 @@ class _Executor(KernelCodeExecutor):
         timeout: float | None,
         *,
         store_history: bool,
+        on_output: OnOutput | None,
     ) -> CodeResult:
         """``execute_code_blocks``, as ``run``."""
-        return self._execute_blocks(run, code_blocks, timeout, store_history=store_history)
+        return self._execute_blocks(
+            run, code_blocks, timeout, store_history=store_history, on_output=on_output
+        )
+
+    def in_python(self, do: Callable[[RunUnseen], T]) -> T:
+        """What ``do`` returns, which runs cells that nobody sees."""
+        return self._in_python(do)
 
     def end(self, run: BlockRun) -> None:
         """As ``interrupt``; if the blocks have not begun they never will."""
@@ -73,7 +82,7 @@ class _Job(Generic[T]):
     told: bool = False
 
 
-class AsyncKernelCodeExecutor:
+class AsyncKernelCodeExecutor(AsyncVariableAccess):
     """``KernelCodeExecutor`` for programs with an event loop, which it never blocks.
 
     ``async with``, ``start`` or the first blocks start the kernel. When a task is cancelled, its
@@ -173,6 +182,7 @@ class AsyncKernelCodeExecutor:
         timeout: float | None = None,
         *,
         store_history: bool = True,
+        on_output: OnOutput | None = None,
     ) -> CodeResult:
         """Run the blocks in order, as ``JupyterCodeExecutor.execute_code_blocks`` does.
 
@@ -180,6 +190,7 @@ class AsyncKernelCodeExecutor:
             code_blocks: As for ``JupyterCodeExecutor``.
             timeout: As for ``JupyterCodeExecutor``. It begins when the blocks' turn has come.
             store_history: As for ``JupyterCodeExecutor``.
+            on_output: As for ``JupyterCodeExecutor``. It is called in the event loop.
 
         Raises:
             ClientClosed: After ``stop``.
@@ -189,11 +200,25 @@ class AsyncKernelCodeExecutor:
         blocks = arguments.blocks(code_blocks)
         if timeout is not None:
             arguments.seconds("timeout", timeout)
+        arguments.callback("on_output", on_output)
+        tell = None if on_output is None else _in_loop(asyncio.get_running_loop(), on_output)
         return await self._in_turn(
             lambda executor, run: executor.execute_as(
-                run, blocks, timeout, store_history=store_history
+                run, blocks, timeout, store_history=store_history, on_output=tell
             )
         )
+
+    async def language(self) -> str:
+        """The kernel's language in lower case. The kernel is asked, and started if necessary.
+
+        Before the kernel has started, ``code_extractor`` can only guess the language from the name
+        of the kernel.
+
+        Raises:
+            ClientClosed: After ``stop``.
+            JkgError: The kernel cannot be started.
+        """
+        return await self._in_turn(lambda executor, _: executor.language)
 
     async def restart(self) -> None:
         """Restart the kernel after the blocks before it in the queue. Its variables are gone."""
@@ -209,7 +234,7 @@ class AsyncKernelCodeExecutor:
         await asyncio.to_thread(save_session, self._session_file.session, path)
 
     async def add_markdown(self, text: str) -> None:
-        """Put text between what was run and what will be run, for the notebook of the session."""
+        """Put ``text`` in Markdown into the saved notebook, before the next code."""
         arguments.text("text", text)
         self._session_file.session.remark(text)
         await asyncio.to_thread(self._session_file.changed)
@@ -224,6 +249,9 @@ class AsyncKernelCodeExecutor:
             return  # what the parent owns, a child that was forked cannot end
         # Shielded: a task that is cancelled now would take it out of the threads' queue.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
+
+    def _in_python(self, do: Callable[[RunUnseen], T]) -> Awaitable[T]:
+        return self._in_turn(lambda executor, _: executor.in_python(do))
 
     async def _in_turn(self, do: Callable[[_Executor, BlockRun], T]) -> T:
         """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
@@ -297,6 +325,15 @@ class AsyncKernelCodeExecutor:
 
 
 Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, on_output: OnOutput) -> OnOutput:
+    """Has ``on_output`` called in the loop, from any thread."""
+
+    def hand_over(output: Output) -> None:
+        loop.call_soon_threadsafe(on_output, output)
+
+    return hand_over
 
 
 async def whole(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -21,6 +21,8 @@
     ├── EngineError                        the Docker engine, or the way to it
     ├── KernelSpecNotFound (ValueError)    no kernel of that name is installed there
     ├── UnknownLanguage (ValueError)       a block that the kernel cannot run (in code_blocks)
+    ├── VariableNotFound (LookupError)     the kernel has no variable of this name
+    ├── NotJsonValue (ValueError)          JSON cannot say what a variable's value is
     ├── KernelNotReady (TimeoutError)      the kernel was started but does not answer
     ├── ClientClosed                       used after ``stop`` or ``close``
     ├── NotebookError                      a notebook did not run to its end; has the notebook
@@ -185,6 +187,43 @@ class KernelSpecNotFound(JkgError, ValueError):
 
 class KernelNotReady(JkgError, TimeoutError):
     """The kernel was started but did not answer within the time limit."""
+
+
+class VariableNotFound(JkgError, LookupError):
+    """The kernel has no variable of this name.
+
+    Attributes:
+        name: The name.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"the kernel has no variable {self.name!r}"
+
+
+class NotJsonValue(JkgError, ValueError):
+    """JSON cannot say what the value of a variable is.
+
+    Attributes:
+        name: Name of the variable.
+        kind: Name of its class.
+        reason: What the kernel says.
+    """
+
+    def __init__(self, name: str, kind: str, reason: str) -> None:
+        super().__init__(name, kind, reason)
+        self.name = name
+        self.kind = kind
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"the value of {self.name!r}, of type {self.kind}, cannot be read as JSON"
+            f" ({self.reason}); convert it in the kernel first"
+        )
 
 
 class ClientClosed(JkgError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,24 +29,23 @@ from .protocol.bounded_output import MAX_OUTPUT
 from .protocol.outputs import Failure
 from .protocol.result import ExecutionResult
 from .protocol.values import mapping_of
+from .python_variables import RunUnseen, check_language
 from .rendering import made_folder
 from .session_file import NotebookOption, kept_in, session_file_of
 from .shell_cells import ends_with_shell
+from .variable_access import VariableAccess
+
+T = TypeVar("T")
 
 _NEVER_RAN = ExecutionResult(status="aborted")
 
 
-class KernelCodeExecutor(SavesSession):
+class KernelCodeExecutor(VariableAccess, SavesSession):
     """Runs code blocks in one kernel, which keeps its state between them.
 
     Args:
         provider: Starts the kernel. ``stop`` closes it.
         kernel_name: As all other arguments: see ``JupyterCodeExecutor``.
-
-    Raises:
-        ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
-        GatewayError: The kernel's server cannot be reached.
-        KernelNotReady: The kernel was started but does not answer.
     """
 
     _place = ""  # where the kernel's server is
@@ -69,7 +68,6 @@ class KernelCodeExecutor(SavesSession):
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         arguments.instance("timeouts", timeouts, Timeouts)
         self._session_file = session_file_of(notebook, kernel_name)
-        self._session = self._session_file.session
         self._page = NotebookPage(Libraries.of(page_scripts))
         self._owned = KernelOwnership(provider, kernel_id, is_attached=kernel_id is not None)
         # Neither a forgotten stop() nor Ctrl-C at a bad moment leaves the kernel behind.
@@ -93,6 +91,11 @@ class KernelCodeExecutor(SavesSession):
         """Finds the code blocks in a message of a model."""
         # Guesses about blocks that name no language are right for Python only.
         return MarkdownCodeExtractor(default_language=None if self._language == "python" else "")
+
+    @property
+    def language(self) -> str:
+        """The kernel's language in lower case, as the kernel itself names it."""
+        return self._language.lower()
 
     @property
     def kernel_id(self) -> str | None:
@@ -121,24 +124,25 @@ class KernelCodeExecutor(SavesSession):
         timeout: float | None = None,
         *,
         store_history: bool = True,
+        on_output: OnOutput | None = None,
     ) -> CodeResult:
-        """Run the blocks in order, up to the first that fails or exits.
+        """Run the blocks in order, up to the first that fails or exits; return what they show.
 
         Args:
             code_blocks: Code in the kernel's language or, on a Python kernel, in that of a shell.
                 Blocks of data and prose, such as ``json``, do not run; a note says so.
             timeout: Time limit for each block, in seconds. None uses the executor's limit.
             store_history: Whether the kernel counts the blocks and keeps them in its history.
-
-        Returns:
-            What the blocks have shown, however the last of them ended.
+            on_output: Function that is called with these outputs instead of the executor's.
 
         Raises:
             ValueError: An argument is wrong. Nothing has run.
             GatewayError: The server cannot be reached. ``result`` holds what has come before.
             KernelNotReady: The kernel does not start again. ``result`` holds what has come before.
         """
-        return self._execute_blocks(BlockRun(), code_blocks, timeout, store_history=store_history)
+        return self._execute_blocks(
+            BlockRun(), code_blocks, timeout, store_history=store_history, on_output=on_output
+        )
 
     def interrupt(self) -> None:
         """Stop the ``execute_code_blocks`` of another thread, and wait until it has ended.
@@ -157,8 +161,7 @@ class KernelCodeExecutor(SavesSession):
         """Restart the kernel. Its variables are gone.
 
         Raises:
-            GatewayError: The server cannot be reached.
-            KernelNotReady: The kernel does not answer after its start.
+            JkgError: The server cannot be reached, or the kernel does not answer in time.
         """
         self._owned.check_process()
         with self._lock:
@@ -186,7 +189,10 @@ class KernelCodeExecutor(SavesSession):
         timeout: float | None,
         *,
         store_history: bool,
+        on_output: OnOutput | None = None,
     ) -> CodeResult:
+        arguments.callback("on_output", on_output)
+        listen = on_output or self._on_output
         results: list[ExecutionResult] = []
         skipped: list[str] = []
         blocks = arguments.blocks(code_blocks)
@@ -199,20 +205,15 @@ class KernelCodeExecutor(SavesSession):
                     if is_data(block.language, self._language):
                         skipped.append(block.language)
                         continue
-                    results.append(
-                        _NEVER_RAN
-                        if run.is_interrupted
-                        else self._execute(block, limit, store_history)
-                    )
+                    results.append(self._execute(run, block, limit, store_history, listen))
                     if not results[-1].is_ok or results[-1].exit_code is not None:
                         break
             except JkgError as exc:
                 partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = CodeResult.of(
-                    [*results, *partial], self._folder, limit, skipped, self._page
-                )
+                exc.result = self._told([*results, *partial], limit, skipped)
                 raise
-            return self._told(results, limit, skipped, len(blocks))
+            left_out = len(blocks) - len(results) - len(skipped)
+            return self._told(results, limit, skipped, left_out)
 
     @contextlib.contextmanager
     def _turn(self, run: BlockRun) -> Iterator[None]:
@@ -231,10 +232,9 @@ class KernelCodeExecutor(SavesSession):
         results: Sequence[ExecutionResult],
         limit: float,
         skipped: Sequence[str],
-        given: int,
+        left_out: int = 0,
     ) -> CodeResult:
-        page, left_out = self._page, given - len(results) - len(skipped)
-        return CodeResult.of(results, self._folder, limit, skipped, page, left_out=left_out)
+        return CodeResult.of(results, self._folder, limit, skipped, self._page, left_out=left_out)
 
     def _start_or_stop(self) -> None:
         try:
@@ -249,16 +249,14 @@ class KernelCodeExecutor(SavesSession):
         if kernel_id is None:
             kernel_id = owned.start(self._kernel_name, self._env, self._timeouts.launch)
             self._check_open()
-        kernel = JupyterKernelClient(
+        kernel = owned.kernel = JupyterKernelClient(
             owned.provider, kernel_id, timeouts=self._timeouts, keep_session=False
         )
-        owned.kernel = kernel
         self._check_open()
         if not kernel.wait_for_ready(self._timeouts.ready):
             raise KernelNotReady(f"kernel {kernel_id} gives no answer")
-        info = kernel.kernel_info().get("language_info")
-        self._session.language_info = mapping_of(info)
-        self._language = str(self._session.language_info.get("name", ""))
+        info = mapping_of(kernel.kernel_info().get("language_info"))
+        self._session_file.session.language_info, self._language = info, str(info.get("name", ""))
         return kernel
 
     def _check_open(self) -> None:
@@ -270,31 +268,62 @@ class KernelCodeExecutor(SavesSession):
         self._check_open()
         return self._owned.kernel or self._start()
 
-    def _execute(self, block: CodeBlock, timeout: float, store_history: bool) -> ExecutionResult:
+    def _execute(
+        self,
+        run: BlockRun,
+        block: CodeBlock,
+        timeout: float,
+        store_history: bool,
+        on_output: OnOutput | None,
+    ) -> ExecutionResult:
+        if run.is_interrupted:
+            return _NEVER_RAN
         try:
             cell = to_cell(block, self._language)
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
-        with kept_in(self._session, cell) as kept:
-            try:
-                kept.result = self._run(cell, timeout, store_history)
-            except KernelNotFound:
-                if self._owned.is_attached:
-                    raise
-                # Deleted, culled or dead for good, before this block was sent.
-                self._replaced = True
-                self._owned.forget()
-                kept.result = self._run(cell, timeout, store_history)
+        with kept_in(self._session_file.session if store_history else None, cell) as kept:
+            kept.result = self._on_some_kernel(
+                lambda: self._run(cell, timeout, store_history, on_output)
+            )
         return kept.result
 
-    def _run(self, cell: str, timeout: float, store_history: bool) -> ExecutionResult:
+    def _on_some_kernel(self, do: Callable[[], T]) -> T:
+        """What ``do`` returns; on a new kernel if that of the last block is gone."""
+        try:
+            return do()
+        except KernelNotFound:
+            if self._owned.is_attached:
+                raise
+            # Deleted, culled or dead for good, before anything was sent.
+            self._replaced = True
+            self._owned.forget()
+            return do()
+
+    def _in_python(self, do: Callable[[RunUnseen], T]) -> T:
+        """What ``do`` returns, which is given a function to run cells that nobody sees."""
+        self._owned.check_process()
+        with self._lock:
+            self._running()
+            check_language(self._language)
+            return self._on_some_kernel(lambda: do(self._run_unseen))
+
+    def _run_unseen(self, cell: str, expression: str = "") -> ExecutionResult:
+        asked = {"answer": expression} if expression else None
+        result = self._running().execute(cell, self._timeout, silent=True, user_expressions=asked)
+        self._replaced |= result.kernel_restarted  # for the next blocks to tell
+        return result
+
+    def _run(
+        self, cell: str, timeout: float, store_history: bool, on_output: OnOutput | None
+    ) -> ExecutionResult:
         cell = ends_with_shell(cell)
         install = install_command(cell) if self._language == "python" else None
         result = self._running().execute(
             cell,
             timeout,
-            on_output=self._on_output,
+            on_output=on_output,
             store_history=store_history,
             user_expressions=STATUS if install else None,
             max_output=self._max_output,

@@ -1,7 +1,7 @@
-"""Outputs as text and files.
+"""Turns outputs into text and files.
 
-Of each display one form is taken, the best that there is: a file for an image or a page, text
-for the rest. File names are random, so that two runs cannot collide, and never the kernel's.
+Of each display, one form is taken, the best one: a file for an image or a page, text for the rest.
+File names are random, so that two runs cannot collide, and are never chosen by the kernel.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _STRINGS = 5
 
 @frozen
 class Piece:
-    """What one output comes to.
+    """The text and the file that are made of one output.
 
     Attributes:
-        output: As it was shown.
-        text: To be read; empty if there is nothing to say.
-        file: The one that was made of it, if any.
-        is_lost: Whether a file of it could not be written.
+        output: The output.
+        text: Text to read. Empty if there is nothing to say.
+        file: The file, if there is one.
+        is_lost: Whether the file could not be written.
     """
 
     output: Output
@@ -53,13 +53,13 @@ class Piece:
 
     @property
     def is_alone(self) -> bool:
-        """Whether it stands on lines of its own."""
+        """Whether the text begins on a new line."""
         return not isinstance(self.output, Stream)
 
 
 @frozen
 class Rendering:
-    """What the outputs of a cell come to.
+    """The text and the files that are made of the outputs of a cell.
 
     Attributes:
         pieces: One for each output, in order.
@@ -69,12 +69,12 @@ class Rendering:
 
     @property
     def text(self) -> str:
-        """The pieces as one."""
+        """The text of all pieces."""
         return join_text((piece.text, piece.is_alone) for piece in self.pieces)
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Those that were made, in order."""
+        """The files of all pieces, in order."""
         return tuple(piece.file for piece in self.pieces if piece.file is not None)
 
 
@@ -141,12 +141,12 @@ _FACT = re.compile(r"[\d=]|\w\([^)]")
 
 
 def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = None) -> Rendering:
-    """Outputs as one text, with the files that it speaks of.
+    """Turn outputs into text and files.
 
     Args:
-        outputs: Of one cell.
+        outputs: The outputs of one cell.
         write: Saves a file.
-        page: That of the kernel, which knows what earlier cells have loaded; None for a new one.
+        page: Remembers which scripts earlier cells have loaded. None for a new kernel.
     """
     shown = list(as_seen(outputs))
     whole = (NotebookPage() if page is None else page).complete(shown)
@@ -157,7 +157,7 @@ def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = 
 
 
 def into(folder: Path) -> Write:
-    """A ``Write`` that makes files in ``folder``, and the folder if it is missing."""
+    """A ``Write`` that saves files in ``folder``, which it creates if it is missing."""
 
     def write(suffix: str, data: bytes) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -169,10 +169,10 @@ def into(folder: Path) -> Write:
 
 
 def words_beside(display: Display) -> str:
-    """The plain text of a display if it is worth reading beside an image or a page.
+    """The plain text of a display if it is worth reading beside its image or page.
 
-    Most objects that can draw themselves say no more than their type. Beside a page any other
-    text is worth it; beside an image it has to tell facts, such as the size.
+    The plain text of most objects that can draw themselves only names their type. Beside a page,
+    any other text is shown; beside an image, only a text with facts, such as the size.
     """
     plain = strip_ansi(display.text)
     if _TYPE_ONLY.fullmatch(plain.strip()):
@@ -183,9 +183,9 @@ def words_beside(display: Display) -> str:
 
 
 def text_at_once(display: Display) -> str:
-    """What a display says before the rest of its cell is known, with the kernel's colours.
+    """Text of a display that can be shown before its cell has ended, with the kernel's colours.
 
-    Files are made at the end of the cell, of what it has not replaced by then.
+    Files are saved at the end of the cell, because the cell may still replace a display.
     """
     if any(mime_type in display.data for mime_type in _FILES) or is_chart(display.data):
         return display.text if words_beside(display) else ""
@@ -225,7 +225,7 @@ def _text(display: Display) -> str:
 
 
 def _is_first_state(plain: str) -> bool:
-    """Whether a widget is a bar of tqdm, whose text stays at 0 % while the widget goes on."""
+    """Whether a display is a progress bar of tqdm as a widget. Its text stays at 0 %."""
     return " 0%|" in f" {plain}" or " 0it [" in f" {plain}"
 
 
@@ -258,7 +258,7 @@ def _bytes(data: Any, form: _Form) -> bytes | None:
 
 
 def _json(data: Any, most: int) -> str:
-    """The beginning of ``data`` as JSON, with long texts in it cut short."""
+    """The beginning of ``data`` as JSON. Long texts in it are shortened."""
     parts: list[str] = []
     length = 0
     try:
@@ -280,10 +280,10 @@ def _unshown(display: Display) -> str:
 
 
 def made_folder(output_dir: Path) -> Path:
-    """``output_dir``, made if only its last part is missing.
+    """Create ``output_dir``, but not its parents.
 
     Raises:
-        ValueError: It is not there and cannot be made.
+        ValueError: It does not exist and cannot be created.
     """
     folder = output_dir.absolute()
     try:

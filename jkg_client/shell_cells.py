@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 
-_SHELL_CELL = re.compile(r"\s*%%(?P<shell>bash|sh)[ \t]*\n(?P<script>.*)", re.DOTALL)
+_SHELL_CELL = re.compile(r"%%(?P<shell>bash|sh)[ \t]*\n(?P<script>.*)", re.DOTALL)
 # A single "&", or a command that starts something. In a string it does no harm: the cell only
 # takes the time that Python takes to start.
 _LEAVES_PROCESS = re.compile(r"(?<![&|<>])&(?![&>])|\b(?:coproc|setsid|daemon|start)")
+
+_PIECE = 2**16
+_LONGEST_WORD = 10
 
 # IPython expands names in braces and behind a dollar sign: there are none in here.
 _BETWEEN = """\
@@ -65,10 +68,24 @@ def ends_with_shell(cell: str) -> str:
 
     What such a process prints after the end of the shell is lost, unless it prints to a file.
     """
-    found = _SHELL_CELL.fullmatch(cell)
-    if found is None or not _LEAVES_PROCESS.search(found["script"]):
+    found = _SHELL_CELL.fullmatch(cell.lstrip())
+    if found is None or not _leaves_process(found["script"]):
         return cell
     python = '__import__("shlex").quote(__import__("sys").executable)'
     program = "'" + _BETWEEN.replace("'", "'\"'\"'") + "'"
     arguments = repr(f" -c {program} {found['shell']}")
     return f"get_ipython().run_cell_magic('script', {python} + {arguments}, {found['script']!r})"
+
+
+def _leaves_process(script: str) -> bool:
+    """Whether the script may start something in the background."""
+    # In pieces: one search through megabytes would stop all other threads.
+    end = 0
+    while end < len(script):
+        start = max(0, end - _LONGEST_WORD)  # a word may stand across the end of a piece
+        end = min(len(script), end + _PIECE)
+        while end < len(script) and script[end - 1] == "&":
+            end += 1  # what follows tells what it means
+        if _LEAVES_PROCESS.search(script, start, end):
+            return True
+    return False

@@ -59,6 +59,7 @@ def run(executor: JupyterCodeExecutor, *codes: str, language: str = "python") ->
     return executor.execute_code_blocks([CodeBlock(code, language) for code in codes])
 
 
+@pytest.mark.same_everywhere
 def test_hello_world_prints_exactly_what_the_seed_shows(executor: JupyterCodeExecutor) -> None:
     result = run(executor, "print('Hello, World!')")
     assert str(result) == r"exit_code=0 output='Hello, World!\n' output_files=[]"
@@ -77,6 +78,7 @@ def test_each_executor_has_a_kernel_of_its_own(executors: Executors) -> None:
     assert first.kernel_id != second.kernel_id
 
 
+@pytest.mark.same_everywhere
 def test_no_block_and_an_empty_block_do_nothing_successfully(executor: JupyterCodeExecutor) -> None:
     assert str(run(executor)) == "exit_code=0 output='' output_files=[]"
     assert str(run(executor, "")) == "exit_code=0 output='' output_files=[]"
@@ -121,6 +123,7 @@ def test_an_interrupt_of_nothing_does_nothing(executor: JupyterCodeExecutor) -> 
     assert run(executor, "6 * 7").output == "42"
 
 
+@pytest.mark.same_everywhere
 def test_blocks_are_joined_without_blank_lines(executor: JupyterCodeExecutor) -> None:
     assert run(executor, "print('a')", "print('b', end='')", "3").output == "a\nb\n3"
 
@@ -157,17 +160,20 @@ def test_stdout_and_stderr_are_kept_apart(kernel: JupyterKernelClient) -> None:
     assert "".join(stdout) == "out\nagain\n"
 
 
+@pytest.mark.same_everywhere
 def test_unicode_and_nul_come_back_exactly(kernel: JupyterKernelClient) -> None:
     text = "žluťoučký 漢字 🎉 \x00 end"
     assert kernel.execute(f"print({text!r})", 20).output == text + "\n"
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.pitfall(17)
 def test_carriage_returns_and_backspaces_are_applied(kernel: JupyterKernelClient) -> None:
     code = "for i in range(5): print(f'\\r{i}0 %', end='', flush=True)\nprint('\\nabc\\b\\bX')"
     assert kernel.execute(code, 20).output == "40 %\naXc\n"
 
 
+@pytest.mark.same_everywhere
 def test_the_value_of_the_last_expression_is_shown(kernel: JupyterKernelClient) -> None:
     result = kernel.execute("print('said', end='')\n'value'", 20)
     assert result.output == "said\n'value'"
@@ -175,6 +181,7 @@ def test_the_value_of_the_last_expression_is_shown(kernel: JupyterKernelClient) 
     assert display.execution_count == result.execution_count
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.parametrize(
     ("method", "value", "suffix", "said"),
     [
@@ -207,6 +214,7 @@ def test_rich_output_becomes_a_file_byte_for_byte(
     assert ("it" in result.output.splitlines()) == (suffix == ".html")
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.pitfall(17)
 def test_a_display_is_updated_in_place(kernel: JupyterKernelClient) -> None:
@@ -217,6 +225,7 @@ def test_a_display_is_updated_in_place(kernel: JupyterKernelClient) -> None:
     assert kernel.execute(code, 20).output == "'second'\nbetween\n"
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.pitfall(17)
 def test_clear_output_clears_now_or_with_the_next_output(kernel: JupyterKernelClient) -> None:
@@ -226,6 +235,7 @@ def test_clear_output_clears_now_or_with_the_next_output(kernel: JupyterKernelCl
     assert kernel.execute(start + "clear_output(wait=True)\nprint('new')", 20).output == "new\n"
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.pitfall(19)
 def test_a_question_mark_shows_the_page(kernel: JupyterKernelClient) -> None:
@@ -298,6 +308,7 @@ def test_the_time_limit_is_the_blocks_not_each_messages(executors: Executors) ->
     assert "Timeout" in result.output.splitlines()[-1]
 
 
+@pytest.mark.same_everywhere
 def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
     executor = executors(timeout=60)
     blocks = [CodeBlock(LOOP, "python")]
@@ -343,6 +354,7 @@ EXITS = [
 ]
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.field("B7")
 @pytest.mark.parametrize(("leave", "code", "shown"), EXITS)
 def test_code_that_exits_ends_as_a_script_does_and_the_kernel_stays(
@@ -355,6 +367,7 @@ def test_code_that_exits_ends_as_a_script_does_and_the_kernel_stays(
     assert run(executor, "x").output == "1"
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.field("B7")
 @pytest.mark.parametrize("leave", ["raise SystemExit", "exit()"])
 def test_blocks_behind_one_that_exits_do_not_run(executor: JupyterCodeExecutor, leave: str) -> None:
@@ -365,6 +378,7 @@ def test_blocks_behind_one_that_exits_do_not_run(executor: JupyterCodeExecutor, 
     assert "never" not in result.output
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.field("B9")
 def test_an_installation_that_fails_is_told_and_ends_no_block(
@@ -376,6 +390,7 @@ def test_an_installation_that_fails_is_told_and_ends_no_block(
     assert "no-such-package' failed with exit status 1.\ngoes on\n" in result.output
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.field("B8")
 @pytest.mark.parametrize("language", ["bash", "sh", "python"])
@@ -391,6 +406,7 @@ def test_a_shell_block_ends_when_its_shell_does(
     assert run(executor, f"kill {process}", language="sh").status == "ok"
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.field("B8")
 def test_what_runs_in_the_background_may_print_on(executor: JupyterCodeExecutor) -> None:
@@ -400,6 +416,7 @@ def test_what_runs_in_the_background_may_print_on(executor: JupyterCodeExecutor)
     assert run(executor, f"sleep 0.5; kill {process}", language="sh").status == "ok"
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.field("B8")
 def test_what_the_background_prints_while_the_shell_runs_is_shown(
@@ -492,12 +509,14 @@ def test_restart_by_another_thread_ends_the_cell_that_runs(kernel: JupyterKernel
     assert kernel.execute("print('fine')", 20).output == "fine\n"
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 def test_shell_blocks_run_in_a_shell(executor: JupyterCodeExecutor) -> None:
     result = run(executor, 'echo "one"\n!echo "two"\n', language="bash")
     assert (result.exit_code, result.output) == (0, "one\ntwo\n")
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 def test_a_shell_block_that_fails_is_an_error(executor: JupyterCodeExecutor) -> None:
     result = run(executor, "echo before\nexit 3", language="sh")
@@ -505,6 +524,7 @@ def test_a_shell_block_that_fails_is_an_error(executor: JupyterCodeExecutor) -> 
     assert result.output.startswith("before\n")
 
 
+@pytest.mark.same_everywhere
 def test_a_language_that_the_kernel_does_not_speak_is_told(executor: JupyterCodeExecutor) -> None:
     result = run(executor, "puts 1", language="ruby")
     assert result.exit_code == 1
@@ -559,6 +579,7 @@ def test_stop_from_another_thread_wakes_who_waits(kernel: JupyterKernelClient) -
         kernel.execute(LOOP, 60, on_output=stop)
 
 
+@pytest.mark.same_everywhere
 def test_a_callback_may_not_run_another_cell(kernel: JupyterKernelClient) -> None:
     def nested(_: Output) -> None:
         kernel.execute("1", 5)
@@ -568,6 +589,7 @@ def test_a_callback_may_not_run_another_cell(kernel: JupyterKernelClient) -> Non
     assert kernel.execute("print('usable')", 20).output == "usable\n"
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.field("B11")
 def test_a_shell_block_keeps_neither_directory_nor_variables(executor: JupyterCodeExecutor) -> None:
@@ -579,6 +601,7 @@ def test_a_shell_block_keeps_neither_directory_nor_variables(executor: JupyterCo
     assert before == after != changed
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.field("A4")
 def test_data_is_skipped_between_blocks_that_run(executor: JupyterCodeExecutor) -> None:
     message = "Here: ```python\nx = 20\n```\n```json\n{}\n```\n```python\nx + 1\n```\nDone"
@@ -612,6 +635,7 @@ def test_expressions_silence_and_history_are_passed_on(kernel: JupyterKernelClie
     assert kernel.execute("y", 20).execution_count == (first.execution_count or 0) + 1
 
 
+@pytest.mark.same_everywhere
 @pytest.mark.pitfall(22)
 def test_output_beyond_max_output_keeps_head_and_tail_and_counts(executors: Executors) -> None:
     executor = executors(max_output=10_000)
@@ -624,6 +648,7 @@ def test_output_beyond_max_output_keeps_head_and_tail_and_counts(executors: Exec
     assert 49_000 < result.truncated.characters < 52_000
 
 
+@pytest.mark.same_everywhere
 def test_raise_for_error_raises_what_a_caller_would_catch(kernel: JupyterKernelClient) -> None:
     kernel.execute("1", 20).raise_for_error()
     with pytest.raises(ExecutionError, match="ZeroDivisionError: division by zero") as caught:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from fixtures import executor, executors, kernel, pytest_itemcollected
+from hypothesis import settings
+from surroundings import in_the_foreground, shut_out
 
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.testing import FakeGateway
@@ -13,7 +15,13 @@ from jkg_client.testing import FakeGateway
 __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 
 
+# Examples that failed are printed; they are not kept in a checkout that may be read-only.
+settings.register_profile("tests", database=None)
+settings.load_profile("tests")
+
+
 def pytest_configure() -> None:
+    shut_out()
     # They are no test modules by their names; what they assert shall be explained all the same.
     pytest.register_assert_rewrite(
         "behaviours",
@@ -23,6 +31,13 @@ def pytest_configure() -> None:
         "ownership",
         "two_programs",
     )
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """As in a program of a person, also where the tests run in the background."""
+    with in_the_foreground(("SIGINT",)):
+        yield
 
 
 @pytest.fixture

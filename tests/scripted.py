@@ -5,7 +5,8 @@ What comes is written in words, one for each message or gap:
 ``busy``, ``idle``, ``reply``, ``out:TEXT``, ``error:NAME`` and the like answer the cell that was
 sent last. ``answers`` answers the question that was sent last, in full, ``half`` not to
 the end. ``late:TEXT`` is said by an
-earlier cell. ``restarting``, ``starting`` and ``dead`` have no parent. ``cut``, ``kept`` and
+earlier cell. ``theirs`` begins a cell of another client, ``theirs-end`` ends it.
+``restarting``, ``starting`` and ``dead`` have no parent. ``cut``, ``kept`` and
 ``unread`` are gaps, ``gone`` and ``broken`` errors. ``until:WHAT`` is silence until the client has
 done that since the last word came, ``never`` silence for ever. ``lost`` is a message that never
 comes.
@@ -47,6 +48,7 @@ ANSWERS: dict[str, tuple[str, str, Json]] = {
     "aborted": ("shell", "execute_reply", {"status": "aborted"}),
     "exits": ("shell", "execute_reply", {"status": "ok", "payload": [{"source": "ask_exit"}]}),
     "asks": ("stdin", "input_request", {"prompt": "? "}),
+    "value": ("iopub", "execute_result", {"data": {"text/plain": "42"}}),
 }
 
 
@@ -82,6 +84,7 @@ class ScriptedChannels:
     limits: list[float | None] = field(factory=list)
     cells: list[Message] = field(factory=list)
     asked: list[Message] = field(factory=list)
+    implementation: str = "ipython"
     process: int = 1
     number: int = 0
     heard: int = 0  # how much the client had done when the last word came
@@ -179,7 +182,11 @@ class ScriptedChannels:
             if name == "half":
                 return self._said("shell", "kernel_info_reply", {"status": "ok"}, parent)
             self._second = self._said("iopub", *ANSWERS["idle"][1:], parent)
-            return self._said("shell", "kernel_info_reply", {"status": "ok"}, parent)
+            about = {"status": "ok", "implementation": self.implementation}
+            return self._said("shell", "kernel_info_reply", about, parent)
+        if name in ("theirs", "theirs-end"):
+            parent = {"msg_id": "their cell", "session": "theirs"}
+            return self._said(*ANSWERS["seen" if name == "theirs" else "idle"], parent)
         if name in ("late", "foreign"):
             session = "ours" if name == "late" else "theirs"
             parent = {"msg_id": "earlier", "session": session}
@@ -231,13 +238,13 @@ class ScriptedControl:
 class ScriptedKernel:
     """A conversation with a kernel by script."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, timeouts: Timeouts = TIMEOUTS, **options: Any) -> None:
         self.hand = HandClock()
         self.channels = ScriptedChannels(self.hand, **options)
         self.control = ScriptedControl(self.channels)
-        self.timeouts = TIMEOUTS
+        self.timeouts = timeouts
         self.talk = Conversation(
-            KernelConnection(self.channels, self.control), "k", TIMEOUTS, self.hand.clock()
+            KernelConnection(self.channels, self.control), "k", timeouts, self.hand.clock()
         )
 
     def cell(

@@ -31,7 +31,10 @@ BELOW_EXECUTOR = {
     "code_result",
     "shell_cells",
     "installs",
+    "python_files",
+    "python_variables",
     "secret_variables",
+    "variable_access",
 }
 FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "jupyter_executors", "prompts", "worker"}
 # What each part may import of the others.
@@ -49,6 +52,9 @@ ARROWS = {
     "code_blocks": CORE,
     "shell_cells": set(),
     "installs": CORE,
+    "python_files": CORE,
+    "python_variables": {*CORE, "client", "code_blocks"},
+    "variable_access": {"python_variables"},
     "pages": CORE,
     "rendering": {*CORE, "pages"},
     "code_result": {*CORE, "pages", "rendering"},
@@ -90,7 +96,7 @@ DOORS = {
     "zmq": {f"embedded/{name}.py" for name in ("__init__", "connection_file", "sockets")},
     "jupyter_core": {"embedded/__init__.py", "embedded/kernelspecs.py"},
     "ipykernel": {"embedded/roomy_kernel.py"},
-    "PIL": {"cli/sixel.py"},
+    "PIL": {"cli/sixel.py", "integrations/smolagents.py"},
     # Notebooks need it anyway; the extra is asked for in one place.
     "nbformat": {name for name in FILES if name.startswith("notebooks/")},
     "papermill": {

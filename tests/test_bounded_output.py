@@ -221,21 +221,3 @@ def test_updates_that_grow_are_bounded_by_the_limit() -> None:
             kept.replace([slot], size, size)
             assert size_of(kept) <= 1000
     assert kept.dropped > 0
-
-
-@pytest.mark.parametrize("limit", [100, 4])
-def test_a_removed_value_is_not_shown_and_takes_no_room(limit: int) -> None:
-    value = object()
-    kept = filled(limit, "abc")
-    kept.append(ValueSlot(value, 2))
-    before = kept.dropped
-    kept.remove(value)
-    kept.write("out", "d")
-    assert (text_of([*kept.halves()[0], *kept.halves()[1]])).endswith("d")
-    assert (size_of(kept), kept.dropped) == (4 - before, before)
-
-
-def test_what_is_not_there_is_removed_without_a_word() -> None:
-    kept = filled(10, "abc")
-    kept.remove(object())
-    assert both(kept) == ("abc", "")

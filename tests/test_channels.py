@@ -296,6 +296,21 @@ def test_refreshing_keeps_what_came_for_the_reader() -> None:
     assert everything(channels, server) == ["a", KEPT, "b", "c"]
 
 
+def test_refreshing_reads_at_most_32_mib_early_and_leaves_the_rest_on_the_line() -> None:
+    class Loud(Line):
+        def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
+            self.bytes_received += 2**20 if self.words else 0
+            return super().receive(deadline, pong_will_do=pong_will_do)
+
+    server = Server()
+    words = [str(number) for number in range(100)]
+    server.lines.append(Loud(" ".join(words), server.hand))
+    channels = server.connect()
+    channels.refresh()
+    assert 60 <= len(server.opened[-1].words) <= 70
+    assert everything(channels, server) == words
+
+
 def test_draining_ends_although_the_kernel_never_stops_speaking() -> None:
     class Endless(Line):
         def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:

@@ -21,14 +21,15 @@ from typing import Any, Callable
 
 import pytest
 from attrs import evolve
+from surroundings import in_the_foreground
 
 import jkg_client
 from jkg_client import ImageProgress, cli
 from jkg_client.cli.arguments import parser
-from jkg_client.cli.containers import aligned
 from jkg_client.cli.progress import Progress, bar
 from jkg_client.cli.screen import Screen
 from jkg_client.cli.servers import info_of
+from jkg_client.cli.tables import aligned
 from jkg_client.testing import FakeGateway
 
 ROOT = Path(jkg_client.__file__).parent.parent
@@ -38,6 +39,13 @@ PNG = "iVBORw0KGgo="
 Jkg = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
 Terminal = tuple[Screen, Callable[[], str]]
+
+
+@pytest.fixture(autouse=True)
+def foreground() -> Iterator[None]:
+    """The command is started as by a person, who can end it by any signal."""
+    with in_the_foreground():
+        yield
 
 
 @pytest.fixture

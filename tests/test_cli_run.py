@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Callable
@@ -11,10 +15,13 @@ from typing import Any, Callable
 import pytest
 from attrs import frozen
 
+import jkg_client
 from jkg_client import JupyterClient
 from jkg_client.cli import main
+from jkg_client.cli.arguments import parsers
 from jkg_client.testing import FakeGateway
 
+ROOT = Path(jkg_client.__file__).parent.parent
 PNG = "iVBORw0KGgo="
 
 
@@ -402,3 +409,131 @@ def test_a_file_behind_docker_is_no_image(run: Run, place: Path) -> None:
     done = run("run", "--docker", "a.py")
     assert done.status == 125
     assert "a.py" not in done.err
+
+
+@pytest.mark.field("E13")
+def test_what_happens_is_told_by_v_and_every_step_by_vv(run: Run, server: FakeGateway) -> None:
+    code = "while True: pass"
+    quiet = run("run", "--timeout", "0.5", "-c", code).err
+    told = run("run", "-v", "--timeout", "0.5", "-c", code).err
+    steps = run("run", "-vv", "--timeout", "0.5", "-c", code).err
+    assert "was started" not in quiet
+    for happened in (
+        "'python3' was started",
+        "interrupt",
+        "the time limit of 0.5 s",
+        "was deleted",
+    ):
+        assert re.search(f"^jkg: kernel [-0-9a-f]+: .*{re.escape(happened)}", told, re.MULTILINE)
+    assert "POST http" not in told
+    assert "/api/kernels answered 201" in steps
+    for text in (told, steps):
+        assert not [line for line in text.splitlines() if "jkg:" in line and code in line]
+        assert (server.connection_info.token or "-") not in text
+
+
+@pytest.mark.field("E13")
+def test_a_death_is_logged(run: Run) -> None:
+    done = run("run", "-v", "-c", "import os; os._exit(1)")
+    assert done.status == 137
+    assert ": died while code ran\n" in done.err
+
+
+@pytest.mark.field("CMD42")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["jkg", "kernelsp"], "kernelspecs"),
+        (["jkg", "run", "--im"], "--images"),
+        (["jkg", "run", "--images", "k"], "kitty"),
+        (["jkg", "run", "scr"], "script.py"),
+    ],
+)
+def test_bash_completes_commands_options_and_files(
+    run: Run, place: Path, words: list[str], found: str
+) -> None:
+    written(place, "script.py", "")
+    written(place, "jkg.bash", run("completion", "bash").out)
+    program = (
+        f"source ./jkg.bash; COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; _jkg;"
+        ' echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout, done.stderr) == (f"{found}\n", "")
+
+
+@pytest.mark.field("CMD42")
+@pytest.mark.parametrize("shell", ["zsh", "fish", "powershell"])
+def test_other_shells_get_every_command_and_option(run: Run, shell: str) -> None:
+    done = run("completion", shell)
+    assert (done.status, done.err) == (0, "")
+    for name, _, command in parsers():
+        assert name in done.out
+        for action in command._actions:
+            for word in action.option_strings:
+                assert word.lstrip("-") in done.out
+
+
+@pytest.mark.field("E2")
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
+def test_arguments_are_utf_8_in_every_locale(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, locale: str
+) -> None:
+    written(place, "é.py", "import sys; print(ascii(sys.argv))")
+    for name, value in {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for words in (
+        ["é.py", "日本"],
+        ["-c", "import sys; print(ascii('é'), ascii(sys.argv))", "日本"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "jkg_client", "run", *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ascii("é")[1:-1] in done.stdout
+        assert ascii("日本") in done.stdout
+
+
+@pytest.mark.field("CMD23")
+def test_output_that_the_encoding_cannot_say_is_escaped_and_no_error(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = subprocess.run(
+        [sys.executable, "-m", "jkg_client", "run", "-c", "print('日本')"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\\u65e5\\u672c\n", "")
+
+
+@pytest.mark.field("CMD18")
+@pytest.mark.parametrize("command", ["kernelspecs", "completion bash", "run -c 6*7"])
+def test_every_command_ends_silently_when_nobody_reads_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "jkg_client", *command.split()],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")

@@ -9,8 +9,10 @@ from attrs import evolve, field, frozen
 from scripted import ScriptedKernel
 
 from jkg_client.client.callbacks import Callbacks
+from jkg_client.client.timeouts import Timeouts
 from jkg_client.errors import (
     ClientClosed,
+    GatewayStatus,
     GatewayUnreachable,
     JkgError,
     KernelNotFound,
@@ -321,6 +323,24 @@ GIVEN_UP = {
         restarted=True,
         missing=LOST,
     ),
+    "a process that is gone, as the server says": Row(
+        during="busy until:restart starting answers",
+        did="execute check info interrupt info prove interrupt info restart info",
+        failing={"interrupt": GatewayStatus(500, "POST k/interrupt", "")},
+        restarted=True,
+    ),
+    "a server that refuses the interrupt": Row(
+        during="busy never",
+        did="execute check info interrupt",
+        failing={"interrupt": GatewayStatus(499, "POST k/interrupt", "")},
+        missing=LOST,
+    ),
+    "a kernel that shows at once that it lives": Row(
+        during="busy until:info answers until:interrupt failed idle",
+        did="execute check info interrupt info",
+        ends="E",
+        seconds=5.0,
+    ),
     "output that comes after the interrupt": Row(
         during="busy until:interrupt out:b failed idle",
         did="execute check info interrupt info",
@@ -527,6 +547,7 @@ def test_an_error_carries_what_had_come(name: str) -> None:
         kernel.cell(words)
     result = caught.value.result
     assert (result.output.splitlines()[0], result.truncated.connection_lost) == ("a", True)
+    assert result.status != "timeout"
     # The cell may run on: it is ended first, and the kernel has to answer.
     again = kernel.cell(f"until:interrupt failed idle answers {OK}")
     assert kernel.did == "interrupt info info execute"
@@ -631,7 +652,10 @@ def test_a_question_to_the_kernel_is_answered_or_not_in_time() -> None:
     assert kernel.talk.ask(request, deadline).reply is None
     kernel.channels.during.clear()
     kernel.channels.during.append("answers")
-    assert kernel.talk.ask(request, kernel.hand.clock().deadline(1.0)).reply == {"status": "ok"}
+    assert kernel.talk.ask(request, kernel.hand.clock().deadline(1.0)).reply == {
+        "status": "ok",
+        "implementation": "ipython",
+    }
 
 
 def test_a_kernel_is_asked_again_and_again_and_the_line_looked_at() -> None:
@@ -774,3 +798,96 @@ def test_a_kernel_that_starts_before_it_takes_the_cell_ends_no_question() -> Non
     result = kernel.cell(f"kept starting {OK} answers")
     assert (kernel.did, result.status, result.truncated) == ("execute info", "ok", None)
     assert result.kernel_restarted
+
+
+def test_whether_the_kernel_lives_is_asked_on_the_control_channel_and_soon() -> None:
+    kernel = ScriptedKernel(timeouts=Timeouts(grace=1.0))
+    started, told = kernel.hand.now, list[Output]()
+    result = kernel.cell(
+        "busy until:info out:a until:interrupt failed idle",
+        timeout=1.5,
+        callbacks=Callbacks(told.append),
+    )
+    assert (result.status, told) == ("timeout", [Stream("stdout", "a")])
+    assert [message.channel for message in kernel.channels.asked] == ["control", "shell"]
+    assert kernel.channels.limits[1:] == [1.0, 1.0]
+    # Half the grace period for the answer, and the other half for the end.
+    assert kernel.hand.now - started == pytest.approx(1.5 + 0.5)
+
+
+def test_a_cell_that_is_sent_again_keeps_as_much_output() -> None:
+    kernel = fresh(ENDS["in order"])
+    during = "busy aborted idle until:execute busy out:0123456789 reply idle"
+    assert str(kernel.cell(during, max_output=4).truncated) == "6 characters of output were dropped"
+
+
+def test_an_exception_of_a_callback_goes_up_also_from_a_client_that_was_stopped() -> None:
+    kernel = fresh(ENDS["in order"])
+
+    def stop(_: Output) -> None:
+        kernel.channels.abort()
+        raise Pressed
+
+    with pytest.raises(Pressed):
+        kernel.cell("busy out:a never", callbacks=Callbacks(stop))
+
+
+def test_a_line_that_breaks_while_the_new_kernel_is_waited_for_is_left_to_the_next_cell() -> None:
+    kernel = fresh(ENDS["in order"])
+    result = kernel.cell("busy out:a until:restart broken", timeout=5.0)
+    assert (result.status, str(result.truncated)) == ("timeout", LOST)
+    assert kernel.cell(f"answers {OK}").status == "ok"
+    assert kernel.did == "info execute"
+
+
+# Kernels such as Deno say idle before the value of the cell has come.
+def test_the_value_of_a_kernel_that_says_idle_too_early_is_waited_for() -> None:
+    kernel, told = ScriptedKernel(implementation="Deno kernel"), list[Output]()
+    kernel.channels.during.append("answers")
+    assert kernel.talk.answers(kernel.hand.clock().deadline(5.0))
+    during = "busy seen reply idle until:info value answers"
+    result = kernel.cell(during, callbacks=Callbacks(told.append))
+    assert (kernel.did, result.output) == ("execute info", "42")
+    assert [output.text for output in told] == ["42"]
+
+
+def test_a_value_that_never_comes_is_waited_for_no_longer_than_the_grace_period() -> None:
+    kernel = ScriptedKernel(implementation="deno")
+    kernel.channels.during.append("answers")
+    assert kernel.talk.answers(kernel.hand.clock().deadline(5.0))
+    started = kernel.hand.now
+    assert kernel.cell("busy reply idle never").status == "ok"
+    assert kernel.hand.now - started == pytest.approx(kernel.timeouts.grace)
+
+
+def test_a_kernel_whose_value_came_after_idle_is_known_from_then_on() -> None:
+    kernel = fresh(ENDS["in order"])
+    assert kernel.cell("busy reply idle until:info answers", between="value").status == "ok"
+    assert kernel.did == "execute info"
+
+
+def test_a_cell_that_waits_behind_another_client_is_not_interrupted_before_it_begins() -> None:
+    kernel = fresh(ENDS["in order"])
+    result = kernel.cell("theirs never", timeout=5.0)
+    assert (result.status, result.failure and result.failure.ename) == ("timeout", "NotBegun")
+    assert kernel.did == "execute check"
+    result = kernel.cell(OK, between="theirs-end busy out:x failed idle")
+    assert (kernel.did, result.status, result.kernel_restarted) == (
+        "interrupt execute",
+        "ok",
+        False,
+    )
+
+
+def test_a_cell_that_still_waits_is_left_alone_while_the_next_one_waits_behind_it() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.cell("theirs never", timeout=1.0)
+    assert kernel.cell("never", timeout=1.0).status == "timeout"
+    assert kernel.did == "execute"
+
+
+def test_a_cell_of_ours_whose_end_went_by_unseen_is_none_of_another_client() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.cell("busy seen reply until:info answers")
+    kernel.cell("until:interrupt failed idle", timeout=1.0)
+    assert kernel.did == "execute info interrupt info"

@@ -75,3 +75,19 @@ def test_a_clock_of_its_own_runs() -> None:
     assert first is not None
     assert second is not None
     assert 0.0 < second <= first <= 3600.0
+
+
+@pytest.mark.parametrize(
+    ("whole", "more", "left"),
+    [(10.0, 3.0, 9.0), (4.0, 3.0, 3.0), (1.0, 3.0, 3.0), (None, 3.0, None)],
+)
+def test_a_later_one_is_so_much_later_or_counts_from_now(
+    whole: float | None, more: float, left: float | None
+) -> None:
+    clock = Clock()
+    deadline = Deadline(whole, clock=clock)
+    clock.now += 4.0
+    later = deadline.later(more)
+    assert later.left() == left
+    clock.now += 1.0
+    assert later.left() == (None if left is None else left - 1.0)

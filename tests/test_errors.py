@@ -57,6 +57,16 @@ EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exceptio
         (ValueError,),
     ),
     (errors.KernelNotReady, ("late",), "late", (TimeoutError,)),
+    (errors.VariableNotFound, ("x",), "the kernel has no variable 'x'", (LookupError,)),
+    (
+        errors.NotJsonValue,
+        ("x", "set", "not serializable"),
+        (
+            "the value of 'x', of type set, cannot be read as JSON (not serializable);"
+            " convert it in the kernel first"
+        ),
+        (ValueError,),
+    ),
     (errors.ClientClosed, ("closed",), "closed", ()),
     (errors.ExecutionError, ("E: v", RESULT), "E: v", ()),
     (errors.ExecutionTimeout, ("late", RESULT), "late", (TimeoutError,)),

@@ -13,7 +13,7 @@ from jkg_client.errors import ExecutionError, ExecutionTimeout, KernelDied
 from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.late_output import LateOutput
 from jkg_client.protocol.message_gaps import Gap
-from jkg_client.protocol.messages import Json, Message
+from jkg_client.protocol.messages import Json, Message, parentless_status
 from jkg_client.protocol.outputs import Display, Failure, OutputArea, Stream
 from jkg_client.protocol.questions import InputRequest, Question
 from jkg_client.protocol.result import DataItem, ExecutionResult, Status, Truncation
@@ -532,3 +532,22 @@ def test_an_answer_by_another_process_tells_of_a_death_that_went_by_unseen(
     exchange.overtake(Exchange("later", process=answerer))
     assert exchange.done
     assert exchange.result().status == status
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"), [("exit code 3", "exit code 3"), ("x" * 300, "x" * 200), (None, None)]
+)
+def test_the_cause_of_a_death_is_told_if_it_is_known(reason: str | None, told: str | None) -> None:
+    exchange = Exchange("req")
+    exchange.feed(parentless_status("dead", "s", reason))
+    result = exchange.result()
+    assert result.status == "died"
+    assert (result.failure.evalue if result.failure else None) == told
+
+
+def test_what_a_cell_prints_of_advice_is_its_own() -> None:
+    advice = "UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\n"
+    exchange = Exchange("req")
+    exchange.feed(message("iopub", "stream", {"name": "stdout", "text": advice}))
+    exchange.feed(message("iopub", "stream", {"name": "stderr", "text": advice}))
+    assert exchange.area.outputs == (Stream("stdout", advice),)

@@ -74,11 +74,18 @@ STRANGE: dict[str, bytes] = {
 }
 
 
+TOLD = (
+    r"^a frame that begins with 0x..$"
+    r"|^a control frame that is too long, or a masked frame$"
+    r"|^a part of a message without the one before it$"
+)
+
+
 @pytest.mark.parametrize("case", STRANGE)
 def test_what_breaks_the_rules_is_told(case: str) -> None:
     reader = FrameReader(100)
     reader.feed(STRANGE[case])
-    with pytest.raises(ValueError, match=r"begins with 0x|too long|without the one before"):
+    with pytest.raises(ValueError, match=TOLD):
         reader.next()
 
 

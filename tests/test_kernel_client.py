@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import queue
 import threading
 import time
@@ -36,6 +38,8 @@ class Kernel:
         self.connected: list[tuple[str, float | None, Timeouts]] = []
         self.silent = False
         self.says: dict[str, list[str]] = {}
+        self.asks: set[object] = set()
+        self.idle_only: set[str] = set()
         self._coming: queue.Queue[Message | None] = queue.Queue()
 
     def connect(self, kernel_id: str, deadline: Deadline, timeouts: Timeouts) -> KernelConnection:
@@ -44,7 +48,11 @@ class Kernel:
 
     def send(self, message: Message, deadline: Deadline) -> Gap | None:
         self.requests.append(message)
-        if not self.silent:
+        if message.content.get("code") in self.asks:
+            self.say("stdin", "input_request", {"prompt": "? "})
+        if message.msg_type in self.idle_only:
+            self.say("iopub", "status", {"execution_state": "idle"})
+        elif not self.silent:
             for text in self.says.get(str(message.content.get("code")), []):
                 self.say("iopub", "stream", {"name": "stdout", "text": text})
             self.end()
@@ -95,6 +103,7 @@ class Kernel:
         self.times_closed += 1
 
     def interrupt(self, deadline: Deadline) -> None:
+        assert isinstance(deadline, Deadline)
         self.did.append("interrupt")
 
     def restart(self, deadline: Deadline) -> None:
@@ -230,6 +239,9 @@ def test_a_cell_is_sent_with_all_that_the_caller_wants(
         {"code": "2", "silent": True, "store_history": False},
         {"code": "3", "silent": False, "store_history": False},
     ]
+    # Cells of other clients that wait behind ours must not be aborted when ours fails.
+    assert {request.content["stop_on_error"] for request in kernel.requests} == {False}
+    assert {request.header["session"] for request in kernel.requests} == {"ours"}
     asks = [request.content["allow_stdin"] for request in kernel.requests]
     assert asks == [False, True, False]
     assert kernel.requests[1].content["user_expressions"] == {"x": "1"}
@@ -240,10 +252,110 @@ def test_output_is_kept_up_to_the_limit(kernel: Kernel, client: JupyterKernelCli
     assert client.execute("1", 5, max_output=4).truncated is not None
 
 
+BAD: list[tuple[Callable[[JupyterKernelClient], object], str]] = [
+    (lambda c: c.wait_for_ready(0), "timeout_seconds must be positive or None, not 0"),
+    (lambda c: c.restart(0), "timeout_seconds must be positive, not 0"),
+    (lambda c: c.kernel_info(0), "timeout_seconds must be positive, not 0"),
+    (lambda c: c.is_complete(b"1"), "code must be a string, not bytes"),  # type: ignore[arg-type]
+    (lambda c: c.complete(1), "code must be a string, not int"),  # type: ignore[arg-type]
+    (lambda c: c.inspect("a", -1), "cursor_pos must be at least 0, not -1"),
+]
+
+
+@pytest.mark.parametrize(("use", "said"), BAD)
+def test_bad_arguments_of_a_question_are_named(
+    kernel: Kernel,
+    client: JupyterKernelClient,
+    use: Callable[[JupyterKernelClient], object],
+    said: str,
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        use(client)
+    assert (str(caught.value), kernel.requests) == (said, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"connect_timeout": 0}, "connect_timeout must be positive, not 0"),
+        ({"timeouts": 5}, "timeouts must be a Timeouts, not int"),
+    ],
+)
+def test_bad_arguments_are_refused_before_it_connects(
+    kernel: Kernel, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        JupyterKernelClient(kernel, "k1", **options)
+    assert (str(caught.value), kernel.connected) == (said, [])
+
+
+@pytest.mark.parametrize("name", ["kernel_info", "complete", "inspect", "is_complete", "history"])
+def test_a_question_is_waited_for_half_a_minute_unless_told_otherwise(name: str) -> None:
+    parameters = inspect.signature(getattr(JupyterKernelClient, name)).parameters
+    assert parameters["timeout_seconds"].default == 30.0
+
+
+def test_its_repr_says_what_it_does(kernel: Kernel, client: JupyterKernelClient) -> None:
+    assert repr(client) == "<JupyterKernelClient of kernel k1, idle>"
+    kernel.says["1"] = ["a"]
+    told: list[str] = []
+    client.execute("1", 5, on_output=lambda _: told.append(repr(client)))
+    assert told == ["<JupyterKernelClient of kernel k1, busy>"]
+    client.stop()
+    assert repr(client) == "<JupyterKernelClient of kernel k1, stopped>"
+
+
+def test_a_question_of_the_code_is_answered(kernel: Kernel, client: JupyterKernelClient) -> None:
+    kernel.asks.add("1")
+    assert client.execute("1", 5, on_input=lambda asked: f"{asked}Ada").is_ok
+    (answer,) = (sent for sent in kernel.requests if sent.msg_type == "input_reply")
+    assert answer.content["value"] == "? Ada"
+
+
+def test_a_cell_whose_time_is_up_ends(kernel: Kernel, client: JupyterKernelClient) -> None:
+    kernel.silent = True
+    assert client.execute("1", 0.05).status == "timeout"
+
+
+def test_a_kernel_that_is_not_ready_after_its_restart_is_named(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.silent = True
+    with pytest.raises(KernelNotReady, match=r"^kernel k1 gives no answer$"):
+        client.restart(0.05)
+
+
+def test_a_question_that_an_interrupt_cost_its_answer_names_no_time_limit(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.idle_only.add("complete_request")
+    with pytest.raises(KernelNotReady) as caught:
+        client.complete("a")
+    assert str(caught.value) == "kernel k1 gave no answer to complete_request"
+
+
+def test_a_child_that_was_forked_cannot_use_it(
+    client: JupyterKernelClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: 1)
+        with pytest.raises(ClientClosed) as caught:
+            client.kernel_info()
+        client.stop()
+    assert str(caught.value) == (
+        "the client of kernel k1 belongs to the process that has made it;"
+        " a child that was forked needs one of its own"
+    )
+    assert client.kernel_info()["status"] == "ok"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"code": 1}, "code must be a string, not int"),
+        ({"on_output": 1}, "on_output must be a function or None, not 1"),
+        ({"on_input": 1}, "on_input must be a function or None, not 1"),
+        ({"user_expressions": []}, "user_expressions must be a mapping, not list"),
         ({"timeout_seconds": 0}, "timeout_seconds must be positive or None, not 0"),
         ({"timeout_seconds": -1.5}, "timeout_seconds must be positive or None, not -1.5"),
         ({"max_output": 1}, "max_output must be at least 2, not 1"),
@@ -323,7 +435,7 @@ def test_a_callback_cannot_use_the_client_whose_cell_it_hears_of(
         uses.pop()()
 
     while uses:
-        with pytest.raises(RuntimeError, match="busy with the cell whose callback this is"):
+        with pytest.raises(RuntimeError, match=r"^the kernel is busy with the cell"):
             client.execute("1", 5, on_output=use_it)
     assert "restart" not in kernel.did
     assert client.execute("2", 5).is_ok

@@ -232,7 +232,7 @@ def test_a_log_that_was_asked_for_is_kept_and_continued(gateway: Path, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({"ip": ""}, "host"),
+        ({"ip": ""}, "ip"),
         ({"ip": "http://127.0.0.1"}, "host"),
         ({"port": 0}, "port"),
         ({"port": 65536}, "port"),

@@ -36,6 +36,10 @@ ROWS: list[tuple[list[Sent], int]] = [
     # Others were answered meanwhile, and were perhaps asked something.
     ([("s_7_4", "me"), ("s_7_5", "you"), ("s_7_8", "you"), ("s_7_9", "me")], 0),
     ([("s_7_4", "me"), ("s_7_5", "you"), ("s_7_9", "me"), ("s_7_10", "me")], 1),
+    ([("s_7_4", "me"), ("s_7_5", "you"), ("s_7_6", "they"), ("s_7_11", "me")], 0),
+    ([("s_7_4", "me"), ("s_7_5", "you"), ("s_7_6", "they"), ("s_7_12", "me")], 1),
+    # Of two holes a part of the first is filled.
+    ([("s_7_4", "me"), ("s_7_8", "me"), ("s_7_12", "me"), ("s_7_5", "me")], 5),
     # News without a parent.
     ([("s_7_4", "me"), ("s_7_5", None), ("s_7_6", "me")], 0),
     # Processes that the kernel has forked, and other kernels, count by themselves.

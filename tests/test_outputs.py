@@ -216,13 +216,6 @@ def test_the_failure_is_known_though_it_was_cleared_away() -> None:
     assert (area.failure, area.outputs) == (Failure("E", "v"), ())
 
 
-def test_a_retracted_failure_is_not_shown() -> None:
-    area = fed(out("a"), error("E", "v"), out("b"))
-    assert area.failure is not None
-    area.retract(area.failure)
-    assert area.outputs == (Stream("stdout", "a"), Stream("stdout", "b"))
-
-
 def test_of_too_much_the_middle_is_dropped_and_said_so() -> None:
     area = fed(out("0123456789"), out("ABCDEF"), max_output=10)
     note = Stream("stderr", "\n[6 characters of output dropped here]\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 from ownership import *  # noqa: F403
@@ -15,14 +14,6 @@ from jkg_client.client.ctrl_c import CtrlCHeldBack
 @pytest.fixture
 def tries() -> int:
     return 100
-
-
-@pytest.fixture(autouse=True)
-def ctrl_c() -> Iterator[None]:
-    """As in a program of a person, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def _started_and_ended(order: list[str], times: int) -> None:

@@ -37,6 +37,13 @@ def jupyter(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         def _create_connected_socket(self, channel: str, identity: Any = None) -> Any:
             return channel, identity, self.context.rcvhwm, self.context.reconnect_ivl
 
+        def write_connection_file(self, **kwargs: Any) -> None:
+            self.written = (self.transport, self.ip, kwargs)
+
+        def __init__(self, transport: str = "ipc", argv: list[str] | None = None) -> None:
+            self.transport, self.ip = transport, "/folder/kernel-ipc"
+            self.kernel_spec = None if argv is None else SimpleNamespace(argv=argv)
+
     class KernelSpecManager:
         argv: list[str]
 
@@ -81,3 +88,22 @@ def test_a_server_has_room_for_all_that_comes_and_is_quick_to_connect(
 def test_a_program_without_kernels_is_left_as_it_is() -> None:
     assert not {"jupyter_client.connect", "jupyter_client.kernelspec"} & set(sys.modules)
     LOSE_NOTHING()
+
+
+@pytest.mark.parametrize(
+    ("transport", "argv", "where"),
+    [
+        ("ipc", ["python", "-m", "ipykernel_launcher", "-f", "x"], ("ipc", "/folder/kernel-ipc")),
+        ("ipc", ["python", "-c", "from ipykernel.kernelapp"], ("ipc", "/folder/kernel-ipc")),
+        ("ipc", ["deno", "jupyter", "--conn", "x"], ("tcp", "127.0.0.1")),
+        ("ipc", None, ("tcp", "127.0.0.1")),
+        ("tcp", ["deno", "jupyter", "--conn", "x"], ("tcp", "/folder/kernel-ipc")),
+    ],
+)
+def test_kernels_that_may_know_of_tcp_alone_are_reached_by_tcp(
+    jupyter: SimpleNamespace, transport: str, argv: list[str] | None, where: tuple[str, str]
+) -> None:
+    LOSE_NOTHING()
+    kernel = jupyter.connection(transport, argv)
+    kernel.write_connection_file(jupyter_session="s")
+    assert kernel.written == (*where, {"jupyter_session": "s"})

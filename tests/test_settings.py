@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from jkg_client import JupyterConnectionInfo
+from jkg_client import (
+    JupyterClient,
+    JupyterCodeExecutor,
+    JupyterConnectionInfo,
+    LocalJupyterServer,
+)
 from jkg_client.servers import launcher
 from jkg_client.servers.child import Place
 from jkg_client.servers.settings import GatewaySettings
+from jkg_client.testing import FakeGateway
 
 BIN = str(Path(os.sep, "env", "bin"))
 SETTINGS = GatewaySettings(
@@ -110,3 +116,27 @@ def test_kernels_have_no_ports_that_could_clash_where_the_path_allows() -> None:
     assert transport("/tmp/jkg-12345678") == {"transport": "ipc"}
     # As on macOS, where ZeroMQ would refuse the sockets' paths.
     assert transport("/var/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T/jkg-12345678") is None
+
+
+WRONG: list[Any] = [3.5, object(), b"x", [1], {1: 2}]
+
+
+@pytest.mark.field("E10")
+def test_arguments_of_a_wrong_type_are_told_by_name_before_a_server_starts() -> None:
+    for name in ("ip", "python", "cwd", "log_file", "env", "startup_timeout", "warm"):
+        for value in WRONG:
+            if (name, value) != ("startup_timeout", 3.5):
+                with pytest.raises(ValueError, match=name):
+                    LocalJupyterServer(**{name: value})
+
+
+@pytest.mark.field("E10")
+def test_arguments_of_executors_are_told_by_name(server: FakeGateway) -> None:
+    for value in WRONG:
+        with pytest.raises(ValueError, match="jupyter_server"):
+            JupyterCodeExecutor(value)
+        with pytest.raises(ValueError, match="connection_info"):
+            JupyterClient(value)
+        if value != {1: 2}:
+            with pytest.raises(ValueError, match="page_scripts"):
+                JupyterCodeExecutor(server, page_scripts=value)

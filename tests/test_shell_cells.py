@@ -53,6 +53,15 @@ def test_other_cells_stay_as_they_are(cell: str) -> None:
     assert ends_with_shell(cell) == cell
 
 
+def test_a_long_script_is_searched_without_a_seam() -> None:
+    # Wherever the pieces end in which it is searched.
+    for start in range(2**16 - 12, 2**16 + 3):
+        before = "%%bash\n" + ":" * start
+        assert ends_with_shell(f"{before} setsid x") != f"{before} setsid x"
+        assert ends_with_shell(f"{before}& x") != f"{before}& x"
+        assert ends_with_shell(f"{before}&& x &> y") == f"{before}&& x &> y"
+
+
 def test_ipython_finds_nothing_to_expand_in_the_arguments() -> None:
     (statement,) = ast.parse(ends_with_shell("%%bash\nx &")).body
     assert isinstance(statement, ast.Expr)

@@ -1,11 +1,17 @@
 """Real servers, and the matrix of what holds on which of them.
 
 Tests get the server that ``LocalJupyterServer`` starts. Those marked ``every_server`` run on
-each of ``servers.KINDS``, or of those that ``--servers`` names.
+each of ``servers.KINDS``, or of those that ``--servers`` names. What is also marked
+``same_everywhere`` runs on two of them, unless ``--servers`` names others.
+
+``--part=here`` runs what needs this environment and nothing else: no engine, no hub, no other
+packages. ``--part=elsewhere`` runs the rest.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +20,7 @@ from docker_engine import dockerfiles, engine, one, seeds_image, servers
 from fixtures import executor, executors, kernel, pytest_itemcollected
 from frameworks import any_python, gateway, model
 from servers import HUB, KINDS, LOCAL, Kind, running
+from surroundings import in_the_foreground, shut_out
 
 from jkg_client import JupyterConnectable
 from jkg_client.client.timeouts import Timeouts
@@ -34,16 +41,37 @@ __all__ = [
 ]
 
 NAMES = [kind.name for kind in KINDS]
+# A hub takes minutes more; test_jupyterhub.py has its own. It is run by name.
+DEFAULT = ",".join(name for name in NAMES if name != HUB.name)
+# The newest kernel gateway and the newest Jupyter server show what no server changes.
+ENOUGH = {LOCAL.name, "js-2"}
+# Modules whose tests need this environment only, if their server is ours.
+HERE = {
+    "test_async_executor",
+    "test_behaviours",
+    "test_embedded_async",
+    "test_embedded_behaviours",
+    "test_embedded_faults",
+    "test_embedded_life",
+    "test_embedded_sockets",
+    "test_embedded_starts",
+    "test_fake_against_gateway",
+    "test_gateway",
+    "test_kernelspecs",
+    "test_local_server",
+    "test_ownership",
+    "test_two_programs",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--servers",
-        # A hub takes minutes more; test_jupyterhub.py has its own. It is run by name.
-        default=",".join(name for name in NAMES if name != HUB.name),
+        default=DEFAULT,
         metavar="NAME,…",
         help="servers on which tests marked every_server run (default: %(default)s)",
     )
+    parser.addoption("--part", choices=["here", "elsewhere"], help="run one part of the tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,6 +86,33 @@ def pytest_configure(config: pytest.Config) -> None:
         "two_programs",
     )
     _chosen(config)
+    shut_out(offline=False)
+    # Packages come through a proxy where there is one; the servers of the tests are here.
+    for name in ("NO_PROXY", "no_proxy"):
+        known = os.environ.get(name)
+        os.environ[name] = ",".join(filter(None, [known, "127.0.0.1", "localhost", "::1"]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_our_kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Kernels that somebody has installed on this machine are no kernels of our servers."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    settings = {"KernelSpecManager": {"allowed_kernelspecs": ["python3"]}}
+    (folder / "jupyter_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    # Servers of the whole run are started after this: their kernels can be interrupted, too.
+    with pytest.MonkeyPatch.context() as patch, in_the_foreground(("SIGINT",)):
+        patch.setenv("JUPYTER_CONFIG_DIR", str(folder))
+        patch.setenv("JUPYTER_DATA_DIR", str(folder / "data"))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """As in a program of a person, also where the tests run in the background."""
+    with in_the_foreground():
+        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -78,7 +133,33 @@ def _chosen(config: pytest.Config) -> list[Kind]:
     return [kind for kind in KINDS if kind.name in names]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _note_servers(items)
+    left_out: list[pytest.Item] = []
+    if config.getoption("--servers") == DEFAULT:
+        left_out = [item for item in items if _is_superfluous(item)]
+    part = config.getoption("--part")
+    if part is not None:
+        left_out += [item for item in items if _is_here(item) != (part == "here")]
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
+    config.hook.pytest_deselected(items=list(gone))
+
+
+def _is_superfluous(item: pytest.Item) -> bool:
+    server = _server_of(item)
+    return bool(server and server not in ENOUGH and item.get_closest_marker("same_everywhere"))
+
+
+def _is_here(item: pytest.Item) -> bool:
+    return item.path.stem in HERE and _server_of(item) in {None, LOCAL.name}
+
+
+def _server_of(item: pytest.Item) -> object:
+    return dict(item.user_properties).get("server")
+
+
+def _note_servers(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("every_server"):
             callspec = getattr(item, "callspec", None)

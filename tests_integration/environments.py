@@ -29,10 +29,12 @@ def environment(config: pytest.Config, name: str, *requirements: str) -> Path:
     with FileLock(f"{folder}.lock"):
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            _run(PYTHON, "-m", "venv", str(folder))
+            # The pip of the tests installs: it is new, and one for each environment takes long.
+            _run(PYTHON, "-m", "venv", "--without-pip", str(folder))
             python = str(folder / "bin" / "python")
-            _run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip")
-            _run(python, "-m", "pip", "install", "--quiet", *requirements)
+            pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+            # What is never imported need not be compiled. Kernels there may install packages.
+            _run(*pip, "--no-compile", "pip", *requirements)
             done.touch()
     return folder / "bin"
 

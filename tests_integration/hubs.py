@@ -6,11 +6,12 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,12 +24,11 @@ from filelock import FileLock
 from servers import surroundings
 
 from jkg_client.client.deadline import Deadline
-from jkg_client.servers.ports import free_port
 
 REQUIREMENTS = ("jupyterhub==6.1.1", "jupyter_server==2.21.1", "ipykernel==7.4.0")
 CULLER = "jupyterhub-idle-culler==1.4.0"
 PROXY = "configurable-http-proxy@4.6.3"
-STARTING = 90.0
+STARTING = 180.0
 INSTALLING = 300
 ENDING = 15.0
 CONFIGURATION = Path(__file__).parent / "hub" / "jupyterhub_config.py"
@@ -162,7 +162,7 @@ def running_hub(config: pytest.Config, *, prefix: str = "", **chosen: Any) -> It
     # Short: kernels of its servers have sockets below it.
     with tempfile.TemporaryDirectory(prefix="jkg-hub-", ignore_cleanup_errors=True) as path:
         folder, admin = Path(path), secrets.token_hex(16)
-        public, private, control = (free_port("127.0.0.1") for _ in range(3))
+        public, private, control = _free_ports(3)
         settings = {
             **DEFAULTS,
             **chosen,
@@ -185,6 +185,13 @@ def running_hub(config: pytest.Config, *, prefix: str = "", **chosen: Any) -> It
             yield hub
         finally:
             hub.end()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free, each another one: they are held until all are found."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(one.getsockname()[1]) for one in held]
 
 
 @contextmanager

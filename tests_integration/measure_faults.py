@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     failed = 0
     for _ in range(rounds):
         failed += _run_once(noted)
-    print("| injected | times | whole | loss told | loss silent | until told or done (s) |")
+    print("| injected | times | whole | loss told | loss silent | time (s) |")
     print("|---|---|---|---|---|---|")
     for name, notes in sorted(noted.items()):
         outcomes = [note.get("outcome") for note in notes]

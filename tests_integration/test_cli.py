@@ -80,6 +80,17 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, _without_others(out), _without_others(err or "")
 
 
+def assert_interrupted(process: subprocess.Popen[str], number: signal.Signals, status: int) -> None:
+    """It ends by the signal; Ctrl-C says what it does, and shows how the code ends."""
+    code, out, err = ended(process)
+    assert (code, out) == (status, "")
+    if number == signal.SIGINT:
+        assert err.startswith("jkg: interrupting the code; Ctrl-C again gives up\n")
+        assert err.rstrip().endswith("KeyboardInterrupt:")
+    else:
+        assert err == ""
+
+
 def _without_others(text: str) -> str:
     # Tests that run at the same time leave orphans, and servers warn of them.
     return re.sub(r"^jkg: .*remove_orphans\(\).*\n", "", text, flags=re.MULTILINE)
@@ -107,12 +118,79 @@ def test_a_local_server_runs_code_here_and_is_gone_with_the_command(
 def test_a_local_server_is_gone_after_a_signal(
     start: Start, number: signal.Signals, status: int
 ) -> None:
-    process = start("jkg", "run", "-c", "import os; print(os.getppid(), flush=True)\nwhile 1: pass")
+    code = "import os; print(os.getppid(), flush=True)\nwhile 1: pass"
+    process = start("jkg", "run", "--local", "-c", code)
     assert process.stdout is not None
     server = process.stdout.readline().strip()
     process.send_signal(number)
-    assert ended(process) == (status, "", "")
+    assert_interrupted(process, number, status)
     assert not Path("/proc", server).exists()
+
+
+@pytest.mark.field("CMD19", "CMD8")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_embedded_kernel_is_gone_after_a_signal(
+    start: Start, number: signal.Signals, status: int
+) -> None:
+    code = "import os; print(os.getpid(), flush=True)\nwhile 1: pass"
+    process = start("jkg", "run", "--embedded", "-c", code)
+    assert process.stdout is not None
+    kernel = process.stdout.readline().strip()
+    process.send_signal(number)
+    assert_interrupted(process, number, status)
+    assert not Path("/proc", kernel).exists()
+
+
+SCRIPT = """
+import sys
+import sibling
+
+print(__file__ == sys.path[0] + "/script.py", sys.argv, sibling.WORD, input("name: "))
+6 * 7
+sys.exit(3)
+"""
+
+
+@pytest.mark.field("CMD1", "CMD2", "CMD3", "CMD4", "CMD21", "CMD39")
+@pytest.mark.parametrize("way", ["--embedded", "--local"])
+def test_a_script_runs_as_python_runs_it(start: Start, tmp_path: Path, way: str) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    (tmp_path / "sibling.py").write_text("WORD = 'found'", encoding="utf-8")
+    process = start("jkg", "run", way, "script.py", "a", "-v", stdin=subprocess.PIPE)
+    out, err = process.communicate("bob\n", timeout=SECONDS)
+    expected = "name: True ['script.py', 'a', '-v'] found bob\n"
+    assert (process.returncode, out, err) == (3, expected, "")
+
+
+@pytest.mark.field("CMD5", "CMD31")
+def test_a_death_of_a_real_kernel_is_137_and_named_in_json(start: Start) -> None:
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    status, out, _ = ended(start("jkg", "run", "--embedded", "--json", "-c", code))
+    last = json.loads(out.splitlines()[-1])
+    assert (status, last["exit_code"], last["source"]) == (137, 137, "kernel")
+
+
+@pytest.mark.field("CMD37")
+def test_a_kernel_whose_program_is_missing_is_told_at_once(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "share" / "kernels" / "gone"
+    folder.mkdir(parents=True)
+    spec = {"argv": ["/no/such/program", "{connection_file}"], "display_name": "Gone"}
+    (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+    env = {"JUPYTER_PATH": str(tmp_path / "share")}
+    status, out, err = ended(
+        start("jkg", "run", "--embedded", "--kernel", "gone", "-c", "1", env=env)
+    )
+    assert (status, out, len(err.splitlines())) == (125, "", 1)
+    assert "/no/such/program" in err
+
+
+def test_an_image_is_drawn_as_sixel_where_pillow_is(start: Start) -> None:
+    # Pillow comes with what draws images; here it makes one, too.
+    code = "from PIL import Image; Image.new('RGB', (2, 8), 'red')"
+    status, out, err = ended(start("jkg", "run", "--embedded", "--images", "sixel", "-c", code))
+    assert (status, err) == (0, "")
+    assert out.startswith('\x1bP0;1q"1;1;2;8#0;2;100;0;0')
+    assert out.endswith("#0~~-#0BB\x1b\\\n")
 
 
 def test_sys_exit_of_a_script_that_succeeded_is_success(start: Start, tmp_path: Path) -> None:
@@ -140,7 +218,7 @@ def test_a_container_is_gone_after_a_signal(
     container = process.stdout.readline().strip()
     assert is_there(engine, container)
     process.send_signal(number)
-    assert ended(process) == (status, "", "")
+    assert_interrupted(process, number, status)
     assert not is_there(engine, container)
 
 
@@ -178,7 +256,7 @@ def test_an_image_that_is_there_is_named(start: Start, engine: docker.DockerClie
 def test_a_build_that_fails_says_why(start: Start, dockerfiles: Dockerfiles) -> None:
     path = str(dockerfiles("RUN echo this is why >&2; exit 7"))
     status, out, err = ended(start("jkg", "build", "--dockerfile", path))
-    assert (status, out) == (3, "")
+    assert (status, out) == (125, "")
     complaint = err.partition("jkg: ")[2]
     assert "cannot build image" in complaint
     assert "this is why" in complaint

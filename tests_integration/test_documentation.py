@@ -100,3 +100,16 @@ def test_the_first_command_of_the_readme_runs_the_hello_example() -> None:
         check=True,
     )
     assert done.stdout == "exit_code=0 output='Hello, World!\\n' output_files=[]\n"
+
+
+@pytest.mark.field("G1")
+def test_a_kernel_that_is_installed_on_the_machine_is_not_among_those_of_the_examples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "kernels" / "deno"
+    folder.mkdir(parents=True)
+    spec = '{"argv": ["deno"], "display_name": "Deno", "language": "typescript"}'
+    (folder / "kernel.json").write_text(spec, encoding="utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    with LocalJupyterServer() as server, server.get_client() as client:
+        assert list(client.list_kernel_specs()["kernelspecs"]) == ["python3"]

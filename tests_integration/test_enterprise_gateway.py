@@ -13,6 +13,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tarfile
 import time
 import uuid
@@ -202,7 +203,7 @@ def _launcher(programs: Path) -> Path:
             folder = programs.parent / "source"
             source = ENTERPRISE.requirements[0]
             options = ["--quiet", "--no-deps", "--no-binary", source.partition("=")[0]]
-            pip = [str(programs / "python"), "-m", "pip", "download", *options]
+            pip = [sys.executable, "-m", "pip", "download", *options]
             subprocess.run([*pip, "-d", str(folder), source], check=True, timeout=DOWNLOADING)
             (archive,) = folder.glob("*.tar.gz")
             with tarfile.open(archive) as tar:

@@ -201,10 +201,14 @@ class Line:
         self.socket.send(json.dumps({k: v for k, v in document.items() if k not in taken_away}))
         return str(header["msg_id"])
 
-    def until_quiet(self) -> list[dict[str, Any]]:
-        """What is said until a question on each channel has been answered."""
+    def until_quiet(self, asked_on: str = "shell") -> list[dict[str, Any]]:
+        """What is said until a question on each channel has been answered.
+
+        The channel on which something was asked comes first: a request for an interrupt has to be
+        over before the shell is asked, or it strikes the question there.
+        """
         seen: list[dict[str, Any]] = []
-        for channel in ("shell", "control"):
+        for channel in sorted(("shell", "control"), key=lambda name: name != asked_on):
             last = self.send(Asked("kernel_info_request", channel=channel))
             missing = {"reply", "idle"}
             while missing:
@@ -235,7 +239,7 @@ def lines(servers: tuple[Server, Server], kernels: tuple[str, str]) -> Iterator[
 def said_to(asked: Asked, line: Line) -> dict[str, list[Any]]:
     line.send(asked)
     try:
-        said = line.until_quiet()
+        said = line.until_quiet(asked.channel)
     except (websocket.WebSocketException, OSError):
         return {"closed": []}
     told: dict[str, list[Any]] = {}

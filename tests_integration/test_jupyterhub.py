@@ -130,7 +130,7 @@ def test_the_hubs_reason_is_in_the_error(hub: Hub, options: dict[str, Any], said
 
 @pytest.mark.field("H4", "H11")
 def test_a_start_that_takes_too_long_is_undone(hub: Hub) -> None:
-    with pytest.raises(ServerStartTimeout, match=r"within 4 s; the last word was: .*waited"):
+    with pytest.raises(ServerStartTimeout, match=r"within 4 s; the last message was: .*waited"):
         start(hub, "slow", options={"wait": 600}, timeout=4)
     assert hub.servers("slow") == {}
 

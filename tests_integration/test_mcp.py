@@ -324,9 +324,9 @@ def test_what_is_left_of_a_file_that_was_cut_off_is_the_file_or_nothing(
 PARTS = """
 import os
 from jkg_client import CodeBlock, JupyterCodeExecutor, JupyterConnectionInfo
-from jkg_client.integrations.mcp import cells
+from jkg_client import python_files
 
-put = cells.put(os.path.abspath("large"), bytes(1_500_000))
+put = python_files.put(os.path.abspath("large"), bytes(1_500_000))
 first, *others = (CodeBlock(cell, "python") for cell in put)
 with JupyterCodeExecutor(JupyterConnectionInfo.from_env()) as executor:
     print(executor.execute_code_blocks([first]).status)
@@ -625,10 +625,10 @@ asyncio.run(main())
 )
 
 
-def test_a_list_of_variables_that_went_elsewhere_is_no_empty_list(start: Start) -> None:
+def test_variables_are_listed_where_code_has_replaced_its_output(start: Start) -> None:
     with LocalJupyterServer() as server:
         (line,) = printed(start, REPLACED, server)
-    assert line.endswith("variables: the list has not come whole']")
+    assert line == r"['x: int = 1\n']"
 
 
 DEAF = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,16 @@ from environments import environment, our_requirements
 from frameworks import server_variables
 
 from jkg_client import JupyterClient, JupyterConnectable
+from jkg_client.testing import FakeGateway
 
 ROOT = Path(__file__).parent.parent
 
 RUNNING = 60.0
 """Seconds for a program."""
+
+WHERE = "import sys; print(x + 1, sys.executable)"
+HERE = f"21 {sys.executable}"
+"""What ``WHERE`` prints on the gateway. Locally it would be the interpreter of the environment."""
 
 MANAGER = "jkg_client.integrations.nbclient.GatewayKernelManager"
 
@@ -30,12 +36,13 @@ PACKAGES = (
     "jupyter-cache==1.0.1",
     "myst-nb==1.4.0",
     "papermill==2.7.0",
+    "jupyter-server==2.21.1",
 )
 
 
 @pytest.fixture(scope="module")
 def folder(pytestconfig: pytest.Config) -> Path:
-    """The ``bin`` folder of an environment with the programs, and no kernel to run locally."""
+    """The ``bin`` folder of an environment with the programs; some bring a kernel of theirs."""
     return environment(pytestconfig, "nbclient", *PACKAGES, *our_requirements("nbclient"))
 
 
@@ -89,7 +96,7 @@ class Run:
 
 
 def notebook(*cells: str) -> dict[str, Any]:
-    made = [
+    made: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "id": f"cell-{number}",
@@ -222,28 +229,60 @@ def test_a_kernel_that_was_there_before_stays(run: Run) -> None:
     assert [json.loads(line)[1] for line in lines] == ["1", "2"]
 
 
+LINES = "import time\nprint('a', flush=True)\ntime.sleep(0.2)\nprint('b', flush=True)"
+
+
+@pytest.mark.parametrize(
+    ("where", "msg_type", "expected"),
+    [
+        ("cut_before", "stream", ["a\nb\n", "c\n"]),
+        ("cut_behind", "execute_input", ["a\nb\n", "c\n"]),
+        (
+            "cut_within",
+            "stream",
+            ["b\n[the connection broke, at least 1 message was lost]\n", "c\n"],
+        ),
+        ("cut_within", "execute_reply", ["a\nb\n[1 message was lost]\nNoReply", ""]),
+    ],
+)
+def test_a_connection_that_breaks_is_mended_and_what_is_lost_is_told(
+    folder: Path, tmp_path: Path, where: str, msg_type: str, expected: list[str]
+) -> None:
+    with FakeGateway() as fake:
+        getattr(fake.faults, where)(msg_type)
+        lines = Run(folder, fake, tmp_path).python(f"""{RUN_CELLS}
+    show(run({LINES!r}, "print('c')"))
+    """)
+    said = [json.loads(line)[1:] for line in lines if line.startswith("[")]
+    assert ["".join(texts) for texts in said] == expected
+
+
 def test_nbconvert_executes_a_notebook(run: Run) -> None:
-    run.notebook("x = 20", "print(x + 1)")
+    run.notebook("x = 20", WHERE)
     option = f"--ExecutePreprocessor.kernel_manager_class={MANAGER}"
     command = ("jupyter-nbconvert", "--execute", "--to", "notebook", "--output", "out", option)
     run(*command, "in.ipynb")
-    assert texts(run.here / "out.ipynb") == ["", "21\n"]
+    assert texts(run.here / "out.ipynb") == ["", f"{HERE}\n"]
 
 
 def test_jupyter_execute_executes_a_notebook(run: Run) -> None:
-    path = run.notebook("x = 20", "print(x + 1)")
-    run(
-        "jupyter-execute",
-        "--inplace",
-        f"--NotebookClient.kernel_manager_class={MANAGER}",
-        path.name,
-    )
-    assert texts(path) == ["", "21\n"]
+    path = run.notebook("x = 20", WHERE)
+    run.python("""
+    import sys
+    from nbclient.cli import main
+    from jkg_client.integrations.nbclient import use_gateway
+
+    use_gateway()
+    sys.argv[1:] = ["--inplace", "in.ipynb"]
+    main()
+    """)
+    assert texts(path) == ["", f"{HERE}\n"]
 
 
 def test_testbook_tests_functions_of_a_notebook(run: Run) -> None:
     path = run.notebook("def twice(x):\n    return 2 * x", "items = [1, 2]")
     lines = run.python(f"""
+    import sys
     from testbook import testbook
     from jkg_client.integrations.nbclient import use_gateway
 
@@ -254,15 +293,17 @@ def test_testbook_tests_functions_of_a_notebook(run: Run) -> None:
         print(tb.ref("twice")(21), tb.ref("items")[1])
         with tb.patch("os.getcwd", return_value="patched"):
             print(tb.value("__import__('os').getcwd()"))
+        print(tb.value("__import__('sys').executable"))
 
     check()
     """)
-    assert lines == ["42 2", "patched"]
+    assert lines == ["42 2", "patched", sys.executable]
 
 
 def test_nbmake_runs_notebooks_as_tests(run: Run) -> None:
-    run.notebook("assert 1 + 1 == 2", name="good.ipynb")
-    run.notebook("assert 1 + 1 == 3", name="bad.ipynb")
+    there = f"import sys; assert sys.executable == {sys.executable!r}"
+    run.notebook(there, name="good.ipynb")
+    run.notebook(there, "assert 1 + 1 == 3", name="bad.ipynb")
     conftest = "from jkg_client.integrations.nbclient import use_gateway\n\nuse_gateway()\n"
     (run.here / "conftest.py").write_text(conftest, encoding="utf-8")
     said = run("pytest", "--nbmake", "-p", "no:cacheprovider", "good.ipynb", "bad.ipynb", status=1)
@@ -271,7 +312,7 @@ def test_nbmake_runs_notebooks_as_tests(run: Run) -> None:
 
 
 def test_jupyter_cache_runs_the_notebooks_of_a_project(run: Run) -> None:
-    path = run.notebook("x = 20", "print(x + 1)")
+    path = run.notebook("x = 20", WHERE)
     lines = run.python(f"""
     from jupyter_cache import get_cache
     from jupyter_cache.executors import load_executor
@@ -283,25 +324,23 @@ def test_jupyter_cache_runs_the_notebooks_of_a_project(run: Run) -> None:
     print(len(load_executor("local-serial", cache).run_and_cache().succeeded))
     print(cache.get_cache_bundle(1).nb.cells[1].outputs[0]["text"])
     """)
-    assert lines[0] == "1"
-    assert lines[1] == "21"
+    assert lines[:2] == ["1", HERE]
 
 
-@pytest.mark.parametrize("mode", ["force", "inline"])
-def test_myst_nb_runs_the_notebooks_of_a_book(run: Run, mode: str) -> None:
-    run.notebook("x = 20", "print('it is', x + 1)", name="index.ipynb")
+def test_myst_nb_runs_the_notebooks_of_a_book(run: Run) -> None:
+    run.notebook("x = 20", WHERE, name="index.ipynb")
     (run.here / "conf.py").write_text(
         "from jkg_client.integrations.nbclient import use_gateway\n\nuse_gateway()\n"
-        f"extensions = ['myst_nb']\nnb_execution_mode = {mode!r}\n"
+        "extensions = ['myst_nb']\nnb_execution_mode = 'inline'\n"
         "nb_execution_raise_on_error = True\n",
         encoding="utf-8",
     )
     run("sphinx-build", "-q", "-b", "text", ".", "out")
-    assert "it is 21" in (run.here / "out" / "index.txt").read_text(encoding="utf-8")
+    assert HERE in (run.here / "out" / "index.txt").read_text(encoding="utf-8")
 
 
 def test_papermill_takes_the_kernel_manager(run: Run) -> None:
-    run.notebook("x = 20", "print(x + 1)")
+    run.notebook("x = 20", WHERE)
     run.python("""
     import papermill
     from jkg_client.integrations.nbclient import GatewayKernelManager
@@ -310,4 +349,19 @@ def test_papermill_takes_the_kernel_manager(run: Run) -> None:
         "in.ipynb", "out.ipynb", kernel_manager_class=GatewayKernelManager, progress_bar=False
     )
     """)
-    assert texts(run.here / "out.ipynb") == ["", "21\n"]
+    assert texts(run.here / "out.ipynb") == ["", f"{HERE}\n"]
+
+
+def test_nbclient_runs_by_the_manager_of_jupyter_server_on_the_fake(
+    folder: Path, tmp_path: Path
+) -> None:
+    # Its client sends no token when it connects to a kernel.
+    with FakeGateway(token=None) as fake:
+        lines = Run(folder, fake, tmp_path).python(f"""{RUN_CELLS}
+    from jupyter_server.gateway.gateway_client import GatewayClient
+    from jupyter_server.gateway.managers import GatewayKernelManager
+
+    GatewayClient.instance().init_connection_args()
+    show(run("x = 20", "x + 1"))
+    """)
+    assert [json.loads(line) for line in lines if line.startswith("[")] == [[1], [2, "21"]]

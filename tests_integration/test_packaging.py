@@ -82,8 +82,8 @@ def test_the_tests_of_an_unpacked_source_distribution_pass(
     (folder,) = tmp_path.iterdir()
     for name in ("docs", "CHANGELOG.md", "tox.ini", "tests/recordings", "tests_integration"):
         assert (folder / name).exists(), name
-    # Those that need more than the package: recordings, pages, settings. All of them take minutes.
-    names = ("recordings", "pitfalls", "architecture", "documentation")
+    # Those that need more than the package: recordings, pages, replies. All of them take a minute.
+    names = ("recordings", "pitfalls", "architecture", "replies")
     files = [f"tests/test_{name}.py" for name in names]
     assert " passed" in said([tools, "-m", "pytest", "-q", "-n", "2", *files], folder)
 

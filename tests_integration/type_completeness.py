@@ -12,18 +12,27 @@ import sys
 
 COMMAND = ("pyright", "--verifytypes", "jkg_client", "--ignoreexternal", "--outputjson")
 
-# smolagents has no types, so pyright does not know the base class.
-UNTYPED_BASES = {"jkg_client.integrations.smolagents.JupyterExecutor"}
+# smolagents and papermill have no types, so pyright does not know these base classes.
+UNTYPED_BASES = (
+    "jkg_client.integrations.smolagents.JupyterExecutor",
+    "jkg_client.notebooks.papermill",
+)
 
 
 def incomplete(report: str) -> dict[str, list[str]]:
-    """Symbols without a known type, and what pyright says about each."""
+    """Symbols without a known type, and what pyright says about each.
+
+    Raises:
+        ValueError: The report is about no symbol at all.
+    """
     symbols = json.loads(report)["typeCompleteness"]["symbols"]
+    if not symbols:
+        raise ValueError("the package is not installed, or py.typed is missing")
     return {
         symbol["name"]: [diagnostic["message"] for diagnostic in symbol["diagnostics"]]
         for symbol in symbols
         if symbol["isExported"] and not symbol["isTypeKnown"]
-        if symbol["name"] not in UNTYPED_BASES
+        if not symbol["name"].startswith(UNTYPED_BASES)
     }
 
 

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from nbclient import NotebookClient  # type: ignore[import-not-found]
-from nbformat import v4  # type: ignore[import-not-found]
+from nbformat import v4  # type: ignore[import-not-found,unused-ignore]
 
 from .driver import TIMEOUT, Cell, Where, serve, size_of
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .._version import __version__
@@ -18,10 +18,17 @@ from .._version import __version__
 COMMANDS: Mapping[str, str] = {
     "run": "run code in a kernel and print what it shows as it comes",
     "console": "talk to a kernel: a new one, or one that runs",
+    "kernels": "list, start, interrupt, restart and stop the kernels of a server",
     "kernelspecs": "list the kernels that can be started",
+    "serve": "start a server of kernels for other programs",
+    "put": "copy a file to where kernels run",
+    "get": "copy a file from where kernels run",
+    "ls": "list the files where kernels run",
+    "doctor": "say what is installed, what is configured, and whether a kernel can be reached",
     "mcp": "serve agents by the Model Context Protocol",
     "build": "build the image for --docker",
     "containers": "list the containers that --docker and other programs have started",
+    "completion": "print what a shell needs to complete these words",
 }
 """The subcommands: their modules have the same names."""
 
@@ -32,6 +39,14 @@ examples:
   jkg run --docker page.md          run the code blocks of a page in a container
   jkg COMMAND --help                what a command can do, with examples
 """
+
+
+def parsers() -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
+    """Name, help and parser of each subcommand."""
+    for name, text in COMMANDS.items():
+        command = _Command(f"jkg {name}", allow_abbrev=False)
+        command.fill()
+        yield name, text, command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,10 +77,11 @@ class _Command(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Read the words of this command."""
-        self._fill()
+        self.fill()
         return super().parse_known_args(self._with_bare_options(list(args or ())), namespace)
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
+        """Load the command, and add its options."""
         if self._is_filled:
             return
         self._is_filled = True

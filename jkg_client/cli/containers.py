@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
 
 from ..servers.docker.server import DockerJupyterServer
 from .screen import Screen
 from .statuses import DONE
+from .tables import aligned
 
 DESCRIPTION = """\
 List the containers that --docker and other programs have started: name, status, image, owner. An
@@ -43,10 +43,3 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     for line in lines:
         screen.line(line)
     return DONE
-
-
-def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Rows as lines, so that the columns stand one below the other."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()

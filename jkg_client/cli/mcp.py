@@ -75,6 +75,12 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
         metavar="S",
         help="the most that a call may say (default: %(default)s)",
     )
+    command.add_argument(
+        "--notebook",
+        type=not_empty,
+        metavar="FILE",
+        help="keep what agents run as a notebook; further sessions get FILE-2 and so on",
+    )
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
@@ -98,7 +104,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     # Theirs logs to stderr, too, where ours are notes.
     logging.getLogger("jkg_client").propagate = False
     with server_of(args, screen) as jupyter:
-        server = served.create_server(jupyter, args.kernel, limits)
+        server = served.create_server(jupyter, args.kernel, limits, notebook=args.notebook)
         if args.http:
             served.serve_http(server, options, lambda url: screen.note(f"listening on {url}"))
         else:

@@ -33,7 +33,6 @@ def add_server(command: argparse.ArgumentParser) -> None:
         "--docker",
         nargs="?",
         const=True,
-        default=None,
         type=not_empty,
         metavar="IMAGE",
         help="start a server in a container (see DOCKER_HOST), of our image or of IMAGE",

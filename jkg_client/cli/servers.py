@@ -7,7 +7,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..client.channels import KernelProvider
 from .screen import Screen
@@ -64,14 +64,11 @@ def opened(
 ) -> AbstractContextManager[JupyterConnectable]:
     """The server that is at the end of a way; not of ``embedded``, which has none."""
     if way.kind == "docker":
-        return _docker_server(way, args, screen)
+        return docker_server(way, args, screen)
     if way.kind == "hub":
         return _hub_server(way, args, screen)
     if way.kind == "local":
-        _refuse_token(args, way)
-        from ..servers.local import LocalJupyterServer
-
-        return LocalJupyterServer()
+        return local_server(way, args)
     if "token=" in (way.value or ""):
         screen.note(
             "everybody on this machine can see the token in --url; JKG_TOKEN, --token-file and"
@@ -80,14 +77,26 @@ def opened(
     return nullcontext(info_of(way.value, os.environ, given_token(args)))
 
 
-def _docker_server(
-    way: Way, args: argparse.Namespace, screen: Screen
+def local_server(
+    way: Way, args: argparse.Namespace, **options: Any
 ) -> AbstractContextManager[JupyterConnectable]:
+    """A server of our own on this machine; ``options`` are those of ``LocalJupyterServer``."""
+    _refuse_token(args, way)
+    from ..servers.local import LocalJupyterServer
+
+    return LocalJupyterServer(**options)
+
+
+def docker_server(
+    way: Way, args: argparse.Namespace, screen: Screen, **options: Any
+) -> AbstractContextManager[JupyterConnectable]:
+    """A server of our own in a container; ``options`` are those of ``DockerJupyterServer``."""
     _refuse_token(args, way)
     from ..servers.docker.server import DockerJupyterServer
     from .progress import Progress
 
-    server = DockerJupyterServer(custom_image_name=way.value, on_progress=Progress(screen))
+    report = Progress(screen)
+    server = DockerJupyterServer(custom_image_name=way.value, on_progress=report, **options)
     screen.clear()
     return server
 

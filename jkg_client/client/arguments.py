@@ -71,6 +71,20 @@ def folder(name: str, value: object) -> Path:
     return Path(value)
 
 
+def optional_path(name: str, value: object) -> None:
+    """A path, as text or as a ``Path``, but no empty text; or None."""
+    if value is not None:
+        folder(name, value)
+    if value == "":
+        raise ValueError(f"{name} must be a path or None, not {value!r}")
+
+
+def optional_text(name: str, value: object) -> None:
+    """A string that is not empty, or None."""
+    if value is not None and not text(name, value):
+        raise ValueError(f"{name} must not be empty; None stands for the default")
+
+
 def words(name: str, value: object) -> None:
     """A mapping of strings to strings, or None."""
     if value is None:

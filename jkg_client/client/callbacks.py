@@ -11,7 +11,10 @@ from ..protocol.outputs import Output
 from ..protocol.questions import InputRequest
 
 OnOutput = Callable[[Output], None]
+"""A function that is called with each output of a cell as soon as it arrives."""
+
 OnInput = Callable[[InputRequest], str]
+"""A function that answers a question of the code, which ``input`` asks for example."""
 
 
 @frozen

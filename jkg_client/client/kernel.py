@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from ..errors import ClientClosed, JkgError, KernelNotReady
@@ -27,6 +28,7 @@ from ..protocol.values import mapping_of
 from ..session_file import kept_in, session_file_of
 from . import arguments
 from .callbacks import Callbacks, OnInput, OnOutput
+from .cell_log import logged
 from .channels import KernelProvider
 from .conversation import Conversation
 from .deadline import Deadline
@@ -118,13 +120,10 @@ class JupyterKernelClient(SavesSession):
             self._lock.release()
 
     def wait_for_ready(self, timeout_seconds: float | None = None) -> bool:
-        """Wait until the kernel answers.
+        """Wait until the kernel answers, and return whether it has.
 
         Args:
             timeout_seconds: Time limit. None waits for ever.
-
-        Returns:
-            Whether it has answered within the time limit.
 
         Raises:
             GatewayError: The server cannot be reached, or the kernel is gone.
@@ -152,8 +151,7 @@ class JupyterKernelClient(SavesSession):
 
         Args:
             code: A cell. It may contain magics.
-            timeout_seconds: Time limit for the whole cell, not for each message. None waits for
-                ever.
+            timeout_seconds: Time limit for the whole cell, not for each message. None: no limit.
             on_output: Function that is called with each output as soon as it arrives. Text arrives
                 in pieces, as the kernel sends it.
             on_input: Function that answers when the code asks for a line; ``input`` works in a
@@ -192,11 +190,11 @@ class JupyterKernelClient(SavesSession):
             self._conversation.prepare()
             exchange = Exchange(request.msg_id, OutputArea(max_output))
             deadline, callbacks = Deadline(limit), Callbacks(on_output, on_input)
-            is_kept = self._keeps_session and not silent
-            session = self._session_file.session if is_kept else None
-            with kept_in(session, code) as kept:
-                kept.result = self._conversation.run(request, exchange, deadline, callbacks)
-            return kept.result
+            is_kept = self._keeps_session and store_history and not silent
+            run = partial(self._conversation.run, request, exchange, deadline, callbacks)
+            with kept_in(self._session_file.session if is_kept else None, code) as kept:
+                kept.result = logged(self._kernel_id, code, limit, run)
+        return kept.result
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
         """What the kernel is: ``language_info``, ``implementation``, ``banner`` and more.

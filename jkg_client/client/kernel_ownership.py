@@ -54,6 +54,7 @@ class KernelOwnership:
         with CtrlCHeldBack():
             kernel_id = self.provider.start_kernel(kernel_name, env=env, timeout_seconds=seconds)
             self.kernel_id = kernel_id
+        _log.info("kernel %s: %r was started", kernel_id, kernel_name)
         return kernel_id
 
     def forget(self) -> None:
@@ -87,6 +88,7 @@ class KernelOwnership:
     def _delete(self, kernel_id: str) -> None:
         try:
             self.provider.delete_kernel(kernel_id)
+            _log.info("kernel %s: was deleted", kernel_id)
         except (KernelNotFound, ServerNotRunning):
             pass
         except GatewayError as exc:

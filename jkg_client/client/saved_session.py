@@ -16,7 +16,8 @@ class SavesSession:
     def save_notebook(self, path: str | os.PathLike[str]) -> None:
         """Write all that was run, with its outputs, to ``path`` as a notebook.
 
-        It also works after ``stop``. A file that exists is replaced as a whole.
+        It also works after ``stop``. A file that exists is replaced as a whole. Code that was
+        run silently or with ``store_history=False`` is left out.
 
         Raises:
             OSError: The file cannot be written. A file that existed is as it was.
@@ -25,7 +26,7 @@ class SavesSession:
         save_session(self._session_file.session, path)
 
     def add_markdown(self, text: str) -> None:
-        """Put text in Markdown between what was run and what will be run."""
+        """Put ``text`` in Markdown into the saved notebook, before the next code."""
         arguments.text("text", text)
         self._session_file.session.remark(text)
         self._session_file.changed()

@@ -3,7 +3,7 @@
 from .block import CodeBlock, UnknownLanguage
 from .cells import to_cell
 from .extractor import MarkdownCodeExtractor, MessageContent
-from .languages import is_data
+from .languages import is_data, is_python
 from .tool_arguments import unfenced
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "MessageContent",
     "UnknownLanguage",
     "is_data",
+    "is_python",
     "to_cell",
     "unfenced",
 ]

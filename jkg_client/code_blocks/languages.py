@@ -145,6 +145,11 @@ def is_data(language: str, kernel_language: str = "") -> bool:
     return name in _DATA and name != canonical(kernel_language)
 
 
+def is_python(language: str) -> bool:
+    """Whether it is a label of Python."""
+    return canonical(language) == "python"
+
+
 def runs(kernel_language: str, language: str) -> bool:
     """Whether a kernel of ``kernel_language`` runs code in ``language`` as it stands."""
     spoken, name = canonical(kernel_language), canonical(language)

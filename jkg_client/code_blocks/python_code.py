@@ -32,8 +32,13 @@ _JOINT = re.compile(r"\\\r?\n[ \t]*")
 
 def quiet_cell(code: str) -> str:
     """``code`` with ``-qq`` for each ``pip install`` that says nothing of how much to print."""
+    if "pip" not in code or "install" not in code:
+        return code
+    # An expression would read megabytes of blanks several times.
+    if not code.lstrip().startswith("%%"):
+        return "".join(_quiet_lines(code))
     magic = _CELL_MAGIC.match(code)
-    if "pip" not in code or magic is None:
+    if magic is None:
         return code
     body = code[magic.end() :]
     if magic["name"] is None:

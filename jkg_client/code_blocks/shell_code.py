@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from .memory import remembered
 from .open_strings import HEREDOC
 
 # Where something begins that may hide what looks like a command: escaped characters, strings,
@@ -21,7 +22,7 @@ _ANSI_C = re.compile(r"(?:[^'\\]|\\[\s\S])*'?")
 # Many of a kind, one behind the other.
 _STRINGS = re.compile(r"(?:'[^']*'|\"(?:[^\"\\]|\\[\s\S])*\"|\\[^\r\n]){2,500}")
 _JOINTS = re.compile(r"(?:\\\r?\n[ \t]*){1,500}")
-_NOT_NEWLINE = re.compile(r"[^\n]")
+_LINE = re.compile(r"[^\n]+")
 _BEFORE_COMMENT = frozenset(" \t\r\n;&|(")
 
 _MARK = re.compile(r"^[ \t]*(?P<mark>\$[ \t]+|!(?=[^\s!=(\[])|%(?=pip3?[ \t]))", re.MULTILINE)
@@ -43,9 +44,10 @@ def without_marks(code: str) -> str:
     return _cut(code, (found.span("mark") for found in _MARK.finditer(_bare(code))))
 
 
+@remembered
 def quiet_pip(code: str) -> str:
     """``code`` with ``-qq`` for each ``pip install`` that says nothing of how much to print."""
-    if "pip" not in code:
+    if "pip" not in code or "install" not in code:
         return code
     return _insert(code, " -qq", _ends_of_installs(_bare(code)))
 
@@ -109,7 +111,8 @@ def _bare(code: str) -> str:
         start, at = found.span()
         if found[0] == "\n":
             at = _end_of_heredocs(code, at, heredocs)
-            pieces.append("\n" + _NOT_NEWLINE.sub("_", code[start + 1 : at]))
+            hidden = _LINE.sub(lambda line: "_" * len(line[0]), code[start + 1 : at])
+            pieces.append("\n" + hidden)
             heredocs = []
         elif found[0] == "<":
             heredoc = HEREDOC.match(code, start)

@@ -87,6 +87,7 @@ class LocalKernel:
 
     def interrupt(self, deadline: Deadline) -> None:
         """Interrupt what the kernel runs; not before it is up, for that would end it."""
+        _log.info("kernel %s: interrupt", self.kernel_id)
         launch = self.launch()
         limit = deadline.within(_USUAL_SECONDS)
         if not launch.answered.wait(limit.left()):
@@ -98,6 +99,7 @@ class LocalKernel:
 
     def restart(self, deadline: Deadline) -> None:  # noqa: ARG002 - the end has its own limits
         """Replace the process by another one, with a key, and addresses, of its own."""
+        _log.info("kernel %s: restart", self.kernel_id)
         with self._lock:
             self._check()
             self._launch.stop(restart=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..client import arguments
 from ..client.channels import KernelConnection
 from ..client.deadline import Deadline
 from ..client.timeouts import Timeouts
@@ -158,7 +159,7 @@ class LocalKernels:
 
 
 def _folder(path: Path | str) -> Path:
-    folder = Path(path).absolute()
+    folder = arguments.folder("cwd", path).absolute()
     if not folder.is_dir():
         raise ValueError(f"cwd {folder} is no directory")
     return folder

@@ -93,7 +93,7 @@ def find(name: str) -> KernelSpec:
         KernelSpecNotFound: There is none, or it cannot be started here; says what there is.
     """
     if not isinstance(name, str) or not name:
-        raise ValueError(f"a kernel's name is needed, not {name!r}")
+        raise ValueError(f"the name of a kernel must be a string that is not empty, not {name!r}")
     folders = installed()
     wanted = name.lower()
     if wanted == "python" and wanted not in folders:

@@ -129,7 +129,7 @@ class KernelSockets:
         try:
             self._ready.append(parse(parts, channel))
         except WireError as exc:
-            _log.warning("skipped what is no message: %s", exc)
+            _log.warning("ignored a frame that is not a Jupyter message: %s", exc)
             self._ready.append(Gap(unread=1))
 
 

@@ -163,7 +163,7 @@ def translated(request: str, deadline: Deadline, proxy: str | None) -> Iterator[
             raise GatewayTimeout(f"{request}: {_too_late(deadline)}") from exc
         speaks = isinstance(root, http.client.BadStatusLine)
         if speaks and not isinstance(root, http.client.RemoteDisconnected):
-            raise NotAGateway(f"{request}: what answers there does not speak HTTP") from exc
+            raise NotAGateway(f"{request}: the answer is not HTTP") from exc
         if proxy:
             raise GatewayUnreachable(
                 f"{request}: no way through the proxy {proxy_name(proxy)}, which the environment"
@@ -173,7 +173,7 @@ def translated(request: str, deadline: Deadline, proxy: str | None) -> Iterator[
             f"{request}: nobody answers ({root}); does the server run, and are host and port right?"
         ) from exc
     except NONSENSE as exc:
-        raise NotAGateway(f"{request}: what answers there makes no sense ({exc!s:.200})") from exc
+        raise NotAGateway(f"{request}: the answer cannot be understood ({exc!s:.200})") from exc
 
 
 def refusal_of(proxy: str | None, response: requests.Response) -> str:

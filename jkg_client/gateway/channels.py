@@ -205,6 +205,7 @@ class ServerChannels:
                 limit = whole.within(self._timeouts.pong)
             if incoming is None:
                 return
+            self._used = self._clock.now()  # nothing else need prove that it is alive
             yield incoming
 
     def prove_alive(self, limit: Deadline) -> None:
@@ -271,6 +272,7 @@ class ServerChannels:
         self._transport = self._connect_again(limit, cause)
         self._check_open()  # what abort() broke was the old connection
         self._bytes_at_ping = -1
+        _log.info("connection to kernel %s is back", self._name)
         return Gap(may_lack=not is_kept, end_unseen=True)
 
     def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> Transport:
@@ -306,5 +308,5 @@ class ServerChannels:
 
 
 def _unread(exc: WireError) -> Gap:
-    _log.warning("skipped what is no message: %s", exc)
+    _log.warning("ignored a frame that is not a Jupyter message: %s", exc)
     return Gap(unread=1)

@@ -34,7 +34,7 @@ def _check_host(_: Any, __: Attribute[str], host: str) -> None:
         try:
             ipaddress.IPv6Address(host.partition("%")[0])
         except ValueError:
-            raise ValueError(f"host {host!r} is no address; give the port as port=") from None
+            raise ValueError(f"host {host!r} is not an address; pass the port as port=") from None
 
 
 def _check_port(_: Any, __: Attribute[Any], port: int | None) -> None:
@@ -203,7 +203,9 @@ class JupyterConnectionInfo:
         """
         env = _GatewayEnv(os.environ if environ is None else environ)
         if not env.get("URL"):
-            raise ValueError("JUPYTER_GATEWAY_URL is not set: there is no gateway to be found")
+            raise ValueError(
+                "JUPYTER_GATEWAY_URL is not set, so the address of the gateway is unknown"
+            )
         scheme = env.get("AUTH_SCHEME", "token")
         key = env.get("AUTH_HEADER_KEY", "Authorization")
         headers, token = env.headers(), env.get("AUTH_TOKEN") or None
@@ -229,11 +231,11 @@ def _literally(url: str) -> JupyterConnectionInfo:
         parts = urlsplit(url.strip() if "://" in url else f"http://{url.strip()}")
         port = parts.port
     except ValueError:
-        raise ValueError("the URL's host or port make no sense") from None
+        raise ValueError("the host or the port in the URL is wrong") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"an http or https URL with a host is needed, not {parts.scheme}://…")
     if parts.username or parts.password:
-        raise ValueError("user and password in the URL: servers want a token instead")
+        raise ValueError("the URL contains a user and a password; pass a token instead")
     return JupyterConnectionInfo(
         parts.hostname,
         parts.scheme == "https",
@@ -263,8 +265,8 @@ class JupyterConnectable(Protocol):
         ...
 
 
-def info_of(server: object) -> JupyterConnectionInfo:
-    """Where ``server`` is.
+def info_of(server: object, name: str = "jupyter_server") -> JupyterConnectionInfo:
+    """Where ``server`` is, which is the argument ``name`` of the caller.
 
     Raises:
         ValueError: If it cannot tell. AutoGen has a class of the same name, so the message
@@ -274,9 +276,10 @@ def info_of(server: object) -> JupyterConnectionInfo:
     if isinstance(info, JupyterConnectionInfo):
         return info
     kind = type(info)
-    name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    shown = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     raise ValueError(
-        f"a server or jkg_client.JupyterConnectionInfo is needed, not a value of type {name}"
+        f"{name}: a server or jkg_client.JupyterConnectionInfo is needed,"
+        f" not a value of type {shown}"
     )
 
 
@@ -305,7 +308,7 @@ class _GatewayEnv:
             headers = None
         if not isinstance(headers, dict):
             # Not shown: headers carry secrets.
-            raise ValueError("JUPYTER_GATEWAY_HEADERS is no JSON object")  # noqa: TRY004
+            raise ValueError("JUPYTER_GATEWAY_HEADERS is not a JSON object")  # noqa: TRY004
         user, password = self.get("HTTP_USER"), self.get("HTTP_PWD")
         if user and password:
             basic = b64encode(f"{user}:{password}".encode()).decode()

@@ -85,11 +85,11 @@ def _answer(head: bytes) -> HandshakeAnswer:
     first, _, rest = head.partition(b"\r\n")
     words = first.decode("latin-1").split(None, 2)
     if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdecimal():
-        raise HandshakeError(f"what answers there does not speak HTTP: {first[:80]!r}")
+        raise HandshakeError(f"the answer is not HTTP: {first[:80]!r}")
     try:
         fields = http.client.parse_headers(io.BytesIO(rest))
     except http.client.HTTPException as exc:
-        raise HandshakeError(f"the answer makes no sense: {exc}") from exc
+        raise HandshakeError(f"the answer cannot be understood: {exc}") from exc
     return HandshakeAnswer(int(words[1]), {name.lower(): value for name, value in fields.items()})
 
 
@@ -101,4 +101,4 @@ def _check(headers: Mapping[str, str], key: str) -> None:
         or not upgrades
         or headers.get("sec-websocket-accept", "").strip() != accepted.decode()
     ):
-        raise HandshakeError("what answers there is not a WebSocket server")
+        raise HandshakeError("this is not a WebSocket server")

@@ -6,6 +6,7 @@ With ``answers`` and ``adapter`` the only door to ``requests``.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import time
@@ -28,6 +29,8 @@ from .connection import JupyterConnectionInfo, channels_query
 from .deadline_socket import ChannelsAddress
 from .hub_answers import hub_itself, may_be_of_a_hub, not_running, page_about, told_by
 from .opening import Route, authorities_of, proxy_for
+
+_log = logging.getLogger("jkg_client")
 
 _GET_TRIES = 3
 _SILENT, _KNOCKING = 15.0, 10.0
@@ -120,6 +123,7 @@ class HttpSession:
             self._session, self._process = self._new_session(), os.getpid()
         request = f"{method} {self.info.url}{path}"
         response, text = self._patiently(request, body, deadline)
+        _log.debug("%s answered %d", request, response.status_code)
         if response.status_code == PROXY_REFUSES:
             raise GatewayUnreachable(f"{request}: {refusal_of(self._proxy, response)}")
         if response.status_code >= 300:

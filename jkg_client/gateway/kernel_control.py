@@ -32,7 +32,9 @@ class ServerKernel:
 
     def __init__(self, http: HttpSession, kernel_id: str) -> None:
         if not isinstance(kernel_id, str) or not kernel_id:
-            raise ValueError(f"a kernel's id is needed, not {kernel_id!r}")
+            raise ValueError(
+                f"the id of a kernel must be a string that is not empty, not {kernel_id!r}"
+            )
         self._http = http
         self._path = f"/api/kernels/{quote(kernel_id, safe='')}"
         self.kernel_id = kernel_id
@@ -44,10 +46,12 @@ class ServerKernel:
 
     def interrupt(self, deadline: Deadline) -> None:
         """Interrupt what the kernel runs, as Ctrl-C would."""
+        _log.info("kernel %s: interrupt", self.kernel_id)
         self._http.request("POST", f"{self._path}/interrupt", {}, timeout_seconds=deadline.left())
 
     def restart(self, deadline: Deadline) -> None:
         """Restart the kernel; it has forgotten everything, its id stays."""
+        _log.info("kernel %s: restart", self.kernel_id)
         left = deadline.left()
         seconds = LAUNCH_SECONDS if left is None else left
         try:
@@ -91,7 +95,7 @@ class ServerKernel:
         except (KernelNotFound, ServerNotRunning):
             raise
         except GatewayError as exc:
-            _log.info("no word about kernel %s: %s", self.kernel_id, exc)
+            _log.info("the state of kernel %s is unknown: %s", self.kernel_id, exc)
             return None
 
     def state(self, deadline: Deadline) -> str | None:

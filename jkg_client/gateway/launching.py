@@ -16,7 +16,7 @@ def start_request(name: str, env: Mapping[str, str] | None, path: str | None) ->
         ValueError: If a name or a value is no string.
     """
     if not isinstance(name, str) or not name:
-        raise ValueError(f"a kernel's name is needed, not {name!r}")
+        raise ValueError(f"the name of a kernel must be a string that is not empty, not {name!r}")
     arguments.words("env", env)
     request: dict[str, Any] = {"name": name}
     if env:

@@ -119,7 +119,7 @@ def read_head(stream: socket.socket, deadline: Deadline) -> bytes:
         if not byte:
             raise OSError("the connection was closed during the handshake")
         if len(head) > _LARGEST_HEAD:
-            raise OSError("the answer to the handshake makes no sense")
+            raise OSError("the answer to the handshake cannot be understood")
         head += byte
     return bytes(head)
 

@@ -55,7 +55,7 @@ class JupyterClient:
         self, connection_info: JupyterConnectionInfo, *, request_timeout: float = 30.0
     ) -> None:
         request_timeout = arguments.seconds("request_timeout", request_timeout)
-        self._info = info_of(connection_info)
+        self._info = info_of(connection_info, "connection_info")
         self._http = HttpSession(self._info, request_timeout)
 
     @property

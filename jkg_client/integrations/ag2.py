@@ -15,11 +15,11 @@ except ImportError as _missing:
         'JupyterEnvironment needs: pip install "jkg-client[ag2]" (Python 3.10 or newer)'
     ) from _missing
 
-from ..code_blocks import unfenced
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 from ..jupyter_executors import AsyncJupyterCodeExecutor
 from ..protocol.shortening import shortened
 from .model_limits import MAX_TEXT, checked
+from .tool_code import tool_block
 
 if TYPE_CHECKING:
     from ag2.context import ConversationContext
@@ -41,7 +41,8 @@ class JupyterEnvironment:
         output_dir: Where images and pages are saved; made if it is missing.
         max_text: Characters of text in one answer. Of more the beginning and the end are kept, with
             a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``.
+        options: Further ones of ``AsyncJupyterCodeExecutor``. ``notebook`` keeps what the agent
+            runs as a notebook.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class JupyterEnvironment:
         Raises:
             GatewayError: The server is away.
         """
-        result = await self._executor.execute_code_blocks([unfenced(code, language)])
+        result = await self._executor.execute_code_blocks([await tool_block(code, language)])
         return CodeRunResult(shortened(result.output, self._max_text), result.exit_code)
 
     async def stop(self) -> None:

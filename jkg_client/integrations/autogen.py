@@ -24,7 +24,6 @@ except ImportError as _missing:
     ) from _missing
 
 from .. import jupyter_executors
-from ..code_blocks import unfenced
 from ..gateway.connection import (
     JupyterConnectable,
     JupyterConnectionInfo,
@@ -34,6 +33,7 @@ from ..gateway.connection import (
 from ..protocol.shortening import shortened
 from ..session_file import session_file_of
 from .model_limits import MAX_TEXT, checked
+from .tool_code import tool_block
 
 
 class JupyterCodeExecutorConfig(BaseModel):
@@ -80,7 +80,8 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         output_dir: Where images and pages are saved; made if it is missing.
         max_text: Characters of text in one result. Of more the beginning and the end are kept, with
             a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped.
+        options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped. ``notebook``
+            keeps what the agents run as a notebook.
 
     Raises:
         ValueError: For bad arguments; those that the server knows of, when the kernel is started.
@@ -154,7 +155,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         if cancellation_token.is_cancelled():
             raise asyncio.CancelledError
         # The code that a model passes to a tool comes as a block, perhaps with fences in it.
-        blocks = [unfenced(block.code, block.language) for block in code_blocks]
+        blocks = [await tool_block(block.code, block.language) for block in code_blocks]
         running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
         cancellation_token.add_callback(functools.partial(_cancel, running))
         result = await running

@@ -19,12 +19,12 @@ except ImportError as _missing:
         'JupyterTool needs: pip install "jkg-client[langchain]" (Python 3.10 or newer)'
     ) from _missing
 
-from ..code_blocks import unfenced
 from ..code_result import CodeResult
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 from ..jupyter_executors import AsyncJupyterCodeExecutor
 from ..protocol.shortening import shortened
 from .model_limits import MAX_IMAGE, MAX_IMAGES, MAX_TEXT, checked
+from .tool_code import tool_block
 
 T = TypeVar("T")
 
@@ -90,7 +90,8 @@ class JupyterTool(BaseTool):
         description: For the model.
         max_text: Characters of text in one answer. Of more the beginning and the end are kept, with
             a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``.
+        options: Further ones of ``AsyncJupyterCodeExecutor``. ``notebook`` keeps what the agent
+            runs as a notebook.
     """
 
     args_schema: ArgsSchema | None = Code
@@ -143,7 +144,7 @@ class JupyterTool(BaseTool):
         return _done(self._arun(code))
 
     async def _arun(self, code: str) -> tuple[str, Artifact]:
-        result = await self._executor.execute_code_blocks([unfenced(code)])
+        result = await self._executor.execute_code_blocks([await tool_block(code)])
         output = shortened(result.output, self._max_text)
         return output, await asyncio.to_thread(_artifact, result)
 

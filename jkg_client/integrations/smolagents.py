@@ -33,10 +33,8 @@ from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, give
 from ..jupyter_executors import JupyterCodeExecutor
 from ..protocol.outputs import Display, Failure, Output, join_text
 from ..protocol.shortening import shortened
+from ..python_variables import carrying
 from .model_limits import MAX_TEXT, checked
-
-_PART = 2**20
-"""Characters of variables in one message: servers take 10 MiB."""
 
 _IMAGES = {"image/png": "PNG", "image/jpeg": "JPEG"}
 """Pillow's names of them: what a kernel calls an image may be a program."""
@@ -102,7 +100,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         max_text: Characters of the logs, of a text value and of an error, each. Of more the
             beginning and the end are kept, with a line that says how many are missing. A final
             answer is always whole.
-        options: Further ones of ``JupyterCodeExecutor``.
+        options: Further ones of ``JupyterCodeExecutor``. ``notebook`` keeps what the agent
+            runs as a notebook.
 
     Raises:
         AgentError: A package could not be installed.
@@ -230,14 +229,16 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             *([_defining_cell(self._tools)] if self._tools else []),
         ]
 
-    def _execute(self, *cells: str) -> CodeResult:
-        return self._executor.execute_code_blocks([CodeBlock(cell, "python") for cell in cells])
+    def _execute(self, *cells: str, store_history: bool = True) -> CodeResult:
+        blocks = [CodeBlock(cell, "python") for cell in cells]
+        return self._executor.execute_code_blocks(blocks, store_history=store_history)
 
     def _do(self, *cells: str) -> None:
-        result = self._execute(*cells)
+        # Not what the agent has written: it is no part of the session.
+        result = self._execute(*cells, store_history=False)
         if result.kernel_restarted:
             # They ran in a kernel that is gone, or in one that lacks what was sent before.
-            result = self._execute(*self._sent(), *cells)
+            result = self._execute(*self._sent(), *cells, store_history=False)
         if result.exit_code:
             failure = result.results[-1].failure
             told = failure.summary if failure else result.output
@@ -265,14 +266,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
 def _setting_cells(variables: Mapping[str, Any]) -> list[str]:
     if not variables:
         return []
-    text = SafeSerializer.dumps(dict(variables))
-    parts = [text[start : start + _PART] for start in range(0, len(text), _PART)]
-    load = "globals().update(_jkg['SafeSerializer'].loads(''.join(_jkg_parts)))"
-    return [
-        "_jkg_parts = []",
-        *(f"_jkg_parts.append({part!r})" for part in parts),
-        f"{_exec(_SERIALIZER)}\n{load}\ndel _jkg, _jkg_parts",
-    ]
+    load = f"{_SERIALIZER}\nnames.update(SafeSerializer.loads(text))\n"
+    return carrying(SafeSerializer.dumps(dict(variables)), load)
 
 
 def _defining_cell(tools: Mapping[str, Tool]) -> str:

@@ -19,10 +19,10 @@ try:
     import nbformat
     from nbformat import NotebookNode
     from nbformat.v4.rwbase import rejoin_lines, strip_transient
-except ImportError as exc:
+except ImportError as _missing:
     raise ImportError(
         "running notebooks needs nbformat; pip install 'jkg-client[notebook]'"
-    ) from exc
+    ) from _missing
 
 from .sources import NotebookSource
 

@@ -1,1 +1,1 @@
-"""Web pages of what a kernel displays: each draws itself when a browser opens it."""
+"""Web pages from what a kernel displays. Each draws itself when a browser opens it."""

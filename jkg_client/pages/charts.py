@@ -1,8 +1,8 @@
-"""Charts that a kernel sends as JSON, as pages that draw them.
+"""Pages that draw charts, which kernels send as JSON.
 
 See https://plotly.com/chart-studio-help/json-chart-schema, https://vega.github.io/vega/docs and
-https://vega.github.io/vega-lite/docs. Each page fetches its libraries in a version that is
-known to draw the chart.
+https://vega.github.io/vega-lite/docs. Each page loads its libraries in a version that is known to
+draw the chart.
 """
 
 from __future__ import annotations
@@ -127,12 +127,12 @@ class _Chart:
 
 
 def is_chart(data: Mapping[str, Any]) -> bool:
-    """Whether a chart is among the forms of a display."""
+    """Whether one of the forms of a display is a chart."""
     return _chart(data) is not None
 
 
 def chart_page(data: Mapping[str, Any], libraries: Libraries) -> str | None:
-    """A page that draws the chart among the forms of a display; None if there is none."""
+    """A page that draws the chart of a display. None if the display has no chart."""
     chart = _chart(data)
     if chart is None:
         return None

@@ -1,4 +1,4 @@
-"""Which displays of a cell hold HTML or a script, and which of them belong together."""
+"""Finds the HTML and the scripts in the displays of a cell, and which of them belong together."""
 
 from __future__ import annotations
 

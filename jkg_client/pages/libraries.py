@@ -1,4 +1,4 @@
-"""The JavaScript libraries that draw charts: fetched by a page, or part of it."""
+"""The JavaScript libraries that draw charts: loaded by a page, or contained in it."""
 
 from __future__ import annotations
 
@@ -21,43 +21,46 @@ _ENDS_SCRIPT = re.compile("<(?=/script|!--)", re.IGNORECASE)
 
 @frozen
 class Libraries:
-    """Where pages get libraries from.
+    """Where pages get their libraries.
 
     Attributes:
-        tags: Name of a library to the HTML that brings it, for those that the caller has given.
+        tags: For libraries that the caller has given: name, and the HTML that includes it.
     """
 
     tags: Mapping[str, str] = field(factory=dict)
 
     @classmethod
     def of(cls, page_scripts: PageScripts | None) -> Libraries:
-        """Those that the caller has given; files are read now.
+        """The libraries that the caller has given. Files are read now.
 
         Raises:
             ValueError: A name is unknown, or a file cannot be read.
         """
+        if page_scripts is not None and not isinstance(page_scripts, Mapping):
+            kind = type(page_scripts).__name__
+            raise ValueError(f"page_scripts must be a mapping, not {kind}")
         return cls({name: _given(name, place) for name, place in (page_scripts or {}).items()})
 
     def tag(self, name: str, url: str) -> str:
-        """HTML that brings a library: the caller's, or the one at ``url``."""
+        """HTML that includes a library: the one of the caller, or the one at ``url``."""
         return self.tags.get(name) or fetched(url)
 
 
 def fetched(url: str) -> str:
-    """HTML that fetches a script."""
+    """HTML that loads a script from a URL."""
     safe = url.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     return f'<script charset="utf-8" src="{safe}"></script>'
 
 
 def contained(code: str, attributes: str = "") -> str:
-    """HTML that contains a script; nothing in ``code`` ends it early."""
+    """HTML that contains a script. Nothing in ``code`` can end the HTML element early."""
     safe = _ENDS_SCRIPT.sub(r"<\\", code)
     return f"<script{attributes}>{safe}</script>"
 
 
 def _given(name: str, place: str | os.PathLike[str]) -> str:
     if name not in NAMES:
-        raise ValueError(f"page_scripts: {name!r} is none of {', '.join(NAMES)}")
+        raise ValueError(f"page_scripts: {name!r} is unknown; the names are {', '.join(NAMES)}")
     if isinstance(place, str) and place.startswith(("http://", "https://")):
         return fetched(place)
     try:

@@ -1,4 +1,4 @@
-"""What the displays of a kernel have loaded, as long as there is room."""
+"""Scripts that the displays of a kernel have loaded, up to a limit."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class _Loader:
 
 @define
 class Loaders:
-    """The newest loaders.
+    """The newest scripts.
 
     Attributes:
-        most: Characters of all of them.
+        most: Limit for all of them, in characters.
     """
 
     most: int
     _kept: dict[bytes, _Loader] = field(factory=dict, init=False)
 
     def add(self, html: str) -> None:
-        """Keep HTML that loads something; it replaces the same one with other ids."""
+        """Keep HTML that loads something. It replaces the same HTML with other ids."""
         key = hashlib.sha256(_UUID.sub("", html).encode("utf-8", "replace")).digest()
         self._kept.pop(key, None)
         self._kept[key] = _Loader(html, tuple(name for name in _LIBRARIES if name in html))
@@ -52,10 +52,10 @@ class Loaders:
             total -= len(self._kept.pop(oldest).html)
 
     def needed(self, html: str, text: str) -> Iterator[str]:
-        """Those that a page needs.
+        """The scripts that a page needs.
 
         Args:
-            html: Of the page.
-            text: All of it, its scripts too.
+            html: HTML of the page.
+            text: The whole page, with its scripts.
         """
         return (loader.html for loader in self._kept.values() if loader.serves(html, text))

@@ -1,4 +1,4 @@
-"""What a piece of HTML shows, as far as a quick look tells. Each function takes linear time."""
+"""Finds out what a piece of HTML shows, by a quick look. Each function takes linear time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_IDS = 32
 
 
 def only_repeats(html: str, plain: str) -> bool:
-    """Whether ``html`` is ``plain`` in fonts and colours, and nothing more."""
+    """Whether ``html`` only shows the text ``plain``, in fonts and colours."""
     shown = _running_text(html)
     if shown is None:
         return False
@@ -40,7 +40,7 @@ def only_repeats(html: str, plain: str) -> bool:
 
 
 def shows_nothing(html: str) -> bool:
-    """Whether there are only scripts and styles in ``html``, and at least one of them."""
+    """Whether ``html`` consists only of scripts and styles, and has at least one."""
     text = html.lower()
     place = 0
     while True:
@@ -61,19 +61,19 @@ def has_scripts(html: str) -> bool:
 
 
 def loads(html: str, library: str) -> bool:
-    """Whether ``html`` fetches a library itself, by an address that has its name in it."""
+    """Whether ``html`` itself loads a library, from an address that contains its name."""
     tags = (piece.partition(">")[0] for piece in html.lower().split("<script")[1:])
     return any("src" in tag and library.lower() in tag for tag in tags)
 
 
 def mentions_id_of(script: str, html: str) -> bool:
-    """Whether ``script`` speaks of an element of ``html``."""
+    """Whether ``script`` mentions the id of an element of ``html``."""
     ids = (found[1] for found in _ID.finditer(html))
     return any(one in script for one in itertools.islice(ids, _MOST_IDS))
 
 
 def _running_text(html: str) -> str | None:
-    """The text of ``html``; None if it has other tags than those of running text."""
+    """The text of ``html``. None if it has tags other than those of ordinary text."""
     first, *pieces = html.split("<")
     texts = [first]
     is_style = False

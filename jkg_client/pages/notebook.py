@@ -1,8 +1,8 @@
-"""Displays that belong together, made whole.
+"""Adds to each display of a cell what it needs from others.
 
-In a notebook all outputs are parts of one page: a script works on what was displayed before it,
-and needs libraries that an earlier cell has loaded. Here each display becomes a page of its own,
-so it gets the scripts that it needs.
+In a notebook, all outputs are parts of one page. A script works on what was displayed before, and
+uses libraries that an earlier cell has loaded. Here each display becomes a page of its own, so it
+gets the scripts that it needs.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ _ELEMENT = """<div id="output"></div>
 
 @define
 class NotebookPage:
-    """What the page of a notebook would hold that shows the outputs of one kernel.
+    """Remembers which scripts the outputs of one kernel have loaded.
 
     Attributes:
         libraries: Where pages get the libraries that draw charts.
-        max_loaded: Characters of scripts that are remembered.
+        max_loaded: Limit for the scripts that are remembered, in characters.
     """
 
     libraries: Libraries = field(factory=Libraries)
@@ -74,10 +74,10 @@ class NotebookPage:
         self._shown = deque(maxlen=LOOK_BACK)
 
     def complete(self, outputs: Sequence[Output]) -> Iterator[Output]:
-        """Outputs of a cell, one for each, whose ``text/html`` needs nothing of the others.
+        """The outputs of a cell, each with a ``text/html`` that needs nothing of the others.
 
-        Scripts are gone from where they were, and charts that come as JSON have become HTML.
-        Scripts that load something are remembered for later cells.
+        Scripts are moved into the pages that need them, and charts in JSON become HTML. Scripts
+        that load something are remembered for later cells.
         """
         forms = [Forms.of(output) for output in outputs]
         moved = dict(owners(forms))
@@ -129,7 +129,7 @@ class NotebookPage:
         return chart_page(data, self.libraries)
 
     def _page_of_script(self, script: str) -> str | None:
-        """The page of an earlier cell that ``script`` works on, or one of its own if it draws."""
+        """The page of an earlier cell that ``script`` works on, or a new page if it draws."""
         earlier = next(
             (html for html in reversed(self._shown) if mentions_id_of(script, html)), None
         )
@@ -138,7 +138,7 @@ class NotebookPage:
         return self._page(earlier or "", [script])
 
     def _page(self, html: str, scripts: list[str]) -> str:
-        """``html`` with what it needs; as it is if that is nothing."""
+        """``html`` with everything it needs, or unchanged if it needs nothing."""
         text = "\n".join([html, *scripts])
         own = {html, *map(contained, scripts)}
         loaders = [one for one in self._loaders.needed(html, text) if one not in own]
@@ -160,7 +160,7 @@ class NotebookPage:
             yield self.libraries.tag("requirejs", _REQUIREJS)
 
     def _remember(self, forms: Forms) -> None:
-        """Keep what loads something, for later pages; not what would be drawn on each of them."""
+        """Keep HTML that loads something for later pages, but not HTML that draws."""
         if forms.html is not None:
             loader = forms.html if forms.is_unseen else None
         else:

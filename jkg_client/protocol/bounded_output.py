@@ -116,13 +116,6 @@ class BoundedOutput:
             slot.value, slot.size, slot.cut = value, size, whole - size
         return [*(self._shorten_head() if grows else ()), *self._trim()]
 
-    def remove(self, value: Any) -> None:
-        """Take out the slot of ``value``, if it is there."""
-        for slots in (self._head, self._tail or deque()):
-            for slot in [s for s in slots if isinstance(s, ValueSlot) and s.value is value]:
-                slots.remove(slot)
-                self._size -= slot.size
-
     def remove_owned(self, owner: str) -> list[ValueSlot]:
         """Take out what a widget has captured."""
         gone: list[ValueSlot] = []

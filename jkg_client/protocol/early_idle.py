@@ -1,7 +1,7 @@
-"""Kernels that say idle before the value of the cell has come.
+"""Kernels that send idle before the value of the cell.
 
-The protocol has idle last. Deno sends values by a task of its own, which idle overtakes in about
-one of 20 cells; the answer to a later request never overtakes them.
+By the protocol, idle comes last. Deno sends values in a separate task, and in about one of 20 cells
+idle arrives before the value. The answer to a later request always arrives after it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _KNOWN = ("deno",)
 
 @define
 class EarlyIdle:
-    """Whether the kernel is such a one. Feed it every message of the kernel.
+    """Whether the kernel does this. Feed it every message of the kernel.
 
     Attributes:
-        is_expected: After idle and reply, a result is whole only when a later request was answered.
+        is_expected: Whether a result is complete only after the answer to a later request.
     """
 
     is_expected: bool = field(default=False, init=False)
     _ended: str | None = field(default=None, init=False)
 
     def feed(self, message: Message) -> None:
-        """Take in one message."""
+        """Process one message."""
         if message.msg_type == "kernel_info_reply":
             name = message.content.get("implementation")
             self.is_expected |= isinstance(name, str) and name.lower().startswith(_KNOWN)
@@ -34,5 +34,5 @@ class EarlyIdle:
             self.is_expected |= self._ended is not None
 
     def ended(self, msg_id: str) -> None:
-        """The kernel has said that it is done with the cell ``msg_id``."""
+        """Note that the kernel has sent idle for the cell ``msg_id``."""
         self._ended = msg_id

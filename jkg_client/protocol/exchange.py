@@ -1,4 +1,4 @@
-"""One request and everything that answers it.
+"""One request and all messages that answer it.
 
 The order of messages: https://jupyter-client.readthedocs.io/en/stable/messaging.html
 """
@@ -27,14 +27,14 @@ Happened = Union[Output, Question]
 
 @define
 class Exchange:
-    """Answers so far to the request ``msg_id``. Feed it every message and every gap.
+    """The answers to the request ``msg_id`` so far. Feed it every message and every gap.
 
     Attributes:
-        reply: Content of the reply, None until it came.
-        idle: The kernel said that it is done with the request.
-        dead: The kernel died or was replaced before it was done.
-        lost: Reply or idle went by unseen, though the kernel is past the request.
-        process: Session id of the kernel process that took it; None if that is not known.
+        reply: Content of the reply. None until it has come.
+        idle: Whether the kernel has said that it is done with the request.
+        dead: Whether the kernel died, or was replaced, before it was done.
+        lost: Whether reply or idle were lost, although the kernel is done with the request.
+        process: Session id of the kernel process that took the request. None if it is unknown.
     """
 
     msg_id: str
@@ -57,32 +57,32 @@ class Exchange:
 
     @property
     def done(self) -> bool:
-        """Whether nothing more is to be waited for."""
+        """Whether there is nothing more to wait for."""
         return self.dead or self.lost or (self.idle and self.reply is not None)
 
     @property
     def begun(self) -> bool:
-        """Whether the kernel has said anything about it."""
+        """Whether the kernel has sent anything about the request."""
         return self._begun
 
     @property
     def ending(self) -> bool:
-        """Whether the kernel has begun to say that it is done with it."""
+        """Whether the kernel has begun to say that it is done with the request."""
         return self.idle or self.reply is not None
 
     @property
     def ends_kernel(self) -> bool:
-        """Whether the code asked for the end of the kernel, as ``exit()`` does."""
+        """Whether the code has asked for the end of the kernel, as ``exit()`` does."""
         return any(
             page.get("source") == "ask_exit" and not page.get("keepkernel")
             for page in self._payload()
         )
 
     def feed(self, message: Message) -> Happened | None:
-        """Take in one message; what it brought, if anything.
+        """Process one message. Returns what it has brought, if anything.
 
-        Messages that answer other requests are ignored: the socket also carries
-        the gateway's own kernel_info checks and the end of cells we gave up on.
+        Messages that answer other requests are ignored: requests of the gateway itself, and cells
+        whose time limit has passed.
         """
         self._gaps.feed(message)
         if message.parent_id is None:
@@ -103,30 +103,30 @@ class Exchange:
         return None
 
     def skip(self, gap: Gap) -> None:
-        """Take in a gap: some messages may never have come."""
+        """Process a gap: some messages may have been lost."""
         if not self.done:
             self._gaps.skip(gap)
 
     def leave_queued(self) -> None:
-        """Its time is up while it still waits behind code of another client."""
+        """End it, because its time is up while it still waits for code of another client."""
         self._is_queued = True
 
     def kernel_gone(self) -> None:
-        """End it: nobody has the kernel any more."""
+        """End it, because the kernel does not exist any more."""
         self.dead, self._outlived = True, False
 
     def overtake(self, later: Exchange) -> None:
-        """End it without an end: the kernel has answered what it was asked ``later``.
+        """End it, because the kernel has already answered a ``later`` request.
 
-        By another session id it is another process, and the one before it has died:
-        https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
+        If the answer has another session id, another process has sent it, and the one before has
+        died: https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
         """
         if self.process is not None and later.process not in (None, self.process):
             self.dead = True
         self.lost = not self.dead
 
     def time_is_up(self) -> None:
-        """The time limit has passed: if the kernel dies from now on, that was the cause."""
+        """Note that the time limit has passed. If the kernel dies now, the limit was the cause."""
         self._outlived = not self.dead
 
     def result(
@@ -136,12 +136,13 @@ class Exchange:
         kernel_restarted: bool = False,
         late: OutputArea | None = None,
     ) -> ExecutionResult:
-        """All of it as a result.
+        """Everything that has come, as a result.
 
         Args:
-            gave_up: The time was up; whether or not it ended after an interrupt.
+            gave_up: Whether the time limit has passed. It does not matter whether an interrupt
+                ended the cell.
             kernel_restarted: As in the result.
-            late: What earlier cells have said since.
+            late: Output of earlier cells that has come since they ended.
         """
         late = late or OutputArea()
         reply = self.reply or {}
@@ -176,7 +177,7 @@ class Exchange:
         )
 
     def _failure(self, gave_up: bool) -> Failure | None:
-        """What ended the cell."""
+        """The exception that ended the cell."""
         shown = self.area.failure
         status = (self.reply or {}).get("status")
         if status == "error":
@@ -196,7 +197,7 @@ class Exchange:
         return None
 
     def _outputs(self, failure: Failure | None, gave_up: bool) -> tuple[Output, ...]:
-        """What is shown, and what ended the cell unless it is there already or was our doing."""
+        """The outputs, with the exception that ended the cell, unless we caused that exception."""
         shown = self.area.outputs
         if failure is None:
             return shown
@@ -220,11 +221,11 @@ class Exchange:
         return shown if shown == failure else failure
 
     def _printed(self, failure: Failure) -> bool:
-        """Whether the cell has said it: the UsageError of a magic comes as a stream."""
+        """Whether the cell has printed the failure, as IPython prints a UsageError."""
         return failure.summary in plain_text(self.area.outputs)
 
     def _user_expressions(self) -> Json:
-        """Answers to those of the request, as far as they fit into the limit of the output."""
+        """Values of the user expressions that fit into the limit of the output."""
         room = self.area.max_output
         answers: dict[str, Any] = {}
         for name, answer in mapping_of((self.reply or {}).get("user_expressions")).items():
@@ -280,7 +281,7 @@ class Exchange:
             self._cause = cause[:_CAUSE] if isinstance(cause, str) else ""
 
     def _page(self) -> Output | None:
-        """What ``obj?`` shows; it comes in the reply, for a pager."""
+        """The help text of ``obj?``, which comes in the reply."""
         shown: Output | None = None
         for page in self._payload():
             data = mapping_of(page.get("data"))
@@ -298,8 +299,8 @@ def tells_of_death(message: Message, *, is_up: bool) -> bool:
     """Whether a message says that the kernel has died, or was replaced.
 
     Args:
-        message: Any.
-        is_up: The kernel has answered before: one that starts now is another one.
+        message: Any message.
+        is_up: Whether the kernel has answered before. If it starts now, it is another process.
     """
     if message.parent_id is not None or message.msg_type != "status":
         return False

@@ -1,7 +1,7 @@
-"""How code ends itself: ``sys.exit``, ``exit()`` of IPython, the exit status of a shell block.
+"""How code ends itself: ``sys.exit``, ``exit()`` of IPython, or the exit status of a shell block.
 
 A kernel has no exit status. IPython reports ``sys.exit`` as an exception, with a traceback and with
-advice on stderr how to leave IPython; a script that ends so has neither.
+a hint on stderr how to leave IPython. A script that ends this way shows neither.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _SHELL_SIGNAL = re.compile(
 
 
 def is_exit(failure: Failure) -> bool:
-    """Whether it is ``SystemExit``, as of ``sys.exit(3)``."""
+    """Whether the exception is ``SystemExit``, as for ``sys.exit(3)``."""
     first = failure.traceback[0] if failure.traceback else ""
     return failure.ename == "SystemExit" or first.startswith(_LEAVES)
 
 
 def exit_code(failure: Failure) -> int | None:
-    """The exit status that ``failure`` stands for; None if the code did not end by one.
+    """The exit status in ``failure``. None if the code did not end itself.
 
-    The value of ``SystemExit`` comes as text: ``sys.exit("0")`` looks like ``sys.exit(0)``.
+    The value of ``SystemExit`` is sent as text, so ``sys.exit("0")`` looks like ``sys.exit(0)``.
     """
     if is_exit(failure):
         return _status(failure.evalue.strip())
@@ -47,14 +47,14 @@ def exit_code(failure: Failure) -> int | None:
 
 
 def without_traceback(failure: Failure) -> Failure:
-    """An exit as it is shown: its name and its value. The frames are those of IPython."""
+    """An exit without its traceback, which only has frames of IPython."""
     return evolve(failure, traceback=())
 
 
 def exit_of(payload: Iterable[Mapping[str, Any]]) -> Failure | None:
-    """What ``exit()`` or ``quit()`` asked for in the payload of a reply.
+    """The argument of ``exit()`` or ``quit()``, from the payload of a reply.
 
-    IPython takes the argument of ``exit(3)`` for its own ``keep_kernel``, and hands it on.
+    IPython passes the argument of ``exit(3)`` on as its own ``keep_kernel``.
     """
     for page in payload:
         if page.get("source") == "ask_exit":
@@ -64,7 +64,7 @@ def exit_of(payload: Iterable[Mapping[str, Any]]) -> Failure | None:
 
 
 def without_advice(text: Any) -> Any:
-    """What a cell wrote to stderr, without IPython's advice how to leave it."""
+    """Text of stderr without IPython's hint how to leave it."""
     if not isinstance(text, str) or _ADVICE not in text:
         return text
     kept: list[str] = []

@@ -1,4 +1,4 @@
-"""What cells say after their end."""
+"""Output of cells that have already ended."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .values import Failure, Output
 
 @define
 class LateOutput:
-    """What cells of a session say after their end: their threads, their background tasks.
+    """Output that threads and background tasks of earlier cells show after the end of those cells.
 
-    Kernels count it to the cell that ran last. Feed it every message that is not of the
-    cell that runs now.
+    Kernels count it to the cell that ran last. Feed it every message that does not belong to the
+    running cell.
     """
 
     session: str
     area: OutputArea = field(factory=OutputArea)
 
     def feed(self, message: Message) -> Output | None:
-        """Take in one message; the output it added or changed, if any."""
+        """Process one message. Returns the output that it has added or changed, if any."""
         if message.channel != "iopub" or message.parent_header.get("session") != self.session:
             return None
         content = message.content

@@ -1,4 +1,4 @@
-"""Outputs of a cell as one display, for a notebook that shows our result."""
+"""Outputs of a cell as one display, for notebooks that show a result of ours."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 def mime_bundle(outputs: Iterable[Output], nothing: str) -> dict[str, Any]:
-    """What a notebook shows of them: as text, and as a page if there is more than text.
+    """What a notebook shows: text, and also HTML if there is more than text.
 
     Args:
-        outputs: In order.
-        nothing: Text if there are none.
+        outputs: The outputs in order.
+        nothing: Text that is shown if there are no outputs.
     """
     shown = tuple(outputs)
     bundle: dict[str, Any] = {"text/plain": strip_ansi(plain_text(shown)) or nothing}

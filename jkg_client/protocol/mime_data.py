@@ -1,4 +1,4 @@
-"""Data of one MIME type, as kernels and callers give it: text, lines of text, base64."""
+"""Data of one MIME type, as kernels and callers pass it: text, lines of text, or base64."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 
 def joined(data: Any) -> str | None:
-    """``data`` if it is text, in one piece or as a list of lines; else None."""
+    """``data`` if it is text, in one piece or as a list of lines. None otherwise."""
     if isinstance(data, list) and all(isinstance(line, str) for line in data):
         return "".join(data)
     return data if isinstance(data, str) else None
 
 
 def decoded(text: str) -> bytes:
-    """The bytes that ``text`` has in base64, in one line or several.
+    """Decode base64, in one line or several.
 
     Raises:
-        ValueError: It is not base64.
+        ValueError: The text is not base64.
     """
     fast = binascii.a2b_base64(text)
     if len(text) == 4 * -(-len(fast) // 3):

@@ -147,10 +147,6 @@ class OutputArea:
         is_large = _size(failure) > self.max_output
         return _shortened_failure(failure, self.max_output)[0] if is_large else failure
 
-    def retract(self, failure: Failure) -> None:
-        """Take ``failure`` out of what is shown: it was our doing, not the cell's."""
-        self._kept.remove(failure)
-
     def stream(self, content: Json) -> Output | None:
         """Fold a ``stream`` message."""
         name = text_of(content.get("name"))[:_LONGEST_NAME] or "stdout"

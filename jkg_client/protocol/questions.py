@@ -39,8 +39,8 @@ class Question:
     """The code waits for input.
 
     Attributes:
-        request: What it asks for.
-        asker: The message that asked; the answer must name it.
+        request: The question.
+        asker: The message that asked. The answer must name it.
     """
 
     request: InputRequest
@@ -48,7 +48,7 @@ class Question:
 
 
 def question_of(message: Message) -> Question | None:
-    """The question that a message of the channel ``stdin`` asks; None if it asks nothing."""
+    """The question in a message of the channel ``stdin``. None if it is another message."""
     if message.msg_type != "input_request":
         return None
     prompt = message.content.get("prompt")

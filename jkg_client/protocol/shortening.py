@@ -1,4 +1,4 @@
-"""Text and values that are too large, made to fit: beginning and end are kept."""
+"""Shortens texts and values that are too large. Their beginning and their end are kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ITEM = 16
 
 
 def dropped_here(characters: int) -> str:
-    """The line that stands where so many characters were."""
+    """The line that replaces this number of characters."""
     return f"\n[{characters} characters of output dropped here]\n"
 
 
@@ -32,7 +32,7 @@ def is_dropped_here(text: str) -> bool:
 
 
 def shortened(text: str, most: int) -> str:
-    """The first and the last half of ``most`` characters, and how many were between them."""
+    """``text`` with at most this many characters of it, and a line in place of its middle."""
     if len(text) <= most:
         return text
     head, tail = text[: most - most // 2], text[len(text) - most // 2 :]
@@ -40,15 +40,15 @@ def shortened(text: str, most: int) -> str:
 
 
 def cut(text: str, most: int, *, head: int | None = None) -> tuple[str, int]:
-    """``text`` without its middle; one that was cut before stays a text with one gap.
+    """Shorten a text. A text that was shortened before keeps one gap.
 
     Args:
-        text: To be cut.
-        most: Characters to keep of it.
-        head: How many of these are from its beginning; None for half.
+        text: The text.
+        most: Number of characters to keep.
+        head: How many of these are from the beginning. None for half.
 
     Returns:
-        The text with a line that says how much is missing, and its characters without that line.
+        The text with a line that says how much is missing, and its length without that line.
     """
     found = _DROPPED.search(text)
     start, end = found.span() if found else (len(text), len(text))
@@ -64,11 +64,11 @@ def cut(text: str, most: int, *, head: int | None = None) -> tuple[str, int]:
 
 
 def cut_forms(data: Mapping[str, Any], most: int) -> tuple[dict[str, Any], int]:
-    """Forms of one object, by MIME type: text is cut, and other forms are left out if too large.
+    """Shorten the forms of one object: text is shortened, other forms are dropped if too large.
 
     Returns:
         The forms that fit into ``most`` characters, and how many these have. A line in the plain
-        text says what was left out.
+        text says what was dropped.
     """
     sizes = {name: weight(form) for name, form in data.items()}
     readable = [name for name in data if name in _READABLE and _joined(data[name]) is not None]
@@ -93,13 +93,13 @@ def cut_forms(data: Mapping[str, Any], most: int) -> tuple[dict[str, Any], int]:
 
 
 def cut_traceback(lines: Sequence[str], most: int) -> tuple[tuple[str, ...], int]:
-    """Lines of a traceback in ``most`` characters: mostly its end."""
+    """Shorten the lines of a traceback. Mostly its end is kept."""
     text, size = cut(strip_ansi("\n".join(lines)), most, head=most // 4)
     return tuple(text.split("\n")) if text else (), size
 
 
 def weight(value: Any) -> int:
-    """Characters in a JSON value, and what the lists, objects and numbers in it take."""
+    """Number of characters in a JSON value, plus some for each list, object and number in it."""
     total, waiting = 0, [value]
     while waiting:
         one = waiting.pop()

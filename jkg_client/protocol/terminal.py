@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .terminal_commands import BEGUN, MOVE, SEQUENCE, SIGNS, in_two
 from .terminal_grid import Grid
+from .terminal_pieces import pieces
 
 _LONGEST = 2**16
 """Characters at the end of a text in which an unfinished sequence is looked for."""
@@ -19,12 +20,12 @@ def has_codes(text: str) -> bool:
 
 def moves(text: str) -> bool:
     """Whether ``text`` overwrites or erases what is before it."""
-    return has_codes(text) and MOVE.search(in_two(text)) is not None
+    return has_codes(text) and any(map(MOVE.search, pieces(in_two(text))))
 
 
 def strip_ansi(text: str) -> str:
     """``text`` without escape sequences: colours, cursor movements, titles, links."""
-    return SEQUENCE.sub("", in_two(text))
+    return "".join([SEQUENCE.sub("", piece) for piece in pieces(in_two(text))])
 
 
 def picture(text: str) -> str:

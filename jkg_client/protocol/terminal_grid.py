@@ -60,7 +60,7 @@ class Grid:
     def halves(self, *, cursor: bool = True) -> tuple[str, str]:
         """The lines out of reach, and the rest, with movements to where the cursor is."""
         self._let_go(_REACH)
-        rest = "\n".join(map("".join, self._rows)) + self._escape
+        rest = "\n".join(map(_text, self._rows)) + self._escape
         return "".join(self._above), rest + (self._way_back() if cursor else "")
 
     def write(self, text: str) -> None:
@@ -192,7 +192,7 @@ class Grid:
         """Keep at most so many lines, of those that are out of reach."""
         if len(self._rows) > most:
             gone = len(self._rows) - _REACH
-            self._above.append("\n".join(map("".join, self._rows[:gone])) + "\n")
+            self._above.append("\n".join(map(_text, self._rows[:gone])) + "\n")
             del self._rows[:gone]
             self._row = max(0, self._row - gone)
             self._saved = max(0, self._saved[0] - gone), self._saved[1]
@@ -303,6 +303,10 @@ class Grid:
             way += _way(here, self._saved) + "\x1b7"
             here = self._saved
         return way + _way(here, (self._row, self._column))
+
+
+def _text(row: str | list[str]) -> str:
+    return row if isinstance(row, str) else "".join(row)
 
 
 def _way(start: tuple[int, int], end: tuple[int, int]) -> str:

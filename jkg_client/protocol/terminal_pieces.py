@@ -6,6 +6,11 @@ import re
 from collections.abc import Iterator
 
 _PIECE = 2**16
+"""Characters of a piece: an expression on a text of megabytes would stop all other threads."""
+
+# No sequence has an escape in it, but for the one that ends it.
+_CUT = re.compile(r"\n|(?=\x1b(?!\\))")
+_CUT_WITHOUT_ESCAPES = re.compile(r"[\n\x08]")
 
 # A character that the next one overwrites, and the way back to it.
 _OVERWRITTEN = re.compile(r"[^\n\r\x08\x1b]\x08(?=[^\n\r\x08\x1b])")
@@ -15,14 +20,15 @@ _ERASED_AGAIN = re.compile(rf"{_ERASE}(?:[^\n\r\x08\x1b]*{_ERASE})+")
 
 
 def pieces(text: str) -> Iterator[str]:
-    """``text`` in pieces that end with a line, each but the last."""
+    """``text`` in pieces, none of which ends within an escape sequence."""
+    cut = _CUT if "\x1b" in text else _CUT_WITHOUT_ESCAPES
     start = 0
     while len(text) - start > _PIECE:
-        end = text.find("\n", start + _PIECE) + 1
-        if not end:
+        found = cut.search(text, start + _PIECE)
+        if found is None:
             break
-        yield text[start:end]
-        start = end
+        yield text[start : found.end()]
+        start = found.end()
     yield text[start:]
 
 
@@ -36,12 +42,14 @@ def without_idle_codes(text: str) -> str:
 
 def overwritten(line: str) -> str:
     """A line of which carriage returns have parts overwritten by the parts that follow."""
-    parts = line.split("\r")
-    shown, size = [parts[-1]], len(parts[-1])
-    for part in reversed(parts):
-        if len(part) > size:
-            shown.append(part[size:])
-            size = len(part)
+    shown: list[str] = []
+    size, end = 0, len(line)
+    while end >= 0:
+        start = line.rfind("\r", 0, end) + 1
+        if end - start > size:
+            shown.append(line[start + size : end])
+            size = end - start
+        end = start - 1
     return "".join(shown)
 
 

@@ -1,7 +1,7 @@
-"""Which widget takes the outputs of a cell, as ``with Output():`` of ipywidgets does.
+"""Finds the widget that captures the outputs of a cell, as ``with Output():`` of ipywidgets does.
 
-While the state ``msg_id`` of such a widget is the id of a request, the outputs of that request
-belong to the widget: a ``clear_output`` among them clears the widget, not the cell.
+While the state ``msg_id`` of such a widget is the id of a request, the outputs of the request
+belong to the widget. A ``clear_output`` then clears the widget, not the cell.
 https://ipywidgets.readthedocs.io/en/stable/examples/Output%20Widget.html
 """
 
@@ -29,11 +29,11 @@ class Captures:
 
     @property
     def owner(self) -> str | None:
-        """Comm id of the widget that takes what is shown now; None for the cell itself."""
+        """Comm id of the widget that captures outputs now. None if no widget does."""
         return self._capturing[-1] if self._capturing else None
 
     def feed(self, msg_type: str, content: Json) -> tuple[str, Sequence[Any]] | None:
-        """Take in a comm message; what it adds to which widget, if anything."""
+        """Process a comm message. Returns the output that it adds to a widget, if any."""
         widget = content.get("comm_id")
         if not isinstance(widget, str) or len(widget) > _LONGEST_ID:
             return None
@@ -53,7 +53,7 @@ class Captures:
             self._capturing.remove(widget)
 
     def _added(self, widget: str, outputs: Any) -> tuple[str, Sequence[Any]] | None:
-        """What ``append_stdout`` and the like add: the state holds all outputs each time."""
+        """The output that ``append_stdout`` and similar calls add to the outputs in the state."""
         if not isinstance(outputs, (list, tuple)):
             return None
         known = self._counts.get(widget, 0)

@@ -1,4 +1,4 @@
-"""A server as a child process that is gone when we are."""
+"""A server as a child process, which ends when this process ends."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _LAST_SECONDS = 2.0
 
 @frozen(kw_only=True)
 class Place:
-    """What a server is given on the disk.
+    """Files of a server.
 
     Attributes:
-        folder: Private to it, removed with it.
-        log_file: Where it logs and its raw output goes.
-        log_start: Size of the log before it started.
+        folder: Private folder, which is removed with the server.
+        log_file: The log, which also has the server's raw output.
+        log_start: Size of the log before the server started.
     """
 
     folder: Path
@@ -38,7 +38,7 @@ class Place:
 
     @classmethod
     def new(cls, log_file: Path | None) -> Place:
-        """A place with a log in the private folder, or in a file that is kept."""
+        """Create the folder, with a log in it or in a file that is kept."""
         folder = Path(tempfile.mkdtemp(prefix="jkg-"))
         if log_file is None:
             return cls(folder=folder, log_file=folder / "gateway.log")
@@ -51,11 +51,11 @@ class Place:
         return cls(folder=folder, log_file=log_file, log_start=start)
 
     def remove(self) -> None:
-        """Remove the folder; what somebody still holds open (Windows) stays."""
+        """Remove the folder. Files that are still open (on Windows) stay."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def log_tail(self) -> str:
-        """The last lines that were logged since the start."""
+        """The last lines of the log since the start."""
         try:
             with self.log_file.open("rb") as log:
                 size = log.seek(0, os.SEEK_END)
@@ -70,10 +70,10 @@ class Place:
 
 @frozen(eq=False)
 class Child:
-    """A process that reads one line from stdin and ends when stdin does.
+    """A process that reads one line from stdin, and ends when its stdin ends.
 
     Attributes:
-        place: Its log and its folder.
+        place: Its files.
     """
 
     place: Place
@@ -85,10 +85,10 @@ class Child:
     def start(
         cls, command: Sequence[str], place: Place, *, cwd: str | None, env: Mapping[str, str]
     ) -> Child:
-        """Start ``command`` out of reach of Ctrl-C in the terminal.
+        """Start ``command`` so that Ctrl-C in the terminal does not reach it.
 
         Raises:
-            OSError: If there is no such command or directory, or the log cannot be written.
+            OSError: There is no such command or folder, or the log cannot be written.
         """
         # A pipe nobody reads fills up and stops the gateway: output goes to a file.
         with place.log_file.open("ab") as log:
@@ -105,18 +105,18 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative for a signal."""
+        """The exit code. None while the process runs; negative for a signal."""
         return self._process.poll()
 
     def ended(self) -> str | None:
-        """How it ended, in words; None while it runs."""
+        """How the process ended, in words. None while it runs."""
         code = self.exit_code
         if code is not None and code < 0:
             return f"killed by signal {-code}"
         return None if code is None else f"exit code {code}"
 
     def tell(self, line: str) -> None:
-        """Write the line that it waits for."""
+        """Write the line that the process waits for."""
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         # Broken if it has ended already: then its exit code and its log say more.
         with contextlib.suppress(OSError):
@@ -124,7 +124,7 @@ class Child:
             self._process.stdin.flush()
 
     def stop(self, timeout_seconds: float) -> None:
-        """End it, its kernels first; by force when the time is over."""
+        """End the process, its kernels first. After the time limit it is killed."""
         try:
             if self._owner == os.getpid():
                 self._end(Deadline(timeout_seconds))

@@ -1,4 +1,4 @@
-"""Files where a local server's kernels start."""
+"""Files in the folder where a local server's kernels start."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 @frozen
 class LocalFiles:
-    """Files of this machine, as seen from a server's directory.
+    """Files of this machine, relative to a server's folder.
 
     Attributes:
-        folder: The directory; other paths are relative to it.
+        folder: The folder.
     """
 
     folder: Path
 
     def put(self, source: LocalPath, path: str | None) -> str:
-        """Copy a file there; its path there."""
+        """Copy a file there, and return its path there."""
         place = self.folder / (path or Path(source).name)
         if path and path.endswith(("/", os.sep)):
             place /= Path(source).name
@@ -47,7 +47,7 @@ class LocalFiles:
         return str(place)
 
     def get(self, path: str, destination: LocalPath | None, max_bytes: int) -> Path:
-        """Copy a file from there; where it is now."""
+        """Copy a file from there, and return the path of the copy."""
         place = place_for(path, destination)
         with opened(self.folder / path) as content, written(place) as file:
             for piece in within(max_bytes, iter(lambda: content.read(_PIECE), b"")):
@@ -55,7 +55,7 @@ class LocalFiles:
         return place
 
     def names(self, path: str) -> list[str]:
-        """What is in a directory there, directories with a ``/`` behind the name."""
+        """Names in a folder there. Names of folders end with ``/``."""
         with os.scandir(self.folder / path) as entries:
             return sorted(
                 f"{entry.name}/" if _is_folder(entry) else entry.name for entry in entries
@@ -64,11 +64,11 @@ class LocalFiles:
 
 @contextmanager
 def opened(path: LocalPath) -> Iterator[BinaryIO]:
-    """A regular file, open to be read.
+    """Open a regular file for reading.
 
     Raises:
-        IsADirectoryError: If it is a directory.
-        OSError: If it is a FIFO, a device or a socket, or cannot be read. Opening it does not wait.
+        IsADirectoryError: It is a folder.
+        OSError: It is a FIFO, a device or a socket, or it cannot be read. Opening never waits.
     """
     with open(path, "rb", opener=_opener) as file:
         # Of the open file: code that is not trusted could put another one in its place.
@@ -83,10 +83,10 @@ def _opener(path: str, flags: int) -> int:
 
 
 def within(max_bytes: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces, as long as they have no more than ``max_bytes`` together.
+    """The pieces, as long as they have at most ``max_bytes`` together.
 
     Raises:
-        OSError: When they have more.
+        OSError: They have more.
     """
     size = 0
     for piece in pieces:
@@ -98,11 +98,11 @@ def within(max_bytes: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def place_for(path: str, destination: LocalPath | None) -> Path:
-    """Where a file that is called ``path`` there is to be here.
+    """Where to save a copy of a file.
 
     Args:
-        path: Its path there.
-        destination: A file, or a directory that exists; None for the current directory.
+        path: Path of the file there.
+        destination: A file, or an existing folder. None for the current folder.
     """
     place = Path(destination or ".")
     return place / path.replace("\\", "/").rpartition("/")[2] if place.is_dir() else place
@@ -110,7 +110,7 @@ def place_for(path: str, destination: LocalPath | None) -> Path:
 
 @contextmanager
 def written(place: Path) -> Iterator[BinaryIO]:
-    """A file that is at ``place`` when all has gone well, and not at all otherwise."""
+    """A file that exists at ``place`` only if everything was written without an error."""
     # Not by tempfile, whose files are for nobody else: the umask cannot be asked for safely.
     new = place.parent / f".jkg-{secrets.token_hex(8)}"
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import weakref
@@ -23,6 +24,8 @@ from .ports import free_port
 from .readiness import ask, wait_until_ready
 from .settings import GatewaySettings
 from .token import GenerateToken, TokenChoice, token_for
+
+_log = logging.getLogger("jkg_client")
 
 _EXIT_NOT_INSTALLED = 90  # as in the launcher, which is not imported
 _PORT_TRIES = 5
@@ -86,6 +89,11 @@ class LocalJupyterServer:
         warm: int = 0,
     ) -> None:
         _check_arguments(startup_timeout, warm)
+        arguments.optional_text("ip", ip)
+        arguments.words("env", env)
+        arguments.folder("python", "" if python is None else python)
+        for name, path in (("cwd", cwd), ("log_file", log_file)):
+            arguments.optional_path(name, path)
         address = JupyterConnectionInfo(ip, use_https=False, port=port, token=token_for(token))
         settings = GatewaySettings(
             python=sys.executable if python is None else os.fspath(python),
@@ -99,6 +107,7 @@ class LocalJupyterServer:
         self._files = LocalFiles(Path(settings.cwd or "").absolute())
         deadline = Deadline(startup_timeout)
         self._info, self._child = _started(address, settings, deadline)
+        _log.info("server at %s: was started", self._info.url)
         # Neither an exception elsewhere nor a forgotten stop() leaves it running.
         self._finalizer = weakref.finalize(self, self._child.stop, _FORGOTTEN_SECONDS)
         self._warm_kernels = self._started_kernels(warm, deadline)

@@ -1,4 +1,4 @@
-"""Ports on which nobody listens."""
+"""Finds free ports."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 def free_port(ip: str, port: int = 0) -> int:
-    """A port on which a server could listen now; the next moment somebody else may.
+    """A port on which a server can listen now. Another program may take it in the next moment.
 
     Args:
-        ip: Address or name, as the server will be given it.
-        port: The one to look at; 0 lets the system choose.
+        ip: Address or name, as it is passed to the server.
+        port: The port to check. 0 lets the system choose.
 
     Raises:
-        OSError: If the port is taken or forbidden, or ``ip`` is no address of this machine.
+        OSError: The port is in use or forbidden, or ``ip`` is not an address of this machine.
     """
     failure: OSError | None = None
     found = 0

@@ -1,4 +1,4 @@
-"""Wait until a server that was just started answers, or say why it never will."""
+"""Waits until a server that was just started answers, or says why it will not."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def wait_until_ready(
     deadline: Deadline,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Ask again and again until the server answers as it should.
+    """Ask again and again until the server answers correctly.
 
     Args:
-        ask: One request, given so many seconds; raises ``GatewayError`` while the server
-            does not answer rightly. A refusal is no reason to give up: somebody else
-            may sit on the port until the server notices and ends.
-        ended: How the server ended, as "exit code 1"; None while it runs.
+        ask: Sends one request with this time limit. It raises ``GatewayError`` if the server does
+            not answer correctly. Even a refusal does not end the wait: another program may use
+            the port until our server notices that and ends.
+        ended: How the server ended, such as "exit code 1". None while it runs.
         log_tail: The end of its log, without secrets.
         name: The server and its address, for the message.
         deadline: For the whole wait.
-        sleep: Waits so many seconds.
+        sleep: Waits this number of seconds.
 
     Raises:
-        ServerStartError: If the server ends or the deadline passes first.
+        ServerStartError: The server ends, or the deadline passes.
     """
     pause, limit = FIRST_PAUSE, FIRST_LIMIT
     while True:
@@ -58,10 +58,10 @@ def wait_until_ready(
 
 
 def ask(client: JupyterClient, seconds: float) -> None:
-    """One request that a server answers to those whom it lets in.
+    """Send one request that a server answers only to clients that it admits.
 
     Raises:
-        GatewayError: If it does not answer so.
+        GatewayError: The server does not answer correctly.
     """
     info = client.connection_info
     # The client tries a refused GET again, with pauses; first see whether anybody listens.

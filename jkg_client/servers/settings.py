@@ -1,4 +1,4 @@
-"""What a local gateway is started with."""
+"""Settings of a local gateway."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SOCKET_FOLDER = 40
 
 def _check_python(_: object, __: Attribute[str], python: str) -> None:
     if not python:
-        raise ValueError("this program is no Python interpreter: name one as python=")
+        raise ValueError("this program is not a Python interpreter; pass one as python=")
 
 
 def _check_level(_: object, __: Attribute[str], level: str) -> None:
@@ -49,15 +49,15 @@ def _absolute(python: str) -> str:
 
 @frozen(kw_only=True)
 class GatewaySettings:
-    """What a local gateway is started with, its address excepted.
+    """Settings of a local gateway, without its address.
 
     Attributes:
-        python: Interpreter that has kernel gateway: a path, or a name to be found on PATH.
-        cwd: Where it and its kernels start; None for the current directory.
-        env: Added to its environment and that of the kernels.
-        log_file: None for a private one.
+        python: Interpreter that has the kernel gateway: a path, or a name on PATH.
+        cwd: Folder in which the server and its kernels start. None for the current folder.
+        env: Environment variables that are added for the server and its kernels.
+        log_file: Path of the log. None for a temporary one.
         log_level: Name of a logging level.
-        log_max_bytes: Size at which the log is rotated; 0 for never.
+        log_max_bytes: Size at which the log is rotated. 0 for never.
         log_backup_count: Number of rotated logs that are kept.
     """
 
@@ -70,15 +70,15 @@ class GatewaySettings:
     log_backup_count: int = field(validator=_check_size)
 
     def command(self, place: Place) -> list[str]:
-        """The launcher, put into the server's private folder and started as a script.
+        """The command that runs the launcher, which is copied into the server's private folder.
 
-        Neither ``-m`` nor ``-c``: they would put the current directory on ``sys.path``,
-        where a user's ``token.py`` hides the library's.
+        It uses neither ``-m`` nor ``-c``: they put the current folder on ``sys.path``, where a
+        user's ``token.py`` would hide the one of the library.
         """
         return [self.python, str(launcher.put_into(place.folder))]
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Environment of the gateway, which its kernels inherit."""
+        """Environment of the gateway. Its kernels inherit it."""
         # A variable that the caller adds is meant for the kernels. KG_AUTH_TOKEN alone would
         # change the token of the gateway itself.
         env = {**without_secrets(environ), **self.env}
@@ -90,9 +90,10 @@ class GatewaySettings:
         return env
 
     def line(self, ip: str, address: JupyterConnectionInfo, place: Place) -> str:
-        """What the launcher reads: all that must not depend on files and environment.
+        """The line that the launcher reads: all that must not come from files or environment.
 
-        Names are those of https://jupyter-kernel-gateway.readthedocs.io/en/latest/config-options.html
+        The names are those of
+        https://jupyter-kernel-gateway.readthedocs.io/en/latest/config-options.html
         """
         gateway = {
             "ip": ip,

@@ -20,10 +20,10 @@ TokenChoice = Union[str, GenerateToken, type[GenerateToken], None]
 
 
 def token_for(choice: TokenChoice) -> str | None:
-    """The token that ``choice`` stands for.
+    """The token for ``choice``.
 
     Raises:
-        ValueError: If it is none of those that ``TokenChoice`` names.
+        ValueError: It is not one of the values that ``TokenChoice`` allows.
     """
     if choice is GenerateToken or isinstance(choice, GenerateToken):
         return secrets.token_hex(32)

@@ -86,4 +86,5 @@ c.Spawner.home_dir_template = f"{HERE}/home"
 c.SimpleLocalProcessSpawner.home_dir_template = f"{HERE}/home"
 c.Spawner.consecutive_failure_limit = 0
 c.Spawner.poll_interval = 2
-c.Spawner.http_timeout = 20
+# A busy machine needs long for the first server of a new environment.
+c.Spawner.http_timeout = 90

@@ -17,6 +17,7 @@ from ...jupyter_executors import AsyncJupyterCodeExecutor
 from ...protocol.outputs import Output, Stream
 from ...protocol.result import ExecutionResult
 from ...protocol.terminal import strip_ansi
+from ...python_variables import Variable
 
 Tell = Callable[[float, str], Awaitable[None]]
 """Takes the seconds that have passed, and what was printed since it was called last."""
@@ -37,15 +38,23 @@ class SessionKernel:
     Args:
         jupyter_server: A launched server, or where a running one is.
         kernel_name: Which of its kernels.
+        notebook: File that is kept up to date as a notebook of the session. None for no file.
     """
 
     def __init__(
-        self, jupyter_server: JupyterConnectable | JupyterConnectionInfo, kernel_name: str
+        self,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        kernel_name: str,
+        notebook: Path | None = None,
     ) -> None:
         # Images go into the answer, their files are not kept.
         self._folder = tempfile.TemporaryDirectory(prefix="jkg-mcp-")
         self._executor = AsyncJupyterCodeExecutor(
-            jupyter_server, kernel_name, output_dir=self._folder.name, on_output=self._hear
+            jupyter_server,
+            kernel_name,
+            output_dir=self._folder.name,
+            on_output=self._hear,
+            notebook=notebook,
         )
         self._turn = asyncio.Lock()
         self._calls: set[asyncio.Future[tuple[ExecutionResult, ...]]] = set()
@@ -77,6 +86,15 @@ class SessionKernel:
             # Not waited for: it keeps its turn until the kernel can be used again.
             call.cancel()
             raise
+
+    async def variables(self) -> list[Variable]:
+        """The variables of a Python kernel, when it is our turn.
+
+        Raises:
+            JkgError: It is another kernel, does not answer, or the server is away.
+        """
+        async with self._turn:
+            return await self._executor.variables()
 
     async def restart(self) -> None:
         """End what runs, what waits for its turn before us, and all variables."""

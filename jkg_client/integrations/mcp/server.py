@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,6 +19,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 
 from ..._version import __version__
 from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ...session_file import session_file_of
 from .kernels import SessionKernel, SessionKernels
 from .tools import Limits, Tools
 
@@ -38,6 +40,8 @@ def create_server(
     jupyter_server: JupyterConnectable | JupyterConnectionInfo,
     kernel_name: str = "python3",
     limits: Limits | None = None,
+    *,
+    notebook: Path | str | None = None,
 ) -> MCPServer[SessionKernels]:
     """A server with our tools, to be run by ``serve_stdio`` or ``serve_http``.
 
@@ -45,11 +49,18 @@ def create_server(
         jupyter_server: A launched server, or where a running one is.
         kernel_name: Which of its kernels to start.
         limits: What a call may take.
+        notebook: File that is kept up to date as a notebook of the session; further sessions
+            get ``name-2.ipynb`` and so on. None for no file.
+
+    Raises:
+        ValueError: There is no folder for the notebook.
     """
+    session_file_of(notebook)  # before a client comes
+    notebooks = _numbered(notebook)
 
     @contextlib.asynccontextmanager
     async def kernels(_: MCPServer[SessionKernels]) -> AsyncIterator[SessionKernels]:
-        made = SessionKernels(functools.partial(SessionKernel, jupyter_server, kernel_name))
+        made = SessionKernels(lambda: SessionKernel(jupyter_server, kernel_name, next(notebooks)))
         try:
             yield made
         finally:
@@ -65,7 +76,11 @@ def create_server(
         middleware=[_with_sessions],
         log_level="WARNING",
     )
-    limits = limits or Limits()
+    _add_tools(server, limits or Limits())
+    return server
+
+
+def _add_tools(server: MCPServer[SessionKernels], limits: Limits) -> None:
     tools = Tools(limits)
     for tool, title, hints in (
         (tools.execute_code, "Run code", _ANYTHING),
@@ -78,7 +93,16 @@ def create_server(
         server.add_tool(
             tool, title=title, description=told, annotations=hints, structured_output=False
         )
-    return server
+
+
+def _numbered(notebook: Path | str | None) -> Iterator[Path | None]:
+    """A file for each session; None for ever if none is wanted."""
+    for number in itertools.count(1):
+        if notebook is None:
+            yield None
+        else:
+            path = Path(notebook)
+            yield path.with_name(f"{path.stem}-{number}{path.suffix}") if number > 1 else path
 
 
 async def _with_sessions(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

@@ -14,7 +14,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import Field
 
-from ...code_blocks import CodeBlock, unfenced
+from ... import python_files
+from ...code_blocks import CodeBlock
 from ...code_result import CodeResult, not_run, notes
 from ...errors import JkgError
 from ...protocol.mime_data import decoded
@@ -22,7 +23,7 @@ from ...protocol.outputs import Failure
 from ...protocol.result import ExecutionResult
 from ...protocol.shortening import shortened
 from ..model_limits import MAX_TEXT
-from . import cells
+from ..tool_code import tool_block
 from .contents import contents, encodable
 from .kernels import SessionKernel, SessionKernels, Tell
 
@@ -102,7 +103,7 @@ class Tools:
             total = seconds if math.isfinite(seconds) else None
             await ctx.report_progress(passed, total, encodable(news) or None)
 
-        block = unfenced(code, language)
+        block = await tool_block(code, language)
         results, trouble = await self._run(ctx, [block], seconds, tell, store_history=True)
         content: list[ContentBlock] = []
         for result in results:
@@ -126,13 +127,14 @@ class Tools:
 
     async def list_variables(self, ctx: Context[SessionKernels]) -> CallToolResult:
         """List the variables of a Python kernel: name, type and a short form of the value."""
-        printed, told = await self._printed(ctx, [cells.variables()])
+        # Only what blocks come to tells that the kernel was restarted.
+        _, told = await self._printed(ctx, ["pass"])
         try:
-            listed = cells.listed(printed)
-        except ValueError as exc:
-            raise ToolError(f"variables: {exc}") from exc
-        text = shortened(listed, self.limits.max_text) or "There are no variables."
-        return _said(text, *told)
+            found = await _kernel(ctx).variables()
+        except JkgError as exc:
+            raise ToolError(encodable(str(exc))) from exc
+        listed = "".join(f"{variable}\n" for variable in found)
+        return _said(shortened(listed, self.limits.max_text) or "There are no variables.", *told)
 
     async def put_file(
         self,
@@ -146,9 +148,11 @@ class Tools:
         Folders that are missing are made. It may have 10 MB.
         """
         data = _decoded(content) if encoding == "base64" else content.encode()
-        if len(data) > cells.LARGEST_FILE:
-            raise ToolError(f"the file has {len(data)} bytes, and at most {cells.LARGEST_FILE} fit")
-        _, told = await self._printed(ctx, cells.put(path, data))
+        if len(data) > python_files.LARGEST_FILE:
+            raise ToolError(
+                f"the file has {len(data)} bytes, and at most {python_files.LARGEST_FILE} fit"
+            )
+        _, told = await self._printed(ctx, python_files.put(path, data))
         return _said(f"{path}: {len(data)} bytes were written.", *told)
 
     async def get_file(
@@ -156,8 +160,8 @@ class Tools:
     ) -> CallToolResult:
         """Read a file where a Python kernel runs, whole. It may have 10 MB."""
         try:
-            printed, told = await self._printed(ctx, [cells.get(path)])
-            data = cells.got(printed)
+            printed, told = await self._printed(ctx, [python_files.get(path)])
+            data = python_files.got(printed)
             text = data.decode() if encoding == "text" else base64.b64encode(data).decode()
         except UnicodeDecodeError as exc:
             raise ToolError(f"{path} is no UTF-8 text: ask for it with encoding base64") from exc

@@ -19,6 +19,7 @@ class _Cell:
     gaps: MessageGaps
     reply: Message | None = None
     idle: Message | None = None
+    is_marked: bool = False
 
     @property
     def is_ending(self) -> bool:
@@ -72,12 +73,18 @@ class Cells:
             return []
         return self._ended(cell)
 
-    def overtaken(self) -> list[Message]:
-        """What the reader gets when the kernel has answered a question that was asked later.
+    def mark(self) -> None:
+        """A question is asked, which the kernel answers after these cells."""
+        for cell in self._cells.values():
+            cell.is_marked = True
 
-        All cells that have not ended have lost their ends.
+    def overtaken(self) -> list[Message]:
+        """What the reader gets when the kernel has answered the question.
+
+        Marked cells that have not ended have lost their ends.
         """
-        return [message for cell in list(self._cells.values()) for message in self._ended(cell)]
+        cells = [cell for cell in self._cells.values() if cell.is_marked]
+        return [message for cell in cells for message in self._ended(cell)]
 
     def _ended(self, cell: _Cell) -> list[Message]:
         del self._cells[cell.request.msg_id]

@@ -12,7 +12,7 @@ from typing import Callable, Protocol
 from attrs import evolve
 
 from ...client.channels import Incoming, KernelChannels, KernelControl
-from ...client.deadline import CLOCK, Clock, Deadline
+from ...client.deadline import CLOCK, Clock
 from ...client.timeouts import Timeouts
 from ...errors import JkgError, KernelNotFound
 from ...protocol.exchange import Exchange, tells_of_death
@@ -22,9 +22,6 @@ from .cells import Cells
 from .queues import MessageQueue
 
 CHANNELS = ("shell", "iopub", "stdin", "control")
-
-_AT_ONCE = 100
-"""Messages that are read before we look whether there is something to send."""
 
 _SETTLING = 0.5
 """Seconds of silence between the two ends of a cell after which we ask whether that was all."""
@@ -121,7 +118,9 @@ class Relay:
             with contextlib.closing(self._channels):
                 while not self._closed.is_set():
                     self._send_all()
-                    if not self._is_held_up():
+                    if self._is_held_up():
+                        self._closed.wait(_FULL)
+                    else:
                         self._read_some()
         except KernelNotFound as exc:
             # As of a local kernel: readers ask whether it is alive.
@@ -148,22 +147,16 @@ class Relay:
                 self._take(gap)
 
     def _is_held_up(self) -> bool:
-        if not any(queue.is_full for queue in self.queues.values()):
-            return False
-        self._closed.wait(_FULL)
-        return True
+        return any(queue.is_full for queue in self.queues.values())
 
     def _read_some(self) -> None:
-        for _ in range(_AT_ONCE):
-            incoming = self._channels.receive(Deadline(0.0))
-            if incoming is None:
-                break
+        # Not by ``receive`` without a time limit to spare: it could not mend what is broken.
+        for incoming in self._channels.drain():
             self._heard, self._silence = self._clock.now(), self._timeouts.heartbeat
             self._take(incoming)
-        else:
-            return
-        if not self._outgoing:
-            self._wait()
+            if self._outgoing or self._is_held_up():
+                return
+        self._wait()
 
     def _wait(self) -> None:
         is_settling = self._cells.are_ending and self._marker is None
@@ -191,6 +184,7 @@ class Relay:
         """Ask the kernel something that it answers after all that it was given before."""
         request = kernel_info_request(self._channels.session)
         self._marker = Exchange(request.msg_id)
+        self._cells.mark()
         self.send(request)
 
     def _take(self, incoming: Incoming) -> None:

@@ -59,7 +59,7 @@ def unpacked(pieces: Iterator[bytes], file: BinaryIO, max_bytes: int) -> None:
             if member is None or content is None:
                 if member is not None and member.isdir():
                     raise IsADirectoryError(member.name)
-                raise OSError("no regular file")
+                raise OSError("not a regular file")
             file.writelines(within(max_bytes, iter(lambda: content.read(_PIECE), b"")))
     # The standard library does not guard itself from what Podman or a proxy may send.
     except (tarfile.TarError, LookupError, ValueError, RecursionError) as exc:

@@ -100,7 +100,7 @@ class Container:
         try:
             self.stop(timeout_seconds)
         except EngineError as exc:
-            logger.warning("container %s is left: %s", self.name, exc)
+            logger.warning("container %s was not removed: %s", self.name, exc)
             self.close()
 
     def close(self) -> None:
@@ -113,7 +113,8 @@ class Container:
         told, endpoint = with_network(self.engine, self._told()), self.engine.endpoint
         if own and not _are_neighbours(own, told):
             raise ServerStartError(
-                f"container {self.name} is in no network of this one: name one as network="
+                f"container {self.name} is in none of the networks of this container;"
+                " pass one as network="
             )
         address = address_of(told, host=endpoint.host, shared=networks_of(own) if own else ())
         if address is None:

@@ -79,15 +79,17 @@ def _check(url: str) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as exc:
-        raise ValueError(f"{url!r} is no address of a Docker engine: {exc}") from exc
+        raise ValueError(f"{url!r} is not an address of a Docker engine: {exc}") from exc
     if parts.password:
         raise ValueError("the address of a Docker engine must not have a password in it")
     if parts.scheme not in ("unix", "npipe", "tcp", "http", "https", "ssh"):
-        raise ValueError(f"{url!r} is no address of a Docker engine: unix, npipe, tcp or ssh")
+        raise ValueError(
+            f"{url!r} is not an address of a Docker engine; it begins with unix, npipe, tcp or ssh"
+        )
     if parts.scheme in ("unix", "npipe"):
         return
     if not parts.hostname or (port is None and parts.scheme != "ssh"):
-        raise ValueError(f"{url!r} names no host and port")
+        raise ValueError(f"{url!r} has no host and port")
 
 
 def _of_context(name: str | None) -> Endpoint | None:

@@ -56,7 +56,7 @@ def launch(
         ServerStartError: If there is none; then nothing is left of it.
     """
     if unknown := set(settings.options) - OPTIONS:
-        raise TypeError(f"no option of a container: {', '.join(sorted(unknown))}")
+        raise TypeError(f"unknown options of a container: {', '.join(sorted(unknown))}")
     mark = secrets.token_hex(8)
     with _starting():
         engine = connect(docker_host)
@@ -156,7 +156,7 @@ def _mention_orphans(engine: Engine) -> None:
         how = (
             "DockerJupyterServer.remove_orphans() or `jkg containers --remove-orphans` removes such"
         )
-        logger.warning("left by programs that are gone: %s; %s", orphans, how)
+        logger.warning("containers of programs that have ended: %s; %s", orphans, how)
 
 
 def _image(engine: Engine, settings: ContainerSettings) -> str:
@@ -235,7 +235,7 @@ def _undo(engine: Engine, mark: str) -> None:
         for made in engine.containers(f"{LAUNCH}={mark}"):
             engine.remove(made["Id"])
     except EngineError as exc:
-        logger.warning("a container may be left: %s", exc)
+        logger.warning("a container may not have been removed: %s", exc)
 
 
 def _configure(container: Container, read_only: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ...client import arguments
 from ...client.deadline import Deadline
 from ...errors import ClientClosed
 from ...gateway.connection import JupyterConnectionInfo
@@ -107,6 +108,9 @@ class DockerJupyterServer:
         on_progress: Report | None = None,
         **docker_kwargs: Any,
     ) -> None:
+        arguments.callback("on_progress", on_progress)
+        _check_texts(container_name=container_name, ip=ip, docker_host=docker_host or None)
+        _check_paths(dockerfile=dockerfile, work_dir=work_dir)
         settings = ContainerSettings(
             image=custom_image_name,
             dockerfile=dockerfile,
@@ -323,3 +327,13 @@ def _launcher() -> ModuleType:
             'DockerJupyterServer needs the Docker library: pip install "jkg-client[docker]"'
         ) from exc
     return launch
+
+
+def _check_texts(**given: object) -> None:
+    for name, text in given.items():
+        arguments.optional_text(name, text)
+
+
+def _check_paths(**given: object) -> None:
+    for name, path in given.items():
+        arguments.optional_path(name, path)

@@ -76,7 +76,7 @@ def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
     if not (isinstance(env, Mapping) and all(isinstance(w, str) for i in env.items() for w in i)):
         raise ValueError("docker_env must be a mapping of strings to strings")
     if bad := [name for name in env if not name or "=" in name or "\0" in name]:
-        raise ValueError(f"no names for docker_env: {bad}")
+        raise ValueError(f"invalid names in docker_env: {bad}")
 
 
 def dockerfile_at(path: str | os.PathLike[str] | None) -> Path | None:
@@ -139,6 +139,6 @@ class ContainerSettings:
 
     def __attrs_post_init__(self) -> None:
         if self.image is not None and self.dockerfile is not None:
-            raise ValueError("custom_image_name or dockerfile, not both")
+            raise ValueError("pass custom_image_name or dockerfile, not both")
         if self.work_dir is not None and self.work_dir.exists() and not self.work_dir.is_dir():
-            raise ValueError(f"work_dir is no directory: {self.work_dir}")
+            raise ValueError(f"work_dir is not a folder: {self.work_dir}")

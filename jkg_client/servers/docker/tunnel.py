@@ -60,7 +60,9 @@ class Tunnel:
             EngineError: If it does not open; with what ssh says.
         """
         if os.name != "posix":
-            raise EngineError("an engine by ssh wants Unix sockets, which this system lacks")
+            raise EngineError(
+                "an engine by ssh needs Unix sockets, which this system does not have"
+            )
         place = Place.new(None)
         path = place.folder / "engine.sock"
         remote = unquote(urlsplit(url).path) or ENGINE_SOCKET
@@ -134,7 +136,7 @@ def _opened(child: Child, is_open: Callable[[], bool], url: str, deadline: Deadl
             if how or deadline.passed:
                 what = f"ended ({how})" if how else f"did not connect within {deadline.seconds:g} s"
                 said = child.place.log_tail().strip() or "(it says nothing)"
-                raise EngineError(f"no way to {url}: ssh {what}\n{said}")  # noqa: TRY301
+                raise EngineError(f"cannot reach {url}: ssh {what}\n{said}")  # noqa: TRY301
             time.sleep(_PAUSE)
     except BaseException:
         child.stop(_END_SECONDS)

@@ -47,7 +47,7 @@ class WorkDir:
         """
         if not engine.endpoint.is_here:
             raise EngineError(
-                "work_dir is a directory of this machine, and the engine is on another:"
+                "work_dir is a folder of this machine, but the engine is on another one:"
                 " use put_file and get_file"
             )
         source = _outside(path, own) if own else path
@@ -92,4 +92,6 @@ def _outside(path: Path, own: Mapping[str, Any]) -> Path:
         inside = Path(mount["Destination"])
         if path == inside or inside in path.parents:
             return Path(mount["Source"]) / path.relative_to(inside)
-    raise EngineError(f"{path} is in this container alone: mount it here, too, or use put_file")
+    raise EngineError(
+        f"{path} exists only in this container; mount it from outside, or use put_file"
+    )

@@ -1,4 +1,4 @@
-"""Reports to a hub that a server is in use, for sites that stop idle ones."""
+"""Reports to a hub that a server is in use, for hubs that stop idle servers."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _JOIN = 15.0
 
 
 class ActivityReports:
-    """A thread that reports every so often, until ``stop``.
+    """A thread that reports at regular intervals, until ``stop``.
 
-    A culler takes a server for idle when nothing passes through the hub's proxy, though
-    a cell may run in it that prints nothing.
+    A hub considers a server idle if nothing passes through its proxy, although a cell may be
+    running that prints nothing.
 
     Args:
-        api: Used by this thread alone.
-        user: Whose server it is.
-        server: Its name.
-        seconds: Between two reports.
+        api: Used only by this thread.
+        user: Owner of the server.
+        server: Name of the server.
+        seconds: Time between two reports.
     """
 
     def __init__(self, api: HubApi, user: str, server: str, seconds: float) -> None:
@@ -39,7 +39,7 @@ class ActivityReports:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; may be called twice."""
+        """End the thread. A second call does nothing."""
         self._over.set()
         if self._thread is not threading.current_thread():
             self._thread.join(_JOIN)

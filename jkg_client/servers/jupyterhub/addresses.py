@@ -1,4 +1,4 @@
-"""Where a hub and the servers of its users are, and who may be shown a token."""
+"""Addresses of a hub and of its users' servers, and which of them may receive a token."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def hub_at(
     verify: bool | str = True,
     cert: Certificate | None = None,
 ) -> JupyterConnectionInfo:
-    """A hub, by any of its addresses; what is there is told by ``base_path``, ``/hub`` excepted.
+    """The hub at any of its addresses. ``base_path`` is the hub's prefix, without ``/hub``.
 
     Raises:
-        ValueError: If it is no such URL.
+        ValueError: This is not the URL of a hub.
     """
     info = JupyterConnectionInfo.from_url(url, headers=headers, verify=verify, cert=cert)
     base = info.base_path.partition("/user/")[0]
@@ -32,12 +32,12 @@ def hub_at(
 
 
 def server_at(hub: JupyterConnectionInfo, url: str, token: str) -> JupyterConnectionInfo:
-    """A user's server.
+    """Address of a user's server.
 
     Args:
-        hub: The hub as users see it.
-        url: What it says of the server: a path, or a whole URL.
-        token: For the server.
+        hub: Address at which users reach the hub.
+        url: Address of the server as the hub gives it: a path, or a whole URL.
+        token: Token for the server.
 
     Raises:
         NotAGateway: The URL leads neither to the hub nor to a subdomain of it.
@@ -69,21 +69,21 @@ def _no_address(hub: JupyterConnectionInfo, url: str) -> NotAGateway:
 
 
 def path_of_user(user: str) -> str:
-    """Where the hub's API has a user."""
+    """Path of a user in the hub's API."""
     return f"/users/{quote(user, safe='@')}"
 
 
 def path_of_server(user: str, server: str) -> str:
-    """Where the hub's API has a server of a user."""
+    """Path of a user's server in the hub's API."""
     rest = f"/servers/{quote(server, safe='@')}" if server else "/server"
     return path_of_user(user) + rest
 
 
 def check_name(kind: str, name: str | None, *, may_be_empty: bool) -> None:
-    """Raise unless ``name`` can stand in a URL of the hub.
+    """Check that ``name`` can be part of a URL of the hub.
 
     Raises:
-        ValueError: It is no string, or would lead elsewhere.
+        ValueError: It is not a string, or the URL would lead elsewhere.
     """
     if name is None or (name == "" and may_be_empty):
         return

@@ -53,17 +53,17 @@ _AWAY = {502, 503, 504}
 
 
 class HubApi:
-    """A hub's REST API, as one token sees it.
+    """A hub's REST API, for one token.
 
-    No redirect is followed and no cookie kept: the token goes to the hub alone.
+    Redirects are not followed and cookies are not kept, so the token is sent only to the hub.
 
     Attributes:
-        outages: How often the hub was away.
+        outages: How often the hub could not be reached.
 
     Args:
-        hub: Where the hub is; its ``base_path`` is without ``/hub``.
-        token: Asked before each request if it is callable.
-        given_up: Once it is set, waits end by ``ClientClosed``.
+        hub: Address of the hub. Its ``base_path`` is without ``/hub``.
+        token: The token, or a function that is called before each request.
+        given_up: When it is set, waits end with ``ClientClosed``.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class HubApi:
         self.outages: int = 0
 
     def close(self) -> None:
-        """Close the connections; may be called twice."""
+        """Close the connections. A second call does nothing."""
         self._session.close()
 
     def fresh_token(self) -> str:
-        """The token to be sent now.
+        """The token for the next request.
 
         Raises:
-            ValueError: It is none; it is not shown.
+            ValueError: It is not a token. The message does not show it.
         """
         token = self._token() if callable(self._token) else self._token
         if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
@@ -98,10 +98,10 @@ class HubApi:
         return token
 
     def version(self, deadline: Deadline) -> tuple[int, ...]:
-        """The hub's version, its first two numbers.
+        """The first two numbers of the hub's version.
 
         Raises:
-            NotAGateway: No hub answers there.
+            NotAGateway: There is no hub at this address.
         """
         answer = self._get("/", deadline)
         body = answer.json
@@ -114,10 +114,10 @@ class HubApi:
         return tuple(int(word) for word in version.split(".")[:2] if word.isdigit())
 
     def caller(self, deadline: Deadline) -> Caller:
-        """Whom the token stands for.
+        """The owner of the token.
 
         Raises:
-            GatewayUnauthorized: For nobody.
+            GatewayUnauthorized: The token is not valid.
         """
         answer = self._get("/user", deadline)
         if answer.status in {401, 403}:
@@ -132,7 +132,7 @@ class HubApi:
     ) -> dict[str, HubServer]:
         """Servers of a user: those that run, start or stop, or all.
 
-        Waits for a hub that is away, up to the deadline.
+        If the hub cannot be reached, this waits for it until the deadline.
 
         Raises:
             GatewayUnauthorized: The token may not see them, or there is no such user.
@@ -147,15 +147,15 @@ class HubApi:
         return servers
 
     def start(self, user: str, server: str, body: Any, deadline: Deadline) -> Answer:
-        """Ask for a server; the answer says little, the state of the server all.
+        """Ask the hub to start a server. The answer says little; the state of the server says more.
 
         Raises:
-            GatewayUnreachable: The hub is away; it may have got the request nevertheless.
+            GatewayUnreachable: The hub did not answer. It may have received the request.
         """
         return self._send("POST", path_of_server(user, server), body, deadline)
 
     def stop(self, user: str, server: str, deadline: Deadline) -> Answer:
-        """Ask for the end of a server, likewise."""
+        """Ask the hub to stop a server, in the same way."""
         return self._send("DELETE", path_of_server(user, server), None, deadline)
 
     def post_activity(self, user: str, body: Any, deadline: Deadline) -> Answer:
@@ -165,10 +165,10 @@ class HubApi:
     def progress(
         self, user: str, server: str, deadline: Deadline
     ) -> Generator[ServerProgress, None, None]:
-        """Events of a start, from its beginning, until it ends or the deadline passes.
+        """The events of a start, from its beginning, until it ends or the deadline passes.
 
-        They are news, not the truth: that is in ``servers``. Where there are none to be had,
-        the stream is empty.
+        Events only inform; the state is in ``servers``. If the hub sends no events, the stream is
+        empty.
         """
         request = f"GET {self._url}{path_of_server(user, server)}/progress"
         token = self.fresh_token()
@@ -187,25 +187,25 @@ class HubApi:
                         return
 
     def pause(self, seconds: float, deadline: Deadline) -> None:
-        """Wait, but never beyond the deadline.
+        """Wait, but not beyond the deadline.
 
         Raises:
-            ClientClosed: It was given up.
+            ClientClosed: The start was given up.
         """
         if self._given_up.wait(deadline.within(seconds).left() or 0.0):
             raise ClientClosed("the start of the server was given up")
 
     def carry_on(self) -> None:
-        """From now on nothing is given up: the server is being stopped."""
+        """Ignore ``given_up`` from now on, because the server is being stopped."""
         self._given_up = threading.Event()
 
     def _get(self, path: str, deadline: Deadline, *, is_patient: bool = False) -> Answer:
-        """The answer to a GET, tried again while the hub is away.
+        """Send a GET, and repeat it while the hub cannot be reached.
 
         Args:
-            path: Below the API.
-            deadline: For all tries.
-            is_patient: Wait for the hub up to the deadline, not for a moment only.
+            path: Path below the API.
+            deadline: For all attempts.
+            is_patient: Whether to wait for the hub until the deadline, or only for a moment.
         """
         tries, pause = 0, 0.2
         while True:

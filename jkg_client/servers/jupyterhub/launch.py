@@ -1,4 +1,4 @@
-"""One use of a hub's server: checked, started or adopted, stopped."""
+"""One use of a hub's server: check it, start it or take it over, stop it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _UNDO_SECONDS = 20.0
 
 
 class Launch:
-    """What ``settings`` ask for, from the first request to the last.
+    """One use of a hub's server, from the first request to the last.
 
     Args:
         settings: Which server, and what to do with it.
-        given_up: Set it in another thread to end ``bring_up``; what that did is undone.
+        given_up: If another thread sets it, ``bring_up`` ends and undoes what it has done.
     """
 
     def __init__(self, settings: HubSettings, given_up: threading.Event | None = None) -> None:
@@ -42,23 +42,23 @@ class Launch:
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Where the server is, with a token that is good now."""
+        """Address of the server, with a token that is valid now."""
         if self._info is None:
             raise ClientClosed("the server is not started yet")
         return evolve(self._info, token=self._api.fresh_token())
 
     @property
     def url(self) -> str:
-        """Where the server is, or as long as that is not known, the hub."""
+        """Address of the server or, while that is unknown, of the hub."""
         return (self._info or self._settings.public).url
 
     def bring_up(self) -> None:
-        """Have the server run; what was done is undone if that fails.
+        """Make the server run. If that fails, what was done is undone.
 
         Raises:
-            GatewayError: The hub is away, or refuses.
+            GatewayError: The hub cannot be reached, or it refuses.
             ServerStartError: The server does not start.
-            ValueError: The token is a service's, and no user is named.
+            ValueError: The token belongs to a service, and no user is named.
         """
         deadline = Deadline(self._settings.timeout)
         try:
@@ -69,7 +69,7 @@ class Launch:
             raise
 
     def stop(self, seconds: float) -> bool:
-        """Stop the server if it is to be stopped; may be called twice.
+        """Stop the server, unless it is kept. A second call does nothing.
 
         Returns:
             Whether nothing is left to do.
@@ -77,7 +77,7 @@ class Launch:
         return self._end(seconds, is_wanted=self._must_stop)
 
     def end_forgotten(self) -> None:
-        """At the end of the program, or of the last reference to the server."""
+        """Stop the server at the end of the program, or when no variable refers to it any more."""
         if self._reports is not None:
             self._reports.stop()
         if self._life is not None and self._must_stop:
@@ -131,7 +131,7 @@ class Launch:
             try:
                 life.end(deadline)
             except (GatewayError, ValueError) as exc:
-                _log.warning("%s may go on: %s", life.name, exc)
+                _log.warning("%s may keep running: %s", life.name, exc)
                 return False
         self._life = None
         self._api.close()
@@ -141,7 +141,8 @@ class Launch:
 def _user(caller: Caller, named: str | None) -> str:
     if named is None and not caller.is_user:
         raise ValueError(
-            f"the token is that of the service {caller.name!r}: say whose server, user="
+            f"the token belongs to the service {caller.name!r};"
+            " pass the owner of the server as user="
         )
     if named is None or named.casefold() == caller.name.casefold():
         return caller.name  # the hub has its own spelling

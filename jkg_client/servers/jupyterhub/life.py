@@ -1,4 +1,4 @@
-"""The life of one server of a hub: asked for, waited for, stopped."""
+"""The life of one server of a hub: its start and its end."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ AddressOf = Callable[[HubServer], JupyterConnectionInfo]
 
 
 class ServerLife:
-    """Brings one server up and ends it.
+    """Starts one server and stops it.
 
     Attributes:
-        owns: Whether we have had it started, so that it is ours to stop.
+        owns: Whether we have started it, so that we should stop it.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class ServerLife:
 
     @property
     def name(self) -> str:
-        """The server, for messages."""
+        """Name of the server for messages."""
         return (
             f"server {self._server!r} of {self._user!r}"
             if self._server
@@ -90,11 +90,11 @@ class ServerLife:
         )
 
     def bring_up(self, address_of: AddressOf, deadline: Deadline) -> JupyterConnectionInfo:
-        """Where the server is, once the hub and the server itself agree that it runs.
+        """Start the server, and return its address when hub and server both say that it runs.
 
         Raises:
-            ServerStartError: It does not start; the message has the hub's reason.
-            GatewayError: The hub is away, or the token may not do this.
+            ServerStartError: It does not start. The message has the hub's reason.
+            GatewayError: The hub cannot be reached, or the token does not allow this.
         """
         why, pause = "", _FIRST_PAUSE
         while not deadline.passed:
@@ -115,14 +115,14 @@ class ServerLife:
             pause = min(2 * pause, _PAUSE)
         last = why or self._refusal or (str(self._told[-1]) if self._told else "nothing")
         raise ServerStartTimeout(
-            f"{self.name} was not ready within {deadline.seconds:g} s; the last word was: {last}"
+            f"{self.name} was not ready within {deadline.seconds:g} s; the last message was: {last}"
         )
 
     def end(self, deadline: Deadline) -> None:
-        """Stop the server and wait until it has stopped.
+        """Stop the server, and wait until it has stopped.
 
         Raises:
-            GatewayError: The hub is away, does not let us, or does not get done in time.
+            GatewayError: The hub cannot be reached, refuses, or is not done in time.
         """
         if os.getpid() != self._process:
             return  # a fork of our owner
@@ -140,7 +140,7 @@ class ServerLife:
             self.end(deadline)
 
     def end_forgotten(self) -> None:
-        """Ask for the end of a server that nobody has stopped; do not wait for it."""
+        """Ask the hub to stop the server, but do not wait for it."""
         if os.getpid() == self._process:
             try:
                 self._api.stop(self._user, self._server, Deadline(_FAREWELL))
@@ -170,9 +170,9 @@ class ServerLife:
             self._check_refusal(answer, deadline)
 
     def _asked(self, deadline: Deadline) -> Answer | None:
-        """The answer to a request to start the server; None if there is none.
+        """Ask the hub to start the server. Returns its answer, or None if there is none.
 
-        Asking twice is safe: a server has one start at a time.
+        Asking twice is safe: a server has only one start at a time.
         """
         owned, self.owns, self._is_open = self.owns, True, True
         try:
@@ -185,7 +185,7 @@ class ServerLife:
         return answer
 
     def _check_refusal(self, answer: Answer, deadline: Deadline) -> None:
-        """Raise unless the refusal only says that the server runs, starts or stops."""
+        """Raise, unless the hub refuses only because the server runs, starts or stops."""
         if answer.status == 400:
             server = self._state(deadline)
             if server is not None and not server.stopped:
@@ -216,13 +216,14 @@ class ServerLife:
         left = deadline.left()
         if left is not None and seconds >= left:
             raise ServerStartTimeout(
-                f"{self.name} cannot be started: {answer.message}; a try in {seconds:.0f} s would"
-                f" be after the time limit of {deadline.seconds:g} s"
+                f"{self.name} cannot be started: {answer.message};"
+                f" the next attempt in {seconds:.0f} s would be after the time limit of"
+                f" {deadline.seconds:g} s"
             )
         self._api.pause(seconds, deadline)
 
     def _explain_the_end(self, deadline: Deadline) -> None:
-        """Raise with the reason why the start came to nothing, unless it is to be tried again."""
+        """Raise with the reason why the start has failed, unless it should be tried again."""
         with self._events(deadline.within(_ANSWERING)) as events:
             cause = next((event.message for event in events if event.failed), "")
         reasons = "; before that: ".join(filter(None, (cause, self._refusal)))
@@ -235,9 +236,9 @@ class ServerLife:
         self._has_been_lost, self._accepted = True, False
 
     def _have_it_looked_after(self, silence: GatewayError, deadline: Deadline) -> None:
-        """The hub has a server for ready that does not answer: let the hub look, then start it.
+        """Make the hub check a server that it believes to be ready but that does not answer.
 
-        Asked to start a server, a hub first finds out whether it still runs.
+        A hub that is asked to start a server first finds out whether the server still runs.
         """
         if self._unheard is None:
             self._unheard = Deadline(_UNHEARD)
@@ -245,7 +246,7 @@ class ServerLife:
         if self._unheard.passed:
             raise ServerStartError(
                 f"the hub says that {self.name} runs, but there it does not answer: {silence};"
-                " is the hub's public address another one?"
+                " does the hub have another public address?"
             )
         if self._looked.passed:
             self._looked = Deadline(_SILENT)
@@ -269,7 +270,7 @@ class ServerLife:
         return contextlib.closing(self._api.progress(self._user, self._server, deadline))
 
     def _has_ended(self, deadline: Deadline) -> bool:
-        """Whether the server has stopped; if it does not even stop, ask for it."""
+        """Whether the server has stopped. If it is not stopping either, ask the hub to stop it."""
         try:
             server = self._state(deadline)
             if server is None or server.stopped:
@@ -287,10 +288,10 @@ class ServerLife:
 
 
 def _silence_of(address: JupyterConnectionInfo, deadline: Deadline) -> GatewayError | None:
-    """Why the server itself does not answer; None if it does.
+    """Why the server itself does not answer. None if it does.
 
     Raises:
-        GatewayUnauthorized: It does not let us in.
+        GatewayUnauthorized: It refuses the token.
     """
     with JupyterClient(address) as client:
         try:

@@ -1,4 +1,4 @@
-"""What a hub says of a token, of a user's servers and of a start.
+"""What a hub's API returns about a token, a user's servers and a start.
 
 The API: https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
 """
@@ -21,13 +21,13 @@ _LINE = 2**16
 
 @frozen
 class Answer:
-    """What the hub said.
+    """An answer of the hub.
 
     Attributes:
         request: Method and URL.
         status: HTTP status code.
         text: The body, without the token.
-        headers: Of the answer.
+        headers: Headers of the answer.
     """
 
     request: str
@@ -37,7 +37,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The body; None if it is no JSON."""
+        """The body as an object. None if it is not JSON."""
         try:
             return json.loads(self.text)
         except (ValueError, RecursionError):
@@ -45,7 +45,7 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """What it says to a reader; empty if it is a page for browsers."""
+        """The message in the body. Empty if the body is a page for browsers."""
         body = self.json
         if isinstance(body, dict):
             return str(body.get("message") or "")[:500]
@@ -53,12 +53,12 @@ class Answer:
 
     @property
     def target(self) -> str:
-        """Where it leads, for messages; empty if it is no redirect."""
+        """Target of a redirect, for messages. Empty if the answer is not a redirect."""
         target = self.headers.get("Location", "").partition("?")[0]
         return f" and leads to {target[:200]}" if target else ""
 
     def error(self, hint: str = "") -> GatewayStatus:
-        """The exception that it stands for."""
+        """The exception for this answer."""
         kind = GatewayUnauthorized if self.status in {401, 403, 404} else GatewayStatus
         return kind(self.status, self.request, self.message, hint)
 
@@ -89,12 +89,12 @@ class ServerProgress:
 
 @frozen
 class Caller:
-    """Whom a token stands for.
+    """The owner of a token.
 
     Attributes:
-        name: Of a user or a service.
+        name: Name of the user or the service.
         is_user: False for a service.
-        scopes: What the token may do; None on hubs before 2.0, which do not say.
+        scopes: What the token allows. None for hubs before 2.0, which do not say.
     """
 
     name: str
@@ -108,10 +108,10 @@ class HubServer:
 
     Attributes:
         name: Empty for the user's default server.
-        url: Path, or whole URL where the hub gives each user a domain.
-        ready: It answers, as far as the hub knows.
-        pending: What goes on: ``spawn``, ``stop`` …; None for nothing.
-        stopped: It neither runs nor starts nor stops.
+        url: Path, or a whole URL if the hub gives each user a domain.
+        ready: Whether the server answers, as far as the hub knows.
+        pending: What the hub is doing with it: ``spawn``, ``stop`` and others. None for nothing.
+        stopped: Whether it neither runs nor starts nor stops.
     """
 
     name: str
@@ -122,7 +122,7 @@ class HubServer:
 
 
 def caller_of(model: Any) -> Caller | None:
-    """The answer to ``GET /user``; None if it is none."""
+    """The owner in the answer to ``GET /user``. None if the answer has none."""
     if not (isinstance(model, dict) and isinstance(model.get("name"), str)):
         return None
     scopes = model.get("scopes")
@@ -131,9 +131,9 @@ def caller_of(model: Any) -> Caller | None:
 
 
 def servers_of(model: Any) -> dict[str, HubServer] | None:
-    """The servers in the model of a user, by name; None if it is no model.
+    """The servers in the hub's description of a user, by name. None if it is none.
 
-    A hub leaves them out where none runs of those that the token may see.
+    A hub leaves them out if none of those that the token may see is running.
     """
     servers = model.get("servers", {}) if isinstance(model, dict) else None
     if not isinstance(servers, dict):
@@ -153,7 +153,7 @@ def _server(name: str, model: Mapping[str, Any]) -> HubServer:
 
 
 def progress_of(line: bytes) -> ServerProgress | None:
-    """The event in a line of the progress stream; None for a blank line and for anything else."""
+    """The event in a line of the progress stream. None for a blank line and for other lines."""
     field, _, data = line.partition(b":")
     if field.strip() != b"data":
         return None
@@ -174,7 +174,7 @@ def progress_of(line: bytes) -> ServerProgress | None:
 
 
 def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines of a stream, however it is cut; those that are too long come empty."""
+    """The lines of a stream, independent of how it is cut. Lines that are too long become empty."""
     line = bytearray()
     for piece in pieces:
         for byte in piece:

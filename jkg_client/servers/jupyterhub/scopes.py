@@ -1,4 +1,4 @@
-"""What a token must be allowed to do.
+"""The scopes that a token needs.
 
 Scopes: https://jupyterhub.readthedocs.io/en/stable/rbac/scopes.html
 """
@@ -14,7 +14,7 @@ ACTIVITY = "users:activity"
 
 
 def missing(caller: Caller, wanted: Iterable[str], user: str, server: str) -> list[str]:
-    """Those scopes that the token has neither for this server nor for more than it."""
+    """The scopes that the token has neither for this server nor for more."""
     if caller.scopes is None:
         return []
     return [scope for scope in wanted if not _has(caller.scopes, scope, user, server)]

@@ -1,4 +1,4 @@
-"""Which server of which hub, and what to do with it."""
+"""Settings of ``JupyterHubServer``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
+from ...client import arguments
 from ...gateway.connection import Certificate, JupyterConnectionInfo
 from .addresses import API, check_name, hub_at
 from .api import TokenSource
@@ -19,7 +20,7 @@ from .life import OnProgress
 def _check_token(_: Any, __: Attribute[Any], token: object) -> None:
     if not (callable(token) or (isinstance(token, str) and token)):
         # Not shown: it may be a token of the wrong type.
-        raise ValueError("token is needed: one of the hub's, or what gives one when it is called")
+        raise ValueError("token must be a token of the hub, or a function that returns one")
 
 
 def _check_user(_: Any, __: Attribute[Any], user: str | None) -> None:
@@ -48,7 +49,7 @@ def _check_seconds(_: Any, attribute: Attribute[Any], seconds: float | None) -> 
 
 
 def _check_choice(_: Any, attribute: Attribute[Any], choice: bool | None) -> None:
-    if choice not in {None, True, False}:
+    if choice is not None and not isinstance(choice, bool):
         raise ValueError(f"{attribute.name} must be True, False or None, not {choice!r}")
 
 
@@ -59,11 +60,11 @@ def _check_callable(_: Any, attribute: Attribute[Any], given: object) -> None:
 
 @frozen(kw_only=True)
 class HubSettings:
-    """What ``JupyterHubServer`` was given; its attributes are described there.
+    """The arguments of ``JupyterHubServer``, which describes them.
 
     Attributes:
-        hub: Where the hub's API is.
-        public: Where the hub's users are served.
+        hub: Address of the hub's API.
+        public: Address at which users reach the hub.
     """
 
     hub: JupyterConnectionInfo
@@ -90,11 +91,12 @@ class HubSettings:
         options: Mapping[str, Any] | None,
         **others: Any,
     ) -> HubSettings:
-        """The settings, with addresses in place of URLs.
+        """The settings, with addresses instead of URLs.
 
         Raises:
-            ValueError: If one of them makes no sense.
+            ValueError: A setting is wrong.
         """
+        arguments.words("headers", headers)
         hub = hub_at(_text("url", url), headers=headers, verify=verify, cert=cert)
         public = hub
         if public_url is not None:
@@ -106,16 +108,19 @@ class HubSettings:
 
 
 def environment_of(environ: Mapping[str, str] | None) -> dict[str, Any]:
-    """Arguments of ``JupyterHubServer`` by what a hub gives its services and servers.
+    """Arguments of ``JupyterHubServer``, from the variables that a hub sets.
 
     Raises:
-        ValueError: If what is needed is not there.
+        ValueError: A variable is missing.
     """
     env = os.environ if environ is None else environ
     api = env.get("JUPYTERHUB_API_URL", "").strip()
     token = env.get("JUPYTERHUB_API_TOKEN", "").strip()
     if not (api and token):
-        raise ValueError("JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN are not set: no hub is known")
+        raise ValueError(
+            "JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN are not set:"
+            " the address of the hub is unknown"
+        )
     found: dict[str, Any] = {"url": api.rstrip("/").removesuffix(API) + "/", "token": token}
     # The API's address is often one that only the hub's own network knows.
     public = (

@@ -1,4 +1,4 @@
-"""A program of two files that runs a kernel gateway; its interpreter need not have this package."""
+"""A program of two files that runs a kernel gateway. Its interpreter need not have this package."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _FILES = ("__main__.py", "room.py")
 
 
 def source(name: str) -> str:
-    """What is in one of the files, also where the package itself lies in a zip archive."""
+    """The content of one of the files, also if the package is in a zip archive."""
     return files(__name__).joinpath(name).read_text("utf-8")
 
 
 def put_into(folder: Path) -> Path:
-    """Write the program into a new directory of ``folder``; the path of the script to run.
+    """Write the program into a new folder in ``folder``, and return the path of the script to run.
 
-    There is nothing beside it that a library of the gateway could be taken for.
+    The new folder has no other file, so no library of the gateway can be hidden by one.
     """
     place = folder / "launcher"
     place.mkdir()

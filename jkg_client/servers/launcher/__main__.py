@@ -1,9 +1,9 @@
-"""Runs a kernel gateway that ends when whoever started it does.
+"""Runs a kernel gateway that ends when its parent process ends.
 
-Started as a script, by an interpreter that need not have ``jkg_client``: nothing of it is
-imported. One line of JSON on stdin tells the settings. They do not come by command line,
-environment or file, because there is the token among them. Afterwards stdin is held open
-by the parent for as long as the gateway shall run.
+It runs as a script, with an interpreter that need not have ``jkg_client``, so it imports nothing of
+it. One line of JSON on stdin has the settings. They are not on the command line, in the environment
+or in a file, because the token is among them. After that, the parent keeps stdin open for as long
+as the gateway should run.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def serve(settings: dict[str, Any], watchdog: Watchdog) -> None:
-    """Run a gateway with these settings, whatever files and environment say."""
+    """Run a gateway with these settings, which override files and environment."""
     try:
         # By name: it is installed where this script runs, not where it is checked.
         gateway = importlib.import_module("kernel_gateway.gatewayapp").KernelGatewayApp
@@ -70,7 +70,7 @@ def serve(settings: dict[str, Any], watchdog: Watchdog) -> None:
 
 
 class Secret(str):
-    """Not shown where the gateway logs its configuration."""
+    """A text that is hidden when the gateway logs its configuration."""
 
     __slots__ = ()
 
@@ -79,10 +79,10 @@ class Secret(str):
 
 
 class Everything(list[str]):
-    """An allow-list of all variables, so that ``env`` adds to a kernel's environment.
+    """An allow-list that contains every variable, so that ``env`` adds to a kernel's environment.
 
-    By itself the gateway would take HOME away and drop most of ``env``, to guard itself
-    from its clients; ours may run any code anyway.
+    Without it, the gateway removes HOME and most of ``env``, to protect itself from its clients.
+    Our clients may run any code anyway.
     """
 
     def __contains__(self, name: object) -> bool:
@@ -90,13 +90,13 @@ class Everything(list[str]):
 
 
 class Watchdog(threading.Thread):
-    """Stops the gateway when stdin ends or another process becomes the parent.
+    """Stops the gateway when stdin ends, or when another process becomes its parent.
 
-    The second because a process that the parent has forked may hold the pipe open. Never
-    PR_SET_PDEATHSIG: that comes as soon as the *thread* ends that has started us.
+    The second check is needed because a process that the parent has forked may keep the pipe open.
+    Do not use PR_SET_PDEATHSIG: it acts as soon as the *thread* ends that has started us.
 
     Attributes:
-        app: The gateway, once there is one.
+        app: The gateway, when there is one.
     """
 
     def __init__(self, parent: int) -> None:
@@ -108,10 +108,10 @@ class Watchdog(threading.Thread):
         self._orphaned = False
 
     def guard(self, folder: str) -> None:
-        """Take stdin away from everybody else, kernels above all, and watch it.
+        """Take stdin away from all other code, above all from kernels, and watch it.
 
         Args:
-            folder: To be removed if the parent is gone and cannot do it.
+            folder: Folder to remove if the parent has ended and cannot do it.
         """
         self._folder = folder
         self._pipe = os.dup(0)
@@ -121,7 +121,7 @@ class Watchdog(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Wait for the end and bring it about, kernels first."""
+        """Wait for the end of the parent, then end the kernels and the gateway."""
         while self._is_wanted():
             pass
         self._orphaned = True
@@ -133,7 +133,7 @@ class Watchdog(threading.Thread):
         os._exit(1)
 
     def tidy(self) -> None:
-        """Remove the folder if nobody else will."""
+        """Remove the folder if the parent cannot do it any more."""
         if self._orphaned:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -1,11 +1,11 @@
-"""Run in the process of a Jupyter server, here or in a container: kernels lose nothing.
+"""Changes a Jupyter server's process, here or in a container, so that its kernels lose no output.
 
-By themselves both ends of the line between a kernel and its server have room for a thousand
-messages, and what is more the kernel throws away unsaid: lines that are flushed one by one,
-and the end of the cell. And a server that knocks every 100 ms only may come to hear a new
-kernel's first answer on one line but not on the other, and asks again after 0.5 s. Cells are
-kept out of the history database of the user, too. No library is imported by name: what a server
-has not is not changed.
+By default, both ends of the connection between kernel and server have room for a thousand messages.
+The kernel silently drops the rest: lines that are flushed one by one, and the end of the cell. A
+server that connects only every 100 ms may also receive a new kernel's first answer on one
+connection but not on the other, and asks again after 0.5 s. In addition, cells are kept out of the
+history database of the user. Kernels that only know TCP are reached by TCP, even if the rule is
+sockets in a folder. No library is imported by name: what a server does not have is not changed.
 See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM, ZMQ_RECONNECT_IVL).
 """
 
@@ -35,12 +35,13 @@ RoomyKernelApp.launch_instance()
 
 
 def lose_nothing() -> None:
-    """See to it that kernels started from now on, and this server, keep what is printed."""
+    """Make this server, and kernels that start from now on, keep all output."""
     connect = sys.modules.get("jupyter_client.connect")
     specs = sys.modules.get("jupyter_client.kernelspec")
     if connect is None or specs is None:
         return
     connected = connect.ConnectionFileMixin._create_connected_socket  # noqa: SLF001
+    written = connect.ConnectionFileMixin.write_connection_file
     found = specs.KernelSpecManager.get_kernel_spec
 
     def create_connected_socket(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -48,13 +49,25 @@ def lose_nothing() -> None:
         self.context.reconnect_ivl = _KNOCKING
         return connected(self, *args, **kwargs)
 
+    def write_connection_file(self: Any, **kwargs: Any) -> None:
+        if self.transport == "ipc" and not _has_ipc(getattr(self, "kernel_spec", None)):
+            self.transport, self.ip = "tcp", "127.0.0.1"
+        written(self, **kwargs)
+
     def get_kernel_spec(self: Any, kernel_name: str) -> Any:
         spec = found(self, kernel_name)
         spec.argv = _roomy(spec.argv)
         return spec
 
     connect.ConnectionFileMixin._create_connected_socket = create_connected_socket  # noqa: SLF001
+    connect.ConnectionFileMixin.write_connection_file = write_connection_file
     specs.KernelSpecManager.get_kernel_spec = get_kernel_spec
+
+
+def _has_ipc(spec: Any) -> bool:
+    # Deno takes the path of a socket for the name of a host. Kernels upon libzmq have it all,
+    # but some put a colon before the number of the socket, as TCP needs it.
+    return spec is not None and any("ipykernel" in part for part in spec.argv)
 
 
 def _roomy(argv: list[str]) -> list[str]:

@@ -1,45 +1,20 @@
-"""Cells for Python kernels that tell of variables and carry files; they leave no name behind."""
+"""Cells for Python kernels that carry files and list folders; they leave no name behind."""
 
 from __future__ import annotations
 
 import base64
+import json
 
-from ...protocol.mime_data import decoded
+from .protocol.mime_data import decoded
 
 LARGEST_FILE = 10_000_000
-"""Bytes of a file that can be carried."""
+"""Bytes of a file that can be carried at once."""
 
 _PIECE = 600_000
 """Bytes of a file in one cell: servers take messages of a few megabytes."""
 
 # Code may give names like print or globals another meaning.
 _BUILTINS = '__import__("builtins")'
-
-_VARIABLES = """
-import reprlib, types
-shell = names.get("get_ipython")
-hidden = getattr(shell(), "user_ns_hidden", {}) if callable(shell) else {}
-short = reprlib.Repr()
-short.maxstring = short.maxother = 80
-lines = []
-for name, value in list(names.items()):
-    if name.startswith("_") or hidden.get(name, names) is value:
-        continue
-    if isinstance(value, types.ModuleType) or name in ("In", "Out", "exit", "quit", "get_ipython"):
-        continue
-    try:
-        shape = getattr(value, "shape", None)
-        if isinstance(shape, tuple):
-            told = f"shape {shape}"
-        elif isinstance(value, (type, types.FunctionType)):
-            told = "defined"
-        else:
-            told = short.repr(value)
-    except Exception as exc:
-        told = f"cannot be shown ({type(exc).__name__})"
-    lines.append(" ".join(f"{name}: {type(value).__name__} = {told}".split()))
-print(len(lines), *lines, sep="\\n")
-"""
 
 _PUT = """
 import base64, os, sys
@@ -71,23 +46,23 @@ if len(data) > most:
 print(len(data), base64.b64encode(data).decode())
 """
 
+_GET_PIECE = """
+import base64, os, stat
+at_once = getattr(os, "O_NONBLOCK", 0)
+path = os.path.expanduser(path)
+with open(path, "rb", opener=lambda name, flags: os.open(name, flags | at_once)) as file:
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise ValueError("it is not a regular file")
+    file.seek(position)
+    data = file.read(most)
+print(len(data), base64.b64encode(data).decode())
+"""
 
-def variables() -> str:
-    """Prints a line for each variable, for ``listed``: name, type, a short form of the value."""
-    return f"{_BUILTINS}.exec({_VARIABLES!r}, {{'names': {_BUILTINS}.globals()}})"
-
-
-def listed(printed: str) -> str:
-    """The lines of the variables that were printed.
-
-    Raises:
-        ValueError: If not all of them have come.
-    """
-    count, _, rest = printed.partition("\n")
-    lines = rest.splitlines(keepends=True)
-    if not count.isdecimal() or len(lines) < int(count):
-        raise ValueError("the list has not come whole")
-    return "".join(lines[: int(count)])
+_LIST = """
+import json, os
+with os.scandir(os.path.expanduser(path)) as found:
+    print(json.dumps(sorted(one.name + "/" * one.is_dir() for one in found)))
+"""
 
 
 def put(path: str, data: bytes) -> list[str]:
@@ -108,6 +83,25 @@ def put(path: str, data: bytes) -> list[str]:
 def get(path: str) -> str:
     """Prints a file for ``got``."""
     return _with(_GET, path=path, most=LARGEST_FILE)
+
+
+def get_piece(path: str, position: int) -> str:
+    """Prints a part of a file for ``got``: empty behind its end."""
+    return _with(_GET_PIECE, path=path, position=position, most=LARGEST_FILE // 2)
+
+
+def list_folder(path: str) -> str:
+    """Prints the names in a folder for ``listed``."""
+    return _with(_LIST, path=path or ".")
+
+
+def listed(printed: str) -> list[str]:
+    """The names that were printed; those of folders end with ``/``.
+
+    Raises:
+        ValueError: If not all of them have come.
+    """
+    return [str(name) for name in json.loads(printed)]
 
 
 def got(printed: str) -> bytes:

@@ -1,0 +1,173 @@
+"""What ``jkg doctor`` looks at. Each check says what is true, and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from attrs import frozen
+
+from .._version import __version__
+from ..errors import JkgError
+from .graphics import Graphics
+from .kernel_sessions import kernel_of
+from .screen import Screen
+from .servers import info_of, provider_of
+from .ways import PREFIX, Way, way_of
+
+State = Literal["ok", "fails", "missing", "info"]
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "embedded": ("pyzmq", "jupyter_core", "ipykernel"),
+    "local": ("jupyter_kernel_gateway", "ipykernel"),
+    "docker": ("docker",),
+    "notebook": ("nbformat",),
+    "cli": ("prompt_toolkit", "pygments", "rich"),
+    "mcp": ("mcp",),
+    "socks": ("PySocks",),
+}
+"""The extras that the command makes use of, and the packages of each."""
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_CELL_SECONDS = 30
+
+
+@frozen
+class Finding:
+    """What one check has found.
+
+    Attributes:
+        name: What was looked at.
+        state: ``ok``, ``fails``, ``missing`` (a part that is not there, which may be all right), or
+            ``info``.
+        says: What is true, without secrets.
+        advice: What to do; "" for nothing.
+    """
+
+    name: str
+    state: State
+    says: str
+    advice: str = ""
+
+
+def findings(args: argparse.Namespace, screen: Screen) -> Iterator[Finding]:
+    """All that is known of this machine and of the way that the options choose.
+
+    Args:
+        args: The options of the command.
+        screen: For the progress of what is started.
+    """
+    system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield Finding("jkg", "info", f"{__version__}; {system}; {sys.executable}")
+    yield from _installed()
+    yield from _settings(args)
+    yield _terminal(screen)
+    yield _engine()
+    yield from _kernel(args, screen)
+
+
+def _installed() -> Iterator[Finding]:
+    for extra, names in EXTRAS.items():
+        versions = {name: _version(name) for name in names}
+        says = ", ".join(f"{name} {version or '(missing)'}" for name, version in versions.items())
+        if all(versions.values()):
+            yield Finding(f"extra {extra}", "ok", says)
+        else:
+            advice = f'pip install "jkg-client[{extra}]"'
+            yield Finding(f"extra {extra}", "missing", says, advice)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _settings(args: argparse.Namespace) -> Iterator[Finding]:
+    """Where each setting comes from."""
+    for name in sorted(os.environ):
+        is_ours = name.startswith((PREFIX, "JKG_", "JUPYTERHUB_", "DOCKER_HOST"))
+        if is_ours or name.lower() in _PROXIES:
+            yield Finding(name, "info", f"{_shown(name, os.environ[name])} (environment)")
+    if args.token_file is not None:
+        yield Finding("token", "info", f"in {args.token_file} (--token-file)")
+
+
+def _shown(name: str, value: str) -> str:
+    """The value of a variable, if it is no secret."""
+    if not value:
+        return "empty"
+    if name.endswith("_URL") or name.lower() in _PROXIES or name == "DOCKER_HOST":
+        scheme, _, rest = value.rpartition("://")
+        address = rest.partition("?")[0].rpartition("@")[2]
+        return f"{scheme}://{address}" if scheme else address
+    return "set"
+
+
+def _terminal(screen: Screen) -> Finding:
+    if screen.out is None or not screen.out.isatty():
+        return Finding("terminal", "info", "stdout is no terminal: no colours, images as files")
+    images = Graphics("auto", screen.out).protocol
+    size = os.get_terminal_size(screen.out.fileno())
+    colours = "colours" if screen.has_colours() else "no colours"
+    says = f"{os.environ.get('TERM', 'no TERM')}, {size.columns} x {size.lines}, {colours}"
+    return Finding("terminal", "info", f"{says}, encoding {screen.out.encoding}, images: {images}")
+
+
+def _engine() -> Finding:
+    try:
+        from ..servers.docker.endpoints import find_endpoint
+        from ..servers.docker.engine import Engine
+    except ImportError:
+        return Finding("Docker engine", "missing", "not looked for: extra docker is missing")
+    try:
+        with contextlib.closing(Engine(find_endpoint(None, os.environ))) as engine:
+            return Finding("Docker engine", "ok", f"answers at {engine.endpoint.url}")
+    except (JkgError, ValueError) as exc:
+        return Finding("Docker engine", "missing", str(exc), "only --docker needs one")
+
+
+def _kernel(args: argparse.Namespace, screen: Screen) -> Iterator[Finding]:
+    """Start a kernel on the chosen way, run a cell, and end it."""
+    try:
+        way = way_of(args)
+        yield Finding("way to a kernel", "info", f"{_place(way)} (by {way.origin})")
+        yield Finding("kernel", "ok", _tried(args, screen))
+    except ImportError as exc:
+        yield Finding("kernel", "fails", str(exc), "install what is missing")
+    except (JkgError, ValueError, OSError) as exc:
+        yield Finding("kernel", "fails", str(exc), "mend this, or choose another way by an option")
+
+
+def _place(way: Way) -> str:
+    if way.kind == "url":
+        return f"the server at {info_of(way.value, os.environ).url}"
+    if way.kind == "hub":
+        return f"a server of the hub at {way.value}"
+    names = {"embedded": "embedded", "local": "a local server", "docker": "a container"}
+    return names[way.kind]
+
+
+def _tried(args: argparse.Namespace, screen: Screen) -> str:
+    before = time.monotonic()
+    with provider_of(args, screen) as provider, kernel_of(provider, args.kernel) as kernel:
+        started = time.monotonic()
+        # A cell of every language; it shows that the WebSocket carries output, too.
+        result = kernel.execute("1", timeout_seconds=_CELL_SECONDS)
+        ended = time.monotonic()
+        info = kernel.kernel_info()
+    if result.status != "ok":
+        raise JkgError(f"the kernel starts, but a cell ends with {result.status}")
+    language = info.get("language_info") or {}
+    return (
+        f"{args.kernel} ({language.get('name')} {language.get('version')}) started in"
+        f" {started - before:.1f} s, ran a cell in {ended - started:.2f} s"
+    )

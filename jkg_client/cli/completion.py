@@ -1,0 +1,199 @@
+"""``jkg completion``: what a shell needs to complete the words of the command.
+
+The scripts hold all words themselves: pressing TAB starts no program, and asks no server.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+
+from .screen import Screen
+from .statuses import DONE
+
+DESCRIPTION = """\
+Print a script that completes the commands and options of jkg in a shell. It knows them all: TAB
+starts no program and asks no server.
+"""
+EXAMPLES = """\
+examples:
+  eval "$(jkg completion bash)"                 in ~/.bashrc
+  eval "$(jkg completion zsh)"                  in ~/.zshrc, after compinit
+  jkg completion fish > ~/.config/fish/completions/jkg.fish
+  jkg completion powershell | Out-String | Invoke-Expression
+"""
+
+
+@frozen
+class Option:
+    """An option of a command.
+
+    Attributes:
+        names: As ``-v`` and ``--verbose``.
+        help: In a few words.
+        choices: What it may be; empty if there is no list.
+        takes: What is behind it: nothing, or a word, a file or a folder.
+    """
+
+    names: tuple[str, ...]
+    help: str
+    choices: tuple[str, ...]
+    takes: str
+
+
+Commands = Mapping[str, tuple[str, Sequence[Option]]]
+"""By name, the help of a command, and its options."""
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    command.add_argument("shell", choices=tuple(_SCRIPTS), help="the shell")
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Print the script."""
+    from .arguments import parsers
+
+    commands = {
+        name: (text, [_option(action) for action in parser._actions if action.option_strings])  # noqa: SLF001 - argparse has no other way
+        for name, text, parser in parsers()
+    }
+    screen.line(_SCRIPTS[args.shell](commands))
+    return DONE
+
+
+def _option(action: argparse.Action) -> Option:
+    takes = ""
+    if action.nargs != 0:
+        is_path = action.metavar in ("FILE", "DIR", "OUT")
+        takes = "path" if is_path else "word"
+    return Option(
+        tuple(action.option_strings),
+        " ".join((action.help or "").replace("%(default)s", str(action.default)).split()),
+        tuple(map(str, action.choices or ())),
+        takes,
+    )
+
+
+def _bash(commands: Commands) -> str:
+    cases = []
+    values = []
+    for name, (_, options) in commands.items():
+        words = " ".join(word for option in options for word in option.names)
+        cases.append(f"    {name}) words='{words}' ;;")
+        for option in options:
+            if option.choices:
+                pattern = "|".join(f"{name}:{word}" for word in option.names)
+                values.append(f"    {pattern}) words='{' '.join(option.choices)}' ;;")
+            elif option.takes == "word":
+                pattern = "|".join(f"{name}:{word}" for word in option.names)
+                values.append(f"    {pattern}) return ;;")
+    lines = "\n".join
+    return f"""\
+_jkg() {{
+  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} words=
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W '{" ".join(commands)} --help --version' -- "$word"))
+    return
+  fi
+  case ${{COMP_WORDS[1]}}:$before in
+{lines(values)}
+  esac
+  if [ -z "$words" ] && [ "${{word#-}}" != "$word" ]; then
+    case ${{COMP_WORDS[1]}} in
+{lines(cases)}
+    esac
+  fi
+  if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$word"));
+  else compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); fi
+}}
+complete -F _jkg jkg"""
+
+
+def _zsh(commands: Commands) -> str:
+    described = " ".join(_quoted(f"{name}:{_plain(text)}") for name, (text, _) in commands.items())
+    cases = []
+    for name, (_, options) in commands.items():
+        specs = " ".join(
+            _quoted(_zsh_option(word, option)) for option in options for word in option.names
+        )
+        cases.append(f"    {name}) _arguments {specs} '*:file:_files' ;;")
+    lines = "\n".join(cases)
+    return f"""\
+#compdef jkg
+_jkg() {{
+  if (( CURRENT == 2 )); then
+    local -a commands=({described})
+    _describe command commands
+    return
+  fi
+  local command=$words[2]
+  shift words
+  (( CURRENT-- ))
+  case $command in
+{lines}
+  esac
+}}
+compdef _jkg jkg"""
+
+
+def _zsh_option(word: str, option: Option) -> str:
+    text = f"{word}[{_plain(option.help)}]"
+    if option.choices:
+        return f"{text}:value:({' '.join(option.choices)})"
+    return text + {"": "", "word": ":value:", "path": ":file:_files"}[option.takes]
+
+
+def _fish(commands: Commands) -> str:
+    names = " ".join(commands)
+    lines = [f"set -l commands {names}", "complete -c jkg -n __fish_use_subcommand -f"]
+    for name, (text, options) in commands.items():
+        lines.append(f"complete -c jkg -n __fish_use_subcommand -a {name} -d {_quoted(text)}")
+        lines += [_fish_option(name, option) for option in options]
+    return "\n".join(lines)
+
+
+def _fish_option(command: str, option: Option) -> str:
+    words = " ".join(
+        f"-l {word[2:]}" if word.startswith("--") else f"-s {word[1:]}" for word in option.names
+    )
+    value = {"": "", "word": " -x", "path": " -r"}[option.takes]
+    if option.choices:
+        value = f" -x -a '{' '.join(option.choices)}'"
+    condition = f"'__fish_seen_subcommand_from {command}'"
+    return f"complete -c jkg -n {condition} {words}{value} -d {_quoted(option.help)}"
+
+
+def _powershell(commands: Commands) -> str:
+    lines = []
+    for name, (_, options) in commands.items():
+        words = ", ".join(f"'{word}'" for option in options for word in option.names)
+        lines.append(f"    '{name}' = @({words})")
+    table = "\n".join(lines)
+    return f"""\
+Register-ArgumentCompleter -Native -CommandName jkg -ScriptBlock {{
+  param($word, $line, $position)
+  $options = @{{
+{table}
+  }}
+  $words = @($line.CommandElements | ForEach-Object {{ $_.ToString() }})
+  if ($words.Count -le 1 -or ($words.Count -eq 2 -and $word)) {{ $found = $options.Keys }}
+  else {{ $found = $options[$words[1]] }}
+  $found | Where-Object {{ $_ -like "$word*" }} | Sort-Object
+}}"""
+
+
+def _plain(text: str) -> str:
+    """Text without what zsh takes for the end of a description."""
+    return text.replace("[", "(").replace("]", ")").replace(":", ",")
+
+
+def _quoted(text: str) -> str:
+    """Text in single quotes, in which zsh and fish know no other end."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+_SCRIPTS = {"bash": _bash, "zsh": _zsh, "fish": _fish, "powershell": _powershell}

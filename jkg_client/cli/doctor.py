@@ -1,0 +1,63 @@
+"""``jkg doctor``: whether kernels can be reached, and what to do if not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from attrs import asdict
+
+from .checks import Finding, findings
+from .option_types import not_empty
+from .screen import Screen
+from .server_options import TOKENS, add_server
+from .statuses import DONE, FAILED
+
+DESCRIPTION = """\
+Say what is installed, which settings apply and where they come from, and whether the chosen way
+leads to a kernel: it is started, runs a cell and ends. Tokens and passwords are left out, so that
+the text can be shown to others. Exit status 0 if the kernel runs, otherwise 1.
+"""
+EXAMPLES = f"""\
+examples:
+  jkg doctor                        the way that other commands take by default
+  jkg doctor --docker
+  jkg doctor --url http://127.0.0.1:8888
+
+{TOKENS}"""
+
+_SIGNS = {"ok": "ok", "fails": "FAILS", "missing": "missing", "info": "-"}
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_server(command)
+    command.add_argument(
+        "--kernel",
+        type=not_empty,
+        default="python3",
+        metavar="NAME",
+        help="which kernel to try (default: %(default)s)",
+    )
+    command.add_argument(
+        "--json", action="store_true", dest="document", help="print one JSON document"
+    )
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Print what is found; 1 if something that is needed fails."""
+    found = []
+    for finding in findings(args, screen):
+        found.append(finding)
+        if not args.document:
+            for line in _lines(finding):
+                screen.line(line)
+    if args.document:
+        screen.line(json.dumps([asdict(finding) for finding in found], indent=2))
+    return FAILED if any(finding.state == "fails" for finding in found) else DONE
+
+
+def _lines(finding: Finding) -> list[str]:
+    says = " ".join(finding.says.split())
+    lines = [f"{_SIGNS[finding.state]:<8} {finding.name}: {says}"]
+    return [*lines, f"{'':<8}   {finding.advice}"] if finding.advice else lines

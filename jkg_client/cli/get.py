@@ -1,0 +1,64 @@
+"""``jkg get``: a file from where kernels run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ..servers.files import place_for, written
+from .kernel_files import FileError, add_place, files_of
+from .option_types import not_empty
+from .screen import Screen
+from .server_options import TOKENS
+from .statuses import DONE, FAILED
+
+DESCRIPTION = """\
+Copy a file from where kernels run, by means of a Python kernel. A relative path there begins in the
+folder in which kernels start. Prints the path of the copy.
+"""
+EXAMPLES = f"""\
+examples:
+  jkg get result.csv                to this folder
+  jkg get result.csv out/           to another
+  jkg get log.txt - | tail          to stdout
+
+{TOKENS}"""
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_place(command)
+    command.add_argument("path", type=not_empty, metavar="PATH", help="the file there")
+    command.add_argument(
+        "file",
+        nargs="?",
+        type=not_empty,
+        metavar="FILE",
+        help="the copy, or a folder (default: this folder); - for stdout",
+    )
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Copy the file.
+
+    Raises:
+        ValueError: For options that make no sense together.
+        OSError: The copy cannot be written.
+        JkgError: There is no way to a kernel.
+    """
+    with files_of(args, screen) as files:
+        try:
+            if args.file == "-":
+                for piece in files.get(args.path):
+                    sys.stdout.buffer.write(piece)
+                sys.stdout.buffer.flush()
+                return DONE
+            place = place_for(args.path, args.file)
+            with written(place) as copy:
+                for piece in files.get(args.path):
+                    copy.write(piece)
+        except FileError as exc:
+            screen.note(str(exc))
+            return FAILED
+    screen.line(str(place))
+    return DONE

@@ -1,0 +1,122 @@
+"""Files where a kernel runs, for ``jkg put``, ``get`` and ``ls``: carried by cells of a kernel."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from .. import python_files
+from ..client.kernel import JupyterKernelClient
+from ..errors import JkgError
+from ..protocol.outputs import Stream
+from .kernel_sessions import kernel_of, told_if_slow
+from .option_types import seconds
+from .screen import Screen
+from .server_options import add_kernel, add_server
+from .servers import provider_of
+from .ways import way_of
+
+_KERNEL = "python3"
+_SECONDS = 60.0
+
+
+class FileError(JkgError):
+    """A file is not there, or cannot be read or written."""
+
+
+def add_place(command: argparse.ArgumentParser) -> None:
+    """Add the options that say where the files are."""
+    add_server(command)
+    add_kernel(command)
+    command.add_argument(
+        "--timeout",
+        type=seconds,
+        default=_SECONDS,
+        metavar="S",
+        help="seconds for each step of the copy (default: %(default)g)",
+    )
+
+
+@contextlib.contextmanager
+def files_of(args: argparse.Namespace, screen: Screen) -> Iterator[KernelFiles]:
+    """The files where a kernel runs.
+
+    Raises:
+        ValueError: For options that make no sense together.
+        JkgError: There is no way to a kernel.
+    """
+    if way_of(args).kind == "docker":
+        raise ValueError(
+            "a container of --docker ends with the command, and its files with it: start one by"
+            " jkg serve --docker, and name it by --url"
+        )
+    with contextlib.ExitStack() as stack:
+        with told_if_slow(screen, "starting a kernel"):
+            provider = stack.enter_context(provider_of(args, screen))
+            kernel = stack.enter_context(
+                kernel_of(provider, args.kernel or _KERNEL, kernel_id=args.kernel_id)
+            )
+        yield KernelFiles(kernel, args.timeout)
+
+
+@frozen
+class KernelFiles:
+    """Files as a Python kernel sees them: relative paths begin where it has started.
+
+    Attributes:
+        kernel: Carries them.
+        seconds: For each of its cells.
+    """
+
+    kernel: JupyterKernelClient
+    seconds: float
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write a file; folders that are missing are made.
+
+        Raises:
+            FileError: It cannot be written.
+        """
+        for cell in python_files.put(path, data):
+            self._printed(path, cell)
+
+    def get(self, path: str) -> Iterator[bytes]:
+        """A file in pieces.
+
+        Raises:
+            FileError: There is none, or it cannot be read.
+        """
+        position = 0
+        while True:
+            piece = python_files.got(self._printed(path, python_files.get_piece(path, position)))
+            if not piece:
+                return
+            position += len(piece)
+            yield piece
+
+    def names(self, path: str) -> list[str]:
+        """Names in a folder; those of folders end with ``/``.
+
+        Raises:
+            FileError: There is no such folder, or it cannot be read.
+        """
+        return python_files.listed(self._printed(path, python_files.list_folder(path)))
+
+    def _printed(self, path: str, cell: str) -> str:
+        result = self.kernel.execute(
+            cell,
+            timeout_seconds=self.seconds,
+            store_history=False,
+            max_output=2 * python_files.LARGEST_FILE,
+        )
+        if result.status != "ok":
+            why = result.failure.summary if result.failure else result.status
+            raise FileError(f"{path or '.'}: {why}")
+        return "".join(
+            output.text
+            for output in result.outputs
+            if isinstance(output, Stream) and output.name == "stdout"
+        )

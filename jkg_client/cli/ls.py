@@ -1,0 +1,46 @@
+"""``jkg ls``: the files where kernels run."""
+
+from __future__ import annotations
+
+import argparse
+
+from .kernel_files import FileError, add_place, files_of
+from .screen import Screen
+from .server_options import TOKENS
+from .statuses import DONE, FAILED
+
+DESCRIPTION = """\
+List the files where kernels run, by means of a Python kernel, a name a line. Names of folders end
+with /.
+"""
+EXAMPLES = f"""\
+examples:
+  jkg ls                            the folder in which kernels start
+  jkg ls /tmp
+  jkg ls --kernel-id 3f…            where a running kernel is now
+
+{TOKENS}"""
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_place(command)
+    command.add_argument("path", nargs="?", default="", metavar="PATH", help="the folder there")
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Print the names.
+
+    Raises:
+        ValueError: For options that make no sense together.
+        JkgError: There is no way to a kernel.
+    """
+    with files_of(args, screen) as files:
+        try:
+            names = files.names(args.path)
+        except FileError as exc:
+            screen.note(str(exc))
+            return FAILED
+    for name in names:
+        screen.line(name)
+    return DONE

@@ -1,0 +1,65 @@
+"""``jkg put``: a file to where kernels run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .kernel_files import FileError, add_place, files_of
+from .option_types import not_empty
+from .screen import Screen
+from .server_options import TOKENS
+from .statuses import DONE, FAILED
+
+DESCRIPTION = """\
+Copy a file to where kernels run, by means of a Python kernel. A relative path there begins in the
+folder in which kernels start. Prints the path.
+"""
+EXAMPLES = f"""\
+examples:
+  jkg put data.csv                  to the folder in which kernels start
+  jkg put data.csv input/           into a folder, which is made if it is not there
+  date | jkg put - now.txt          what stdin gives
+
+{TOKENS}"""
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_place(command)
+    command.add_argument("file", type=not_empty, metavar="FILE", help="the file; - for stdin")
+    command.add_argument(
+        "path", nargs="?", type=not_empty, metavar="PATH", help="its path there (default: its name)"
+    )
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Copy the file.
+
+    Raises:
+        ValueError: For words that make no sense together.
+        JkgError: There is no way to a kernel.
+    """
+    path = _path(args.file, args.path)
+    try:
+        data = sys.stdin.buffer.read() if args.file == "-" else Path(args.file).read_bytes()
+    except OSError as exc:
+        screen.note(f"cannot read {args.file}: {exc.strerror}")
+        return FAILED
+    with files_of(args, screen) as files:
+        try:
+            files.put(path, data)
+        except FileError as exc:
+            screen.note(str(exc))
+            return FAILED
+    screen.line(path)
+    return DONE
+
+
+def _path(file: str, path: str | None) -> str:
+    if path is None:
+        if file == "-":
+            raise ValueError("stdin has no name: say the path there")
+        return Path(file).name
+    return f"{path}{Path(file).name}" if path.endswith("/") else path

@@ -1,0 +1,109 @@
+"""``jkg serve``: a server of kernels for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .option_types import port
+from .screen import Screen
+from .server_options import add_server
+from .servers import docker_server, local_server, opened
+from .statuses import DONE
+from .ways import Way, way_of
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
+
+DESCRIPTION = """\
+Start a server of kernels, print how to connect to it, and keep it until Ctrl-C. It listens on this
+machine only, and wants a token.
+"""
+EXAMPLES = """\
+examples:
+  jkg serve                         on a free port of this machine
+  jkg serve --port 8888
+  jkg serve --docker                in a container
+  jkg serve --hub https://hub.example.com
+
+  What it prints are lines for a shell: other programs of that shell, jkg too, then use the server.
+  Everybody who knows the token can run code with your rights.
+"""
+
+_LISTS = {"KG_LIST_KERNELS": "1"}
+"""Kernel gateways tell only then what runs: ``jkg kernels`` asks for it."""
+
+_PAUSE = 2.0
+"""Seconds between two looks at whether the server is still there."""
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_server(command)
+    command.add_argument("--port", type=port, help="port to listen on (default: a free one)")
+    command.add_argument(
+        "--json",
+        action="store_true",
+        dest="document",
+        help="print the variables as one JSON document",
+    )
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Serve until a signal comes.
+
+    Raises:
+        ValueError: For options that start no server.
+        JkgError: The server does not start, or it ends by itself.
+        KeyboardInterrupt: A signal came.
+    """
+    with _started(way_of(args, needs_server=True), args, screen) as server:
+        info = server.connection_info
+        screen.line(json.dumps(_variables(info)) if args.document else _exports(info))
+        screen.note("the server runs until Ctrl-C")
+        _watch(info)
+    return DONE
+
+
+def _started(
+    way: Way, args: argparse.Namespace, screen: Screen
+) -> AbstractContextManager[JupyterConnectable]:
+    if way.kind == "url":
+        raise ValueError(
+            f"{way.origin} names a server that runs already; --local and --docker start one"
+        )
+    if way.kind == "local":
+        return local_server(way, args, port=args.port or None, env=_LISTS)
+    if way.kind == "docker":
+        return docker_server(way, args, screen, port=args.port or None, docker_env=_LISTS)
+    if args.port is not None:
+        raise ValueError("--port: the hub chooses the address of its servers")
+    return opened(way, args, screen)
+
+
+def _variables(info: JupyterConnectionInfo) -> Mapping[str, str | None]:
+    return {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token}
+
+
+def _exports(info: JupyterConnectionInfo) -> str:
+    return "\n".join(
+        f"export {name}={shlex.quote(value)}"
+        for name, value in _variables(info).items()
+        if value is not None
+    )
+
+
+def _watch(info: JupyterConnectionInfo) -> None:
+    """Wait for a signal, and look now and then whether the server still answers."""
+    from ..gateway.rest import JupyterClient
+
+    wakes_up = threading.Event()
+    with JupyterClient(info) as client:
+        while not wakes_up.wait(_PAUSE):
+            client.list_kernel_specs()

@@ -1,0 +1,30 @@
+"""What the log says of cells: that they run and how they end, and never what is in them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ..protocol.result import ExecutionResult
+
+_log = logging.getLogger("jkg_client")
+
+
+def logged(
+    kernel_id: str, code: str, limit: float | None, run: Callable[[], ExecutionResult]
+) -> ExecutionResult:
+    """Run a cell, and log that it is sent and how it ends.
+
+    That code failed is its own affair. A time limit and a death are ours.
+    """
+    within = "no time limit" if limit is None else f"a time limit of {limit:g} s"
+    _log.debug("kernel %s: runs %d characters of code, %s", kernel_id, len(code), within)
+    result = run()
+    _log.debug("kernel %s: the code ended, status %s", kernel_id, result.status)
+    if result.status == "timeout":
+        _log.info("kernel %s: the time limit of %g s has passed", kernel_id, limit)
+    elif result.status == "died":
+        _log.info("kernel %s: died while code ran", kernel_id)
+    if result.kernel_restarted:
+        _log.info("kernel %s: was restarted, its variables are gone", kernel_id)
+    return result

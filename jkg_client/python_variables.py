@@ -1,0 +1,216 @@
+"""Variables of a Python kernel: listed, read and set as JSON.
+
+Nothing is pickled, neither here nor in the kernel. What runs in the kernel for it leaves no name
+behind, is in no history and shows nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import keyword
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from .client import arguments
+from .code_blocks import UnknownLanguage, is_python
+from .errors import NotJsonValue, VariableNotFound
+from .protocol.result import ExecutionResult
+from .protocol.values import mapping_of
+
+_PART = 2**20
+"""Characters of a value in one message: servers take messages of a few megabytes."""
+
+_LARGEST = 64 * 2**20
+"""Characters of a value's JSON that are read."""
+
+# Code may give names like print or globals another meaning.
+_BUILTINS = '__import__("builtins")'
+
+_LIST = """
+import json, reprlib, types
+shell = names.get("get_ipython")
+hidden = getattr(shell(), "user_ns_hidden", {}) if callable(shell) else {}
+short = reprlib.Repr()
+short.maxstring = short.maxother = 80
+found = []
+for name, value in list(names.items()):
+    if name.startswith("_") or hidden.get(name, names) is value:
+        continue
+    if isinstance(value, types.ModuleType) or name in ("In", "Out", "exit", "quit", "get_ipython"):
+        continue
+    try:
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple):
+            told = f"shape {shape}"
+        elif isinstance(value, (type, types.FunctionType)):
+            told = "defined"
+        else:
+            told = short.repr(value)
+    except Exception as exc:
+        told = f"cannot be shown ({type(exc).__name__})"
+    found.append((name, type(value).__name__, " ".join(told.split())))
+answer = json.dumps(found)
+"""
+
+_GET = """
+import json
+if name not in names:
+    answer = json.dumps({"status": "missing"})
+else:
+    kind = type(names[name]).__name__
+    try:
+        answer = json.dumps({"value": names[name]})
+        if len(answer) > largest:
+            why = f"its JSON has more than {largest} characters"
+            answer = json.dumps({"status": "refused", "kind": kind, "why": why})
+    except Exception as exc:
+        why = f"{type(exc).__name__}: {exc}"[:200]
+        answer = json.dumps({"status": "refused", "kind": kind, "why": why})
+"""
+
+_SET = "import json\nnames[name] = json.loads(text)\n"
+
+_CARRY = """
+import sys
+parts = vars(sys).setdefault("_jkg_parts", [])
+if not position:
+    parts.clear()
+elif len(parts) != position:
+    raise RuntimeError("a part of the value is gone: the kernel was restarted meanwhile")
+parts.append(part)
+"""
+_CARRIED = _CARRY + 'text = "".join(vars(sys).pop("_jkg_parts"))\n'
+
+
+@frozen
+class Variable:
+    """A variable of a Python kernel.
+
+    Example::
+
+        from jkg_client import JupyterCodeExecutor, LocalJupyterServer, Variable
+
+        with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
+            executor.set("x", 6)
+            assert executor.variables() == [Variable("x", "int", "6")]
+
+    Attributes:
+        name: Its name.
+        type: Name of its class.
+        value: A short form of its value for a reader; the shape of an array or a table.
+    """
+
+    name: str
+    type: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.type} = {self.value}"
+
+
+class RunUnseen(Protocol):
+    """Runs a cell of ours, or evaluates an expression, without any trace of it."""
+
+    def __call__(self, cell: str, expression: str = "") -> ExecutionResult:
+        """The result; that of the expression is the answer ``answer``."""
+
+
+def variables(run: RunUnseen) -> list[Variable]:
+    """The variables that the user's code has made, but for modules and private ones."""
+    return [Variable(*item) for item in _answer(run, _LIST)]
+
+
+def get(run: RunUnseen, name: str) -> Any:
+    """The value of a variable, by way of JSON.
+
+    Raises:
+        VariableNotFound: There is none of this name.
+        NotJsonValue: JSON cannot say what its value is.
+    """
+    answer = _answer(run, _GET, name=name, largest=_LARGEST)
+    if "value" in answer:
+        return answer["value"]
+    if answer["status"] == "missing":
+        raise VariableNotFound(name)
+    raise NotJsonValue(name, answer["kind"], answer["why"])
+
+
+def setting(name: object, value: object) -> Callable[[RunUnseen], None]:
+    """A function that gives a variable its value.
+
+    Raises:
+        ValueError: ``name`` cannot be one, or JSON cannot say what ``value`` is.
+    """
+    checked, text = checked_name(name), _json(value)
+
+    def put(run: RunUnseen) -> None:
+        for cell in carrying(text, _SET, name=checked):
+            run(cell).raise_for_error()
+
+    return put
+
+
+def carrying(text: str, source: str, **values: object) -> list[str]:
+    """Cells that bring a long text into the kernel, the last of which runs ``source``.
+
+    Args:
+        text: Of any length; it is the variable ``text`` of ``source``.
+        source: Python; the user's variables are the dict ``names`` in it.
+        values: Further variables of it.
+    """
+    parts = [text[start : start + _PART] for start in range(0, max(len(text), 1), _PART)]
+    last = len(parts) - 1
+    return [
+        *(_cell(_CARRY, part=part, position=number) for number, part in enumerate(parts[:-1])),
+        _cell(_CARRIED + source, part=parts[-1], position=last, **values),
+    ]
+
+
+def check_language(kernel_language: str) -> None:
+    """Raise ``UnknownLanguage`` unless it is Python."""
+    if not is_python(kernel_language):
+        raise UnknownLanguage("python", kernel_language)
+
+
+def checked_name(name: object) -> str:
+    """The name of a variable.
+
+    Raises:
+        ValueError: It cannot be one.
+    """
+    text = arguments.text("name", name)
+    if not text.isidentifier() or keyword.iskeyword(text):
+        raise ValueError(f"name must be the name of a variable, not {text!r:.200}")
+    return text
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise ValueError(f"value must be one that JSON knows: {exc}") from exc
+
+
+def _answer(run: RunUnseen, source: str, **values: object) -> Any:
+    """What ``source`` leaves in its variable ``answer``, as JSON."""
+    scope = _scope(values)
+    run_it = f"(lambda scope: {_BUILTINS}.exec({source!r}, scope) or scope['answer'])({scope})"
+    result = run("", run_it)
+    result.raise_for_error()
+    answer = mapping_of(result.user_expressions.get("answer"))
+    said = mapping_of(answer.get("data")).get("text/plain")
+    if not isinstance(said, str):
+        told = answer.get("evalue") or "no answer"
+        raise NotJsonValue(str(values.get("name", "variables")), "object", str(told))
+    return json.loads(ast.literal_eval(said))
+
+
+def _cell(source: str, **values: object) -> str:
+    return f"{_BUILTINS}.exec({source!r}, {_scope(values)})"
+
+
+def _scope(values: Mapping[str, object]) -> str:
+    return f"{{**{dict(values)!r}, 'names': {_BUILTINS}.globals()}}"

@@ -1,0 +1,145 @@
+"""Checks of arguments: what is taken, and what the error says of all else."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from jkg_client.client import arguments
+from jkg_client.client.timeouts import TIMEOUTS, Timeouts
+from jkg_client.code_blocks import CodeBlock
+
+EXECUTOR: dict[str, Any] = {
+    "kernel_name": "python3",
+    "timeout": 60,
+    "output_dir": Path(),
+    "kernel_id": None,
+    "env": None,
+    "max_output": 2,
+    "on_output": None,
+}
+
+
+class Wide:
+    def __float__(self) -> float:
+        raise OverflowError
+
+
+class Odd:
+    def __float__(self) -> float:
+        raise TypeError
+
+
+def executor(**changed: Any) -> None:
+    arguments.executor(**{**EXECUTOR, **changed})
+
+
+LONG = "x" * 300
+"""Errors show the first 200 characters of its repr."""
+
+SHOWN = f"'{LONG}'"[:200]
+BLOCKS = "code_blocks must be a list of code blocks, not "
+
+# One row a call that is refused, and the message.
+REFUSED: list[tuple[Callable[[], object], str]] = [
+    (lambda: arguments.seconds("t", 0), "t must be positive, not 0"),
+    (lambda: arguments.seconds("t", -0.5), "t must be positive, not -0.5"),
+    (lambda: arguments.seconds("t", math.nan), "t must be positive, not nan"),
+    (lambda: arguments.seconds("t", True), "t must be positive, not True"),
+    (lambda: arguments.seconds("t", "1"), "t must be positive, not '1'"),
+    (lambda: arguments.seconds("t", LONG), f"t must be positive, not {SHOWN}"),
+    (lambda: arguments.seconds("t", None), "t must be positive, not None"),
+    (lambda: arguments.seconds("t", 10**400), f"t must be positive, not {10**400!r:.200}"),
+    (lambda: arguments.seconds("t", 0, " ever"), "t must be positive ever, not 0"),
+    (lambda: arguments.optional_seconds("t", 0), "t must be positive or None, not 0"),
+    (lambda: arguments.at_least("n", 1, 2), "n must be at least 2, not 1"),
+    (lambda: arguments.at_least("n", True, 1), "n must be at least 1, not True"),
+    (lambda: arguments.at_least("n", 2.0, 1), "n must be at least 1, not 2.0"),
+    (lambda: arguments.at_least("n", "3", 1), "n must be at least 1, not '3'"),
+    (lambda: arguments.at_least("n", LONG, 1), f"n must be at least 1, not {SHOWN}"),
+    (lambda: arguments.text("s", b"x"), "s must be a string, not bytes"),
+    (lambda: arguments.callback("f", 1), "f must be a function or None, not 1"),
+    (lambda: arguments.callback("f", LONG), f"f must be a function or None, not {SHOWN}"),
+    (lambda: arguments.folder("d", 1), "d must be a path, not 1"),
+    (lambda: arguments.folder("d", b"x"), "d must be a path, not b'x'"),
+    (lambda: arguments.folder("d", [LONG]), f"d must be a path, not {[LONG]!r:.200}"),
+    (lambda: arguments.words("w", [("a", "b")]), "w must be a mapping, not list"),
+    (lambda: arguments.words("w", {"a": 1}), "names and values of w must be strings"),
+    (lambda: arguments.words("w", {1: "a"}), "names and values of w must be strings"),
+    (lambda: arguments.instance("x", 1, Timeouts), "x must be a Timeouts, not int"),
+    (lambda: arguments.blocks("pass"), f"{BLOCKS}str"),
+    (lambda: arguments.blocks(b"pass"), f"{BLOCKS}bytes"),
+    (lambda: arguments.blocks(None), f"{BLOCKS}NoneType"),
+    (lambda: arguments.blocks(CodeBlock("1", "python")), f"{BLOCKS}CodeBlock"),
+    (lambda: arguments.blocks(["pass"]), "code of code_blocks[0] must be a string, not NoneType"),
+    (
+        lambda: arguments.blocks([CodeBlock("1", "python"), Path()]),
+        "code of code_blocks[1] must be a string, not NoneType",
+    ),
+    (lambda: executor(kernel_name=""), "kernel_name: a kernel's name is needed, not ''"),
+    (lambda: executor(kernel_name=None), "kernel_name: a kernel's name is needed, not None"),
+    (lambda: executor(timeout=0), "timeout must be positive, not 0"),
+    (lambda: executor(output_dir=1), "output_dir must be a path, not 1"),
+    (lambda: executor(kernel_id=""), "kernel_id: a kernel's id is needed, not ''"),
+    (lambda: executor(kernel_id=1), "kernel_id: a kernel's id is needed, not 1"),
+    (lambda: executor(env=[]), "env must be a mapping, not list"),
+    (lambda: executor(max_output=1), "max_output must be at least 2, not 1"),
+    (lambda: executor(on_output=1), "on_output must be a function or None, not 1"),
+]
+
+
+@pytest.mark.parametrize(("call", "said"), REFUSED)
+def test_a_bad_argument_is_named_with_its_value_or_kind(
+    call: Callable[[], object], said: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("value", [Wide(), Odd()])
+def test_what_cannot_become_a_number_is_no_time_limit(value: object) -> None:
+    with pytest.raises(ValueError, match=r"^t must be positive, not <"):
+        arguments.seconds("t", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (5, 5.0),
+        (0.1, 0.1),
+        (1e-9, 1e-9),
+        (Decimal("1.5"), 1.5),
+        (Fraction(1, 2), 0.5),
+        (math.inf, math.inf),
+    ],
+)
+def test_a_time_limit_is_a_number_of_any_kind(value: object, number: float) -> None:
+    assert arguments.seconds("t", value) == number
+    assert arguments.optional_seconds("t", value) == number
+    assert arguments.optional_seconds("t", None) is None
+
+
+def test_what_is_right_is_taken_as_it_is() -> None:
+    assert arguments.at_least("n", 2, 2) == 2
+    assert arguments.text("s", "") == ""
+    assert arguments.folder("d", "a/b") == Path("a/b")
+    assert arguments.folder("d", Path("a")) == Path("a")
+    arguments.callback("f", None)
+    arguments.callback("f", print)
+    arguments.words("w", None)
+    arguments.words("w", {"a": "b"})
+    arguments.instance("x", TIMEOUTS, Timeouts)
+    executor()
+    executor(kernel_id="k", env={"A": "b"}, on_output=print)
+
+
+def test_blocks_of_any_kind_become_a_list() -> None:
+    blocks = (CodeBlock("1", "python"), CodeBlock("2", ""))
+    assert arguments.blocks(iter(blocks)) == list(blocks)
+    assert arguments.blocks([]) == []

@@ -1,0 +1,101 @@
+"""Ctrl-C that waits: signals of our own to ourselves."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+import pytest
+
+from jkg_client.client.ctrl_c import CtrlCHeldBack
+
+came: list[int] = []
+
+
+def hear(number: int, frame: FrameType | None) -> None:
+    assert frame is None or isinstance(frame, FrameType)
+    came.append(number)
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Ctrl-C is heard by ``hear``, whatever the tests were started with."""
+    came.clear()
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_it_waits_until_the_end() -> None:
+    with CtrlCHeldBack():
+        signal.raise_signal(signal.SIGINT)
+        assert came == []
+    assert came == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is hear
+
+
+def test_without_it_nothing_happens() -> None:
+    with CtrlCHeldBack():
+        pass
+    assert (came, signal.getsignal(signal.SIGINT)) == ([], hear)
+
+
+def test_pressed_again_it_strikes_at_once() -> None:
+    with CtrlCHeldBack():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        assert came == [signal.SIGINT]
+    assert came == [signal.SIGINT] * 2
+
+
+def test_it_goes_up_with_the_exception_that_came_first() -> None:
+    def fail() -> None:
+        with CtrlCHeldBack():
+            signal.raise_signal(signal.SIGINT)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    assert came == [signal.SIGINT]
+
+
+def test_one_within_another_holds_it_to_the_end_of_the_outer() -> None:
+    with CtrlCHeldBack():
+        with CtrlCHeldBack():
+            signal.raise_signal(signal.SIGINT)
+        assert came == []
+    assert came == [signal.SIGINT]
+
+
+def test_a_handler_that_was_set_in_between_stays() -> None:
+    def other(_: int, __: FrameType | None) -> None:
+        raise AssertionError
+
+    with CtrlCHeldBack():
+        signal.signal(signal.SIGINT, other)
+    assert signal.getsignal(signal.SIGINT) is other
+
+
+@pytest.mark.parametrize("disposition", [signal.SIG_IGN, signal.SIG_DFL])
+def test_where_nobody_hears_it_nothing_is_changed(disposition: signal.Handlers) -> None:
+    signal.signal(signal.SIGINT, disposition)
+    with CtrlCHeldBack():
+        assert signal.getsignal(signal.SIGINT) == disposition
+    assert signal.getsignal(signal.SIGINT) == disposition
+
+
+def test_in_another_thread_nothing_is_changed() -> None:
+    seen: list[object] = []
+
+    def run() -> None:
+        with CtrlCHeldBack():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(10)
+    assert seen == [hear]

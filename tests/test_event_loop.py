@@ -1,0 +1,98 @@
+"""No code and no output of megabytes stops the event loop of the program for long."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jkg_client import AsyncJupyterCodeExecutor, CodeBlock, JupyterConnectionInfo
+
+# In a process of its own: what the gateway does would stop our loop, too.
+GATEWAY = """
+import sys
+from jkg_client.testing import FakeGateway
+
+with FakeGateway() as server:
+    print(server.connection_info.url, server.connection_info.token, flush=True)
+    sys.stdin.read()
+"""
+SIZE = 1_500_000
+"""Characters: the whole suite has to be quick. Ten megabytes were measured by hand."""
+
+# The shell ends at once: the time to make a cell counts.
+CODES = {
+    "here-documents": CodeBlock("exit\n" + "cat <<A\n" * (SIZE // 8) + "pip install", "bash"),
+    "processes": CodeBlock("%%bash\nexit\n" + ": && " * (SIZE // 5) + ":", "python"),
+    "commands": CodeBlock("exit\n" + "!pip\n" * (SIZE // 5) + "pip install", "bash"),
+}
+PRINTED = ["a\\x08", "a\\x1b[A", "é"]
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[JupyterConnectionInfo]:
+    command = [sys.executable, "-c", GATEWAY]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        url, token = process.stdout.readline().split()
+        yield JupyterConnectionInfo.from_url(url, token=token)
+        process.stdin.close()
+
+
+async def longest_gap(task: Awaitable[object]) -> float:
+    """Seconds for which a loop that wants to go on each millisecond was stopped at most."""
+    running, longest = asyncio.ensure_future(task), 0.0
+    last = time.perf_counter()
+    while not running.done():
+        await asyncio.sleep(0.001)
+        last, before = time.perf_counter(), last
+        longest = max(longest, last - before)
+    await running
+    return longest
+
+
+def busy(seconds: float) -> None:
+    """A thread of plain Python, which lets other threads run each few milliseconds."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+async def gaps(
+    connection: JupyterConnectionInfo,
+    folder: Path,
+    jobs: Callable[[AsyncJupyterCodeExecutor], list[Awaitable[object]]],
+) -> tuple[float, list[float]]:
+    """The gap that this machine has anyway beside a busy thread, and those of the jobs."""
+    async with AsyncJupyterCodeExecutor(connection, timeout=60, output_dir=folder) as executor:
+        own = await longest_gap(asyncio.to_thread(busy, 1.0))
+        return own, [await longest_gap(job) for job in jobs(executor)]
+
+
+def test_the_loop_goes_on_while_code_of_megabytes_becomes_cells(
+    gateway: JupyterConnectionInfo, tmp_path: Path
+) -> None:
+    def jobs(executor: AsyncJupyterCodeExecutor) -> list[Awaitable[object]]:
+        return [executor.execute_code_blocks([block]) for block in CODES.values()]
+
+    own, measured = asyncio.run(gaps(gateway, tmp_path, jobs))
+    assert max(measured) < 0.2 + 8 * own, dict(zip(CODES, measured))
+
+
+def test_the_loop_goes_on_while_output_of_megabytes_is_folded(
+    gateway: JupyterConnectionInfo, tmp_path: Path
+) -> None:
+    def jobs(executor: AsyncJupyterCodeExecutor) -> list[Awaitable[object]]:
+        codes = [f"print('{piece}' * ({SIZE} // len('{piece}')))" for piece in PRINTED]
+        return [executor.execute_code_blocks([CodeBlock(code, "python")]) for code in codes]
+
+    own, measured = asyncio.run(gaps(gateway, tmp_path, jobs))
+    assert max(measured) < 0.2 + 8 * own, dict(zip(PRINTED, measured))
