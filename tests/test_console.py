@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,13 @@ def environment(server: FakeGateway, folder: Path) -> dict[str, str]:
 COMMAND = [sys.executable, "-W", "error", "-m", "jkg_client", "console"]
 
 
-def typed(text: str, env: dict[str, str], *words: str) -> tuple[int, str]:
+def typed(
+    text: str, env: dict[str, str], *words: str, command: Sequence[str] = COMMAND
+) -> tuple[int, str]:
     """Exit status and screen of a console in which ``text`` is typed, then the end of input."""
     master, slave = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, *words], env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        [*command, *words], env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
     ) as process:
         os.close(slave)
         try:
@@ -201,3 +204,13 @@ def test_leaving_a_kernel_that_runs_leaves_it_running(
         assert status == 0
         assert f"jkg: detached; kernel {kernel_id[:8]} keeps running\n" in shown
         assert client.get_kernel(kernel_id)["id"] == kernel_id
+
+
+def test_a_kernel_is_attached_to_by_the_beginning_of_its_id(
+    server: FakeGateway, tmp_path: Path
+) -> None:
+    with JupyterClient(server.connection_info) as client:
+        kernel_id = client.start_kernel("python3")
+        command = [*COMMAND[:-1], "kernels", "attach", kernel_id[:6]]
+        status, shown = typed("6 * 7\n", environment(server, tmp_path), command=command)
+    assert (status, "Out[1]: 42" in shown) == (0, True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import termios
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pexpect
 import pyte
@@ -34,6 +36,8 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self.sent = b""
         """All that the program has written."""
+        self.settings: list[Any] = []
+        """Of the terminal, when the program has ended."""
         self.child = pexpect.spawn(
             words[0],
             words[1:],
@@ -100,6 +104,7 @@ class Terminal:
                 continue
             except pexpect.EOF:
                 break
+        self.settings = termios.tcgetattr(self.child.child_fd)
         self.child.close()
         status = self.child.exitstatus
         return status if status is not None else 128 + (self.child.signalstatus or 0)

@@ -34,8 +34,14 @@ def add(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_server(command)
     add_kernel(command)
+    add_view(command)
+
+
+def add_view(command: argparse.ArgumentParser) -> None:
+    """Add the options that say what is shown."""
     command.add_argument(
         "--no-others",
+        default=False,
         action="store_true",
         help="do not show what other clients of the kernel run",
     )
@@ -48,6 +54,7 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--output-dir",
         type=not_empty,
+        default=None,
         metavar="DIR",
         help="folder for images and pages (default: the current one)",
     )
