@@ -36,6 +36,8 @@ from .terminal_state import restored_terminal
 _EXIT = re.compile(r"\s*(?:exit|quit)(?:\(\d*\))?\s*;?\s*")
 _SAVE = re.compile(r"\s*%save\s+(\S.*\.ipynb)\s*")
 
+_SIGQUIT = getattr(signal, "SIGQUIT", None)
+
 BUSY = "busy with another client; Ctrl-C interrupts, Ctrl-D leaves"
 
 
@@ -85,19 +87,18 @@ def _prompt(kernel: ConsoleKernel, questions: Questions, screen: Screen) -> Prom
 @contextlib.contextmanager
 def _left_by_sigquit() -> Iterator[None]:
     """The key for SIGQUIT leaves while a cell runs, too, and dumps no core."""
-    number = getattr(signal, "SIGQUIT", None)
-    if number is None or threading.current_thread() is not threading.main_thread():
+    if _SIGQUIT is None or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def leave(number: int, _: FrameType | None) -> None:
         raise KeyboardInterrupt(number)
 
-    before = signal.signal(number, leave)
+    before = signal.signal(_SIGQUIT, leave)
     try:
         yield
     finally:
-        signal.signal(number, before)
+        signal.signal(_SIGQUIT, before)
 
 
 @define(eq=False)
@@ -120,7 +121,9 @@ class ConsoleSession:
             try:
                 goes_on = self._step()
             except KeyboardInterrupt as exc:  # noqa: PERF203 - also between cell and prompt
-                if exc.args:
+                if exc.args == (_SIGQUIT,):
+                    goes_on = False
+                elif exc.args:
                     raise  # another signal: the command ends
         self._take_leave()
         return DONE
