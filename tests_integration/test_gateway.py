@@ -240,7 +240,7 @@ def test_a_server_that_never_answers_is_told_in_time() -> None:
 def test_what_speaks_no_http_is_no_gateway() -> None:
     with _listener(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
         info = JupyterConnectionInfo("127.0.0.1", False, port)
-        with pytest.raises(NotAGateway, match="does not speak HTTP"):
+        with pytest.raises(NotAGateway, match="the answer is not HTTP"):
             JupyterCodeExecutor(info)
 
 
