@@ -84,6 +84,9 @@ DOORS = {
     "docker": {f"servers/docker/{name}.py" for name in ("api", "endpoints", "engine")},
     "websockets": {"testing/sockets.py"},
     "pytest": {"testing/plugin.py"},
+    # Without them the console still works on a plain terminal.
+    "prompt_toolkit": {f"cli/console/{name}.py" for name in ("__init__", "editor", "history")},
+    "pygments": {f"cli/console/{name}.py" for name in ("__init__", "editor")},
     # In the process of a fake kernel, where they are installed.
     "IPython": {"testing/kernel/ipython.py"},
     "comm": {"testing/kernel/comms.py"},

@@ -17,6 +17,7 @@ from .._version import __version__
 
 COMMANDS: Mapping[str, str] = {
     "run": "run code in a kernel and print what it shows as it comes",
+    "console": "talk to a kernel: a new one, or one that runs",
     "kernels": "list, start, interrupt, restart and stop the kernels of a server",
     "kernelspecs": "list the kernels that can be started",
     "serve": "start a server of kernels for other programs",

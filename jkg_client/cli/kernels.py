@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import KernelNotFound
+from . import console
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS, add_server
@@ -31,6 +32,7 @@ examples:
   jkg kernels start python3         start a kernel and print its id
   jkg kernels interrupt 3f          as Ctrl-C does
   jkg kernels restart 3f            end what it runs; its variables are gone
+  jkg kernels attach 3f             talk to a kernel, as jkg console does
   jkg kernels stop 3f 9a            stop these kernels
   jkg kernels stop --all --yes      stop all of them without a question
 
@@ -59,6 +61,9 @@ def add(command: argparse.ArgumentParser) -> None:
     ):
         action = _action(actions, name, text, act)
         action.add_argument("ids", nargs="+", type=not_empty, metavar="ID")
+    attach = _action(actions, "attach", "talk to a kernel, as jkg console does", _attach)
+    attach.add_argument("ids", nargs=1, type=not_empty, metavar="ID")
+    console.add_view(attach)
     stop = _action(actions, "stop", "stop kernels", _stop)
     stop.add_argument("ids", nargs="*", default=[], type=not_empty, metavar="ID")
     stop.add_argument(
@@ -143,6 +148,11 @@ def _restart(client: JupyterClient, args: argparse.Namespace, screen: Screen) ->
         client.restart_kernel(kernel_id)
         screen.line(kernel_id)
     return DONE
+
+
+def _attach(client: JupyterClient, args: argparse.Namespace, screen: Screen) -> int:
+    args.kernel, (args.kernel_id,) = None, ids_of(client, args.ids)
+    return console.run(args, screen)
 
 
 def _stop(client: JupyterClient, args: argparse.Namespace, screen: Screen) -> int:

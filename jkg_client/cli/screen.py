@@ -76,6 +76,13 @@ class Screen:
         self.clear()
         self._put(self.out, text)
 
+    def fresh_line(self) -> None:
+        """End the line that was begun, if any: a prompt follows."""
+        self.settle()
+        self.clear()
+        if _place(self.out) in self._unfinished:
+            self._put(self.out, "\n")
+
     def at_line_start(self) -> None:
         """The user has ended a line on the terminal."""
         self._unfinished.discard("terminal")

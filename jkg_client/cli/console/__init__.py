@@ -1,0 +1,84 @@
+"""``jkg console``: a terminal session with a kernel. The libraries load when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from ..option_types import not_empty
+from ..screen import Screen
+from ..server_options import TOKENS, add_kernel, add_server
+
+DESCRIPTION = """\
+Talk to a kernel: type code, see what it shows. TAB completes, a name with ? behind it is
+explained, Ctrl-C interrupts, and exit or Ctrl-D leaves. A kernel that was started here ends
+then; one that ran before (--kernel-id) keeps running.
+"""
+EXAMPLES = f"""\
+examples:
+  jkg console                       start a kernel and talk to it
+  jkg console --kernel ir           the same in another language
+  jkg console --url URL --kernel-id ID
+                                    talk to a kernel that runs
+
+in the console:
+  name?           what the kernel knows of a name        TAB     complete
+  %save x.ipynb   write the session as a notebook        F2      paste mode on or off
+  exit            leave                                  Ctrl-C  interrupt
+
+{TOKENS}"""
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_server(command)
+    add_kernel(command)
+    add_view(command)
+
+
+def add_view(command: argparse.ArgumentParser) -> None:
+    """Add the options that say what is shown."""
+    command.add_argument(
+        "--no-others",
+        default=False,
+        action="store_true",
+        help="do not show what other clients of the kernel run",
+    )
+    command.add_argument(
+        "--images",
+        choices=("auto", "kitty", "iterm2", "sixel", "none"),
+        default="auto",
+        help="how to draw images (default: ask the terminal); others are saved",
+    )
+    command.add_argument(
+        "--output-dir",
+        type=not_empty,
+        default=None,
+        metavar="DIR",
+        help="folder for images and pages (default: the current one)",
+    )
+
+
+def run(args: argparse.Namespace, screen: Screen) -> int:
+    """Talk to a kernel until the user leaves."""
+    if args.token_stdin:
+        raise ValueError("stdin is the keyboard here: give the token by --token-file or JKG_TOKEN")
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+        raise ValueError("the console needs a terminal; for code from a pipe use jkg run -")
+    if os.environ.get("TERM") != "dumb":
+        _check_extra()
+    from .session import talk
+
+    return talk(args, screen)
+
+
+def _check_extra() -> None:
+    try:
+        import prompt_toolkit
+        import pygments
+    except ImportError as exc:
+        raise ImportError(
+            f'the console needs {exc.name}: pip install "jkg-client[cli]"; TERM=dumb does without'
+        ) from exc
+    del prompt_toolkit, pygments

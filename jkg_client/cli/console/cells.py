@@ -1,0 +1,249 @@
+"""Runs a cell while the user can interrupt it, answer it, or leave it."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sys
+import threading
+from typing import Callable, Union
+
+from attrs import define, evolve, field
+
+from ...client.deadline import CLOCK
+from ...client.kernel import JupyterKernelClient
+from ...code_result import CodeResult
+from ...errors import JkgError
+from ...protocol.outputs import Display, Failure, Output, Stream
+from ...protocol.questions import InputRequest
+from ...protocol.result import ExecutionResult
+from ..answers import Answers
+from ..cell_runs import CellRuns
+from ..screen import Screen
+from ..shown import ShownToPeople
+
+_TWICE = 2.0
+"""Seconds between two presses of Ctrl-C that mean: it does not end."""
+
+_POLL = 0.2
+"""Seconds; on Windows a wait without end cannot be interrupted."""
+
+_AFTER_CTRL_C = 20_000
+"""Characters of streams that are shown after Ctrl-C. The rest is in ``%save``, as far as kept."""
+
+OFFER = "jkg: the code does not end. r restarts the kernel, d leaves it, Enter goes on waiting: "
+
+
+class Detached(Exception):
+    """The user leaves the kernel with what it runs."""
+
+
+@define(eq=False)
+class ConsoleShown:
+    """Shows outputs, values with ``Out[n]``, and exceptions that the user has caused in short.
+
+    Attributes:
+        ended_input: The user has ended the code's input.
+    """
+
+    _people: ShownToPeople
+    _screen: Screen
+    ended_input: bool = False
+    _left: float = field(default=float("inf"), init=False)
+
+    def begin(self) -> None:
+        """A cell begins."""
+        self.ended_input, self._left = False, float("inf")
+
+    def interrupted(self) -> None:
+        """The user has had enough: what was printed before the interrupt is not shown for ever."""
+        self._left = _AFTER_CTRL_C
+
+    def __call__(self, output: Output) -> None:
+        """Show one."""
+        if isinstance(output, Stream) and self._left < float("inf"):
+            self._left -= len(output.text)
+            if self._left < 0:
+                return
+        if isinstance(output, Failure) and self.ended_input and output.ename == "EOFError":
+            self._screen.line("EOFError", to_err=True)
+        elif isinstance(output, Display) and output.execution_count is not None:
+            self._people(_numbered(output))
+        else:
+            self._people(output)
+
+    def settle(self) -> None:
+        """Show what was held back."""
+        self._people.settle()
+
+    def saved(self, path: str, output: Output) -> None:
+        """Say where the file is."""
+        self._people.saved(path, output)
+
+    def is_drawn(self, output: Output) -> bool:
+        """Whether an image was drawn."""
+        return self._people.is_drawn(output)
+
+
+def _numbered(value: Display) -> Display:
+    plain = value.data.get("text/plain")
+    if not isinstance(plain, str) or any(name.startswith("image/") for name in value.data):
+        return value
+    between = "\n" if "\n" in plain else " "
+    text = f"Out[{value.execution_count}]:{between}{plain}"
+    return evolve(value, data={**value.data, "text/plain": text})
+
+
+@define
+class _Asked:
+    """The code waits for a line."""
+
+    request: InputRequest
+    answered: threading.Event = field(factory=threading.Event)
+    answer: str | None = None
+    failure: BaseException | None = None
+
+
+@define
+class _Ended:
+    """The cell has ended, or could not be run."""
+
+    result: ExecutionResult | None
+    failure: BaseException | None
+
+
+_Event = Union[_Asked, _Ended]
+
+
+@define(eq=False)
+class ConsoleAnswers(Answers):
+    """Answers of the user, whose thread is not the one that runs the cell.
+
+    Attributes:
+        events: What the user's thread is to know of the cell that runs.
+    """
+
+    events: queue.SimpleQueue[_Event] = field(factory=queue.SimpleQueue, init=False)
+
+    def __call__(self, request: InputRequest) -> str:
+        """Let the user's thread ask."""
+        asked = _Asked(request)
+        self.events.put(asked)
+        asked.answered.wait()
+        if asked.failure is not None:
+            raise asked.failure
+        return asked.answer or ""
+
+    def of_user(self, request: InputRequest) -> str:
+        """Ask here and now."""
+        return Answers.__call__(self, request)
+
+
+@define(eq=False, kw_only=True)
+class ConsoleCells(CellRuns):
+    """Runs cells in a thread of their own, so that this one is free for the user.
+
+    Attributes:
+        restart: Restarts the kernel, whosever it is.
+    """
+
+    restart: Callable[[], None]
+    shown: ConsoleShown
+    answers: ConsoleAnswers
+    _pressed: float = field(default=float("-inf"), init=False)
+
+    def run(self, code: str) -> CodeResult | None:
+        """Run a cell; what it came to, or None if nothing is known of that.
+
+        Raises:
+            Detached: The user leaves.
+            JkgError: The way to the kernel is closed.
+        """
+        self.shown.begin()
+        self._pressed = float("-inf")
+        threading.Thread(target=self._work, args=(code,), name="jkg-cell", daemon=True).start()
+        ended = self._ended()
+        self.shown.settle()
+        if ended.result is not None:
+            return self._told(ended.result)
+        if isinstance(ended.failure, KeyboardInterrupt):
+            self.screen.line("KeyboardInterrupt", to_err=True)
+            return None
+        if isinstance(ended.failure, JkgError):
+            if isinstance(ended.failure.result, ExecutionResult):
+                self._told(ended.failure.result)
+            raise ended.failure
+        raise RuntimeError("a cell could not be run") from ended.failure
+
+    def _work(self, code: str) -> None:
+        try:
+            ended = _Ended(self._executed(code), None)
+        except BaseException as exc:  # noqa: BLE001 - the thread of the user raises it
+            ended = _Ended(None, exc)
+        self.answers.events.put(ended)
+
+    def _ended(self) -> _Ended:
+        ended = None
+        while ended is None:
+            try:
+                ended = self._next_event()
+            except KeyboardInterrupt as exc:  # noqa: PERF203 - it may come at any moment
+                if exc.args:
+                    raise  # another signal: the command ends
+                self._interrupted()
+        return ended
+
+    def _next_event(self) -> _Ended | None:
+        limit = _POLL if sys.platform == "win32" else None
+        with contextlib.suppress(queue.Empty):
+            event = self.answers.events.get(timeout=limit)
+            if isinstance(event, _Ended):
+                return event
+            self._answer(event)
+        return None
+
+    def _answer(self, asked: _Asked) -> None:
+        try:
+            asked.answer = self.answers.of_user(asked.request)
+        except EOFError as exc:
+            self.shown.ended_input, asked.failure = True, exc
+            self.screen.line("")  # the terminal shows no key that ends the input
+        except KeyboardInterrupt as exc:
+            asked.failure = exc
+            self.screen.fresh_line()
+            if exc.args:
+                raise
+        finally:
+            asked.answered.set()
+
+    def _interrupted(self) -> None:
+        now, before = CLOCK.now(), self._pressed
+        self._pressed = now
+        self.shown.interrupted()
+        if now - before > _TWICE:
+            threading.Thread(
+                target=_interrupt, args=(self.kernel,), name="jkg-interrupt", daemon=True
+            ).start()
+            return
+        self._pressed = float("-inf")
+        choice = self._choice()
+        if choice == "r":
+            self.restart()
+        elif choice == "d":
+            raise Detached
+
+    def _choice(self) -> str:
+        try:
+            return self.answers.of_user(InputRequest(OFFER)).strip().lower()[:1]
+        except EOFError:
+            return "d"
+        except KeyboardInterrupt as exc:
+            if exc.args:
+                raise
+            return "d"
+
+
+def _interrupt(kernel: JupyterKernelClient) -> None:
+    # Whether it had an effect is seen by the cell.
+    with contextlib.suppress(JkgError):
+        kernel.interrupt()

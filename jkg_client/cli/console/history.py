@@ -1,0 +1,89 @@
+"""What was typed in earlier sessions: one file for each kernelspec, for its user alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from prompt_toolkit.history import History
+
+_MOST = 1_000_000
+"""Bytes of a file that are kept; half of that when it has grown larger."""
+
+_MARK = b"+"
+
+
+def history_file(kernel_name: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """The file for a kernelspec."""
+    if sys.platform == "win32":
+        base = Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    name = re.sub(r"[^\w.+-]", "_", kernel_name)[:80].lstrip(".") or "kernel"
+    return base / "jkg" / "history" / name
+
+
+class PrivateHistory(History):
+    """Cells in a file that only its user may read. One that begins with a space is not kept.
+
+    A file that cannot be read or written costs the history, and nothing else.
+
+    Args:
+        path: Of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def load_history_strings(self) -> Iterable[str]:
+        """The cells, the newest first."""
+        try:
+            data = self._path.read_bytes()
+        except OSError:
+            return []
+        if len(data) > _MOST:
+            data = self._shortened(data)
+        cells: list[list[str]] = [[]]
+        for line in data.split(b"\n"):
+            if line.startswith(_MARK):
+                cells[-1].append(line[1:].decode("utf-8", "replace"))
+            elif cells[-1]:
+                cells.append([])
+        return reversed(["\n".join(lines) for lines in cells if lines])
+
+    def append_string(self, string: str) -> None:
+        """Take in a cell, unless it begins with a space."""
+        if not string.startswith(" "):
+            super().append_string(string)
+
+    def store_string(self, string: str) -> None:
+        """Append a cell to the file."""
+        lines = [_MARK + line.encode("utf-8", "replace") for line in string.split("\n")]
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._append(b"\n".join([*lines, b"", b""]))
+        except OSError:
+            pass
+
+    def _append(self, data: bytes) -> None:
+        with open(self._path, "ab", opener=_private) as stream:
+            stream.write(data)
+
+    def _shortened(self, data: bytes) -> bytes:
+        kept = data[-_MOST // 2 :].partition(b"\n\n")[2]
+        part = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            with open(part, "wb", opener=_private) as stream:
+                stream.write(kept)
+            part.replace(self._path)
+        except OSError:
+            pass
+        return kept
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,239 @@
+"""The channels of a kernel, to which somebody listens while nothing is asked.
+
+At a prompt nobody else reads: without it the user learns of a kernel's death, or of what other
+clients and background threads print, only when the next cell runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Callable
+
+from attrs import define, field
+
+from ...client.channels import (
+    Incoming,
+    KernelChannels,
+    KernelConnection,
+    KernelControl,
+    KernelProvider,
+)
+from ...client.deadline import Deadline
+from ...client.timeouts import Timeouts
+from ...errors import ClientClosed, GatewayError, GatewayTimeout, KernelNotFound
+from ...protocol.message_gaps import Gap
+from ...protocol.messages import Message
+
+_TURN = 0.05
+"""Seconds that the listener holds the channels: a question waits so long at most."""
+
+_PAUSE = 2.0
+"""Seconds after a failure."""
+
+Hear = Callable[[Message], bool]
+"""Takes in a message; whether nobody else needs it. Called with every one that comes."""
+
+
+@define(eq=False)
+class ListeningChannels:
+    """``KernelChannels`` that can also be read between two requests."""
+
+    _channels: KernelChannels
+    _hear: Hear
+    _lock: threading.RLock = field(factory=threading.RLock, init=False)
+    _kept: deque[Incoming] = field(factory=deque, init=False)
+
+    @property
+    def session(self) -> str:
+        """Id of our session."""
+        return self._channels.session
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``abort`` or ``close`` was called."""
+        return self._channels.closed
+
+    def listen(self, deadline: Deadline) -> None:
+        """Take in one message. What the next request needs is kept for it."""
+        with self._lock:
+            incoming = self._channels.receive(deadline)
+            if incoming is not None and not self._is_taken(incoming):
+                self._kept.append(incoming)
+
+    def send(self, message: Message, deadline: Deadline) -> Gap | None:
+        """Send ``message``."""
+        with self._lock:
+            return self._channels.send(message, deadline)
+
+    def receive(self, deadline: Deadline) -> Incoming | None:
+        """The next message or gap."""
+        with self._lock:
+            if self._kept:
+                return self._kept.popleft()
+            incoming = self._channels.receive(deadline)
+            if incoming is not None:
+                self._is_taken(incoming)
+            return incoming
+
+    def drain(self) -> Iterator[Incoming]:
+        """All that has come while nobody listened."""
+        with self._lock:
+            while self._kept:
+                yield self._kept.popleft()
+            for incoming in self._channels.drain():
+                # What the listener has shown must not be shown again.
+                if not self._is_taken(incoming):
+                    yield incoming
+
+    def refresh(self) -> None:
+        """Make the way good for use after a pause."""
+        with self._lock:
+            self._channels.refresh()
+
+    def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
+        """Ask for a sign of life after silence."""
+        with self._lock:
+            return self._channels.check(deadline, is_new_kernel=is_new_kernel)
+
+    def prove_alive(self, limit: Deadline) -> None:
+        """Wait for a sign of life."""
+        with self._lock:
+            self._channels.prove_alive(limit)
+
+    def abort(self) -> None:
+        """End it for good, from any thread."""
+        self._channels.abort()
+
+    def close(self) -> None:
+        """Close the way."""
+        self._channels.close()
+
+    def _is_taken(self, incoming: Incoming) -> bool:
+        return not isinstance(incoming, Gap) and self._hear(incoming)
+
+
+@define(eq=False)
+class ListeningProvider:
+    """A ``KernelProvider`` to whose kernel somebody listens.
+
+    Attributes:
+        channels: Those of the last connection.
+        control: Power over the kernel of the last connection.
+        may_restart: Whether the kernel may be restarted. Nobody but its owner decides that.
+    """
+
+    _provider: KernelProvider
+    _hear: Hear
+    channels: ListeningChannels | None = field(default=None, init=False)
+    control: KernelControl | None = field(default=None, init=False)
+    may_restart: bool = True
+
+    def start_kernel(
+        self,
+        kernel_spec_name: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        timeout_seconds: float = 120.0,
+    ) -> str:
+        """Start a kernel and return its id."""
+        return self._provider.start_kernel(
+            kernel_spec_name, env=env, timeout_seconds=timeout_seconds
+        )
+
+    def connect(self, kernel_id: str, deadline: Deadline, timeouts: Timeouts) -> KernelConnection:
+        """Connect to a kernel."""
+        connection = self._provider.connect(kernel_id, deadline, timeouts)
+        self.channels = ListeningChannels(connection.channels, self._hear)
+        self.control = _Control(connection.control, self)
+        return KernelConnection(self.channels, self.control)
+
+    def delete_kernel(self, kernel_id: str) -> None:
+        """End the kernel."""
+        self._provider.delete_kernel(kernel_id)
+
+    def close(self) -> None:
+        """Let go of all that it holds."""
+        self._provider.close()
+
+
+@define(eq=False)
+class _Control:
+    """Power over a kernel, to restart it only if the user has said so."""
+
+    _control: KernelControl
+    _provider: ListeningProvider
+
+    def interrupt(self, deadline: Deadline) -> None:
+        """Interrupt what the kernel runs."""
+        self._control.interrupt(deadline)
+
+    def restart(self, deadline: Deadline) -> None:
+        """Restart it, or refuse."""
+        if not self._provider.may_restart:
+            raise GatewayTimeout(
+                "the code does not end by an interrupt. The kernel belongs to somebody else and was"
+                " not restarted: press Ctrl-C twice to choose"
+            )
+        self._control.restart(deadline)
+
+    def state(self, deadline: Deadline) -> str | None:
+        """What is known of its life."""
+        return self._control.state(deadline)
+
+
+class ListeningThread:
+    """Listens inside ``with``, but not while a cell runs: then whoever runs it hears all.
+
+    Args:
+        channels: Of the kernel.
+        failed: Called with a failure, once until the way works again.
+    """
+
+    def __init__(self, channels: ListeningChannels, failed: Callable[[GatewayError], None]) -> None:
+        self._channels = channels
+        self._failed = failed
+        self._ended = threading.Event()
+        self._is_free = threading.Event()
+        self._is_free.set()
+        self._thread = threading.Thread(target=self._listen, name="jkg-listen", daemon=True)
+
+    def __enter__(self) -> ListeningThread:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._ended.set()
+        self._is_free.set()
+        self._channels.abort()
+        self._thread.join(_PAUSE)
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """A cell runs."""
+        self._is_free.clear()
+        try:
+            yield
+        finally:
+            self._is_free.set()
+
+    def _listen(self) -> None:
+        is_told = False
+        while not self._ended.is_set():
+            self._is_free.wait()
+            try:
+                self._channels.listen(Deadline(_TURN))
+                is_told = False
+            except ClientClosed:
+                return
+            except GatewayError as exc:
+                if not is_told:
+                    self._failed(exc)
+                is_told = True
+                if isinstance(exc, KernelNotFound):
+                    return
+                self._ended.wait(_PAUSE)
+            # The lock is not fair: let others have it.
+            self._ended.wait(0.005)

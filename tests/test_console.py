@@ -1,0 +1,216 @@
+"""What the console decides by itself, and a console on a terminal that can do nothing."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+import jkg_client
+from jkg_client import JupyterClient
+from jkg_client.cli.console.guesses import indent_after, is_complete
+from jkg_client.cli.console.news import DEATH, News
+from jkg_client.protocol.messages import Message, new_header, parentless_status
+from jkg_client.testing import FakeGateway
+
+ROOT = Path(jkg_client.__file__).parent.parent
+SECONDS = 60
+
+
+def environment(server: FakeGateway, folder: Path) -> dict[str, str]:
+    """Of a user of the fake gateway, whose terminal can do nothing."""
+    plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
+    info = server.connection_info
+    return {
+        **plain,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONIOENCODING": "utf-8",
+        "XDG_STATE_HOME": str(folder),
+        "TERM": "dumb",
+        "JUPYTER_GATEWAY_URL": info.url,
+        "JKG_TOKEN": info.token or "",
+    }
+
+
+COMMAND = [sys.executable, "-W", "error", "-m", "jkg_client", "console"]
+
+
+def typed(
+    text: str, env: dict[str, str], *words: str, command: Sequence[str] = COMMAND
+) -> tuple[int, str]:
+    """Exit status and screen of a console in which ``text`` is typed, then the end of input."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [*command, *words], env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+    ) as process:
+        os.close(slave)
+        try:
+            os.write(master, text.encode() + b"\x04\x04")
+            shown = b""
+            while data := _read(master):
+                shown += data
+            return process.wait(SECONDS), shown.decode().replace("\r\n", "\n")
+        finally:
+            process.kill()
+            os.close(master)
+
+
+def _read(master: int) -> bytes:
+    try:
+        return os.read(master, 4096)
+    except OSError:  # so Linux says that nobody has the other end any more
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [
+        ("", True),
+        ("6 * 7", True),
+        ("x = (1,", False),
+        ("x = '''a", False),
+        ("def f():", False),
+        ("def f():\n    return 1", False),
+        ("def f():\n    return 1\n", True),
+        ("def f(:", False),
+        ("x = 1 \\", False),
+        ("%%timeit", False),
+        ("%%timeit\nx\n", True),
+        ("!ls", True),
+        ("?print", True),
+        ("日本 = '", True),
+        ("[" * 100_000, False),
+    ],
+)
+@pytest.mark.field("CMD14")
+def test_without_the_kernel_a_cell_is_complete_as_far_as_can_be_seen(
+    code: str, wanted: bool
+) -> None:
+    assert is_complete(code) is wanted
+
+
+@pytest.mark.parametrize(
+    ("code", "indent"), [("if x:", "    "), ("if x:\n    y = 1", "    "), ("x = (", "")]
+)
+def test_without_the_kernel_the_next_line_is_indented_like_the_last(code: str, indent: str) -> None:
+    assert indent_after(code) == indent
+
+
+def of_session(session: str, msg_type: str, **content: object) -> Message:
+    """A message on iopub that answers a cell of a session."""
+    return Message(
+        channel="iopub",
+        header=new_header(msg_type, "kernel"),
+        parent_header=new_header("execute_request", session),
+        content=content,
+    )
+
+
+@pytest.mark.field("CMD17")
+def test_what_others_run_is_shown_line_by_line_with_a_prefix() -> None:
+    told: list[str] = []
+    news = News(told.append, session="ours")
+    news.hear(of_session("theirs", "execute_input", code="print(1)\nprint(2)"))
+    news.hear(of_session("theirs", "stream", name="stdout", text="\x1b[31m1\x1b[0m\n2\n"))
+    news.hear(of_session("theirs", "error", ename="NameError", evalue="x", traceback=[]))
+    assert told == [
+        "[other] >>> print(1)\n[other] >>> print(2)",
+        "[other] 1\n[other] 2",
+        "[other] NameError: x",
+    ]
+
+
+@pytest.mark.field("CMD17")
+def test_what_others_run_is_not_shown_if_nobody_wants_it() -> None:
+    told: list[str] = []
+    news = News(told.append, session="ours", shows_others=False)
+    news.hear(of_session("theirs", "stream", name="stdout", text="1\n"))
+    assert told == []
+
+
+@pytest.mark.field("CMD16")
+def test_a_kernel_is_busy_from_the_beginning_to_the_end_of_a_cell_of_others() -> None:
+    news = News(print, session="ours")
+    news.hear(of_session("theirs", "status", execution_state="busy"))
+    assert news.is_busy
+    news.hear(of_session("theirs", "status", execution_state="idle"))
+    assert not news.is_busy
+
+
+def test_what_a_thread_prints_at_the_prompt_is_shown_and_nobody_else_needs_it() -> None:
+    told: list[str] = []
+    news = News(told.append, session="ours")
+    message = of_session("ours", "stream", name="stdout", text="late\n")
+    assert news.hear(message)
+    assert told == ["late"]
+
+
+def test_what_our_cell_prints_is_left_to_whoever_runs_it() -> None:
+    told: list[str] = []
+    news = News(told.append, session="ours", is_running=True)
+    assert not news.hear(of_session("ours", "stream", name="stdout", text="1\n"))
+    assert told == []
+
+
+@pytest.mark.field("CMD5")
+def test_a_death_is_told_once_however_often_the_server_says_it() -> None:
+    told: list[str] = []
+    news = News(told.append, session="ours")
+    for message in [parentless_status("restarting", "server")] * 2:
+        assert not news.hear(evolve(message, header=new_header("status", "server")))
+    assert told == [f"jkg: {DEATH}"]
+
+
+@pytest.mark.field("CMD41")
+def test_code_from_a_pipe_is_for_jkg_run(server: FakeGateway, tmp_path: Path) -> None:
+    done = subprocess.run(
+        COMMAND,
+        env=environment(server, tmp_path),
+        input="print(1)\n",
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    wanted = "jkg: the console needs a terminal; for code from a pipe use jkg run -\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", wanted)
+
+
+@pytest.mark.field("CMD24")
+def test_a_dumb_terminal_gets_plain_lines(server: FakeGateway, tmp_path: Path) -> None:
+    lines = "6 * 7\nfor i in range(2):\n    print('row', i)\n\n1 / 0\n"
+    status, shown = typed(lines, environment(server, tmp_path))
+    assert status == 0
+    assert "Out[1]: 42\nIn [2]: " in shown
+    assert "   ...: row 0\nrow 1\nIn [3]: " in shown
+    assert "ZeroDivisionError: division by zero\nIn [4]: " in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.field("CMD6", "CMD10")
+@pytest.mark.parametrize("words", ["exit\n", ""])
+def test_leaving_a_kernel_that_runs_leaves_it_running(
+    words: str, server: FakeGateway, tmp_path: Path
+) -> None:
+    with JupyterClient(server.connection_info) as client:
+        kernel_id = client.start_kernel("python3")
+        status, shown = typed(words, environment(server, tmp_path), "--kernel-id", kernel_id)
+        assert status == 0
+        assert f"jkg: detached; kernel {kernel_id[:8]} keeps running\n" in shown
+        assert client.get_kernel(kernel_id)["id"] == kernel_id
+
+
+def test_a_kernel_is_attached_to_by_the_beginning_of_its_id(
+    server: FakeGateway, tmp_path: Path
+) -> None:
+    with JupyterClient(server.connection_info) as client:
+        kernel_id = client.start_kernel("python3")
+        command = [*COMMAND[:-1], "kernels", "attach", kernel_id[:6]]
+        status, shown = typed("6 * 7\n", environment(server, tmp_path), command=command)
+    assert (status, "Out[1]: 42" in shown) == (0, True)
