@@ -28,7 +28,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "local": ("jupyter_kernel_gateway", "ipykernel"),
     "docker": ("docker",),
     "notebook": ("nbformat",),
-    "cli": ("prompt_toolkit", "pygments", "rich"),
+    "cli": ("prompt_toolkit", "pygments"),
     "mcp": ("mcp",),
     "socks": ("PySocks",),
 }
@@ -124,11 +124,11 @@ def _terminal(screen: Screen) -> Finding:
 def _engine() -> Finding:
     try:
         from ..servers.docker.server import DockerJupyterServer
-    except ImportError:
-        return Finding("Docker engine", "missing", "not looked for: extra docker is missing")
-    try:
+
         containers = len(DockerJupyterServer.containers())
         return Finding("Docker engine", "ok", f"answers; {containers} containers of ours")
+    except ImportError:
+        return Finding("Docker engine", "missing", "not looked for: extra docker is missing")
     except (JkgError, ValueError) as exc:
         return Finding("Docker engine", "missing", str(exc), "only --docker needs one")
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from ..servers.files import place_for, written
-from .kernel_files import FileError, add_place, files_of
+from .kernel_files import add_place, files_of
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
             with written(place) as copy:
                 for piece in files.get(args.path):
                     copy.write(piece)
-        except FileError as exc:
+        except OSError as exc:
             screen.note(str(exc))
             return FAILED
     screen.line(str(place))

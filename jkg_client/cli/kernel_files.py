@@ -10,7 +10,6 @@ from attrs import frozen
 
 from .. import python_files
 from ..client.kernel import JupyterKernelClient
-from ..errors import JkgError
 from ..protocol.outputs import Stream
 from .kernel_sessions import kernel_of, told_if_slow
 from .option_types import seconds
@@ -21,10 +20,6 @@ from .ways import way_of
 
 _KERNEL = "python3"
 _SECONDS = 60.0
-
-
-class FileError(JkgError):
-    """A file is not there, or cannot be read or written."""
 
 
 def add_place(command: argparse.ArgumentParser) -> None:
@@ -78,7 +73,7 @@ class KernelFiles:
         """Write a file; folders that are missing are made.
 
         Raises:
-            FileError: It cannot be written.
+            OSError: It cannot be written.
         """
         for cell in python_files.put(path, data):
             self._printed(path, cell)
@@ -87,7 +82,7 @@ class KernelFiles:
         """A file in pieces.
 
         Raises:
-            FileError: There is none, or it cannot be read.
+            OSError: There is none, or it cannot be read.
         """
         position = 0
         while True:
@@ -101,7 +96,7 @@ class KernelFiles:
         """Names in a folder; those of folders end with ``/``.
 
         Raises:
-            FileError: There is no such folder, or it cannot be read.
+            OSError: There is no such folder, or it cannot be read.
         """
         return python_files.listed(self._printed(path, python_files.list_folder(path)))
 
@@ -114,7 +109,7 @@ class KernelFiles:
         )
         if result.status != "ok":
             why = result.failure.summary if result.failure else result.status
-            raise FileError(f"{path or '.'}: {why}")
+            raise OSError(f"{path or '.'}: {why}")
         return "".join(
             output.text
             for output in result.outputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .kernel_files import FileError, add_place, files_of
+from .kernel_files import add_place, files_of
 from .screen import Screen
 from .server_options import TOKENS
 from .statuses import DONE, FAILED
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     with files_of(args, screen) as files:
         try:
             names = files.names(args.path)
-        except FileError as exc:
+        except OSError as exc:
             screen.note(str(exc))
             return FAILED
     for name in names:

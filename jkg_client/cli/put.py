@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .kernel_files import FileError, add_place, files_of
+from .kernel_files import add_place, files_of
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     with files_of(args, screen) as files:
         try:
             files.put(path, data)
-        except FileError as exc:
+        except OSError as exc:
             screen.note(str(exc))
             return FAILED
     screen.line(path)
