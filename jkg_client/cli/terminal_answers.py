@@ -20,10 +20,8 @@ def terminal_answers(questions: str) -> str:
     Empty if there is no terminal, if it is not ours to read, or on Windows. What comes too late is
     thrown away, so that it is not typed into the shell.
     """
-    if sys.platform == "win32":
-        return ""
     try:
-        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+        terminal = os.open("/dev/tty", os.O_RDWR | getattr(os, "O_NOCTTY", 0))
     except OSError:
         return ""
     try:
@@ -33,6 +31,8 @@ def terminal_answers(questions: str) -> str:
 
 
 def _asked(terminal: int, questions: str) -> str:
+    if sys.platform == "win32":
+        return ""
     import termios
     import tty
 
