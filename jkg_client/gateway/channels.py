@@ -269,17 +269,22 @@ class ServerChannels:
         self._transport.close()
         limit = deadline.within(self._timeouts.mend)
         is_kept = self._transport.said_goodbye and self._is_kept_for_us(limit)
-        self._transport = self._connect_again(limit, cause)
+        self._transport, tries = self._connect_again(limit, cause)
+        # A try that we gave up may have taken what was kept.
+        is_kept = is_kept and tries == 1
         self._check_open()  # what abort() broke was the old connection
         self._bytes_at_ping = -1
         _log.info("connection to kernel %s is back", self._name)
         return Gap(may_lack=not is_kept, end_unseen=True)
 
-    def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> Transport:
-        pause, reason = 0.1, GatewayError("the time was up")
+    def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> tuple[Transport, int]:
+        """The new connection, and how many tries it took."""
+        pause, reason, tries = 0.1, GatewayError("the time was up"), 0
         while not limit.passed:
+            tries += 1
             try:
-                return self._open_socket(self._session, limit.within(self._timeouts.handshake))
+                handshake = limit.within(self._timeouts.handshake)
+                return self._open_socket(self._session, handshake), tries
             except (KernelNotFound, GatewayUnauthorized, ServerNotRunning):
                 raise
             except GatewayError as exc:
