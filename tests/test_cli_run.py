@@ -14,6 +14,7 @@ from typing import Any, Callable
 
 import pytest
 from attrs import frozen
+from notebooks import all_shown, notebook, read
 
 import jkg_client
 from jkg_client import JupyterClient
@@ -537,3 +538,14 @@ def test_every_command_ends_silently_when_nobody_reads_it(
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.field("CMD35")
+def test_a_notebook_that_fails_names_its_cell_and_is_written(run: Run, place: Path) -> None:
+    written(place, "fails.ipynb", json.dumps(notebook("print(1)", "1/0", "print(3)")))
+    done = run("run", "fails.ipynb", "-o", "out.ipynb")
+    assert (done.status, "\r" in done.err) == (1, False)
+    assert "In [2]" in done.err
+    assert all_shown(read(place / "out.ipynb")) == [["1\n"], ["ZeroDivisionError"], []]
+    written(place, "leaves.ipynb", json.dumps(notebook("raise SystemExit(0)", "1/0")))
+    assert run("run", "leaves.ipynb", "-o", "out.ipynb").status == 0

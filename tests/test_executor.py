@@ -555,6 +555,17 @@ def test_what_earlier_blocks_showed_is_there_however_a_later_one_ends(
     assert result.results[0].status == "ok"
 
 
+@pytest.mark.field("CMD38")
+def test_a_block_is_one_message_on_the_connection_that_is_there(
+    executor: JupyterCodeExecutor, server: FakeGateway
+) -> None:
+    run(executor, "x = 1")
+    asked, sent = len(server.journal.requests()), len(server.journal.messages())
+    assert run(executor, "print(x)").output == "1\n"
+    assert len(server.journal.requests()) == asked
+    assert len(server.journal.messages()) == sent + 1
+
+
 @pytest.mark.pitfall(28)
 def test_path_prefix_and_headers_hold_for_rest_and_websocket_alike() -> None:
     with FakeGateway(base_path="/user/me") as server:

@@ -191,6 +191,25 @@ def test_papermill_is_told_the_truth_of_each_cell(papermill: Runner, tmp_path: P
     assert "papermill-error-cell" not in path.read_text("utf-8")
 
 
+@pytest.mark.field("N43")
+def test_what_papermill_writes_to_stdout_is_the_notebook_alone(
+    server: JupyterConnectable, tmp_path: Path
+) -> None:
+    info = server.connection_info
+    env = {**os.environ, "JUPYTER_GATEWAY_URL": info.url}
+    done = subprocess.run(
+        [str(BIN / "papermill"), "--engine", "jkg", "--log-output", "-", "-"],
+        input=json.dumps(notebook("print('é')", "2")),
+        env={**env, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""},
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=True,
+    )
+    assert all_shown(json.loads(done.stdout)) == [["é\n"], ["2"]]
+
+
 @pytest.mark.field("N3", "N4")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_papermill_in_good_order(
