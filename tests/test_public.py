@@ -202,3 +202,8 @@ def test_a_block_is_made_by_position_or_keyword(block: jkg_client.CodeBlock) -> 
 def test_the_version_heads_the_changelog() -> None:
     changelog = (Path(__file__).parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"\n## {jkg_client.__version__} " in changelog
+
+
+@pytest.mark.field("E11")
+def test_types_of_callbacks_are_public() -> None:
+    assert {"OnInput", "OnOutput"} <= set(jkg_client.__all__)
