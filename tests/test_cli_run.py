@@ -405,7 +405,10 @@ def test_a_token_in_the_url_is_warned_of_and_not_repeated(run: Run, server: Fake
     assert (info.token or "-") not in done.err
 
 
-def test_a_file_behind_docker_is_no_image(run: Run, place: Path) -> None:
+def test_a_file_behind_docker_is_no_image(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
     written(place, "a.py", "1")
     done = run("run", "--docker", "a.py")
     assert done.status == 125
