@@ -3,13 +3,12 @@
 What comes is written in words, one for each message or gap:
 
 ``busy``, ``idle``, ``reply``, ``out:TEXT``, ``error:NAME`` and the like answer the cell that was
-sent last. ``answers`` answers the question that was sent last, in full, ``half`` not to
-the end. ``late:TEXT`` is said by an
-earlier cell. ``theirs`` begins a cell of another client, ``theirs-end`` ends it.
-``restarting``, ``starting`` and ``dead`` have no parent. ``cut``, ``kept`` and
-``unread`` are gaps, ``gone`` and ``broken`` errors. ``until:WHAT`` is silence until the client has
-done that since the last word came, ``never`` silence for ever. ``lost`` is a message that never
-comes.
+sent last, ``before-idle`` and the like the cell before it. ``answers`` answers the question that
+was sent last, in full, ``half`` not to the end. ``late:TEXT`` is said by an earlier cell.
+``theirs`` begins a cell of another client, ``theirs-end`` ends it. ``restarting``, ``starting`` and
+``dead`` have no parent. ``cut``, ``kept`` and ``unread`` are gaps, ``gone`` and ``broken`` errors.
+``until:WHAT`` is silence until the client has done that since the last word came, ``never`` silence
+for ever. ``lost`` is a message that never comes.
 """
 
 from __future__ import annotations
@@ -191,7 +190,8 @@ class ScriptedChannels:
             session = "ours" if name == "late" else "theirs"
             parent = {"msg_id": "earlier", "session": session}
             return self._said("iopub", "stream", {"name": "stdout", "text": text}, parent)
-        parent = self.cells[-1].header
+        is_before = name.startswith("before-")
+        name, parent = name.replace("before-", ""), self.cells[-2 if is_before else -1].header
         if name == "out":
             return self._said("iopub", "stream", {"name": "stdout", "text": text}, parent)
         if name == "error":

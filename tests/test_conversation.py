@@ -879,6 +879,14 @@ def test_a_cell_that_waits_behind_another_client_is_not_interrupted_before_it_be
     )
 
 
+def test_a_cell_whose_interrupt_was_lost_is_interrupted_again() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.cell("theirs never", timeout=5.0)
+    ended = "until:execute until:interrupt before-failed before-idle"
+    result = kernel.cell(f"{ended} {OK}", between="theirs-end busy")
+    assert (kernel.did, result.status) == ("interrupt execute interrupt", "ok")
+
+
 def test_a_cell_that_still_waits_is_left_alone_while_the_next_one_waits_behind_it() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.cell("theirs never", timeout=1.0)

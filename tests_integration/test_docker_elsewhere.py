@@ -134,7 +134,7 @@ def test_by_tcp_it_is_published_only_where_the_engine_is(
 
 
 def test_a_directory_of_this_machine_is_refused_elsewhere(remote: Engine, tmp_path: Path) -> None:
-    with pytest.raises(ServerStartError, match="the engine is on another: use put_file"):
+    with pytest.raises(ServerStartError, match="the engine is on another one: use put_file"):
         DockerJupyterServer(docker_host=remote.tcp, work_dir=tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

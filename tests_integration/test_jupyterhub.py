@@ -189,7 +189,7 @@ def test_what_a_token_lacks_is_named(hub: Hub) -> None:
         JupyterHubServer(hub.url, token=hub.token("scoped"), user="other")
     with pytest.raises(GatewayUnauthorized, match="no user 'nobody', or the token may not see"):
         JupyterHubServer(hub.url, token=hub.admin, user="nobody")
-    with pytest.raises(ValueError, match="say whose server, user="):
+    with pytest.raises(ValueError, match="pass the owner of the server as user="):
         JupyterHubServer(hub.url, token=hub.admin)
 
 

@@ -54,7 +54,7 @@ class Conversation:
         self._abandoned: Exchange | None = None  # a cell that may run on
         self._early_idle = EarlyIdle()
         self._cell: Exchange | None = None  # whose result is still to be told
-        self._late_output = self._new_late_output(MAX_OUTPUT)
+        self._late_output = LateOutput(self._channels.session, OutputArea(MAX_OUTPUT))
         self._queued = QueuedCells(self._channels.session)
 
     def prepare(self) -> None:
@@ -138,8 +138,7 @@ class Conversation:
         """Whether the kernel answers in time, on iopub too: just after a start that may lag."""
         pause = 1.0
         while not deadline.passed:
-            is_up = self._life.is_up
-            probe = self._poke(deadline.within(self._timeouts.sending), begun=is_up)
+            probe = self._poke(deadline.within(self._timeouts.sending), begun=self._life.is_up)
             self._follow(probe, deadline.within(pause))
             if probe.idle and probe.reply is not None:
                 self._life.is_ready(probe)
@@ -168,7 +167,7 @@ class Conversation:
         self._life.died()
         self._queued.clear()
         self._abandoned = None
-        self._late_output = self._new_late_output(MAX_OUTPUT)
+        self._late_output = LateOutput(self._channels.session, OutputArea(MAX_OUTPUT))
         if is_known:
             self._life.take_restarted()
         self.must_answer(deadline)
@@ -187,13 +186,10 @@ class Conversation:
         is_left = exchange.done or self._queued.waits(exchange)
         self._abandoned = None if is_left else self._abandoned
         late = self._late_output.area
-        self._late_output = self._new_late_output(exchange.area.max_output)
+        self._late_output = LateOutput(self._channels.session, OutputArea(exchange.area.max_output))
         return exchange.result(
             gave_up=gave_up, kernel_restarted=self._life.take_restarted(), late=late
         )
-
-    def _new_late_output(self, max_output: int) -> LateOutput:
-        return LateOutput(self._channels.session, OutputArea(max_output))
 
     def _follow(
         self,
@@ -210,10 +206,13 @@ class Conversation:
         while not (exchange.done or deadline.passed or (sign and sign.reply)):
             # Floods take idle with them; an interrupt outside of the code costs the reply.
             ends = exchange.ending and (marker is None or marker.ending)
-            incoming = self._line.receive(deadline.within(_SETTLING) if ends else deadline)
+            is_short = ends or self._queued.is_running
+            incoming = self._line.receive(deadline.within(_SETTLING) if is_short else deadline)
             if incoming is None:
                 if ends and not deadline.passed:
                     marker = self._poke()
+                elif self._queued.is_running and not deadline.passed:
+                    self._interrupt()  # the first one was lost, or caught
             elif isinstance(incoming, Gap):
                 exchange.skip(incoming)
                 if self._cell is not None and self._cell is not exchange:
@@ -238,7 +237,10 @@ class Conversation:
         self._life.feed(message)
         self._early_idle.feed(message)
         if self._queued.feed(message):
-            interrupt_unless_dead(self._control, self._clock.deadline(self._timeouts.grace))
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        interrupt_unless_dead(self._control, self._clock.deadline(self._timeouts.grace))
 
     def _overhear(self, message: Message) -> Happened | None:
         """Keep what is not an answer to the request that is pending."""
@@ -320,7 +322,7 @@ class Conversation:
             if again:
                 # The end of the cell may have been told to a dead line.
                 self._channels.prove_alive(self._clock.deadline(self._timeouts.grace))
-            interrupt_unless_dead(self._control, self._clock.deadline(self._timeouts.grace))
+            self._interrupt()
 
         def is_done() -> bool:
             pause = self._clock.deadline(self._timeouts.grace / 2)
@@ -341,10 +343,8 @@ class Conversation:
         if exchange.ends_kernel:
             # The next cell shall not be lost in the end that exit() announced.
             self._life.doubt()
-            end = Exchange("", begun=True)
-            self._follow(end, self._clock.deadline(2 * self._timeouts.grace))
+            self._follow(Exchange("", begun=True), self._clock.deadline(2 * self._timeouts.grace))
         elif not exchange.dead:
             self._early_idle.ended(exchange.msg_id)
             if self._early_idle.is_expected:
-                marker = self._poke()
-                self._follow(marker, self._clock.deadline(self._timeouts.grace), callbacks)
+                self._follow(self._poke(), self._clock.deadline(self._timeouts.grace), callbacks)

@@ -27,6 +27,11 @@ class QueuedCells:
         """Whether ``cell`` has not begun because the kernel runs code of another client."""
         return not cell.begun and self._runs is not None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether one of them runs: it was interrupted, and has not ended yet."""
+        return any(cell.begun and not cell.done for cell in self._cells)
+
     def add(self, cell: Exchange) -> None:
         """Nobody waits for this cell any more."""
         cell.leave_queued()
