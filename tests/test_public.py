@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_origin
 
 import pytest
 from fixtures import Executors
@@ -89,6 +89,8 @@ def named(path: str) -> Any:
 def public_objects() -> Iterator[tuple[str, Any]]:
     for name in jkg_client.__all__:
         thing = getattr(jkg_client, name)
+        if get_origin(thing):  # a type with a name, which Python 3.9 takes for a class
+            continue
         if inspect.isclass(thing) or inspect.isfunction(thing):
             yield name, thing
         for inner, member in vars(thing).items() if inspect.isclass(thing) else ():
