@@ -54,7 +54,9 @@ class Interruptions:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
         for sender in self._senders:
-            sender.join(_SECONDS)
+            # The second Ctrl-C may have come before it had started.
+            with contextlib.suppress(RuntimeError):
+                sender.join(_SECONDS)
 
     def _pressed(self, number: int, _: FrameType | None) -> None:
         self.count += 1

@@ -198,9 +198,11 @@ class PlainShell:
                 whole = codeop.compile_command(code, symbol="exec") is not None
             except (SyntaxError, ValueError, OverflowError):
                 return {"status": "invalid"}
+        lines, _, end = code.rpartition("\n")
         last = code.rstrip("\n").rpartition("\n")[2]
         indent = last[: len(last) - len(last.lstrip())]
-        if whole and not indent:
+        # A blank line ends a block, as in IPython.
+        if whole and (not indent or (lines and not end.strip())):
             return {"status": "complete"}
         deeper = "    " if last.rstrip().endswith(":") else ""
         return {"status": "incomplete", "indent": indent + deeper}
