@@ -65,7 +65,7 @@ ARROWS = {
     "jupyter_executors": {*BELOW_EXECUTOR, "async_executor", "executor"},
     "embedded_executor": {*BELOW_EXECUTOR, "async_executor", "embedded", "executor"},
     "notebooks": {*FRONTS, "embedded"},
-    "integrations": {*FRONTS, "_version", "notebooks"},
+    "integrations": {*FRONTS, "_version", "embedded_executor", "notebooks"},
     "cli": {*FRONTS, "_version", "embedded", "integrations", "notebooks"},
     "testing": FRONTS,
     "__main__": {"cli"},

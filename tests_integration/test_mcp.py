@@ -727,13 +727,14 @@ def answer(process: subprocess.Popen[str], number: int) -> Any:
 PIDS = "import os; print(os.getpid(), os.getppid())"
 
 
+@pytest.mark.parametrize("way", ["--embedded", "--local"])
 @pytest.mark.parametrize(
     ("number", "status"), [(None, 0), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
 def test_the_end_of_stdin_and_signals_end_server_and_kernel_while_code_runs(
-    start: Start, number: signal.Signals | None, status: int
+    start: Start, number: signal.Signals | None, status: int, way: str
 ) -> None:
-    process = start("-W", "error", "-m", "jkg_client", "mcp", "--local")
+    process = start("-W", "error", "-m", "jkg_client", "mcp", way)
     send(process, *REQUESTS, call(2, PIDS))
     pids = answer(process, 2)["content"][0]["text"].split()
     assert all(Path("/proc", pid).exists() for pid in pids)

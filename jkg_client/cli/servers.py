@@ -48,15 +48,21 @@ def provider_of(args: argparse.Namespace, screen: Screen) -> Iterator[KernelProv
 
 def server_of(
     args: argparse.Namespace, screen: Screen
-) -> AbstractContextManager[JupyterConnectable]:
-    """The server that a command has chosen; one that is started ends with the context.
+) -> AbstractContextManager[JupyterConnectable | None]:
+    """The server that a command has chosen; None for kernels of this machine without a server.
+
+    A server that is started ends with the context.
 
     Raises:
         ValueError: For options that make no sense together.
         JkgError: The server does not start.
         ImportError: A package is missing.
     """
-    return opened(way_of(args, needs_server=True), args, screen)
+    way = way_of(args)
+    if way.kind == "embedded":
+        _refuse_token(args, way)
+        return nullcontext()
+    return opened(way, args, screen)
 
 
 def opened(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,8 +11,10 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from ...async_executor import AsyncKernelCodeExecutor
 from ...code_blocks import CodeBlock
 from ...code_result import CodeResult
+from ...embedded_executor import AsyncEmbeddedIPythonCodeExecutor
 from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo
 from ...jupyter_executors import AsyncJupyterCodeExecutor
 from ...protocol.outputs import Output, Stream
@@ -36,22 +39,27 @@ class SessionKernel:
     """A kernel that is started when it is first used; who uses it meanwhile waits.
 
     Args:
-        jupyter_server: A launched server, or where a running one is.
+        jupyter_server: A launched server, or where a running one is. None for a kernel on this
+            machine without a server.
         kernel_name: Which of its kernels.
         notebook: File that is kept up to date as a notebook of the session. None for no file.
     """
 
     def __init__(
         self,
-        jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+        jupyter_server: JupyterConnectable | JupyterConnectionInfo | None,
         kernel_name: str,
         notebook: Path | None = None,
     ) -> None:
         # Images go into the answer, their files are not kept.
         self._folder = tempfile.TemporaryDirectory(prefix="jkg-mcp-")
-        self._executor = AsyncJupyterCodeExecutor(
-            jupyter_server,
-            kernel_name,
+        make = (
+            AsyncEmbeddedIPythonCodeExecutor
+            if jupyter_server is None
+            else functools.partial(AsyncJupyterCodeExecutor, jupyter_server)
+        )
+        self._executor: AsyncKernelCodeExecutor = make(
+            kernel_name=kernel_name,
             output_dir=self._folder.name,
             on_output=self._hear,
             notebook=notebook,

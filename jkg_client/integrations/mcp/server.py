@@ -37,7 +37,7 @@ _LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 
 def create_server(
-    jupyter_server: JupyterConnectable | JupyterConnectionInfo,
+    jupyter_server: JupyterConnectable | JupyterConnectionInfo | None,
     kernel_name: str = "python3",
     limits: Limits | None = None,
     *,
@@ -46,7 +46,8 @@ def create_server(
     """A server with our tools, to be run by ``serve_stdio`` or ``serve_http``.
 
     Args:
-        jupyter_server: A launched server, or where a running one is.
+        jupyter_server: A launched server, or where a running one is. None for kernels on this
+            machine without a server.
         kernel_name: Which of its kernels to start.
         limits: What a call may take.
         notebook: File that is kept up to date as a notebook of the session; further sessions
