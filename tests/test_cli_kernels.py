@@ -211,3 +211,10 @@ def test_serve_starts_what_is_not_there_yet(jkg: Jkg) -> None:
     assert done.status == 2
     assert "JUPYTER_GATEWAY_URL names a server that runs already" in done.err
     assert jkg("serve", "--embedded").status == 2
+
+
+@pytest.mark.field("CMD31")
+def test_what_can_be_started_is_one_document_too(jkg: Jkg) -> None:
+    listed = json.loads(jkg("kernelspecs", "--json").out)
+    assert listed["kernelspecs"]["python3"]["spec"]["language"] == "python"
+    assert jkg("kernelspecs").out == "python3\n"

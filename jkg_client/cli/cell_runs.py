@@ -51,7 +51,7 @@ class CellRuns:
         try:
             return self.cell(self._cell_of(block))[0]
         except UnknownLanguage as exc:
-            self.screen.note(f"cannot run a {block.language!r} block: {_reason(exc)}")
+            self.screen.note(str(exc))
             return Ending(FAILED, "error", "jkg")
 
     def page(self, blocks: Sequence[CodeBlock]) -> Ending:
@@ -66,7 +66,7 @@ class CellRuns:
                 cell = self._cell_of(block)
             except UnknownLanguage as exc:
                 # A page shows outputs and files too, which are not meant to be run.
-                self.screen.note(f"skipped: cannot run a {block.language!r} block: {_reason(exc)}")
+                self.screen.note(f"skipped: {exc}")
                 is_refused |= not is_data(block.language, self.language)
                 continue
             has_run = True
@@ -152,10 +152,6 @@ class CellRuns:
         if is_data(block.language, self.language):
             raise UnknownLanguage(block.language, self.language)
         return ends_with_shell(to_cell(block, self.language))
-
-
-def _reason(exc: UnknownLanguage) -> str:
-    return str(exc)
 
 
 def _is_interrupt(result: ExecutionResult) -> bool:

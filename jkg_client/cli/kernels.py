@@ -13,7 +13,7 @@ from ..errors import KernelNotFound
 from . import console
 from .option_types import not_empty
 from .screen import Screen
-from .server_options import TOKENS, add_server
+from .server_options import TOKENS, add_document, add_server
 from .servers import opened
 from .statuses import DONE, FAILED
 from .tables import show_table
@@ -44,13 +44,13 @@ _HEAD = ("ID", "NAME", "STATE", "LAST ACTIVITY", "CONNECTIONS")
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options, and the actions with theirs."""
     add_server(command)
-    _add_json(command)
+    add_document(command)
     command.set_defaults(act=_list)
     actions = command.add_subparsers(
         title="actions", metavar="ACTION", parser_class=argparse.ArgumentParser
     )
     listing = _action(actions, "list", "list what runs; so does jkg kernels alone", _list)
-    _add_json(listing)
+    add_document(listing)
     start = _action(actions, "start", "start a kernel and print its id", _start)
     start.add_argument(
         "name", nargs="?", default="python3", type=not_empty, help="default: %(default)s"
@@ -86,15 +86,6 @@ def _action(
     add_server(action)
     action.set_defaults(act=act)
     return action
-
-
-def _add_json(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--json",
-        action="store_true",
-        dest="document",
-        help="print what the server says, as one JSON document",
-    )
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from .screen import Screen
-from .server_options import TOKENS, add_server
+from .server_options import TOKENS, add_document, add_server
 from .servers import opened
 from .statuses import DONE
 from .ways import way_of
@@ -14,6 +15,7 @@ DESCRIPTION = "List the names of the kernels that can be started, one a line.\n"
 EXAMPLES = f"""\
 examples:
   jkg kernelspecs                   on this machine
+  jkg kernelspecs --json            all that is known of them, as one document
   jkg kernelspecs --url https://hub.example.com/user/me
 
 {TOKENS}"""
@@ -22,6 +24,7 @@ examples:
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_server(command)
+    add_document(command)
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
@@ -30,12 +33,15 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     if way.kind == "embedded":
         from ..embedded import kernelspecs
 
-        names = kernelspecs.names()
+        listed = kernelspecs.listed()
     else:
         from ..gateway.rest import JupyterClient
 
         with opened(way, args, screen) as server, JupyterClient(server.connection_info) as client:
-            names = list(client.list_kernel_specs()["kernelspecs"])
-    for name in sorted(names):
+            listed = client.list_kernel_specs()
+    if args.document:
+        screen.line(json.dumps(listed, indent=2))
+        return DONE
+    for name in sorted(listed["kernelspecs"]):
         screen.line(name)
     return DONE

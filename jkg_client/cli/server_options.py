@@ -81,3 +81,13 @@ def add_kernel(command: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="use this running kernel of the server, and leave it running",
     )
+
+
+def add_document(command: argparse.ArgumentParser) -> None:
+    """Add the option for what a server says, as a program reads it."""
+    command.add_argument(
+        "--json",
+        action="store_true",
+        dest="document",
+        help="print what the server says, as one JSON document",
+    )

@@ -38,8 +38,11 @@ def _is_open(code: str) -> bool:
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
             if token.type == tokenize.OP:
                 depth += (token.string in _OPEN) - (token.string in _CLOSE)
-    except tokenize.TokenError:
-        return True  # a bracket or a string that is not closed
+    except tokenize.TokenError as exc:
+        # A bracket or a string of several lines is not closed. Of a string of one line, which is an
+        # error, only Python 3.12 and newer say so.
+        said = str(exc)
+        return "unterminated" not in said or "triple" in said
     except (SyntaxError, ValueError):
         return False  # for the kernel to say
     return depth > 0
