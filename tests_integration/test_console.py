@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import stat
 import sys
@@ -115,6 +116,34 @@ def test_a_session_from_the_first_cell_to_the_notebook(
     kept = list(PrivateHistory(history).load_history_strings())
     assert kept[:3] == ["exit", "%save session.ipynb", "len?"]
     assert not any("hidden" in cell or "hunter2" in cell or cell == "bob" for cell in kept)
+
+
+def entered(console: Terminal, session: str) -> list[str]:
+    """Enter what a session of the page enters; its lines, without the command."""
+    lines = session.splitlines()[1:]
+    for line in lines:
+        prompt, found, code = line.partition("]: ")
+        if found and prompt.startswith("In ["):
+            console.wait_for_prompt(f"{prompt}]:")
+            run(console, code, f"{prompt}]: {code}")
+    assert console.ended() == 0
+    return lines
+
+
+def test_the_page_shows_what_the_console_shows(
+    open_console: Console, attached: Console, other: JupyterKernelClient
+) -> None:
+    page = (ROOT / "docs" / "console.md").read_text("utf-8")
+    new, running = re.findall(r"^```console\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    console = open_console("--embedded")
+    wanted = entered(console, new)
+    assert console.text.splitlines()[1:] == wanted[1:]
+    assert console.text.startswith("Python 3.")
+    for _ in range(3):
+        other.execute("1")
+    console = attached()
+    wanted = [line.replace("3f2a9c01", other.kernel_id[:8]) for line in entered(console, running)]
+    assert console.text.splitlines()[1:] == wanted[1:]
 
 
 @pytest.mark.field("CMD13", "CMD15", "CMD10")
