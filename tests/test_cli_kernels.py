@@ -184,11 +184,14 @@ def test_doctor_says_what_is_there_and_no_secret(
 ) -> None:
     monkeypatch.setenv("https_proxy", "http://me:hunter2@127.0.0.1:9")
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    monkeypatch.delenv("JUPYTERHUB_API_URL", raising=False)
     done = jkg("doctor")
     assert done.status == 0
     assert f"the server at {server.connection_info.url} (by JUPYTER_GATEWAY_URL)" in done.out
     assert "https_proxy: http://127.0.0.1:9 (environment)" in done.out
     assert "JKG_TOKEN: set (environment)" in done.out
+    assert f"gateway: {server.connection_info.url} answers; kernels: python3" in done.out
+    assert "hub: none is named" in done.out
     assert "ran a cell" in done.out
     assert (server.connection_info.token or "-") not in done.out
     assert "hunter2" not in done.out

@@ -35,6 +35,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 """The extras that the command makes use of, and the packages of each."""
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_SERVER_SECONDS = 10.0
 _CELL_SECONDS = 30
 
 
@@ -68,6 +69,8 @@ def findings(args: argparse.Namespace, screen: Screen) -> Iterator[Finding]:
     yield from _installed()
     yield from _settings(args)
     yield _terminal(screen)
+    yield _gateway()
+    yield _hub()
     yield _engine()
     yield from _kernel(args, screen)
 
@@ -119,6 +122,28 @@ def _terminal(screen: Screen) -> Finding:
     colours = "colours" if screen.has_colours() else "no colours"
     says = f"{os.environ.get('TERM', 'no TERM')}, {size.columns} x {size.lines}, {colours}"
     return Finding("terminal", "info", f"{says}, encoding {screen.out.encoding}, images: {images}")
+
+
+def _gateway() -> Finding:
+    from ..gateway.rest import JupyterClient
+
+    name = f"{PREFIX}URL"
+    if not os.environ.get(name, "").strip():
+        return Finding("gateway", "info", f"none is named: {name} is not set")
+    try:
+        info = info_of(None, os.environ)
+        with JupyterClient(info) as client:
+            specs = client.list_kernel_specs(timeout_seconds=_SERVER_SECONDS)["kernelspecs"]
+        return Finding("gateway", "ok", f"{info.url} answers; kernels: {', '.join(sorted(specs))}")
+    except (JkgError, ValueError) as exc:
+        return Finding("gateway", "missing", str(exc), f"start it, or correct {name}")
+
+
+def _hub() -> Finding:
+    url = os.environ.get("JUPYTERHUB_API_URL", "")
+    if not url:
+        return Finding("hub", "info", "none is named: JUPYTERHUB_API_URL is not set")
+    return Finding("hub", "info", f"{_shown('JUPYTERHUB_API_URL', url)}; --hub URL tries a hub")
 
 
 def _engine() -> Finding:
