@@ -29,7 +29,7 @@ def ran(path: Path, tries: int = 5) -> Any:
 
 
 def _ran(path: Path) -> Any:
-    node = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    node = nbformat.read(path, as_version=4)
     client = NotebookClient(node, timeout=20, allow_errors=True, kernel_name="python3")
     with contextlib.suppress(CellControlSignal, DeadKernelError):
         client.execute(cwd=str(path.parent))

@@ -41,7 +41,7 @@ class Terminal:
         self.child = pexpect.spawn(
             words[0],
             words[1:],
-            env={"TERM": "xterm-256color", **env},  # type: ignore[arg-type]  # a mapping it is
+            env={"TERM": "xterm-256color", **env},
             cwd=cwd,
             dimensions=size,
             timeout=None,
@@ -60,7 +60,7 @@ class Terminal:
     @property
     def line(self) -> str:
         """The line with the cursor, up to the cursor."""
-        return self._screen.display[self._screen.cursor.y][: self._screen.cursor.x]
+        return str(self._screen.display[self._screen.cursor.y][: self._screen.cursor.x])
 
     def type(self, text: str) -> None:
         """Press keys."""

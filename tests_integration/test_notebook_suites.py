@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -97,7 +98,13 @@ def _seen(outputs: list[Any]) -> list[Any]:
             continue
         what = said.get("text") or said.get("data") or [said.get("ename"), said.get("evalue")]
         seen.append([kind, said.get("name"), what])
-    return seen
+    # Which of two streams comes first is chance.
+    runs = itertools.groupby(seen, key=lambda one: one[0] == "stream")
+    return [
+        one
+        for is_stream, run in runs
+        for one in (sorted(run, key=lambda stream: str(stream[1])) if is_stream else run)
+    ]
 
 
 def _compared(ours: Any, theirs: Any) -> Iterator[tuple[int, Any, Any]]:

@@ -159,8 +159,8 @@ def statuses(node: Any) -> list[Any]:
 
 @pytest.mark.field("N11", "N18", "N20", "N23", "N41", "N42")
 def test_papermill_runs_a_notebook_with_parameters(papermill: Runner, tmp_path: Path) -> None:
-    given = notebook(markdown("# m"), "x", **{**PYTHON, "kernelspec": {"name": "python3",
-                     "display_name": "P"}})  # fmt: skip
+    spec = {"name": "python3", "display_name": "P"}
+    given = notebook(markdown("# m"), "x", kernelspec=spec, language_info=PYTHON["language_info"])
     done = papermill(given, "-p", "x", "nan", "--log-output")
     assert done.returncode == 0, done.stderr
     saved = read(tmp_path / "out.ipynb")

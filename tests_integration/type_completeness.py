@@ -12,8 +12,11 @@ import sys
 
 COMMAND = ("pyright", "--verifytypes", "jkg_client", "--ignoreexternal", "--outputjson")
 
-# smolagents and papermill have no types, so pyright does not know these base classes.
+# smolagents, papermill and the traits of jupyter_client have no types that pyright knows.
 UNTYPED_BASES = (
+    "jkg_client.integrations.nbclient.GatewayKernel",
+    "jkg_client.integrations.nbclient.client.GatewayKernel",
+    "jkg_client.integrations.nbclient.manager.GatewayKernel",
     "jkg_client.integrations.smolagents.JupyterExecutor",
     "jkg_client.notebooks.papermill",
 )

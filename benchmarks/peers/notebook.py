@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from nbclient import NotebookClient  # type: ignore[import-not-found]
-from nbformat import v4  # type: ignore[import-not-found,unused-ignore]
+from nbclient import NotebookClient
+from nbformat import v4
 
 from .driver import TIMEOUT, Cell, Where, serve, size_of
 

@@ -25,7 +25,10 @@ def notebook(cells: int, megabytes: int) -> nbformat.NotebookNode:
     source = f"for _ in range({chunks}): print({line!r} * {CHUNK // 100}, end='', flush=True)"
     source = source.replace("\\\\n", "\\n")
     listed = [nbformat.v4.new_code_cell(source if chunks else f"{n} + 1") for n in range(cells)]
-    return nbformat.v4.new_notebook(cells=listed, metadata={"kernelspec": KERNEL})
+    made: nbformat.NotebookNode = nbformat.v4.new_notebook(
+        cells=listed, metadata={"kernelspec": KERNEL}
+    )
+    return made
 
 
 def by_nbclient(node: nbformat.NotebookNode, path: Path) -> None:

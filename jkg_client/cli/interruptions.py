@@ -30,7 +30,7 @@ class Interruptions:
     """
 
     def __init__(self, kernel: JupyterKernelClient, answers: Answers) -> None:
-        self.count = 0
+        self.count: int = 0
         self._kernel = kernel
         self._answers = answers
         self._before: Any = None

@@ -5,8 +5,10 @@ The seat of ``jupyter_client``'s kernel manager and kernel client, on a kernel o
 
 try:
     import jupyter_client as _jupyter_client  # noqa: F401
-except ImportError as exc:
-    raise ImportError('GatewayKernelManager needs: pip install "jkg-client[nbclient]"') from exc
+except ImportError as _missing:
+    raise ImportError(
+        'GatewayKernelManager needs: pip install "jkg-client[nbclient]"'
+    ) from _missing
 
 from .client import GatewayKernelClient
 from .defaults import use_gateway

@@ -64,7 +64,7 @@ class GatewayHeartbeat:
         relay: Talks with the kernel.
     """
 
-    time_to_dead = 1.0
+    time_to_dead: float = 1.0
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay

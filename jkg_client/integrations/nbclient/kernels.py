@@ -45,7 +45,8 @@ class ManagedKernel:
         self.provider: JupyterClient = provider_of(server)
         self._owned = KernelOwnership(self.provider, kernel_id, is_attached=kernel_id is not None)
         self._is_ended = False
-        self.kernel_name = self.first_code = ""
+        self.kernel_name: str = ""
+        self.first_code: str = ""
         self.spec: Mapping[str, Any] = {}
 
     @property

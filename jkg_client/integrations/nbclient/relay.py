@@ -60,7 +60,9 @@ class Relay:
         timeouts: Timeouts,
         clock: Clock = CLOCK,
     ) -> None:
-        self.queues = {channel: MessageQueue(clock) for channel in CHANNELS}
+        self.queues: dict[str, MessageQueue] = {
+            channel: MessageQueue(clock) for channel in CHANNELS
+        }
         self._connect = connect
         self._timeouts = timeouts
         self._clock = clock
