@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import getpass
+import select
+import signal
 import sys
 
 from attrs import define, field
 
 from ..protocol.questions import InputRequest
 from .screen import Screen
+
+_PAUSE = 0.2
+"""Seconds between two looks at whether Ctrl-C was pressed."""
 
 
 @define(eq=False)
@@ -20,12 +25,14 @@ class Answers:
         is_at_end: Stdin was the code: nothing is left in it.
         shows_prompt: Whether the prompt is shown; it is no JSON.
         is_waiting: Whether it waits for somebody to end a line.
+        is_cancelled: Whether Ctrl-C was pressed meanwhile.
     """
 
     screen: Screen
     is_at_end: bool = False
     shows_prompt: bool = True
     is_waiting: bool = field(default=False, init=False)
+    is_cancelled: bool = field(default=False, init=False)
 
     def __call__(self, request: InputRequest) -> str:
         """One line.
@@ -36,7 +43,7 @@ class Answers:
         if self.is_at_end or sys.stdin is None:
             self._show(request.prompt)
             raise EOFError
-        self.is_waiting = True
+        self.is_waiting, self.is_cancelled = True, False
         try:
             if request.password and sys.stdin.isatty():
                 self.screen.settle()
@@ -52,6 +59,7 @@ class Answers:
             self.screen.settle()
 
     def _line(self) -> str:
+        self._await_line()
         line = sys.stdin.buffer.readline()
         if sys.stdin.isatty():
             # The user has ended the line on the same terminal.
@@ -60,3 +68,11 @@ class Answers:
             raise EOFError
         text = line.decode("utf-8", "replace")
         return text.rstrip("\r\n") if text.endswith("\n") else text
+
+    def _await_line(self) -> None:
+        """Wait until the terminal has a line. A signal just before a read would not end it."""
+        if sys.platform == "win32" or not sys.stdin.isatty():
+            return
+        while not select.select([sys.stdin], [], [], _PAUSE)[0]:
+            if self.is_cancelled:
+                raise KeyboardInterrupt(int(signal.SIGINT))

@@ -61,6 +61,7 @@ class Interruptions:
     def _pressed(self, number: int, _: FrameType | None) -> None:
         self.count += 1
         if self._answers.is_waiting:
+            self._answers.is_cancelled = True
             raise KeyboardInterrupt(number)
         if self.count == 1:
             _say(_FIRST)
