@@ -93,15 +93,16 @@ class CodeResult:
             left_out: Number of blocks after the last that ran.
         """
         page = NotebookPage() if page is None else page
-        renderings = tuple(
+        write = into(folder)
+        renderings: list[Rendering] = []
+        texts: list[str] = []
+        for result in results:
             # Each on a screen of its own: a cell does not write over what came late.
-            render((*as_seen(r.late_outputs), *as_seen(r.outputs)), into(folder), page)
-            for r in results
-        )
-        texts = [
-            join_text([(rendering.text, True), ("\n".join(notes(result, timeout)), True)])
-            for rendering, result in zip(renderings, results)
-        ]
+            seen = (*as_seen(result.late_outputs), *as_seen(result.outputs))
+            rendering = render(seen, write, page)
+            renderings.append(rendering)
+            remarks = "\n".join(notes(result, timeout))
+            texts.append(join_text([(rendering.text, True), (remarks, True)]))
         status = results[-1].status if results else "ok"
         if skipped:
             # What went wrong stays last: there a reader looks for it.
@@ -117,7 +118,7 @@ class CodeResult:
             truncated=_together(r.truncated for r in results if r.truncated),
             results=tuple(results),
             skipped=tuple(skipped),
-            renderings=renderings,
+            renderings=tuple(renderings),
         )
 
 

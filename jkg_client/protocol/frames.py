@@ -46,8 +46,9 @@ class FrameReader:
     def feed(self, data: bytes) -> None:
         """Take in what has come."""
         # Once for all frames of the last read: for each frame it would move the rest each time.
-        del self._ahead[: self._taken]
-        self._taken = 0
+        if self._taken:
+            del self._ahead[: self._taken]
+            self._taken = 0
         self._ahead += data
 
     def next(self) -> Received | None:
@@ -56,7 +57,7 @@ class FrameReader:
         Raises:
             ValueError: It breaks the rules of the format, or is too large.
         """
-        while (frame := self._next_frame()) is not None:
+        while self._ahead and (frame := self._next_frame()) is not None:
             first, data = frame
             opcode, is_last = first & 0x0F, first >= 0x80
             if opcode > BINARY:

@@ -75,10 +75,7 @@ def unpack(frame: Frame, framing: Framing = Framing.DEFAULT) -> Packed:
     """
     try:
         if framing is Framing.V1:
-            parts = _split_v1(frame)
-            documents = [str(part, "utf-8", "replace") for part in parts[1:5]]
-            texts = (str(parts[0], "utf-8"), *documents)
-            return Packed(texts, tuple(map(bytes, parts[5:])), framing)
+            return _unpack_v1(frame)
         if isinstance(frame, str):
             return Packed((frame,), (), framing)
         document, *buffers = _split_default(frame)
@@ -117,7 +114,7 @@ def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
     return _join_default([dumps(document), *message.buffers])
 
 
-def _split_v1(frame: Frame) -> list[memoryview]:
+def _unpack_v1(frame: Frame) -> Packed:
     if isinstance(frame, str):
         raise WireError("a text frame, where V1 sends binary ones only", frame)
     (count,) = struct.unpack_from("<Q", frame)
@@ -127,7 +124,10 @@ def _split_v1(frame: Frame) -> list[memoryview]:
     offsets = struct.unpack_from(f"<{count}Q", frame, 8)
     if offsets[-1] != len(frame):
         raise WireError(f"says it ends at {offsets[-1]}", frame)
-    return _slices(frame, offsets, 8 * (count + 1))
+    channel, *parts = _slices(frame, offsets, 8 * (count + 1))
+    documents = [str(part, "utf-8", "replace") for part in parts[:4]]
+    buffers = tuple(map(bytes, parts[4:]))
+    return Packed((str(channel, "utf-8"), *documents), buffers, Framing.V1)
 
 
 def _split_default(frame: bytes) -> list[memoryview]:
@@ -139,7 +139,7 @@ def _split_default(frame: bytes) -> list[memoryview]:
 
 
 def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[memoryview]:
-    if offsets[0] != start or offsets != tuple(sorted(offsets)):
+    if offsets[0] != start or list(offsets) != sorted(offsets):
         raise WireError("offsets out of order or outside the frame", frame)
     whole = memoryview(frame)  # a slice of bytes is a copy
     return [whole[a:b] for a, b in zip(offsets, offsets[1:])]
@@ -168,10 +168,9 @@ def message_of(
     # Kernels of xeus have null for the parent of what they say by themselves.
     parent = {} if parent is None else parent
     metadata = {} if metadata is None else metadata
-    kinds = {*map(type, (header, parent, metadata, content))}
-    if kinds != {dict}:
-        strange = next(kind for kind in kinds if kind is not dict)
-        raise TypeError(f"a {strange.__name__} in place of a JSON object")
+    for part in (header, parent, metadata, content):
+        if type(part) is not dict:
+            raise TypeError(f"a {type(part).__name__} in place of a JSON object")
     return Message(
         channel=channel,
         header=header,
