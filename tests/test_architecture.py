@@ -242,7 +242,9 @@ def test_each_library_has_its_door() -> None:
     with table() as row:
         for name, names in imports().items():
             with row(name):
-                assert {lib for lib in libraries_of(names) & set(DOORS) if name not in DOORS[lib]} == set()
+                assert {
+                    lib for lib in libraries_of(names) & set(DOORS) if name not in DOORS[lib]
+                } == set()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="cannot tell what is the standard library")
@@ -285,7 +287,9 @@ def test_the_protocol_only_computes() -> None:
         for name, names in imports().items():
             if name.startswith("protocol/"):
                 with row(name):
-                    assert libraries_of(names) - {"jkg_client"} - PURE - more.get(name, set()) == set()
+                    assert (
+                        libraries_of(names) - {"jkg_client"} - PURE - more.get(name, set()) == set()
+                    )
 
 
 def test_the_core_neither_waits_nor_logs() -> None:

@@ -18,7 +18,7 @@ from jkg_client.code_blocks import (
     to_cell,
 )
 
-BOUNDED = settings(max_examples=100, deadline=None)
+BOUNDED = settings(max_examples=50, deadline=None)
 
 
 def extract(message: MessageContent) -> list[tuple[str, str]]:

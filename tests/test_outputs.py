@@ -399,7 +399,7 @@ def test_no_content_is_too_strange(messages: list[tuple[str, Json]], max_output:
 @pytest.mark.parametrize("msg_type", MESSAGE_TYPES)
 def test_no_content_is_nested_too_deep(msg_type: str) -> None:
     deep: Any = {}
-    for _ in range(50_000):
+    for _ in range(20_000):
         deep = {"a": deep}
     content = {"name": deep, "text": deep, "data": {"text/plain": deep}, "ename": deep}
     area = fed((msg_type, {**content, "evalue": deep, "traceback": [deep], "metadata": deep}))

@@ -45,7 +45,7 @@ def test_folding_changes_nothing_that_can_be_seen(before: list[str], after: list
     ["\r{:7}%|####|", "\r\x1b[32m{:7}\x1b[0m", "\r{:7}\ninner\x1b[A", "\x1b[2J\x1b[H{:7}\nx\n"],
 )
 def test_a_bar_of_hours_takes_little_memory_and_ends_as_it_looks(bar: str) -> None:
-    bars = [bar.format(i) for i in range(100_000)]
+    bars = [bar.format(i) for i in range(40_000)]
     text = printed("begin\n", *bars)
     assert len(text) < 200_000
     assert picture(str(text)) == picture("begin\n" + "".join(bars[:1] + bars[-1:]))
@@ -53,9 +53,9 @@ def test_a_bar_of_hours_takes_little_memory_and_ends_as_it_looks(bar: str) -> No
 
 @pytest.mark.parametrize("line", ["line\n", "\x1b[31mline\x1b[0m\n"])
 def test_many_lines_before_a_bar_stay_as_they_were_printed(line: str) -> None:
-    text = printed(*[line * 1000] * 500, *[f"\r{i:6}" for i in range(50_000)])
-    assert str(text).startswith(line * 498_000)
-    assert picture(str(text)) == "line\n" * 500_000 + " 49999"
+    text = printed(*[line * 1000] * 100, *[f"\r{i:6}" for i in range(50_000)])
+    assert str(text).startswith(line * 98_000)
+    assert picture(str(text)) == "line\n" * 100_000 + " 49999"
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 7, 100])

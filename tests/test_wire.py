@@ -14,7 +14,7 @@ from jkg_client.errors import JkgError, WireError
 from jkg_client.protocol.messages import Message
 from jkg_client.protocol.wire import Frame, Framing, decode, encode
 
-BOUNDED = settings(max_examples=50, deadline=None)
+BOUNDED = settings(max_examples=30, deadline=None)
 
 BARE = Message(channel="shell", header={"msg_id": "m", "msg_type": "t"})
 FULL = Message(
