@@ -117,7 +117,7 @@ SIGNS = {"hashlib", "hmac"}
 STAMPS = {"datetime", "secrets"}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def modules() -> dict[str, ast.Module]:
     """The modules by name, read when the first test needs them."""
     return {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
@@ -146,7 +146,7 @@ def _name_of(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def imports() -> dict[str, set[str]]:
     """What each module imports."""
     return {name: set(imported(name, tree)) for name, tree in modules().items()}

@@ -42,7 +42,7 @@ QUICK = Timeouts(
     first_heartbeat=0.1, heartbeat=0.2, pong=0.3, mend=0.5, grace=0.3, ready=0.5, sending=1.0
 )
 IMPATIENT = Timeouts(
-    first_heartbeat=0.05, heartbeat=0.1, pong=0.1, mend=0.1, grace=0.1, ready=0.1, sending=0.2
+    first_heartbeat=0.05, heartbeat=0.1, pong=0.1, mend=0.05, grace=0.05, ready=0.05, sending=0.1
 )
 SOON = 15.0
 """Seconds: far above what it takes, far below for ever."""
@@ -402,7 +402,7 @@ def test_files_stay_in_their_folder_under_names_of_ours(
     assert len(made) == 4
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def modules() -> list[tuple[str, ast.Module]]:
     root = Path(jkg_client.__file__).parent
     files = [path for path in root.rglob("*.py") if "testing" not in path.relative_to(root).parts]
@@ -660,9 +660,9 @@ def test_a_websocket_may_send_any_bytes(frames: str) -> None:
     ):
         started = time.monotonic()
         with contextlib.suppress(JkgError):
-            assert not kernel.wait_for_ready(0.1)
+            assert not kernel.wait_for_ready(0.05)
         with contextlib.suppress(JkgError):
-            assert not kernel.execute("1", 0.1).is_ok
+            assert not kernel.execute("1", 0.05).is_ok
         assert time.monotonic() - started < SOON
 
 
