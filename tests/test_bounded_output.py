@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED
+from tables import rows
 
 from jkg_client.protocol.bounded_output import MAX_SLOTS, BoundedOutput, Slot, StreamSlot, ValueSlot
 from jkg_client.protocol.terminal import picture
@@ -54,14 +55,14 @@ def filled(limit: int, *entries: str | int) -> BoundedOutput:
     return kept
 
 
-@pytest.mark.parametrize("limit", [1, 2, 10, 100, 10_000])
+@rows("limit", [1, 2, 10, 100, 10_000])
 def test_all_is_kept_up_to_the_limit(limit: int) -> None:
     kept = filled(limit, "x" * limit)
     assert (both(kept), kept.dropped) == (("x" * limit, ""), 0)
 
 
 # One row a place where the gap can lie.
-@pytest.mark.parametrize(
+@rows(
     ("limit", "entries", "head", "tail", "dropped"),
     [
         (10, ["0123456789A"], "01234", "6789A", 1),

@@ -23,6 +23,7 @@ from typing import Any, Callable
 import pytest
 from attrs import evolve
 from surroundings import in_the_foreground
+from tables import rows
 
 import jkg_client
 from jkg_client import ImageProgress, cli
@@ -491,7 +492,7 @@ TOKENS = [
 
 
 # A token of the environment goes to the server of the environment only.
-@pytest.mark.parametrize(("environ", "url", "token"), TOKENS)
+@rows(("environ", "url", "token"), TOKENS)
 def test_tokens_go_where_they_belong(
     environ: dict[str, str], url: str | None, token: str | None
 ) -> None:
@@ -517,7 +518,7 @@ BARS = [
 
 
 # "-]" stands for what is missing of twenty columns.
-@pytest.mark.parametrize(("step", "progress", "line"), BARS)
+@rows(("step", "progress", "line"), BARS)
 def test_a_bar_says_how_far_an_image_is(
     step: ImageProgress | None, progress: ImageProgress, line: str
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED
+from tables import rows
 
 from jkg_client.cli.screen_text import Filter, filter_for
 from jkg_client.protocol.terminal import picture, strip_ansi
@@ -32,7 +33,7 @@ def filtered(one: Filter, *chunks: str) -> list[str]:
 
 # One row a way to print, with what a file has got after each chunk, and at the end.
 @pytest.mark.field("B4")
-@pytest.mark.parametrize(
+@rows(
     ("chunks", "shown"),
     [
         (["one\n", "two\n"], ["one\n", "two\n", ""]),
