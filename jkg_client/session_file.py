@@ -8,7 +8,7 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Union
 
@@ -23,6 +23,9 @@ _log = logging.getLogger("jkg_client")
 
 _SHARE = 20
 """Saving takes one part in so many of the time: else a long session is all saving."""
+
+
+_UNKNOWN = ExecutionResult(status="error")
 
 
 def save_session(session: Session, path: str | os.PathLike[str]) -> None:
@@ -45,35 +48,24 @@ def save_session(session: Session, path: str | os.PathLike[str]) -> None:
         raise
 
 
-@define(eq=False)
-class Kept:
-    """A cell while it runs.
+def run_kept(
+    session: Session | None, code: str, run: Callable[[], ExecutionResult]
+) -> ExecutionResult:
+    """Run ``code`` by calling ``run``, and keep it in ``session`` with its result.
 
-    Attributes:
-        result: What became of it; None while that is not known.
+    Of an exception the session keeps the partial result. None as session keeps nothing.
     """
-
-    result: ExecutionResult | None = None
-
-
-@contextlib.contextmanager
-def kept_in(session: Session | None, code: str) -> Iterator[Kept]:
-    """``session`` takes in ``code`` with its result, of an exception as much as it holds.
-
-    None takes nothing.
-    """
-    kept = Kept()
+    if session is None:
+        return run()
     try:
-        yield kept
+        result = run()
     except BaseException as exc:
-        result = exc.result if isinstance(exc, JkgError) else None
         # Of Ctrl-C nothing is known but that the code was run.
-        is_known = isinstance(result, ExecutionResult)
-        kept.result = result if is_known else ExecutionResult(status="error")
+        known = exc.result if isinstance(exc, JkgError) else None
+        session.ran(code, known if isinstance(known, ExecutionResult) else _UNKNOWN)
         raise
-    finally:
-        if session is not None and kept.result is not None:
-            session.ran(code, kept.result)
+    session.ran(code, result)
+    return result
 
 
 @define(eq=False)
