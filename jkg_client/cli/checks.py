@@ -167,7 +167,8 @@ def _kernel(args: argparse.Namespace, screen: Screen) -> Iterator[Finding]:
     except ImportError as exc:
         yield Finding("kernel", "fails", str(exc), "install what is missing")
     except (JkgError, ValueError, OSError) as exc:
-        yield Finding("kernel", "fails", str(exc), "mend this, or choose another way by an option")
+        advice = "correct this, or choose another way by an option: jkg doctor --help lists them"
+        yield Finding("kernel", "fails", str(exc), advice)
 
 
 def _place(way: Way) -> str:

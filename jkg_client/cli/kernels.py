@@ -6,18 +6,19 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import KernelNotFound
 from . import console
+from .kernel_ids import ids_of, known_ids
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS, add_document, add_server
 from .servers import opened
 from .statuses import DONE, FAILED
 from .tables import show_table
-from .ways import way_of
+from .ways import chosen_way
 
 if TYPE_CHECKING:
     from ..gateway.rest import JupyterClient
@@ -97,12 +98,11 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """
     from ..gateway.rest import JupyterClient
 
-    way = way_of(args, needs_server=True)
-    if way.kind not in ("url", "hub"):
-        chosen = way.origin if way.origin != "default" else "no option"
+    way = chosen_way(args)
+    if way is None or way.kind not in ("url", "hub"):
         raise ValueError(
-            f"kernels run on a server that is there already, and {chosen} names none: --url or"
-            " --hub says which"
+            "jkg kernels needs a server that runs already: name it by --url or --hub, or set"
+            " JUPYTER_GATEWAY_URL (jkg serve starts one)"
         )
     with opened(way, args, screen) as server, JupyterClient(server.connection_info) as client:
         return int(args.act(client, args, screen))
@@ -150,7 +150,7 @@ def _stop(client: JupyterClient, args: argparse.Namespace, screen: Screen) -> in
     if args.all == bool(args.ids):
         raise ValueError("say which kernels to stop: their ids, or --all")
     if args.all:
-        ids = list(_ids(client))
+        ids = known_ids(client)
         if ids and not _is_confirmed(len(ids), args, screen):
             screen.note("no kernel was stopped")
             return FAILED
@@ -171,30 +171,3 @@ def _is_confirmed(count: int, args: argparse.Namespace, screen: Screen) -> bool:
         raise ValueError(f"--all would stop all kernels, {count} now: confirm it by --yes")
     screen.draw(f"Stop all kernels, {count} now, also those of others? [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def ids_of(client: JupyterClient, words: Sequence[str]) -> list[str]:
-    """The ids of kernels that were named by the beginnings of their ids; each once.
-
-    Raises:
-        ValueError: No id begins so, or more than one does.
-    """
-    known = list(_ids(client))
-    return list(dict.fromkeys(_id_of(word, known) for word in words))
-
-
-def _id_of(word: str, known: Sequence[str]) -> str:
-    found = [kernel_id for kernel_id in known if kernel_id.startswith(word)]
-    if word in found:
-        return word
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ValueError(f"more than one kernel begins with {word}: {', '.join(found)}")
-    raise ValueError(f"there is no kernel {word}; what runs: {', '.join(known) or 'nothing'}")
-
-
-def _ids(client: JupyterClient) -> Iterator[str]:
-    for kernel in client.list_kernels():
-        if isinstance(kernel, dict) and isinstance(kernel.get("id"), str):
-            yield kernel["id"]

@@ -14,7 +14,7 @@ from .screen import Screen
 from .server_options import add_server
 from .servers import docker_server, local_server, opened
 from .statuses import DONE
-from .ways import Way, way_of
+from .ways import Way, chosen_way, installed_way
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
         JkgError: The server does not start, or it ends by itself.
         KeyboardInterrupt: A signal came.
     """
-    with _started(way_of(args, needs_server=True), args, screen) as server:
+    with _started(_way(args), args, screen) as server:
         info = server.connection_info
         screen.line(json.dumps(_variables(info)) if args.document else _exports(info))
         screen.note("the server runs until Ctrl-C")
@@ -71,13 +71,24 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     return DONE
 
 
-def _started(
-    way: Way, args: argparse.Namespace, screen: Screen
-) -> AbstractContextManager[JupyterConnectable]:
+def _way(args: argparse.Namespace) -> Way:
+    way = chosen_way(args) or installed_way("local")
+    if way is None:
+        raise ImportError(
+            'no kernel gateway is installed here: pip install "jkg-client[local]", or use --docker'
+        )
+    if way.kind == "embedded":
+        raise ValueError("--embedded runs kernels without a server: use --local or --docker")
     if way.kind == "url":
         raise ValueError(
             f"{way.origin} names a server that runs already; --local and --docker start one"
         )
+    return way
+
+
+def _started(
+    way: Way, args: argparse.Namespace, screen: Screen
+) -> AbstractContextManager[JupyterConnectable]:
     if way.kind == "local":
         return local_server(way, args, port=args.port or None, env=_LISTS)
     if way.kind == "docker":

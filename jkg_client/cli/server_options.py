@@ -79,7 +79,8 @@ def add_kernel(command: argparse.ArgumentParser) -> None:
         "--kernel-id",
         type=not_empty,
         metavar="ID",
-        help="use this running kernel of the server, and leave it running",
+        help="use this running kernel of the server, and leave it running; the beginning of its"
+        " id is enough",
     )
 
 
