@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import subprocess
 from datetime import datetime, time, timedelta, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any
