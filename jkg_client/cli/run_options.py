@@ -27,7 +27,8 @@ examples:
   jkg run --url https://hub.example.com/user/me --kernel-id 3f2a… -c "x"
   jkg run --json -c "6 * 7"         one JSON object a line, for programs
 
-Options come before FILE, -c and -m: all that follows belongs to the code.
+Options come before FILE, -c and -m: all that follows belongs to the code. Options of a notebook may
+also come after it.
 
 exit status:
   0     done
