@@ -244,3 +244,26 @@ def test_a_gateway_that_lists_no_kernels_takes_a_whole_id(jkg: Jkg, server: Fake
     assert jkg("run", "--kernel-id", kernel_id, "-c", "6 * 7").out == "42\n"
     assert jkg("run", "--kernel-id", kernel_id[:8], "-c", "1").status == 125
     server.faults.clear()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_options_that_a_command_refuses_are_in_neither_help_nor_completion(
+    jkg: Jkg, capfd: pytest.CaptureFixture[str], shell: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    shown = capfd.readouterr().out
+    assert "--local" in shown
+    assert "--embedded" not in shown
+    assert "--url" not in shown
+    assert "SUPPRESS" not in shown + jkg("completion", shell).out
+
+
+def test_an_option_that_is_not_known_is_told_with_the_usage_of_its_command(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for words in (["kernels", "--nope"], ["kernels", "stop", "--nope"], ["serve", "--nope"]):
+        with pytest.raises(SystemExit):
+            main(words)
+        said = capfd.readouterr().err
+        assert f"jkg {words[0]}: error: unrecognized arguments: --nope" in said

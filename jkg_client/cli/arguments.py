@@ -17,19 +17,19 @@ from .._version import __version__
 from .notebook_options import names_notebook
 
 COMMANDS: Mapping[str, str] = {
-    "run": "run code in a kernel and print what it shows as it comes",
-    "console": "talk to a kernel: a new one, or one that runs",
+    "run": "run a script, code, a page or a notebook, and print the output as it arrives",
+    "console": "work with a kernel in the terminal",
     "kernels": "list, start, interrupt, restart and stop the kernels of a server",
     "kernelspecs": "list the kernels that can be started",
-    "serve": "start a server of kernels for other programs",
-    "put": "copy a file to where kernels run",
-    "get": "copy a file from where kernels run",
-    "ls": "list the files where kernels run",
-    "doctor": "say what is installed, what is configured, and whether a kernel can be reached",
-    "mcp": "serve agents by the Model Context Protocol",
-    "build": "build the image for --docker",
-    "containers": "list the containers that --docker and other programs have started",
-    "completion": "print what a shell needs to complete these words",
+    "serve": "start a Jupyter server for other programs",
+    "put": "copy a file to the machine of the kernels",
+    "get": "copy a file from the machine of the kernels",
+    "ls": "list files on the machine of the kernels",
+    "doctor": "check the installation and the settings, and whether a kernel starts",
+    "mcp": "offer a kernel to agents by the Model Context Protocol",
+    "build": "build the Docker image for --docker",
+    "containers": "list the containers that this package has started",
+    "completion": "print a script by which a shell completes the commands",
 }
 """The subcommands: their modules have the same names."""
 
@@ -38,7 +38,8 @@ examples:
   jkg run script.py a b             run a script in a kernel
   jkg run -c "6 * 7"                run code and print its value
   jkg run --docker page.md          run the code blocks of a page in a container
-  jkg COMMAND --help                what a command can do, with examples
+  jkg doctor                        find out why something does not work
+  jkg COMMAND --help                the options of a command, with examples
 """
 
 
@@ -88,7 +89,7 @@ class _Command(argparse.ArgumentParser):
         if at and behind and self._may_take_value(words[at - 1]):
             # ``--docker script.py`` must not take the script for an image.
             words[at:] = ["--", *behind]
-        return super().parse_known_args(words, namespace)
+        return self._known(words, namespace)
 
     def fill(self) -> None:
         """Load the command, and add its options."""
@@ -108,11 +109,20 @@ class _Command(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """Read the words around a notebook: it takes none itself, so all others are options."""
         file, *options = behind
-        parsed, unknown = super().parse_known_args([*before, *options], namespace)
+        parsed, unknown = self._known([*before, *options], namespace)
         extra = [*parsed.words, *(parsed.code or ()), *(parsed.module or ())]
         if extra or parsed.code is not None or parsed.module is not None:
             self.error(f"a notebook takes options only, not {' '.join(extra) or 'other code'}")
         parsed.words = [file]
+        return parsed, unknown
+
+    def _known(
+        self, words: list[str], namespace: argparse.Namespace | None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        parsed, unknown = super().parse_known_args(words, namespace)
+        if unknown:
+            # Otherwise ``jkg`` itself would refuse them, and show its own usage.
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed, unknown
 
     def _code_position(self, words: list[str]) -> int:
@@ -147,12 +157,13 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
-        help="colours in the output (default: auto, on a terminal; see NO_COLOR, FORCE_COLOR)",
+        help="colours in the output (default: auto, which means on a terminal; see NO_COLOR and"
+        " FORCE_COLOR)",
     )
     group.add_argument(
         "-v",
         "--verbose",
         action="count",
         default=0,
-        help="say on stderr what happens: starts, time limits, interrupts; -vv says more",
+        help="report on stderr what happens: starts, time limits, interrupts; -vv reports more",
     )

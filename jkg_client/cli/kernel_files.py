@@ -31,7 +31,7 @@ def add_place(command: argparse.ArgumentParser) -> None:
         type=seconds,
         default=_SECONDS,
         metavar="S",
-        help="seconds for each step of the copy (default: %(default)g)",
+        help="time limit in seconds for each piece of 600 kB (default: %(default)g)",
     )
 
 

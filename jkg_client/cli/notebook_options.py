@@ -17,17 +17,17 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="OUT",
-        help="save the notebook with its outputs here, after each cell; - for stdout;"
-        " may be FILE itself; without it the outputs are printed",
+        help="save the notebook with its outputs here, after each cell; it may be FILE itself, and"
+        " - is stdout (default: print the outputs)",
     )
     for option, text in (
-        ("-p", "set a parameter: a Python literal such as 5, True or [1, 2]; otherwise text"),
+        ("-p", "set a parameter to a Python literal such as 5, True or [1, 2], or else to text"),
         ("-r", "set a parameter to text, whatever it looks like"),
     ):
         group.add_argument(
             option, nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help=text
         )
-    group.add_argument("--allow-errors", action="store_true", help="go on after cells that fail")
+    group.add_argument("--allow-errors", action="store_true", help="continue after cells that fail")
     group.add_argument("--cwd", metavar="DIR", help="folder in which the code runs")
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 
 DESCRIPTION = """\
-Start a server of kernels, print how to connect to it, and keep it until Ctrl-C. It listens on this
-machine only, and wants a token.
+Start a Jupyter server, print its address and token as lines for a shell, and keep it running until
+Ctrl-C. What runs on this machine or in a container can be reached from this machine only.
 """
 EXAMPLES = """\
 examples:
@@ -31,10 +31,13 @@ examples:
   jkg serve --port 8888
   jkg serve --docker                in a container
   jkg serve --hub https://hub.example.com
+                                    your server of a hub
 
-  What it prints are lines for a shell: other programs of that shell, jkg too, then use the server.
-  Everybody who knows the token can run code with your rights.
+  Run the printed lines in another shell. Then jkg, and all programs that read JUPYTER_GATEWAY_URL,
+  use this server there. Everybody who knows the token can run code with your rights.
 """
+
+_DEFAULT = "Which server to start. Default: --local."
 
 _LISTS = {"KG_LIST_KERNELS": "1"}
 """Kernel gateways tell only then what runs: ``jkg kernels`` asks for it."""
@@ -45,13 +48,13 @@ _PAUSE = 2.0
 
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options."""
-    add_server(command)
+    add_server(command, default=_DEFAULT, hidden=("embedded", "url"))
     command.add_argument("--port", type=port, help="port to listen on (default: a free one)")
     command.add_argument(
         "--json",
         action="store_true",
         dest="document",
-        help="print the variables as one JSON document",
+        help="print address and token as one JSON document",
     )
 
 
