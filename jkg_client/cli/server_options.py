@@ -32,11 +32,21 @@ def add_server(
         default: What the help says of a command without such an option.
         hidden: Options that the command refuses with an explanation: the help does not show them.
     """
+    group = command.add_argument_group("server", default)
+    _add_choice(group, hidden)
+    group.add_argument(
+        "--hub-server",
+        type=not_empty,
+        metavar="NAME",
+        help="with --hub: name of your server, if it is not the default one",
+    )
+    _add_tokens(group)
 
+
+def _add_choice(group: argparse._ArgumentGroup, hidden: Sequence[str]) -> None:
     def text(name: str, help_text: str) -> str:
         return argparse.SUPPRESS if name in hidden else help_text
 
-    group = command.add_argument_group("server", default)
     which = group.add_mutually_exclusive_group()
     which.add_argument(
         "--embedded",
@@ -63,13 +73,6 @@ def add_server(
         metavar="URL",
         help="start your server on the JupyterHub at this URL, and stop it at the end",
     )
-    group.add_argument(
-        "--hub-server",
-        type=not_empty,
-        metavar="NAME",
-        help="with --hub: name of your server, if it is not the default one",
-    )
-    _add_tokens(group)
 
 
 def _add_tokens(group: argparse._ArgumentGroup) -> None:
