@@ -82,7 +82,7 @@ def _installed() -> Iterator[Finding]:
         if all(versions.values()):
             yield Finding(f"extra {extra}", "ok", says)
         else:
-            advice = f'pip install "jkg-client[{extra}]"'
+            advice = f'if you need it: pip install "jkg-client[{extra}]"'
             yield Finding(f"extra {extra}", "missing", says, advice)
 
 
