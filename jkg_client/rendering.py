@@ -290,10 +290,16 @@ def made_folder(output_dir: Path) -> Path:
         # Not its parents: a path of which more is missing is a mistake in the path.
         folder.mkdir(exist_ok=True)
     except FileNotFoundError as exc:
+        why = _why_not(folder.parent)
         raise ValueError(
-            f"Output directory {folder} does not exist. It cannot be made in {folder.parent},"
-            " which does not exist either"
+            f"Output directory {folder} does not exist. It cannot be made: {why}"
         ) from exc
     except (OSError, ValueError) as exc:
         raise ValueError(f"output_dir {folder} cannot be made: {exc}") from exc
     return folder
+
+
+def _why_not(parent: Path) -> str:
+    # Folders like /proc exist, but nothing can be made in them.
+    exists = parent.is_dir()
+    return f"{parent} does not allow it" if exists else f"there is no folder {parent}"
