@@ -36,7 +36,7 @@ QUICK = Timeouts(
     stale=0.0,
     pong=0.3,
     handshake=0.2,
-    mend=1.0,
+    reconnect=1.0,
     grace=0.3,
     ready=3.0,
 )

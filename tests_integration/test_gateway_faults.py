@@ -34,7 +34,7 @@ from jkg_client.client.deadline import Deadline
 from jkg_client.client.timeouts import Timeouts
 
 TIMEOUTS = Timeouts(
-    first_heartbeat=0.5, heartbeat=2.0, pong=2.0, mend=8.0, grace=2.0, ready=30.0, sending=8.0
+    first_heartbeat=0.5, heartbeat=2.0, pong=2.0, reconnect=8.0, grace=2.0, ready=30.0, sending=8.0
 )
 SLACK = 8.0
 """Seconds that a busy machine may add."""
@@ -180,7 +180,7 @@ def run(executor: JupyterCodeExecutor, code: str) -> CodeResult:
 CULLED_AFTER = 6
 """Seconds; a kernel that takes longer to start is culled before it is ready."""
 
-GIVEN_UP = TIMEOUTS.first_heartbeat + 2 * TIMEOUTS.heartbeat + TIMEOUTS.pong + TIMEOUTS.mend
+GIVEN_UP = TIMEOUTS.first_heartbeat + 2 * TIMEOUTS.heartbeat + TIMEOUTS.pong + TIMEOUTS.reconnect
 """Seconds until the client gives a gateway up that says nothing."""
 
 

@@ -176,7 +176,7 @@ class Relay:
 
     def _look_after_silence(self) -> None:
         self._heard, self._silence = self._clock.now(), self._timeouts.heartbeat
-        gap = self._channels.check(self._clock.deadline(self._timeouts.mend))
+        gap = self._channels.check(self._clock.deadline(self._timeouts.reconnect))
         if gap is not None:
             self._take(gap)
         elif self._cells.are_pending:
