@@ -65,5 +65,5 @@ class BlockRun:
             is_done = interrupt_until_done(interrupt, lambda: self._over.wait(_AGAIN), tries)
             kernel = None if is_done else find()
             if kernel is not None:
-                kernel.end_by_restart(timeouts.ready)
+                kernel.stop_cell_by_restart(timeouts.ready)
             self._over.wait(timeouts.ready)

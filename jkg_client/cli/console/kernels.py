@@ -74,7 +74,7 @@ class ConsoleKernel:
         """
         before, self._provider.may_restart = self._provider.may_restart, True
         try:
-            self.client.end_by_restart(_RESTART)
+            self.client.stop_cell_by_restart(_RESTART)
         finally:
             self._provider.may_restart = before
 
