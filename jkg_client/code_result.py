@@ -72,7 +72,7 @@ class CodeResult:
         return {**bundle, "text/plain": self.output or f"<{self.status}, no output>"}
 
     @classmethod
-    def of(
+    def from_results(
         cls,
         results: Sequence[ExecutionResult],
         folder: Path,

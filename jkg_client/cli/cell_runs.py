@@ -122,7 +122,7 @@ class CellRuns:
         )
         # Without a folder nothing is made of the outputs.
         kept = evolve(result, outputs=rest if self.folder else (), late_outputs=())
-        told = CodeResult.of([kept], self.folder or Path(), self.timeout, page=self._page)
+        told = CodeResult.from_results([kept], self.folder or Path(), self.timeout, page=self._page)
         pieces = [piece for one in told.renderings for piece in one.pieces]
         for piece in pieces:
             if piece.file is not None:
