@@ -234,7 +234,9 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         skipped: Sequence[str],
         left_out: int = 0,
     ) -> CodeResult:
-        return CodeResult.from_results(results, self._folder, limit, skipped, self._page, left_out=left_out)
+        return CodeResult.from_results(
+            results, self._folder, limit, skipped, self._page, left_out=left_out
+        )
 
     def _start_or_stop(self) -> None:
         try:

@@ -440,7 +440,7 @@ def test_a_line_that_stays_away_is_a_typed_error_with_what_had_come(
             proxy.cut()
 
     started = time.monotonic()
-    with pytest.raises(GatewayUnreachable, match="could not be mended") as caught:
+    with pytest.raises(GatewayUnreachable, match="could not be restored") as caught:
         see(kernel, vanish)
     limit = timeouts.first_heartbeat + timeouts.heartbeat + timeouts.pong + timeouts.reconnect
     assert time.monotonic() - started < limit + SLACK

@@ -123,7 +123,7 @@ WRONG: list[Any] = [3.5, object(), b"x", [1], {1: 2}]
 
 @pytest.mark.field("E10")
 def test_arguments_of_a_wrong_type_are_told_by_name_before_a_server_starts() -> None:
-    for name in ("ip", "python", "cwd", "log_file", "env", "startup_timeout", "warm"):
+    for name in ("ip", "python", "cwd", "log_file", "env", "startup_timeout", "prespawn_count"):
         for value in WRONG:
             if (name, value) != ("startup_timeout", 3.5):
                 with pytest.raises(ValueError, match=name):
