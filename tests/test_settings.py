@@ -42,10 +42,13 @@ def test_the_launcher_has_nothing_beside_it_that_a_library_could_be_taken_for(
 ) -> None:
     python, script = SETTINGS.command(evolve(PLACE, folder=tmp_path))
     assert python == SETTINGS.python
-    assert {path.name for path in Path(script).parent.iterdir()} == {"__main__.py", "room.py"}
+    assert {path.name for path in Path(script).parent.iterdir()} == {
+        "__main__.py",
+        "queue_limits.py",
+    }
 
 
-@pytest.mark.parametrize("name", ["__main__.py", "room.py"])
+@pytest.mark.parametrize("name", ["__main__.py", "queue_limits.py"])
 def test_the_launcher_needs_nothing_of_this_package(name: str) -> None:
     assert "import jkg_client" not in launcher.source(name)
     assert "from jkg_client" not in launcher.source(name)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from ..servers.docker.server import DockerJupyterServer
+from .exit_statuses import DONE
 from .option_types import not_empty
 from .progress import Progress
 from .screen import Screen
-from .statuses import DONE
 
 DESCRIPTION = """\
 Build the image for --docker, unless it is there already, and print its name. An engine is found

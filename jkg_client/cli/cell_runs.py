@@ -16,11 +16,11 @@ from ..pages.notebook import NotebookPage
 from ..protocol.outputs import Display
 from ..protocol.result import ExecutionResult
 from ..shell_cells import ends_with_shell
-from .answers import Answers
+from .exit_statuses import DIED, DONE, FAILED, SIGINT, Ending
+from .input_answers import InputAnswers
 from .interruptions import Interruptions
 from .screen import Screen
 from .shown import Shown
-from .statuses import DIED, DONE, FAILED, SIGINT, Ending
 
 
 @define(eq=False, kw_only=True)
@@ -41,7 +41,7 @@ class CellRuns:
     language: str
     shown: Shown
     screen: Screen
-    answers: Answers
+    answers: InputAnswers
     folder: Path | None
     timeout: float
     _page: NotebookPage = field(factory=NotebookPage, init=False)

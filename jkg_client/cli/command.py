@@ -12,8 +12,8 @@ from types import FrameType
 
 from ..errors import JkgError
 from .arguments import parser
+from .exit_statuses import COMMAND_FAILED, SIGINT, SIGPIPE, USAGE, Ending
 from .screen import Screen
-from .statuses import COMMAND_FAILED, SIGINT, SIGPIPE, USAGE, Ending
 
 _ENDING = ("SIGTERM", "SIGHUP")  # Windows has but one of them
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..client.kernel import JupyterKernelClient
 from ..errors import JkgError
-from .answers import Answers
+from .input_answers import InputAnswers
 
 _FIRST = b"jkg: interrupting the code; Ctrl-C again gives up\n"
 _SECOND = b"jkg: giving up\n"
@@ -29,7 +29,7 @@ class Interruptions:
         count: How often Ctrl-C was pressed.
     """
 
-    def __init__(self, kernel: JupyterKernelClient, answers: Answers) -> None:
+    def __init__(self, kernel: JupyterKernelClient, answers: InputAnswers) -> None:
         self.count: int = 0
         self._kernel = kernel
         self._answers = answers

@@ -12,9 +12,9 @@ from ..protocol.exits import is_exit
 from ..protocol.outputs import Display, Failure, Output, Stream
 from ..protocol.terminal import strip_ansi
 from ..rendering import text_at_once
+from .exit_statuses import Ending
 from .graphics import Graphics
 from .screen import Screen
-from .statuses import Ending
 
 
 class Shown(Protocol):

@@ -1,4 +1,4 @@
-"""Questions to the terminal itself, and what it answers."""
+"""Queries to the terminal itself, and what it answers."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def command(spec: KernelSpec, connection_file: Path) -> list[str]:
     for at in range(len(argv) - 1):
         if argv[at : at + 2] == _MODULE:
             # The same, but it throws no output away while we do something else.
-            return [*argv[:at], "-c", source("roomy_kernel.py"), *argv[at + 2 :]]
+            return [*argv[:at], "-c", source("unlimited_queue_kernel.py"), *argv[at + 2 :]]
     return argv
 
 

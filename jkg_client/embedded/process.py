@@ -61,7 +61,7 @@ class KernelProcess:
     command: Sequence[str]
     folder: Folder
     _process: subprocess.Popen[bytes]
-    _minder: subprocess.Popen[bytes]
+    _watchdog: subprocess.Popen[bytes]
     _interrupts: platforms.Interrupts
     # A process that ours has forked shares this object, but the kernel is not its own.
     _owner: int = field(factory=os.getpid, init=False)
@@ -79,7 +79,7 @@ class KernelProcess:
         interrupts = platforms.Interrupts()
         reading, writing = os.pipe()
         try:
-            minder = _started_minder(reading, folder)
+            watchdog = _started_watchdog(reading, folder)
             try:
                 process = subprocess.Popen(
                     command,
@@ -91,15 +91,15 @@ class KernelProcess:
                     **interrupts.options,
                 )
             except BaseException:
-                _dismiss(minder)
+                _dismiss(watchdog)
                 interrupts.close()
                 raise
         finally:
             os.close(reading)
             os.close(writing)
         # Broken if it was killed: then there is nobody to be told.
-        _tell(minder, str(process.pid))
-        return cls(command, folder, process, minder, interrupts)
+        _tell(watchdog, str(process.pid))
+        return cls(command, folder, process, watchdog, interrupts)
 
     @property
     def pid(self) -> int:
@@ -148,7 +148,7 @@ class KernelProcess:
         if not self.is_ours:
             return
         with self._ending:
-            if self._minder.stdin is None or self._minder.stdin.closed:
+            if self._watchdog.stdin is None or self._watchdog.stdin.closed:
                 return
             try:
                 self._end(times, ask)
@@ -195,14 +195,14 @@ class KernelProcess:
     def _tidy(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_LAST_SECONDS)
-        _dismiss(self._minder)
+        _dismiss(self._watchdog)
         self._interrupts.close()
 
 
-def _started_minder(output: int, folder: Folder) -> subprocess.Popen[bytes]:
+def _started_watchdog(output: int, folder: Folder) -> subprocess.Popen[bytes]:
     if not sys.executable or getattr(sys, "frozen", False):
         raise FileNotFoundError("this program is not run by a Python interpreter")
-    program = [sys.executable, "-I", "-S", "-c", source("minder.py")]
+    program = [sys.executable, "-I", "-S", "-c", source("watchdog.py")]
     arguments = [str(folder.path / _LOG), str(folder.path), str(os.getpid())]
     return subprocess.Popen(
         [*program, *arguments],
@@ -213,25 +213,25 @@ def _started_minder(output: int, folder: Folder) -> subprocess.Popen[bytes]:
     )
 
 
-def _tell(minder: subprocess.Popen[bytes], line: str) -> None:
-    assert minder.stdin is not None  # noqa: S101 - it is a pipe
+def _tell(watchdog: subprocess.Popen[bytes], line: str) -> None:
+    assert watchdog.stdin is not None  # noqa: S101 - it is a pipe
     with contextlib.suppress(OSError):
-        minder.stdin.write(f"{line}\n".encode("ascii"))
-        minder.stdin.flush()
+        watchdog.stdin.write(f"{line}\n".encode("ascii"))
+        watchdog.stdin.flush()
 
 
-def _dismiss(minder: subprocess.Popen[bytes]) -> None:
-    """Let the minder write what it has read, and end."""
-    assert minder.stdin is not None  # noqa: S101 - it is a pipe
+def _dismiss(watchdog: subprocess.Popen[bytes]) -> None:
+    """Let the watchdog write what it has read, and end."""
+    assert watchdog.stdin is not None  # noqa: S101 - it is a pipe
     # The second line, also if the first was never written.
-    _tell(minder, "\nended")
+    _tell(watchdog, "\nended")
     with contextlib.suppress(OSError):
-        minder.stdin.close()
+        watchdog.stdin.close()
     try:
-        minder.wait(_LAST_SECONDS)
+        watchdog.wait(_LAST_SECONDS)
     except subprocess.TimeoutExpired:
-        minder.kill()
-        minder.wait()
+        watchdog.kill()
+        watchdog.wait()
 
 
 def _tail(file: Path) -> str:

@@ -24,8 +24,8 @@ from ..errors import (
 from ..protocol.messages import Json, Message, comm_message
 from ..protocol.result import ExecutionResult
 from ..protocol.values import mapping_of
-from .heard_channels import HeardChannels, HeardProvider
 from .kernel_process import KernelProcess
+from .observed_channels import ObservedChannels, ObservedProvider
 from .outputs import CellOutputs, NotebookOutputs
 from .providers import NotebookKernels
 
@@ -48,7 +48,7 @@ class NotebookKernel:
     on_message: Callable[[Message], None] | None = None
     on_pause: Callable[[], None] | None = None
     _client: JupyterKernelClient | None = field(default=None, init=False)
-    _heard: HeardChannels | None = field(default=None, init=False)
+    _heard: ObservedChannels | None = field(default=None, init=False)
     _process: KernelProcess | None = field(default=None, init=False)
     _cell: CellOutputs | None = field(default=None, init=False)
 
@@ -60,7 +60,7 @@ class NotebookKernel:
         Raises:
             KernelNotReady: It does not answer before the deadline.
         """
-        heard = HeardProvider(kernels, self)
+        heard = ObservedProvider(kernels, self)
         seconds = deadline.left() or 0.001
         client = JupyterKernelClient(heard, kernel_id, connect_timeout=seconds, timeouts=timeouts)
         self._client, self._heard = client, heard.channels
@@ -75,7 +75,7 @@ class NotebookKernel:
         return self._client
 
     @property
-    def _channels(self) -> HeardChannels:
+    def _channels(self) -> ObservedChannels:
         if self._heard is None:
             raise ClientClosed("there is no connection to a kernel yet")
         return self._heard

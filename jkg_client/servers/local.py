@@ -58,11 +58,12 @@ class LocalJupyterServer:
         log_level: Name of a logging level.
         log_max_bytes: Size at which the log is rotated (not on Windows). 0 for never.
         log_backup_count: Number of rotated logs that are kept.
-        startup_timeout: Time limit for the server and the kernels of ``prespawn_count`` to start, in seconds.
+        startup_timeout: Time limit for the start of the server and its prespawned
+            kernels, in seconds.
         python: Interpreter that has the kernel gateway. None for the current interpreter.
         cwd: Folder in which the server and its kernels start. None for the current folder.
         env: Environment variables that are added for the server and its kernels.
-        prespawn_count: Number of Python kernels that are started in advance. So many executors without
+        prespawn_count: Number of Python kernels to start in advance. As many executors without
             ``env`` start at once.
 
     Raises:

@@ -17,8 +17,8 @@ from ...errors import JkgError
 from ...protocol.outputs import Display, Failure, Output, Stream
 from ...protocol.questions import InputRequest
 from ...protocol.result import ExecutionResult
-from ..answers import Answers
 from ..cell_runs import CellRuns
+from ..input_answers import InputAnswers
 from ..screen import Screen
 from ..shown import ShownToPeople
 
@@ -116,7 +116,7 @@ _Event = Union[_Asked, _Ended]
 
 
 @define(eq=False)
-class ConsoleAnswers(Answers):
+class ConsoleAnswers(InputAnswers):
     """Answers of the user, whose thread is not the one that runs the cell.
 
     Attributes:
@@ -136,7 +136,7 @@ class ConsoleAnswers(Answers):
 
     def of_user(self, request: InputRequest) -> str:
         """Ask here and now."""
-        return Answers.__call__(self, request)
+        return InputAnswers.__call__(self, request)
 
 
 @define(eq=False, kw_only=True)

@@ -25,8 +25,8 @@ from pygments.lexer import Lexer as PygmentsLexerClass
 from pygments.lexers import find_lexer_class_by_name
 from pygments.util import ClassNotFound
 
+from .kernel_queries import KernelQueries
 from .prompts import continuation, label
-from .questions import Questions
 
 LEAVE = "leave at once"
 """What ``EOFError`` says when the user does not want to be asked."""
@@ -43,7 +43,7 @@ class Editor:
     """
 
     def __init__(
-        self, questions: Questions, history: History, language: str, *, has_colours: bool
+        self, questions: KernelQueries, history: History, language: str, *, has_colours: bool
     ) -> None:
         self._questions = questions
         self._is_pasting = False
@@ -140,7 +140,7 @@ def _more_comes(app: Application[Any]) -> bool:
 class _KernelCompleter(Completer):
     """Completes with what the kernel knows, without keeping the user from typing."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: KernelQueries) -> None:
         self._questions = questions
 
     def get_completions(self, document: Document, _: CompleteEvent) -> Iterable[Completion]:

@@ -14,8 +14,8 @@ from ...client.kernel_ownership import KernelOwnership
 from ...client.timeouts import TIMEOUTS
 from ...errors import KernelNotReady
 from ...protocol.messages import Json
+from .kernel_activity import KernelActivity
 from .listening import ListeningChannels, ListeningProvider
-from .news import News
 
 _FIRST_LOOK = 0.5
 """Seconds to find out whether a kernel of others is busy: within one the user knows."""
@@ -88,7 +88,7 @@ class ConsoleKernel:
 
 @contextlib.contextmanager
 def console_kernel(
-    provider: KernelProvider, name: str, kernel_id: str | None, news: News
+    provider: KernelProvider, name: str, kernel_id: str | None, activity: KernelActivity
 ) -> Iterator[ConsoleKernel]:
     """A kernel that answers, or one of others that is busy.
 
@@ -96,12 +96,12 @@ def console_kernel(
         provider: Has it, or starts it.
         name: Which kernel to start.
         kernel_id: Use this running kernel instead; it stays.
-        news: Hears all that the kernel says.
+        activity: Hears all that the kernel says.
 
     Raises:
         JkgError: It cannot be started, or there is no such kernel.
     """
-    listening = ListeningProvider(provider, news.hear)
+    listening = ListeningProvider(provider, activity.hear)
     listening.may_restart = is_ours = kernel_id is None
     owned = KernelOwnership(listening, kernel_id, is_attached=not is_ours)
     try:
@@ -114,9 +114,9 @@ def console_kernel(
             info={},
             provider=listening,
         )
-        news.session = kernel.channels.session
-        news.is_busy = not is_ours and _is_busy(listening)
-        if not news.is_busy:
+        activity.session = kernel.channels.session
+        activity.is_busy = not is_ours and _is_busy(listening)
+        if not activity.is_busy:
             if not kernel.client.wait_for_ready(TIMEOUTS.ready):
                 raise KernelNotReady(f"kernel {started} gives no answer")
             kernel.info = kernel.client.kernel_info()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Callable, Protocol
 
-from .questions import Questions
+from .kernel_queries import KernelQueries
 
 Above = Callable[[str], None]
 
@@ -42,7 +42,7 @@ class PlainPrompt:
         questions: Tells whether a cell is complete.
     """
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: KernelQueries) -> None:
         self._questions = questions
 
     def read(self, number: int | None) -> str:

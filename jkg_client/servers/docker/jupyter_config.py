@@ -1,6 +1,6 @@
-"""Put into each container that we start, behind ``launcher/room.py``; its server reads it first.
+"""Configuration of the server in a container: copied there, behind ``launcher/queue_limits.py``.
 
-Executed there, by Jupyter's loader of configuration, which gives it ``get_config``; nothing
+Jupyter's loader of configuration executes it there and defines ``get_config``; nothing
 of ``jkg_client`` is installed there. What an image or its command line sets wins.
 See https://jupyter-server.readthedocs.io/en/latest/users/configuration.html
 """
@@ -43,7 +43,7 @@ def _start_without_token(*args: Any, **kwargs: Any) -> None:
 if _token:
     subprocess.Popen.__init__ = _start_without_token  # type: ignore[method-assign]  # that is it
 
-lose_nothing()  # type: ignore[name-defined]  # noqa: F821 - of launcher/room.py, put before this
+lift_queue_limits()  # type: ignore[name-defined]  # noqa: F821 - of launcher/queue_limits.py, put before this
 c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - of the loader
 c.ZMQChannelsWebsocketConnection.limit_rate = False
 c.KernelGatewayApp.env_process_whitelist = _Everything()

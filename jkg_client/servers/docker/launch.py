@@ -240,7 +240,7 @@ def _undo(engine: Engine, mark: str) -> None:
 
 def _configure(container: Container, read_only: bool) -> None:
     config = files(__package__).joinpath(_CONFIG).read_text("utf-8")
-    content = (launcher.source("room.py") + config).encode()
+    content = (launcher.source("queue_limits.py") + config).encode()
     for folder in CONFIG_FOLDERS[:1] if read_only else CONFIG_FOLDERS:
         if not _has(container, f"{folder}/{_CONFIG}"):
             # The folder may be missing, and only where nothing is read-only it can be made.

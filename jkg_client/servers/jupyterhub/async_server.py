@@ -15,7 +15,7 @@ from ...errors import ClientClosed
 from ...gateway.connection import Certificate, JupyterConnectionInfo
 from .api import TokenSource
 from .launch import Launch
-from .life import OnProgress
+from .lifecycle import OnProgress
 from .models import ServerProgress
 from .server import START_SECONDS, STOP_SECONDS
 from .settings import HubSettings, environment_of

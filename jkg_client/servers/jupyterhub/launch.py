@@ -14,7 +14,7 @@ from ...gateway.connection import JupyterConnectionInfo
 from .activity import ActivityReports
 from .addresses import server_at
 from .api import HubApi
-from .life import ServerLife
+from .lifecycle import ServerLifecycle
 from .models import Caller, HubServer
 from .scopes import ACCESS, ACTIVITY, READ, START, STOP, missing
 from .settings import HubSettings
@@ -36,7 +36,7 @@ class Launch:
     def __init__(self, settings: HubSettings, given_up: threading.Event | None = None) -> None:
         self._settings = settings
         self._api = HubApi(settings.hub, settings.token, given_up or threading.Event())
-        self._life: ServerLife | None = None
+        self._life: ServerLifecycle | None = None
         self._info: JupyterConnectionInfo | None = None
         self._reports: ActivityReports | None = None
 
@@ -99,7 +99,7 @@ class Launch:
         is_new = state is None or state.stopped
         stops = settings.stop_server or (is_new and settings.stop_server is None)
         self._check_scopes(caller, user, [START] * is_new + [STOP] * stops)
-        life = self._life = ServerLife(
+        life = self._life = ServerLifecycle(
             self._api, user, settings.server_name, _body(version, settings), settings.on_progress
         )
         self._info = life.bring_up(self._address, deadline)

@@ -10,7 +10,7 @@ from ...gateway.connection import Certificate, JupyterConnectionInfo
 from ...gateway.rest import JupyterClient
 from .api import TokenSource
 from .launch import Launch
-from .life import OnProgress
+from .lifecycle import OnProgress
 from .settings import HubSettings, environment_of
 
 START_SECONDS = 300.0

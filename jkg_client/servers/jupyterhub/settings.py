@@ -14,7 +14,7 @@ from ...client import arguments
 from ...gateway.connection import Certificate, JupyterConnectionInfo
 from .addresses import API, check_name, hub_at
 from .api import TokenSource
-from .life import OnProgress
+from .lifecycle import OnProgress
 
 
 def _check_token(_: Any, __: Attribute[Any], token: object) -> None:

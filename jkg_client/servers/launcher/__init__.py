@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-_FILES = ("__main__.py", "room.py")
+_FILES = ("__main__.py", "queue_limits.py")
 
 
 def source(name: str) -> str:

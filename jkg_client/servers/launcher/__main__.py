@@ -64,8 +64,8 @@ def serve(settings: dict[str, Any], watchdog: Watchdog) -> None:
         config=traitlets.Config(config),
         runtime_dir=os.path.join(settings["folder"], "runtime"),  # noqa: PTH118 - a str is wanted
     )
-    room = os.path.join(os.path.dirname(__file__), "room.py")  # noqa: PTH118, PTH120 - as above
-    runpy.run_path(room)["lose_nothing"]()
+    room = os.path.join(os.path.dirname(__file__), "queue_limits.py")  # noqa: PTH118, PTH120 - as above
+    runpy.run_path(room)["lift_queue_limits"]()
     gateway.launch_instance(argv=[])
 
 

@@ -14,7 +14,7 @@ if sys.path[0] == "":
 from ipykernel.kernelapp import IPKernelApp
 
 
-class RoomyKernelApp(IPKernelApp):
+class UnlimitedQueueKernelApp(IPKernelApp):
     """The same kernel with a queue that has no limit (ZMQ_SNDHWM)."""
 
     def init_iopub(self, context: Any) -> None:
@@ -23,4 +23,4 @@ class RoomyKernelApp(IPKernelApp):
         super().init_iopub(context)  # type: ignore[no-untyped-call,unused-ignore]  # ipykernel's
 
 
-RoomyKernelApp.launch_instance()
+UnlimitedQueueKernelApp.launch_instance()

@@ -1,4 +1,4 @@
-"""Questions to the kernel that must not keep the user waiting."""
+"""Queries to the kernel that must not keep the user waiting."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from attrs import frozen
 from ...client.kernel import JupyterKernelClient
 from ...errors import JkgError
 from ...protocol.messages import Json
-from .guesses import indent_after, is_complete
-from .news import News
+from .code_completeness import indent_after, is_complete
+from .kernel_activity import KernelActivity
 
 COMPLETE_SECONDS = 0.25
 MATCHES_SECONDS = 0.5
 
 
 @frozen
-class Questions:
+class KernelQueries:
     """Asks the kernel, and gives up soon. Any thread may ask."""
 
     _kernel: JupyterKernelClient
-    _news: News
+    _activity: KernelActivity
 
     def indent_of_next(self, code: str) -> str | None:
         """How the next line begins; None if ``code`` can run.
@@ -49,7 +49,7 @@ class Questions:
 
     def _asked(self, ask: Callable[[], Json], seconds: float) -> Json:
         # A kernel that is busy does not answer: no need to wait for that.
-        if self._news.is_busy:
+        if self._activity.is_busy:
             return {}
         answers: list[Json] = []
 

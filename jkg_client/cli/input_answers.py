@@ -17,7 +17,7 @@ _PAUSE = 0.2
 
 
 @define(eq=False)
-class Answers:
+class InputAnswers:
     """Answers questions of the code.
 
     Attributes:

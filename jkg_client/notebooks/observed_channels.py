@@ -25,7 +25,7 @@ class Listener(Protocol):
 
 
 @define(eq=False)
-class HeardChannels:
+class ObservedChannels:
     """``KernelChannels`` that tell a listener of each message; all else is as it was."""
 
     _channels: KernelChannels
@@ -83,7 +83,7 @@ class HeardChannels:
 
 
 @define(eq=False)
-class HeardProvider:
+class ObservedProvider:
     """A ``KernelProvider`` whose connections have a listener.
 
     Attributes:
@@ -92,7 +92,7 @@ class HeardProvider:
 
     _provider: KernelProvider
     _listener: Listener
-    channels: HeardChannels | None = field(default=None, init=False)
+    channels: ObservedChannels | None = field(default=None, init=False)
 
     def start_kernel(
         self,
@@ -109,7 +109,7 @@ class HeardProvider:
     def connect(self, kernel_id: str, deadline: Deadline, timeouts: Timeouts) -> KernelConnection:
         """Connect to a kernel."""
         connection = self._provider.connect(kernel_id, deadline, timeouts)
-        self.channels = HeardChannels(connection.channels, self._listener)
+        self.channels = ObservedChannels(connection.channels, self._listener)
         return KernelConnection(self.channels, connection.control)
 
     def delete_kernel(self, kernel_id: str) -> None:

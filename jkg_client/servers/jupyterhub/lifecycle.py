@@ -48,7 +48,7 @@ AddressOf = Callable[[HubServer], JupyterConnectionInfo]
 """Where a server is; raises ``NotAGateway`` if the hub says nonsense."""
 
 
-class ServerLife:
+class ServerLifecycle:
     """Starts one server and stops it.
 
     Attributes:

@@ -23,7 +23,7 @@ GONE = "the kernel died, and nothing has started it again"
 
 
 @define(eq=False)
-class News:
+class KernelActivity:
     """Tells what other clients run and what threads print at the prompt.
 
     Attributes:

@@ -21,20 +21,20 @@ _KNOCKING = 10
 _HISTORY = "--HistoryManager.hist_file=:memory:"
 _MODULE = ["-m", "ipykernel_launcher"]
 # In place of that module: a line keeps the room that it had when it was bound.
-_ROOMY = """
+_UNLIMITED_QUEUE = """
 import sys
 if sys.path[0] == "":
     del sys.path[0]
 from ipykernel.kernelapp import IPKernelApp
-class RoomyKernelApp(IPKernelApp):
+class UnlimitedQueueKernelApp(IPKernelApp):
     def init_iopub(self, context):
         context.sndhwm = 0
         super().init_iopub(context)
-RoomyKernelApp.launch_instance()
+UnlimitedQueueKernelApp.launch_instance()
 """
 
 
-def lose_nothing() -> None:
+def lift_queue_limits() -> None:
     """Make this server, and kernels that start from now on, keep all output."""
     connect = sys.modules.get("jupyter_client.connect")
     specs = sys.modules.get("jupyter_client.kernelspec")
@@ -56,7 +56,7 @@ def lose_nothing() -> None:
 
     def get_kernel_spec(self: Any, kernel_name: str) -> Any:
         spec = found(self, kernel_name)
-        spec.argv = _roomy(spec.argv)
+        spec.argv = _with_unlimited_queue(spec.argv)
         return spec
 
     connect.ConnectionFileMixin._create_connected_socket = create_connected_socket  # noqa: SLF001
@@ -70,8 +70,8 @@ def _has_ipc(spec: Any) -> bool:
     return spec is not None and any("ipykernel" in part for part in spec.argv)
 
 
-def _roomy(argv: list[str]) -> list[str]:
+def _with_unlimited_queue(argv: list[str]) -> list[str]:
     for at in range(len(argv) - 1):
         if argv[at : at + 2] == _MODULE:
-            return [*argv[:at], "-c", _ROOMY, *argv[at + 2 :], _HISTORY]
+            return [*argv[:at], "-c", _UNLIMITED_QUEUE, *argv[at + 2 :], _HISTORY]
     return argv
