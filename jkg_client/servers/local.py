@@ -31,7 +31,7 @@ _EXIT_NOT_INSTALLED = 90  # as in the launcher, which is not imported
 _PORT_TRIES = 5
 _UNDO_SECONDS = 2.0
 _FORGOTTEN_SECONDS = 5.0
-# Where to find a server that listens everywhere.
+# The address at which clients reach a server that listens on all addresses.
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
@@ -109,7 +109,7 @@ class LocalJupyterServer:
         deadline = Deadline(startup_timeout)
         self._info, self._child = _started(address, settings, deadline)
         _log.info("server at %s: was started", self._info.url)
-        # Neither an exception elsewhere nor a forgotten stop() leaves it running.
+        # Without this, an exception elsewhere or a forgotten stop() would leave it running.
         self._finalizer = weakref.finalize(self, self._child.stop, _FORGOTTEN_SECONDS)
         self._prespawned_kernels = self._started_kernels(prespawn_count, deadline)
 
@@ -255,7 +255,7 @@ def _child(settings: GatewaySettings) -> Child:
     try:
         place = Place.new(settings.log_file)
     except OSError as exc:
-        raise ServerStartError(f"no place for the server's files: {exc}") from exc
+        raise ServerStartError(f"cannot create the server's files: {exc}") from exc
     try:
         env = settings.environment(os.environ)
         return Child.start(settings.command(place), place, cwd=settings.cwd, env=env)
@@ -282,6 +282,6 @@ def _wait(
             if child.exit_code != _EXIT_NOT_INSTALLED:
                 raise
             raise ServerStartError(
-                f"{settings.python} has no kernel gateway:"
-                ' pip install "jkg-client[local]" there, or name another interpreter as python='
+                f"{settings.python} has no kernel gateway: run"
+                ' pip install "jkg-client[local]" there, or pass another interpreter as python='
             ) from exc

@@ -1,4 +1,4 @@
-"""One use of a hub's server: check it, start it or take it over, stop it."""
+"""One use of a hub's server: check the token, start the server or use a running one, stop it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Launch:
 
     Args:
         settings: Which server, and what to do with it.
-        given_up: If another thread sets it, ``bring_up`` ends and undoes what it has done.
+        given_up: If another thread sets it, ``bring_up`` ends and stops the server again.
     """
 
     def __init__(self, settings: HubSettings, given_up: threading.Event | None = None) -> None:
@@ -53,7 +53,7 @@ class Launch:
         return (self._info or self._settings.public).url
 
     def bring_up(self) -> None:
-        """Make the server run. If that fails, what was done is undone.
+        """Start the server, or use it if it is running. If that fails, stop it again.
 
         Raises:
             GatewayError: The hub cannot be reached, or it refuses.
@@ -64,7 +64,7 @@ class Launch:
         try:
             self._bring_up(deadline)
         except BaseException:
-            # Also where the server shall stay: nobody would know of it.
+            # Also with stop_server=False: the caller would not know that the server runs.
             self._end(_UNDO_SECONDS, is_wanted=self._life is not None and self._life.owns)
             raise
 
@@ -150,6 +150,6 @@ def _user(caller: Caller, named: str | None) -> str:
 
 
 def _body(version: tuple[int, ...], settings: HubSettings) -> dict[str, Any]:
-    # Always sent, also if empty: without options a hub takes those of the last start.
+    # Sent even if empty: without options, a hub uses those of the last start.
     options = dict(settings.options)
     return {"user_options": options} if version >= (6,) else options

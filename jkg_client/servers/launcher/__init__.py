@@ -1,4 +1,4 @@
-"""A program of two files that runs a kernel gateway. Its interpreter need not have this package."""
+"""A program of two files that runs a kernel gateway, without importing this package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def source(name: str) -> str:
 def put_into(folder: Path) -> Path:
     """Write the program into a new folder in ``folder``, and return the path of the script to run.
 
-    The new folder has no other file, so no library of the gateway can be hidden by one.
+    The new folder has no other file that could hide a library of the gateway.
     """
     place = folder / "launcher"
     place.mkdir()
