@@ -1,4 +1,4 @@
-"""The file of a session, saved so that neither a reader nor a kill meets half of it."""
+"""Saves a session as a notebook file. The file is always complete, even after a kill."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .protocol.session_notebook import notebook_text
 _log = logging.getLogger("jkg_client")
 
 _SHARE = 20
-"""Saving takes one part in so many of the time: else a long session is all saving."""
+"""Saving takes at most 1/20 of the time, so that a long session does not only save."""
 
 
 def save_session(session: Session, path: str | os.PathLike[str]) -> None:
-    """Write ``session`` to ``path`` as a notebook; a file that is there is replaced as a whole.
+    """Write ``session`` to ``path`` as a notebook. An existing file is replaced as a whole.
 
     Raises:
-        OSError: It could not be written; a file that was there is as it was.
+        OSError: The file cannot be written. An existing file is unchanged.
     """
     real = Path(os.path.realpath(path))
     part = real.with_name(f".{real.stem[:50]}-{uuid.uuid4().hex}.tmp")
@@ -47,10 +47,10 @@ def save_session(session: Session, path: str | os.PathLike[str]) -> None:
 
 @define(eq=False)
 class Kept:
-    """A cell while it runs.
+    """A running cell of a session.
 
     Attributes:
-        result: What became of it; None while that is not known.
+        result: Result of the cell. None while it is running.
     """
 
     result: ExecutionResult | None = None
@@ -58,16 +58,17 @@ class Kept:
 
 @contextlib.contextmanager
 def kept_in(session: Session | None, code: str) -> Iterator[Kept]:
-    """``session`` takes in ``code`` with its result, of an exception as much as it holds.
+    """Add ``code`` and its result to ``session`` at the end of the ``with`` block.
 
-    None takes nothing.
+    After an exception, the result is the partial one in the exception. If ``session`` is None,
+    nothing is added.
     """
     kept = Kept()
     try:
         yield kept
     except BaseException as exc:
         result = exc.result if isinstance(exc, JkgError) else None
-        # Of Ctrl-C nothing is known but that the code was run.
+        # Ctrl-C has no partial result.
         is_known = isinstance(result, ExecutionResult)
         kept.result = result if is_known else ExecutionResult(status="error")
         raise
@@ -78,12 +79,12 @@ def kept_in(session: Session | None, code: str) -> Iterator[Kept]:
 
 @define(eq=False)
 class SessionFile:
-    """A file that follows a session.
+    """A file that is kept up to date with a session.
 
     Attributes:
         session: The session.
-        path: Of the file; None for none.
-        now: What time it is, in seconds.
+        path: Path of the file. None for no file.
+        now: Clock, in seconds.
     """
 
     session: Session
@@ -93,13 +94,13 @@ class SessionFile:
     _is_saved: bool = field(default=True, init=False)
 
     def changed(self) -> None:
-        """Save, unless that was done a moment ago; a failure is only logged."""
+        """Save the session, unless it was saved a moment ago. A failure is only logged."""
         self._is_saved = False
         if self.path is not None and self.now() >= self._not_before:
             self.finish()
 
     def finish(self) -> None:
-        """Save what has changed since; a failure is only logged."""
+        """Save the session if it has changed. A failure is only logged."""
         if self.path is None or self._is_saved:
             return
         begun = self.now()
@@ -113,14 +114,14 @@ class SessionFile:
 
 
 NotebookOption = Union[str, "os.PathLike[str]", SessionFile, None]
-"""Where executors keep their session: a path, or a file that another one has kept before."""
+"""The path of a notebook file, or the session file of another executor, which is continued."""
 
 
 def session_file_of(notebook: NotebookOption, kernel_name: str = "") -> SessionFile:
-    """The file of an executor's session; without a path for None.
+    """The session file of an executor. It has no path if ``notebook`` is None.
 
     Raises:
-        ValueError: There is no folder for it.
+        ValueError: The path is a folder, or its parent folder does not exist.
     """
     if isinstance(notebook, SessionFile):
         return notebook

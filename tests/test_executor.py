@@ -242,7 +242,7 @@ def test_what_is_no_server_of_ours_is_told_without_a_word_of_its_token(
 
 def test_an_output_dir_that_cannot_be_made_is_told(server: FakeGateway, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="cannot be made"):
+    with pytest.raises(ValueError, match="cannot be created"):
         JupyterCodeExecutor(server, output_dir=tmp_path / "file" / "below")
     assert server.journal.requests() == []
 

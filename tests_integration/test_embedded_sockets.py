@@ -106,5 +106,5 @@ def test_a_heart_that_does_not_beat_is_noticed_at_the_second_look(info: Connecti
 
 def test_where_no_socket_can_be_made_that_is_told(info: ConnectionInfo) -> None:
     nowhere = evolve(info, ip="no such host!")
-    with pytest.raises(GatewayUnreachable, match="no sockets for the kernel"):
+    with pytest.raises(GatewayUnreachable, match="cannot open sockets to the kernel"):
         KernelSockets.connected(nowhere, "session")

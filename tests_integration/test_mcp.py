@@ -268,7 +268,7 @@ asyncio.run(main(os.getcwd()))
 
 @pytest.mark.field("D7")
 def test_files_are_put_and_got(start: Start, gateway: JupyterConnectable) -> None:
-    most = "more than 10000000 bytes, which is too much for an answer"
+    most = "more than 10000000 bytes, the limit for a file"
     missing = "[Errno 2] No such file or directory"
     assert printed(start, FILES, gateway) == [
         "…/text.txt: 11 bytes were written.",
@@ -336,7 +336,7 @@ with JupyterCodeExecutor(JupyterConnectionInfo.from_env()) as executor:
 
 
 def test_a_file_is_not_written_without_the_parts_that_a_restart_has_cost(start: Start) -> None:
-    told = "RuntimeError: a part of the file is gone: the kernel was restarted meanwhile"
+    told = "RuntimeError: a part of the file was lost: the kernel was restarted"
     with LocalJupyterServer() as server:
         assert printed(start, PARTS, server) == ["ok", told]
 
