@@ -46,7 +46,7 @@ class Limits:
         if not 0 < self.timeout <= self.max_timeout:
             raise ValueError(
                 f"the default time limit, {self.timeout:g} s, must be positive and"
-                f" at most the longest time limit, {self.max_timeout:g} s"
+                f" at most the maximum, {self.max_timeout:g} s"
             )
 
     def seconds(self, asked: float | None) -> float:
