@@ -39,10 +39,16 @@ from jkg_client.testing import FakeGateway
 
 SUFFIXES = {".png", ".jpeg", ".gif", ".webp", ".svg", ".pdf", ".html"}
 QUICK = Timeouts(
-    first_heartbeat=0.1, heartbeat=0.2, pong=0.3, mend=0.5, grace=0.3, ready=0.5, sending=1.0
+    first_heartbeat=0.1, heartbeat=0.2, pong=0.3, reconnect=0.5, grace=0.3, ready=0.5, sending=1.0
 )
 IMPATIENT = Timeouts(
-    first_heartbeat=0.05, heartbeat=0.1, pong=0.1, mend=0.05, grace=0.05, ready=0.05, sending=0.1
+    first_heartbeat=0.05,
+    heartbeat=0.1,
+    pong=0.1,
+    reconnect=0.05,
+    grace=0.05,
+    ready=0.05,
+    sending=0.1,
 )
 SOON = 15.0
 """Seconds: far above what it takes, far below for ever."""
