@@ -1,4 +1,4 @@
-"""The file of a session, saved so that neither a reader nor a kill meets half of it."""
+"""Saves a session as a notebook file. The file is always complete, even after a kill."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from .protocol.session_notebook import notebook_text
 _log = logging.getLogger("jkg_client")
 
 _SHARE = 20
-"""Saving takes one part in so many of the time: else a long session is all saving."""
+"""Saving takes at most 1/20 of the time, so that a long session does not only save."""
 
 
 _UNKNOWN = ExecutionResult(status="error")
 
 
 def save_session(session: Session, path: str | os.PathLike[str]) -> None:
-    """Write ``session`` to ``path`` as a notebook; a file that is there is replaced as a whole.
+    """Write ``session`` to ``path`` as a notebook. An existing file is replaced as a whole.
 
     Raises:
-        OSError: It could not be written; a file that was there is as it was.
+        OSError: The file cannot be written. An existing file is unchanged.
     """
     real = Path(os.path.realpath(path))
     part = real.with_name(f".{real.stem[:50]}-{uuid.uuid4().hex}.tmp")
@@ -51,16 +51,17 @@ def save_session(session: Session, path: str | os.PathLike[str]) -> None:
 def run_kept(
     session: Session | None, code: str, run: Callable[[], ExecutionResult]
 ) -> ExecutionResult:
-    """Run ``code`` by calling ``run``, and keep it in ``session`` with its result.
+    """Run ``code`` by calling ``run``. Add the code and its result to ``session``.
 
-    Of an exception the session keeps the partial result. None as session keeps nothing.
+    After an exception, the session keeps the partial result in the exception. If ``session`` is
+    None, nothing is kept.
     """
     if session is None:
         return run()
     try:
         result = run()
     except BaseException as exc:
-        # Of Ctrl-C nothing is known but that the code was run.
+        # Ctrl-C has no partial result.
         known = exc.result if isinstance(exc, JkgError) else None
         session.ran(code, known if isinstance(known, ExecutionResult) else _UNKNOWN)
         raise
@@ -70,12 +71,12 @@ def run_kept(
 
 @define(eq=False)
 class SessionFile:
-    """A file that follows a session.
+    """A file that is kept up to date with a session.
 
     Attributes:
         session: The session.
-        path: Of the file; None for none.
-        now: What time it is, in seconds.
+        path: Path of the file. None for no file.
+        now: Clock, in seconds.
     """
 
     session: Session
@@ -85,13 +86,13 @@ class SessionFile:
     _is_saved: bool = field(default=True, init=False)
 
     def changed(self) -> None:
-        """Save, unless that was done a moment ago; a failure is only logged."""
+        """Save the session, unless it was saved a moment ago. A failure is only logged."""
         self._is_saved = False
         if self.path is not None and self.now() >= self._not_before:
             self.finish()
 
     def finish(self) -> None:
-        """Save what has changed since; a failure is only logged."""
+        """Save the session if it has changed. A failure is only logged."""
         if self.path is None or self._is_saved:
             return
         begun = self.now()
@@ -105,14 +106,14 @@ class SessionFile:
 
 
 NotebookOption = Union[str, "os.PathLike[str]", SessionFile, None]
-"""Where executors keep their session: a path, or a file that another one has kept before."""
+"""The path of a notebook file, or the session file of another executor, which is continued."""
 
 
 def session_file_of(notebook: NotebookOption, kernel_name: str = "") -> SessionFile:
-    """The file of an executor's session; without a path for None.
+    """The session file of an executor. It has no path if ``notebook`` is None.
 
     Raises:
-        ValueError: There is no folder for it.
+        ValueError: The path is a folder, or its parent folder does not exist.
     """
     if isinstance(notebook, SessionFile):
         return notebook

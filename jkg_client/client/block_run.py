@@ -64,11 +64,11 @@ class BlockRun:
             is_done = interrupt_until_done(interrupt, lambda: self._has_ended(_AGAIN), tries)
             kernel = None if is_done else find()
             if kernel is not None:
-                kernel.end_by_restart(timeouts.ready)
+                kernel.stop_cell_by_restart(timeouts.ready)
             self._has_ended(timeouts.ready)
 
     def _has_ended(self, seconds: float) -> bool:
-        """Wait for the end of the blocks; whether it has come in time."""
+        """Wait for the end of the blocks. True if they have ended in time."""
         has_ended = self._running.acquire(timeout=seconds)
         if has_ended:
             self._running.release()

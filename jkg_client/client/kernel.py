@@ -285,7 +285,7 @@ class JupyterKernelClient(SavesSession):
         limit = arguments.seconds("timeout_seconds", timeout_seconds)
         self._restart(Deadline(limit), is_known=True)
 
-    def end_by_restart(self, timeout_seconds: float) -> None:
+    def stop_cell_by_restart(self, timeout_seconds: float) -> None:
         """Restart the kernel to end the cell of another thread. The next result says so.
 
         Args:
