@@ -388,7 +388,7 @@ def test_a_token_comes_from_a_file_of_mine_or_from_stdin(
     refused = run("run", "--token-file", "token", "-c", "1")
     assert (refused.status, refused.err) == (
         2,
-        "jkg: others can read token: make the token yours alone by chmod 600 token\n",
+        "jkg: other users can read token: protect the token with chmod 600 token\n",
     )
     file.chmod(0o600)
     assert run("run", "--token-file", "token", "-c", "1").out == "1\n"

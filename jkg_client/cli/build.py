@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from ..servers.docker.server import DockerJupyterServer
+from .exit_statuses import DONE
 from .option_types import not_empty
 from .progress import Progress
 from .screen import Screen
-from .statuses import DONE
 
 DESCRIPTION = """\
 Build the Docker image for --docker, unless it exists, and print its name. The Docker engine is the

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
+from .exit_statuses import DONE
 from .screen import Screen
-from .statuses import DONE
 
 DESCRIPTION = """\
 Print a script by which a shell completes the commands and options of jkg. The script has all of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ..servers.docker.server import DockerJupyterServer
+from .exit_statuses import DONE
 from .screen import Screen
-from .statuses import DONE
 from .tables import aligned
 
 DESCRIPTION = """\

@@ -8,10 +8,10 @@ import json
 from attrs import asdict
 
 from .checks import Finding, findings
+from .exit_statuses import DONE, FAILED
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS, add_server
-from .statuses import DONE, FAILED
 
 DESCRIPTION = """\
 Show what is installed, and which settings apply and where they come from. Then start a kernel, run

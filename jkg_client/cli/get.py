@@ -6,11 +6,11 @@ import argparse
 import sys
 
 from ..servers.files import place_for, written
+from .exit_statuses import DONE, FAILED
 from .kernel_files import add_place, files_of
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS
-from .statuses import DONE, FAILED
 
 DESCRIPTION = """\
 Copy a file from the machine on which kernels run, and print the path of the copy. A Python kernel

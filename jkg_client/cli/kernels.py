@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import KernelNotFound
 from . import console
+from .exit_statuses import DONE, FAILED
 from .kernel_ids import ids_of, known_ids
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS, add_document, add_server
 from .servers import opened
-from .statuses import DONE, FAILED
 from .tables import show_table
 from .ways import chosen_way
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 
+from .exit_statuses import DONE
 from .screen import Screen
 from .server_options import TOKENS, add_document, add_server
 from .servers import opened
-from .statuses import DONE
 from .ways import way_of
 
 DESCRIPTION = "List the names of the kernels that can be started, one per line.\n"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from .exit_statuses import DONE, FAILED
 from .kernel_files import add_place, files_of
 from .screen import Screen
 from .server_options import TOKENS
-from .statuses import DONE, FAILED
 
 DESCRIPTION = """\
 List the files of a folder on the machine on which kernels run, one name per line. A Python kernel

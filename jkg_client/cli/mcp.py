@@ -6,11 +6,11 @@ import argparse
 import logging
 import os
 
+from .exit_statuses import DONE
 from .option_types import not_empty, port, seconds
 from .screen import Screen
 from .server_options import TOKENS, add_server
 from .servers import server_of
-from .statuses import DONE
 
 DESCRIPTION = """\
 Offer a kernel to agents by the Model Context Protocol. Each session has a kernel of its own, and

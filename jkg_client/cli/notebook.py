@@ -15,10 +15,10 @@ from ..errors import NotebookError
 from ..notebooks.options import CellProgress
 from ..notebooks.run import run_notebook
 from ..notebooks.texts import file_text
+from .exit_statuses import Ending
 from .notebook_outputs import CellOutputsShown
 from .progress import gauge
 from .screen import Screen
-from .statuses import Ending
 
 _SOURCES: Mapping[str, str] = {"error": "code", "timeout": "timeout", "died": "kernel"}
 """Who has chosen the exit status; all else is of the command itself."""

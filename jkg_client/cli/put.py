@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from .exit_statuses import DONE, FAILED
 from .kernel_files import add_place, files_of
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS
-from .statuses import DONE, FAILED
 
 DESCRIPTION = """\
 Copy a file to the machine on which kernels run, and print its path there. A Python kernel receives

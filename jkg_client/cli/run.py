@@ -11,10 +11,11 @@ from ..client.kernel import JupyterKernelClient
 from ..code_blocks import CodeBlock, MarkdownCodeExtractor
 from ..code_blocks.languages import canonical
 from ..rendering import made_folder
-from .answers import Answers
 from .cell_runs import CellRuns
+from .exit_statuses import Ending
 from .graphics import Graphics
 from .hints import script_hint
+from .input_answers import InputAnswers
 from .kernel_sessions import kernel_of, told_if_slow
 from .notebook_options import is_notebook
 from .run_options import DESCRIPTION, EXAMPLES, add, settle
@@ -24,7 +25,6 @@ from .server_options import KERNEL
 from .servers import provider_of
 from .shown import Shown, ShownAsJson, ShownToPeople
 from .sources import Source
-from .statuses import Ending
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "TAKES_NOTEBOOKS", "add", "run"]
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
             language=language,
             shown=_shown(args, screen),
             screen=screen,
-            answers=Answers(screen, is_at_end=source.is_stdin, shows_prompt=not args.json),
+            answers=InputAnswers(screen, is_at_end=source.is_stdin, shows_prompt=not args.json),
             folder=folder,
             timeout=args.timeout,
         )

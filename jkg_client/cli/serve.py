@@ -9,11 +9,11 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .exit_statuses import DONE
 from .option_types import port
 from .screen import Screen
 from .server_options import add_server
 from .servers import docker_server, local_server, opened
-from .statuses import DONE
 from .ways import Way, chosen_way, installed_way
 
 if TYPE_CHECKING:

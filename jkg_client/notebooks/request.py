@@ -1,4 +1,4 @@
-"""A request to run a notebook, as the caller makes it."""
+"""A request to run a notebook, with checked arguments."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class RunRequest:
-    """A run that was asked for; ``run_notebook`` describes all parts of it."""
+    """The checked arguments of ``run_notebook``, which describes them."""
 
     notebook: NotebookSource
     server: NotebookServer = field(repr=False)
@@ -51,10 +51,10 @@ class RunRequest:
         secret_parameters: object,
         options: RunOptions,
     ) -> RunRequest:
-        """A request, once its arguments are known to make sense.
+        """Check the arguments, and return the request.
 
         Raises:
-            ValueError: They do not.
+            ValueError: An argument is wrong.
         """
         options.check()
         if output is not None:
@@ -65,13 +65,13 @@ class RunRequest:
         )
 
     def run(self, interruption: Interruption) -> NotebookNode:
-        """Run the notebook; the notebook as it ran.
+        """Run the notebook, and return it with its outputs.
 
         Args:
-            interruption: By which another thread can end it.
+            interruption: Allows another thread to end the run.
 
         Raises:
-            As ``run_notebook``.
+            JkgError: For the same reasons as ``run_notebook``.
         """
         file = None if self.output is None else NotebookFile.at(self.output)
         notebook = read_notebook(self.notebook)
