@@ -80,7 +80,7 @@ DOORS = {
     },
     "socks": {"gateway/opening.py"},
     "urllib3": {"gateway/adapter.py", "gateway/http_session.py", "servers/docker/api.py"},
-    "websocket": {"gateway/websocket.py", "gateway/deadline_socket.py"},
+    "websocket": {"gateway/deadline_socket.py"},
     "docker": {f"servers/docker/{name}.py" for name in ("api", "endpoints", "engine")},
     "websockets": {"testing/sockets.py"},
     "pytest": {"testing/plugin.py"},
@@ -98,7 +98,7 @@ DOORS = {
     },
     "zmq": {f"embedded/{name}.py" for name in ("__init__", "connection_file", "sockets")},
     "jupyter_core": {"embedded/__init__.py", "embedded/kernelspecs.py"},
-    "ipykernel": {"embedded/roomy_kernel.py"},
+    "ipykernel": {"embedded/unlimited_queue_kernel.py"},
     "PIL": {"cli/sixel.py", "integrations/smolagents.py"},
     # Notebooks need it anyway; the extra is asked for in one place.
     "nbformat": {name for name in FILES if name.startswith("notebooks/")},
@@ -229,7 +229,7 @@ def test_the_launcher_runs_without_this_package() -> None:
                     assert not {m for m in names if m.startswith("jkg_client")}
 
 
-@pytest.mark.parametrize("name", ["embedded/minder.py", "embedded/roomy_kernel.py"])
+@pytest.mark.parametrize("name", ["embedded/watchdog.py", "embedded/unlimited_queue_kernel.py"])
 def test_what_runs_beside_a_kernel_runs_without_this_package(name: str) -> None:
     assert not {module for module in imports()[name] if module.startswith("jkg_client")}
     # Run by ``python -c``, from wherever the package lies: nothing may be beside it.

@@ -218,12 +218,12 @@ def test_a_kernel_that_rest_does_not_know_is_gone() -> None:
 
 def test_a_line_that_stays_away_is_an_error_when_the_time_to_mend_it_is_up() -> None:
     server = Server("breaks")
-    channels = server.connect(mend=8.0, handshake=3.0)
+    channels = server.connect(reconnect=8.0, handshake=3.0)
     started = server.hand.now
     with pytest.raises(GatewayUnreachable) as caught:
         channels.receive(server.within(60))
     assert str(caught.value) == (
-        "the connection to kernel k broke (it breaks) and could not be mended: away"
+        "the connection to kernel k broke (it breaks) and could not be restored: away"
     )
     assert server.hand.now - started == pytest.approx(8.0)
     # Not all at once, and each try has its own limit.
@@ -235,7 +235,7 @@ def test_a_line_that_stays_away_is_an_error_when_the_time_to_mend_it_is_up() -> 
 
 def test_a_reader_whose_time_is_up_first_gets_nothing_and_the_next_one_the_gap() -> None:
     server = Server("breaks", *[away()] * 50)
-    channels = server.connect(mend=100.0)
+    channels = server.connect(reconnect=100.0)
     assert channels.receive(server.within(1)) is None
     server.lines.clear()
     server.lines.append(Line("b", server.hand))
@@ -328,7 +328,7 @@ def test_draining_ends_although_the_kernel_never_stops_speaking() -> None:
 
 def test_draining_lines_that_all_break_ends_with_the_time_to_mend() -> None:
     server = Server("breaks", *["breaks"] * 1000)
-    channels = server.connect(mend=10.0)
+    channels = server.connect(reconnect=10.0)
     server.opening_takes = 1.0
     assert set(channels.drain()) == {CUT}
     assert server.hand.now - 1000.0 == 10.0
@@ -432,7 +432,7 @@ def test_a_new_kernel_that_gives_no_answer_gets_a_new_line_of_which_nothing_is_m
     last: str | None, gap: Gap | None
 ) -> None:
     server = Server("", *([] if last is None else [last]))
-    channels = server.connect(mend=50.0)
+    channels = server.connect(reconnect=50.0)
     assert channels.check(server.within(5), is_new_kernel=True) == gap
     assert len(server.opened) == (1 if last is None else 2)
 

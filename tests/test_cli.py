@@ -282,7 +282,7 @@ COMPLAINTS = [
     ("run empty.md", 2, "no code blocks in empty.md"),
     ("run foreign.md", 2, "no code block that this kernel can run"),
     ("run --language rust -c 1", 1, "cannot run a 'rust' block: this kernel runs python"),
-    ("run --output-dir bytes.py -c 1", 2, "cannot be made"),
+    ("run --output-dir bytes.py -c 1", 2, "cannot be created"),
     ("build --dockerfile missing", 2, "there is no Dockerfile"),
     ("containers", 125, "Docker"),
 ]

@@ -13,7 +13,7 @@ from tables import rows
 
 from jkg_client.servers import docker, launcher
 
-ROOM = os.path.join(os.path.dirname(launcher.__file__), "room.py")  # noqa: PTH118,PTH120
+ROOM = os.path.join(os.path.dirname(launcher.__file__), "queue_limits.py")  # noqa: PTH118,PTH120
 CONFIG = os.path.join(os.path.dirname(docker.__file__), "jupyter_config.py")  # noqa: PTH118,PTH120
 
 # Executes the configuration, then code; all that it prints is one line of JSON.

@@ -39,10 +39,16 @@ from jkg_client.testing import FakeGateway
 
 SUFFIXES = {".png", ".jpeg", ".gif", ".webp", ".svg", ".pdf", ".html"}
 QUICK = Timeouts(
-    first_heartbeat=0.1, heartbeat=0.2, pong=0.3, mend=0.5, grace=0.3, ready=0.5, sending=1.0
+    first_heartbeat=0.1, heartbeat=0.2, pong=0.3, reconnect=0.5, grace=0.3, ready=0.5, sending=1.0
 )
 IMPATIENT = Timeouts(
-    first_heartbeat=0.05, heartbeat=0.1, pong=0.1, mend=0.05, grace=0.05, ready=0.05, sending=0.1
+    first_heartbeat=0.05,
+    heartbeat=0.1,
+    pong=0.1,
+    reconnect=0.05,
+    grace=0.05,
+    ready=0.05,
+    sending=0.1,
 )
 SOON = 15.0
 """Seconds: far above what it takes, far below for ever."""
@@ -336,8 +342,7 @@ UNSEEN: dict[str, Callable[[int], dict[str, Any]]] = {
 @pytest.mark.field("B15")
 @pytest.mark.parametrize("what", UNSEEN)
 def test_nothing_that_a_kernel_sends_piles_up(what: str) -> None:
-    exchange, late = Exchange("request", OutputArea(MEGABYTE)), LateOutput("ours")
-    late = evolve(late, area=OutputArea(MEGABYTE))
+    exchange, late = Exchange("request", OutputArea(MEGABYTE)), LateOutput("ours", MEGABYTE)
     tracemalloc.start()
     try:
         for i in range(25):
@@ -348,7 +353,7 @@ def test_nothing_that_a_kernel_sends_piles_up(what: str) -> None:
             late.feed(message)
         del message, fields
         held, _ = tracemalloc.get_traced_memory()
-        result = exchange.result(late=late.area)
+        result = exchange.result(late=late.take(MEGABYTE))
     finally:
         tracemalloc.stop()
     assert held < 10 * MEGABYTE
