@@ -453,7 +453,7 @@ def test_a_gateway_that_turns_us_out_costs_neither_output_nor_files(
 
 def test_output_that_the_encoding_cannot_say_is_escaped(start_anew: Start) -> None:
     env = {"PYTHONIOENCODING": "latin-1"}
-    process = start_anew("run", "-c", "print('é☃')", env=env, encoding="latin-1")
+    process = start_anew("run", "-c", r"print('\xe9\u2603')", env=env, encoding="latin-1")
     assert process.communicate(timeout=SECONDS)[0] == "é\\u2603\n"
     assert process.returncode == 0
 

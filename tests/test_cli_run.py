@@ -487,7 +487,8 @@ def test_other_shells_get_every_command_and_option(run: Run, shell: str) -> None
 def test_arguments_are_utf_8_in_every_locale(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, locale: str
 ) -> None:
-    written(place, "é.py", "import sys; print(ascii(sys.argv))")
+    # In UTF-8, also where the tests run in another encoding.
+    written(place, os.fsdecode("é.py".encode()), "import sys; print(ascii(sys.argv))")
     for name, value in {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -495,7 +496,7 @@ def test_arguments_are_utf_8_in_every_locale(
     # Python takes C and POSIX for the same.
     for words in [["é.py", "日本"], code] if locale == "C" else [["é.py", "日本"]]:
         done = subprocess.run(
-            [sys.executable, "-m", "jkg_client", "run", *words],
+            [sys.executable, "-m", "jkg_client", "run", *(word.encode() for word in words)],
             capture_output=True,
             text=True,
             timeout=60,
@@ -513,7 +514,7 @@ def test_output_that_the_encoding_cannot_say_is_escaped_and_no_error(
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     done = subprocess.run(
-        [sys.executable, "-m", "jkg_client", "run", "-c", "print('日本')"],
+        [sys.executable, "-m", "jkg_client", "run", "-c", r"print('\u65e5\u672c')"],
         capture_output=True,
         text=True,
         timeout=60,
