@@ -271,7 +271,7 @@ def test_json_is_one_object_a_line_and_the_last_says_how_it_ended(
         (("--kernel", "julia", "-c", "1"), 125, "jkg"),
         (("missing.py",), 2, "jkg"),
         (("-c", "1 / 0"), 1, "code"),
-        (("--timeout", "0.5", "-c", "while True: pass"), 124, "timeout"),
+        (("--timeout", "0.5", "-c", "import time; time.sleep(60)"), 124, "timeout"),
         (("-c", "import os, signal; os.kill(os.getpid(), 9)"), 137, "kernel"),
     ],
 )
@@ -313,7 +313,15 @@ def test_a_running_kernel_is_not_restarted_when_its_code_does_not_end(
         kernel_id = client.start_kernel("python3")
         with client.get_kernel_client(kernel_id) as kernel:
             kernel.execute("x = 42", 30)
-            done = run("run", "--kernel-id", kernel_id, "--timeout", "0.5", "-c", "while 1: pass")
+            done = run(
+                "run",
+                "--kernel-id",
+                kernel_id,
+                "--timeout",
+                "0.5",
+                "-c",
+                "import time; time.sleep(60)",
+            )
             assert done.status == 124
             assert kernel.execute("print(x)", 30).output == "42\n"
     assert not server.journal.requests("POST", "/api/kernels/*/restart")
@@ -419,7 +427,7 @@ def test_a_file_behind_docker_is_no_image(
 
 @pytest.mark.field("E13")
 def test_what_happens_is_told_by_v_and_every_step_by_vv(run: Run, server: FakeGateway) -> None:
-    code = "while True: pass"
+    code = "import time; time.sleep(60)"
     quiet = run("run", "--timeout", "0.5", "-c", code).err
     told = run("run", "-v", "--timeout", "0.5", "-c", code).err
     steps = run("run", "-vv", "--timeout", "0.5", "-c", code).err
@@ -572,7 +580,7 @@ def test_a_notebook_with_json_prints_nothing_but_objects(
 @pytest.mark.parametrize(
     ("source", "status", "source_of_it"),
     [
-        ("while True: pass", "timeout", "timeout"),
+        ("import time; time.sleep(60)", "timeout", "timeout"),
         ("import os; os._exit(1)", "died", "kernel"),
     ],
 )
