@@ -11,10 +11,9 @@ from typing import Any, Callable
 from attrs import frozen
 
 from ..protocol.messages import Json
-from .faults import Answer, json_answer
 from .kernels import FakeKernel, Kernels, Session
 from .launches import KernelNotStarted
-from .server import Call
+from .server import Answer, Call, json_answer
 
 KERNEL = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 SESSION = r"/api/sessions/(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
@@ -143,7 +142,7 @@ def _start_kernel(api: Api, call: Call) -> Answer:
         kernel = api.kernels.start(name, env, body.get("kernel_id"))
     except KernelNotStarted as exc:
         return _broken(str(exc))
-    return json_answer(201, kernel.model, Location=f"/api/kernels/{kernel.id}")
+    return json_answer(201, kernel.model, {"Location": f"/api/kernels/{kernel.id}"})
 
 
 def _unread(body: bytes) -> Answer:
@@ -251,7 +250,7 @@ def _start_session(api: Api, call: Call) -> Answer:
         return json_answer(501, {"message": message, "short_message": f"{name} not found"})
     session = Session(str(uuid.uuid4()), str(body["path"]), api.kernels.start(name))
     api.kernels.sessions[session.id] = session
-    return json_answer(201, session.model, Location=f"/api/sessions/{session.id}")
+    return json_answer(201, session.model, {"Location": f"/api/sessions/{session.id}"})
 
 
 def _in_new_words(model: Mapping[str, Any]) -> Mapping[str, Any]:
