@@ -215,14 +215,9 @@ def kernel_env(asked: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _signal(pid: int, number: int) -> None:
-    """Send a signal to a kernel and what it has started."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, number)
-            return
-    # A process that has just been forked leads no group yet.
+    """Send a signal to a kernel and, where there are groups, to what it has started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, number)
+        (os.killpg if hasattr(os, "killpg") else os.kill)(pid, number)
 
 
 def _is_there(pid: int) -> bool:
