@@ -24,7 +24,7 @@ from .orders import Order
 from .processes import KernelOptions
 from .prompter import Prompter
 from .replays import Recording, Replays
-from .routes import CHANNELS, NOT_FOUND, Api, is_from_here
+from .routes import CHANNELS, Api, is_from_here
 from .scripts import Script
 from .server import Answer, Call, Cutting, Server
 from .sockets import KernelSocket, SocketOptions, shake_hands
@@ -234,7 +234,7 @@ class FakeGateway:
         names = {name.lower(): value for name, value in call.headers.items()}
         if found and call.method == "GET" and names.get("upgrade", "").lower() == "websocket":
             return self._open_socket(call, found["kernel_id"], number)
-        answer = self._api.answer(call) if call.path else NOT_FOUND
+        answer = self._api.answer(call)
         location = answer.headers.get("Location")
         if location:
             location = self._connection_info.base_path + location
