@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from tables import rows
 
 import jkg_client
 from jkg_client import JupyterClient
-from jkg_client.cli.console.guesses import indent_after, is_complete
-from jkg_client.cli.console.news import DEATH, News
+from jkg_client.cli.console.code_completeness import indent_after, is_complete
+from jkg_client.cli.console.kernel_activity import DEATH, KernelActivity
 from jkg_client.protocol.messages import Message, new_header, parentless_status
 from jkg_client.testing import FakeGateway
 
@@ -68,7 +69,7 @@ def _read(master: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize(
+@rows(
     ("code", "wanted"),
     [
         ("", True),
@@ -115,7 +116,7 @@ def of_session(session: str, msg_type: str, **content: object) -> Message:
 @pytest.mark.field("CMD17")
 def test_what_others_run_is_shown_line_by_line_with_a_prefix() -> None:
     told: list[str] = []
-    news = News(told.append, session="ours")
+    news = KernelActivity(told.append, session="ours")
     news.hear(of_session("theirs", "execute_input", code="print(1)\nprint(2)"))
     news.hear(of_session("theirs", "stream", name="stdout", text="\x1b[31m1\x1b[0m\n2\n"))
     news.hear(of_session("theirs", "error", ename="NameError", evalue="x", traceback=[]))
@@ -129,14 +130,14 @@ def test_what_others_run_is_shown_line_by_line_with_a_prefix() -> None:
 @pytest.mark.field("CMD17")
 def test_what_others_run_is_not_shown_if_nobody_wants_it() -> None:
     told: list[str] = []
-    news = News(told.append, session="ours", shows_others=False)
+    news = KernelActivity(told.append, session="ours", shows_others=False)
     news.hear(of_session("theirs", "stream", name="stdout", text="1\n"))
     assert told == []
 
 
 @pytest.mark.field("CMD16")
 def test_a_kernel_is_busy_from_the_beginning_to_the_end_of_a_cell_of_others() -> None:
-    news = News(print, session="ours")
+    news = KernelActivity(print, session="ours")
     news.hear(of_session("theirs", "status", execution_state="busy"))
     assert news.is_busy
     news.hear(of_session("theirs", "status", execution_state="idle"))
@@ -145,7 +146,7 @@ def test_a_kernel_is_busy_from_the_beginning_to_the_end_of_a_cell_of_others() ->
 
 def test_what_a_thread_prints_at_the_prompt_is_shown_and_nobody_else_needs_it() -> None:
     told: list[str] = []
-    news = News(told.append, session="ours")
+    news = KernelActivity(told.append, session="ours")
     message = of_session("ours", "stream", name="stdout", text="late\n")
     assert news.hear(message)
     assert told == ["late"]
@@ -153,7 +154,7 @@ def test_what_a_thread_prints_at_the_prompt_is_shown_and_nobody_else_needs_it() 
 
 def test_what_our_cell_prints_is_left_to_whoever_runs_it() -> None:
     told: list[str] = []
-    news = News(told.append, session="ours", is_running=True)
+    news = KernelActivity(told.append, session="ours", is_running=True)
     assert not news.hear(of_session("ours", "stream", name="stdout", text="1\n"))
     assert told == []
 
@@ -161,7 +162,7 @@ def test_what_our_cell_prints_is_left_to_whoever_runs_it() -> None:
 @pytest.mark.field("CMD5")
 def test_a_death_is_told_once_however_often_the_server_says_it() -> None:
     told: list[str] = []
-    news = News(told.append, session="ours")
+    news = KernelActivity(told.append, session="ours")
     for message in [parentless_status("restarting", "server")] * 2:
         assert not news.hear(evolve(message, header=new_header("status", "server")))
     assert told == [f"jkg: {DEATH}"]

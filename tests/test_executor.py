@@ -33,7 +33,7 @@ from jkg_client import (
 )
 from jkg_client.client.deadline import Deadline
 from jkg_client.client.timeouts import Timeouts
-from jkg_client.gateway.warm import WarmKernels
+from jkg_client.gateway.prespawned_kernels import PrespawnedKernels
 from jkg_client.testing import FakeGateway
 
 
@@ -165,6 +165,13 @@ def test_a_path_of_which_more_than_the_last_part_is_missing_is_a_mistake(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_in_which_nothing_can_be_made_is_not_said_to_be_missing(
+    server: FakeGateway,
+) -> None:
+    with pytest.raises(ValueError, match=r"It cannot be made: /proc does not allow it$"):
+        JupyterCodeExecutor(server, output_dir="/proc/plots")
+
+
 @pytest.mark.field("E14")
 def test_a_kernel_that_is_not_there_is_told_with_those_that_are(
     server: FakeGateway, tmp_path: Path
@@ -242,7 +249,7 @@ def test_what_is_no_server_of_ours_is_told_without_a_word_of_its_token(
 
 def test_an_output_dir_that_cannot_be_made_is_told(server: FakeGateway, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="cannot be made"):
+    with pytest.raises(ValueError, match="cannot be created"):
         JupyterCodeExecutor(server, output_dir=tmp_path / "file" / "below")
     assert server.journal.requests() == []
 
@@ -258,20 +265,20 @@ def test_an_output_dir_is_made_and_made_again(executors: Executors, tmp_path: Pa
 
 
 @frozen
-class WarmServer:
+class PrespawningServer:
     """The fake, with kernels that have been started already."""
 
     connection_info: JupyterConnectionInfo
-    warm_kernels: WarmKernels
+    prespawned_kernels: PrespawnedKernels
 
 
 @pytest.fixture
-def warm_server() -> Iterator[WarmServer]:
+def prespawning_server() -> Iterator[PrespawningServer]:
     with (
         FakeGateway(kernel_names=["python3", "other"]) as server,
         JupyterClient(server.connection_info) as client,
     ):
-        yield WarmServer(server.connection_info, WarmKernels(client, 2, Deadline(10)))
+        yield PrespawningServer(server.connection_info, PrespawnedKernels(client, 2, Deadline(10)))
 
 
 def kernels_of(server: JupyterConnectable) -> list[str]:
@@ -279,33 +286,37 @@ def kernels_of(server: JupyterConnectable) -> list[str]:
         return [kernel["id"] for kernel in client.list_kernels()]
 
 
-def test_a_warm_kernel_is_taken_once_and_deleted(warm_server: WarmServer, tmp_path: Path) -> None:
-    first, second = kernels_of(warm_server)
+def test_a_prespawned_kernel_is_taken_once_and_deleted(
+    prespawning_server: PrespawningServer, tmp_path: Path
+) -> None:
+    first, second = kernels_of(prespawning_server)
     with (
-        JupyterCodeExecutor(warm_server, output_dir=tmp_path) as one,
-        JupyterCodeExecutor(warm_server, output_dir=tmp_path) as two,
-        JupyterCodeExecutor(warm_server, output_dir=tmp_path) as three,
+        JupyterCodeExecutor(prespawning_server, output_dir=tmp_path) as one,
+        JupyterCodeExecutor(prespawning_server, output_dir=tmp_path) as two,
+        JupyterCodeExecutor(prespawning_server, output_dir=tmp_path) as three,
     ):
         assert (one.kernel_id, two.kernel_id) == (first, second)
         assert three.kernel_id not in {first, second, None}
         assert run(one, "6 * 7").output == "42"
-    assert kernels_of(warm_server) == []
+    assert kernels_of(prespawning_server) == []
 
 
-def test_a_warm_kernel_that_is_gone_is_passed_over(warm_server: WarmServer, tmp_path: Path) -> None:
-    first, second = kernels_of(warm_server)
-    with JupyterClient(warm_server.connection_info) as client:
+def test_a_prespawned_kernel_that_is_gone_is_passed_over(
+    prespawning_server: PrespawningServer, tmp_path: Path
+) -> None:
+    first, second = kernels_of(prespawning_server)
+    with JupyterClient(prespawning_server.connection_info) as client:
         client.delete_kernel(first)
-    with JupyterCodeExecutor(warm_server, output_dir=tmp_path) as executor:
+    with JupyterCodeExecutor(prespawning_server, output_dir=tmp_path) as executor:
         assert executor.kernel_id == second
 
 
 @pytest.mark.parametrize("wish", [{"env": {"KERNEL_A": "1"}}, {"kernel_name": "other"}])
-def test_who_wants_another_kernel_takes_no_warm_one(
-    warm_server: WarmServer, tmp_path: Path, wish: Any
+def test_a_wish_for_another_kernel_takes_no_prespawned_one(
+    prespawning_server: PrespawningServer, tmp_path: Path, wish: Any
 ) -> None:
-    with JupyterCodeExecutor(warm_server, output_dir=tmp_path, **wish) as executor:
-        assert executor.kernel_id not in kernels_of(warm_server)[:2]
+    with JupyterCodeExecutor(prespawning_server, output_dir=tmp_path, **wish) as executor:
+        assert executor.kernel_id not in kernels_of(prespawning_server)[:2]
 
 
 @pytest.mark.pitfall(26, 30)

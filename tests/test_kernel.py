@@ -36,7 +36,7 @@ QUICK = Timeouts(
     stale=0.0,
     pong=0.3,
     handshake=0.2,
-    mend=1.0,
+    reconnect=1.0,
     grace=0.3,
     ready=3.0,
 )
@@ -152,7 +152,7 @@ def test_a_server_that_is_gone_is_an_error_with_what_had_come(
         server.faults.cut_now()
 
     loop = "print('on', flush=True)\nwhile True: pass"
-    with pytest.raises(GatewayUnreachable, match="could not be mended") as caught:
+    with pytest.raises(GatewayUnreachable, match="could not be restored") as caught:
         kernel.execute(loop, 30, on_output=vanish)
     assert caught.value.result.output == "on\n"
     server.faults.accept_connections()

@@ -478,7 +478,7 @@ def test_a_restart_is_told_by_the_next_result_only_if_it_was_to_end_something(
     client.restart()
     client.restart(7)
     assert not client.execute("1", 5).kernel_restarted
-    client.end_by_restart(5)
+    client.stop_cell_by_restart(5)
     assert client.execute("1", 5).kernel_restarted
     assert kernel.did == ["restart 60", "restart 7", "restart 5"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 
 from ..servers.docker.server import DockerJupyterServer
+from .exit_statuses import DONE
 from .option_types import not_empty
 from .progress import Progress
 from .screen import Screen
-from .statuses import DONE
 
 DESCRIPTION = """\
-Build the image for --docker, unless it is there already, and print its name. An engine is found
-where the docker command finds it.
+Build the Docker image for --docker, unless it exists, and print its name. The Docker engine is the
+one that the docker command uses.
 """
 EXAMPLES = """\
 examples:

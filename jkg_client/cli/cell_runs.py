@@ -16,11 +16,12 @@ from ..pages.notebook import NotebookPage
 from ..protocol.outputs import Display
 from ..protocol.result import ExecutionResult
 from ..shell_cells import ends_with_shell
-from .answers import Answers
+from .exit_statuses import DIED, DONE, FAILED, SIGINT, Ending
+from .input_answers import InputAnswers
 from .interruptions import Interruptions
+from .saved_files import announce_files
 from .screen import Screen
 from .shown import Shown
-from .statuses import DIED, DONE, FAILED, SIGINT, Ending
 
 
 @define(eq=False, kw_only=True)
@@ -41,7 +42,7 @@ class CellRuns:
     language: str
     shown: Shown
     screen: Screen
-    answers: Answers
+    answers: InputAnswers
     folder: Path | None
     timeout: float
     _page: NotebookPage = field(factory=NotebookPage, init=False)
@@ -122,15 +123,9 @@ class CellRuns:
         )
         # Without a folder nothing is made of the outputs.
         kept = evolve(result, outputs=rest if self.folder else (), late_outputs=())
-        told = CodeResult.of([kept], self.folder or Path(), self.timeout, page=self._page)
-        pieces = [piece for one in told.renderings for piece in one.pieces]
-        for piece in pieces:
-            if piece.file is not None:
-                self.shown.saved(str(piece.file), piece.output)
-        lost = [piece.text.partition("saved: ")[2] for piece in pieces if piece.is_lost]
-        if lost:
-            reason = lost[0].splitlines()[0]
-            self.screen.note(f"images or pages that could not be saved: {len(lost)} ({reason})")
+        told = CodeResult.from_results([kept], self.folder or Path(), self.timeout, page=self._page)
+        pieces = (piece for one in told.renderings for piece in one.pieces)
+        announce_files(pieces, self.shown, self.screen)
         for note in self._notes(result):
             self.screen.note(note)
         return told

@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 
+from .exit_statuses import DONE
 from .screen import Screen
 from .server_options import TOKENS, add_document, add_server
 from .servers import opened
-from .statuses import DONE
 from .ways import way_of
 
-DESCRIPTION = "List the names of the kernels that can be started, one a line.\n"
+DESCRIPTION = "List the names of the kernels that can be started, one per line.\n"
 EXAMPLES = f"""\
 examples:
   jkg kernelspecs                   on this machine
-  jkg kernelspecs --json            all that is known of them, as one document
+  jkg kernelspecs --json            all that the server says of them, as JSON
   jkg kernelspecs --url https://hub.example.com/user/me
 
 {TOKENS}"""

@@ -11,10 +11,11 @@ from ..client.kernel import JupyterKernelClient
 from ..code_blocks import CodeBlock, MarkdownCodeExtractor
 from ..code_blocks.languages import canonical
 from ..rendering import made_folder
-from .answers import Answers
 from .cell_runs import CellRuns
+from .exit_statuses import Ending
 from .graphics import Graphics
 from .hints import script_hint
+from .input_answers import InputAnswers
 from .kernel_sessions import kernel_of, told_if_slow
 from .notebook_options import is_notebook
 from .run_options import DESCRIPTION, EXAMPLES, add, settle
@@ -24,9 +25,11 @@ from .server_options import KERNEL
 from .servers import provider_of
 from .shown import Shown, ShownAsJson, ShownToPeople
 from .sources import Source
-from .statuses import Ending
 
-__all__ = ["DESCRIPTION", "EXAMPLES", "add", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "TAKES_NOTEBOOKS", "add", "run"]
+
+TAKES_NOTEBOOKS = True
+"""Options may come after a notebook, too."""
 
 _SECONDS = 30.0
 """For cells of ours, which take a moment."""
@@ -39,10 +42,7 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
     if args.token_stdin and is_code_in_stdin:
         raise ValueError("stdin cannot be the token and the code: give the code by -c or as a file")
     if is_notebook(args):
-        from . import notebook
-
-        with provider_of(args, screen) as provider:
-            return Ending.of_exit(notebook.run(args, screen, provider))
+        return _notebook(args, screen)
     source = Source.of(args, screen)
     folder = _folder(args)
     with contextlib.ExitStack() as stack:
@@ -62,13 +62,25 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
             language=language,
             shown=_shown(args, screen),
             screen=screen,
-            answers=Answers(screen, is_at_end=source.is_stdin, shows_prompt=not args.json),
+            answers=InputAnswers(screen, is_at_end=source.is_stdin, shows_prompt=not args.json),
             folder=folder,
             timeout=args.timeout,
         )
         if args.kernel_id is not None and canonical(language) == "python":
             stack.callback(kernel.execute, end_cell(), _SECONDS, silent=True)
         return _ran(runs, source)
+
+
+def _notebook(args: argparse.Namespace, screen: Screen) -> Ending:
+    # Only now: no other code needs nbformat.
+    from . import notebook
+    from .notebook_outputs import CellOutputsShown
+
+    outputs = None
+    if args.output is None:
+        outputs = CellOutputsShown(screen, _shown(args, screen), _folder(args))
+    with provider_of(args, screen) as provider:
+        return notebook.run(args, screen, provider, outputs)
 
 
 def _folder(args: argparse.Namespace) -> Path | None:

@@ -103,16 +103,17 @@ class FakeGateway:
             flavour=flavour_for(self.ipython),
         )
         self._kernels = Kernels(options)
-        self._api = Api(
-            kernels=self._kernels,
-            token=self.token,
-            kernel_specs={name: _spec(name) for name in self.kernel_names},
-            list_kernels=self.list_kernels,
-            max_kernels=self.max_kernels,
-        )
         self._server = Server(self._answer)
         self._connection_info = JupyterConnectionInfo(
             "127.0.0.1", False, self._server.port, self.token, base_path=self.base_path
+        )
+        self._api = Api(
+            kernels=self._kernels,
+            token=self.token,
+            base_path=self._connection_info.base_path,
+            kernel_specs={name: _spec(name) for name in self.kernel_names},
+            list_kernels=self.list_kernels,
+            max_kernels=self.max_kernels,
         )
         self.faults = Faults(self._active_faults, self._server, self._kernels, self._sockets)
 
@@ -231,15 +232,9 @@ class FakeGateway:
             if fault.answer is not None:
                 return fault.answer
         found = CHANNELS.fullmatch(call.path)
-        names = {name.lower(): value for name, value in call.headers.items()}
-        if found and call.method == "GET" and names.get("upgrade", "").lower() == "websocket":
+        if found and call.method == "GET" and call.header("Upgrade").lower() == "websocket":
             return self._open_socket(call, found["kernel_id"], number)
-        answer = self._api.answer(call)
-        location = answer.headers.get("Location")
-        if location:
-            location = self._connection_info.base_path + location
-            return evolve(answer, headers={**answer.headers, "Location": location})
-        return answer
+        return self._api.answer(call)
 
     def _open_socket(self, call: Call, kernel_id: str, number: int) -> Answer | None:
         kernel = self._kernels.running.get(kernel_id)
@@ -280,4 +275,5 @@ def _spec(name: str) -> dict[str, Any]:
         "language": "python",
         "interrupt_mode": "signal",
         "metadata": {"debugger": True},
+        "kernel_protocol_version": "5.5",
     }

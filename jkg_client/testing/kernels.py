@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 from attrs import field, frozen
 
-from ..protocol.messages import Message, kernel_info_request, new_header, new_session
+from ..protocol.messages import Message, kernel_info_request, new_session, parentless_status
 from .processes import KernelOptions, KernelProcess
 
 STABLE = 10.0
@@ -159,15 +159,6 @@ class FakeKernel:
             if self._kept_for is not None and session in (None, self._kept_for):
                 self._kept.append((message, session))
 
-    def say(self, msg_type: str, content: Mapping[str, Any], parent: Message | None = None) -> None:
-        """Send news about the kernel, by the gateway itself."""
-        header = new_header(msg_type, self._gateway)
-        parent_header = parent.header if parent else {}
-        message = Message(
-            channel="iopub", header=header, parent_header=parent_header, content=content
-        )
-        self.deliver(message, None)
-
     def stumbles(self) -> bool:
         """Whether it has died and not yet started again; True once a death."""
         with self._lock:
@@ -191,6 +182,9 @@ class FakeKernel:
         self._nudged = True
         self._process.ask(kernel_info_request(self._gateway), self._gateway)
 
+    def _tell(self, state: str) -> None:
+        self.deliver(parentless_status(state, self._gateway), None)
+
     def _note(self, message: Message) -> None:
         self._active = datetime.now(timezone.utc)
         state = message.content.get("execution_state")
@@ -205,15 +199,15 @@ class FakeKernel:
             self._deaths = 1 if now - self._born > STABLE else self._deaths + 1
             self._born = now
             if self._deaths <= self._options.restart_limit:
-                self.say("status", {"execution_state": "restarting"})
+                self._tell("restarting")
                 self._state, self._nudged, self._stumbles = "starting", True, True
                 self._process = self._new_process()
-                self._process.start(self._options.restart_delay)
+                self._process.start(after=self._options.restart_delay)
                 for message, session in process.unsent():
                     self._process.ask(message, session)
                 return
         self._forget(self)
-        self.say("status", {"execution_state": "dead"})
+        self._tell("dead")
 
 
 @frozen

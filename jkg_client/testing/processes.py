@@ -69,7 +69,7 @@ class KernelProcess:
         self._pid = 0
         self._muted = False
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="jkg fake kernel", daemon=True)
+        self._thread: threading.Thread | None = None
 
     @property
     def pid(self) -> int:
@@ -78,13 +78,14 @@ class KernelProcess:
 
     def start(self, after: float = 0.0) -> None:
         """Begin to answer, ``after`` seconds from now."""
-        if after:
-            self._thread = threading.Thread(
-                target=self._start_late, args=(after,), name="jkg fake kernel", daemon=True
-            )
-        else:
+        if not after:
+            # Here, so that the caller hears of a failure.
             self._launch()
-        self._thread.start()
+        thread = threading.Thread(
+            target=self._live, args=(after,), name="jkg fake kernel", daemon=True
+        )
+        self._thread = thread
+        thread.start()
 
     def ask(self, message: Message, session: str) -> None:
         """Take a request or an answer from the client with this session."""
@@ -106,7 +107,7 @@ class KernelProcess:
         """End in good order; ``restart`` tells cells and clients why. Returns when it is over."""
         self._ending.set()
         self._send(shutdown_request(new_session(), restart=restart), "")
-        if self._thread.ident is not None:
+        if self._thread is not None:
             self._thread.join(GRACE)
         self.kill()
         self.join()
@@ -120,12 +121,12 @@ class KernelProcess:
         self._ending.set()
         self.mute()
         with self._lock:
-            if self._thread.ident is None or self._thread.is_alive():
+            if self._thread is None or self._thread.is_alive():
                 self._kill()
 
     def join(self) -> None:
         """Wait for the end, after ``kill``."""
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
     def _kill(self) -> None:
@@ -133,10 +134,12 @@ class KernelProcess:
             # There is no SIGKILL on Windows, where any signal ends a process.
             _signal(self._pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
-    def _start_late(self, after: float) -> None:
-        if not self._ending.wait(after):
+    def _live(self, after: float) -> None:
+        if after:
+            if self._ending.wait(after):
+                return
             self._launch()
-            self._serve()
+        self._serve()
 
     def _launch(self) -> None:
         # Before it is there, so that who connects from now on does not hear of it.

@@ -14,11 +14,13 @@ from attrs import frozen
 from ..protocol.messages import Json
 from .kernels import Kernels, Session
 from .launches import KernelNotStarted
+from .resources import resource, resources
 from .server import Answer, Call, json_answer
 
 KERNEL = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 SESSION = r"/api/sessions/(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
 CHANNELS = re.compile(f"{KERNEL}/channels")
+RESOURCE = re.compile(r"/kernelspecs/(?P<name>[^/]+)/(?P<file>.*)")
 
 FOREIGN = f"{KERNEL}/(?:interrupt|restart)|{SESSION}"
 """What jupyter_server handles, without kernel gateway's own way to tell of errors."""
@@ -52,6 +54,7 @@ class Api:
 
     kernels: Kernels
     token: str | None
+    base_path: str
     kernel_specs: Mapping[str, Mapping[str, Any]]
     list_kernels: bool
     max_kernels: int | None
@@ -62,13 +65,14 @@ class Api:
             return True
         if "token" in call.query:
             return call.query["token"] == self.token
-        given = {name.lower(): value for name, value in call.headers.items()}
-        return given.get("authorization") == f"token {self.token}"
+        return call.header("Authorization") == f"token {self.token}"
 
     def answer(self, call: Call) -> Answer:
         """What a request below the base path is answered."""
         if call.path in PAGES:
             return PAGES[call.path].get(call.method, PAGE_METHOD)
+        if file := RESOURCE.fullmatch(call.path):
+            return _resource(self, call, **file.groupdict())
         matches = ((re.fullmatch(path, call.path), methods) for path, methods in ROUTES.items())
         found, methods = next((match for match in matches if match[0]), (None, {}))
         if found is None:
@@ -95,9 +99,8 @@ class Api:
 
 def is_from_here(call: Call) -> bool:
     """Whether no page of another site has made the request: by its ``Origin``, if it has one."""
-    headers = {name.lower(): value for name, value in call.headers.items()}
-    origin = headers.get("origin")
-    return origin is None or origin.lower().partition("//")[2] == headers.get("host", "").lower()
+    origin = call.header("Origin").lower()
+    return not origin or origin.partition("//")[2] == call.header("Host").lower()
 
 
 def _version(_: Api, __: Call) -> Answer:
@@ -116,7 +119,18 @@ def _kernel_spec(api: Api, _: Call, name: str) -> Answer:
 
 
 def _spec(api: Api, name: str) -> dict[str, Any]:
-    return {"name": name, "spec": dict(api.kernel_specs[name]), "resources": {}}
+    spec = dict(api.kernel_specs[name])
+    return {"name": name, "spec": spec, "resources": resources(api.base_path, name)}
+
+
+def _resource(api: Api, call: Call, name: str, file: str) -> Answer:
+    if call.method not in {"GET", "HEAD"}:
+        return _error(405)
+    if not api.admits(call):
+        return _error(401)
+    if name.lower() not in api.kernel_specs:
+        return _error(404, f"Kernel spec {name} not found")
+    return resource(api.kernel_specs[name.lower()], file) or _error(404)
 
 
 def _list_kernels(api: Api, _: Call) -> Answer:
@@ -146,7 +160,7 @@ def _start_kernel(api: Api, call: Call) -> Answer:
         kernel = api.kernels.start(name, env, body.get("kernel_id"))
     except KernelNotStarted as exc:
         return _broken(str(exc))
-    return json_answer(201, kernel.model, {"Location": f"/api/kernels/{kernel.id}"})
+    return json_answer(201, kernel.model, {"Location": f"{api.base_path}/api/kernels/{kernel.id}"})
 
 
 def _unread(body: bytes) -> Answer:
@@ -246,7 +260,9 @@ def _start_session(api: Api, call: Call) -> Answer:
         return json_answer(501, {"message": message, "short_message": f"{name} not found"})
     session = Session(str(uuid.uuid4()), str(body["path"]), api.kernels.start(name))
     api.kernels.sessions[session.id] = session
-    return json_answer(201, session.model, {"Location": f"/api/sessions/{session.id}"})
+    return json_answer(
+        201, session.model, {"Location": f"{api.base_path}/api/sessions/{session.id}"}
+    )
 
 
 def _in_new_words(model: Mapping[str, Any]) -> Mapping[str, Any]:

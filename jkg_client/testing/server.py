@@ -51,6 +51,11 @@ class Call:
     socket: socket.socket
     reader: BufferedIOBase
 
+    def header(self, name: str) -> str:
+        """The header of this name, in whatever letters; empty if there is none."""
+        found = (text for key, text in self.headers.items() if key.lower() == name.lower())
+        return next(found, "")
+
 
 @frozen
 class Cutting:
