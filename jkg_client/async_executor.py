@@ -16,6 +16,7 @@ from .client import arguments
 from .client.block_run import BlockRun
 from .client.callbacks import OnOutput
 from .client.channels import KernelProvider
+from .client.forks import check_owner
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
@@ -284,11 +285,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
     def _check_usable(self) -> None:
         if self._stopped:
             raise ClientClosed("the executor was stopped")
-        if self._process != os.getpid():
-            raise ClientClosed(
-                "the executor belongs to the process that has created it;"
-                " create another one in the forked child"
-            )
+        check_owner(self._process, "the executor")
 
     def _run(self, job: _Job[T]) -> T:
         if self._executor is None and not self._stopped:

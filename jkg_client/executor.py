@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ from .protocol.result import ExecutionResult
 from .protocol.values import mapping_of
 from .python_variables import RunUnseen, check_language
 from .rendering import made_folder
-from .session_file import NotebookOption, kept_in, session_file_of
+from .session_file import NotebookOption, run_kept, session_file_of
 from .shell_cells import ends_with_shell
 from .variable_access import VariableAccess
 
@@ -193,39 +193,44 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
     ) -> CodeResult:
         arguments.callback("on_output", on_output)
         listen = on_output or self._on_output
-        results: list[ExecutionResult] = []
-        skipped: list[str] = []
         blocks = arguments.blocks(code_blocks)
         limit = self._timeout if timeout is None else arguments.seconds("timeout", timeout)
         # Before the lock: in a forked child, a thread that does not exist there may hold it.
         self._owned.check_process()
-        with self._turn(run):
-            try:
-                for block in blocks:
-                    if is_data(block.language, self._language):
-                        skipped.append(block.language)
-                        continue
-                    results.append(self._execute(run, block, limit, store_history, listen))
-                    if not results[-1].is_ok or results[-1].exit_code is not None:
-                        break
-            except JkgError as exc:
-                partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = self._told([*results, *partial], limit, skipped)
-                raise
-            left_out = len(blocks) - len(results) - len(skipped)
-            return self._told(results, limit, skipped, left_out)
-
-    @contextlib.contextmanager
-    def _turn(self, run: BlockRun) -> Iterator[None]:
         with self._lock:
             run.begin()
             self._blocks = run
             try:
-                yield
+                return self._execute_in_turn(run, blocks, limit, store_history, listen)
             finally:
                 self._blocks = None
                 run.end()
                 self._session_file.changed()
+
+    def _execute_in_turn(
+        self,
+        run: BlockRun,
+        blocks: Sequence[CodeBlock],
+        limit: float,
+        store_history: bool,
+        listen: OnOutput | None,
+    ) -> CodeResult:
+        results: list[ExecutionResult] = []
+        skipped: list[str] = []
+        try:
+            for block in blocks:
+                if is_data(block.language, self._language):
+                    skipped.append(block.language)
+                    continue
+                results.append(self._execute(run, block, limit, store_history, listen))
+                if not results[-1].is_ok or results[-1].exit_code is not None:
+                    break
+        except JkgError as exc:
+            last = [exc.result] if isinstance(exc.result, ExecutionResult) else []
+            exc.result = self._told([*results, *last], limit, skipped)
+            raise
+        left_out = len(blocks) - len(results) - len(skipped)
+        return self._told(results, limit, skipped, left_out)
 
     def _told(
         self,
@@ -285,11 +290,9 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
-        with kept_in(self._session_file.session if store_history else None, cell) as kept:
-            kept.result = self._on_some_kernel(
-                lambda: self._run(cell, timeout, store_history, on_output)
-            )
-        return kept.result
+        do = partial(self._run, cell, timeout, store_history, on_output)
+        session = self._session_file.session if store_history else None
+        return run_kept(session, cell, partial(self._on_some_kernel, do))
 
     def _on_some_kernel(self, do: Callable[[], T]) -> T:
         """Call ``do``. If the kernel no longer exists, start a new one and call ``do`` again."""

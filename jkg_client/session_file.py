@@ -8,7 +8,7 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Union
 
@@ -23,6 +23,9 @@ _log = logging.getLogger("jkg_client")
 
 _SHARE = 20
 """Saving takes at most 1/20 of the time, so that a long session does not only save."""
+
+
+_UNKNOWN = ExecutionResult(status="error")
 
 
 def save_session(session: Session, path: str | os.PathLike[str]) -> None:
@@ -45,36 +48,25 @@ def save_session(session: Session, path: str | os.PathLike[str]) -> None:
         raise
 
 
-@define(eq=False)
-class Kept:
-    """A running cell of a session.
-
-    Attributes:
-        result: Result of the cell. None while it is running.
-    """
-
-    result: ExecutionResult | None = None
-
-
-@contextlib.contextmanager
-def kept_in(session: Session | None, code: str) -> Iterator[Kept]:
-    """Add ``code`` and its result to ``session`` at the end of the ``with`` block.
+def run_kept(
+    session: Session | None, code: str, run: Callable[[], ExecutionResult]
+) -> ExecutionResult:
+    """Call ``run``, and add ``code`` with its result to ``session``.
 
     After an exception, the result is the partial one in the exception. If ``session`` is None,
     nothing is added.
     """
-    kept = Kept()
+    if session is None:
+        return run()
     try:
-        yield kept
+        result = run()
     except BaseException as exc:
-        result = exc.result if isinstance(exc, JkgError) else None
         # Ctrl-C has no partial result.
-        is_known = isinstance(result, ExecutionResult)
-        kept.result = result if is_known else ExecutionResult(status="error")
+        known = exc.result if isinstance(exc, JkgError) else None
+        session.ran(code, known if isinstance(known, ExecutionResult) else _UNKNOWN)
         raise
-    finally:
-        if session is not None and kept.result is not None:
-            session.ran(code, kept.result)
+    session.ran(code, result)
+    return result
 
 
 @define(eq=False)

@@ -80,7 +80,7 @@ DOORS = {
     },
     "socks": {"gateway/opening.py"},
     "urllib3": {"gateway/adapter.py", "gateway/http_session.py", "servers/docker/api.py"},
-    "websocket": {"gateway/websocket.py", "gateway/deadline_socket.py"},
+    "websocket": {"gateway/deadline_socket.py"},
     "docker": {f"servers/docker/{name}.py" for name in ("api", "endpoints", "engine")},
     "websockets": {"testing/sockets.py"},
     "pytest": {"testing/plugin.py"},

@@ -10,6 +10,7 @@ import pytest
 
 from jkg_client.client.deadline import Deadline
 from jkg_client.gateway.deadline_socket import DeadlineWebSocket
+from jkg_client.gateway.handshake import HandshakeAnswer
 
 FRAME = b"\x81\x02ok"
 """A whole text message, as a server sends it."""
@@ -21,9 +22,7 @@ PONG = b"\x8a\x80"
 def pair() -> Iterator[tuple[DeadlineWebSocket, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        opened = DeadlineWebSocket()
-        opened.sock, opened.connected, opened.deadline = ours, True, Deadline(10)
-        yield opened, theirs
+        yield DeadlineWebSocket(ours, HandshakeAnswer(101, {})), theirs
 
 
 @pytest.mark.parametrize("has_quickack", [True, False])

@@ -510,15 +510,15 @@ def test_what_earlier_cells_say_after_their_end_is_told_apart() -> None:
     assert late_output.feed(said("late")) == Stream("stdout", "late")
     assert late_output.feed(said("of another client", session="theirs")) is None
     assert late_output.feed(said("KeyboardInterrupt", msg_type="error")) is None
-    result = exchange.result(late=late_output.area)
+    result = exchange.result(late=late_output.take(100))
     assert (result.late_outputs, result.outputs) == ((Stream("stdout", "late"),), ())
     assert (result.output, result.truncated) == ("", None)
 
 
 def test_what_is_missing_of_late_output_is_told() -> None:
-    late_output = LateOutput("ours", OutputArea(10))
+    late_output = LateOutput("ours", 10)
     late_output.feed(said("x" * 25))
-    truncated = Exchange("req").result(late=late_output.area).truncated
+    truncated = Exchange("req").result(late=late_output.take(10)).truncated
     assert truncated == Truncation(characters=15)
 
 

@@ -335,8 +335,7 @@ UNSEEN: dict[str, Callable[[int], dict[str, Any]]] = {
 @pytest.mark.field("B15")
 @pytest.mark.parametrize("what", UNSEEN)
 def test_nothing_that_a_kernel_sends_piles_up(what: str) -> None:
-    exchange, late = Exchange("request", OutputArea(MEGABYTE)), LateOutput("ours")
-    late = evolve(late, area=OutputArea(MEGABYTE))
+    exchange, late = Exchange("request", OutputArea(MEGABYTE)), LateOutput("ours", MEGABYTE)
     tracemalloc.start()
     try:
         for i in range(50):
@@ -347,7 +346,7 @@ def test_nothing_that_a_kernel_sends_piles_up(what: str) -> None:
             late.feed(message)
         del message, fields
         held, _ = tracemalloc.get_traced_memory()
-        result = exchange.result(late=late.area)
+        result = exchange.result(late=late.take(MEGABYTE))
     finally:
         tracemalloc.stop()
     assert held < 10 * MEGABYTE

@@ -144,36 +144,40 @@ class Exchange:
             kernel_restarted: As in the result.
             late: Output of earlier cells that has come since they ended.
         """
-        late = late or OutputArea()
         reply = self.reply or {}
         failure = self._failure(gave_up)
         # A death is told late: the time may have been up before we knew.
         died = self.dead and self.reply is None and not (gave_up and self._outlived)
         status = "timeout" if gave_up and not died else self._status(failure)
-        truncation = self._truncation(late)
         count = reply.get("execution_count")
         return ExecutionResult(
             status=status,
             outputs=self._outputs(failure, gave_up),
-            late_outputs=late.outputs,
+            late_outputs=late.outputs if late else (),
             failure=None if status == "ok" else failure,
             exit_code=exit_code(failure) if failure and status in ("ok", "error") else None,
             execution_count=count if type(count) is int else None,
             user_expressions=self._user_expressions(),
             kernel_restarted=kernel_restarted,
-            truncated=truncation if truncation != Truncation() else None,
+            truncated=self._truncation(late),
         )
 
-    def _truncation(self, late: OutputArea) -> Truncation:
+    def _truncation(self, late: OutputArea | None) -> Truncation | None:
         gaps = self._gaps
         # Without its idle nobody knows whether all came that was said before it.
         idle_lost = self.lost and not self.idle and not gaps.is_whole
         reply_lost = self.lost and self.reply is None and gaps.is_cut
+        characters = self.area.dropped + (late.dropped if late else 0)
+        messages = max(gaps.missing, int(idle_lost), int(reply_lost and gaps.is_whole))
+        rate_limited = self.area.rate_limited or (late is not None and late.rate_limited)
+        connection_lost = gaps.may_lack or reply_lost
+        if not (characters or messages or rate_limited or connection_lost):
+            return None
         return Truncation(
-            characters=self.area.dropped + late.dropped,
-            messages=max(gaps.missing, int(idle_lost), int(reply_lost and gaps.is_whole)),
-            rate_limited=self.area.rate_limited or late.rate_limited,
-            connection_lost=gaps.may_lack or reply_lost,
+            characters=characters,
+            messages=messages,
+            rate_limited=rate_limited,
+            connection_lost=connection_lost,
         )
 
     def _failure(self, gave_up: bool) -> Failure | None:
