@@ -290,11 +290,17 @@ def made_folder(output_dir: Path) -> Path:
         # If the parent is missing, too, the path is probably wrong.
         folder.mkdir(exist_ok=True)
     except FileNotFoundError as exc:
+        why = _why_not(folder.parent)
         raise ValueError(
             # AutoGen's message begins so, too.
-            f"Output directory {folder} does not exist. It cannot be created in {folder.parent},"
-            " which does not exist either"
+            f"Output directory {folder} does not exist. It cannot be created: {why}"
         ) from exc
     except (OSError, ValueError) as exc:
         raise ValueError(f"output_dir {folder} cannot be created: {exc}") from exc
     return folder
+
+
+def _why_not(parent: Path) -> str:
+    # Folders such as /proc exist, but nothing can be created in them.
+    exists = parent.is_dir()
+    return f"{parent} does not allow it" if exists else f"there is no folder {parent}"

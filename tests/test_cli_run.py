@@ -552,3 +552,62 @@ def test_a_notebook_that_fails_names_its_cell_and_is_written(run: Run, place: Pa
     assert all_shown(read(place / "out.ipynb")) == [["1\n"], ["ZeroDivisionError"], []]
     written(place, "leaves.ipynb", json.dumps(notebook("raise SystemExit(0)", "1/0")))
     assert run("run", "leaves.ipynb", "-o", "out.ipynb").status == 0
+
+
+IMAGE = f"""
+from IPython.display import display
+display({{"image/png": "{PNG}"}}, raw=True)
+"""
+
+
+@pytest.mark.parametrize("order", [("a.ipynb", "--json"), ("--json", "a.ipynb")])
+def test_a_notebook_with_json_prints_nothing_but_objects(
+    run: Run, place: Path, order: tuple[str, str]
+) -> None:
+    written(place, "a.ipynb", json.dumps(notebook("print(1)\n2", "1/0")))
+    done = run("run", *order)
+    *outputs, status = objects(done.out)
+    assert [one["type"] for one in outputs] == ["stream", "result", "error"]
+    assert (status["status"], status["exit_code"], status["source"]) == ("error", 1, "code")
+    assert done.status == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "source_of_it"),
+    [
+        ("while True: pass", "timeout", "timeout"),
+        ("import os; os._exit(1)", "died", "kernel"),
+    ],
+)
+def test_the_end_of_a_notebook_says_who_has_chosen_the_exit_status(
+    run: Run, place: Path, source: str, status: str, source_of_it: str
+) -> None:
+    written(place, "a.ipynb", json.dumps(notebook(source)))
+    ending = objects(run("run", "--json", "a.ipynb", "--timeout", "0.5").out)[-1]
+    assert (ending["status"], ending["source"]) == (status, source_of_it)
+    assert ending["message"]
+
+
+def test_images_of_a_notebook_are_saved_as_those_of_other_code(run: Run, place: Path) -> None:
+    written(place, "a.ipynb", json.dumps(notebook(IMAGE)))
+    done = run("run", "a.ipynb", "--output-dir", "plots")
+    (image,) = (place / "plots").glob("*.png")
+    assert f"jkg: saved {image}\n" in done.err
+    assert run("run", "a.ipynb", "-o", "b.ipynb", "--output-dir", "none").status == 0
+    assert not (place / "none").exists()
+
+
+def test_every_option_may_come_after_a_notebook_and_nothing_else(
+    run: Run, place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = "import os; print(os.environ['KERNEL_WORD'])"
+    written(place, "a b.ipynb", json.dumps(notebook(code)))
+    done = run("run", "-p", "x", "1", "a b.ipynb", "--env", "KERNEL_WORD=w", "-v")
+    assert (done.status, done.out) == (0, "w\n")
+    assert "was started" in done.err
+    for words in (("word",), ("-c", "1"), ("-m", "this")):
+        with pytest.raises(SystemExit):
+            main(["run", "a b.ipynb", *words])
+        assert "a notebook takes options only, not" in capfd.readouterr().err
+    both = run("run", "a b.ipynb", "--json", "-o", "-")
+    assert (both.status, "both print to stdout" in both.err) == (2, True)

@@ -165,6 +165,13 @@ def test_a_path_of_which_more_than_the_last_part_is_missing_is_a_mistake(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_in_which_nothing_can_be_made_is_not_said_to_be_missing(
+    server: FakeGateway,
+) -> None:
+    with pytest.raises(ValueError, match=r"It cannot be created: /proc does not allow it$"):
+        JupyterCodeExecutor(server, output_dir="/proc/plots")
+
+
 @pytest.mark.field("E14")
 def test_a_kernel_that_is_not_there_is_told_with_those_that_are(
     server: FakeGateway, tmp_path: Path

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import datetime, time, timedelta, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -374,3 +376,21 @@ def test_bad_arguments_are_named_before_anything_happens(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         run_notebook(notebook("1"), options.pop("server", None), **options)
+
+
+def test_without_nbformat_the_error_names_the_extra() -> None:
+    code = """
+import sys
+sys.modules["nbformat"] = None
+import jkg_client
+for run in (jkg_client.run_notebook, jkg_client.inspect_notebook):
+    try:
+        run({"cells": []})
+    except ImportError as exc:
+        print(exc)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    said = 'notebooks need the package nbformat: pip install "jkg-client[notebook]"\n'
+    assert done.stdout == 2 * said

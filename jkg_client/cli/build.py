@@ -11,8 +11,8 @@ from .progress import Progress
 from .screen import Screen
 
 DESCRIPTION = """\
-Build the image for --docker, unless it is there already, and print its name. An engine is found
-where the docker command finds it.
+Build the Docker image for --docker, unless it exists, and print its name. The Docker engine is the
+one that the docker command uses.
 """
 EXAMPLES = """\
 examples:

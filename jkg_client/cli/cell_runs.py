@@ -19,6 +19,7 @@ from ..shell_cells import ends_with_shell
 from .exit_statuses import DIED, DONE, FAILED, SIGINT, Ending
 from .input_answers import InputAnswers
 from .interruptions import Interruptions
+from .saved_files import announce_files
 from .screen import Screen
 from .shown import Shown
 
@@ -123,14 +124,8 @@ class CellRuns:
         # Without a folder nothing is made of the outputs.
         kept = evolve(result, outputs=rest if self.folder else (), late_outputs=())
         told = CodeResult.from_results([kept], self.folder or Path(), self.timeout, page=self._page)
-        pieces = [piece for one in told.renderings for piece in one.pieces]
-        for piece in pieces:
-            if piece.file is not None:
-                self.shown.saved(str(piece.file), piece.output)
-        lost = [piece.text.partition("saved: ")[2] for piece in pieces if piece.is_lost]
-        if lost:
-            reason = lost[0].splitlines()[0]
-            self.screen.note(f"images or pages that could not be saved: {len(lost)} ({reason})")
+        pieces = (piece for one in told.renderings for piece in one.pieces)
+        announce_files(pieces, self.shown, self.screen)
         for note in self._notes(result):
             self.screen.note(note)
         return told

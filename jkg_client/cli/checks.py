@@ -82,7 +82,7 @@ def _installed() -> Iterator[Finding]:
         if all(versions.values()):
             yield Finding(f"extra {extra}", "ok", says)
         else:
-            advice = f'pip install "jkg-client[{extra}]"'
+            advice = f'if you need it: pip install "jkg-client[{extra}]"'
             yield Finding(f"extra {extra}", "missing", says, advice)
 
 
@@ -167,7 +167,8 @@ def _kernel(args: argparse.Namespace, screen: Screen) -> Iterator[Finding]:
     except ImportError as exc:
         yield Finding("kernel", "fails", str(exc), "install what is missing")
     except (JkgError, ValueError, OSError) as exc:
-        yield Finding("kernel", "fails", str(exc), "mend this, or choose another way by an option")
+        advice = "correct this, or choose another way by an option: jkg doctor --help lists them"
+        yield Finding("kernel", "fails", str(exc), advice)
 
 
 def _place(way: Way) -> str:

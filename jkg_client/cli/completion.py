@@ -14,8 +14,8 @@ from .exit_statuses import DONE
 from .screen import Screen
 
 DESCRIPTION = """\
-Print a script that completes the commands and options of jkg in a shell. It knows them all: TAB
-starts no program and asks no server.
+Print a script by which a shell completes the commands and options of jkg. The script has all of
+them, so TAB starts no program and asks no server.
 """
 EXAMPLES = """\
 examples:
@@ -57,11 +57,15 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     from .arguments import parsers
 
     commands = {
-        name: (text, [_option(action) for action in parser._actions if action.option_strings])  # noqa: SLF001 - argparse has no other way
+        name: (text, [_option(action) for action in parser._actions if _is_offered(action)])  # noqa: SLF001 - argparse has no other way
         for name, text, parser in parsers()
     }
     screen.line(_SCRIPTS[args.shell](commands))
     return DONE
+
+
+def _is_offered(action: argparse.Action) -> bool:
+    return bool(action.option_strings) and action.help != argparse.SUPPRESS
 
 
 def _option(action: argparse.Action) -> Option:

@@ -10,13 +10,13 @@ from .screen import Screen
 from .tables import aligned
 
 DESCRIPTION = """\
-List the containers that --docker and other programs have started: name, status, image, owner. An
-orphan is a container whose owner is gone.
+List the containers that jkg and other programs with this package have started: name, status, image
+and owner. An orphan is a container whose program has ended.
 """
 EXAMPLES = """\
 examples:
   jkg containers
-  jkg containers --remove-orphans   remove what killed programs have left
+  jkg containers --remove-orphans   remove containers of programs that were killed
 """
 
 

@@ -13,13 +13,13 @@ from .screen import Screen
 from .server_options import TOKENS
 
 DESCRIPTION = """\
-Copy a file from where kernels run, by means of a Python kernel. A relative path there begins in the
-folder in which kernels start. Prints the path of the copy.
+Copy a file from the machine on which kernels run, and print the path of the copy. A Python kernel
+sends it. A relative PATH begins in the folder in which kernels start.
 """
 EXAMPLES = f"""\
 examples:
   jkg get result.csv                to this folder
-  jkg get result.csv out/           to another
+  jkg get result.csv out/           to another folder
   jkg get log.txt - | tail          to stdout
 
 {TOKENS}"""
@@ -28,13 +28,15 @@ examples:
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_place(command)
-    command.add_argument("path", type=not_empty, metavar="PATH", help="the file there")
+    command.add_argument(
+        "path", type=not_empty, metavar="PATH", help="the file on the other machine"
+    )
     command.add_argument(
         "file",
         nargs="?",
         type=not_empty,
         metavar="FILE",
-        help="the copy, or a folder (default: this folder); - for stdout",
+        help="the copy, or a folder for it (default: this folder); - is stdout",
     )
 
 

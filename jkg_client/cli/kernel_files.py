@@ -10,7 +10,7 @@ from attrs import frozen
 
 from .. import python_files
 from ..client.kernel import JupyterKernelClient
-from ..protocol.outputs import Stream
+from ..protocol.outputs import Failure, Stream
 from .kernel_sessions import kernel_of, told_if_slow
 from .option_types import seconds
 from .screen import Screen
@@ -31,7 +31,7 @@ def add_place(command: argparse.ArgumentParser) -> None:
         type=seconds,
         default=_SECONDS,
         metavar="S",
-        help="seconds for each step of the copy (default: %(default)g)",
+        help="time limit in seconds for each piece of 600 kB (default: %(default)g)",
     )
 
 
@@ -108,10 +108,17 @@ class KernelFiles:
             max_output=2 * python_files.LARGEST_FILE,
         )
         if result.status != "ok":
-            why = result.failure.summary if result.failure else result.status
-            raise OSError(f"{path or '.'}: {why}")
+            why = _reason(result.failure) if result.failure else result.status
+            raise OSError(f"{path or 'the folder'} on the kernel's machine: {why}")
         return "".join(
             output.text
             for output in result.outputs
             if isinstance(output, Stream) and output.name == "stdout"
         )
+
+
+def _reason(failure: Failure) -> str:
+    """Why a file cannot be read or written: ``[Errno 2] No such file: 'a'`` in words only."""
+    if failure.evalue.startswith("[Errno "):
+        return failure.evalue.partition("] ")[2].partition(": ")[0]
+    return failure.summary

@@ -11,11 +11,11 @@ from .server_options import TOKENS, add_document, add_server
 from .servers import opened
 from .ways import way_of
 
-DESCRIPTION = "List the names of the kernels that can be started, one a line.\n"
+DESCRIPTION = "List the names of the kernels that can be started, one per line.\n"
 EXAMPLES = f"""\
 examples:
   jkg kernelspecs                   on this machine
-  jkg kernelspecs --json            all that is known of them, as one document
+  jkg kernelspecs --json            all that the server says of them, as JSON
   jkg kernelspecs --url https://hub.example.com/user/me
 
 {TOKENS}"""

@@ -13,14 +13,14 @@ from .screen import Screen
 from .server_options import TOKENS
 
 DESCRIPTION = """\
-Copy a file to where kernels run, by means of a Python kernel. A relative path there begins in the
-folder in which kernels start. Prints the path.
+Copy a file to the machine on which kernels run, and print its path there. A Python kernel receives
+it. A relative PATH begins in the folder in which kernels start.
 """
 EXAMPLES = f"""\
 examples:
   jkg put data.csv                  to the folder in which kernels start
-  jkg put data.csv input/           into a folder, which is made if it is not there
-  date | jkg put - now.txt          what stdin gives
+  jkg put data.csv input/           to another folder, which is made if it is missing
+  date | jkg put - now.txt          from stdin
 
 {TOKENS}"""
 
@@ -28,9 +28,15 @@ examples:
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_place(command)
-    command.add_argument("file", type=not_empty, metavar="FILE", help="the file; - for stdin")
     command.add_argument(
-        "path", nargs="?", type=not_empty, metavar="PATH", help="its path there (default: its name)"
+        "file", type=not_empty, metavar="FILE", help="the file to copy; - is stdin"
+    )
+    command.add_argument(
+        "path",
+        nargs="?",
+        type=not_empty,
+        metavar="PATH",
+        help="its path on the other machine (default: its name)",
     )
 
 

@@ -26,7 +26,10 @@ from .servers import provider_of
 from .shown import Shown, ShownAsJson, ShownToPeople
 from .sources import Source
 
-__all__ = ["DESCRIPTION", "EXAMPLES", "add", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "TAKES_NOTEBOOKS", "add", "run"]
+
+TAKES_NOTEBOOKS = True
+"""Options may come after a notebook, too."""
 
 _SECONDS = 30.0
 """For cells of ours, which take a moment."""
@@ -39,10 +42,7 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
     if args.token_stdin and is_code_in_stdin:
         raise ValueError("stdin cannot be the token and the code: give the code by -c or as a file")
     if is_notebook(args):
-        from . import notebook
-
-        with provider_of(args, screen) as provider:
-            return Ending.of_exit(notebook.run(args, screen, provider))
+        return _notebook(args, screen)
     source = Source.of(args, screen)
     folder = _folder(args)
     with contextlib.ExitStack() as stack:
@@ -69,6 +69,18 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
         if args.kernel_id is not None and canonical(language) == "python":
             stack.callback(kernel.execute, end_cell(), _SECONDS, silent=True)
         return _ran(runs, source)
+
+
+def _notebook(args: argparse.Namespace, screen: Screen) -> Ending:
+    # Only now: no other code needs nbformat.
+    from . import notebook
+    from .notebook_outputs import CellOutputsShown
+
+    outputs = None
+    if args.output is None:
+        outputs = CellOutputsShown(screen, _shown(args, screen), _folder(args))
+    with provider_of(args, screen) as provider:
+        return notebook.run(args, screen, provider, outputs)
 
 
 def _folder(args: argparse.Namespace) -> Path | None:

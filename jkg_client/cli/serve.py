@@ -14,7 +14,7 @@ from .option_types import port
 from .screen import Screen
 from .server_options import add_server
 from .servers import docker_server, local_server, opened
-from .ways import Way, way_of
+from .ways import Way, chosen_way, installed_way
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 
 DESCRIPTION = """\
-Start a server of kernels, print how to connect to it, and keep it until Ctrl-C. It listens on this
-machine only, and wants a token.
+Start a Jupyter server, print its address and token as lines for a shell, and keep it running until
+Ctrl-C. What runs on this machine or in a container can be reached from this machine only.
 """
 EXAMPLES = """\
 examples:
@@ -31,10 +31,13 @@ examples:
   jkg serve --port 8888
   jkg serve --docker                in a container
   jkg serve --hub https://hub.example.com
+                                    your server of a hub
 
-  What it prints are lines for a shell: other programs of that shell, jkg too, then use the server.
-  Everybody who knows the token can run code with your rights.
+  Run the printed lines in another shell. Then jkg, and all programs that read JUPYTER_GATEWAY_URL,
+  use this server there. Everybody who knows the token can run code with your rights.
 """
+
+_DEFAULT = "Which server to start. Default: --local."
 
 _LISTS = {"KG_LIST_KERNELS": "1"}
 """Kernel gateways tell only then what runs: ``jkg kernels`` asks for it."""
@@ -45,13 +48,13 @@ _PAUSE = 2.0
 
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options."""
-    add_server(command)
+    add_server(command, default=_DEFAULT, hidden=("embedded", "url"))
     command.add_argument("--port", type=port, help="port to listen on (default: a free one)")
     command.add_argument(
         "--json",
         action="store_true",
         dest="document",
-        help="print the variables as one JSON document",
+        help="print address and token as one JSON document",
     )
 
 
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
         JkgError: The server does not start, or it ends by itself.
         KeyboardInterrupt: A signal came.
     """
-    with _started(way_of(args, needs_server=True), args, screen) as server:
+    with _started(_way(args), args, screen) as server:
         info = server.connection_info
         screen.line(json.dumps(_variables(info)) if args.document else _exports(info))
         screen.note("the server runs until Ctrl-C")
@@ -71,13 +74,24 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     return DONE
 
 
-def _started(
-    way: Way, args: argparse.Namespace, screen: Screen
-) -> AbstractContextManager[JupyterConnectable]:
+def _way(args: argparse.Namespace) -> Way:
+    way = chosen_way(args) or installed_way("local")
+    if way is None:
+        raise ImportError(
+            'no kernel gateway is installed here: pip install "jkg-client[local]", or use --docker'
+        )
+    if way.kind == "embedded":
+        raise ValueError("--embedded runs kernels without a server: use --local or --docker")
     if way.kind == "url":
         raise ValueError(
             f"{way.origin} names a server that runs already; --local and --docker start one"
         )
+    return way
+
+
+def _started(
+    way: Way, args: argparse.Namespace, screen: Screen
+) -> AbstractContextManager[JupyterConnectable]:
     if way.kind == "local":
         return local_server(way, args, port=args.port or None, env=_LISTS)
     if way.kind == "docker":

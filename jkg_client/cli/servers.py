@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ..client.channels import KernelProvider
+from .kernel_ids import running_id
 from .screen import Screen
 from .tokens import given_token
 from .ways import PREFIX, Way, way_of
@@ -43,6 +44,8 @@ def provider_of(args: argparse.Namespace, screen: Screen) -> Iterator[KernelProv
         from ..gateway.prespawned_kernels import provider_of as client_of
 
         with opened(way, args, screen) as server, client_of(server) as client:
+            if getattr(args, "kernel_id", None) is not None:
+                args.kernel_id = running_id(client, args.kernel_id)
             yield client
 
 

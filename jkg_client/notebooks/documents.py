@@ -21,7 +21,7 @@ try:
     from nbformat.v4.rwbase import rejoin_lines, strip_transient
 except ImportError as _missing:
     raise ImportError(
-        "running notebooks needs nbformat; pip install 'jkg-client[notebook]'"
+        'notebooks need the package nbformat: pip install "jkg-client[notebook]"'
     ) from _missing
 
 from .sources import NotebookSource

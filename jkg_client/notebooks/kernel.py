@@ -151,6 +151,7 @@ def started(
     try:
         with CtrlCHeldBack():
             kernel_id = kernels.start_kernel(name, env=env, timeout_seconds=seconds)
+        _log.info("kernel %s: %r was started", kernel_id, name)
         yield kernel_id
     finally:
         if kernel_id is not None:
@@ -161,6 +162,7 @@ def started(
 def _delete(kernels: NotebookKernels, kernel_id: str) -> None:
     try:
         kernels.delete_kernel(kernel_id)
+        _log.info("kernel %s: was deleted", kernel_id)
     except (KernelNotFound, ServerNotRunning, ClientClosed):
         pass
     except GatewayError as exc:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
-from nbformat import NotebookNode
 
 from ..client import arguments
 from .documents import clear_old_outputs, read_notebook
@@ -25,6 +25,10 @@ from .providers import (
 from .saving import NotebookFile
 from .sources import NotebookSource
 from .whole_run import WholeRun
+
+if TYPE_CHECKING:
+    # At run time ``documents`` imports nbformat first: its error names the extra.
+    from nbformat import NotebookNode
 
 
 @frozen(kw_only=True)

@@ -200,8 +200,10 @@ class ConsoleSession:
         try:
             self._kernel.client.save_notebook(path)
             self._screen.note(f"saved the session in {path}")
-        except (OSError, ValueError, ImportError) as exc:
-            self._screen.note(f"{path}: {exc}")
+        except OSError as exc:
+            self._screen.note(f"cannot save {path}: {exc.strerror}")
+        except (ValueError, ImportError) as exc:
+            self._screen.note(f"cannot save {path}: {exc}")
         return True
 
     def _run(self, code: str) -> None:
