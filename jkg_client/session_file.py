@@ -51,10 +51,10 @@ def save_session(session: Session, path: str | os.PathLike[str]) -> None:
 def run_kept(
     session: Session | None, code: str, run: Callable[[], ExecutionResult]
 ) -> ExecutionResult:
-    """Call ``run``, and add ``code`` with its result to ``session``.
+    """Run ``code`` by calling ``run``. Add the code and its result to ``session``.
 
-    After an exception, the result is the partial one in the exception. If ``session`` is None,
-    nothing is added.
+    After an exception, the session keeps the partial result in the exception. If ``session`` is
+    None, nothing is kept.
     """
     if session is None:
         return run()

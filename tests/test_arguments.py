@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from tables import rows
 
 from jkg_client.client import arguments
 from jkg_client.client.timeouts import TIMEOUTS, Timeouts
@@ -93,7 +94,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "said"), REFUSED)
+@rows(("call", "said"), REFUSED)
 def test_a_bad_argument_is_named_with_its_value_or_kind(
     call: Callable[[], object], said: str
 ) -> None:
@@ -108,7 +109,7 @@ def test_what_cannot_become_a_number_is_no_time_limit(value: object) -> None:
         arguments.seconds("t", value)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("value", "number"),
     [
         (5, 5.0),

@@ -9,6 +9,7 @@ from typing import Union
 import pytest
 from attrs import define, field
 from scripted import HandClock
+from tables import rows
 
 from jkg_client.client.channels import Incoming
 from jkg_client.client.deadline import Deadline
@@ -186,7 +187,7 @@ BROKEN: list[tuple[tuple[str | GatewayError, ...], tuple[Model, ...], list[str |
 ]
 
 
-@pytest.mark.parametrize(("lines", "models", "came"), BROKEN)
+@rows(("lines", "models", "came"), BROKEN)
 def test_a_line_that_breaks_is_mended_and_the_gap_told_in_its_place(
     lines: tuple[str | GatewayError, ...], models: tuple[Model, ...], came: list[str | Gap]
 ) -> None:
@@ -344,7 +345,7 @@ PROOFS: list[tuple[str, bool, list[str | Gap], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "answers", "came", "lines"), PROOFS)
+@rows(("words", "answers", "came", "lines"), PROOFS)
 def test_a_line_has_to_prove_that_it_is_alive(
     words: str, answers: bool, came: list[str | Gap], lines: int
 ) -> None:
@@ -362,8 +363,8 @@ def test_a_line_has_to_prove_that_it_is_alive(
     assert everything(channels, server) == came
 
 
-@pytest.mark.parametrize(("pause", "pings"), [(19.0, 0), (20.0, 0), (21.0, 1)])
-@pytest.mark.parametrize("use", ["send", "receive"])
+@rows(("pause", "pings"), [(19.0, 0), (20.0, 0), (21.0, 1)])
+@rows("use", ["send", "receive"])
 def test_a_line_that_nobody_has_used_for_long_has_to_prove_it_first(
     use: str, pause: float, pings: int
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import fcntl
+import io
 import os
 import pty
 import select
@@ -22,6 +23,7 @@ from typing import Any, Callable
 import pytest
 from attrs import evolve
 from surroundings import in_the_foreground
+from tables import rows
 
 import jkg_client
 from jkg_client import ImageProgress, cli
@@ -113,7 +115,11 @@ def called(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
-    def run(*words: str) -> Any:
+    def run(*words: str, given: str = "", env: dict[str, str] | None = None) -> Any:
+        stdin = io.TextIOWrapper(io.BytesIO(given.encode()), encoding="utf-8")
+        monkeypatch.setattr(sys, "stdin", stdin)
+        for name, value in (env or {}).items():
+            monkeypatch.setenv(name, value)
         try:
             status: Any = cli.main(words)
         except SystemExit as exc:
@@ -214,7 +220,7 @@ def test_results_that_cannot_be_written_are_an_error_and_what_is_said_besides_is
 ENDINGS = [
     ("pass", 0, ""),
     ("1 / 0", 1, "ZeroDivisionError: division by zero\n"),
-    ("while True: pass", 124, "was stopped.\n"),
+    ("import time; time.sleep(60)", 124, "was stopped.\n"),
     ("import os; os._exit(0)", 137, "variables are gone.\n"),
 ]
 
@@ -224,7 +230,7 @@ def test_the_exit_status_says_how_the_code_ended(
     called: Jkg, server: FakeGateway, code: str, status: int, end: str
 ) -> None:
     server.script("import os; os._exit(0)").dies() if "_exit" in code else None
-    done = called("run", "--timeout", "1" if status == 124 else "30", "-c", code)
+    done = called("run", "--timeout", "0.5" if status == 124 else "30", "-c", code)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.endswith(end)
     assert bool(done.stderr) is bool(end)
@@ -240,10 +246,10 @@ def test_a_program_that_exits_with_success_has_succeeded(
 
 
 def test_a_program_that_exits_with_an_error_gives_its_own_exit_status(
-    jkg: Jkg, server: FakeGateway
+    called: Jkg, server: FakeGateway
 ) -> None:
     server.script("leave()").error("SystemExit", "3")
-    assert jkg("run", "-c", "leave()").returncode == 3
+    assert called("run", "-c", "leave()").returncode == 3
 
 
 COMPLAINTS = [
@@ -323,11 +329,11 @@ def test_it_is_installed_as_jkg() -> None:
     assert (name, EntryPoint(name, value, "console_scripts").load()) == ("jkg", cli.main)
 
 
-def test_code_comes_from_a_file_or_from_stdin(jkg: Jkg, tmp_path: Path) -> None:
+def test_code_comes_from_a_file_or_from_stdin(called: Jkg, tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("\ufeffprint('from a file: é')", encoding="utf-8")
-    assert jkg("run", "code.py").stdout == "from a file: é\n"
-    assert jkg("run", given="print('from stdin: é')").stdout == "from stdin: é\n"
-    assert jkg("run", "-", given="").returncode == 0
+    assert called("run", "code.py").stdout == "from a file: é\n"
+    assert called("run", given="print('from stdin: é')").stdout == "from stdin: é\n"
+    assert called("run", "-", given="").returncode == 0
 
 
 PAGE = """
@@ -349,43 +355,45 @@ print("three")
 """
 
 
-def test_a_page_runs_its_blocks_and_says_which_are_no_code(jkg: Jkg, tmp_path: Path) -> None:
+def test_a_page_runs_its_blocks_and_says_which_are_no_code(called: Jkg, tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text(PAGE.format("print('two')"), encoding="utf-8")
-    done = jkg("run", "page.md")
+    done = called("run", "page.md")
     assert (done.returncode, done.stdout) == (0, "one\ntwo\nthree\n")
     assert done.stderr.startswith("jkg: skipped: cannot run a 'text' block")
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.field("A4")
-def test_a_page_of_data_only_is_no_failure(jkg: Jkg) -> None:
-    done = jkg("run", "--language", "markdown", given='```json\n{"answer": 42}\n```\n')
+def test_a_page_of_data_only_is_no_failure(called: Jkg) -> None:
+    done = called("run", "--language", "markdown", given='```json\n{"answer": 42}\n```\n')
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("jkg: skipped: cannot run a 'json' block")
 
 
 @pytest.mark.ipython
 @pytest.mark.field("A8")
-def test_fences_without_a_label_are_what_the_executor_takes_them_for(jkg: Jkg) -> None:
+def test_fences_without_a_label_are_what_the_executor_takes_them_for(called: Jkg) -> None:
     page = "```\n$ echo shell\n```\n\n```\nprint('python')\n```\n\nOutput:\n\n```\nnot code\n```\n"
-    done = jkg("run", "--language", "markdown", given=page)
+    done = called("run", "--language", "markdown", given=page)
     assert (done.returncode, done.stdout) == (0, "shell\npython\n")
     assert done.stderr.startswith("jkg: skipped: cannot run a 'output' block")
 
 
-def test_a_page_ends_with_the_first_block_that_fails(jkg: Jkg) -> None:
-    done = jkg("run", "--language", "markdown", given=PAGE.format("1 / 0"))
+def test_a_page_ends_with_the_first_block_that_fails(called: Jkg) -> None:
+    done = called("run", "--language", "markdown", given=PAGE.format("1 / 0"))
     assert (done.returncode, done.stdout) == (1, "one\n")
 
 
-def test_an_exception_of_that_name_is_no_block_to_be_skipped(jkg: Jkg, server: FakeGateway) -> None:
+def test_an_exception_of_that_name_is_no_block_to_be_skipped(
+    called: Jkg, server: FakeGateway
+) -> None:
     server.script("choose()").error("UnknownLanguage", "Klingon", ["UnknownLanguage: Klingon"])
-    done = jkg("run", "--language", "md", given=PAGE.format("choose()"))
+    done = called("run", "--language", "md", given=PAGE.format("choose()"))
     assert (done.returncode, done.stdout) == (1, "one\n")
 
 
 def test_images_and_pages_are_saved_as_they_are_in_the_end(
-    jkg: Jkg, server: FakeGateway, tmp_path: Path
+    called: Jkg, server: FakeGateway, tmp_path: Path
 ) -> None:
     image, page = (
         {"image/png": PNG, "text/plain": "<Figure>"},
@@ -394,7 +402,7 @@ def test_images_and_pages_are_saved_as_they_are_in_the_end(
     script = server.script("draw()").stream("before, ").display(image, display_id="plot")
     script.display({**image, "image/png": "bmV3"}, display_id="plot", update=True)
     script.display(page).stream("after\n")
-    done = jkg("run", "--output-dir", "plots", "-c", "draw()")
+    done = called("run", "--output-dir", "plots", "-c", "draw()")
     assert (done.returncode, done.stdout) == (0, "before, \nb\nafter\n")
     paths = [Path(line.partition("jkg: saved ")[2]) for line in done.stderr.splitlines()]
     assert [path.parent for path in paths] == [tmp_path / "plots"] * 2
@@ -402,7 +410,7 @@ def test_images_and_pages_are_saved_as_they_are_in_the_end(
 
 
 def test_images_that_cannot_be_saved_are_told(
-    jkg: Jkg, server: FakeGateway, tmp_path: Path
+    called: Jkg, server: FakeGateway, tmp_path: Path
 ) -> None:
     folder = tmp_path / "plots"
 
@@ -411,17 +419,17 @@ def test_images_that_cannot_be_saved_are_told(
         folder.touch()
 
     server.script("draw()").display({"image/png": PNG}).then(block)
-    done = jkg("run", "--output-dir", "plots", "-c", "draw()")
+    done = called("run", "--output-dir", "plots", "-c", "draw()")
     assert done.stderr.startswith("jkg: images or pages that could not be saved: 1 ([Errno")
 
 
 def test_a_gateway_that_turns_us_out_costs_neither_output_nor_files(
-    jkg: Jkg, server: FakeGateway
+    called: Jkg, server: FakeGateway
 ) -> None:
     script = server.script("draw()").stream("drawn\n").display({"image/png": PNG})
     script.then(lambda: server.faults.status(401, path="*/channels", times=None))
     script.then(server.faults.cut_now).hangs()
-    done = jkg("run", "-c", "draw()")
+    done = called("run", "-c", "draw()")
     assert (done.returncode, done.stdout) == (125, "drawn\n")
     assert done.stderr.startswith("jkg: saved /")
     assert "Traceback" not in done.stderr
@@ -432,16 +440,16 @@ def test_output_that_the_encoding_cannot_say_is_escaped(jkg: Jkg) -> None:
     assert (done.returncode, done.stdout) == (0, "é\\u2603\n")
 
 
-def test_output_that_is_lost_on_the_way_is_told(jkg: Jkg, server: FakeGateway) -> None:
+def test_output_that_is_lost_on_the_way_is_told(called: Jkg, server: FakeGateway) -> None:
     server.faults.rate_limit(data=100)
-    done = jkg("run", "-c", "print('x' * 1000)")
+    done = called("run", "-c", "print('x' * 1000)")
     assert done.returncode == 0
     assert "jkg: Note: the server's rate limit dropped output." in done.stderr
 
 
-def test_warnings_are_told_in_the_name_of_the_command(jkg: Jkg, server: FakeGateway) -> None:
+def test_warnings_are_told_in_the_name_of_the_command(called: Jkg, server: FakeGateway) -> None:
     server.faults.status(500, method="DELETE", path="/api/kernels/*", times=None)
-    done = jkg("run", "-c", "print('done', end='')")
+    done = called("run", "-c", "print('done', end='')")
     assert (done.returncode, done.stdout) == (0, "done")
     assert done.stderr.startswith("jkg: kernel ")
     assert "could not be deleted" in done.stderr
@@ -460,10 +468,12 @@ def test_what_is_told_to_ignore_a_signal_does_so(start: Start, server: FakeGatew
     assert process.communicate(timeout=SECONDS)[0] == "done\n"
 
 
-def test_kernels_are_listed_a_line_each(jkg: Jkg) -> None:
+def test_kernels_are_listed_a_line_each(called: Jkg) -> None:
     with FakeGateway(kernel_names=("python3", "julia-1.10"), base_path="/user/me") as hub:
         info = hub.connection_info
-        done = jkg("kernelspecs", "--url", f"{info.url}/lab", env={"JKG_TOKEN": info.token or ""})
+        done = called(
+            "kernelspecs", "--url", f"{info.url}/lab", env={"JKG_TOKEN": info.token or ""}
+        )
     assert (done.returncode, done.stdout) == (0, "julia-1.10\npython3\n")
 
 
@@ -482,7 +492,7 @@ TOKENS = [
 
 
 # A token of the environment goes to the server of the environment only.
-@pytest.mark.parametrize(("environ", "url", "token"), TOKENS)
+@rows(("environ", "url", "token"), TOKENS)
 def test_tokens_go_where_they_belong(
     environ: dict[str, str], url: str | None, token: str | None
 ) -> None:
@@ -508,7 +518,7 @@ BARS = [
 
 
 # "-]" stands for what is missing of twenty columns.
-@pytest.mark.parametrize(("step", "progress", "line"), BARS)
+@rows(("step", "progress", "line"), BARS)
 def test_a_bar_says_how_far_an_image_is(
     step: ImageProgress | None, progress: ImageProgress, line: str
 ) -> None:
@@ -574,29 +584,29 @@ def test_a_terminal_shows_the_colours_of_the_kernel(environ: dict[str, str]) -> 
 @pytest.mark.field("B4")
 @pytest.mark.parametrize("code", [COLOURS, FAILS])
 def test_a_terminal_without_colours_and_a_pipe_get_no_escape_codes(
-    environ: dict[str, str], jkg: Jkg, code: str
+    environ: dict[str, str], called: Jkg, code: str
 ) -> None:
     status = int(code == FAILS)
     assert "\x1b" not in _sent_to_a_terminal(
         ["run", "-c", code], {**environ, "NO_COLOR": "1"}, status
     )
-    done = jkg("run", "-c", code)
+    done = called("run", "-c", code)
     assert done.returncode == status
     assert "\x1b" not in done.stdout + done.stderr
     assert "value" in done.stderr if status else done.stdout == "red\n42\n"
 
 
 @pytest.mark.field("B5")
-def test_a_pipe_gets_nested_bars_as_they_end(jkg: Jkg) -> None:
+def test_a_pipe_gets_nested_bars_as_they_end(called: Jkg) -> None:
     code = (
         "for i in range(3):\n for j in range(9):\n"
         "  print(f'\\router {i}\\n\\rinner {j}\\x1b[A', end='', flush=True)\nprint('\\n')"
     )
-    assert jkg("run", "-c", code).stdout == "outer 2\ninner 8\n"
+    assert called("run", "-c", code).stdout == "outer 2\ninner 8\n"
 
 
 def test_a_note_on_a_terminal_begins_on_a_line_of_its_own(environ: dict[str, str]) -> None:
-    code = "print('no end', end='', flush=True)\nwhile True: pass"
+    code = "import time\nprint('no end', end='', flush=True)\ntime.sleep(60)"
     lines = shown(_sent_to_a_terminal(["run", "--timeout", "1", "-c", code], environ, 124))
     assert lines[0] == "no end"
     assert lines[-2].startswith("jkg: Timeout: ")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from tables import rows
 
 import jkg_client
 from jkg_client import JupyterClient
@@ -68,7 +69,7 @@ def _read(master: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize(
+@rows(
     ("code", "wanted"),
     [
         ("", True),

@@ -8,6 +8,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
+from tables import rows
 
 from jkg_client.errors import ExecutionError, ExecutionTimeout, KernelDied
 from jkg_client.protocol.exchange import Exchange
@@ -128,7 +129,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("foreign", FOREIGN)
+@rows("foreign", FOREIGN)
 def test_what_answers_other_requests_is_ignored(foreign: Message) -> None:
     exchange = fed(BUSY, foreign)
     assert exchange == fed(BUSY)
@@ -152,7 +153,7 @@ def test_news_without_a_parent_tell_of_a_dead_kernel(state: str) -> None:
     assert (result.status, result.output, result.kernel_restarted) == ("died", "a", True)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("exchange", "dead"),
     [
         (fed(status("starting", None)), False),
@@ -169,7 +170,7 @@ def test_a_kernel_that_starts_is_another_one_only_after_we_began(
 
 
 # One row a way to end.
-@pytest.mark.parametrize(
+@rows(
     ("exchange", "ended"),
     [
         (fed(OK, IDLE), "ok"),
@@ -236,7 +237,7 @@ def test_the_page_of_a_reply_is_shown_without_colours() -> None:
     assert exchange.result().output == "Signature: len(obj, /)"
 
 
-@pytest.mark.parametrize(
+@rows(
     "payload",
     [
         [],
@@ -265,7 +266,7 @@ def test_nothing_ends_the_kernel_before_the_reply() -> None:
     assert not fed(BUSY).ends_kernel
 
 
-@pytest.mark.parametrize(
+@rows(
     ("content", "request_for"),
     [
         ({"prompt": "name? ", "password": False}, InputRequest("name? ")),
@@ -286,8 +287,8 @@ def test_other_messages_on_stdin_ask_for_nothing() -> None:
 
 
 # Python code that we interrupted ends in one of these.
-@pytest.mark.parametrize("ename", ["KeyboardInterrupt", "CancelledError"])
-@pytest.mark.parametrize("told", ["on iopub", "in the reply", "both"])
+@rows("ename", ["KeyboardInterrupt", "CancelledError"])
+@rows("told", ["on iopub", "in the reply", "both"])
 def test_a_timeout_does_not_show_the_interrupt_but_knows_where_it_was(
     ename: str, told: str
 ) -> None:
@@ -306,7 +307,7 @@ def test_a_timeout_shows_an_exception_that_was_the_own_of_the_cell() -> None:
     assert (result.status, result.output) == ("timeout", "E: v")
 
 
-@pytest.mark.parametrize("messages", [(), (BUSY,), (OK, IDLE), (OK, status("dead", None))])
+@rows("messages", [(), (BUSY,), (OK, IDLE), (OK, status("dead", None))])
 def test_a_timeout_is_a_timeout_however_it_ended_then(messages: tuple[Message, ...]) -> None:
     assert fed(*messages).result(gave_up=True).status == "timeout"
 
@@ -381,7 +382,7 @@ def test_a_lost_idle_leaves_the_status_that_the_reply_gave() -> None:
     assert (result.status, result.truncated) == ("ok", Truncation(messages=1))
 
 
-@pytest.mark.parametrize(
+@rows(
     ("truncation", "words"),
     [
         (Truncation(characters=3), "3 characters of output were dropped"),
@@ -426,7 +427,7 @@ def test_answers_to_expressions_are_as_the_kernel_gave_them() -> None:
     assert (result.user_expressions, result.execution_count) == (answers, 3)
 
 
-@pytest.mark.parametrize(
+@rows(
     "content", [{}, {"execution_count": None}, {"execution_count": "3"}, {"execution_count": True}]
 )
 def test_a_result_without_a_count_has_none(content: Json) -> None:

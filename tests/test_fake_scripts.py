@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from raw_client import RawClient, RawKernel, raw_client, says
+from tables import rows
 
 import jkg_client
 from jkg_client import CodeBlock, JupyterCodeExecutor
@@ -80,7 +81,7 @@ UNSAYABLE: list[Callable[[Script], object]] = [
 ]
 
 
-@pytest.mark.parametrize("step", UNSAYABLE)
+@rows("step", UNSAYABLE)
 def test_what_json_cannot_say_is_refused_where_it_is_written(
     step: Callable[[Script], object],
 ) -> None:

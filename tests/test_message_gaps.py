@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-import pytest
 from attrs import evolve
+from tables import rows
 
 from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.message_gaps import Gap, MessageGaps
@@ -52,7 +52,7 @@ ROWS: list[tuple[list[Sent], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "missing"), ROWS)
+@rows(("sent", "missing"), ROWS)
 def test_what_is_missing_is_counted(sent: list[Sent], missing: int) -> None:
     gaps = MessageGaps("me")
     for msg_id, parent in sent:
@@ -72,7 +72,7 @@ OVERTAKEN: list[tuple[list[tuple[int, str]], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "missing"), OVERTAKEN)
+@rows(("sent", "missing"), OVERTAKEN)
 def test_a_reply_that_comes_before_all_output_hides_no_loss(
     sent: list[tuple[int, str]], missing: int
 ) -> None:
@@ -82,7 +82,7 @@ def test_a_reply_that_comes_before_all_output_hides_no_loss(
     assert gaps.missing == missing
 
 
-@pytest.mark.parametrize(("last", "missing"), [(5, 0), (6, 0), (7, 1), (1000, 994)])
+@rows(("last", "missing"), [(5, 0), (6, 0), (7, 1), (1000, 994)])
 def test_a_value_that_shows_itself_has_a_number_that_is_never_sent(last: int, missing: int) -> None:
     gaps = MessageGaps("me")
     for number in (4, last):
@@ -186,7 +186,7 @@ PROOFS: list[tuple[str, int, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "missing", "may_lack"), PROOFS)
+@rows(("words", "missing", "may_lack"), PROOFS)
 def test_numbers_prove_whether_anything_is_missing(
     words: str, missing: int, may_lack: bool
 ) -> None:

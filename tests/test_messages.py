@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client.protocol.messages import (
     EOT,
@@ -131,7 +132,7 @@ REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("request_", "msg_type", "content"), REQUESTS)
+@rows(("request_", "msg_type", "content"), REQUESTS)
 def test_requests_are_as_specified(
     request_: Message, msg_type: str, content: dict[str, Any]
 ) -> None:
@@ -162,7 +163,7 @@ def test_end_of_input_is_a_control_character() -> None:
     assert chr(4) == EOT
 
 
-@pytest.mark.parametrize(
+@rows(
     ("parent_header", "parent_id"),
     [({"msg_id": "p"}, "p"), ({}, None), ({"msg_id": None}, None), ({"msg_id": 1}, None)],
 )

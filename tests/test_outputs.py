@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
+from tables import rows
 
 from jkg_client.protocol.messages import Json
 from jkg_client.protocol.outputs import (
@@ -174,7 +175,7 @@ CELLS: list[tuple[list[tuple[str, Json]], list[Output]]] = [
 
 
 @pytest.mark.pitfall(14, 17)
-@pytest.mark.parametrize(("messages", "outputs"), CELLS)
+@rows(("messages", "outputs"), CELLS)
 def test_messages_are_folded_into_what_is_shown(
     messages: list[tuple[str, Json]], outputs: list[Output]
 ) -> None:
@@ -182,7 +183,7 @@ def test_messages_are_folded_into_what_is_shown(
 
 
 # Each with the output that it adds or changes.
-@pytest.mark.parametrize(
+@rows(
     ("message", "output"),
     [
         (out("a"), Stream("stdout", "a")),
@@ -370,7 +371,7 @@ def test_the_cursor_does_not_move_into_what_is_before_a_gap() -> None:
     assert " characters of output dropped here]\n" in text
 
 
-@pytest.mark.parametrize(
+@rows(
     ("messages", "text"),
     [
         ([err("\r 50%"), err("\r    \r"), out("said\n"), err("\r100%")], "said\n100%"),
@@ -396,17 +397,17 @@ def test_no_content_is_too_strange(messages: list[tuple[str, Json]], max_output:
     assert isinstance(plain_text(area.outputs), str)
 
 
-@pytest.mark.parametrize("msg_type", MESSAGE_TYPES)
+@rows("msg_type", MESSAGE_TYPES)
 def test_no_content_is_nested_too_deep(msg_type: str) -> None:
     deep: Any = {}
-    for _ in range(50_000):
+    for _ in range(20_000):
         deep = {"a": deep}
     content = {"name": deep, "text": deep, "data": {"text/plain": deep}, "ename": deep}
     area = fed((msg_type, {**content, "evalue": deep, "traceback": [deep], "metadata": deep}))
     assert isinstance(plain_text(area.outputs), str)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("failure", "text"),
     [
         (Failure("E", "v", ("\x1b[31mline 1\x1b[0m", "E: v")), "line 1\nE: v"),
@@ -428,7 +429,7 @@ def test_a_display_is_its_plain_text(data: Json, text: str) -> None:
 
 
 # True: stands on lines of its own.
-@pytest.mark.parametrize(
+@rows(
     ("pieces", "text"),
     [
         ([], ""),

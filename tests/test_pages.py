@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client import (
     AsyncJupyterCodeExecutor,
@@ -433,8 +434,8 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize(
+@rows("text", HOSTILE)
+@rows(
     "look",
     [
         lambda html: markup.only_repeats(html, html),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from tables import rows
 
 from jkg_client import (
     JupyterClient,
@@ -56,7 +57,7 @@ def test_the_launcher_needs_nothing_of_this_package(name: str) -> None:
 
 
 # One row a rule: the environment here, what the user adds, what the gateway gets.
-@pytest.mark.parametrize(
+@rows(
     ("environ", "added", "expected"),
     [
         ({"PATH": "/usr/bin"}, {}, {"PATH": f"{BIN}{os.pathsep}/usr/bin"}),

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ..gateway.rest import JupyterClient
 
 DESCRIPTION = """\
-List the kernels of a server that is already running, or start, interrupt, restart or stop one. You may
-shorten an id to its beginning, if no other id begins so.
+List the kernels of a running server, or start, interrupt, restart or stop one. You may shorten an
+id to its beginning, if no other id begins so.
 """
 EXAMPLES = f"""\
 examples:

@@ -68,7 +68,7 @@ class BlockRun:
             self._has_ended(timeouts.ready)
 
     def _has_ended(self, seconds: float) -> bool:
-        """Wait for the end of the blocks; whether it has come in time."""
+        """Wait for the end of the blocks. True if they have ended in time."""
         has_ended = self._running.acquire(timeout=seconds)
         if has_ended:
             self._running.release()

@@ -101,16 +101,17 @@ class FakeGateway:
             flavour=flavour_for(self.ipython),
         )
         self._kernels = Kernels(options)
-        self._api = Api(
-            kernels=self._kernels,
-            token=self.token,
-            kernel_specs={name: _spec(name) for name in self.kernel_names},
-            list_kernels=self.list_kernels,
-            max_kernels=self.max_kernels,
-        )
         self._server = Server(self._answer)
         self._connection_info = JupyterConnectionInfo(
             "127.0.0.1", False, self._server.port, self.token, base_path=self.base_path
+        )
+        self._api = Api(
+            kernels=self._kernels,
+            token=self.token,
+            base_path=self._connection_info.base_path,
+            kernel_specs={name: _spec(name) for name in self.kernel_names},
+            list_kernels=self.list_kernels,
+            max_kernels=self.max_kernels,
         )
         self.faults = Faults(
             Reach(
@@ -285,4 +286,5 @@ def _spec(name: str) -> dict[str, Any]:
         "language": "python",
         "interrupt_mode": "signal",
         "metadata": {"debugger": True},
+        "kernel_protocol_version": "5.5",
     }

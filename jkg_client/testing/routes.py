@@ -14,11 +14,13 @@ from ..protocol.messages import Json
 from .faults import Answer, json_answer
 from .kernels import FakeKernel, Kernels, Session
 from .launches import KernelNotStarted
+from .resources import resource, resources
 from .server import Call
 
 KERNEL = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 SESSION = r"/api/sessions/(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
 CHANNELS = re.compile(f"{KERNEL}/channels")
+RESOURCE = re.compile(r"/kernelspecs/(?P<name>[^/]+)/(?P<file>.*)")
 
 FOREIGN = f"{KERNEL}/(?:interrupt|restart)|{SESSION}"
 """What jupyter_server handles, without kernel gateway's own way to tell of errors."""
@@ -49,6 +51,7 @@ class Api:
 
     kernels: Kernels
     token: str | None
+    base_path: str
     kernel_specs: Mapping[str, Mapping[str, Any]]
     list_kernels: bool
     max_kernels: int | None
@@ -66,6 +69,8 @@ class Api:
         """What a request below the base path is answered."""
         if call.path in PAGES:
             return PAGES[call.path].get(call.method, PAGE_METHOD)
+        if file := RESOURCE.fullmatch(call.path):
+            return _resource(self, call, **file.groupdict())
         matches = ((re.fullmatch(path, call.path), methods) for path, methods in ROUTES.items())
         found, methods = next((match for match in matches if match[0]), (None, {}))
         if found is None:
@@ -107,13 +112,28 @@ def _kernel_specs(api: Api, _: Call) -> Answer:
 
 def _kernel_spec(api: Api, _: Call, name: str) -> Answer:
     if name.lower() not in api.kernel_specs:
-        message = f"Kernel spec {name} not found"
-        return json_answer(404, {"reason": "Not Found", "message": message})
+        return _no_kernel_spec(name)
     return json_answer(200, {**_spec(api, name.lower()), "name": name})
 
 
+def _no_kernel_spec(name: str) -> Answer:
+    message = f"Kernel spec {name} not found"
+    return json_answer(404, {"reason": "Not Found", "message": message})
+
+
 def _spec(api: Api, name: str) -> dict[str, Any]:
-    return {"name": name, "spec": dict(api.kernel_specs[name]), "resources": {}}
+    spec = dict(api.kernel_specs[name])
+    return {"name": name, "spec": spec, "resources": resources(api.base_path, name)}
+
+
+def _resource(api: Api, call: Call, name: str, file: str) -> Answer:
+    if call.method not in {"GET", "HEAD"}:
+        return NO_METHOD
+    if not api.admits(call):
+        return UNAUTHORIZED
+    if name.lower() not in api.kernel_specs:
+        return _no_kernel_spec(name)
+    return resource(api.kernel_specs[name.lower()], file) or NOT_FOUND
 
 
 def _list_kernels(api: Api, _: Call) -> Answer:
