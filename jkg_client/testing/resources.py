@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .faults import Answer
+from .server import Answer
 
 LOGOS = {
     "logo-svg": "logo-svg.svg",
