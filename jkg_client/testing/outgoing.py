@@ -1,7 +1,6 @@
-"""What a real server makes of a kernel's message: a frame, with more in it than a client's.
+"""Frames as a real server sends them: in the default framing with more fields than a client's.
 
-In the default framing servers repeat id and type beside the header, and some clients look
-for them only there.
+Servers repeat id and type of a message beside its header, and some clients only look there.
 """
 
 from __future__ import annotations

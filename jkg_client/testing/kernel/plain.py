@@ -1,4 +1,4 @@
-"""Cells without IPython: Python, the value of the last expression, rich display."""
+"""Runs cells without IPython."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class UsageError(Exception):
 
 
 class PlainShell(Shell):
-    """The variables of one kernel and the code that ran in it."""
+    """Runs cells in plain Python."""
 
     count: int = 1
 
@@ -51,14 +51,14 @@ class PlainShell(Shell):
 
     @property
     def info(self) -> Reply:
-        """What the kernel is."""
+        """Implementation, version and banner."""
         version = platform.python_version()
         return {"implementation": "python", "implementation_version": version,
                 "banner": f"Python {version}\n"}  # fmt: skip
 
     def connect(self, console: Console) -> Mapping[str, Callable[[Any], None]]:
         self._console = console
-        # Here pickle and multiprocessing look for what cells define.
+        # pickle and multiprocessing look here for functions and classes of cells.
         sys.modules["__main__"] = self._module
         displays = Displays(console.say)
         found = {
@@ -135,7 +135,7 @@ class PlainShell(Shell):
     def _compiled(self, cell: Cell) -> tuple[list[CodeType], bool]:
         code = cell.code
         self._files += 1
-        # Names are not used again: functions of earlier cells show their lines, too.
+        # Each file has its own name, so that tracebacks find the lines of earlier cells.
         file = f"Cell In[{self.count}]" if _is_remembered(cell) else f"<cell {self._files}>"
         linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
         try:

@@ -1,4 +1,4 @@
-"""``input()`` and ``getpass()``: questions to the client that has sent the cell."""
+"""``input()`` and ``getpass()`` ask the client that has sent the cell."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Prompts:
         self._answers: SimpleQueue[str] = SimpleQueue()
 
     def install(self) -> None:
-        """Have cells ask the client where Python would read from a terminal."""
+        """Replace ``input`` and ``getpass``, which would read from a terminal."""
         builtins.input = self.input
         getpass.getpass = self.getpass
 
@@ -47,7 +47,7 @@ class Prompts:
             raise StdinNotImplementedError(
                 f"{what} was called, but this frontend does not support input requests."
             )
-        # Answers to earlier questions are stale.
+        # Forget answers to earlier questions.
         with contextlib.suppress(Empty):
             while True:
                 self._answers.get_nowait()
