@@ -75,6 +75,22 @@ def test_done_needs_idle_and_reply_in_any_order(order: tuple[Message, ...]) -> N
     assert exchange.done
 
 
+def test_idle_is_told_once_whatever_state_is_told_later() -> None:
+    assert fed(IDLE, BUSY).idle
+
+
+@pytest.mark.parametrize(
+    ("answer", "begun"), [(BUSY, True), (OK, True), (stream("x", parent="other"), False)]
+)
+def test_a_request_has_begun_with_its_first_answer(answer: Message, begun: bool) -> None:
+    assert fed(answer).begun is begun
+
+
+@pytest.mark.parametrize(("session", "process"), [("a", "a"), (3, None), (None, None)])
+def test_a_process_is_told_by_the_session_of_its_answers(session: Any, process: str | None) -> None:
+    assert fed(evolve(BUSY, header={**BUSY.header, "session": session})).process == process
+
+
 IOPUBS = {
     "ok": [BUSY, SEEN, stream("a"), stream("b", "stderr"), VALUE, IDLE],
     "error": [BUSY, SEEN, stream("a"), error("E", "v"), stream("b"), IDLE],
@@ -150,43 +166,44 @@ def test_news_without_a_parent_tell_of_a_dead_kernel(state: str) -> None:
     assert exchange.done
     result = exchange.result(kernel_restarted=True)
     assert (result.status, result.output, result.kernel_restarted) == ("died", "a", True)
+    assert not exchange.result().kernel_restarted
 
 
 @pytest.mark.parametrize(
-    ("exchange", "dead"),
+    ("messages", "begun", "dead"),
     [
-        (fed(status("starting", None)), False),
-        (fed(status("starting", None), BUSY), False),
-        (fed(BUSY, status("starting", None)), True),
-        (fed(status("starting", None), begun=True), True),
-        (fed(BUSY, status("idle", None), status("busy", None)), False),
+        ((status("starting", None),), False, False),
+        ((status("starting", None), BUSY), False, False),
+        ((BUSY, status("starting", None)), False, True),
+        ((status("starting", None),), True, True),
+        ((BUSY, status("idle", None), status("busy", None)), False, False),
     ],
 )
 def test_a_kernel_that_starts_is_another_one_only_after_we_began(
-    exchange: Exchange, dead: bool
+    messages: tuple[Message, ...], begun: bool, dead: bool
 ) -> None:
-    assert exchange.dead is dead
+    assert fed(*messages, begun=begun).dead is dead
 
 
 # One row a way to end.
 @pytest.mark.parametrize(
-    ("exchange", "ended"),
+    ("messages", "ended"),
     [
-        (fed(OK, IDLE), "ok"),
-        (fed(reply("error", **raised("E")), IDLE), "error"),
-        (fed(reply("aborted"), IDLE), "aborted"),
-        (fed(reply("abort"), IDLE), "aborted"),
-        (fed(reply("no such status"), IDLE), "error"),
-        (fed(message("shell", "execute_reply", {}), IDLE), "error"),
-        (fed(status("dead", None)), "died"),
-        (fed(OK, status("dead", None)), "ok"),
-        (fed(reply("error", **raised("E")), status("restarting", None)), "error"),
-        (fed(IDLE), "error"),
+        ((OK, IDLE), "ok"),
+        ((reply("error", **raised("E")), IDLE), "error"),
+        ((reply("aborted"), IDLE), "aborted"),
+        ((reply("abort"), IDLE), "aborted"),
+        ((reply("no such status"), IDLE), "error"),
+        ((message("shell", "execute_reply", {}), IDLE), "error"),
+        ((status("dead", None),), "died"),
+        ((OK, status("dead", None)), "ok"),
+        ((reply("error", **raised("E")), status("restarting", None)), "error"),
+        ((IDLE,), "error"),
     ],
 )
 @pytest.mark.pitfall(18)
-def test_the_status_says_how_it_ended(exchange: Exchange, ended: str) -> None:
-    result = exchange.result()
+def test_the_status_says_how_it_ended(messages: tuple[Message, ...], ended: str) -> None:
+    result = fed(*messages).result()
     assert (result.status, result.is_ok) == (ended, ended == "ok")
 
 
@@ -227,6 +244,36 @@ def test_an_exit_after_an_exception_that_was_shown_is_what_ended_the_cell() -> N
     assert result.outputs == (Failure("E", "v"), Failure("SystemExit", "3"))
 
 
+@pytest.mark.parametrize("ename", ["E", "SystemExit"])
+def test_an_exception_that_too_much_output_has_pushed_out_is_not_shown_again(ename: str) -> None:
+    exchange = Exchange("req", area=OutputArea(40))
+    for each in (stream("a" * 30), error(ename, "3"), stream("b" * 60)):
+        exchange.feed(each)
+    exchange.feed(reply("error", **raised(ename, "3")))
+    result = exchange.result()
+    assert result.failure == Failure(ename, "3")
+    assert result.failure not in result.outputs
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("3", Failure("SystemExit", "3")), ("0", None), ("", None)]
+)
+def test_an_exit_is_shown_if_it_is_a_failure(value: str, shown: Failure | None) -> None:
+    exchange = Exchange("req")
+    assert exchange.feed(error("SystemExit", value)) == shown
+    assert exchange.area.outputs == (() if shown is None else (shown,))
+
+
+@pytest.mark.parametrize("gave_up", [False, True])
+@pytest.mark.parametrize("ename", ["E", "SystemExit"])
+def test_an_exception_that_did_not_end_the_cell_is_not_its_failure(
+    ename: str, gave_up: bool
+) -> None:
+    result = fed(error(ename, "3"), OK, IDLE).result(gave_up=gave_up)
+    assert (result.failure, result.exit_code) == (None, None)
+    assert result.status == ("timeout" if gave_up else "ok")
+
+
 def test_a_result_can_be_asked_for_twice() -> None:
     exchange = fed(stream("a"), reply("error", **raised("E", "v")), IDLE)
     assert exchange.result() == exchange.result()
@@ -240,6 +287,11 @@ def test_the_page_of_a_reply_is_shown_without_colours() -> None:
     shown = exchange.feed(reply(payload=[{"source": "page", **page}]))
     assert shown == Display({"text/plain": "Signature: len(obj, /)"})
     assert exchange.result().output == "Signature: len(obj, /)"
+
+
+def test_a_page_may_have_forms_that_are_no_text() -> None:
+    data = {"text/plain": "a", "application/json": {"b": 1}}
+    assert fed().feed(reply(payload=[{"source": "page", "data": data}])) == Display(data)
 
 
 @pytest.mark.parametrize(
@@ -338,6 +390,30 @@ def test_a_kernel_that_was_dead_when_the_time_was_up_has_died() -> None:
     assert exchange.result(gave_up=True).status == "died"
 
 
+def test_a_kernel_that_is_gone_has_died_also_when_the_time_was_up() -> None:
+    exchange = fed(BUSY)
+    exchange.time_is_up()
+    exchange.kernel_gone()
+    assert exchange.done
+    assert exchange.result(gave_up=True).status == "died"
+
+
+@pytest.mark.parametrize(
+    ("messages", "outputs"),
+    [((), 1), ((status("restarting", "other"),), 1), ((BUSY,), 0), ((BUSY, stream("a")), 1)],
+)
+def test_code_that_waits_behind_that_of_others_says_so_unless_it_has_begun(
+    messages: tuple[Message, ...], outputs: int
+) -> None:
+    exchange = fed(*messages)
+    exchange.leave_queued()
+    result = exchange.result(gave_up=True)
+    begun = BUSY in messages
+    assert result.status == "timeout"
+    assert (result.failure.ename if result.failure else None) == (None if begun else "NotBegun")
+    assert len(result.outputs) == outputs
+
+
 def test_an_interrupt_that_was_not_ours_is_shown() -> None:
     result = fed(error("KeyboardInterrupt"), reply("error", **raised("KeyboardInterrupt"))).result()
     assert (result.status, result.output) == ("error", "KeyboardInterrupt: ")
@@ -432,6 +508,30 @@ def test_answers_to_expressions_are_as_the_kernel_gave_them() -> None:
     assert (result.user_expressions, result.execution_count) == (answers, 3)
 
 
+# How much output may be kept, values of expressions, and those that are.
+TOO_LARGE = {"status": "error", "ename": "TooLarge", "traceback": []}
+ROOMS: list[tuple[int, Json, Json]] = [
+    (10, {"a": "123456789", "b": ""}, {"a": "123456789"}),
+    (10, {"a": "1234567890", "b": ""}, {"a": {**TOO_LARGE, "evalue": "11 characters"}}),
+    # One that is too large leaves room for the next, and counts as 80.
+    (
+        100,
+        {"a": "x" * 200, "b": "y" * 18, "c": "", "d": ""},
+        {"a": {**TOO_LARGE, "evalue": "201 characters"}, "b": "y" * 18, "c": ""},
+    ),
+    (10, {"n" * 90: ""}, {"n" * 80: {**TOO_LARGE, "evalue": "90 characters"}}),
+]
+
+
+@pytest.mark.parametrize(("room", "answers", "kept"), ROOMS)
+def test_values_of_expressions_take_no_more_room_than_output(
+    room: int, answers: Json, kept: Json
+) -> None:
+    exchange = Exchange("req", area=OutputArea(room))
+    exchange.feed(reply(user_expressions=answers))
+    assert exchange.result().user_expressions == kept
+
+
 @pytest.mark.parametrize(
     "content", [{}, {"execution_count": None}, {"execution_count": "3"}, {"execution_count": True}]
 )
@@ -521,6 +621,12 @@ def test_what_earlier_cells_say_after_their_end_is_told_apart() -> None:
     assert (result.output, result.truncated) == ("", None)
 
 
+def test_an_exception_of_an_earlier_cell_is_late_output_unless_it_is_an_interrupt() -> None:
+    late_output = LateOutput("ours")
+    assert late_output.feed(said("CancelledError", msg_type="error")) is None
+    assert late_output.feed(said("E", msg_type="error")) == Failure("E", "")
+
+
 def test_what_is_missing_of_late_output_is_told() -> None:
     late_output = LateOutput("ours", OutputArea(10))
     late_output.feed(said("x" * 25))
@@ -541,14 +647,20 @@ def test_an_answer_by_another_process_tells_of_a_death_that_went_by_unseen(
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"), [("exit code 3", "exit code 3"), ("x" * 300, "x" * 200), (None, None)]
+    ("reason", "failure"),
+    [
+        ("exit code 3", Failure("KernelDied", "exit code 3")),
+        ("x" * 300, Failure("KernelDied", "x" * 200)),
+        (None, None),
+    ],
 )
-def test_the_cause_of_a_death_is_told_if_it_is_known(reason: str | None, told: str | None) -> None:
+def test_the_cause_of_a_death_is_told_if_it_is_known(
+    reason: str | None, failure: Failure | None
+) -> None:
     exchange = Exchange("req")
     exchange.feed(parentless_status("dead", "s", reason))
     result = exchange.result()
-    assert result.status == "died"
-    assert (result.failure.evalue if result.failure else None) == told
+    assert (result.status, result.failure, result.outputs) == ("died", failure, ())
 
 
 def test_what_a_cell_prints_of_advice_is_its_own() -> None:

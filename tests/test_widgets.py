@@ -133,7 +133,9 @@ def test_what_is_appended_to_a_widget_is_cleared_with_it_alone() -> None:
     "state", [None, "x", {}, {"outputs": "x"}, {"outputs": [None, 3, {"output_type": []}]}]
 )
 def test_other_states_show_nothing(state: Any) -> None:
-    assert fed(comm(state), OK, IDLE).result().outputs == ()
+    exchange = fed()
+    assert exchange.feed(comm(state)) is None
+    assert exchange.result().outputs == ()
 
 
 @pytest.mark.parametrize("content", [{}, {"comm_id": 3}, {"comm_id": "w"}, {"comm_id": "w" * 101}])
