@@ -47,6 +47,7 @@ ROWS: list[tuple[list[Sent], int]] = [
     ([("s_7_4", "me"), ("s_9_50", "me"), ("s_7_5", "me")], 0),
     # Two threads may have taken the same number.
     ([("s_7_4", "me"), ("s_7_5", "me"), ("s_7_5", "me"), ("s_7_6", "me")], 0),
+    ([("s_7_4", "me"), ("s_7_4", "you"), ("s_7_8", "me")], 1),
     # Ids that are not numbered.
     ([("d5f8", "me"), ("a_b", "me"), ("_3", "me"), ("a_\u00b2", "me"), ("x_-9", "me")], 0),
     ([("s_7_4", "me"), (f"s_7_{'9' * 40}", "me")], 0),

@@ -15,6 +15,7 @@ from jkg_client.protocol.outputs import (
     Output,
     OutputArea,
     Stream,
+    as_seen,
     join_text,
     plain_text,
 )
@@ -229,6 +230,56 @@ def test_exactly_as_much_as_is_kept_is_not_too_much() -> None:
     assert area.dropped == 0
 
 
+@pytest.mark.parametrize("messages", [[], [display("a", "other")]])
+def test_an_update_of_what_an_earlier_cell_has_shown_says_so(
+    messages: list[tuple[str, Json]],
+) -> None:
+    shown = fed(*messages, update("b", "i")).outputs[-1]
+    assert isinstance(shown, Display)
+    assert shown.is_update
+
+
+def test_an_update_leaves_the_number_of_the_value_that_it_changes() -> None:
+    value = {**display("a", "i")[1], "execution_count": 7}
+    (shown,) = fed(("execute_result", value), update("b", "i")).outputs
+    assert shown == Display({"text/plain": "b"}, {}, "i", 7)
+    assert not shown.is_update
+
+
+def test_an_exception_that_is_shortened_later_is_not_the_last_one() -> None:
+    area = fed(error("A", "a" * 100), error("B", "b"), max_output=60)
+    assert area.failure == Failure("B", "b")
+
+
+LONG = Failure("E", "v" * 12, ("tttt",))
+
+
+@pytest.mark.parametrize(
+    ("most", "fitting"),
+    [
+        (17, LONG),
+        (16, Failure("E", "v\n[9 characters of output dropped here]\nvv", ("tttt",))),
+        (
+            4,
+            Failure(
+                "E",
+                "\n[12 characters of output dropped here]\n",
+                ("", "[1 characters of output dropped here]", "ttt"),
+            ),
+        ),
+    ],
+)
+def test_an_exception_is_whole_if_it_fits(most: int, fitting: Failure) -> None:
+    assert OutputArea(most).fitting(LONG) == fitting
+
+
+def test_an_exception_that_is_shown_after_output_of_a_widget_is_the_own_of_the_cell() -> None:
+    area = OutputArea()
+    area.feed(*out("a"), "widget")
+    area.show(Failure("E", "v"))
+    assert area.failure == Failure("E", "v")
+
+
 def test_clearing_makes_room_again() -> None:
     area = fed(out("0123456789A"), clear(wait=False), out("new"), max_output=10)
     assert (area.outputs, area.dropped) == ((Stream("stdout", "new"),), 0)
@@ -260,6 +311,20 @@ def test_metadata_counts_as_output() -> None:
     shown = ("display_data", {"data": {}, "metadata": {"a": "x" * 100}})
     area = fed(shown, ("stream", {"name": "stdout", "text": "x"}), max_output=50)
     assert area.dropped > 100
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(1024, True), (1025, False)])
+def test_an_id_of_a_display_has_no_more_than_1024_characters(length: int, is_kept: bool) -> None:
+    area = fed(display("a", "i" * length))
+    assert area.outputs == (shown("a", "i" * length if is_kept else None),)
+
+
+# Beside the text: 1000 of the id, 10 of the MIME type and 16 for the form; 1024 are free.
+@pytest.mark.parametrize(("most", "is_whole"), [(5, True), (4, False)])
+def test_names_count_as_output_where_they_are_longer_than_usual(most: int, is_whole: bool) -> None:
+    area = fed(display("abc", "i" * 1000), max_output=most)
+    assert (area.outputs == (shown("abc", "i" * 1000),)) is is_whole
+    assert (area.dropped == 0) is is_whole
 
 
 @pytest.mark.field("B3")
@@ -441,6 +506,11 @@ def test_a_display_is_its_plain_text(data: Json, text: str) -> None:
 )
 def test_pieces_of_text_are_joined_by_lines(pieces: list[tuple[str, bool]], text: str) -> None:
     assert join_text(pieces) == text
+
+
+def test_streams_on_one_screen_have_the_name_of_the_first() -> None:
+    seen = as_seen(fed(err("a"), out("b"), display("c"), out("d")).outputs)
+    assert list(seen) == [Stream("stderr", "ab"), shown("c"), Stream("stdout", "d")]
 
 
 def test_streams_are_text_as_printed_and_the_rest_on_lines_of_its_own() -> None:
