@@ -320,11 +320,21 @@ def test_an_id_of_a_display_has_no_more_than_1024_characters(length: int, is_kep
 
 
 # Beside the text: 1000 of the id, 10 of the MIME type and 16 for the form; 1024 are free.
-@pytest.mark.parametrize(("most", "is_whole"), [(5, True), (4, False)])
-def test_names_count_as_output_where_they_are_longer_than_usual(most: int, is_whole: bool) -> None:
+@pytest.mark.parametrize(("most", "dropped"), [(5, 0), (4, 2)])
+def test_names_count_as_output_where_they_are_longer_than_usual(most: int, dropped: int) -> None:
     area = fed(display("abc", "i" * 1000), max_output=most)
-    assert (area.outputs == (shown("abc", "i" * 1000),)) is is_whole
-    assert (area.dropped == 0) is is_whole
+    assert area.outputs == (shown("abc", "i" * 1000),)
+    assert area.dropped == dropped
+
+
+def test_metadata_of_a_value_that_is_too_large_stays_if_it_is_small() -> None:
+    value = {"data": {"text/plain": "x" * 200}, "metadata": {"a": "b"}}
+    (shown,) = fed(("display_data", value), max_output=100).outputs
+    assert isinstance(shown, Display)
+    assert shown.metadata == {"a": "b"}
+    (shown,) = fed(("display_data", value), max_output=60).outputs
+    assert isinstance(shown, Display)
+    assert shown.metadata == {}
 
 
 @pytest.mark.field("B3")
