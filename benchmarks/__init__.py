@@ -1,1 +1,1 @@
-"""Measures this package beside other clients; see docs/benchmarks.md."""
+"""Compares the speed of this package with other clients. See docs/benchmarks.md."""

@@ -15,9 +15,9 @@ import jkg_client
 from pictures.__main__ import main as draw_pictures
 
 from . import imports, many, notebooks, round_trip, start, throughput
-from .cast import GATEWAY, PEERS, Peer
 from .drivers import Stage, stage
 from .environments import CACHE, environment, versions
+from .participants import GATEWAY, PEERS, Peer
 
 Measure = Callable[..., str]
 
@@ -34,7 +34,7 @@ NAMES = tuple(peer.name for peer in PEERS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, and print tables in markdown."""
+    """Measure, and print tables in Markdown."""
     argv = sys.argv[1:] if argv is None else argv
     options = _parser().parse_args(argv)
     if options.chart:
@@ -55,18 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure this package beside other clients."
+        prog="python -m benchmarks", description="Compare this package with other clients."
     )
     add = parser.add_argument
     add("--only", type=_some(MEASURES), default=list(MEASURES), help=", ".join(MEASURES))
     add("--peers", type=_some(NAMES), default=list(NAMES), help=", ".join(NAMES))
-    add("--rounds", type=int, help="instead of what each measurement takes by itself")
-    add("--quick", action="store_true", help="less of everything, to try it; figures mean little")
+    add("--rounds", type=int, help="number of rounds (default: depends on the measurement)")
+    add("--quick", action="store_true", help="only try it with little data; figures mean little")
     add("--cache", type=Path, default=CACHE, help="folder of the peers' environments")
     add("--output", type=argparse.FileType("w"), default=sys.stdout, help="file for the tables")
-    add(
-        "--chart", action="store_true", help="draw the chart of docs/benchmarks.md, measure nothing"
-    )
+    add("--chart", action="store_true", help="only draw the chart from docs/benchmarks.md")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The drivers as child processes, and the gateway that they share."""
+"""Runs the drivers as child processes, with a gateway that they share."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from attrs import frozen
 
 from jkg_client import LocalJupyterServer
 
-from .cast import GATEWAY, Peer
 from .environments import ROOT, environment
+from .participants import GATEWAY, Peer
 from .peers.driver import TIMEOUT
 
 ENDING = 30.0
-"""Seconds in which a driver ends and its kernels with it."""
+"""Time limit for a driver and its kernels to end, in seconds."""
 
 
 class DriverError(Exception):
-    """A peer did not do what it was told."""
+    """A peer failed, or did not answer in time."""
 
 
 @frozen
 class Taken:
-    """What a peer took for some cells.
+    """Time and memory that a peer took for some cells.
 
     Attributes:
-        seconds: One for each cell.
-        cpu: Seconds of the client's process in all.
-        rss: Bytes by which its resident set grew at its peak.
-        got: Bytes of output that its caller was handed.
+        seconds: Duration of each cell.
+        cpu: CPU time of the client's process for all cells, in seconds.
+        rss: Largest growth of its resident set, in bytes.
+        got: Bytes of output that its caller has received.
     """
 
     seconds: list[float]
@@ -47,17 +47,17 @@ class Taken:
 
 @frozen(eq=False)
 class Driver:
-    """A peer's driver that runs."""
+    """The running driver of a peer."""
 
     peer: Peer
     _process: subprocess.Popen[str]
     _log: Path
 
     def ask(self, do: str, **task: Any) -> dict[str, Any]:
-        """Have it do something; its answer.
+        """Send a task to the driver, and return its answer.
 
         Raises:
-            DriverError: If it fails, ends, or takes too long.
+            DriverError: The driver fails, ends, or takes too long.
         """
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
@@ -80,11 +80,11 @@ class Driver:
         return answer
 
     def cell(self, code: str, times: int = 1) -> Taken:
-        """Have it run a cell so often."""
+        """Run a cell ``times`` times."""
         return Taken(**self.ask("cell", code=code, times=times))
 
     def start(self) -> Taken:
-        """Have it come to a first result once more."""
+        """Measure one start up to the first result."""
         return Taken(**self.ask("start"))
 
     def _last_words(self) -> str:
@@ -93,11 +93,11 @@ class Driver:
 
 @frozen
 class Stage:
-    """Where measurements take place.
+    """Folders and server of the measurements.
 
     Attributes:
         cache: Folder of the environments.
-        folder: For logs and what executors save.
+        folder: Folder for logs and for files of executors.
         server: The gateway that all peers share.
     """
 
@@ -112,7 +112,7 @@ class Stage:
 
     @contextlib.contextmanager
     def driver(self, peer: Peer, **where: Any) -> Iterator[Driver]:
-        """A driver of ``peer`` that runs; it ends afterwards."""
+        """Run the driver of ``peer`` in the ``with`` block."""
         python = environment(self.cache, peer.environment, peer.requirements)
         log = self.folder / f"{peer.name.replace(' ', '-')}.log"
         with log.open("ab") as errors:
@@ -145,20 +145,20 @@ class Stage:
 
 @contextlib.contextmanager
 def stage(cache: Path, folder: Path) -> Iterator[Stage]:
-    """A gateway that runs, without a token: not every peer can say one."""
+    """Run a gateway without a token, because not every peer can send one."""
     python = environment(cache, "gateway", GATEWAY)
     with LocalJupyterServer(token=None, python=python, cwd=folder, log_level="WARNING") as server:
         yield Stage(cache, folder, server)
 
 
 def complain(peer: Peer, exc: Exception) -> str:
-    """What goes wrong with a peer, for stderr and for the table."""
+    """Print the error of a peer to stderr, and return it for the table."""
     print(f"{peer.name}: {exc}", file=sys.stderr, flush=True)
     return str(exc).replace("|", "/").replace("\n", " ")[:80]
 
 
 def environ() -> dict[str, str]:
-    # Neither a proxy nor what else is set for Python or Jupyter shall make a difference.
+    # Proxies and settings of Python and Jupyter must not influence the measurements.
     drop = ("JUPYTER", "PYTHON", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(drop)}
     return {**kept, "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""Virtual environments of the peers: made once, kept in a folder."""
+"""Virtual environments of the peers. They are created once and kept in a folder."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".tox" / "benchmarks"
 
 MAKING = 900
-"""Seconds for the packages of one environment."""
+"""Time limit for the packages of one environment, in seconds."""
 
 PYTHON = shutil.which("python3.11") or sys.executable
-"""Has wheels of all that is asked for, the old ones too."""
+"""The interpreter of the environments. All packages, also old ones, have wheels for 3.11."""
 
 
 def environment(cache: Path, name: str, requirements: Sequence[str]) -> Path:
-    """The interpreter of an environment that holds ``requirements`` and nothing else."""
+    """The interpreter of an environment that has only ``requirements``."""
     digest = hashlib.sha256("\n".join([PYTHON, *requirements]).encode()).hexdigest()[:8]
     folder = cache / f"{name}-{digest}"
     done = folder / "done"
@@ -38,23 +38,24 @@ def environment(cache: Path, name: str, requirements: Sequence[str]) -> Path:
 
 
 def our_requirements() -> list[str]:
-    """What our package needs, by its setup.cfg."""
+    """The requirements of this package, from setup.cfg."""
     config = configparser.ConfigParser(inline_comment_prefixes="#")
     config.read(ROOT / "setup.cfg")
     return config["options"]["install_requires"].split()
 
 
 def versions(python: Path, distributions: Sequence[str]) -> dict[str, str]:
-    """Versions of what is installed for ``python``."""
+    """Versions of packages in the environment of ``python``."""
     ask = "import sys, importlib.metadata as m; [print(m.version(d)) for d in sys.argv[1:]]"
     return dict(zip(distributions, run(str(python), "-c", ask, *distributions).split()))
 
 
 def run(*command: str) -> str:
-    """What a command prints.
+    """Run a command, and return its output.
 
     Raises:
-        RuntimeError: If it fails, or does not end.
+        RuntimeError: The command fails.
+        subprocess.TimeoutExpired: The command does not end in time.
     """
     done = subprocess.run(
         command,
@@ -70,7 +71,7 @@ def run(*command: str) -> str:
 
 
 def _fill(folder: Path, requirements: Sequence[str]) -> None:
-    print(f"making {folder.name}", file=sys.stderr, flush=True)
+    print(f"creating {folder.name}", file=sys.stderr, flush=True)
     run(PYTHON, "-m", "venv", str(folder))
     python = str(folder / "bin" / "python")
     run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip")

@@ -1,4 +1,4 @@
-"""What an import costs, and what an installation weighs."""
+"""Measures the time and memory of an import, and the size of an installation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .cast import Peer
 from .drivers import Stage
 from .environments import PYTHON, ROOT, environment, run
+from .participants import Peer
 from .tables import median, milliseconds, table
 
 ROUNDS = 15
@@ -49,7 +49,7 @@ print(json.dumps([sorted(d.metadata['Name'] for d in found),
 
 
 def measure(stage: Stage, peers: Sequence[Peer], rounds: int | None, *, quick: bool) -> str:
-    """Fresh interpreters, one after the other, in each one's environment."""
+    """Measure each import in new interpreters, one after the other."""
     with tempfile.TemporaryDirectory() as folder:
         ours = _installed(Path(folder))
         imports = [(ours, statement) for statement in OURSELVES]
@@ -62,8 +62,8 @@ def measure(stage: Stage, peers: Sequence[Peer], rounds: int | None, *, quick: b
 
 
 def _installed(folder: Path) -> Path:
-    """The interpreter of an environment with our package as its users install it."""
-    # From a copy: a build leaves files beside the sources.
+    """Install this package as its users do, and return the interpreter of the environment."""
+    # From a copy, because a build leaves files in the folder of the sources.
     source = folder / "source"
     ignored = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__")
     for name in ("jkg_client", "setup.cfg", "setup.py", "README.md", "LICENSE"):
@@ -84,7 +84,7 @@ def _measure(imports: Sequence[tuple[Path, str]], rounds: int) -> str:
         print(f"import {one}/{rounds}", file=sys.stderr, flush=True)
         for python, statement in imports:
             figures = json.loads(_alone(python, MEASURE.format(statement)))
-            if one:  # the first reads the disk and compiles
+            if one:  # the first import reads from disk and compiles, so it does not count
                 taken[statement].append(figures)
     rows = [
         (
@@ -94,7 +94,7 @@ def _measure(imports: Sequence[tuple[Path, str]], rounds: int) -> str:
         )
         for statement, figures in taken.items()
     ]
-    return table("Import", HEAD, rows, "`pass` is what the measuring itself costs.")
+    return table("Import", HEAD, rows, "`pass` is the cost of the measurement itself.")
 
 
 def _weighed(python: Path) -> str:

@@ -1,12 +1,12 @@
-"""Many executors at once on one gateway."""
+"""Measures many executors at the same time on one gateway."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from .cast import Peer, ours
 from .drivers import DriverError, Stage, Taken, complain
+from .participants import Peer, ours
 from .tables import median, milliseconds, ratio, table
 
 EXECUTORS = 64
@@ -18,13 +18,13 @@ HEAD = ("executors", "blocks", "blocks/s", "CPU ms a block", "/ alone", "blocks/
 
 
 def measure(stage: Stage, _: Sequence[Peer], rounds: int | None, *, quick: bool) -> str:
-    """One executor, then all of them."""
+    """Measure one executor, then all of them."""
     count = 8 if quick else EXECUTORS
     rounds = rounds or (1 if quick else ROUNDS)
     rows, alone = [], None
     for executors in (1, count):
         print(f"many: {executors}", file=sys.stderr, flush=True)
-        # Alone a block is so cheap that more of them are needed for a figure.
+        # A block of one executor is so quick that more blocks are needed for a good figure.
         blocks = BLOCKS if executors > 1 else 10 * BLOCKS
         peer = ours(f"{executors} executors", driver="many")
         try:

@@ -1,4 +1,4 @@
-"""Whole notebooks: many small cells, and few that print much."""
+"""Measures whole notebooks: one with many small cells, and one with much output."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from .cast import GATEWAY, OURS, Peer
 from .drivers import Stage, environ
 from .environments import ROOT, environment
+from .participants import GATEWAY, OURS, Peer
 from .tables import median, ratio, table
 
 ROUNDS = 3
 RUNNING = 600
-"""Seconds for one notebook."""
+"""Time limit for one notebook, in seconds."""
 
 NOTEBOOKS = (("1,000 cells", 1000, 0), ("200 MB of output", 20, 200))
 QUICK = (("20 cells", 20, 0), ("2 MB of output", 2, 2))
@@ -23,7 +23,7 @@ HEAD = ("notebook", "by", "seconds", "/ nbclient", "peak MB", "/ nbclient")
 
 
 def measure(stage: Stage, _: Sequence[Peer], rounds: int | None, *, quick: bool) -> str:
-    """Each notebook by each runner."""
+    """Measure each notebook with each runner."""
     requirements = (*OURS, *GATEWAY, "jupyter_core", "nbclient==0.11.0", "nbformat")
     python = str(environment(stage.cache, "notebooks", requirements))
     rows = []
@@ -48,7 +48,7 @@ def measure(stage: Stage, _: Sequence[Peer], rounds: int | None, *, quick: bool)
                     ratio(memory, theirs[1]),
                 )
             )
-    return table("Notebooks", HEAD, rows, "With the start of the kernel and the file at the end.")
+    return table("Notebooks", HEAD, rows, "Includes the start of the kernel and writing the file.")
 
 
 def _run(words: Sequence[str]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""How long a trivial cell takes."""
+"""Measures the duration of a trivial cell."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 
-from .cast import MINIMAL_V1, ZMQ, Peer
 from .drivers import Driver, DriverError, Stage, complain
+from .participants import MINIMAL_V1, ZMQ, Peer
 from .tables import median, milliseconds, percentile_95, ratio, table
 
 CELL = "pass"
 BATCH = 20
 SLOW_BATCH = 4
 ROUNDS = 25
-"""Of 20 cells: 500 of each peer, 100 of a slow one."""
+"""Rounds of 20 cells each, so 500 cells of each peer and 100 of a slow one."""
 
 HEAD = (
     "client",
@@ -30,7 +30,7 @@ HEAD = (
 
 
 class Cells:
-    """What one peer has taken so far."""
+    """The measured cells of one peer so far."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -39,7 +39,7 @@ class Cells:
 
 
 def measure(stage: Stage, peers: Sequence[Peer], rounds: int | None, *, quick: bool) -> str:
-    """All peers in turn, a few cells each, in another order each time."""
+    """Measure all peers in turn, a few cells each, in a different order in each round."""
     rounds = rounds or (2 if quick else ROUNDS)
     cells = {peer.name: Cells() for peer in peers}
     with contextlib.ExitStack() as stack:

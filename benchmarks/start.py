@@ -1,4 +1,4 @@
-"""How long it takes to the first result."""
+"""Measures the time from the start to the first result."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from .cast import MINIMAL_V1, QUICKACK, ZMQ, Peer, ours
 from .drivers import Driver, DriverError, Stage, complain
+from .participants import MINIMAL_V1, QUICKACK, ZMQ, Peer, ours
 from .tables import median, ratio, table
 
 ROUNDS = 7
@@ -19,7 +19,7 @@ LAUNCHED = ours("LocalJupyterServer, JupyterCodeExecutor", "ours", driver="launc
 
 
 def measure(stage: Stage, peers: Sequence[Peer], rounds: int | None, *, quick: bool) -> str:
-    """With a gateway to start, and on one that runs."""
+    """Measure with the start of a gateway, and on a running gateway."""
     rounds = rounds or (1 if quick else ROUNDS)
     with_server = _measure(stage, [BY_HAND, LAUNCHED], rounds)
     running = [peer for peer in peers if peer.name not in (QUICKACK.name, MINIMAL_V1.name)]

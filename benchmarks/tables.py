@@ -1,4 +1,4 @@
-"""Figures as tables in markdown."""
+"""Writes figures as tables in Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Row = Sequence[str]
 
 
 def table(title: str, head: Row, rows: Sequence[Row], note: str = "") -> str:
-    """A heading, a table, and what must be known to read it."""
+    """A heading, a note and a table."""
     widths = [max(map(len, column)) for column in zip(head, *rows)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [_line(row, widths) for row in (head, rule, *rows)]
@@ -23,21 +23,21 @@ def _line(row: Row, widths: Sequence[int]) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """As 5.9, or 250."""
+    """Milliseconds with three digits, such as 5.9 or 250."""
     return f"{seconds * 1000:.3g}" if seconds < 1 else f"{seconds * 1000:.0f}"
 
 
 def ratio(ours: float, theirs: float | None) -> str:
-    """How many times theirs ours is; a dash without theirs."""
+    """The quotient of ``ours`` and ``theirs``. A dash if ``theirs`` is unknown."""
     return f"{ours / theirs:.2f}" if theirs else "-"
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle one."""
+    """The median."""
     return statistics.median(values)
 
 
 def percentile_95(values: Sequence[float]) -> float:
-    """What 19 of 20 do not exceed."""
+    """The 95th percentile."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]

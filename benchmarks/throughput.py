@@ -1,4 +1,4 @@
-"""How much output a client takes in, at what cost."""
+"""Measures the time, CPU time and memory that a client needs for much output."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from .cast import FLOOR, FLOOR_V1, Peer
 from .drivers import Driver, DriverError, Stage, Taken, complain
+from .participants import FLOOR, FLOOR_V1, Peer
 from .tables import median, ratio, table
 
 ROUNDS = 5
-"""But one of the flushed lines, which take minutes; more of what takes hundredths of a second."""
+"""Default number of rounds. Loads that take minutes have fewer, very quick ones have more."""
 
 HEAD = (*("client", "seconds", "CPU s", "/ floor", "/ floor-v1", "RSS MB", "RSS / payload", ""),)
 
 
 @frozen(kw_only=True)
 class Load:
-    """A cell that has much to say.
+    """A cell with much output.
 
     Attributes:
-        title: For the table.
-        setup: Run before, not measured.
+        title: Title of the table.
+        setup: Code that runs before the cell and is not measured.
         code: The cell.
-        size: Bytes that it shows.
-        least: Bytes that the caller must be handed: a file holds an image before base64.
-        rounds: How often everybody has a turn.
+        size: Bytes of its output.
+        least: Bytes that the caller must receive. Images count without base64, because some
+            clients save them as files.
+        rounds: Number of rounds.
     """
 
     title: str
@@ -39,7 +40,7 @@ class Load:
 
 
 def loads(*, quick: bool) -> list[Load]:
-    """The four; a tenth of each when ``quick``."""
+    """The four loads. With ``quick``, a tenth of each."""
     part = 10 if quick else 1
     lines, flushed, image, images = (
         100_000 // part,
@@ -91,7 +92,7 @@ def _payload(size: int) -> str:
 
 
 def measure(stage: Stage, peers: Sequence[Peer], rounds: int | None, *, quick: bool) -> str:
-    """One table for each load."""
+    """Measure each load, and return one table for each."""
     rounds = rounds or (1 if quick else None)
     tables = [
         _measure(stage, load, [FLOOR, FLOOR_V1, *peers], rounds or load.rounds)
@@ -108,7 +109,7 @@ def _measure(stage: Stage, load: Load, peers: Sequence[Peer], rounds: int) -> st
         for peer in (*peers[turn:], *peers[:turn]):
             print(f"{load.title} {one + 1}/{rounds}: {peer.name}", file=sys.stderr, flush=True)
             try:
-                # A process of its own: what a load leaves behind is no matter of the next.
+                # A new process for each load, so that the loads do not influence each other.
                 with stage.driver(peer) as driver:
                     taken[peer.name].append(_run(driver, load))
             except DriverError as exc:

@@ -16,6 +16,7 @@ from .client import arguments
 from .client.block_run import BlockRun
 from .client.callbacks import OnOutput
 from .client.channels import KernelProvider
+from .client.forks import check_owner
 from .client.timeouts import TIMEOUTS, Timeouts
 from .code_blocks import CodeBlock, MarkdownCodeExtractor
 from .code_result import CodeResult
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 
 class _Executor(KernelCodeExecutor):
-    """Can be told to end blocks that it has not begun yet."""
+    """An executor that can also stop blocks before they begin."""
 
     def execute_as(
         self,
@@ -44,42 +45,42 @@ class _Executor(KernelCodeExecutor):
         store_history: bool,
         on_output: OnOutput | None,
     ) -> CodeResult:
-        """``execute_code_blocks``, as ``run``."""
+        """``execute_code_blocks``, with ``run`` as the handle to interrupt it."""
         return self._execute_blocks(
             run, code_blocks, timeout, store_history=store_history, on_output=on_output
         )
 
     def in_python(self, do: Callable[[RunUnseen], T]) -> T:
-        """What ``do`` returns, which runs cells that nobody sees."""
+        """Call ``do`` with a function that runs silent cells, and return its result."""
         return self._in_python(do)
 
     def end(self, run: BlockRun) -> None:
-        """As ``interrupt``; if the blocks have not begun they never will."""
+        """Interrupt the blocks of ``run``. If they have not begun, they will not run."""
         run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
-    def tell_again(self, result: object) -> None:
-        """Nobody has read ``result``: the next one tells that variables are gone, if they are."""
+    def report_again(self, result: object) -> None:
+        """If ``result``, which nobody has read, reports a restart, the next one reports it, too."""
         if isinstance(result, CodeResult) and result.kernel_restarted:
             self._replaced = True
 
 
 @define(eq=False)
 class _Job(Generic[T]):
-    """A task for the executor's thread.
+    """A job for the executor's thread.
 
     Attributes:
-        do: The task.
-        loop: The event loop in which its end is waited for.
-        run: Its blocks, if it runs any.
-        cancelled: Nobody waits for it any more.
-        told: What its result had to tell is left to the next one.
+        do: The function to call.
+        loop: The event loop that waits for the result.
+        run: The handle to interrupt its blocks.
+        cancelled: Whether the waiting task was cancelled.
+        reported: Whether ``report_again`` was called with its result.
     """
 
     do: Callable[[_Executor, BlockRun], T]
     loop: asyncio.AbstractEventLoop
     run: BlockRun = field(factory=BlockRun, init=False)
     cancelled: bool = False
-    told: bool = False
+    reported: bool = False
 
 
 class AsyncKernelCodeExecutor(AsyncVariableAccess):
@@ -89,15 +90,15 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
     block is interrupted, and the task ends when the kernel can be used again.
 
     Args:
-        provider: Returns what starts the kernel. It is called when the kernel is started.
-        kernel_name: As all other arguments: see ``JupyterCodeExecutor``.
+        provider: Function that returns the provider of the kernel. It is called at the start.
+        kernel_name: This and all other arguments: see ``JupyterCodeExecutor``.
         on_output: Function that is called in the event loop with each output.
 
     Raises:
         ValueError: When the kernel is started: an argument is wrong.
     """
 
-    _place = ""  # where the kernel's server is
+    _place = ""  # " at " and the address of the server, for repr()
 
     def __init__(
         self,
@@ -133,7 +134,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         self._on_output = on_output
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: _Executor | None = None
-        # One thread: blocks run one after the other, in the order in which they came.
+        # One thread: blocks run one after the other, in the order of the calls.
         self._worker = Worker("jkg_client")
         self._process = os.getpid()
         self._stopped = False
@@ -172,7 +173,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         """Start the kernel. Does nothing if it is started already.
 
         Raises:
-            JkgError: As the constructor of ``JupyterCodeExecutor``.
+            JkgError: For the same reasons as the constructor of ``JupyterCodeExecutor``.
         """
         await self._in_turn(lambda *_: None)
 
@@ -194,7 +195,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
 
         Raises:
             ClientClosed: After ``stop``.
-            GatewayError: The server cannot be reached. ``result`` holds what has come before.
+            GatewayError: The server cannot be reached. ``result`` has the results so far.
             ValueError: An argument is wrong. Nothing has run.
         """
         blocks = arguments.blocks(code_blocks)
@@ -225,7 +226,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         await self._in_turn(lambda executor, _: executor.restart())
 
     async def interrupt(self) -> None:
-        """Stop the blocks that run, as ``JupyterCodeExecutor.interrupt`` does."""
+        """Stop the running blocks, as ``JupyterCodeExecutor.interrupt`` does."""
         if self._executor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
 
@@ -246,15 +247,15 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         """
         self._stopped = True
         if self._process != os.getpid():
-            return  # what the parent owns, a child that was forked cannot end
-        # Shielded: a task that is cancelled now would take it out of the threads' queue.
+            return  # a forked child must not end the kernel of its parent
+        # Shielded: if the task is cancelled now, the call must stay in the queue of the threads.
         await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._end))
 
     def _in_python(self, do: Callable[[RunUnseen], T]) -> Awaitable[T]:
         return self._in_turn(lambda executor, _: executor.in_python(do))
 
     async def _in_turn(self, do: Callable[[_Executor, BlockRun], T]) -> T:
-        """What ``do`` returns, which is called in our thread; a cancelled task interrupts it."""
+        """Call ``do`` in the executor's thread. If the task is cancelled, interrupt it."""
         self._check_usable()
         job = _Job(do, asyncio.get_running_loop())
         future = self._worker.submit(self._run, job)
@@ -263,7 +264,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             return await asyncio.shield(waiting)
         except asyncio.CancelledError:
             job.cancelled = True
-            # Nobody will ask for its exception any more.
+            # Read its exception, or asyncio logs that nobody has read it.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
             if not future.cancel():
                 await whole(self._ended(job, waiting))
@@ -276,19 +277,15 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             with contextlib.suppress(JkgError):
                 await loop.run_in_executor(None, self._executor.end, job.run)
         await asyncio.wait({waiting})
-        # It may have been over before it was cancelled.
+        # It may have ended before it was cancelled.
         failed = waiting.exception() is not None
-        if self._executor is not None and not (failed or job.told):
-            self._executor.tell_again(waiting.result())
+        if self._executor is not None and not (failed or job.reported):
+            self._executor.report_again(waiting.result())
 
     def _check_usable(self) -> None:
         if self._stopped:
             raise ClientClosed("the executor was stopped")
-        if self._process != os.getpid():
-            raise ClientClosed(
-                "the executor belongs to the process that has made it;"
-                " a child that was forked needs one of its own"
-            )
+        check_owner(self._process, "the executor")
 
     def _run(self, job: _Job[T]) -> T:
         if self._executor is None and not self._stopped:
@@ -298,8 +295,8 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         self._loop = job.loop
         result = job.do(self._executor, job.run)
         if job.cancelled:
-            job.told = True
-            self._executor.tell_again(result)
+            job.reported = True
+            self._executor.report_again(result)
         return result
 
     def _hand_over(self, output: Output) -> None:
@@ -307,9 +304,9 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             self._loop.call_soon_threadsafe(self._on_output, output)
 
     def _abandon(self) -> None:
-        """End what may still be starting, when it has started; nobody waits for it."""
+        """Stop a kernel that may still be starting as soon as it has started. Do not wait."""
         if self._stopped:
-            return  # who stopped it sees to that
+            return  # ``stop`` does it
         self._stopped = True
         self._worker.submit(self._stop_executor)
         self._worker.close(wait=False)
@@ -317,7 +314,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
     def _end(self) -> None:
         self._stop_executor()
         self._worker.close(wait=True)
-        self._stop_executor()  # it may just have been starting
+        self._stop_executor()  # it may have been starting during the first call
 
     def _stop_executor(self) -> None:
         if self._executor is not None:
@@ -328,7 +325,7 @@ Executor = TypeVar("Executor", bound=AsyncKernelCodeExecutor)
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, on_output: OnOutput) -> OnOutput:
-    """Has ``on_output`` called in the loop, from any thread."""
+    """A function for any thread that calls ``on_output`` in the loop."""
 
     def hand_over(output: Output) -> None:
         loop.call_soon_threadsafe(on_output, output)
@@ -337,10 +334,10 @@ def _in_loop(loop: asyncio.AbstractEventLoop, on_output: OnOutput) -> OnOutput:
 
 
 async def whole(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Await ``coroutine`` to its end, however often the task is cancelled meanwhile."""
+    """Await ``coroutine`` to its end, even if the task is cancelled several times."""
     task = asyncio.ensure_future(coroutine)
     while not task.done():
-        # Frameworks cancel again and again until a task has ended.
+        # Frameworks repeat the cancellation until a task has ended.
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait({task})
     task.result()

@@ -19,8 +19,8 @@ EXIT_CODES: Mapping[Status, int] = {
     "ok": 0,
     "error": 1,
     "aborted": 1,
-    "timeout": 124,  # as timeout(1) says it
-    "died": 137,  # as a shell says it of a process that was killed
+    "timeout": 124,  # the exit code of the command timeout(1)
+    "died": 137,  # the exit code of a shell for a process that was killed by SIGKILL
 }
 
 
@@ -36,10 +36,10 @@ class CodeResult:
     Attributes:
         exit_code: The code's own exit status if it ended itself, with ``sys.exit(3)`` or in a
             shell block. Otherwise 0, 1 for an error, 124 for a timeout, 137 for a dead kernel.
-        output: What the blocks have shown, as text. What went wrong comes last.
+        output: What the blocks have shown, as text. An error is at the end.
         output_files: Absolute paths of the images and pages that the blocks have shown.
         status: Status of the last block that ran.
-        kernel_restarted: Whether variables are gone, because the kernel was restarted.
+        kernel_restarted: Whether the kernel was restarted, so that its variables are lost.
         truncated: What is missing in the output. None if nothing is missing.
         results: One result for each block that ran.
         skipped: Languages of the blocks that did not run, because they hold data or prose.
@@ -72,7 +72,7 @@ class CodeResult:
         return {**bundle, "text/plain": self.output or f"<{self.status}, no output>"}
 
     @classmethod
-    def of(
+    def from_results(
         cls,
         results: Sequence[ExecutionResult],
         folder: Path,
@@ -82,7 +82,7 @@ class CodeResult:
         *,
         left_out: int = 0,
     ) -> CodeResult:
-        """The result of blocks that have these results.
+        """Combine the results of the blocks.
 
         Args:
             results: One for each block that ran, in order.
@@ -90,40 +90,50 @@ class CodeResult:
             timeout: Time limit of each block, in seconds.
             skipped: Languages of the blocks that did not run, because they hold data or prose.
             page: The scripts that earlier blocks have loaded. None for a new kernel.
-            left_out: Number of blocks after the last that ran.
+            left_out: Number of blocks after the last block that ran.
         """
         page = NotebookPage() if page is None else page
-        renderings = tuple(
-            # Each on a screen of its own: a cell does not write over what came late.
-            render((*as_seen(r.late_outputs), *as_seen(r.outputs)), into(folder), page)
-            for r in results
-        )
-        texts = [
-            join_text([(rendering.text, True), ("\n".join(notes(result, timeout)), True)])
-            for rendering, result in zip(renderings, results)
-        ]
+        write = into(folder)
+        renderings: list[Rendering] = []
+        texts: list[str] = []
+        files: list[str] = []
+        for result in results:
+            # Two separate screens: a cell does not overwrite late output of the cell before it.
+            seen = (*as_seen(result.late_outputs), *as_seen(result.outputs))
+            rendering = render(seen, write, page)
+            renderings.append(rendering)
+            files += map(str, rendering.files)
+            remarks = "\n".join(notes(result, timeout))
+            texts.append(join_text([(rendering.text, True), (remarks, True)]))
         status = results[-1].status if results else "ok"
-        if skipped:
-            # What went wrong stays last: there a reader looks for it.
-            texts.insert(len(texts) if status == "ok" else len(texts) - 1, not_run(skipped))
-        if status == "ok" and left_out:
-            texts.append(f"Note: the code exited; code blocks that did not run: {left_out}.")
         return cls(
             exit_code=_exit_code(results[-1]) if results else 0,
-            output=join_text((text, True) for text in texts),
-            output_files=[str(path) for rendering in renderings for path in rendering.files],
+            output=_joined(texts, status, skipped, left_out),
+            output_files=files,
             status=status,
             kernel_restarted=any(result.kernel_restarted for result in results),
-            truncated=_together(r.truncated for r in results if r.truncated),
+            truncated=_together([r.truncated for r in results if r.truncated]),
             results=tuple(results),
             skipped=tuple(skipped),
-            renderings=renderings,
+            renderings=tuple(renderings),
         )
 
 
 def has_exited(result: CodeResult) -> bool:
     """Whether the last block ended with ``sys.exit`` or ``exit()``, which ends a script."""
     return bool(result.results) and result.results[-1].exit_code is not None
+
+
+def _joined(texts: Sequence[str], status: Status, skipped: Sequence[str], left_out: int) -> str:
+    """The texts of the blocks, with notes on those that did not run."""
+    all_texts = list(texts)
+    if skipped:
+        # What went wrong stays last: there a reader looks for it.
+        place = len(texts) if status == "ok" else len(texts) - 1
+        all_texts.insert(place, not_run(skipped))
+    if status == "ok" and left_out:
+        all_texts.append(f"Note: the code exited; code blocks that did not run: {left_out}.")
+    return join_text((text, True) for text in all_texts)
 
 
 def _exit_code(result: ExecutionResult) -> int:
@@ -139,14 +149,14 @@ def not_run(languages: Sequence[str]) -> str:
 
 
 def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
-    """What a reader of the text must know in addition to it."""
+    """Notes for the reader of the text: what is missing in it, and why the code ended."""
     if result.truncated:
         yield f"Note: {result.truncated}."
     if result.status == "aborted":
         yield "Error: the code did not run, because code before it failed or was interrupted."
     if result.status == "timeout":
         is_known = not (result.truncated and result.truncated.connection_lost)
-        ended = " and was stopped" if is_known else "; it may run on"
+        ended = " and was stopped" if is_known else "; it may still be running"
         waited = result.failure is not None and result.failure.ename == NOT_BEGUN
         what = "waited for its turn for" if waited else "ran longer than"
         yield f"Timeout: the code {what} {timeout:g} seconds{'' if waited else ended}."
@@ -158,13 +168,12 @@ def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
         yield "Note: the kernel was restarted, variables are gone."
 
 
-def _together(truncations: Iterable[Truncation]) -> Truncation | None:
-    all_of_them = list(truncations)
-    if not all_of_them:
+def _together(truncations: Sequence[Truncation]) -> Truncation | None:
+    if not truncations:
         return None
     return Truncation(
-        characters=sum(t.characters for t in all_of_them),
-        messages=sum(t.messages for t in all_of_them),
-        rate_limited=any(t.rate_limited for t in all_of_them),
-        connection_lost=any(t.connection_lost for t in all_of_them),
+        characters=sum(t.characters for t in truncations),
+        messages=sum(t.messages for t in truncations),
+        rate_limited=any(t.rate_limited for t in truncations),
+        connection_lost=any(t.connection_lost for t in truncations),
     )

@@ -36,7 +36,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         env: Environment variables that are added to those of this process. Secrets of this process
             are left out.
         cwd: Folder in which the kernel starts. None for the current folder.
-        max_output: How many characters of a block's output are kept.
+        max_output: Number of characters of a block's output that are kept.
         on_output: Function that is called with each output as soon as it arrives.
         timeouts: Time limits that the caller does not set per call.
         page_scripts: As for ``JupyterCodeExecutor``.
@@ -88,7 +88,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
             result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
 
     Args:
-        kernel_name: As all other arguments: see ``EmbeddedIPythonCodeExecutor``.
+        kernel_name: This and all other arguments: see ``EmbeddedIPythonCodeExecutor``.
         on_output: Function that is called in the event loop with each output.
 
     Raises:
@@ -124,7 +124,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
 
 
 def _kernels(cwd: Path | str | None) -> KernelProvider:
-    # Not before it is needed: it needs an extra, and everybody imports the public names.
+    # Imported only here, because it needs the extra ``embedded``.
     from .embedded.kernels import LocalKernels  # noqa: PLC0415
 
     return LocalKernels(cwd=cwd)

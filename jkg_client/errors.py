@@ -4,36 +4,36 @@
 
     JkgError
     ├── WireError (ValueError)             bytes that are not a Jupyter message
-    ├── GatewayError                       the server, or the way to the kernel
+    ├── GatewayError                       the server, or the connection to the kernel
     │   ├── GatewayUnreachable (ConnectionError)   nothing answers, or the connection broke
     │   │   └── GatewayTimeout (TimeoutError)      no answer within the time limit
     │   ├── NotAGateway                    something answers, but it is not a Jupyter server
     │   ├── GatewayStatus                  the server answered with an error status
     │   │   ├── GatewayUnauthorized (PermissionError)   401, 403, or a login page
-    │   │   ├── GatewayFull                it runs as many kernels as it may
+    │   │   ├── GatewayFull                the server runs as many kernels as it may
     │   │   ├── KernelNotFound (LookupError)   the kernel does not exist (any more)
     │   │   └── ServerNotRunning           a hub answers; the user's server does not run
-    │   ├── ServerStartError               a server that we start did not come up
+    │   ├── ServerStartError               a server did not start
     │   │   ├── ServerStartTimeout (TimeoutError)   not within the time limit
     │   │   ├── NamedServersDisabled       the hub allows each user one server only
     │   │   └── TooManyServers             the hub allows the user no more servers
-    │   └── KernelStartError               a kernel that we start ended before it answered
-    ├── EngineError                        the Docker engine, or the way to it
+    │   └── KernelStartError               an embedded kernel ended before it answered
+    ├── EngineError                        the Docker engine, or the connection to it
     ├── KernelSpecNotFound (ValueError)    no kernel of that name is installed there
     ├── UnknownLanguage (ValueError)       a block that the kernel cannot run (in code_blocks)
     ├── VariableNotFound (LookupError)     the kernel has no variable of this name
-    ├── NotJsonValue (ValueError)          JSON cannot say what a variable's value is
+    ├── NotJsonValue (ValueError)          JSON cannot express a variable's value
     ├── KernelNotReady (TimeoutError)      the kernel was started but does not answer
     ├── ClientClosed                       used after ``stop`` or ``close``
     ├── NotebookError                      a notebook did not run to its end; has the notebook
-    │   ├── NotebookTimeout (TimeoutError)     a time limit of it, or of a cell, has passed
+    │   ├── NotebookTimeout (TimeoutError)     a time limit of the notebook or of a cell has passed
     │   └── NotebookKernelDied                 its kernel died, or did not start
     └── ExecutionError                     only raised by ``raise_for_error``; has the result
         ├── ExecutionTimeout (TimeoutError)
         └── KernelDied
 
-What the *code* of a cell does is a result, never an exception, unless a notebook stops because of
-it. Wrong arguments are a ``ValueError``.
+If the *code* of a cell fails, that is a result, not an exception, unless a notebook stops because
+of it. Wrong arguments are a ``ValueError``.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ class JkgError(Exception):
             ``CodeResult`` if an executor raises it. None if no code was running.
     """
 
-    result: Any = None  # Any: protocol/ imports this module
+    result: Any = None  # Any, because protocol/ imports this module
 
 
 class WireError(JkgError, ValueError):
     """Bytes that are not a Jupyter message.
 
     Attributes:
-        reason: What is wrong with them.
-        frame: The whole frame as it was received; ``str`` for a text frame.
+        reason: What is wrong with the bytes.
+        frame: The whole frame as it was received. A ``str`` for a text frame.
     """
 
     def __init__(self, reason: str, frame: str | bytes) -> None:
@@ -77,7 +77,7 @@ class WireError(JkgError, ValueError):
 
 
 class GatewayError(JkgError):
-    """Something is wrong with the server, or with the way to the kernel."""
+    """The server, or the connection to the kernel, has failed."""
 
 
 class GatewayUnreachable(GatewayError, ConnectionError):
@@ -97,7 +97,7 @@ class GatewayStatus(GatewayError):
 
     Attributes:
         status: HTTP status code. 0 if no server was asked, as for an embedded kernel.
-        request: Method and URL, without the token; without a server, what was looked for.
+        request: Method and URL, without the token. For an embedded kernel, its name.
         body: Beginning of the answer, at most 500 characters.
         hint: What the caller can do. It may be empty.
     """
@@ -116,7 +116,7 @@ class GatewayStatus(GatewayError):
 
 
 class GatewayUnauthorized(GatewayStatus, PermissionError):
-    """The server does not accept the token, or it needs one."""
+    """The server refuses the token, or asks for one."""
 
 
 class GatewayFull(GatewayStatus):
@@ -132,7 +132,7 @@ class ServerNotRunning(GatewayStatus):
 
 
 class ServerStartError(GatewayError):
-    """A server that we start did not come up. The message says why."""
+    """A server did not start. The message says why."""
 
 
 class ServerStartTimeout(ServerStartError, TimeoutError):
@@ -147,7 +147,7 @@ class TooManyServers(ServerStartError):
     """The user has as many named servers as the hub allows. Stopped servers count.
 
     Attributes:
-        message: What the hub said.
+        message: The message of the hub.
         servers: Names of the user's servers.
     """
 
@@ -161,14 +161,14 @@ class TooManyServers(ServerStartError):
 
 
 class KernelStartError(GatewayError):
-    """A kernel that we start ended before it answered. The message has the end of its output."""
+    """An embedded kernel ended before it answered. The message has the end of its output."""
 
 
 class EngineError(JkgError):
     """The Docker engine cannot be reached, or it refused a request.
 
     Attributes:
-        message: What was asked for, and what the engine said.
+        message: The request, and the message of the engine.
         status: HTTP status code of the answer. None if there was no answer.
     """
 
@@ -182,7 +182,7 @@ class EngineError(JkgError):
 
 
 class KernelSpecNotFound(JkgError, ValueError):
-    """No kernel of that name is installed. The message lists the names that are."""
+    """No kernel of that name is installed. The message lists the installed kernels."""
 
 
 class KernelNotReady(JkgError, TimeoutError):
@@ -205,12 +205,12 @@ class VariableNotFound(JkgError, LookupError):
 
 
 class NotJsonValue(JkgError, ValueError):
-    """JSON cannot say what the value of a variable is.
+    """JSON cannot express the value of a variable.
 
     Attributes:
         name: Name of the variable.
         kind: Name of its class.
-        reason: What the kernel says.
+        reason: The kernel's error.
     """
 
     def __init__(self, name: str, kind: str, reason: str) -> None:
@@ -262,7 +262,7 @@ class NotebookError(JkgError):
         message: What happened.
         status: ``error``: a cell failed. ``timeout``: a time limit has passed. ``died``: the kernel
             died, or did not start. ``incomplete``: all cells ran, but output of one was lost.
-            ``unreachable``: the way to the kernel broke.
+            ``unreachable``: the connection to the kernel broke.
         notebook: The notebook with the outputs so far, a ``NotebookNode``.
         index: Position of the cell in ``notebook.cells``. None if no cell had begun.
         number: Position of the cell in the notebook as it was passed, from 0. None if no cell had

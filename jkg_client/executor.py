@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ from .protocol.result import ExecutionResult
 from .protocol.values import mapping_of
 from .python_variables import RunUnseen, check_language
 from .rendering import made_folder
-from .session_file import NotebookOption, kept_in, session_file_of
+from .session_file import NotebookOption, run_kept, session_file_of
 from .shell_cells import ends_with_shell
 from .variable_access import VariableAccess
 
@@ -45,10 +45,10 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
 
     Args:
         provider: Starts the kernel. ``stop`` closes it.
-        kernel_name: As all other arguments: see ``JupyterCodeExecutor``.
+        kernel_name: This and all other arguments: see ``JupyterCodeExecutor``.
     """
 
-    _place = ""  # where the kernel's server is
+    _place = ""  # " at " and the address of the server, for repr()
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         self._session_file = session_file_of(notebook, kernel_name)
         self._page = NotebookPage(Libraries.of(page_scripts))
         self._owned = KernelOwnership(provider, kernel_id, is_attached=kernel_id is not None)
-        # Neither a forgotten stop() nor Ctrl-C at a bad moment leaves the kernel behind.
+        # Without this, a forgotten stop() or Ctrl-C at a bad moment would leave the kernel running.
         self._finalizer = weakref.finalize(self, self._owned.end_forgotten)
         self._timeout = float(timeout)
         self._kernel_name = kernel_name
@@ -81,7 +81,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         self._on_output = on_output
         self._timeouts = timeouts
         self._lock = threading.RLock()
-        # Whether the next result must tell that another kernel has taken the place of the last.
+        # ``_replaced``: the next result has to report that the kernel was replaced.
         self._stopped = self._replaced = False
         self._blocks: BlockRun | None = None
         self._start_or_stop()
@@ -89,7 +89,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
     @property
     def code_extractor(self) -> MarkdownCodeExtractor:
         """Finds the code blocks in a message of a model."""
-        # Guesses about blocks that name no language are right for Python only.
+        # The extractor can guess the language of an unlabelled block only on Python kernels.
         return MarkdownCodeExtractor(default_language=None if self._language == "python" else "")
 
     @property
@@ -114,7 +114,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         try:
             self.stop()
         except KeyboardInterrupt:
-            # It came before stop() could hold it back.
+            # Ctrl-C came before stop() could hold it back.
             self.stop()
             raise
 
@@ -126,19 +126,19 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         store_history: bool = True,
         on_output: OnOutput | None = None,
     ) -> CodeResult:
-        """Run the blocks in order, up to the first that fails or exits; return what they show.
+        """Run the blocks in order, up to the first that fails or exits. Return what they show.
 
         Args:
-            code_blocks: Code in the kernel's language or, on a Python kernel, in that of a shell.
-                Blocks of data and prose, such as ``json``, do not run; a note says so.
+            code_blocks: Code in the kernel's language or, on a Python kernel, shell code. Blocks of
+                data and prose, such as ``json``, do not run; a note says so.
             timeout: Time limit for each block, in seconds. None uses the executor's limit.
             store_history: Whether the kernel counts the blocks and keeps them in its history.
-            on_output: Function that is called with these outputs instead of the executor's.
+            on_output: Function that is called with each output. None uses the executor's function.
 
         Raises:
             ValueError: An argument is wrong. Nothing has run.
-            GatewayError: The server cannot be reached. ``result`` holds what has come before.
-            KernelNotReady: The kernel does not start again. ``result`` holds what has come before.
+            GatewayError: The server cannot be reached. ``result`` has the results so far.
+            KernelNotReady: The kernel does not start again. ``result`` has the results so far.
         """
         return self._execute_blocks(
             BlockRun(), code_blocks, timeout, store_history=store_history, on_output=on_output
@@ -193,39 +193,44 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
     ) -> CodeResult:
         arguments.callback("on_output", on_output)
         listen = on_output or self._on_output
-        results: list[ExecutionResult] = []
-        skipped: list[str] = []
         blocks = arguments.blocks(code_blocks)
         limit = self._timeout if timeout is None else arguments.seconds("timeout", timeout)
-        # Before the lock: a thread that the child has not got may have held it.
+        # Before the lock: in a forked child, a thread that does not exist there may hold it.
         self._owned.check_process()
-        with self._turn(run):
-            try:
-                for block in blocks:
-                    if is_data(block.language, self._language):
-                        skipped.append(block.language)
-                        continue
-                    results.append(self._execute(run, block, limit, store_history, listen))
-                    if not results[-1].is_ok or results[-1].exit_code is not None:
-                        break
-            except JkgError as exc:
-                partial = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-                exc.result = self._told([*results, *partial], limit, skipped)
-                raise
-            left_out = len(blocks) - len(results) - len(skipped)
-            return self._told(results, limit, skipped, left_out)
-
-    @contextlib.contextmanager
-    def _turn(self, run: BlockRun) -> Iterator[None]:
         with self._lock:
             run.begin()
             self._blocks = run
             try:
-                yield
+                return self._execute_in_turn(run, blocks, limit, store_history, listen)
             finally:
                 self._blocks = None
                 run.end()
                 self._session_file.changed()
+
+    def _execute_in_turn(
+        self,
+        run: BlockRun,
+        blocks: Sequence[CodeBlock],
+        limit: float,
+        store_history: bool,
+        listen: OnOutput | None,
+    ) -> CodeResult:
+        results: list[ExecutionResult] = []
+        skipped: list[str] = []
+        try:
+            for block in blocks:
+                if is_data(block.language, self._language):
+                    skipped.append(block.language)
+                    continue
+                results.append(self._execute(run, block, limit, store_history, listen))
+                if not results[-1].is_ok or results[-1].exit_code is not None:
+                    break
+        except JkgError as exc:
+            last = [exc.result] if isinstance(exc.result, ExecutionResult) else []
+            exc.result = self._told([*results, *last], limit, skipped)
+            raise
+        left_out = len(blocks) - len(results) - len(skipped)
+        return self._told(results, limit, skipped, left_out)
 
     def _told(
         self,
@@ -234,7 +239,9 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         skipped: Sequence[str],
         left_out: int = 0,
     ) -> CodeResult:
-        return CodeResult.of(results, self._folder, limit, skipped, self._page, left_out=left_out)
+        return CodeResult.from_results(
+            results, self._folder, limit, skipped, self._page, left_out=left_out
+        )
 
     def _start_or_stop(self) -> None:
         try:
@@ -261,7 +268,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
 
     def _check_open(self) -> None:
         if self._stopped:
-            self.stop()  # what was started since
+            self.stop()  # a kernel that was started after the first stop()
             raise ClientClosed("the executor was stopped")
 
     def _running(self) -> JupyterKernelClient:
@@ -283,26 +290,24 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
-        with kept_in(self._session_file.session if store_history else None, cell) as kept:
-            kept.result = self._on_some_kernel(
-                lambda: self._run(cell, timeout, store_history, on_output)
-            )
-        return kept.result
+        do = partial(self._run, cell, timeout, store_history, on_output)
+        session = self._session_file.session if store_history else None
+        return run_kept(session, cell, partial(self._on_some_kernel, do))
 
     def _on_some_kernel(self, do: Callable[[], T]) -> T:
-        """What ``do`` returns; on a new kernel if that of the last block is gone."""
+        """Call ``do``. If the kernel no longer exists, start a new one and call ``do`` again."""
         try:
             return do()
         except KernelNotFound:
             if self._owned.is_attached:
                 raise
-            # Deleted, culled or dead for good, before anything was sent.
+            # It was deleted, culled or dead before ``do`` could send anything.
             self._replaced = True
             self._owned.forget()
             return do()
 
     def _in_python(self, do: Callable[[RunUnseen], T]) -> T:
-        """What ``do`` returns, which is given a function to run cells that nobody sees."""
+        """Call ``do`` with a function that runs silent cells, and return its result."""
         self._owned.check_process()
         with self._lock:
             self._running()
@@ -312,7 +317,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
     def _run_unseen(self, cell: str, expression: str = "") -> ExecutionResult:
         asked = {"answer": expression} if expression else None
         result = self._running().execute(cell, self._timeout, silent=True, user_expressions=asked)
-        self._replaced |= result.kernel_restarted  # for the next blocks to tell
+        self._replaced |= result.kernel_restarted  # the next blocks report it
         return result
 
     def _run(

@@ -11,7 +11,7 @@ from .client.callbacks import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .executor import KernelCodeExecutor
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
-from .gateway.warm import provider_of
+from .gateway.prespawned_kernels import provider_of
 from .pages.libraries import PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .session_file import NotebookOption
@@ -29,17 +29,17 @@ class JupyterCodeExecutor(KernelCodeExecutor):
             assert executor.execute_code_blocks([CodeBlock("x * 7", "python")]).output == "42"
 
     Args:
-        jupyter_server: The server: one that was started here, or a ``JupyterConnectionInfo``.
+        jupyter_server: A server that this program has started, or a ``JupyterConnectionInfo``.
         kernel_name: Name of the kernel to start.
         timeout: Time limit for each block, in seconds.
         output_dir: Folder for images and pages. It is created, but not its parents.
         kernel_id: Id of a running kernel to use instead. It keeps running after ``stop``.
         env: Environment variables of a kernel that is started, see ``JupyterClient.start_kernel``.
-        max_output: How many characters of a block's output are kept.
+        max_output: Number of characters of a block's output that are kept.
         on_output: Function that is called with each output as soon as it arrives.
         timeouts: Time limits that the caller does not set per call.
-        page_scripts: Where pages of charts get libraries, such as ``{"plotly": "plotly.min.js"}``:
-            the path of a file, or a URL. None loads them from public servers.
+        page_scripts: JavaScript libraries for pages with charts, by name: the path of a file or a
+            URL, such as ``{"plotly": "plotly.min.js"}``. None loads them from public servers.
         notebook: File that is kept up to date as a notebook of the session. None for no file.
 
     Raises:
@@ -63,9 +63,9 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         page_scripts: PageScripts | None = None,
         notebook: NotebookOption = None,
     ) -> None:
-        self._server = jupyter_server  # a launched one ends when nobody refers to it
+        self._server = jupyter_server  # a reference, so that a started server does not end
         self._place = f" at {info_of(jupyter_server).url}"
-        # Before the connections are made.
+        # Checked before a connection is opened.
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         super().__init__(
             provider_of(jupyter_server),
@@ -94,7 +94,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
             result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
 
     Args:
-        jupyter_server: As all other arguments: see ``JupyterCodeExecutor``.
+        jupyter_server: This and all other arguments: see ``JupyterCodeExecutor``.
         on_output: Function that is called in the event loop with each output.
 
     Raises:
@@ -116,7 +116,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         page_scripts: PageScripts | None = None,
         notebook: NotebookOption = None,
     ) -> None:
-        self._server = jupyter_server  # a launched one ends when nobody refers to it
+        self._server = jupyter_server  # a reference, so that a started server does not end
         self._place = f" at {info_of(jupyter_server).url}"
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         arguments.instance("timeouts", timeouts, Timeouts)

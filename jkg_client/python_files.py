@@ -1,4 +1,7 @@
-"""Cells for Python kernels that carry files and list folders; they leave no name behind."""
+"""Cells for Python kernels that copy files and list folders. They define no variables.
+
+The functions return the cells, and read what the cells have printed.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ import json
 from .protocol.mime_data import decoded
 
 LARGEST_FILE = 10_000_000
-"""Bytes of a file that can be carried at once."""
+"""Largest file that can be copied, in bytes."""
 
 _PIECE = 600_000
-"""Bytes of a file in one cell: servers take messages of a few megabytes."""
+"""Bytes of a file in one cell. Servers accept messages of a few megabytes."""
 
-# Code may give names like print or globals another meaning.
+# The user's code may have redefined names such as print or globals.
 _BUILTINS = '__import__("builtins")'
 
 _PUT = """
@@ -22,7 +25,7 @@ pieces = vars(sys).setdefault("_jkg_pieces", [])
 if not position:
     pieces.clear()
 elif len(pieces) != position:
-    raise RuntimeError("a part of the file is gone: the kernel was restarted meanwhile")
+    raise RuntimeError("a part of the file was lost: the kernel was restarted")
 pieces.append(base64.b64decode(data))
 if last:
     data = b"".join(vars(sys).pop("_jkg_pieces"))
@@ -32,7 +35,7 @@ if last:
         file.write(data)
 """
 
-# Opened so that a FIFO, which would wait for a writer, or a device cannot hang the kernel.
+# Opened without blocking, so that a FIFO or a device cannot hang the kernel.
 _GET = """
 import base64, os, stat
 at_once = getattr(os, "O_NONBLOCK", 0)
@@ -42,7 +45,7 @@ with open(path, "rb", opener=lambda name, flags: os.open(name, flags | at_once))
         raise ValueError("it is not a regular file")
     data = file.read(most + 1)
 if len(data) > most:
-    raise ValueError(f"it has more than {most} bytes, which is too much for an answer")
+    raise ValueError(f"it has more than {most} bytes, the limit for a file")
 print(len(data), base64.b64encode(data).decode())
 """
 
@@ -66,7 +69,7 @@ with os.scandir(os.path.expanduser(path)) as found:
 
 
 def put(path: str, data: bytes) -> list[str]:
-    """Cells that make a file, and its folder; it is written, as one, by the last of them."""
+    """Cells that write a file, and create its folder. The last cell writes the whole file."""
     starts = range(0, max(len(data), 1), _PIECE)
     return [
         _with(
@@ -81,34 +84,34 @@ def put(path: str, data: bytes) -> list[str]:
 
 
 def get(path: str) -> str:
-    """Prints a file for ``got``."""
+    """A cell that prints a file for ``got``."""
     return _with(_GET, path=path, most=LARGEST_FILE)
 
 
 def get_piece(path: str, position: int) -> str:
-    """Prints a part of a file for ``got``: empty behind its end."""
+    """A cell that prints a part of a file for ``got``. After the end of the file it is empty."""
     return _with(_GET_PIECE, path=path, position=position, most=LARGEST_FILE // 2)
 
 
 def list_folder(path: str) -> str:
-    """Prints the names in a folder for ``listed``."""
+    """A cell that prints the names in a folder for ``listed``."""
     return _with(_LIST, path=path or ".")
 
 
 def listed(printed: str) -> list[str]:
-    """The names that were printed; those of folders end with ``/``.
+    """The printed names. Names of folders end with ``/``.
 
     Raises:
-        ValueError: If not all of them have come.
+        ValueError: The output is incomplete.
     """
     return [str(name) for name in json.loads(printed)]
 
 
 def got(printed: str) -> bytes:
-    """The file that was printed.
+    """The content of the printed file.
 
     Raises:
-        ValueError: If not all of it has come.
+        ValueError: The output is incomplete.
     """
     size, _, text = printed.strip().partition(" ")
     try:
@@ -117,7 +120,7 @@ def got(printed: str) -> bytes:
             return data
     except ValueError:
         pass
-    raise ValueError("the file has not come whole")
+    raise ValueError("the content of the file was not received completely")
 
 
 def _with(source: str, **values: object) -> str:

@@ -1,7 +1,6 @@
-"""Variables of a Python kernel: listed, read and set as JSON.
+"""Lists, reads and sets variables of a Python kernel. Values are sent as JSON, never pickled.
 
-Nothing is pickled, neither here nor in the kernel. What runs in the kernel for it leaves no name
-behind, is in no history and shows nothing.
+The cells that do this show no output, are not in the history and define no variables.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from .protocol.result import ExecutionResult
 from .protocol.values import mapping_of
 
 _PART = 2**20
-"""Characters of a value in one message: servers take messages of a few megabytes."""
+"""Characters of a value in one message. Servers accept messages of a few megabytes."""
 
 _LARGEST = 64 * 2**20
-"""Characters of a value's JSON that are read."""
+"""Largest JSON of a value that is read, in characters."""
 
-# Code may give names like print or globals another meaning.
+# The user's code may have redefined names such as print or globals.
 _BUILTINS = '__import__("builtins")'
 
 _LIST = """
@@ -79,7 +78,7 @@ parts = vars(sys).setdefault("_jkg_parts", [])
 if not position:
     parts.clear()
 elif len(parts) != position:
-    raise RuntimeError("a part of the value is gone: the kernel was restarted meanwhile")
+    raise RuntimeError("a part of the value was lost: the kernel was restarted")
 parts.append(part)
 """
 _CARRIED = _CARRY + 'text = "".join(vars(sys).pop("_jkg_parts"))\n'
@@ -98,9 +97,9 @@ class Variable:
             assert executor.variables() == [Variable("x", "int", "6")]
 
     Attributes:
-        name: Its name.
+        name: Name of the variable.
         type: Name of its class.
-        value: A short form of its value for a reader; the shape of an array or a table.
+        value: Short form of its value for a reader. For an array or a table, its shape.
     """
 
     name: str
@@ -112,23 +111,23 @@ class Variable:
 
 
 class RunUnseen(Protocol):
-    """Runs a cell of ours, or evaluates an expression, without any trace of it."""
+    """Function that runs a silent cell and evaluates an expression after it."""
 
     def __call__(self, cell: str, expression: str = "") -> ExecutionResult:
-        """The result; that of the expression is the answer ``answer``."""
+        """The result. The value of the expression is ``user_expressions["answer"]``."""
 
 
 def variables(run: RunUnseen) -> list[Variable]:
-    """The variables that the user's code has made, but for modules and private ones."""
+    """The variables that the user's code has defined, without modules and private names."""
     return [Variable(*item) for item in _answer(run, _LIST)]
 
 
 def get(run: RunUnseen, name: str) -> Any:
-    """The value of a variable, by way of JSON.
+    """The value of a variable, read as JSON.
 
     Raises:
-        VariableNotFound: There is none of this name.
-        NotJsonValue: JSON cannot say what its value is.
+        VariableNotFound: There is no variable of this name.
+        NotJsonValue: JSON cannot express the value.
     """
     answer = _answer(run, _GET, name=name, largest=_LARGEST)
     if "value" in answer:
@@ -139,10 +138,10 @@ def get(run: RunUnseen, name: str) -> Any:
 
 
 def setting(name: object, value: object) -> Callable[[RunUnseen], None]:
-    """A function that gives a variable its value.
+    """A function that sets a variable.
 
     Raises:
-        ValueError: ``name`` cannot be one, or JSON cannot say what ``value`` is.
+        ValueError: ``name`` cannot be the name of a variable, or JSON cannot express ``value``.
     """
     checked, text = checked_name(name), _json(value)
 
@@ -154,12 +153,12 @@ def setting(name: object, value: object) -> Callable[[RunUnseen], None]:
 
 
 def carrying(text: str, source: str, **values: object) -> list[str]:
-    """Cells that bring a long text into the kernel, the last of which runs ``source``.
+    """Cells that send a text to the kernel in parts. The last cell runs ``source`` with it.
 
     Args:
-        text: Of any length; it is the variable ``text`` of ``source``.
-        source: Python; the user's variables are the dict ``names`` in it.
-        values: Further variables of it.
+        text: Text of any length. ``source`` finds it in the variable ``text``.
+        source: Python code. It finds the user's variables in the dict ``names``.
+        values: Further variables for ``source``.
     """
     parts = [text[start : start + _PART] for start in range(0, max(len(text), 1), _PART)]
     last = len(parts) - 1
@@ -170,16 +169,16 @@ def carrying(text: str, source: str, **values: object) -> list[str]:
 
 
 def check_language(kernel_language: str) -> None:
-    """Raise ``UnknownLanguage`` unless it is Python."""
+    """Raise ``UnknownLanguage`` if the language is not Python."""
     if not is_python(kernel_language):
         raise UnknownLanguage("python", kernel_language)
 
 
 def checked_name(name: object) -> str:
-    """The name of a variable.
+    """``name``, if it can be the name of a variable.
 
     Raises:
-        ValueError: It cannot be one.
+        ValueError: It cannot.
     """
     text = arguments.text("name", name)
     if not text.isidentifier() or keyword.iskeyword(text):
@@ -191,11 +190,11 @@ def _json(value: object) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError, RecursionError) as exc:
-        raise ValueError(f"value must be one that JSON knows: {exc}") from exc
+        raise ValueError(f"value must be a value that JSON can express: {exc}") from exc
 
 
 def _answer(run: RunUnseen, source: str, **values: object) -> Any:
-    """What ``source`` leaves in its variable ``answer``, as JSON."""
+    """Run ``source``, and decode the JSON in its variable ``answer``."""
     scope = _scope(values)
     run_it = f"(lambda scope: {_BUILTINS}.exec({source!r}, scope) or scope['answer'])({scope})"
     result = run("", run_it)

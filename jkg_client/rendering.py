@@ -1,7 +1,7 @@
 """Turns outputs into text and files.
 
-Of each display, one form is taken, the best one: a file for an image or a page, text for the rest.
-File names are random, so that two runs cannot collide, and are never chosen by the kernel.
+The best form of each display is used: a file for an image or a page, text for everything else. File
+names are random, so that two runs cannot collide. The kernel cannot choose them.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from .protocol.outputs import Display, Output, Stream, as_seen, join_text
 from .protocol.terminal import strip_ansi
 
 Write = Callable[[str, bytes], Path]
-"""Saves bytes under a fresh name with the suffix given, and says where."""
+"""Function that saves bytes in a new file with the given suffix, and returns its path."""
 
 MAX_JSON = 10_000
-"""Characters of JSON that was displayed as such."""
+"""Number of characters that are shown of displayed JSON."""
 
 MAX_OTHER_JSON = 1_000
-"""Characters of JSON of a type that is not known here: it is for programs."""
+"""The same for JSON of an unknown MIME type, which is meant for programs."""
 
 _STRINGS = 5
-"""One text in JSON is at most this part of it: a longer one is data that nobody reads."""
+"""A string in JSON may use one fifth of the limit. Longer strings are data, not text to read."""
 
 
 @frozen
 class Piece:
-    """The text and the file that are made of one output.
+    """The text and the file for one output.
 
     Attributes:
         output: The output.
-        text: Text to read. Empty if there is nothing to say.
+        text: Text to read. It may be empty.
         file: The file, if there is one.
         is_lost: Whether the file could not be written.
     """
@@ -59,7 +59,7 @@ class Piece:
 
 @frozen
 class Rendering:
-    """The text and the files that are made of the outputs of a cell.
+    """The text and the files for the outputs of a cell.
 
     Attributes:
         pieces: One for each output, in order.
@@ -115,7 +115,7 @@ _FILES = {
     "audio/webm": _Form(".weba", "Audio"),
     "text/html": _Form(".html", "HTML", is_text=True),
 }
-"""Best first."""
+"""In order of preference."""
 
 _TEXTS = ("text/markdown", "text/latex")
 _JSONS = ("application/json", "application/geo+json")
@@ -133,7 +133,7 @@ _TYPE_ONLY = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""Texts that say no more than which type an object has."""
+"""Texts that only name the type of an object."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{1,16}")
 _FACT = re.compile(r"[\d=]|\w\([^)]")
@@ -149,8 +149,10 @@ def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = 
         page: Remembers which scripts earlier cells have loaded. None for a new kernel.
     """
     shown = list(as_seen(outputs))
+    if not shown:
+        return Rendering(())
     whole = (NotebookPage() if page is None else page).complete(shown)
-    # The whole pages are not kept: they are in the files.
+    # Keep the original outputs: the completed pages are large, and they are in the files.
     return Rendering(
         tuple(evolve(_piece(one, write), output=output) for output, one in zip(shown, whole))
     )
@@ -239,7 +241,7 @@ def _saved(display: Display, mime_type: str, form: _Form, write: Write) -> Piece
             file = write(form.suffix, data)
             said = f"{form.named} data saved to {file}"
         except OSError as exc:
-            # A full disk must not cost the text that stands around the image.
+            # If the disk is full, the text around the image is still shown.
             said, is_lost = f"{form.named} data could not be saved: {exc}", True
     beside = words_beside(display)
     return Piece(display, f"{said}\n{beside}" if beside else said, file, is_lost)
@@ -287,13 +289,20 @@ def made_folder(output_dir: Path) -> Path:
     """
     folder = output_dir.absolute()
     try:
-        # Not its parents: a path of which more is missing is a mistake in the path.
+        # If the parent is missing, too, the path is probably wrong.
         folder.mkdir(exist_ok=True)
     except FileNotFoundError as exc:
+        why = _why_not(folder.parent)
         raise ValueError(
-            f"Output directory {folder} does not exist. It cannot be made in {folder.parent},"
-            " which does not exist either"
+            # AutoGen's message begins so, too.
+            f"Output directory {folder} does not exist. It cannot be created: {why}"
         ) from exc
     except (OSError, ValueError) as exc:
-        raise ValueError(f"output_dir {folder} cannot be made: {exc}") from exc
+        raise ValueError(f"output_dir {folder} cannot be created: {exc}") from exc
     return folder
+
+
+def _why_not(parent: Path) -> str:
+    # Folders such as /proc exist, but nothing can be created in them.
+    exists = parent.is_dir()
+    return f"{parent} does not allow it" if exists else f"there is no folder {parent}"

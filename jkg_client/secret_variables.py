@@ -1,4 +1,4 @@
-"""Environment variables that hold secrets of this program, and that a kernel must not see."""
+"""Environment variables with secrets of this program, which kernels must not inherit."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SECRET_VARIABLES = frozenset(
     }
 )
 
-# All of them: the URL may have a token in it, headers a password, and code in the kernel has no
-# business with the gateway of the program that runs it.
+# All variables with this prefix: a URL may contain a token, and headers a password. Code in a
+# kernel does not need the gateway of the program.
 _GATEWAY = "JUPYTER_GATEWAY_"
 
 
 def is_secret(name: str) -> bool:
-    """Whether the variable ``name`` holds a secret, or leads to one."""
-    # Windows does not tell upper from lower case.
+    """Whether the variable ``name`` may contain a secret."""
+    # Windows ignores case in the names of variables.
     upper = name.upper()
     return upper in SECRET_VARIABLES or upper.startswith(_GATEWAY)
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """``environ`` as a kernel may see it."""
+    """``environ`` without the variables that may contain secrets."""
     return {name: value for name, value in environ.items() if not is_secret(name)}

@@ -1,4 +1,4 @@
-"""The file of a session, saved so that neither a reader nor a kill meets half of it."""
+"""Saves a session as a notebook file. The file is always complete, even after a kill."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Union
 
@@ -22,14 +22,17 @@ from .protocol.session_notebook import notebook_text
 _log = logging.getLogger("jkg_client")
 
 _SHARE = 20
-"""Saving takes one part in so many of the time: else a long session is all saving."""
+"""Saving takes at most 1/20 of the time, so that a long session does not only save."""
+
+
+_UNKNOWN = ExecutionResult(status="error")
 
 
 def save_session(session: Session, path: str | os.PathLike[str]) -> None:
-    """Write ``session`` to ``path`` as a notebook; a file that is there is replaced as a whole.
+    """Write ``session`` to ``path`` as a notebook. An existing file is replaced as a whole.
 
     Raises:
-        OSError: It could not be written; a file that was there is as it was.
+        OSError: The file cannot be written. An existing file is unchanged.
     """
     real = Path(os.path.realpath(path))
     part = real.with_name(f".{real.stem[:50]}-{uuid.uuid4().hex}.tmp")
@@ -39,51 +42,44 @@ def save_session(session: Session, path: str | os.PathLike[str]) -> None:
         with contextlib.suppress(FileNotFoundError):
             part.chmod(stat.S_IMODE(real.stat().st_mode))
         part.replace(real)
-    except BaseException:
+    except BaseException as exc:
         with contextlib.suppress(OSError):
             part.unlink()
+        if isinstance(exc, OSError) and exc.errno is not None:
+            # The caller knows nothing of the other file.
+            raise OSError(exc.errno, exc.strerror, str(path)) from exc
         raise
 
 
-@define(eq=False)
-class Kept:
-    """A cell while it runs.
+def run_kept(
+    session: Session | None, code: str, run: Callable[[], ExecutionResult]
+) -> ExecutionResult:
+    """Run ``code`` by calling ``run``. Add the code and its result to ``session``.
 
-    Attributes:
-        result: What became of it; None while that is not known.
+    After an exception, the session keeps the partial result in the exception. If ``session`` is
+    None, nothing is kept.
     """
-
-    result: ExecutionResult | None = None
-
-
-@contextlib.contextmanager
-def kept_in(session: Session | None, code: str) -> Iterator[Kept]:
-    """``session`` takes in ``code`` with its result, of an exception as much as it holds.
-
-    None takes nothing.
-    """
-    kept = Kept()
+    if session is None:
+        return run()
     try:
-        yield kept
+        result = run()
     except BaseException as exc:
-        result = exc.result if isinstance(exc, JkgError) else None
-        # Of Ctrl-C nothing is known but that the code was run.
-        is_known = isinstance(result, ExecutionResult)
-        kept.result = result if is_known else ExecutionResult(status="error")
+        # Ctrl-C has no partial result.
+        known = exc.result if isinstance(exc, JkgError) else None
+        session.ran(code, known if isinstance(known, ExecutionResult) else _UNKNOWN)
         raise
-    finally:
-        if session is not None and kept.result is not None:
-            session.ran(code, kept.result)
+    session.ran(code, result)
+    return result
 
 
 @define(eq=False)
 class SessionFile:
-    """A file that follows a session.
+    """A file that is kept up to date with a session.
 
     Attributes:
         session: The session.
-        path: Of the file; None for none.
-        now: What time it is, in seconds.
+        path: Path of the file. None for no file.
+        now: Clock, in seconds.
     """
 
     session: Session
@@ -93,13 +89,13 @@ class SessionFile:
     _is_saved: bool = field(default=True, init=False)
 
     def changed(self) -> None:
-        """Save, unless that was done a moment ago; a failure is only logged."""
+        """Save the session, unless it was saved a moment ago. A failure is only logged."""
         self._is_saved = False
         if self.path is not None and self.now() >= self._not_before:
             self.finish()
 
     def finish(self) -> None:
-        """Save what has changed since; a failure is only logged."""
+        """Save the session if it has changed. A failure is only logged."""
         if self.path is None or self._is_saved:
             return
         begun = self.now()
@@ -113,14 +109,14 @@ class SessionFile:
 
 
 NotebookOption = Union[str, "os.PathLike[str]", SessionFile, None]
-"""Where executors keep their session: a path, or a file that another one has kept before."""
+"""The path of a notebook file, or the session file of another executor, which is continued."""
 
 
 def session_file_of(notebook: NotebookOption, kernel_name: str = "") -> SessionFile:
-    """The file of an executor's session; without a path for None.
+    """The session file of an executor. It has no path if ``notebook`` is None.
 
     Raises:
-        ValueError: There is no folder for it.
+        ValueError: The path is a folder, or its parent folder does not exist.
     """
     if isinstance(notebook, SessionFile):
         return notebook

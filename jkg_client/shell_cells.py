@@ -1,8 +1,8 @@
-"""Shell cells that end when their shell does, whatever it leaves running in the background.
+"""Makes shell cells end with their shell, even if it leaves processes in the background.
 
-``%%bash`` of IPython waits until nobody holds the pipes any more that the shell was given. A
-process in the background inherits them: ``server &`` would take the whole time limit. So a shell
-that may leave one is given pipes by a program between, which ends when the shell has ended.
+``%%bash`` of IPython reads the output of the shell until all processes have closed its pipes. A
+background process inherits the pipes, so a cell with ``server &`` would run until its time limit.
+Such a shell is run by a small program in between, which ends when the shell ends.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 
 _SHELL_CELL = re.compile(r"%%(?P<shell>bash|sh)[ \t]*\n(?P<script>.*)", re.DOTALL)
-# A single "&", or a command that starts something. In a string it does no harm: the cell only
-# takes the time that Python takes to start.
+# A single "&", or a command that starts a background process. A wrong match, as in a string, only
+# costs the time to start Python.
 _LEAVES_PROCESS = re.compile(r"(?<![&|<>])&(?![&>])|\b(?:coproc|setsid|daemon|start)")
 
 _PIECE = 2**16
 _LONGEST_WORD = 10
 
-# IPython expands names in braces and behind a dollar sign: there are none in here.
+# No braces and no dollar signs in this text: IPython would expand them.
 _BETWEEN = """\
 import os, select, signal, subprocess, sys
 
@@ -48,10 +48,10 @@ while shell.poll() is None:
     copy()
     if not targets:
         shell.wait()
-# More than the shell has written does not fit into a pipe: what is left of it, one read takes.
+# A pipe holds less than one read takes, so one more read gets the rest of the shell's output.
 copy(0)
 if targets and os.fork() == 0:
-    # Somebody must read on, or what runs in the background dies when it prints.
+    # Continue to read, or background processes die of SIGPIPE when they print.
     os.setpgid(0, 0)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
@@ -64,9 +64,9 @@ sys.exit(shell.returncode if shell.returncode >= 0 else 128 - shell.returncode)
 
 
 def ends_with_shell(cell: str) -> str:
-    """``cell`` of a Python kernel; a shell cell that may leave a process does not wait for it.
+    """``cell``, changed so that a shell cell does not wait for background processes.
 
-    What such a process prints after the end of the shell is lost, unless it prints to a file.
+    Output that such a process prints after the end of the shell is lost, unless it goes to a file.
     """
     found = _SHELL_CELL.fullmatch(cell.lstrip())
     if found is None or not _leaves_process(found["script"]):
@@ -78,14 +78,14 @@ def ends_with_shell(cell: str) -> str:
 
 
 def _leaves_process(script: str) -> bool:
-    """Whether the script may start something in the background."""
-    # In pieces: one search through megabytes would stop all other threads.
+    """Whether the script may start a background process."""
+    # In pieces, because one search through megabytes would block all other threads.
     end = 0
     while end < len(script):
-        start = max(0, end - _LONGEST_WORD)  # a word may stand across the end of a piece
+        start = max(0, end - _LONGEST_WORD)  # a word may cross the border of two pieces
         end = min(len(script), end + _PIECE)
         while end < len(script) and script[end - 1] == "&":
-            end += 1  # what follows tells what it means
+            end += 1  # the character after "&" decides its meaning
         if _LEAVES_PROCESS.search(script, start, end):
             return True
     return False

@@ -13,16 +13,16 @@ T = TypeVar("T")
 
 
 class VariableAccess(ABC):
-    """Variables of a Python kernel, for an executor that can run cells unseen."""
+    """Variables of a Python kernel, for an executor that can run silent cells."""
 
     def variables(self) -> list[Variable]:
         """The variables of a Python kernel. Modules and names with an underscore are left out.
 
         Raises:
-            UnknownLanguage: It is no Python kernel.
+            UnknownLanguage: The kernel is not a Python kernel.
             ExecutionTimeout: The kernel does not answer within the executor's time limit.
-            KernelDied: It died meanwhile.
-            GatewayError: The server is away.
+            KernelDied: The kernel died.
+            GatewayError: The server cannot be reached.
         """
         return self._in_python(python_variables.variables)
 
@@ -57,11 +57,11 @@ class VariableAccess(ABC):
 
     @abstractmethod
     def _in_python(self, do: Callable[[RunUnseen], T]) -> T:
-        """What ``do`` returns, which is given a function to run cells that nobody sees."""
+        """Call ``do`` with a function that runs silent cells, and return its result."""
 
 
 class AsyncVariableAccess(ABC):
-    """``VariableAccess`` for an executor of an event loop."""
+    """``VariableAccess`` for an executor with an event loop."""
 
     async def variables(self) -> list[Variable]:
         """The variables of a Python kernel, as ``JupyterCodeExecutor.variables`` returns them.
@@ -99,4 +99,4 @@ class AsyncVariableAccess(ABC):
 
     @abstractmethod
     def _in_python(self, do: Callable[[RunUnseen], T]) -> Awaitable[T]:
-        """As that of ``VariableAccess``, done in its turn."""
+        """Call ``do`` as ``VariableAccess`` does, after the jobs before it in the queue."""

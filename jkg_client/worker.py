@@ -1,4 +1,4 @@
-"""One thread that does jobs in turn, and holds up the end of the program by none of them."""
+"""A thread that runs jobs one after the other, without delaying the end of the program."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ _Job = Callable[[], None]
 
 
 class Worker:
-    """Does jobs one after the other, in the order in which they came.
+    """Runs jobs in one thread, in the order of ``submit``.
 
-    The threads of ``concurrent.futures`` are waited for when the program ends, for as long as a
-    cell may run. This one is a daemon; it ends with ``close``, or when nobody refers to the
-    worker any more.
+    A program waits at its end for threads of ``concurrent.futures``, perhaps as long as a cell
+    runs. This thread is a daemon. It ends with ``close``, or when no variable refers to the worker.
 
     Args:
-        name: Of the thread.
+        name: Name of the thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -32,7 +31,7 @@ class Worker:
         self._finalizer.atexit = False
 
     def submit(self, do: Callable[..., T], *args: Any) -> Future[T]:
-        """Have ``do(*args)`` done in turn.
+        """Run ``do(*args)`` after the jobs before it.
 
         Raises:
             RuntimeError: After ``close``.
@@ -45,7 +44,7 @@ class Worker:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(do(*args))
-                except BaseException as exc:  # noqa: BLE001 - it is for the one who waits
+                except BaseException as exc:  # noqa: BLE001 - the waiting thread gets it
                     future.set_exception(exc)
 
         with self._begun:
@@ -55,7 +54,7 @@ class Worker:
         return future
 
     def close(self, *, wait: bool) -> None:
-        """Take no more jobs; ``wait`` until those that it has are done. May be called twice."""
+        """Accept no more jobs, and optionally wait for the others. A second call does nothing."""
         self._finalizer()
         with self._begun:
             begun = self._thread.ident is not None
@@ -66,5 +65,5 @@ class Worker:
 def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
     while (job := jobs.get()) is not None:
         job()
-        # Nothing of it is held while the next one is waited for.
+        # Keep no reference to the job while waiting for the next one.
         del job

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from fixtures import executor, executors, kernel, pytest_itemcollected
@@ -12,12 +14,26 @@ from surroundings import in_the_foreground, shut_out
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.testing import FakeGateway
 
+if TYPE_CHECKING:
+    from forked_commands import Commands
+
 __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 
 
 # Examples that failed are printed; they are not kept in a checkout that may be read-only.
 settings.register_profile("tests", database=None)
 settings.load_profile("tests")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    # The collection makes millions of objects and drops few of them: to search them for garbage
+    # takes a third of its time, in each worker.
+    gc.disable()
+    yield
+    # Modules and tests stay to the end. No later search has to pass them.
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_configure() -> None:
@@ -44,6 +60,15 @@ def ctrl_c() -> Iterator[None]:
 def server() -> Iterator[FakeGateway]:
     with FakeGateway() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    from forked_commands import Commands  # noqa: PLC0415 - not where nothing forks
+
+    commands = Commands()
+    yield commands
+    commands.close()
 
 
 @pytest.fixture

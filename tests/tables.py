@@ -5,18 +5,30 @@
             with row(text):
                 assert int(text) == number
 
-All rows run; the test then fails with a list of those that failed.
+All rows run; the test then fails with a list of those that failed. ``rows`` is the same as a
+decorator, in place of ``pytest.mark.parametrize``::
+
+    @rows(("text", "number"), CASES)
+    def test_numbers_are_read(text: str, number: int) -> None:
+        assert int(text) == number
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
+import reprlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
+from typing import Any, Callable
 
 import pytest
 from attrs import define, field
+
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = 200
 
 
 @define
@@ -52,7 +64,7 @@ class Row:
         if not isinstance(failure, (Exception, pytest.fail.Exception)):
             return False
         lines = traceback.format_exception(kind, failure, trace)
-        self.failures.append(f"row {self.name!r}:\n{''.join(lines)}")
+        self.failures.append(f"row {SHORT.repr(self.name)}:\n{''.join(lines)}")
         return True
 
 
@@ -65,3 +77,49 @@ def table() -> Iterator[Rows]:
     if rows.failures:
         text = "\n".join(rows.failures)
         pytest.fail(f"{len(rows.failures)} of {rows.count} rows failed\n{text}", pytrace=False)
+
+
+Test = Callable[..., None]
+
+
+def rows(
+    names: str | Sequence[str],
+    values: Iterable[Any],
+    *,
+    ids: Iterable[str] | None = None,
+) -> Callable[[Test], Test]:
+    """Run a test with each row of a table, as one test.
+
+    Args:
+        names: Of the arguments, as for ``pytest.mark.parametrize``.
+        values: A row each: the value of the only argument, or the values of all of them.
+        ids: Names of the rows for the list of failures.
+    """
+    names = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+    cases = [_values(value, len(names)) for value in values]
+    words = cases if ids is None else list(ids)
+
+    def decorate(test: Test) -> Test:
+        @functools.wraps(test)
+        def run(**others: Any) -> None:
+            with table() as row:
+                for word, case in zip(words, cases):
+                    with row(word):
+                        test(**dict(zip(names, case)), **others)
+
+        signature = inspect.signature(test)
+        left = [value for name, value in signature.parameters.items() if name not in names]
+        run.__signature__ = signature.replace(parameters=left)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _values(row: Any, count: int) -> tuple[Any, ...]:
+    if hasattr(row, "marks"):  # pytest.param(...)
+        # All rows are one test, which no mark of one of them can change.
+        assert {mark.name for mark in row.marks} <= {"field", "pitfall"}, row
+        return tuple(row.values)
+    values = tuple(row) if count > 1 else (row,)
+    assert len(values) == count, row
+    return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -16,7 +17,6 @@ import jkg_client
 
 ROOT = Path(jkg_client.__file__).parent
 FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
-MODULES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
 
 CORE = {"errors", "protocol"}
 BELOW_EXECUTOR = {
@@ -80,7 +80,7 @@ DOORS = {
     },
     "socks": {"gateway/opening.py"},
     "urllib3": {"gateway/adapter.py", "gateway/http_session.py", "servers/docker/api.py"},
-    "websocket": {"gateway/websocket.py", "gateway/deadline_socket.py"},
+    "websocket": {"gateway/deadline_socket.py"},
     "docker": {f"servers/docker/{name}.py" for name in ("api", "endpoints", "engine")},
     "websockets": {"testing/sockets.py"},
     "pytest": {"testing/plugin.py"},
@@ -98,7 +98,7 @@ DOORS = {
     },
     "zmq": {f"embedded/{name}.py" for name in ("__init__", "connection_file", "sockets")},
     "jupyter_core": {"embedded/__init__.py", "embedded/kernelspecs.py"},
-    "ipykernel": {"embedded/roomy_kernel.py"},
+    "ipykernel": {"embedded/unlimited_queue_kernel.py"},
     "PIL": {"cli/sixel.py", "integrations/smolagents.py"},
     # Notebooks need it anyway; the extra is asked for in one place.
     "nbformat": {name for name in FILES if name.startswith("notebooks/")},
@@ -117,10 +117,16 @@ SIGNS = {"hashlib", "hmac"}
 STAMPS = {"datetime", "secrets"}
 
 
-def imported(name: str, tree: ast.AST | None = None) -> Iterator[str]:
+@functools.cache
+def modules() -> dict[str, ast.Module]:
+    """The modules by name, read when the first test needs them."""
+    return {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
+
+
+def imported(name: str, tree: ast.AST) -> Iterator[str]:
     """Modules that a module imports, by absolute names, those imported by string included."""
     package = ("jkg_client/" + name).split("/")[:-1]
-    for node in ast.walk(tree or MODULES[name]):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -128,13 +134,27 @@ def imported(name: str, tree: ast.AST | None = None) -> Iterator[str]:
             module = ".".join([*start, *([node.module] if node.module else [])])
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        elif isinstance(node, ast.Call) and _name_of(node.func) == "import_module":
             words = (arg.value for arg in node.args if isinstance(arg, ast.Constant))
             yield from (word for word in words if isinstance(word, str))
 
 
-IMPORTED = {name: set(imported(name)) for name in MODULES}
-LIBRARIES = {name: {m.split(".")[0] for m in modules} - {""} for name, modules in IMPORTED.items()}
+def _name_of(function: ast.expr) -> str:
+    """The last word of what is called."""
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+@functools.cache
+def imports() -> dict[str, set[str]]:
+    """What each module imports."""
+    return {name: set(imported(name, tree)) for name, tree in modules().items()}
+
+
+def libraries_of(names: set[str]) -> set[str]:
+    """The libraries that these modules belong to."""
+    return {name.split(".")[0] for name in names} - {""}
 
 
 def part_of(module: str) -> str | None:
@@ -149,80 +169,82 @@ def part_of_file(name: str) -> str:
 
 def test_imports_point_one_way() -> None:
     with table() as row:
-        for name, modules in IMPORTED.items():
+        for name, names in imports().items():
             with row(name):
                 here = part_of_file(name)
-                parts = {part for module in modules if (part := part_of(module))}
+                parts = {part for module in names if (part := part_of(module))}
                 assert parts - ARROWS[here] - {here} == set()
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     # Those that only a type checker follows count as well.
-    imports = {name: _files(name) for name in MODULES}
-    reached = {name: _reached(imports, name) for name in MODULES}
-    assert {name for name in MODULES if name in reached[name]} == set()
+    files = {name: _files(name) for name in FILES}
+    reached = {name: _reached(files, name) for name in FILES}
+    assert {name for name in FILES if name in reached[name]} == set()
 
 
 def _files(name: str) -> set[str]:
     """The modules of this package that a module imports, as names of files."""
-    paths = {m.replace("jkg_client.", "", 1).replace(".", "/") for m in IMPORTED[name]}
-    modules = {f"{path}.py" for path in paths} & set(MODULES)
+    paths = {m.replace("jkg_client.", "", 1).replace(".", "/") for m in imports()[name]}
+    files = {f"{path}.py" for path in paths} & set(FILES)
     # ``from . import cells`` needs the module, and nothing that the package has besides.
-    packages = paths - {Path(module).parent.as_posix() for module in modules}
-    return modules | ({f"{path}/__init__.py" for path in packages} & set(MODULES))
+    packages = paths - {Path(file).parent.as_posix() for file in files}
+    return files | ({f"{path}/__init__.py" for path in packages} & set(FILES))
 
 
-def _reached(imports: dict[str, set[str]], start: str) -> set[str]:
-    reached, waiting = set[str](), list(imports[start])
+def _reached(files: dict[str, set[str]], start: str) -> set[str]:
+    reached, waiting = set[str](), list(files[start])
     while waiting:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            waiting += imports[name]
+            waiting += files[name]
     return reached
 
 
 def test_nobody_needs_the_modules_for_testing() -> None:
     with table() as row:
-        for name, modules in IMPORTED.items():
+        for name, names in imports().items():
             if not name.startswith("testing/"):
                 with row(name):
-                    assert not {m for m in modules if m.startswith("jkg_client.testing")}
+                    assert not {m for m in names if m.startswith("jkg_client.testing")}
 
 
 def test_of_containers_only_the_public_names_are_known() -> None:
     inside = "jkg_client.servers.docker."
     with table() as row:
-        for name, modules in IMPORTED.items():
+        for name, names in imports().items():
             if not name.startswith("servers/docker/"):
                 with row(name):
-                    known = {m.replace(inside, "") for m in modules if m.startswith(inside)}
+                    known = {m.replace(inside, "") for m in names if m.startswith(inside)}
                     public = {"images", "owners", "server"}
                     assert {module.split(".")[0] for module in known} <= public
 
 
 def test_the_launcher_runs_without_this_package() -> None:
     with table() as row:
-        for name, modules in IMPORTED.items():
+        for name, names in imports().items():
             if "launcher/" in name:
                 with row(name):
-                    assert not {m for m in modules if m.startswith("jkg_client")}
+                    assert not {m for m in names if m.startswith("jkg_client")}
 
 
-@pytest.mark.parametrize("name", ["embedded/minder.py", "embedded/roomy_kernel.py"])
+@pytest.mark.parametrize("name", ["embedded/watchdog.py", "embedded/unlimited_queue_kernel.py"])
 def test_what_runs_beside_a_kernel_runs_without_this_package(name: str) -> None:
-    assert not {module for module in IMPORTED[name] if module.startswith("jkg_client")}
+    assert not {module for module in imports()[name] if module.startswith("jkg_client")}
     # Run by ``python -c``, from wherever the package lies: nothing may be beside it.
     assert not any(
-        isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(MODULES[name])
+        isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(modules()[name])
     )
 
 
 def test_each_library_has_its_door() -> None:
     with table() as row:
-        for name, libraries in LIBRARIES.items():
+        for name, names in imports().items():
             with row(name):
-                assert {lib for lib in libraries & set(DOORS) if name not in DOORS[lib]} == set()
+                assert {
+                    lib for lib in libraries_of(names) & set(DOORS) if name not in DOORS[lib]
+                } == set()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="cannot tell what is the standard library")
@@ -231,19 +253,19 @@ def test_no_other_library_is_imported() -> None:
     # The stand-in for pip brings the real one in.
     inner = {"testing/kernel/refusals/pip.py": {"pip"}}
     with table() as row:
-        for name, libraries in LIBRARIES.items():
+        for name, names in imports().items():
             if not name.startswith("integrations/"):
                 with row(name):
-                    assert libraries - known - inner.get(name, set()) == set()
+                    assert libraries_of(names) - known - inner.get(name, set()) == set()
 
 
 def test_the_messaging_libraries_are_imported_nowhere() -> None:
     with table() as row:
-        for name, libraries in LIBRARIES.items():
+        for name, names in imports().items():
             # Who has nbclient has the first of them, too.
             allowed = {"jupyter_client", "nbclient"} if "integrations/nbclient/" in name else set()
             with row(name):
-                assert libraries & {"jupyter_client", "tornado", "nbclient"} <= allowed
+                assert libraries_of(names) & {"jupyter_client", "tornado", "nbclient"} <= allowed
 
 
 INSIDE = {f"testing/kernel/{name}.py" for name in ("execution", "ipython", "plain", "process",
@@ -252,30 +274,32 @@ INSIDE = {f"testing/kernel/{name}.py" for name in ("execution", "ipython", "plai
 
 def test_what_runs_cells_is_imported_in_the_process_of_a_kernel_only() -> None:
     with table() as row:
-        for name, modules in IMPORTED.items():
+        for name, names in imports().items():
             if "testing/kernel/" not in name:
                 with row(name):
-                    files = {module.replace(".", "/") + ".py" for module in modules}
+                    files = {module.replace(".", "/") + ".py" for module in names}
                     assert not {f"jkg_client/{inside}" for inside in INSIDE} & files
 
 
 def test_the_protocol_only_computes() -> None:
     more = {"protocol/messages.py": STAMPS, "protocol/zmq_wire.py": SIGNS}
     with table() as row:
-        for name, libraries in LIBRARIES.items():
+        for name, names in imports().items():
             if name.startswith("protocol/"):
                 with row(name):
-                    assert libraries - {"jkg_client"} - PURE - more.get(name, set()) == set()
+                    assert (
+                        libraries_of(names) - {"jkg_client"} - PURE - more.get(name, set()) == set()
+                    )
 
 
 def test_the_core_neither_waits_nor_logs() -> None:
     waits = {"logging", "select", "socket", "subprocess", "threading", "time"}
     core = ("errors.py", "rendering.py", "gateway/connection.py", "code_blocks/")
     with table() as row:
-        for name, libraries in LIBRARIES.items():
+        for name, names in imports().items():
             if name.startswith(core):
                 with row(name):
-                    assert libraries & waits == set()
+                    assert libraries_of(names) & waits == set()
 
 
 def test_a_module_holds_one_idea() -> None:
@@ -288,7 +312,7 @@ def test_a_module_holds_one_idea() -> None:
 
 def test_a_function_stays_under_40_lines() -> None:
     with table() as row:
-        for name, tree in MODULES.items():
+        for name, tree in modules().items():
             with row(name):
                 functions = (node for node in ast.walk(tree) if isinstance(node, FUNCTIONS))
                 assert [function.name for function in functions if _lines(function) >= 40] == []
@@ -305,7 +329,7 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def test_a_module_says_what_it_is() -> None:
     with table() as row:
-        for name, tree in MODULES.items():
+        for name, tree in modules().items():
             with row(name):
                 assert ast.get_docstring(tree) or not FILES[name].read_text("utf-8").strip()
 
@@ -353,7 +377,7 @@ def test_the_protocol_needs_no_library_that_moves_bytes() -> None:
 
 
 def test_the_doors_that_are_named_exist() -> None:
-    assert {name for doors in DOORS.values() for name in doors if name not in MODULES} == set()
+    assert {name for doors in DOORS.values() for name in doors if name not in FILES} == set()
 
 
 LOOKS_ON = """

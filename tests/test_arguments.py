@@ -6,9 +6,11 @@ import math
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
+from tables import rows
 
 from jkg_client.client import arguments
 from jkg_client.client.timeouts import TIMEOUTS, Timeouts
@@ -76,10 +78,10 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.blocks(b"pass"), f"{BLOCKS}bytes"),
     (lambda: arguments.blocks(None), f"{BLOCKS}NoneType"),
     (lambda: arguments.blocks(CodeBlock("1", "python")), f"{BLOCKS}CodeBlock"),
-    (lambda: arguments.blocks(["pass"]), "code of code_blocks[0] must be a string, not NoneType"),
+    (lambda: arguments.blocks(["pass"]), "code_blocks[0] must be a CodeBlock, not str"),
     (
-        lambda: arguments.blocks([CodeBlock("1", "python"), Path()]),
-        "code of code_blocks[1] must be a string, not NoneType",
+        lambda: arguments.blocks([CodeBlock("1", "python"), SimpleNamespace(code=b"x")]),
+        "code of code_blocks[1] must be a string, not bytes",
     ),
     (lambda: executor(kernel_name=""), "kernel_name: a kernel's name is needed, not ''"),
     (lambda: executor(kernel_name=None), "kernel_name: a kernel's name is needed, not None"),
@@ -93,7 +95,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "said"), REFUSED)
+@rows(("call", "said"), REFUSED)
 def test_a_bad_argument_is_named_with_its_value_or_kind(
     call: Callable[[], object], said: str
 ) -> None:
@@ -108,7 +110,7 @@ def test_what_cannot_become_a_number_is_no_time_limit(value: object) -> None:
         arguments.seconds("t", value)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("value", "number"),
     [
         (5, 5.0),

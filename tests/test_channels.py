@@ -9,6 +9,7 @@ from typing import Union
 import pytest
 from attrs import define, field
 from scripted import HandClock
+from tables import rows
 
 from jkg_client.client.channels import Incoming
 from jkg_client.client.deadline import Deadline
@@ -186,7 +187,7 @@ BROKEN: list[tuple[tuple[str | GatewayError, ...], tuple[Model, ...], list[str |
 ]
 
 
-@pytest.mark.parametrize(("lines", "models", "came"), BROKEN)
+@rows(("lines", "models", "came"), BROKEN)
 def test_a_line_that_breaks_is_mended_and_the_gap_told_in_its_place(
     lines: tuple[str | GatewayError, ...], models: tuple[Model, ...], came: list[str | Gap]
 ) -> None:
@@ -217,12 +218,12 @@ def test_a_kernel_that_rest_does_not_know_is_gone() -> None:
 
 def test_a_line_that_stays_away_is_an_error_when_the_time_to_mend_it_is_up() -> None:
     server = Server("breaks")
-    channels = server.connect(mend=8.0, handshake=3.0)
+    channels = server.connect(reconnect=8.0, handshake=3.0)
     started = server.hand.now
     with pytest.raises(GatewayUnreachable) as caught:
         channels.receive(server.within(60))
     assert str(caught.value) == (
-        "the connection to kernel k broke (it breaks) and could not be mended: away"
+        "the connection to kernel k broke (it breaks) and could not be restored: away"
     )
     assert server.hand.now - started == pytest.approx(8.0)
     # Not all at once, and each try has its own limit.
@@ -234,7 +235,7 @@ def test_a_line_that_stays_away_is_an_error_when_the_time_to_mend_it_is_up() -> 
 
 def test_a_reader_whose_time_is_up_first_gets_nothing_and_the_next_one_the_gap() -> None:
     server = Server("breaks", *[away()] * 50)
-    channels = server.connect(mend=100.0)
+    channels = server.connect(reconnect=100.0)
     assert channels.receive(server.within(1)) is None
     server.lines.clear()
     server.lines.append(Line("b", server.hand))
@@ -327,7 +328,7 @@ def test_draining_ends_although_the_kernel_never_stops_speaking() -> None:
 
 def test_draining_lines_that_all_break_ends_with_the_time_to_mend() -> None:
     server = Server("breaks", *["breaks"] * 1000)
-    channels = server.connect(mend=10.0)
+    channels = server.connect(reconnect=10.0)
     server.opening_takes = 1.0
     assert set(channels.drain()) == {CUT}
     assert server.hand.now - 1000.0 == 10.0
@@ -344,7 +345,7 @@ PROOFS: list[tuple[str, bool, list[str | Gap], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "answers", "came", "lines"), PROOFS)
+@rows(("words", "answers", "came", "lines"), PROOFS)
 def test_a_line_has_to_prove_that_it_is_alive(
     words: str, answers: bool, came: list[str | Gap], lines: int
 ) -> None:
@@ -362,8 +363,8 @@ def test_a_line_has_to_prove_that_it_is_alive(
     assert everything(channels, server) == came
 
 
-@pytest.mark.parametrize(("pause", "pings"), [(19.0, 0), (20.0, 0), (21.0, 1)])
-@pytest.mark.parametrize("use", ["send", "receive"])
+@rows(("pause", "pings"), [(19.0, 0), (20.0, 0), (21.0, 1)])
+@rows("use", ["send", "receive"])
 def test_a_line_that_nobody_has_used_for_long_has_to_prove_it_first(
     use: str, pause: float, pings: int
 ) -> None:
@@ -431,7 +432,7 @@ def test_a_new_kernel_that_gives_no_answer_gets_a_new_line_of_which_nothing_is_m
     last: str | None, gap: Gap | None
 ) -> None:
     server = Server("", *([] if last is None else [last]))
-    channels = server.connect(mend=50.0)
+    channels = server.connect(reconnect=50.0)
     assert channels.check(server.within(5), is_new_kernel=True) == gap
     assert len(server.opened) == (1 if last is None else 2)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import fcntl
+import io
 import os
 import pty
 import select
@@ -21,7 +22,9 @@ from typing import Any, Callable
 
 import pytest
 from attrs import evolve
+from forked_commands import Commands
 from surroundings import in_the_foreground
+from tables import rows
 
 import jkg_client
 from jkg_client import ImageProgress, cli
@@ -59,8 +62,22 @@ def environ(server: FakeGateway, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts the command; it ends with the test."""
+def start(commands: Commands, environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts the command in a process of its own; it ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*words: str, **options: Any) -> Any:
+            options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+            process = commands.start([*words], env=environ, cwd=tmp_path, **options)
+            stack.callback(process.close)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def start_anew(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts Python, and the command in it; it ends with the test."""
     with contextlib.ExitStack() as stack:
 
         def start(*words: str, env: dict[str, str] | None = None, **options: Any) -> Any:
@@ -89,11 +106,9 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
 def jkg(start: Start) -> Jkg:
     """Runs the command to its end."""
 
-    def run(*words: str, given: str | None = None, **options: Any) -> Any:
-        if given is not None:
-            options["stdin"] = subprocess.PIPE
+    def run(*words: str, **options: Any) -> Any:
         process = start(*words, **options)
-        out, err = process.communicate(given, timeout=SECONDS)
+        out, err = process.communicate(timeout=SECONDS)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     return run
@@ -113,7 +128,11 @@ def called(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
-    def run(*words: str) -> Any:
+    def run(*words: str, given: str = "", env: dict[str, str] | None = None) -> Any:
+        stdin = io.TextIOWrapper(io.BytesIO(given.encode()), encoding="utf-8")
+        monkeypatch.setattr(sys, "stdin", stdin)
+        for name, value in (env or {}).items():
+            monkeypatch.setenv(name, value)
         try:
             status: Any = cli.main(words)
         except SystemExit as exc:
@@ -158,9 +177,11 @@ def kernels_of(server: FakeGateway) -> list[Any]:
         return list(client.list_kernels())
 
 
-def test_what_code_prints_goes_to_its_own_streams(jkg: Jkg) -> None:
-    done = jkg("run", "-c", "import sys; print('out'); print('err', file=sys.stderr); 6 * 7")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n42\n", "err\n")
+def test_what_code_prints_goes_to_its_own_streams(start_anew: Start) -> None:
+    code = "import sys; print('out'); print('err', file=sys.stderr); 6 * 7"
+    process = start_anew("run", "-c", code)
+    assert process.communicate(timeout=SECONDS) == ("out\n42\n", "err\n")
+    assert process.returncode == 0
 
 
 def test_output_is_passed_on_as_it_comes(start: Start, server: FakeGateway) -> None:
@@ -205,8 +226,9 @@ def test_results_that_cannot_be_written_are_an_error_and_what_is_said_besides_is
     jkg: Jkg,
 ) -> None:
     with Path("/dev/full").open("w") as full:
-        no_out = jkg("run", "-c", "print('lost')", stdout=full)
-        no_err = jkg("run", "-c", "import sys; print('e', file=sys.stderr); 1", stderr=full)
+        no_out = jkg("run", "-c", "print('lost')", stdout=full.fileno())
+        code = "import sys; print('e', file=sys.stderr); 1"
+        no_err = jkg("run", "-c", code, stderr=full.fileno())
     assert (no_out.returncode, no_out.stderr) == (2, "jkg: [Errno 28] No space left on device\n")
     assert (no_err.returncode, no_err.stdout) == (0, "1\n")
 
@@ -214,7 +236,7 @@ def test_results_that_cannot_be_written_are_an_error_and_what_is_said_besides_is
 ENDINGS = [
     ("pass", 0, ""),
     ("1 / 0", 1, "ZeroDivisionError: division by zero\n"),
-    ("while True: pass", 124, "was stopped.\n"),
+    ("import time; time.sleep(60)", 124, "was stopped.\n"),
     ("import os; os._exit(0)", 137, "variables are gone.\n"),
 ]
 
@@ -224,7 +246,7 @@ def test_the_exit_status_says_how_the_code_ended(
     called: Jkg, server: FakeGateway, code: str, status: int, end: str
 ) -> None:
     server.script("import os; os._exit(0)").dies() if "_exit" in code else None
-    done = called("run", "--timeout", "1" if status == 124 else "30", "-c", code)
+    done = called("run", "--timeout", "0.5" if status == 124 else "30", "-c", code)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.endswith(end)
     assert bool(done.stderr) is bool(end)
@@ -240,10 +262,10 @@ def test_a_program_that_exits_with_success_has_succeeded(
 
 
 def test_a_program_that_exits_with_an_error_gives_its_own_exit_status(
-    jkg: Jkg, server: FakeGateway
+    called: Jkg, server: FakeGateway
 ) -> None:
     server.script("leave()").error("SystemExit", "3")
-    assert jkg("run", "-c", "leave()").returncode == 3
+    assert called("run", "-c", "leave()").returncode == 3
 
 
 COMPLAINTS = [
@@ -254,13 +276,13 @@ COMPLAINTS = [
     ("run missing.py", 2, "cannot read missing.py: No such file"),
     ("run .", 2, "cannot read .: Is a directory"),
     ("run bytes.py", 2, "cannot read bytes.py: it is not text in UTF-8"),
-    ("run -c", 2, "-c needs its code"),
-    ("run --kernel-id 1 --local -c 1", 2, "--url says which server"),
+    ("run -c", 2, "-c needs an argument"),
+    ("run --kernel-id 1 --local -c 1", 2, "pass its URL as --url"),
     ("mcp --port 1", 2, "--port is for HTTP"),
     ("run empty.md", 2, "no code blocks in empty.md"),
     ("run foreign.md", 2, "no code block that this kernel can run"),
     ("run --language rust -c 1", 1, "cannot run a 'rust' block: this kernel runs python"),
-    ("run --output-dir bytes.py -c 1", 2, "cannot be made"),
+    ("run --output-dir bytes.py -c 1", 2, "cannot be created"),
     ("build --dockerfile missing", 2, "there is no Dockerfile"),
     ("containers", 125, "Docker"),
 ]
@@ -323,11 +345,11 @@ def test_it_is_installed_as_jkg() -> None:
     assert (name, EntryPoint(name, value, "console_scripts").load()) == ("jkg", cli.main)
 
 
-def test_code_comes_from_a_file_or_from_stdin(jkg: Jkg, tmp_path: Path) -> None:
+def test_code_comes_from_a_file_or_from_stdin(called: Jkg, tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("\ufeffprint('from a file: é')", encoding="utf-8")
-    assert jkg("run", "code.py").stdout == "from a file: é\n"
-    assert jkg("run", given="print('from stdin: é')").stdout == "from stdin: é\n"
-    assert jkg("run", "-", given="").returncode == 0
+    assert called("run", "code.py").stdout == "from a file: é\n"
+    assert called("run", given="print('from stdin: é')").stdout == "from stdin: é\n"
+    assert called("run", "-", given="").returncode == 0
 
 
 PAGE = """
@@ -349,43 +371,45 @@ print("three")
 """
 
 
-def test_a_page_runs_its_blocks_and_says_which_are_no_code(jkg: Jkg, tmp_path: Path) -> None:
+def test_a_page_runs_its_blocks_and_says_which_are_no_code(called: Jkg, tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text(PAGE.format("print('two')"), encoding="utf-8")
-    done = jkg("run", "page.md")
+    done = called("run", "page.md")
     assert (done.returncode, done.stdout) == (0, "one\ntwo\nthree\n")
     assert done.stderr.startswith("jkg: skipped: cannot run a 'text' block")
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.field("A4")
-def test_a_page_of_data_only_is_no_failure(jkg: Jkg) -> None:
-    done = jkg("run", "--language", "markdown", given='```json\n{"answer": 42}\n```\n')
+def test_a_page_of_data_only_is_no_failure(called: Jkg) -> None:
+    done = called("run", "--language", "markdown", given='```json\n{"answer": 42}\n```\n')
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("jkg: skipped: cannot run a 'json' block")
 
 
 @pytest.mark.ipython
 @pytest.mark.field("A8")
-def test_fences_without_a_label_are_what_the_executor_takes_them_for(jkg: Jkg) -> None:
+def test_fences_without_a_label_are_what_the_executor_takes_them_for(called: Jkg) -> None:
     page = "```\n$ echo shell\n```\n\n```\nprint('python')\n```\n\nOutput:\n\n```\nnot code\n```\n"
-    done = jkg("run", "--language", "markdown", given=page)
+    done = called("run", "--language", "markdown", given=page)
     assert (done.returncode, done.stdout) == (0, "shell\npython\n")
     assert done.stderr.startswith("jkg: skipped: cannot run a 'output' block")
 
 
-def test_a_page_ends_with_the_first_block_that_fails(jkg: Jkg) -> None:
-    done = jkg("run", "--language", "markdown", given=PAGE.format("1 / 0"))
+def test_a_page_ends_with_the_first_block_that_fails(called: Jkg) -> None:
+    done = called("run", "--language", "markdown", given=PAGE.format("1 / 0"))
     assert (done.returncode, done.stdout) == (1, "one\n")
 
 
-def test_an_exception_of_that_name_is_no_block_to_be_skipped(jkg: Jkg, server: FakeGateway) -> None:
+def test_an_exception_of_that_name_is_no_block_to_be_skipped(
+    called: Jkg, server: FakeGateway
+) -> None:
     server.script("choose()").error("UnknownLanguage", "Klingon", ["UnknownLanguage: Klingon"])
-    done = jkg("run", "--language", "md", given=PAGE.format("choose()"))
+    done = called("run", "--language", "md", given=PAGE.format("choose()"))
     assert (done.returncode, done.stdout) == (1, "one\n")
 
 
 def test_images_and_pages_are_saved_as_they_are_in_the_end(
-    jkg: Jkg, server: FakeGateway, tmp_path: Path
+    called: Jkg, server: FakeGateway, tmp_path: Path
 ) -> None:
     image, page = (
         {"image/png": PNG, "text/plain": "<Figure>"},
@@ -394,7 +418,7 @@ def test_images_and_pages_are_saved_as_they_are_in_the_end(
     script = server.script("draw()").stream("before, ").display(image, display_id="plot")
     script.display({**image, "image/png": "bmV3"}, display_id="plot", update=True)
     script.display(page).stream("after\n")
-    done = jkg("run", "--output-dir", "plots", "-c", "draw()")
+    done = called("run", "--output-dir", "plots", "-c", "draw()")
     assert (done.returncode, done.stdout) == (0, "before, \nb\nafter\n")
     paths = [Path(line.partition("jkg: saved ")[2]) for line in done.stderr.splitlines()]
     assert [path.parent for path in paths] == [tmp_path / "plots"] * 2
@@ -402,7 +426,7 @@ def test_images_and_pages_are_saved_as_they_are_in_the_end(
 
 
 def test_images_that_cannot_be_saved_are_told(
-    jkg: Jkg, server: FakeGateway, tmp_path: Path
+    called: Jkg, server: FakeGateway, tmp_path: Path
 ) -> None:
     folder = tmp_path / "plots"
 
@@ -411,47 +435,49 @@ def test_images_that_cannot_be_saved_are_told(
         folder.touch()
 
     server.script("draw()").display({"image/png": PNG}).then(block)
-    done = jkg("run", "--output-dir", "plots", "-c", "draw()")
+    done = called("run", "--output-dir", "plots", "-c", "draw()")
     assert done.stderr.startswith("jkg: images or pages that could not be saved: 1 ([Errno")
 
 
 def test_a_gateway_that_turns_us_out_costs_neither_output_nor_files(
-    jkg: Jkg, server: FakeGateway
+    called: Jkg, server: FakeGateway
 ) -> None:
     script = server.script("draw()").stream("drawn\n").display({"image/png": PNG})
     script.then(lambda: server.faults.status(401, path="*/channels", times=None))
     script.then(server.faults.cut_now).hangs()
-    done = jkg("run", "-c", "draw()")
+    done = called("run", "-c", "draw()")
     assert (done.returncode, done.stdout) == (125, "drawn\n")
     assert done.stderr.startswith("jkg: saved /")
     assert "Traceback" not in done.stderr
 
 
-def test_output_that_the_encoding_cannot_say_is_escaped(jkg: Jkg) -> None:
-    done = jkg("run", "-c", "print('é☃')", env={"PYTHONIOENCODING": "latin-1"}, encoding="latin-1")
-    assert (done.returncode, done.stdout) == (0, "é\\u2603\n")
+def test_output_that_the_encoding_cannot_say_is_escaped(start_anew: Start) -> None:
+    env = {"PYTHONIOENCODING": "latin-1"}
+    process = start_anew("run", "-c", r"print('\xe9\u2603')", env=env, encoding="latin-1")
+    assert process.communicate(timeout=SECONDS)[0] == "é\\u2603\n"
+    assert process.returncode == 0
 
 
-def test_output_that_is_lost_on_the_way_is_told(jkg: Jkg, server: FakeGateway) -> None:
+def test_output_that_is_lost_on_the_way_is_told(called: Jkg, server: FakeGateway) -> None:
     server.faults.rate_limit(data=100)
-    done = jkg("run", "-c", "print('x' * 1000)")
+    done = called("run", "-c", "print('x' * 1000)")
     assert done.returncode == 0
     assert "jkg: Note: the server's rate limit dropped output." in done.stderr
 
 
-def test_warnings_are_told_in_the_name_of_the_command(jkg: Jkg, server: FakeGateway) -> None:
+def test_warnings_are_told_in_the_name_of_the_command(called: Jkg, server: FakeGateway) -> None:
     server.faults.status(500, method="DELETE", path="/api/kernels/*", times=None)
-    done = jkg("run", "-c", "print('done', end='')")
+    done = called("run", "-c", "print('done', end='')")
     assert (done.returncode, done.stdout) == (0, "done")
     assert done.stderr.startswith("jkg: kernel ")
     assert "could not be deleted" in done.stderr
 
 
-def test_what_is_told_to_ignore_a_signal_does_so(start: Start, server: FakeGateway) -> None:
+def test_what_is_told_to_ignore_a_signal_does_so(start_anew: Start, server: FakeGateway) -> None:
     server.script("work()").stream("begun\n").pauses(0.5).stream("done\n")
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        process = start("run", "-c", "work()")
+        process = start_anew("run", "-c", "work()")
     finally:
         signal.signal(signal.SIGHUP, before)
     assert process.stdout is not None
@@ -460,10 +486,12 @@ def test_what_is_told_to_ignore_a_signal_does_so(start: Start, server: FakeGatew
     assert process.communicate(timeout=SECONDS)[0] == "done\n"
 
 
-def test_kernels_are_listed_a_line_each(jkg: Jkg) -> None:
+def test_kernels_are_listed_a_line_each(called: Jkg) -> None:
     with FakeGateway(kernel_names=("python3", "julia-1.10"), base_path="/user/me") as hub:
         info = hub.connection_info
-        done = jkg("kernelspecs", "--url", f"{info.url}/lab", env={"JKG_TOKEN": info.token or ""})
+        done = called(
+            "kernelspecs", "--url", f"{info.url}/lab", env={"JKG_TOKEN": info.token or ""}
+        )
     assert (done.returncode, done.stdout) == (0, "julia-1.10\npython3\n")
 
 
@@ -482,7 +510,7 @@ TOKENS = [
 
 
 # A token of the environment goes to the server of the environment only.
-@pytest.mark.parametrize(("environ", "url", "token"), TOKENS)
+@rows(("environ", "url", "token"), TOKENS)
 def test_tokens_go_where_they_belong(
     environ: dict[str, str], url: str | None, token: str | None
 ) -> None:
@@ -508,7 +536,7 @@ BARS = [
 
 
 # "-]" stands for what is missing of twenty columns.
-@pytest.mark.parametrize(("step", "progress", "line"), BARS)
+@rows(("step", "progress", "line"), BARS)
 def test_a_bar_says_how_far_an_image_is(
     step: ImageProgress | None, progress: ImageProgress, line: str
 ) -> None:
@@ -562,54 +590,63 @@ FAILS = r"raise ValueError('\x1b[35mvalue\x1b[0m')"
 
 
 @pytest.mark.field("B4")
-def test_a_terminal_shows_the_colours_of_the_kernel(environ: dict[str, str]) -> None:
+def test_a_terminal_shows_the_colours_of_the_kernel(
+    commands: Commands, environ: dict[str, str]
+) -> None:
     plain = {name: value for name, value in environ.items() if name != "NO_COLOR"}
     env = {**plain, "TERM": "xterm"}
-    sent = _sent_to_a_terminal(["run", "-c", COLOURS], env, 0)
+    sent = _sent_to_a_terminal(commands, ["run", "-c", COLOURS], env, 0)
     assert "\x1b[31mred\x1b[0m\r\n" in sent
     assert "\x1b[33m42\x1b[39m\r\n" in sent
-    assert "\x1b[35mvalue\x1b[0m" in _sent_to_a_terminal(["run", "-c", FAILS], env, 1)
+    assert "\x1b[35mvalue\x1b[0m" in _sent_to_a_terminal(commands, ["run", "-c", FAILS], env, 1)
 
 
 @pytest.mark.field("B4")
 @pytest.mark.parametrize("code", [COLOURS, FAILS])
 def test_a_terminal_without_colours_and_a_pipe_get_no_escape_codes(
-    environ: dict[str, str], jkg: Jkg, code: str
+    commands: Commands, environ: dict[str, str], called: Jkg, code: str
 ) -> None:
     status = int(code == FAILS)
     assert "\x1b" not in _sent_to_a_terminal(
-        ["run", "-c", code], {**environ, "NO_COLOR": "1"}, status
+        commands, ["run", "-c", code], {**environ, "NO_COLOR": "1"}, status
     )
-    done = jkg("run", "-c", code)
+    done = called("run", "-c", code)
     assert done.returncode == status
     assert "\x1b" not in done.stdout + done.stderr
     assert "value" in done.stderr if status else done.stdout == "red\n42\n"
 
 
 @pytest.mark.field("B5")
-def test_a_pipe_gets_nested_bars_as_they_end(jkg: Jkg) -> None:
+def test_a_pipe_gets_nested_bars_as_they_end(called: Jkg) -> None:
     code = (
         "for i in range(3):\n for j in range(9):\n"
         "  print(f'\\router {i}\\n\\rinner {j}\\x1b[A', end='', flush=True)\nprint('\\n')"
     )
-    assert jkg("run", "-c", code).stdout == "outer 2\ninner 8\n"
+    assert called("run", "-c", code).stdout == "outer 2\ninner 8\n"
 
 
-def test_a_note_on_a_terminal_begins_on_a_line_of_its_own(environ: dict[str, str]) -> None:
-    code = "print('no end', end='', flush=True)\nwhile True: pass"
-    lines = shown(_sent_to_a_terminal(["run", "--timeout", "1", "-c", code], environ, 124))
+def test_a_note_on_a_terminal_begins_on_a_line_of_its_own(
+    commands: Commands, environ: dict[str, str]
+) -> None:
+    code = "import time\nprint('no end', end='', flush=True)\ntime.sleep(60)"
+    lines = shown(
+        _sent_to_a_terminal(commands, ["run", "--timeout", "1", "-c", code], environ, 124)
+    )
     assert lines[0] == "no end"
     assert lines[-2].startswith("jkg: Timeout: ")
 
 
-def _sent_to_a_terminal(words: list[str], env: dict[str, str], status: int) -> str:
+def _sent_to_a_terminal(
+    commands: Commands, words: list[str], env: dict[str, str], status: int
+) -> str:
     master, slave = pty.openpty()
-    command = [sys.executable, "-m", "jkg_client", *words]
     try:
-        process = subprocess.Popen(command, env=env, stdin=slave, stdout=slave, stderr=slave)
+        process = commands.start(
+            words, env=env, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, terminal=True
+        )
     finally:
         os.close(slave)
-    with process, os.fdopen(master, "rb") as screen:
+    with contextlib.closing(process), os.fdopen(master, "rb") as screen:
         sent: list[bytes] = []
         reader = threading.Thread(target=lambda: sent.extend(_until_closed(screen)))
         reader.start()

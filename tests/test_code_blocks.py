@@ -8,6 +8,7 @@ import pytest
 from attrs.exceptions import FrozenInstanceError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tables import rows
 
 from jkg_client.code_blocks import (
     CodeBlock,
@@ -18,7 +19,7 @@ from jkg_client.code_blocks import (
     to_cell,
 )
 
-BOUNDED = settings(max_examples=100, deadline=None)
+BOUNDED = settings(max_examples=50, deadline=None)
 
 
 def extract(message: MessageContent) -> list[tuple[str, str]]:
@@ -98,12 +99,12 @@ FENCES = {
 }
 
 
-@pytest.mark.parametrize(("text", "blocks"), FENCES.values(), ids=FENCES)
+@rows(("text", "blocks"), FENCES.values(), ids=FENCES)
 def test_fences_are_read_as_commonmark_says(text: str, blocks: list[tuple[str, str]]) -> None:
     assert extract(text) == blocks
 
 
-@pytest.mark.parametrize(
+@rows(
     ("info", "language"),
     [
         ("python", "python"),
@@ -133,7 +134,7 @@ def test_the_first_word_of_the_info_string_is_the_language(info: str, language: 
     assert extract(f"~~~{info}\nx y\n~~~") == [(language, "x y")]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("code", "language"),
     [
         ("pip install x", "sh"),
@@ -173,7 +174,7 @@ def test_a_default_language_replaces_the_guess_but_no_label() -> None:
 IMAGE = {"type": "image_url", "image_url": {"url": "data:,```"}}
 
 
-@pytest.mark.parametrize(
+@rows(
     ("message", "blocks"),
     [
         (None, []),
@@ -241,7 +242,7 @@ def test_code_inside_a_long_enough_fence_comes_back_exactly(code: str, mark: str
 
 
 @pytest.mark.field("A5")
-@pytest.mark.parametrize(
+@rows(
     ("language", "code", "kernel_language", "expected"),
     [
         ("python", "x = 1\n", "python", "x = 1\n"),
@@ -293,13 +294,13 @@ def test_a_block_becomes_a_cell_of_its_kernel(
     assert cell(language, code, kernel_language) == expected
 
 
-@pytest.mark.parametrize("code", ["", " ", "\n\t\n", "\r\n"])
-@pytest.mark.parametrize("language", ["bash", "sh", "console"])
+@rows("code", ["", " ", "\n\t\n", "\r\n"])
+@rows("language", ["bash", "sh", "console"])
 def test_a_blank_shell_block_is_a_blank_cell(language: str, code: str) -> None:
     assert cell(language, code).strip() == ""
 
 
-@pytest.mark.parametrize(
+@rows(
     ("language", "kernel_language"),
     [
         *[
@@ -324,7 +325,7 @@ def test_another_language_is_refused_by_name(language: str, kernel_language: str
 
 
 @pytest.mark.field("A4")
-@pytest.mark.parametrize(
+@rows(
     "language",
     [
         *["json", "jsonl", "yaml", "toml", "xml", "html", "css", "text", "txt", "plaintext", "csv"],
@@ -338,7 +339,7 @@ def test_data_and_prose_are_no_code_except_on_a_kernel_of_their_own(language: st
 
 
 @pytest.mark.field("A4")
-@pytest.mark.parametrize("language", ["", "python", "bash", "rust", "sql", "klingon", "powershell"])
+@rows("language", ["", "python", "bash", "rust", "sql", "klingon", "powershell"])
 def test_programming_languages_are_no_data_even_if_nobody_speaks_them(language: str) -> None:
     assert not is_data(language, "python")
 
@@ -348,7 +349,7 @@ def test_a_python_kernel_says_that_it_runs_shells_too() -> None:
         cell("rust", "x")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("code", "commands"),
     [
         ("!echo hi", "echo hi"),
@@ -499,7 +500,7 @@ def _marked(code: str) -> tuple[str, str]:
     return code.replace("·", ""), code.replace("·", " -qq")
 
 
-@pytest.mark.parametrize("code", PYTHON_PIP)
+@rows("code", PYTHON_PIP)
 def test_pip_is_quiet_in_python_cells(code: str) -> None:
     plain, quiet = _marked(code)
     assert cell("python", plain) == quiet
@@ -507,7 +508,7 @@ def test_pip_is_quiet_in_python_cells(code: str) -> None:
     assert cell("python", quiet) == quiet
 
 
-@pytest.mark.parametrize("code", SHELL_PIP)
+@rows("code", SHELL_PIP)
 def test_pip_is_quiet_in_shell_blocks(code: str) -> None:
     plain, quiet = _marked(code)
     assert cell("bash", plain) == f"%%bash\n{quiet}"

@@ -6,6 +6,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client.gateway.connection import (
     JupyterConnectable,
@@ -36,12 +37,12 @@ URLS: list[tuple[JupyterConnectionInfo, str]] = [
 
 
 @pytest.mark.pitfall(26, 28)
-@pytest.mark.parametrize(("info", "rest"), URLS)
+@rows(("info", "rest"), URLS)
 def test_rest_and_websocket_go_to_the_same_place(info: JupyterConnectionInfo, rest: str) -> None:
     assert (info.url, info.websocket_url) == (f"http{rest}", f"ws{rest}")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("host", "loopback"),
     [
         ("localhost", True),
@@ -90,7 +91,7 @@ FROM_URL = [
 
 
 @pytest.mark.pitfall(28)
-@pytest.mark.parametrize(("url", "root", "token"), FROM_URL)
+@rows(("url", "root", "token"), FROM_URL)
 def test_an_address_is_taken_as_a_browser_has_it(url: str, root: str, token: str | None) -> None:
     info = JupyterConnectionInfo.from_url(url)
     assert (info.url, info.token) == (root, token)
@@ -98,7 +99,7 @@ def test_an_address_is_taken_as_a_browser_has_it(url: str, root: str, token: str
 
 # JupyterHub leaves these as they are; the last two it escapes, and they must stay so.
 @pytest.mark.field("C3")
-@pytest.mark.parametrize("name", ["a.b@example.org", "a~b", "a-b_c", "A.B", "a%2Bb", "%C3%A9%20x"])
+@rows("name", ["a.b@example.org", "a~b", "a-b_c", "A.B", "a%2Bb", "%C3%A9%20x"])
 def test_a_user_is_written_as_the_hub_writes_it(name: str) -> None:
     info = JupyterConnectionInfo.from_url(f"https://hub.example.org/user/{name}/lab")
     assert info.url == f"https://hub.example.org/user/{name}"
@@ -108,7 +109,7 @@ def test_a_user_is_written_as_the_hub_writes_it(name: str) -> None:
 
 
 @pytest.mark.field("C3")
-@pytest.mark.parametrize("char", list("!$&'()*+,;=:@~-._"))
+@rows("char", list("!$&'()*+,;=:@~-._"))
 def test_what_a_url_may_have_stays_as_it_is(char: str) -> None:
     info = JupyterConnectionInfo.from_url(f"https://h/x{char}y/lab")
     assert info.url == f"https://h/x{char}y"
@@ -139,7 +140,7 @@ def test_all_else_of_a_url_connection_is_as_given() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@rows(
     "url",
     [
         "",
@@ -171,7 +172,7 @@ def test_a_bad_url_is_refused_without_showing_it(url: str) -> None:
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
-@pytest.mark.parametrize(
+@rows(
     ("arguments", "options", "says"),
     [
         (("", False), {}, "host"),
@@ -210,7 +211,7 @@ def test_secrets_are_not_in_the_repr() -> None:
 
 
 # One row a choice of headers: token, headers, what is sent.
-@pytest.mark.parametrize(
+@rows(
     ("token", "headers", "sent"),
     [
         (None, None, {}),
@@ -291,7 +292,7 @@ FROM_ENV: list[tuple[dict[str, str], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("variables", "options"), FROM_ENV)
+@rows(("variables", "options"), FROM_ENV)
 def test_a_gateway_is_found_as_jupyter_finds_it(
     variables: dict[str, str], options: dict[str, Any]
 ) -> None:
@@ -301,7 +302,7 @@ def test_a_gateway_is_found_as_jupyter_finds_it(
 
 
 @pytest.mark.field("C5")
-@pytest.mark.parametrize("path", ["/api/jupyter-server", "/lab", "/tree/x", "/api", "/user/a@b"])
+@rows("path", ["/api/jupyter-server", "/lab", "/tree/x", "/api", "/user/a@b"])
 def test_the_address_of_the_environment_is_taken_as_it_stands(path: str) -> None:
     info = JupyterConnectionInfo.from_env({"JUPYTER_GATEWAY_URL": f"https://h{path}/"})
     assert info.url == f"https://h{path}"
@@ -314,7 +315,7 @@ def test_the_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPa
     assert (info.host, info.token) == ("from-env", "abc")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("variables", "says"),
     [
         ({}, "JUPYTER_GATEWAY_URL is not set"),

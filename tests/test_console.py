@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from attrs import evolve
+from forked_commands import Commands
+from tables import rows
 
 import jkg_client
 from jkg_client import JupyterClient
-from jkg_client.cli.console.guesses import indent_after, is_complete
-from jkg_client.cli.console.news import DEATH, News
+from jkg_client.cli.console.code_completeness import indent_after, is_complete
+from jkg_client.cli.console.kernel_activity import DEATH, KernelActivity
 from jkg_client.protocol.messages import Message, new_header, parentless_status
 from jkg_client.testing import FakeGateway
 
@@ -38,18 +40,14 @@ def environment(server: FakeGateway, folder: Path) -> dict[str, str]:
     }
 
 
-COMMAND = [sys.executable, "-W", "error", "-m", "jkg_client", "console"]
-
-
-def typed(
-    text: str, env: dict[str, str], *words: str, command: Sequence[str] = COMMAND
-) -> tuple[int, str]:
+def typed(commands: Commands, text: str, env: dict[str, str], *words: str) -> tuple[int, str]:
     """Exit status and screen of a console in which ``text`` is typed, then the end of input."""
     master, slave = pty.openpty()
-    with subprocess.Popen(
-        [*command, *words], env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
-    ) as process:
-        os.close(slave)
+    process = commands.start(
+        [*words], env=env, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, terminal=True
+    )
+    os.close(slave)
+    with contextlib.closing(process):
         try:
             os.write(master, text.encode() + b"\x04\x04")
             shown = b""
@@ -57,7 +55,6 @@ def typed(
                 shown += data
             return process.wait(SECONDS), shown.decode().replace("\r\n", "\n")
         finally:
-            process.kill()
             os.close(master)
 
 
@@ -68,7 +65,7 @@ def _read(master: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize(
+@rows(
     ("code", "wanted"),
     [
         ("", True),
@@ -115,7 +112,7 @@ def of_session(session: str, msg_type: str, **content: object) -> Message:
 @pytest.mark.field("CMD17")
 def test_what_others_run_is_shown_line_by_line_with_a_prefix() -> None:
     told: list[str] = []
-    news = News(told.append, session="ours")
+    news = KernelActivity(told.append, session="ours")
     news.hear(of_session("theirs", "execute_input", code="print(1)\nprint(2)"))
     news.hear(of_session("theirs", "stream", name="stdout", text="\x1b[31m1\x1b[0m\n2\n"))
     news.hear(of_session("theirs", "error", ename="NameError", evalue="x", traceback=[]))
@@ -129,14 +126,14 @@ def test_what_others_run_is_shown_line_by_line_with_a_prefix() -> None:
 @pytest.mark.field("CMD17")
 def test_what_others_run_is_not_shown_if_nobody_wants_it() -> None:
     told: list[str] = []
-    news = News(told.append, session="ours", shows_others=False)
+    news = KernelActivity(told.append, session="ours", shows_others=False)
     news.hear(of_session("theirs", "stream", name="stdout", text="1\n"))
     assert told == []
 
 
 @pytest.mark.field("CMD16")
 def test_a_kernel_is_busy_from_the_beginning_to_the_end_of_a_cell_of_others() -> None:
-    news = News(print, session="ours")
+    news = KernelActivity(print, session="ours")
     news.hear(of_session("theirs", "status", execution_state="busy"))
     assert news.is_busy
     news.hear(of_session("theirs", "status", execution_state="idle"))
@@ -145,7 +142,7 @@ def test_a_kernel_is_busy_from_the_beginning_to_the_end_of_a_cell_of_others() ->
 
 def test_what_a_thread_prints_at_the_prompt_is_shown_and_nobody_else_needs_it() -> None:
     told: list[str] = []
-    news = News(told.append, session="ours")
+    news = KernelActivity(told.append, session="ours")
     message = of_session("ours", "stream", name="stdout", text="late\n")
     assert news.hear(message)
     assert told == ["late"]
@@ -153,7 +150,7 @@ def test_what_a_thread_prints_at_the_prompt_is_shown_and_nobody_else_needs_it() 
 
 def test_what_our_cell_prints_is_left_to_whoever_runs_it() -> None:
     told: list[str] = []
-    news = News(told.append, session="ours", is_running=True)
+    news = KernelActivity(told.append, session="ours", is_running=True)
     assert not news.hear(of_session("ours", "stream", name="stdout", text="1\n"))
     assert told == []
 
@@ -161,7 +158,7 @@ def test_what_our_cell_prints_is_left_to_whoever_runs_it() -> None:
 @pytest.mark.field("CMD5")
 def test_a_death_is_told_once_however_often_the_server_says_it() -> None:
     told: list[str] = []
-    news = News(told.append, session="ours")
+    news = KernelActivity(told.append, session="ours")
     for message in [parentless_status("restarting", "server")] * 2:
         assert not news.hear(evolve(message, header=new_header("status", "server")))
     assert told == [f"jkg: {DEATH}"]
@@ -170,7 +167,7 @@ def test_a_death_is_told_once_however_often_the_server_says_it() -> None:
 @pytest.mark.field("CMD41")
 def test_code_from_a_pipe_is_for_jkg_run(server: FakeGateway, tmp_path: Path) -> None:
     done = subprocess.run(
-        COMMAND,
+        [sys.executable, "-W", "error", "-m", "jkg_client", "console"],
         env=environment(server, tmp_path),
         input="print(1)\n",
         capture_output=True,
@@ -183,9 +180,11 @@ def test_code_from_a_pipe_is_for_jkg_run(server: FakeGateway, tmp_path: Path) ->
 
 
 @pytest.mark.field("CMD24")
-def test_a_dumb_terminal_gets_plain_lines(server: FakeGateway, tmp_path: Path) -> None:
+def test_a_dumb_terminal_gets_plain_lines(
+    commands: Commands, server: FakeGateway, tmp_path: Path
+) -> None:
     lines = "6 * 7\nfor i in range(2):\n    print('row', i)\n\n1 / 0\n"
-    status, shown = typed(lines, environment(server, tmp_path))
+    status, shown = typed(commands, lines, environment(server, tmp_path), "console")
     assert status == 0
     assert "Out[1]: 42\nIn [2]: " in shown
     assert "   ...: row 0\nrow 1\nIn [3]: " in shown
@@ -196,21 +195,22 @@ def test_a_dumb_terminal_gets_plain_lines(server: FakeGateway, tmp_path: Path) -
 @pytest.mark.field("CMD6", "CMD10")
 @pytest.mark.parametrize("words", ["exit\n", ""])
 def test_leaving_a_kernel_that_runs_leaves_it_running(
-    words: str, server: FakeGateway, tmp_path: Path
+    commands: Commands, words: str, server: FakeGateway, tmp_path: Path
 ) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
-        status, shown = typed(words, environment(server, tmp_path), "--kernel-id", kernel_id)
+        asked = ("console", "--kernel-id", kernel_id)
+        status, shown = typed(commands, words, environment(server, tmp_path), *asked)
         assert status == 0
         assert f"jkg: detached; kernel {kernel_id[:8]} keeps running\n" in shown
         assert client.get_kernel(kernel_id)["id"] == kernel_id
 
 
 def test_a_kernel_is_attached_to_by_the_beginning_of_its_id(
-    server: FakeGateway, tmp_path: Path
+    commands: Commands, server: FakeGateway, tmp_path: Path
 ) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
-        command = [*COMMAND[:-1], "kernels", "attach", kernel_id[:6]]
-        status, shown = typed("6 * 7\n", environment(server, tmp_path), command=command)
+        asked = ("kernels", "attach", kernel_id[:6])
+        status, shown = typed(commands, "6 * 7\n", environment(server, tmp_path), *asked)
     assert (status, "Out[1]: 42" in shown) == (0, True)

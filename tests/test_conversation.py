@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from attrs import evolve, field, frozen
 from scripted import ScriptedKernel
+from tables import rows
 
 from jkg_client.client.callbacks import Callbacks
 from jkg_client.client.timeouts import Timeouts
@@ -161,7 +162,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("name", ENDS)
+@rows("name", ENDS)
 def test_a_cell_ends_when_the_kernel_is_known_to_be_done(name: str) -> None:
     check(fresh(ENDS[name]), ENDS[name])
 
@@ -223,13 +224,13 @@ DEATHS = {
 }
 
 
-@pytest.mark.parametrize("name", DEATHS)
+@rows("name", DEATHS)
 def test_a_death_is_told_once_with_what_came_before_it(name: str) -> None:
     row = DEATHS[name]
     check(fresh(row), row)
 
 
-@pytest.mark.parametrize("name", sorted(set(DEATHS) - {"gone", "gone, as REST says"}))
+@rows("name", sorted(set(DEATHS) - {"gone", "gone, as REST says"}))
 def test_the_cell_after_a_death_finds_a_kernel_and_tells_nothing_again(name: str) -> None:
     row = DEATHS[name]
     kernel = fresh(row)
@@ -357,7 +358,7 @@ GIVEN_UP = {
 }
 
 
-@pytest.mark.parametrize("name", GIVEN_UP)
+@rows("name", GIVEN_UP)
 def test_a_cell_whose_time_is_up_is_interrupted_or_its_kernel_restarted(name: str) -> None:
     row = GIVEN_UP[name]
     row = evolve(row, timeout=5.0, status="timeout" if row.status == "ok" else row.status)
@@ -510,7 +511,7 @@ LINES = {
 }
 
 
-@pytest.mark.parametrize("name", LINES)
+@rows("name", LINES)
 def test_what_a_broken_line_costs_is_told_and_nothing_else(name: str) -> None:
     row = LINES[name]
     kernel = fresh(row)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 
-import pytest
+from tables import rows
 
 from jkg_client.client.deadline import Deadline
 
@@ -27,7 +27,7 @@ def test_the_budget_is_for_all_waits_together() -> None:
     assert left == [10.0, 6.0, 1.0, 0.0]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("seconds", "later", "passed"),
     [(1.0, 0.5, False), (1.0, 1.0, True), (1.0, 9.0, True), (0.0, 0.0, True), (-1.0, 0.0, True)],
 )
@@ -45,7 +45,7 @@ def test_without_an_end_it_never_passes() -> None:
     assert (deadline.left(), deadline.passed) == (None, False)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("whole", "part", "left"),
     [(10.0, 3.0, 3.0), (10.0, 30.0, 6.0), (None, 3.0, 3.0), (4.0, 3.0, 0.0), (1.0, 3.0, 0.0)],
 )
@@ -77,7 +77,7 @@ def test_a_clock_of_its_own_runs() -> None:
     assert 0.0 < second <= first <= 3600.0
 
 
-@pytest.mark.parametrize(
+@rows(
     ("whole", "more", "left"),
     [(10.0, 3.0, 9.0), (4.0, 3.0, 3.0), (1.0, 3.0, 3.0), (None, 3.0, None)],
 )

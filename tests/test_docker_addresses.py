@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client.servers.docker.addresses import address_of, networks_of, own_ids
 
@@ -63,7 +64,7 @@ UNBOUND = told("default", published(("127.0.0.1", "")), bridge=("172.17.0.9", ""
 NO_ADDRESS = told("bridge", published(("", "45678")), podman=("10.88.0.2", ""))
 
 
-@pytest.mark.parametrize(
+@rows(
     ("container", "address"),
     [
         (LOOPBACK, ("127.0.0.1", 32790)),
@@ -92,7 +93,7 @@ def test_where_a_container_of_this_machine_is_reached(
     assert address_of(container) == address
 
 
-@pytest.mark.parametrize(
+@rows(
     ("container", "address"),
     [
         (LOOPBACK, ("engine.example", 32790)),
@@ -111,7 +112,7 @@ def test_where_a_container_of_another_machine_is_reached(
     assert address_of(container, host="engine.example") == address
 
 
-@pytest.mark.parametrize(
+@rows(
     ("container", "shared", "address"),
     [
         (TWO, ["ours"], ("172.22.0.3", 8888)),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client.servers.docker.archives import packed, packed_file, unpacked
 from jkg_client.servers.files import LARGEST_FILE
@@ -42,11 +43,11 @@ def content_of(pieces: Iterator[bytes]) -> bytes:
 
 def members(file: Any) -> list[tuple[tarfile.TarInfo, bytes]]:
     """By the standard library, which is not what has packed it: a file, not a stream."""
-    with tarfile.open(fileobj=io.BytesIO(file.read())) as tar:
+    with tarfile.open(fileobj=io.BytesIO(file.read()), encoding="utf-8") as tar:
         return [(member, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 3 << 20])
+@rows("size", [0, 1, 511, 512, 513, 3 << 20])
 def test_a_file_arrives_whole(size: int) -> None:
     content = (bytes(range(256)) * (size // 256 + 1))[:size]
     with packed("a.bin", io.BytesIO(content), size, uid=1000, gid=100) as file:
@@ -62,7 +63,7 @@ def test_a_file_belongs_to_root_by_itself() -> None:
     assert (member.uid, member.gid) == (0, 0)
 
 
-@pytest.mark.parametrize(
+@rows(
     "name",
     [
         "etc/jupyter/jupyter_config.py",
@@ -109,7 +110,7 @@ def test_what_is_no_file_cannot_be_packed(make: Callable[[Path], None], tmp_path
         packed_file(source, "x", uid=0, gid=0)
 
 
-@pytest.mark.parametrize("length", [1, 100, BLOCK, 10**9])
+@rows("length", [1, 100, BLOCK, 10**9])
 def test_content_does_not_depend_on_how_it_is_cut(length: int) -> None:
     whole = archive(content=b"0123456789" * 100)
     pieces = (whole[i : i + length] for i in range(0, len(whole), length))
@@ -138,7 +139,7 @@ def test_more_files_than_one_are_not_looked_at() -> None:
 
 
 # What a member is that is no file; a link is followed by name, on the engine's side.
-@pytest.mark.parametrize(
+@rows(
     "kind",
     [
         tarfile.LNKTYPE,
@@ -148,19 +149,19 @@ def test_more_files_than_one_are_not_looked_at() -> None:
         tarfile.FIFOTYPE,
     ],
 )
-@pytest.mark.parametrize("link", ["x", "/etc/passwd", "../x"])
+@rows("link", ["x", "/etc/passwd", "../x"])
 def test_what_is_no_regular_file_is_not_taken(kind: bytes, link: str) -> None:
     with pytest.raises(OSError):
         content_of(iter([header(kind=kind, link=link) + bytes(2 * BLOCK)]))
 
 
-@pytest.mark.parametrize("name", ["folder", "folder/", "/", "../.."])
+@rows("name", ["folder", "folder/", "/", "../.."])
 def test_a_directory_is_no_file(name: str) -> None:
     with pytest.raises(IsADirectoryError):
         content_of(iter([header(name, kind=tarfile.DIRTYPE) + bytes(2 * BLOCK)]))
 
 
-@pytest.mark.parametrize(
+@rows(
     "pieces",
     [
         [],
@@ -179,14 +180,13 @@ def test_a_directory_is_no_file(name: str) -> None:
         [header(kind=tarfile.XHDTYPE, size=20), block(b"99999999 path=abc\n")],
         [header(kind=tarfile.XHDTYPE, size=20), block(b"0 path=abc\n")],
     ],
-    ids=lambda pieces: f"{b''.join(pieces)[:1]!r} {len(b''.join(pieces))}",
 )
 def test_a_damaged_archive_is_an_error(pieces: list[bytes]) -> None:
     with pytest.raises(OSError):
         content_of(iter(pieces))
 
 
-@pytest.mark.parametrize("number", range(0, BLOCK, 7))
+@rows("number", range(0, BLOCK, 7))
 def test_an_archive_with_one_wrong_byte_in_its_header_is_an_error(number: int) -> None:
     damaged = bytearray(archive())
     damaged[number] ^= 0x15
@@ -213,7 +213,7 @@ def with_pax(**headers: str) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(
+@rows(
     "whole",
     [
         with_pax(GNU_sparse_size="nonsense"),

@@ -9,10 +9,11 @@ import sys
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client.servers import docker, launcher
 
-ROOM = os.path.join(os.path.dirname(launcher.__file__), "room.py")  # noqa: PTH118,PTH120
+ROOM = os.path.join(os.path.dirname(launcher.__file__), "queue_limits.py")  # noqa: PTH118,PTH120
 CONFIG = os.path.join(os.path.dirname(docker.__file__), "jupyter_config.py")  # noqa: PTH118,PTH120
 
 # Executes the configuration, then code; all that it prints is one line of JSON.
@@ -47,7 +48,7 @@ def run(code: str, **added: str) -> Any:
 
 
 # As kernels are started, and as others may be.
-@pytest.mark.parametrize(
+@rows(
     "env",
     [
         "None",
@@ -58,7 +59,7 @@ def run(code: str, **added: str) -> Any:
         "MappingProxyType(dict(os.environ))",
     ],
 )
-@pytest.mark.parametrize("name", ["TOKEN", "KG_AUTH_TOKEN", "JUPYTER_TOKEN", "a name of theirs"])
+@rows("name", ["TOKEN", "KG_AUTH_TOKEN", "JUPYTER_TOKEN", "a name of theirs"])
 def test_what_a_server_starts_does_not_have_the_token(env: str, name: str) -> None:
     child = run(f"print(json.dumps(seen({env})))", **{"TOKEN": SECRET, name: SECRET})
     assert SECRET not in child.values()
@@ -90,8 +91,8 @@ def test_what_was_started_before_and_after_is_treated_alike() -> None:
 
 
 # An empty token is none: not everything that is empty has to go.
-@pytest.mark.parametrize("added", [{}, {"TOKEN": ""}], ids=["unset", "empty"])
-@pytest.mark.parametrize("env", ["None", "dict(os.environ)"])
+@rows("added", [{}, {"TOKEN": ""}], ids=["unset", "empty"])
+@rows("env", ["None", "dict(os.environ)"])
 def test_without_a_token_nothing_is_taken_out(env: str, added: dict[str, str]) -> None:
     child = run(f"print(json.dumps(seen({env})))", EMPTY="", KG_AUTH_TOKEN="other", **added)
     assert (child["EMPTY"], child["KG_AUTH_TOKEN"]) == ("", "other")

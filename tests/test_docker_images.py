@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client import DockerJupyterServer
 from jkg_client.servers.docker.images import (
@@ -144,7 +145,7 @@ def test_a_pull_is_told_layer_by_layer() -> None:
     assert feed(ImageLog(), PULL) == PULL_STEPS
 
 
-@pytest.mark.parametrize(
+@rows(
     ("progress", "is_step", "text"),
     [
         (ImageProgress("Step 1/2 : FROM x", 1, 2), True, "Step 1/2 : FROM x"),
@@ -176,7 +177,7 @@ def test_the_log_of_a_long_build_keeps_its_end() -> None:
 
 
 # Podman's engine and later ones of Docker leave out what they do not know.
-@pytest.mark.parametrize(
+@rows(
     ("item", "told"),
     [
         ({}, []),
@@ -197,7 +198,6 @@ def test_the_log_of_a_long_build_keeps_its_end() -> None:
         ({"stream": 5}, []),
         ({"stream": "\x00\ud800\n"}, [ImageProgress("\x00\ud800")]),
     ],
-    ids=str,
 )
 def test_odd_items_are_taken_in(item: dict[str, Any], told: list[ImageProgress]) -> None:
     log = ImageLog()
@@ -233,7 +233,7 @@ def test_colours_of_a_build_are_left_out() -> None:
     assert log.tail.splitlines() == texts
 
 
-@pytest.mark.parametrize("error", ["no space\n", 5, None, {"code": 1}, ""])
+@rows("error", ["no space\n", 5, None, {"code": 1}, ""])
 def test_whatever_an_error_is_it_is_one(error: Any) -> None:
     log = ImageLog()
     assert log.feed({"error": error}) == []
@@ -261,7 +261,7 @@ def instructions(text: str) -> list[tuple[str, str]]:
     return [(name.upper(), words) for name, words in pairs]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("name", "pattern"),
     [
         ("FROM", r"quay\.io/jupyter/docker-stacks-foundation(:\S+)?"),

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client.servers.docker.options import container_options, environment_of
 
@@ -160,7 +161,7 @@ def test_what_was_given_is_left_as_it_was() -> None:
 
 
 # As Docker 20.10.24 says it.
-@pytest.mark.parametrize(
+@rows(
     ("told", "environment"),
     [
         (["A=1=2", "TOKEN=t"], {"A": "1=2", "TOKEN": "t"}),

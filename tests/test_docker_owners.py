@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from tables import rows
 
 from jkg_client.servers.docker.owners import KEPT, LAUNCH, OWNER, Owner, is_orphan, labels
 
@@ -67,7 +68,7 @@ def test_a_label_of_an_owner_outside_of_containers_may_leave_that_out() -> None:
     assert Owner.from_label(json.dumps(short)) == Owner(**short)
 
 
-@pytest.mark.parametrize(
+@rows(
     "label",
     [
         "",
@@ -168,7 +169,7 @@ def test_a_container_of_nobody_is_no_orphan(given: dict[str, Any]) -> None:
     assert not is_orphan(given, never)
 
 
-@pytest.mark.parametrize(
+@rows(
     "changed",
     [
         {"pid": "1"},
@@ -182,7 +183,6 @@ def test_a_container_of_nobody_is_no_orphan(given: dict[str, Any]) -> None:
         {"container": None},
         {"node": []},
     ],
-    ids=str,
 )
 def test_a_label_with_values_of_another_kind_has_no_owner(changed: dict[str, Any]) -> None:
     here = json.loads(Owner.here().label)

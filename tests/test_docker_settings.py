@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client.servers.docker.images import ImageProgress
 from jkg_client.servers.docker.settings import ContainerSettings, dockerfile_at, log_progress
@@ -70,7 +71,7 @@ def test_a_dockerfile_is_found_from_elsewhere_too(
     assert dockerfile_at(None) is None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("ip", "address"),
     [
         (None, None),
@@ -87,7 +88,7 @@ def test_an_engine_is_told_a_plain_address(ip: str | None, address: str | None) 
 
 
 # What an engine does not know as an address, it takes for all addresses.
-@pytest.mark.parametrize("ip", ["", "example.com", "127.0.0.1:80", "127.1", "eth0", "::1]x", " "])
+@rows("ip", ["", "example.com", "127.0.0.1:80", "127.1", "eth0", "::1]x", " "])
 def test_what_is_no_address_is_refused(ip: str) -> None:
     with pytest.raises(ValueError, match="ip"):
         settings(ip=ip)

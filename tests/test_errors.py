@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
+from tables import rows
 
 import jkg_client
 from jkg_client import errors
@@ -87,7 +87,7 @@ def again(error: JkgError) -> JkgError:
     return restored
 
 
-@pytest.mark.parametrize(("kind", "arguments", "text", "kinds"), EXCEPTIONS)
+@rows(("kind", "arguments", "text", "kinds"), EXCEPTIONS)
 def test_an_exception_says_what_happened_and_is_what_readers_catch(
     kind: type[JkgError],
     arguments: tuple[Any, ...],
@@ -99,8 +99,8 @@ def test_an_exception_says_what_happened_and_is_what_readers_catch(
     assert all(isinstance(error, each) for each in kinds)
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, again])
-@pytest.mark.parametrize(("kind", "arguments", "text", "kinds"), EXCEPTIONS)
+@rows("copied", [copy.copy, copy.deepcopy, again])
+@rows(("kind", "arguments", "text", "kinds"), EXCEPTIONS)
 def test_an_exception_is_copied_whole(
     kind: type[JkgError],
     arguments: tuple[Any, ...],

@@ -8,6 +8,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
+from tables import rows
 
 from jkg_client.errors import ExecutionError, ExecutionTimeout, KernelDied
 from jkg_client.protocol.exchange import Exchange
@@ -66,7 +67,7 @@ def fed(*messages: Message, begun: bool = False) -> Exchange:
 
 
 @pytest.mark.pitfall(12)
-@pytest.mark.parametrize("order", [(IDLE, OK), (OK, IDLE)])
+@rows("order", [(IDLE, OK), (OK, IDLE)])
 def test_done_needs_idle_and_reply_in_any_order(order: tuple[Message, ...]) -> None:
     exchange = Exchange("req")
     for each in order:
@@ -79,14 +80,12 @@ def test_idle_is_told_once_whatever_state_is_told_later() -> None:
     assert fed(IDLE, BUSY).idle
 
 
-@pytest.mark.parametrize(
-    ("answer", "begun"), [(BUSY, True), (OK, True), (stream("x", parent="other"), False)]
-)
+@rows(("answer", "begun"), [(BUSY, True), (OK, True), (stream("x", parent="other"), False)])
 def test_a_request_has_begun_with_its_first_answer(answer: Message, begun: bool) -> None:
     assert fed(answer).begun is begun
 
 
-@pytest.mark.parametrize(("session", "process"), [("a", "a"), (3, None), (None, None)])
+@rows(("session", "process"), [("a", "a"), (3, None), (None, None)])
 def test_a_process_is_told_by_the_session_of_its_answers(session: Any, process: str | None) -> None:
     assert fed(evolve(BUSY, header={**BUSY.header, "session": session})).process == process
 
@@ -104,7 +103,7 @@ SHELLS = {
 
 
 @pytest.mark.pitfall(11, 12)
-@pytest.mark.parametrize("ending", IOPUBS)
+@rows("ending", IOPUBS)
 def test_the_reply_may_come_at_any_time(ending: str) -> None:
     iopub, shell = IOPUBS[ending], SHELLS[ending]
     exchanges = [fed(*iopub[:i], shell, *iopub[i:]) for i in range(len(iopub) + 1)]
@@ -124,7 +123,7 @@ def test_done_only_when_all_has_come_wherever_the_reply_is() -> None:
         assert exchange.done
 
 
-@pytest.mark.parametrize("channel", ["shell", "control"])
+@rows("channel", ["shell", "control"])
 def test_a_reply_comes_on_the_channel_of_its_request(channel: str) -> None:
     answer = message(channel, "some_reply", {"status": "ok"})
     assert fed(answer, IDLE).reply == {"status": "ok"}
@@ -144,7 +143,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("foreign", FOREIGN)
+@rows("foreign", FOREIGN)
 def test_what_answers_other_requests_is_ignored(foreign: Message) -> None:
     exchange = fed(BUSY, foreign)
     assert exchange == fed(BUSY)
@@ -160,7 +159,7 @@ def test_output_is_returned_as_it_comes() -> None:
 
 
 @pytest.mark.pitfall(4)
-@pytest.mark.parametrize("state", ["restarting", "dead"])
+@rows("state", ["restarting", "dead"])
 def test_news_without_a_parent_tell_of_a_dead_kernel(state: str) -> None:
     exchange = fed(BUSY, stream("a"), status(state, None))
     assert exchange.done
@@ -169,7 +168,7 @@ def test_news_without_a_parent_tell_of_a_dead_kernel(state: str) -> None:
     assert not exchange.result().kernel_restarted
 
 
-@pytest.mark.parametrize(
+@rows(
     ("messages", "begun", "dead"),
     [
         ((status("starting", None),), False, False),
@@ -186,7 +185,7 @@ def test_a_kernel_that_starts_is_another_one_only_after_we_began(
 
 
 # One row a way to end.
-@pytest.mark.parametrize(
+@rows(
     ("messages", "ended"),
     [
         ((OK, IDLE), "ok"),
@@ -215,7 +214,7 @@ def test_an_error_that_only_the_reply_tells_is_shown() -> None:
 
 
 # An empty or short message may stand in the output by chance.
-@pytest.mark.parametrize(("evalue", "shown"), [("", "E: "), ("1", "E: 1")])
+@rows(("evalue", "shown"), [("", "E: "), ("1", "E: 1")])
 def test_an_error_is_shown_though_its_message_was_printed_by_chance(
     evalue: str, shown: str
 ) -> None:
@@ -228,7 +227,7 @@ def test_an_error_that_was_told_on_iopub_is_shown_once() -> None:
     assert (result.outputs, result.failure) == ((Failure("E", "v"),), Failure("E", "v"))
 
 
-@pytest.mark.parametrize("colour", ["", "\x1b[31m"])
+@rows("colour", ["", "\x1b[31m"])
 def test_an_error_that_the_cell_has_printed_is_not_shown_twice(colour: str) -> None:
     # As ipykernel answers "%edit_nothing".
     usage = "Line magic function `%edit_nothing` not found."
@@ -244,7 +243,7 @@ def test_an_exit_after_an_exception_that_was_shown_is_what_ended_the_cell() -> N
     assert result.outputs == (Failure("E", "v"), Failure("SystemExit", "3"))
 
 
-@pytest.mark.parametrize("ename", ["E", "SystemExit"])
+@rows("ename", ["E", "SystemExit"])
 def test_an_exception_that_too_much_output_has_pushed_out_is_not_shown_again(ename: str) -> None:
     exchange = Exchange("req", area=OutputArea(40))
     for each in (stream("a" * 30), error(ename, "3"), stream("b" * 60)):
@@ -255,17 +254,15 @@ def test_an_exception_that_too_much_output_has_pushed_out_is_not_shown_again(ena
     assert result.failure not in result.outputs
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"), [("3", Failure("SystemExit", "3")), ("0", None), ("", None)]
-)
+@rows(("value", "shown"), [("3", Failure("SystemExit", "3")), ("0", None), ("", None)])
 def test_an_exit_is_shown_if_it_is_a_failure(value: str, shown: Failure | None) -> None:
     exchange = Exchange("req")
     assert exchange.feed(error("SystemExit", value)) == shown
     assert exchange.area.outputs == (() if shown is None else (shown,))
 
 
-@pytest.mark.parametrize("gave_up", [False, True])
-@pytest.mark.parametrize("ename", ["E", "SystemExit"])
+@rows("gave_up", [False, True])
+@rows("ename", ["E", "SystemExit"])
 def test_an_exception_that_did_not_end_the_cell_is_not_its_failure(
     ename: str, gave_up: bool
 ) -> None:
@@ -294,7 +291,7 @@ def test_a_page_may_have_forms_that_are_no_text() -> None:
     assert fed().feed(reply(payload=[{"source": "page", "data": data}])) == Display(data)
 
 
-@pytest.mark.parametrize(
+@rows(
     "payload",
     [
         [],
@@ -312,9 +309,7 @@ def test_other_payload_is_not_shown(payload: Any) -> None:
     assert (exchange.result().outputs, exchange.ends_kernel) == ((), False)
 
 
-@pytest.mark.parametrize(
-    ("keep", "ends"), [({"keepkernel": False}, True), ({}, True), ({"keepkernel": True}, False)]
-)
+@rows(("keep", "ends"), [({"keepkernel": False}, True), ({}, True), ({"keepkernel": True}, False)])
 def test_exit_ends_the_kernel_unless_it_is_to_be_kept(keep: Json, ends: bool) -> None:
     assert fed(reply(payload=[{"source": "ask_exit", **keep}])).ends_kernel is ends
 
@@ -323,7 +318,7 @@ def test_nothing_ends_the_kernel_before_the_reply() -> None:
     assert not fed(BUSY).ends_kernel
 
 
-@pytest.mark.parametrize(
+@rows(
     ("content", "request_for"),
     [
         ({"prompt": "name? ", "password": False}, InputRequest("name? ")),
@@ -344,8 +339,8 @@ def test_other_messages_on_stdin_ask_for_nothing() -> None:
 
 
 # Python code that we interrupted ends in one of these.
-@pytest.mark.parametrize("ename", ["KeyboardInterrupt", "CancelledError"])
-@pytest.mark.parametrize("told", ["on iopub", "in the reply", "both"])
+@rows("ename", ["KeyboardInterrupt", "CancelledError"])
+@rows("told", ["on iopub", "in the reply", "both"])
 def test_a_timeout_does_not_show_the_interrupt_but_knows_where_it_was(
     ename: str, told: str
 ) -> None:
@@ -364,7 +359,7 @@ def test_a_timeout_shows_an_exception_that_was_the_own_of_the_cell() -> None:
     assert (result.status, result.output) == ("timeout", "E: v")
 
 
-@pytest.mark.parametrize("messages", [(), (BUSY,), (OK, IDLE), (OK, status("dead", None))])
+@rows("messages", [(), (BUSY,), (OK, IDLE), (OK, status("dead", None))])
 def test_a_timeout_is_a_timeout_however_it_ended_then(messages: tuple[Message, ...]) -> None:
     assert fed(*messages).result(gave_up=True).status == "timeout"
 
@@ -398,7 +393,7 @@ def test_a_kernel_that_is_gone_has_died_also_when_the_time_was_up() -> None:
     assert exchange.result(gave_up=True).status == "died"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("messages", "outputs"),
     [((), 1), ((status("restarting", "other"),), 1), ((BUSY,), 0), ((BUSY, stream("a")), 1)],
 )
@@ -419,9 +414,7 @@ def test_an_interrupt_that_was_not_ours_is_shown() -> None:
     assert (result.status, result.output) == ("error", "KeyboardInterrupt: ")
 
 
-@pytest.mark.parametrize(
-    ("connection_lost", "ename"), [(True, "ConnectionLost"), (False, "NoReply")]
-)
+@rows(("connection_lost", "ename"), [(True, "ConnectionLost"), (False, "NoReply")])
 def test_a_lost_end_is_an_error_that_says_so(connection_lost: bool, ename: str) -> None:
     exchange = fed(BUSY, stream("a"))
     exchange.skip(CUT if connection_lost else Gap(end_unseen=True))
@@ -463,7 +456,7 @@ def test_a_lost_idle_leaves_the_status_that_the_reply_gave() -> None:
     assert (result.status, result.truncated) == ("ok", Truncation(messages=1))
 
 
-@pytest.mark.parametrize(
+@rows(
     ("truncation", "words"),
     [
         (Truncation(characters=3), "3 characters of output were dropped"),
@@ -523,7 +516,7 @@ ROOMS: list[tuple[int, Json, Json]] = [
 ]
 
 
-@pytest.mark.parametrize(("room", "answers", "kept"), ROOMS)
+@rows(("room", "answers", "kept"), ROOMS)
 def test_values_of_expressions_take_no_more_room_than_output(
     room: int, answers: Json, kept: Json
 ) -> None:
@@ -532,7 +525,7 @@ def test_values_of_expressions_take_no_more_room_than_output(
     assert exchange.result().user_expressions == kept
 
 
-@pytest.mark.parametrize(
+@rows(
     "content", [{}, {"execution_count": None}, {"execution_count": "3"}, {"execution_count": True}]
 )
 def test_a_result_without_a_count_has_none(content: Json) -> None:
@@ -540,7 +533,7 @@ def test_a_result_without_a_count_has_none(content: Json) -> None:
     assert (result.execution_count, result.user_expressions) == (None, {})
 
 
-@pytest.mark.parametrize(
+@rows(
     ("status_", "failure", "kind", "text"),
     [
         ("error", Failure("E", "v", ("long",)), ExecutionError, "E: v"),
@@ -616,7 +609,7 @@ def test_what_earlier_cells_say_after_their_end_is_told_apart() -> None:
     assert late_output.feed(said("late")) == Stream("stdout", "late")
     assert late_output.feed(said("of another client", session="theirs")) is None
     assert late_output.feed(said("KeyboardInterrupt", msg_type="error")) is None
-    result = exchange.result(late=late_output.area)
+    result = exchange.result(late=late_output.take(100))
     assert (result.late_outputs, result.outputs) == ((Stream("stdout", "late"),), ())
     assert (result.output, result.truncated) == ("", None)
 
@@ -628,15 +621,13 @@ def test_an_exception_of_an_earlier_cell_is_late_output_unless_it_is_an_interrup
 
 
 def test_what_is_missing_of_late_output_is_told() -> None:
-    late_output = LateOutput("ours", OutputArea(10))
+    late_output = LateOutput("ours", 10)
     late_output.feed(said("x" * 25))
-    truncated = Exchange("req").result(late=late_output.area).truncated
+    truncated = Exchange("req").result(late=late_output.take(10)).truncated
     assert truncated == Truncation(characters=15)
 
 
-@pytest.mark.parametrize(
-    ("answerer", "status"), [("first", "error"), ("second", "died"), (None, "error")]
-)
+@rows(("answerer", "status"), [("first", "error"), ("second", "died"), (None, "error")])
 def test_an_answer_by_another_process_tells_of_a_death_that_went_by_unseen(
     answerer: str | None, status: str
 ) -> None:
@@ -646,7 +637,7 @@ def test_an_answer_by_another_process_tells_of_a_death_that_went_by_unseen(
     assert exchange.result().status == status
 
 
-@pytest.mark.parametrize(
+@rows(
     ("reason", "failure"),
     [
         ("exit code 3", Failure("KernelDied", "exit code 3")),

@@ -33,7 +33,7 @@ from jkg_client import (
 )
 from jkg_client.client.deadline import Deadline
 from jkg_client.client.timeouts import Timeouts
-from jkg_client.gateway.warm import WarmKernels
+from jkg_client.gateway.prespawned_kernels import PrespawnedKernels
 from jkg_client.testing import FakeGateway
 
 
@@ -94,8 +94,8 @@ BAD_BLOCKS: list[tuple[Any, str]] = [
     (CodeBlock("1", "python"), "code_blocks must be a list of code blocks, not CodeBlock"),
     (None, "code_blocks must be a list of code blocks, not NoneType"),
     (3, "code_blocks must be a list of code blocks, not int"),
-    (["x"], r"code of code_blocks\[0\] must be a string, not NoneType"),
-    ([CodeBlock("1", "python"), None], r"code of code_blocks\[1\] must be a string"),
+    (["x"], r"code_blocks\[0\] must be a CodeBlock, not str"),
+    ([CodeBlock("1", "python"), None], r"code_blocks\[1\] must be a CodeBlock, not NoneType"),
     ([SimpleNamespace(code=3, language="python")], "must be a string, not int"),
     ([SimpleNamespace(code="1", language=None)], r"language of code_blocks\[0\] must be a string"),
 ]
@@ -163,6 +163,18 @@ def test_a_path_of_which_more_than_the_last_part_is_missing_is_a_mistake(
         JupyterCodeExecutor(server, output_dir=tmp_path / "no" / "where")
     assert server.journal.requests() == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_error_for_a_class_in_place_of_a_server_says_what_to_write() -> None:
+    with pytest.raises(ValueError, match=r"not the class FakeGateway: write FakeGateway\(…\)$"):
+        JupyterCodeExecutor(FakeGateway)  # type: ignore[arg-type]  # this is the mistake
+
+
+def test_a_folder_in_which_nothing_can_be_made_is_not_said_to_be_missing(
+    server: FakeGateway,
+) -> None:
+    with pytest.raises(ValueError, match=r"It cannot be created: /proc does not allow it$"):
+        JupyterCodeExecutor(server, output_dir="/proc/plots")
 
 
 @pytest.mark.field("E14")
@@ -242,7 +254,7 @@ def test_what_is_no_server_of_ours_is_told_without_a_word_of_its_token(
 
 def test_an_output_dir_that_cannot_be_made_is_told(server: FakeGateway, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="cannot be made"):
+    with pytest.raises(ValueError, match="cannot be created"):
         JupyterCodeExecutor(server, output_dir=tmp_path / "file" / "below")
     assert server.journal.requests() == []
 
@@ -258,20 +270,20 @@ def test_an_output_dir_is_made_and_made_again(executors: Executors, tmp_path: Pa
 
 
 @frozen
-class WarmServer:
+class PrespawningServer:
     """The fake, with kernels that have been started already."""
 
     connection_info: JupyterConnectionInfo
-    warm_kernels: WarmKernels
+    prespawned_kernels: PrespawnedKernels
 
 
 @pytest.fixture
-def warm_server() -> Iterator[WarmServer]:
+def prespawning_server() -> Iterator[PrespawningServer]:
     with (
         FakeGateway(kernel_names=["python3", "other"]) as server,
         JupyterClient(server.connection_info) as client,
     ):
-        yield WarmServer(server.connection_info, WarmKernels(client, 2, Deadline(10)))
+        yield PrespawningServer(server.connection_info, PrespawnedKernels(client, 2, Deadline(10)))
 
 
 def kernels_of(server: JupyterConnectable) -> list[str]:
@@ -279,33 +291,37 @@ def kernels_of(server: JupyterConnectable) -> list[str]:
         return [kernel["id"] for kernel in client.list_kernels()]
 
 
-def test_a_warm_kernel_is_taken_once_and_deleted(warm_server: WarmServer, tmp_path: Path) -> None:
-    first, second = kernels_of(warm_server)
+def test_a_prespawned_kernel_is_taken_once_and_deleted(
+    prespawning_server: PrespawningServer, tmp_path: Path
+) -> None:
+    first, second = kernels_of(prespawning_server)
     with (
-        JupyterCodeExecutor(warm_server, output_dir=tmp_path) as one,
-        JupyterCodeExecutor(warm_server, output_dir=tmp_path) as two,
-        JupyterCodeExecutor(warm_server, output_dir=tmp_path) as three,
+        JupyterCodeExecutor(prespawning_server, output_dir=tmp_path) as one,
+        JupyterCodeExecutor(prespawning_server, output_dir=tmp_path) as two,
+        JupyterCodeExecutor(prespawning_server, output_dir=tmp_path) as three,
     ):
         assert (one.kernel_id, two.kernel_id) == (first, second)
         assert three.kernel_id not in {first, second, None}
         assert run(one, "6 * 7").output == "42"
-    assert kernels_of(warm_server) == []
+    assert kernels_of(prespawning_server) == []
 
 
-def test_a_warm_kernel_that_is_gone_is_passed_over(warm_server: WarmServer, tmp_path: Path) -> None:
-    first, second = kernels_of(warm_server)
-    with JupyterClient(warm_server.connection_info) as client:
+def test_a_prespawned_kernel_that_is_gone_is_passed_over(
+    prespawning_server: PrespawningServer, tmp_path: Path
+) -> None:
+    first, second = kernels_of(prespawning_server)
+    with JupyterClient(prespawning_server.connection_info) as client:
         client.delete_kernel(first)
-    with JupyterCodeExecutor(warm_server, output_dir=tmp_path) as executor:
+    with JupyterCodeExecutor(prespawning_server, output_dir=tmp_path) as executor:
         assert executor.kernel_id == second
 
 
 @pytest.mark.parametrize("wish", [{"env": {"KERNEL_A": "1"}}, {"kernel_name": "other"}])
-def test_who_wants_another_kernel_takes_no_warm_one(
-    warm_server: WarmServer, tmp_path: Path, wish: Any
+def test_a_wish_for_another_kernel_takes_no_prespawned_one(
+    prespawning_server: PrespawningServer, tmp_path: Path, wish: Any
 ) -> None:
-    with JupyterCodeExecutor(warm_server, output_dir=tmp_path, **wish) as executor:
-        assert executor.kernel_id not in kernels_of(warm_server)[:2]
+    with JupyterCodeExecutor(prespawning_server, output_dir=tmp_path, **wish) as executor:
+        assert executor.kernel_id not in kernels_of(prespawning_server)[:2]
 
 
 @pytest.mark.pitfall(26, 30)
@@ -386,7 +402,7 @@ def test_earlier_blocks_are_not_lost_when_the_server_goes(
             server.faults.cut_now()
 
     executor = executors(on_output=vanish, timeout=5)
-    loop = "print('going', flush=True)\nwhile True: pass"
+    loop = "print('going', flush=True)\nimport time; time.sleep(60)"
     with pytest.raises(GatewayError) as caught:
         run(executor, "print('before')", loop)
     server.faults.clear()
@@ -405,7 +421,7 @@ def test_an_attached_kernel_that_is_gone_is_not_replaced(
 
 
 def test_what_must_be_known_besides_the_output_is_said_last(executors: Executors) -> None:
-    stopped = run(executors(timeout=0.3), "print('on', flush=True)\nwhile True: pass")
+    stopped = run(executors(timeout=0.3), "print('on', flush=True)\nimport time; time.sleep(60)")
     assert stopped.output == ("on\nTimeout: the code ran longer than 0.3 seconds and was stopped.")
     died = run(executors(), "import os\nos._exit(1)")
     assert died.output == (
@@ -542,7 +558,7 @@ PAGE = "class Page:\n    def _repr_html_(self): return '<p>'\nprint('before')\nP
 @pytest.mark.pitfall(13)
 @pytest.mark.parametrize(
     ("end", "exit_code"),
-    [("1/0", 1), ("while True: pass", 124), ("import os\nos._exit(1)", 137)],
+    [("1/0", 1), ("import time; time.sleep(60)", 124), ("import os\nos._exit(1)", 137)],
 )
 def test_what_earlier_blocks_showed_is_there_however_a_later_one_ends(
     executors: Executors, end: str, exit_code: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tables import rows
 from test_exchange import IDLE, error, fed, message, raised, reply, stream
 
 from jkg_client.protocol.exits import exit_code, without_advice
@@ -35,13 +36,13 @@ STATUSES = [
 
 
 @pytest.mark.field("B7")
-@pytest.mark.parametrize(("value", "status"), STATUSES)
+@rows(("value", "status"), STATUSES)
 def test_the_value_of_an_exit_is_its_status(value: str, status: int) -> None:
     assert exit_code(Failure("SystemExit", value)) == status
 
 
 @pytest.mark.field("B7")
-@pytest.mark.parametrize(
+@rows(
     ("value", "status"),
     [
         ("Command 'b'exit 3\\n'' returned non-zero exit status 3.", 3),
@@ -84,8 +85,8 @@ def test_success_shows_neither_exception_nor_advice(value: str) -> None:
 
 
 @pytest.mark.field("B7")
-@pytest.mark.parametrize(("value", "status"), [("3", 3), ("no such file", 1)])
-@pytest.mark.parametrize("told", ["on iopub", "in the reply"])
+@rows(("value", "status"), [("3", 3), ("no such file", 1)])
+@rows("told", ["on iopub", "in the reply"])
 def test_failure_shows_its_value_and_no_traceback(value: str, status: int, told: str) -> None:
     content = {
         "ename": "SystemExit",
@@ -112,7 +113,7 @@ def test_live_output_shows_no_traceback_of_an_exit_either() -> None:
 
 # IPython's exit(3) takes 3 for its own keep_kernel, and hands it on.
 @pytest.mark.field("B7")
-@pytest.mark.parametrize(
+@rows(
     ("keep", "status", "code"),
     [(False, "ok", 0), (0, "ok", 0), (True, "ok", 0), (3, "error", 3), ("no", "error", 1)],
 )
@@ -134,7 +135,7 @@ def test_an_exception_that_the_cell_survived_is_shown_and_is_no_failure() -> Non
     assert (result.status, result.failure, result.output) == ("ok", None, "E: v")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "rest"),
     [
         (ADVICE, ""),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tables import rows
 
-from jkg_client.protocol.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader
+from jkg_client.protocol.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader, beginning
 
 HELLO = bytes.fromhex("81 05 48 65 6c 6c 6f")
 HEL, LO = bytes.fromhex("01 03 48 65 6c"), bytes.fromhex("80 02 6c 6f")
@@ -35,8 +36,8 @@ WHOLE: dict[str, tuple[bytes, list[tuple[int, bytes]]]] = {
 }
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 100_000])
-@pytest.mark.parametrize("case", WHOLE)
+@rows("size", [1, 2, 3, 100_000])
+@rows("case", WHOLE)
 def test_messages_are_whole_however_they_come(case: str, size: int) -> None:
     sent, messages = WHOLE[case]
     reader, given = FrameReader(2**20), []
@@ -47,7 +48,7 @@ def test_messages_are_whole_however_they_come(case: str, size: int) -> None:
     assert given == messages
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 6])
+@rows("count", [0, 1, 2, 3, 6])
 def test_a_part_of_a_frame_is_no_message(count: int) -> None:
     reader = FrameReader(100)
     reader.feed(HELLO[:count])
@@ -81,7 +82,7 @@ TOLD = (
 )
 
 
-@pytest.mark.parametrize("case", STRANGE)
+@rows("case", STRANGE)
 def test_what_breaks_the_rules_is_told(case: str) -> None:
     reader = FrameReader(100)
     reader.feed(STRANGE[case])
@@ -89,7 +90,7 @@ def test_what_breaks_the_rules_is_told(case: str) -> None:
         reader.next()
 
 
-@pytest.mark.parametrize(
+@rows(
     ("sent", "is_told"),
     [
         (b"\x82\x05", False),
@@ -107,3 +108,20 @@ def test_a_message_that_is_too_large_is_told_before_it_has_come(sent: bytes, is_
             reader.next()
     else:
         assert reader.next() is None
+
+
+@pytest.mark.parametrize(
+    ("size", "begins"),
+    [
+        (0, "82 80"),
+        (5, "82 85"),
+        (125, "82 fd"),
+        (126, "82 fe 00 7e"),
+        (65535, "82 fe ff ff"),
+        (65536, "82 ff 00 00 00 00 00 01 00 00"),
+    ],
+)
+def test_frames_of_a_client_begin_with_a_size_of_one_three_or_nine_bytes(
+    size: int, begins: str
+) -> None:
+    assert beginning(BINARY, size) == bytes.fromhex(begins)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client.installs import install_command, with_status
 from jkg_client.protocol.outputs import Stream
@@ -12,7 +13,7 @@ from jkg_client.protocol.result import ExecutionResult
 
 
 @pytest.mark.field("B9")
-@pytest.mark.parametrize(
+@rows(
     "line",
     [
         "%pip install x",
@@ -37,7 +38,7 @@ def test_a_command_of_several_lines_is_one() -> None:
     assert install_command("x = 1\n%pip install \\\n  a") == "%pip install    a"
 
 
-@pytest.mark.parametrize(
+@rows(
     "cell",
     [
         "",
@@ -83,7 +84,7 @@ def test_it_is_told_on_a_line_of_its_own() -> None:
     assert with_status(before, "!pip install x").output.startswith("no end\nNote: ")
 
 
-@pytest.mark.parametrize(
+@rows(
     "answer",
     [
         {},

@@ -232,7 +232,7 @@ def test_each_event_is_told_once_though_the_hub_repeats_them(hub: ScriptedHub) -
 
 @pytest.mark.field("H5")
 def test_an_endless_line_is_not_kept(hub: ScriptedHub) -> None:
-    endless = ((0.0, b"data: " + b"x" * 65536) for _ in range(100))
+    endless = ((0.0, b"data: " + b"x" * 65536) for _ in range(40))
     hub.rule("GET", "/progress", Said(200, pieces=endless))
     with start(hub):
         assert hub.servers[""].ready
@@ -274,7 +274,7 @@ def test_a_start_that_somebody_ends_is_told(hub: ScriptedHub) -> None:
             hub.later(0.2, lambda: hub._stop(""))
 
     hub.rules.append(end_it_soon)
-    with pytest.raises(ServerStartError, match="stopped by somebody else"):
+    with pytest.raises(ServerStartError, match="another program stopped the server"):
         start(hub)
 
 
@@ -390,7 +390,7 @@ def test_too_many_servers_are_named_and_none_is_removed(hub: ScriptedHub) -> Non
 
 def test_a_hub_without_named_servers_is_told(hub: ScriptedHub) -> None:
     hub.rule("POST", "/servers/", Said(400, {"message": "Named servers are not enabled."}))
-    with pytest.raises(NamedServersDisabled, match="Leave out its name"):
+    with pytest.raises(NamedServersDisabled, match="Omit server_name="):
         start(hub, server_name="c")
 
 
@@ -505,7 +505,7 @@ def test_a_hub_that_says_nothing_of_scopes_is_tried(hub: ScriptedHub) -> None:
 
 @pytest.mark.field("H21")
 def test_a_wrong_token_is_told(hub: ScriptedHub) -> None:
-    with pytest.raises(GatewayUnauthorized, match="is it wrong, or has it expired") as caught:
+    with pytest.raises(GatewayUnauthorized, match="it is wrong or has expired") as caught:
         start(hub, token="another-token")
     assert caught.value.status == 403
 
@@ -635,7 +635,7 @@ def test_an_absolute_url_of_the_hub_is_taken(hub: ScriptedHub) -> None:
 )
 def test_a_url_that_leads_away_from_the_hub_gets_no_token(hub: ScriptedHub, url: str) -> None:
     hub.url_of = lambda _: url
-    with pytest.raises(NotAGateway, match=r"the token is not sent there|as the address"):
+    with pytest.raises(NotAGateway, match=r"The token is not sent there|invalid address"):
         start(hub, timeout=60)
     assert hub.running() == []
 
@@ -677,7 +677,7 @@ def test_the_right_to_report_is_checked_at_the_start(hub: ScriptedHub) -> None:
 @pytest.mark.parametrize("body", [b"<html>", {"version": 5}, [1], {"a": "b"}])
 def test_what_is_no_hub_is_told(hub: ScriptedHub, body: Any) -> None:
     hub.rule("GET", "/hub/api/", Said(200, body))
-    with pytest.raises(NotAGateway, match="no JupyterHub is there"):
+    with pytest.raises(NotAGateway, match="there is no JupyterHub"):
         start(hub)
 
 
@@ -792,7 +792,7 @@ def once(seconds):
         pass
     gc.collect()
 
-for _ in range(30):
+for _ in range(12):
     once(random.uniform(0.001, 0.4))
 """
 
@@ -922,7 +922,7 @@ def test_an_async_server_that_fails_says_why(hub: ScriptedHub) -> None:
         async with AsyncJupyterHubServer(hub.url, token="another"):
             pass
 
-    with pytest.raises(GatewayUnauthorized, match="has it expired"):
+    with pytest.raises(GatewayUnauthorized, match="has expired"):
         asyncio.run(fails())
 
 
@@ -948,7 +948,7 @@ def test_the_command_starts_a_server_of_the_hub_and_stops_it(
     ("words", "says"),
     [
         (["--hub", "https://hub.example.com"], "JKG_TOKEN or JUPYTERHUB_API_TOKEN"),
-        (["--hub-server", "a"], "--hub says which"),
+        (["--hub-server", "a"], "--hub-server needs --hub"),
     ],
 )
 def test_the_command_says_what_it_needs_for_a_hub(

@@ -312,9 +312,11 @@ def test_a_question_of_the_code_is_answered(kernel: Kernel, client: JupyterKerne
     assert answer.content["value"] == "? Ada"
 
 
-def test_a_cell_whose_time_is_up_ends(kernel: Kernel, client: JupyterKernelClient) -> None:
+def test_a_cell_whose_time_is_up_ends(kernel: Kernel) -> None:
     kernel.silent = True
-    assert client.execute("1", 0.05).status == "timeout"
+    timeouts = Timeouts(grace=0.2, ready=0.2)
+    with JupyterKernelClient(kernel, "k1", timeouts=timeouts) as client:
+        assert client.execute("1", 0.05).status == "timeout"
 
 
 def test_a_kernel_that_is_not_ready_after_its_restart_is_named(
@@ -343,8 +345,8 @@ def test_a_child_that_was_forked_cannot_use_it(
             client.kernel_info()
         client.stop()
     assert str(caught.value) == (
-        "the client of kernel k1 belongs to the process that has made it;"
-        " a child that was forked needs one of its own"
+        "the client of kernel k1 belongs to the process that has created it;"
+        " create another one in the forked child"
     )
     assert client.kernel_info()["status"] == "ok"
 
@@ -478,7 +480,7 @@ def test_a_restart_is_told_by_the_next_result_only_if_it_was_to_end_something(
     client.restart()
     client.restart(7)
     assert not client.execute("1", 5).kernel_restarted
-    client.end_by_restart(5)
+    client.stop_cell_by_restart(5)
     assert client.execute("1", 5).kernel_restarted
     assert kernel.did == ["restart 60", "restart 7", "restart 5"]
 

@@ -246,9 +246,9 @@ def test_a_log_that_was_asked_for_is_kept_and_continued(gateway: Path, tmp_path:
         ({"startup_timeout": 0}, "startup_timeout"),
         ({"startup_timeout": float("nan")}, "startup_timeout"),
         ({"python": ""}, "python="),
-        ({"warm": -1}, "warm"),
-        ({"warm": 1.5}, "warm"),
-        ({"warm": True}, "warm"),
+        ({"prespawn_count": -1}, "prespawn_count"),
+        ({"prespawn_count": 1.5}, "prespawn_count"),
+        ({"prespawn_count": True}, "prespawn_count"),
         ({"env": {"A": 1}}, "env"),
     ],
     ids=str,
@@ -310,8 +310,10 @@ with socket.create_server(("127.0.0.1", port)):
     assert list(temporary.iterdir()) == []
 
 
-def test_a_server_that_starts_no_kernel_is_no_warm_one(gateway: Path, temporary: Path) -> None:
-    assert "starts no warm kernel: http" in failure(python=gateway, warm=1)
+def test_a_server_that_starts_no_kernel_fails_to_start_with_prespawned_ones(
+    gateway: Path, temporary: Path
+) -> None:
+    assert "starts no kernel in advance: http" in failure(python=gateway, prespawn_count=1)
     assert list(temporary.iterdir()) == []
 
 

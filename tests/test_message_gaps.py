@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-import pytest
 from attrs import evolve
+from tables import rows
 
 from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.message_gaps import Gap, MessageGaps
@@ -59,7 +59,7 @@ ROWS: list[tuple[list[Sent], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "missing"), ROWS)
+@rows(("sent", "missing"), ROWS)
 def test_what_is_missing_is_counted(sent: list[Sent], missing: int) -> None:
     gaps = MessageGaps("me")
     for msg_id, parent in sent:
@@ -79,7 +79,7 @@ OVERTAKEN: list[tuple[list[tuple[int, str]], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "missing"), OVERTAKEN)
+@rows(("sent", "missing"), OVERTAKEN)
 def test_a_reply_that_comes_before_all_output_hides_no_loss(
     sent: list[tuple[int, str]], missing: int
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_reply_that_comes_before_all_output_hides_no_loss(
     assert gaps.missing == missing
 
 
-@pytest.mark.parametrize(("last", "missing"), [(5, 0), (6, 0), (7, 1), (1000, 994)])
+@rows(("last", "missing"), [(5, 0), (6, 0), (7, 1), (1000, 994)])
 def test_a_value_that_shows_itself_has_a_number_that_is_never_sent(last: int, missing: int) -> None:
     gaps = MessageGaps("me")
     for number in (4, last):
@@ -200,7 +200,7 @@ PROOFS: list[tuple[str, int, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "missing", "may_lack"), PROOFS)
+@rows(("words", "missing", "may_lack"), PROOFS)
 def test_numbers_prove_whether_anything_is_missing(
     words: str, missing: int, may_lack: bool
 ) -> None:
@@ -234,7 +234,7 @@ def test_exactly_as_many_holes_are_remembered_as_may_be_filled() -> None:
 
 
 # Each request of another client may have a reply and a question that we do not see.
-@pytest.mark.parametrize(("others", "missing"), [(9_999, 30_000 - 2 * 9_999), (10_000, 1)])
+@rows(("others", "missing"), [(9_999, 30_000 - 2 * 9_999), (10_000, 1)])
 def test_after_very_many_requests_of_others_only_what_is_certain_is_claimed(
     others: int, missing: int
 ) -> None:
@@ -257,7 +257,7 @@ ENDINGS: list[tuple[str, Truncation | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "truncated"), ENDINGS)
+@rows(("words", "truncated"), ENDINGS)
 def test_a_lost_end_is_missing_only_where_something_is(
     words: str, truncated: Truncation | None
 ) -> None:
@@ -267,7 +267,7 @@ def test_a_lost_end_is_missing_only_where_something_is(
     assert exchange.result().truncated == truncated
 
 
-@pytest.mark.parametrize(("words", "messages"), [("busy idle", 0), ("busy", 1)])
+@rows(("words", "messages"), [("busy idle", 0), ("busy", 1)])
 def test_without_numbers_a_lost_idle_is_a_message(words: str, messages: int) -> None:
     exchange = Exchange("me")
     for number, state in enumerate(words.split()):

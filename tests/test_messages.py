@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
-import pytest
+from tables import rows
 
 from jkg_client.protocol.messages import (
     EOT,
@@ -173,7 +173,7 @@ REQUESTS: list[tuple[Request, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "msg_type", "content"), REQUESTS)
+@rows(("make", "msg_type", "content"), REQUESTS)
 def test_requests_are_as_specified(make: Request, msg_type: str, content: dict[str, Any]) -> None:
     request_ = make()
     assert request_.channel == "shell"
@@ -189,7 +189,7 @@ def test_requests_have_ids_of_their_own() -> None:
     assert len({make().msg_id for make, _, _ in REQUESTS}) == len(REQUESTS)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("make", "msg_type", "content"),
     [
         (lambda: interrupt_request("s"), "interrupt_request", {}),
@@ -214,7 +214,7 @@ def test_a_request_that_is_sent_again_is_the_same_with_an_id_of_its_own() -> Non
     assert second.msg_id != request.msg_id
 
 
-@pytest.mark.parametrize(
+@rows(
     ("make", "content"),
     [
         (lambda: parentless_status("dead", "s"), {"execution_state": "dead"}),
@@ -234,7 +234,7 @@ def test_news_of_a_kernel_say_how_it_ended_if_that_is_known(
     assert message.content == content
 
 
-@pytest.mark.parametrize("value", ["Ada", "", EOT])
+@rows("value", ["Ada", "", EOT])
 def test_an_input_reply_names_the_request_it_answers(value: str) -> None:
     asked = Message(channel="stdin", header=new_header("input_request", "kernel"))
     reply = input_reply("s", value, asked)
@@ -248,7 +248,7 @@ def test_end_of_input_is_a_control_character() -> None:
     assert chr(4) == EOT
 
 
-@pytest.mark.parametrize(
+@rows(
     ("parent_header", "parent_id"),
     [({"msg_id": "p"}, "p"), ({}, None), ({"msg_id": None}, None), ({"msg_id": 1}, None)],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tables import rows
 
 from jkg_client import CodeResult, Display, ExecutionResult, Failure, Output, Stream
 
@@ -60,7 +61,7 @@ PARTS: list[tuple[Output, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("output", "html"), PARTS)
+@rows(("output", "html"), PARTS)
 def test_of_each_output_a_page_has_the_form_that_shows_most(output: Output, html: str) -> None:
     image = Display({"image/png": "end"})
     end = '<img src="data:image/png;base64,end">'
@@ -72,7 +73,7 @@ def test_a_result_without_outputs_says_how_it_ended() -> None:
     assert bundle() == {"text/plain": "<ok, no output>"}
 
 
-@pytest.mark.parametrize("kind", ["text/markdown", "application/json", "image/svg+xml", "x/y"])
+@rows("kind", ["text/markdown", "application/json", "image/svg+xml", "x/y"])
 def test_other_forms_are_shown_too(kind: str) -> None:
     data = {kind: {"a": 1} if "json" in kind else "<i>", "text/plain": "plain"}
     html = str(bundle(Display(data), Stream("stdout", "end"))["text/html"])

@@ -3,11 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client.protocol.mime_data import decoded, joined
 
 
-@pytest.mark.parametrize(
+@rows(
     ("data", "text"),
     [("a", "a"), ("", ""), (["a\n", "b"], "a\nb"), ([], ""), (["a", 1], None), (1, None)],
 )
@@ -15,7 +16,7 @@ def test_text_may_come_in_lines(data: Any, text: str | None) -> None:
     assert joined(data) == text
 
 
-@pytest.mark.parametrize(
+@rows(
     ("text", "data"),
     [
         ("", b""),
@@ -29,7 +30,7 @@ def test_base64_may_have_line_breaks(text: str, data: bytes) -> None:
     assert decoded(text) == data
 
 
-@pytest.mark.parametrize("text", ["aGk", "a", "aG!k=", "aGk=aGk=x", "\u00e9", "_-8A", "aGkq?"])
+@rows("text", ["aGk", "a", "aG!k=", "aGk=aGk=x", "\u00e9", "_-8A", "aGkq?"])
 def test_what_is_not_base64_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         decoded(text)

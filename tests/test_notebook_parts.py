@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import datetime, time, timedelta, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,6 +13,7 @@ from uuid import UUID
 import nbformat
 import pytest
 from notebooks import code, markdown, notebook, read, shown
+from tables import rows
 
 from jkg_client import inspect_notebook, run_notebook
 from jkg_client.client.deadline import Clock
@@ -72,7 +75,7 @@ def test_an_update_reaches_the_cell_that_shows_it() -> None:
 
 
 @pytest.mark.field("N31")
-@pytest.mark.parametrize(
+@rows(
     ("messages", "left"),
     [
         ([text("a"), message("clear_output", wait=True)], ["a"]),
@@ -232,7 +235,7 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.field("N21")
-@pytest.mark.parametrize(
+@rows(
     "value",
     [
         None, True, -3, 1e300, 10**50, 1 + 2j, "é'\"\n\ud800", b"\x00'", (), (1,), (1, 2), [1, [2]],
@@ -241,7 +244,6 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
         datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=2), "X")),
         PurePosixPath("/a"), UUID(int=5), bytearray(b"x"),
     ],
-    ids=repr,
 )  # fmt: skip
 def test_a_python_value_comes_back_from_its_expression(value: Any) -> None:
     again = eval(expression(value))
@@ -262,7 +264,7 @@ def _inject(**values: Any) -> Any:
 
 
 @pytest.mark.field("N22")
-@pytest.mark.parametrize("name", ["a-b", "class", "", "1a", "a b", "a.b"])
+@rows("name", ["a-b", "class", "", "1a", "a b", "a.b"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a name in Python"):
         _inject(**{name: 1})
@@ -350,7 +352,7 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path, given: Any, complaint: s
         read_notebook(path)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("options", "complaint"),
     [
         ({"timeout": 0}, "timeout"),
@@ -374,3 +376,21 @@ def test_bad_arguments_are_named_before_anything_happens(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         run_notebook(notebook("1"), options.pop("server", None), **options)
+
+
+def test_without_nbformat_the_error_names_the_extra() -> None:
+    code = """
+import sys
+sys.modules["nbformat"] = None
+import jkg_client
+for run in (jkg_client.run_notebook, jkg_client.inspect_notebook):
+    try:
+        run({"cells": []})
+    except ImportError as exc:
+        print(exc)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    said = 'notebooks need the package nbformat: pip install "jkg-client[notebook]"\n'
+    assert done.stdout == 2 * said

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from tables import table
+from tables import rows, table
 
 from jkg_client import JupyterConnectionInfo
 
@@ -61,7 +61,7 @@ WORDS = ["/notebooks", "/notebooks/x", "/edit", "/terminals", "/view", "/login/x
 
 
 @pytest.mark.field("C5")
-@pytest.mark.parametrize("base", BASES)
+@rows("base", BASES)
 def test_a_page_is_cut_and_the_prefix_stays(base: str) -> None:
     with table() as row:
         for page in PAGES:
@@ -71,7 +71,7 @@ def test_a_page_is_cut_and_the_prefix_stays(base: str) -> None:
 
 
 @pytest.mark.field("C5")
-@pytest.mark.parametrize("base", [*BASES, *WORDS])
+@rows("base", [*BASES, *WORDS])
 def test_a_prefix_that_is_no_page_is_kept_whole(base: str) -> None:
     assert JupyterConnectionInfo.from_url(f"https://h{base}/").url == f"https://h{base}"
 
@@ -95,8 +95,8 @@ HUB = [
 
 
 @pytest.mark.field("C5")
-@pytest.mark.parametrize("prefix", ["", "/some/prefix"])
-@pytest.mark.parametrize(("page", "base"), HUB)
+@rows("prefix", ["", "/some/prefix"])
+@rows(("page", "base"), HUB)
 def test_a_page_of_a_hub_leads_to_the_server_it_is_about(prefix: str, page: str, base: str) -> None:
     page = page.replace("%2Fhub", f"{prefix}/hub".replace("/", "%2F"))
     assert (

@@ -1,20 +1,16 @@
-"""Every scenario of docs/pitfalls.md has a test that is marked with its number.
-
-The marks are read from the source, so that the integration tests need not be imported.
-"""
+"""Every scenario of docs/pitfalls.md has a test that is marked with its number."""
 
 from __future__ import annotations
 
-import ast
 import os
 import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from marks import marks
 
 from jkg_client import CodeBlock, JupyterCodeExecutor
 from jkg_client.testing import FakeGateway
@@ -24,34 +20,18 @@ SCENARIOS = [*range(1, 54)]
 ROW = re.compile(r"^\| (\d+) \| [^|]+ \| [^|]+ \|$", re.MULTILINE)
 
 
-def marks_of(function: ast.FunctionDef) -> Iterator[int]:
-    for decorator in function.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.pitfall":
-            yield from map(ast.literal_eval, decorator.args)
-
-
-def marked() -> dict[int, list[str]]:
+def marked() -> dict[int, str]:
     """Names of the tests, by number."""
-    found: dict[int, list[str]] = {}
-    for folder in ("tests", "tests_integration"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.FunctionDef):
-                    for number in marks_of(node):
-                        found.setdefault(number, []).append(node.name)
-    return found
-
-
-MARKED = marked()
+    return {int(number): name for number, name in marks("pitfall")}
 
 
 def test_each_scenario_has_a_test() -> None:
-    assert set(SCENARIOS) - set(MARKED) == set()
+    assert set(SCENARIOS) - set(marked()) == set()
 
 
 def test_only_tests_of_scenarios_are_marked() -> None:
-    assert set(MARKED) - set(SCENARIOS) == set()
-    assert [name for names in MARKED.values() for name in names if name[:5] != "test_"] == []
+    assert set(marked()) - set(SCENARIOS) == set()
+    assert [name for _, name in marks("pitfall") if name[:5] != "test_"] == []
 
 
 def test_the_page_has_each_scenario_once_and_in_order() -> None:

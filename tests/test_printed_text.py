@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED
+from tables import rows
 
 from jkg_client.protocol.printed_text import PrintedText
 from jkg_client.protocol.terminal import picture
@@ -40,12 +41,12 @@ def test_folding_changes_nothing_that_can_be_seen(before: list[str], after: list
 
 
 @pytest.mark.field("B5")
-@pytest.mark.parametrize(
+@rows(
     "bar",
     ["\r{:7}%|####|", "\r\x1b[32m{:7}\x1b[0m", "\r{:7}\ninner\x1b[A", "\x1b[2J\x1b[H{:7}\nx\n"],
 )
 def test_a_bar_of_hours_takes_little_memory_and_ends_as_it_looks(bar: str) -> None:
-    bars = [bar.format(i) for i in range(100_000)]
+    bars = [bar.format(i) for i in range(40_000)]
     text = printed("begin\n", *bars)
     assert len(text) < 200_000
     assert picture(str(text)) == picture("begin\n" + "".join(bars[:1] + bars[-1:]))
@@ -53,13 +54,13 @@ def test_a_bar_of_hours_takes_little_memory_and_ends_as_it_looks(bar: str) -> No
 
 @pytest.mark.parametrize("line", ["line\n", "\x1b[31mline\x1b[0m\n"])
 def test_many_lines_before_a_bar_stay_as_they_were_printed(line: str) -> None:
-    text = printed(*[line * 1000] * 500, *[f"\r{i:6}" for i in range(50_000)])
-    assert str(text).startswith(line * 498_000)
-    assert picture(str(text)) == "line\n" * 500_000 + " 49999"
+    text = printed(*[line * 1000] * 100, *[f"\r{i:6}" for i in range(50_000)])
+    assert str(text).startswith(line * 98_000)
+    assert picture(str(text)) == "line\n" * 100_000 + " 49999"
 
 
-@pytest.mark.parametrize("size", [0, 1, 4, 7, 100])
-@pytest.mark.parametrize("chunks", [["abcdef\nghi"], ["ab\rcdef", "ghijk"], ["a" * 20_000, "b"]])
+@rows("size", [0, 1, 4, 7, 100])
+@rows("chunks", [["abcdef\nghi"], ["ab\rcdef", "ghijk"], ["a" * 20_000, "b"]])
 def test_what_is_dropped_on_the_left_is_counted(chunks: list[str], size: int) -> None:
     text, whole = printed(*chunks), "".join(chunks)
     dropped = text.drop_left(size)
@@ -68,7 +69,7 @@ def test_what_is_dropped_on_the_left_is_counted(chunks: list[str], size: int) ->
 
 
 @pytest.mark.field("B4")
-@pytest.mark.parametrize("size", range(3, 9))
+@rows("size", range(3, 9))
 def test_no_half_of_an_escape_code_is_left(size: int) -> None:
     text = printed("abc\x1b[31mred")
     assert text.drop_left(size) == (3 if size == 3 else 8)
@@ -85,7 +86,7 @@ def test_what_is_taken_on_the_left_is_not_there_any_more(chunks: list[str], size
 
 
 # Each of these takes minutes if a chunk costs what the text before it is long.
-@pytest.mark.parametrize(
+@rows(
     "chunks",
     [
         ["x"] * 200_000,

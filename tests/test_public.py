@@ -10,6 +10,7 @@ from typing import Any, get_origin
 
 import pytest
 from fixtures import Executors
+from tables import rows
 
 import jkg_client
 from jkg_client.errors import JkgError
@@ -149,7 +150,7 @@ def test_everything_public_has_a_docstring() -> None:
     assert [path for path, thing in objects.items() if not inspect.getdoc(thing)] == []
 
 
-@pytest.mark.parametrize(("path", "by_position", "by_keyword"), SIGNATURES)
+@rows(("path", "by_position", "by_keyword"), SIGNATURES)
 def test_signatures_are_as_promised(path: str, by_position: str, by_keyword: str) -> None:
     signature = inspect.signature(named(path))
     given = [*(["self"] if "self" in signature.parameters else []), *by_position.split()]
@@ -157,7 +158,7 @@ def test_signatures_are_as_promised(path: str, by_position: str, by_keyword: str
     assert signature.bind(*given, **options).arguments == {**{n: n for n in given}, **options}
 
 
-@pytest.mark.parametrize(("path", "by_position"), [row[:2] for row in SIGNATURES if row[2]])
+@rows(("path", "by_position"), [row[:2] for row in SIGNATURES if row[2]])
 def test_options_come_by_keyword_only(path: str, by_position: str) -> None:
     signature = inspect.signature(named(path))
     given = [*(["self"] if "self" in signature.parameters else []), *by_position.split()]
@@ -165,18 +166,18 @@ def test_options_come_by_keyword_only(path: str, by_position: str) -> None:
         signature.bind(*given, "one more")
 
 
-@pytest.mark.parametrize(("path", "name", "value"), DEFAULTS)
+@rows(("path", "name", "value"), DEFAULTS)
 def test_defaults_are_as_promised(path: str, name: str, value: Any) -> None:
     default = inspect.signature(named(path)).parameters[name].default
     assert default is value or default == value
 
 
-@pytest.mark.parametrize("name", ["kernel_info", "complete", "inspect", "is_complete", "history"])
+@rows("name", ["kernel_info", "complete", "inspect", "is_complete", "history"])
 def test_kernels_can_be_asked(name: str) -> None:
     assert callable(getattr(jkg_client.JupyterKernelClient, name))
 
 
-@pytest.mark.parametrize("name", ATTRIBUTES)
+@rows("name", ATTRIBUTES)
 def test_attributes_are_as_promised(name: str) -> None:
     found = set(dir(named(name))) | set(getattr(named(name), "__annotations__", ()))
     assert set(ATTRIBUTES[name].split()) - found == set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from tables import rows
 
 from jkg_client.client.queued_cells import QueuedCells
 from jkg_client.protocol.exchange import Exchange
@@ -67,7 +67,7 @@ WAITS = {
 }
 
 
-@pytest.mark.parametrize("words", WAITS)
+@rows("words", WAITS)
 def test_a_cell_waits_while_code_of_another_client_runs(words: str) -> None:
     queued = QueuedCells("ours")
     begins = [queued.feed(message(word)) for word in words.split()]
@@ -85,7 +85,7 @@ BEGINS = {
 }
 
 
-@pytest.mark.parametrize("words", BEGINS)
+@rows("words", BEGINS)
 def test_the_beginning_of_a_cell_that_nobody_waits_for_is_told_once(words: str) -> None:
     queued, cell = QueuedCells("ours"), Exchange("c1")
     queued.feed(message("theirs"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.messages import Message
@@ -161,7 +162,7 @@ def test_every_recording_has_its_expectations_and_all_are_small() -> None:
     assert sum(path.stat().st_size for path in RECORDINGS) < 150_000
 
 
-@pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem)
+@rows("path", CELLS)
 def test_servers_are_understood_message_by_message(path: Path) -> None:
     messages = sorted(
         frames(path, "server"), key=lambda m: ("iopub", "shell", "stdin").index(m.channel)
@@ -172,7 +173,7 @@ def test_servers_are_understood_message_by_message(path: Path) -> None:
         assert {key: message.content[key] for key in content} == content
 
 
-@pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem)
+@rows("path", CELLS)
 def test_nothing_but_a_comm_has_buffers(path: Path) -> None:
     for message in frames(path, "server"):
         is_comm = message.msg_type == "comm_open"
@@ -180,7 +181,7 @@ def test_nothing_but_a_comm_has_buffers(path: Path) -> None:
         assert message.metadata.get("m") == (2 if is_comm else None)
 
 
-@pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem)
+@rows("path", CELLS)
 def test_headers_come_whole(path: Path) -> None:
     messages = frames(path, "server")
     assert len({message.msg_id for message in messages}) == len(messages)
@@ -190,7 +191,7 @@ def test_headers_come_whole(path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("path", CELLS, ids=lambda path: path.stem)
+@rows("path", CELLS)
 def test_requests_that_servers_took_are_read_too(path: Path) -> None:
     *cells, last = frames(path, "client")
     if last.channel == "stdin":
@@ -269,9 +270,7 @@ FOLDED: dict[str, tuple[str, str, tuple[Output, ...]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in CELLS if name(path) in FOLDED], ids=lambda path: path.stem
-)
+@rows("path", [path for path in CELLS if name(path) in FOLDED])
 def test_a_cell_folds_to_what_a_notebook_shows(path: Path) -> None:
     result = fold(path).result()
     assert (result.status, result.output, result.outputs) == FOLDED[name(path)]
@@ -284,7 +283,7 @@ def recorded(*names: str) -> list[Path]:
 
 
 @pytest.mark.pitfall(15)
-@pytest.mark.parametrize("path", recorded("error", "aborted"), ids=lambda path: path.stem)
+@rows("path", recorded("error", "aborted"))
 def test_an_exception_is_shown_once_and_without_colours(path: Path) -> None:
     result = fold(path).result()
     line = {"error": "Cell In[1], line 1\n----> 1 1/0", "aborted": "----> 3 1/0"}[name(path)]

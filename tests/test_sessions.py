@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tables import rows
 
 from jkg_client.code_blocks import CodeBlock, to_cell
 
@@ -32,8 +33,8 @@ SHELL = {
 
 
 @pytest.mark.field("A5")
-@pytest.mark.parametrize(("session", "typed"), PYTHON.items())
-@pytest.mark.parametrize("language", ["pycon", "python-console", "python", ""])
+@rows(("session", "typed"), PYTHON.items())
+@rows("language", ["pycon", "python-console", "python", ""])
 def test_of_a_session_of_python_only_what_was_typed_is_run(
     session: str, typed: str, language: str
 ) -> None:
@@ -41,8 +42,8 @@ def test_of_a_session_of_python_only_what_was_typed_is_run(
 
 
 @pytest.mark.field("A5")
-@pytest.mark.parametrize("code", ["x = 1", "x >> 1", "# >>> x", "x = [\n    ...\n]"])
-@pytest.mark.parametrize("language", ["pycon", "python"])
+@rows("code", ["x = 1", "x >> 1", "# >>> x", "x = [\n    ...\n]"])
+@rows("language", ["pycon", "python"])
 def test_code_without_prompts_stays_as_it_is(language: str, code: str) -> None:
     assert to_cell(CodeBlock(code, language), "python") == code
 
@@ -53,8 +54,8 @@ def test_a_label_tells_of_a_session_that_does_not_begin_with_a_prompt() -> None:
     assert to_cell(CodeBlock(session, "pycon"), "python") == "a"
 
 
-@pytest.mark.parametrize(("session", "typed"), SHELL.items())
-@pytest.mark.parametrize("language", ["console", "terminal", "bash-session", "shell-session"])
+@rows(("session", "typed"), SHELL.items())
+@rows("language", ["console", "terminal", "bash-session", "shell-session"])
 def test_of_a_session_of_a_shell_only_what_was_typed_is_run(
     session: str, typed: str, language: str
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from tables import rows
 
 from jkg_client import (
     JupyterClient,
@@ -42,10 +43,13 @@ def test_the_launcher_has_nothing_beside_it_that_a_library_could_be_taken_for(
 ) -> None:
     python, script = SETTINGS.command(evolve(PLACE, folder=tmp_path))
     assert python == SETTINGS.python
-    assert {path.name for path in Path(script).parent.iterdir()} == {"__main__.py", "room.py"}
+    assert {path.name for path in Path(script).parent.iterdir()} == {
+        "__main__.py",
+        "queue_limits.py",
+    }
 
 
-@pytest.mark.parametrize("name", ["__main__.py", "room.py"])
+@pytest.mark.parametrize("name", ["__main__.py", "queue_limits.py"])
 def test_the_launcher_needs_nothing_of_this_package(name: str) -> None:
     assert "import jkg_client" not in launcher.source(name)
     assert "from jkg_client" not in launcher.source(name)
@@ -53,7 +57,7 @@ def test_the_launcher_needs_nothing_of_this_package(name: str) -> None:
 
 
 # One row a rule: the environment here, what the user adds, what the gateway gets.
-@pytest.mark.parametrize(
+@rows(
     ("environ", "added", "expected"),
     [
         ({"PATH": "/usr/bin"}, {}, {"PATH": f"{BIN}{os.pathsep}/usr/bin"}),
@@ -123,7 +127,7 @@ WRONG: list[Any] = [3.5, object(), b"x", [1], {1: 2}]
 
 @pytest.mark.field("E10")
 def test_arguments_of_a_wrong_type_are_told_by_name_before_a_server_starts() -> None:
-    for name in ("ip", "python", "cwd", "log_file", "env", "startup_timeout", "warm"):
+    for name in ("ip", "python", "cwd", "log_file", "env", "startup_timeout", "prespawn_count"):
         for value in WRONG:
             if (name, value) != ("startup_timeout", 3.5):
                 with pytest.raises(ValueError, match=name):

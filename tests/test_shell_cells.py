@@ -7,12 +7,13 @@ import subprocess
 import sys
 
 import pytest
+from tables import rows
 
 from jkg_client.shell_cells import ends_with_shell
 
 
 @pytest.mark.field("B8")
-@pytest.mark.parametrize(
+@rows(
     "cell",
     [
         "%%bash\nserver &",
@@ -35,7 +36,7 @@ def test_a_shell_that_may_leave_a_process_is_not_waited_for(cell: str) -> None:
     assert script.value == cell.lstrip().split("\n", 1)[1]
 
 
-@pytest.mark.parametrize(
+@rows(
     "cell",
     [
         "%%bash\necho hello",

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
+from tables import rows
 
 from jkg_client.integrations.model_limits import checked
 from jkg_client.protocol.shortening import cut, cut_forms, cut_traceback, shortened, weight
@@ -53,7 +54,7 @@ def test_a_document_weighs_what_is_in_it_and_what_holds_it() -> None:
     assert weight({"ab": ["cde", 7, None]}) == 16 + 2 + 3 * 16 + 3
 
 
-@pytest.mark.parametrize("limit", [0, -1, 1.5, None, True, "9"])
+@rows("limit", [0, -1, 1.5, None, True, "9"])
 def test_a_limit_of_text_is_a_positive_number(limit: object) -> None:
     with pytest.raises(ValueError, match="max_text must be a positive number of characters"):
         checked(limit)  # type: ignore[arg-type]  # that is the point

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
+
 import pytest
-from tables import table
+from tables import rows, table
 
 
 def halves(numbers: list[int], ran: list[int]) -> None:
@@ -41,3 +44,35 @@ def test_a_table_without_rows_shows_nothing_and_fails() -> None:
 def test_ctrl_c_ends_the_table() -> None:
     with pytest.raises(KeyboardInterrupt), table() as row, row("interrupted"):
         raise KeyboardInterrupt
+
+
+ROWS = [("1", 1), pytest.param("2", 3, marks=pytest.mark.field("B4")), ("3", 3)]
+RAN: list[tuple[str, int]] = []
+
+
+@rows("more", [0, 1])
+@rows(("text", "number"), ROWS)
+def reads(text: str, number: int, more: int) -> None:
+    RAN.append((text, number + more))
+    assert int(text) == number
+
+
+def test_a_test_runs_with_each_row_of_each_table_and_has_no_arguments_left() -> None:
+    RAN.clear()
+    with pytest.raises(pytest.fail.Exception) as caught:
+        reads()
+    assert RAN == [("1", 1), ("2", 3), ("3", 3), ("1", 2), ("2", 4), ("3", 4)]
+    assert "1 of 3 rows failed\nrow ('2', 3):\nTraceback" in str(caught.value)
+    assert not inspect.signature(reads).parameters
+
+
+def test_a_row_that_lacks_a_value_or_is_skipped_is_refused() -> None:
+    for row in (("1",), pytest.param("1", 1, marks=pytest.mark.skip)):
+        with pytest.raises(AssertionError):
+            rows(("text", "number"), [row])
+
+
+@rows(("text", "number"), ROWS[::2])
+def test_the_other_arguments_are_fixtures(text: str, number: int, tmp_path: Path) -> None:
+    assert int(text) == number
+    assert tmp_path.is_dir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tables import rows
 
 from jkg_client.code_blocks import CodeBlock, unfenced
 
@@ -54,7 +55,7 @@ CODE = {
 
 
 @pytest.mark.field("A7")
-@pytest.mark.parametrize(("argument", "block"), FENCED.values(), ids=FENCED)
+@rows(("argument", "block"), FENCED.values(), ids=FENCED)
 def test_an_argument_that_is_a_fenced_block_means_the_code_in_it(
     argument: str, block: tuple[str, str]
 ) -> None:
@@ -62,7 +63,7 @@ def test_an_argument_that_is_a_fenced_block_means_the_code_in_it(
 
 
 @pytest.mark.field("A7")
-@pytest.mark.parametrize(("code", "language"), CODE.values(), ids=CODE)
+@rows(("code", "language"), CODE.values(), ids=CODE)
 def test_code_that_only_shows_fences_stays_as_it_is(code: str, language: str) -> None:
     assert unfenced(code, language) == CodeBlock(code, language)
 

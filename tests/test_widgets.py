@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tables import rows
 from test_exchange import IDLE, error, fed, message, raised, reply, stream
 
 from jkg_client.protocol.messages import Message
@@ -36,7 +37,7 @@ def shows(text: str) -> Message:
 
 
 @pytest.mark.field("B10")
-@pytest.mark.parametrize("wait", [False, True])
+@rows("wait", [False, True])
 def test_what_clears_a_widget_leaves_what_the_cell_has_shown(wait: bool) -> None:
     exchange = fed(
         stream("own\n"),
@@ -129,17 +130,15 @@ def test_what_is_appended_to_a_widget_is_cleared_with_it_alone() -> None:
     assert exchange.result().output == "own\n"
 
 
-@pytest.mark.parametrize(
-    "state", [None, "x", {}, {"outputs": "x"}, {"outputs": [None, 3, {"output_type": []}]}]
-)
+@rows("state", [None, "x", {}, {"outputs": "x"}, {"outputs": [None, 3, {"output_type": []}]}])
 def test_other_states_show_nothing(state: Any) -> None:
     exchange = fed()
     assert exchange.feed(comm(state)) is None
     assert exchange.result().outputs == ()
 
 
-@pytest.mark.parametrize("content", [{}, {"comm_id": 3}, {"comm_id": "w"}, {"comm_id": "w" * 101}])
-@pytest.mark.parametrize("msg_type", ["comm_open", "comm_msg", "comm_close", "comm_other"])
+@rows("content", [{}, {"comm_id": 3}, {"comm_id": "w"}, {"comm_id": "w" * 101}])
+@rows("msg_type", ["comm_open", "comm_msg", "comm_close", "comm_other"])
 def test_other_comm_messages_capture_nothing(msg_type: str, content: Any) -> None:
     captures = Captures("req")
     assert captures.feed(msg_type, content) is None

@@ -9,12 +9,13 @@ import pytest
 from attrs import evolve
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tables import rows
 
 from jkg_client.errors import JkgError, WireError
 from jkg_client.protocol.messages import Message
 from jkg_client.protocol.wire import Frame, Framing, decode, encode
 
-BOUNDED = settings(max_examples=50, deadline=None)
+BOUNDED = settings(max_examples=30, deadline=None)
 
 BARE = Message(channel="shell", header={"msg_id": "m", "msg_type": "t"})
 FULL = Message(
@@ -82,13 +83,13 @@ BOOK: list[tuple[Framing, Message, Frame]] = [
 
 
 @pytest.mark.pitfall(20)
-@pytest.mark.parametrize(("framing", "message", "frame"), BOOK)
+@rows(("framing", "message", "frame"), BOOK)
 def test_frames_by_the_book(framing: Framing, message: Message, frame: Frame) -> None:
     assert decode(frame, framing) == message
     assert encode(message, framing) == frame
 
 
-@pytest.mark.parametrize(("framing", "frame"), [(framing, frame) for framing, _, frame in BOOK])
+@rows(("framing", "frame"), [(framing, frame) for framing, _, frame in BOOK])
 def test_a_frame_cut_anywhere_is_refused(framing: Framing, frame: Frame) -> None:
     for end in range(len(frame)):
         with pytest.raises(WireError):
@@ -280,8 +281,8 @@ def test_a_missing_part_may_be_null() -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["msg_id", "msg_type"])
-@pytest.mark.parametrize("value", [None, 1, [], {}])
+@rows("key", ["msg_id", "msg_type"])
+@rows("value", [None, 1, [], {}])
 def test_a_header_names_its_message_in_text(key: str, value: Any) -> None:
     header = {**HEADER, key: value}
     with pytest.raises(WireError):
@@ -300,8 +301,8 @@ def test_null_for_a_parent_is_no_parent(name: str) -> None:
     assert getattr(message, name) == {}
 
 
-@pytest.mark.parametrize("name", ["header", "parent_header", "metadata", "content"])
-@pytest.mark.parametrize("value", [b"[1]", b'"x"', b"1", b"", b"{", b"{} {}", b"\xff"])
+@rows("name", ["header", "parent_header", "metadata", "content"])
+@rows("value", [b"[1]", b'"x"', b"1", b"", b"{", b"{} {}", b"\xff"])
 def test_parts_are_json_objects(name: str, value: bytes) -> None:
     with pytest.raises(WireError):
         decode(write_v1(*v1_parts(**{name: value})), Framing.V1)
@@ -367,7 +368,7 @@ BAD_OFFSETS = {
 }
 
 
-@pytest.mark.parametrize(("framing", "frame"), BAD_OFFSETS.values(), ids=BAD_OFFSETS)
+@rows(("framing", "frame"), BAD_OFFSETS.values(), ids=BAD_OFFSETS)
 def test_offsets_that_cannot_be_are_refused(framing: Framing, frame: bytes) -> None:
     with pytest.raises(WireError):
         decode(frame, framing)
@@ -399,10 +400,8 @@ def nested(depth: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), b"bytes", {1, 2}, object(), nested(200_000)], ids=type
-)
-@pytest.mark.parametrize("framing", Framing)
+@rows("value", [float("nan"), float("inf"), b"bytes", {1, 2}, object(), nested(200_000)])
+@rows("framing", Framing)
 def test_what_json_cannot_say_is_a_value_error(framing: Framing, value: Any) -> None:
     with pytest.raises(ValueError):
         encode(evolve(BARE, content={"value": value}), framing)

@@ -8,6 +8,7 @@ import tracemalloc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tables import rows
 
 from jkg_client.errors import WireError
 from jkg_client.protocol.messages import Message
@@ -110,7 +111,7 @@ GOOD = encode(BARE, KEY)
 
 
 @pytest.mark.field("K9")
-@pytest.mark.parametrize(
+@rows(
     ("parts", "reason"),
     [
         ([], "no delimiter"),
@@ -154,7 +155,7 @@ def test_without_a_key_there_is_no_signing(key: object) -> None:
 
 
 @pytest.mark.field("K8")
-@pytest.mark.parametrize("scheme", ["hmac-nosuch", "sha256", "", "hmac-", "hmac-shake_128", None])
+@rows("scheme", ["hmac-nosuch", "sha256", "", "hmac-", "hmac-shake_128", None])
 def test_an_unknown_scheme_is_a_value_error_with_its_name(scheme: str) -> None:
     with pytest.raises(ValueError, match=f"unknown signature scheme {scheme!r}; .*hmac-sha256"):
         SigningKey(b"secret", scheme)

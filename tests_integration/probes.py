@@ -70,6 +70,13 @@ PATHS = (
     "/login",
     "/favicon.ico",
     "/_api/activity",
+    "/kernelspecs",
+    "/kernelspecs/python3/logo-64x64.png",
+    "/kernelspecs/PYTHON3/logo-svg.svg",
+    "/kernelspecs/python3/kernel.json",
+    "/kernelspecs/python3/nosuch",
+    "/kernelspecs/python3/a/b",
+    "/kernelspecs/nosuch/logo-64x64.png",
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CHANGING = {"POST /api/kernels", "POST /api/sessions", f"DELETE /api/kernels/{KERNEL}"}
@@ -93,6 +100,8 @@ UNAUTHORIZED = [
         ("GET", f"/api/kernels/{KERNEL}/channels"),
         ("GET", "/api/swagger.json"),
         ("PUT", "/api/kernels"),
+        ("GET", "/kernelspecs/python3/logo-64x64.png"),
+        ("OPTIONS", "/kernelspecs/python3/logo-64x64.png"),
     )
 ]
 ORIGINS = [

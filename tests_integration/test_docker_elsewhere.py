@@ -37,7 +37,7 @@ from jkg_client.client.timeouts import Timeouts
 from jkg_client.servers.docker.owners import OWNER
 
 LIMIT = 30
-SHORT = Timeouts(mend=5)
+SHORT = Timeouts(reconnect=5)
 """What is gone does not come back at its old address."""
 
 COUNTS = """

@@ -159,7 +159,10 @@ def test_a_directory_that_is_mounted_in_both_is_the_same(remote: Engine, tmp_pat
         assert run(outer, code).exit_code == 0
         assert (tmp_path / "new/work/f").read_text("utf-8") == "deep inside"
         result = run(outer, inside("work_dir='/home/jovyan/work'", "1"))
-        assert "ServerStartError: /home/jovyan/work exists only in this container" in result.output
+        assert (
+            "ServerStartError: /home/jovyan/work exists only in the container of this program"
+            in result.output
+        )
         assert len(containers_of(remote)) == 1
 
 

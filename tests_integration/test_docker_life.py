@@ -79,7 +79,7 @@ def test_it_answers_as_soon_as_it_is_there(servers: Servers) -> None:
         ("echo waiting; exec sleep 60", r"did not answer within 3 s.*\nwaiting"),
         (
             "KG_AUTH_TOKEN=other exec jupyter kernelgateway --ip=0.0.0.0 --port=8888",
-            r"refuses the token: its image must respect the variable TOKEN",
+            r"refuses the token: its image must read the token from TOKEN",
         ),
         ("exec python -m http.server 8888", r"did not answer within 3 s"),
     ],
@@ -108,7 +108,7 @@ def test_a_server_that_does_not_come_up_leaves_its_last_words_only(
         ({"network": "no-such-network"}, "no-such-network not found"),
         ({"ip": "192.0.2.1"}, "cannot assign requested address"),
         ({"mem_limit": "1k"}, "[Mm]inimum memory limit"),
-        ({"network_mode": "none"}, "has no address for port 8888"),
+        ({"network_mode": "none"}, "has no address at which port 8888 can be reached"),
         ({"runtime": "no-such-runtime"}, "no-such-runtime"),
     ],
 )

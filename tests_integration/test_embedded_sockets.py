@@ -93,7 +93,7 @@ def test_what_is_sent_is_signed_and_goes_to_the_channel_that_it_names(
 def test_nothing_can_be_sent_on_what_is_no_channel(info: ConnectionInfo, channel: str) -> None:
     with (
         contextlib.closing(KernelSockets.connected(info, "session")) as sockets,
-        pytest.raises(ValueError, match="nothing can be sent on"),
+        pytest.raises(ValueError, match="cannot send a message on channel"),
     ):
         sockets.send(evolve(kernel_info_request("session"), channel=channel))
 
@@ -106,5 +106,5 @@ def test_a_heart_that_does_not_beat_is_noticed_at_the_second_look(info: Connecti
 
 def test_where_no_socket_can_be_made_that_is_told(info: ConnectionInfo) -> None:
     nowhere = evolve(info, ip="no such host!")
-    with pytest.raises(GatewayUnreachable, match="no sockets for the kernel"):
+    with pytest.raises(GatewayUnreachable, match="cannot open sockets to the kernel"):
         KernelSockets.connected(nowhere, "session")

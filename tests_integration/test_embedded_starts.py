@@ -132,8 +132,8 @@ def test_another_signature_scheme_is_understood_by_the_kernel(start: Starter) ->
     [
         ({"signature_scheme": "hmac-nosuch"}, "unknown signature scheme 'hmac-nosuch'"),
         ({"transport": "udp"}, "transport must be"),
-        ({"cwd": "/nosuch/folder"}, "cwd /nosuch/folder is no directory"),
-        ({"cwd": __file__}, "is no directory"),
+        ({"cwd": "/nosuch/folder"}, "cwd must be an existing folder, not /nosuch/folder"),
+        ({"cwd": __file__}, "cwd must be an existing folder"),
     ],
 )
 def test_bad_arguments_are_told_before_anything_starts(options: object, reason: str) -> None:

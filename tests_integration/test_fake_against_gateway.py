@@ -113,7 +113,7 @@ def answer_to(probe: Rest, server: Server, kernel_id: str) -> dict[str, Any]:
             body.pop("last_activity", None)
             body.pop("connections", None)
     if (
-        probe.path.startswith("/api/kernelspecs")
+        probe.path.startswith(("/api/kernelspecs", "/kernelspecs"))
         or "swagger" in probe.path
         or probe.path == "/api/kernels"
     ):

@@ -2,55 +2,86 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from environments import environment, our_requirements
+from suites import Suite, run
 
-ROOT = Path(__file__).parent.parent
-
-RUNNING = 300.0
-"""Seconds for a suite."""
-
-# In place of a fixture that starts a real server. The client says "Bearer", which kernel
-# gateways do not take for a token.
-CONFTEST = """
-import pytest
-from jkg_client.testing import FakeGateway
-
-
-@pytest.fixture
-def jupyter_server():
-    with FakeGateway(token=None) as gateway:
-        yield str(gateway.connection_info.port), "any"
-"""
+KERNEL_CLIENT = Suite(
+    name="kernel_client",
+    package="jupyter-kernel-client[test]==1.0.2",
+    folder="jupyter_kernel_client/tests",
+    chosen=(".",),
+    passing=42,
+)
+# Tests of kernel gateway's program, which ask no server.
+OF_THE_PROGRAM = (
+    "TestDefaults::test_config_bad_api_value",
+    "TestPrespawnKernels::test_prespawn_max_conflict",
+    "TestBadSeedURI::test_seed_kernel_not_available",
+    "TestSessionApi::test_session_api",
+)
+NO_OPTION = "the fake gateway has no option "
+SEED = f"{NO_OPTION}--KernelGatewayApp.seed_uri"
+PRESPAWN = f"{NO_OPTION}--KernelGatewayApp.prespawn_count"
+KERNEL_GATEWAY = Suite(
+    name="kernel_gateway",
+    package="jupyter_kernel_gateway==3.0.1",
+    chosen=("test_jupyter_websocket.py",),
+    needs=("pytest", "pytest-asyncio"),
+    left_out=tuple(f"test_jupyter_websocket.py::{name}" for name in OF_THE_PROGRAM),
+    different={
+        "TestDefaults::test_check_origin": f"{NO_OPTION}allow_origin",
+        "TestDefaults::test_cors_headers": f"{NO_OPTION}kg_allow_credentials",
+        "TestDefaults::test_cors_options_headers": f"{NO_OPTION}kg_allow_headers",
+        "TestDefaults::test_kernel_env[jp_argv0]": (
+            f"{NO_OPTION}--JupyterWebsocketPersonality.env_whitelist"
+        ),
+        "TestCustomDefaultKernel::test_default_kernel_name[jp_argv0]": (
+            f"{NO_OPTION}--KernelGatewayApp.default_kernel_name"
+        ),
+        "TestForceKernel::test_force_kernel_name[jp_argv0]": PRESPAWN,
+        "TestPrespawnKernels::test_prespawn_count[jp_argv0]": PRESPAWN,
+        "TestSeedURI::test_seed[jp_argv0]": SEED,
+        "TestRemoteSeedURI::test_seed[jp_argv0]": SEED,
+        "TestBadSeedURI::test_seed_error[jp_argv0]": SEED,
+        "TestKernelLanguageSupport::test_seed_language_support[jp_argv0]": SEED,
+    },
+    passing=18,
+)
+JUPYTER_SERVER = Suite(
+    name="jupyter_server",
+    package="jupyter_server==2.21.1",
+    chosen=("test_gateway.py",),
+    needs=("pytest", "pytest-jupyter[server]", "pytest-timeout"),
+    # What the mock of the test has in place of a picture.
+    different={"test_gateway_get_named_kernelspec": "b'foo'"},
+    passing=28,
+)
+AUTOGEN_EXT = Suite(
+    name="autogen_ext",
+    package="autogen-ext[docker-jupyter-executor]==0.7.5",
+    chosen=("code_executors/test_docker_jupyter_code_executor.py",),
+    needs=("ipython", "pillow", "pytest", "pytest-asyncio"),
+    passing=7,
+)
+SMOLAGENTS = Suite(
+    name="smolagents",
+    package="smolagents[docker]==1.26.0",
+    chosen=("test_remote_executors.py::TestDockerExecutorIntegration",),
+    needs=("ipython", "numpy", "pillow", "pytest"),
+    passing=12,
+)
+SUITES = (KERNEL_CLIENT, KERNEL_GATEWAY, JUPYTER_SERVER, AUTOGEN_EXT, SMOLAGENTS)
 
 
 @pytest.mark.field("F11")
-def test_the_tests_of_jupyter_kernel_client_pass(
-    pytestconfig: pytest.Config, tmp_path: Path
+@pytest.mark.parametrize("suite", SUITES, ids=[suite.name for suite in SUITES])
+def test_the_tests_of_others_pass_on_the_fake_gateway(
+    suite: Suite, pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
-    # Kernels need what they send each other, so the fake gateway runs there, too.
-    requirements = ("jupyter-kernel-client[test]==1.0.2", *our_requirements("testing"))
-    folder = environment(pytestconfig, "kernel-client-tests", *requirements)
-    (tests,) = folder.parent.glob("lib/*/site-packages/jupyter_kernel_client/tests")
-    shutil.copytree(tests, tmp_path / "suite", ignore=shutil.ignore_patterns("conftest.py"))
-    (tmp_path / "suite" / "conftest.py").write_text(CONFTEST, encoding="utf-8")
-    env = {n: v for n, v in os.environ.items() if not n.startswith(("JUPYTER", "PYTEST", "PYTHON"))}
-    done = subprocess.run(
-        [folder / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "suite"],
-        env={**env, "PYTHONPATH": str(ROOT), "NO_PROXY": "localhost"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=RUNNING,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = re.search(r"(\d+) passed", done.stdout)
-    assert found is not None
-    assert int(found[1]) >= 25
+    outcome = run(pytestconfig, suite, tmp_path)
+    assert set(outcome.failed) == set(suite.different), outcome.output
+    for name, reason in suite.different.items():
+        assert reason in outcome.failed[name]
+    assert len(outcome.passed) == suite.passing

@@ -34,7 +34,7 @@ from jkg_client.client.deadline import Deadline
 from jkg_client.client.timeouts import Timeouts
 
 TIMEOUTS = Timeouts(
-    first_heartbeat=0.5, heartbeat=2.0, pong=2.0, mend=8.0, grace=2.0, ready=30.0, sending=8.0
+    first_heartbeat=0.5, heartbeat=2.0, pong=2.0, reconnect=8.0, grace=2.0, ready=30.0, sending=8.0
 )
 SLACK = 8.0
 """Seconds that a busy machine may add."""
@@ -180,7 +180,7 @@ def run(executor: JupyterCodeExecutor, code: str) -> CodeResult:
 CULLED_AFTER = 6
 """Seconds; a kernel that takes longer to start is culled before it is ready."""
 
-GIVEN_UP = TIMEOUTS.first_heartbeat + 2 * TIMEOUTS.heartbeat + TIMEOUTS.pong + TIMEOUTS.mend
+GIVEN_UP = TIMEOUTS.first_heartbeat + 2 * TIMEOUTS.heartbeat + TIMEOUTS.pong + TIMEOUTS.reconnect
 """Seconds until the client gives a gateway up that says nothing."""
 
 
@@ -218,7 +218,7 @@ def test_a_gateway_that_hangs_for_good_is_a_typed_error_until_it_goes_on(
 ) -> None:
     gateway.hang()
     clock.start()
-    with pytest.raises(GatewayUnreachable, match="could not be mended"):
+    with pytest.raises(GatewayUnreachable, match="could not be restored"):
         kernel.execute("runs.append(1)", 60)
     clock.told(GIVEN_UP)
     gateway.go_on()
@@ -232,7 +232,7 @@ def test_a_gateway_that_hangs_for_good_during_a_cell_is_told_with_what_had_come(
         gateway.hang()
         clock.start()
 
-    with pytest.raises(GatewayUnreachable, match="could not be mended") as caught:
+    with pytest.raises(GatewayUnreachable, match="could not be restored") as caught:
         kernel.execute(FOR_EVER, 60, on_output=once(hang))
     clock.told(GIVEN_UP)
     assert caught.value.result.output.startswith("on\n")
@@ -245,7 +245,7 @@ def test_a_gateway_that_was_killed_is_a_typed_error(
 ) -> None:
     gateway.kill()
     clock.start()
-    with pytest.raises(GatewayUnreachable, match="could not be mended"):
+    with pytest.raises(GatewayUnreachable, match="could not be restored"):
         kernel.execute("1", 60)
     clock.told(GIVEN_UP)
 
@@ -257,7 +257,7 @@ def test_a_gateway_that_was_killed_during_a_cell_is_told_with_what_had_come(
         gateway.kill()
         clock.start()
 
-    with pytest.raises(GatewayUnreachable, match="could not be mended") as caught:
+    with pytest.raises(GatewayUnreachable, match="could not be restored") as caught:
         kernel.execute(FOR_EVER, 60, on_output=once(kill))
     clock.told(GIVEN_UP)
     assert caught.value.result.output == "on\n"

@@ -179,7 +179,7 @@ def test_what_a_token_lacks_is_named(hub: Hub) -> None:
         token = hub.token("scoped", *scopes)
         with pytest.raises(GatewayUnauthorized, match=lacks):
             JupyterHubServer(hub.url, token=token)
-    with pytest.raises(GatewayUnauthorized, match="is it wrong, or has it expired"):
+    with pytest.raises(GatewayUnauthorized, match="it is wrong or has expired"):
         JupyterHubServer(hub.url, token="wrong")
     brief = hub.token("scoped", expires_in=1)
     time.sleep(1.5)
@@ -348,7 +348,7 @@ def test_a_hub_that_restarts_during_a_start_is_waited_for(pytestconfig: pytest.C
 
 def test_a_hub_without_named_servers_is_told(pytestconfig: pytest.Config) -> None:
     with running_hub(pytestconfig, allow_named_servers=False) as hub:
-        with pytest.raises(NamedServersDisabled, match="Leave out its name"):
+        with pytest.raises(NamedServersDisabled, match="Omit server_name="):
             start(hub, "single", server_name="agent-1")
         with pytest.raises(ServerNotRunning):
             JupyterClient(

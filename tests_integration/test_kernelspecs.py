@@ -127,7 +127,7 @@ def test_a_broken_kernelspec_is_told_with_its_path(spec: SpecWriter, said: str) 
     folder = kernelspecs.find("mine").resource_dir
     assert folder is not None
     (folder / "kernel.json").write_text(said, "utf-8")
-    with pytest.raises(KernelSpecNotFound, match=r"mine/kernel.json is no kernel's description"):
+    with pytest.raises(KernelSpecNotFound, match=r"mine/kernel.json does not describe a kernel"):
         kernelspecs.find("mine")
     assert "mine" in kernelspecs.names()
 

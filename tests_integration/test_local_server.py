@@ -129,13 +129,13 @@ def test_a_server_lists_its_kernels() -> None:
 
 
 def test_an_executor_takes_a_kernel_that_was_started_with_the_server(tmp_path: Path) -> None:
-    with LocalJupyterServer(warm=1) as server, server.get_client() as client:
-        (warm,) = client.list_kernels()
+    with LocalJupyterServer(prespawn_count=1) as server, server.get_client() as client:
+        (prespawned,) = client.list_kernels()
         with (
             JupyterCodeExecutor(server, output_dir=tmp_path) as first,
             JupyterCodeExecutor(server, output_dir=tmp_path) as second,
         ):
-            assert first.kernel_id == warm["id"] != second.kernel_id
+            assert first.kernel_id == prespawned["id"] != second.kernel_id
             for executor in (first, second):
                 assert executor.execute_code_blocks([CodeBlock("6 * 7", "python")]).output == "42"
         assert client.list_kernels() == []

@@ -214,8 +214,8 @@ def test_code_variables_time_limits_cancellation_and_restart(
 
 
 REFUSAL = (
-    "['error', 'Error executing tool execute_code: timeout: more than 0 and at most 30 seconds,"
-    " not {}; nothing was run']"
+    "['error', 'Error executing tool execute_code: timeout must be more than 0 and at most"
+    " 30 seconds, not {}; nothing was run']"
 )
 LISTED = r"['Dot: type = defined\nx: list = [6]\nz: int = 0\n']"
 
@@ -268,21 +268,21 @@ asyncio.run(main(os.getcwd()))
 
 @pytest.mark.field("D7")
 def test_files_are_put_and_got(start: Start, gateway: JupyterConnectable) -> None:
-    most = "more than 10000000 bytes, which is too much for an answer"
+    most = "more than 10000000 bytes, the limit for a file"
     missing = "[Errno 2] No such file or directory"
     assert printed(start, FILES, gateway) == [
         "…/text.txt: 11 bytes were written.",
         r"['grüß\nGott']",
         "True",
-        "Error executing tool get_file: …/data is no UTF-8 text: ask for it with encoding base64",
+        "Error executing tool get_file: …/data is not UTF-8 text: read it with encoding base64",
         f"Error executing tool get_file: FileNotFoundError: {missing}: '…/none'",
         "Error executing tool get_file: ValueError: it is not a regular file",
         "Error executing tool get_file: ValueError: it is not a regular file",
         f"Error executing tool get_file: ValueError: it has {most}",
         "Error executing tool get_file: IsADirectoryError: [Errno 21] Is a directory: '…'",
-        "Error executing tool put_file: content is no base64: Only base64 data is allowed",
+        "Error executing tool put_file: content is not base64: Only base64 data is allowed",
         f"Error executing tool put_file: FileNotFoundError: {missing}: ''",
-        "Error executing tool put_file: the file has 10000001 bytes, and at most 10000000 fit",
+        "Error executing tool put_file: the file has 10000001 bytes; the limit is 10000000 bytes",
         "['#!/bin/sh'] True",
         "True ['a', 'data', 'link', 'text.txt']",
         "['There are no variables.']",
@@ -336,7 +336,7 @@ with JupyterCodeExecutor(JupyterConnectionInfo.from_env()) as executor:
 
 
 def test_a_file_is_not_written_without_the_parts_that_a_restart_has_cost(start: Start) -> None:
-    told = "RuntimeError: a part of the file is gone: the kernel was restarted meanwhile"
+    told = "RuntimeError: a part of the file was lost: the kernel was restarted"
     with LocalJupyterServer() as server:
         assert printed(start, PARTS, server) == ["ok", told]
 
@@ -438,7 +438,7 @@ asyncio.run(main())
 def test_an_answer_holds_no_more_images_than_a_model_can_take(
     start: Start, gateway: JupyterConnectable
 ) -> None:
-    note = "images are left out: an answer holds 20, each of at most 3.75 MB."
+    note = "images are left out: an answer holds at most 20 images of at most 3.75 MB each."
     assert printed(start, IMAGES, gateway) == [
         f"20 {{('image/png', 'AAAA')}} Note: 5 {note}",
         f"['Note: 1 {note}']",
@@ -941,7 +941,7 @@ def test_others_than_this_machine_need_a_token(start: Start, fake: FakeGateway) 
     process = start("-m", "jkg_client", "mcp", "--http", "--host", "0.0.0.0", server=fake)
     _, err = process.communicate(timeout=RUNNING)
     assert process.returncode == 2
-    assert err == ("jkg: 0.0.0.0 can be reached by others, who could run code here: set a token\n")
+    assert err == ("jkg: other machines can reach 0.0.0.0 and could run code here: set a token\n")
 
 
 def test_a_client_that_takes_no_answers_keeps_no_signal_from_ending_it(start: Start) -> None:
@@ -989,7 +989,7 @@ def test_without_stdin_or_stdout_it_says_so(start: Start, fake: FakeGateway, clo
         ("--max-sessions 0", "max_sessions must be at least 1, not 0"),
         (
             "--timeout 700",
-            "the default time limit, 700 s, must be positive and not above the greatest, 600 s",
+            "the default time limit, 700 s, must be positive and at most the maximum, 600 s",
         ),
     ],
 )

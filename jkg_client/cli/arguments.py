@@ -1,9 +1,9 @@
-"""The words that the command takes. Each subcommand adds its own.
+"""The arguments of the command. Each subcommand adds its own.
 
 A subcommand is a module of this package with the name of the command: ``add(command)`` adds its
 options, ``run(args, screen)`` runs it and returns the exit status, ``DESCRIPTION`` and
-``EXAMPLES`` are the texts of its help. It is loaded when it is used: no command waits for the
-libraries of another.
+``EXAMPLES`` are the texts of its help. The module is loaded only when its command is used, so that
+no command waits for the libraries of another.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .._version import __version__
+from .notebook_options import names_notebook
 
 COMMANDS: Mapping[str, str] = {
-    "run": "run code in a kernel and print what it shows as it comes",
-    "console": "talk to a kernel: a new one, or one that runs",
+    "run": "run a script, code, a page or a notebook, and print the output as it arrives",
+    "console": "work with a kernel in the terminal",
     "kernels": "list, start, interrupt, restart and stop the kernels of a server",
     "kernelspecs": "list the kernels that can be started",
-    "serve": "start a server of kernels for other programs",
-    "put": "copy a file to where kernels run",
-    "get": "copy a file from where kernels run",
-    "ls": "list the files where kernels run",
-    "doctor": "say what is installed, what is configured, and whether a kernel can be reached",
-    "mcp": "serve agents by the Model Context Protocol",
-    "build": "build the image for --docker",
-    "containers": "list the containers that --docker and other programs have started",
-    "completion": "print what a shell needs to complete these words",
+    "serve": "start a Jupyter server for other programs",
+    "put": "copy a file to the machine of the kernels",
+    "get": "copy a file from the machine of the kernels",
+    "ls": "list files on the machine of the kernels",
+    "doctor": "check the installation and the settings, and whether a kernel starts",
+    "mcp": "offer a kernel to agents by the Model Context Protocol",
+    "build": "build the Docker image for --docker",
+    "containers": "list the containers that this package has started",
+    "completion": "print a script by which a shell completes the commands",
 }
 """The subcommands: their modules have the same names."""
 
@@ -37,7 +38,8 @@ examples:
   jkg run script.py a b             run a script in a kernel
   jkg run -c "6 * 7"                run code and print its value
   jkg run --docker page.md          run the code blocks of a page in a container
-  jkg COMMAND --help                what a command can do, with examples
+  jkg doctor                        find out why something does not work
+  jkg COMMAND --help                the options of a command, with examples
 """
 
 
@@ -50,8 +52,8 @@ def parsers() -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Reads the command line; ``run`` of what it returns is the command."""
-    # Options are not abbreviated: a new one would change what an old script means.
+    """The parser of the command line. ``run`` of its result is the function of the command."""
+    # Options cannot be abbreviated: a new option could change the meaning of old scripts.
     jkg = argparse.ArgumentParser(
         "jkg",
         description="Run code in Jupyter kernels: here, in a container or elsewhere.",
@@ -69,19 +71,28 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Command(argparse.ArgumentParser):
-    """A subcommand, which is loaded when it is used."""
+    """The parser of a subcommand, whose module is loaded when it is used."""
 
     _is_filled = False
+    _takes_notebooks = False
 
-    def parse_known_args(  # type: ignore[override]  # of two overloads the one that is used
+    def parse_known_args(  # type: ignore[override]  # only the overload that is used
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Read the words of this command."""
+        """Parse the arguments of this command."""
         self.fill()
-        return super().parse_known_args(self._with_bare_options(list(args or ())), namespace)
+        words = list(args or ())
+        at = self._code_position(words)
+        behind = words[at + 1 :] if words[at : at + 1] == ["--"] else words[at:]
+        if self._takes_notebooks and behind and names_notebook(behind[0]):
+            return self._with_notebook(words[:at], behind, namespace)
+        if at and behind and self._may_take_value(words[at - 1]):
+            # In ``--docker script.py``, the script must not be taken for an image.
+            words[at:] = ["--", *behind]
+        return self._known(words, namespace)
 
     def fill(self) -> None:
-        """Load the command, and add its options."""
+        """Load the module of the command, and add its options."""
         if self._is_filled:
             return
         self._is_filled = True
@@ -89,23 +100,50 @@ class _Command(argparse.ArgumentParser):
         self.description, self.epilog = command.DESCRIPTION, command.EXAMPLES
         self.formatter_class = argparse.RawDescriptionHelpFormatter
         command.add(self)
+        self._takes_notebooks = getattr(command, "TAKES_NOTEBOOKS", False)
         _add_common(self)
         self.set_defaults(run=command.run)
 
-    def _with_bare_options(self, words: list[str]) -> list[str]:
-        """The words, so that ``--docker script.py`` does not take the script for an image."""
+    def _with_notebook(
+        self, before: list[str], behind: list[str], namespace: argparse.Namespace | None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse the arguments before and after a notebook: all of them must be options."""
+        file, *options = behind
+        parsed, unknown = self._known([*before, *options], namespace)
+        extra = [*parsed.words, *(parsed.code or ()), *(parsed.module or ())]
+        if extra or parsed.code is not None or parsed.module is not None:
+            self.error(f"a notebook takes options only, not {' '.join(extra) or 'other code'}")
+        parsed.words = [file]
+        return parsed, unknown
+
+    def _known(
+        self, words: list[str], namespace: argparse.Namespace | None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        parsed, unknown = super().parse_known_args(words, namespace)
+        if unknown:
+            # Refused here, so that the usage of this command is shown, not that of ``jkg``.
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
+
+    def _code_position(self, words: list[str]) -> int:
+        """Position of the first argument that is neither an option nor its value."""
         at = 0
         while at < len(words) and words[at].startswith("-") and words[at] not in ("-", "--"):
             action = self._option_string_actions.get(words[at])
             takes = action.nargs if action is not None else 0
             following = words[at + 1] if at + 1 < len(words) else ""
-            if takes == "?" and _is_file(following):
-                return [*words[: at + 1], "--", *words[at + 1 :]]
             if takes == argparse.REMAINDER:
-                break
-            has_value = takes is None or (takes == "?" and not following.startswith("-"))
-            at += 2 if has_value else 1
-        return words
+                return len(words)
+            if isinstance(takes, int):
+                at += 1 + takes
+            else:
+                is_bare = takes == "?" and (following.startswith("-") or _is_file(following))
+                at += 1 if is_bare else 2
+        return at
+
+    def _may_take_value(self, word: str) -> bool:
+        action = self._option_string_actions.get(word)
+        return action is not None and action.nargs == "?"
 
 
 def _is_file(word: str) -> bool:
@@ -119,12 +157,13 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
-        help="colours in the output (default: auto, on a terminal; see NO_COLOR, FORCE_COLOR)",
+        help="colours in the output (default: auto, which means on a terminal; see NO_COLOR and"
+        " FORCE_COLOR)",
     )
     group.add_argument(
         "-v",
         "--verbose",
         action="count",
         default=0,
-        help="say on stderr what happens: starts, time limits, interrupts; -vv says more",
+        help="report on stderr what happens: starts, time limits, interrupts; -vv reports more",
     )

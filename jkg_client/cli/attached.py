@@ -1,4 +1,4 @@
-"""A kernel of somebody else: it is interrupted at most, never restarted or ended."""
+"""A running kernel that the command did not start: it may be interrupted, but not restarted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import GatewayTimeout
 
 @frozen
 class AttachedKernels:
-    """The kernels of ``provider``, which stay whatever happens."""
+    """The kernels of ``provider``. They are never restarted or deleted."""
 
     _provider: KernelProvider
 
@@ -25,7 +25,7 @@ class AttachedKernels:
         env: Mapping[str, str] | None = None,
         timeout_seconds: float = 120.0,
     ) -> str:
-        """Start a kernel; it is not ended, either."""
+        """Start a kernel. It is not deleted, either."""
         return self._provider.start_kernel(
             kernel_spec_name, env=env, timeout_seconds=timeout_seconds
         )
@@ -36,31 +36,31 @@ class AttachedKernels:
         return KernelConnection(connection.channels, _Interrupts(connection.control, kernel_id))
 
     def delete_kernel(self, kernel_id: str) -> None:
-        """Leave it running."""
+        """Do nothing: the kernel keeps running."""
 
     def close(self) -> None:
-        """Let go of all that it holds."""
+        """Close the provider."""
         self._provider.close()
 
 
 @frozen
 class _Interrupts:
-    """Power to interrupt a kernel, and no more."""
+    """A ``KernelControl`` that interrupts but does not restart."""
 
     _control: KernelControl
     _kernel_id: str
 
     def interrupt(self, deadline: Deadline) -> None:
-        """Interrupt what it runs."""
+        """Interrupt the running cell."""
         self._control.interrupt(deadline)
 
-    def restart(self, deadline: Deadline) -> None:  # noqa: ARG002 - it is not done
-        """Refuse: its variables are somebody else's."""
+    def restart(self, deadline: Deadline) -> None:  # noqa: ARG002 - it always refuses
+        """Refuse, because other clients may need the variables of the kernel."""
         raise GatewayTimeout(
-            f"the code in kernel {self._kernel_id} does not end by an interrupt; the kernel belongs"
-            " to somebody else, so it is not restarted, and the code may run on"
+            f"the code in kernel {self._kernel_id} does not end after an interrupt. The kernel was"
+            " not started here, so it is not restarted, and the code may still be running"
         )
 
     def state(self, deadline: Deadline) -> str | None:
-        """What is known of its life."""
+        """The state of the kernel, if it is known."""
         return self._control.state(deadline)

@@ -1,18 +1,18 @@
-"""``jkg build``: the image of servers in containers."""
+"""``jkg build``: builds the image for servers in containers."""
 
 from __future__ import annotations
 
 import argparse
 
 from ..servers.docker.server import DockerJupyterServer
+from .exit_statuses import DONE
 from .option_types import not_empty
 from .progress import Progress
 from .screen import Screen
-from .statuses import DONE
 
 DESCRIPTION = """\
-Build the image for --docker, unless it is there already, and print its name. An engine is found
-where the docker command finds it.
+Build the Docker image for --docker, unless it exists, and print its name. The Docker engine is the
+one that the docker command uses.
 """
 EXAMPLES = """\
 examples:
@@ -32,7 +32,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Build the image of servers, and print its name."""
+    """Build the image, and print its name."""
     progress = Progress(screen)
     name = DockerJupyterServer.build_image(args.dockerfile, on_progress=progress)
     if not progress.has_begun:

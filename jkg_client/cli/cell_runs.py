@@ -1,4 +1,4 @@
-"""Cells that a command runs: what they come to, and what is said of them."""
+"""Runs the cells of a command, and shows their outputs and notes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from ..pages.notebook import NotebookPage
 from ..protocol.outputs import Display
 from ..protocol.result import ExecutionResult
 from ..shell_cells import ends_with_shell
-from .answers import Answers
+from .exit_statuses import DIED, DONE, FAILED, SIGINT, Ending
+from .input_answers import InputAnswers
 from .interruptions import Interruptions
+from .saved_files import announce_files
 from .screen import Screen
 from .shown import Shown
-from .statuses import DIED, DONE, FAILED, SIGINT, Ending
 
 
 @define(eq=False, kw_only=True)
@@ -28,26 +29,26 @@ class CellRuns:
     """Runs cells in one kernel.
 
     Attributes:
-        kernel: Where they run.
-        language: What the kernel speaks.
+        kernel: The kernel.
+        language: Language of the kernel.
         shown: Shows the outputs.
-        screen: For what the command says itself.
-        answers: Answers the code's questions.
-        folder: Where files are made; None for nowhere.
-        timeout: Seconds for each cell.
+        screen: Shows messages of the command.
+        answers: Answers input requests of the code.
+        folder: Folder for images and pages. None to save none.
+        timeout: Time limit for each cell, in seconds.
     """
 
     kernel: JupyterKernelClient
     language: str
     shown: Shown
     screen: Screen
-    answers: Answers
+    answers: InputAnswers
     folder: Path | None
     timeout: float
     _page: NotebookPage = field(factory=NotebookPage, init=False)
 
     def block(self, block: CodeBlock) -> Ending:
-        """Run a block; the end is an error if the kernel cannot."""
+        """Run a block. The result is an error if the kernel cannot run its language."""
         try:
             return self.cell(self._cell_of(block))[0]
         except UnknownLanguage as exc:
@@ -55,17 +56,17 @@ class CellRuns:
             return Ending(FAILED, "error", "jkg")
 
     def page(self, blocks: Sequence[CodeBlock]) -> Ending:
-        """Run those that the kernel can, up to the first that fails or exits.
+        """Run the blocks in languages of the kernel, up to the first that fails or exits.
 
         Raises:
-            ValueError: There is code, and the kernel can run none of it.
+            ValueError: There is code, but the kernel can run none of it.
         """
         has_run = is_refused = False
         for block in blocks:
             try:
                 cell = self._cell_of(block)
             except UnknownLanguage as exc:
-                # A page shows outputs and files too, which are not meant to be run.
+                # A page may also have blocks that show outputs or files.
                 self.screen.note(f"skipped: {exc}")
                 is_refused |= not is_data(block.language, self.language)
                 continue
@@ -78,10 +79,10 @@ class CellRuns:
         return Ending(DONE, "ok", "code")
 
     def cell(self, cell: str) -> tuple[Ending, CodeResult]:
-        """Run a cell, show its outputs, and make files of those that need one.
+        """Run a cell, show its outputs, and save its images and pages.
 
         Raises:
-            JkgError: The way to the kernel is closed; what had come was shown.
+            JkgError: The connection to the kernel is lost. The output so far was shown.
         """
         try:
             with Interruptions(self.kernel, self.answers) as interruptions:
@@ -114,29 +115,23 @@ class CellRuns:
         return result
 
     def _told(self, result: ExecutionResult) -> CodeResult:
-        """Say what has not been shown as it came."""
+        """Save images and pages that were not drawn, and show notes about the result."""
         rest = tuple(
             one
             for one in result.outputs
             if not (isinstance(one, Display) and self.shown.is_drawn(one))
         )
-        # Without a folder nothing is made of the outputs.
+        # Without a folder, no files are saved.
         kept = evolve(result, outputs=rest if self.folder else (), late_outputs=())
-        told = CodeResult.of([kept], self.folder or Path(), self.timeout, page=self._page)
-        pieces = [piece for one in told.renderings for piece in one.pieces]
-        for piece in pieces:
-            if piece.file is not None:
-                self.shown.saved(str(piece.file), piece.output)
-        lost = [piece.text.partition("saved: ")[2] for piece in pieces if piece.is_lost]
-        if lost:
-            reason = lost[0].splitlines()[0]
-            self.screen.note(f"images or pages that could not be saved: {len(lost)} ({reason})")
+        told = CodeResult.from_results([kept], self.folder or Path(), self.timeout, page=self._page)
+        pieces = (piece for one in told.renderings for piece in one.pieces)
+        announce_files(pieces, self.shown, self.screen)
         for note in self._notes(result):
             self.screen.note(note)
         return told
 
     def _notes(self, result: ExecutionResult) -> list[str]:
-        # What was not kept was shown nevertheless.
+        # Characters that the result has dropped were shown, so they are not missing.
         missing = evolve(result.truncated, characters=0) if result.truncated else None
         truncated = missing if str(missing or "") else None
         return list(notes(evolve(result, truncated=truncated), self.timeout))

@@ -1,4 +1,4 @@
-"""One command from its words to its exit status."""
+"""Runs one command: parses its arguments, and returns its exit status."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from types import FrameType
 
 from ..errors import JkgError
 from .arguments import parser
+from .exit_statuses import COMMAND_FAILED, SIGINT, SIGPIPE, USAGE, Ending
 from .screen import Screen
-from .statuses import COMMAND_FAILED, SIGINT, SIGPIPE, USAGE, Ending
 
-_ENDING = ("SIGTERM", "SIGHUP")  # Windows has but one of them
+_ENDING = ("SIGTERM", "SIGHUP")  # Windows has only the first
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is returned, never raised.
+    """Run one command, and return its exit status.
 
-    The statuses are those of ``statuses``, or the code's own.
+    The status is one of ``exit_statuses``, or that of the code.
 
     Args:
-        argv: The words of the command; None for those of the process.
+        argv: Arguments of the command. None for those of the process.
 
     Raises:
-        SystemExit: By argparse, for help and usage only.
+        SystemExit: Only raised by argparse, for help and usage errors.
     """
     args = parser().parse_args(argv)
     screen = Screen.of_process(args.color)
@@ -61,7 +61,7 @@ def _failed(screen: Screen, ending: Ending) -> Ending:
 
 
 def _told_as_json(ending: Ending, screen: Screen) -> Ending:
-    """Print the last line of ``--json``, unless nobody reads it."""
+    """Print the last line of ``--json``. If stdout is closed, the status says so."""
     from .shown import as_json, ending_object
 
     try:
@@ -73,7 +73,7 @@ def _told_as_json(ending: Ending, screen: Screen) -> Ending:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Whoever ends the program otherwise than by Ctrl-C shall leave no container behind either."""
+    """Turn SIGTERM and SIGHUP into exceptions, so that servers and containers are cleaned up."""
 
     def end(number: int, _: FrameType | None) -> None:
         raise KeyboardInterrupt(number)
@@ -81,7 +81,7 @@ def _ended_by_signals() -> Iterator[None]:
     numbers = []
     if threading.current_thread() is threading.main_thread():
         known = [number for number in signal.Signals if number.name in _ENDING]
-        # What is ignored, as by nohup, stays so.
+        # An ignored signal, as with nohup, stays ignored.
         numbers = [number for number in known if signal.getsignal(number) == signal.SIG_DFL]
     for number in numbers:
         signal.signal(number, end)
@@ -94,7 +94,7 @@ def _ended_by_signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _logged(screen: Screen, verbose: int) -> Iterator[None]:
-    """Show what the package logs: warnings; with ``-v`` what happened; with ``-vv`` every step."""
+    """Show the log of the package: warnings, with ``-v`` also INFO, with ``-vv`` also DEBUG."""
     logger, level = logging.getLogger("jkg_client"), _LEVELS[min(verbose, len(_LEVELS) - 1)]
     handler, before = _Notes(screen, level), logger.level
     logger.addHandler(handler)

@@ -1,6 +1,6 @@
-"""``jkg completion``: what a shell needs to complete the words of the command.
+"""``jkg completion``: prints a script by which a shell completes the arguments of the command.
 
-The scripts hold all words themselves: pressing TAB starts no program, and asks no server.
+The scripts contain all commands and options, so TAB starts no program and asks no server.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
+from .exit_statuses import DONE
 from .screen import Screen
-from .statuses import DONE
 
 DESCRIPTION = """\
-Print a script that completes the commands and options of jkg in a shell. It knows them all: TAB
-starts no program and asks no server.
+Print a script by which a shell completes the commands and options of jkg. The script has all of
+them, so TAB starts no program and asks no server.
 """
 EXAMPLES = """\
 examples:
@@ -31,10 +31,10 @@ class Option:
     """An option of a command.
 
     Attributes:
-        names: As ``-v`` and ``--verbose``.
-        help: In a few words.
-        choices: What it may be; empty if there is no list.
-        takes: What is behind it: nothing, or a word, a file or a folder.
+        names: Names such as ``-v`` and ``--verbose``.
+        help: Short help text.
+        choices: Allowed values. Empty if there is no list.
+        takes: Kind of the value: ``word``, ``path``, or empty for none.
     """
 
     names: tuple[str, ...]
@@ -44,7 +44,7 @@ class Option:
 
 
 Commands = Mapping[str, tuple[str, Sequence[Option]]]
-"""By name, the help of a command, and its options."""
+"""Help text and options of each command, by name."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -57,11 +57,15 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     from .arguments import parsers
 
     commands = {
-        name: (text, [_option(action) for action in parser._actions if action.option_strings])  # noqa: SLF001 - argparse has no other way
+        name: (text, [_option(action) for action in parser._actions if _is_offered(action)])  # noqa: SLF001 - argparse has no other way
         for name, text, parser in parsers()
     }
     screen.line(_SCRIPTS[args.shell](commands))
     return DONE
+
+
+def _is_offered(action: argparse.Action) -> bool:
+    return bool(action.option_strings) and action.help != argparse.SUPPRESS
 
 
 def _option(action: argparse.Action) -> Option:
@@ -187,12 +191,12 @@ Register-ArgumentCompleter -Native -CommandName jkg -ScriptBlock {{
 
 
 def _plain(text: str) -> str:
-    """Text without what zsh takes for the end of a description."""
+    """Text without the characters that end a description in zsh."""
     return text.replace("[", "(").replace("]", ")").replace(":", ",")
 
 
 def _quoted(text: str) -> str:
-    """Text in single quotes, in which zsh and fish know no other end."""
+    """Text in single quotes for zsh and fish."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 

@@ -1,22 +1,22 @@
-"""``jkg containers``: the containers of servers."""
+"""``jkg containers``: lists and removes the containers of servers."""
 
 from __future__ import annotations
 
 import argparse
 
 from ..servers.docker.server import DockerJupyterServer
+from .exit_statuses import DONE
 from .screen import Screen
-from .statuses import DONE
 from .tables import aligned
 
 DESCRIPTION = """\
-List the containers that --docker and other programs have started: name, status, image, owner. An
-orphan is a container whose owner is gone.
+List the containers that jkg and other programs with this package have started: name, status, image
+and owner. An orphan is a container whose program has ended.
 """
 EXAMPLES = """\
 examples:
   jkg containers
-  jkg containers --remove-orphans   remove what killed programs have left
+  jkg containers --remove-orphans   remove containers of programs that were killed
 """
 
 
@@ -30,7 +30,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Print which containers of servers there are, or which are removed."""
+    """Print the containers, or remove the orphans and print their names."""
     if args.remove_orphans:
         lines = iter(DockerJupyterServer.remove_orphans())
     else:

@@ -1,4 +1,4 @@
-"""``jkg doctor``: whether kernels can be reached, and what to do if not."""
+"""``jkg doctor``: checks whether kernels work, and what to do if not."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import json
 from attrs import asdict
 
 from .checks import Finding, findings
+from .exit_statuses import DONE, FAILED
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS, add_server
-from .statuses import DONE, FAILED
 
 DESCRIPTION = """\
-Say what is installed, which settings apply and where they come from, and whether the chosen way
-leads to a kernel: it is started, runs a cell and ends. Tokens and passwords are left out, so that
-the text can be shown to others. Exit status 0 if the kernel runs, otherwise 1.
+Show what is installed, and which settings apply and where they come from. Then start a kernel, run
+a cell in it and end it. The output has no tokens and no passwords, so you can show it to others.
+The exit status is 0 if the kernel works, otherwise 1. A missing extra is no fault: you need only
+the extras of what you use.
 """
 EXAMPLES = f"""\
 examples:
-  jkg doctor                        the way that other commands take by default
-  jkg doctor --docker
+  jkg doctor                        check the server that other commands use by default
+  jkg doctor --docker               check kernels in containers
   jkg doctor --url http://127.0.0.1:8888
 
 {TOKENS}"""
@@ -45,7 +46,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Print what is found; 1 if something that is needed fails."""
+    """Print the findings. The exit status is 1 if the kernel does not work."""
     found = []
     for finding in findings(args, screen):
         found.append(finding)

@@ -1,4 +1,4 @@
-"""Text of files, in the encoding that they name."""
+"""Decodes the text of files and arguments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tokenize
 
 
 def decoded(data: bytes, name: str, *, is_python: bool) -> str:
-    """Text of a file. In Python code a comment may name the encoding, see PEP 263.
+    """The text of a file. In Python code, a comment may name the encoding, see PEP 263.
 
     Args:
         data: The bytes of the file.
@@ -16,7 +16,7 @@ def decoded(data: bytes, name: str, *, is_python: bool) -> str:
         is_python: Whether it is Python code.
 
     Raises:
-        ValueError: It is not text in its encoding; says in which line.
+        ValueError: The file is not text in its encoding. The message names the line.
     """
     encoding = _encoding(data, name) if is_python else "utf-8-sig"
     try:
@@ -28,7 +28,7 @@ def decoded(data: bytes, name: str, *, is_python: bool) -> str:
             f"cannot read {name}: it is not text in {known}: line {line} has the byte"
             f" 0x{data[exc.start]:02x}"
         ) from exc
-    # Windows and old Macs end lines in other ways.
+    # Convert the line ends of Windows and of old Macs.
     return io.IncrementalNewlineDecoder(None, translate=True).decode(text, final=True)
 
 
@@ -38,17 +38,17 @@ def _encoding(data: bytes, name: str) -> str:
     except SyntaxError as exc:
         if "unknown encoding" in str(exc):
             raise ValueError(f"cannot read {name}: line 1 or 2 names an {exc}") from exc
-        # Its first lines are no UTF-8: decoding says in which line.
+        # The first lines are not UTF-8. Decoding will report the line.
         return "utf-8"
 
 
 def as_text(word: str) -> str:
-    """A word of a command line as text in UTF-8, whatever the locale is.
+    """An argument of the command line as text, decoded as UTF-8 in every locale.
 
-    In the locale ``C`` Python takes bytes that are not ASCII for lone surrogates.
+    In the locale ``C``, Python decodes non-ASCII bytes as lone surrogates.
 
     Raises:
-        ValueError: It is no UTF-8.
+        ValueError: The argument is not UTF-8.
     """
     try:
         word.encode("utf-8")
@@ -61,7 +61,7 @@ def as_text(word: str) -> str:
 
 
 def system_path(name: str) -> str | bytes:
-    """A path in a form that the system takes in this locale."""
+    """A path in a form that the system accepts in this locale."""
     try:
         os.fsencode(name)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""``jkg get``: a file from where kernels run."""
+"""``jkg get``: copies a file from the machine of the kernels."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import argparse
 import sys
 
 from ..servers.files import place_for, written
+from .exit_statuses import DONE, FAILED
 from .kernel_files import add_place, files_of
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS
-from .statuses import DONE, FAILED
 
 DESCRIPTION = """\
-Copy a file from where kernels run, by means of a Python kernel. A relative path there begins in the
-folder in which kernels start. Prints the path of the copy.
+Copy a file from the machine on which kernels run, and print the path of the copy. A Python kernel
+sends it. A relative PATH begins in the folder in which kernels start.
 """
 EXAMPLES = f"""\
 examples:
   jkg get result.csv                to this folder
-  jkg get result.csv out/           to another
+  jkg get result.csv out/           to another folder
   jkg get log.txt - | tail          to stdout
 
 {TOKENS}"""
@@ -28,13 +28,15 @@ examples:
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_place(command)
-    command.add_argument("path", type=not_empty, metavar="PATH", help="the file there")
+    command.add_argument(
+        "path", type=not_empty, metavar="PATH", help="the file on the other machine"
+    )
     command.add_argument(
         "file",
         nargs="?",
         type=not_empty,
         metavar="FILE",
-        help="the copy, or a folder (default: this folder); - for stdout",
+        help="the copy, or a folder for it (default: this folder); - is stdout",
     )
 
 
@@ -42,9 +44,9 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Copy the file.
 
     Raises:
-        ValueError: For options that make no sense together.
+        ValueError: The options contradict each other.
         OSError: The copy cannot be written.
-        JkgError: There is no way to a kernel.
+        JkgError: No kernel can be reached.
     """
     with files_of(args, screen) as files:
         try:

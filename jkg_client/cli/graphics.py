@@ -1,4 +1,4 @@
-"""Images on terminals that can show them.
+"""Draws images on terminals that support it.
 
 The protocols: https://sw.kovidgoyal.net/kitty/graphics-protocol, https://iterm2.com/documentation-images.html
 and sixel, https://vt100.net/docs/vt3xx-gp/chapter14.html.
@@ -21,22 +21,23 @@ Wish = Literal["auto", "kitty", "iterm2", "sixel", "none"]
 
 _IMAGES = ("image/png", "image/jpeg", "image/gif")
 _MAX_BYTES = 16_000_000
-"""Of an image that is drawn; a larger one is saved."""
+"""Largest image that is drawn. A larger one is saved."""
 
 _CHUNK = 4096
 _PIXELS = (800, 600)
 
-# A query that kitty answers, the name of the terminal, and last what every terminal answers.
+# Three queries: kitty's graphics query, the name of the terminal, and DA1, which every terminal
+# answers.
 _QUERIES = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[>q\x1b[c"
 
 
 @define(eq=False)
 class Graphics:
-    """Draws images if the terminal can.
+    """Draws images if the terminal supports it.
 
     Attributes:
-        wish: Which protocol to use; ``auto`` asks the terminal when the first image comes.
-        out: Where images are drawn; None for nowhere.
+        wish: The protocol to use. ``auto`` asks the terminal before the first image.
+        out: The stream of the terminal. None for no terminal.
     """
 
     wish: Wish
@@ -45,13 +46,13 @@ class Graphics:
 
     @property
     def protocol(self) -> Protocol:
-        """The protocol that the terminal knows."""
+        """The protocol that the terminal supports."""
         if self._known is None:
             self._known = self._found()
         return self._known
 
     def drawn(self, display: Display) -> str:
-        """What draws an image of this display; empty if nothing can."""
+        """The text that draws an image of this display. Empty if that is not possible."""
         if not any(name in display.data for name in _IMAGES) or self.protocol == "none":
             return ""
         draw = _DRAW[self.protocol]
@@ -64,14 +65,14 @@ class Graphics:
     def _found(self) -> Protocol:
         if self.wish != "auto":
             return self.wish
-        # Escape codes in a file are rubbish, and a dumb terminal prints the question.
+        # A file must not contain escape codes, and a dumb terminal would print the queries.
         if self.out is None or not self.out.isatty() or os.environ.get("TERM", "dumb") == "dumb":
             return "none"
         return protocol_of(terminal_answers(_QUERIES))
 
 
 def protocol_of(answers: str) -> Protocol:
-    """The protocol of a terminal that has answered so; ``none`` if it is not sure."""
+    """The protocol of a terminal with these answers. ``none`` if it is uncertain."""
     if "\x1b_Gi=31;OK" in answers:
         return "kitty"
     _, is_named, name = answers.partition("\x1bP>|")
@@ -103,12 +104,12 @@ def _kitty(data: bytes, mime_type: str) -> str:
     return "".join(parts) + "\n"
 
 
-def _iterm2(data: bytes, mime_type: str) -> str:  # noqa: ARG001 - it knows all of them
+def _iterm2(data: bytes, mime_type: str) -> str:  # noqa: ARG001 - it supports all formats
     text = base64.b64encode(data).decode()
     return f"\x1b]1337;File=inline=1;size={len(data)};preserveAspectRatio=1:{text}\a\n"
 
 
-def _sixel(data: bytes, mime_type: str) -> str:  # noqa: ARG001 - so does Pillow
+def _sixel(data: bytes, mime_type: str) -> str:  # noqa: ARG001 - Pillow detects the format
     try:
         from .sixel import sixel
     except ImportError:

@@ -1,4 +1,4 @@
-"""What the command can say of a script's failure that the kernel does not know."""
+"""Hints about a script's failure, from facts that the kernel does not know."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MAGICS = ("%", "!")
 
 
 def script_hint(failure: Failure, source: Source) -> str:
-    """A hint; empty if there is none to give."""
+    """A hint about the failure. Empty if there is none."""
     if failure.ename == "SyntaxError":
         return _magic(source)
     if failure.ename == "ModuleNotFoundError":
@@ -21,14 +21,14 @@ def _magic(source: Source) -> str:
     for number, line in enumerate(source.text.splitlines(), 1):
         if line.lstrip().startswith(_MAGICS):
             return (
-                f"line {number} is a magic of IPython, and not Python: magics run in a .ipy file,"
-                " in a page, and behind -c"
+                f"line {number} is a magic of IPython, not Python code: magics work in .ipy files,"
+                " in Markdown files and with -c"
             )
     return ""
 
 
 def _missing(failure: Failure, source: Source) -> str:
-    """A module that lies beside the script was not found: the kernel is elsewhere."""
+    """The hint that the kernel does not have the folder of the script."""
     if source.file is None:
         return ""
     name = failure.evalue.rpartition("No module named ")[2].strip("'").partition(".")[0]
@@ -36,6 +36,6 @@ def _missing(failure: Failure, source: Source) -> str:
     if not (name.isidentifier() and any(path.is_file() for path in beside)):
         return ""
     return (
-        f"{name} lies beside {source.file.name} here, but the kernel runs where that folder is"
-        " not: copy the module to where the kernel runs"
+        f"{name} is in the folder of {source.file.name}, but the kernel runs on a machine without"
+        " this folder: copy the module there, for example with jkg put"
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..client.kernel import JupyterKernelClient
 from ..errors import JkgError
-from .answers import Answers
+from .input_answers import InputAnswers
 
 _FIRST = b"jkg: interrupting the code; Ctrl-C again gives up\n"
 _SECOND = b"jkg: giving up\n"
@@ -19,17 +19,17 @@ _SECONDS = 10.0
 
 
 class Interruptions:
-    """Inside ``with``, Ctrl-C interrupts the code; what the code says at its end is still shown.
+    """In the ``with`` block, Ctrl-C interrupts the code. Its last output is still shown.
 
     Args:
-        kernel: Where the code runs.
-        answers: While it waits for a line of input, Ctrl-C ends that.
+        kernel: The kernel that runs the code.
+        answers: Answers input requests. While it waits for a line, Ctrl-C ends that wait.
 
     Attributes:
-        count: How often Ctrl-C was pressed.
+        count: Number of times that Ctrl-C was pressed.
     """
 
-    def __init__(self, kernel: JupyterKernelClient, answers: Answers) -> None:
+    def __init__(self, kernel: JupyterKernelClient, answers: InputAnswers) -> None:
         self.count: int = 0
         self._kernel = kernel
         self._answers = answers
@@ -39,7 +39,7 @@ class Interruptions:
     def __enter__(self) -> Interruptions:
         if threading.current_thread() is threading.main_thread():
             before = signal.getsignal(signal.SIGINT)
-            # What is ignored, as in the background of a shell, stays so.
+            # An ignored signal, as in a shell's background job, stays ignored.
             if before is signal.default_int_handler:
                 self._before = before
                 signal.signal(signal.SIGINT, self._pressed)
@@ -54,7 +54,7 @@ class Interruptions:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
         for sender in self._senders:
-            # The second Ctrl-C may have come before it had started.
+            # RuntimeError: the thread has not started, because the second Ctrl-C came first.
             with contextlib.suppress(RuntimeError):
                 sender.join(_SECONDS)
 
@@ -70,7 +70,7 @@ class Interruptions:
             sender.start()
             return
         _say(_SECOND)
-        # Otherwise the client would try to get the kernel back first.
+        # Without this, the client would first wait for the interrupt and restart the kernel.
         self._kernel.stop()
         raise KeyboardInterrupt(number)
 
@@ -80,6 +80,6 @@ class Interruptions:
 
 
 def _say(text: bytes) -> None:
-    # The signal may have come in the middle of a write: a buffer must not be used twice.
+    # Not ``print``: the signal may have interrupted a write to the same buffer.
     with contextlib.suppress(OSError):
         os.write(2, text)

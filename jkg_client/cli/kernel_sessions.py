@@ -1,4 +1,4 @@
-"""The kernel that a command uses: a new one, which ends with the command, or one that runs."""
+"""The kernel of a command: a new one, which ends with the command, or a running one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .attached import AttachedKernels
 from .screen import Screen
 
 _SLOW = 1.0
-"""Seconds of silence after which a command says on a terminal what it waits for."""
+"""Seconds after which a command shows on a terminal what it is waiting for."""
 
 
 @contextlib.contextmanager
@@ -26,16 +26,16 @@ def kernel_of(
     kernel_id: str | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[JupyterKernelClient]:
-    """A kernel that answers.
+    """A kernel that is ready. If it was started here, it is deleted at the end of the block.
 
     Args:
-        provider: Has it, or starts it.
-        kernel_name: Which kernel to start.
-        kernel_id: Use this running kernel instead; it stays.
-        env: Environment of the kernel that is started.
+        provider: Starts the kernel, or has it.
+        kernel_name: Name of the kernel to start.
+        kernel_id: Id of a running kernel to use instead.
+        env: Environment variables of a kernel that is started.
 
     Raises:
-        JkgError: It cannot be started, or there is no such kernel.
+        JkgError: The kernel cannot be started, or it does not exist.
     """
     is_attached = kernel_id is not None
     used = AttachedKernels(provider) if is_attached else provider
@@ -52,7 +52,7 @@ def kernel_of(
 
 @contextlib.contextmanager
 def told_if_slow(screen: Screen, text: str) -> Iterator[None]:
-    """Say on a terminal what is waited for, if that takes long; it is gone before output comes."""
+    """If the block takes long, show ``text`` on a terminal. It is removed at the end."""
     if not screen.can_draw:
         yield
         return

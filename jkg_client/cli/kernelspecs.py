@@ -1,21 +1,21 @@
-"""``jkg kernelspecs``: the kernels that can be started."""
+"""``jkg kernelspecs``: lists the kernels that can be started."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
+from .exit_statuses import DONE
 from .screen import Screen
 from .server_options import TOKENS, add_document, add_server
 from .servers import opened
-from .statuses import DONE
 from .ways import way_of
 
-DESCRIPTION = "List the names of the kernels that can be started, one a line.\n"
+DESCRIPTION = "List the names of the kernels that can be started, one per line.\n"
 EXAMPLES = f"""\
 examples:
   jkg kernelspecs                   on this machine
-  jkg kernelspecs --json            all that is known of them, as one document
+  jkg kernelspecs --json            all that the server says of them, as JSON
   jkg kernelspecs --url https://hub.example.com/user/me
 
 {TOKENS}"""
@@ -28,7 +28,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Print the names of a server's kernels, a line each."""
+    """Print the names of the kernels, one per line."""
     way = way_of(args)
     if way.kind == "embedded":
         from ..embedded import kernelspecs

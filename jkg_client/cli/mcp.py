@@ -1,4 +1,4 @@
-"""``jkg mcp``: a server of the Model Context Protocol."""
+"""``jkg mcp``: runs a server of the Model Context Protocol."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import argparse
 import logging
 import os
 
+from .exit_statuses import DONE
 from .option_types import not_empty, port, seconds
 from .screen import Screen
 from .server_options import TOKENS, add_server
 from .servers import server_of
-from .statuses import DONE
 
 DESCRIPTION = """\
-Serve agents by the Model Context Protocol: tools that run code in a kernel of theirs, by stdin
-and stdout, or over HTTP.
+Offer a kernel to agents by the Model Context Protocol. Each session has a kernel of its own, and
+tools that run code in it. The server speaks on stdin and stdout, or over HTTP.
 """
 EXAMPLES = f"""\
 examples:
-  jkg mcp                           what an agent's program starts
+  jkg mcp                           the command that an agent's program starts
   JKG_MCP_TOKEN=… jkg mcp --http --port 9000
 
 {TOKENS}
@@ -32,13 +32,17 @@ def add(command: argparse.ArgumentParser) -> None:
     add_server(command)
     _add_limits(command)
     http = command.add_argument_group("HTTP")
-    http.add_argument("--http", action="store_true", help="serve by streamable HTTP instead")
+    http.add_argument(
+        "--http", action="store_true", help="serve over streamable HTTP instead of stdin and stdout"
+    )
     http.add_argument(
         "--host",
         type=not_empty,
-        help=f"address to listen on (default: {_HOST}); others than loopback need JKG_MCP_TOKEN",
+        help=f"address to listen on (default: {_HOST}); all but loopback need JKG_MCP_TOKEN",
     )
-    http.add_argument("--port", type=port, help=f"0 for a free one (default: {_PORT})")
+    http.add_argument(
+        "--port", type=port, help=f"port to listen on; 0 is a free one (default: {_PORT})"
+    )
     http.add_argument(
         "--idle",
         type=seconds,
@@ -49,7 +53,7 @@ def add(command: argparse.ArgumentParser) -> None:
         "--max-sessions",
         type=int,
         metavar="N",
-        help=f"sessions at a time, a kernel each (default: {_SESSIONS})",
+        help=f"largest number of sessions at a time; each has a kernel (default: {_SESSIONS})",
     )
 
 
@@ -59,36 +63,36 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
         type=not_empty,
         default="python3",
         metavar="NAME",
-        help="which kernel (default: %(default)s)",
+        help="kernel to start (default: %(default)s)",
     )
     command.add_argument(
         "--timeout",
         type=seconds,
         default=60,
         metavar="S",
-        help="seconds for code, unless a call says otherwise (default: %(default)s)",
+        help="time limit for code in seconds, if a call sets none (default: %(default)s)",
     )
     command.add_argument(
         "--max-timeout",
         type=seconds,
         default=600,
         metavar="S",
-        help="the most that a call may say (default: %(default)s)",
+        help="longest time limit that a call may set (default: %(default)s)",
     )
     command.add_argument(
         "--notebook",
         type=not_empty,
         metavar="FILE",
-        help="keep what agents run as a notebook; further sessions get FILE-2 and so on",
+        help="save the session as a notebook; further sessions are saved in FILE-2 and so on",
     )
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Serve clients until they leave, or a signal comes.
+    """Serve clients until stdin ends or a signal comes.
 
     Raises:
         ImportError: A package is missing.
-        ValueError: For options that make no sense together.
+        ValueError: The options contradict each other.
     """
     _check_http(args)
     from ..integrations import mcp as served
@@ -101,7 +105,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
         idle=args.idle or _IDLE,
         max_sessions=_SESSIONS if args.max_sessions is None else args.max_sessions,
     )
-    # Theirs logs to stderr, too, where ours are notes.
+    # Log records of this package are shown as notes; the library would print them a second time.
     logging.getLogger("jkg_client").propagate = False
     with server_of(args, screen) as jupyter:
         server = served.create_server(jupyter, args.kernel, limits, notebook=args.notebook)

@@ -1,4 +1,4 @@
-"""``jkg run`` of a notebook: a bar on a terminal or lines in a pipe, and the notebook as it ran."""
+"""``jkg run`` of a notebook, with a progress bar on a terminal or lines in a pipe."""
 
 from __future__ import annotations
 
@@ -15,15 +15,29 @@ from ..errors import NotebookError
 from ..notebooks.options import CellProgress
 from ..notebooks.run import run_notebook
 from ..notebooks.texts import file_text
-from ..protocol.terminal import strip_ansi
-from ..protocol.values import text_of
+from .exit_statuses import Ending
+from .notebook_outputs import CellOutputsShown
 from .progress import gauge
 from .screen import Screen
 
+_SOURCES: Mapping[str, str] = {"error": "code", "timeout": "timeout", "died": "kernel"}
+"""The source of the exit status, by the status of the error. Otherwise it is the command itself."""
 
-def run(args: argparse.Namespace, screen: Screen, provider: KernelProvider) -> int:
-    """Run a notebook; the exit status."""
-    shown = _Shown(screen, prints=args.output is None)
+
+def run(
+    args: argparse.Namespace,
+    screen: Screen,
+    provider: KernelProvider,
+    outputs: CellOutputsShown | None,
+) -> Ending:
+    """Run a notebook.
+
+    Args:
+        args: The options of the command.
+        screen: For the progress.
+        provider: Starts the kernel.
+        outputs: Shows the outputs. None if they are only saved.
+    """
     try:
         notebook = run_notebook(
             args.file,
@@ -36,50 +50,42 @@ def run(args: argparse.Namespace, screen: Screen, provider: KernelProvider) -> i
             kernel_id=args.kernel_id,
             cwd=args.cwd,
             env=dict(args.env) or None,
-            on_cell=shown,
+            on_cell=_Progress(screen, outputs),
         )
-        status = 0
+        ending = Ending.of_exit(0)
     except NotebookError as exc:
-        notebook, status = exc.notebook, exc.exit_code
+        notebook, ending = exc.notebook, _ending(exc)
         screen.clear()
-        if args.output is not None and exc.traceback:
+        if outputs is None and exc.traceback:
             screen.line(exc.traceback, to_err=True)
         screen.note(str(exc))
     if args.output == "-":
         screen.clear()
         screen.line(file_text(notebook))
-    return status
+    return ending
+
+
+def _ending(error: NotebookError) -> Ending:
+    source = _SOURCES.get(error.status, "jkg")
+    return Ending(error.exit_code, error.status, source, str(error))
 
 
 @define
-class _Shown:
-    """Shows how a run goes on; ``prints`` what the cells show, too."""
+class _Progress:
+    """Shows the progress of a run, and the outputs of each cell at its end."""
 
     _screen: Screen
-    _prints: bool
+    _outputs: CellOutputsShown | None
 
     def __call__(self, progress: CellProgress) -> None:
         """Show it."""
-        if progress.state != "running" and self._prints:
-            for output in progress.cell["outputs"]:
-                self._print(output)
-            self._screen.settle()
+        if progress.state != "running" and self._outputs is not None:
+            self._outputs.show(progress.cell)
         number = progress.done + (progress.state == "running")
         if self._screen.can_draw:
             self._screen.draw(f"{gauge(progress.done, progress.total)} cell {number}")
         elif progress.state == "running":
             self._screen.note(f"cell {number} of {progress.total}")
-
-    def _print(self, output: Mapping[str, Any]) -> None:
-        kind = output["output_type"]
-        if kind == "stream":
-            self._screen.write(output["text"], to_err=output["name"] == "stderr")
-        elif kind == "error":
-            self._screen.line(strip_ansi("\n".join(output["traceback"])), to_err=True)
-        else:
-            text = strip_ansi(text_of(output["data"].get("text/plain")))
-            if text:
-                self._screen.line(text)
 
 
 def _parameters(args: argparse.Namespace) -> dict[str, Any] | None:

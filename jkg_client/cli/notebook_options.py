@@ -5,44 +5,50 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .option_types import seconds
-from .server_options import add_kernel, add_server
-
 _SUFFIX = ".ipynb"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Add the options of notebooks."""
-    group = command.add_argument_group("notebooks", "for a FILE that ends in .ipynb")
+    group = command.add_argument_group(
+        "notebooks", "for a FILE that ends in .ipynb; options may also come after it"
+    )
     group.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        help="save the notebook with its outputs here, after each cell; - for stdout;"
-        " may be FILE itself; without it the outputs are printed",
+        help="save the notebook with its outputs here, after each cell; it may be FILE itself, and"
+        " - is stdout (default: print the outputs)",
     )
     for option, text in (
-        ("-p", "set a parameter: a Python literal such as 5, True or [1, 2]; otherwise text"),
+        ("-p", "set a parameter to a Python literal such as 5, True or [1, 2], or else to text"),
         ("-r", "set a parameter to text, whatever it looks like"),
     ):
         group.add_argument(
             option, nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help=text
         )
-    group.add_argument("--allow-errors", action="store_true", help="go on after cells that fail")
+    group.add_argument("--allow-errors", action="store_true", help="continue after cells that fail")
     group.add_argument("--cwd", metavar="DIR", help="folder in which the code runs")
 
 
+def names_notebook(word: str) -> bool:
+    """Whether FILE is a notebook."""
+    return Path(word).suffix.lower() == _SUFFIX
+
+
 def is_notebook(args: argparse.Namespace) -> bool:
-    """Whether the words of the command name a notebook.
+    """Whether the arguments of the command name a notebook.
 
     Raises:
-        ValueError: They do not, but have options that only notebooks have.
+        ValueError: There are options for notebooks only but no notebook, or options that are not
+            for notebooks.
     """
     is_file = args.code is None and getattr(args, "module", None) is None
-    if is_file and Path(args.file).suffix.lower() == _SUFFIX:
-        _read_options_behind(args)
+    if is_file and names_notebook(args.file):
         if args.language is not None:
-            raise ValueError("--language: a notebook says itself what it is written in")
+            raise ValueError("--language is not for notebooks: they name their language themselves")
+        if args.json and args.output == "-":
+            raise ValueError("--json and -o - both print to stdout: save the notebook to a file")
         if not Path(args.file).is_file():
             raise ValueError(f"cannot read {args.file}: there is no such file")
         return True
@@ -50,16 +56,3 @@ def is_notebook(args: argparse.Namespace) -> bool:
     if any(option is not None for option in given):
         raise ValueError("-o, -p, -r, --allow-errors and --cwd are for notebooks (.ipynb)")
     return False
-
-
-def _read_options_behind(args: argparse.Namespace) -> None:
-    """Read the words behind FILE: a notebook takes none, so they are options of the command."""
-    words, args.words = list(getattr(args, "words", None) or ()), []
-    if words:
-        behind = argparse.ArgumentParser(f"jkg run {args.file}", allow_abbrev=False)
-        add_server(behind)
-        add_kernel(behind)
-        add_options(behind)
-        behind.add_argument("--timeout", type=seconds, metavar="S", help="seconds for each cell")
-        # What was given before FILE is in ``args`` already, and stays unless it is given again.
-        behind.parse_args(words, args)

@@ -1,4 +1,4 @@
-"""Values of options: what they must be, said before anything is done."""
+"""Types of options, which check their values before the command begins."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ def seconds(text: str) -> float:
     except ValueError:
         number = 0.0
     if not number > 0:
-        raise argparse.ArgumentTypeError(f"a positive number is needed, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a positive number, not {text!r}")
     return number
 
 
 def not_empty(text: str) -> str:
-    """A word. A variable of a shell that is not set gives an empty one."""
+    """A text that is not empty. An unset variable of a shell would give an empty one."""
     if not text.strip():
         raise argparse.ArgumentTypeError("the value is empty")
     return text
 
 
 def port(text: str) -> int:
-    """A port; 0 for a free one."""
+    """A port. 0 for a free one."""
     try:
         number = int(text)
     except ValueError:
         number = -1
     if not 0 <= number < 65536:
-        raise argparse.ArgumentTypeError(f"0 to 65535 is needed, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be 0 to 65535, not {text!r}")
     return number

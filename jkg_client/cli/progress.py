@@ -1,4 +1,4 @@
-"""What an engine says while it makes an image: a bar on a terminal, lines elsewhere."""
+"""Progress of a build or pull: a bar on a terminal, otherwise lines."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _MEGABYTE = 1e6
 
 @define
 class Progress:
-    """To be called with all that an engine says.
+    """Shows the progress messages of an engine. It is called with each message.
 
     Attributes:
-        has_begun: Whether it said anything.
+        has_begun: Whether there was a message.
     """
 
     _screen: Screen
@@ -25,7 +25,7 @@ class Progress:
     _step: ImageProgress | None = field(default=None, init=False)
 
     def __call__(self, progress: ImageProgress) -> None:
-        """Show it."""
+        """Show one message."""
         self.has_begun = True
         if progress.layer is None and progress.is_step:
             self._step = progress
@@ -36,11 +36,11 @@ class Progress:
 
 
 def bar(step: ImageProgress | None, progress: ImageProgress) -> str:
-    """One line of ASCII: how far it is, and with what.
+    """A progress bar with the last message, as one line of ASCII.
 
     Args:
-        step: The last that has begun; None for none, as in a mere pull.
-        progress: What the engine said last.
+        step: The last step that has begun. None for a pull, which has no steps.
+        progress: The last message of the engine.
     """
     if step is None:
         return f"[{_filled(progress.current or 0, progress.total or 0)}] {_told(progress)}"
@@ -49,7 +49,7 @@ def bar(step: ImageProgress | None, progress: ImageProgress) -> str:
 
 
 def gauge(done: int, total: int) -> str:
-    """How much is done, in ASCII."""
+    """A progress bar in ASCII."""
     return f"[{_filled(done, total)}] {done}/{total}"
 
 

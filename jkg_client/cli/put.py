@@ -1,4 +1,4 @@
-"""``jkg put``: a file to where kernels run."""
+"""``jkg put``: copies a file to the machine of the kernels."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import argparse
 import sys
 from pathlib import Path
 
+from .exit_statuses import DONE, FAILED
 from .kernel_files import add_place, files_of
 from .option_types import not_empty
 from .screen import Screen
 from .server_options import TOKENS
-from .statuses import DONE, FAILED
 
 DESCRIPTION = """\
-Copy a file to where kernels run, by means of a Python kernel. A relative path there begins in the
-folder in which kernels start. Prints the path.
+Copy a file to the machine on which kernels run, and print its path there. A Python kernel receives
+it. A relative PATH begins in the folder in which kernels start.
 """
 EXAMPLES = f"""\
 examples:
   jkg put data.csv                  to the folder in which kernels start
-  jkg put data.csv input/           into a folder, which is made if it is not there
-  date | jkg put - now.txt          what stdin gives
+  jkg put data.csv input/           to another folder, which is made if it is missing
+  date | jkg put - now.txt          from stdin
 
 {TOKENS}"""
 
@@ -28,9 +28,15 @@ examples:
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_place(command)
-    command.add_argument("file", type=not_empty, metavar="FILE", help="the file; - for stdin")
     command.add_argument(
-        "path", nargs="?", type=not_empty, metavar="PATH", help="its path there (default: its name)"
+        "file", type=not_empty, metavar="FILE", help="the file to copy; - is stdin"
+    )
+    command.add_argument(
+        "path",
+        nargs="?",
+        type=not_empty,
+        metavar="PATH",
+        help="its path on the other machine (default: its name)",
     )
 
 
@@ -38,8 +44,8 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Copy the file.
 
     Raises:
-        ValueError: For words that make no sense together.
-        JkgError: There is no way to a kernel.
+        ValueError: The arguments contradict each other.
+        JkgError: No kernel can be reached.
     """
     path = _path(args.file, args.path)
     try:
@@ -60,6 +66,6 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
 def _path(file: str, path: str | None) -> str:
     if path is None:
         if file == "-":
-            raise ValueError("stdin has no name: say the path there")
+            raise ValueError("stdin has no file name: pass the path on the other machine")
         return Path(file).name
     return f"{path}{Path(file).name}" if path.endswith("/") else path

@@ -1,4 +1,4 @@
-"""``jkg run``: code in a kernel, and what it shows as it comes."""
+"""``jkg run``: runs code in a kernel, and shows the output as it arrives."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from ..client.kernel import JupyterKernelClient
 from ..code_blocks import CodeBlock, MarkdownCodeExtractor
 from ..code_blocks.languages import canonical
 from ..rendering import made_folder
-from .answers import Answers
 from .cell_runs import CellRuns
+from .exit_statuses import Ending
 from .graphics import Graphics
 from .hints import script_hint
+from .input_answers import InputAnswers
 from .kernel_sessions import kernel_of, told_if_slow
 from .notebook_options import is_notebook
 from .run_options import DESCRIPTION, EXAMPLES, add, settle
@@ -24,12 +25,14 @@ from .server_options import KERNEL
 from .servers import provider_of
 from .shown import Shown, ShownAsJson, ShownToPeople
 from .sources import Source
-from .statuses import Ending
 
-__all__ = ["DESCRIPTION", "EXAMPLES", "add", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "TAKES_NOTEBOOKS", "add", "run"]
+
+TAKES_NOTEBOOKS = True
+"""Whether options may also come after a notebook."""
 
 _SECONDS = 30.0
-"""For cells of ours, which take a moment."""
+"""Time limit for cells of the command itself, in seconds."""
 
 
 def run(args: argparse.Namespace, screen: Screen) -> Ending:
@@ -37,12 +40,9 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
     settle(args)
     is_code_in_stdin = args.file == "-" and args.code is None and args.module is None
     if args.token_stdin and is_code_in_stdin:
-        raise ValueError("stdin cannot be the token and the code: give the code by -c or as a file")
+        raise ValueError("stdin cannot be both token and code: pass the code with -c or as a file")
     if is_notebook(args):
-        from . import notebook
-
-        with provider_of(args, screen) as provider:
-            return Ending.of_exit(notebook.run(args, screen, provider))
+        return _notebook(args, screen)
     source = Source.of(args, screen)
     folder = _folder(args)
     with contextlib.ExitStack() as stack:
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
             language=language,
             shown=_shown(args, screen),
             screen=screen,
-            answers=Answers(screen, is_at_end=source.is_stdin, shows_prompt=not args.json),
+            answers=InputAnswers(screen, is_at_end=source.is_stdin, shows_prompt=not args.json),
             folder=folder,
             timeout=args.timeout,
         )
@@ -71,13 +71,25 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
         return _ran(runs, source)
 
 
+def _notebook(args: argparse.Namespace, screen: Screen) -> Ending:
+    # Imported only here, because only notebooks need nbformat.
+    from . import notebook
+    from .notebook_outputs import CellOutputsShown
+
+    outputs = None
+    if args.output is None:
+        outputs = CellOutputsShown(screen, _shown(args, screen), _folder(args))
+    with provider_of(args, screen) as provider:
+        return notebook.run(args, screen, provider, outputs)
+
+
 def _folder(args: argparse.Namespace) -> Path | None:
-    """Where files are made. A program that reads JSON has got the images already."""
+    """Folder for files. None with ``--json``, whose objects contain the images."""
     if args.output_dir is None:
         return None if args.json else Path.cwd()
     folder = made_folder(Path(args.output_dir))
     try:
-        # The rights alone do not say whether a file can be made, least of all to root.
+        # Only a test shows whether a file can be created: modes do not apply to root.
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as exc:
@@ -101,7 +113,7 @@ def _ran(runs: CellRuns, source: Source) -> Ending:
         return _script(runs, source)
     if source.kind == "module":
         if not is_python:
-            raise ValueError(f"-m is for Python, and this kernel runs {runs.language}")
+            raise ValueError(f"-m needs a Python kernel, but this kernel runs {runs.language}")
         return runs.cell(module_cell(source.argv, source.text))[0]
     if is_python:
         begun = begin_cell(source.argv, str(source.file) if source.file else None)

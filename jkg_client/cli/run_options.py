@@ -11,35 +11,36 @@ from .option_types import not_empty, seconds
 from .server_options import TOKENS, add_kernel, add_server
 
 DESCRIPTION = """\
-Run code in a kernel and print what it shows as it comes. A script runs as python would run it: its
-words are in sys.argv, the modules beside it can be imported, input() reads the terminal or stdin,
-and its exit status is that of the command.
+Run code in a kernel, and print the output as it arrives. A script runs as python would run it: its
+arguments are in sys.argv, it can import the modules beside it, input() reads the terminal or stdin,
+and the exit status of the script is the exit status of the command.
 """
 EXAMPLES = f"""\
 examples:
-  jkg run script.py a b             a script, with words of its own
+  jkg run script.py a b             a script, with its arguments
   jkg run -c "6 * 7"                code, as in a notebook: the value is printed
   jkg run -m timeit "2**64"         a module
-  jkg run page.md                   the code blocks of a page, one after the other
+  jkg run page.md                   the code blocks of a Markdown page
   jkg run page.ipynb -o out.ipynb   a notebook, saved with its outputs
   cat code.py | jkg run -           code from stdin
   jkg run --docker script.py        in a container
-  jkg run --url https://hub.example.com/user/me --kernel-id 3f2a… -c "x"
+  jkg run --url https://hub.example.com/user/me --kernel-id 3f2a -c "x"
   jkg run --json -c "6 * 7"         one JSON object a line, for programs
 
-Options come before FILE, -c and -m: all that follows belongs to the code.
+Options come before FILE, -c and -m: all that follows belongs to the code. Options of a notebook may
+also come after it.
 
 exit status:
   0     done
-  n     the code ended itself: sys.exit(n), a shell block's own; 1 for an exception
-  2     the command was called wrongly
-  124   --timeout was used up
-  125   the command itself failed: server, engine or kernel away
+  n     the code chose it: by sys.exit(n), or "exit n" in a shell block; 1 for an exception
+  2     the command line is wrong, or a file cannot be read or written
+  124   the time limit of --timeout has passed
+  125   there is no kernel: the server or the Docker engine cannot be reached, or refuses
   137   the kernel died
-  130   Ctrl-C (143 SIGTERM, 129 SIGHUP, 141 nobody reads the output)
+  130   Ctrl-C (143: SIGTERM, 129: SIGHUP, 141: the reader of the output has gone)
 
 {TOKENS}"""
-USAGE = "jkg run [OPTION ...] [FILE | -c CODE | -m MODULE] [WORD ...]"
+USAGE = "jkg run [OPTION ...] [FILE | -c CODE | -m MODULE] [ARGUMENT ...]"
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -50,15 +51,16 @@ def add(command: argparse.ArgumentParser) -> None:
         "--language",
         type=not_empty,
         metavar="LANG",
-        help="language of the code: python, bash, …, or markdown for a page (default: by the"
-        " file's name, otherwise the kernel's own)",
+        help="language of the code: python, bash, …, or markdown for a page (default: from the"
+        " name of the file, otherwise the kernel's own)",
     )
     command.add_argument(
         "--timeout",
         type=seconds,
         default=float("inf"),
         metavar="S",
-        help="seconds for the code, of a page for each block (default: no limit)",
+        help="time limit in seconds; in a page for each block, in a notebook for each cell"
+        " (default: none)",
     )
     command.add_argument(
         "--env",
@@ -66,10 +68,12 @@ def add(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME[=VALUE]",
-        help="set a variable of the kernel's environment; without a value, as it is here",
+        help="set an environment variable of the kernel; without a value, its value here",
     )
     command.add_argument(
-        "--json", action="store_true", help="print one JSON object a line, the last with status"
+        "--json",
+        action="store_true",
+        help="print one JSON object per line; the last one has the status",
     )
     _add_images(command)
     add_notebook(command)
@@ -83,11 +87,10 @@ def _add_code(command: argparse.ArgumentParser) -> None:
         "words",
         nargs=argparse.REMAINDER,
         metavar="FILE",
-        help="code, or a page (.md) whose code blocks are run; - for stdin, the default",
+        help="a script, a page (.md) with code blocks, or a notebook (.ipynb); - is stdin, which is"
+        " the default",
     )
-    code.add_argument(
-        "-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="the code itself"
-    )
+    code.add_argument("-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="code")
     code.add_argument(
         "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module"
     )
@@ -98,21 +101,22 @@ def _add_images(command: argparse.ArgumentParser) -> None:
         "--images",
         choices=("auto", "kitty", "iterm2", "sixel", "none"),
         default="auto",
-        help="how the terminal shows images (default: auto, which asks it); the rest is saved",
+        help="how the terminal shows images (default: auto, which asks the terminal); images that"
+        " it cannot show are saved",
     )
     command.add_argument(
         "--output-dir",
         type=not_empty,
         metavar="DIR",
-        help="where images and pages are saved (default: here); stderr says so",
+        help="folder in which images and pages are saved (default: this folder)",
     )
 
 
 def settle(args: argparse.Namespace) -> None:
-    """Take the words apart: ``file``, ``code`` or ``module``, and the ``words`` behind it.
+    """Set ``file``, ``code`` or ``module``, and the ``words`` after it.
 
     Raises:
-        ValueError: There is no code behind an option, or it is no text.
+        ValueError: An option has no code, or the code is not text.
     """
     words = list(args.words)
     if words[:1] == ["--"]:
@@ -121,7 +125,7 @@ def settle(args: argparse.Namespace) -> None:
         given = getattr(args, name)
         if given is not None:
             if not given:
-                raise ValueError(f"{option} needs its code: jkg run {option} {name.upper()}")
+                raise ValueError(f"{option} needs an argument: jkg run {option} {name.upper()}")
             words, value = given[1:], as_text(given[0])
             setattr(args, name, value)
     args.file = "-"
@@ -133,7 +137,7 @@ def settle(args: argparse.Namespace) -> None:
 def _variable(text: str) -> tuple[str, str]:
     name, is_given, value = text.partition("=")
     if not name:
-        raise argparse.ArgumentTypeError(f"NAME=VALUE is needed, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
     if not is_given and name not in os.environ:
         raise argparse.ArgumentTypeError(f"the variable {name} is not set here")
     return name, value if is_given else os.environ[name]

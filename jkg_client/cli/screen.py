@@ -1,4 +1,4 @@
-"""What a command shows: results on stdout, all else on stderr, often on one terminal."""
+"""The output of a command: results on stdout, messages on stderr, often on the same terminal."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _COLUMNS = 80
 
 @define(eq=False)
 class Screen:
-    """Stdout and stderr of a command, flushed as they come, and a line that is redrawn.
+    """Stdout and stderr of a command, which are flushed at once, and a line that is redrawn.
 
     Attributes:
-        out: Stdout; None if it is closed.
-        err: Stderr; likewise.
-        wish: What ``--color`` says.
+        out: Stdout. None if it is closed.
+        err: Stderr. None if it is closed.
+        wish: Value of ``--color``.
     """
 
     out: TextIO | None
     err: TextIO | None
     wish: ColorWish = "auto"
     _drawn: str = field(default="", init=False)
-    # Where the last line has no end yet.
+    # Places whose last line is not complete.
     _unfinished: set[str] = field(factory=set, init=False)
 
-    # What programs print to stdout and to stderr.
+    # Filters for text that programs print to stdout and to stderr.
     _printed: tuple[Filter, Filter] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -43,27 +43,27 @@ class Screen:
 
     @property
     def can_draw(self) -> bool:
-        """Whether somebody looks at stderr."""
+        """Whether stderr is a terminal."""
         return self.err is not None and self.err.isatty()
 
     def has_colours(self, *, to_err: bool = False) -> bool:
-        """Whether what is shown there may have colours."""
+        """Whether text on this stream may have colours."""
         return has_colours(self.err if to_err else self.out, self.wish)
 
     def write(self, text: str, *, to_err: bool = False) -> None:
-        """Show what a program prints, as it comes where somebody looks at it."""
+        """Show text that a program prints. On a terminal it is shown at once."""
         self.clear()
         self._put(self.err if to_err else self.out, self._printed[to_err].feed(text))
 
     def settle(self) -> None:
-        """Show what programs have printed and what was held back."""
+        """Show text of programs that was held back."""
         for stream, printed in zip((self.out, self.err), self._printed):
             if held := printed.end():
                 self.clear()
                 self._put(stream, held)
 
     def line(self, text: str, *, to_err: bool = False) -> None:
-        """Show text on lines of its own."""
+        """Show text on separate lines."""
         self.settle()
         self.clear()
         stream = self.err if to_err else self.out
@@ -71,36 +71,36 @@ class Screen:
         self._put(stream, f"{start}{text}" if text.endswith("\n") else f"{start}{text}\n")
 
     def raw(self, text: str) -> None:
-        """Show text with codes for the terminal on lines of its own, as it is."""
+        """Show text with escape codes on separate lines, without changing it."""
         self.line("", to_err=False) if _place(self.out) in self._unfinished else self.settle()
         self.clear()
         self._put(self.out, text)
 
     def fresh_line(self) -> None:
-        """End the line that was begun, if any: a prompt follows."""
+        """End an incomplete line, so that a prompt can follow."""
         self.settle()
         self.clear()
         if _place(self.out) in self._unfinished:
             self._put(self.out, "\n")
 
     def at_line_start(self) -> None:
-        """The user has ended a line on the terminal."""
+        """Note that the user has pressed Enter on the terminal."""
         self._unfinished.discard("terminal")
 
     def note(self, text: str) -> None:
-        """Say something in the name of the command, on stderr."""
+        """Show a message of the command on stderr."""
         self.line(f"jkg: {text}", to_err=True)
 
     def draw(self, text: str) -> None:
-        """Show ASCII text in place of what was drawn before, until something else is shown."""
+        """Show ASCII text instead of the last drawn text. Other output replaces it."""
         if _place(self.err) in self._unfinished:
             self._put(self.err, "\n")
-        # In the last column some terminals begin a new line.
+        # Some terminals begin a new line after the last column.
         before, self._drawn = self._drawn, text[: _columns(self.err) - 1]
         self._send(self.err, f"\r{self._drawn.ljust(len(before))}")
 
     def clear(self) -> None:
-        """Take away what is drawn."""
+        """Remove the drawn text."""
         if self._drawn:
             blanks, self._drawn = " " * len(self._drawn), ""
             self._send(self.err, f"\r{blanks}\r")
@@ -120,7 +120,7 @@ class Screen:
             stream.flush()
         except OSError:
             _abandon(stream)
-            # Results must not get lost unsaid; what is said besides may.
+            # Lost results are an error; lost messages are not.
             if stream is self.out:
                 raise
 
@@ -137,7 +137,7 @@ def _columns(stream: TextIO | None) -> int:
 
 
 def _abandon(stream: TextIO) -> None:
-    # What is left in its buffer would fail once more at the end of the process.
+    # The rest of the buffer would raise the error again at the end of the process.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, stream.fileno())

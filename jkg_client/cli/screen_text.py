@@ -1,4 +1,4 @@
-"""What a program prints, for a terminal, for a terminal without colours, and for a file."""
+"""Filters for printed text: for a terminal, for a terminal without colours, and for a file."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ..protocol.terminal_commands import MOVE
 ColorWish = Literal["auto", "always", "never"]
 
 _FOLD = 4096
-"""Characters that are held back before those that are overwritten are dropped."""
+"""Characters that are held back before overwritten ones are dropped."""
 
 _UP_OR_DOWN = re.compile(r"\x1b(?:\[[0-9;]*[ABEFHJdefsu]|[78cDEM])")
 
 
 class Filter(Protocol):
-    """Takes in text as it is printed, and gives what can be shown of it."""
+    """Gets printed text in pieces, and returns the text to show."""
 
     def feed(self, text: str) -> str:
-        """Take in text; what can be shown now."""
+        """Process a piece, and return the text that can be shown now."""
 
     def end(self) -> str:
-        """What is still to be shown: no more text comes for now."""
+        """The text that was held back. Call it when no more text is expected for now."""
 
 
 def has_colours(stream: TextIO | None, wish: ColorWish = "auto") -> bool:
-    """Whether colours are wanted there. See https://no-color.org and https://force-color.org.
+    """Whether a stream may have colours. See https://no-color.org and https://force-color.org.
 
     Args:
-        stream: Where; None for a closed one.
-        wish: What ``--color`` says; ``auto`` leaves it to the environment and the terminal.
+        stream: The stream. None if it is closed.
+        wish: Value of ``--color``. ``auto`` depends on the environment and on the terminal.
     """
     if stream is None or wish != "auto":
         return stream is not None and wish == "always"
@@ -47,7 +47,7 @@ def has_colours(stream: TextIO | None, wish: ColorWish = "auto") -> bool:
 
 
 def filter_for(stream: TextIO | None, wish: ColorWish = "auto") -> Filter:
-    """The filter for what is printed to ``stream``."""
+    """The filter for text that is printed to ``stream``."""
     if has_colours(stream, wish):
         return _Raw()
     return _Colourless() if stream is not None and stream.isatty() else _FinalLines()
@@ -64,7 +64,7 @@ class _Raw:
 
 @define
 class _Colourless:
-    """Without escape codes. Bars still move: a carriage return is no such code."""
+    """Removes escape codes. Carriage returns stay, so progress bars still move."""
 
     _begun: str = field(default="", init=False)
 
@@ -81,10 +81,10 @@ class _Colourless:
 
 @define
 class _FinalLines:
-    """Lines when they are final, as far as that can be known: a file shows no bar that moves.
+    """Returns lines when they are final, because a file cannot show a moving progress bar.
 
-    A line in which the cursor has moved back waits for a line in which it has not. Once the cursor
-    has gone up, lines wait until they are out of its reach.
+    A line in which the cursor moves back is held until a line without such a move is complete. If
+    the cursor moves up, lines are held until the cursor cannot reach them any more.
     """
 
     _held: str = field(default="", init=False)

@@ -1,4 +1,4 @@
-"""Cells that run a script as ``python`` would, on any kernel that speaks Python."""
+"""Cells that run a script as ``python`` would, in any Python kernel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def script_cell(argv: Sequence[str], file: str, text: str) -> str:
-    """The cell that runs a script, and does not show the value of its last line."""
+    """The cell that runs a script. It does not show the value of the last line."""
     return _call("script", list(argv), file, text)
 
 
@@ -17,12 +17,12 @@ def module_cell(argv: Sequence[str], name: str) -> str:
 
 
 def begin_cell(argv: Sequence[str], file: str | None) -> str:
-    """The cell before code that runs as it is: ``sys.argv``, and ``exit`` as in a script."""
+    """The cell that sets ``sys.argv`` and ``exit`` before other code runs."""
     return _call("begin", list(argv), file, "")
 
 
 def end_cell() -> str:
-    """The cell that undoes the others, in a kernel that is somebody else's."""
+    """The cell that undoes the changes of the others, for a kernel that keeps running."""
     return _call("end")
 
 
@@ -30,7 +30,7 @@ def _call(function: str, *arguments: object) -> str:
     data = pkgutil.get_data(__package__ or "", "script_runner.py")
     if data is None:
         raise FileNotFoundError("script_runner.py")
-    # One expression without a value, so that the kernel shows nothing of it.
+    # One expression with the value None, so that the kernel shows nothing.
     words = "".join(f", {argument!r}" for argument in arguments)
     program = f"compile({data.decode('utf-8')!r}, '<jkg run>', 'exec')"
     return (

@@ -1,6 +1,6 @@
 """Runs a script in a kernel as ``python script.py`` would. It is sent to the kernel as text.
 
-It needs nothing but the standard library, and leaves nothing among the variables of the script.
+It uses only the standard library, and adds nothing to the variables of the script.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any, Callable
 
 _STATE = "_jkg_run"
 _HIDDEN = ("<jkg run>", "<frozen runpy>", "runpy.py", "/ipykernel/kernelbase.py")
-"""Ends of names of files whose frames a traceback does not show. This code has the first."""
+"""Tracebacks do not show frames of files whose names end so. The first is this file."""
 
 
 class _Before:
-    """What was there before, for the end of a run in somebody else's kernel."""
+    """The state before a run, to restore it in a kernel that keeps running."""
 
     def __init__(self, main: dict[str, Any]) -> None:
         self.argv = sys.argv
@@ -29,17 +29,17 @@ class _Before:
 
 
 def begin(main: dict[str, Any], argv: list[str], file: str | None, text: str) -> None:
-    """Make the kernel look like a new interpreter that was given these words.
+    """Prepare the kernel for code with these arguments, like a new interpreter.
 
     Args:
         main: Variables of the user.
-        argv: What ``sys.argv`` shall be.
-        file: Path of the script; None if there is none.
-        text: Of the script.
+        argv: Value for ``sys.argv``.
+        file: Path of the script. None if there is none.
+        text: Text of the script.
     """
     setattr(sys, _STATE, _Before(main))
     sys.argv = list(argv)
-    # Those of IPython end the kernel, which may be somebody else's.
+    # IPython's own functions would end the kernel, which others may use.
     main["exit"] = main["quit"] = _leave
     if file is None:
         return
@@ -51,12 +51,12 @@ def begin(main: dict[str, Any], argv: list[str], file: str | None, text: str) ->
         else:
             sys.path.insert(0, folder)
     else:
-        # So that tracebacks can show the lines.
+        # For tracebacks, which show the lines of the script.
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)
 
 
 def end(main: dict[str, Any]) -> None:
-    """Undo what ``begin`` did: the kernel is somebody else's."""
+    """Undo the changes of ``begin`` in a kernel that keeps running."""
     before = sys.__dict__.pop(_STATE, None)
     if before is None:
         return
@@ -67,16 +67,16 @@ def end(main: dict[str, Any]) -> None:
 
 
 def script(main: dict[str, Any], argv: list[str], file: str, text: str) -> None:
-    """Run a script; the value of its last line is not shown."""
+    """Run a script. The value of its last line is not shown."""
     begin(main, argv, file, text)
-    # IPython shows a SyntaxError with all its own frames.
+    # Without this, IPython shows a SyntaxError with all its own frames.
     try:
         code = compile(text, file, "exec", dont_inherit=True)
     except SyntaxError as exc:
         lines = traceback.format_exception_only(type(exc), exc)
         error = type("SyntaxError", (Exception,), {})(str(exc))
         raise _shown(error, lines) from None
-    _run(lambda: exec(code, main))  # noqa: S102 - that is what it is for
+    _run(lambda: exec(code, main))  # noqa: S102 - running the script is the purpose
 
 
 def module(main: dict[str, Any], argv: list[str], name: str) -> None:
@@ -86,7 +86,7 @@ def module(main: dict[str, Any], argv: list[str], name: str) -> None:
 
 
 def _run(run: Callable[[], object]) -> None:
-    """Run it, and wait for the threads that it leaves, as an interpreter does at its end."""
+    """Call ``run``, and wait for its threads, as an interpreter does at its end."""
     before = set(threading.enumerate())
     try:
         try:
@@ -107,7 +107,7 @@ def _run(run: Callable[[], object]) -> None:
 
 
 def _shown(exc: BaseException, lines: list[str]) -> BaseException:
-    """The exception, for which IPython shows these lines: none with our frames, or its own."""
+    """Make IPython show these lines for the exception, and return it."""
     shown = "".join(lines).splitlines()
     exc._render_traceback_ = lambda *_: shown  # type: ignore[attr-defined]
     return exc
@@ -118,7 +118,7 @@ def _leave(code: object = None) -> None:
 
 
 def _is_here(file: str, text: str) -> bool:
-    """Whether the script lies where the kernel runs; there may be another of this name."""
+    """Whether the kernel's machine has this script, and not another file with its path."""
     try:
         with tokenize.open(file) as opened:
             return opened.read().splitlines() == text.splitlines()

@@ -1,4 +1,4 @@
-"""``jkg serve``: a server of kernels for other programs."""
+"""``jkg serve``: runs a Jupyter server for other programs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .exit_statuses import DONE
 from .option_types import port
 from .screen import Screen
 from .server_options import add_server
 from .servers import docker_server, local_server, opened
-from .statuses import DONE
-from .ways import Way, way_of
+from .ways import Way, chosen_way, installed_way
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 
 DESCRIPTION = """\
-Start a server of kernels, print how to connect to it, and keep it until Ctrl-C. It listens on this
-machine only, and wants a token.
+Start a Jupyter server, print its address and token as lines for a shell, and keep it running until
+Ctrl-C. What runs on this machine or in a container can be reached from this machine only.
 """
 EXAMPLES = """\
 examples:
@@ -31,27 +31,30 @@ examples:
   jkg serve --port 8888
   jkg serve --docker                in a container
   jkg serve --hub https://hub.example.com
+                                    your server of a hub
 
-  What it prints are lines for a shell: other programs of that shell, jkg too, then use the server.
-  Everybody who knows the token can run code with your rights.
+  Run the printed lines in another shell. Then jkg, and all programs that read JUPYTER_GATEWAY_URL,
+  use this server there. Everybody who knows the token can run code with your rights.
 """
 
+_DEFAULT = "Which server to start. Default: --local."
+
 _LISTS = {"KG_LIST_KERNELS": "1"}
-"""Kernel gateways tell only then what runs: ``jkg kernels`` asks for it."""
+"""Environment variable with which kernel gateways list their kernels, for ``jkg kernels``."""
 
 _PAUSE = 2.0
-"""Seconds between two looks at whether the server is still there."""
+"""Seconds between two checks whether the server still answers."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """Add the options."""
-    add_server(command)
+    add_server(command, default=_DEFAULT, hidden=("embedded", "url"))
     command.add_argument("--port", type=port, help="port to listen on (default: a free one)")
     command.add_argument(
         "--json",
         action="store_true",
         dest="document",
-        help="print the variables as one JSON document",
+        help="print address and token as one JSON document",
     )
 
 
@@ -59,11 +62,11 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Serve until a signal comes.
 
     Raises:
-        ValueError: For options that start no server.
-        JkgError: The server does not start, or it ends by itself.
-        KeyboardInterrupt: A signal came.
+        ValueError: The options start no server.
+        JkgError: The server does not start, or it ends.
+        KeyboardInterrupt: A signal arrived.
     """
-    with _started(way_of(args, needs_server=True), args, screen) as server:
+    with _started(_way(args), args, screen) as server:
         info = server.connection_info
         screen.line(json.dumps(_variables(info)) if args.document else _exports(info))
         screen.note("the server runs until Ctrl-C")
@@ -71,13 +74,24 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     return DONE
 
 
+def _way(args: argparse.Namespace) -> Way:
+    way = chosen_way(args) or installed_way("local")
+    if way is None:
+        raise ImportError(
+            'no kernel gateway is installed here: pip install "jkg-client[local]", or use --docker'
+        )
+    if way.kind == "embedded":
+        raise ValueError("--embedded runs kernels without a server: use --local or --docker")
+    if way.kind == "url":
+        raise ValueError(
+            f"{way.origin} names a server that is already running; --local and --docker start one"
+        )
+    return way
+
+
 def _started(
     way: Way, args: argparse.Namespace, screen: Screen
 ) -> AbstractContextManager[JupyterConnectable]:
-    if way.kind == "url":
-        raise ValueError(
-            f"{way.origin} names a server that runs already; --local and --docker start one"
-        )
     if way.kind == "local":
         return local_server(way, args, port=args.port or None, env=_LISTS)
     if way.kind == "docker":
@@ -100,7 +114,7 @@ def _exports(info: JupyterConnectionInfo) -> str:
 
 
 def _watch(info: JupyterConnectionInfo) -> None:
-    """Wait for a signal, and look now and then whether the server still answers."""
+    """Wait for a signal, and check regularly whether the server still answers."""
     from ..gateway.rest import JupyterClient
 
     wakes_up = threading.Event()

@@ -1,4 +1,4 @@
-"""Shows what code says, as it comes: for people, or as JSON for programs."""
+"""Shows outputs as they arrive: for people, or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from ..protocol.exits import is_exit
 from ..protocol.outputs import Display, Failure, Output, Stream
 from ..protocol.terminal import strip_ansi
 from ..rendering import text_at_once
+from .exit_statuses import Ending
 from .graphics import Graphics
 from .screen import Screen
-from .statuses import Ending
 
 
 class Shown(Protocol):
-    """Shows each output of the code, and what the command has to say of it."""
+    """Shows the outputs of the code, and the files that are made of them."""
 
     def __call__(self, output: Output) -> None:
         """Show an output."""
 
     def settle(self) -> None:
-        """The code has ended: show what was held back."""
+        """Show text that was held back, because the code has ended."""
 
     def saved(self, path: str, output: Output) -> None:
-        """A file was made of an output."""
+        """Report that an output was saved as a file."""
 
     def is_drawn(self, output: Output) -> bool:
-        """Whether it was drawn, so that no file is needed."""
+        """Whether an output was drawn, so that no file is needed."""
 
 
 @define(eq=False)
 class ShownToPeople:
-    """Shows outputs on the screen; images where the terminal can."""
+    """Shows outputs on the screen. Images are drawn if the terminal supports it."""
 
     _screen: Screen
     _graphics: Graphics
     _drawn: list[Display] = field(factory=list, init=False)
 
     def __call__(self, output: Output) -> None:
-        """Show one."""
+        """Show one output."""
         if isinstance(output, Stream):
             self._screen.write(output.text, to_err=output.name == "stderr")
         elif isinstance(output, Display):
@@ -51,11 +51,11 @@ class ShownToPeople:
             self._failure(output)
 
     def settle(self) -> None:
-        """Show what was held back."""
+        """Show text that was held back."""
         self._screen.settle()
 
-    def saved(self, path: str, output: Output) -> None:  # noqa: ARG002 - people know it
-        """Say where the file is."""
+    def saved(self, path: str, output: Output) -> None:  # noqa: ARG002 - the path is enough
+        """Show the path of the file."""
         self._screen.note(f"saved {path}")
 
     def is_drawn(self, output: Output) -> bool:
@@ -76,7 +76,7 @@ class ShownToPeople:
 
     def _failure(self, failure: Failure) -> None:
         if is_exit(failure):
-            # As an interpreter: the number is the exit status, a text is said.
+            # As an interpreter does: a number is the exit status, a text is printed.
             if not _is_number(failure.evalue):
                 self._screen.line(strip_ansi(failure.evalue), to_err=True)
             return
@@ -86,23 +86,23 @@ class ShownToPeople:
 
 @frozen
 class ShownAsJson:
-    """Prints one object a line, without colours."""
+    """Prints one JSON object per line, without colours."""
 
     _screen: Screen
 
     def __call__(self, output: Output) -> None:
-        """Print one."""
+        """Print one output."""
         self._line(_object(output))
 
     def settle(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: no text is held back."""
 
-    def saved(self, path: str, output: Output) -> None:  # noqa: ARG002 - it came before
-        """Print where the file is."""
+    def saved(self, path: str, output: Output) -> None:  # noqa: ARG002 - it was printed before
+        """Print the path of the file."""
         self._line({"type": "file", "path": path})
 
     def is_drawn(self, output: Output) -> bool:  # noqa: ARG002 - nothing is drawn
-        """Nothing is drawn."""
+        """Always False."""
         return False
 
     def _line(self, value: Mapping[str, Any]) -> None:
@@ -110,7 +110,7 @@ class ShownAsJson:
 
 
 def as_json(value: Mapping[str, Any]) -> str:
-    """One line of JSON, in ASCII: it arrives whole in every locale."""
+    """One line of JSON in ASCII, which works in every locale."""
     return json.dumps(value, separators=(", ", ": "))
 
 

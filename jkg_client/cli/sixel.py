@@ -1,4 +1,4 @@
-"""Images as sixel. It needs Pillow, which whoever draws images mostly has."""
+"""Encodes images as sixel. This needs Pillow, which most users who draw images have."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from PIL import Image
 
 _COLOURS = 255
 _HEIGHT = 6
-"""Pixels of a column that one character shows."""
+"""Height of one character, in pixels."""
 
 _FIRST = 63
-"""The character for none of them."""
+"""Code of the character without any pixel."""
 
 
 def sixel(data: bytes, most: tuple[int, int]) -> str:
-    """What draws the image; empty if it cannot be read.
+    """The text that draws the image. Empty if the image cannot be read.
 
     Args:
-        data: Of the image, in any format that Pillow reads.
-        most: Width and height in pixels; larger images are made smaller.
+        data: The image in any format that Pillow reads.
+        most: Largest width and height in pixels. Larger images are scaled down.
     """
     try:
         with Image.open(io.BytesIO(data)) as opened:
@@ -47,7 +47,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _band(rows: list[bytes]) -> str:
-    """Six rows of pixels: one line of characters for each colour, one above the other."""
+    """Six rows of pixels, as one line of characters for each colour."""
     lines = []
     for colour in sorted(set(b"".join(rows))):
         bits = bytearray(len(rows[0]))
@@ -61,7 +61,7 @@ def _band(rows: list[bytes]) -> str:
 
 
 def _shortened(bits: bytearray) -> str:
-    """The characters, with what comes again and again said once."""
+    """The characters, with run-length encoding."""
     parts = []
     at = 0
     while at < len(bits):

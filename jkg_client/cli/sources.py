@@ -1,4 +1,4 @@
-"""Code that is given to ``jkg run``."""
+"""The code that ``jkg run`` runs."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _STDIN = "-"
 
 @frozen(kw_only=True)
 class Source:
-    """Code as it was given.
+    """The code of a command.
 
     Attributes:
-        kind: ``script`` runs as ``python`` would run it, ``cell`` as a notebook would, and shows
+        kind: ``script`` runs as ``python`` would run it. ``cell`` runs as in a notebook, and shows
             the value of its last line.
-        text: The code, a page with code blocks, or the name of a module.
-        language: ``""`` for the kernel's own.
-        argv: What the code finds in ``sys.argv``.
-        file: Absolute path of the file; None if there is none.
+        text: The code, a Markdown text with code blocks, or the name of a module.
+        language: Language of the code. Empty for the kernel's language.
+        argv: Value of ``sys.argv`` for the code.
+        file: Absolute path of the file. None if there is none.
         is_stdin: Whether stdin was read to its end.
     """
 
@@ -54,10 +54,10 @@ class Source:
 
     @classmethod
     def of(cls, args: argparse.Namespace, screen: Screen) -> Source:
-        """What the words of the command name.
+        """The code that the arguments of the command name.
 
         Raises:
-            ValueError: If it cannot be read, or there is nothing to run in it.
+            ValueError: The code cannot be read, or it has nothing to run.
         """
         language = args.language or ""
         if args.code is not None:
@@ -116,13 +116,13 @@ def _read(name: str, screen: Screen) -> bytes:
     if sys.stdin is None:
         return b""
     if sys.stdin.isatty():
-        screen.note("reading code from the terminal, up to Ctrl-D")
+        screen.note("reading code from the terminal; end it with Ctrl-D")
     return sys.stdin.buffer.read()
 
 
 def _hint(name: str) -> str:
-    """What else the user may have meant."""
+    """A hint if the name of a file looks like code."""
     if name.startswith("-") or not name.strip():
         return ""
     is_code = os.sep not in name and any(mark in name for mark in "()= ")
-    return "; code itself comes behind -c" if is_code else ""
+    return "; use -c to run code from the command line" if is_code else ""

@@ -1,4 +1,4 @@
-"""Rows for a reader: in columns on a terminal, separated by tabs for a program."""
+"""Prints tables: in columns on a terminal, with tabs in a pipe."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .screen import Screen
 
 
 def show_table(screen: Screen, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows. A terminal gets columns below a head; a pipe gets tabs and no head.
+    """Print rows. On a terminal in columns with a head, in a pipe with tabs and without a head.
 
     Args:
-        screen: Where.
+        screen: The screen.
         head: Names of the columns.
-        rows: The cells, each as many as ``head`` has.
+        rows: The rows, with as many cells as ``head``.
     """
     cells = [[_one_line(cell) for cell in row] for row in rows]
     is_terminal = screen.out is not None and screen.out.isatty()
@@ -23,7 +23,7 @@ def show_table(screen: Screen, head: Sequence[str], rows: Sequence[Sequence[str]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows as lines, so that the columns stand one below the other."""
+    """Rows as lines with aligned columns."""
     widths = [max(map(_columns, column)) for column in zip(*rows)]
     for row in rows:
         padded = (cell + " " * (width - _columns(cell)) for cell, width in zip(row, widths))
@@ -31,12 +31,12 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _one_line(text: str) -> str:
-    """Text without what would end a line or a column, or command a terminal."""
+    """Text without control characters."""
     return "".join(" " if unicodedata.category(char) == "Cc" else char for char in text)
 
 
 def _columns(text: str) -> int:
-    """Columns that text takes on a terminal."""
+    """Width of a text on a terminal, in columns."""
     return sum(
         0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "WF")
         for char in text

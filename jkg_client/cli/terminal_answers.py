@@ -1,4 +1,4 @@
-"""Questions to the terminal itself, and what it answers."""
+"""Sends queries to the terminal, and reads its answers."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import sys
 from ..client.deadline import Deadline
 
 _SECONDS = 1.0
-"""An answer over a slow line takes 300 ms; a terminal that says nothing must not cost more."""
+"""Longest wait for answers, in seconds. On a slow connection, an answer takes 0.3 s."""
 
 _MOST = 4096
 
 
 def terminal_answers(questions: str) -> str:
-    """What the terminal answers, up to its answer to DA1, which the questions must end with.
+    """The terminal's answers to ``questions``, which must end with DA1.
 
-    Empty if there is no terminal, if it is not ours to read, or on Windows. What comes too late is
-    thrown away, so that it is not typed into the shell.
+    Empty if there is no terminal, if this process is in the background, or on Windows. Late answers
+    are dropped, so that they do not appear in the shell as typed text.
     """
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | getattr(os, "O_NOCTTY", 0))
@@ -36,7 +36,7 @@ def _asked(terminal: int, questions: str) -> str:
     import termios
     import tty
 
-    # In the background a question would stop us.
+    # A background process would be stopped by the query.
     if os.tcgetpgrp(terminal) != os.getpgrp():
         return ""
     before = termios.tcgetattr(terminal)
@@ -60,6 +60,6 @@ def _until_last(terminal: int, deadline: Deadline) -> str:
 
 
 def _is_whole(answers: str) -> bool:
-    """Whether the answer to DA1 is there: ``ESC [ ? numbers c``."""
+    """Whether the answers contain the one to DA1: ``ESC [ ? numbers c``."""
     attributes, found, _ = answers.rpartition("\x1b[?")[2].partition("c")
     return bool(found) and "\x1b[?" in answers and set(attributes) <= set("0123456789;")

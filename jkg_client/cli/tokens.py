@@ -1,4 +1,4 @@
-"""Where the token of a server comes from."""
+"""Reads the token of a server from an option or from JKG_TOKEN."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def given_token(args: argparse.Namespace) -> str | None:
-    """The token that the command was given by an option or in JKG_TOKEN; None for none.
+    """The token of the options or of JKG_TOKEN. None if there is none.
 
     Raises:
-        ValueError: It cannot be read, is empty, or others can read it.
+        ValueError: The token cannot be read, is empty, or other users can read its file.
     """
     if args.token_file is not None:
         return _from_file(Path(args.token_file))
@@ -27,10 +27,10 @@ def given_token(args: argparse.Namespace) -> str | None:
 def _from_file(file: Path) -> str:
     try:
         with file.open(encoding="utf-8") as opened:
-            # Windows keeps the rights of a file elsewhere.
+            # On Windows, the mode does not show who may read a file.
             if os.name == "posix" and os.fstat(opened.fileno()).st_mode & _OTHERS:
                 raise ValueError(
-                    f"others can read {file}: make the token yours alone by chmod 600 {file}"
+                    f"other users can read {file}: protect the token with chmod 600 {file}"
                 )
             return _first_line(opened.readline(), str(file))
     except UnicodeDecodeError as exc:

@@ -1,4 +1,4 @@
-"""Which way to a kernel a command takes: by its options, the environment, or what is installed."""
+"""Chooses the way to a kernel: by the options, the environment, or the installed packages."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Way:
     """A way to kernels.
 
     Attributes:
-        kind: By which option it can be chosen.
-        value: The image or the address; None for the usual one, or that of the environment.
-        origin: What has chosen it: an option, a variable, or ``default``.
+        kind: Name of the option that chooses it.
+        value: The image or the address. None for the default one or that of the environment.
+        origin: Where the choice comes from: an option, a variable, or ``default``.
     """
 
     kind: Kind
@@ -36,29 +36,46 @@ class Way:
 
 
 def is_installed(kind: Kind) -> bool:
-    """Whether all packages are here that the way needs."""
+    """Whether all packages for this way are installed."""
     return all(importlib.util.find_spec(name) is not None for name in _NEEDED.get(kind, ()))
 
 
-def way_of(args: argparse.Namespace, *, needs_server: bool = False) -> Way:
-    """The way that the words of a command choose.
+def way_of(args: argparse.Namespace) -> Way:
+    """The way that a command takes: what its options or the environment choose, or the default.
 
     Args:
         args: The words.
-        needs_server: The command cannot do without a server.
 
     Raises:
         ValueError: For options that make no sense together.
         ImportError: Nothing was chosen, and nothing is installed.
     """
+    way = chosen_way(args) or installed_way("embedded", "local")
+    if way is None:
+        raise ImportError(
+            "no kernel can run here, because no option names a server and ipykernel is not"
+            ' installed: use --url or --docker, or install it: pip install "jkg-client[embedded]"'
+        )
+    return way
+
+
+def chosen_way(args: argparse.Namespace) -> Way | None:
+    """The way that the options or the environment choose.
+
+    Raises:
+        ValueError: For options that make no sense together.
+    """
     chosen = _chosen(args)
     if args.hub_server is not None and chosen != Way("hub", args.hub, "--hub"):
-        raise ValueError("--hub-server names a server of a hub: --hub says which hub")
-    if chosen is None:
-        return _default(needs_server=needs_server)
-    if chosen.kind == "embedded" and needs_server:
-        raise ValueError("this command needs a server, and --embedded has none: try --local")
+        raise ValueError("--hub-server needs --hub with the URL of the hub")
+    if chosen is None and os.environ.get(f"{PREFIX}URL", "").strip():
+        return Way("url", None, f"{PREFIX}URL")
     return chosen
+
+
+def installed_way(*kinds: Kind) -> Way | None:
+    """The first of these ways that is installed."""
+    return next((Way(kind, None, "default") for kind in kinds if is_installed(kind)), None)
 
 
 def _chosen(args: argparse.Namespace) -> Way | None:
@@ -71,16 +88,3 @@ def _chosen(args: argparse.Namespace) -> Way | None:
     if args.url is not None:
         return Way("url", args.url, "--url")
     return Way("hub", args.hub, "--hub") if args.hub is not None else None
-
-
-def _default(*, needs_server: bool) -> Way:
-    if os.environ.get(f"{PREFIX}URL", "").strip():
-        return Way("url", None, f"{PREFIX}URL")
-    kinds: tuple[Kind, ...] = ("local",) if needs_server else ("embedded", "local")
-    for kind in kinds:
-        if is_installed(kind):
-            return Way(kind, None, "default")
-    raise ImportError(
-        "there is no way to a kernel: name a server by --url, or install one for this machine:"
-        f' pip install "jkg-client[{kinds[0]}]"'
-    )

@@ -25,18 +25,17 @@ class BlockRun:
     """
 
     is_interrupted: bool = field(default=False, init=False)
-    _begun: bool = field(default=False, init=False)
-    _over: threading.Event = field(factory=threading.Event, init=False)
+    _running: threading.Lock = field(factory=threading.Lock, init=False)  # held meanwhile
     _interrupting: threading.RLock = field(factory=threading.RLock, init=False)
 
     def begin(self) -> None:
         """The thread that runs the blocks begins."""
         with self._interrupting:
-            self._begun = True
+            self._running.acquire()
 
     def end(self) -> None:
         """No block runs any more: wait for interrupts on their way, which would hit others."""
-        self._over.set()
+        self._running.release()
         with self._interrupting:
             pass
 
@@ -54,16 +53,23 @@ class BlockRun:
 
         def interrupt(_: bool) -> None:
             kernel = find()
-            if kernel is not None and not self._over.is_set():
+            if kernel is not None and self._running.locked():
                 kernel.interrupt()
 
         with self._interrupting:
-            if not self._begun:
+            if not self._running.locked():
                 return
             # Again and again: between two blocks there is nothing that one could end.
             tries = math.ceil(timeouts.grace / _AGAIN)
-            is_done = interrupt_until_done(interrupt, lambda: self._over.wait(_AGAIN), tries)
+            is_done = interrupt_until_done(interrupt, lambda: self._has_ended(_AGAIN), tries)
             kernel = None if is_done else find()
             if kernel is not None:
-                kernel.end_by_restart(timeouts.ready)
-            self._over.wait(timeouts.ready)
+                kernel.stop_cell_by_restart(timeouts.ready)
+            self._has_ended(timeouts.ready)
+
+    def _has_ended(self, seconds: float) -> bool:
+        """Wait for the end of the blocks. True if they have ended in time."""
+        has_ended = self._running.acquire(timeout=seconds)
+        if has_ended:
+            self._running.release()
+        return has_ended

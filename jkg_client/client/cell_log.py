@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 
 from ..protocol.result import ExecutionResult
@@ -17,7 +18,7 @@ def logged(
 
     That code failed is its own affair. A time limit and a death are ours.
     """
-    within = "no time limit" if limit is None else f"a time limit of {limit:g} s"
+    within = "no time limit" if limit in (None, math.inf) else f"a time limit of {limit:g} s"
     _log.debug("kernel %s: runs %d characters of code, %s", kernel_id, len(code), within)
     result = run()
     _log.debug("kernel %s: the code ended, status %s", kernel_id, result.status)

@@ -34,7 +34,7 @@ class KernelChannels(Protocol):
     Every method but ``abort`` and ``close`` raises:
         ClientClosed: After ``abort`` or ``close``.
         KernelNotFound: The kernel is gone for good: deleted, culled, or it died too often.
-        GatewayError: The way to the kernel broke and could not be mended.
+        GatewayError: The way to the kernel broke and could not be restored.
     """
 
     @property

@@ -8,7 +8,6 @@ import logging
 from attrs import evolve
 
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
-from ..protocol.bounded_output import MAX_OUTPUT
 from ..protocol.early_idle import EarlyIdle
 from ..protocol.exchange import Exchange, Happened
 from ..protocol.late_output import LateOutput
@@ -54,7 +53,7 @@ class Conversation:
         self._abandoned: Exchange | None = None  # a cell that may run on
         self._early_idle = EarlyIdle()
         self._cell: Exchange | None = None  # whose result is still to be told
-        self._late_output = LateOutput(self._channels.session, OutputArea(MAX_OUTPUT))
+        self._late_output = LateOutput(self._channels.session)
         self._queued = QueuedCells(self._channels.session)
 
     def prepare(self) -> None:
@@ -96,7 +95,7 @@ class Conversation:
         self, request: Message, exchange: Exchange, deadline: Deadline, callbacks: Callbacks
     ) -> ExecutionResult:
         if callbacks.on_output is not None:
-            for output in self._late_output.area.outputs:
+            for output in self._late_output.outputs:
                 callbacks.on_output(output)
         self._hand_over(request, exchange)
         self._cell, gave_up = exchange, False
@@ -167,7 +166,7 @@ class Conversation:
         self._life.died()
         self._queued.clear()
         self._abandoned = None
-        self._late_output = LateOutput(self._channels.session, OutputArea(MAX_OUTPUT))
+        self._late_output = LateOutput(self._channels.session)
         if is_known:
             self._life.take_restarted()
         self.must_answer(deadline)
@@ -185,8 +184,7 @@ class Conversation:
     def _result(self, exchange: Exchange, gave_up: bool) -> ExecutionResult:
         is_left = exchange.done or self._queued.waits(exchange)
         self._abandoned = None if is_left else self._abandoned
-        late = self._late_output.area
-        self._late_output = LateOutput(self._channels.session, OutputArea(exchange.area.max_output))
+        late = self._late_output.take(exchange.area.max_output)
         return exchange.result(
             gave_up=gave_up, kernel_restarted=self._life.take_restarted(), late=late
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ClientClosed, JkgError, KernelNotReady
 from ..protocol.bounded_output import MAX_OUTPUT
@@ -25,15 +25,18 @@ from ..protocol.messages import (
 from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
 from ..protocol.values import mapping_of
-from ..session_file import kept_in, session_file_of
+from ..session_file import run_kept, session_file_of
 from . import arguments
 from .callbacks import Callbacks, OnInput, OnOutput
 from .cell_log import logged
 from .channels import KernelProvider
 from .conversation import Conversation
 from .deadline import Deadline
+from .forks import check_owner
 from .saved_session import SavesSession
 from .timeouts import TIMEOUTS, Timeouts
+
+T = TypeVar("T")
 
 
 class JupyterKernelClient(SavesSession):
@@ -129,8 +132,7 @@ class JupyterKernelClient(SavesSession):
             GatewayError: The server cannot be reached, or the kernel is gone.
         """
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
-        with self._turn():
-            return self._conversation.answers(Deadline(limit))
+        return self._in_turn(lambda: self._conversation.answers(Deadline(limit)))
 
     def execute(
         self,
@@ -186,15 +188,17 @@ class JupyterKernelClient(SavesSession):
             # Cells of other clients that wait behind ours are not ours to abort.
             stop_on_error=False,
         )
-        with self._turn():
+        exchange = Exchange(request.msg_id, OutputArea(max_output))
+        callbacks = Callbacks(on_output, on_input)
+        is_kept = self._keeps_session and store_history and not silent
+        session = self._session_file.session if is_kept else None
+
+        def run() -> ExecutionResult:
             self._conversation.prepare()
-            exchange = Exchange(request.msg_id, OutputArea(max_output))
-            deadline, callbacks = Deadline(limit), Callbacks(on_output, on_input)
-            is_kept = self._keeps_session and store_history and not silent
-            run = partial(self._conversation.run, request, exchange, deadline, callbacks)
-            with kept_in(self._session_file.session if is_kept else None, code) as kept:
-                kept.result = logged(self._kernel_id, code, limit, run)
-        return kept.result
+            cell = partial(self._conversation.run, request, exchange, Deadline(limit), callbacks)
+            return run_kept(session, code, partial(logged, self._kernel_id, code, limit, cell))
+
+        return self._in_turn(run)
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
         """What the kernel is: ``language_info``, ``implementation``, ``banner`` and more.
@@ -281,7 +285,7 @@ class JupyterKernelClient(SavesSession):
         limit = arguments.seconds("timeout_seconds", timeout_seconds)
         self._restart(Deadline(limit), is_known=True)
 
-    def end_by_restart(self, timeout_seconds: float) -> None:
+    def stop_cell_by_restart(self, timeout_seconds: float) -> None:
         """Restart the kernel to end the cell of another thread. The next result says so.
 
         Args:
@@ -296,8 +300,7 @@ class JupyterKernelClient(SavesSession):
         self._check_process()
         self._check_usable()
         self._control.restart(deadline)
-        with self._turn():
-            self._conversation.restarted(deadline, is_known=is_known)
+        self._in_turn(lambda: self._conversation.restarted(deadline, is_known=is_known))
 
     def _complete_session(self) -> None:
         session = self._session_file.session
@@ -306,26 +309,26 @@ class JupyterKernelClient(SavesSession):
         with contextlib.suppress(JkgError):
             session.language_info = mapping_of(self.kernel_info(5.0).get("language_info"))
 
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _in_turn(self, do: Callable[[], T]) -> T:
+        """What ``do`` returns, which is called when no other thread uses the kernel.
+
+        Raises:
+            ClientClosed: The client was stopped, or belongs to another process.
+        """
         # Before the lock: a thread that the child has not got may have held it.
         self._check_process()
         with self._lock:
             self._check_usable()
             self._holder = threading.get_ident()
             try:
-                yield
+                return do()
             finally:
                 self._holder = None
                 if self._channels.closed:
                     self._channels.close()
 
     def _check_process(self) -> None:
-        if self._process != os.getpid():
-            raise ClientClosed(
-                f"the client of kernel {self._kernel_id} belongs to the process that has made it;"
-                " a child that was forked needs one of its own"
-            )
+        check_owner(self._process, f"the client of kernel {self._kernel_id}")
 
     def _check_usable(self) -> None:
         if self._channels.closed:
@@ -335,8 +338,7 @@ class JupyterKernelClient(SavesSession):
 
     def _ask(self, request: Message, timeout_seconds: float) -> Json:
         deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))
-        with self._turn():
-            exchange = self._conversation.ask(request, deadline)
+        exchange = self._in_turn(lambda: self._conversation.ask(request, deadline))
         if exchange.reply is None:
             # An interrupt may have struck while the kernel was about to answer.
             limit = "" if exchange.lost else f" within {timeout_seconds:g} s"

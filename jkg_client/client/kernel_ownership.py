@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from attrs import define, field
 
-from ..errors import ClientClosed, GatewayError, KernelNotFound, ServerNotRunning
+from ..errors import GatewayError, KernelNotFound, ServerNotRunning
 from .channels import KernelProvider
 from .ctrl_c import CtrlCHeldBack
+from .forks import check_owner
 from .kernel import JupyterKernelClient
 
 _log = logging.getLogger("jkg_client")
@@ -38,11 +39,7 @@ class KernelOwnership:
 
     def check_process(self) -> None:
         """Raise ClientClosed in a child that was forked: what its parent owns is not its own."""
-        if self._process != os.getpid():
-            raise ClientClosed(
-                "the executor belongs to the process that has made it;"
-                " a child that was forked needs one of its own"
-            )
+        check_owner(self._process, "the executor")
 
     @property
     def is_of_this_process(self) -> bool:

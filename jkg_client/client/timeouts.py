@@ -25,7 +25,7 @@ class Timeouts:
         pong: For such a proof.
         handshake: For one attempt to reconnect. Some servers let it wait for 5 seconds while they
             close the broken connection, so a shorter limit can make reconnecting impossible.
-        mend: To restore a broken connection.
+        reconnect: To restore a broken connection, with as many attempts as fit.
         grace: For a cell to end after an interrupt. After that the kernel is restarted.
         ready: For a kernel to answer after a start or a restart.
         sending: To send a request.
@@ -37,7 +37,7 @@ class Timeouts:
     stale: float = 20.0
     pong: float = 3.0
     handshake: float = 10.0
-    mend: float = 30.0
+    reconnect: float = 30.0
     grace: float = 5.0
     ready: float = 60.0
     sending: float = 60.0

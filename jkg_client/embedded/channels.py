@@ -1,4 +1,4 @@
-"""The channels of a kernel that we run, across its restarts."""
+"""The channels of an embedded kernel. They continue to work when the kernel restarts."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from .sockets import KernelSockets
 _log = logging.getLogger("jkg_client")
 
 _SLICE = 0.1
-"""Seconds after which a wait looks around: whether the kernel lives, whether we were aborted."""
+"""Seconds after which a wait checks whether the kernel lives and whether it was aborted."""
 
 _LAST_WORDS = 0.05
-"""Seconds of silence after which everything has come that a dead process said."""
+"""Seconds without a message after which all messages of a dead process have arrived."""
 
 _LATE_IOPUB = 0.01
-"""Seconds that iopub may come later than shell."""
+"""Seconds that a message on iopub may arrive later than one on shell."""
 
 _AGAIN = 1.0
-"""Seconds of silence after which a kernel that starts is asked again."""
+"""Seconds without an answer after which a starting kernel is asked again."""
 
 _NOW = Deadline(0.0)
 
 
 class ZmqChannels:
-    """The way to a kernel and back, under one session id.
+    """The channels to one kernel, with one session id.
 
     Args:
         kernel: The kernel.
-        deadline: For its first sign of life on iopub.
-        timeouts: For what comes later.
+        deadline: For its first message on iopub.
+        timeouts: Time limits for later operations.
 
     Raises:
-        KernelStartError: The kernel ended before it gave a sign of life.
-        KernelNotReady: It gives none in time.
-        KernelNotFound: The kernel is gone for good.
+        KernelStartError: The kernel ended before its first message.
+        KernelNotReady: The kernel sends no message in time.
+        KernelNotFound: The kernel was stopped, or cannot be started any more.
     """
 
     def __init__(self, kernel: LocalKernel, deadline: Deadline, timeouts: Timeouts) -> None:
@@ -77,16 +77,16 @@ class ZmqChannels:
 
     @property
     def rejected(self) -> int:
-        """How many messages were forged, unsigned or replayed since the process was started."""
+        """Number of forged, unsigned or replayed messages since the kernel process was started."""
         return self._sockets.rejected
 
     def send(self, message: Message, deadline: Deadline) -> Gap | None:
-        """Send ``message``, as soon as what the kernel says to it will be heard."""
+        """Send ``message``, but first wait until the messages about it can be received."""
         self._check_open()
         launch = self._launch
         while not self._follow():
-            pass  # what the process before has said is kept
-        # Meant for the process before, of whose end the caller could not know.
+            pass  # keep the last messages of the process that has ended
+        # If the process was replaced just now, the message was meant for the old one: drop it.
         if self._launch is launch:
             if not self._is_heard:
                 self._listen(deadline)
@@ -94,7 +94,7 @@ class ZmqChannels:
         return None
 
     def receive(self, deadline: Deadline) -> Incoming | None:
-        """The next message; None when the deadline has passed and nothing has come."""
+        """The next message. None if the deadline passes first."""
         while not self._waiting:
             self._check_open()
             left = deadline.left()
@@ -107,7 +107,7 @@ class ZmqChannels:
         return self._waiting.popleft()
 
     def drain(self) -> Iterator[Incoming]:
-        """All that has come while nobody listened, for as long as a cut line may be mended."""
+        """All messages that have arrived since the last ``receive``, within ``Timeouts.pong``."""
         limit = Deadline(self._timeouts.pong)
         while not limit.passed:
             incoming = self.receive(_NOW)
@@ -116,33 +116,33 @@ class ZmqChannels:
             yield incoming
 
     def refresh(self) -> None:
-        """There is nothing that a pause could break."""
+        """Nothing to do: a pause does not break these connections."""
         self._check_open()
 
     def check(
         self,
-        deadline: Deadline,  # noqa: ARG002 - nothing is to be mended
+        deadline: Deadline,  # noqa: ARG002 - there is no connection to restore
         *,
-        is_new_kernel: bool = False,  # noqa: ARG002 - ``send`` goes where it is
+        is_new_kernel: bool = False,  # noqa: ARG002 - ``send`` finds the new process
     ) -> Gap | None:
-        """Look whether the process lives; a silent kernel is told in the log, no more."""
+        """Check whether the process lives. A kernel without heartbeat is only logged."""
         self._check_open()
         self._follow()
         if not self._sockets.beats():
             _log.info("kernel %s is unresponsive: no heartbeat", self._kernel.kernel_id)
         return None
 
-    def prove_alive(self, limit: Deadline) -> None:  # noqa: ARG002 - nothing is to be mended
-        """Look whether the process lives: it alone decides."""
+    def prove_alive(self, limit: Deadline) -> None:  # noqa: ARG002 - there is nothing to restore
+        """Check whether the process lives. No message is needed to know that."""
         self._check_open()
         self._follow()
 
     def abort(self) -> None:
-        """End it: a thread that waits gets ``ClientClosed`` within a moment."""
+        """End all waits: a waiting thread gets ``ClientClosed`` within 0.1 s."""
         self._closed = True
 
     def close(self) -> None:
-        """Close the sockets; may be called twice."""
+        """Close the sockets. A second call does nothing."""
         self._closed = True
         self._sockets.close()
 
@@ -151,15 +151,18 @@ class ZmqChannels:
         if isinstance(incoming, Message):
             if incoming.channel == "shell":
                 self._launch.answered.set()
-            # An answer: a welcome comes before the kernel says that it starts, and news of a start
-            # that come later would be taken for those of another one.
+            # Only an answer counts. XPUB's welcome message comes before the kernel's "starting",
+            # and a later "starting" would look like that of a restart.
             self._hears |= incoming.channel == "iopub" and incoming.parent_id is not None
         return incoming
 
     def _follow(self) -> bool:
-        """Go where the kernel is now; False if the process before has to be heard out first.
+        """Connect to the current process of the kernel.
 
-        What it says, and what is told of the way there, is in ``_waiting``.
+        Messages that arrive meanwhile are put into ``_waiting``.
+
+        Returns:
+            False if the process that has ended may still have messages to read.
         """
         old, ended = self._launch, self._launch.process.ended()
         if ended is None and self._kernel.is_current(old):
@@ -169,7 +172,7 @@ class ZmqChannels:
             self._waiting.append(last_words)
             return False
         new = self._kernel.successor(old)
-        # Another process has another key: nothing that is late can be taken for its words.
+        # The new process has a new key, so late messages of the old one cannot be mistaken for its.
         sockets = KernelSockets.connected(new.info, self._session)
         self._sockets, sockets = sockets, self._sockets
         self._launch, self._hears = new, False
@@ -179,12 +182,12 @@ class ZmqChannels:
         return True
 
     def _listen(self, deadline: Deadline) -> None:
-        """Ask until something comes on iopub: what is said before we are subscribed is lost."""
+        """Ask until an answer arrives on iopub. Messages before the subscription are lost."""
         while not (self._is_heard or deadline.passed):
             asked = kernel_info_request(self._session)
             self._sockets.send(asked)
             if self._launch.answered.is_set():
-                # It may be busy: ipykernel answers on control nevertheless.
+                # A busy ipykernel answers on control.
                 self._sockets.send(evolve(asked, channel="control"))
             self._await_answer(deadline.within(_AGAIN))
 
@@ -204,9 +207,9 @@ class ZmqChannels:
 
     @property
     def _is_heard(self) -> bool:
-        """Whether the process is up, and nothing that it says from now on is missed."""
+        """Whether the process answers and all its further messages will be received."""
         return self._hears and self._launch.answered.is_set()
 
     def _check_open(self) -> None:
         if self._closed:
-            raise ClientClosed("stopped while it was waiting for the kernel")
+            raise ClientClosed("the client was stopped while it was waiting for the kernel")

@@ -1,4 +1,4 @@
-"""Where a kernel shall listen, told to it in a file that only we and it can read.
+"""The connection file, which tells a kernel where to listen. Only its owner can read it.
 
 The format: https://jupyter-client.readthedocs.io/en/stable/kernels.html#connection-files
 """
@@ -24,7 +24,7 @@ CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 Transport = Literal["ipc", "tcp"]
 
 _LOOPBACK = "127.0.0.1"
-# Bytes that the path of a socket may have, the NUL at the end not counted.
+# Longest path of a Unix socket in bytes, without the NUL at the end.
 _MAX_PATH = 107 if sys.platform.startswith("linux") else 103
 
 
@@ -34,9 +34,9 @@ class ConnectionInfo:
 
     Attributes:
         transport: ``ipc`` (sockets in a folder) or ``tcp`` (on loopback).
-        ip: Address, or start of the paths of the sockets.
-        ports: By channel: port, or end of the path.
-        key: Signs all messages.
+        ip: Address or, for ``ipc``, start of the paths of the sockets.
+        ports: For each channel, its port or the end of its path.
+        key: Key that signs all messages.
     """
 
     transport: Transport
@@ -58,16 +58,16 @@ class ConnectionInfo:
         return cls(transport=transport, ip=_LOOPBACK, ports=_free_ports(len(CHANNELS)), key=key)
 
     def address(self, channel: str) -> str:
-        """Where ``channel`` is, as ZeroMQ has it."""
+        """Address of ``channel`` in the form of ZeroMQ."""
         port = self.ports[CHANNELS.index(channel)]
         separator = "-" if self.transport == "ipc" else ":"
         return f"{self.transport}://{self.ip}{separator}{port}"
 
     def write(self, file: Path, kernel_name: str) -> None:
-        """Write the connection file; nobody else can read it at any moment.
+        """Write the connection file. No other user can read it at any moment.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: The file cannot be written.
         """
         said = {
             "transport": self.transport,
@@ -83,13 +83,13 @@ class ConnectionInfo:
 
 
 def has_ipc(folder: Path) -> bool:
-    """Whether sockets can be in ``folder``: some systems have none, and paths must be short."""
+    """Whether ``folder`` can hold sockets: some systems have none, and the path must be short."""
     return zmq.has("ipc") and len(os.fsencode(folder / "k-5")) <= _MAX_PATH
 
 
 def _free_ports(count: int) -> tuple[int, ...]:
     with contextlib.ExitStack() as stack:
-        # Held all at a time, so that no port is taken twice.
+        # All sockets are open at the same time, so that no port is chosen twice.
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
             one.bind((_LOOPBACK, 0))

@@ -1,4 +1,4 @@
-"""The environment of a kernel that we start, and its command line."""
+"""The command line and the environment of an embedded kernel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from ..secret_variables import without_secrets
 from .kernelspecs import KernelSpec
 
-# Of another kernel, or of a parent that is not ours: ipykernel obeys each of them.
+# ipykernel obeys these variables, but they were set for another kernel or parent.
 _NOT_INHERITED = ("MPLBACKEND", "JPY_PARENT_PID", "JPY_INTERRUPT_EVENT", "IPY_INTERRUPT_EVENT")
 _MODULE = ["-m", "ipykernel_launcher"]
 
@@ -20,17 +20,17 @@ def command(spec: KernelSpec, connection_file: Path) -> list[str]:
     """The command line of a kernel."""
     argv = spec.command(connection_file)
     if spec.is_ipython:
-        # An agent's cells do not belong in the history of the user.
+        # A program's cells do not belong in the history of the user.
         argv.append("--HistoryManager.hist_file=:memory:")
     for at in range(len(argv) - 1):
         if argv[at : at + 2] == _MODULE:
-            # The same, but it throws no output away while we do something else.
-            return [*argv[:at], "-c", source("roomy_kernel.py"), *argv[at + 2 :]]
+            # The same kernel, but it does not drop output while the client is busy.
+            return [*argv[:at], "-c", source("unlimited_queue_kernel.py"), *argv[at + 2 :]]
     return argv
 
 
 def source(name: str) -> str:
-    """A program of ours as text, to be run by ``python -c``: wherever this package lies."""
+    """Source of a program of this package for ``python -c``, also if the package is in a zip."""
     data = pkgutil.get_data(__package__ or "", name)
     if data is None:
         raise FileNotFoundError(name)
@@ -43,19 +43,19 @@ def environment(
     """The environment of a kernel.
 
     Args:
-        spec: Of the kernel; adds to the environment.
-        env: Added by the caller; wins.
-        program: What is run, the first word of the command line.
+        spec: The kernel. Its variables are added.
+        env: Variables of the caller. They override the others.
+        program: First word of the command line.
         environ: Environment of this process.
     """
     inherited = without_secrets(environ)
     for name in _NOT_INHERITED:
         inherited.pop(name, None)
-    # Without it ipykernel's debugger complains on stderr, perhaps while the first cell runs.
+    # Without it, ipykernel's debugger prints a warning, perhaps while the first cell runs.
     inherited.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     given = {**inherited, **spec.environment(inherited), **env, "JPY_PARENT_PID": str(os.getpid())}
-    # `!pip` and `%%bash` in a cell shall be those of the kernel's environment, which need not be
-    # activated.
+    # Cells with `!pip` or `%%bash` should find the programs of the kernel's environment, even if
+    # it is not activated.
     programs = os.path.dirname(shutil.which(program) or program)  # noqa: PTH120
     given["PATH"] = os.pathsep.join(filter(None, (programs, given.get("PATH", os.defpath))))
     return given

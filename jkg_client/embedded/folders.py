@@ -1,8 +1,8 @@
-"""The private folder of a kernel: its connection file, its sockets, the end of its output.
+"""The private folder of a kernel, with its connection file, its sockets and its last output.
 
-A folder that its owner could not remove, because it was killed, is removed by the next owner. Each
-owner holds a lock on a file in its folder: a process id would not do, containers that share a
-folder for temporary files count their processes from one again.
+If the owner of a folder was killed, the next owner removes that folder. Each owner locks a file in
+its folder. Process ids would not be enough: containers that share a temporary folder have processes
+with the same ids.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-if sys.platform != "win32":  # there, nobody can remove a file that is open
+if sys.platform != "win32":  # on Windows, an open file cannot be removed
     import fcntl
 
 _PREFIX = "jkg-k-"
@@ -26,10 +26,10 @@ _TRIES = 5
 
 @frozen(eq=False)
 class Folder:
-    """A folder that only we can enter, and that is removed at the end.
+    """A folder that only this user can enter. It is removed at the end.
 
     Attributes:
-        path: Where it is.
+        path: Path of the folder.
     """
 
     path: Path
@@ -37,45 +37,45 @@ class Folder:
 
     @classmethod
     def new(cls) -> Folder:
-        """A new folder; those whose owners are dead are removed.
+        """Create a folder, and remove the folders of owners that have ended.
 
         Raises:
-            OSError: It cannot be made.
+            OSError: The folder cannot be created.
         """
         parent = Path(tempfile.gettempdir())
         _sweep(parent)
         for _ in range(_TRIES):
-            # mkdtemp lets only its owner in.
+            # mkdtemp creates a folder that only this user can enter.
             path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             lock = _locked(path / _LOCK, create=True)
-            # Between making and locking it, somebody else may have taken it for left behind.
+            # Before it was locked, another process may have removed it as an abandoned folder.
             if lock is not None and (path / _LOCK).exists():
                 return cls(path, lock)
             if lock is not None:
                 os.close(lock)
-        raise OSError(f"no folder can be made in {parent}: others remove it at once")
+        raise OSError(f"cannot create a folder in {parent}: other processes remove it at once")
 
     def remove(self) -> None:
-        """Remove the folder and let go of the lock; once only."""
+        """Remove the folder and release the lock. Call it only once."""
         shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):
             os.close(self._lock)
-        if sys.platform == "win32":  # it keeps a file that is open
+        if sys.platform == "win32":  # the lock file can be removed only when it is closed
             shutil.rmtree(self.path, ignore_errors=True)
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the folders of dead owners."""
+    """Remove the folders of owners that have ended."""
     for path in parent.glob(f"{_PREFIX}*"):
         if not (path / _LOCK).exists():
-            continue  # somebody is just making it
+            continue  # another process is creating it
         lock = _locked(path / _LOCK, create=False)
         if lock is not None:
             Folder(path, lock).remove()
 
 
 def _locked(file: Path, *, create: bool) -> int | None:
-    """The file, open and locked; None if somebody else has it, or it is gone."""
+    """Open and lock the file. None if another process has the lock, or there is no file."""
     is_made = create or sys.platform == "win32"
     try:
         if sys.platform == "win32" and not create:

@@ -1,4 +1,4 @@
-"""A kernel that we run: one process after another under one id."""
+"""An embedded kernel. Each restart replaces its process; its id stays the same."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from .sockets import KernelSockets
 _log = logging.getLogger("jkg_client")
 
 _TRIES = 3
-"""Starts until a kernel that ends before it has answered is given up."""
+"""Number of starts of a kernel that ends before it answers."""
 
 _USUAL_SECONDS = 10.0
-"""For an interrupt, when the caller says nothing."""
+"""Longest wait of an interrupt, in seconds."""
 
 
 class LocalKernel:
-    """A kernel of ours, and the power over it. Any thread may use it.
+    """A kernel on this machine: its start, interrupts, restarts and end. Any thread may use it.
 
     Attributes:
-        kernel_id: Stays the same across restarts.
+        kernel_id: Id of the kernel. A restart does not change it.
 
     Args:
-        plan: What it is started with.
+        plan: Settings of the kernel.
 
     Raises:
-        KernelStartError: It cannot be started.
+        KernelStartError: The kernel cannot be started.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -45,11 +45,11 @@ class LocalKernel:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this process has started it, and not one that has forked us."""
+        """Whether this process has started the kernel. False in a forked child."""
         return self._launch.process.is_ours
 
     def launch(self) -> Launch:
-        """The present process.
+        """The current process of the kernel.
 
         Raises:
             KernelNotFound: The kernel was stopped, or cannot be started any more.
@@ -59,14 +59,14 @@ class LocalKernel:
             return self._launch
 
     def is_current(self, launch: Launch) -> bool:
-        """Whether no other process has taken the place of this one."""
+        """Whether ``launch`` is the current process of the kernel."""
         return self._launch is launch and self._gone is None
 
     def successor(self, launch: Launch) -> Launch:
-        """The process that has taken the place of ``launch``, which has ended.
+        """The process after ``launch``, which has ended. It is started if there is none yet.
 
         Raises:
-            KernelStartError: It ended before it had answered, again and again.
+            KernelStartError: The process ended before it answered, several times.
             KernelNotFound: The kernel was stopped, or cannot be started any more.
         """
         with self._lock:
@@ -77,28 +77,28 @@ class LocalKernel:
                 early = not launch.answered.is_set()
                 self._early_exits = self._early_exits + 1 if early else 0
                 if self._early_exits >= _TRIES:
-                    self._gone = f"it ended as soon as it was started ({ended})"
+                    self._gone = f"it ended before it answered, {_TRIES} times ({ended})"
                     raise KernelStartError(
                         f"the kernel ended before it answered ({ended}): {launch.described()}"
                     )
-                _log.info("kernel %s: %s, it is started again", self.kernel_id, ended)
+                _log.info("kernel %s: ended (%s) and is started again", self.kernel_id, ended)
                 self._start(again=early)
             return self._launch
 
     def interrupt(self, deadline: Deadline) -> None:
-        """Interrupt what the kernel runs; not before it is up, for that would end it."""
+        """Interrupt the running cell. It waits for a starting kernel, which a signal would kill."""
         _log.info("kernel %s: interrupt", self.kernel_id)
         launch = self.launch()
         limit = deadline.within(_USUAL_SECONDS)
         if not launch.answered.wait(limit.left()):
-            _log.warning("kernel %s is not up yet and was not interrupted", self.kernel_id)
+            _log.warning("kernel %s is still starting and was not interrupted", self.kernel_id)
         elif launch.plan.spec.interrupt_mode == "message":
             self._ask_to_interrupt(launch, limit)
         else:
             launch.process.interrupt()
 
-    def restart(self, deadline: Deadline) -> None:  # noqa: ARG002 - the end has its own limits
-        """Replace the process by another one, with a key, and addresses, of its own."""
+    def restart(self, deadline: Deadline) -> None:  # noqa: ARG002 - ``EndTimes`` are the limits
+        """Replace the process by a new one with a new key and new addresses."""
         _log.info("kernel %s: restart", self.kernel_id)
         with self._lock:
             self._check()
@@ -106,12 +106,12 @@ class LocalKernel:
             self._early_exits = 0
             self._start()
 
-    def state(self, deadline: Deadline) -> str | None:  # noqa: ARG002 - nobody is asked
-        """``starting`` until the process has answered; then nothing is known but that it lives."""
+    def state(self, deadline: Deadline) -> str | None:  # noqa: ARG002 - no request is sent
+        """``starting`` until the process has answered. Then None, for unknown."""
         return None if self.launch().answered.is_set() else "starting"
 
     def stop(self) -> None:
-        """End the kernel, whatever it does; may be called twice."""
+        """End the kernel, even if it is busy. A second call does nothing."""
         with self._lock:
             self._gone = self._gone or "it was stopped"
             self._launch.stop()
@@ -128,7 +128,7 @@ class LocalKernel:
             raise kernel_not_found(self.kernel_id, self._gone)
 
     def _ask_to_interrupt(self, launch: Launch, deadline: Deadline) -> None:
-        """By a message on control; shell is busy with what shall be interrupted."""
+        """Send an interrupt request on control, because shell is busy with the running cell."""
         session = new_session()
         with contextlib.closing(
             KernelSockets.connected(launch.info, session, ["control"])
@@ -143,5 +143,5 @@ class LocalKernel:
 
 
 def kernel_not_found(kernel_id: str, reason: str) -> KernelNotFound:
-    """The exception for a kernel that is not there (any more)."""
+    """The exception for a kernel that does not exist (any more)."""
     return KernelNotFound(404, f"kernel {kernel_id}", "", f"{reason}: start another")

@@ -1,4 +1,4 @@
-"""Kernels that we run on this machine, as a provider of kernels."""
+"""Starts kernels on this machine, without a server."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _END_TIMES = EndTimes()
 
 
 class LocalKernels:
-    """Runs kernels as processes of this machine, without any server.
+    """Runs kernels as processes of this machine, without a server.
 
-    They end with ``close``, and when this process ends, however it does.
+    The kernels end with ``close``, and when this process ends, even if it is killed.
 
     Args:
-        cwd: Where kernels start; None for the current directory.
-        transport: ``ipc`` or ``tcp``; None for ``ipc`` where that is possible.
-        signature_scheme: How messages are signed: ``hmac-`` and a digest of ``hashlib``.
-        end_times: How long each stage of a kernel's end may take.
+        cwd: Folder in which kernels start. None for the current folder.
+        transport: ``ipc`` or ``tcp``. None for ``ipc`` if the system allows it.
+        signature_scheme: Scheme of the signatures: ``hmac-`` and a digest of ``hashlib``.
+        end_times: Time limits for the stages of a kernel's end.
 
     Raises:
-        ValueError: For bad arguments.
+        ValueError: An argument is wrong.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class LocalKernels:
 
     @property
     def kernel_ids(self) -> list[str]:
-        """Ids of the kernels that run."""
+        """Ids of the running kernels."""
         with self._lock:
             return list(self._kernels)
 
     def list_kernel_specs(self) -> dict[str, Any]:
-        """Kernels that can be started, as ``JupyterClient`` lists those of a server."""
+        """Kernels that can be started, in the format of ``JupyterClient.list_kernel_specs``."""
         return kernelspecs.listed()
 
     def start_kernel(
@@ -78,19 +78,20 @@ class LocalKernels:
         kernel_spec_name: str,
         *,
         env: Mapping[str, str] | None = None,
-        timeout_seconds: float = 120.0,  # noqa: ARG002 - the process is there at once
+        timeout_seconds: float = 120.0,  # noqa: ARG002 - the process starts at once
     ) -> str:
-        """Start a kernel and return its id. It does not answer yet.
+        """Start a kernel, and return its id. It does not answer yet.
 
         Args:
-            kernel_spec_name: One that is installed.
-            env: Added to the environment, which is that of this process but for secrets.
-            timeout_seconds: Not needed: the process is there at once.
+            kernel_spec_name: Name of an installed kernel.
+            env: Environment variables that are added to those of this process. Secrets of this
+                process are left out.
+            timeout_seconds: Not used, because the process starts at once.
 
         Raises:
-            KernelSpecNotFound: No such kernel is installed, or we cannot start it.
-            KernelStartError: Its program is missing.
-            ValueError: For bad arguments.
+            KernelSpecNotFound: No such kernel is installed, or it needs a special provisioner.
+            KernelStartError: The program of the kernel is missing.
+            ValueError: An argument is wrong.
         """
         env = dict(env or {})
         if not all(isinstance(word, str) for item in env.items() for word in item):
@@ -110,37 +111,37 @@ class LocalKernels:
                 self._kernels[kernel.kernel_id] = kernel
         if closed:
             kernel.stop()
-            raise ClientClosed("closed while a kernel was started")
+            raise ClientClosed("close() was called while a kernel was starting")
         return kernel.kernel_id
 
     def connect(self, kernel_id: str, deadline: Deadline, timeouts: Timeouts) -> KernelConnection:
-        """Connect to a kernel, once it is up.
+        """Connect to a kernel as soon as it answers.
 
         Raises:
-            KernelNotFound: There is no such kernel (any more).
-            KernelStartError: It ended before it answered.
-            KernelNotReady: It does not answer in time.
+            KernelNotFound: The kernel does not exist (any more).
+            KernelStartError: The kernel ended before it answered.
+            KernelNotReady: The kernel does not answer in time.
         """
         kernel = self.kernel(kernel_id)
         return KernelConnection(ZmqChannels(kernel, deadline, timeouts), kernel)
 
     def kernel(self, kernel_id: str) -> LocalKernel:
-        """The kernel of this id: power over it, and its present process.
+        """The kernel with this id.
 
         Raises:
-            KernelNotFound: There is no such kernel (any more).
+            KernelNotFound: The kernel does not exist (any more).
         """
         with self._lock:
             kernel = self._kernels.get(kernel_id)
         if kernel is None:
-            raise kernel_not_found(kernel_id, "it does not run here")
+            raise kernel_not_found(kernel_id, "no kernel with this id is running here")
         return kernel
 
     def delete_kernel(self, kernel_id: str) -> None:
-        """End the kernel, whatever it does.
+        """End the kernel, even if it is busy.
 
         Raises:
-            KernelNotFound: There is no such kernel (any more).
+            KernelNotFound: The kernel does not exist (any more).
         """
         kernel = self.kernel(kernel_id)
         kernel.stop()
@@ -148,7 +149,7 @@ class LocalKernels:
             self._kernels.pop(kernel_id, None)
 
     def close(self) -> None:
-        """End all kernels; may be called twice."""
+        """End all kernels. A second call does nothing."""
         self._closed = True
         while True:
             with self._lock:
@@ -161,5 +162,5 @@ class LocalKernels:
 def _folder(path: Path | str) -> Path:
     folder = arguments.folder("cwd", path).absolute()
     if not folder.is_dir():
-        raise ValueError(f"cwd {folder} is no directory")
+        raise ValueError(f"cwd must be an existing folder, not {folder}")
     return folder

@@ -1,6 +1,6 @@
-"""Kernels that are installed on this machine, and how each of them is started.
+"""Finds the kernels that are installed on this machine, and reads how they are started.
 
-The format of ``kernel.json`` and where it is looked for:
+The format and the places of ``kernel.json``:
 https://jupyter-client.readthedocs.io/en/stable/kernels.html#kernel-specs
 """
 
@@ -22,12 +22,12 @@ from ..errors import KernelSpecNotFound
 from ..protocol.messages import Json
 
 with warnings.catch_warnings():
-    # Some releases announce a change of paths to everybody who imports them.
+    # Some releases warn at import about a future change of paths.
     warnings.simplefilter("ignore", DeprecationWarning)
     from jupyter_core.paths import jupyter_path
 
 NATIVE = "python3"
-"""Started by the interpreter that runs us if no kernel of this name is installed."""
+"""If no kernel of this name is installed, it is started with the interpreter of this process."""
 
 _LAUNCHER = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
@@ -41,14 +41,14 @@ _LOCAL_PROVISIONERS = ("", "local-provisioner")
 
 @frozen(kw_only=True)
 class KernelSpec:
-    """How a kernel is started.
+    """Description of an installed kernel.
 
     Attributes:
-        name: By which it was found.
+        name: Name of the kernel in lower case.
         argv: Command line, with placeholders in braces.
-        resource_dir: Folder of its ``kernel.json``; None for the native kernel.
-        env: Added to its environment, with ``${NAME}`` of the environment.
-        interrupt_mode: Whether a signal interrupts it, or a message.
+        resource_dir: Folder of its ``kernel.json``. None for the native kernel.
+        env: Environment variables to add. ``${NAME}`` is replaced by a variable's value.
+        interrupt_mode: ``signal`` or ``message``: how the kernel is interrupted.
     """
 
     name: str
@@ -59,11 +59,11 @@ class KernelSpec:
 
     @property
     def is_ipython(self) -> bool:
-        """Whether it is started as ipykernel is."""
+        """Whether the command line is that of ipykernel."""
         return "ipykernel_launcher" in self.argv or "ipykernel" in self.argv
 
     def command(self, connection_file: Path) -> list[str]:
-        """The command line, with what is known in place of the placeholders."""
+        """The command line with its placeholders filled in."""
         known = {
             "connection_file": str(connection_file),
             "prefix": sys.prefix,
@@ -71,14 +71,14 @@ class KernelSpec:
         }
         argv = list(self.argv)
         if argv[0] in _THIS_PYTHON:
-            # The first Python on PATH may be another one, which lacks the kernel.
+            # The first Python on PATH may be another one, without the kernel.
             argv[0] = sys.executable
         return [
             _PLACEHOLDER.sub(lambda found: known.get(found[1], found[0]), word) for word in argv
         ]
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """What the kernel adds to ``environ``."""
+        """The environment variables to add to ``environ``."""
         return {
             name: string.Template(value).safe_substitute(environ)
             for name, value in self.env.items()
@@ -86,14 +86,15 @@ class KernelSpec:
 
 
 def find(name: str) -> KernelSpec:
-    """The kernel that is called ``name``, in whatever case.
+    """The kernel with this name. Upper and lower case do not matter.
 
     Raises:
         ValueError: ``name`` is not a name.
-        KernelSpecNotFound: There is none, or it cannot be started here; says what there is.
+        KernelSpecNotFound: No such kernel is installed, or it cannot be started here. The message
+            lists the installed kernels.
     """
     if not isinstance(name, str) or not name:
-        raise ValueError(f"the name of a kernel must be a string that is not empty, not {name!r}")
+        raise ValueError(f"the name of a kernel must be a non-empty string, not {name!r}")
     folders = installed()
     wanted = name.lower()
     if wanted == "python" and wanted not in folders:
@@ -108,13 +109,13 @@ def find(name: str) -> KernelSpec:
 
 
 def names() -> list[str]:
-    """Names of the kernels that there are."""
+    """Names of the installed kernels."""
     native = [NATIVE] if importlib.util.find_spec("ipykernel") is not None else []
     return sorted({*installed(), *native})
 
 
 def listed() -> dict[str, Any]:
-    """The kernels that there are, as Jupyter servers list them."""
+    """The installed kernels, in the format of Jupyter servers."""
     native = {"language": "python", "display_name": "Python 3 (ipykernel)"}
     found = {name: _described(folder) for name, folder in installed().items()}
     models = {name: {"name": name, "spec": found.get(name, native)} for name in names()}
@@ -122,7 +123,7 @@ def listed() -> dict[str, Any]:
 
 
 def installed() -> dict[str, Path]:
-    """The folder of each kernel by its name in lower case; earlier folders win."""
+    """The folder of each kernel by its name in lower case. Earlier folders win."""
     found: dict[str, Path] = {}
     for place in map(Path, jupyter_path("kernels")):
         try:
@@ -136,7 +137,7 @@ def installed() -> dict[str, Path]:
 
 
 def _described(folder: Path) -> Json:
-    """What ``kernel.json`` says; nothing if it cannot be read."""
+    """The content of ``kernel.json``. Empty if it cannot be read."""
     try:
         said = json.loads((folder / "kernel.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -150,17 +151,17 @@ def _read(name: str, folder: Path) -> KernelSpec:
         spec = _spec(name, folder, json.loads(file.read_text("utf-8")))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
         said = f"{type(exc).__name__}: {exc}"
-        raise KernelSpecNotFound(f"{file} is no kernel's description ({said})") from exc
+        raise KernelSpecNotFound(f"{file} does not describe a kernel ({said})") from exc
     if spec is None:
         raise KernelSpecNotFound(
-            f"Kernel {name!r} wants to be started by the provisioner {_provisioner(file)!r}, which"
-            " an embedded kernel does not have; start it through a Jupyter server that has it"
+            f"Kernel {name!r} needs the provisioner {_provisioner(file)!r}, which embedded kernels"
+            " do not support; start it through a Jupyter server that has this provisioner"
         )
     return spec
 
 
 def _spec(name: str, folder: Path, said: Any) -> KernelSpec | None:
-    """The spec; None if it shall be started by something that we do not have."""
+    """The spec. None if it needs a provisioner, which is not supported here."""
     if _provisioner_of(said) not in _LOCAL_PROVISIONERS:
         return None
     argv, env, mode = said["argv"], said.get("env") or {}, said.get("interrupt_mode", "signal")

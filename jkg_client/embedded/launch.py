@@ -1,4 +1,4 @@
-"""One start of a kernel: its process, where it listens, and how it is ended."""
+"""One process of a kernel: its start, its addresses and its end."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from .sockets import KernelSockets
 _log = logging.getLogger("jkg_client")
 
 _SHOWN = 300
-"""Characters of a command line in a message."""
+"""Longest command line in a message, in characters."""
 
 _TOLD = 4000
-"""Characters of the output in a message."""
+"""Longest output in a message, in characters."""
 
 
 @frozen(kw_only=True)
 class Plan:
-    """What a kernel is started with, each time.
+    """Settings for every start of a kernel.
 
     Attributes:
-        spec: Which kernel.
-        env: Added to its environment.
-        cwd: Where it starts; None for the current directory.
-        transport: ``ipc`` or ``tcp``; None for ``ipc`` where that is possible.
-        scheme: Of the signatures.
-        times: For its end.
+        spec: The kernel.
+        env: Environment variables to add.
+        cwd: Folder in which it starts. None for the current folder.
+        transport: ``ipc`` or ``tcp``. None for ``ipc`` if the system allows it.
+        scheme: Scheme of the signatures.
+        times: Time limits for its end.
     """
 
     spec: KernelSpec
@@ -54,14 +54,14 @@ class Plan:
 
 @define(eq=False)
 class Launch:
-    """A process of a kernel.
+    """One process of a kernel.
 
     Attributes:
-        plan: What it was started with.
-        info: Where it listens.
+        plan: Settings of the kernel.
+        info: Addresses of the process.
         process: The process.
-        answered: It has answered on shell.
-        was_stopped: It was ended by us.
+        answered: Set when the process has answered on shell.
+        was_stopped: Whether ``stop`` has ended the process.
     """
 
     plan: Plan
@@ -76,16 +76,16 @@ class Launch:
         """Start the kernel's process.
 
         Args:
-            plan: With what.
-            again: It has ended too early once: not in the same way, if there is another.
+            plan: Settings of the kernel.
+            again: Whether the last process ended before it answered. Then TCP is tried.
 
         Raises:
-            KernelStartError: There is no such program, or no place for its files.
+            KernelStartError: The program is missing, or its files cannot be created.
         """
         try:
             folder = Folder.new()
         except OSError as exc:
-            raise KernelStartError(f"no place for the kernel's files: {exc}") from exc
+            raise KernelStartError(f"cannot create the kernel's files: {exc}") from exc
         try:
             transport = plan.transport or ("tcp" if again or not has_ipc(folder.path) else "ipc")
             info = ConnectionInfo.new(folder.path, transport, plan.scheme)
@@ -103,10 +103,10 @@ class Launch:
         return cls(plan, info, process)
 
     def stop(self, *, restart: bool = False) -> None:
-        """End it and remove its files; may be called twice, and from any thread.
+        """End the process and remove its files. Any thread may call this, also twice.
 
         Args:
-            restart: Another one will follow.
+            restart: Whether a new process will follow.
         """
         if not self.process.is_ours:
             return
@@ -117,18 +117,18 @@ class Launch:
             self.process.stop(self.plan.times, self._asking(stack, restart=restart))
 
     def _asking(self, stack: contextlib.ExitStack, *, restart: bool) -> Callable[[], None]:
-        """What sends a shutdown request; its socket is there until all is over."""
+        """A function that sends a shutdown request. Its socket stays open until ``stack`` ends."""
         session = new_session()
         try:
             sockets = KernelSockets.connected(self.info, session, ["control"])
         except GatewayUnreachable as exc:
-            _log.info("no shutdown request can be sent: %s", exc)
+            _log.info("cannot send a shutdown request: %s", exc)
             return lambda: None
         stack.callback(sockets.close)
         return lambda: sockets.send(shutdown_request(session, restart=restart))
 
     def described(self) -> str:
-        """Command line, and the end of what the process said."""
+        """The command line and the last output of the process."""
         line = " ".join(map(shlex.quote, self.plan.spec.argv))[:_SHOWN]
         said = (self._output or self.process.output_tail())[-_TOLD:]
         return f"{line}\n{said}" if said else line

@@ -1,7 +1,8 @@
-"""What POSIX and Windows do differently with processes.
+"""Signals and process groups, which differ between POSIX and Windows.
 
-On Windows nothing of this has been tried. There ipykernel waits for an event whose handle is in its
-environment: https://jupyter-client.readthedocs.io/en/stable/kernels.html (interrupts on Windows).
+The code for Windows has never been run. On Windows, ipykernel waits for an event whose handle is in
+its environment:
+https://jupyter-client.readthedocs.io/en/stable/kernels.html (interrupts on Windows)
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if sys.platform == "win32":
         ]
 
     class Interrupts:
-        """Interrupts of one kernel by an event that it inherits."""
+        """Interrupts one kernel by an event that the kernel inherits."""
 
         def __init__(self) -> None:
             attributes = _SecurityAttributes(ctypes.sizeof(_SecurityAttributes), None, True)
@@ -42,7 +43,7 @@ if sys.platform == "win32":
 
         @property
         def environment(self) -> Mapping[str, str]:
-            """How the kernel learns of the event. JPY_PARENT_PID would have to be a handle."""
+            """Variables that name the event. JPY_PARENT_PID must not be a process id here."""
             event = str(int(self._event))
             return {
                 "JPY_INTERRUPT_EVENT": event,
@@ -52,7 +53,7 @@ if sys.platform == "win32":
 
         @property
         def options(self) -> dict[str, Any]:
-            """For Popen: the event is inherited, and nothing else."""
+            """Options of Popen with which the kernel inherits the event and nothing else."""
             startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [int(self._event)]})
             return {**APART, "startupinfo": startup}
 
@@ -61,27 +62,27 @@ if sys.platform == "win32":
             self._kernel32.SetEvent(wintypes.HANDLE(self._event))
 
         def close(self) -> None:
-            """Close the event; once only."""
+            """Close the event. Call it only once."""
             self._kernel32.CloseHandle(wintypes.HANDLE(self._event))
 
     def exit_code(process: subprocess.Popen[bytes]) -> int | None:
-        """None while it runs."""
+        """The exit code. None while the process runs."""
         return process.poll()
 
     def terminate(process: subprocess.Popen[bytes]) -> None:
-        """End it; there is no signal to ask with."""
+        """End the process at once, because Windows has no signal that asks it to end."""
         process.terminate()
 
     kill = terminate
 
     def end_children(process: subprocess.Popen[bytes], seconds: float) -> None:
-        """Nobody knows them: there are no process groups to be ended."""
+        """Do nothing: Windows has no process groups, so the children are unknown."""
 
 else:
     APART: dict[str, Any] = {"start_new_session": True}
 
     class Interrupts:
-        """Interrupts of one kernel and of the programs that its cell runs, by SIGINT."""
+        """Interrupts one kernel, and the programs that its cell runs, by SIGINT."""
 
         environment: Mapping[str, str] = {}
         options = APART
@@ -94,30 +95,33 @@ else:
             """There is nothing to close."""
 
     def exit_code(process: subprocess.Popen[bytes]) -> int | None:
-        """None while it runs, negative for a signal. It is not reaped: its number stays its own."""
+        """The exit code. None while the process runs, negative for a signal.
+
+        The process is not reaped, so that no other process can get its id.
+        """
         if sys.platform == "darwin":
-            return process.poll()  # no waitid before Python 3.13; there it is reaped
+            return process.poll()  # macOS has no waitid before Python 3.13
         try:
             ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
-            # Reaped by us, or by the program, which may ignore SIGCHLD.
+            # It was reaped, here or by the program, which may ignore SIGCHLD.
             return process.poll()
         if ended is None:
             return None
         return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     def terminate(process: subprocess.Popen[bytes]) -> None:
-        """Ask its process group to end."""
+        """Ask the process group to end."""
         _signal_group(process, signal.SIGTERM)
-        # A stopped process sees the signal only when it goes on.
+        # A stopped process receives the signal only when it continues.
         _signal_group(process, signal.SIGCONT)
 
     def kill(process: subprocess.Popen[bytes]) -> None:
-        """End its process group by force."""
+        """Kill the process group."""
         _signal_group(process, signal.SIGKILL)
 
     def end_children(process: subprocess.Popen[bytes], seconds: float) -> None:
-        """End what is left of the group of a process that has ended, by force when time is up."""
+        """End the rest of the group of a process that has ended. Kill it after the time limit."""
         _signal_group(process, signal.SIGTERM)
         process.poll()
         until = time.monotonic() + seconds
@@ -128,7 +132,7 @@ else:
             os.killpg(process.pid, signal.SIGKILL)
 
     def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-        # While the process is not reaped, its number cannot belong to anybody else.
+        # No other process can get its id until it is reaped.
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, number)

@@ -1,4 +1,4 @@
-"""One process of a kernel, from its start to its end."""
+"""The operating system's process of a kernel, and the stages of its end."""
 
 from __future__ import annotations
 
@@ -33,14 +33,13 @@ _LAST_SECONDS = 2.0
 
 @frozen(kw_only=True)
 class EndTimes:
-    """How long each stage of ending a kernel may take, in seconds.
+    """Time limits for the stages of a kernel's end, in seconds.
 
     Attributes:
-        request: From a shutdown request until an interrupt: a cell that runs would keep the kernel
-            from ending.
-        interrupt: From the interrupt until SIGTERM.
-        terminate: From SIGTERM until SIGKILL.
-        children: That processes which the kernel has started may take after its end.
+        request: From the shutdown request to an interrupt, which ends a running cell.
+        interrupt: From the interrupt to SIGTERM.
+        terminate: From SIGTERM to SIGKILL.
+        children: From the end of the kernel until the processes that it has started are killed.
     """
 
     request: float = 0.5
@@ -54,16 +53,16 @@ class KernelProcess:
     """A kernel's process. Any thread may use it.
 
     Attributes:
-        command: What was run.
-        folder: For its files; removed with it.
+        command: Command line of the process.
+        folder: Folder of its files.
     """
 
     command: Sequence[str]
     folder: Folder
     _process: subprocess.Popen[bytes]
-    _minder: subprocess.Popen[bytes]
+    _watchdog: subprocess.Popen[bytes]
     _interrupts: platforms.Interrupts
-    # A process that ours has forked shares this object, but the kernel is not its own.
+    # A forked child has a copy of this object, but must not end the kernel of its parent.
     _owner: int = field(factory=os.getpid, init=False)
     _ending: threading.Lock = field(factory=threading.Lock, init=False)
 
@@ -71,15 +70,15 @@ class KernelProcess:
     def start(
         cls, command: Sequence[str], folder: Folder, *, cwd: Path | None, env: Mapping[str, str]
     ) -> KernelProcess:
-        """Start ``command`` in a session of its own: Ctrl-C in the terminal does not reach it.
+        """Start ``command`` in its own session, so that Ctrl-C in the terminal does not reach it.
 
         Raises:
-            OSError: If there is no such command.
+            OSError: There is no such command.
         """
         interrupts = platforms.Interrupts()
         reading, writing = os.pipe()
         try:
-            minder = _started_minder(reading, folder)
+            watchdog = _started_watchdog(reading, folder)
             try:
                 process = subprocess.Popen(
                     command,
@@ -91,15 +90,15 @@ class KernelProcess:
                     **interrupts.options,
                 )
             except BaseException:
-                _dismiss(minder)
+                _dismiss(watchdog)
                 interrupts.close()
                 raise
         finally:
             os.close(reading)
             os.close(writing)
-        # Broken if it was killed: then there is nobody to be told.
-        _tell(minder, str(process.pid))
-        return cls(command, folder, process, minder, interrupts)
+        # An error is ignored: it means that the watchdog was killed.
+        _tell(watchdog, str(process.pid))
+        return cls(command, folder, process, watchdog, interrupts)
 
     @property
     def pid(self) -> int:
@@ -108,16 +107,16 @@ class KernelProcess:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this process has started it, and not one that has forked us."""
+        """Whether this process has started the kernel. False in a forked child."""
         return self._owner == os.getpid()
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has ended."""
+        """Whether the process has ended."""
         return platforms.exit_code(self._process) is not None
 
     def ended(self) -> str | None:
-        """How it ended, in words; None while it runs."""
+        """How the process ended, in words. None while it runs."""
         code = platforms.exit_code(self._process)
         if code is None:
             return None
@@ -126,12 +125,12 @@ class KernelProcess:
         return f"exit code {code}"
 
     def interrupt(self) -> None:
-        """Interrupt it and what it runs, as Ctrl-C would."""
+        """Interrupt the kernel and the programs that its cell runs, as Ctrl-C would."""
         if self.is_ours and not self.has_ended:
             self._interrupts.send(self._process)
 
     def wait(self, deadline: Deadline) -> bool:
-        """Whether it ends in time."""
+        """Wait for the end of the process. False if the deadline passes first."""
         while not self.has_ended:
             if deadline.passed:
                 return False
@@ -139,26 +138,26 @@ class KernelProcess:
         return True
 
     def stop(self, times: EndTimes, ask: Callable[[], None] = lambda: None) -> None:
-        """End it, what it has started, and its folder; may be called twice.
+        """End the process and the processes that it has started. A second call does nothing.
 
         Args:
-            times: For each stage.
+            times: Time limits for the stages.
             ask: Sends a shutdown request.
         """
         if not self.is_ours:
             return
         with self._ending:
-            if self._minder.stdin is None or self._minder.stdin.closed:
+            if self._watchdog.stdin is None or self._watchdog.stdin.closed:
                 return
             try:
                 self._end(times, ask)
             finally:
                 if not self.has_ended:
-                    platforms.kill(self._process)  # Ctrl-C came, or it stayed after SIGKILL
+                    platforms.kill(self._process)  # after Ctrl-C, or if SIGKILL had no effect yet
                 self._tidy()
 
     def output_tail(self) -> str:
-        """The last lines of its output, complete once it has been stopped."""
+        """The last lines of the output. They are complete after ``stop``."""
         return _tail(self.folder.path / _LOG)
 
     def _end(self, times: EndTimes, ask: Callable[[], None]) -> None:
@@ -170,7 +169,7 @@ class KernelProcess:
             _log.info("kernel process %s: %s", self.pid, stage)
             push()
         self.wait(Deadline(times.terminate))
-        # Before it is reaped nobody else can get its number.
+        # Before the process is reaped, because then another one could get its id.
         platforms.end_children(self._process, times.children)
 
     def _stages(
@@ -180,29 +179,33 @@ class KernelProcess:
 
         def interrupt() -> None:
             self.interrupt()
-            # ipykernel forgets the request if it is interrupted while it obeys.
+            # ipykernel loses the shutdown request if the interrupt comes while it handles it.
             if not self.wait(Deadline(_BETWEEN)):
                 ask()
 
-        yield "the shutdown request did not end it, interrupt", times.request, interrupt
+        yield "not ended by the shutdown request; sending an interrupt", times.request, interrupt
         yield (
-            "the interrupt did not end it, SIGTERM",
+            "not ended by the interrupt; sending SIGTERM",
             times.interrupt,
             lambda: platforms.terminate(process),
         )
-        yield "SIGTERM did not end it, SIGKILL", times.terminate, lambda: platforms.kill(process)
+        yield (
+            "not ended by SIGTERM; sending SIGKILL",
+            times.terminate,
+            lambda: platforms.kill(process),
+        )
 
     def _tidy(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_LAST_SECONDS)
-        _dismiss(self._minder)
+        _dismiss(self._watchdog)
         self._interrupts.close()
 
 
-def _started_minder(output: int, folder: Folder) -> subprocess.Popen[bytes]:
+def _started_watchdog(output: int, folder: Folder) -> subprocess.Popen[bytes]:
     if not sys.executable or getattr(sys, "frozen", False):
-        raise FileNotFoundError("this program is not run by a Python interpreter")
-    program = [sys.executable, "-I", "-S", "-c", source("minder.py")]
+        raise FileNotFoundError("sys.executable is not a Python interpreter")
+    program = [sys.executable, "-I", "-S", "-c", source("watchdog.py")]
     arguments = [str(folder.path / _LOG), str(folder.path), str(os.getpid())]
     return subprocess.Popen(
         [*program, *arguments],
@@ -213,25 +216,25 @@ def _started_minder(output: int, folder: Folder) -> subprocess.Popen[bytes]:
     )
 
 
-def _tell(minder: subprocess.Popen[bytes], line: str) -> None:
-    assert minder.stdin is not None  # noqa: S101 - it is a pipe
+def _tell(watchdog: subprocess.Popen[bytes], line: str) -> None:
+    assert watchdog.stdin is not None  # noqa: S101 - it is a pipe
     with contextlib.suppress(OSError):
-        minder.stdin.write(f"{line}\n".encode("ascii"))
-        minder.stdin.flush()
+        watchdog.stdin.write(f"{line}\n".encode("ascii"))
+        watchdog.stdin.flush()
 
 
-def _dismiss(minder: subprocess.Popen[bytes]) -> None:
-    """Let the minder write what it has read, and end."""
-    assert minder.stdin is not None  # noqa: S101 - it is a pipe
-    # The second line, also if the first was never written.
-    _tell(minder, "\nended")
+def _dismiss(watchdog: subprocess.Popen[bytes]) -> None:
+    """Let the watchdog write the rest of the output, and end."""
+    assert watchdog.stdin is not None  # noqa: S101 - it is a pipe
+    # The newline first: this must be the second line even if the first was never written.
+    _tell(watchdog, "\nended")
     with contextlib.suppress(OSError):
-        minder.stdin.close()
+        watchdog.stdin.close()
     try:
-        minder.wait(_LAST_SECONDS)
+        watchdog.wait(_LAST_SECONDS)
     except subprocess.TimeoutExpired:
-        minder.kill()
-        minder.wait()
+        watchdog.kill()
+        watchdog.wait()
 
 
 def _tail(file: Path) -> str:

@@ -1,6 +1,6 @@
 """The ZeroMQ sockets of one client of one kernel process.
 
-Which socket is of which kind:
+The types of the sockets:
 https://jupyter-client.readthedocs.io/en/stable/messaging.html#introduction
 """
 
@@ -25,16 +25,16 @@ _log = logging.getLogger("jkg_client")
 
 _KINDS = {"shell": zmq.DEALER, "stdin": zmq.DEALER, "control": zmq.DEALER, "iopub": zmq.SUB}
 _KNOCKING = 5
-"""Milliseconds between tries to reach a kernel that is not up yet."""
+"""Milliseconds between two attempts to connect to a kernel that is starting."""
 
 
 @define(eq=False)
 class KernelSockets:
-    """Sockets of some channels in a context of their own, for one thread at a time.
+    """Sockets of some channels, with their own ZeroMQ context. One thread at a time may use them.
 
     Attributes:
-        info: Where the kernel listens.
-        rejected: How many messages came that were forged, unsigned or replayed.
+        info: Addresses and key of the kernel.
+        rejected: Number of forged, unsigned or replayed messages so far.
     """
 
     info: ConnectionInfo
@@ -56,12 +56,12 @@ class KernelSockets:
     def connected(
         cls, info: ConnectionInfo, session: str, channels: Iterable[str] = tuple(_KINDS)
     ) -> KernelSockets:
-        """Sockets that reach for the kernel, which need not be up yet.
+        """Open the sockets. They connect as soon as the kernel listens.
 
         Raises:
-            GatewayUnreachable: This process may have no more sockets.
+            GatewayUnreachable: The system allows this process no more sockets.
         """
-        # Ending a context of our own ends nothing of the program's.
+        # An own context can be destroyed without harm to other sockets of the program.
         context = zmq.Context()
         sockets: dict[str, zmq.Socket[bytes]] = {}
         try:
@@ -72,31 +72,31 @@ class KernelSockets:
         except BaseException as exc:
             context.destroy(linger=0)
             if isinstance(exc, zmq.ZMQError):
-                raise GatewayUnreachable(f"no sockets for the kernel: {exc}") from exc
+                raise GatewayUnreachable(f"cannot open sockets to the kernel: {exc}") from exc
             raise
         return cls(info, context, sockets)
 
     def send(self, message: Message) -> None:
-        """Send ``message`` on its channel. It waits here for a kernel that is not up yet.
+        """Send ``message`` on its channel. ZeroMQ keeps it until the kernel is connected.
 
         Raises:
-            ValueError: JSON cannot say it, or there is no such channel. Nothing was sent.
+            ValueError: JSON cannot express it, or there is no such channel. Nothing was sent.
         """
         one = self._sockets.get(message.channel)
         if one is None:
-            raise ValueError(f"nothing can be sent on {message.channel!r}")
+            raise ValueError(f"cannot send a message on channel {message.channel!r}")
         one.send_multipart(encode(message, self.info.key), zmq.NOBLOCK, copy=True)
 
     def receive(self, seconds: float) -> Incoming | None:
-        """The next message; a gap for one that cannot be read; None if none comes in time."""
+        """The next message, or a gap for one that cannot be read. None if none arrives in time."""
         if not self._ready:
-            # One of each, so that none waits for another one's flood.
+            # One message of each channel, so that a busy channel does not delay the others.
             for one, _ in self._poller.poll(math.ceil(seconds * 1000)):
                 self._take(self._channel_of[one], one)
         return self._ready.popleft() if self._ready else None
 
     def beats(self) -> bool:
-        """Whether the last heartbeat was answered, if there was one; the next is sent."""
+        """Send a heartbeat. Returns whether the last one was answered; True for the first."""
         heart = self._heart
         if heart is None:
             heart = self._heart = self._context.socket(zmq.DEALER)
@@ -106,14 +106,14 @@ class KernelSockets:
             return False
         else:
             heart.recv_multipart(zmq.NOBLOCK)
-        # As a REQ socket sends it, but that would insist on the answer before the next one.
+        # The format of a REQ socket. A REQ socket itself could not send again without an answer.
         heart.send_multipart([b"", b"ping"], zmq.NOBLOCK)
         return True
 
     def close(self) -> None:
-        """Close all at once; what has not left is not sent. May be called twice.
+        """Close all sockets at once. Unsent messages are dropped. A second call does nothing.
 
-        In a child that was forked it touches nothing: pyzmq compares process ids.
+        In a forked child this has no effect, because pyzmq compares process ids.
         """
         self._context.destroy(linger=0)
 
@@ -124,7 +124,7 @@ class KernelSockets:
             self._seen.check(parts)
         except WireError as exc:
             self.rejected += 1
-            _log.warning("dropped what is not from the kernel: %s", exc)
+            _log.warning("dropped a message that the kernel has not signed: %s", exc)
             return
         try:
             self._ready.append(parse(parts, channel))
@@ -135,12 +135,12 @@ class KernelSockets:
 
 def _prepare(one: zmq.Socket[bytes], session: str, channel: str) -> None:
     one.setsockopt(zmq.LINGER, 0)
-    # No limit: what comes while nobody listens waits here.
+    # No limits: messages wait in the queue while nobody reads them.
     one.setsockopt(zmq.RCVHWM, 0)
     one.setsockopt(zmq.SNDHWM, 0)
     one.setsockopt(zmq.RECONNECT_IVL, _KNOCKING)
     if channel == "iopub":
         one.setsockopt(zmq.SUBSCRIBE, b"")
     else:
-        # The kernel asks for input on stdin by the identity that sent the cell on shell.
+        # The kernel sends input requests on stdin to the identity that sent the cell on shell.
         one.setsockopt(zmq.IDENTITY, session.encode("ascii"))

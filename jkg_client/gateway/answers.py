@@ -113,7 +113,10 @@ def _token_hint(info: JupyterConnectionInfo, status: int, request: str) -> str:
         return "the token is wrong, or the gateway runs without list_kernels"
     if info.token:
         return "the token is wrong"
-    return "a token is needed, also where browsers use a password; IdentityProvider.token sets one"
+    return (
+        "a token is needed, and none was given: pass token=, or set JUPYTER_GATEWAY_AUTH_TOKEN; a"
+        " server with a password needs a token of its own, which its IdentityProvider.token sets"
+    )
 
 
 def _clean(info: JupyterConnectionInfo, text: str) -> str:

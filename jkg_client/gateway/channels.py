@@ -190,10 +190,10 @@ class ServerChannels:
     def drain(self) -> Iterator[Incoming]:
         """What came while nobody listened. Afterwards the connection is good for use."""
         if self._clock.now() - self._used > self._timeouts.stale:
-            self.prove_alive(self._clock.deadline(self._timeouts.mend))
+            self.prove_alive(self._clock.deadline(self._timeouts.reconnect))
         # Limits, for the kernel may speak faster than we can listen, and each new connection
         # may break.
-        whole = self._clock.deadline(self._timeouts.mend)
+        whole = self._clock.deadline(self._timeouts.reconnect)
         limit = whole.within(self._timeouts.pong)
         while not limit.passed:
             try:
@@ -267,7 +267,7 @@ class ServerChannels:
         self._check_open()
         _log.info("connection to kernel %s broke: %s", self._name, cause)
         self._transport.close()
-        limit = deadline.within(self._timeouts.mend)
+        limit = deadline.within(self._timeouts.reconnect)
         is_kept = self._transport.said_goodbye and self._is_kept_for_us(limit)
         self._transport, tries = self._connect_again(limit, cause)
         # A try that we gave up may have taken what was kept.
@@ -295,7 +295,7 @@ class ServerChannels:
             pause = min(2 * pause, 3.0)
         raise GatewayUnreachable(
             f"the connection to kernel {self._name} broke ({cause})"
-            f" and could not be mended: {reason}"
+            f" and could not be restored: {reason}"
         ) from reason
 
     def _check_open(self) -> None:

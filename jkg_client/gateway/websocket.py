@@ -6,8 +6,6 @@ import contextlib
 import socket
 import ssl
 
-import websocket
-
 from ..client.deadline import Deadline
 from ..errors import (
     GatewayStatus,
@@ -16,7 +14,7 @@ from ..errors import (
     GatewayUnreachable,
     KernelNotFound,
 )
-from ..protocol.frames import CLOSE, PING, PONG, TEXT
+from ..protocol.frames import BINARY, CLOSE, PING, TEXT
 from ..protocol.messages import Message
 from ..protocol.wire import Framing, encode, parse, unpack
 from .bounds import MAX_REQUEST, NONSENSE
@@ -24,7 +22,7 @@ from .deadline_socket import SUBPROTOCOL, ChannelsAddress, DeadlineWebSocket
 from .hub_answers import leads_to_a_hub, not_running
 
 # All that connecting, reading and writing may raise, sensible or not.
-_FOREIGN = (websocket.WebSocketException, OSError, *NONSENSE)
+_FOREIGN = (OSError, *NONSENSE)
 
 
 class WebSocketTransport:
@@ -76,12 +74,9 @@ class WebSocketTransport:
         frame = encode(message, self.framing)
         if len(frame) > MAX_REQUEST:
             raise ValueError(f"{len(frame)} bytes: servers take at most {MAX_REQUEST} a message")
-        self._socket.deadline = deadline
+        opcode, data = (TEXT, frame.encode()) if isinstance(frame, str) else (BINARY, frame)
         try:
-            if isinstance(frame, str):
-                self._socket.send_text(frame)
-            else:
-                self._socket.send_bytes(frame)
+            self._socket.send(opcode, data, deadline)
         except BaseException as exc:
             # What came after half a frame would be taken for its other half.
             self._socket.shutdown()
@@ -103,13 +98,12 @@ class WebSocketTransport:
             received = self._socket.receive(deadline, sign_will_do=pong_will_do)
         except _FOREIGN as exc:
             raise _translation(self._url, exc) from exc
-        if received is None or received.opcode in (PING, PONG):
+        if received is None:
             return None
         opcode, data = received
-        if opcode == CLOSE:
-            self.said_goodbye = True
-            code = int.from_bytes(data[:2], "big")
-            raise GatewayUnreachable(f"{self._url}: the server closed the connection ({code})")
+        if opcode > BINARY:
+            self._check_goodbye(opcode, data)
+            return None
         del received  # an image's data would be a third copy while its JSON is parsed
         packed = unpack(data.decode("utf-8", "replace") if opcode == TEXT else data, self.framing)
         del data
@@ -121,9 +115,8 @@ class WebSocketTransport:
 
     def ping(self, deadline: Deadline) -> None:
         """Ask for a sign of life; the answer shows in ``bytes_received``."""
-        self._socket.deadline = deadline
         try:
-            self._socket.ping()
+            self._socket.send(PING, b"", deadline)
         except _FOREIGN as exc:
             raise _translation(self._url, exc) from exc
 
@@ -133,15 +126,20 @@ class WebSocketTransport:
 
     def close(self) -> None:
         """Say goodbye and close; may be called twice."""
-        if self._socket.connected:
-            with contextlib.suppress(OSError, websocket.WebSocketException):
-                self._socket.send_close()
+        with contextlib.suppress(OSError):
+            self._socket.say_goodbye()
         self._socket.shutdown()
+
+    def _check_goodbye(self, opcode: int, data: bytes) -> None:
+        if opcode == CLOSE:
+            self.said_goodbye = True
+            code = int.from_bytes(data[:2], "big")
+            raise GatewayUnreachable(f"{self._url}: the server closed the connection ({code})")
 
 
 def _translation(url: str, exc: BaseException) -> GatewayUnreachable:
     """A foreign exception as ours."""
-    if isinstance(exc, (websocket.WebSocketTimeoutException, socket.timeout)):
+    if isinstance(exc, socket.timeout):
         return GatewayTimeout(f"{url}: no answer in time")
     if isinstance(exc, ssl.SSLError):
         hint = "verify= takes a CA file, cert= a client certificate"

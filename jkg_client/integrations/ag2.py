@@ -1,6 +1,6 @@
-"""For AG2 1, see https://docs.ag2.ai.
+"""Adapter for AG2 1, see https://docs.ag2.ai.
 
-Agents of AG2 up to 0.14 take ``jkg_client.JupyterCodeExecutor`` as it is.
+Agents of AG2 up to 0.14 use ``jkg_client.JupyterCodeExecutor`` directly.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ _LANGUAGES: tuple[CodeLanguage, ...] = ("python", "bash")
 
 
 class JupyterEnvironment:
-    """A code environment that is a kernel: pass it to ``SandboxCodeTool``.
+    """A code environment that runs code in a Jupyter kernel. Pass it to ``SandboxCodeTool``.
 
-    The kernel keeps its state between calls, of all agents and conversations that use it. It
-    is started by ``async with``, or by the first call. A cancelled call interrupts it.
+    The kernel keeps its state between calls. All agents and conversations that use this environment
+    share the state. ``async with`` or the first call starts the kernel. A cancelled call interrupts
+    it.
 
     Args:
-        jupyter_server: A launched server, or where a running one is; None for that of
-            ``JUPYTER_GATEWAY_URL``.
-        kernel_name: Which of its kernels to start; one for Python.
-        timeout: Seconds for each call.
-        output_dir: Where images and pages are saved; made if it is missing.
-        max_text: Characters of text in one answer. Of more the beginning and the end are kept, with
-            a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``. ``notebook`` keeps what the agent
-            runs as a notebook.
+        jupyter_server: A server that this program has started, or a ``JupyterConnectionInfo``. None
+            for the server of ``JUPYTER_GATEWAY_URL``.
+        kernel_name: Name of the Python kernel to start.
+        timeout: Time limit for each call, in seconds.
+        output_dir: Folder for images and pages. It is created if it is missing.
+        max_text: Longest text in one answer, in characters. Longer texts are shortened in the
+            middle, with a line that says how much is missing.
+        options: Further arguments of ``AsyncJupyterCodeExecutor``, such as ``notebook``.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class JupyterEnvironment:
 
     @property
     def supported_languages(self) -> tuple[CodeLanguage, ...]:
-        """What a kernel for Python runs."""
+        """The languages that a Python kernel runs."""
         return _LANGUAGES
 
     async def __aenter__(self) -> JupyterEnvironment:
@@ -74,7 +74,7 @@ class JupyterEnvironment:
         await self.stop()
 
     def __deepcopy__(self, memo: object) -> JupyterEnvironment:
-        # Agents copy their tools; a kernel cannot be copied.
+        # Agents copy their tools, but a kernel cannot be copied.
         return self
 
     async def run(
@@ -82,20 +82,20 @@ class JupyterEnvironment:
         code: str,
         language: CodeLanguage,
         *,
-        context: ConversationContext | None = None,  # noqa: ARG002 - of the protocol
+        context: ConversationContext | None = None,  # noqa: ARG002 - part of AG2's protocol
     ) -> CodeRunResult:
-        """Run ``code``; the kernel is the same whatever the ``context``.
+        """Run ``code``. All contexts use the same kernel.
 
         Returns:
-            What it showed, and where its images were saved; 124 after a timeout, 137 if its
+            The output, with the paths of images, and the exit code: 124 after a timeout, 137 if the
             kernel died.
 
         Raises:
-            GatewayError: The server is away.
+            GatewayError: The server cannot be reached.
         """
         result = await self._executor.execute_code_blocks([await tool_block(code, language)])
         return CodeRunResult(shortened(result.output, self._max_text), result.exit_code)
 
     async def stop(self) -> None:
-        """Delete the kernel and close all; may be called twice."""
+        """Delete the kernel and close the connections. A second call does nothing."""
         await self._executor.stop()

@@ -1,6 +1,6 @@
-"""For AutoGen 0.7, see https://microsoft.github.io/autogen/stable/.
+"""Adapter for AutoGen 0.7, see https://microsoft.github.io/autogen/stable/.
 
-Agents of AutoGen 0.2 and AG2 take ``jkg_client.JupyterCodeExecutor`` as it is.
+Agents of AutoGen 0.2 and AG2 use ``jkg_client.JupyterCodeExecutor`` directly.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from .tool_code import tool_block
 
 
 class JupyterCodeExecutorConfig(BaseModel):
-    """What is dumped of an executor.
+    """The configuration of an executor, which AutoGen can dump and load.
 
     Attributes:
-        url: Of the server, without its token; None for that of ``JUPYTER_GATEWAY_URL``.
-        kernel_name: Which of its kernels to start.
-        timeout: Seconds for each block.
-        output_dir: Where images and pages are saved.
-        max_text: Characters of text in one result.
+        url: URL of the server, without its token. None for ``JUPYTER_GATEWAY_URL``.
+        kernel_name: Name of the kernel to start.
+        timeout: Time limit for each block, in seconds.
+        output_dir: Folder for images and pages.
+        max_text: Longest text in one result, in characters.
     """
 
     url: str | None = None
@@ -56,35 +56,35 @@ class JupyterCodeExecutorConfig(BaseModel):
 
 @dataclass
 class JupyterCodeResult(CodeResult):
-    """What came of a list of code blocks.
+    """The result of a list of code blocks.
 
     Attributes:
-        output_files: Images and pages that they showed.
+        output_files: Images and pages that the blocks have shown.
     """
 
     output_files: list[Path] = field(default_factory=list)
 
 
 class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
-    """Runs code blocks of AutoGen's agents and tools in a kernel of its own.
+    """Runs code blocks of AutoGen's agents and tools in one Jupyter kernel.
 
-    A configuration that is loaded finds the token of its server in the environment
-    (``JUPYTER_GATEWAY_AUTH_TOKEN``), if ``JUPYTER_GATEWAY_URL`` is that server. The kernel is
-    started by ``async with``, ``start`` or the first blocks; after ``stop`` by the first two, anew.
+    ``async with``, ``start`` or the first blocks start the kernel. After ``stop``, ``async with``
+    or ``start`` starts a new one. A configuration does not contain the token. When it is loaded,
+    the token comes from ``JUPYTER_GATEWAY_AUTH_TOKEN`` if ``JUPYTER_GATEWAY_URL`` is the same URL.
 
     Args:
-        jupyter_server: A launched server, or where a running one is; None for that of
-            ``JUPYTER_GATEWAY_URL``.
-        kernel_name: Which of its kernels to start.
-        timeout: Seconds for each block as a whole.
-        output_dir: Where images and pages are saved; made if it is missing.
-        max_text: Characters of text in one result. Of more the beginning and the end are kept, with
-            a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``; they are not dumped. ``notebook``
-            keeps what the agents run as a notebook.
+        jupyter_server: A server that this program has started, or a ``JupyterConnectionInfo``. None
+            for the server of ``JUPYTER_GATEWAY_URL``.
+        kernel_name: Name of the kernel to start.
+        timeout: Time limit for each block, in seconds.
+        output_dir: Folder for images and pages. It is created if it is missing.
+        max_text: Longest text in one result, in characters. Longer texts are shortened in the
+            middle, with a line that says how much is missing.
+        options: Further arguments of ``AsyncJupyterCodeExecutor``, such as ``notebook``. They are
+            not part of the configuration.
 
     Raises:
-        ValueError: For bad arguments; those that the server knows of, when the kernel is started.
+        ValueError: An argument is wrong. Some are checked only when the kernel is started.
     """
 
     component_config_schema = JupyterCodeExecutorConfig
@@ -110,7 +110,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
             output_dir=os.fspath(output_dir),
             max_text=checked(max_text),
         )
-        # One for all kernels of it: what is run after a stop is added.
+        # One file for all kernels: blocks that run after a stop are added to it.
         notebook = session_file_of(options.pop("notebook", None), kernel_name)
         self._make = functools.partial(
             jupyter_executors.AsyncJupyterCodeExecutor,
@@ -126,7 +126,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
 
     @property
     def output_dir(self) -> Path:
-        """Where images and pages are saved."""
+        """Folder for images and pages."""
         return Path(self._config.output_dir)
 
     async def __aenter__(self) -> Self:
@@ -143,18 +143,17 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         """Run the blocks in order, up to the first that fails.
 
         Args:
-            code_blocks: AutoGen's, or ours.
-            cancellation_token: If it is cancelled, in whichever thread, the block that runs is
-                interrupted.
+            code_blocks: Blocks of AutoGen or of this package.
+            cancellation_token: If any thread cancels it, the running block is interrupted.
 
         Raises:
-            asyncio.CancelledError: If it was.
+            asyncio.CancelledError: The token was cancelled.
             ClientClosed: After ``stop``.
-            GatewayError: The server is away.
+            GatewayError: The server cannot be reached.
         """
         if cancellation_token.is_cancelled():
             raise asyncio.CancelledError
-        # The code that a model passes to a tool comes as a block, perhaps with fences in it.
+        # AutoGen passes the argument of a tool call as a block. It may contain Markdown fences.
         blocks = [await tool_block(block.code, block.language) for block in code_blocks]
         running = asyncio.ensure_future(self._executor.execute_code_blocks(blocks))
         cancellation_token.add_callback(functools.partial(_cancel, running))
@@ -164,16 +163,16 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         return JupyterCodeResult(result.exit_code, output, files)
 
     async def start(self) -> None:
-        """Start the kernel, unless that was done already."""
+        """Start the kernel. Does nothing if it is started already."""
         await self._startable().start()
 
     async def stop(self) -> None:
-        """Delete the kernel and close all; may be called twice."""
+        """Delete the kernel and close the connections. A second call does nothing."""
         self._stopped = True
         await self._executor.stop()
 
     async def restart(self) -> None:
-        """Restart the kernel: variables are gone. After ``stop`` a new one is started."""
+        """Restart the kernel. Its variables are gone. After ``stop``, start a new kernel."""
         if self._stopped:
             await self.start()
         else:
@@ -207,10 +206,10 @@ def _server_at(url: str | None) -> JupyterConnectionInfo | None:
         known = JupyterConnectionInfo.from_env()
         if known.url == asked.url:
             return known
-    return asked  # the token of one server is not for another
+    return asked  # without a token: the one in the environment is for another server
 
 
 def _cancel(running: asyncio.Future[Any]) -> None:
-    # Tokens live on: the loop may be gone when they are cancelled.
+    # A token may be cancelled after the end of the event loop.
     with contextlib.suppress(RuntimeError):
         running.get_loop().call_soon_threadsafe(running.cancel)

@@ -1,4 +1,4 @@
-"""For LangChain 1, see https://docs.langchain.com/oss/python/langchain/tools."""
+"""Adapter for LangChain 1, see https://docs.langchain.com/oss/python/langchain/tools."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from .tool_code import tool_block
 T = TypeVar("T")
 
 DESCRIPTION = (
-    "Runs Python code in a Jupyter kernel and returns what it shows: prints, the value of the"
-    " last line, the traceback of an error. Variables, functions and imports are there in later"
-    " calls, until you are told that the kernel was restarted. Images are saved as files. Magics"
+    "Runs Python code in a Jupyter kernel and returns what it shows: printed text, the value of the"
+    " last line, the traceback of an error. Variables, functions and imports are kept for later"
+    " calls, until the output says that the kernel was restarted. Images are saved as files. Magics"
     " such as %pip install work, too."
 )
-"""What a model is told of the tool."""
+"""Description of the tool for the model."""
 
 _MIME_TYPES = {
     ".png": "image/png",
@@ -45,13 +45,13 @@ _MIME_TYPES = {
 
 
 class Code(BaseModel):
-    """What the model passes."""
+    """The arguments that the model passes."""
 
     code: str = Field(description="The code to run.")
 
 
 class Image(TypedDict):
-    """An image as LangChain's messages have it, ready to be shown to a model."""
+    """An image in the format of LangChain's messages, which can be sent to a model."""
 
     type: Literal["image"]
     base64: str
@@ -59,13 +59,13 @@ class Image(TypedDict):
 
 
 class Artifact(TypedDict):
-    """What became of the code, as JSON; ``ToolMessage.artifact``.
+    """Details of a call as JSON, in ``ToolMessage.artifact``.
 
     Attributes:
-        exit_code: 0; 1 for an error, 124 for a timeout, 137 for a kernel that died.
-        kernel_restarted: Variables are gone.
-        output_files: Absolute paths of images and pages that the code showed.
-        images: The first 20 of them that are PNG, JPEG, GIF or WebP of at most 3.75 MB.
+        exit_code: 0 for success, 1 for an error, 124 for a timeout, 137 for a dead kernel.
+        kernel_restarted: Whether the kernel was restarted, so that its variables are lost.
+        output_files: Absolute paths of images and pages that the code has shown.
+        images: The first 20 images in PNG, JPEG, GIF or WebP format with at most 3.75 MB.
     """
 
     exit_code: int
@@ -75,23 +75,22 @@ class Artifact(TypedDict):
 
 
 class JupyterTool(BaseTool):
-    """Runs code of a model in a kernel of its own, which keeps its state between calls.
+    """A tool that runs a model's code in one Jupyter kernel. The kernel keeps its state.
 
-    The kernel is started by ``with`` or ``async with``, or by the first call. An asynchronous
-    call never blocks the event loop; a cancelled one interrupts the kernel.
+    ``with``, ``async with`` or the first call starts the kernel. An asynchronous call never blocks
+    the event loop. A cancelled call interrupts the kernel.
 
     Args:
-        jupyter_server: A launched server, or where a running one is; None for that of
-            ``JUPYTER_GATEWAY_URL``.
-        kernel_name: Which of its kernels to start.
-        timeout: Seconds for each call.
-        output_dir: Where images and pages are saved; made if it is missing.
-        name: For the model.
-        description: For the model.
-        max_text: Characters of text in one answer. Of more the beginning and the end are kept, with
-            a line that says how many are missing.
-        options: Further ones of ``AsyncJupyterCodeExecutor``. ``notebook`` keeps what the agent
-            runs as a notebook.
+        jupyter_server: A server that this program has started, or a ``JupyterConnectionInfo``. None
+            for the server of ``JUPYTER_GATEWAY_URL``.
+        kernel_name: Name of the kernel to start.
+        timeout: Time limit for each call, in seconds.
+        output_dir: Folder for images and pages. It is created if it is missing.
+        name: Name of the tool for the model.
+        description: Description of the tool for the model.
+        max_text: Longest text in one answer, in characters. Longer texts are shortened in the
+            middle, with a line that says how much is missing.
+        options: Further arguments of ``AsyncJupyterCodeExecutor``, such as ``notebook``.
     """
 
     args_schema: ArgsSchema | None = Code
@@ -137,7 +136,10 @@ class JupyterTool(BaseTool):
         await self._executor.stop()
 
     def stop(self) -> None:
-        """Delete the kernel and close all; may be called twice. Not for event loops."""
+        """Delete the kernel and close the connections. A second call does nothing.
+
+        In an event loop, use ``async with`` instead, because this call blocks the loop.
+        """
         _done(self._executor.stop())
 
     def _run(self, code: str) -> tuple[str, Artifact]:
@@ -150,7 +152,7 @@ class JupyterTool(BaseTool):
 
 
 def _done(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What the coroutine returns; where an event loop runs, in another thread."""
+    """Run the coroutine, and return its result. If a loop is running here, use another thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -161,14 +163,14 @@ def _done(coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             return thread.submit(_run_and_close, loop, task).result()
         except KeyboardInterrupt:
-            # Else the thread, which is waited for, runs until the code ends by itself.
-            with contextlib.suppress(RuntimeError):  # it has just ended
+            # Otherwise the ``with`` block waits for the thread until the code ends by itself.
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the task has just ended
                 loop.call_soon_threadsafe(task.cancel)
             raise
 
 
 def _run_and_close(loop: asyncio.AbstractEventLoop, task: asyncio.Task[T]) -> T:
-    # By the thread: who presses Ctrl-C again does not wait for it any longer.
+    # The thread closes the loop, because after a second Ctrl-C nobody waits for the thread.
     with contextlib.closing(loop):
         return loop.run_until_complete(task)
 

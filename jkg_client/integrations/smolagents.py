@@ -1,7 +1,7 @@
-"""For smolagents, see https://huggingface.co/docs/smolagents.
+"""Adapter for smolagents, see https://huggingface.co/docs/smolagents.
 
-Variables and final answers travel as the JSON of its ``SafeSerializer``, tools as source.
-Nothing is ever pickled, or unpickled, here or in the kernel.
+Variables and final answers are sent as JSON by smolagents' ``SafeSerializer``, and tools as source
+code. Nothing is pickled or unpickled, neither here nor in the kernel.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ..python_variables import carrying
 from .model_limits import MAX_TEXT, checked
 
 _IMAGES = {"image/png": "PNG", "image/jpeg": "JPEG"}
-"""Pillow's names of them: what a kernel calls an image may be a program."""
+"""The only formats that Pillow may try: data from a kernel is not trusted."""
 
 _SERIALIZER = f"""
 import base64
@@ -83,31 +83,28 @@ def install(names):
 
 
 class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no annotations
-    """Runs the code of a ``CodeAgent`` in a kernel of its own: pass it as ``executor``.
+    """Runs the code of a ``CodeAgent`` in one Jupyter kernel. Pass it as ``executor``.
 
-    When the kernel had to be restarted, the tools and variables that the agent has sent are
-    sent again.
+    If the kernel was restarted, the tools and variables of the agent are sent to it again.
 
     Args:
-        jupyter_server: A launched server, or where a running one is; None for that of
-            ``JUPYTER_GATEWAY_URL``.
-        kernel_name: Which of its kernels to start; one for Python.
-        timeout: Seconds for each step's code, and for each installation of packages.
-        output_dir: Where images and pages are saved; made if it is missing.
-        additional_imports: Packages that are installed in the kernel's environment, unless
-            they can be imported there.
-        logger: Told when packages are installed; None for nobody.
-        max_text: Characters of the logs, of a text value and of an error, each. Of more the
-            beginning and the end are kept, with a line that says how many are missing. A final
-            answer is always whole.
-        options: Further ones of ``JupyterCodeExecutor``. ``notebook`` keeps what the agent
-            runs as a notebook.
+        jupyter_server: A server that this program has started, or a ``JupyterConnectionInfo``. None
+            for the server of ``JUPYTER_GATEWAY_URL``.
+        kernel_name: Name of the Python kernel to start.
+        timeout: Time limit for each step and for each installation of packages, in seconds.
+        output_dir: Folder for images and pages. It is created if it is missing.
+        additional_imports: Packages to install in the kernel's environment if they are missing.
+        logger: Logger for installations of packages and for errors. None for no log.
+        max_text: Longest text of the logs, of a value and of an error, in characters. Longer texts
+            are shortened in the middle, with a line that says how much is missing. A final answer
+            is never shortened.
+        options: Further arguments of ``JupyterCodeExecutor``, such as ``notebook``.
 
     Raises:
         AgentError: A package could not be installed.
-        GatewayError: The server cannot be reached or does not let us in.
+        GatewayError: The server cannot be reached, or it refuses the token.
         KernelNotReady: The kernel was started but does not answer.
-        ValueError: For bad arguments.
+        ValueError: An argument is wrong.
     """
 
     def __init__(
@@ -122,7 +119,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         max_text: int = MAX_TEXT,
         **options: Any,
     ) -> None:
-        # The agent logs errors itself: here they would be printed twice.
+        # The agent logs errors itself, so a logger here would print them twice.
         quiet = AgentLogger(level=LogLevel.OFF) if logger is None else logger
         super().__init__(list(additional_imports), quiet, allow_pickle=False)
         self._timeout = timeout
@@ -151,12 +148,12 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         """Run the code of one step.
 
         Returns:
-            The value of its last expression, an image or as text; or the final answer.
+            The value of the last expression, as an image or a text, or the final answer.
 
         Raises:
-            AgentError: The code failed, took too long or killed its kernel; the message is
-                all that it showed. Or its final answer cannot be read.
-            GatewayError: The server is away.
+            AgentError: The code failed, took too long or killed its kernel. The message is its
+                whole output. Or the final answer cannot be read.
+            GatewayError: The server cannot be reached.
         """
         result = self._execute(unfenced(code, "python").code)
         if result.kernel_restarted:
@@ -174,12 +171,12 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         return CodeOutput(output=value, logs=self._logs(result), is_final_answer=False)
 
     def send_tools(self, tools: Mapping[str, Tool]) -> None:
-        """Define tools in the kernel, by their source.
+        """Define tools in the kernel from their source code.
 
         Raises:
-            ValueError: One cannot be sent so: managed agents, tools of other programs.
-            OSError: The source of one is not to be found.
-            AgentError: The kernel does not take them.
+            ValueError: A tool has no source to send, such as a managed agent.
+            OSError: The source of a tool cannot be found.
+            AgentError: The tools cannot be defined in the kernel.
         """
         agents = [name for name, tool in tools.items() if not isinstance(tool, Tool)]
         if agents:
@@ -193,17 +190,17 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         """Set variables in the kernel.
 
         Raises:
-            SerializationError: JSON cannot say what one of them is.
-            AgentError: The kernel does not take them.
+            SerializationError: A value cannot be expressed as JSON.
+            AgentError: The variables cannot be set in the kernel.
         """
         self._do(*_setting_cells(variables))
         self._variables.update(variables)
 
     def install_packages(self, additional_imports: Sequence[str]) -> list[str]:
-        """Install packages in the kernel's environment, unless they can be imported there.
+        """Install packages in the kernel's environment if they are missing there.
 
         Raises:
-            AgentError: One could not be installed.
+            AgentError: A package could not be installed.
         """
         names = list(additional_imports)
         if names:
@@ -213,11 +210,11 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         return names
 
     def cleanup(self) -> None:
-        """Delete the kernel and close all; may be called twice."""
+        """Delete the kernel and close the connections. A second call does nothing."""
         self._executor.stop()
 
     def _hear(self, output: Output) -> None:
-        # As it comes: the result holds what fits into the limits.
+        # Read from the output as it arrives, because the result may be shortened.
         if isinstance(output, Failure) and output.ename == self.FINAL_ANSWER_EXCEPTION:
             self._final = output.evalue
         if self._on_output is not None:
@@ -234,10 +231,10 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         return self._executor.execute_code_blocks(blocks, store_history=store_history)
 
     def _do(self, *cells: str) -> None:
-        # Not what the agent has written: it is no part of the session.
+        # Not stored in the history, because this is not the agent's code.
         result = self._execute(*cells, store_history=False)
         if result.kernel_restarted:
-            # They ran in a kernel that is gone, or in one that lacks what was sent before.
+            # The new kernel lacks these cells, or what was sent before them.
             result = self._execute(*self._sent(), *cells, store_history=False)
         if result.exit_code:
             failure = result.results[-1].failure
@@ -248,7 +245,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         try:
             return SafeSerializer.loads(text)
         except Exception as exc:
-            # The code may raise such an exception itself, with whatever text it likes.
+            # The agent's code may raise this exception itself, with any text.
             message = f"The final answer cannot be read: {exc!r:.200}"
             raise AgentExecutionError(message, self.logger) from exc
 
@@ -279,7 +276,7 @@ def _defining_cell(tools: Mapping[str, Tool]) -> str:
 
 
 def _exec(source: str) -> str:
-    # Its names are none that the agent's code could run into.
+    # Run in a dict of its own, so that it does not change the agent's variables.
     return f"_jkg = {{}}\nexec({source!r}, _jkg)"
 
 

@@ -1,4 +1,4 @@
-"""The code that a model passes to a tool, for adapters that live in an event loop."""
+"""Extracts the code that a model passes to a tool, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import asyncio
 from ..code_blocks import CodeBlock, unfenced
 
 _QUICK = 2**16
-"""Characters of a code that takes a moment."""
+"""Longest code that is parsed in the event loop itself, in characters."""
 
 
 async def tool_block(code: str, language: str = "") -> CodeBlock:
-    """As ``unfenced``. The event loop goes on meanwhile, however long the code is."""
+    """The same as ``unfenced``. Long code does not block the event loop."""
     if len(code) <= _QUICK:
         return unfenced(code, language)
     return await asyncio.to_thread(unfenced, code, language)

@@ -17,12 +17,12 @@ class CellEnd:
     """How a cell ended.
 
     Attributes:
-        status: ``ok``, ``error``, ``timeout``, ``died``, or ``unreachable`` if the way to the
-            kernel broke.
-        failure: What is to be shown of it; None if it did not fail.
-        exit_code: That of ``sys.exit``, or of a shell cell that failed; None if there is none.
-        lost: Output that never came.
-        cause: The exception, if it was not the cell that failed.
+        status: ``ok``, ``error``, ``timeout``, ``died``, or ``unreachable`` if the connection to
+            the kernel broke.
+        failure: The failure to show in the notebook. None if the cell did not fail.
+        exit_code: Exit status of ``sys.exit`` or of a failed shell cell. None if there is none.
+        lost: Output that was lost.
+        cause: The exception, if the kernel or the connection failed and not the cell.
     """
 
     status: str
@@ -33,20 +33,20 @@ class CellEnd:
 
     @classmethod
     def of_result(cls, result: ExecutionResult, limit: str) -> CellEnd:
-        """That of a cell that was sent to the kernel.
+        """The end of a cell that has a result.
 
         Args:
-            result: What the kernel said.
-            limit: The time limit of the cell, in words.
+            result: Result of the cell.
+            limit: Time limit of the cell, in words.
         """
         status = _STATUS[result.status]
-        # What the result has not kept is in the notebook.
+        # Characters that the result has dropped are not lost: the notebook has them.
         lost = evolve(result.truncated or Truncation(), characters=0)
         return cls(status, _failure(result, limit), result.exit_code, lost)
 
     @classmethod
     def of_exception(cls, exc: JkgError) -> CellEnd:
-        """That of a cell whose kernel is gone, or cannot be reached."""
+        """The end of a cell whose kernel has ended or cannot be reached."""
         result = exc.result if isinstance(exc.result, ExecutionResult) else None
         lost = evolve(result.truncated or Truncation(), characters=0) if result else Truncation()
         status = "unreachable" if isinstance(exc, GatewayError) else "died"
@@ -54,7 +54,7 @@ class CellEnd:
 
     @classmethod
     def of_limit(cls, limit: str) -> CellEnd:
-        """That of a cell for which no time was left."""
+        """The end of a cell that did not begin because the time limit had passed."""
         return cls("timeout", Failure("TimeoutError", f"{limit} had passed before the cell began"))
 
 

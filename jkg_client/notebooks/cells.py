@@ -1,4 +1,4 @@
-"""The cells of one notebook, run in order up to the first that fails."""
+"""Runs the cells of one notebook in order, up to the first that fails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .outputs import CellOutputs
 
 
 class Observer(Protocol):
-    """Is told how a run goes on; it also saves the notebook."""
+    """Gets the events of a run, and saves the notebook."""
 
     def began(self, index: int) -> None:
         """A cell begins."""
@@ -34,14 +34,14 @@ class CellRun:
     """Runs the cells of a notebook.
 
     Attributes:
-        notebook: The notebook; its cells change.
-        kernel: Runs them.
-        options: How.
-        code: Code of cells that is not the code that is saved, by index.
-        observer: Is told.
-        interruption: By which another thread ends the run.
-        failed: Index of the cell that failed, and how; None while none has.
-        incomplete: Index of the first cell of which output was lost, and how much; None for none.
+        notebook: The notebook. Its cells are changed.
+        kernel: The kernel.
+        options: Options of the run.
+        code: Code to run instead of the saved code, by index of the cell.
+        observer: Gets the events of the run.
+        interruption: Allows another thread to end the run.
+        failed: Index of the failed cell, and how it ended. None while no cell has failed.
+        incomplete: Index of the first cell whose output was lost, and how much. None for none.
     """
 
     notebook: NotebookNode
@@ -54,10 +54,10 @@ class CellRun:
     incomplete: tuple[int, Truncation] | None = field(default=None, init=False)
 
     def run(self) -> None:
-        """Run them; what stopped them is in ``failed``.
+        """Run the cells. ``failed`` tells which cell stopped the run.
 
         Raises:
-            KeyboardInterrupt: By Ctrl-C, or because another thread has interrupted the run.
+            KeyboardInterrupt: Ctrl-C was pressed, or another thread has interrupted the run.
         """
         whole = Deadline(self.options.limits.timeout)
         for index, cell in enumerate(self.notebook.cells):
@@ -104,7 +104,7 @@ class CellRun:
     def _limit(self, metadata: Mapping[str, object]) -> float | None:
         own = limit_of(metadata)
         if own is not None:
-            # What is said of the cell itself wins, then what the caller says.
+            # The limit of the cell itself wins, then that of the caller, then the notebook's.
             return own
         given = self.options.limits.cell_timeout
         return given if given is not None else limit_of(self.notebook.metadata)
@@ -117,7 +117,7 @@ class CellRun:
 
     def _goes_on(self, index: int, end: CellEnd) -> bool:
         if end.status == "ok":
-            # By exit() or sys.exit(0) a notebook ends, as a script would.
+            # exit() and sys.exit(0) end the notebook, as they end a script.
             return end.exit_code is None
         is_allowed = self.options.allow_errors or has_tag(self.notebook.cells[index], RAISES)
         if end.status == "error" and is_allowed:

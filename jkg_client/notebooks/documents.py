@@ -1,4 +1,4 @@
-"""Notebooks as they are read: in format 4, with ids that are valid, and made ready for a run.
+"""Reads notebooks: converts them to format 4, checks them and repairs their cell ids.
 
 The format: https://nbformat.readthedocs.io/en/latest/format_description.html
 """
@@ -21,7 +21,7 @@ try:
     from nbformat.v4.rwbase import rejoin_lines, strip_transient
 except ImportError as _missing:
     raise ImportError(
-        "running notebooks needs nbformat; pip install 'jkg-client[notebook]'"
+        'notebooks need the package nbformat: pip install "jkg-client[notebook]"'
     ) from _missing
 
 from .sources import NotebookSource
@@ -32,14 +32,14 @@ _FIRST_WITH_IDS = 5  # minor version
 _TIMES = ("iopub.", "shell.")
 
 SKIP, RAISES = "skip-execution", "raises-exception"
-"""Tags of cells that are not run, and of those that may fail."""
+"""Tags of cells that do not run, and of cells that may fail."""
 
 
 def read_notebook(source: NotebookSource) -> NotebookNode:
-    """A notebook in format 4; one that was given as an object is copied.
+    """The notebook in format 4. A notebook that is passed as an object is copied.
 
     Raises:
-        ValueError: It is no notebook.
+        ValueError: This is not a notebook.
         OSError: The file cannot be read.
     """
     if isinstance(source, Mapping):
@@ -58,7 +58,7 @@ def read_notebook(source: NotebookSource) -> NotebookNode:
 
 
 def code_cells(notebook: NotebookNode) -> Iterator[NotebookNode]:
-    """The cells that hold code."""
+    """The code cells."""
     return (cell for cell in notebook.cells if cell["cell_type"] == "code")
 
 
@@ -69,12 +69,12 @@ def has_tag(cell: Mapping[str, Any], tag: str) -> bool:
 
 
 def is_run(cell: NotebookNode) -> bool:
-    """Whether a cell holds code that is to be run."""
+    """Whether a cell has code to run."""
     return cell.cell_type == "code" and bool(cell.source.strip()) and not has_tag(cell, SKIP)
 
 
 def clear_old_outputs(notebook: NotebookNode) -> None:
-    """Take away what an earlier run has left, also of cells that this run may not reach."""
+    """Remove the outputs of an earlier run, also of cells that this run may not reach."""
     if not any(has_tag(cell, SKIP) for cell in notebook.cells):
         notebook.metadata.pop("widgets", None)
     for cell in code_cells(notebook):
@@ -134,12 +134,12 @@ def _in_format_4(given: Any, name: str) -> NotebookNode:
         old = nbformat.reader.reads(json.dumps(given))
         return cast("NotebookNode", nbformat.convert(old, 4))
     except Exception as exc:
-        # Of the old formats nothing is checked: whatever is missing is missed somewhere.
+        # nbformat does not check old formats, so missing parts raise all kinds of exceptions.
         raise ValueError(f"{name} is not a notebook of format {major}: {exc}") from exc
 
 
 def _check(notebook: NotebookNode, name: str) -> None:
-    """Raise ValueError unless the parts that a run needs are there; mend what is merely missing."""
+    """Raise ValueError if a required part is missing. Add missing optional parts."""
     notebook.setdefault("metadata", nbformat.from_dict({}))
     minor = notebook.setdefault("nbformat_minor", 0)
     if not isinstance(notebook.get("cells"), list) or not isinstance(minor, int):
@@ -161,13 +161,13 @@ def _is_text(value: object) -> bool:
 
 
 def _give_ids(notebook: NotebookNode) -> None:
-    """Make ids valid: the first keeps its id, others get one that is the same in each run."""
+    """Replace ids that are invalid or not unique. The new ids are the same in each run."""
     given = [cell.get("id") for cell in notebook.cells]
     is_new_format = notebook.nbformat_minor >= _FIRST_WITH_IDS
     if not is_new_format:
         if not any(given):
             return
-        # Files of other programs have ids in formats that know none: the next one does.
+        # Some programs write ids in older formats, which do not allow them. Format 4.5 does.
         notebook.nbformat_minor = _FIRST_WITH_IDS
     taken = {cell_id for cell_id in given if _is_id(cell_id)}
     seen: set[str] = set()
@@ -180,9 +180,7 @@ def _give_ids(notebook: NotebookNode) -> None:
             repaired += 1
         seen.add(cell_id)
     if repaired and is_new_format:
-        _log.warning(
-            "cell ids that were missing, invalid or not unique were replaced: %d", repaired
-        )
+        _log.warning("replaced %d cell ids that were missing, invalid or not unique", repaired)
 
 
 def _is_id(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The working directory and the environment of a kernel that others have started for us."""
+"""The working directory and the environment of a kernel that a server has started."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _CHANGE = {
 def change_folder(
     kernel: JupyterKernelClient, language: str, folder: str, deadline: Deadline
 ) -> None:
-    """Go to ``folder`` of the machine on which the kernel runs; its history does not tell.
+    """Change the kernel's working directory to ``folder`` of its machine, without history.
 
     Raises:
-        ValueError: There is no such folder, or we cannot say it in the language of the kernel.
+        ValueError: There is no such folder, or the kernel's language is not supported.
     """
     name = language.lower()
     if name in ("python", "ipython"):
-        # An expression defines no name, and counts as no cell.
+        # An expression defines no variable and does not count as a cell.
         answer = _evaluated(kernel, f"__import__('os').chdir({folder!r})", deadline)
         problem = "" if answer.get("status") == "ok" else f"{answer.get('evalue', 'no answer')}"
     elif name in _CHANGE:
@@ -41,22 +41,22 @@ def change_folder(
         result = kernel.execute(code, deadline.left(), silent=True, store_history=False)
         problem = "" if result.is_ok else (result.failure.summary if result.failure else "error")
     else:
-        raise ValueError(f"cwd: a kernel in {language!r} cannot be told to go to a folder")
+        raise ValueError(f"cwd: cannot change the folder of a kernel in {language!r}")
     if problem:
-        raise ValueError(f"cwd: the kernel cannot go to {folder!r}: {problem}")
+        raise ValueError(f"cwd: the kernel cannot change to folder {folder!r}: {problem}")
 
 
 def check_variables(
     kernel: JupyterKernelClient, language: str, env: Mapping[str, str], deadline: Deadline
 ) -> None:
-    """See that a kernel in Python was started with ``env``; of others nothing is known.
+    """Check that a Python kernel has the variables of ``env``. Other kernels are not checked.
 
     Raises:
-        ValueError: The server has not passed all of it on.
+        ValueError: The server has not passed on all variables.
     """
     if language.lower() not in ("python", "ipython"):
         return
-    # Not the values themselves: a message with a secret in it may be logged somewhere.
+    # Compare digests: a message with a secret value could be logged by a server.
     digest = (
         "__import__('hashlib').sha256(__import__('os').environ.get({!r}, '').encode()).hexdigest()"
     )

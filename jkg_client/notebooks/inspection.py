@@ -1,4 +1,4 @@
-"""Which parameters a notebook takes: the names that its cell ``parameters`` sets."""
+"""Reads the parameters of a notebook from its cell with the tag ``parameters``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ class NotebookParameter:
     """One parameter of a notebook.
 
     Attributes:
-        name: Of the variable.
-        default: The code of its value; empty if it has none of its own, as in ``c, d = pair()``.
-        annotation: The code of its type; empty if none is given.
-        help: The comment behind it.
+        name: Name of the variable.
+        default: Code of the default value. Empty if the code has none for this name alone, as in
+            ``c, d = pair()``.
+        annotation: Code of the type. Empty if there is none.
+        help: The comment at the end of the line.
     """
 
     name: str
@@ -30,7 +31,7 @@ class NotebookParameter:
 
 
 def inspect_notebook(notebook: NotebookSource) -> dict[str, NotebookParameter]:
-    """The parameters of a Python notebook, by name; nothing is run.
+    """The parameters of a Python notebook, by name. No code is run.
 
     Example::
 
@@ -41,9 +42,9 @@ def inspect_notebook(notebook: NotebookSource) -> dict[str, NotebookParameter]:
         notebook: A path, an open file or a ``NotebookNode``.
 
     Raises:
-        ValueError: It is no notebook, or its parameters are not Python.
+        ValueError: This is not a notebook, or its parameters are not Python code.
     """
-    # Only now: it needs nbformat.
+    # Imported only here, because it needs nbformat.
     from .documents import code_cells, has_tag, read_notebook  # noqa: PLC0415
 
     document = read_notebook(notebook)
@@ -57,7 +58,7 @@ def inspect_notebook(notebook: NotebookSource) -> dict[str, NotebookParameter]:
 
 
 def assigned_names(source: str) -> set[str] | None:
-    """Names that are set in Python code; None if it is not plain Python, as with magics."""
+    """The names that Python code sets. None if it is not plain Python, as with magics."""
     try:
         return {parameter.name for parameter in parameters_in(source)}
     except (SyntaxError, ValueError, RecursionError):
@@ -65,10 +66,10 @@ def assigned_names(source: str) -> set[str] | None:
 
 
 def parameters_in(source: str) -> Iterator[NotebookParameter]:
-    """The parameters that code of a cell sets.
+    """The parameters that the code of a cell sets.
 
     Raises:
-        SyntaxError: It is not Python.
+        SyntaxError: The code is not Python.
     """
     comments = _comments(source)
     for statement in ast.parse(source).body:
@@ -111,7 +112,7 @@ def _annotation(source: str, node: ast.expr) -> str:
 
 
 def _comments(source: str) -> dict[int, str]:
-    """Comments by the number of their line."""
+    """The comments, by line number."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     try:
         return {

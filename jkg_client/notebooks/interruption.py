@@ -1,4 +1,4 @@
-"""How another thread ends a run."""
+"""Allows another thread to end a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..client.timeouts import TIMEOUTS, Timeouts
 
 @define(eq=False)
 class Interruption:
-    """Ends one run. Its thread calls ``begin`` and ``end``, any other thread ``interrupt``."""
+    """Ends one run. Its thread calls ``begin`` and ``end``; any thread may call ``interrupt``."""
 
     _cells: BlockRun = field(factory=BlockRun, init=False)
     _kernel: JupyterKernelClient | None = field(default=None, init=False)
@@ -19,22 +19,22 @@ class Interruption:
 
     @property
     def is_requested(self) -> bool:
-        """Whether no further cell is to begin."""
+        """Whether no further cell should begin."""
         return self._cells.is_interrupted
 
     def begin(self, kernel: JupyterKernelClient, timeouts: Timeouts) -> None:
-        """The cells are about to run on ``kernel``."""
+        """Note that the cells are about to run on ``kernel``."""
         self._kernel, self._timeouts = kernel, timeouts
         self._cells.begin()
 
     def end(self) -> None:
-        """No cell runs any more."""
+        """Note that no cell is running any more."""
         self._cells.end()
 
     def interrupt(self) -> None:
         """Interrupt the running cell; restart the kernel if that fails. Wait for its end.
 
         Raises:
-            GatewayError: The server is away.
+            GatewayError: The server cannot be reached.
         """
         self._cells.interrupt(lambda: self._kernel, self._timeouts)

@@ -1,6 +1,6 @@
-"""A notebook as the text of its file, laid out as nbformat does it.
+"""Encodes a notebook as JSON in the layout of nbformat.
 
-Text is written cell by cell: a notebook of many megabytes is not copied as a whole.
+It is encoded cell by cell, so that a large notebook is never copied as a whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SPLIT = ("application/javascript", "image/svg+xml")
 
 
 def pieces(notebook: NotebookNode) -> Iterator[str]:
-    """The text of the file, in pieces; strict JSON."""
+    """The text of the file, in pieces. It is strict JSON."""
     fields = {name: value for name, value in notebook.items() if name != "cells"}
     before = sorted(name for name in fields if name < "cells")
     after = sorted(name for name in fields if name > "cells")
@@ -35,7 +35,7 @@ def pieces(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _text(value: Any, depth: int) -> str:
-    """A value, with the lines after its first one indented by ``depth``."""
+    """A value. All lines after the first are indented by ``depth``."""
     if isinstance(value, str):
         return _string(value)
     if isinstance(value, Mapping):
@@ -47,7 +47,7 @@ def _text(value: Any, depth: int) -> str:
     if isinstance(value, (list, tuple)):
         return _block("[", [_text(item, depth + 1) for item in value], "]", depth)
     if isinstance(value, float) and not _is_finite(value):
-        # JSON has no such number: Jupyter refuses a file with a bare NaN.
+        # JSON has no NaN or infinity: Jupyter refuses such a file.
         return f'"{value}"'
     return json.dumps(value)
 
@@ -60,7 +60,7 @@ def _block(start: str, items: list[str], end: str, depth: int) -> str:
 
 
 def _string(text: str) -> str:
-    # A lone surrogate has no form in UTF-8.
+    # UTF-8 cannot encode a lone surrogate, so it is escaped.
     return encode_basestring(text) if text.isascii() or _is_unicode(text) else json.dumps(text)
 
 
@@ -77,7 +77,7 @@ def _is_finite(number: float) -> bool:
 
 
 def _with_lines(cell: NotebookNode) -> dict[str, Any]:
-    """The cell with its longer texts as lists of lines, which version control can compare."""
+    """The cell with long texts as lists of lines, which version control can compare."""
     shown = {**cell, "source": cell.source.splitlines(keepends=True)}
     if isinstance(cell.get("attachments"), dict):
         shown["attachments"] = {

@@ -1,4 +1,4 @@
-"""The kernel of a run: started or attached to, listened to, and ended."""
+"""The kernel of a run: its start, its cells and its end."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from ..errors import (
 from ..protocol.messages import Json, Message, comm_message
 from ..protocol.result import ExecutionResult
 from ..protocol.values import mapping_of
-from .heard_channels import HeardChannels, HeardProvider
 from .kernel_process import KernelProcess
+from .observed_channels import ObservedChannels, ObservedProvider
 from .outputs import CellOutputs, NotebookOutputs
 from .providers import NotebookKernels
 
 _log = logging.getLogger("jkg_client")
 _MOST = 100_000
-"""Characters that the result of a cell keeps: its outputs are in the notebook already."""
+"""Characters that the result of a cell keeps. The notebook has the outputs already."""
 
 
 @define(eq=False)
 class NotebookKernel:
-    """A kernel that runs cells of one notebook; a ``Listener`` of its channels.
+    """A kernel that runs the cells of one notebook. It is a ``Listener`` of its channels.
 
     Attributes:
-        outputs: Where what it says goes.
-        on_message: Called with each message that answers a cell.
-        on_pause: Called after each message, and now and then while none comes.
+        outputs: Puts the kernel's messages into the notebook.
+        on_message: Function that is called with each message that answers a cell.
+        on_pause: Function that is called after each message, and regularly while none arrives.
     """
 
     outputs: NotebookOutputs
     on_message: Callable[[Message], None] | None = None
     on_pause: Callable[[], None] | None = None
     _client: JupyterKernelClient | None = field(default=None, init=False)
-    _heard: HeardChannels | None = field(default=None, init=False)
+    _heard: ObservedChannels | None = field(default=None, init=False)
     _process: KernelProcess | None = field(default=None, init=False)
     _cell: CellOutputs | None = field(default=None, init=False)
 
@@ -58,9 +58,9 @@ class NotebookKernel:
         """Connect to a kernel, and wait until it answers.
 
         Raises:
-            KernelNotReady: It does not answer before the deadline.
+            KernelNotReady: The kernel does not answer before the deadline.
         """
-        heard = HeardProvider(kernels, self)
+        heard = ObservedProvider(kernels, self)
         seconds = deadline.left() or 0.001
         client = JupyterKernelClient(heard, kernel_id, connect_timeout=seconds, timeouts=timeouts)
         self._client, self._heard = client, heard.channels
@@ -69,19 +69,19 @@ class NotebookKernel:
 
     @property
     def client(self) -> JupyterKernelClient:
-        """The kernel."""
+        """The client of the kernel."""
         if self._client is None:
             raise ClientClosed("there is no connection to a kernel yet")
         return self._client
 
     @property
-    def _channels(self) -> HeardChannels:
+    def _channels(self) -> ObservedChannels:
         if self._heard is None:
             raise ClientClosed("there is no connection to a kernel yet")
         return self._heard
 
     def info(self, deadline: Deadline) -> Json:
-        """The kernel's ``language_info``; from now on its process must stay the same."""
+        """The kernel's ``language_info``. From now on, another process counts as a death."""
         info = self.client.kernel_info(max(1.0, deadline.left() or 0.0))
         self._process = KernelProcess(self._channels.session)
         return mapping_of(info.get("language_info"))
@@ -102,7 +102,7 @@ class NotebookKernel:
             self._cell = None
             self.outputs.settle()
         if self._process is not None and self._process.is_replaced and result.status != "timeout":
-            # A server may have handed the cell to the process that came after.
+            # The kernel has died, and the server has sent the cell to the new process.
             return evolve(result, status="died")
         return result
 
@@ -112,14 +112,14 @@ class NotebookKernel:
             self._client.stop()
 
     def listen(self, seconds: float) -> None:
-        """Take in what comes within ``seconds`` without any cell running."""
+        """Process messages for ``seconds`` while no cell is running."""
         deadline = Deadline(seconds)
         while not deadline.passed:
             self._channels.receive(deadline)
         self.outputs.settle()
 
     def will_send(self, message: Message) -> None:
-        """Assign a request to the cell that is run."""
+        """Assign a request to the running cell."""
         if message.msg_type == "execute_request" and self._cell is not None:
             if self._process is not None and self._process.is_gone:
                 died = "the kernel died between two cells"
@@ -127,7 +127,7 @@ class NotebookKernel:
             self.outputs.sent(message.msg_id, self._cell)
 
     def received(self, message: Message | None) -> None:
-        """Take in what the kernel says."""
+        """Process a message of the kernel."""
         if message is not None:
             if self._process is not None:
                 self._process.feed(message)
@@ -146,11 +146,12 @@ class NotebookKernel:
 def started(
     kernels: NotebookKernels, name: str, env: Mapping[str, str] | None, seconds: float
 ) -> Iterator[str]:
-    """The id of a new kernel, which is deleted in the end, whatever happens."""
+    """Start a kernel for the ``with`` block. It is deleted at the end, also after an error."""
     kernel_id: str | None = None
     try:
         with CtrlCHeldBack():
             kernel_id = kernels.start_kernel(name, env=env, timeout_seconds=seconds)
+        _log.info("kernel %s: %r was started", kernel_id, name)
         yield kernel_id
     finally:
         if kernel_id is not None:
@@ -161,7 +162,8 @@ def started(
 def _delete(kernels: NotebookKernels, kernel_id: str) -> None:
     try:
         kernels.delete_kernel(kernel_id)
+        _log.info("kernel %s: was deleted", kernel_id)
     except (KernelNotFound, ServerNotRunning, ClientClosed):
         pass
     except GatewayError as exc:
-        _log.warning("kernel %s could not be deleted: %s", kernel_id, exc)
+        _log.warning("cannot delete kernel %s: %s", kernel_id, exc)

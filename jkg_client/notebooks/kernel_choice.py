@@ -1,4 +1,4 @@
-"""Which kernel runs a notebook: the one that was asked for, or what its metadata says."""
+"""Chooses the kernel for a notebook: the one of the caller, or the one of its metadata."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class KernelChoice:
     """A kernel that can be started.
 
     Attributes:
-        name: By which it is started.
-        language: Of its code; empty if that is not known.
-        display_name: For people.
+        name: Name by which it is started.
+        language: Its language. Empty if unknown.
+        display_name: Its name for people.
     """
 
     name: str
@@ -34,7 +34,7 @@ class KernelChoice:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """As the metadata ``kernelspec`` of a notebook."""
+        """The metadata ``kernelspec`` of a notebook with this kernel."""
         shown = {"display_name": self.display_name or self.name, "name": self.name}
         return {**shown, "language": self.language} if self.language else shown
 
@@ -44,8 +44,8 @@ class InstalledKernels:
     """The kernels of a server.
 
     Attributes:
-        kernels: By name.
-        default: Name of the one that the server starts unless told otherwise.
+        kernels: The kernels by name.
+        default: Name of the server's default kernel.
     """
 
     kernels: Mapping[str, KernelChoice]
@@ -53,7 +53,7 @@ class InstalledKernels:
 
     @classmethod
     def of(cls, listed: Json) -> InstalledKernels:
-        """Those of an answer to ``GET /api/kernelspecs``."""
+        """The kernels in an answer to ``GET /api/kernelspecs``."""
         kernels = {
             str(name): _choice(str(name), mapping_of(mapping_of(model).get("spec")))
             for name, model in mapping_of(listed.get("kernelspecs")).items()
@@ -61,7 +61,7 @@ class InstalledKernels:
         return cls(kernels, str(listed.get("default", "")))
 
     def named(self, name: str) -> KernelChoice | None:
-        """The kernel of this name, in whatever case; None if there is none."""
+        """The kernel of this name. Upper and lower case do not matter. None if there is none."""
         if name in self.kernels:
             return self.kernels[name]
         return next((k for n, k in self.kernels.items() if n.lower() == name.lower()), None)
@@ -84,12 +84,12 @@ def choose(
     """The kernel for a notebook.
 
     Args:
-        notebook: Its metadata ``kernelspec`` and ``language_info`` say which.
-        kernel_name: The kernel that the caller wants instead; None for none.
+        notebook: The notebook, with metadata ``kernelspec`` and ``language_info``.
+        kernel_name: Name of the kernel that the caller wants. None to use the metadata.
         there: The kernels of the server.
 
     Raises:
-        KernelSpecNotFound: There is no such kernel, and no other one that stands in for it.
+        KernelSpecNotFound: The server has no such kernel, and no other one that can replace it.
     """
     if kernel_name is not None:
         chosen = there.named(kernel_name)
@@ -104,16 +104,16 @@ def choose(
 
 
 def language_of(notebook: NotebookNode) -> str:
-    """The language of a notebook, as its metadata say; empty if they do not."""
+    """The language in the metadata of a notebook. Empty if there is none."""
     return _text(notebook, "kernelspec", "language") or _text(notebook, "language_info", "name")
 
 
 def _instead_of(wanted: str, language: str, there: InstalledKernels) -> KernelChoice:
     alike = there.in_language(language) if language else []
     if len(alike) != 1:
-        raise there.not_found(wanted, "; kernel_name chooses another one")
+        raise there.not_found(wanted, "; pass kernel_name= to choose another kernel")
     _log.warning(
-        "the server has no kernel %r; the notebook runs on %r, which is the only one in %s",
+        "the server has no kernel %r; the notebook runs on %r, its only kernel in %s",
         wanted,
         alike[0].name,
         language,

@@ -1,4 +1,4 @@
-"""Whether the kernel is still the process that the notebook began with."""
+"""Detects whether the kernel's process was replaced since the first cell."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..protocol.messages import Message
 
 @define
 class KernelProcess:
-    """Feed it every message that comes once the kernel is ready.
+    """State of the kernel's process. Feed it every message after the kernel is ready.
 
     Attributes:
-        session: Our session id.
-        is_gone: The process that we knew is gone.
-        is_replaced: Another process has answered us.
+        session: Session id of this client.
+        is_gone: Whether the first process has ended.
+        is_replaced: Whether another process has answered.
     """
 
     session: str
@@ -24,11 +24,11 @@ class KernelProcess:
     _known: str | None = field(default=None, init=False)  # session id of the process
 
     def feed(self, message: Message) -> None:
-        """Take in one message."""
+        """Process one message."""
         if tells_of_death(message, is_up=True):
             self.is_gone = True
         elif message.msg_type == "status" and message.parent_header.get("session") == self.session:
-            # Of a restart that was told to a broken line this is the only sign.
+            # The only sign of a restart whose message was lost with a broken connection.
             process = message.header.get("session")
             self.is_replaced |= self._known is not None and process != self._known
             self.is_gone |= self.is_replaced

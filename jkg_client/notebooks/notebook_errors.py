@@ -1,4 +1,4 @@
-"""The exception that a run ends with."""
+"""Creates the exception at the end of a failed run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXIT_CODES = {"timeout": 124, "died": 137, "unreachable": 125}
 def error_of_cell(
     notebook: NotebookNode, index: int, number: int | None, end: CellEnd
 ) -> NotebookError:
-    """The exception for a cell that has stopped the run."""
+    """The exception for a cell that ended the run."""
     said = end.failure.summary if end.failure is not None else "it failed"
     code = end.exit_code or _EXIT_CODES.get(end.status, 1)
     message = f"{_name(notebook, index, number)} failed: {said}"
@@ -28,7 +28,7 @@ def error_of_cell(
 def error_of_loss(
     notebook: NotebookNode, index: int, number: int | None, lost: Truncation
 ) -> NotebookError:
-    """The exception for a run of which output was lost."""
+    """The exception for a run whose output is incomplete."""
     message = f"{_name(notebook, index, number)} ran, but output is missing: {lost}"
     return NotebookError(message, "incomplete", notebook, index, number)
 

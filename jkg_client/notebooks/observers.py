@@ -1,4 +1,4 @@
-"""Who is told how a run goes on: the file that it is saved to, and the caller."""
+"""Saves a notebook while it runs, and reports its cells to the caller."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .outputs import NotebookOutputs
 from .saving import NotebookFile
 
 _PAUSE = 2.0
-"""Seconds between two times that a notebook is saved while a cell runs."""
+"""Seconds between two saves while a cell is running."""
 
 
 @define(eq=False)
 class FileObserver:
-    """Saves a notebook while it runs, and tells the caller of its cells.
+    """Saves a notebook while it runs, and reports its cells to the caller.
 
     Attributes:
         notebook: The notebook.
-        file: Where it is saved; None for nowhere.
-        on_cell: The caller's function.
+        file: The file of the notebook. None for no file.
+        on_cell: Function of the caller.
     """
 
     notebook: NotebookNode
@@ -34,7 +34,7 @@ class FileObserver:
     _is_changed: bool = field(default=False, init=False)
 
     def starts(self, outputs: NotebookOutputs) -> None:
-        """The run is about to start a kernel, which will put its outputs there."""
+        """The run is about to start a kernel. ``outputs`` receives its messages."""
         self._outputs = outputs
         if self.file is not None:
             self.file.save(self.notebook)
@@ -44,12 +44,12 @@ class FileObserver:
         self._is_changed = True
         self._tell("running", index)
 
-    def heard(self, message: Message) -> None:  # noqa: ARG002 - it is in the notebook already
+    def heard(self, message: Message) -> None:  # noqa: ARG002 - the notebook has it already
         """A message has answered a cell."""
         self._is_changed = True
 
     def paused(self) -> None:
-        """A message has come, or none for a while."""
+        """A message has arrived, or no message for a while."""
         self._save_if_due(_PAUSE)
 
     def ended(self, index: int, end: CellEnd) -> None:
@@ -60,7 +60,7 @@ class FileObserver:
         self._tell(end.status, index)
 
     def finished(self) -> None:
-        """No cell runs any more: save what there is, whatever that takes."""
+        """No cell is running any more. Save the notebook, even if that takes long."""
         self._settle()
         if self.file is not None:
             self.file.save(self.notebook)
@@ -83,6 +83,6 @@ class FileObserver:
 
 
 def settle(notebook: NotebookNode, outputs: NotebookOutputs) -> None:
-    """Bring the notebook up to date with all that has come."""
+    """Bring the notebook up to date with all received messages."""
     outputs.settle()
     outputs.widgets.save_into(notebook.metadata)

@@ -1,4 +1,4 @@
-"""What a run of a notebook was asked for, checked before anything happens."""
+"""The options of a run, which are checked before it begins."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @frozen
 class CellProgress:
-    """A cell of a run begins, or has ended.
+    """Progress of a run: a cell begins or has ended.
 
     Attributes:
         state: ``running``, ``ok``, ``error``, ``timeout`` or ``died``.
-        cell: The cell, as far as it ran.
-        index: Where it is in ``notebook.cells``.
+        cell: The cell with its outputs so far.
+        index: Position of the cell in ``notebook.cells``.
         done: Number of code cells that have ended.
-        total: Number of code cells that are to run.
+        total: Number of code cells to run.
     """
 
     state: str
@@ -41,7 +41,7 @@ OnCell = Callable[[CellProgress], None]
 
 @frozen
 class RunLimits:
-    """Time limits of a run, in seconds; ``run_notebook`` describes each."""
+    """Time limits of a run, in seconds. ``run_notebook`` describes them."""
 
     timeout: float | None = None
     cell_timeout: float | None = None
@@ -49,7 +49,7 @@ class RunLimits:
     final_wait: float = 0.0
 
     def check(self) -> None:
-        """Raise ValueError, which names the argument, unless they make sense."""
+        """Raise a ValueError with the name of the argument if a limit is wrong."""
         arguments.optional_seconds("timeout", self.timeout)
         arguments.optional_seconds("cell_timeout", self.cell_timeout)
         arguments.seconds("start_timeout", self.start_timeout)
@@ -59,7 +59,7 @@ class RunLimits:
 
 @frozen
 class WantedKernel:
-    """The kernel that a run shall have; ``run_notebook`` describes each."""
+    """The kernel for a run. ``run_notebook`` describes the options."""
 
     name: str | None = None
     id: str | None = None
@@ -67,7 +67,7 @@ class WantedKernel:
     env: Mapping[str, str] | None = field(default=None, repr=False)
 
     def check(self) -> None:
-        """Raise ValueError, which names the argument, unless it makes sense."""
+        """Raise a ValueError with the name of the argument if an option is wrong."""
         for name, value in (("kernel_name", self.name), ("kernel_id", self.id)):
             if value is not None and not (isinstance(value, str) and value):
                 raise ValueError(f"{name} must be a name or None, not {value!r:.200}")
@@ -75,12 +75,12 @@ class WantedKernel:
             arguments.folder("cwd", self.cwd)
         arguments.words("env", self.env)
         if self.id is not None and (self.name is not None or self.env):
-            raise ValueError("kernel_id names a kernel that runs: it takes no kernel_name or env")
+            raise ValueError("kernel_id is for a running kernel: omit kernel_name and env")
 
 
 @frozen
 class RunOptions:
-    """How a notebook is run; ``run_notebook`` describes each."""
+    """All options of a run. ``run_notebook`` describes them."""
 
     limits: RunLimits = RunLimits()
     kernel: WantedKernel = WantedKernel()
@@ -91,7 +91,7 @@ class RunOptions:
     timeouts: Timeouts = TIMEOUTS
 
     def check(self) -> None:
-        """Raise ValueError, which names the argument, unless all of it makes sense."""
+        """Raise a ValueError with the name of the argument if an option is wrong."""
         self.limits.check()
         self.kernel.check()
         if self.max_output is not None:
@@ -102,7 +102,7 @@ class RunOptions:
 
 
 def limit_of(metadata: Mapping[str, Any]) -> float | None:
-    """The time limit that metadata name for cells, as ``{"execution": {"timeout": 30}}`` does."""
+    """The time limit in metadata such as ``{"execution": {"timeout": 30}}``. None if none."""
     execution = metadata.get("execution")
     seconds = execution.get("timeout") if isinstance(execution, dict) else None
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
@@ -114,7 +114,7 @@ def local_folder(cwd: str | os.PathLike[str] | None) -> Path | None:
     """A folder of this machine.
 
     Raises:
-        ValueError: It does not exist.
+        ValueError: The folder does not exist.
     """
     if cwd is None:
         return None

@@ -1,4 +1,4 @@
-"""A list of outputs as a notebook has it, which grows with what a kernel shows.
+"""A list of outputs in the format of a notebook, filled from a kernel's messages.
 
 The format: https://nbformat.readthedocs.io/en/latest/format_description.html#code-cell-outputs
 """
@@ -15,25 +15,25 @@ from ..protocol.shortening import weight
 from ..protocol.values import mapping_of, text_of
 
 Node = dict[str, Any]
-"""A part of a notebook: JSON, or a ``NotebookNode``, which is a ``dict`` too."""
+"""A part of a notebook: a ``dict`` or a ``NotebookNode``, which is a ``dict``, too."""
 
 Make = Callable[[Node], Node]
-"""Makes a node out of JSON: ``dict``, or ``nbformat.from_dict``."""
+"""Function that creates a node from JSON: ``dict`` or ``nbformat.from_dict``."""
 
 Displays = dict[str, list[Node]]
-"""The outputs that have a display id, by it. One for all cells: updates cross cells."""
+"""The outputs of each display id. All cells share it, because updates reach other cells."""
 
 
 @define(eq=False)
 class OutputList:
-    """Outputs of one cell or one widget, changed in place.
+    """The outputs of one cell or one widget, changed in place.
 
     Attributes:
-        nodes: The outputs; ``settle`` brings the last stream up to date.
-        displays: Of the whole notebook.
-        limit: Characters to keep; None keeps all.
-        make: Makes the nodes.
-        dropped: Characters that were not kept.
+        nodes: The outputs. ``settle`` brings the last stream up to date.
+        displays: Outputs with display ids of the whole notebook.
+        limit: Number of characters to keep. None keeps all.
+        make: Creates the nodes.
+        dropped: Number of characters that were not kept.
     """
 
     nodes: list[Node]
@@ -43,12 +43,12 @@ class OutputList:
     dropped: int = field(default=0, init=False)
     _size: int = field(default=0, init=False)
     _clear_next: bool = field(default=False, init=False)
-    # Text that is not yet in the last node: to join each chunk at once takes quadratic time.
+    # Text that is not in the last node yet. Joining every chunk at once takes quadratic time.
     _chunks: list[str] = field(factory=list, init=False)
     _display_ids: set[str] = field(factory=set, init=False)
 
     def stream(self, content: Json) -> None:
-        """Add what was printed; neighbours of one stream are joined."""
+        """Add printed text. It is joined with the last output if that is the same stream."""
         name, text = text_of(content.get("name")) or "stdout", text_of(content.get("text"))
         if not text:
             return
@@ -63,7 +63,7 @@ class OutputList:
         self._chunks.append(text)
 
     def display(self, output_type: str, content: Json) -> None:
-        """Add an object that was shown; earlier ones of its display id show it too."""
+        """Add a displayed object. Earlier outputs with its display id are replaced by it."""
         self.update(content)
         data, metadata = mapping_of(content.get("data")), mapping_of(content.get("metadata"))
         node: Node = {"output_type": output_type, "data": data, "metadata": metadata}
@@ -77,7 +77,7 @@ class OutputList:
             self._display_ids.add(display_id)
 
     def update(self, content: Json) -> None:
-        """Replace the outputs of a display id, in all cells; without any nothing happens."""
+        """Replace the outputs with a display id, in all cells."""
         display_id = _display_id(content)
         for node in self.displays.get(display_id, ()) if display_id is not None else ():
             new = self.make(
@@ -89,32 +89,32 @@ class OutputList:
             node.update(new)
 
     def error(self, ename: str, evalue: str, traceback: list[str]) -> None:
-        """Add an exception; it is kept whatever the limit is."""
+        """Add an exception. The limit does not apply to it."""
         self._clear_if_due()
         self.settle()
         node = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": traceback}
         self.nodes.append(self.make(node))
 
     def note(self, text: str) -> None:
-        """Add a line of our own on stderr; it is kept whatever the limit is."""
+        """Add a note of this package on stderr. The limit does not apply to it."""
         self.settle()
         self.nodes.append(
             self.make({"output_type": "stream", "name": "stderr", "text": f"{text}\n"})
         )
 
     def clear(self, *, wait: bool) -> None:
-        """Remove all outputs: now, or when the next output comes."""
+        """Remove all outputs, now or when the next output arrives."""
         self._clear_next = True
         if not wait:
             self._clear_if_due()
 
     def replace(self, nodes: list[Node]) -> None:
-        """Have these outputs instead, as a widget's state has them."""
+        """Replace all outputs by those of a widget's state."""
         self.clear(wait=False)
         self.nodes.extend(self.make(node) for node in nodes)
 
     def remove(self, node: Node) -> None:
-        """Take one output out."""
+        """Remove one output."""
         self.nodes[:] = [kept for kept in self.nodes if kept is not node]
 
     def settle(self) -> None:
@@ -135,7 +135,7 @@ class OutputList:
         return made
 
     def _fitting(self, text: str) -> str:
-        """The beginning of ``text`` for which there is room."""
+        """The beginning of ``text`` that fits into the limit."""
         fitting = text if self.limit is None else text[: max(0, self.limit - self._size)]
         self._size += len(fitting)
         self.dropped += len(text) - len(fitting)

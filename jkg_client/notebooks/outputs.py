@@ -1,4 +1,4 @@
-"""What cells of a notebook show, folded from a kernel's messages into the cells themselves.
+"""Puts a kernel's messages into the cells of a notebook as outputs.
 
 The messages: https://jupyter-client.readthedocs.io/en/stable/messaging.html#messages-on-the-iopub-pub-sub-channel
 The format: https://nbformat.readthedocs.io/en/latest/format_description.html#code-cells
@@ -27,14 +27,14 @@ _TIMES = {
 
 @define(eq=False)
 class NotebookOutputs:
-    """Puts what a kernel says into the cells that it answers. Feed it every message.
+    """Puts a kernel's messages into the cells that they answer. Feed it every message.
 
-    A cell is a code cell as nbformat has it: a ``dict`` with ``outputs``, ``execution_count`` and
-    ``metadata``.
+    A cell is a code cell in the format of nbformat: a ``dict`` with ``outputs``,
+    ``execution_count`` and ``metadata``.
 
     Attributes:
-        make: Makes the nodes: ``dict``, or ``nbformat.from_dict``.
-        limit: Characters to keep of each cell; None keeps all.
+        make: Creates the nodes: ``dict`` or ``nbformat.from_dict``.
+        limit: Number of characters to keep of each cell. None keeps all.
         widgets: The widgets of the kernel.
     """
 
@@ -48,17 +48,17 @@ class NotebookOutputs:
         self.widgets = Widgets(self._displays)
 
     def begin(self, cell: Node) -> CellOutputs:
-        """A cell is about to run: its outputs, empty."""
+        """Clear the outputs of a cell that is about to run, and return its ``CellOutputs``."""
         cell["outputs"], cell["execution_count"] = [], None
         outputs = OutputList(cell["outputs"], self._displays, self.limit, self.make)
         return CellOutputs(cell, outputs, self.widgets)
 
     def sent(self, request_id: str, cell: CellOutputs) -> None:
-        """The cell was sent, as the request of this id. An aborted cell is sent again."""
+        """Note the request id of a cell. A cell has several if it was aborted and sent again."""
         self._cells[request_id] = cell
 
     def feed(self, message: Message) -> CellOutputs | None:
-        """Take in one message; the cell that it belongs to, if any."""
+        """Process one message, and return the cell that it answers. None if it answers none."""
         cell = self._cells.get(message.parent_id or "")
         if message.channel == "iopub":
             self.widgets.feed(message)
@@ -67,7 +67,7 @@ class NotebookOutputs:
         return cell
 
     def settle(self) -> None:
-        """Bring all texts up to date; before the notebook is looked at."""
+        """Bring all outputs up to date. Call it before you read the notebook."""
         self.widgets.settle()
         for cell in self._cells.values():
             cell.outputs.settle()
@@ -78,7 +78,7 @@ class CellOutputs:
     """The outputs of one cell.
 
     Attributes:
-        cell: The cell, a part of a notebook.
+        cell: The cell in the notebook.
         outputs: Its outputs.
     """
 
@@ -87,7 +87,7 @@ class CellOutputs:
     _widgets: Widgets
 
     def feed(self, message: Message) -> None:
-        """Take in one message that answers the cell."""
+        """Process one message that answers the cell."""
         self._time(message)
         count = message.content.get("execution_count")
         if message.msg_type in ("execute_input", "execute_reply") and type(count) is int:
@@ -100,21 +100,21 @@ class CellOutputs:
             fold(self.outputs if captured is None else captured, message.content)
 
     def fail(self, failure: Failure) -> None:
-        """Show what ended the cell, unless it is shown already."""
+        """Add the failure that ended the cell, unless the outputs have it already."""
         last = self.last_error
         if last is None or last["ename"] != failure.ename:
             lines = list(failure.traceback) or [failure.summary]
             self.outputs.error(failure.ename, failure.evalue, lines)
 
     def retract_interrupt(self) -> None:
-        """Take out the exception by which we have ended the cell."""
+        """Remove the KeyboardInterrupt that the time limit has caused."""
         last = self.last_error
         if last is not None and Failure(last["ename"], "").is_interrupt:
             self.outputs.remove(last)
 
     @property
     def last_error(self) -> Node | None:
-        """The exception that was shown last, if any."""
+        """The last exception. None if there is none."""
         errors = [node for node in self.outputs.nodes if node["output_type"] == "error"]
         return errors[-1] if errors else None
 
@@ -129,7 +129,7 @@ class CellOutputs:
             )
 
     def _show_pages(self, content: Json) -> None:
-        """What ``obj?`` shows comes in the reply, for a pager."""
+        """Add the help texts of ``obj?``, which the kernel sends in the reply for a pager."""
         payload = content.get("payload")
         for page in map(mapping_of, payload if isinstance(payload, list) else ()):
             data = mapping_of(page.get("data"))
@@ -138,7 +138,7 @@ class CellOutputs:
 
 
 def as_node(output: Output) -> dict[str, Any]:
-    """An output of an ``ExecutionResult`` as a notebook has it."""
+    """An output of an ``ExecutionResult`` in the format of a notebook."""
     if isinstance(output, Stream):
         return {"output_type": "stream", "name": output.name, "text": output.text}
     if isinstance(output, Failure):
@@ -166,7 +166,7 @@ def _stream(outputs: OutputList, content: Json) -> None:
 
 def _error(outputs: OutputList, content: Json) -> None:
     failure = Failure.from_content(content)
-    # A program that ends by sys.exit(0) has not failed.
+    # sys.exit(0) is not a failure.
     if exit_code(failure) != 0:
         outputs.error(failure.ename, failure.evalue, list(failure.traceback))
 

@@ -1,6 +1,6 @@
 """The papermill engine ``jkg``: ``papermill --engine jkg in.ipynb out.ipynb``.
 
-Papermill imports this module with itself, so it imports papermill only when a notebook runs.
+Papermill imports this module at its start, so this module imports papermill only for a run.
 https://papermill.readthedocs.io/en/latest/extending-entry-points.html
 """
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 class JkgEngine:
-    """Runs notebooks on the gateway that JUPYTER_GATEWAY_URL names.
+    """Runs notebooks on a server that environment variables name, or on this machine.
 
-    If that is not set, on the user's server of the hub that JUPYTERHUB_API_URL and
-    JUPYTERHUB_API_TOKEN name; otherwise in a kernel on this machine.
+    The server is the gateway of JUPYTER_GATEWAY_URL. Without it, it is the user's server on the hub
+    of JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN. Without these, the kernel runs on this machine.
     """
 
     @classmethod
     def execute_notebook(cls, nb: NotebookNode, kernel_name: str, **options: Any) -> NotebookNode:
-        """Run ``nb``, and save it on the way.
+        """Run ``nb``, and save it while it runs.
 
         Args:
             nb: The notebook, with its parameters.
-            kernel_name: Which kernel to start.
-            **options: Those of papermill, and ``server``, ``timeout``, ``final_wait``, ``env``,
-                ``kernel_id`` and ``secret_parameters`` as ``run_notebook`` has them.
+            kernel_name: Name of the kernel to start.
+            **options: Options of papermill, and ``server``, ``timeout``, ``final_wait``, ``env``,
+                ``kernel_id`` and ``secret_parameters`` of ``run_notebook``.
         """
         from .papermill_run import PapermillRun  # noqa: PLC0415
 
@@ -39,13 +39,13 @@ class JkgEngine:
 
     @classmethod
     def nb_kernel_name(cls, nb: NotebookNode, name: str | None = None) -> str:
-        """Name of the kernel for ``nb``; the server is asked if the notebook does not say it."""
+        """Name of the kernel for ``nb``. The server is asked if the notebook names none."""
         given = name or nb.metadata.get("kernelspec", {}).get("name")
         return given or _chosen(nb, name).name
 
     @classmethod
     def nb_language(cls, nb: NotebookNode, language: str | None = None) -> str:
-        """Language of ``nb``; the server is asked if the notebook does not say it."""
+        """Language of ``nb``. The server is asked if the notebook names none."""
         from .kernel_choice import language_of  # noqa: PLC0415
 
         return language or language_of(nb) or _chosen(nb, None).language
@@ -61,7 +61,7 @@ def _chosen(nb: NotebookNode, name: str | None) -> Any:
 
 @contextmanager
 def server_of(server: Any) -> Iterator[Any]:
-    """``server``; for None the hub's that the environment names, if it names no gateway."""
+    """``server``. If it is None and only a hub is named, the user's server on that hub."""
     names_hub = all(
         os.environ.get(f"JUPYTERHUB_API_{name}", "").strip() for name in ("URL", "TOKEN")
     )

@@ -1,4 +1,4 @@
-"""Outputs of cells for papermill's log and its files for stdout and stderr, verbatim."""
+"""Writes outputs of cells to papermill's log and to its files for stdout and stderr."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..protocol.values import mapping_of, text_of
 
 @define(eq=False)
 class OutputLog:
-    """Takes in what cells show, and passes it on.
+    """Writes the outputs of cells to papermill's log and files.
 
-    A logger ends each record with a new line: text is logged when its line is complete.
+    A log record is a whole line, so text is logged when its line is complete.
 
     Attributes:
         is_logged: Whether papermill logs outputs.
-        files: By the name of a stream, an open file or None.
+        files: An open file or None for each stream, by its name.
     """
 
     is_logged: bool
@@ -27,7 +27,7 @@ class OutputLog:
     _begun: dict[str, str] = field(factory=dict, init=False)  # lines without an end yet
 
     def feed(self, message: Message) -> None:
-        """Take in one message."""
+        """Process one message."""
         if message.msg_type == "stream":
             name, text = text_of(message.content.get("name")), text_of(message.content.get("text"))
             file = self.files.get(name)
@@ -43,7 +43,7 @@ class OutputLog:
                 logger.info("%s", text)
 
     def end(self) -> None:
-        """Log lines that have no end: the cell is over."""
+        """Log the incomplete lines at the end of a cell."""
         for name, text in self._begun.items():
             if text:
                 self._log(name, text)

@@ -1,4 +1,4 @@
-"""Papermill's bookkeeping of a run: status of each cell, the bar, and when to save."""
+"""Papermill's record of a run: status of the cells, progress bar, and saving."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .documents import SKIP, code_cells, has_tag, is_run
 from .papermill_output import PapermillOutput
 
 _SHARE = 20
-"""Saving takes one part in so many of the time."""
+"""Saving takes at most 1/20 of the time."""
 
 
 class ExecutionManager(NotebookExecutionManager):  # type: ignore[misc]  # papermill has no types
-    """Papermill's own, but cells that did not run stay ``pending``, and saving is throttled.
+    """Papermill's manager, but cells that did not run stay ``pending``, and saving is limited.
 
     Args:
         notebook: The notebook.
-        output: Where it is saved; None for nowhere.
-        options: Of papermill: ``progress_bar``, ``log_output``, ``autosave_cell_every``.
+        output: Destination of the notebook. None for none.
+        options: ``progress_bar``, ``log_output`` and ``autosave_cell_every`` of papermill.
     """
 
     def __init__(
@@ -36,15 +36,15 @@ class ExecutionManager(NotebookExecutionManager):  # type: ignore[misc]  # paper
         self._output = output
         self._settle: Callable[[], None] = lambda: None
         self.last_save_time: datetime = self.now()
-        self._saving = 0.0  # seconds that it took the last time
+        self._saving = 0.0  # duration of the last save, in seconds
         self._is_complete = False
 
     def settle_by(self, settle: Callable[[], None]) -> None:
-        """From now on ``settle`` brings the notebook up to date before it is saved."""
+        """Call ``settle`` before each save, to bring the notebook up to date."""
         self._settle = settle
 
     def save(self, **_: Any) -> None:
-        """Save, unless saving has taken much of the time lately."""
+        """Save the notebook, unless recent saves have taken much of the time."""
         passed = (self.now() - self.last_save_time).total_seconds()
         if self._output is None or (passed < self._saving * _SHARE and not self._is_complete):
             return
@@ -55,7 +55,7 @@ class ExecutionManager(NotebookExecutionManager):  # type: ignore[misc]  # paper
         self._saving = (self.last_save_time - begun).total_seconds()
 
     def notebook_start(self, **kwargs: Any) -> None:
-        """Clear what earlier runs have left, but for cells that are skipped."""
+        """Clear the outputs of earlier runs, except for skipped cells."""
         kept = [
             (cell, cell.outputs, cell.execution_count)
             for cell in code_cells(self.nb)
@@ -72,13 +72,13 @@ class ExecutionManager(NotebookExecutionManager):  # type: ignore[misc]  # paper
         self.save()
 
     def cell_complete(self, cell: NotebookNode, cell_index: int = 0, **kwargs: Any) -> None:
-        """A cell has ended; the bar counts the cells before it that hold no code, too."""
+        """A cell has ended. The progress bar also counts the cells without code before it."""
         if self.pbar:
             self.pbar.n = cell_index
         super().cell_complete(cell, cell_index, **kwargs)
 
     def notebook_complete(self, **_: Any) -> None:
-        """Nothing runs any more: save what there is."""
+        """No cell is running any more. Save the notebook."""
         self.end_time = self.now()
         papermill = self.nb.metadata.papermill
         papermill["end_time"] = self.end_time.isoformat()
@@ -86,7 +86,7 @@ class ExecutionManager(NotebookExecutionManager):  # type: ignore[misc]  # paper
         is_failed = papermill.get("exception") is True
         for cell in self.nb.cells:
             if cell.cell_type != "code":
-                # Papermill needs its marks while the notebook runs only.
+                # Papermill needs these marks only while the notebook runs.
                 cell.metadata.pop("papermill", None)
                 if not cell.metadata.get("tags"):
                     cell.metadata.pop("tags", None)
@@ -97,18 +97,18 @@ class ExecutionManager(NotebookExecutionManager):  # type: ignore[misc]  # paper
         self.save()
 
     def fail(self) -> None:
-        """Record that the run failed, whatever it was."""
+        """Record that the run has failed."""
         self.nb.metadata.papermill["exception"] = True
 
 
 def _is_watched() -> bool:
-    """Whether somebody sees a bar: on a terminal or in a notebook."""
+    """Whether a progress bar is visible: on a terminal or in a notebook."""
     kernel = type(sys.stderr).__module__.startswith("ipykernel")
     return kernel or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def _strict(value: Any) -> Any:
-    """``value`` as strict JSON can say it: Jupyter refuses files with a bare NaN."""
+    """``value`` without NaN and infinity, because Jupyter accepts only strict JSON."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Where papermill writes a notebook: atomically, and never to nowhere."""
+"""Papermill's output handler. It writes files as a whole, and keeps a copy if an upload fails."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _log = logging.getLogger("jkg_client")
 
 
 class ExpectedError(NotebookNode):
-    """An exception in a cell that may fail: papermill must not take it for a failure of the run.
+    """An exception in a cell that may fail. Papermill must not treat it as a failure of the run.
 
-    It looks at the attribute ``output_type``; what is saved is the item of that name.
+    Papermill reads the attribute ``output_type``, but the item of that name is saved.
     """
 
     @property
     def output_type(self) -> str:
-        """Not ``error``, as long as papermill looks for one."""
+        """A value other than ``error``, which papermill looks for."""
         return "expected_error"
 
 
 @define(eq=False)
 class PapermillOutput:
-    """Takes the place of papermill's own handler for one output path.
+    """Replaces papermill's own handler for one output path.
 
-    Papermill writes the last state of a notebook after the engine has returned.
+    Papermill writes the last state of the notebook after the engine has returned.
 
     Attributes:
-        path: As papermill has it.
-        file: The local file; None if it is somewhere else.
+        path: Path in the form of papermill.
+        file: The local file. None for a remote path.
     """
 
     path: str
@@ -47,39 +47,39 @@ class PapermillOutput:
 
     @classmethod
     def at(cls, path: str) -> PapermillOutput:
-        """The handler for ``path``, known to papermill from now on.
+        """Create the handler for ``path``, and register it with papermill.
 
         Raises:
             ValueError: The folder does not exist.
         """
         inner, file = papermill_io.get_handler(path), None
         if isinstance(inner, LocalHandler):
-            # Papermill has changed the directory; the path is relative to the one before.
+            # Papermill has changed the working directory; the path is relative to the old one.
             before = inner.cwd(None)
             inner.cwd(before)
             file = NotebookFile.at(Path(before or ".") / path)
         elif isinstance(inner, cls):
-            inner, file = inner._inner, inner.file  # noqa: SLF001 - it is one of us
+            inner, file = inner._inner, inner.file  # noqa: SLF001 - of this class
         output = cls(path, file, inner)
         papermill_io.register(path, output)
         return output
 
     def hide(self, notebook: NotebookNode, failed: int | None) -> None:
-        """Let papermill not see the exceptions of cells that may fail."""
+        """Hide the exceptions of cells that may fail from papermill."""
         for index, cell in enumerate(notebook.cells):
             if index != failed and "outputs" in cell:
                 _exchange(cell.outputs, ExpectedError)
                 self._hidden.append(cell.outputs)
 
     def save(self, notebook: NotebookNode) -> None:
-        """Save a state of the notebook; what cannot be uploaded is kept on this machine."""
+        """Save the notebook. If an upload fails, keep a copy on this machine."""
         if self.file is not None:
             self.file.save(notebook)
         else:
             self._upload(nbformat.writes(notebook))
 
     def write(self, buf: str, path: str) -> None:
-        """What papermill calls at the end."""
+        """Write the last state. Papermill calls this at the end."""
         for outputs in self._hidden:
             _exchange(outputs, NotebookNode)
         self._hidden.clear()
@@ -91,15 +91,15 @@ class PapermillOutput:
             self._upload(buf)
 
     def read(self, path: str) -> Any:
-        """As papermill's own handler."""
+        """The same as papermill's own handler."""
         return self._inner.read(path)
 
     def listdir(self, path: str) -> Any:
-        """As papermill's own handler."""
+        """The same as papermill's own handler."""
         return self._inner.listdir(path)
 
     def pretty_path(self, path: str) -> Any:
-        """As papermill's own handler."""
+        """The same as papermill's own handler."""
         return self._inner.pretty_path(path)
 
     def _upload(self, text: str) -> None:
@@ -108,10 +108,10 @@ class PapermillOutput:
         except BaseException:
             kept = Path(tempfile.mkdtemp(prefix="jkg-")) / "notebook.ipynb"
             kept.write_text(text, encoding="utf-8")
-            _log.warning("%s could not be written; the notebook is in %s", self.path, kept)
+            _log.warning("cannot write %s; the notebook was saved to %s", self.path, kept)
             raise
 
 
 def _exchange(outputs: list[NotebookNode], kind: type[NotebookNode]) -> None:
-    """Have exceptions among outputs as nodes of another class."""
+    """Change the class of the exceptions among the outputs."""
     outputs[:] = [kind(node) if node["output_type"] == "error" else node for node in outputs]

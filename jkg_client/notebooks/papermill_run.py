@@ -1,4 +1,4 @@
-"""One run of the papermill engine: papermill's own bookkeeping around a run of ours."""
+"""One run of the papermill engine: a ``WholeRun`` with papermill's logs and records."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ _BY_SIGNAL = 128
 
 @define(eq=False)
 class PapermillRun:
-    """A run, and an observer of it.
+    """A run of papermill's engine. It is also the observer of the run.
 
     Attributes:
         notebook: The notebook.
-        kernel_name: Which kernel to start.
-        server: Where.
-        manager: Papermill's bookkeeping.
+        kernel_name: Name of the kernel to start.
+        server: The server that runs the kernel.
+        manager: Papermill's record of the run.
         log: Papermill's log of outputs.
-        options: Of the run.
-        output: Where papermill will write the notebook; None for nowhere.
+        options: Options of the run.
+        output: Destination of the notebook. None for none.
         secrets: Names of parameters that are not saved.
     """
 
@@ -62,12 +62,12 @@ class PapermillRun:
     def of(
         cls, notebook: NotebookNode, kernel_name: str, server: Any, given: dict[str, Any]
     ) -> PapermillRun:
-        """A run by the options that papermill hands to an engine.
+        """A run with the options that papermill passes to an engine.
 
         Raises:
-            ValueError: Some of them make no sense, or the folder of the output does not exist.
+            ValueError: An option is wrong, or the folder of the output does not exist.
         """
-        # Without saving on the way, papermill tells the path only here.
+        # If papermill does not save during the run, only the metadata has the path.
         path = given.get("output_path") or notebook.metadata.papermill.get("output_path")
         output = PapermillOutput.at(path) if path else None
         is_logged = bool(given.get("log_output"))
@@ -85,10 +85,10 @@ class PapermillRun:
         return cls(notebook, kernel_name, server, manager, log, options, output, secrets)
 
     def run(self) -> NotebookNode:
-        """Run it; the notebook, in which papermill itself looks for the cell that failed.
+        """Run the notebook and return it. Papermill itself finds a failed cell in it.
 
         Raises:
-            NotebookError: It failed otherwise than in a cell.
+            NotebookError: The run failed for another reason than a cell.
         """
         failed: int | None = None
         code = self._hide_secrets()
@@ -125,7 +125,7 @@ class PapermillRun:
         self.log.feed(message)
 
     def paused(self) -> None:
-        """A message has come, or none for a while."""
+        """A message has arrived, or no message for a while."""
         self.manager.autosave_cell()
 
     def ended(self, index: int, end: CellEnd) -> None:
@@ -138,11 +138,11 @@ class PapermillRun:
         self.manager.cell_complete(cell, cell_index=index)
 
     def finished(self) -> None:
-        """No cell runs any more."""
+        """No cell is running any more."""
 
     def _run(self, code: Mapping[int, str]) -> None:
         with kernels_of(self.server, None) as kernels:
-            # What the notebook itself says, papermill hands over as if it were asked for.
+            # Papermill also passes the kernel name of the notebook's own metadata.
             own = self.notebook.metadata.get("kernelspec", {}).get("name")
             asked = None if self.kernel_name == own else self.kernel_name
             choice = choose(self.notebook, asked, installed(kernels))
@@ -153,7 +153,7 @@ class PapermillRun:
             run.run()
 
     def _hide_secrets(self) -> dict[int, str]:
-        """Mask secrets in the notebook; the code that has them, by the index of its cell."""
+        """Mask secrets in the notebook. Return the code with the secrets, by index of its cell."""
         given = self.notebook.metadata.papermill.get("parameters", {})
         if not self.secrets & set(given):
             return {}
@@ -184,7 +184,7 @@ def _options(kernel_name: str, given: Mapping[str, Any]) -> RunOptions:
 
 @contextlib.contextmanager
 def _signals_end_the_command() -> Iterator[None]:
-    """If papermill's command runs, SIGTERM ends it as Ctrl-C does, with a status that tells."""
+    """Let SIGTERM end papermill's command as Ctrl-C does, with the exit status of a signal."""
     context = click.get_current_context(silent=True)
     if context is None or threading.current_thread() is not threading.main_thread():
         yield

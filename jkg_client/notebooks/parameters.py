@@ -1,4 +1,4 @@
-"""Parameters of a run: the cell that sets them, and where it stands, as papermill does it."""
+"""Puts the parameters of a run into a notebook, in the same way as papermill."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Parameters:
     """Values for a notebook's parameters.
 
     Attributes:
-        values: By name, the secret ones included.
-        secrets: Names of those that are not saved.
-        is_given: Whether there were any; ``{}`` removes what an earlier run has injected.
+        values: All values by name, including the secret ones.
+        secrets: Names of the parameters that are not saved.
+        is_given: Whether the caller has passed parameters. ``{}`` removes those of an earlier run.
     """
 
     values: Mapping[str, Any] = field(repr=False)
@@ -37,15 +37,15 @@ class Parameters:
 
     @classmethod
     def of(cls, parameters: object, secret_parameters: object) -> Parameters:
-        """What the caller has passed.
+        """The parameters that the caller has passed.
 
         Args:
             parameters: A mapping, or None.
-            secret_parameters: A mapping of further parameters, or names of some that are in
-                ``parameters``, or None.
+            secret_parameters: A mapping of further parameters, names of some in ``parameters``, or
+                None.
 
         Raises:
-            ValueError: For anything else.
+            ValueError: An argument is wrong.
         """
         if parameters is not None and not isinstance(parameters, Mapping):
             raise ValueError(f"parameters must be a mapping, not {type(parameters).__name__}")
@@ -69,8 +69,8 @@ class Injection:
     """The cell that sets the parameters.
 
     Attributes:
-        cell: As it is saved.
-        code: As it is run: with the secrets.
+        cell: The cell that is saved.
+        code: The code that is run, with the secrets.
     """
 
     cell: NotebookNode
@@ -80,10 +80,10 @@ class Injection:
 def inject(
     notebook: NotebookNode, parameters: Parameters, kernel_name: str, language: str
 ) -> Injection | None:
-    """Put the parameters into the notebook; the cell that was added, None if none is needed.
+    """Put the parameters into the notebook. Return the new cell, or None if none is needed.
 
     Raises:
-        ValueError: A name or a value cannot be said in the language of the kernel.
+        ValueError: A name or a value cannot be expressed in the kernel's language.
     """
     old = _first(notebook, INJECTED)
     if not parameters.values:
@@ -91,7 +91,7 @@ def inject(
             del notebook.cells[old]
         elif old is not None:
             _log.warning(
-                "the notebook has a cell with the parameters of an earlier run, which applies;"
+                "the notebook has a cell with the parameters of an earlier run, which are used;"
                 " pass parameters={} to remove it"
             )
         return None
@@ -114,7 +114,7 @@ def inject(
 
 def _warn(notebook: NotebookNode, parameters: Parameters, at: int | None, language: str) -> None:
     if at is None:
-        _log.warning("no code cell has the tag 'parameters': they are set at the beginning")
+        _log.warning("no code cell has the tag 'parameters': the values are set at the beginning")
         return
     known = assigned_names(notebook.cells[at].source) if language == "python" else None
     if known is not None:
@@ -136,13 +136,13 @@ def _code(values: Mapping[str, Any], kernel_name: str, language: str) -> str:
             raise ValueError(f"parameters: {name!r:.100} is not a name in {language}")
         if not _is_plain(value):
             kind = type(value).__name__
-            raise ValueError(f"parameter {name!r}: {language} gets no value of type {kind}")
+            raise ValueError(f"parameter {name!r}: {language} cannot have values of type {kind}")
     try:
         from papermill.exceptions import PapermillException  # noqa: PLC0415 - needed for few
         from papermill.translators import translate_parameters  # noqa: PLC0415
     except ImportError as exc:
         raise ValueError(
-            f"parameters of a notebook in {language} need papermill; pip install papermill"
+            f"parameters of a notebook in {language} need papermill: pip install papermill"
         ) from exc
     try:
         return str(translate_parameters(kernel_name, language, dict(values), _COMMENT))

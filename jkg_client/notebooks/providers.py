@@ -1,4 +1,4 @@
-"""Where a notebook runs: a server, a provider of kernels, or this machine."""
+"""Finds the provider of kernels for a notebook: a server or this machine."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from typing import Any, Protocol, Union, runtime_checkable
 
 from ..client.channels import KernelProvider
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
+from ..gateway.prespawned_kernels import provider_of
 from ..gateway.rest import JupyterClient
-from ..gateway.warm import provider_of
 from .kernel_choice import InstalledKernels
 
 
 @runtime_checkable
 class NotebookKernels(KernelProvider, Protocol):
-    """A provider that tells which kernels it has: ``JupyterClient``, ``LocalKernels``."""
+    """A provider that can list its kernels, such as ``JupyterClient`` and ``LocalKernels``."""
 
     def list_kernel_specs(self) -> dict[str, Any]:
-        """As Jupyter servers tell it: ``{"default": name, "kernelspecs": {name: …}}``."""
+        """The kernels in the format ``{"default": name, "kernelspecs": {name: …}}``."""
         ...
 
 
 NotebookServer = Union[JupyterConnectable, NotebookKernels, None]
-"""A server or what says where it is, a provider of kernels, or None: the gateway that
-JUPYTER_GATEWAY_URL names, or this machine if it names none."""
+"""A server, a ``JupyterConnectionInfo``, or a provider of kernels. None for the gateway of
+JUPYTER_GATEWAY_URL or, if that is not set, for this machine."""
 
 
 @contextlib.contextmanager
 def kernels_of(server: object, cwd: Path | None) -> Iterator[NotebookKernels]:
-    """The provider for ``server``; one that was made here is closed in the end.
+    """The provider for ``server``. If it is created here, it is closed at the end of the block.
 
     Args:
         server: A ``NotebookServer``.
-        cwd: Where kernels on this machine start.
+        cwd: Folder in which kernels on this machine start.
 
     Raises:
-        ValueError: ``server`` is no server.
+        ValueError: ``server`` is not a server.
     """
     if isinstance(server, NotebookKernels):
         yield server
@@ -53,17 +53,17 @@ def kernels_of(server: object, cwd: Path | None) -> Iterator[NotebookKernels]:
 
 
 def gateway_is_named() -> bool:
-    """Whether the environment names a gateway."""
+    """Whether JUPYTER_GATEWAY_URL is set."""
     return bool(os.environ.get("JUPYTER_GATEWAY_URL", "").strip())
 
 
 def installed(kernels: NotebookKernels) -> InstalledKernels:
-    """The kernels that there are."""
+    """The installed kernels."""
     return InstalledKernels.of(kernels.list_kernel_specs())
 
 
 def name_of_running(kernels: NotebookKernels, kernel_id: str) -> str | None:
-    """The name by which a kernel was started; None if nobody knows."""
+    """The name of a running kernel's spec. None if it is unknown."""
     if not isinstance(kernels, JupyterClient):
         return None
     name = kernels.get_kernel(kernel_id).get("name")
@@ -76,7 +76,7 @@ def _client(server: Any) -> JupyterClient:
 
 
 def _local(cwd: Path | None) -> NotebookKernels:
-    # It needs an extra.
+    # Imported only here, because it needs the extra ``embedded``.
     from ..embedded.kernels import LocalKernels  # noqa: PLC0415
 
     return LocalKernels(cwd=cwd)

@@ -1,4 +1,4 @@
-"""Python values as expressions that make equal values of the same types."""
+"""Writes Python values as expressions."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _IMPORT = '__import__("{}").'
 
 
 def expression(value: object, depth: int = 0) -> str:
-    """An expression for ``value`` that needs no import.
+    """An expression whose value is equal to ``value`` and has its type. It needs no import.
 
     Raises:
-        ValueError: There is none, for a value of this type.
+        ValueError: Values of this type are not supported.
     """
     if depth > _DEEPEST:
-        raise ValueError("a value that contains itself, or is nested too deeply")
+        raise ValueError("the value contains itself, or is nested too deeply")
     write = _WRITERS.get(type(value))
     if write is None:
         kind = type(value)
-        raise ValueError(f"a value of type {kind.__module__}.{kind.__qualname__}")
+        raise ValueError(f"type {kind.__module__}.{kind.__qualname__} is not supported")
     return write(value, depth)
 
 
@@ -56,7 +56,7 @@ def _set(value: set[Any], depth: int) -> str:
 
 
 def _sorted_items(value: Iterable[Any], depth: int) -> str:
-    # The order in a set of strings differs from process to process.
+    # Sorted, because the order in a set of strings differs between processes.
     return ", ".join(sorted(expression(item, depth + 1) for item in value))
 
 
@@ -65,7 +65,7 @@ def _items(value: Iterable[Any], depth: int) -> str:
 
 
 def _of_module(value: Any, _: int) -> str:
-    """A value whose ``repr`` is a call, made of plain values, of a class in its module."""
+    """A value whose ``repr`` is a call of a class in its module, with plain values."""
     text = repr(value)
     name = type(value).__module__.partition(".")[0].lstrip("_")
     prefix = f"{name}."
@@ -86,7 +86,7 @@ def _zone(zone: dt.tzinfo, depth: int) -> str:
     key = getattr(zone, "key", None)
     if type(zone).__name__ == "ZoneInfo" and isinstance(key, str):
         return f"{_IMPORT.format('zoneinfo')}ZoneInfo({key!r})"
-    raise ValueError(f"a time with a zone of type {type(zone).__name__}")
+    raise ValueError(f"time zones of type {type(zone).__name__} are not supported")
 
 
 def _zone_call(zone: dt.timezone, depth: int) -> str:

@@ -1,11 +1,11 @@
-"""A request to run a notebook, as the caller makes it."""
+"""A request to run a notebook, with checked arguments."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
-from nbformat import NotebookNode
 
 from ..client import arguments
 from .documents import clear_old_outputs, read_notebook
@@ -26,10 +26,14 @@ from .saving import NotebookFile
 from .sources import NotebookSource
 from .whole_run import WholeRun
 
+if TYPE_CHECKING:
+    # At run time ``documents`` imports nbformat first: its error names the extra.
+    from nbformat import NotebookNode
+
 
 @frozen(kw_only=True)
 class RunRequest:
-    """A run that was asked for; ``run_notebook`` describes all parts of it."""
+    """The checked arguments of ``run_notebook``, which describes them."""
 
     notebook: NotebookSource
     server: NotebookServer = field(repr=False)
@@ -47,10 +51,10 @@ class RunRequest:
         secret_parameters: object,
         options: RunOptions,
     ) -> RunRequest:
-        """A request, once its arguments are known to make sense.
+        """Check the arguments, and return the request.
 
         Raises:
-            ValueError: They do not.
+            ValueError: An argument is wrong.
         """
         options.check()
         if output is not None:
@@ -61,13 +65,13 @@ class RunRequest:
         )
 
     def run(self, interruption: Interruption) -> NotebookNode:
-        """Run the notebook; the notebook as it ran.
+        """Run the notebook, and return it with its outputs.
 
         Args:
-            interruption: By which another thread can end it.
+            interruption: Allows another thread to end the run.
 
         Raises:
-            As ``run_notebook``.
+            JkgError: For the same reasons as ``run_notebook``.
         """
         file = None if self.output is None else NotebookFile.at(self.output)
         notebook = read_notebook(self.notebook)

@@ -1,4 +1,4 @@
-"""``run_notebook``: a notebook on any kernel."""
+"""``run_notebook`` and ``run_notebook_async``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SecretParameters = Union[Mapping[str, Any], Iterable[str], None]
 
-# By it the task that waits for a run in another thread ends that run.
+# A task that waits for a run in another thread passes its ``Interruption`` to the run by this.
 _interruption: ContextVar[Interruption | None] = ContextVar("_interruption", default=None)
 
 
@@ -51,55 +51,57 @@ def run_notebook(
     on_input: OnInput | None = None,
     timeouts: Timeouts = TIMEOUTS,
 ) -> NotebookNode:
-    """Run a notebook on a kernel, wherever that is; needs the extra ``notebook``.
+    """Run a notebook on a kernel of a server or of this machine. It needs the extra ``notebook``.
 
-    The cells run in order, up to the first that fails. Cells tagged ``skip-execution`` do not run,
-    those tagged ``raises-exception`` may fail. ``exit()`` and ``sys.exit(0)`` end the notebook.
+    The cells run in order, up to the first that fails. Cells with the tag ``skip-execution`` do not
+    run. Cells with the tag ``raises-exception`` may fail. ``exit()`` and ``sys.exit(0)`` end the
+    notebook.
 
     Example::
 
         run_notebook("report.ipynb", output="done.ipynb", parameters={"year": 2026})
 
     Args:
-        notebook: A path, an open file, or a ``NotebookNode``, which stays as it is.
-        server: A server, what says where one is, or a provider of kernels. None for the gateway
-            that JUPYTER_GATEWAY_URL names; if it names none, for a kernel on this machine, which
-            needs the extra ``embedded``.
-        output: Where to save the notebook; may be the path that it came from. It is saved after
-            each cell and while cells run, always as a whole file.
-        parameters: Values for the cell behind the one that is tagged ``parameters``. ``{}``
-            removes what an earlier run has put there, None leaves it.
-        secret_parameters: Further values, or names of some in ``parameters``; they are saved
-            as ``******``.
-        timeout: Seconds for all cells together; None for no limit.
-        cell_timeout: Seconds for each cell. Metadata ``{"execution": {"timeout": 30}}`` of a cell
-            win; those of the notebook count if this is None.
-        start_timeout: Seconds until the kernel must answer.
-        final_wait: Seconds to wait after the last cell for what its threads still print.
-        allow_errors: Go on after cells that fail.
-        kernel_name: Which kernel to start; None for what the notebook's metadata say.
-        kernel_id: Use this running kernel, and leave it running.
+        notebook: A path, an open file, or a ``NotebookNode``, which is not changed.
+        server: A server, a ``JupyterConnectionInfo``, or a provider of kernels. None for the
+            gateway of JUPYTER_GATEWAY_URL. If that is not set, the kernel runs on this machine,
+            which needs the extra ``embedded``.
+        output: File to save the notebook in. It may be the file of ``notebook``. It is saved after
+            each cell and while cells run, always as a whole.
+        parameters: Values for a new cell after the one with the tag ``parameters``. ``{}`` removes
+            the cell of an earlier run; None keeps it.
+        secret_parameters: Further values, or names of some in ``parameters``. They are saved as
+            ``******``.
+        timeout: Time limit for all cells together, in seconds. None for no limit.
+        cell_timeout: Time limit for each cell, in seconds. Metadata
+            ``{"execution": {"timeout": 30}}`` of a cell override it. None uses the metadata of the
+            notebook.
+        start_timeout: Time limit for the start of the kernel, in seconds.
+        final_wait: Seconds to wait after the last cell for output of its threads.
+        allow_errors: Whether to continue after a failed cell.
+        kernel_name: Name of the kernel to start. None for the kernel in the notebook's metadata.
+        kernel_id: Id of a running kernel to use instead. It is kept.
         cwd: Folder in which the code runs, on the machine of the kernel.
-        env: Environment of the kernel that is started.
-        max_output: Characters of output to keep of each cell; None keeps all.
-        on_cell: Called with a ``CellProgress`` when a cell begins and when it has ended.
-        on_input: Called when code asks for a line of input; None makes asking an error.
-        timeouts: Time limits that are not given per call.
+        env: Environment variables of the kernel.
+        max_output: Number of characters of output to keep of each cell. None keeps all.
+        on_cell: Function that is called with a ``CellProgress`` when a cell begins and ends.
+        on_input: Function that answers input requests of the code. None makes them an error.
+        timeouts: Time limits that the caller does not set per call.
 
     Returns:
-        The notebook as it ran: outputs, execution counts, times, and the states of its widgets.
+        The notebook with outputs, execution counts, times, and the states of its widgets.
 
     Raises:
-        NotebookError: The notebook did not run to its end; ``notebook`` of it holds what ran.
-        ValueError: For bad arguments, and for a notebook, a kernel or a folder that is not there;
-            no cell has run.
+        NotebookError: The notebook did not run to its end. Its ``notebook`` has the outputs so far.
+        ValueError: An argument is wrong, or the notebook, the kernel or a folder does not exist. No
+            cell has run.
         OSError: The notebook cannot be read or saved.
-        GatewayError: The server is away or refuses, before the first cell.
+        GatewayError: The server cannot be reached or refuses a request, before the first cell.
     """
     limits = RunLimits(timeout, cell_timeout, start_timeout, final_wait)
     kernel = WantedKernel(kernel_name, kernel_id, cwd, env)
     options = RunOptions(limits, kernel, allow_errors, max_output, on_cell, on_input, timeouts)
-    # Only now: it needs nbformat.
+    # Imported only here, because it needs nbformat.
     from .request import RunRequest  # noqa: PLC0415
 
     request = RunRequest.of(notebook, server, output, parameters, secret_parameters, options)
@@ -115,21 +117,21 @@ async def run_notebook_async(
 ) -> NotebookNode:
     """``run_notebook`` for programs with an event loop, which it never blocks.
 
-    A cancelled task interrupts the kernel, saves the notebook and deletes the kernel before it
-    ends.
+    If the task is cancelled, it interrupts the kernel, saves the notebook and deletes the kernel
+    before it ends.
 
     Example::
 
         await run_notebook_async("report.ipynb", output="done.ipynb")
 
     Args:
-        notebook: As all other arguments: see ``run_notebook``.
-        server: As for ``run_notebook``.
-        on_cell: Called in the event loop.
-        **options: As for ``run_notebook``. ``on_input`` is called in a thread.
+        notebook: The notebook. ``run_notebook`` describes this and the other arguments.
+        server: The server.
+        on_cell: Function that is called in the event loop.
+        **options: The other arguments of ``run_notebook``. ``on_input`` is called in a thread.
 
     Raises:
-        NotebookError: As ``run_notebook``, which also raises other errors.
+        NotebookError: The notebook did not run to its end. ``run_notebook`` lists other errors.
     """
     loop = asyncio.get_running_loop()
 
@@ -147,7 +149,7 @@ async def run_notebook_async(
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        # Nobody will ask for its exception any more.
+        # Read its exception, or asyncio logs that nobody has read it.
         running.add_done_callback(lambda done: done.cancelled() or done.exception())
         await whole(_ended(interruption, running))
         raise

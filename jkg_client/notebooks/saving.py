@@ -1,4 +1,4 @@
-"""Saving a notebook so that neither a reader nor a kill meets half of it."""
+"""Saves a notebook. The file is always complete, even after a kill."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .json_text import pieces
 
 _log = logging.getLogger("jkg_client")
 _SHARE = 20
-"""Saving takes one part in so many of the time: else a long notebook is all saving."""
+"""Saving takes at most 1/20 of the time, so that a large notebook does not only save."""
 
 
 @define(eq=False)
 class NotebookFile:
-    """The file that a run writes to.
+    """The file to which a run is saved.
 
     Attributes:
-        path: Of the file; its folder exists.
-        clock: What time it is.
+        path: Path of the file. Its folder exists.
+        clock: Clock for the time between saves.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class NotebookFile:
 
     @classmethod
     def at(cls, path: str | os.PathLike[str]) -> NotebookFile:
-        """The file at ``path``, behind a symbolic link if it is one.
+        """The file at ``path``. Symbolic links are followed.
 
         Raises:
             ValueError: The folder does not exist, or the path is a folder.
@@ -50,23 +50,23 @@ class NotebookFile:
         return cls(real)
 
     def is_due(self, pause: float = 0.0) -> bool:
-        """Whether to save now: saving must not take much of the time.
+        """Whether to save now. Saving must not take much of the time.
 
         Args:
-            pause: Seconds since the last time, at least.
+            pause: Shortest time since the last save, in seconds.
         """
         now = self.clock.now()
         return now >= self._not_before and now >= self._saved + pause
 
     def try_to_save(self, notebook: NotebookNode) -> None:
-        """Save; a failure is only logged, for the run goes on."""
+        """Save the notebook. A failure is only logged, because the run continues."""
         try:
             self.save(notebook)
         except OSError as exc:
-            _log.warning("%s could not be saved: %s", self.path, exc)
+            _log.warning("cannot save %s: %s", self.path, exc)
 
     def save(self, notebook: NotebookNode) -> None:
-        """Save. Until it has been written as a whole, the file stays what it was."""
+        """Save the notebook. The old file is kept until the new one is complete."""
         begun = self.clock.now()
         replace_text(self.path, pieces(notebook))
         self._saved = now = self.clock.now()
@@ -74,7 +74,7 @@ class NotebookFile:
 
 
 def replace_text(path: Path, texts: Iterable[str]) -> None:
-    """Write a file so that it is the old one or the new one at any moment."""
+    """Replace a file. At any moment, it is the complete old or the complete new file."""
     part = path.with_name(f".{path.stem[:50]}-{uuid.uuid4().hex}.tmp")
     try:
         with part.open("x", encoding="utf-8", newline="\n") as stream:

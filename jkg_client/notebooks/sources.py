@@ -1,4 +1,4 @@
-"""What a notebook can be read from."""
+"""The sources from which a notebook can be read."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 
 def file_text(notebook: NotebookNode) -> str:
-    """A notebook as the text of its file, laid out as nbformat does it."""
-    # Only now: it needs nbformat.
+    """A notebook as the text of its file, in the layout of nbformat."""
+    # Imported only here, because it needs nbformat.
     from .json_text import pieces  # noqa: PLC0415
 
     return "".join(pieces(notebook))

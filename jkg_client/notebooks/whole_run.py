@@ -1,4 +1,4 @@
-"""One run of a notebook that is ready: its kernel, its cells, and the error that it ends with."""
+"""One run of a prepared notebook: it starts the kernel, runs the cells and raises the error."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ from .providers import NotebookKernels
 
 
 class RunObserver(Observer, Protocol):
-    """Is told how a run goes on, from its start to its end."""
+    """Gets the events of a run from its start to its end."""
 
     def starts(self, outputs: NotebookOutputs) -> None:
-        """The run is about to start a kernel, which will put its outputs there."""
+        """The run is about to start a kernel. ``outputs`` receives its messages."""
 
     def heard(self, message: Message) -> None:
         """A message has answered a cell."""
 
     def paused(self) -> None:
-        """A message has come, or none for a while."""
+        """A message has arrived, or no message for a while."""
 
     def finished(self) -> None:
-        """No cell runs any more."""
+        """No cell is running any more."""
 
 
 @define(eq=False)
 class WholeRun:
-    """A run of a notebook whose cells are cleared and whose parameters are set.
+    """A run of a notebook whose outputs are cleared and whose parameters are set.
 
     Attributes:
-        notebook: The notebook; it changes.
-        kernels: Starts its kernel.
-        choice: The kernel to start, or the one that ``options.kernel_id`` names.
-        options: How to run it.
-        code: Code of cells that is not the code that is saved, by index.
-        numbers: Of each cell, where it is in the notebook as it was given.
-        observer: Is told.
-        interruption: By which another thread ends the run.
-        is_local: Kernels start in ``options.cwd`` already.
+        notebook: The notebook. It is changed.
+        kernels: Starts the kernel.
+        choice: The kernel to start, or the running kernel of ``options.kernel.id``.
+        options: Options of the run.
+        code: Code to run instead of the saved code, by index of the cell.
+        numbers: Position of each cell in the notebook of the caller. None for a new cell.
+        observer: Gets the events of the run.
+        interruption: Allows another thread to end the run.
+        is_local: Whether kernels already start in ``options.kernel.cwd``.
     """
 
     notebook: NotebookNode
@@ -78,13 +78,13 @@ class WholeRun:
     is_local: bool = False
 
     def run(self) -> None:
-        """Run it.
+        """Run the notebook.
 
         Raises:
-            NotebookError: It did not run to its end.
-            GatewayError: The server is away or refuses, before the first cell.
-            ValueError: The kernel cannot be told what the options say.
-            KeyboardInterrupt: It was interrupted.
+            NotebookError: The notebook did not run to its end.
+            GatewayError: The server cannot be reached or refuses a request, before the first cell.
+            ValueError: The kernel does not support an option.
+            KeyboardInterrupt: The run was interrupted.
         """
         outputs = NotebookOutputs(nbformat.from_dict, self.options.max_output)
         kernel = NotebookKernel(outputs, self.observer.heard, self.observer.paused)
@@ -115,7 +115,7 @@ class WholeRun:
 
     @contextlib.contextmanager
     def _connected(self, kernel: NotebookKernel) -> Iterator[None]:
-        """The kernel, ready for the first cell; it is deleted in the end unless it was there."""
+        """Start and prepare the kernel. At the end, delete it unless it was given by its id."""
         deadline = Deadline(self.options.limits.start_timeout)
         with self._kernel_id(deadline) as kernel_id:
             try:
@@ -153,7 +153,7 @@ class WholeRun:
 
     @contextlib.contextmanager
     def _told_of_start(self) -> Iterator[None]:
-        """A kernel that does not come up is an error of the notebook."""
+        """Turn errors of the kernel's start into a ``NotebookError``."""
         try:
             yield
         except (KernelNotReady, GatewayTimeout) as exc:
@@ -163,13 +163,13 @@ class WholeRun:
         except (KernelStartError, KernelNotFound) as exc:
             raise self._never_came_up(exc) from exc
         except GatewayStatus as exc:
-            # What a server answers if the program of the kernel is missing.
+            # A server answers with this status if the program of the kernel is missing.
             if type(exc) is not GatewayStatus:
                 raise
             raise self._never_came_up(exc) from exc
 
     def _never_came_up(self, exc: JkgError) -> NotebookError:
-        message = f"the kernel {self.choice.name!r} did not come up: {exc}"
+        message = f"the kernel {self.choice.name!r} did not start: {exc}"
         return NotebookKernelDied(message, "died", self.notebook, exit_code=137)
 
     def _raise_for(self, cells: CellRun) -> None:

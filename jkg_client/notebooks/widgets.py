@@ -1,7 +1,7 @@
-"""Widgets of a notebook: their states, and the outputs that some of them take from cells.
+"""Widgets of a notebook: their states, and the outputs that some of them capture from cells.
 
 The messages: https://github.com/jupyter-widgets/ipywidgets/blob/main/packages/schema/messages.md
-How a notebook keeps the states:
+The format of the states in a notebook:
 https://ipywidgets.readthedocs.io/en/stable/embedding.html
 """
 
@@ -23,11 +23,11 @@ _TARGET = "jupyter.widget"
 @define(eq=False)
 class _Widget:
     state: dict[str, Any] = field(factory=dict)
-    # By the path in the state where their bytes belong.
+    # Binary parts of the state, by their path in it.
     buffers: dict[tuple[Any, ...], Node] = field(factory=dict)
     outputs: OutputList | None = None
-    captures: str | None = None  # id of the request whose outputs it takes
-    is_ahead: bool = False  # of the kernel, which does not know its outputs
+    captures: str | None = None  # id of the request whose outputs it captures
+    is_ahead: bool = False  # whether the kernel does not know its outputs yet
 
 
 @define(eq=False)
@@ -35,7 +35,7 @@ class Widgets:
     """The widgets of a kernel. Feed it every message of the channel ``iopub``.
 
     Attributes:
-        displays: Of the whole notebook.
+        displays: Outputs with display ids of the whole notebook.
     """
 
     displays: Displays
@@ -43,7 +43,7 @@ class Widgets:
     _capturing: list[_Widget] = field(factory=list, init=False)
 
     def feed(self, message: Message) -> None:
-        """Take in one message."""
+        """Process one message."""
         comm_id = message.content.get("comm_id")
         if not isinstance(comm_id, str):
             return
@@ -59,7 +59,7 @@ class Widgets:
             self._update(self._widgets[comm_id], message)
 
     def outputs_of(self, request_id: str) -> OutputList | None:
-        """Where outputs of a request belong now; None for the cell itself."""
+        """The widget outputs that capture this request now. None if the cell gets the outputs."""
         for widget in reversed(self._capturing):
             if widget.captures == request_id:
                 widget.is_ahead = True
@@ -67,16 +67,16 @@ class Widgets:
         return None
 
     def settle(self) -> None:
-        """Bring the states up to date with what widgets have taken."""
+        """Bring the states up to date with the captured outputs."""
         for widget in self._widgets.values():
             if widget.outputs is not None:
                 widget.outputs.settle()
                 widget.state["outputs"] = widget.outputs.nodes
 
     def take_updates(self) -> list[tuple[str, Json]]:
-        """Comm ids, and the data of messages that tell the kernel what widgets have taken.
+        """Comm ids and data of messages that send captured outputs to the kernel.
 
-        Then ``Output.outputs`` has it in the kernel, as it has in a browser.
+        Then ``Output.outputs`` in the kernel has them, as with a browser.
         """
         self.settle()
         updates: list[tuple[str, Json]] = []
@@ -88,7 +88,7 @@ class Widgets:
         return updates
 
     def save_into(self, metadata: dict[str, Any]) -> None:
-        """Put the states into a notebook's metadata, beside those of cells that were skipped."""
+        """Put the states into a notebook's metadata. States of skipped cells are kept."""
         self.settle()
         models = {
             comm_id: _model(widget)
@@ -118,14 +118,14 @@ class Widgets:
             widget.outputs = OutputList([], self.displays)
         outputs = state.get("outputs")
         if isinstance(outputs, (list, tuple)):
-            # As ``append_stdout`` and the like change them: the kernel knows better.
+            # ``append_stdout`` and similar calls change the outputs in the kernel; they win.
             widget.outputs.replace([dict(mapping_of(output)) for output in outputs])
             widget.is_ahead = False
         if "msg_id" in state:
             if widget in self._capturing:
                 self._capturing.remove(widget)
             widget.captures = state["msg_id"] or None
-            # Of two that capture, the one that began last takes it.
+            # If two widgets capture the same request, the last one gets the outputs.
             if widget.captures is not None:
                 self._capturing.append(widget)
 

@@ -1,1 +1,1 @@
-"""Web pages from what a kernel displays. Each draws itself when a browser opens it."""
+"""Turns displays of a kernel into web pages that work without the kernel."""

@@ -1,4 +1,4 @@
-"""Pages that draw charts, which kernels send as JSON.
+"""Web pages for charts that kernels send as JSON.
 
 See https://plotly.com/chart-studio-help/json-chart-schema, https://vega.github.io/vega/docs and
 https://vega.github.io/vega-lite/docs. Each page loads its libraries in a version that is known to
@@ -26,11 +26,15 @@ _NPM = "https://cdn.jsdelivr.net/npm"
 
 @frozen
 class _Vega:
-    """Releases that fit together; files of old ones lie elsewhere in their packages.
+    """Releases of the Vega libraries that work together.
 
     Attributes:
-        d3: Release of D3 that they need; later ones contain it.
-        draws: How they are called.
+        vega: Release of Vega.
+        embed: Release of Vega-Embed.
+        lite: Release of Vega-Lite. Empty if it is not needed.
+        d3: Release of D3. Empty if Vega contains it.
+        folder: Folder of the files in their packages.
+        draws: JavaScript that draws the chart.
     """
 
     vega: str
@@ -52,7 +56,7 @@ _VEGAS = {
     5: _Vega("5.33.1", "6.29.0"),
     6: _Vega("6.4.0", "7.3.0"),
 }
-"""By the version of the Vega that a chart is written in."""
+"""By the Vega version of the chart."""
 
 _VEGA_LITES = {
     1: _Vega("2.6.5", "2.2.0", "1.3.1", d3="3.5.17", folder="", draws=_VEGA_2),
@@ -62,10 +66,10 @@ _VEGA_LITES = {
     5: _Vega("5.33.1", "6.29.0", "5.23.0"),
     6: _Vega("6.4.0", "7.3.0", "6.5.0"),
 }
-"""By the version of the Vega-Lite that a chart is written in."""
+"""By the Vega-Lite version of the chart."""
 
-# Later releases of plotly.js no longer draw these; the default template of the Python package
-# names some of them, which tells its age. Oldest first.
+# Kinds of traces that later releases of plotly.js do not draw, oldest release first. The default
+# template of an old Python package names some of them, so they also show the age of a chart.
 _PLOTLY = "4.1.1"
 _OLDER_PLOTLY = (
     ("2.35.3", {"heatmapgl", "pointcloud"}),
@@ -79,7 +83,7 @@ _KEYS = {
         *("$schema", "mark", "layer", "concat", "hconcat", "vconcat", "repeat", "facet", "spec"),
     },
 }
-"""A chart has one of them at least."""
+"""A chart has at least one of these keys."""
 
 _PAGE = """<!DOCTYPE html>
 <html>
@@ -115,10 +119,12 @@ _DRAWS_PLOTLY = """Plotly.newPlot("chart", {
 
 @frozen
 class _Chart:
-    """What a display says of a chart.
+    """The chart of a display.
 
     Attributes:
-        version: Of the language that ``spec`` is written in.
+        kind: Name of the library.
+        version: Version of the format of ``spec``.
+        spec: The chart.
     """
 
     kind: str
@@ -140,7 +146,7 @@ def chart_page(data: Mapping[str, Any], libraries: Libraries) -> str | None:
     try:
         return draw(chart, libraries)
     except RecursionError:
-        return None  # nested too deeply for JSON, and for any chart
+        return None  # nested too deeply to be encoded as JSON
 
 
 def _chart(data: Mapping[str, Any]) -> _Chart | None:
@@ -160,7 +166,7 @@ def _plotly(chart: _Chart, libraries: Libraries) -> str:
 
 
 def _words(figure: Json) -> Iterator[str]:
-    """Kinds of traces and parts of the layout that a figure of plotly speaks of."""
+    """Names of the traces and of the parts of the layout in a figure of plotly."""
     layout = figure.get("layout")
     template = layout.get("template") if isinstance(layout, dict) else None
     traces = figure.get("data")
@@ -176,7 +182,7 @@ def _words(figure: Json) -> Iterator[str]:
 
 def _vega(chart: _Chart, libraries: Libraries) -> str:
     known = _VEGAS if chart.kind == "vega" else _VEGA_LITES
-    # Of a version to come it is likelier that the newest can draw it.
+    # For an unknown version, the newest release is the best guess.
     use = known.get(chart.version) or known[max(known)]
     names = [("d3", use.d3), ("vega", use.vega), ("vega-lite", use.lite), ("vega-embed", use.embed)]
     tags = [
@@ -189,7 +195,8 @@ def _vega(chart: _Chart, libraries: Libraries) -> str:
 
 
 def _page(spec: Json, tags: list[str], draws: str) -> str:
-    # As an expression, not JSON: kernels send NaN and Infinity. No script ends within it.
+    # Written as a JavaScript expression, because kernels send NaN and Infinity, which JSON lacks.
+    # Without "<", nothing in it can end the script element.
     text = json.dumps(spec).replace("<", "\\u003c")
     return _PAGE.format(libraries="\n".join(tags), chart=text, draws=draws)
 

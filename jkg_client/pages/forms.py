@@ -1,4 +1,4 @@
-"""Finds the HTML and the scripts in the displays of a cell, and which of them belong together."""
+"""Finds the HTML and the scripts in the displays of a cell, and matches scripts with their HTML."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ SCRIPTS = ("application/javascript", "text/javascript")
 """MIME types of code that a browser runs."""
 
 LOOK_BACK = 8
-"""Pages before a script among which the one is looked for that it belongs to."""
+"""Number of pages before a script that are searched for its HTML."""
 
 LONGEST_DRAWING = 200_000
-"""Characters of a script or a page that draws by itself; longer ones contain libraries."""
+"""Longest script or page that draws, in characters. Longer ones are libraries."""
 
 _LOADER = "_load.v0+json"
-"""How the MIME types end by which bokeh and HoloViews load their scripts."""
+"""End of the MIME types with which bokeh and HoloViews load their scripts."""
 
 _DRAWING = re.compile(r"\belement\b|\bdocument\.(?:write|body|currentScript)\b")
 
 
 @frozen
 class Forms:
-    """The forms of a display that make a page; None where there is none.
+    """The forms of a display from which a page is made.
 
     Attributes:
-        is_loader: Whether the script only loads what later ones need.
-        is_text: Whether its HTML says no more than its text does.
-        is_unseen: Whether its HTML consists of scripts and styles.
+        html: HTML of the display. None if it has none.
+        script: Script of the display. None if it has none.
+        is_loader: Whether the script only loads libraries for later scripts.
+        is_text: Whether the HTML only repeats the plain text.
+        is_unseen: Whether the HTML consists only of scripts and styles.
     """
 
     html: str | None = None
@@ -46,7 +48,7 @@ class Forms:
 
     @classmethod
     def of(cls, output: Output) -> Forms:
-        """Those of ``output``; none if it is no display."""
+        """The forms of ``output``. Empty if it is not a display."""
         if not isinstance(output, Display):
             return cls()
         html = joined(output.data.get(HTML))
@@ -60,7 +62,7 @@ class Forms:
 
 
 def owners(forms: Sequence[Forms]) -> Iterator[tuple[int, int]]:
-    """Places of scripts, and of the HTML that each of them belongs to."""
+    """Positions of scripts, each with the position of the HTML that it belongs to."""
     before: list[int] = []
     for place, one in enumerate(forms):
         if one.html is not None:
@@ -76,5 +78,5 @@ def owners(forms: Sequence[Forms]) -> Iterator[tuple[int, int]]:
 
 
 def draws(script: str) -> bool:
-    """Whether a script seems to draw something, where nothing was displayed for it."""
+    """Whether a script without HTML seems to draw something."""
     return len(script) <= LONGEST_DRAWING and _DRAWING.search(script) is not None

@@ -11,27 +11,27 @@ from typing import Union
 from attrs import field, frozen
 
 PageScripts = Mapping[str, Union[str, "os.PathLike[str]"]]
-"""By name of a library: a file, which pages contain then, or the address to fetch it from."""
+"""For each library its file, which is copied into pages, or a URL from which pages load it."""
 
 NAMES = ("plotly", "d3", "vega", "vega-lite", "vega-embed", "requirejs")
-"""Libraries that can be given."""
+"""Names of the libraries that the caller can set."""
 
 _ENDS_SCRIPT = re.compile("<(?=/script|!--)", re.IGNORECASE)
 
 
 @frozen
 class Libraries:
-    """Where pages get their libraries.
+    """The sources of the JavaScript libraries in pages.
 
     Attributes:
-        tags: For libraries that the caller has given: name, and the HTML that includes it.
+        tags: HTML that includes a library, by name, for the libraries that the caller has set.
     """
 
     tags: Mapping[str, str] = field(factory=dict)
 
     @classmethod
     def of(cls, page_scripts: PageScripts | None) -> Libraries:
-        """The libraries that the caller has given. Files are read now.
+        """The libraries that the caller has set. Files are read now.
 
         Raises:
             ValueError: A name is unknown, or a file cannot be read.

@@ -13,14 +13,14 @@ from .markup import loads
 _MOST = 64
 
 _LIBRARIES = ("Bokeh", "PyViz", "Plotly")
-"""Names by which pages call what loaders bring; a loader with none of them serves all pages."""
+"""JavaScript names of libraries. A loader that contains none of them is used for all pages."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @frozen
 class _Loader:
-    """HTML that loads something, and names by which pages call it; none if that is not known."""
+    """HTML that loads libraries, and their JavaScript names. No names if they are unknown."""
 
     html: str
     names: tuple[str, ...]
@@ -32,7 +32,7 @@ class _Loader:
 
 @define
 class Loaders:
-    """The newest scripts.
+    """The newest scripts that load libraries.
 
     Attributes:
         most: Limit for all of them, in characters.
@@ -42,7 +42,7 @@ class Loaders:
     _kept: dict[bytes, _Loader] = field(factory=dict, init=False)
 
     def add(self, html: str) -> None:
-        """Keep HTML that loads something. It replaces the same HTML with other ids."""
+        """Keep HTML that loads libraries. It replaces the same HTML with other ids."""
         key = hashlib.sha256(_UUID.sub("", html).encode("utf-8", "replace")).digest()
         self._kept.pop(key, None)
         self._kept[key] = _Loader(html, tuple(name for name in _LIBRARIES if name in html))

@@ -1,4 +1,4 @@
-"""Finds out what a piece of HTML shows, by a quick look. Each function takes linear time."""
+"""Inspects HTML quickly, without a parser. Each function takes linear time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _BLOCKS = frozenset(
 _INLINE = frozenset(
     ["a", "b", "code", "em", "font", "i", "kbd", "s", "samp", "small", "span", "strong", "style"]
 ) | {"tt", "u", "var"}
-"""Tags of running text. With any other, such as a table or an image, HTML shows more than text."""
+"""Tags of plain text. HTML with other tags, such as tables or images, shows more than text."""
 
-# Bounded on purpose: html.unescape turns any number of digits into an integer.
+# With limits, because html.unescape would turn any number of digits into an integer.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 
 _INVISIBLE = re.compile(r"\s*<(?:(script|style|title|!--)|(?:link|meta)\b)[^>]*>?")
@@ -24,7 +24,7 @@ _INVISIBLE = re.compile(r"\s*<(?:(script|style|title|!--)|(?:link|meta)\b)[^>]*>
 _ID = re.compile(r"""\bid\s?=\s?["']([^"'<>\s]{4,100})["']""")
 
 _MOST_IDS = 32
-"""Ids of a page that are looked for in a script."""
+"""Number of ids of a page that are searched for in a script."""
 
 
 def only_repeats(html: str, plain: str) -> bool:
@@ -35,7 +35,7 @@ def only_repeats(html: str, plain: str) -> bool:
     words, said = shown.split(), strip_ansi(plain).split()
     if not said:
         return not words and "<pre" in html
-    # A link to a file shows its name, the text has its whole path.
+    # A link to a file shows only the name of the file, but the text has its whole path.
     return words == said or (len(words) == len(said) == 1 and said[0].endswith(f"/{words[0]}"))
 
 
@@ -52,7 +52,7 @@ def shows_nothing(html: str) -> bool:
             end = text.find("-->" if found[1] == "!--" else f"</{found[1]}", found.start(1))
             place = text.find(">", end) + 1 if end >= 0 else 0
             if not place:
-                return True  # it has no end, as a browser sees it
+                return True  # no end tag: a browser hides everything after it
 
 
 def has_scripts(html: str) -> bool:

@@ -1,8 +1,8 @@
-"""Adds to each display of a cell what it needs from others.
+"""Adds the scripts that each display of a cell needs from other displays.
 
-In a notebook, all outputs are parts of one page. A script works on what was displayed before, and
-uses libraries that an earlier cell has loaded. Here each display becomes a page of its own, so it
-gets the scripts that it needs.
+In a notebook, all outputs are parts of one page. A script can change what was displayed before, and
+use libraries that an earlier cell has loaded. Here each display becomes a separate page, so it
+needs a copy of these scripts.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .loaders import Loaders
 from .markup import has_scripts, loads, mentions_id_of
 
 MAX_LOADED = 2**25
-"""Characters of scripts that are remembered; bokeh or plotly have 4 to 5 million."""
+"""Limit for remembered scripts, in characters. Bokeh and plotly have 4 to 5 million."""
 
 _LARGE_PAGES = 8
-"""Pages of one cell that may be as large as all that is remembered."""
+"""Number of pages of one cell that may contain all remembered scripts."""
 
-# By these bokeh, panel and HoloViews only announce that their scripts are there.
+# Signs of displays in which bokeh, panel and HoloViews only announce that they are loaded.
 _ANNOUNCEMENTS = ("bk-notebook-logo", "panel.models.browser.BrowserInfo", 'class="logo-block"')
 
 _ELEMENT_USED = re.compile(r"\belement\b")
@@ -36,7 +36,7 @@ _BOKEH = re.compile(r'"version":"(\d{1,2}\.\d{1,3}\.\d{1,3}(?:[a-z.-]{1,5}\d{1,3
 _BOKEH_PARTS = ("bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax")
 _REQUIREJS = "https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.6/require.min.js"
 
-# Scripts of later displays run when all that earlier ones load is there.
+# Scripts of later displays run when all libraries of earlier displays are loaded.
 _HELD = ' type="text/x-held"'
 _RUN_HELD = """<script>
 addEventListener("load", function () {
@@ -47,7 +47,7 @@ addEventListener("load", function () {
   });
 });
 </script>"""
-# Notebooks call so the place where the output of a script goes.
+# Notebooks define "element" as the place for the output of a script.
 _ELEMENT = """<div id="output"></div>
 <script>var element = document.getElementById("output");</script>"""
 
@@ -64,7 +64,7 @@ class NotebookPage:
     libraries: Libraries = field(factory=Libraries)
     max_loaded: int = MAX_LOADED
     _loaders: Loaders = field(init=False)
-    # Pages of this and of earlier cells, for scripts of later ones.
+    # Pages of this cell and of earlier cells, for the scripts of later cells.
     _shown: deque[str] = field(init=False)
     # Characters that loaders may still add to the pages of this cell.
     _room: int = field(default=0, init=False)
@@ -74,10 +74,10 @@ class NotebookPage:
         self._shown = deque(maxlen=LOOK_BACK)
 
     def complete(self, outputs: Sequence[Output]) -> Iterator[Output]:
-        """The outputs of a cell, each with a ``text/html`` that needs nothing of the others.
+        """The outputs of a cell, each with ``text/html`` that works without the others.
 
         Scripts are moved into the pages that need them, and charts in JSON become HTML. Scripts
-        that load something are remembered for later cells.
+        that load libraries are remembered for later cells.
         """
         forms = [Forms.of(output) for output in outputs]
         moved = dict(owners(forms))
@@ -85,14 +85,14 @@ class NotebookPage:
         gone = set(moved)
         for place, one in enumerate(forms):
             if one.is_loader and one.html is None:
-                # What it belongs to says only that something is being loaded.
+                # The HTML of a loader only says that something is loading.
                 gone |= {place, moved.get(place, place)}
             if place in moved and not one.is_loader:
                 scripts.setdefault(moved[place], []).append(one.script or "")
             else:
                 self._remember(one)
         self._room = _LARGE_PAGES * self.max_loaded
-        # One after the other: each may be as large as all that was loaded.
+        # A generator, because each page may be as large as all loaded scripts.
         for place, output in enumerate(outputs):
             yield self._whole(output, forms[place], scripts.get(place, []), is_gone=place in gone)
 
@@ -138,7 +138,7 @@ class NotebookPage:
         return self._page(earlier or "", [script])
 
     def _page(self, html: str, scripts: list[str]) -> str:
-        """``html`` with everything it needs, or unchanged if it needs nothing."""
+        """``html`` with the libraries and scripts that it needs. Unchanged if it needs none."""
         text = "\n".join([html, *scripts])
         own = {html, *map(contained, scripts)}
         loaders = [one for one in self._loaders.needed(html, text) if one not in own]
@@ -155,12 +155,12 @@ class NotebookPage:
         return "\n".join([*parts, "</body></html>\n"])
 
     def _requirejs(self, text: str) -> Iterator[str]:
-        # Pages of notebooks have it; many scripts do with or without.
+        # Notebooks provide RequireJS. Scripts with "define.amd" work without it, too.
         if "require([" in text and "define.amd" not in text:
             yield self.libraries.tag("requirejs", _REQUIREJS)
 
     def _remember(self, forms: Forms) -> None:
-        """Keep HTML that loads something for later pages, but not HTML that draws."""
+        """Keep HTML that loads libraries for later pages, but not HTML that draws."""
         if forms.html is not None:
             loader = forms.html if forms.is_unseen else None
         else:
@@ -170,7 +170,7 @@ class NotebookPage:
 
 
 def _bokeh(html: str, text: str) -> Iterable[str]:
-    """What draws a figure of bokeh, if nothing has loaded it: the figure tells the release."""
+    """HTML that loads bokeh for a figure, if nothing else does. The figure names the release."""
     found = _BOKEH.search(text) if "Bokeh.embed" in text else None
     if found is None or loads(html, "bokeh"):
         return []
@@ -188,7 +188,7 @@ def _without_other_texts(data: Mapping[str, Any]) -> Json:
 
 
 def _with_html(display: Display, html: str | None) -> Display:
-    """``display`` with another page, or with none, and without the script that is in it."""
+    """``display`` with ``html`` as its page, or with no page, and without its scripts."""
     dropped = (HTML, *SCRIPTS)
     data = {name: form for name, form in display.data.items() if name not in dropped}
     return evolve(display, data=data if html is None else {**data, HTML: html})

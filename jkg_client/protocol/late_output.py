@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
+from .bounded_output import MAX_OUTPUT
 from .messages import Message
 from .outputs import OutputArea
 from .values import Failure, Output
@@ -15,10 +16,25 @@ class LateOutput:
 
     Kernels count it to the cell that ran last. Feed it every message that does not belong to the
     running cell.
+
+    Attributes:
+        session: Our session id.
+        max_output: How many characters of it are kept.
     """
 
     session: str
-    area: OutputArea = field(factory=OutputArea)
+    max_output: int = MAX_OUTPUT
+    _area: OutputArea | None = field(default=None, init=False)  # None while there is no output
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What has come since it was taken last."""
+        return () if self._area is None else self._area.outputs
+
+    def take(self, max_output: int) -> OutputArea | None:
+        """What has come since it was taken last, if anything; ``max_output`` is for what comes."""
+        area, self._area, self.max_output = self._area, None, max_output
+        return area
 
     def feed(self, message: Message) -> Output | None:
         """Process one message. Returns the output that it has added or changed, if any."""
@@ -27,4 +43,6 @@ class LateOutput:
         content = message.content
         if message.msg_type == "error" and Failure.from_content(content).is_interrupt:
             return None  # how a cell ends that we gave up on
-        return self.area.feed(message.msg_type, content)
+        if self._area is None:
+            self._area = OutputArea(self.max_output)
+        return self._area.feed(message.msg_type, content)

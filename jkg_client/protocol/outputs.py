@@ -109,10 +109,9 @@ class OutputArea:
     def outputs(self) -> tuple[Output, ...]:
         """What is shown, in order; where something was dropped, a line on stderr says so."""
         dropped = self._kept.dropped
-        head, tail = ([_output(slot) for slot in slots] for slots in self._kept.halves())
-        return (
-            (*head, Stream("stderr", dropped_here(dropped)), *tail) if dropped else (*head, *tail)
-        )
+        head, tail = self._kept.halves()
+        remark = [Stream("stderr", dropped_here(dropped))] if dropped else []
+        return (*map(_output, head), *remark, *map(_output, tail))
 
     def feed(self, msg_type: str, content: Json, owner: str | None = None) -> Output | None:
         """Take in one message; the output it added or changed, if any.

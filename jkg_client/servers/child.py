@@ -1,4 +1,4 @@
-"""A server as a child process, which ends when this process ends."""
+"""A server as a child process that ends when this process ends."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Child:
 
     place: Place
     _process: subprocess.Popen[bytes]
-    # A process that ours has forked shares this object, but the child is not its own.
+    # A forked child has a copy of this object, but must not stop the server of its parent.
     _owner: int = field(factory=os.getpid, init=False)
 
     @classmethod
@@ -118,7 +118,7 @@ class Child:
     def tell(self, line: str) -> None:
         """Write the line that the process waits for."""
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-        # Broken if it has ended already: then its exit code and its log say more.
+        # The pipe is broken if the process has ended. The exit code and the log explain that.
         with contextlib.suppress(OSError):
             self._process.stdin.write(f"{line}\n".encode())
             self._process.stdin.flush()
@@ -139,14 +139,14 @@ class Child:
         finally:
             if self._process.poll() is None:
                 _force_to_end(self._process)
-                # Not for long: Popen itself waits in vain if Ctrl-C came at a bad moment.
+                # With a limit: after a Ctrl-C at a bad moment, Popen would wait for ever.
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(_LAST_SECONDS)
             self.place.remove()
 
     def _let_go(self) -> None:
         if self._process.stdin is not None:
-            # Closing writes what is left in the buffer, maybe to nobody.
+            # Closing flushes the buffer, which fails if the process has ended.
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
@@ -155,7 +155,7 @@ if sys.platform == "win32":
     _APART: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
     def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
-        # There is no signal to ask with: the end of stdin tells the launcher.
+        # Windows has no signal for this. The launcher stops at the end of its stdin.
         if process.stdin is not None:
             with contextlib.suppress(OSError):
                 process.stdin.close()
@@ -173,7 +173,7 @@ else:
         _signal_group(process, signal.SIGKILL)
 
     def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-        # While the process is not reaped, its number cannot belong to anybody else.
+        # No other process can get its number until ``poll`` has reaped it.
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)

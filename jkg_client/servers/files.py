@@ -21,7 +21,7 @@ LARGEST_FILE = 2**30
 
 _PIECE = 2**16
 
-# Without it the open of a FIFO waits until somebody writes into it, perhaps for ever.
+# Without it, opening a FIFO waits for a writer, perhaps for ever.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
@@ -36,7 +36,7 @@ class LocalFiles:
     folder: Path
 
     def put(self, source: LocalPath, path: str | None) -> str:
-        """Copy a file there, and return its path there."""
+        """Copy a file into the folder, and return its path there."""
         place = self.folder / (path or Path(source).name)
         if path and path.endswith(("/", os.sep)):
             place /= Path(source).name
@@ -47,7 +47,7 @@ class LocalFiles:
         return str(place)
 
     def get(self, path: str, destination: LocalPath | None, max_bytes: int) -> Path:
-        """Copy a file from there, and return the path of the copy."""
+        """Copy a file out of the folder, and return the path of the copy."""
         place = place_for(path, destination)
         with opened(self.folder / path) as content, written(place) as file:
             for piece in within(max_bytes, iter(lambda: content.read(_PIECE), b"")):
@@ -55,7 +55,7 @@ class LocalFiles:
         return place
 
     def names(self, path: str) -> list[str]:
-        """Names in a folder there. Names of folders end with ``/``."""
+        """Names in a subfolder. Names of folders end with ``/``."""
         with os.scandir(self.folder / path) as entries:
             return sorted(
                 f"{entry.name}/" if _is_folder(entry) else entry.name for entry in entries
@@ -71,7 +71,7 @@ def opened(path: LocalPath) -> Iterator[BinaryIO]:
         OSError: It is a FIFO, a device or a socket, or it cannot be read. Opening never waits.
     """
     with open(path, "rb", opener=_opener) as file:
-        # Of the open file: code that is not trusted could put another one in its place.
+        # Check the open file, not the path: untrusted code could replace the file in between.
         mode = os.fstat(file.fileno()).st_mode
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
@@ -83,16 +83,16 @@ def _opener(path: str, flags: int) -> int:
 
 
 def within(max_bytes: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces, as long as they have at most ``max_bytes`` together.
+    """The pieces, up to ``max_bytes`` in all.
 
     Raises:
-        OSError: They have more.
+        OSError: There are more bytes.
     """
     size = 0
     for piece in pieces:
         size += len(piece)
         if size > max_bytes:
-            said = f"the file has more than {max_bytes} bytes; max_bytes= allows more"
+            said = f"the file has more than {max_bytes} bytes; pass a larger max_bytes="
             raise OSError(errno.EFBIG, said)
         yield piece
 
@@ -101,7 +101,7 @@ def place_for(path: str, destination: LocalPath | None) -> Path:
     """Where to save a copy of a file.
 
     Args:
-        path: Path of the file there.
+        path: Path of the original.
         destination: A file, or an existing folder. None for the current folder.
     """
     place = Path(destination or ".")
@@ -110,8 +110,8 @@ def place_for(path: str, destination: LocalPath | None) -> Path:
 
 @contextmanager
 def written(place: Path) -> Iterator[BinaryIO]:
-    """A file that exists at ``place`` only if everything was written without an error."""
-    # Not by tempfile, whose files are for nobody else: the umask cannot be asked for safely.
+    """Open a file for writing. It appears at ``place`` only if all was written without an error."""
+    # Not tempfile: its files are private, but this one should follow the umask.
     new = place.parent / f".jkg-{secrets.token_hex(8)}"
     try:
         with new.open("xb") as file:
@@ -127,4 +127,4 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        return False  # a link that leads in a circle, or to where we may not look
+        return False  # a circular link, or a target without permission

@@ -1,4 +1,4 @@
-"""The server that the environment names: a gateway, or the user's server on a hub."""
+"""The server that environment variables name: a gateway, or the user's server on a hub."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ KnownServer = Union[JupyterConnectionInfo, JupyterHubServer]
 
 
 def known_server(environ: Mapping[str, str] | None = None) -> KnownServer:
-    """The gateway of ``JUPYTER_GATEWAY_URL``, else the user's server on the hub.
+    """The gateway of ``JUPYTER_GATEWAY_URL``; without it, the user's server on the hub.
 
-    A server of a hub is started if it does not run; then it ends by ``stop``.
+    A server of a hub is started if it is not running. Then ``stop`` ends it.
 
     Args:
-        environ: Where to look; None for ``os.environ``.
+        environ: Environment variables. None for ``os.environ``.
 
     Raises:
-        ValueError: The environment names neither, or says something that makes no sense.
+        ValueError: The variables name no server, or a value is not valid.
         ServerStartError: The hub does not start the server.
-        GatewayError: There is no way to the hub.
+        GatewayError: The hub cannot be reached.
     """
     env = os.environ if environ is None else environ
     if env.get("JUPYTER_GATEWAY_URL", "").strip():

@@ -16,8 +16,8 @@ from ..client.deadline import Deadline
 from ..errors import GatewayError, KernelSpecNotFound, ServerStartError
 from ..gateway.connection import JupyterConnectionInfo
 from ..gateway.masking import masked
+from ..gateway.prespawned_kernels import PrespawnedKernels
 from ..gateway.rest import JupyterClient
-from ..gateway.warm import WarmKernels
 from .child import Child, Place
 from .files import LARGEST_FILE, LocalFiles, LocalPath
 from .ports import free_port
@@ -31,7 +31,7 @@ _EXIT_NOT_INSTALLED = 90  # as in the launcher, which is not imported
 _PORT_TRIES = 5
 _UNDO_SECONDS = 2.0
 _FORGOTTEN_SECONDS = 5.0
-# Where to find a server that listens everywhere.
+# The address at which clients reach a server that listens on all addresses.
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
@@ -58,11 +58,12 @@ class LocalJupyterServer:
         log_level: Name of a logging level.
         log_max_bytes: Size at which the log is rotated (not on Windows). 0 for never.
         log_backup_count: Number of rotated logs that are kept.
-        startup_timeout: Time limit for the server and its warm kernels to start, in seconds.
+        startup_timeout: Time limit for the start of the server and its prespawned
+            kernels, in seconds.
         python: Interpreter that has the kernel gateway. None for the current interpreter.
         cwd: Folder in which the server and its kernels start. None for the current folder.
         env: Environment variables that are added for the server and its kernels.
-        warm: Number of Python kernels that are started in advance. So many executors without
+        prespawn_count: Number of Python kernels to start in advance. As many executors without
             ``env`` start at once.
 
     Raises:
@@ -86,9 +87,9 @@ class LocalJupyterServer:
         python: str | os.PathLike[str] | None = None,
         cwd: str | os.PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
-        warm: int = 0,
+        prespawn_count: int = 0,
     ) -> None:
-        _check_arguments(startup_timeout, warm)
+        _check_arguments(startup_timeout, prespawn_count)
         arguments.optional_text("ip", ip)
         arguments.words("env", env)
         arguments.folder("python", "" if python is None else python)
@@ -108,9 +109,9 @@ class LocalJupyterServer:
         deadline = Deadline(startup_timeout)
         self._info, self._child = _started(address, settings, deadline)
         _log.info("server at %s: was started", self._info.url)
-        # Neither an exception elsewhere nor a forgotten stop() leaves it running.
+        # Without this, an exception elsewhere or a forgotten stop() would leave it running.
         self._finalizer = weakref.finalize(self, self._child.stop, _FORGOTTEN_SECONDS)
-        self._warm_kernels = self._started_kernels(warm, deadline)
+        self._prespawned_kernels = self._started_kernels(prespawn_count, deadline)
 
     def __repr__(self) -> str:
         state = "running" if self._finalizer.alive else "stopped"
@@ -127,9 +128,9 @@ class LocalJupyterServer:
         return self._child.place.log_file
 
     @property
-    def warm_kernels(self) -> WarmKernels:
+    def prespawned_kernels(self) -> PrespawnedKernels:
         """The kernels that were started in advance and are not in use yet."""
-        return self._warm_kernels
+        return self._prespawned_kernels
 
     def get_client(self) -> JupyterClient:
         """A new client for the REST API of the server."""
@@ -189,14 +190,14 @@ class LocalJupyterServer:
         if self._finalizer.detach():
             self._child.stop(timeout_seconds)
 
-    def _started_kernels(self, count: int, deadline: Deadline) -> WarmKernels:
+    def _started_kernels(self, count: int, deadline: Deadline) -> PrespawnedKernels:
         try:
             with self.get_client() as client:
-                return WarmKernels(client, count, deadline)
+                return PrespawnedKernels(client, count, deadline)
         except BaseException as exc:
             self.stop(_UNDO_SECONDS)
             if isinstance(exc, (GatewayError, KernelSpecNotFound)):
-                raise ServerStartError(f"the server starts no warm kernel: {exc}") from exc
+                raise ServerStartError(f"the server starts no kernel in advance: {exc}") from exc
             raise
 
     def __enter__(self) -> LocalJupyterServer:
@@ -206,10 +207,10 @@ class LocalJupyterServer:
         self.stop()
 
 
-def _check_arguments(startup_timeout: float, warm: int) -> None:
+def _check_arguments(startup_timeout: float, prespawn_count: int) -> None:
     arguments.seconds("startup_timeout", startup_timeout)
-    if type(warm) is not int or warm < 0:
-        raise ValueError(f"warm must be a number of kernels, not {warm!r}")
+    if type(prespawn_count) is not int or prespawn_count < 0:
+        raise ValueError(f"prespawn_count must be a number of kernels, not {prespawn_count!r}")
 
 
 def _started(
@@ -254,7 +255,7 @@ def _child(settings: GatewaySettings) -> Child:
     try:
         place = Place.new(settings.log_file)
     except OSError as exc:
-        raise ServerStartError(f"no place for the server's files: {exc}") from exc
+        raise ServerStartError(f"cannot create the server's files: {exc}") from exc
     try:
         env = settings.environment(os.environ)
         return Child.start(settings.command(place), place, cwd=settings.cwd, env=env)
@@ -281,6 +282,6 @@ def _wait(
             if child.exit_code != _EXIT_NOT_INSTALLED:
                 raise
             raise ServerStartError(
-                f"{settings.python} has no kernel gateway:"
-                ' pip install "jkg-client[local]" there, or name another interpreter as python='
+                f"{settings.python} has no kernel gateway: run"
+                ' pip install "jkg-client[local]" there, or pass another interpreter as python='
             ) from exc

@@ -27,7 +27,7 @@ def free_port(ip: str, port: int = 0) -> int:
         try:
             found = _bound(family, kind, (address[0], found or port, *address[2:]))
         except OSError as exc:  # noqa: PERF203 - two addresses at most
-            # A "localhost" that is ::1, too, where there is no IPv6.
+            # "localhost" may include ::1 on a machine without IPv6.
             if exc.errno not in _NOT_HERE:
                 raise
             failure = exc
@@ -38,7 +38,7 @@ def free_port(ip: str, port: int = 0) -> int:
 
 def _bound(family: int, kind: int, address: tuple[object, ...]) -> int:
     with socket.socket(family, kind) as probe:
-        # As the server does: connections of an earlier one that linger are no hindrance.
+        # As the server does. Otherwise connections of an earlier server block the port for a while.
         if os.name == "posix":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)

@@ -1,4 +1,4 @@
-"""Waits until a server that was just started answers, or says why it will not."""
+"""Waits until a new server answers, or explains why it does not."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def wait_until_ready(
     """
     pause, limit = FIRST_PAUSE, FIRST_LIMIT
     while True:
-        how = ended()  # before the question: its last words are answers, too
+        how = ended()  # checked before the request: a server that is about to end may still answer
         try:
             ask(deadline.within(limit).left() or 0.001)
         except GatewayError as exc:
@@ -64,7 +64,7 @@ def ask(client: JupyterClient, seconds: float) -> None:
         GatewayError: The server does not answer correctly.
     """
     info = client.connection_info
-    # The client tries a refused GET again, with pauses; first see whether anybody listens.
+    # The client repeats a refused GET after pauses. Checking the port first is quicker.
     try:
         socket.create_connection((info.host, info.port or 0), seconds).close()
     except OSError as exc:

@@ -19,12 +19,12 @@ from .child import Place
 
 _LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL")
 _SOCKET_FOLDER = 40
-"""Bytes in the path of a folder; a kernel's sockets in it take 58 more, and may have 103."""
+"""Longest path of a folder for sockets, in bytes. Their names add 58; the system allows 103."""
 
 
 def _check_python(_: object, __: Attribute[str], python: str) -> None:
     if not python:
-        raise ValueError("this program is not a Python interpreter; pass one as python=")
+        raise ValueError("sys.executable is not a Python interpreter; pass one as python=")
 
 
 def _check_level(_: object, __: Attribute[str], level: str) -> None:
@@ -43,7 +43,7 @@ def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
 
 
 def _absolute(python: str) -> str:
-    # With a directory in it, it would be looked for from the child's directory.
+    # A relative path would be looked for in the child's folder.
     return os.path.abspath(python) if os.path.dirname(python) else python  # noqa: PTH100, PTH120
 
 
@@ -83,14 +83,14 @@ class GatewaySettings:
         # change the token of the gateway itself.
         env = {**without_secrets(environ), **self.env}
         env.pop("KG_AUTH_TOKEN", None)
-        # `!pip` and `%%bash` in a cell shall be those of the kernel's environment, which
-        # need not be activated.
+        # Cells with `!pip` or `%%bash` should find the programs of the kernel's environment, even
+        # if it is not activated.
         programs = os.path.dirname(shutil.which(self.python) or self.python)  # noqa: PTH120
         env["PATH"] = os.pathsep.join(filter(None, (programs, env.get("PATH", os.defpath))))
         return env
 
     def line(self, ip: str, address: JupyterConnectionInfo, place: Place) -> str:
-        """The line that the launcher reads: all that must not come from files or environment.
+        """The line of JSON that the launcher reads, with all settings that must not be overridden.
 
         The names are those of
         https://jupyter-kernel-gateway.readthedocs.io/en/latest/config-options.html
@@ -115,7 +115,8 @@ class GatewaySettings:
             "ZMQChannelsWebsocketConnection": {"limit_rate": False},
         }
         if os.name == "posix" and len(os.fsencode(place.folder)) <= _SOCKET_FOLDER:
-            # Ports are chosen long before a kernel binds them: of 64 kernels one dies of it.
+            # TCP ports are chosen long before a kernel binds them, so another program may take
+            # one: about one of 64 kernels died of it.
             config["KernelManager"] = {"transport": "ipc"}
         told = {"token": address.token or "", "config": config, "folder": str(place.folder)}
         return json.dumps(told)

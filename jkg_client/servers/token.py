@@ -29,5 +29,5 @@ def token_for(choice: TokenChoice) -> str | None:
         return secrets.token_hex(32)
     if choice is None or isinstance(choice, str):
         return choice or None
-    # Not shown: it may be a token of the wrong type.
+    # The value is not shown: it may be a token of the wrong type.
     raise ValueError(f"token must be a str, GenerateToken or None, not a {type(choice).__name__}")

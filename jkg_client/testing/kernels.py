@@ -7,42 +7,30 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from ..protocol.messages import Message, new_header, new_session
-from .kernel.shells import Flavour
-from .orders import Order
-from .processes import Fate, KernelProcess, Prompter, Request
+from ..protocol.messages import Message, kernel_info_request, new_session, parentless_status
+from .processes import KernelOptions, KernelProcess
 
 STABLE = 10.0
 """Seconds that a kernel has to live for its deaths before to be forgotten."""
 
 
-class Client(Protocol):
-    """A WebSocket, as far as kernels know it."""
+@frozen(eq=False)
+class Client:
+    """A WebSocket, as far as kernels know it.
 
-    @property
-    def session(self) -> str:
-        """The ``session_id`` it gave."""
+    Attributes:
+        session: The ``session_id`` in its address.
+        send: Sends a message, after those that wait.
+        close: Sends a close frame, after all that waits.
+    """
 
-    def send(self, message: Message) -> None:
-        """Send a message, sooner or later."""
-
-    def close(self) -> object:
-        """End it, in good order."""
-
-
-@frozen(kw_only=True)
-class KernelOptions:
-    """How the kernels of a gateway behave; see ``FakeGateway``."""
-
-    reply: Order
-    restart_delay: float
-    restart_limit: int
-    prompter: Prompter
-    flavour: Flavour
+    session: str
+    send: Callable[[Message], None]
+    close: Callable[[], object]
 
 
 class FakeKernel:
@@ -128,7 +116,7 @@ class FakeKernel:
         with self._lock:
             process = self._process
         if message.channel in {"shell", "control", "stdin"}:
-            process.ask(Request(message, session))
+            process.ask(message, session)
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs."""
@@ -139,7 +127,7 @@ class FakeKernel:
         with self._lock:
             old, self._process = self._process, self._new_process()
             new = self._process
-        old.shut_down(self._shutdown_request(restart=True))
+        old.shut_down(restart=True)
         with self._lock:
             self._state, self._nudged = "idle", False
         self._start(new)
@@ -149,7 +137,7 @@ class FakeKernel:
         with self._lock:
             self._gone = True
             self._process.mute()
-        self._process.shut_down(self._shutdown_request(restart=False))
+        self._process.shut_down(restart=False)
 
     def kill(self) -> None:
         """End it without a word to anybody. Returns at once."""
@@ -171,15 +159,6 @@ class FakeKernel:
             if self._kept_for is not None and session in (None, self._kept_for):
                 self._kept.append((message, session))
 
-    def say(self, msg_type: str, content: Mapping[str, Any], parent: Message | None = None) -> None:
-        """Send news about the kernel, by the gateway itself."""
-        header = new_header(msg_type, self._gateway)
-        parent_header = parent.header if parent else {}
-        message = Message(
-            channel="iopub", header=header, parent_header=parent_header, content=content
-        )
-        self.deliver(message, None)
-
     def stumbles(self) -> bool:
         """Whether it has died and not yet started again; True once a death."""
         with self._lock:
@@ -187,15 +166,8 @@ class FakeKernel:
             return stumbles
 
     def _new_process(self) -> KernelProcess:
-        # Late words of a process that is gone must not be taken for those of the next.
-        fate = Fate(
-            deliver=self.deliver,
-            died=self._died,
-            prompter=self._options.prompter,
-            reply=self._options.reply,
-            flavour=self._options.flavour,
-        )
-        return KernelProcess(fate, self.env)
+        # Each process tells who it is: what an old one says late is not said by the new one.
+        return KernelProcess(self._options, self.env, self.deliver, self._died)
 
     def _start(self, process: KernelProcess) -> None:
         with self._lock:
@@ -208,15 +180,10 @@ class FakeKernel:
     def _nudge(self) -> None:
         # The gateway asks whether the kernel answers; the clients hear its busy and idle.
         self._nudged = True
-        self._process.ask(self._request("kernel_info_request", {}))
+        self._process.ask(kernel_info_request(self._gateway), self._gateway)
 
-    def _shutdown_request(self, *, restart: bool) -> Request:
-        request = self._request("shutdown_request", {"restart": restart})
-        return evolve(request, message=evolve(request.message, channel="control"))
-
-    def _request(self, msg_type: str, content: Mapping[str, Any]) -> Request:
-        header = new_header(msg_type, self._gateway)
-        return Request(Message(channel="shell", header=header, content=content), self._gateway)
+    def _tell(self, state: str) -> None:
+        self.deliver(parentless_status(state, self._gateway), None)
 
     def _note(self, message: Message) -> None:
         self._active = datetime.now(timezone.utc)
@@ -232,15 +199,15 @@ class FakeKernel:
             self._deaths = 1 if now - self._born > STABLE else self._deaths + 1
             self._born = now
             if self._deaths <= self._options.restart_limit:
-                self.say("status", {"execution_state": "restarting"})
+                self._tell("restarting")
                 self._state, self._nudged, self._stumbles = "starting", True, True
                 self._process = self._new_process()
-                self._process.start(self._options.restart_delay)
-                for request in process.unsent():
-                    self._process.ask(request)
+                self._process.start(after=self._options.restart_delay)
+                for message, session in process.unsent():
+                    self._process.ask(message, session)
                 return
         self._forget(self)
-        self.say("status", {"execution_state": "dead"})
+        self._tell("dead")
 
 
 @frozen

@@ -41,20 +41,10 @@ class Recording:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Recording:
-        """Load a recording from a JSON file.
+        """Load the recording in the JSON file at ``path``.
 
-        ::
-
-            {
-                "framing": "default",
-                "frames": [
-                    {"from": "client", "text": "…"},
-                    {"from": "server", "binary": "… base64 …"},
-                ],
-            }
-
-        Args:
-            path: Path of the file.
+        It is ``{"framing": …, "frames": […]}``. The framing is "default" or "v1"; a frame is
+        ``{"from": "client", "text": …}`` or ``{"from": "server", "binary": BASE64}``.
         """
         document = json.loads(Path(path).read_text(encoding="utf-8"))
         framing = {"default": Framing.DEFAULT, "v1": Framing.V1}[document["framing"]]

@@ -7,15 +7,29 @@ import json
 import socket
 import struct
 import threading
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from io import BufferedIOBase
 from typing import Any, Callable, cast
 from urllib.parse import parse_qsl, unquote
 
-from attrs import frozen
+from attrs import field, frozen
 
-from .faults import Answer
+
+@frozen(kw_only=True)
+class Answer:
+    """The answer to an HTTP request."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(factory=dict)
+
+
+def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer with ``value`` as JSON."""
+    about = {"Content-Type": "application/json", **(headers or {})}
+    return Answer(status=status, body=json.dumps(value).encode(), headers=about)
 
 
 @frozen(kw_only=True)
@@ -36,6 +50,11 @@ class Call:
     head: bytes
     socket: socket.socket
     reader: BufferedIOBase
+
+    def header(self, name: str) -> str:
+        """The header of this name, in whatever letters; empty if there is none."""
+        found = (text for key, text in self.headers.items() if key.lower() == name.lower())
+        return next(found, "")
 
 
 @frozen

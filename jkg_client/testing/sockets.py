@@ -27,11 +27,11 @@ from websockets.server import ServerProtocol
 from ..errors import WireError
 from ..protocol.messages import Message
 from ..protocol.wire import Frame, Framing
+from .active_faults import ActiveFaults, Cut
 from .disturbances import RateLimiter, foreign_messages
-from .faults import Cut, Faults
 from .incoming import understand
 from .journal import Journal
-from .kernels import FakeKernel
+from .kernels import Client, FakeKernel
 from .outgoing import server_frame
 from .replays import Replays
 
@@ -43,7 +43,7 @@ MAX_INCOMING = 10 * 2**20
 class SocketOptions:
     """How the sockets of a gateway behave; see ``FakeGateway``."""
 
-    faults: Faults
+    faults: ActiveFaults
     journal: Journal
     replays: Replays
     ping_interval: float
@@ -80,8 +80,8 @@ class KernelSocket:
         session: str,
         options: SocketOptions,
     ) -> None:
-        self.session = session
-        self.kernel = kernel
+        self._session = session
+        self._kernel = kernel
         self._socket = sock
         self._protocol = protocol
         self._options = options
@@ -92,11 +92,8 @@ class KernelSocket:
         self._over = threading.Event()
         self._gone = threading.Event()
         self._last_pong = time.monotonic()
+        self._client = Client(session, self._outgoing.put, self.close)
         self._writer = threading.Thread(target=self._write, name="jkg fake socket", daemon=True)
-
-    def send(self, message: Message) -> None:
-        """Send ``message``, sooner or later."""
-        self._outgoing.put(message)
 
     def send_frame(self, frame: Frame) -> None:
         """Send a frame of any content."""
@@ -110,7 +107,7 @@ class KernelSocket:
 
     def cut(self, *, rst: bool = False) -> None:
         """Send what waits, then cut the line; returns when it is done."""
-        if not self._options.faults.is_holding:
+        if self._options.faults.gate.is_set():
             self._outgoing.put(lambda: self._hang_up(rst=rst))
             self._over.wait(1)
         self._hang_up(rst=rst)
@@ -118,7 +115,7 @@ class KernelSocket:
 
     def serve(self, reader: io.BufferedIOBase, handshake: bytes) -> None:
         """Talk until it is over."""
-        self.kernel.attach(self)
+        self._kernel.attach(self._client)
         try:
             self._socket.sendall(handshake)
             self._writer.start()
@@ -178,10 +175,10 @@ class KernelSocket:
             return
         if message is None:
             return
-        self._options.journal.add_message(self.kernel.id, self.session, message)
+        self._options.journal.add_message(self._kernel.id, self._session, message)
         replayed = self._options.replays.feed(message, self._framing)
         if replayed is None:
-            self.kernel.receive(message, self.session)
+            self._kernel.receive(message, self._session)
         for frame in replayed or ():
             self.send_frame(frame)
 
@@ -224,8 +221,8 @@ class KernelSocket:
 
     def _send(self, outgoing: Message | Frame) -> None:
         msg_type = outgoing.msg_type if isinstance(outgoing, Message) else ""
-        cut = self._options.faults.cut_for(msg_type)
-        if cut is not None and cut.before:
+        cut = self._options.faults.take_cut(msg_type)
+        if cut is not None and cut.where == "before":
             self._hang_up(outgoing, rst=cut.rst)
             return
         self._flush()
@@ -267,7 +264,7 @@ class KernelSocket:
             if self._protocol.state is State.OPEN:
                 self._protocol.send_close(code)
         self._flush()
-        self.kernel.detach(self, lambda: _unsent((), self._outgoing))
+        self._kernel.detach(self._client, lambda: _unsent((), self._outgoing))
         done.set()
 
     def _hang_up(self, *first: Outgoing, rst: bool = False) -> None:
@@ -275,7 +272,7 @@ class KernelSocket:
             if self._over.is_set():
                 return
             self._over.set()
-        self.kernel.detach(self, lambda: _unsent(first, self._outgoing))
+        self._kernel.detach(self._client, lambda: _unsent(first, self._outgoing))
         self._outgoing.put(_nothing)
         if rst:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

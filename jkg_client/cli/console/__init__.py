@@ -1,4 +1,4 @@
-"""``jkg console``: a terminal session with a kernel. The libraries load when it runs."""
+"""``jkg console``: a terminal session with a kernel. Its libraries are loaded when it runs."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..screen import Screen
 from ..server_options import TOKENS, add_kernel, add_server
 
 DESCRIPTION = """\
-Talk to a kernel: type code, see what it shows. TAB completes, a name with ? behind it is
-explained, Ctrl-C interrupts, and exit or Ctrl-D leaves. A kernel that was started here ends
-then; one that ran before (--kernel-id) keeps running.
+Work with a kernel in the terminal: type code, and see its output. TAB completes, name? explains a
+name, Ctrl-C interrupts, and exit or Ctrl-D leaves. A kernel that the console has started ends then;
+one that ran before (--kernel-id) keeps running.
 """
 EXAMPLES = f"""\
 examples:
-  jkg console                       start a kernel and talk to it
-  jkg console --kernel ir           the same in another language
+  jkg console                       start a kernel
+  jkg console --kernel ir           start a kernel for R
   jkg console --url URL --kernel-id ID
-                                    talk to a kernel that runs
+                                    use a kernel that runs
 
 in the console:
-  name?           what the kernel knows of a name        TAB     complete
-  %save x.ipynb   write the session as a notebook        F2      paste mode on or off
+  name?           explain a name                         TAB     complete
+  %save x.ipynb   save the session as a notebook         F2      paste mode on or off
   exit            leave                                  Ctrl-C  interrupt
 
 {TOKENS}"""
@@ -38,7 +38,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def add_view(command: argparse.ArgumentParser) -> None:
-    """Add the options that say what is shown."""
+    """Add the options for the display of outputs."""
     command.add_argument(
         "--no-others",
         default=False,
@@ -49,21 +49,22 @@ def add_view(command: argparse.ArgumentParser) -> None:
         "--images",
         choices=("auto", "kitty", "iterm2", "sixel", "none"),
         default="auto",
-        help="how to draw images (default: ask the terminal); others are saved",
+        help="how the terminal shows images (default: auto, which asks the terminal); images that"
+        " it cannot show are saved",
     )
     command.add_argument(
         "--output-dir",
         type=not_empty,
         default=None,
         metavar="DIR",
-        help="folder for images and pages (default: the current one)",
+        help="folder in which images and pages are saved (default: this folder)",
     )
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Talk to a kernel until the user leaves."""
+    """Run the console until the user leaves."""
     if args.token_stdin:
-        raise ValueError("stdin is the keyboard here: give the token by --token-file or JKG_TOKEN")
+        raise ValueError("stdin is the keyboard here: pass the token by --token-file or JKG_TOKEN")
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise ValueError("the console needs a terminal; for code from a pipe use jkg run -")
     if os.environ.get("TERM") != "dumb":
@@ -79,6 +80,7 @@ def _check_extra() -> None:
         import pygments
     except ImportError as exc:
         raise ImportError(
-            f'the console needs {exc.name}: pip install "jkg-client[cli]"; TERM=dumb does without'
+            f'the console needs {exc.name}: pip install "jkg-client[cli]", or set TERM=dumb for a'
+            " console without it"
         ) from exc
     del prompt_toolkit, pygments

@@ -1,4 +1,4 @@
-"""Runs a cell while the user can interrupt it, answer it, or leave it."""
+"""Runs a cell in a thread, while the user can interrupt it, answer input requests, or leave."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from ...errors import JkgError
 from ...protocol.outputs import Display, Failure, Output, Stream
 from ...protocol.questions import InputRequest
 from ...protocol.result import ExecutionResult
-from ..answers import Answers
 from ..cell_runs import CellRuns
+from ..input_answers import InputAnswers
 from ..screen import Screen
 from ..shown import ShownToPeople
 
 _TWICE = 2.0
-"""Seconds between two presses of Ctrl-C that mean: it does not end."""
+"""If Ctrl-C is pressed twice within this number of seconds, the user is asked what to do."""
 
 _POLL = 0.2
-"""Seconds; on Windows a wait without end cannot be interrupted."""
+"""Longest wait on Windows in seconds, because Ctrl-C cannot interrupt an endless wait there."""
 
 _AFTER_CTRL_C = 20_000
-"""Characters of streams that are shown after Ctrl-C. The rest is in ``%save``, as far as kept."""
+"""Number of characters that are shown after Ctrl-C. ``%save`` has more of the output."""
 
-OFFER = "jkg: the code does not end. r restarts the kernel, d leaves it, Enter goes on waiting: "
+OFFER = "jkg: the code does not end. r restarts the kernel, d leaves it, Enter continues to wait: "
 
 
 class Detached(Exception):
-    """The user leaves the kernel with what it runs."""
+    """The user leaves while the cell is running."""
 
 
 @define(eq=False)
 class ConsoleShown:
-    """Shows outputs, values with ``Out[n]``, and exceptions that the user has caused in short.
+    """Shows outputs. Values have ``Out[n]``; exceptions that the user has caused are short.
 
     Attributes:
-        ended_input: The user has ended the code's input.
+        ended_input: Whether the user has ended the input with Ctrl-D.
     """
 
     _people: ShownToPeople
@@ -56,11 +56,11 @@ class ConsoleShown:
         self.ended_input, self._left = False, float("inf")
 
     def interrupted(self) -> None:
-        """The user has had enough: what was printed before the interrupt is not shown for ever."""
+        """Limit the further output, because the user has pressed Ctrl-C."""
         self._left = _AFTER_CTRL_C
 
     def __call__(self, output: Output) -> None:
-        """Show one."""
+        """Show one output."""
         if isinstance(output, Stream) and self._left < float("inf"):
             self._left -= len(output.text)
             if self._left < 0:
@@ -73,11 +73,11 @@ class ConsoleShown:
             self._people(output)
 
     def settle(self) -> None:
-        """Show what was held back."""
+        """Show text that was held back."""
         self._people.settle()
 
     def saved(self, path: str, output: Output) -> None:
-        """Say where the file is."""
+        """Show the path of the file."""
         self._people.saved(path, output)
 
     def is_drawn(self, output: Output) -> bool:
@@ -116,17 +116,17 @@ _Event = Union[_Asked, _Ended]
 
 
 @define(eq=False)
-class ConsoleAnswers(Answers):
-    """Answers of the user, whose thread is not the one that runs the cell.
+class ConsoleAnswers(InputAnswers):
+    """Lets the thread of the user answer input requests of a cell in another thread.
 
     Attributes:
-        events: What the user's thread is to know of the cell that runs.
+        events: Events of the running cell for the thread of the user.
     """
 
     events: queue.SimpleQueue[_Event] = field(factory=queue.SimpleQueue, init=False)
 
     def __call__(self, request: InputRequest) -> str:
-        """Let the user's thread ask."""
+        """Pass the request to the thread of the user, and wait for the answer."""
         asked = _Asked(request)
         self.events.put(asked)
         asked.answered.wait()
@@ -135,16 +135,16 @@ class ConsoleAnswers(Answers):
         return asked.answer or ""
 
     def of_user(self, request: InputRequest) -> str:
-        """Ask here and now."""
-        return Answers.__call__(self, request)
+        """Ask the user in this thread."""
+        return InputAnswers.__call__(self, request)
 
 
 @define(eq=False, kw_only=True)
 class ConsoleCells(CellRuns):
-    """Runs cells in a thread of their own, so that this one is free for the user.
+    """Runs cells in another thread, so that this thread can react to the user.
 
     Attributes:
-        restart: Restarts the kernel, whosever it is.
+        restart: Restarts the kernel, even if it was not started here.
     """
 
     restart: Callable[[], None]
@@ -153,11 +153,11 @@ class ConsoleCells(CellRuns):
     _pressed: float = field(default=float("-inf"), init=False)
 
     def run(self, code: str) -> CodeResult | None:
-        """Run a cell; what it came to, or None if nothing is known of that.
+        """Run a cell, and return its result. None if the result is unknown.
 
         Raises:
             Detached: The user leaves.
-            JkgError: The way to the kernel is closed.
+            JkgError: The connection to the kernel is lost.
         """
         self.shown.begin()
         self._pressed = float("-inf")
@@ -178,7 +178,7 @@ class ConsoleCells(CellRuns):
     def _work(self, code: str) -> None:
         try:
             ended = _Ended(self._executed(code), None)
-        except BaseException as exc:  # noqa: BLE001 - the thread of the user raises it
+        except BaseException as exc:  # noqa: BLE001 - raised in the thread of the user
             ended = _Ended(None, exc)
         self.answers.events.put(ended)
 
@@ -207,7 +207,7 @@ class ConsoleCells(CellRuns):
             asked.answer = self.answers.of_user(asked.request)
         except EOFError as exc:
             self.shown.ended_input, asked.failure = True, exc
-            self.screen.line("")  # the terminal shows no key that ends the input
+            self.screen.line("")  # the terminal shows nothing for Ctrl-D
         except KeyboardInterrupt as exc:
             asked.failure = exc
             self.screen.fresh_line()
@@ -244,6 +244,6 @@ class ConsoleCells(CellRuns):
 
 
 def _interrupt(kernel: JupyterKernelClient) -> None:
-    # Whether it had an effect is seen by the cell.
+    # An error is ignored: the cell shows whether the interrupt had an effect.
     with contextlib.suppress(JkgError):
         kernel.interrupt()

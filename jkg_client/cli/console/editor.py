@@ -1,4 +1,4 @@
-"""The editor of a cell: several lines, history, completion, colours."""
+"""The editor for cells, with several lines, history, completion and colours."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ from pygments.lexer import Lexer as PygmentsLexerClass
 from pygments.lexers import find_lexer_class_by_name
 from pygments.util import ClassNotFound
 
+from .kernel_queries import KernelQueries
 from .prompts import continuation, label
-from .questions import Questions
 
 LEAVE = "leave at once"
-"""What ``EOFError`` says when the user does not want to be asked."""
+"""Argument of ``EOFError`` when the user leaves without a question."""
 
 
 class Editor:
     """Reads cells with prompt_toolkit.
 
     Args:
-        questions: What the kernel is asked.
+        questions: Queries to the kernel.
         history: Earlier cells.
-        language: What the kernel speaks, by a name that Pygments knows.
+        language: Language of the kernel, by its name in Pygments.
         has_colours: Whether to use colours.
     """
 
     def __init__(
-        self, questions: Questions, history: History, language: str, *, has_colours: bool
+        self, questions: KernelQueries, history: History, language: str, *, has_colours: bool
     ) -> None:
         self._questions = questions
         self._is_pasting = False
         output = create_output(stdout=sys.stdout)
         if isinstance(output, Vt100_Output):
-            # An answer of the terminal that comes too late would be typed into the cell.
+            # A late answer of the terminal would appear in the cell as typed text.
             output.enable_cpr = False
         self._session: PromptSession[str] = PromptSession(
             history=history,
@@ -66,12 +66,12 @@ class Editor:
         )
 
     def read(self, number: int | None) -> str:
-        """A cell."""
+        """Read a cell."""
         with patch_stdout(raw=True):
             return self._session.prompt(FormattedText([("bold", label(number))]))
 
     def tell(self, text: str) -> None:
-        """Show lines above the prompt, if there is one."""
+        """Show lines, above the prompt if there is one."""
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
@@ -122,10 +122,10 @@ def _begin_line(buffer: Buffer, indent: str) -> None:
 
 
 def _more_comes(app: Application[Any]) -> bool:
-    """Whether keys are waiting: nobody types so fast, so text is being pasted.
+    """Whether more keys are waiting, which means that text is being pasted.
 
-    Terminals that do not mark what is pasted send it as keys. Its lines are indented already, and
-    a blank line in it ends nothing.
+    Some terminals send pasted text as keys, without a mark. Then Enter only begins a new line,
+    without indentation.
     """
     if app.key_processor.input_queue:
         return True
@@ -138,9 +138,9 @@ def _more_comes(app: Application[Any]) -> bool:
 
 
 class _KernelCompleter(Completer):
-    """Completes with what the kernel knows, without keeping the user from typing."""
+    """Gets completions from the kernel, while the user can continue to type."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: KernelQueries) -> None:
         self._questions = questions
 
     def get_completions(self, document: Document, _: CompleteEvent) -> Iterable[Completion]:
@@ -157,7 +157,7 @@ class _KernelCompleter(Completer):
     async def get_completions_async(
         self, document: Document, complete_event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
-        """The same, asked by another thread."""
+        """The same, in another thread."""
         found = await asyncio.get_running_loop().run_in_executor(
             None, lambda: list(self.get_completions(document, complete_event))
         )

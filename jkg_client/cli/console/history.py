@@ -1,4 +1,4 @@
-"""What was typed in earlier sessions: one file for each kernelspec, for its user alone."""
+"""The cells of earlier sessions: a private file for each kernelspec."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from prompt_toolkit.history import History
 
 _MOST = 1_000_000
-"""Bytes of a file that are kept; half of that when it has grown larger."""
+"""Largest history file, in bytes. A larger file is cut to half of this."""
 
 _MARK = b"+"
 
 
 def history_file(kernel_name: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """The file for a kernelspec."""
+    """The history file of a kernelspec."""
     if sys.platform == "win32":
         base = Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     else:
@@ -27,12 +27,12 @@ def history_file(kernel_name: str, environ: Mapping[str, str] = os.environ) -> P
 
 
 class PrivateHistory(History):
-    """Cells in a file that only its user may read. One that begins with a space is not kept.
+    """Cells in a file that only its user may read. Cells that begin with a space are not kept.
 
-    A file that cannot be read or written costs the history, and nothing else.
+    If the file cannot be read or written, there is no history, but no error.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +56,7 @@ class PrivateHistory(History):
         return reversed(["\n".join(lines) for lines in cells if lines])
 
     def append_string(self, string: str) -> None:
-        """Take in a cell, unless it begins with a space."""
+        """Add a cell, unless it begins with a space."""
         if not string.startswith(" "):
             super().append_string(string)
 

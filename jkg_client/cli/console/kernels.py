@@ -1,4 +1,4 @@
-"""The kernel that a console talks to."""
+"""The kernel of a console."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ...client.kernel_ownership import KernelOwnership
 from ...client.timeouts import TIMEOUTS
 from ...errors import KernelNotReady
 from ...protocol.messages import Json
+from .kernel_activity import KernelActivity
 from .listening import ListeningChannels, ListeningProvider
-from .news import News
 
 _FIRST_LOOK = 0.5
-"""Seconds to find out whether a kernel of others is busy: within one the user knows."""
+"""Time limit to find out whether a running kernel is busy, in seconds."""
 
 _RESTART = 60.0
 
 
 @define(eq=False)
 class ConsoleKernel:
-    """A kernel, what is known of it, and power over it.
+    """The kernel of a console, with its client and its description.
 
     Attributes:
-        client: What runs cells.
-        name: Of its kernelspec; empty if that is not known.
-        is_attached: It is somebody else's, and stays.
-        info: The kernel's answer to what it is; empty if it is busy.
+        client: Runs cells.
+        name: Name of its kernelspec. Empty if unknown.
+        is_attached: Whether it was running before, so that it is kept at the end.
+        info: The kernel's answer to ``kernel_info_request``. Empty if it is busy.
     """
 
     client: JupyterKernelClient
@@ -42,7 +42,7 @@ class ConsoleKernel:
 
     @property
     def channels(self) -> ListeningChannels:
-        """Those that the client uses."""
+        """The channels of the client."""
         channels = self._provider.channels
         if channels is None:
             raise RuntimeError("the kernel is not connected")
@@ -50,36 +50,36 @@ class ConsoleKernel:
 
     @property
     def short_id(self) -> str:
-        """Enough of its id to know it by."""
+        """The beginning of the kernel's id."""
         return self.client.kernel_id[:8]
 
     @property
     def language(self) -> str:
-        """What it speaks; Python until it has said otherwise."""
+        """Language of the kernel. Python while it is unknown."""
         language = self.info.get("language_info")
         name = language.get("name") if isinstance(language, dict) else None
         return name if isinstance(name, str) and name else "python"
 
     @property
     def banner(self) -> str:
-        """The first line of what it says of itself."""
+        """The first line of the kernel's banner."""
         banner = self.info.get("banner")
         return banner.strip().partition("\n")[0] if isinstance(banner, str) else ""
 
     def restart(self) -> None:
-        """Restart it because the user wants it, and wait until it answers.
+        """Restart the kernel because the user wants it, and wait until it answers.
 
         Raises:
-            JkgError: It does not start again.
+            JkgError: The kernel does not start again.
         """
         before, self._provider.may_restart = self._provider.may_restart, True
         try:
-            self.client.end_by_restart(_RESTART)
+            self.client.stop_cell_by_restart(_RESTART)
         finally:
             self._provider.may_restart = before
 
     def next_number(self) -> int | None:
-        """The number of the next cell; None if that is not known."""
+        """The number of the next cell. None if it is unknown."""
         if not self.info:
             return None
         count = self.client.execute("", _RESTART, silent=True).execution_count
@@ -88,20 +88,20 @@ class ConsoleKernel:
 
 @contextlib.contextmanager
 def console_kernel(
-    provider: KernelProvider, name: str, kernel_id: str | None, news: News
+    provider: KernelProvider, name: str, kernel_id: str | None, activity: KernelActivity
 ) -> Iterator[ConsoleKernel]:
-    """A kernel that answers, or one of others that is busy.
+    """A kernel that is ready, or a running kernel that is busy with another client.
 
     Args:
-        provider: Has it, or starts it.
-        name: Which kernel to start.
-        kernel_id: Use this running kernel instead; it stays.
-        news: Hears all that the kernel says.
+        provider: Starts the kernel, or has it.
+        name: Name of the kernel to start.
+        kernel_id: Id of a running kernel to use instead. It is kept.
+        activity: Gets all messages of the kernel.
 
     Raises:
-        JkgError: It cannot be started, or there is no such kernel.
+        JkgError: The kernel cannot be started, or it does not exist.
     """
-    listening = ListeningProvider(provider, news.hear)
+    listening = ListeningProvider(provider, activity.hear)
     listening.may_restart = is_ours = kernel_id is None
     owned = KernelOwnership(listening, kernel_id, is_attached=not is_ours)
     try:
@@ -114,9 +114,9 @@ def console_kernel(
             info={},
             provider=listening,
         )
-        news.session = kernel.channels.session
-        news.is_busy = not is_ours and _is_busy(listening)
-        if not news.is_busy:
+        activity.session = kernel.channels.session
+        activity.is_busy = not is_ours and _is_busy(listening)
+        if not activity.is_busy:
             if not kernel.client.wait_for_ready(TIMEOUTS.ready):
                 raise KernelNotReady(f"kernel {started} gives no answer")
             kernel.info = kernel.client.kernel_info()

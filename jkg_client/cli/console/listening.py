@@ -1,7 +1,7 @@
-"""The channels of a kernel, to which somebody listens while nothing is asked.
+"""Reads the channels of a kernel while no cell is running.
 
-At a prompt nobody else reads: without it the user learns of a kernel's death, or of what other
-clients and background threads print, only when the next cell runs.
+Without this, the user would see a kernel's death, and the output of other clients and of background
+threads, only when the next cell runs.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from ...protocol.message_gaps import Gap
 from ...protocol.messages import Message
 
 _TURN = 0.05
-"""Seconds that the listener holds the channels: a question waits so long at most."""
+"""Seconds for which the listener holds the channels. A query waits at most this long."""
 
 _PAUSE = 2.0
-"""Seconds after a failure."""
+"""Seconds to wait after a failure."""
 
 Hear = Callable[[Message], bool]
-"""Takes in a message; whether nobody else needs it. Called with every one that comes."""
+"""Function that gets every message. It returns whether no other code needs the message."""
 
 
 @define(eq=False)
@@ -48,7 +48,7 @@ class ListeningChannels:
 
     @property
     def session(self) -> str:
-        """Id of our session."""
+        """The session id."""
         return self._channels.session
 
     @property
@@ -57,7 +57,7 @@ class ListeningChannels:
         return self._channels.closed
 
     def listen(self, deadline: Deadline) -> None:
-        """Take in one message. What the next request needs is kept for it."""
+        """Process one message. If the next request needs it, it is kept."""
         with self._lock:
             incoming = self._channels.receive(deadline)
             if incoming is not None and not self._is_taken(incoming):
@@ -79,36 +79,36 @@ class ListeningChannels:
             return incoming
 
     def drain(self) -> Iterator[Incoming]:
-        """All that has come while nobody listened."""
+        """All messages and gaps that have arrived already."""
         with self._lock:
             while self._kept:
                 yield self._kept.popleft()
             for incoming in self._channels.drain():
-                # What the listener has shown must not be shown again.
+                # Messages that the listener has shown must not be shown again.
                 if not self._is_taken(incoming):
                     yield incoming
 
     def refresh(self) -> None:
-        """Make the way good for use after a pause."""
+        """Make the connection usable after a pause."""
         with self._lock:
             self._channels.refresh()
 
     def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
-        """Ask for a sign of life after silence."""
+        """After a time without messages, check whether the connection is alive."""
         with self._lock:
             return self._channels.check(deadline, is_new_kernel=is_new_kernel)
 
     def prove_alive(self, limit: Deadline) -> None:
-        """Wait for a sign of life."""
+        """Wait until the connection proves that it is alive."""
         with self._lock:
             self._channels.prove_alive(limit)
 
     def abort(self) -> None:
-        """End it for good, from any thread."""
+        """Abort all waits. Any thread may call this."""
         self._channels.abort()
 
     def close(self) -> None:
-        """Close the way."""
+        """Close the connection."""
         self._channels.close()
 
     def _is_taken(self, incoming: Incoming) -> bool:
@@ -117,12 +117,12 @@ class ListeningChannels:
 
 @define(eq=False)
 class ListeningProvider:
-    """A ``KernelProvider`` to whose kernel somebody listens.
+    """A ``KernelProvider`` whose connections have ``ListeningChannels``.
 
     Attributes:
-        channels: Those of the last connection.
-        control: Power over the kernel of the last connection.
-        may_restart: Whether the kernel may be restarted. Nobody but its owner decides that.
+        channels: The channels of the last connection.
+        control: The control of the last connection.
+        may_restart: Whether the kernel may be restarted. Not if it was not started here.
     """
 
     _provider: KernelProvider
@@ -155,41 +155,41 @@ class ListeningProvider:
         self._provider.delete_kernel(kernel_id)
 
     def close(self) -> None:
-        """Let go of all that it holds."""
+        """Close the provider."""
         self._provider.close()
 
 
 @define(eq=False)
 class _Control:
-    """Power over a kernel, to restart it only if the user has said so."""
+    """A ``KernelControl`` that restarts the kernel only if that is allowed."""
 
     _control: KernelControl
     _provider: ListeningProvider
 
     def interrupt(self, deadline: Deadline) -> None:
-        """Interrupt what the kernel runs."""
+        """Interrupt the running cell."""
         self._control.interrupt(deadline)
 
     def restart(self, deadline: Deadline) -> None:
-        """Restart it, or refuse."""
+        """Restart the kernel, or refuse."""
         if not self._provider.may_restart:
             raise GatewayTimeout(
-                "the code does not end by an interrupt. The kernel belongs to somebody else and was"
-                " not restarted: press Ctrl-C twice to choose"
+                "the code does not end after an interrupt. The kernel was not started here, so it"
+                " was not restarted: press Ctrl-C twice to choose"
             )
         self._control.restart(deadline)
 
     def state(self, deadline: Deadline) -> str | None:
-        """What is known of its life."""
+        """The state of the kernel, if it is known."""
         return self._control.state(deadline)
 
 
 class ListeningThread:
-    """Listens inside ``with``, but not while a cell runs: then whoever runs it hears all.
+    """A thread that reads the channels in the ``with`` block, but not while a cell is running.
 
     Args:
-        channels: Of the kernel.
-        failed: Called with a failure, once until the way works again.
+        channels: Channels of the kernel.
+        failed: Function that is called with the first error of a series.
     """
 
     def __init__(self, channels: ListeningChannels, failed: Callable[[GatewayError], None]) -> None:
@@ -212,7 +212,7 @@ class ListeningThread:
 
     @contextlib.contextmanager
     def silent(self) -> Iterator[None]:
-        """A cell runs."""
+        """Do not read the channels in this ``with`` block, because a cell is running."""
         self._is_free.clear()
         try:
             yield
@@ -235,5 +235,5 @@ class ListeningThread:
                 if isinstance(exc, KernelNotFound):
                     return
                 self._ended.wait(_PAUSE)
-            # The lock is not fair: let others have it.
+            # The lock is not fair, so give other threads time to get it.
             self._ended.wait(0.005)

@@ -1,11 +1,11 @@
-"""How the console reads a cell: with an editor, or from a terminal that can do nothing."""
+"""Reads cells: the interface of the editor, and a plain prompt for simple terminals."""
 
 from __future__ import annotations
 
 import sys
 from typing import Callable, Protocol
 
-from .questions import Questions
+from .kernel_queries import KernelQueries
 
 Above = Callable[[str], None]
 
@@ -14,7 +14,7 @@ class Prompt(Protocol):
     """Reads cells."""
 
     def read(self, number: int | None) -> str:
-        """A cell.
+        """Read a cell.
 
         Raises:
             EOFError: The user wants to leave.
@@ -22,31 +22,31 @@ class Prompt(Protocol):
         """
 
     def tell(self, text: str) -> None:
-        """Show lines, above what is typed. Any thread may call it."""
+        """Show lines, above the prompt. Any thread may call this."""
 
 
 def label(number: int | None) -> str:
-    """``In [3]: ``, as the kernel counts; without a number if that is not known."""
+    """The prompt ``In [3]: ``, without a number if it is unknown."""
     return f"In [{' ' if number is None else number}]: "
 
 
 def continuation(width: int) -> str:
-    """What stands before the second line of a cell."""
+    """The prompt of the second line of a cell and of all lines after it."""
     return "...: ".rjust(width)
 
 
 class PlainPrompt:
-    """Reads lines as the terminal gives them: no escape codes, no popup, no history.
+    """Reads lines from the terminal, without escape codes, completion or history.
 
     Args:
-        questions: Tells whether a cell is complete.
+        questions: Queries to the kernel.
     """
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: KernelQueries) -> None:
         self._questions = questions
 
     def read(self, number: int | None) -> str:
-        """A cell: up to the line that makes it complete."""
+        """Read lines until the cell is complete."""
         shown = label(number)
         lines: list[str] = []
         while True:
@@ -64,6 +64,6 @@ class PlainPrompt:
                 return code
 
     def tell(self, text: str) -> None:
-        """Show lines."""
+        """Show lines, below the prompt."""
         sys.stdout.write(f"\n{text}\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A session: read a cell, run it, show what it says, until the user leaves."""
+"""A session of the console: reads cells and runs them until the user leaves."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ...code_blocks.languages import canonical
 from ...code_result import CodeResult
 from ...errors import JkgError
 from ...rendering import made_folder
+from ..exit_statuses import DONE
 from ..graphics import Graphics
 from ..kernel_sessions import told_if_slow
 from ..screen import Screen
 from ..server_options import KERNEL
 from ..servers import provider_of
 from ..shown import ShownToPeople
-from ..statuses import DONE
 from .cells import ConsoleAnswers, ConsoleCells, ConsoleShown, Detached
+from .kernel_activity import KernelActivity
+from .kernel_queries import KernelQueries
 from .kernels import ConsoleKernel, console_kernel
 from .listening import ListeningThread
-from .news import News
 from .prompts import PlainPrompt, Prompt
-from .questions import Questions
 from .terminal_state import restored_terminal
 
 _EXIT = re.compile(r"\s*(?:exit|quit)(?:\(\d*\))?\s*;?\s*")
@@ -42,20 +42,20 @@ BUSY = "busy with another client; Ctrl-C interrupts, Ctrl-D leaves"
 
 
 def talk(args: argparse.Namespace, screen: Screen) -> int:
-    """Talk to the kernel that was chosen, until the user leaves."""
+    """Run a session with the chosen kernel until the user leaves."""
     folder = Path.cwd() if args.output_dir is None else made_folder(Path(args.output_dir))
-    news = News(screen.line, shows_others=not args.no_others)
+    activity = KernelActivity(screen.line, shows_others=not args.no_others)
     with contextlib.ExitStack() as stack:
         stack.enter_context(restored_terminal())
         stack.enter_context(_left_by_sigquit())
         with told_if_slow(screen, "jkg: starting the kernel ..."):
             provider = stack.enter_context(provider_of(args, screen))
             kernel = stack.enter_context(
-                console_kernel(provider, args.kernel or KERNEL, args.kernel_id, news)
+                console_kernel(provider, args.kernel or KERNEL, args.kernel_id, activity)
             )
-        questions = Questions(kernel.client, news)
+        questions = KernelQueries(kernel.client, activity)
         prompt = _prompt(kernel, questions, screen)
-        news.tell = prompt.tell
+        activity.tell = prompt.tell
         listening = stack.enter_context(
             ListeningThread(kernel.channels, lambda exc: prompt.tell(f"jkg: {exc}"))
         )
@@ -70,11 +70,11 @@ def talk(args: argparse.Namespace, screen: Screen) -> int:
             timeout=float("inf"),
             restart=kernel.restart,
         )
-        session = ConsoleSession(kernel, cells, prompt, news, screen, listening)
+        session = ConsoleSession(kernel, cells, prompt, activity, screen, listening)
         return session.run()
 
 
-def _prompt(kernel: ConsoleKernel, questions: Questions, screen: Screen) -> Prompt:
+def _prompt(kernel: ConsoleKernel, questions: KernelQueries, screen: Screen) -> Prompt:
     if os.environ.get("TERM") == "dumb":
         return PlainPrompt(questions)
     from .editor import Editor
@@ -86,7 +86,7 @@ def _prompt(kernel: ConsoleKernel, questions: Questions, screen: Screen) -> Prom
 
 @contextlib.contextmanager
 def _left_by_sigquit() -> Iterator[None]:
-    """The key for SIGQUIT leaves while a cell runs, too, and dumps no core."""
+    """Make the key for SIGQUIT leave the console while a cell is running, without a core dump."""
     if _SIGQUIT is None or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -108,13 +108,13 @@ class ConsoleSession:
     _kernel: ConsoleKernel
     _cells: ConsoleCells
     _prompt: Prompt
-    _news: News
+    _activity: KernelActivity
     _screen: Screen
     _listening: ListeningThread
     _number: int | None = field(default=None, init=False)
 
     def run(self) -> int:
-        """Go on until the user leaves; the exit status."""
+        """Run the session until the user leaves, and return the exit status."""
         self._greet()
         goes_on = True
         while goes_on:
@@ -129,7 +129,7 @@ class ConsoleSession:
         return DONE
 
     def _step(self) -> bool:
-        """Read a cell and run it; whether the session goes on."""
+        """Read a cell and run it. Returns whether the session continues."""
         code = self._read()
         if code is None:
             return False
@@ -143,14 +143,14 @@ class ConsoleSession:
     def _greet(self) -> None:
         if self._kernel.banner:
             self._screen.line(self._kernel.banner)
-        if self._news.is_busy:
+        if self._activity.is_busy:
             self._screen.note(BUSY)
         elif self._kernel.is_attached:
             self._screen.note(f"kernel {self._kernel.short_id} keeps running when you leave")
         self._number = self._kernel.next_number()
 
     def _read(self) -> str | None:
-        """The next cell; None if the user leaves."""
+        """The next cell. None if the user leaves."""
         while True:
             self._screen.fresh_line()
             try:
@@ -183,8 +183,8 @@ class ConsoleSession:
         return line.strip().lower() in ("y", "yes")
 
     def _interrupt_others(self) -> None:
-        """An empty prompt and a kernel that is busy: it is the other's code that is meant."""
-        if not self._news.is_busy:
+        """Interrupt the code of another client after Ctrl-C at the prompt."""
+        if not self._activity.is_busy:
             return
         try:
             self._kernel.client.interrupt()
@@ -200,12 +200,14 @@ class ConsoleSession:
         try:
             self._kernel.client.save_notebook(path)
             self._screen.note(f"saved the session in {path}")
-        except (OSError, ValueError, ImportError) as exc:
-            self._screen.note(f"{path}: {exc}")
+        except OSError as exc:
+            self._screen.note(f"cannot save {path}: {exc.strerror}")
+        except (ValueError, ImportError) as exc:
+            self._screen.note(f"cannot save {path}: {exc}")
         return True
 
     def _run(self, code: str) -> None:
-        self._news.is_running = True
+        self._activity.is_running = True
         try:
             with self._listening.silent():
                 told = self._cells.run(code)
@@ -213,18 +215,18 @@ class ConsoleSession:
             self._screen.note(str(exc))
             return
         finally:
-            self._news.is_running = False
+            self._activity.is_running = False
         self._count(told)
 
     def _count(self, told: CodeResult | None) -> None:
-        self._news.answered()
+        self._activity.answered()
         result = told.results[-1] if told is not None and told.results else None
         if result is not None and result.status == "died":
             self._number = 1
         elif result is not None and result.execution_count is not None:
             self._number = result.execution_count + 1
         elif result is None and self._number is not None:
-            self._number += 1  # the kernel has counted it, and could not say so
+            self._number += 1  # the kernel has counted the cell, but its answer is missing
 
     def _take_leave(self) -> None:
         if self._kernel.is_attached:

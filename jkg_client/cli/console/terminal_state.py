@@ -1,4 +1,4 @@
-"""The settings of the terminal, put back however the console ends."""
+"""Restores the settings of the terminal at the end of the console."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 
 _USUAL = "\x1b[?2004l\x1b[?25h\x1b[0m"
-"""Pasted text is not marked, the cursor is seen, no colours."""
+"""Switches off marks around pasted text, shows the cursor, and resets colours."""
 
 
 @contextlib.contextmanager
 def restored_terminal() -> Iterator[None]:
-    """Inside ``with`` anybody may change the terminal: a signal may end an editor halfway."""
+    """Restore the terminal at the end of the block, even if a signal has ended the editor."""
     if sys.platform == "win32":
         yield
         return

@@ -1,7 +1,7 @@
 """A server of the Model Context Protocol: tools that run code in a Jupyter kernel.
 
-See https://modelcontextprotocol.io/specification. Each session has a kernel of its own, which
-ends with it.
+See https://modelcontextprotocol.io/specification. Each session has its own kernel, which ends with
+the session.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""Who may ask an HTTP server on this machine: checked before anything else is looked at."""
+"""Checks whether a request to the HTTP server is allowed, before anything else is read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TokenCheck:
             scheme, _, token = said.partition(b" ")
             if scheme.lower() != b"bearer" or not hmac.compare_digest(token, self.token):
                 refusal = PlainTextResponse(
-                    "a token is needed", 401, headers={"WWW-Authenticate": "Bearer"}
+                    "send the token as a Bearer token", 401, headers={"WWW-Authenticate": "Bearer"}
                 )
                 await refusal(scope, receive, send)
                 return
@@ -43,13 +43,13 @@ class TokenCheck:
 
 
 class LocalCheck:
-    """Answers 421 or 403 to a request that a page of the web has made.
+    """Answers 421 or 403 to a request of a page on the web.
 
-    A page on the web can have a name that leads to this machine (DNS rebinding). The browser
-    then sends that name as ``Host``, and the page's as ``Origin``.
+    The name of a web site can resolve to the address of this machine (DNS rebinding). The browser
+    then sends that name as ``Host`` and the page's origin as ``Origin``.
 
     Args:
-        app: What to protect.
+        app: The application to protect.
         host: The loopback address on which it listens.
     """
 
@@ -65,12 +65,12 @@ class LocalCheck:
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, headers: Iterable[tuple[bytes, bytes]]) -> PlainTextResponse | None:
-        # All of them: of two headers another reader could take the other one.
+        # All headers with this name, because another program could read the second one.
         given = [(name.lower(), value.decode("latin-1")) for name, value in headers]
         hosts = [value for name, value in given if name == b"host"]
         origins = [value for name, value in given if name == b"origin"]
         if len(hosts) != 1 or not self._host.fullmatch(hosts[0]):
             return PlainTextResponse("the Host header does not name this machine", 421)
         if not all(map(self._origin.fullmatch, origins)):
-            return PlainTextResponse("pages of the web may not ask this server", 403)
+            return PlainTextResponse("web pages may not use this server", 403)
         return None

@@ -1,4 +1,4 @@
-"""What a cell showed, as the content of an answer: text and images in the order in which they came.
+"""Turns the outputs of a cell into the content of an answer: text and images in their order.
 
 See https://modelcontextprotocol.io/specification/2025-11-25/server/tools#tool-result.
 """
@@ -21,18 +21,18 @@ from ...rendering import render, words_beside
 from ..model_limits import MAX_IMAGE, MAX_IMAGES
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif")
-"""MIME types that are sent as images, best first."""
+"""MIME types that are sent as images, in order of preference."""
 
 _READABLE = ("text/plain", "text/markdown", "text/latex", "application/json")
 
 
 def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[ContentBlock]:
-    """All that a cell showed, and what a reader must know besides it.
+    """The outputs of a cell, with notes about what is missing and why it ended.
 
     Args:
-        result: Of the cell.
-        seconds: That it was given.
-        max_text: Characters to keep of a text; what is left out is counted.
+        result: Result of the cell.
+        seconds: Time limit of the cell.
+        max_text: Longest text, in characters. A note counts the missing ones.
     """
     blocks: list[ContentBlock] = []
     pieces: list[tuple[str, bool]] = []
@@ -46,16 +46,17 @@ def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[Con
         else:
             images += 1
             blocks += [*_text(pieces, max_text), image]
-            # Of an image a model learns the size by it; most plain forms say only the type.
+            # The plain text of an image may have facts, such as its size.
             pieces = [(words_beside(output), True)] if isinstance(output, Display) else []
     told = "\n".join([*_left_out(left_out), *notes(result, seconds)])
     return [*blocks, *_text(pieces, max_text), *_text([(told, True)], max_text)]
 
 
 def encodable(text: str) -> str:
-    """``text`` with its surrogates in pairs made whole, and the others replaced.
+    """``text`` with pairs of surrogates joined and lone surrogates replaced.
 
-    SessionKernels print halves of characters, and an answer that has no UTF-8 form ends the server.
+    Kernels may print a character in two halves. A text that UTF-8 cannot encode would end the
+    server.
     """
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -64,8 +65,8 @@ def _left_out(images: int) -> Iterator[str]:
     if images:
         size = MAX_IMAGE * 3 // 4 / 1e6
         yield (
-            f"Note: {images} images are left out: an answer holds {MAX_IMAGES},"
-            f" each of at most {size:.2f} MB."
+            f"Note: {images} images are left out: an answer holds at most {MAX_IMAGES} images"
+            f" of at most {size:.2f} MB each."
         )
 
 
@@ -84,7 +85,7 @@ def _image(output: Output) -> ImageContent | None:
 
 
 def _base64(data: Any) -> str | None:
-    """``data`` in one line, if it is base64."""
+    """``data`` without line breaks, if it is base64. Otherwise None."""
     text = joined(data)
     if text is None:
         return None
@@ -100,7 +101,7 @@ def _readable(output: Output) -> str:
         return output.text
     forms = {name: data for name, data in output.data.items() if name in _READABLE}
     if forms:
-        # Pages and drawings have a form to be read, most of them: no file is made.
+        # Most pages and drawings have a readable form, so no file is written.
         return render([evolve(output, data=forms)], lambda suffix, _: Path(suffix)).text
     kinds = ", ".join(name[:80] for name in list(output.data)[:5])
     return f"[output of type {kinds} is not shown]"

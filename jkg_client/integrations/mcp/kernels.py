@@ -1,4 +1,4 @@
-"""SessionKernels of an MCP server's sessions."""
+"""The kernels of an MCP server's sessions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ...protocol.terminal import strip_ansi
 from ...python_variables import Variable
 
 Tell = Callable[[float, str], Awaitable[None]]
-"""Takes the seconds that have passed, and what was printed since it was called last."""
+"""Function that gets the seconds since the start, and the text printed since its last call."""
 
 _NEWS = 1.0
 """Seconds between two calls of ``Tell``."""
@@ -32,16 +32,16 @@ _AGAIN = 0.1
 """Seconds between two interrupts before a restart."""
 
 _MOST_NEWS = 2000
-"""Characters for one of them: the last ones."""
+"""Longest text of one call of ``Tell``, in characters. Only the end of a longer one is sent."""
 
 
 class SessionKernel:
-    """A kernel that is started when it is first used; who uses it meanwhile waits.
+    """The kernel of one session. The first call starts it. Calls run one after the other.
 
     Args:
-        jupyter_server: A launched server, or where a running one is. None for a kernel on this
-            machine without a server.
-        kernel_name: Which of its kernels.
+        jupyter_server: A server that this program has started, or a ``JupyterConnectionInfo``. None
+            for a kernel on this machine without a server.
+        kernel_name: Name of the kernel to start.
         notebook: File that is kept up to date as a notebook of the session. None for no file.
     """
 
@@ -51,7 +51,7 @@ class SessionKernel:
         kernel_name: str,
         notebook: Path | None = None,
     ) -> None:
-        # Images go into the answer, their files are not kept.
+        # Images are sent in the answer. Their files are not kept.
         self._folder = tempfile.TemporaryDirectory(prefix="jkg-mcp-")
         make = (
             AsyncEmbeddedIPythonCodeExecutor
@@ -71,19 +71,19 @@ class SessionKernel:
     async def run(
         self, blocks: Sequence[CodeBlock], seconds: float, tell: Tell, *, store_history: bool
     ) -> tuple[ExecutionResult, ...]:
-        """Run the blocks up to the first that fails; a cancelled task interrupts them.
+        """Run the blocks up to the first that fails. A cancelled task interrupts them.
 
         Args:
-            blocks: In order.
-            seconds: For each of them, without the start of the kernel.
-            tell: Called as long as they run.
-            store_history: Whether they count and are remembered.
+            blocks: The blocks in order.
+            seconds: Time limit for each block. The start of the kernel does not count.
+            tell: Function that is called once per second while they run.
+            store_history: Whether the kernel counts the blocks and keeps them in its history.
 
         Returns:
-            A result of each that ran.
+            One result for each block that ran.
 
         Raises:
-            JkgError: The server is away, or the kernel does not come up.
+            JkgError: The server cannot be reached, or the kernel does not start.
         """
         call = asyncio.ensure_future(self._in_turn(blocks, seconds, tell, store_history))
         self._calls.add(call)
@@ -91,25 +91,25 @@ class SessionKernel:
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
-            # Not waited for: it keeps its turn until the kernel can be used again.
+            # Do not wait for it. It keeps the lock until the kernel can be used again.
             call.cancel()
             raise
 
     async def variables(self) -> list[Variable]:
-        """The variables of a Python kernel, when it is our turn.
+        """The variables of a Python kernel, after the calls before this one.
 
         Raises:
-            JkgError: It is another kernel, does not answer, or the server is away.
+            JkgError: The kernel is not Python or does not answer, or the server cannot be reached.
         """
         async with self._turn:
             return await self._executor.variables()
 
     async def restart(self) -> None:
-        """End what runs, what waits for its turn before us, and all variables."""
+        """Interrupt the running call and those that wait, and restart the kernel."""
         turn = asyncio.ensure_future(self._turn.acquire())
         try:
             while not turn.done():
-                # Again and again: what is still starting cannot be interrupted yet.
+                # Repeated, because a call that is still starting cannot be interrupted yet.
                 await self._executor.interrupt()
                 await asyncio.wait({turn}, timeout=_AGAIN)
             await self._executor.restart()
@@ -118,7 +118,7 @@ class SessionKernel:
                 self._turn.release()
 
     async def stop(self) -> None:
-        """Delete the kernel; may be called twice."""
+        """Delete the kernel. A second call does nothing."""
         try:
             await self._executor.stop()
             if self._calls:
@@ -145,7 +145,7 @@ class SessionKernel:
                     await tell(time.monotonic() - started, heard)
                 return (await running).results
             finally:
-                # If it runs, that interrupts the kernel and waits until it can be used again.
+                # If it is still running, this interrupts the kernel and waits until it is usable.
                 running.cancel()
                 await asyncio.wait({running})
                 _remove_files(running)
@@ -153,7 +153,7 @@ class SessionKernel:
     def _forget(self, call: asyncio.Future[tuple[ExecutionResult, ...]]) -> None:
         self._calls.discard(call)
         if not call.cancelled():
-            call.exception()  # nobody may be there any more to ask for it
+            call.exception()  # or asyncio logs that nobody has read it
 
     def _hear(self, output: Output) -> None:
         if isinstance(output, Stream):
@@ -171,10 +171,10 @@ def _remove_files(running: asyncio.Future[CodeResult]) -> None:
 
 @frozen
 class SessionKernels:
-    """The kernel of each session.
+    """The kernels of all sessions.
 
     Attributes:
-        make: A kernel for a new one.
+        make: Function that creates the kernel of a new session.
     """
 
     make: Callable[[], SessionKernel]
@@ -183,11 +183,11 @@ class SessionKernels:
     def of(
         self, session_id: str | None, at_end: Callable[[Callable[[], Awaitable[None]]], object]
     ) -> SessionKernel:
-        """That of a session.
+        """The kernel of a session. It is created for a new session.
 
         Args:
-            session_id: None for the only one of a process.
-            at_end: Takes what is to be called when the session ends.
+            session_id: Id of the session. None for the only session of a process.
+            at_end: Function that registers a callback for the end of the session.
         """
         known = self._known.get(session_id)
         if known is not None:
@@ -198,7 +198,7 @@ class SessionKernels:
         return kernel
 
     async def stop(self) -> None:
-        """End all of them."""
+        """Delete all kernels."""
         await asyncio.gather(*(self._end(session_id) for session_id in list(self._known)))
 
     async def _end(self, session_id: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The server: its tools, the kernels behind them, and which protocols it speaks."""
+"""Creates the MCP server, with its tools and the kernels of its sessions."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .kernels import SessionKernel, SessionKernels
 from .tools import Limits, Tools
 
 _INSTRUCTIONS = """\
-Runs code in a Jupyter kernel that is yours alone and keeps variables, functions and imports from
-one call to the next. Take small steps; after an error go on from there, without running again what
-has succeeded. Images that are displayed come back as images. Nobody answers input().
+Runs code in a Jupyter kernel. Only you use this kernel. It keeps variables, functions and imports
+from one call to the next. Take small steps. After an error, continue from there: do not repeat code
+that has succeeded. Displayed images are returned as images. Nobody can answer input().
 """
 
 _ANYTHING = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
@@ -43,20 +43,20 @@ def create_server(
     *,
     notebook: Path | str | None = None,
 ) -> MCPServer[SessionKernels]:
-    """A server with our tools, to be run by ``serve_stdio`` or ``serve_http``.
+    """An MCP server. Run it by ``serve_stdio`` or ``serve_http``.
 
     Args:
-        jupyter_server: A launched server, or where a running one is. None for kernels on this
-            machine without a server.
-        kernel_name: Which of its kernels to start.
-        limits: What a call may take.
-        notebook: File that is kept up to date as a notebook of the session; further sessions
-            get ``name-2.ipynb`` and so on. None for no file.
+        jupyter_server: A server that this program has started, or a ``JupyterConnectionInfo``. None
+            for kernels on this machine without a server.
+        kernel_name: Name of the kernel to start.
+        limits: Limits for a call.
+        notebook: File that is kept up to date as a notebook of the session. Further sessions get
+            ``name-2.ipynb`` and so on. None for no file.
 
     Raises:
-        ValueError: There is no folder for the notebook.
+        ValueError: The folder of the notebook does not exist.
     """
-    session_file_of(notebook)  # before a client comes
+    session_file_of(notebook)  # check the path before the first client connects
     notebooks = _numbered(notebook)
 
     @contextlib.asynccontextmanager
@@ -97,7 +97,7 @@ def _add_tools(server: MCPServer[SessionKernels], limits: Limits) -> None:
 
 
 def _numbered(notebook: Path | str | None) -> Iterator[Path | None]:
-    """A file for each session; None for ever if none is wanted."""
+    """The notebook file of each session. Always None if ``notebook`` is None."""
     for number in itertools.count(1):
         if notebook is None:
             yield None
@@ -107,7 +107,10 @@ def _numbered(notebook: Path | str | None) -> Iterator[Path | None]:
 
 
 async def _with_sessions(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Over HTTP the protocol has none since 2026-07-28; clients fall back to an older one."""
+    """Refuse protocol versions from 2026-07-28 on over HTTP, because they have no sessions.
+
+    Clients then use an older version.
+    """
     if ctx.request is not None and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
         raise MCPError(
             UNSUPPORTED_PROTOCOL_VERSION,

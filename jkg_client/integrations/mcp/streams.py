@@ -1,4 +1,4 @@
-"""Standard streams that can be ended."""
+"""Makes reading stdin and writing stdout interruptible."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from typing import BinaryIO
 _CHUNK = 65536
 
 _LAST_WORDS = 1.0
-"""Seconds for a client to take what was said last."""
+"""Seconds for a client to read the last output."""
 
 
 class Streams:
-    """A socket in the place of stdin and stdout, and threads that copy.
+    """Replaces stdin and stdout by a socket. Two threads copy the data.
 
-    Nothing ends a thread that waits until a client says or reads something, but a socket can
-    be shut down.
+    A thread that waits for stdin or stdout cannot be stopped, but a socket can be shut down.
 
     Attributes:
-        is_cut: Whether the client has not taken all that was said.
+        is_cut: Whether the client has not read the whole output.
 
     Raises:
         OSError: stdin or stdout is closed.
@@ -55,11 +54,11 @@ class Streams:
         self._outer.close()
 
     def end_input(self) -> None:
-        """Read no more of stdin, as if this was all."""
+        """Stop reading stdin, as if it had ended."""
         _shut(self._outer)
 
     def cut(self) -> None:
-        """End both: what is still said is thrown away, whatever stdout waits for."""
+        """End both streams. Further output is dropped, even if the client does not read."""
         threading.Thread(target=self._throw_away, daemon=True).start()
 
     def _take(self, stdin: int) -> None:

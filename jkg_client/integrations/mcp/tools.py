@@ -1,4 +1,4 @@
-"""What a client can call."""
+"""The tools of the MCP server."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from .kernels import SessionKernel, SessionKernels, Tell
 
 @frozen(kw_only=True)
 class Limits:
-    """What a call may take.
+    """Limits for a call.
 
     Attributes:
-        timeout: Seconds for code, unless a call says otherwise.
-        max_timeout: The most that a call may say.
-        max_text: Characters of each text in an answer.
+        timeout: Default time limit for code, in seconds.
+        max_timeout: Longest time limit that a call may ask for, in seconds.
+        max_text: Longest text in an answer, in characters.
     """
 
     timeout: float = 60.0
@@ -46,56 +46,60 @@ class Limits:
         if not 0 < self.timeout <= self.max_timeout:
             raise ValueError(
                 f"the default time limit, {self.timeout:g} s, must be positive and"
-                f" not above the greatest, {self.max_timeout:g} s"
+                f" at most the maximum, {self.max_timeout:g} s"
             )
 
     def seconds(self, asked: float | None) -> float:
-        """For a call that asks for so many; None for as many as usual.
+        """The time limit of a call that asks for ``asked`` seconds. None asks for the default.
 
         Raises:
-            ToolError: If it asks for too many, or for none.
+            ToolError: The call asks for too many seconds, or for none.
         """
         if asked is None:
             return self.timeout
         if not 0 < asked <= self.max_timeout:
             raise ToolError(
-                f"timeout: more than 0 and at most {self.max_timeout:g} seconds, not {asked:g};"
-                " nothing was run"
+                f"timeout must be more than 0 and at most {self.max_timeout:g} seconds,"
+                f" not {asked:g}; nothing was run"
             )
         return asked
 
 
 _Path = Annotated[
-    str, Field(description="Relative to the kernel's working folder, absolute, or ~/…")
+    str,
+    Field(description="Path of the file: absolute, ~/…, or relative to the kernel's folder"),
 ]
 _Encoding = Annotated[
-    Literal["text", "base64"], Field(description="Of the content: UTF-8 text, or bytes in base64")
+    Literal["text", "base64"],
+    Field(description="Encoding of the content: UTF-8 text, or bytes in base64"),
 ]
 
 
 @frozen
 class Tools:
-    """Each public method is a tool; its docstring, with the limits, is what a model is told."""
+    """Each public method is a tool. Its docstring is the description for the model."""
 
     limits: Limits
 
     async def execute_code(
         self,
         ctx: Context[SessionKernels],
-        code: Annotated[str, Field(description="A cell; %pip install, magics and !commands work")],
+        code: Annotated[
+            str, Field(description="The code; %pip install, magics and !commands work, too")
+        ],
         language: Annotated[
-            str, Field(description="Of the code: that of the kernel if empty, or bash")
+            str, Field(description="Language of the code: bash, or empty for that of the kernel")
         ] = "",
         timeout: Annotated[
             float | None,
-            Field(description="Seconds until it is interrupted, which keeps variables"),
+            Field(description="Time limit in seconds. Then the code is interrupted"),
         ] = None,
     ) -> CallToolResult:
         """Run code in the kernel, which keeps its state between calls.
 
-        The answer has what the code printed, its last value, images, and the traceback of an
-        error, in the order in which they came. Code is interrupted after {0.timeout:g} seconds,
-        unless the call asks for others, of which it can have {0.max_timeout:g}.
+        The answer has the printed text, the last value, images, and the traceback of an error, in
+        the order of the output. The code is interrupted after {0.timeout:g} seconds, or after the
+        time limit of the call, which can be up to {0.max_timeout:g} seconds. Variables are kept.
         """
         seconds = self.limits.seconds(timeout)
 
@@ -112,13 +116,13 @@ class Tools:
             content.append(TextContent(text=f"Error: {trouble}"))
         is_error = bool(trouble) or any(not result.is_ok for result in results)
         if not content:
-            # Some clients and models take no empty answer.
+            # Some clients and models do not accept an empty answer.
             told = "Done, without output." if results else not_run([block.language])
             content.append(TextContent(text=told))
         return CallToolResult(content=content, is_error=is_error)
 
     async def restart_kernel(self, ctx: Context[SessionKernels]) -> CallToolResult:
-        """End what the kernel runs, and start it anew: all variables are gone, files stay."""
+        """Stop the running code and restart the kernel. All variables are lost; files are kept."""
         try:
             await _kernel(ctx).restart()
         except JkgError as exc:
@@ -127,7 +131,7 @@ class Tools:
 
     async def list_variables(self, ctx: Context[SessionKernels]) -> CallToolResult:
         """List the variables of a Python kernel: name, type and a short form of the value."""
-        # Only what blocks come to tells that the kernel was restarted.
+        # Run an empty block first, because only blocks report that the kernel was restarted.
         _, told = await self._printed(ctx, ["pass"])
         try:
             found = await _kernel(ctx).variables()
@@ -140,17 +144,17 @@ class Tools:
         self,
         ctx: Context[SessionKernels],
         path: _Path,
-        content: Annotated[str, Field(description="What the file shall hold")],
+        content: Annotated[str, Field(description="Content of the file")],
         encoding: _Encoding = "text",
     ) -> CallToolResult:
-        """Write a file where a Python kernel runs, in place of one that is there.
+        """Write a file on the machine of a Python kernel. An existing file is replaced.
 
-        Folders that are missing are made. It may have 10 MB.
+        Missing folders are created. The file may have up to 10 MB.
         """
         data = _decoded(content) if encoding == "base64" else content.encode()
         if len(data) > python_files.LARGEST_FILE:
             raise ToolError(
-                f"the file has {len(data)} bytes, and at most {python_files.LARGEST_FILE} fit"
+                f"the file has {len(data)} bytes; the limit is {python_files.LARGEST_FILE} bytes"
             )
         _, told = await self._printed(ctx, python_files.put(path, data))
         return _said(f"{path}: {len(data)} bytes were written.", *told)
@@ -158,13 +162,13 @@ class Tools:
     async def get_file(
         self, ctx: Context[SessionKernels], path: _Path, encoding: _Encoding = "text"
     ) -> CallToolResult:
-        """Read a file where a Python kernel runs, whole. It may have 10 MB."""
+        """Read a whole file on the machine of a Python kernel. It may have up to 10 MB."""
         try:
             printed, told = await self._printed(ctx, [python_files.get(path)])
             data = python_files.got(printed)
             text = data.decode() if encoding == "text" else base64.b64encode(data).decode()
         except UnicodeDecodeError as exc:
-            raise ToolError(f"{path} is no UTF-8 text: ask for it with encoding base64") from exc
+            raise ToolError(f"{path} is not UTF-8 text: read it with encoding base64") from exc
         except ValueError as exc:
             raise ToolError(f"{path}: {exc}") from exc
         return _said(text, *told)
@@ -178,7 +182,7 @@ class Tools:
         *,
         store_history: bool,
     ) -> tuple[tuple[ExecutionResult, ...], str]:
-        """Results, and why there are no more of them."""
+        """The results, and the error that ended the call. Empty if there was none."""
         try:
             kernel = _kernel(ctx)
             return await kernel.run(blocks, seconds, tell, store_history=store_history), ""
@@ -189,17 +193,17 @@ class Tools:
     async def _printed(
         self, ctx: Context[SessionKernels], sources: Sequence[str]
     ) -> tuple[str, list[str]]:
-        """What our own cells printed, and what a reader must know besides it.
+        """Run cells of this package. Return what they printed, and notes for the reader.
 
         Raises:
-            ToolError: If they failed.
+            ToolError: A cell failed.
         """
         blocks = [CodeBlock(source, "python") for source in sources]
 
         async def tell(passed: float, _: str) -> None:
             await ctx.report_progress(passed, self.limits.timeout)
 
-        # SessionKernels keep their history on disk, where files and what is in them have no place.
+        # Not stored in the history, which kernels save on disk: the cells contain whole files.
         results, trouble = await self._run(
             ctx, blocks, self.limits.timeout, tell, store_history=False
         )
@@ -213,7 +217,7 @@ class Tools:
 
 
 def _kernel(ctx: Context[SessionKernels]) -> SessionKernel:
-    # Nothing public leads to the stack of what ends with a session, which is there for that.
+    # The library has no public access to the exit stack of a session.
     connection: Connection = ctx.session._connection  # noqa: SLF001
     kernels: SessionKernels = ctx.request_context.lifespan_context
     return kernels.of(connection.session_id, connection.exit_stack.push_async_callback)
@@ -230,7 +234,7 @@ def _decoded(content: str) -> bytes:
     try:
         return decoded(content)
     except ValueError as exc:
-        raise ToolError(f"content is no base64: {exc}") from exc
+        raise ToolError(f"content is not base64: {exc}") from exc
 
 
 def _said(*texts: str) -> CallToolResult:

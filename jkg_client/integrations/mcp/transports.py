@@ -1,4 +1,4 @@
-"""How an MCP server is reached: by stdin and stdout, or by streamable HTTP."""
+"""Runs an MCP server on stdin and stdout, or by streamable HTTP."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .access import LocalCheck, TokenCheck, is_loopback
 from .streams import Streams
 
 PATH = "/mcp"
-"""Of the address."""
+"""Path of the server's URL."""
 
 _LARGEST_REQUEST = 20_000_000
-"""Bytes: a file in base64 and what is around it."""
+"""Largest request in bytes: enough for a file in base64."""
 
 _PATIENCE = 1.0
-"""Seconds, after a signal, for a client to take what was said."""
+"""Seconds after a signal for a client to read the last output."""
 
 _LAST_PORT = 65535
 
@@ -37,14 +37,14 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 @frozen(kw_only=True)
 class HttpOptions:
-    """Where and for whom to listen.
+    """Options of the HTTP server.
 
     Attributes:
-        host: Address of this machine; others than loopback need a token.
-        port: 0 for any that is free.
-        token: That clients must send as ``Authorization: Bearer``; None for no such thing.
-        idle: Seconds of silence after which a session ends.
-        max_sessions: At a time, a kernel each.
+        host: Address to listen on. Any address other than loopback needs a token.
+        port: Port to listen on. 0 for a free port.
+        token: Token that clients must send as ``Authorization: Bearer``. None for no token.
+        idle: Seconds without a request after which a session ends.
+        max_sessions: Largest number of sessions at a time. Each has a kernel.
     """
 
     host: str = "127.0.0.1"
@@ -56,10 +56,10 @@ class HttpOptions:
     def __attrs_post_init__(self) -> None:
         if not self.token and not is_loopback(self.host):
             raise ValueError(
-                f"{self.host} can be reached by others, who could run code here: set a token"
+                f"other machines can reach {self.host} and could run code here: set a token"
             )
         if not 0 <= self.port <= _LAST_PORT:
-            raise ValueError(f"port must be at most {_LAST_PORT}, and not negative: {self.port}")
+            raise ValueError(f"port must be 0 to {_LAST_PORT}, not {self.port}")
         if not 0 < self.idle < math.inf:
             raise ValueError(f"idle must be a positive number of seconds, not {self.idle:g}")
         if self.max_sessions < 1:
@@ -70,39 +70,40 @@ def serve_stdio(server: MCPServer[Any]) -> None:
     """Serve the client at stdin and stdout until it closes stdin.
 
     Raises:
-        BrokenPipeError: It has closed stdout.
-        KeyboardInterrupt: With its number, if a signal ended it.
-        OSError: There is no stdin or stdout.
+        BrokenPipeError: The client has closed stdout.
+        KeyboardInterrupt: A signal ended the server. The argument is its number.
+        OSError: stdin or stdout is closed.
     """
     if sys.platform == "win32":
-        # There sockets are no files, and signals do not come into a loop.
+        # On Windows, sockets are not file descriptors, and event loops have no signal handlers.
         asyncio.run(server.run_stdio_async())
         return
     with Streams() as streams:
         asyncio.run(_served(server, streams))
     if streams.is_cut:
-        raise BrokenPipeError("the client does not read any more")
+        raise BrokenPipeError("the client has stopped reading")
 
 
 def serve_http(
     server: MCPServer[Any], options: HttpOptions, on_listening: Callable[[str], object]
 ) -> None:
-    """Serve any number of clients, until a signal.
+    """Serve clients by HTTP until a signal comes.
 
     Args:
-        server: What to serve.
-        options: Where and for whom.
-        on_listening: Called with the address.
+        server: The server.
+        options: Options of the HTTP server.
+        on_listening: Function that is called with the URL when the server listens.
 
     Raises:
-        OSError: The address is not to be had.
-        KeyboardInterrupt: With its number, if a signal ended it.
+        OSError: The server cannot listen on this address.
+        KeyboardInterrupt: A signal ended the server. The argument is its number.
     """
     app: ASGIApp = server.streamable_http_app(
         streamable_http_path=PATH,
         host=options.host,
         session_idle_timeout=options.idle,
-        # It compares the beginnings of names only, and starts a session before it does so.
+        # Replaced by LocalCheck: this protection compares only the beginnings of names, and it
+        # starts a session before the check.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         max_sessions=options.max_sessions,
         max_request_body_size=_LARGEST_REQUEST,
@@ -123,7 +124,7 @@ def serve_http(
 
         def end() -> None:
             http.should_exit = True
-            # That answers are cut off is no news then.
+            # Do not log the answers that are cut off by the end.
             for name in ("mcp", "uvicorn.error"):
                 logging.getLogger(name).setLevel(logging.CRITICAL)
 
@@ -141,7 +142,7 @@ async def _served(server: MCPServer[Any], streams: Streams) -> None:
 async def _until_a_signal(
     serving: Coroutine[Any, Any, None], on_signal: Callable[[], object]
 ) -> None:
-    """Wait for its end; a signal calls ``on_signal``, and is raised when it has ended."""
+    """Wait for the end of ``serving``. A signal calls ``on_signal`` and is raised at the end."""
     task = asyncio.ensure_future(serving)
     came: list[int] = []
 
@@ -157,13 +158,13 @@ async def _until_a_signal(
 
 @contextlib.contextmanager
 def _handled(end: Callable[[int], None]) -> Iterator[None]:
-    """Calls ``end`` in the loop, with the number of each signal that would end the process."""
+    """Call ``end`` in the loop, with the number of each signal that would end the process."""
     loop = asyncio.get_running_loop()
     before: dict[signal.Signals, Any] = {}
     for number in (one for one in signal.Signals if one.name in _ENDING):
-        # What is ignored, as by nohup, stays so.
+        # An ignored signal, as with nohup, stays ignored.
         if signal.getsignal(number) != signal.SIG_IGN:
-            # Not on Windows, and in the main thread only.
+            # Impossible on Windows and outside of the main thread.
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 known = signal.getsignal(number)
                 loop.add_signal_handler(number, end, int(number))

@@ -1,6 +1,7 @@
-"""For nbclient and all that runs notebooks by it, see https://nbclient.readthedocs.io.
+"""Adapter for nbclient and its users, see https://nbclient.readthedocs.io.
 
-The seat of ``jupyter_client``'s kernel manager and kernel client, on a kernel of a Jupyter server.
+It replaces the kernel manager and the kernel client of ``jupyter_client``, and runs the code in a
+kernel of a Jupyter server.
 """
 
 try:

@@ -1,7 +1,7 @@
-"""The cells that a kernel has been given, and what its reader is told of them.
+"""Follows the cells that were sent to a kernel, and completes their messages.
 
-Readers wait for the reply and for idle, without limit. Both reach them here, also where one of
-them was lost on the way; and the reply comes last, so that no output is missed.
+A reader such as nbclient waits without limit for the reply and for idle. If one of them was lost,
+it is replaced here. The reply is delivered last, so that the reader misses no output.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Cell:
 
 @define
 class Cells:
-    """Cells that run or wait, in the order in which they were sent."""
+    """Cells that are running or waiting, in the order in which they were sent."""
 
     _cells: dict[str, _Cell] = field(factory=dict)
 
@@ -39,25 +39,25 @@ class Cells:
 
     @property
     def are_ending(self) -> bool:
-        """Whether a cell has one of its two ends, so that the other should follow at once."""
+        """Whether the reply or idle of a cell has arrived, so that the other should follow."""
         return any(cell.is_ending for cell in self._cells.values())
 
     def sent(self, request: Message) -> None:
-        """Take in a request."""
+        """Note a request that was sent."""
         if request.msg_type == "execute_request":
             self._cells[request.msg_id] = _Cell(request, MessageGaps(request.msg_id))
 
     def clear(self) -> None:
-        """Their kernel is no more."""
+        """Forget all cells, because their kernel has ended."""
         self._cells.clear()
 
     def skip(self, gap: Gap) -> None:
-        """Take in a gap."""
+        """Note a gap in the messages."""
         for cell in self._cells.values():
             cell.gaps.skip(gap)
 
     def feed(self, message: Message) -> list[Message]:
-        """What the reader gets now that ``message`` has come."""
+        """Process ``message``, and return the messages for the reader."""
         for each in self._cells.values():
             each.gaps.feed(message)
         cell = self._cells.get(message.parent_id or "")
@@ -74,14 +74,14 @@ class Cells:
         return self._ended(cell)
 
     def mark(self) -> None:
-        """A question is asked, which the kernel answers after these cells."""
+        """Note that a request was sent which the kernel answers after these cells."""
         for cell in self._cells.values():
             cell.is_marked = True
 
     def overtaken(self) -> list[Message]:
-        """What the reader gets when the kernel has answered the question.
+        """The messages for the reader when the kernel has answered that request.
 
-        Marked cells that have not ended have lost their ends.
+        The marked cells have ended, too, even if their reply or idle was lost.
         """
         cells = [cell for cell in self._cells.values() if cell.is_marked]
         return [message for cell in cells for message in self._ended(cell)]
@@ -102,7 +102,7 @@ class Cells:
         return [*messages, idle, reply]
 
 
-_REASON = "the kernel is done with the cell; its answer was lost, so nobody knows how it ended"
+_REASON = "the cell has ended, but its reply was lost, so its result is unknown"
 _UNKNOWN: Json = {"ename": "NoReply", "evalue": _REASON, "traceback": [f"NoReply: {_REASON}"]}
 
 

@@ -1,4 +1,4 @@
-"""The channels of a kernel as jupyter_client's users take them: each with messages of its own."""
+"""The channels of a kernel with the interface of jupyter_client."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class GatewayChannel:
     """One channel: ``shell``, ``iopub``, ``stdin`` or ``control``.
 
     Args:
-        name: Which.
-        relay: Talks with the kernel.
+        name: Name of the channel.
+        relay: Thread that talks with the kernel.
     """
 
     def __init__(self, name: str, relay: Relay) -> None:
@@ -25,11 +25,11 @@ class GatewayChannel:
         self._is_running = True
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
-        """The next message; ``queue.Empty`` if none comes in time."""
+        """The next message. Raises ``queue.Empty`` if none arrives in time."""
         return await self._queue.get(timeout)
 
     async def get_msgs(self) -> list[dict[str, Any]]:
-        """All messages that are here."""
+        """All messages that have arrived."""
         messages = []
         try:
             while True:
@@ -38,18 +38,18 @@ class GatewayChannel:
             return messages
 
     async def msg_ready(self) -> bool:
-        """Whether a message is here."""
+        """Whether a message has arrived."""
         return not self._queue.is_empty()
 
     def send(self, msg: Mapping[str, Any]) -> None:
-        """Send what the client's session has made."""
+        """Send a message of the client's session."""
         self._relay.send(from_dictionary(self._name, msg))
 
     def start(self) -> None:
         """It runs from the beginning."""
 
     def stop(self) -> None:
-        """End it; the relay runs on for the others."""
+        """Stop this channel. The relay continues for the other channels."""
         self._is_running = False
 
     def is_alive(self) -> bool:
@@ -58,10 +58,10 @@ class GatewayChannel:
 
 
 class GatewayHeartbeat:
-    """Tells whether the kernel lives, as the heartbeat of a local kernel does.
+    """The heartbeat channel: tells whether the kernel lives.
 
     Args:
-        relay: Talks with the kernel.
+        relay: Thread that talks with the kernel.
     """
 
     time_to_dead: float = 1.0
@@ -74,7 +74,7 @@ class GatewayHeartbeat:
         """It runs from the beginning."""
 
     def stop(self) -> None:
-        """End it."""
+        """Stop this channel."""
         self._is_running = False
 
     def is_alive(self) -> bool:
@@ -86,7 +86,7 @@ class GatewayHeartbeat:
         return self._relay.is_alive
 
     def pause(self) -> None:
-        """Nothing beats that could be paused."""
+        """Do nothing: there is no thread to pause."""
 
     def unpause(self) -> None:
-        """Nothing beats that was paused."""
+        """Do nothing: there is no thread to continue."""

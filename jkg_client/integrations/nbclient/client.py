@@ -1,4 +1,4 @@
-"""The kernel client of jupyter_client, on a kernel of a Jupyter server."""
+"""A kernel client with the interface of jupyter_client, for a kernel of a Jupyter server."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .channels import GatewayChannel, GatewayHeartbeat
 from .relay import Relay, RelayedChannels
 
 _LOOK = 1.0
-"""Seconds of silence after which we look whether the kernel is alive."""
+"""Seconds without a message after which the client checks whether the kernel is alive."""
 
 Hook = Callable[[dict[str, Any]], Any]
 
 
 class GatewayKernelClient(AsyncKernelClient):
-    """Talks with one kernel of a Jupyter server; ``GatewayKernelManager.client`` makes it.
+    """Talks with one kernel of a Jupyter server. ``GatewayKernelManager.client`` creates it.
 
     Args:
-        provider: The server.
+        provider: Client of the server.
         kernel_id: Id of the kernel.
-        first_code: What ``wait_for_ready`` runs in it, silently.
-        options: As of ``AsyncKernelClient``.
+        first_code: Code that ``wait_for_ready`` runs silently.
+        options: Arguments of ``AsyncKernelClient``.
     """
 
     timeouts = AnyTrait(TIMEOUTS, help="Time limits: a jkg_client Timeouts.")
@@ -57,7 +57,7 @@ class GatewayKernelClient(AsyncKernelClient):
         hb: bool = True,
         control: bool = True,
     ) -> None:
-        """Connect to the kernel, in the background; there is one connection for all channels."""
+        """Connect to the kernel in the background. All channels share one connection."""
         if self._relay is not None:
             return
         relay = Relay(self._connector(), self.timeouts)
@@ -67,7 +67,7 @@ class GatewayKernelClient(AsyncKernelClient):
         self._by_name["hb"] = GatewayHeartbeat(relay)
 
     def stop_channels(self) -> None:
-        """Close the connection; the kernel stays. May be called twice."""
+        """Close the connection. The kernel keeps running. A second call does nothing."""
         for channel in self._by_name.values():
             channel.stop()
         self._closer()
@@ -75,7 +75,7 @@ class GatewayKernelClient(AsyncKernelClient):
 
     @property
     def channels_running(self) -> bool:
-        """Whether they were started, and not stopped."""
+        """Whether the channels were started and not stopped."""
         return self._relay is not None
 
     @property
@@ -85,12 +85,12 @@ class GatewayKernelClient(AsyncKernelClient):
 
     @property
     def iopub_channel(self) -> Any:
-        """What the kernel shows."""
+        """Outputs and status of the kernel."""
         return self._channel("iopub")
 
     @property
     def stdin_channel(self) -> Any:
-        """Questions of the code."""
+        """Input requests of the code."""
         return self._channel("stdin")
 
     @property
@@ -100,33 +100,33 @@ class GatewayKernelClient(AsyncKernelClient):
 
     @property
     def hb_channel(self) -> Any:
-        """Whether the kernel lives."""
+        """The heartbeat of the kernel."""
         return self._channel("hb")
 
     def poke(self) -> None:
-        """Ask the kernel something: code that awaits notices an interrupt only then."""
+        """Send a request, because code that awaits notices an interrupt only with a new message."""
         if self._relay is not None:
             self._relay.poke()
 
     def revive(self, first_code: str) -> None:
-        """The kernel was restarted on request."""
+        """Note that the kernel was restarted on request, so that it counts as alive again."""
         self._first_code = first_code
         if self._relay is not None:
             self._relay.revive()
 
     async def is_alive(self) -> bool:
-        """Whether the kernel lives and is the one that was connected to."""
+        """Whether the kernel lives and is still the process that was connected."""
         return self._relay is not None and self._relay.is_alive
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait until the kernel answers.
 
         Args:
-            timeout: Seconds; None for as long as it takes to start a kernel.
+            timeout: Time limit in seconds. None for the limit of a kernel's start.
 
         Raises:
-            RuntimeError: It does not answer in time, or is gone.
-            GatewayError: There is no way to it.
+            RuntimeError: The kernel does not answer in time, or it has ended.
+            GatewayError: The kernel cannot be reached.
         """
         deadline = Deadline(self.timeouts.launch if timeout is None else timeout)
         pause = _LOOK
@@ -137,7 +137,7 @@ class GatewayKernelClient(AsyncKernelClient):
                 raise RuntimeError("Kernel died before replying to kernel_info")
             if deadline.passed:
                 raise RuntimeError(f"Kernel didn't respond in {deadline.seconds:g} seconds")
-            pause = min(2 * pause, 8.0)  # on a slow line no answer is back sooner
+            pause = min(2 * pause, 8.0)  # on a slow connection, an answer takes longer
         first_code, self._first_code = self._first_code, ""
         if first_code:
             msg_id = self.execute(first_code, silent=True, store_history=False)
@@ -156,7 +156,7 @@ class GatewayKernelClient(AsyncKernelClient):
         output_hook: Hook | None = None,
         stdin_hook: Hook | None = None,
     ) -> dict[str, Any]:
-        """Run ``code``, show its output and answer its questions; as ``AsyncKernelClient`` does.
+        """Run ``code``, show its output and answer its input requests, as ``AsyncKernelClient``.
 
         Raises:
             TimeoutError: The code did not end in time.
@@ -185,7 +185,7 @@ class GatewayKernelClient(AsyncKernelClient):
     async def _incoming(
         self, names: Mapping[str, object], deadline: Deadline
     ) -> dict[str, dict[str, Any]]:
-        """The next message of one of these channels, or of several."""
+        """The next messages: at most one of each channel, and at least one in all."""
         while True:
             limit = deadline.within(_LOOK).left()
             tasks = {
@@ -196,7 +196,7 @@ class GatewayKernelClient(AsyncKernelClient):
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in tasks:
-                    task.cancel()  # a reader that is cancelled takes no message with it
+                    task.cancel()  # a cancelled reader loses no message
             found = {tasks[task]: task for task in done}
             came = {name: task.result() for name, task in found.items() if not _is_empty(task)}
             if came:
@@ -207,7 +207,7 @@ class GatewayKernelClient(AsyncKernelClient):
                 raise TimeoutError("Timeout waiting for output")
 
     async def _answers(self, deadline: Deadline) -> bool:
-        """Whether the kernel answers in time, on iopub too: just after a start that may lag."""
+        """Whether the kernel answers in time, also on iopub, which may be later after a start."""
         msg_id = self.kernel_info()
         try:
             for channel in (self.shell_channel, self.iopub_channel):
@@ -220,7 +220,7 @@ class GatewayKernelClient(AsyncKernelClient):
 
     def _relay_now(self) -> Relay:
         if self._relay is None:
-            raise RuntimeError("the channels were not started, or were stopped")
+            raise RuntimeError("the channels are not running; call start_channels()")
         return self._relay
 
     def _channel(self, name: str) -> Any:
@@ -228,12 +228,12 @@ class GatewayKernelClient(AsyncKernelClient):
         return self._by_name[name]
 
     def _connector(self) -> Callable[[], tuple[RelayedChannels, KernelControl]]:
-        # It must not refer to the client, which may therefore be collected.
+        # No reference to the client, so that an unused client can be garbage-collected.
         provider, kernel_id, timeouts = self._provider, self.kernel_id, self.timeouts
 
         def connect() -> tuple[RelayedChannels, KernelControl]:
             connection = provider.connect(kernel_id, Deadline(timeouts.launch), timeouts)
-            # Those of a server, which can wait for two things.
+            # Channels of a server have ``wait_for_input``.
             return cast("RelayedChannels", connection.channels), connection.control
 
         return connect

@@ -1,4 +1,4 @@
-"""Notebooks of programs that offer no choice of the kernel manager."""
+"""Sets the default kernel manager of nbclient."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from .manager import GatewayKernelManager
 
 
 def use_gateway() -> None:
-    """From now on, ``nbclient`` runs notebooks on the server that the environment names.
+    """Make ``nbclient`` run notebooks on the server that environment variables name.
 
-    For programs that make ``NotebookClient`` themselves and let nobody choose its kernel manager:
-    nbmake (in ``conftest.py``), jupyter-cache, MyST-NB (in ``conf.py``). A manager that is named
-    nevertheless is used.
+    This is for programs that create ``NotebookClient`` themselves and have no option for its kernel
+    manager, such as nbmake (in ``conftest.py``), jupyter-cache and MyST-NB (in ``conf.py``). If a
+    program passes a kernel manager, that one is used.
 
     Raises:
         ImportError: nbclient is not installed.
     """
-    from nbclient import NotebookClient  # noqa: PLC0415 - others need only jupyter_client
+    from nbclient import NotebookClient  # noqa: PLC0415 - only this function needs nbclient
 
     begin = NotebookClient.__init__
     if getattr(begin, "is_of_gateway", False):
@@ -29,5 +29,5 @@ def use_gateway() -> None:
         options.setdefault("kernel_manager_class", GatewayKernelManager)
         begin(self, *args, **options)
 
-    begin_with_gateway.is_of_gateway = True  # type: ignore[attr-defined]  # a mark of our own
+    begin_with_gateway.is_of_gateway = True  # type: ignore[attr-defined]  # a mark of this module
     NotebookClient.__init__ = begin_with_gateway  # type: ignore[method-assign]  # on purpose

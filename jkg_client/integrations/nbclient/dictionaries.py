@@ -1,4 +1,4 @@
-"""Our messages as the dictionaries of jupyter_client, and back.
+"""Converts messages to the dictionaries of jupyter_client, and back.
 
 See https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
 """
@@ -15,7 +15,7 @@ from ...protocol.messages import Message
 
 
 def as_dictionary(message: Message) -> dict[str, Any]:
-    """``message`` as jupyter_client's sessions give it, dates parsed."""
+    """``message`` in the format of jupyter_client's sessions, with parsed dates."""
     return {
         "header": _with_date(message.header),
         "msg_id": message.msg_id,
@@ -28,7 +28,7 @@ def as_dictionary(message: Message) -> dict[str, Any]:
 
 
 def from_dictionary(channel: str, message: Mapping[str, Any]) -> Message:
-    """What a session of jupyter_client has made, to be sent on ``channel``."""
+    """A message of a jupyter_client session, to be sent on ``channel``."""
     return Message(
         channel=channel,
         header=_with_text(message["header"]),

@@ -1,4 +1,4 @@
-"""A kernel that a manager has: started or attached to, looked at, ended."""
+"""The kernel of a kernel manager: started or attached, checked, and ended."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from typing import Any
 from ...client.kernel_ownership import KernelOwnership
 from ...errors import ClientClosed
 from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ...gateway.prespawned_kernels import provider_of
 from ...gateway.rest import JupyterClient
-from ...gateway.warm import provider_of
 from ...protocol.values import mapping_of
 from ...servers.jupyterhub.server import JupyterHubServer
 
 _CHANGE_FOLDER = (
-    "__import__('os').path.isdir({0!r}) and __import__('os').chdir({0!r})"  # leaves no name behind
+    "__import__('os').path.isdir({0!r}) and __import__('os').chdir({0!r})"  # defines no name
 )
 
 
 class ManagedKernel:
-    """One kernel of a server. It does not refer to the manager, which may therefore be collected.
+    """One kernel of a server.
+
+    It has no reference to the manager, so that an unused manager can be garbage-collected.
 
     Args:
         server: The server.
-        kernel_id: A kernel that runs, and stays; None for one that ``start`` starts.
-        stop_server: The server was started for this kernel: it ends with the kernel.
+        kernel_id: Id of a running kernel, which is kept. None for a kernel that ``start`` starts.
+        stop_server: Whether the server was started for this kernel and ends with it.
 
     Attributes:
-        provider: The server's REST API.
+        provider: Client of the server's REST API.
         kernel_name: Name of the kernel.
-        spec: What the server says of kernels of that name.
-        first_code: What to run in the kernel before anything else, may be empty.
+        spec: The server's description of kernels of that name.
+        first_code: Code to run before any other code. It may be empty.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class ManagedKernel:
         *,
         stop_server: bool = False,
     ) -> None:
-        self._server = server  # a launched one ends when nobody refers to it
+        self._server = server  # a reference, so that a started server does not end
         self._stop_server = stop_server
         self.provider: JupyterClient = provider_of(server)
         self._owned = KernelOwnership(self.provider, kernel_id, is_attached=kernel_id is not None)
@@ -51,19 +53,19 @@ class ManagedKernel:
 
     @property
     def kernel_id(self) -> str:
-        """Id of the kernel; empty before ``start``."""
+        """Id of the kernel. Empty before ``start``."""
         return self._owned.kernel_id or ""
 
     def start(
         self, name: str, env: Mapping[str, str] | None, folder: str | None, seconds: float
     ) -> None:
-        """Start the kernel, or find the one that was named.
+        """Start the kernel, or find the running kernel with the given id.
 
         Args:
-            name: Which kernel; empty for the server's default.
-            env: Environment of the kernel.
-            folder: Where code shall run, if the kernel's machine has it.
-            seconds: For the launch.
+            name: Name of the kernel. Empty for the server's default.
+            env: Environment variables of the kernel.
+            folder: Folder in which code runs, if the kernel's machine has it.
+            seconds: Time limit for the start.
         """
         known = self.provider.list_kernel_specs()
         if self._owned.is_attached:
@@ -72,18 +74,18 @@ class ManagedKernel:
             self.kernel_name = name or str(known.get("default") or "python3")
             self._owned.start(self.kernel_name, env, seconds)
         if self._is_ended:
-            self.end()  # what was started since
-            raise ClientClosed("the kernel was ended while it was started")
+            self.end()  # a kernel that was started after the first ``end``
+            raise ClientClosed("the kernel was stopped while it was starting")
         self.spec = mapping_of(mapping_of(known["kernelspecs"].get(self.kernel_name)).get("spec"))
         if folder and not self._owned.is_attached and self.spec.get("language") == "python":
             self.first_code = _CHANGE_FOLDER.format(folder)
 
     def look(self) -> None:
-        """See that the server has the kernel; raises KernelNotFound if it has not."""
+        """Check that the server still has the kernel. Raises ``KernelNotFound`` if not."""
         self.provider.get_kernel(self.kernel_id)
 
     def interrupt(self) -> None:
-        """Interrupt what the kernel runs."""
+        """Interrupt the running cell."""
         self.provider.interrupt_kernel(self.kernel_id)
 
     def restart(self, seconds: float) -> None:
@@ -91,7 +93,7 @@ class ManagedKernel:
         self.provider.restart_kernel(self.kernel_id, timeout_seconds=seconds)
 
     def end(self) -> None:
-        """Delete the kernel unless it was there before, and close all; may be called twice."""
+        """Delete the kernel unless it was given by its id. A second call does nothing."""
         self._is_ended = True
         self._owned.end()
         if self._stop_server and isinstance(self._server, JupyterHubServer):

@@ -1,4 +1,4 @@
-"""The kernel manager of jupyter_client, on a Jupyter server."""
+"""A kernel manager with the interface of jupyter_client, for kernels of a Jupyter server."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ T = TypeVar("T")
 
 
 class GatewayKernelManager(AsyncKernelManager):
-    """One kernel of a Jupyter server, as nbclient and its kin want it.
+    """Manages one kernel of a Jupyter server for nbclient and similar programs.
 
-    The server is ``server``, else the one that the environment names: ``JUPYTER_GATEWAY_URL`` with
-    its kin, or a hub's ``JUPYTERHUB_API_URL`` and ``JUPYTERHUB_API_TOKEN``. The kernel is
-    deleted by ``shutdown_kernel`` and ``cleanup_resources``, or when the manager is forgotten or
-    the program ends. One that was there before, by ``kernel_id``, stays.
+    The server is ``server``. If that is None, environment variables name it:
+    ``JUPYTER_GATEWAY_URL``, or ``JUPYTERHUB_API_URL`` and ``JUPYTERHUB_API_TOKEN`` of a hub. The
+    kernel is deleted by ``shutdown_kernel`` and ``cleanup_resources``, at the end of the program,
+    and when no variable refers to the manager. A kernel that was given as ``kernel_id`` is kept.
     """
 
-    # Methods are coroutines, as those of AsyncKernelManager are; the types of its base class
-    # say that they are not.
+    # The methods are coroutines as those of AsyncKernelManager, but the annotations of its base
+    # class do not say so.
 
-    server = AnyTrait(None, allow_none=True, help="A launched server, or where one is.")
-    kernel_name = Unicode("", config=True, help="Which kernel; empty for the server's default.")
+    server = AnyTrait(None, allow_none=True, help="A server, or a JupyterConnectionInfo.")
+    kernel_name = Unicode("", config=True, help="Name of the kernel; empty for the default.")
     kernel_id = Unicode(
         None, allow_none=True, config=True, help="Use this running kernel, and leave it running."
     )
@@ -54,17 +54,17 @@ class GatewayKernelManager(AsyncKernelManager):
 
     @property
     def has_kernel(self) -> bool:
-        """Whether a kernel was started, or attached to, and not ended."""
+        """Whether a kernel was started or attached, and not ended."""
         return self._managed is not None
 
     @property
     def ipykernel(self) -> bool:
-        """False: nothing can be added to the command line of a kernel elsewhere."""
+        """False, because nothing can be added to the command line of a remote kernel."""
         return False
 
     @property
     def kernel_spec(self) -> KernelSpec | None:
-        """What the server says of the kernel; None before there is one."""
+        """The server's description of the kernel. None before the start."""
         return None if self._managed is None else KernelSpec(**self._managed.spec)
 
     async def start_kernel(  # type: ignore[override]
@@ -80,22 +80,21 @@ class GatewayKernelManager(AsyncKernelManager):
         """Start a kernel.
 
         Args:
-            kernel_id: Use this running kernel instead, and leave it running.
-            kernel_name: Which; None for that of the manager.
-            cwd: Folder for the code, if the kernel's machine has it; it is Python code that
-                looks, so other kernels stay where they are.
-            env: What of it differs from our own environment is sent, and ``KERNEL_*``. Kernel
-                gateways pass on ``KERNEL_*`` and what their allow-list names.
-            extra_arguments: For the command line of local kernels; they are not used here.
-            ignored: Further ones of local kernels.
+            kernel_id: Id of a running kernel to use instead. It is kept.
+            kernel_name: Name of the kernel. None for that of the manager.
+            cwd: Folder for the code, if the kernel's machine has it. Only for Python kernels.
+            env: Environment variables. Those that differ from this process and all ``KERNEL_*``
+                are sent. Kernel gateways pass on ``KERNEL_*`` and the names in their allow-list.
+            extra_arguments: Arguments for the command line of local kernels. Not used here.
+            ignored: Further options of local kernels. Not used here.
 
         Raises:
-            KernelSpecNotFound: The server has no such kernel; the message says which it has.
-            GatewayError: The server cannot be reached or does not let us in.
+            KernelSpecNotFound: The server has no such kernel. The message lists its kernels.
+            GatewayError: The server cannot be reached, or it refuses the token.
             ValueError: The environment names no server.
         """
         if extra_arguments or ignored:
-            self.log.debug("not for kernels elsewhere: %s %s", extra_arguments, sorted(ignored))
+            self.log.debug("not used for remote kernels: %s %s", extra_arguments, sorted(ignored))
         await self._ended()
         is_known = self.server is None
         server = await _in_thread(known_server) if is_known else self.server
@@ -107,34 +106,34 @@ class GatewayKernelManager(AsyncKernelManager):
         self._managed, self._first_code = managed, managed.first_code
 
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
-        """Delete the kernel, unless it was there before us; may be called twice."""
+        """Delete the kernel, unless it was given as ``kernel_id``. A second call does nothing."""
         await self._ended()
 
     async def cleanup_resources(self, restart: bool = False) -> None:  # type: ignore[override]
-        """Let go of everything, of the kernel too if it is still there."""
+        """Release all resources, and delete the kernel if that was not done yet."""
         if not restart:
             await self._ended()
 
     async def restart_kernel(self, now: bool = False, newports: bool = False, **_: Any) -> None:  # type: ignore[override]
-        """Restart the kernel: variables are gone. Its clients have to wait until it answers."""
+        """Restart the kernel. Its variables are gone. Clients have to wait until it answers."""
         await _in_thread(self._kernel.restart, self.launch_timeout)
         for client in self._clients:
             client.revive(self._kernel.first_code)
 
     async def interrupt_kernel(self) -> None:  # type: ignore[override]
-        """Interrupt what the kernel runs, as Ctrl-C would."""
+        """Interrupt the running cell, as Ctrl-C would."""
         await _in_thread(self._kernel.interrupt)
         for client in self._clients:
             client.poke()
 
     async def signal_kernel(self, signum: int) -> None:  # type: ignore[override]
-        """Interrupt the kernel; servers take no other signals."""
+        """Interrupt the kernel. Servers do not send other signals."""
         if signum != signal.SIGINT:
-            raise ValueError(f"servers interrupt kernels and take no other signal than {signum}")
+            raise ValueError(f"cannot send signal {signum}: servers only send SIGINT to kernels")
         await self.interrupt_kernel()
 
     async def is_alive(self) -> bool:  # type: ignore[override]
-        """Whether the server has the kernel. It counts as alive while the server is away."""
+        """Whether the server has the kernel. True while the server cannot be reached."""
         if self._managed is None:
             return False
         try:
@@ -142,11 +141,11 @@ class GatewayKernelManager(AsyncKernelManager):
         except KernelNotFound:
             return False
         except GatewayError as exc:
-            self.log.warning("no word about the kernel: %s", exc)
+            self.log.warning("cannot ask the server about the kernel: %s", exc)
         return True
 
     def client(self, **options: Any) -> GatewayKernelClient:
-        """A new client of the kernel; its channels are to be started."""
+        """A new client of the kernel. Call its ``start_channels`` before you use it."""
         kernel = self._kernel
         options = {"parent": self, "timeouts": Timeouts(launch=self.launch_timeout), **options}
         made = GatewayKernelClient(
@@ -159,7 +158,7 @@ class GatewayKernelManager(AsyncKernelManager):
     @property
     def _kernel(self) -> ManagedKernel:
         if self._managed is None:
-            raise RuntimeError("No kernel is running!")  # nbclient looks for these words
+            raise RuntimeError("No kernel is running!")  # nbclient checks for this text
         return self._managed
 
     async def _started(
@@ -176,7 +175,7 @@ class GatewayKernelManager(AsyncKernelManager):
         try:
             await asyncio.shield(starting)
         except BaseException:
-            # The server may be about to start it: then it is ended as soon as it is there.
+            # If the server is still starting the kernel, it is deleted as soon as it has started.
             asyncio.get_running_loop().run_in_executor(None, self._end)
             raise
 
@@ -189,15 +188,16 @@ async def _in_thread(do: Callable[..., T], *args: Any) -> T:
     try:
         doing = asyncio.get_running_loop().run_in_executor(None, do, *args)
     except RuntimeError:
-        return do(*args)  # the program ends: there are no more threads, and nobody else to wait
+        return do(*args)  # the program is ending: Python starts no new threads
     return await doing
 
 
 def _kernel_environment(env: Mapping[str, str] | None) -> dict[str, str] | None:
-    """What a kernel elsewhere gets of an environment that was meant for a local one.
+    """The variables to send to a remote kernel.
 
-    Programs add to a copy of their own, which is nobody else's business. None rather than empty:
-    servers that are sent an environment take the rest of it away.
+    Programs pass a copy of their whole environment with additions. Only the additions and
+    ``KERNEL_*`` are sent. None if there are none: a server that receives ``env`` replaces the
+    kernel's environment by it.
     """
     given = {**os.environ, **(env or {})}
     return {

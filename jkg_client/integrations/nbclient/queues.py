@@ -1,4 +1,4 @@
-"""Messages that wait for coroutines, of whichever event loop."""
+"""Queues of messages for coroutines of any event loop."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ...protocol.shortening import weight
 from .dictionaries import as_dictionary
 
 MOST_WAITING = 2**26
-"""Characters of messages of one channel that wait; then the kernel waits for the reader."""
+"""Limit for waiting messages of one channel, in characters. Then the relay waits for the reader."""
 
 UNREAD = 10.0
-"""Seconds after which nobody is believed to read a channel: its oldest messages are dropped."""
+"""Seconds without a reader after which the oldest messages of a full channel are dropped."""
 
 _Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
 
 class MessageQueue:
-    """What came on one channel. Filled by one thread, read by coroutines of any event loop.
+    """The messages of one channel. One thread fills it; coroutines of any event loop read it.
 
-    A reader that is cancelled takes nothing with it.
+    A cancelled reader loses no message.
 
     Args:
-        clock: What time it is.
+        clock: Clock for ``UNREAD``.
     """
 
     def __init__(self, clock: Clock = CLOCK) -> None:
@@ -43,11 +43,11 @@ class MessageQueue:
 
     @property
     def is_full(self) -> bool:
-        """Whether the kernel shall wait for the reader."""
+        """Whether the relay should wait for the reader."""
         return self._weight > MOST_WAITING and not self._is_unread
 
     def put(self, message: Message) -> None:
-        """Add a message. Where nobody reads, the oldest ones go."""
+        """Add a message. If nobody reads a full channel, drop its oldest messages."""
         size = 1000 + weight(message.content)
         with self._lock:
             self._messages.append((message, size))
@@ -57,30 +57,30 @@ class MessageQueue:
             self._wake()
 
     def fail(self, failure: BaseException) -> None:
-        """Nothing more will come: readers get ``failure`` once they have read what is here."""
+        """Note that no more messages will come. Readers get ``failure`` after the last message."""
         with self._lock:
             self._failure = failure
             self._wake()
 
     def clear(self) -> None:
-        """Forget what is here."""
+        """Drop all messages."""
         with self._lock:
             self._messages.clear()
             self._weight = 0
 
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether there is no message."""
         return not self._messages
 
     async def get(self, timeout: float | None = None) -> dict[str, Any]:
         """The next message.
 
         Args:
-            timeout: Seconds; None waits for ever.
+            timeout: Time limit in seconds. None waits for ever.
 
         Raises:
-            queue.Empty: None came in time.
-            GatewayError: The way to the kernel is broken for good.
+            queue.Empty: No message arrived in time.
+            GatewayError: The connection to the kernel broke and could not be restored.
         """
         deadline = Deadline(timeout)
         loop = asyncio.get_running_loop()

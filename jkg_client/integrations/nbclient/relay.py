@@ -1,4 +1,4 @@
-"""The thread that talks with a kernel for coroutines: they send and receive at the same time."""
+"""A thread that talks with a kernel for coroutines, which send and receive at the same time."""
 
 from __future__ import annotations
 
@@ -24,34 +24,35 @@ from .queues import MessageQueue
 CHANNELS = ("shell", "iopub", "stdin", "control")
 
 _SETTLING = 0.5
-"""Seconds of silence between the two ends of a cell after which we ask whether that was all."""
+"""Seconds to wait for the second of reply and idle before the kernel is asked."""
 
 _FULL = 0.05
-"""Seconds after which we look whether the reader has made room."""
+"""Seconds between two checks whether the reader has read some messages."""
 
 _log = logging.getLogger("jkg_client")
 
 
 class RelayedChannels(KernelChannels, Protocol):
-    """Channels that one thread can use for others."""
+    """Channels that one thread can use for other threads."""
 
     def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
-        """Wait until something may have come, or until ``wake`` has something to read."""
+        """Wait until a message may have arrived, or until ``wake`` has data to read."""
         ...
 
 
 class Relay:
     """Moves messages between a kernel and the queues of its channels, until it is closed.
 
-    Its thread connects. Until then what is sent waits; if that fails the queues tell.
+    Its thread connects to the kernel. Messages to send wait until then. If connecting fails, the
+    readers of the queues get the error.
 
     Args:
         connect: Connects to the kernel.
-        timeouts: How long to wait for what.
-        clock: What time it is.
+        timeouts: Time limits.
+        clock: Clock for the time limits.
 
     Attributes:
-        queues: What came, by channel.
+        queues: Received messages, by channel.
     """
 
     def __init__(
@@ -82,37 +83,37 @@ class Relay:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the kernel's process is the one that we know, and the way to it is there."""
+        """Whether the kernel's process lives and is connected."""
         return self._is_alive
 
     def send(self, message: Message) -> None:
-        """Send ``message``, from any thread. What becomes of it shows on the queues."""
+        """Send ``message``, from any thread. Errors are reported on the queues."""
         self._outgoing.append(message)
         self._wake_up()
 
     def poke(self) -> None:
-        """Ask the kernel something: code that awaits notices an interrupt only then."""
+        """Send a request, because code that awaits notices an interrupt only with a new message."""
         self.send(kernel_info_request(""))
 
     def revive(self) -> None:
-        """The kernel has answered after a restart that its owner asked for."""
+        """Note that the kernel was restarted on request, so that it counts as alive again."""
         self._is_alive = True
 
     def close(self) -> None:
-        """Close the way and end the thread; may be called twice."""
+        """Close the connection and end the thread. A second call does nothing."""
         self._closed.set()
-        # Readers that wait would wait for ever, as after Ctrl-C.
+        # Without this, readers would wait for ever, for example after Ctrl-C.
         for queue in self.queues.values():
             queue.fail(ClientClosed("the channels of the kernel were stopped"))
         if self._abort is not None:
             self._abort()
         self._wake_up()
         if self._thread is not threading.current_thread():
-            # Longer only where it cannot be woken up: it is connecting.
+            # With a limit, because a thread that is connecting cannot be woken up.
             self._thread.join(self._timeouts.grace)
 
     def _wake_up(self) -> None:
-        # Full: it wakes up anyhow. Closed: it is not needed any more.
+        # An error is harmless: a full socket wakes the thread, too, and a closed one has no thread.
         with contextlib.suppress(OSError):
             self._wake.send(b"w")
 
@@ -128,8 +129,8 @@ class Relay:
                     else:
                         self._read_some()
         except KernelNotFound as exc:
-            # As of a local kernel: readers ask whether it is alive.
-            _log.info("the kernel is gone: %s", exc)
+            # No error on the queues: as with a local kernel, readers ask ``is_alive``.
+            _log.info("the kernel no longer exists: %s", exc)
         except (JkgError, ValueError) as exc:
             for queue in self.queues.values():
                 queue.fail(exc)
@@ -155,7 +156,7 @@ class Relay:
         return any(queue.is_full for queue in self.queues.values())
 
     def _read_some(self) -> None:
-        # Not by ``receive`` without a time limit to spare: it could not mend what is broken.
+        # Not ``receive`` with a deadline of 0: it would have no time to restore the connection.
         for incoming in self._channels.drain():
             self._heard, self._silence = self._clock.now(), self._timeouts.heartbeat
             self._take(incoming)
@@ -176,17 +177,17 @@ class Relay:
 
     def _look_after_silence(self) -> None:
         self._heard, self._silence = self._clock.now(), self._timeouts.heartbeat
-        gap = self._channels.check(self._clock.deadline(self._timeouts.mend))
+        gap = self._channels.check(self._clock.deadline(self._timeouts.reconnect))
         if gap is not None:
             self._take(gap)
         elif self._cells.are_pending:
-            # Nothing else tells of a kernel that was deleted or culled: its channels stay open.
+            # Ask the server, because the channels of a deleted or culled kernel stay open.
             state = self._control.state(self._clock.deadline(self._timeouts.pong))
             if state not in (None, "busy"):
                 self._ask()
 
     def _ask(self) -> None:
-        """Ask the kernel something that it answers after all that it was given before."""
+        """Send a request that the kernel answers after all earlier requests."""
         request = kernel_info_request(self._channels.session)
         self._marker = Exchange(request.msg_id)
         self._cells.mark()

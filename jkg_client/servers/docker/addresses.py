@@ -1,6 +1,6 @@
-"""Where a container's server is to be reached, by what the engine says of the container.
+"""Finds the address of a container's server in the engine's description of the container.
 
-The engine's words: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerInspect
+The description: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerInspect
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _MARKS = (".dockerenv", "run/.containerenv")
 def address_of(
     container: Json, *, host: str | None = None, shared: Collection[str] = ()
 ) -> tuple[str, int] | None:
-    """Host and port; None if it cannot be reached (yet).
+    """Host and port of the server. None if it cannot be reached (yet).
 
     Args:
-        container: What the engine says of it.
-        host: Name of the engine's machine; None for this one.
-        shared: Networks in which we are ourselves.
+        container: The engine's description of the container.
+        host: Name of the engine's machine. None for this machine.
+        shared: Networks that this program is in, too.
     """
     networks = networks_of(container)
     for name, network in networks.items():
@@ -37,11 +37,12 @@ def address_of(
     if container["HostConfig"].get("NetworkMode") == "host":
         return host or _LOOPBACK[4], PORT
     for ip, port in sorted(_bindings(container), key=lambda binding: binding[0].version):
-        # "Everywhere" is no place to go to.
+        # A client cannot connect to 0.0.0.0, which means "all addresses".
         here = host or (_LOOPBACK[ip.version] if ip.is_unspecified else str(ip))
         return here, port
     if host is None:
-        # Unpublished, as in an internal network: this machine is a neighbour in all of its own.
+        # The port is not published, as in an internal network. The engine's own machine can
+        # reach containers in all its networks.
         return next(((ip, PORT) for ip in map(_ip, networks.values()) if ip), None)
     return None
 
@@ -52,14 +53,14 @@ def networks_of(container: Json) -> dict[str, Any]:
 
 
 def own_ids(name: str, root: Path = Path("/")) -> Iterator[str]:
-    """Ids or names that the container may have in which this program runs; none outside.
+    """Possible ids or names of the container in which this program runs. None outside of one.
 
     Args:
-        name: This machine's.
-        root: Where its file system begins.
+        name: Host name of this machine.
+        root: Root of the file system.
     """
     if any((root / mark).exists() for mark in _MARKS):
-        # Of a mount, only where it comes from: what is mounted below a name may be of others.
+        # Only the source of each mount is read: a mount point may contain another container's id.
         mounts = (line.split()[3:4] for line in _lines(root / "proc/self/mountinfo"))
         told = [*(word for words in mounts for word in words), *_lines(root / "proc/self/cgroup")]
         yield from dict.fromkeys([*_ID.findall("\n".join(told)), name])

@@ -1,4 +1,4 @@
-"""The Docker library, with what it leaves out: time limits, closed sockets, plain errors."""
+"""The Docker library, with time limits, closed sockets and plain errors, which it lacks."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _CONNECT_SECONDS = 10.0
 _NOT_FOUND = 404
 
 ALIASES = {"ports": "port_bindings", "volumes": "binds", "network": "network_mode"}
-"""Options of a container that the library's lower half has under other names."""
+"""Options of a container that have other names in the library's low-level API."""
 
 
 class Api(docker.APIClient):
-    """The library, which leaves some requests without a time limit and some answers open."""
+    """The library's client, with a time limit for every request, and with closed responses."""
 
     _here = threading.local()
 
@@ -39,7 +39,7 @@ class Api(docker.APIClient):
 
     @contextlib.contextmanager
     def closing_answers(self) -> Iterator[None]:
-        """Close what this thread is sent meanwhile, read to its end or not."""
+        """At the end of the ``with`` block, close all responses that this thread has received."""
         answers: list[Any] = []
         self._here.answers = answers
         try:
@@ -56,41 +56,42 @@ CREATE = frozenset(inspect.signature(docker.APIClient.create_container).paramete
 _HOST = frozenset(inspect.signature(HostConfig.__init__).parameters) - {"self", "version"}
 
 OPTIONS = (CREATE | _HOST | set(ALIASES)) - {"binds", "port_bindings"}
-"""Names of what a container can be started with."""
+"""Names of all options with which a container can be started."""
 
 
 def look(url: str) -> None:
-    """See whether anybody listens.
+    """Check that a program listens at the address.
 
     Raises:
-        EngineError: If not.
+        EngineError: No program listens there.
     """
-    # The library leaves a socket open when nobody answers, and says so in other words.
+    # If nobody listens, the library leaves a socket open, and its message is hard to understand.
     if url.startswith("unix://"):
         if sys.platform == "win32":
-            raise EngineError(f"no Docker engine at {url}: Windows has no such sockets for Python")
+            raise EngineError(f"no Docker engine at {url}: Python has no Unix sockets on Windows")
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(_CONNECT_SECONDS)
             try:
                 probe.connect(url[len("unix://") :])
             except OSError as exc:
-                hint = "may you use it?" if isinstance(exc, PermissionError) else "does it run?"
+                denied = isinstance(exc, PermissionError)
+                hint = "are you allowed to use it?" if denied else "is it running?"
                 raise EngineError(f"no Docker engine at {url} ({exc}); {hint}") from exc
 
 
 @contextlib.contextmanager
 def failing(what: str) -> Iterator[None]:
-    """Errors of the library are an ``EngineError`` that begins with ``what``."""
+    """Turn errors of the library into an ``EngineError`` whose message begins with ``what``."""
     try:
         yield
-    # An error of requests is an OSError.
+    # Errors of requests are OSErrors.
     except (DockerException, HTTPError, OSError) as exc:
         reason = getattr(exc, "explanation", None) or root_of(exc)
         raise EngineError(f"{what}: {reason}", getattr(exc, "status_code", None)) from exc
 
 
 def found(ask: Callable[[], Any], what: str) -> Any:
-    """What ``ask`` returns; None if the engine does not know what it asks about."""
+    """The result of ``ask``. None if the engine answers that there is no such object."""
     try:
         with failing(what):
             return ask()

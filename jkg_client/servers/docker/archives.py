@@ -1,4 +1,4 @@
-"""One file in a tar archive: that is how an engine takes and gives files."""
+"""Tar archives with one file. Engines receive and send files in this format."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ _PIECE = 1 << 16
 def packed(
     name: str, content: BinaryIO, size: int, *, uid: int = 0, gid: int = 0, mtime: float = 0.0
 ) -> BinaryIO:
-    """An archive with one file; to be closed by who asked for it.
+    """An archive with one file. The caller has to close it.
 
     Args:
-        name: The file's name.
-        content: What is in it.
-        size: Bytes of it.
-        uid: Its owner.
-        gid: Its group.
-        mtime: When it was changed, in seconds since 1970.
+        name: Name of the file.
+        content: Content of the file.
+        size: Size of the content in bytes.
+        uid: User id of the owner.
+        gid: Group id of the owner.
+        mtime: Time of the last change, in seconds since 1970.
     """
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.uid, member.gid = size, 0o644, uid, gid
     member.mtime = mtime
-    # A spooled file is a BinaryIO in all but its declared type.
+    # A spooled file has all methods of BinaryIO, but its declared type does not say so.
     archive = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115
     try:
-        with tarfile.open(fileobj=archive, mode="w|") as tar:
+        # The names in a container do not depend on the locale of this process.
+        with tarfile.open(fileobj=archive, mode="w|", encoding="utf-8") as tar:
             tar.addfile(member, content)
         archive.seek(0)
     except BaseException:
@@ -45,15 +46,16 @@ def packed(
 
 
 def unpacked(pieces: Iterator[bytes], file: BinaryIO, max_bytes: int) -> None:
-    """Write the content of an archive's only file; its name, which is foreign, is not used.
+    """Write the content of an archive's only file. The name in the archive is not trusted or used.
 
     Raises:
-        IsADirectoryError: If it is a directory.
-        OSError: If it is not a regular file, has more than ``max_bytes``, or the archive is
-            cut short.
+        IsADirectoryError: The archive has a directory.
+        OSError: The file is not a regular file or has more than ``max_bytes``, or the archive is
+            incomplete.
     """
     try:
-        with tarfile.open(fileobj=io.BufferedReader(_Pieces(pieces)), mode="r|") as tar:
+        stream = io.BufferedReader(_Pieces(pieces))
+        with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8") as tar:
             member = tar.next()
             content = tar.extractfile(member) if member else None
             if member is None or content is None:
@@ -61,7 +63,7 @@ def unpacked(pieces: Iterator[bytes], file: BinaryIO, max_bytes: int) -> None:
                     raise IsADirectoryError(member.name)
                 raise OSError("not a regular file")
             file.writelines(within(max_bytes, iter(lambda: content.read(_PIECE), b"")))
-    # The standard library does not guard itself from what Podman or a proxy may send.
+    # tarfile raises all of these for the damaged archives that Podman or a proxy may send.
     except (tarfile.TarError, LookupError, ValueError, RecursionError) as exc:
         raise OSError(f"the archive is damaged: {exc}") from exc
 

@@ -1,4 +1,4 @@
-"""A container with a Jupyter server in it: found, asked and ended."""
+"""A container with a Jupyter server in it: its address, its files and its end."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Container:
     """A container with a Jupyter server in it.
 
     Attributes:
-        engine: Where it runs; closed with this.
-        id: Its id.
-        name: Its name.
-        token: Of the server.
-        stops: Whether ``stop`` ends it.
-        removes: Whether ``stop`` removes it then.
+        engine: The engine that runs it. It is closed with this object.
+        id: Id of the container.
+        name: Name of the container.
+        token: Token of the server.
+        stops: Whether ``stop`` ends the container.
+        removes: Whether the container is removed when ``stop`` has ended it.
     """
 
     engine: Engine
@@ -46,18 +46,18 @@ class Container:
     stops: bool
     removes: bool
     _tunnel: Tunnel | None = field(default=None, init=False)
-    # A process that ours has forked shares this object, but the container is not its own.
+    # A forked child has a copy of this object, but must not stop the container of its parent.
     _owner: int = field(factory=os.getpid, init=False)
 
     def reached(self, own: Mapping[str, Any] | None, deadline: Deadline) -> JupyterConnectionInfo:
-        """Where its server is, once that answers.
+        """Wait until the server answers, and return its address.
 
         Args:
-            own: The container in which this program runs; None for none.
-            deadline: Until then.
+            own: The container in which this program runs. None outside of containers.
+            deadline: For the whole wait.
 
         Raises:
-            ServerStartError: If it does not; with the end of the container's log.
+            ServerStartError: The server does not answer. The message has the end of its log.
         """
         host, port = self._address(own, deadline)
         info = JupyterConnectionInfo(host, use_https=False, port=port, token=self.token)
@@ -73,30 +73,30 @@ class Container:
                 )
             except _Refused as exc:
                 raise ServerStartError(
-                    f"{name} refuses the token: its image must respect the variable TOKEN\n"
+                    f"{name} refuses the token: its image must read the token from TOKEN\n"
                     f"The end of its log:\n{self._log_tail()}"
                 ) from exc
         if self.token and _lets_in(evolve(info, token=None)):
-            logger.warning("%s lets everybody in: its image ignores the variable TOKEN", name)
+            logger.warning("%s asks for no token: its image ignores the variable TOKEN", name)
         return info
 
     def files(self) -> ContainerFiles:
-        """Its files, as seen from its working directory."""
+        """The files of the container. Paths are relative to its working directory."""
         folder = self._told()["Config"].get("WorkingDir") or "/"
         return ContainerFiles(self.engine, self.id, folder)
 
     def stop(self, timeout_seconds: float) -> None:
-        """End it, if it shall, and then the connection to its engine.
+        """End the container if ``stops`` is set, and close the connection to the engine.
 
         Raises:
-            EngineError: If the engine does not do it; then it can be tried again.
+            EngineError: The engine does not stop the container. Call ``stop`` again.
         """
         if self.stops and self._owner == os.getpid():
             end(self.engine, self.id, timeout_seconds, removes=self.removes)
         self.close()
 
     def abandon(self, timeout_seconds: float) -> None:
-        """End it likewise, if that can be done; nobody is there who could try again."""
+        """Do the same, but only log an error: at the end of a program, nobody could try again."""
         try:
             self.stop(timeout_seconds)
         except EngineError as exc:
@@ -104,7 +104,7 @@ class Container:
             self.close()
 
     def close(self) -> None:
-        """Close the connections to its engine and its server, and leave it as it is."""
+        """Close the connections to the engine and to the server. The container stays as it is."""
         if self._tunnel:
             self._tunnel.stop()
         self.engine.close()
@@ -113,13 +113,13 @@ class Container:
         told, endpoint = with_network(self.engine, self._told()), self.engine.endpoint
         if own and not _are_neighbours(own, told):
             raise ServerStartError(
-                f"container {self.name} is in none of the networks of this container;"
-                " pass one as network="
+                f"container {self.name} shares no network with the container of this program;"
+                " pass one of its networks as network="
             )
         address = address_of(told, host=endpoint.host, shared=networks_of(own) if own else ())
         if address is None:
             how = _how_it_ended(told)
-            why = f"ended ({how})" if how else f"has no address for port {PORT} that leads to it"
+            why = f"ended ({how})" if how else f"has no address at which port {PORT} can be reached"
             said = f"\nThe end of its log:\n{self._log_tail()}"
             raise ServerStartError(f"container {self.name} {why}{said}")
         if endpoint.is_ssh:
@@ -130,12 +130,12 @@ class Container:
     def _told(self) -> dict[str, Any]:
         told = self.engine.inspect(self.id)
         if told is None:
-            raise EngineError(f"container {self.name} is gone")
+            raise EngineError(f"container {self.name} no longer exists")
         return told
 
     def _ended(self) -> str | None:
         told = self.engine.inspect(self.id)
-        return "its container is gone" if told is None else _how_it_ended(told)
+        return "its container was removed" if told is None else _how_it_ended(told)
 
     def _log_tail(self) -> str:
         try:
@@ -146,7 +146,7 @@ class Container:
 
 
 def end(engine: Engine, container: str, timeout_seconds: float, *, removes: bool) -> None:
-    """End a container, by force after so many seconds; remove it if it shall be."""
+    """Stop a container; kill it after the time limit. Remove it if ``removes`` is set."""
     try:
         engine.stop(container, min(timeout_seconds, _STOP_SECONDS))
     finally:
@@ -155,7 +155,7 @@ def end(engine: Engine, container: str, timeout_seconds: float, *, removes: bool
 
 
 def with_network(engine: Engine, told: dict[str, Any]) -> dict[str, Any]:
-    """What the engine says of a container, with the network of another if it uses that."""
+    """The description ``told``; if the container uses another one's network, with that network."""
     mode, _, other = told["HostConfig"].get("NetworkMode", "").partition(":")
     lender = engine.inspect(other) if mode == "container" else None
     return {**told, "NetworkSettings": lender["NetworkSettings"]} if lender else told
@@ -167,7 +167,10 @@ def _are_neighbours(own: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
 
 
 class _Refused(Exception):
-    """The server does not take the token. Nobody else is at that address: it never will."""
+    """The server refuses the token.
+
+    It ends the wait at once: no other program can be at this address, so waiting does not help.
+    """
 
 
 def _asked(client: JupyterClient, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Where the Docker engine is, found as the ``docker`` command finds it."""
+"""Finds the Docker engine in the same way as the ``docker`` command."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @frozen
 class Endpoint:
-    """Where an engine is.
+    """Address of an engine.
 
     Attributes:
         url: As in ``DOCKER_HOST``: ``unix://``, ``npipe://``, ``tcp://`` or ``ssh://``.
-        tls: What the library wants to know of certificates; False for no TLS.
+        tls: TLS configuration of the library. False for no TLS.
     """
 
     url: str
@@ -35,9 +35,9 @@ class Endpoint:
 
     @property
     def host(self) -> str | None:
-        """Name of the other machine, whose ports are to be reached there; None for this one.
+        """Host at which published ports are reached. None for this machine.
 
-        None for ssh, too: there, ports are brought here.
+        None for ssh, too, because ssh forwards the ports to this machine.
         """
         parts = urlsplit(self.url)
         if parts.scheme in ("tcp", "http", "https") and parts.hostname not in _LOOPBACK:
@@ -46,24 +46,24 @@ class Endpoint:
 
     @property
     def is_ssh(self) -> bool:
-        """Whether it is reached by ssh."""
+        """Whether the engine is reached by ssh."""
         return self.url.startswith("ssh://")
 
     @property
     def is_here(self) -> bool:
-        """Whether it is on this machine, so that files and networks of its are ours."""
+        """Whether the engine is on this machine and so has the same files and networks."""
         return self.host is None and not self.is_ssh
 
 
 def find_endpoint(docker_host: str | None, environ: Mapping[str, str]) -> Endpoint:
     """The engine at ``docker_host``; by default the one that the ``docker`` command uses.
 
-    That is the one named by ``DOCKER_HOST``, ``DOCKER_CONTEXT`` or the current context, or
-    the one on this machine: of the system, of the user (rootless), Docker Desktop's, Podman's.
+    ``DOCKER_HOST``, ``DOCKER_CONTEXT`` or the current context name that engine. Without them it
+    is one on this machine: of the system, of the user (rootless), of Docker Desktop or of Podman.
 
     Raises:
-        ValueError: If the address is none.
-        EngineError: If the context cannot be read.
+        ValueError: The address is not valid.
+        EngineError: The context cannot be read.
     """
     address = docker_host or environ.get("DOCKER_HOST")
     if not address:
@@ -81,10 +81,10 @@ def _check(url: str) -> None:
     except ValueError as exc:
         raise ValueError(f"{url!r} is not an address of a Docker engine: {exc}") from exc
     if parts.password:
-        raise ValueError("the address of a Docker engine must not have a password in it")
+        raise ValueError("the address of a Docker engine must not contain a password")
     if parts.scheme not in ("unix", "npipe", "tcp", "http", "https", "ssh"):
         raise ValueError(
-            f"{url!r} is not an address of a Docker engine; it begins with unix, npipe, tcp or ssh"
+            f"{url!r} is not an address of a Docker engine; use unix://, npipe://, tcp:// or ssh://"
         )
     if parts.scheme in ("unix", "npipe"):
         return
@@ -94,7 +94,7 @@ def _check(url: str) -> None:
 
 def _of_context(name: str | None) -> Endpoint | None:
     try:
-        # An empty name in the configuration is no name.
+        # The configuration may have an empty name.
         context = ContextAPI.get_context(name or get_current_context_name() or "default")
     except (DockerException, OSError, ValueError) as exc:
         raise EngineError(f"cannot read the Docker context: {exc}") from exc
@@ -105,7 +105,7 @@ def _of_context(name: str | None) -> Endpoint | None:
     return Endpoint(context.Host, context.TLSConfig or False)
 
 
-_UNREADABLE = "the current Docker context cannot be read; `docker context ls` shows them"
+_UNREADABLE = "the current Docker context cannot be read; `docker context ls` lists all contexts"
 
 
 def _of_this_machine(environ: Mapping[str, str]) -> str:

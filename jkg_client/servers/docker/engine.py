@@ -36,10 +36,10 @@ class Engine:
     """A connection to a Docker engine.
 
     Args:
-        endpoint: Where it is.
+        endpoint: Address of the engine.
 
     Raises:
-        EngineError: Here and everywhere, if the engine is not there or does not do it.
+        EngineError: The engine does not answer or reports an error. All methods raise it.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -49,14 +49,14 @@ class Engine:
         self._tunnel, self._connection = _connected(endpoint)
 
     def close(self) -> None:
-        """Close the connection; may be called twice."""
+        """Close the connection. A second call does nothing."""
         self._closed = True
         self._let_go()
 
     @property
     def _api(self) -> Api:
         with self._reconnecting:
-            # A way that broke leads nowhere for ever, while the engine may be there again.
+            # A broken tunnel stays broken, even when the engine can be reached again.
             if self._tunnel and self._tunnel.has_ended and not self._closed:
                 self._let_go()
                 self._tunnel, self._connection = _connected(self.endpoint)
@@ -68,7 +68,7 @@ class Engine:
             self._tunnel.stop()
 
     def has_image(self, name: str) -> bool:
-        """Whether it has an image of that name."""
+        """Whether the engine has an image with this name."""
         image = found(
             lambda: self._api.inspect_image(name),  # type: ignore[no-untyped-call]
             f"no answer about image {name}",
@@ -83,7 +83,7 @@ class Engine:
         *,
         platform: str | None = None,
     ) -> None:
-        """Fetch an image; an ``EngineError`` says what the registry said."""
+        """Fetch an image. If that fails, the ``EngineError`` has the message of the registry."""
         repository, tag = parse_repository_tag(name)
         with self._within(deadline), failing(f"cannot pull image {name}"):
             items = self._api.pull(
@@ -101,15 +101,15 @@ class Engine:
         label: str,
         platform: str | None = None,
     ) -> None:
-        """Make an image; an ``EngineError`` has the end of the log.
+        """Build an image. If that fails, the ``EngineError`` has the end of the log.
 
         Args:
-            tag: Its name.
-            dockerfile: The text of a Dockerfile, or the path of one, whose folder is then
-                what it may copy from.
-            report: Is told each step.
-            deadline: For all of it.
-            label: Of the image.
+            tag: Name of the image.
+            dockerfile: The text of a Dockerfile, or the path of one. With a path, the Dockerfile
+                may copy files of its folder.
+            report: Function that is called with each progress message.
+            deadline: For the whole build.
+            label: Name of a label that the image gets.
             platform: As in ``docker build --platform``.
         """
         source: Json = {"fileobj": io.BytesIO(str(dockerfile).encode())}
@@ -128,17 +128,17 @@ class Engine:
             _follow(items, report, deadline, f"cannot build image {tag}")
 
     def create(self, image: str, options: Mapping[str, Any]) -> str:
-        """Make a container that is not started yet; its id."""
+        """Create a container without starting it, and return its id."""
         own = {name: value for name, value in options.items() if name in CREATE}
         host = {ALIASES.get(k, k): v for k, v in options.items() if k not in own}
         if "networking_config" in own:
             own["networking_config"] = NetworkingConfig(own["networking_config"])
-        with failing(f"cannot make a container of {image}"):
+        with failing(f"cannot create a container of {image}"):
             config = self._api.create_host_config(**host)
             ports = [tuple(port.split("/", 1)) for port in config.get("PortBindings", ())]
             made: Json = self._api.create_container(image, host_config=config, ports=ports, **own)
         for warning in made.get("Warnings") or ():
-            logger.warning("the engine warns: %s", warning)
+            logger.warning("warning of the engine: %s", warning)
         if self._told().get("CgroupDriver") == "none":
             logger.warning("the engine cannot limit memory, processors or processes")
         return str(made["Id"])
@@ -149,29 +149,29 @@ class Engine:
             self._api.start(container)
 
     def inspect(self, container: str) -> Json | None:
-        """What there is to know of a container; None if there is none (any more)."""
+        """The engine's description of a container. None if the container does not exist."""
         what = f"no answer about container {container[:64]}"
         told: Json | None = found(lambda: self._api.inspect_container(container), what)
         return told
 
     def containers(self, label: str) -> list[Json]:
-        """All containers that have a label, the stopped ones too."""
+        """All containers that have a label, also the stopped ones."""
         with failing("cannot list containers"):
             return list(self._api.containers(all=True, filters={"label": label}))
 
     def logs(self, container: str, lines: int) -> str:
-        """The last lines that it printed."""
-        with failing(f"cannot read what container {container[:12]} printed"):
+        """The last lines that a container printed."""
+        with failing(f"cannot read the log of container {container[:12]}"):
             log: bytes = self._api.logs(container, tail=lines)
         return log.decode("utf-8", "replace")
 
     def stop(self, container: str, seconds: float) -> None:
-        """End it, by force after so many seconds; nothing if it has ended."""
+        """Stop a container; kill it after the time limit. Does nothing if it has ended."""
         what = f"cannot stop container {container[:12]}"
         found(lambda: self._api.stop(container, timeout=max(1, round(seconds))), what)
 
     def remove(self, container: str) -> None:
-        """Remove it with its own volumes, running or not; nothing if it is gone."""
+        """Remove a container, even if it is running, and its anonymous volumes."""
         what = f"cannot remove container {container[:12]}"
         deadline = Deadline(_SECONDS)
         while not self._removed(container, what):
@@ -186,10 +186,10 @@ class Engine:
 
     @contextlib.contextmanager
     def get(self, container: str, path: str) -> Iterator[tuple[Iterator[bytes], Json]]:
-        """A file or folder of a container as a tar archive, in pieces; and what it is.
+        """A file or folder of a container: a tar archive in pieces, and the engine's description.
 
         Raises:
-            FileNotFoundError: If there is none.
+            FileNotFoundError: There is no such file or folder.
         """
         what = f"cannot read {path} of container {container[:12]}"
         with self._api.closing_answers():
@@ -200,12 +200,12 @@ class Engine:
             yield _guarded(pieces, what), stat or {}
 
     def run(self, container: str, command: list[str]) -> tuple[int, bytes]:
-        """Run a short command in a container; its exit code and output."""
+        """Run a short command in a container, and return its exit code and output."""
         what = f"cannot run {command[0]} in container {container[:12]}"
         with failing(what), self._api.closing_answers():
             job = self._api.exec_create(container, command)["Id"]
             stream = self._api.exec_start(job, stream=True)
-            # The library waits for its output without end.
+            # The library has no time limit for reading the output.
             guard = threading.Timer(_EXEC_SECONDS, stream.close)
             guard.name = "exec guard"
             guard.start()
@@ -220,11 +220,11 @@ class Engine:
         return int(code), output
 
     def is_rootless(self) -> bool:
-        """Whether root in a container is the user who runs the engine (rootless)."""
+        """Whether the engine is rootless: root in a container is the user who runs the engine."""
         return any("rootless" in option for option in self._told().get("SecurityOptions") or ())
 
     def _told(self) -> Json:
-        with failing("the engine does not say what it is"):
+        with failing("cannot read the engine's description of itself"):
             told: Json = self._api.info()
         return told
 
@@ -232,7 +232,7 @@ class Engine:
         try:
             found(lambda: self._api.remove_container(container, force=True, v=True), what)
         except EngineError as exc:
-            # The engine is at it by itself.
+            # The engine is already removing the container.
             if exc.status != _CONFLICT:
                 raise
             return self.inspect(container) is None
@@ -240,7 +240,7 @@ class Engine:
 
     @contextlib.contextmanager
     def _within(self, deadline: Deadline) -> Iterator[None]:
-        # A step may be silent for as long as it takes.
+        # A step may take until the deadline and print nothing meanwhile.
         left = deadline.left()
         self._api.timeout = _SECONDS if left is None else math.ceil(left)
         try:

@@ -1,4 +1,4 @@
-"""Files in a container, by the engine: no server has to know of it, and none must be there."""
+"""Files in a container, copied by the engine. No server in the container takes part in it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 _LINKS = 8
-# What Go calls ModeSymlink; Podman tells a target of everything else, too: itself.
+# Go's os.ModeSymlink. The check is needed because Podman sends a linkTarget for every file: for
+# a regular file, the target is the file itself.
 _IS_LINK = 1 << 27
-# POSIX, so that any image will do; a NUL ends each name, which may have line ends in it.
+# POSIX shell, so that it runs in any image. NUL ends each name, because names may contain newlines.
 _LIST = """
 cd -- "$1" || exit 2
 for name in * .*; do
@@ -33,12 +34,12 @@ _PREPARE = 'mkdir -p -- "$1" && id -u && id -g'
 
 @frozen
 class ContainerFiles:
-    """Files of a container, as seen from its working directory.
+    """Files of a container.
 
     Attributes:
-        engine: Where the container is.
-        container: Its id.
-        folder: Its working directory; other paths are relative to it.
+        engine: The engine that runs the container.
+        container: Id of the container.
+        folder: Working directory of the container. Paths are relative to it.
     """
 
     engine: Engine
@@ -46,21 +47,21 @@ class ContainerFiles:
     folder: str
 
     def put(self, source: LocalPath, path: str | None) -> str:
-        """Copy a file there; its path there."""
+        """Copy a file into the container, and return its path there."""
         source = Path(source)
         place = posixpath.join(self.folder, path or source.name)
         if place.endswith("/"):
             place += source.name
         folder, name = posixpath.split(place)
         with opened(source):
-            pass  # before anything is made there
+            pass  # check the file before folders are created in the container
         uid, gid = self._run(_PREPARE, folder).split()
         with packed_file(source, name, uid=int(uid), gid=int(gid)) as archive:
             self.engine.put(self.container, folder, archive)
         return place
 
     def get(self, path: str, destination: LocalPath | None, max_bytes: int) -> Path:
-        """Copy a file from there; where it is now."""
+        """Copy a file out of the container, and return the path of the copy."""
         place = place_for(path, destination)
         there = posixpath.join(self.folder, path)
         for _ in range(_LINKS):
@@ -71,10 +72,10 @@ class ContainerFiles:
                         unpacked(pieces, file, max_bytes)
                     return place
             there = posixpath.join(posixpath.dirname(there), link)
-        raise OSError(f"too many links: {path}")
+        raise OSError(f"too many symbolic links: {path}")
 
     def names(self, path: str) -> list[str]:
-        """What is in a directory there, directories with a ``/`` behind the name."""
+        """Names in a folder of the container. Names of folders end with ``/``."""
         listed = self._run(_LIST, posixpath.join(self.folder, path))
         return sorted(listed.decode("utf-8", "surrogateescape").split("\0")[:-1])
 

@@ -1,6 +1,6 @@
-"""Which image a server runs in, and what the engine says while it makes or fetches it.
+"""The image of a server, and the engine's messages while it builds or pulls the image.
 
-The engine's words: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Image/operation/ImageBuild
+The messages: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Image/operation/ImageBuild
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REPOSITORY = "jkg-client"
 LABEL = "jkg_client.image"
 
 _TAIL_LINES = 30
-# An engine colours what a step prints to stderr.
+# Engines colour the lines that a step prints to stderr.
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _STEP = re.compile(r"Step (\d+)/(\d+) ?:")
 
@@ -54,10 +54,10 @@ class ImageProgress:
 
 @define
 class ImageLog:
-    """What the engine has said so far. Feed it every item of the answer.
+    """Log of a build or a pull. Feed it every item of the engine's answer.
 
     Attributes:
-        error: Why it failed; None if it did not.
+        error: The reason of the failure. None if there was none so far.
     """
 
     error: str | None = None
@@ -70,11 +70,11 @@ class ImageLog:
         return "\n".join([*self._lines, *filter(None, [self._rest])])
 
     def feed(self, item: dict[str, Any]) -> list[ImageProgress]:
-        """Take in one item; what is new in it, a line each."""
+        """Process one item, and return its progress messages, one for each line."""
         if "error" in item or "errorDetail" in item:
             detail = item.get("errorDetail")
             message = detail.get("message") if isinstance(detail, dict) else None
-            self.error = str(message or item.get("error") or "without a reason").strip()
+            self.error = str(message or item.get("error") or "the engine gave no reason").strip()
             return []
         if "status" in item:
             return [self._told(_of_layer(item))]
@@ -91,7 +91,7 @@ class ImageLog:
 
 
 def tag_of(dockerfile: str) -> str:
-    """Name of the image that ``dockerfile`` describes; a changed one has another."""
+    """Name of the image of ``dockerfile``. A changed Dockerfile has another name."""
     return f"{REPOSITORY}:{hashlib.sha256(dockerfile.encode()).hexdigest()[:12]}"
 
 

@@ -1,4 +1,4 @@
-"""Which containers of ours an engine has, and whose they are."""
+"""The containers of this package on an engine, and the programs that own them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _END_SECONDS = 5.0
 
 
 def inventory(engine: Engine) -> list[ServerContainer]:
-    """All of them, the stopped ones too, by name."""
+    """All containers of this package, also the stopped ones, sorted by name."""
 
     def runs(container: str) -> bool:
         told = engine.inspect(container)
@@ -23,7 +23,7 @@ def inventory(engine: Engine) -> list[ServerContainer]:
 
 
 def remove_orphans(engine: Engine) -> list[str]:
-    """End and remove those whose owner is gone; their names."""
+    """Stop and remove the containers whose owner has ended, and return their names."""
     orphans = [container for container in inventory(engine) if container.is_orphan]
     for container in orphans:
         end(engine, container.id, _END_SECONDS, removes=True)

@@ -1,7 +1,7 @@
-"""Put into each container that we start, behind ``launcher/room.py``; its server reads it first.
+"""Configuration file of the server in a container. It is appended to ``launcher/queue_limits.py``.
 
-Executed there, by Jupyter's loader of configuration, which gives it ``get_config``; nothing
-of ``jkg_client`` is installed there. What an image or its command line sets wins.
+Jupyter's configuration loader executes it in the container and defines ``get_config``.
+``jkg_client`` need not be installed there. Settings of the image and of its command line win.
 See https://jupyter-server.readthedocs.io/en/latest/users/configuration.html
 """
 
@@ -12,15 +12,15 @@ import subprocess
 from typing import Any
 
 
-class _Everything(list):  # type: ignore[type-arg]  # by an interpreter of any age
-    """An allow-list of all variables, so that ``env`` adds to a kernel's environment.
+class _Everything(list):  # type: ignore[type-arg]  # must run on any Python version
+    """An allow-list that contains every variable, so that ``env`` adds to a kernel's environment.
 
-    By itself a kernel gateway would take HOME away and drop most of ``env``, to guard
-    itself from its clients; ours may run any code anyway.
+    Without it, a kernel gateway removes HOME and most of ``env``, to protect itself from its
+    clients. Our clients may run any code anyway.
     """
 
     def __contains__(self, name: object) -> bool:
-        """Whatever is asked for."""
+        """True for every name."""
         return True
 
 
@@ -32,7 +32,7 @@ _parameters = inspect.signature(_start)
 
 @functools.wraps(_start)
 def _start_without_token(*args: Any, **kwargs: Any) -> None:
-    # The server itself needs the variable for its own settings; what it starts does not.
+    # The server needs TOKEN for its own settings. Its child processes, the kernels, do not.
     said = _parameters.bind(*args, **kwargs)
     env = said.arguments.get("env")
     env = os.environ if env is None else env
@@ -41,10 +41,10 @@ def _start_without_token(*args: Any, **kwargs: Any) -> None:
 
 
 if _token:
-    subprocess.Popen.__init__ = _start_without_token  # type: ignore[method-assign]  # that is it
+    subprocess.Popen.__init__ = _start_without_token  # type: ignore[method-assign]  # on purpose
 
-lose_nothing()  # type: ignore[name-defined]  # noqa: F821 - of launcher/room.py, put before this
-c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - of the loader
+lift_queue_limits()  # type: ignore[name-defined]  # noqa: F821 - defined in launcher/queue_limits.py
+c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - defined by the loader
 c.ZMQChannelsWebsocketConnection.limit_rate = False
 c.KernelGatewayApp.env_process_whitelist = _Everything()
 c.JupyterWebsocketPersonality.env_whitelist = _Everything()

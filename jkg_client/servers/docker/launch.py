@@ -1,4 +1,4 @@
-"""From settings to a container that answers, or to nothing at all."""
+"""Starts a container with a server. If the start fails, nothing is left behind."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _LOOPBACK = "127.0.0.1"
 
 
 def connect(docker_host: str | None) -> Engine:
-    """A connection to the engine; the usual one for None.
+    """A connection to the engine at ``docker_host``. None for the default engine.
 
     Raises:
-        EngineError: If it is not there.
+        EngineError: The engine does not answer.
     """
     return Engine(find_endpoint(docker_host, os.environ))
 
@@ -50,10 +50,10 @@ def connect(docker_host: str | None) -> Engine:
 def launch(
     settings: ContainerSettings, docker_host: str | None
 ) -> tuple[Container, JupyterConnectionInfo]:
-    """A container that answers, and where.
+    """Start a container, and return it with the address of its server when that answers.
 
     Raises:
-        ServerStartError: If there is none; then nothing is left of it.
+        ServerStartError: The server does not start. The container is removed.
     """
     if unknown := set(settings.options) - OPTIONS:
         raise TypeError(f"unknown options of a container: {', '.join(sorted(unknown))}")
@@ -84,10 +84,10 @@ def attach(
     stops: bool,
     removes: bool,
 ) -> tuple[Container, JupyterConnectionInfo]:
-    """A container that runs already, and where it answers.
+    """A container that is already running, and the address of its server.
 
     Raises:
-        ServerStartError: If there is none, or it does not answer.
+        ServerStartError: There is no such container, or its server does not answer.
     """
     with _starting():
         engine = connect(docker_host)
@@ -111,30 +111,30 @@ def attach(
 def build_image(
     dockerfile: Path | None, docker_host: str | None, report: Report, deadline: Deadline
 ) -> str:
-    """Name of the image that ``dockerfile`` describes, built if need be.
+    """Build the image of ``dockerfile`` if it does not exist yet, and return its name.
 
     Raises:
-        ServerStartError: If it cannot be built; with the end of its log.
+        ServerStartError: The image cannot be built. The message has the end of the build's log.
     """
     with _starting(), closing(connect(docker_host)) as engine:
         return _built(engine, dockerfile, report, deadline, None)
 
 
 def containers(docker_host: str | None) -> list[ServerContainer]:
-    """What ``inventory`` says."""
+    """The ``inventory`` of the engine at ``docker_host``."""
     with closing(connect(docker_host)) as engine:
         return inventory(engine)
 
 
 def remove_orphans(docker_host: str | None) -> list[str]:
-    """What ``remove_orphans`` of the inventory does."""
+    """Remove the orphans of the engine at ``docker_host``, and return their names."""
     with closing(connect(docker_host)) as engine:
         return removed_orphans(engine)
 
 
 @contextmanager
 def _starting() -> Iterator[None]:
-    """What the engine will not do is one more reason why a server does not come up."""
+    """Turn errors of the engine into ``ServerStartError``."""
     try:
         yield
     except EngineError as exc:
@@ -142,7 +142,7 @@ def _starting() -> Iterator[None]:
 
 
 def own_container(engine: Engine) -> dict[str, Any] | None:
-    """What the engine says of the container that this program runs in; None if in none of its."""
+    """The engine's description of the container in which this program runs. None outside of one."""
     for name in own_ids(platform.node()):
         told = engine.inspect(name)
         if told is not None:
@@ -154,7 +154,8 @@ def _mention_orphans(engine: Engine) -> None:
     orphans = ", ".join(container.name for container in inventory(engine) if container.is_orphan)
     if orphans:
         how = (
-            "DockerJupyterServer.remove_orphans() or `jkg containers --remove-orphans` removes such"
+            "remove them by DockerJupyterServer.remove_orphans()"
+            " or `jkg containers --remove-orphans`"
         )
         logger.warning("containers of programs that have ended: %s; %s", orphans, how)
 
@@ -174,7 +175,8 @@ def _built(
 ) -> str:
     text = path.read_text(encoding="utf-8") if path else DEFAULT_DOCKERFILE
     tag = tag_of(f"{text}\n{wanted}" if wanted else text)
-    # What an own Dockerfile copies may have changed: the engine knows and keeps what has not.
+    # A Dockerfile of the user is always built again: the files that it copies may have changed.
+    # The engine's cache makes that quick if they have not.
     if path or not engine.has_image(tag):
         logger.info("building image %s", tag)
         engine.build(tag, path or text, report, deadline, label=LABEL, platform=wanted)
@@ -198,7 +200,7 @@ def _made(
         others={
             **(work_dir.options if work_dir else {}),
             **_neighbourhood(own, settings.options),
-            # Nobody is there to remove it when it ends.
+            # The engine has to remove a kept container: this program may have ended by then.
             "auto_remove": settings.keeps and settings.removes,
         },
     )
@@ -230,7 +232,7 @@ def _started(
 
 
 def _undo(engine: Engine, mark: str) -> None:
-    # By its label: who is interrupted while it is made has not heard of its id.
+    # Found by its label: after an interrupt during ``create`` its id is unknown.
     try:
         for made in engine.containers(f"{LAUNCH}={mark}"):
             engine.remove(made["Id"])
@@ -240,16 +242,16 @@ def _undo(engine: Engine, mark: str) -> None:
 
 def _configure(container: Container, read_only: bool) -> None:
     config = files(__package__).joinpath(_CONFIG).read_text("utf-8")
-    content = (launcher.source("room.py") + config).encode()
+    content = (launcher.source("queue_limits.py") + config).encode()
     for folder in CONFIG_FOLDERS[:1] if read_only else CONFIG_FOLDERS:
         if not _has(container, f"{folder}/{_CONFIG}"):
-            # The folder may be missing, and only where nothing is read-only it can be made.
+            # The folder may be missing. It can be created only if the root is not read-only.
             root, name = (folder, "") if read_only else ("/", f"{folder[1:]}/")
             with packed(name + _CONFIG, io.BytesIO(content), len(content)) as archive:
                 container.engine.put(container.id, root, archive)
             return
     logger.warning(
-        "the image has a %s of its own: kernels can read the token in their environment",
+        "the image has its own %s, so kernels can read the token in their environment",
         _CONFIG,
     )
 
@@ -263,7 +265,7 @@ def _has(container: Container, path: str) -> bool:
 
 
 def _neighbourhood(own: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, str]:
-    """The network that we are in ourselves, where containers do not see each other by default."""
+    """The network of this program's container: containers in different networks are separated."""
     if own is None or "network" in given or "network_mode" in given:
         return {}
     others = [name for name in networks_of(own) if name not in ("bridge", "host", "none")]
@@ -275,7 +277,7 @@ def _publishing_ip(engine: Engine) -> str:
     if host is None:
         return _LOOPBACK
     try:
-        # The address by which we come to the engine, and no other of its machine.
+        # Publish only on the address at which we reach the engine, not on all of its machine.
         return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
     except OSError as exc:
         raise EngineError(f"cannot find {host}: {exc}") from exc

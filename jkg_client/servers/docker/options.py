@@ -1,4 +1,4 @@
-"""How a container is started: safe by default, and the user's word is the last.
+"""Options of a container: safe by default. Options of the user override all others.
 
 Names are those of the Docker library:
 https://docker-py.readthedocs.io/en/stable/containers.html#docker.models.containers.ContainerCollection.run
@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 PORT = 8888
-"""On which images listen."""
+"""Port on which the servers of images listen."""
 
 CONFIG_FOLDERS = ("/etc/jupyter", "/usr/local/etc/jupyter")
-"""Where Jupyter looks for its configuration, whoever runs it: the first wins."""
+"""Folders in which Jupyter looks for its configuration for all users. The first wins."""
 
 WORK_DIR = "/work"
-"""Where a mounted directory is in the container, and where its kernels start then."""
+"""Path of the mounted directory in the container. Kernels start there."""
 
 _PORT_KEYS = (PORT, str(PORT), f"{PORT}/tcp")
 
 _SAFE = {
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges"],
-    # Without an init process Python would be the first, which ignores SIGTERM.
+    # Without an init process, Python would be process 1 and ignore SIGTERM.
     "init": True,
     "pids_limit": 1024,
 }
@@ -42,12 +42,13 @@ def container_options(
     """All options of a container.
 
     Args:
-        given: The user's, which win.
-        env: Added to the environment.
-        labels: Added to the labels.
-        publish: Address and port (None: any free one) of the engine's machine; None: do not.
-        work_dir: A directory of the engine's machine to be mounted at ``WORK_DIR``.
-        others: What else we want.
+        given: Options of the user. They override all others.
+        env: Environment variables to add.
+        labels: Labels to add.
+        publish: Address and port of the engine's machine at which the server is published. A port
+            of None is a free one. None does not publish it.
+        work_dir: Directory of the engine's machine that is mounted at ``WORK_DIR``.
+        others: Further options of this package.
     """
     options = {**_SAFE, **(others or {}), **given}
     options["environment"] = {**env, **_pairs(given.get("environment"))}
@@ -56,7 +57,7 @@ def container_options(
     borrowed = mode == "host" or mode.startswith("container:")
     options["ports"] = _ports(given.get("ports"), None if borrowed else publish)
     if options.get("read_only"):
-        # One of its own, which can be written before the container starts.
+        # A volume for the configuration: it can be written although the root is read-only.
         volume = {"Type": "volume", "Target": CONFIG_FOLDERS[0]}
         options["mounts"] = [*(given.get("mounts") or ()), volume]
     if work_dir is not None:
@@ -66,7 +67,7 @@ def container_options(
 
 
 def environment_of(told: Mapping[str, Any]) -> dict[str, str]:
-    """The environment of a container, as the engine tells it."""
+    """The environment variables in the engine's description of a container."""
     return _pairs(told["Config"].get("Env"))
 
 

@@ -1,4 +1,4 @@
-"""Whose container it is: written on its label, and read from it when the program is gone."""
+"""The process that owns a container. A label names it, so that orphans can be found later."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROC = Path("/proc")
 
 def _check_pid(_: object, __: Attribute[int], pid: int) -> None:
     if type(pid) is not int or not 0 < pid < 1 << 31:
-        raise ValueError(f"no process id: {pid!r}")
+        raise ValueError(f"not a process id: {pid!r}")
 
 
 @frozen(kw_only=True)
@@ -30,11 +30,11 @@ class Owner:
 
     Attributes:
         node: Name of its machine.
-        boot: Id of that machine's present boot; "" where there is none (not on Linux).
-        namespace: Of process ids; "" likewise.
+        boot: Id of the machine's current boot. Empty if unknown (not on Linux).
+        namespace: Its namespace of process ids. Empty if unknown.
         pid: Process id.
-        started: When it began, in ticks since the boot; "" likewise.
-        container: Id of the container that it runs in; "" for none.
+        started: Start of the process, in ticks since the boot. Empty if unknown.
+        container: Id of the container in which it runs. Empty outside of containers.
     """
 
     node: str = field(validator=instance_of(str))
@@ -52,7 +52,7 @@ class Owner:
 
     @classmethod
     def from_label(cls, label: str) -> Owner | None:
-        """As ``label`` has it; None if we did not write that."""
+        """The owner that ``label`` names. None if this package did not write the label."""
         try:
             return cls(**json.loads(label))
         except (ValueError, TypeError, RecursionError):
@@ -60,16 +60,16 @@ class Owner:
 
     @property
     def label(self) -> str:
-        """To be written on a container."""
+        """The label for a container of this owner."""
         return json.dumps(asdict(self))
 
     @property
     def is_gone(self) -> bool:
-        """Whether it surely has ended; False where we cannot tell, as from another machine."""
+        """Whether the process has certainly ended. False if unknown, as on another machine."""
         machine = _machine()
         if any(getattr(self, name) != there for name, there in machine.items()):
             return False
-        # Of a process that /proc hides from us, we know only that it is there.
+        # /proc may hide the start time of other users' processes; then it is empty.
         return not _runs(self.pid) or _started(self.pid) not in ("", self.started)
 
     def __str__(self) -> str:
@@ -104,27 +104,28 @@ class ServerContainer:
 
 
 def labels(owner: Owner, kept: bool, launch: str) -> dict[str, str]:
-    """What is written on a container.
+    """Labels for a container.
 
     Args:
-        owner: Who starts it.
-        kept: Whether it shall outlive its owner.
+        owner: The process that starts it.
+        kept: Whether the container is kept when its owner ends.
         launch: A word that no other container has.
     """
     return {OWNER: owner.label, KEPT: "true" if kept else "false", LAUNCH: launch}
 
 
 def is_orphan(given: Mapping[str, str], running: Any) -> bool:
-    """Whether a container's labels name an owner that is gone, and who wanted it gone, too.
+    """Whether the owner of a container has ended and did not want to keep the container.
 
     Args:
-        given: The labels.
-        running: Tells whether the container with an id runs.
+        given: Labels of the container.
+        running: Function that returns whether the container with an id is running.
     """
     owner = Owner.from_label(given.get(OWNER, ""))
     if owner is None or given.get(KEPT) == "true":
         return False
-    # From outside, the processes of another container cannot be told apart; it itself can.
+    # The owner may be in another container, whose processes we cannot see. Then we only know
+    # whether that container runs.
     return owner.is_gone or bool(owner.container and not running(owner.container))
 
 
@@ -138,9 +139,9 @@ def _machine() -> dict[str, str]:
 
 def _runs(pid: int) -> bool:
     if os.name != "posix":
-        return True  # a signal 0 would be Ctrl-C there
+        return True  # on Windows, signal 0 is Ctrl-C
     if _fields(pid)[:1] == ["Z"]:
-        return False  # killed, and nobody has waited for it
+        return False  # a zombie: it has ended, but its parent has not waited for it
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -156,7 +157,7 @@ def _started(pid: int) -> str:
 
 
 def _fields(pid: int) -> list[str]:
-    # From field 3, the state; the name before it may have blanks and parentheses in it:
+    # The fields from number 3, the state. The name before it may contain blanks and parentheses:
     # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
     return _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
 

@@ -313,13 +313,13 @@ class DockerJupyterServer:
 
     def _own(self, container: Container, info: JupyterConnectionInfo) -> None:
         self._container, self._info = container, info
-        # Neither an exception elsewhere nor a forgotten stop() leaves it running.
+        # Without this, an exception elsewhere or a forgotten stop() would leave it running.
         self._finalizer = weakref.finalize(self, container.abandon, _FORGOTTEN_SECONDS)
 
 
 def _launcher() -> ModuleType:
     try:
-        from . import launch  # noqa: PLC0415 - only who starts one needs the Docker library
+        from . import launch  # noqa: PLC0415 - the Docker library is optional
     except ModuleNotFoundError as exc:
         if (exc.name or "").partition(".")[0] != "docker":
             raise

@@ -1,4 +1,4 @@
-"""What a server in a container is started with."""
+"""Settings of a server in a container."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from .images import ImageProgress
 
 logger: logging.Logger = logging.getLogger("jkg_client")
 
-# As engines have it.
+# The rule of Docker engines.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 Report = Callable[[ImageProgress], object]
 
 
 def log_progress(progress: ImageProgress) -> None:
-    """Log the steps of a build or pull as information, what they print for debugging."""
+    """Log the steps of a build or pull at level INFO, and their output at level DEBUG."""
     level = logging.INFO if progress.is_step else logging.DEBUG
     if progress.layer is None or progress.is_step:
         logger.log(level, "%s", progress)
 
 
 def check_seconds(name: str, seconds: float) -> None:
-    """Raise ``ValueError`` for what cannot be waited for."""
+    """Raise ``ValueError`` if ``seconds`` is not a usable time limit."""
     if not (isinstance(seconds, (int, float)) and 0 < seconds <= TIMEOUT_MAX):
         raise ValueError(f"{name} must be positive and finite, not {seconds!r}")
 
 
 def check_token(token: str | None) -> None:
-    """Raise ``ValueError`` for what cannot be sent as a token."""
+    """Raise ``ValueError`` if ``token`` cannot be sent in an HTTP header."""
     JupyterConnectionInfo("127.0.0.1", use_https=False, token=token_for(token))
 
 
 def chosen_token(choice: TokenChoice, env: Mapping[str, str]) -> str | None:
-    """The token that ``choice`` stands for, or the one in ``env`` if that does not matter."""
+    """The token for ``choice``. ``TOKEN`` in ``env`` replaces ``GenerateToken``."""
     given = env.get("TOKEN") if isinstance(env, Mapping) else None
     return given if given and choice is GenerateToken else token_for(choice)
 
@@ -64,7 +64,7 @@ def _check_image(_: object, __: Attribute[Any], image: str | None) -> None:
 
 def _check_name(_: object, __: Attribute[Any], name: str | None) -> None:
     if name and not _NAME.fullmatch(name):
-        raise ValueError(f"container_name must be like {_NAME.pattern}, not {name!r}")
+        raise ValueError(f"container_name must match {_NAME.pattern}, not {name!r}")
 
 
 def _check_port(_: object, __: Attribute[Any], port: int | None) -> None:
@@ -80,7 +80,7 @@ def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
 
 
 def dockerfile_at(path: str | os.PathLike[str] | None) -> Path | None:
-    """The Dockerfile at ``path``, which must be there."""
+    """The Dockerfile at ``path``. Raise ``ValueError`` if there is none."""
     place = _absolute(path)
     if place is not None and not place.is_file():
         raise ValueError(f"there is no Dockerfile {place}")
@@ -92,7 +92,7 @@ def _absolute(path: str | os.PathLike[str] | None) -> Path | None:
 
 
 def _address(ip: str | None) -> str | None:
-    # What an engine cannot read as an address, it takes for all addresses.
+    # An engine treats an invalid address as "all addresses", which would be unsafe.
     if ip is None:
         return None
     try:
@@ -103,23 +103,24 @@ def _address(ip: str | None) -> str | None:
 
 @frozen(kw_only=True)
 class ContainerSettings:
-    """What a server in a container is started with.
+    """Settings of a server in a container.
 
     Attributes:
-        image: Its image; None for the one that ``dockerfile`` describes.
-        dockerfile: Path of a Dockerfile; None for the one of this package.
-        name: Of the container; None for a new one.
-        token: Of the server; None for none.
-        env: Added to the image's environment.
-        work_dir: Directory to be mounted; None for none.
-        ip: Address to publish on; None for loopback, or the engine's if that is elsewhere.
-        port: To publish on; None for a free one.
-        keeps: Whether the container is left running in the end.
-        removes: Whether it is removed when it has ended.
-        startup_timeout: Seconds until the server must answer.
-        image_timeout: Seconds for building or pulling the image.
-        report: Is told the progress of that.
-        options: Further ones of the container.
+        image: Name of the image. None for the image of ``dockerfile``.
+        dockerfile: Path of a Dockerfile. None for the Dockerfile of this package.
+        name: Name of the container. None for a new name.
+        token: Token of the server. None for no token.
+        env: Environment variables to add.
+        work_dir: Directory to mount. None for none.
+        ip: Address at which the server is published. None for loopback or, if the engine is
+            reached by tcp, the address of the engine.
+        port: Port at which the server is published. None for a free port.
+        keeps: Whether the container keeps running when this program ends.
+        removes: Whether the container is removed when it has ended.
+        startup_timeout: Time limit for the server to answer, in seconds.
+        image_timeout: Time limit to build or pull the image, in seconds.
+        report: Function that is called with each progress message of the image.
+        options: Further options of the container.
     """
 
     image: str | None = field(validator=_check_image)

@@ -1,4 +1,4 @@
-"""A way to another machine by ssh, for as long as we want it."""
+"""Port forwarding by ssh to an engine on another machine."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _PORT_TRIES = 3
 _END_SECONDS = 2.0
 _CONNECT_SECONDS = 1.0
 _OPTIONS = {
-    # Nobody is there to be asked for a password.
+    # ssh must not ask for a password.
     "BatchMode": "yes",
     "ExitOnForwardFailure": "yes",
-    # A shared connection would keep the forwarding after we have gone.
+    # A shared connection would keep the forwarding after the end of this process.
     "ControlMaster": "no",
     "ControlPath": "none",
     "ServerAliveInterval": "15",
@@ -39,10 +39,10 @@ _OPTIONS = {
 
 @frozen
 class Tunnel:
-    """An ssh process that carries connections from here to there.
+    """An ssh process that forwards connections to another machine.
 
     Attributes:
-        local: Where it listens: path of a Unix socket, or port of 127.0.0.1.
+        local: The local end: path of a Unix socket, or a port of 127.0.0.1.
     """
 
     local: str
@@ -50,18 +50,18 @@ class Tunnel:
 
     @classmethod
     def to_socket(cls, url: str, deadline: Deadline) -> Tunnel:
-        """To the engine's socket, by a socket that only we can use.
+        """Open a tunnel to the engine's socket. Its local end is a socket in a private folder.
 
         Args:
             url: ``ssh://[user@]host[:port][/path/of/socket]``.
-            deadline: Until it must be open.
+            deadline: For opening it.
 
         Raises:
-            EngineError: If it does not open; with what ssh says.
+            EngineError: The tunnel cannot be opened. The message has the output of ssh.
         """
         if os.name != "posix":
             raise EngineError(
-                "an engine by ssh needs Unix sockets, which this system does not have"
+                "an engine at an ssh:// address needs Unix sockets, which this system does not have"
             )
         place = Place.new(None)
         path = place.folder / "engine.sock"
@@ -71,10 +71,10 @@ class Tunnel:
 
     @classmethod
     def to_port(cls, url: str, host: str, port: int, deadline: Deadline) -> Tunnel:
-        """To a port that the other machine reaches at ``host``.
+        """Open a tunnel to a port that the other machine reaches at ``host``.
 
         Raises:
-            EngineError: If it does not open; with what ssh says.
+            EngineError: The tunnel cannot be opened. The message has the output of ssh.
         """
         for tries_left in reversed(range(_PORT_TRIES)):
             local = free_port("127.0.0.1")
@@ -83,7 +83,7 @@ class Tunnel:
             try:
                 _opened(child, lambda port=local: _port_is_open(port), url, deadline)  # type: ignore[misc]
             except EngineError:
-                # Somebody else may have taken the port since.
+                # Another program may have taken the free port before ssh could use it.
                 if not tries_left or not _port_is_open(local):
                     raise
             else:
@@ -92,7 +92,7 @@ class Tunnel:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is broken or stopped."""
+        """Whether the tunnel is broken or stopped."""
         return self._child.exit_code is not None
 
     @property
@@ -102,7 +102,7 @@ class Tunnel:
         return "\n".join(line for line in lines if line != _READY)
 
     def stop(self) -> None:
-        """End it; may be called twice."""
+        """Close the tunnel. A second call does nothing."""
         self._child.stop(_END_SECONDS)
 
 
@@ -113,7 +113,7 @@ def _started(url: str, forward: str, place: Place) -> Child:
         command += ["-o", f"{name}={value}"]
     command += ["-l", unquote(parts.username)] if parts.username else []
     command += ["-p", str(parts.port)] if parts.port else []
-    # It ends with its input, which ends with us, in whatever way that happens.
+    # ``cat`` ends with its stdin, so ssh ends with this process, even if that is killed.
     command += ["-L", forward, "--", _host(parts.netloc), f"echo {_READY} && exec cat"]
     try:
         return Child.start(command, place, cwd=None, env=os.environ)
@@ -123,19 +123,20 @@ def _started(url: str, forward: str, place: Place) -> Child:
 
 
 def _host(netloc: str) -> str:
-    # Not ``hostname``, which is in lower case, while names in ssh's configuration are not.
+    # ``hostname`` of urlsplit is in lower case, but ssh's configuration has names in mixed case.
     place = netloc.rpartition("@")[2]
     return place[1:].partition("]")[0] if place.startswith("[") else place.partition(":")[0]
 
 
 def _opened(child: Child, is_open: Callable[[], bool], url: str, deadline: Deadline) -> Child:
     try:
-        # Said when ssh itself listens: before that, anybody may, and would be told the token.
+        # ssh prints _READY when it listens itself. Before that, another program could listen on
+        # the port and would receive the token.
         while not (_READY in child.place.log_tail().splitlines() and is_open()):
             how = child.ended()
             if how or deadline.passed:
                 what = f"ended ({how})" if how else f"did not connect within {deadline.seconds:g} s"
-                said = child.place.log_tail().strip() or "(it says nothing)"
+                said = child.place.log_tail().strip() or "(ssh printed nothing)"
                 raise EngineError(f"cannot reach {url}: ssh {what}\n{said}")  # noqa: TRY301
             time.sleep(_PAUSE)
     except BaseException:
@@ -146,10 +147,10 @@ def _opened(child: Child, is_open: Callable[[], bool], url: str, deadline: Deadl
 
 def _socket_is_open(path: Path) -> bool:
     if sys.platform == "win32":
-        return False  # Python cannot use one there
+        return False  # Python has no Unix sockets on Windows
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(_CONNECT_SECONDS)
-        # A path that is too long is not even tried.
+        # connect_ex raises OSError if the path is too long.
         with suppress(OSError):
             return probe.connect_ex(str(path)) == 0
     return False

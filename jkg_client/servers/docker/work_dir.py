@@ -1,4 +1,4 @@
-"""A directory of this machine that a container works in."""
+"""The directory of this machine that is mounted into a container as its working directory."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .options import WORK_DIR
 
 logger: logging.Logger = logging.getLogger("jkg_client")
 
-# "users": images of Jupyter's let it write where their own user may.
+# Group "users". In Jupyter's images, this group may write to the same folders as the image's user.
 _GROUP = "100"
 _WHO = 'id -u && id -g && if [ -w "$1" ]; then echo writable; fi'
 
 
 @frozen
 class WorkDir:
-    """A directory of this machine that a container works in.
+    """A directory of this machine that is mounted into a container.
 
     Attributes:
         path: The directory.
         source: Its path on the engine's machine.
-        is_new: Whether it was made for this.
-        is_rootless: Whether the engine runs as a user, who is root in its containers.
+        is_new: Whether it was created by ``prepared``.
+        is_rootless: Whether the engine is rootless: its user is root in the containers.
     """
 
     path: Path
@@ -40,10 +40,10 @@ class WorkDir:
 
     @classmethod
     def prepared(cls, path: Path, engine: Engine, own: Mapping[str, Any] | None) -> WorkDir:
-        """The directory, made if it is missing, for its owner alone to write.
+        """The directory. It is created if it is missing; then only its owner may write to it.
 
         Raises:
-            EngineError: If the engine's machine does not have it.
+            EngineError: The engine's machine does not have the directory.
         """
         if not engine.endpoint.is_here:
             raise EngineError(
@@ -57,9 +57,9 @@ class WorkDir:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The container runs as the directory's owner, so that both can write there."""
+        """Options with which the container runs as the directory's owner and can write there."""
         if not sys.platform.startswith("linux"):
-            return {}  # the virtual machine translates
+            return {}  # the engine's virtual machine maps the owner
         if self.is_rootless:
             return {"user": "0:0", "group_add": [_GROUP]}
         owner = self.path.stat()
@@ -68,7 +68,7 @@ class WorkDir:
         return {"user": f"{owner.st_uid}:{owner.st_gid}", "group_add": [_GROUP]}
 
     def hand_over(self, engine: Engine, container: str) -> None:
-        """Give a directory that root has made to the user in the container."""
+        """Make the container's user the owner of a directory that root has created here."""
         code, output = engine.run(container, ["sh", "-c", _WHO, "sh", WORK_DIR])
         words = output.decode("utf-8", "replace").split()
         if code or "writable" in words:
@@ -86,12 +86,13 @@ class WorkDir:
 
 
 def _outside(path: Path, own: Mapping[str, Any]) -> Path:
-    """The path outside of the container that this program runs in."""
+    """The path of ``path`` outside of the container in which this program runs."""
     mounts = sorted(own.get("Mounts") or (), key=lambda mount: -len(mount["Destination"]))
     for mount in mounts:
         inside = Path(mount["Destination"])
         if path == inside or inside in path.parents:
             return Path(mount["Source"]) / path.relative_to(inside)
     raise EngineError(
-        f"{path} exists only in this container; mount it from outside, or use put_file"
+        f"{path} exists only in the container of this program: mount a folder of the engine's"
+        " machine there, or use put_file"
     )

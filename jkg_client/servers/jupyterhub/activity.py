@@ -23,7 +23,7 @@ class ActivityReports:
     running that prints nothing.
 
     Args:
-        api: Used only by this thread.
+        api: Client that only this thread uses.
         user: Owner of the server.
         server: Name of the server.
         seconds: Time between two reports.
@@ -58,4 +58,4 @@ class ActivityReports:
         except (GatewayError, ValueError) as exc:
             why = str(exc)
         if why:
-            _log.warning("the hub could not be told that a server is in use: %s", why)
+            _log.warning("cannot report to the hub that the server is in use: %s", why)

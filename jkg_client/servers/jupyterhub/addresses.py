@@ -48,7 +48,7 @@ def server_at(hub: JupyterConnectionInfo, url: str, token: str) -> JupyterConnec
     except ValueError:
         raise _no_address(hub, url) from None
     path = parts.path.rstrip("/")
-    # A path with ".." in it would lead to what is somebody else's.
+    # A path with ".." could lead to the server of another user.
     if not path.startswith("/") or posixpath.normpath(path) != path:
         raise _no_address(hub, url)
     if not parts.netloc:
@@ -57,15 +57,15 @@ def server_at(hub: JupyterConnectionInfo, url: str, token: str) -> JupyterConnec
     is_near = host == hub.host or host.endswith(f".{hub.host}")
     if not (is_near and is_safe and parts.scheme in {"http", "https"}):
         raise NotAGateway(
-            f"{hub.url}: the hub says that the server is at {url[:200]!r}; that is no subdomain of"
-            " the hub, and the token is not sent there"
+            f"{hub.url}: the hub gives {url[:200]!r} as the address of the server. The token is not"
+            " sent there, because this is not a subdomain of the hub"
         )
     use_https = parts.scheme == "https"
     return evolve(hub, host=host, use_https=use_https, port=port, base_path=path, token=token)
 
 
 def _no_address(hub: JupyterConnectionInfo, url: str) -> NotAGateway:
-    return NotAGateway(f"{hub.url}: the hub gives {url[:200]!r} as the address of a server")
+    return NotAGateway(f"{hub.url}: the hub gives an invalid address of a server: {url[:200]!r}")
 
 
 def path_of_user(user: str) -> str:
@@ -90,4 +90,4 @@ def check_name(kind: str, name: str | None, *, may_be_empty: bool) -> None:
     if not isinstance(name, str) or not name or name in {".", ".."}:
         raise ValueError(f"{kind} must be a name, not {name!r}")
     if "/" in name or "\\" in name or not name.isprintable() or len(name) > 255:
-        raise ValueError(f"{kind} {name[:80]!r} has characters that no name of a hub can have")
+        raise ValueError(f"{kind} {name[:80]!r} is too long or has characters that no hub allows")

@@ -41,13 +41,13 @@ from .models import (
 )
 
 TokenSource = Union[str, Callable[[], str]]
-"""A token, or what gives a fresh one."""
+"""A token, or a function that returns a valid one."""
 
 _REQUEST = 30.0
-"""Seconds for a request."""
+"""Time limit of one request, in seconds."""
 _TRIES = 3
 _ECHO = 10.0
-"""Seconds after an outage in which a hub that just started may not know its users' servers."""
+"""Seconds after an outage. A hub that has just started may not know its users' servers yet."""
 _LONGEST_PAUSE = 3.0
 _AWAY = {502, 503, 504}
 
@@ -108,8 +108,8 @@ class HubApi:
         version = body.get("version") if isinstance(body, dict) else None
         if answer.status != 200 or not isinstance(version, str):
             raise NotAGateway(
-                f"{self._url} answered {answer.status}{answer.target}: no JupyterHub is there;"
-                " is the URL right, a prefix included?"
+                f"{self._url} answered {answer.status}{answer.target}: there is no JupyterHub."
+                " Check the URL and its prefix"
             )
         return tuple(int(word) for word in version.split(".")[:2] if word.isdigit())
 
@@ -121,16 +121,16 @@ class HubApi:
         """
         answer = self._get("/user", deadline)
         if answer.status in {401, 403}:
-            raise answer.error("the hub does not know the token: is it wrong, or has it expired?")
+            raise answer.error("the hub does not know the token: it is wrong or has expired")
         caller = caller_of(answer.json) if answer.status == 200 else None
         if caller is None:
-            raise answer.error("an answer that no JupyterHub gives")
+            raise answer.error("this is not the answer of a JupyterHub")
         return caller
 
     def servers(
         self, user: str, deadline: Deadline, *, stopped_too: bool = False
     ) -> dict[str, HubServer]:
-        """Servers of a user: those that run, start or stop, or all.
+        """Servers of a user: those that are running, starting or stopping. Optionally all.
 
         If the hub cannot be reached, this waits for it until the deadline.
 
@@ -143,11 +143,11 @@ class HubApi:
             raise answer.error(f"there is no user {user!r}, or the token may not see that user")
         servers = servers_of(answer.json) if answer.status == 200 else None
         if servers is None:
-            raise answer.error(f"the token may not see the servers of {user!r}: read:servers")
+            raise answer.error(f"the token lacks the scope read:servers for user {user!r}")
         return servers
 
     def start(self, user: str, server: str, body: Any, deadline: Deadline) -> Answer:
-        """Ask the hub to start a server. The answer says little; the state of the server says more.
+        """Ask the hub to start a server. Whether it starts is in the state of the server.
 
         Raises:
             GatewayUnreachable: The hub did not answer. It may have received the request.
@@ -205,7 +205,7 @@ class HubApi:
         Args:
             path: Path below the API.
             deadline: For all attempts.
-            is_patient: Whether to wait for the hub until the deadline, or only for a moment.
+            is_patient: Whether to repeat the request until the deadline, and not only three times.
         """
         tries, pause = 0, 0.2
         while True:
@@ -220,7 +220,7 @@ class HubApi:
                 if is_last:
                     raise
             else:
-                # A hub that has just come back learns only then which servers there are.
+                # A hub that has just restarted needs a moment until it knows all servers.
                 is_echo = answer.status == 404 and not self._echo.passed
                 if is_last or not (answer.status in _AWAY or is_echo):
                     return answer

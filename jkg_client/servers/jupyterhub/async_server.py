@@ -15,7 +15,7 @@ from ...errors import ClientClosed
 from ...gateway.connection import Certificate, JupyterConnectionInfo
 from .api import TokenSource
 from .launch import Launch
-from .life import OnProgress
+from .lifecycle import OnProgress
 from .models import ServerProgress
 from .server import START_SECONDS, STOP_SECONDS
 from .settings import HubSettings, environment_of
@@ -36,7 +36,7 @@ class AsyncJupyterHubServer:
                 await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
 
     Args:
-        url: As all other arguments: see ``JupyterHubServer``.
+        url: Address of the hub. ``JupyterHubServer`` describes this and the other arguments.
         on_progress: Function that is called in the event loop with each ``ServerProgress``.
 
     Raises:
@@ -154,10 +154,10 @@ async def _in_thread(
     give_up: Callable[[], object] = lambda: None,
     undo: Callable[[], object] = lambda: None,
 ) -> T:
-    """What ``do`` returns, from a thread of its own.
+    """Run ``do`` in a thread of its own, and return its result.
 
-    A task that is cancelled calls ``give_up`` and is over when the thread has ended; if that has
-    done its work all the same, ``undo`` is called in it.
+    If the task is cancelled, ``give_up`` is called, and the task ends when the thread has ended.
+    If ``do`` was successful nevertheless, ``undo`` is called in the thread.
     """
     thread = ThreadPoolExecutor(1, thread_name_prefix="jkg-hub")
     future = asyncio.get_running_loop().run_in_executor(thread, do)

@@ -1,4 +1,4 @@
-"""One use of a hub's server: check it, start it or take it over, stop it."""
+"""One use of a hub's server: check the token, start the server or use a running one, stop it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...gateway.connection import JupyterConnectionInfo
 from .activity import ActivityReports
 from .addresses import server_at
 from .api import HubApi
-from .life import ServerLife
+from .lifecycle import ServerLifecycle
 from .models import Caller, HubServer
 from .scopes import ACCESS, ACTIVITY, READ, START, STOP, missing
 from .settings import HubSettings
@@ -30,13 +30,13 @@ class Launch:
 
     Args:
         settings: Which server, and what to do with it.
-        given_up: If another thread sets it, ``bring_up`` ends and undoes what it has done.
+        given_up: If another thread sets it, ``bring_up`` ends and stops the server again.
     """
 
     def __init__(self, settings: HubSettings, given_up: threading.Event | None = None) -> None:
         self._settings = settings
         self._api = HubApi(settings.hub, settings.token, given_up or threading.Event())
-        self._life: ServerLife | None = None
+        self._life: ServerLifecycle | None = None
         self._info: JupyterConnectionInfo | None = None
         self._reports: ActivityReports | None = None
 
@@ -53,7 +53,7 @@ class Launch:
         return (self._info or self._settings.public).url
 
     def bring_up(self) -> None:
-        """Make the server run. If that fails, what was done is undone.
+        """Start the server, or use it if it is running. If that fails, stop it again.
 
         Raises:
             GatewayError: The hub cannot be reached, or it refuses.
@@ -64,7 +64,7 @@ class Launch:
         try:
             self._bring_up(deadline)
         except BaseException:
-            # Also where the server shall stay: nobody would know of it.
+            # Also with stop_server=False: the caller would not know that the server runs.
             self._end(_UNDO_SECONDS, is_wanted=self._life is not None and self._life.owns)
             raise
 
@@ -99,7 +99,7 @@ class Launch:
         is_new = state is None or state.stopped
         stops = settings.stop_server or (is_new and settings.stop_server is None)
         self._check_scopes(caller, user, [START] * is_new + [STOP] * stops)
-        life = self._life = ServerLife(
+        life = self._life = ServerLifecycle(
             self._api, user, settings.server_name, _body(version, settings), settings.on_progress
         )
         self._info = life.bring_up(self._address, deadline)
@@ -150,6 +150,6 @@ def _user(caller: Caller, named: str | None) -> str:
 
 
 def _body(version: tuple[int, ...], settings: HubSettings) -> dict[str, Any]:
-    # Always sent, also if empty: without options a hub takes those of the last start.
+    # Sent even if empty: without options, a hub uses those of the last start.
     options = dict(settings.options)
     return {"user_options": options} if version >= (6,) else options

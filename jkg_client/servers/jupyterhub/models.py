@@ -14,9 +14,9 @@ from attrs import frozen
 from ...errors import GatewayStatus, GatewayUnauthorized
 
 _MESSAGE = 2000
-"""Characters of a message that are kept."""
+"""Longest message that is kept whole, in characters."""
 _LINE = 2**16
-"""Bytes of an event; longer ones are left out."""
+"""Longest event that is read, in bytes. Longer ones are ignored."""
 
 
 @frozen
@@ -131,9 +131,9 @@ def caller_of(model: Any) -> Caller | None:
 
 
 def servers_of(model: Any) -> dict[str, HubServer] | None:
-    """The servers in the hub's description of a user, by name. None if it is none.
+    """The servers in the hub's description of a user, by name. None if it is not a description.
 
-    A hub leaves them out if none of those that the token may see is running.
+    A hub omits ``servers`` if none that the token may see is running.
     """
     servers = model.get("servers", {}) if isinstance(model, dict) else None
     if not isinstance(servers, dict):

@@ -14,7 +14,7 @@ ACTIVITY = "users:activity"
 
 
 def missing(caller: Caller, wanted: Iterable[str], user: str, server: str) -> list[str]:
-    """The scopes that the token has neither for this server nor for more."""
+    """The wanted scopes that the token does not have for this server."""
     if caller.scopes is None:
         return []
     return [scope for scope in wanted if not _has(caller.scopes, scope, user, server)]
@@ -23,7 +23,7 @@ def missing(caller: Caller, wanted: Iterable[str], user: str, server: str) -> li
 def _has(scopes: Iterable[str], wanted: str, user: str, server: str) -> bool:
     for scope in scopes:
         name, _, limit = scope.partition("!")
-        # Who is in a group only the hub knows.
+        # Only the hub knows the members of a group, so a group counts as fitting.
         fits = limit in {"", f"user={user}", f"server={user}/{server}"} or "group=" in limit
         if name == wanted and fits:
             return True

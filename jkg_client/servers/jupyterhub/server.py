@@ -10,11 +10,11 @@ from ...gateway.connection import Certificate, JupyterConnectionInfo
 from ...gateway.rest import JupyterClient
 from .api import TokenSource
 from .launch import Launch
-from .life import OnProgress
+from .lifecycle import OnProgress
 from .settings import HubSettings, environment_of
 
 START_SECONDS = 300.0
-"""Time limit for a server: a hub may have to find a machine and fetch an image for it."""
+"""Time limit for a start: a hub may have to start a machine and fetch an image."""
 
 STOP_SECONDS = 60.0
 
@@ -35,7 +35,7 @@ class JupyterHubServer:
     Args:
         url: Address of the hub, with its prefix if it has one.
         token: A token of the hub, or a function without arguments that returns a valid one.
-        user: Whose server it is. None for the owner of the token. A token of a service needs it.
+        user: Owner of the server. None for the owner of the token. Required for a service's token.
         server_name: Name of the server. Empty for the user's default server.
         options: Options for the hub's spawner, as its form in the browser would send them.
         timeout: Time limit for the server to start, in seconds.
@@ -50,7 +50,7 @@ class JupyterHubServer:
 
     Raises:
         ValueError: An argument is wrong.
-        GatewayUnauthorized: The token is wrong, or it lacks a scope, which is named.
+        GatewayUnauthorized: The token is wrong, or it lacks a scope. The message names the scope.
         ServerStartError: The server does not start. The message has the hub's reason.
         NamedServersDisabled: The hub does not allow named servers.
         TooManyServers: The user has as many named servers as the hub allows.
@@ -92,7 +92,7 @@ class JupyterHubServer:
             keep_active=keep_active,
         )
         self._launch = Launch(settings)
-        # Before anything is started: neither an exception nor a forgotten stop() leaves it running.
+        # Before the start, so that an exception or a forgotten stop() does not leave it running.
         self._finalizer = weakref.finalize(self, self._launch.end_forgotten)
         self._launch.bring_up()
 

@@ -14,12 +14,12 @@ from ...client import arguments
 from ...gateway.connection import Certificate, JupyterConnectionInfo
 from .addresses import API, check_name, hub_at
 from .api import TokenSource
-from .life import OnProgress
+from .lifecycle import OnProgress
 
 
 def _check_token(_: Any, __: Attribute[Any], token: object) -> None:
     if not (callable(token) or (isinstance(token, str) and token)):
-        # Not shown: it may be a token of the wrong type.
+        # The value is not shown: it may be a token of the wrong type.
         raise ValueError("token must be a token of the hub, or a function that returns one")
 
 
@@ -60,7 +60,7 @@ def _check_callable(_: Any, attribute: Attribute[Any], given: object) -> None:
 
 @frozen(kw_only=True)
 class HubSettings:
-    """The arguments of ``JupyterHubServer``, which describes them.
+    """The arguments of ``JupyterHubServer``.
 
     Attributes:
         hub: Address of the hub's API.
@@ -118,11 +118,10 @@ def environment_of(environ: Mapping[str, str] | None) -> dict[str, Any]:
     token = env.get("JUPYTERHUB_API_TOKEN", "").strip()
     if not (api and token):
         raise ValueError(
-            "JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN are not set:"
-            " the address of the hub is unknown"
+            "the address of the hub is unknown: set JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN"
         )
     found: dict[str, Any] = {"url": api.rstrip("/").removesuffix(API) + "/", "token": token}
-    # The API's address is often one that only the hub's own network knows.
+    # The address of the API is often valid only in the hub's own network.
     public = (
         env.get("JUPYTERHUB_PUBLIC_HUB_URL", "").strip() or env.get("JUPYTERHUB_HOST", "").strip()
     )

@@ -1,11 +1,11 @@
-"""A program of two files that runs a kernel gateway. Its interpreter need not have this package."""
+"""A program of two files that runs a kernel gateway, without importing this package."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
 
-_FILES = ("__main__.py", "room.py")
+_FILES = ("__main__.py", "queue_limits.py")
 
 
 def source(name: str) -> str:
@@ -16,7 +16,7 @@ def source(name: str) -> str:
 def put_into(folder: Path) -> Path:
     """Write the program into a new folder in ``folder``, and return the path of the script to run.
 
-    The new folder has no other file, so no library of the gateway can be hidden by one.
+    The new folder has no other file that could hide a library of the gateway.
     """
     place = folder / "launcher"
     place.mkdir()

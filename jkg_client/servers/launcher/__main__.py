@@ -30,12 +30,12 @@ def main() -> None:
     watchdog = Watchdog(os.getppid())
     settings = json.loads(sys.stdin.buffer.readline() or "null")
     if settings is None:
-        sys.exit("no settings: the parent has gone")
+        sys.exit("no settings on stdin: the parent process has ended")
     watchdog.guard(settings["folder"])
     here = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - as Python itself does
     sys.path[:] = [entry for entry in sys.path if entry != here]
-    # Two thirds of the start go into its grammar of IRIs, which nothing here checks;
-    # jsonschema does without.
+    # This optional dependency of jsonschema takes two thirds of the start to import, for a check
+    # that is not used here.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # the documented way
     try:
         serve(settings, watchdog)
@@ -46,26 +46,26 @@ def main() -> None:
 def serve(settings: dict[str, Any], watchdog: Watchdog) -> None:
     """Run a gateway with these settings, which override files and environment."""
     try:
-        # By name: it is installed where this script runs, not where it is checked.
+        # Imported by name, because the type checker's environment need not have it.
         gateway = importlib.import_module("kernel_gateway.gatewayapp").KernelGatewayApp
     except ModuleNotFoundError as exc:
         if exc.name != "kernel_gateway":
             raise
         sys.stderr.write(f"{sys.executable} has no jupyter_kernel_gateway\n")
         sys.exit(EXIT_NOT_INSTALLED)
-    # Configuration given here counts as from the command line: it wins over any file.
+    # This configuration has the rank of the command line: it overrides every file.
     config = settings["config"]
     config["KernelGatewayApp"]["auth_token"] = Secret(settings["token"])
     config["KernelGatewayApp"]["env_process_whitelist"] = Everything()
     config["JupyterWebsocketPersonality"]["env_whitelist"] = Everything()
     traitlets = importlib.import_module("traitlets.config")
     watchdog.app = gateway.instance(
-        # Connection files, which hold keys, go with the folder.
+        # The connection files contain keys; they are removed with the folder.
         config=traitlets.Config(config),
         runtime_dir=os.path.join(settings["folder"], "runtime"),  # noqa: PTH118 - a str is wanted
     )
-    room = os.path.join(os.path.dirname(__file__), "room.py")  # noqa: PTH118, PTH120 - as above
-    runpy.run_path(room)["lose_nothing"]()
+    script = os.path.join(os.path.dirname(__file__), "queue_limits.py")  # noqa: PTH118, PTH120
+    runpy.run_path(script)["lift_queue_limits"]()
     gateway.launch_instance(argv=[])
 
 
@@ -93,10 +93,10 @@ class Watchdog(threading.Thread):
     """Stops the gateway when stdin ends, or when another process becomes its parent.
 
     The second check is needed because a process that the parent has forked may keep the pipe open.
-    Do not use PR_SET_PDEATHSIG: it acts as soon as the *thread* ends that has started us.
+    PR_SET_PDEATHSIG is not used: it acts as soon as the *thread* ends that started this process.
 
     Attributes:
-        app: The gateway, when there is one.
+        app: The gateway. None until it is created.
     """
 
     def __init__(self, parent: int) -> None:
@@ -108,7 +108,7 @@ class Watchdog(threading.Thread):
         self._orphaned = False
 
     def guard(self, folder: str) -> None:
-        """Take stdin away from all other code, above all from kernels, and watch it.
+        """Hide stdin from all other code, above all from kernels, and start to watch it.
 
         Args:
             folder: Folder to remove if the parent has ended and cannot do it.

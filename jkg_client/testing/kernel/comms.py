@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ...protocol.messages import Message
-from .shells import Console
+from .console import Console
 
 try:
     import comm

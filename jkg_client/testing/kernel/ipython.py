@@ -25,10 +25,9 @@ from traitlets import Any as AnyTrait
 from traitlets import CBool, Instance, Type, default
 from traitlets.config import Config
 
-from ...protocol.messages import Json
 from . import comms
-from .shells import Cell, Console, Outcome, Reply
-from .tracebacks import error_content
+from .console import Console
+from .shells import Cell, Outcome, Reply, Shell
 
 ENVIRONMENT = {
     "TERM": "xterm-color",
@@ -166,7 +165,7 @@ class _Nobody:
         return {}
 
 
-class IPythonShell:
+class IPythonShell(Shell):
     """IPython, in the process of a kernel."""
 
     def __init__(self) -> None:
@@ -206,7 +205,6 @@ class IPythonShell:
         }
 
     def connect(self, console: Console) -> Mapping[str, Callable[[Any], None]]:
-        """Begin to work, in the process of a kernel."""
         self._ip.displayhook.console = self._ip.display_pub.console = console
         self._ip.kernel = KernelFace(self._ip, console)
         os.environ.update(ENVIRONMENT)
@@ -216,7 +214,6 @@ class IPythonShell:
         return comms.connect(console)
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
-        """Run a cell; one that awaits at its top level gives something to await."""
         self._ip.traceback_lines, self._ip.failed_to_show = (), False
         failed = None
         try:
@@ -257,17 +254,11 @@ class IPythonShell:
         return Outcome(error=error, payload=payload, exits=exits)
 
     def skip(self, cell: Cell) -> None:
-        """Count a cell that was not run, and remember it."""
         if cell.store_history and not cell.silent:
             self._ip.history_manager.store_inputs(self.count, cell.code, cell.code)
             self._ip.execution_count += 1
 
-    def error(self, exc: BaseException) -> Json:
-        """Content of the ``error`` message for ``exc``."""
-        return error_content(exc)
-
     def complete(self, code: str, cursor: int) -> Reply:
-        """Completions of the name at the cursor."""
         with provisionalcompleter():
             found = list(rectify_completions(code, self._ip.Completer.completions(code, cursor)))
         types = [
@@ -283,7 +274,6 @@ class IPythonShell:
         }
 
     def inspect(self, code: str, cursor: int, detail: int) -> Reply:
-        """What there is to say about the name at the cursor."""
         try:
             name = token_at_cursor(code, cursor)
             data = dict(self._ip.object_inspect_mime(name, detail_level=detail))
@@ -294,16 +284,13 @@ class IPythonShell:
         return {"found": True, "data": data, "metadata": {}}
 
     def is_complete(self, code: str) -> Reply:
-        """Whether the code is a whole cell."""
         status, spaces = self._ip.input_transformer_manager.check_complete(code)
         return {"status": status, **({"indent": " " * spaces} if status == "incomplete" else {})}
 
     def history(self) -> list[tuple[str, str | None]]:
-        """The cells so far, each with the text of its value."""
         manager = self._ip.history_manager
         cells = list(enumerate(manager.input_hist_raw))[1:]
         return [(code, manager.output_hist_reprs.get(number)) for number, code in cells]
 
     def comms(self) -> dict[str, str]:
-        """The comms that are open: id and target."""
         return comms.open_comms()

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Union
 
@@ -138,17 +139,12 @@ class Outbox:
 
     def _send_texts(self) -> None:
         texts, self._texts = self._texts, []
-        at = 0
-        while at < len(texts):
-            first, pieces = texts[at], []
-            while at < len(texts) and _is_same(first, texts[at]):
-                pieces.append(texts[at].text)
-                at += 1
-            content = {"name": first.name, "text": "".join(pieces)}
+        for (name, _), same in groupby(texts, key=lambda text: (text.name, id(text.parent))):
+            pieces = tuple(same)
             header = {**new_header("stream", self.session), "username": "kernel"}
-            message = Message(
-                channel="iopub", header=header, parent_header=first.parent, content=content
-            )
+            content = {"name": name, "text": "".join(piece.text for piece in pieces)}
+            parent = pieces[0].parent
+            message = Message(channel="iopub", header=header, parent_header=parent, content=content)
             self._send(Sealed(message, ""))
 
     def _send(self, sealed: Sealed) -> None:
@@ -157,7 +153,3 @@ class Outbox:
             message = evolve(message, header={**message.header, "msg_id": next(self._ids)})
         if message.channel not in self._muted:
             self._transport.send(message, sealed.session)
-
-
-def _is_same(first: Text, other: Text) -> bool:
-    return first.name == other.name and first.parent is other.parent

@@ -17,10 +17,10 @@ from collections.abc import Awaitable, Mapping
 from types import CodeType, ModuleType
 from typing import Any, Callable
 
-from ...protocol.messages import Json
+from .console import Console
 from .displays import Displays, mime_bundle
-from .shells import Cell, Console, Outcome, Reply
-from .tracebacks import CELL, error_content
+from .shells import Cell, Outcome, Reply, Shell
+from .tracebacks import error_content
 
 _MAGIC = re.compile(r"^[ \t]*(?:[!%?]|pip install\b|[\w., \t]+=[ \t]*[!%])|\?[ \t]*$", re.MULTILINE)
 
@@ -29,11 +29,12 @@ class UsageError(Exception):
     """A cell that only IPython understands."""
 
 
-class PlainShell:
+class PlainShell(Shell):
     """The variables of one kernel and the code that ran in it."""
 
+    count: int = 1
+
     def __init__(self) -> None:
-        self.count: int = 1
         self._module = ModuleType("__main__")
         self._history: list[tuple[str, str | None]] = []
         self._shown: str | None = None
@@ -56,7 +57,6 @@ class PlainShell:
                 "banner": f"Python {version}\n"}  # fmt: skip
 
     def connect(self, console: Console) -> Mapping[str, Callable[[Any], None]]:
-        """Begin to work, in the process of a kernel."""
         self._console = console
         # Here pickle and multiprocessing look for what cells define.
         sys.modules["__main__"] = self._module
@@ -72,12 +72,11 @@ class PlainShell:
         return {}
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
-        """Run a cell; one that awaits at its top level gives something to await."""
         self._payload, self._exits, self._shown = [], False, None
         if _is_remembered(cell):
             self.namespace["In"].append(cell.code)
         try:
-            codes, is_shown = self._compiled(cell.code)
+            codes, is_shown = self._compiled(cell)
         except Exception as exc:  # noqa: BLE001 - its error is its value
             return self._failed(cell, exc)
         if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
@@ -107,7 +106,7 @@ class PlainShell:
     def _failed(self, cell: Cell, exc: BaseException) -> Outcome:
         if isinstance(exc, SystemExit):
             sys.stderr.write("UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\n")
-        error = self.error(exc)
+        error = error_content(exc)
         if self._console is not None:
             self._console.say("error", error)
         self.skip(cell)
@@ -133,9 +132,11 @@ class PlainShell:
         self._exits = not keep_kernel
         self._payload.append({"source": "ask_exit", "keepkernel": keep_kernel})
 
-    def _compiled(self, code: str) -> tuple[list[CodeType], bool]:
+    def _compiled(self, cell: Cell) -> tuple[list[CodeType], bool]:
+        code = cell.code
         self._files += 1
-        file = f"{CELL}{self.count}-{self._files}>"
+        # Names are not used again: functions of earlier cells show their lines, too.
+        file = f"Cell In[{self.count}]" if _is_remembered(cell) else f"<cell {self._files}>"
         linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
         try:
             tree = ast.parse(code, file)
@@ -155,17 +156,11 @@ class PlainShell:
         return codes, is_shown
 
     def skip(self, cell: Cell) -> None:
-        """Count a cell that has ended or was not run, and remember it."""
         if _is_remembered(cell) and cell.code.strip():
             self.count += 1
             self._history.append((cell.code, self._shown))
 
-    def error(self, exc: BaseException) -> Json:
-        """Content of the ``error`` message for ``exc``."""
-        return error_content(exc)
-
     def complete(self, code: str, cursor: int) -> Reply:
-        """Completions of the name at the cursor."""
         found = re.search(r"[\w.]*$", code[:cursor])
         text = found.group() if found else ""
         completer = rlcompleter.Completer({**vars(builtins), **self.namespace})
@@ -180,7 +175,6 @@ class PlainShell:
         }
 
     def inspect(self, code: str, cursor: int, detail: int) -> Reply:  # noqa: ARG002
-        """What there is to say about the name at the cursor."""
         before = re.search(r"[\w.]*$", code[:cursor])
         after = re.match(r"\w*", code[cursor:])
         name = (before.group() if before else "") + (after.group() if after else "")
@@ -191,7 +185,6 @@ class PlainShell:
         return {"found": True, "data": {"text/plain": _described(name, value)}, "metadata": {}}
 
     def is_complete(self, code: str) -> Reply:
-        """Whether the code is a whole cell."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -208,11 +201,9 @@ class PlainShell:
         return {"status": "incomplete", "indent": indent + deeper}
 
     def history(self) -> list[tuple[str, str | None]]:
-        """The cells so far, each with the text of its value."""
         return self._history
 
     def comms(self) -> dict[str, str]:
-        """The comms that are open: none."""
         return {}
 
 

@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import socket
+import struct
 import sys
 from typing import NoReturn
 
@@ -21,16 +22,26 @@ from .shells import Shell
 from .streams import Streams
 from .transport import Transport
 
+_PID = struct.Struct(">Q")
+
+
+def connect(order: Json) -> socket.socket:
+    """Become a process that signals can end, and connect it to the gateway."""
+    _reset_signals()
+    line = socket.create_connection(("127.0.0.1", order["port"]))
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    line.sendall(order["token"].encode() + _PID.pack(os.getpid()))
+    return line
+
 
 def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
     """Be a kernel, in this process, until it has to end.
 
     Args:
         order: What the gateway wants: ``session``, ``env``, ``cwd`` and ``path``.
-        line: To the gateway.
+        line: The connection to the gateway.
         shell: Runs the cells.
     """
-    _reset_signals()
     os.environ.clear()
     os.environ.update(order["env"])
     refuse_installs()

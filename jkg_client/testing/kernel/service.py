@@ -59,7 +59,7 @@ class Service:
 
     def serve(self) -> None:
         """Answer requests; returns when the kernel has to end."""
-        self._handlers = dict(self._shell.connect(self._execution))
+        self._handlers = dict(self._shell.connect(self._execution.console))
         for target in (self._read, self._serve_control):
             threading.Thread(target=target, name="jkg kernel", daemon=True).start()
         self._loop.run_until_complete(self._serve())
@@ -92,7 +92,7 @@ class Service:
         elif message.channel == "control":
             self._control.put(Request(message, session))
         elif message.channel == "stdin":
-            self._execution.prompts.answer(message.content)
+            self._execution.console.prompts.answer(message.content)
         elif message.channel == SCRIPT and message.msg_type == "interrupt":
             send_interrupt()
         elif message.channel == SCRIPT:

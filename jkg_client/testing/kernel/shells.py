@@ -7,7 +7,8 @@ from typing import Any, Callable, Literal, Protocol
 
 from attrs import field, frozen
 
-from ...protocol.messages import Json, Message
+from ...protocol.messages import Message
+from .console import Console
 
 Flavour = Literal["ipython", "python"]
 
@@ -46,23 +47,6 @@ class Outcome:
     loses: Collection[Ending] = ()
 
 
-class Console(Protocol):
-    """The kernel, as its shell sees it."""
-
-    def say(
-        self,
-        msg_type: str,
-        content: Json,
-        *,
-        metadata: Json | None = None,
-        buffers: tuple[bytes, ...] = (),
-    ) -> None:
-        """Send a message about the cell that runs, after all that it has printed."""
-
-    def parent(self) -> Mapping[str, Any]:
-        """Header of the request that is being worked for."""
-
-
 class Shell(Protocol):
     """Runs cells and knows about code."""
 
@@ -86,9 +70,6 @@ class Shell(Protocol):
 
     def skip(self, cell: Cell) -> None:
         """Count a cell that was not run, and remember it."""
-
-    def error(self, exc: BaseException) -> Json:
-        """Content of the ``error`` message for ``exc``."""
 
     def complete(self, code: str, cursor: int) -> Reply:
         """Completions of the name at the cursor."""

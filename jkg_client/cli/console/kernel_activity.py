@@ -1,4 +1,4 @@
-"""What comes from a kernel besides the answers to our cells: deaths, and what others run."""
+"""Shows deaths of the kernel, cells of other clients, and output of background threads."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ...protocol.values import text_of
 from ...rendering import text_at_once
 
 _MOST = 10_000
-"""Characters of one output of others that are shown: their floods must not bury the prompt."""
+"""Number of characters that are shown of one such output."""
 
 _SHOWN = ("stream", "display_data", "execute_result", "update_display_data", "error")
 
 DEATH = "the kernel died and was started again; variables are gone"
-GONE = "the kernel died, and nothing has started it again"
+GONE = "the kernel died and was not started again"
 
 
 @define(eq=False)
-class News:
-    """Tells what other clients run and what threads print at the prompt.
+class KernelActivity:
+    """Shows what other clients run, and what background threads print, at the prompt.
 
     Attributes:
-        tell: Shows a line, above the prompt if there is one.
-        shows_others: Whether others are shown at all.
-        session: Our session; empty while it is not known.
-        is_running: A cell of ours runs: what is ours is shown by whoever runs it.
-        is_busy: Whether the kernel runs code of another client, as far as is known.
-        is_ended: The kernel has died for good.
+        tell: Shows lines, above the prompt if there is one.
+        shows_others: Whether to show the cells of other clients.
+        session: Session id of this client. Empty while it is unknown.
+        is_running: Whether a cell of this client is running. Then its output is shown elsewhere.
+        is_busy: Whether the kernel runs code of another client, as far as known.
+        is_ended: Whether the kernel has died and was not started again.
     """
 
     tell: Callable[[str], None]
@@ -44,14 +44,14 @@ class News:
     _is_dead: bool = field(default=False, init=False)
 
     def hear(self, message: Message) -> bool:
-        """Take in a message; whether nobody else needs it."""
+        """Process a message. Returns whether it is finished, so that no other code needs it."""
         if message.channel != "iopub":
             return False
         if message.parent_id is None:
             self._life(message)
             return False
         if message.parent_header.get("session") == self.session:
-            # Between two cells it is a thread, or a task, of an earlier cell.
+            # Output between two cells comes from a thread or a task of an earlier cell.
             if self.is_running or message.msg_type not in _SHOWN:
                 return False
             self._show(message, "")
@@ -63,7 +63,7 @@ class News:
         return False
 
     def answered(self) -> None:
-        """The kernel has answered: a death after this is another one."""
+        """Note that the kernel has answered, so that a later death is a new one."""
         self._is_dead = False
 
     def _life(self, message: Message) -> None:
@@ -72,13 +72,13 @@ class News:
             return
         self.is_busy = False
         self.is_ended = message.content.get("execution_state") == "dead"
-        # Servers may tell it more than once; of a cell's death its result tells.
+        # Servers may report a death more than once. During a cell, its result reports it.
         if not (self._is_dead or self.is_running):
             self.tell(f"jkg: {GONE if self.is_ended else DEATH}")
         self._is_dead = True
 
     def _busy(self, message: Message) -> None:
-        # Our questions are not the only ones: editors ask for completions all the time.
+        # Only cells count. Editors of other clients send completion requests all the time.
         if message.parent_header.get("msg_type") == "execute_request":
             self.is_busy = message.content.get("execution_state") == "busy"
 

@@ -1,4 +1,4 @@
-"""How a command ends: its exit status, and who has chosen it."""
+"""How a command ends: its exit status, and where the status comes from."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ FAILED = 1
 USAGE = 2
 TIMEOUT = 124
 COMMAND_FAILED = 125
-"""As ``docker run`` and ``timeout`` say it of their own failures."""
+"""The command itself failed. ``docker run`` and ``timeout`` use this status, too."""
 
 DIED = 137
 
 BY_SIGNAL = 128
-"""Added to the number of the signal, as a shell does."""
+"""Added to the number of a signal, as in a shell."""
 
 SIGINT, SIGPIPE = 2, 13  # Windows has no SIGPIPE
 
@@ -36,11 +36,11 @@ class Ending:
     """How a command has ended.
 
     Attributes:
-        exit_status: Of the process.
-        status: In a word: that of a result, ``interrupted``, ``usage`` or ``failed``.
-        source: Who has chosen the exit status: ``code``, ``timeout``, ``kernel``, ``signal``
-            or ``jkg``, the command itself.
-        message: What went wrong, for people; empty if the code has said it.
+        exit_status: Exit status of the process.
+        status: Status of a result, or ``interrupted``, ``usage`` or ``failed``.
+        source: Origin of the exit status: ``code``, ``timeout``, ``kernel``, ``signal`` or ``jkg``,
+            which is the command itself.
+        message: Error message for people. Empty if the code has printed the error.
     """
 
     exit_status: int
@@ -55,5 +55,5 @@ class Ending:
 
     @classmethod
     def of_signal(cls, number: int) -> Ending:
-        """The end by a signal."""
+        """The end after a signal."""
         return cls(BY_SIGNAL + number, "interrupted", "signal")

@@ -1,4 +1,4 @@
-"""Answers to code that asks for input: from the terminal, or from stdin."""
+"""Answers input requests of the code: from the terminal or from stdin."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ..protocol.questions import InputRequest
 from .screen import Screen
 
 _PAUSE = 0.2
-"""Seconds between two looks at whether Ctrl-C was pressed."""
+"""Seconds between two checks whether Ctrl-C was pressed."""
 
 
 @define(eq=False)
-class Answers:
-    """Answers questions of the code.
+class InputAnswers:
+    """Answers input requests of the code.
 
     Attributes:
         screen: Shows the prompt.
-        is_at_end: Stdin was the code: nothing is left in it.
-        shows_prompt: Whether the prompt is shown; it is no JSON.
-        is_waiting: Whether it waits for somebody to end a line.
-        is_cancelled: Whether Ctrl-C was pressed meanwhile.
+        is_at_end: Whether stdin was already read to its end, because it was the code.
+        shows_prompt: Whether the prompt is shown. Not with ``--json``.
+        is_waiting: Whether it is waiting for a line.
+        is_cancelled: Whether Ctrl-C was pressed during the wait.
     """
 
     screen: Screen
@@ -35,10 +35,10 @@ class Answers:
     is_cancelled: bool = field(default=False, init=False)
 
     def __call__(self, request: InputRequest) -> str:
-        """One line.
+        """Read one line.
 
         Raises:
-            EOFError: There is none.
+            EOFError: There is no more input.
         """
         if self.is_at_end or sys.stdin is None:
             self._show(request.prompt)
@@ -62,7 +62,7 @@ class Answers:
         self._await_line()
         line = sys.stdin.buffer.readline()
         if sys.stdin.isatty():
-            # The user has ended the line on the same terminal.
+            # The user has pressed Enter, so the cursor is at the beginning of a line.
             self.screen.at_line_start()
         if not line:
             raise EOFError

@@ -1,4 +1,4 @@
-"""Whether code can run, as far as one can see without the kernel."""
+"""Guesses whether code is complete, if the kernel does not say it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _UNFINISHED = (":", "\\", ",", "{", "(", "[")
 
 
 def is_complete(code: str) -> bool:
-    """Whether to run ``code`` when Enter is pressed behind it. A blank line runs it."""
+    """Whether Enter at the end of ``code`` runs it. After a blank line it does."""
     lines = code.split("\n")
     if not code.strip() or (len(lines) > 1 and not lines[-1].strip()):
         return True
@@ -21,12 +21,12 @@ def is_complete(code: str) -> bool:
     last = lines[-1].rstrip()
     if last.endswith(_UNFINISHED) or _is_open(code):
         return False
-    # The body of a block goes on until a blank line.
+    # An indented block continues until a blank line.
     return not (len(lines) > 1 and last[:1].isspace())
 
 
 def indent_after(code: str) -> str:
-    """How the line behind ``code`` begins."""
+    """The indentation of the line after ``code``."""
     last = code.rpartition("\n")[2]
     own = last[: len(last) - len(last.lstrip())]
     return f"{own}    " if last.rstrip().endswith(":") else own
@@ -39,10 +39,10 @@ def _is_open(code: str) -> bool:
             if token.type == tokenize.OP:
                 depth += (token.string in _OPEN) - (token.string in _CLOSE)
     except tokenize.TokenError as exc:
-        # A bracket or a string of several lines is not closed. Of a string of one line, which is an
-        # error, only Python 3.12 and newer say so.
+        # An open bracket or an open triple-quoted string. Python 3.12 and newer also raise this for
+        # an open string of one line, which is an error for the kernel to report.
         said = str(exc)
         return "unterminated" not in said or "triple" in said
     except (SyntaxError, ValueError):
-        return False  # for the kernel to say
+        return False  # the kernel will report the error
     return depth > 0

@@ -1,4 +1,4 @@
-"""The channels of a kernel, with somebody who hears all that is said on them."""
+"""Channels of a kernel that report every message to a listener."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ..protocol.messages import Message
 
 
 class Listener(Protocol):
-    """Hears what goes through channels."""
+    """Gets every message of the channels."""
 
     def will_send(self, message: Message) -> None:
-        """A message is about to be sent; raises a ``JkgError`` if it must not be."""
+        """A message is about to be sent. Raise a ``JkgError`` to prevent that."""
 
     def received(self, message: Message | None) -> None:
-        """A message has come, or None for a while without any."""
+        """A message was received. None if no message arrived for a while."""
 
 
 @define(eq=False)
-class HeardChannels:
-    """``KernelChannels`` that tell a listener of each message; all else is as it was."""
+class ObservedChannels:
+    """``KernelChannels`` that pass each message to a listener, too."""
 
     _channels: KernelChannels
     _listener: Listener
 
     @property
     def session(self) -> str:
-        """Id of our session."""
+        """The session id."""
         return self._channels.session
 
     @property
@@ -42,7 +42,7 @@ class HeardChannels:
         return self._channels.closed
 
     def send(self, message: Message, deadline: Deadline) -> Gap | None:
-        """Send ``message``, unless the listener forbids it."""
+        """Send ``message``, unless the listener prevents that."""
         self._listener.will_send(message)
         return self._channels.send(message, deadline)
 
@@ -51,29 +51,29 @@ class HeardChannels:
         return self._heard(self._channels.receive(deadline))
 
     def drain(self) -> Iterator[Incoming]:
-        """All that has come while nobody listened."""
+        """All messages and gaps that have arrived already."""
         for incoming in self._channels.drain():
             self._heard(incoming)
             yield incoming
 
     def refresh(self) -> None:
-        """Make the way good for use after a pause."""
+        """Make the connection usable after a pause."""
         self._channels.refresh()
 
     def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
-        """Ask for a sign of life after silence."""
+        """After a time without messages, check whether the connection is alive."""
         return self._channels.check(deadline, is_new_kernel=is_new_kernel)
 
     def prove_alive(self, limit: Deadline) -> None:
-        """Wait for a sign of life."""
+        """Wait until the connection proves that it is alive."""
         self._channels.prove_alive(limit)
 
     def abort(self) -> None:
-        """End it for good, from any thread."""
+        """Abort all waits. Any thread may call this."""
         self._channels.abort()
 
     def close(self) -> None:
-        """Close the way."""
+        """Close the connection."""
         self._channels.close()
 
     def _heard(self, incoming: Incoming | None) -> Incoming | None:
@@ -83,16 +83,16 @@ class HeardChannels:
 
 
 @define(eq=False)
-class HeardProvider:
+class ObservedProvider:
     """A ``KernelProvider`` whose connections have a listener.
 
     Attributes:
-        channels: Those of the last connection.
+        channels: The channels of the last connection.
     """
 
     _provider: KernelProvider
     _listener: Listener
-    channels: HeardChannels | None = field(default=None, init=False)
+    channels: ObservedChannels | None = field(default=None, init=False)
 
     def start_kernel(
         self,
@@ -109,7 +109,7 @@ class HeardProvider:
     def connect(self, kernel_id: str, deadline: Deadline, timeouts: Timeouts) -> KernelConnection:
         """Connect to a kernel."""
         connection = self._provider.connect(kernel_id, deadline, timeouts)
-        self.channels = HeardChannels(connection.channels, self._listener)
+        self.channels = ObservedChannels(connection.channels, self._listener)
         return KernelConnection(self.channels, connection.control)
 
     def delete_kernel(self, kernel_id: str) -> None:
@@ -117,4 +117,4 @@ class HeardProvider:
         self._provider.delete_kernel(kernel_id)
 
     def close(self) -> None:
-        """Nothing: the provider belongs to whoever has made it."""
+        """Do nothing: the creator of the provider closes it."""

@@ -1,11 +1,14 @@
-"""Changes a Jupyter server's process, here or in a container, so that its kernels lose no output.
+"""Changes the process of a Jupyter server so that its kernels lose no output.
 
-By default, both ends of the connection between kernel and server have room for a thousand messages.
-The kernel silently drops the rest: lines that are flushed one by one, and the end of the cell. A
-server that connects only every 100 ms may also receive a new kernel's first answer on one
-connection but not on the other, and asks again after 0.5 s. In addition, cells are kept out of the
-history database of the user. Kernels that only know TCP are reached by TCP, even if the rule is
-sockets in a folder. No library is imported by name: what a server does not have is not changed.
+By default, ZeroMQ queues between kernel and server hold 1000 messages. If they are full, the kernel
+silently drops messages: printed lines, and even the end of the cell. Three more changes:
+
+- Sockets try to connect every 10 ms, not every 100 ms. With the default, the first answer of a new
+  kernel may be lost on one channel, and the server repeats its request after 0.5 s.
+- Cells are not written to the history database of the user.
+- Kernels that only support TCP use TCP, although the server prefers Unix sockets.
+
+No library is imported here. If the server has not loaded it, nothing is changed.
 See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM, ZMQ_RECONNECT_IVL).
 """
 
@@ -14,27 +17,27 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-_KNOCKING = 10
-"""Milliseconds between tries to reach a kernel that is not up yet."""
+_RECONNECT = 10
+"""Milliseconds between two attempts to connect to a kernel that is starting."""
 
-# Cells of a program do not belong in the history of the user.
+# A program's cells do not belong in the history of the user.
 _HISTORY = "--HistoryManager.hist_file=:memory:"
 _MODULE = ["-m", "ipykernel_launcher"]
-# In place of that module: a line keeps the room that it had when it was bound.
-_ROOMY = """
+# Replaces that module: the limit of a queue must be set before its socket is bound.
+_UNLIMITED_QUEUE = """
 import sys
 if sys.path[0] == "":
     del sys.path[0]
 from ipykernel.kernelapp import IPKernelApp
-class RoomyKernelApp(IPKernelApp):
+class UnlimitedQueueKernelApp(IPKernelApp):
     def init_iopub(self, context):
         context.sndhwm = 0
         super().init_iopub(context)
-RoomyKernelApp.launch_instance()
+UnlimitedQueueKernelApp.launch_instance()
 """
 
 
-def lose_nothing() -> None:
+def lift_queue_limits() -> None:
     """Make this server, and kernels that start from now on, keep all output."""
     connect = sys.modules.get("jupyter_client.connect")
     specs = sys.modules.get("jupyter_client.kernelspec")
@@ -46,7 +49,7 @@ def lose_nothing() -> None:
 
     def create_connected_socket(self: Any, *args: Any, **kwargs: Any) -> Any:
         self.context.rcvhwm = 0
-        self.context.reconnect_ivl = _KNOCKING
+        self.context.reconnect_ivl = _RECONNECT
         return connected(self, *args, **kwargs)
 
     def write_connection_file(self: Any, **kwargs: Any) -> None:
@@ -56,7 +59,7 @@ def lose_nothing() -> None:
 
     def get_kernel_spec(self: Any, kernel_name: str) -> Any:
         spec = found(self, kernel_name)
-        spec.argv = _roomy(spec.argv)
+        spec.argv = _with_unlimited_queue(spec.argv)
         return spec
 
     connect.ConnectionFileMixin._create_connected_socket = create_connected_socket  # noqa: SLF001
@@ -65,13 +68,13 @@ def lose_nothing() -> None:
 
 
 def _has_ipc(spec: Any) -> bool:
-    # Deno takes the path of a socket for the name of a host. Kernels upon libzmq have it all,
-    # but some put a colon before the number of the socket, as TCP needs it.
+    # Deno takes the path of a Unix socket for a host name. Other kernels build the name of the
+    # socket in the way of TCP, with a colon. So only ipykernel is trusted here.
     return spec is not None and any("ipykernel" in part for part in spec.argv)
 
 
-def _roomy(argv: list[str]) -> list[str]:
+def _with_unlimited_queue(argv: list[str]) -> list[str]:
     for at in range(len(argv) - 1):
         if argv[at : at + 2] == _MODULE:
-            return [*argv[:at], "-c", _ROOMY, *argv[at + 2 :], _HISTORY]
+            return [*argv[:at], "-c", _UNLIMITED_QUEUE, *argv[at + 2 :], _HISTORY]
     return argv

@@ -13,8 +13,8 @@ import pytest
 from jkg_client.servers import launcher
 
 LOSE_NOTHING: Callable[[], None] = runpy.run_path(
-    str(Path(launcher.__file__).with_name("room.py"))
-)["lose_nothing"]
+    str(Path(launcher.__file__).with_name("queue_limits.py"))
+)["lift_queue_limits"]
 
 # The command of a kernelspec, and where in it another program takes the module's place.
 COMMANDS = [

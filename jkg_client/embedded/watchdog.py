@@ -1,11 +1,12 @@
-"""Stands by one kernel: keeps the end of its output, and ends it when its owner is gone.
+"""Watches one kernel: saves its last output, and ends it when its owner has ended.
 
-Run by ``python -I -S -c``, so it needs nothing but the standard library. Arguments: the file for
-the end of the output, the folder to be removed with the kernel, and the process id of the owner.
-The output comes on file descriptor 1, which systems let us hand over as easily as 0. The first line
-on stdin is the kernel's process id; a second line says that the kernel has ended. If stdin ends
-without it, or the owner is not our parent any more, the owner was killed: then the kernel, its
-process group and its folder go.
+It is run by ``python -I -S -c`` and uses only the standard library.
+
+Arguments: the file for the last output, the folder of the kernel, and the process id of the owner.
+File descriptor 1 is the reading end of the pipe with the kernel's output. The first line on stdin
+is the kernel's process id. The second line says that the kernel has ended. If stdin ends before the
+second line, or the owner is no longer the parent, the owner was killed. Then the watchdog ends the
+kernel with its process group, and removes the folder.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ import time
 from collections.abc import Iterator
 
 KEPT = 65536
-"""Bytes of output that are kept at least."""
+"""Bytes of the last output that are kept at least."""
 
 GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL."""
 
 LAST_WORDS = 0.3
-"""Seconds to wait for the rest of the output: a process that left the group may hold it open."""
+"""Seconds to wait for the rest of the output. A process outside the group may keep it open."""
 
 
 def main() -> None:
-    """Stand by until the kernel has ended."""
+    """Watch until the kernel has ended."""
     log_file, folder, owner = sys.argv[1:]
     reader = threading.Thread(target=keep_end, args=(1, log_file), daemon=True)
     reader.start()
@@ -60,7 +61,7 @@ def keep_end(output: int, log_file: str) -> None:
 
 
 def read_lines(owner: int) -> Iterator[str]:
-    """Lines of stdin, up to its end or that of the owner."""
+    """The lines of stdin, until stdin or the owner ends."""
     rest = b""
     while is_owned(owner):
         chunk = os.read(0, 4096)
@@ -72,13 +73,13 @@ def read_lines(owner: int) -> Iterator[str]:
 
 
 def is_owned(owner: int) -> bool:
-    """Wait for something on stdin; False if the owner is gone.
+    """Wait for input on stdin. False if the owner has ended.
 
-    A process that the owner has forked may hold stdin open when the owner is dead.
+    The end of stdin alone is not enough: a forked child of the owner may keep it open.
     """
     if sys.platform == "win32":
         return True
-    import select  # noqa: PLC0415 - Windows can watch sockets only
+    import select  # noqa: PLC0415 - on Windows, select works with sockets only
 
     while os.getppid() == owner:
         if select.select([0], [], [], 1.0)[0]:
@@ -87,7 +88,7 @@ def is_owned(owner: int) -> bool:
 
 
 def end(kernel: int) -> None:
-    """End the kernel's process group, by force if need be."""
+    """End the kernel's process group. Kill it after ``GRACE`` seconds."""
     if sys.platform == "win32":
         with contextlib.suppress(OSError):
             os.kill(kernel, signal.SIGTERM)

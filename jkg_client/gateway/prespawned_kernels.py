@@ -1,4 +1,4 @@
-"""Kernels that are started before anybody asks for one."""
+"""Kernels that a server starts in advance, before an executor asks for one."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from .connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .kernel_control import LAUNCH_SECONDS
 from .rest import JupyterClient
 
-WARM_KERNEL = "python3"
-"""The kernel that an executor starts unless told otherwise."""
+PRESPAWNED_KERNEL = "python3"
+"""The default kernel of executors."""
 
 
-class WarmKernels:
-    """Kernels that wait for whoever takes them.
+class PrespawnedKernels:
+    """Running kernels that no executor uses yet.
 
     Args:
-        client: Of the server, for now.
-        count: How many to start.
-        deadline: Until when they must be started; each may still be booting then.
+        client: Client of the server. It is used by the constructor only.
+        count: Number of kernels to start.
+        deadline: For the start requests. A kernel may need longer until it answers.
 
     Raises:
-        KernelSpecNotFound: If the server has no ``WARM_KERNEL``.
-        GatewayError: If it does not start one.
+        KernelSpecNotFound: The server has no ``PRESPAWNED_KERNEL``.
+        GatewayError: The server cannot start a kernel.
     """
 
     def __init__(self, client: JupyterClient, count: int, deadline: Deadline) -> None:
         limit = deadline.within(LAUNCH_SECONDS)
         self._ids = deque(
-            client.start_kernel(WARM_KERNEL, timeout_seconds=limit.left() or 0.0)
+            client.start_kernel(PRESPAWNED_KERNEL, timeout_seconds=limit.left() or 0.0)
             for _ in range(count)
         )
 
     def take(self, client: JupyterClient, kernel_spec_name: str) -> str | None:
-        """The id of a kernel of this name, which is the caller's now; None if none is left.
+        """Hand over a kernel of this name and return its id; None if none is left.
 
         Raises:
             GatewayError: The server is away.
         """
-        while self._ids and kernel_spec_name == WARM_KERNEL:
+        while self._ids and kernel_spec_name == PRESPAWNED_KERNEL:
             try:
                 kernel_id = self._ids.popleft()
                 client.get_kernel(kernel_id)
@@ -51,12 +51,12 @@ class WarmKernels:
         return None
 
 
-class _WarmClient(JupyterClient):
-    """Gives away the warm kernels of its server before it starts others."""
+class _PrespawningClient(JupyterClient):
+    """Hands over the prespawned kernels of its server before it starts new ones."""
 
-    def __init__(self, info: JupyterConnectionInfo, warm_kernels: WarmKernels) -> None:
+    def __init__(self, info: JupyterConnectionInfo, prespawned_kernels: PrespawnedKernels) -> None:
         super().__init__(info)
-        self._warm_kernels = warm_kernels
+        self._prespawned_kernels = prespawned_kernels
 
     def start_kernel(
         self,
@@ -66,9 +66,9 @@ class _WarmClient(JupyterClient):
         path: str | None = None,
         timeout_seconds: float = LAUNCH_SECONDS,
     ) -> str:
-        """Take a warm kernel if one fits; otherwise start one."""
+        """Take a prespawned kernel if one fits; otherwise start one."""
         if env is None and path is None:
-            kernel_id = self._warm_kernels.take(self, kernel_spec_name)
+            kernel_id = self._prespawned_kernels.take(self, kernel_spec_name)
             if kernel_id is not None:
                 return kernel_id
         return super().start_kernel(
@@ -77,8 +77,8 @@ class _WarmClient(JupyterClient):
 
 
 def provider_of(server: JupyterConnectable) -> JupyterClient:
-    """A client of ``server``, which gives away its warm kernels if it has any."""
-    info, warm_kernels = info_of(server), getattr(server, "warm_kernels", None)
-    if isinstance(warm_kernels, WarmKernels):
-        return _WarmClient(info, warm_kernels)
+    """A client of ``server`` that uses the prespawned kernels of the server first."""
+    info, prespawned_kernels = info_of(server), getattr(server, "prespawned_kernels", None)
+    if isinstance(prespawned_kernels, PrespawnedKernels):
+        return _PrespawningClient(info, prespawned_kernels)
     return JupyterClient(info)

@@ -1,4 +1,4 @@
-"""Who takes part: the clients that are measured, and what each of them needs."""
+"""The clients that are compared, and the packages that each of them needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from attrs import frozen
 from .environments import our_requirements
 
 GATEWAY = ("jupyter_kernel_gateway==3.0.1", "ipykernel==7.4.0")
-"""Of the gateway and its kernels; also of the kernel that is driven directly."""
+"""Packages of the gateway and its kernels, and of the kernel that is used directly."""
 
 OURS = tuple(our_requirements())
 
@@ -17,14 +17,14 @@ class Peer:
     """A client and its driver.
 
     Attributes:
-        name: In the tables, and for ``--peers``.
+        name: Name in the tables and for ``--peers``.
         driver: Module in ``benchmarks.peers``.
         variant: Argument of the driver.
-        environment: Name of its environment; peers may share one.
-        requirements: What is installed there.
-        imports: The module that its users import; empty: nothing to be measured.
-        slow: A cell takes about 0.1 s: fewer are enough.
-        direct: It starts kernels by itself, without the gateway.
+        environment: Name of its environment. Peers may share one.
+        requirements: Packages of the environment.
+        imports: The module that its users import. Empty if the import is not measured.
+        slow: Whether a cell takes about 0.1 s, so that fewer cells are measured.
+        direct: Whether it starts kernels by itself, without the gateway.
     """
 
     name: str
@@ -49,7 +49,7 @@ def _minimal(name: str, driver: str, variant: str) -> Peer:
 
 
 def ours(name: str, variant: str = "", driver: str = "ours") -> Peer:
-    """A peer that needs what our package does."""
+    """A peer with the requirements of this package."""
     return Peer(name=name, driver=driver, variant=variant, environment="ours", requirements=OURS)
 
 

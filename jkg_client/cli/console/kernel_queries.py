@@ -1,4 +1,4 @@
-"""Questions to the kernel that must not keep the user waiting."""
+"""Queries to the kernel with short time limits, so that the user does not have to wait."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from attrs import frozen
 from ...client.kernel import JupyterKernelClient
 from ...errors import JkgError
 from ...protocol.messages import Json
-from .guesses import indent_after, is_complete
-from .news import News
+from .code_completeness import indent_after, is_complete
+from .kernel_activity import KernelActivity
 
 COMPLETE_SECONDS = 0.25
 MATCHES_SECONDS = 0.5
 
 
 @frozen
-class Questions:
-    """Asks the kernel, and gives up soon. Any thread may ask."""
+class KernelQueries:
+    """Asks the kernel, with short time limits. Any thread may ask."""
 
     _kernel: JupyterKernelClient
-    _news: News
+    _activity: KernelActivity
 
     def indent_of_next(self, code: str) -> str | None:
-        """How the next line begins; None if ``code`` can run.
+        """The indentation of the next line. None if ``code`` can run.
 
-        The kernel is asked each time anew: that it was late once says nothing of the next time.
+        The kernel is asked every time, even if it was too slow the last time.
         """
         reply = self._asked(
             lambda: self._kernel.is_complete(code, COMPLETE_SECONDS), COMPLETE_SECONDS
@@ -42,19 +42,19 @@ class Questions:
         return indent if isinstance(indent, str) else ""
 
     def matches(self, code: str, position: int) -> Json:
-        """The reply with completions; empty if there was none in time."""
+        """The reply with completions. Empty if there was none in time."""
         return self._asked(
             lambda: self._kernel.complete(code, position, MATCHES_SECONDS), MATCHES_SECONDS
         )
 
     def _asked(self, ask: Callable[[], Json], seconds: float) -> Json:
-        # A kernel that is busy does not answer: no need to wait for that.
-        if self._news.is_busy:
+        # A busy kernel does not answer, so do not wait for it.
+        if self._activity.is_busy:
             return {}
         answers: list[Json] = []
 
         def run() -> None:
-            # What is wrong is told by the next cell.
+            # An error is ignored here: the next cell reports it.
             with contextlib.suppress(JkgError, RuntimeError):
                 answers.append(ask())
 

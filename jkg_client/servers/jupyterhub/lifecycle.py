@@ -1,4 +1,4 @@
-"""The life of one server of a hub: its start and its end."""
+"""Starts and stops one server of a hub."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ from .models import Answer, HubServer, ServerProgress
 _log = logging.getLogger("jkg_client")
 
 _FIRST_PAUSE, _PAUSE, _LONGEST_PAUSE = 0.05, 0.25, 2.0
-"""Seconds between looks at the state of the server: a quick start or stop is seen soon."""
+"""Seconds between two requests for the state of the server. They become longer."""
 _FIRST_STREAM, _LONGEST_STREAM = 1.0, 5.0
-"""Seconds of listening to events between two such looks: a proxy may hold events back."""
+"""Seconds of reading events between two such requests, because a proxy may hold events back."""
 _SILENT = 3.0
-"""Seconds of silence after which the hub is asked to see whether the server still runs."""
+"""Seconds without an answer of the server after which the hub is asked to check it."""
 _UNHEARD = 30.0
-"""Seconds after which a server is taken for unreachable, whatever the hub says."""
+"""Seconds without an answer after which a server counts as unreachable."""
 _ANSWERING = 10.0
 _FAREWELL = 5.0
 _AFTER_AN_OPEN_REQUEST = 1.0
 _TURN = 5.0
-"""Seconds until a busy hub that names no time is asked again."""
+"""Seconds until the next attempt if a busy hub gives no ``Retry-After``."""
 _RETRY_AFTER_LIMIT = 3600.0
 
 OnProgress = Callable[[ServerProgress], object]
 AddressOf = Callable[[HubServer], JupyterConnectionInfo]
-"""Where a server is; raises ``NotAGateway`` if the hub says nonsense."""
+"""Returns the address of a server. Raises ``NotAGateway`` if the hub's address is not valid."""
 
 
-class ServerLife:
+class ServerLifecycle:
     """Starts one server and stops it.
 
     Attributes:
-        owns: Whether we have started it, so that we should stop it.
+        owns: Whether this object has started the server and so should stop it.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class ServerLife:
         )
 
     def bring_up(self, address_of: AddressOf, deadline: Deadline) -> JupyterConnectionInfo:
-        """Start the server, and return its address when hub and server both say that it runs.
+        """Start the server, and return its address when the hub reports it ready and it answers.
 
         Raises:
             ServerStartError: It does not start. The message has the hub's reason.
@@ -125,7 +125,7 @@ class ServerLife:
             GatewayError: The hub cannot be reached, refuses, or is not done in time.
         """
         if os.getpid() != self._process:
-            return  # a fork of our owner
+            return  # a forked child must not stop the server of its parent
         self._api.carry_on()
         pause = _FIRST_PAUSE
         while not self._has_ended(deadline):
@@ -134,7 +134,7 @@ class ServerLife:
             self._api.pause(pause, deadline)
             pause = min(2 * pause, _LONGEST_PAUSE)
         if self._is_open:
-            # What asked for the start may still be on its way to the hub.
+            # A start request without an answer may still be on its way to the hub.
             self._is_open = False
             self._api.pause(_AFTER_AN_OPEN_REQUEST, deadline)
             self.end(deadline)
@@ -156,13 +156,13 @@ class ServerLife:
             self._explain_the_end(deadline)
         answer = self._asked(deadline)
         if answer is None or answer.status in {502, 503, 504}:
-            self._api.pause(
-                _PAUSE, deadline
-            )  # the state of the server tells whether it came through
+            # The state of the server will show whether the request has arrived.
+            self._api.pause(_PAUSE, deadline)
         elif answer.status == 429:
             self._wait_for_a_turn(answer, deadline)
         elif answer.status < 300 or answer.status >= 500:
-            # An error may come long before the start has failed; its reason comes then.
+            # The hub may answer with an error although the start continues. If the start fails
+            # later, its events give the reason.
             self._accepted = True
             self._outages = self._api.outages
             self._refusal = answer.message if answer.status >= 500 else ""
@@ -194,10 +194,10 @@ class ServerLife:
                 self._api.pause(_PAUSE, deadline)
                 return
         if answer.status in {401, 403, 404}:
-            raise answer.error(f"the token may not start {self.name}: start:servers")
+            raise answer.error(f"the token lacks the scope start:servers for {self.name}")
         said = answer.message or f"status {answer.status}"
         if "Named servers are not enabled" in said:
-            raise NamedServersDisabled(f"{self.name} cannot be started: {said} Leave out its name.")
+            raise NamedServersDisabled(f"{self.name} cannot be started: {said} Omit server_name=.")
         if "maximum of" in said:
             names = tuple(
                 sorted(filter(None, self._api.servers(self._user, deadline, stopped_too=True)))
@@ -231,22 +231,22 @@ class ServerLife:
             raise ServerStartError(f"{self.name} did not start: {reasons}")
         was_away = self._api.outages > self._outages
         if not was_away or self._has_been_lost:
-            raise ServerStartError(f"{self.name} was stopped by somebody else before it was ready")
-        # A hub that is started again has forgotten what it was about to start.
+            raise ServerStartError(f"another program stopped {self.name} before it was ready")
+        # A hub that was restarted has forgotten the start.
         self._has_been_lost, self._accepted = True, False
 
     def _have_it_looked_after(self, silence: GatewayError, deadline: Deadline) -> None:
-        """Make the hub check a server that it believes to be ready but that does not answer.
+        """Make the hub check a server that it reports as ready but that does not answer.
 
-        A hub that is asked to start a server first finds out whether the server still runs.
+        The request is another start: a hub first checks whether the server is still running.
         """
         if self._unheard is None:
             self._unheard = Deadline(_UNHEARD)
             self._looked = Deadline(_SILENT)
         if self._unheard.passed:
             raise ServerStartError(
-                f"the hub says that {self.name} runs, but there it does not answer: {silence};"
-                " does the hub have another public address?"
+                f"the hub reports {self.name} as running, but it does not answer: {silence}."
+                " If users reach the hub at another address, pass it as public_url="
             )
         if self._looked.passed:
             self._looked = Deadline(_SILENT)
@@ -257,7 +257,7 @@ class ServerLife:
         self._unheard = None
         with self._events(deadline.within(self._listening)) as events:
             for event in events:
-                # The hub tells all from the beginning each time.
+                # Each stream repeats all events from the beginning of the start.
                 if event not in self._told:
                     self._told.append(event)
                     if self._on_progress is not None:
@@ -283,15 +283,15 @@ class ServerLife:
                 raise
             return False
         if answer.status in {401, 403}:
-            raise answer.error(f"the token may not stop {self.name}: delete:servers")
+            raise answer.error(f"the token lacks the scope delete:servers for {self.name}")
         return answer.status == 404
 
 
 def _silence_of(address: JupyterConnectionInfo, deadline: Deadline) -> GatewayError | None:
-    """Why the server itself does not answer. None if it does.
+    """The error if the server itself does not answer. None if it answers.
 
     Raises:
-        GatewayUnauthorized: It refuses the token.
+        GatewayUnauthorized: The server refuses the token.
     """
     with JupyterClient(address) as client:
         try:

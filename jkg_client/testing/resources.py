@@ -1,0 +1,38 @@
+"""The files of kernelspecs that programs with a window show: logos, and the kernelspec itself."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .server import Answer
+
+LOGOS = {
+    "logo-svg": "logo-svg.svg",
+    "logo-64x64": "logo-64x64.png",
+    "logo-32x32": "logo-32x32.png",
+}
+
+# Nobody looks at them: an empty picture, and one transparent point.
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVR4nGNgAAIAAAUAAXpeqz8AAAAASUVORK5CYII="
+)
+
+
+def resources(base_path: str, name: str) -> dict[str, str]:
+    """Where the logos of a kernelspec are."""
+    return {logo: f"{base_path}/kernelspecs/{name}/{file}" for logo, file in LOGOS.items()}
+
+
+def resource(spec: Mapping[str, Any], file: str) -> Answer | None:
+    """A file of a kernelspec. None if there is no such file."""
+    if file == "kernel.json":
+        body, kind = json.dumps(dict(spec)).encode(), "application/json"
+    elif file not in LOGOS.values():
+        return None
+    else:
+        body, kind = (SVG, "image/svg+xml") if file.endswith("svg") else (PNG, "image/png")
+    return Answer(status=200, body=body, headers={"Content-Type": kind})
