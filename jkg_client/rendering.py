@@ -296,6 +296,6 @@ def made_folder(output_dir: Path) -> Path:
 
 
 def _why_not(parent: Path) -> str:
-    # Folders like /proc exist, but nothing can be made in them.
+    # Folders such as /proc exist, but nothing can be created in them.
     exists = parent.is_dir()
     return f"{parent} does not allow it" if exists else f"there is no folder {parent}"
