@@ -19,8 +19,8 @@ from .parents import hand_down
 from .refusals import refuse_installs
 from .service import Service
 from .shells import Shell
-from .streams import Streams
-from .transport import Transport
+from .streams import KernelStreams
+from .transport import MessageSocket
 
 _PID = struct.Struct(">Q")
 
@@ -56,9 +56,9 @@ def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
     if hasattr(os, "register_at_fork"):
         # Otherwise a child that outlives the kernel would hide its end from the gateway.
         os.register_at_fork(after_in_child=line.close)
-    transport = Transport(line)
+    transport = MessageSocket(line)
     outbox = Outbox(transport, order["session"])
-    streams = Streams(outbox)
+    streams = KernelStreams(outbox)
     hand_down()
     Service(transport, outbox, streams, shell).serve()
     with contextlib.suppress(Exception):
