@@ -175,8 +175,8 @@ WORKS = [
     (
         (
             "import signal\nsignal.signal(signal.SIGALRM, lambda *_: 1 / 0)\n"
-            "signal.setitimer(signal.ITIMER_REAL, 0.01)\n"
-            "try: signal.pause()\nexcept ZeroDivisionError: r = 'struck'\nr"
+            "try: signal.setitimer(signal.ITIMER_REAL, 0.01); signal.pause()\n"
+            "except ZeroDivisionError: r = 'struck'\nr"
         ),
         "'struck'",
     ),
