@@ -38,6 +38,10 @@ def test_several_outputs_are_a_page_in_order() -> None:
     assert places == sorted(places)
 
 
+def test_displays_of_text_alone_need_no_page() -> None:
+    assert bundle(Display({"text/plain": "a"}), Stream("stdout", "b")) == {"text/plain": "a\nb"}
+
+
 # An output, and its HTML on a page of several.
 PARTS: list[tuple[Output, str]] = [
     (Stream("stdout", '\x1b[31m1 < 2 & "3"\x1b[0m'), "<pre>1 &lt; 2 &amp; &quot;3&quot;</pre>"),

@@ -155,7 +155,7 @@ def test_of_a_traceback_the_end_is_kept_first() -> None:
 
 def test_a_document_weighs_what_is_in_it_and_what_holds_it() -> None:
     assert weight({"ab": ["cde", 7, None]}) == 16 + 2 + 3 * 16 + 3
-    assert [weight(value) for value in ("", [], True, 10**9, {"a": {}})] == [0, 0, 0, 0, 17]
+    assert weight(["", True, 10**9, [], {"a": {}}]) == 5 * 16 + 17
 
 
 @rows("limit", [0, -1, 1.5, None, True, "9"])
