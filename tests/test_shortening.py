@@ -144,7 +144,7 @@ def test_forms_fit_or_are_named(data: dict[str, object], most: int) -> None:
     kept, size = cut_forms(data, most)
     assert size <= most
     whole = {name: form for name, form in kept.items() if name != "text/plain"}
-    assert all(data[name] == form for name, form in whole.items())
+    assert all(data[name] is form for name, form in whole.items())
     assert all(name in kept or name in str(kept["text/plain"]) for name in data)
 
 
