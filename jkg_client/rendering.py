@@ -149,6 +149,8 @@ def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = 
         page: Remembers which scripts earlier cells have loaded. None for a new kernel.
     """
     shown = list(as_seen(outputs))
+    if not shown:
+        return Rendering(())
     whole = (NotebookPage() if page is None else page).complete(shown)
     # Keep the original outputs: the completed pages are large, and they are in the files.
     return Rendering(
@@ -301,6 +303,6 @@ def made_folder(output_dir: Path) -> Path:
 
 
 def _why_not(parent: Path) -> str:
-    # Folders like /proc exist, but nothing can be made in them.
+    # Folders such as /proc exist, but nothing can be created in them.
     exists = parent.is_dir()
     return f"{parent} does not allow it" if exists else f"there is no folder {parent}"

@@ -119,7 +119,7 @@ def test_the_beginning_of_an_id_must_be_unique(jkg: Jkg, client: JupyterClient) 
     assert others[-1] in done.err
     unknown = jkg("kernels", "stop", first, "xyz")
     assert (unknown.status, unknown.out) == (2, "")
-    assert f"there is no kernel xyz; what runs: {first}" in unknown.err
+    assert f"there is no kernel xyz; running: {first}" in unknown.err
     assert len(ids(client)) == 1 + len(others)
 
 
@@ -212,7 +212,7 @@ def test_doctor_fails_where_no_kernel_runs(jkg: Jkg) -> None:
 def test_serve_starts_what_is_not_there_yet(jkg: Jkg) -> None:
     done = jkg("serve")
     assert done.status == 2
-    assert "JUPYTER_GATEWAY_URL names a server that runs already" in done.err
+    assert "JUPYTER_GATEWAY_URL names a server that is already running" in done.err
     assert jkg("serve", "--embedded").status == 2
 
 
@@ -235,7 +235,7 @@ def test_the_beginning_of_an_id_is_enough_for_every_command(
     assert jkg("get", "--kernel-id", begin, str(tmp_path / "b.txt"), "-").out == "a"
     assert ids(client) == [kernel_id]
     nosuch = jkg("run", "--kernel-id", "nosuch", "-c", "1")
-    assert (nosuch.status, f"what runs: {kernel_id}" in nosuch.err) == (2, True)
+    assert (nosuch.status, f"running: {kernel_id}" in nosuch.err) == (2, True)
 
 
 def test_a_gateway_that_lists_no_kernels_takes_a_whole_id(jkg: Jkg, server: FakeGateway) -> None:

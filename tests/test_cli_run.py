@@ -411,7 +411,7 @@ def test_a_token_in_the_url_is_warned_of_and_not_repeated(run: Run, server: Fake
     info = server.connection_info
     done = run("run", "-vv", "--url", f"{info.url}/?token={info.token}", "-c", "1")
     assert (done.status, done.out) == (0, "1\n")
-    assert done.err.startswith("jkg: everybody on this machine can see the token in --url")
+    assert done.err.startswith("jkg: all users of this machine can see the token in --url")
     assert (info.token or "-") not in done.err
 
 
@@ -461,6 +461,9 @@ def test_a_death_is_logged(run: Run) -> None:
         (["jkg", "run", "--im"], "--images"),
         (["jkg", "run", "--images", "k"], "kitty"),
         (["jkg", "run", "scr"], "script.py"),
+        (["jkg", "kernels", "att"], "attach"),
+        (["jkg", "kernels", "stop", "--al"], "--all"),
+        (["jkg", "completion", "z"], "zsh"),
     ],
 )
 def test_bash_completes_commands_options_and_files(

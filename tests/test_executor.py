@@ -94,8 +94,8 @@ BAD_BLOCKS: list[tuple[Any, str]] = [
     (CodeBlock("1", "python"), "code_blocks must be a list of code blocks, not CodeBlock"),
     (None, "code_blocks must be a list of code blocks, not NoneType"),
     (3, "code_blocks must be a list of code blocks, not int"),
-    (["x"], r"code of code_blocks\[0\] must be a string, not NoneType"),
-    ([CodeBlock("1", "python"), None], r"code of code_blocks\[1\] must be a string"),
+    (["x"], r"code_blocks\[0\] must be a CodeBlock, not str"),
+    ([CodeBlock("1", "python"), None], r"code_blocks\[1\] must be a CodeBlock, not NoneType"),
     ([SimpleNamespace(code=3, language="python")], "must be a string, not int"),
     ([SimpleNamespace(code="1", language=None)], r"language of code_blocks\[0\] must be a string"),
 ]
@@ -163,6 +163,11 @@ def test_a_path_of_which_more_than_the_last_part_is_missing_is_a_mistake(
         JupyterCodeExecutor(server, output_dir=tmp_path / "no" / "where")
     assert server.journal.requests() == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_error_for_a_class_in_place_of_a_server_says_what_to_write() -> None:
+    with pytest.raises(ValueError, match=r"not the class FakeGateway: write FakeGateway\(…\)$"):
+        JupyterCodeExecutor(FakeGateway)  # type: ignore[arg-type]  # this is the mistake
 
 
 def test_a_folder_in_which_nothing_can_be_made_is_not_said_to_be_missing(

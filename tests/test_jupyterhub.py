@@ -948,7 +948,7 @@ def test_the_command_starts_a_server_of_the_hub_and_stops_it(
     ("words", "says"),
     [
         (["--hub", "https://hub.example.com"], "JKG_TOKEN or JUPYTERHUB_API_TOKEN"),
-        (["--hub-server", "a"], "--hub says which"),
+        (["--hub-server", "a"], "--hub-server needs --hub"),
     ],
 )
 def test_the_command_says_what_it_needs_for_a_hub(

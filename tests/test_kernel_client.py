@@ -345,8 +345,8 @@ def test_a_child_that_was_forked_cannot_use_it(
             client.kernel_info()
         client.stop()
     assert str(caught.value) == (
-        "the client of kernel k1 belongs to the process that has made it;"
-        " a child that was forked needs one of its own"
+        "the client of kernel k1 belongs to the process that has created it;"
+        " create another one in the forked child"
     )
     assert client.kernel_info()["status"] == "ok"
 

@@ -131,8 +131,8 @@ def test_a_child_that_was_forked_ends_nothing(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ClientClosed) as caught:
         ownership.check_process()
     assert str(caught.value) == (
-        "the executor belongs to the process that has made it;"
-        " a child that was forked needs one of its own"
+        "the executor belongs to the process that has created it;"
+        " create another one in the forked child"
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -37,7 +37,7 @@ def shows(text: str) -> Message:
 
 
 @pytest.mark.field("B10")
-@pytest.mark.parametrize("wait", [False, True])
+@rows("wait", [False, True])
 def test_what_clears_a_widget_leaves_what_the_cell_has_shown(wait: bool) -> None:
     exchange = fed(
         stream("own\n"),
@@ -123,9 +123,18 @@ def test_what_is_appended_to_a_widget_is_shown_once() -> None:
     assert exchange.result().output == "a\nb\na\n"
 
 
+@pytest.mark.field("B10")
+def test_what_is_appended_to_a_widget_is_cleared_with_it_alone() -> None:
+    appended = {"output_type": "stream", "name": "stdout", "text": "widget\n"}
+    exchange = fed(stream("own\n"), comm({"outputs": [appended]}), takes(), clear(), leaves())
+    assert exchange.result().output == "own\n"
+
+
 @rows("state", [None, "x", {}, {"outputs": "x"}, {"outputs": [None, 3, {"output_type": []}]}])
 def test_other_states_show_nothing(state: Any) -> None:
-    assert fed(comm(state), OK, IDLE).result().outputs == ()
+    exchange = fed()
+    assert exchange.feed(comm(state)) is None
+    assert exchange.result().outputs == ()
 
 
 @rows("content", [{}, {"comm_id": 3}, {"comm_id": "w"}, {"comm_id": "w" * 101}])

@@ -1,9 +1,9 @@
-"""The words that the command takes. Each subcommand adds its own.
+"""The arguments of the command. Each subcommand adds its own.
 
 A subcommand is a module of this package with the name of the command: ``add(command)`` adds its
 options, ``run(args, screen)`` runs it and returns the exit status, ``DESCRIPTION`` and
-``EXAMPLES`` are the texts of its help. It is loaded when it is used: no command waits for the
-libraries of another.
+``EXAMPLES`` are the texts of its help. The module is loaded only when its command is used, so that
+no command waits for the libraries of another.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def parsers() -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Reads the command line; ``run`` of what it returns is the command."""
-    # Options are not abbreviated: a new one would change what an old script means.
+    """The parser of the command line. ``run`` of its result is the function of the command."""
+    # Options cannot be abbreviated: a new option could change the meaning of old scripts.
     jkg = argparse.ArgumentParser(
         "jkg",
         description="Run code in Jupyter kernels: here, in a container or elsewhere.",
@@ -71,15 +71,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Command(argparse.ArgumentParser):
-    """A subcommand, which is loaded when it is used."""
+    """The parser of a subcommand, whose module is loaded when it is used."""
 
     _is_filled = False
     _takes_notebooks = False
 
-    def parse_known_args(  # type: ignore[override]  # of two overloads the one that is used
+    def parse_known_args(  # type: ignore[override]  # only the overload that is used
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Read the words of this command."""
+        """Parse the arguments of this command."""
         self.fill()
         words = list(args or ())
         at = self._code_position(words)
@@ -87,12 +87,12 @@ class _Command(argparse.ArgumentParser):
         if self._takes_notebooks and behind and names_notebook(behind[0]):
             return self._with_notebook(words[:at], behind, namespace)
         if at and behind and self._may_take_value(words[at - 1]):
-            # ``--docker script.py`` must not take the script for an image.
+            # In ``--docker script.py``, the script must not be taken for an image.
             words[at:] = ["--", *behind]
         return self._known(words, namespace)
 
     def fill(self) -> None:
-        """Load the command, and add its options."""
+        """Load the module of the command, and add its options."""
         if self._is_filled:
             return
         self._is_filled = True
@@ -107,7 +107,7 @@ class _Command(argparse.ArgumentParser):
     def _with_notebook(
         self, before: list[str], behind: list[str], namespace: argparse.Namespace | None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Read the words around a notebook: it takes none itself, so all others are options."""
+        """Parse the arguments before and after a notebook: all of them must be options."""
         file, *options = behind
         parsed, unknown = self._known([*before, *options], namespace)
         extra = [*parsed.words, *(parsed.code or ()), *(parsed.module or ())]
@@ -121,12 +121,12 @@ class _Command(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         parsed, unknown = super().parse_known_args(words, namespace)
         if unknown:
-            # Otherwise ``jkg`` itself would refuse them, and show its own usage.
+            # Refused here, so that the usage of this command is shown, not that of ``jkg``.
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed, unknown
 
     def _code_position(self, words: list[str]) -> int:
-        """Position of the first word that is neither an option nor its value."""
+        """Position of the first argument that is neither an option nor its value."""
         at = 0
         while at < len(words) and words[at].startswith("-") and words[at] not in ("-", "--"):
             action = self._option_string_actions.get(words[at])

@@ -1,4 +1,4 @@
-"""``jkg build``: the image of servers in containers."""
+"""``jkg build``: builds the image for servers in containers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Build the image of servers, and print its name."""
+    """Build the image, and print its name."""
     progress = Progress(screen)
     name = DockerJupyterServer.build_image(args.dockerfile, on_progress=progress)
     if not progress.has_begun:

@@ -1,4 +1,4 @@
-"""Cells that a command runs: what they come to, and what is said of them."""
+"""Runs the cells of a command, and shows their outputs and notes."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class CellRuns:
     """Runs cells in one kernel.
 
     Attributes:
-        kernel: Where they run.
-        language: What the kernel speaks.
+        kernel: The kernel.
+        language: Language of the kernel.
         shown: Shows the outputs.
-        screen: For what the command says itself.
-        answers: Answers the code's questions.
-        folder: Where files are made; None for nowhere.
-        timeout: Seconds for each cell.
+        screen: Shows messages of the command.
+        answers: Answers input requests of the code.
+        folder: Folder for images and pages. None to save none.
+        timeout: Time limit for each cell, in seconds.
     """
 
     kernel: JupyterKernelClient
@@ -48,7 +48,7 @@ class CellRuns:
     _page: NotebookPage = field(factory=NotebookPage, init=False)
 
     def block(self, block: CodeBlock) -> Ending:
-        """Run a block; the end is an error if the kernel cannot."""
+        """Run a block. The result is an error if the kernel cannot run its language."""
         try:
             return self.cell(self._cell_of(block))[0]
         except UnknownLanguage as exc:
@@ -56,17 +56,17 @@ class CellRuns:
             return Ending(FAILED, "error", "jkg")
 
     def page(self, blocks: Sequence[CodeBlock]) -> Ending:
-        """Run those that the kernel can, up to the first that fails or exits.
+        """Run the blocks in languages of the kernel, up to the first that fails or exits.
 
         Raises:
-            ValueError: There is code, and the kernel can run none of it.
+            ValueError: There is code, but the kernel can run none of it.
         """
         has_run = is_refused = False
         for block in blocks:
             try:
                 cell = self._cell_of(block)
             except UnknownLanguage as exc:
-                # A page shows outputs and files too, which are not meant to be run.
+                # A page may also have blocks that show outputs or files.
                 self.screen.note(f"skipped: {exc}")
                 is_refused |= not is_data(block.language, self.language)
                 continue
@@ -79,10 +79,10 @@ class CellRuns:
         return Ending(DONE, "ok", "code")
 
     def cell(self, cell: str) -> tuple[Ending, CodeResult]:
-        """Run a cell, show its outputs, and make files of those that need one.
+        """Run a cell, show its outputs, and save its images and pages.
 
         Raises:
-            JkgError: The way to the kernel is closed; what had come was shown.
+            JkgError: The connection to the kernel is lost. The output so far was shown.
         """
         try:
             with Interruptions(self.kernel, self.answers) as interruptions:
@@ -115,13 +115,13 @@ class CellRuns:
         return result
 
     def _told(self, result: ExecutionResult) -> CodeResult:
-        """Say what has not been shown as it came."""
+        """Save images and pages that were not drawn, and show notes about the result."""
         rest = tuple(
             one
             for one in result.outputs
             if not (isinstance(one, Display) and self.shown.is_drawn(one))
         )
-        # Without a folder nothing is made of the outputs.
+        # Without a folder, no files are saved.
         kept = evolve(result, outputs=rest if self.folder else (), late_outputs=())
         told = CodeResult.from_results([kept], self.folder or Path(), self.timeout, page=self._page)
         pieces = (piece for one in told.renderings for piece in one.pieces)
@@ -131,7 +131,7 @@ class CellRuns:
         return told
 
     def _notes(self, result: ExecutionResult) -> list[str]:
-        # What was not kept was shown nevertheless.
+        # Characters that the result has dropped were shown, so they are not missing.
         missing = evolve(result.truncated, characters=0) if result.truncated else None
         truncated = missing if str(missing or "") else None
         return list(notes(evolve(result, truncated=truncated), self.timeout))

@@ -1,4 +1,4 @@
-"""What ``jkg doctor`` looks at. Each check says what is true, and what to do about it."""
+"""The checks of ``jkg doctor``. Each reports a fact and, if needed, what to do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "mcp": ("mcp",),
     "socks": ("PySocks",),
 }
-"""The extras that the command makes use of, and the packages of each."""
+"""The extras that the command uses, and the packages of each."""
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _SERVER_SECONDS = 10.0
@@ -41,14 +41,13 @@ _CELL_SECONDS = 30
 
 @frozen
 class Finding:
-    """What one check has found.
+    """The result of one check.
 
     Attributes:
-        name: What was looked at.
-        state: ``ok``, ``fails``, ``missing`` (a part that is not there, which may be all right), or
-            ``info``.
-        says: What is true, without secrets.
-        advice: What to do; "" for nothing.
+        name: Name of the checked thing.
+        state: ``ok``, ``fails``, ``missing`` (an optional part is missing) or ``info``.
+        says: The fact, without secrets.
+        advice: What the user can do. Empty for nothing.
     """
 
     name: str
@@ -58,11 +57,11 @@ class Finding:
 
 
 def findings(args: argparse.Namespace, screen: Screen) -> Iterator[Finding]:
-    """All that is known of this machine and of the way that the options choose.
+    """Check this machine, and the kernel that the options choose.
 
     Args:
-        args: The options of the command.
-        screen: For the progress of what is started.
+        args: Options of the command.
+        screen: Shows the progress of starts.
     """
     system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     yield Finding("jkg", "info", f"{__version__}; {system}; {sys.executable}")
@@ -94,7 +93,7 @@ def _version(name: str) -> str | None:
 
 
 def _settings(args: argparse.Namespace) -> Iterator[Finding]:
-    """Where each setting comes from."""
+    """The settings and their origins."""
     for name in sorted(os.environ):
         is_ours = name.startswith((PREFIX, "JKG_", "JUPYTERHUB_", "DOCKER_HOST"))
         if is_ours or name.lower() in _PROXIES:
@@ -104,7 +103,7 @@ def _settings(args: argparse.Namespace) -> Iterator[Finding]:
 
 
 def _shown(name: str, value: str) -> str:
-    """The value of a variable, if it is no secret."""
+    """The value of a variable, if it is not a secret."""
     if not value:
         return "empty"
     if name.endswith("_URL") or name.lower() in _PROXIES or name == "DOCKER_HOST":
@@ -116,7 +115,7 @@ def _shown(name: str, value: str) -> str:
 
 def _terminal(screen: Screen) -> Finding:
     if screen.out is None or not screen.out.isatty():
-        return Finding("terminal", "info", "stdout is no terminal: no colours, images as files")
+        return Finding("terminal", "info", "stdout is not a terminal: no colours, images as files")
     images = Graphics("auto", screen.out).protocol
     size = os.get_terminal_size(screen.out.fileno())
     colours = "colours" if screen.has_colours() else "no colours"
@@ -153,13 +152,13 @@ def _engine() -> Finding:
         containers = len(DockerJupyterServer.containers())
         return Finding("Docker engine", "ok", f"answers; {containers} containers of ours")
     except ImportError:
-        return Finding("Docker engine", "missing", "not looked for: extra docker is missing")
+        return Finding("Docker engine", "missing", "not checked: the extra docker is missing")
     except (JkgError, ValueError) as exc:
         return Finding("Docker engine", "missing", str(exc), "only --docker needs one")
 
 
 def _kernel(args: argparse.Namespace, screen: Screen) -> Iterator[Finding]:
-    """Start a kernel on the chosen way, run a cell, and end it."""
+    """Start a kernel as the options say, run a cell, and end it."""
     try:
         way = way_of(args)
         yield Finding("way to a kernel", "info", f"{_place(way)} (by {way.origin})")
@@ -184,7 +183,7 @@ def _tried(args: argparse.Namespace, screen: Screen) -> str:
     before = time.monotonic()
     with provider_of(args, screen) as provider, kernel_of(provider, args.kernel) as kernel:
         started = time.monotonic()
-        # A cell of every language; it shows that the WebSocket carries output, too.
+        # This cell is valid in every language. It also checks the WebSocket.
         result = kernel.execute("1", timeout_seconds=_CELL_SECONDS)
         ended = time.monotonic()
         info = kernel.kernel_info()

@@ -1,4 +1,4 @@
-"""``jkg containers``: the containers of servers."""
+"""``jkg containers``: lists and removes the containers of servers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Print which containers of servers there are, or which are removed."""
+    """Print the containers, or remove the orphans and print their names."""
     if args.remove_orphans:
         lines = iter(DockerJupyterServer.remove_orphans())
     else:

@@ -1,4 +1,4 @@
-"""``jkg doctor``: whether kernels can be reached, and what to do if not."""
+"""``jkg doctor``: checks whether kernels work, and what to do if not."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Print what is found; 1 if something that is needed fails."""
+    """Print the findings. The exit status is 1 if the kernel does not work."""
     found = []
     for finding in findings(args, screen):
         found.append(finding)

@@ -1,4 +1,4 @@
-"""``jkg get``: a file from where kernels run."""
+"""``jkg get``: copies a file from the machine of the kernels."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Copy the file.
 
     Raises:
-        ValueError: For options that make no sense together.
+        ValueError: The options contradict each other.
         OSError: The copy cannot be written.
-        JkgError: There is no way to a kernel.
+        JkgError: No kernel can be reached.
     """
     with files_of(args, screen) as files:
         try:

@@ -1,4 +1,4 @@
-"""Files where a kernel runs, for ``jkg put``, ``get`` and ``ls``: carried by cells of a kernel."""
+"""Files on the machine of a kernel, for ``jkg put``, ``get`` and ``ls``. Cells copy them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SECONDS = 60.0
 
 
 def add_place(command: argparse.ArgumentParser) -> None:
-    """Add the options that say where the files are."""
+    """Add the options that choose the machine."""
     add_server(command)
     add_kernel(command)
     command.add_argument(
@@ -37,16 +37,16 @@ def add_place(command: argparse.ArgumentParser) -> None:
 
 @contextlib.contextmanager
 def files_of(args: argparse.Namespace, screen: Screen) -> Iterator[KernelFiles]:
-    """The files where a kernel runs.
+    """The files on the machine of a kernel.
 
     Raises:
-        ValueError: For options that make no sense together.
-        JkgError: There is no way to a kernel.
+        ValueError: The options contradict each other.
+        JkgError: No kernel can be reached.
     """
     if way_of(args).kind == "docker":
         raise ValueError(
-            "a container of --docker ends with the command, and its files with it: start one by"
-            " jkg serve --docker, and name it by --url"
+            "a container of --docker is removed with its files at the end of the command: start one"
+            " with jkg serve --docker, and pass its URL as --url"
         )
     with contextlib.ExitStack() as stack:
         with told_if_slow(screen, "starting a kernel"):
@@ -59,30 +59,30 @@ def files_of(args: argparse.Namespace, screen: Screen) -> Iterator[KernelFiles]:
 
 @frozen
 class KernelFiles:
-    """Files as a Python kernel sees them: relative paths begin where it has started.
+    """Files on the machine of a Python kernel. Paths are relative to its current folder.
 
     Attributes:
-        kernel: Carries them.
-        seconds: For each of its cells.
+        kernel: The kernel that copies them.
+        seconds: Time limit for each cell.
     """
 
     kernel: JupyterKernelClient
     seconds: float
 
     def put(self, path: str, data: bytes) -> None:
-        """Write a file; folders that are missing are made.
+        """Write a file. Missing folders are created.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: The file cannot be written.
         """
         for cell in python_files.put(path, data):
             self._printed(path, cell)
 
     def get(self, path: str) -> Iterator[bytes]:
-        """A file in pieces.
+        """The content of a file, in pieces.
 
         Raises:
-            OSError: There is none, or it cannot be read.
+            OSError: There is no such file, or it cannot be read.
         """
         position = 0
         while True:
@@ -93,7 +93,7 @@ class KernelFiles:
             yield piece
 
     def names(self, path: str) -> list[str]:
-        """Names in a folder; those of folders end with ``/``.
+        """Names in a folder. Names of folders end with ``/``.
 
         Raises:
             OSError: There is no such folder, or it cannot be read.
@@ -118,7 +118,7 @@ class KernelFiles:
 
 
 def _reason(failure: Failure) -> str:
-    """Why a file cannot be read or written: ``[Errno 2] No such file: 'a'`` in words only."""
+    """The text of an error without number and path, such as "No such file or directory"."""
     if failure.evalue.startswith("[Errno "):
         return failure.evalue.partition("] ")[2].partition(": ")[0]
     return failure.summary

@@ -1,4 +1,4 @@
-"""Ids of kernels as people type them: the beginning is enough if no other id begins so."""
+"""Finds kernels by the beginning of their ids."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from ..gateway.rest import JupyterClient
 
 _WHOLE = 36
-"""Characters of a UUID: an id of this length is whole, and the server need not be asked."""
+"""Length of a UUID in characters. An id of this length is complete, so no request is needed."""
 
 
 def ids_of(client: JupyterClient, words: Sequence[str]) -> list[str]:
-    """The ids of kernels that were named by the beginnings of their ids; each once.
+    """The ids of the kernels whose ids begin with these words. Each id is returned once.
 
     Raises:
-        ValueError: No id begins so, or more than one does.
+        ValueError: No id begins with a word, or several do.
     """
     known = known_ids(client)
     return list(dict.fromkeys(_id_of(word, known) for word in words))
@@ -29,19 +29,19 @@ def running_id(client: JupyterClient, word: str) -> str:
     """The id of the kernel that ``--kernel-id`` names.
 
     Raises:
-        ValueError: No id begins so, or more than one does.
+        ValueError: No id begins with ``word``, or several do.
     """
     if len(word) >= _WHOLE:
         return word
     known = []
-    # Some gateways do not list their kernels. The id may be right all the same.
+    # Some gateways do not list their kernels. Then the word is used as the id.
     with contextlib.suppress(GatewayStatus):
         known = known_ids(client)
     return _id_of(word, known) if known else word
 
 
 def known_ids(client: JupyterClient) -> list[str]:
-    """The ids of the kernels that run."""
+    """The ids of the running kernels."""
     return list(_ids(client))
 
 
@@ -53,7 +53,7 @@ def _id_of(word: str, known: Sequence[str]) -> str:
         return found[0]
     if found:
         raise ValueError(f"more than one kernel begins with {word}: {', '.join(found)}")
-    raise ValueError(f"there is no kernel {word}; what runs: {', '.join(known) or 'nothing'}")
+    raise ValueError(f"there is no kernel {word}; running: {', '.join(known) or 'none'}")
 
 
 def _ids(client: JupyterClient) -> Iterator[str]:

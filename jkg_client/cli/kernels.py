@@ -1,4 +1,4 @@
-"""``jkg kernels``: the kernels that run on a server, and what can be done with them."""
+"""``jkg kernels``: lists, starts, interrupts, restarts and stops kernels of a server."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ..gateway.rest import JupyterClient
 
 DESCRIPTION = """\
-List the kernels of a server that runs already, or start, interrupt, restart or stop one. You may
-shorten an id to its beginning, if no other id begins so.
+List the kernels of a running server, or start, interrupt, restart or stop one. You may shorten an
+id to its beginning, if no other id begins so.
 """
 EXAMPLES = f"""\
 examples:
@@ -41,13 +41,13 @@ examples:
 
 _DEFAULT = "Which server has the kernels. Default: the server of JUPYTER_GATEWAY_URL."
 _REFUSED = ("embedded", "local", "docker")
-"""They would start a new server, which has no kernels yet."""
+"""Options that would start a new server, which has no kernels yet."""
 
 _HEAD = ("ID", "NAME", "STATE", "LAST ACTIVITY", "CONNECTIONS")
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    """Add the options, and the actions with theirs."""
+    """Add the options, and the actions with their options."""
     add_server(command, default=_DEFAULT, hidden=_REFUSED)
     add_document(command)
     command.set_defaults(act=_list)
@@ -87,7 +87,7 @@ def _action(
     text: str,
     act: Callable[[JupyterClient, argparse.Namespace, Screen], int],
 ) -> argparse.ArgumentParser:
-    # Options that stand before the action keep what they were given there.
+    # Options before the action keep their values.
     unset = argparse.SUPPRESS
     action = actions.add_parser(
         name,
@@ -102,18 +102,18 @@ def _action(
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Do what the action says.
+    """Run the action.
 
     Raises:
-        ValueError: There is no such kernel, or more than one; or nobody confirms ``--all``.
-        JkgError: The server does not do it.
+        ValueError: There is no such kernel, or more than one, or ``--all`` is not confirmed.
+        JkgError: The server cannot be reached or refuses the request.
     """
     from ..gateway.rest import JupyterClient
 
     way = chosen_way(args)
     if way is None or way.kind not in ("url", "hub"):
         raise ValueError(
-            "jkg kernels needs a server that runs already: name it by --url or --hub, or set"
+            "jkg kernels needs a running server: name it by --url or --hub, or set"
             " JUPYTER_GATEWAY_URL (jkg serve starts one)"
         )
     with opened(way, args, screen) as server, JupyterClient(server.connection_info) as client:
@@ -169,7 +169,7 @@ def _stop(client: JupyterClient, args: argparse.Namespace, screen: Screen) -> in
     else:
         ids = ids_of(client, args.ids)
     for kernel_id in ids:
-        # Somebody else may have stopped it meanwhile.
+        # Another program may have stopped it in the meantime.
         with contextlib.suppress(KernelNotFound):
             client.delete_kernel(kernel_id)
             screen.line(kernel_id)

@@ -1,4 +1,4 @@
-"""``jkg kernelspecs``: the kernels that can be started."""
+"""``jkg kernelspecs``: lists the kernels that can be started."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Print the names of a server's kernels, a line each."""
+    """Print the names of the kernels, one per line."""
     way = way_of(args)
     if way.kind == "embedded":
         from ..embedded import kernelspecs

@@ -1,4 +1,4 @@
-"""``jkg ls``: the files where kernels run."""
+"""``jkg ls``: lists files on the machine of the kernels."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Print the names.
 
     Raises:
-        ValueError: For options that make no sense together.
-        JkgError: There is no way to a kernel.
+        ValueError: The options contradict each other.
+        JkgError: No kernel can be reached.
     """
     with files_of(args, screen) as files:
         try:

@@ -1,4 +1,4 @@
-"""``jkg mcp``: a server of the Model Context Protocol."""
+"""``jkg mcp``: runs a server of the Model Context Protocol."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Serve clients until they leave, or a signal comes.
+    """Serve clients until stdin ends or a signal comes.
 
     Raises:
         ImportError: A package is missing.
-        ValueError: For options that make no sense together.
+        ValueError: The options contradict each other.
     """
     _check_http(args)
     from ..integrations import mcp as served
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
         idle=args.idle or _IDLE,
         max_sessions=_SESSIONS if args.max_sessions is None else args.max_sessions,
     )
-    # Theirs logs to stderr, too, where ours are notes.
+    # Log records of this package are shown as notes; the library would print them a second time.
     logging.getLogger("jkg_client").propagate = False
     with server_of(args, screen) as jupyter:
         server = served.create_server(jupyter, args.kernel, limits, notebook=args.notebook)

@@ -1,4 +1,4 @@
-"""``jkg run`` of a notebook: a bar on a terminal or lines in a pipe, and the notebook as it ran."""
+"""``jkg run`` of a notebook, with a progress bar on a terminal or lines in a pipe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .progress import gauge
 from .screen import Screen
 
 _SOURCES: Mapping[str, str] = {"error": "code", "timeout": "timeout", "died": "kernel"}
-"""Who has chosen the exit status; all else is of the command itself."""
+"""The source of the exit status, by the status of the error. Otherwise it is the command itself."""
 
 
 def run(
@@ -72,7 +72,7 @@ def _ending(error: NotebookError) -> Ending:
 
 @define
 class _Progress:
-    """Shows how a run goes on, and the outputs of each cell at its end."""
+    """Shows the progress of a run, and the outputs of each cell at its end."""
 
     _screen: Screen
     _outputs: CellOutputsShown | None

@@ -37,16 +37,16 @@ def names_notebook(word: str) -> bool:
 
 
 def is_notebook(args: argparse.Namespace) -> bool:
-    """Whether the words of the command name a notebook.
+    """Whether the arguments of the command name a notebook.
 
     Raises:
-        ValueError: They do not, but have options that only notebooks have; or it has options that
-            it cannot have.
+        ValueError: There are options for notebooks only but no notebook, or options that are not
+            for notebooks.
     """
     is_file = args.code is None and getattr(args, "module", None) is None
     if is_file and names_notebook(args.file):
         if args.language is not None:
-            raise ValueError("--language: a notebook says itself what it is written in")
+            raise ValueError("--language is not for notebooks: they name their language themselves")
         if args.json and args.output == "-":
             raise ValueError("--json and -o - both print to stdout: save the notebook to a file")
         if not Path(args.file).is_file():

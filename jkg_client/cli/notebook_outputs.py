@@ -1,4 +1,4 @@
-"""Outputs of the cells of a notebook, as the command shows those of all code."""
+"""Shows the outputs of a notebook's cells in the same way as those of other code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CellOutputsShown:
     """Shows the outputs of cells that have ended, and saves their images and pages.
 
     Attributes:
-        screen: For what the command says itself.
+        screen: Shows messages of the command.
         shown: Shows the outputs.
         folder: Folder for images and pages. None to save none.
     """
@@ -50,7 +50,7 @@ class CellOutputsShown:
 
 
 def _output(node: Mapping[str, Any]) -> Output:
-    """An output of the file format as an output of a kernel."""
+    """An output in the format of a notebook as an ``Output``."""
     kind = node["output_type"]
     if kind == "stream":
         return Stream(node["name"], text_of(node["text"]))

@@ -1,4 +1,4 @@
-"""``jkg put``: a file to where kernels run."""
+"""``jkg put``: copies a file to the machine of the kernels."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Copy the file.
 
     Raises:
-        ValueError: For words that make no sense together.
-        JkgError: There is no way to a kernel.
+        ValueError: The arguments contradict each other.
+        JkgError: No kernel can be reached.
     """
     path = _path(args.file, args.path)
     try:
@@ -66,6 +66,6 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
 def _path(file: str, path: str | None) -> str:
     if path is None:
         if file == "-":
-            raise ValueError("stdin has no name: say the path there")
+            raise ValueError("stdin has no file name: pass the path on the other machine")
         return Path(file).name
     return f"{path}{Path(file).name}" if path.endswith("/") else path

@@ -1,4 +1,4 @@
-"""``jkg run``: code in a kernel, and what it shows as it comes."""
+"""``jkg run``: runs code in a kernel, and shows the output as it arrives."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .sources import Source
 __all__ = ["DESCRIPTION", "EXAMPLES", "TAKES_NOTEBOOKS", "add", "run"]
 
 TAKES_NOTEBOOKS = True
-"""Options may come after a notebook, too."""
+"""Whether options may also come after a notebook."""
 
 _SECONDS = 30.0
-"""For cells of ours, which take a moment."""
+"""Time limit for cells of the command itself, in seconds."""
 
 
 def run(args: argparse.Namespace, screen: Screen) -> Ending:
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
     settle(args)
     is_code_in_stdin = args.file == "-" and args.code is None and args.module is None
     if args.token_stdin and is_code_in_stdin:
-        raise ValueError("stdin cannot be the token and the code: give the code by -c or as a file")
+        raise ValueError("stdin cannot be both token and code: pass the code with -c or as a file")
     if is_notebook(args):
         return _notebook(args, screen)
     source = Source.of(args, screen)
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
 
 
 def _notebook(args: argparse.Namespace, screen: Screen) -> Ending:
-    # Only now: no other code needs nbformat.
+    # Imported only here, because only notebooks need nbformat.
     from . import notebook
     from .notebook_outputs import CellOutputsShown
 
@@ -84,12 +84,12 @@ def _notebook(args: argparse.Namespace, screen: Screen) -> Ending:
 
 
 def _folder(args: argparse.Namespace) -> Path | None:
-    """Where files are made. A program that reads JSON has got the images already."""
+    """Folder for files. None with ``--json``, whose objects contain the images."""
     if args.output_dir is None:
         return None if args.json else Path.cwd()
     folder = made_folder(Path(args.output_dir))
     try:
-        # The rights alone do not say whether a file can be made, least of all to root.
+        # Only a test shows whether a file can be created: modes do not apply to root.
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as exc:
@@ -113,7 +113,7 @@ def _ran(runs: CellRuns, source: Source) -> Ending:
         return _script(runs, source)
     if source.kind == "module":
         if not is_python:
-            raise ValueError(f"-m is for Python, and this kernel runs {runs.language}")
+            raise ValueError(f"-m needs a Python kernel, but this kernel runs {runs.language}")
         return runs.cell(module_cell(source.argv, source.text))[0]
     if is_python:
         begun = begin_cell(source.argv, str(source.file) if source.file else None)

@@ -113,10 +113,10 @@ def _add_images(command: argparse.ArgumentParser) -> None:
 
 
 def settle(args: argparse.Namespace) -> None:
-    """Take the words apart: ``file``, ``code`` or ``module``, and the ``words`` behind it.
+    """Set ``file``, ``code`` or ``module``, and the ``words`` after it.
 
     Raises:
-        ValueError: There is no code behind an option, or it is no text.
+        ValueError: An option has no code, or the code is not text.
     """
     words = list(args.words)
     if words[:1] == ["--"]:
@@ -125,7 +125,7 @@ def settle(args: argparse.Namespace) -> None:
         given = getattr(args, name)
         if given is not None:
             if not given:
-                raise ValueError(f"{option} needs its code: jkg run {option} {name.upper()}")
+                raise ValueError(f"{option} needs an argument: jkg run {option} {name.upper()}")
             words, value = given[1:], as_text(given[0])
             setattr(args, name, value)
     args.file = "-"
@@ -137,7 +137,7 @@ def settle(args: argparse.Namespace) -> None:
 def _variable(text: str) -> tuple[str, str]:
     name, is_given, value = text.partition("=")
     if not name:
-        raise argparse.ArgumentTypeError(f"NAME=VALUE is needed, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
     if not is_given and name not in os.environ:
         raise argparse.ArgumentTypeError(f"the variable {name} is not set here")
     return name, value if is_given else os.environ[name]

@@ -1,4 +1,4 @@
-"""Says which images and pages were saved, and which could not be."""
+"""Reports which images and pages were saved, and how many could not be saved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .shown import Shown
 
 
 def announce_files(pieces: Iterable[Piece], shown: Shown, screen: Screen) -> None:
-    """Name the files that were made of outputs; say once if some could not be written."""
+    """Show the paths of saved files, and one note if some could not be saved."""
     lost = []
     for piece in pieces:
         if piece.file is not None:

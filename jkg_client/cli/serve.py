@@ -1,4 +1,4 @@
-"""``jkg serve``: a server of kernels for other programs."""
+"""``jkg serve``: runs a Jupyter server for other programs."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ examples:
 _DEFAULT = "Which server to start. Default: --local."
 
 _LISTS = {"KG_LIST_KERNELS": "1"}
-"""Kernel gateways tell only then what runs: ``jkg kernels`` asks for it."""
+"""Environment variable with which kernel gateways list their kernels, for ``jkg kernels``."""
 
 _PAUSE = 2.0
-"""Seconds between two looks at whether the server is still there."""
+"""Seconds between two checks whether the server still answers."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -62,13 +62,15 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Serve until a signal comes.
 
     Raises:
-        ValueError: For options that start no server.
-        JkgError: The server does not start, or it ends by itself.
-        KeyboardInterrupt: A signal came.
+        ValueError: The options start no server.
+        JkgError: The server does not start, or it ends.
+        KeyboardInterrupt: A signal arrived.
     """
     with _started(_way(args), args, screen) as server:
         info = server.connection_info
         screen.line(json.dumps(_variables(info)) if args.document else _exports(info))
+        if screen.out is not None and screen.out.isatty():
+            screen.note("to use the server, run the lines above in another shell, then jkg there")
         screen.note("the server runs until Ctrl-C")
         _watch(info)
     return DONE
@@ -84,7 +86,7 @@ def _way(args: argparse.Namespace) -> Way:
         raise ValueError("--embedded runs kernels without a server: use --local or --docker")
     if way.kind == "url":
         raise ValueError(
-            f"{way.origin} names a server that runs already; --local and --docker start one"
+            f"{way.origin} names a server that is already running; --local and --docker start one"
         )
     return way
 
@@ -114,7 +116,7 @@ def _exports(info: JupyterConnectionInfo) -> str:
 
 
 def _watch(info: JupyterConnectionInfo) -> None:
-    """Wait for a signal, and look now and then whether the server still answers."""
+    """Wait for a signal, and check regularly whether the server still answers."""
     from ..gateway.rest import JupyterClient
 
     wakes_up = threading.Event()

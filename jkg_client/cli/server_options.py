@@ -1,4 +1,4 @@
-"""Options by which every command is told which server or kernel to use."""
+"""Options that choose the server and the kernel of a command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .option_types import not_empty
 
 KERNEL = "python3"
-"""The kernel that is started unless the command is told otherwise."""
+"""Name of the default kernel."""
 
 _DEFAULT = """\
 Which server runs the kernel. Default: the server of JUPYTER_GATEWAY_URL; if that is not set,
@@ -29,8 +29,8 @@ def add_server(
 
     Args:
         command: The command.
-        default: What the help says of a command without such an option.
-        hidden: Options that the command refuses with an explanation: the help does not show them.
+        default: Help text about the default.
+        hidden: Options that the help does not show, because the command refuses them.
     """
     group = command.add_argument_group("server", default)
     _add_choice(group, hidden)
@@ -89,7 +89,7 @@ def _add_tokens(group: argparse._ArgumentGroup) -> None:
 
 
 def add_kernel(command: argparse.ArgumentParser) -> None:
-    """Add the options that choose the kernel: a new one, or one that runs."""
+    """Add the options that choose the kernel: a new one or a running one."""
     which = command.add_mutually_exclusive_group()
     which.add_argument(
         "--kernel",
@@ -107,7 +107,7 @@ def add_kernel(command: argparse.ArgumentParser) -> None:
 
 
 def add_document(command: argparse.ArgumentParser) -> None:
-    """Add the option for what a server says, as a program reads it."""
+    """Add the option for output in JSON."""
     command.add_argument(
         "--json",
         action="store_true",

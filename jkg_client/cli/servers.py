@@ -1,4 +1,4 @@
-"""Opens the way to kernels that a command has chosen."""
+"""Opens the server, or the local kernels, that a command has chosen."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 
 _RUNNING = ("url", "hub")
-"""Ways to servers that may have kernels of others, and that want a token."""
+"""Ways to servers that may have running kernels and need a token."""
 
 
 @contextlib.contextmanager
 def provider_of(args: argparse.Namespace, screen: Screen) -> Iterator[KernelProvider]:
-    """What starts kernels and knows those that run; all that was started ends with the context.
+    """The provider of kernels. A server that is started for it ends with the ``with`` block.
 
     Raises:
-        ValueError: For options that make no sense together.
+        ValueError: The options contradict each other.
         JkgError: The server does not start.
         ImportError: A package is missing.
     """
     way = way_of(args)
     if getattr(args, "kernel_id", None) is not None and way.kind not in _RUNNING:
-        raise ValueError("--kernel-id names a kernel of a running server: --url says which server")
+        raise ValueError("--kernel-id is for a kernel of a running server: pass its URL as --url")
     if way.kind == "embedded":
         _refuse_token(args, way)
         from ..embedded.kernels import LocalKernels
@@ -52,12 +52,12 @@ def provider_of(args: argparse.Namespace, screen: Screen) -> Iterator[KernelProv
 def server_of(
     args: argparse.Namespace, screen: Screen
 ) -> AbstractContextManager[JupyterConnectable | None]:
-    """The server that a command has chosen; None for kernels of this machine without a server.
+    """The server that a command has chosen. None for kernels of this machine without a server.
 
-    A server that is started ends with the context.
+    A server that is started ends with the ``with`` block.
 
     Raises:
-        ValueError: For options that make no sense together.
+        ValueError: The options contradict each other.
         JkgError: The server does not start.
         ImportError: A package is missing.
     """
@@ -71,7 +71,7 @@ def server_of(
 def opened(
     way: Way, args: argparse.Namespace, screen: Screen
 ) -> AbstractContextManager[JupyterConnectable]:
-    """The server that is at the end of a way; not of ``embedded``, which has none."""
+    """The server of a way. Not for ``embedded``, which has no server."""
     if way.kind == "docker":
         return docker_server(way, args, screen)
     if way.kind == "hub":
@@ -80,8 +80,8 @@ def opened(
         return local_server(way, args)
     if "token=" in (way.value or ""):
         screen.note(
-            "everybody on this machine can see the token in --url; JKG_TOKEN, --token-file and"
-            " --token-stdin hide it"
+            "all users of this machine can see the token in --url; pass it by JKG_TOKEN,"
+            " --token-file or --token-stdin"
         )
     return nullcontext(info_of(way.value, os.environ, given_token(args)))
 
@@ -89,7 +89,7 @@ def opened(
 def local_server(
     way: Way, args: argparse.Namespace, **options: Any
 ) -> AbstractContextManager[JupyterConnectable]:
-    """A server of our own on this machine; ``options`` are those of ``LocalJupyterServer``."""
+    """Start a server on this machine, with further ``options`` of ``LocalJupyterServer``."""
     _refuse_token(args, way)
     from ..servers.local import LocalJupyterServer
 
@@ -99,7 +99,7 @@ def local_server(
 def docker_server(
     way: Way, args: argparse.Namespace, screen: Screen, **options: Any
 ) -> AbstractContextManager[JupyterConnectable]:
-    """A server of our own in a container; ``options`` are those of ``DockerJupyterServer``."""
+    """Start a server in a container, with further ``options`` of ``DockerJupyterServer``."""
     _refuse_token(args, way)
     from ..servers.docker.server import DockerJupyterServer
     from .progress import Progress
@@ -117,7 +117,7 @@ def _hub_server(
 
     token = given_token(args) or os.environ.get("JUPYTERHUB_API_TOKEN")
     if not token:
-        raise ValueError("a token of the hub is needed, in JKG_TOKEN or JUPYTERHUB_API_TOKEN")
+        raise ValueError("the hub needs a token: set JKG_TOKEN or JUPYTERHUB_API_TOKEN")
     return JupyterHubServer(
         way.value or "",
         token=token,
@@ -129,22 +129,22 @@ def _hub_server(
 def _refuse_token(args: argparse.Namespace, way: Way) -> None:
     if args.token_file is not None or args.token_stdin:
         raise ValueError(
-            f"a token is for --url and --hub: what --{way.kind} starts has one of its own"
+            f"a token is only for --url and --hub: --{way.kind} starts a server with its own token"
         )
 
 
 def info_of(
     url: str | None, environ: Mapping[str, str], token: str | None = None
 ) -> JupyterConnectionInfo:
-    """Where a running server is.
+    """The address of a running server.
 
     Args:
-        url: Its address; None for the one of the environment.
+        url: URL of the server. None for the one of the environment.
         environ: ``JKG_TOKEN``, and the variables that ``JupyterConnectionInfo.from_env`` reads.
-        token: Replaces the token of the environment; one in ``url`` wins.
+        token: Replaces the token of the environment. A token in ``url`` wins.
 
     Raises:
-        ValueError: If the address or one of the variables makes no sense.
+        ValueError: The URL or a variable is not valid.
     """
     from ..gateway.connection import JupyterConnectionInfo
 
@@ -152,7 +152,7 @@ def info_of(
     if url is not None:
         here, there = JupyterConnectionInfo.from_url(url), env.get(f"{PREFIX}URL", "").strip()
         if there and JupyterConnectionInfo.from_url(there).url != here.url:
-            # One server's token and headers are no other's business.
+            # The token and headers in the environment are for another server.
             env = {name: value for name, value in env.items() if not name.startswith(PREFIX)}
         token = here.token or token
         env[f"{PREFIX}URL"] = here.url

@@ -1,4 +1,4 @@
-"""Which way to a kernel a command takes: by its options, the environment, or what is installed."""
+"""Chooses the way to a kernel: by the options, the environment, or the installed packages."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Way:
     """A way to kernels.
 
     Attributes:
-        kind: By which option it can be chosen.
-        value: The image or the address; None for the usual one, or that of the environment.
-        origin: What has chosen it: an option, a variable, or ``default``.
+        kind: Name of the option that chooses it.
+        value: The image or the address. None for the default one or that of the environment.
+        origin: Where the choice comes from: an option, a variable, or ``default``.
     """
 
     kind: Kind
@@ -36,7 +36,7 @@ class Way:
 
 
 def is_installed(kind: Kind) -> bool:
-    """Whether all packages are here that the way needs."""
+    """Whether all packages for this way are installed."""
     return all(importlib.util.find_spec(name) is not None for name in _NEEDED.get(kind, ()))
 
 
@@ -67,7 +67,7 @@ def chosen_way(args: argparse.Namespace) -> Way | None:
     """
     chosen = _chosen(args)
     if args.hub_server is not None and chosen != Way("hub", args.hub, "--hub"):
-        raise ValueError("--hub-server names a server of a hub: --hub says which hub")
+        raise ValueError("--hub-server needs --hub with the URL of the hub")
     if chosen is None and os.environ.get(f"{PREFIX}URL", "").strip():
         return Way("url", None, f"{PREFIX}URL")
     return chosen

@@ -1,4 +1,4 @@
-"""Programs that fork: a child process owns nothing that its parent has made."""
+"""Checks that a forked child does not use an object of its parent."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from ..errors import ClientClosed
 
 
 def check_owner(process: int, owned: str) -> None:
-    """Raise ClientClosed in any other process than the one with this id, which made ``owned``."""
+    """Raise ClientClosed if this is not the process that has created the object.
+
+    Args:
+        process: Id of the process that has created it.
+        owned: Name of the object for the message.
+    """
     if process != os.getpid():
         raise ClientClosed(
-            f"{owned} belongs to the process that has made it;"
-            " a child that was forked needs one of its own"
+            f"{owned} belongs to the process that has created it;"
+            " create another one in the forked child"
         )

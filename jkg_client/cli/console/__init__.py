@@ -1,4 +1,4 @@
-"""``jkg console``: a terminal session with a kernel. The libraries load when it runs."""
+"""``jkg console``: a terminal session with a kernel. Its libraries are loaded when it runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def add(command: argparse.ArgumentParser) -> None:
 
 
 def add_view(command: argparse.ArgumentParser) -> None:
-    """Add the options that say what is shown."""
+    """Add the options for the display of outputs."""
     command.add_argument(
         "--no-others",
         default=False,
@@ -62,9 +62,9 @@ def add_view(command: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, screen: Screen) -> int:
-    """Talk to a kernel until the user leaves."""
+    """Run the console until the user leaves."""
     if args.token_stdin:
-        raise ValueError("stdin is the keyboard here: give the token by --token-file or JKG_TOKEN")
+        raise ValueError("stdin is the keyboard here: pass the token by --token-file or JKG_TOKEN")
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise ValueError("the console needs a terminal; for code from a pipe use jkg run -")
     if os.environ.get("TERM") != "dumb":
@@ -80,6 +80,7 @@ def _check_extra() -> None:
         import pygments
     except ImportError as exc:
         raise ImportError(
-            f'the console needs {exc.name}: pip install "jkg-client[cli]"; TERM=dumb does without'
+            f'the console needs {exc.name}: pip install "jkg-client[cli]", or set TERM=dumb for a'
+            " console without it"
         ) from exc
     del prompt_toolkit, pygments

@@ -1,4 +1,4 @@
-"""A session: read a cell, run it, show what it says, until the user leaves."""
+"""A session of the console: reads cells and runs them until the user leaves."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BUSY = "busy with another client; Ctrl-C interrupts, Ctrl-D leaves"
 
 
 def talk(args: argparse.Namespace, screen: Screen) -> int:
-    """Talk to the kernel that was chosen, until the user leaves."""
+    """Run a session with the chosen kernel until the user leaves."""
     folder = Path.cwd() if args.output_dir is None else made_folder(Path(args.output_dir))
     activity = KernelActivity(screen.line, shows_others=not args.no_others)
     with contextlib.ExitStack() as stack:
@@ -86,7 +86,7 @@ def _prompt(kernel: ConsoleKernel, questions: KernelQueries, screen: Screen) -> 
 
 @contextlib.contextmanager
 def _left_by_sigquit() -> Iterator[None]:
-    """The key for SIGQUIT leaves while a cell runs, too, and dumps no core."""
+    """Make the key for SIGQUIT leave the console while a cell is running, without a core dump."""
     if _SIGQUIT is None or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -114,7 +114,7 @@ class ConsoleSession:
     _number: int | None = field(default=None, init=False)
 
     def run(self) -> int:
-        """Go on until the user leaves; the exit status."""
+        """Run the session until the user leaves, and return the exit status."""
         self._greet()
         goes_on = True
         while goes_on:
@@ -129,7 +129,7 @@ class ConsoleSession:
         return DONE
 
     def _step(self) -> bool:
-        """Read a cell and run it; whether the session goes on."""
+        """Read a cell and run it. Returns whether the session continues."""
         code = self._read()
         if code is None:
             return False
@@ -150,7 +150,7 @@ class ConsoleSession:
         self._number = self._kernel.next_number()
 
     def _read(self) -> str | None:
-        """The next cell; None if the user leaves."""
+        """The next cell. None if the user leaves."""
         while True:
             self._screen.fresh_line()
             try:
@@ -183,7 +183,7 @@ class ConsoleSession:
         return line.strip().lower() in ("y", "yes")
 
     def _interrupt_others(self) -> None:
-        """An empty prompt and a kernel that is busy: it is the other's code that is meant."""
+        """Interrupt the code of another client after Ctrl-C at the prompt."""
         if not self._activity.is_busy:
             return
         try:
@@ -226,7 +226,7 @@ class ConsoleSession:
         elif result is not None and result.execution_count is not None:
             self._number = result.execution_count + 1
         elif result is None and self._number is not None:
-            self._number += 1  # the kernel has counted it, and could not say so
+            self._number += 1  # the kernel has counted the cell, but its answer is missing
 
     def _take_leave(self) -> None:
         if self._kernel.is_attached:
