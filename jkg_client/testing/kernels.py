@@ -133,10 +133,9 @@ class FakeKernel:
         self._start(new)
 
     def shut_down(self) -> None:
-        """End it in good order, without a word to anybody."""
+        """End it in good order."""
         with self._lock:
             self._gone = True
-            self._process.mute()
         self._process.shut_down(restart=False)
 
     def kill(self) -> None:
