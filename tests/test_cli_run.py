@@ -461,6 +461,9 @@ def test_a_death_is_logged(run: Run) -> None:
         (["jkg", "run", "--im"], "--images"),
         (["jkg", "run", "--images", "k"], "kitty"),
         (["jkg", "run", "scr"], "script.py"),
+        (["jkg", "kernels", "att"], "attach"),
+        (["jkg", "kernels", "stop", "--al"], "--all"),
+        (["jkg", "completion", "z"], "zsh"),
     ],
 )
 def test_bash_completes_commands_options_and_files(

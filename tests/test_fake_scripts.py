@@ -202,7 +202,7 @@ def test_a_strict_gateway_runs_no_cell_without_a_script() -> None:
 @pytest.mark.field("F12")
 def test_a_script_that_was_nearly_run_names_the_cell() -> None:
     with (  # noqa: PT012 - it is raised at the end of the block
-        pytest.raises(AssertionError, match=r"never run; near it was the cell 'fit\( \)'"),
+        pytest.raises(AssertionError, match=r"never run; similar to it was the cell 'fit\( \)'"),
         raw_client() as client,
         client.connect() as kernel,
     ):
@@ -218,7 +218,7 @@ def test_a_cell_that_has_nearly_a_script_names_it_where_every_cell_must_have_one
     ):
         client.gateway.script("model.fit(x)")
         (error,) = kernel.outputs("model.fit(y)")
-        assert error["evalue"].endswith("near it is script('model.fit(x)')")
+        assert error["evalue"].endswith("similar is script('model.fit(x)')")
 
 
 # What a user writes, in which language, and what stands in the script.
@@ -248,7 +248,7 @@ def test_a_script_says_which_code_was_written_not_what_became_of_it(
 
 def test_a_function_of_the_test_that_raises_fails_the_cell_and_the_test() -> None:
     with (  # noqa: PT012 - it is raised at the end of the block
-        pytest.raises(AssertionError, match=r"script\('cell'\) called what raised .*KeyError"),
+        pytest.raises(AssertionError, match=r"a function of script\('cell'\) raised .*KeyError"),
         raw_client() as client,
         client.connect() as kernel,
     ):

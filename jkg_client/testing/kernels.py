@@ -1,4 +1,4 @@
-"""Kernels as a gateway keeps them: who is connected, what waits for whom, how often they died."""
+"""The kernels of a gateway, with their clients, kept messages, restarts and deaths."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..protocol.messages import Message, kernel_info_request, new_session, paren
 from .processes import KernelOptions, KernelProcess
 
 STABLE = 10.0
-"""Seconds that a kernel has to live for its deaths before to be forgotten."""
+"""A kernel that lives for so many seconds starts to count its deaths anew."""
 
 
 @frozen(eq=False)
 class Client:
-    """A WebSocket, as far as kernels know it.
+    """A WebSocket of a kernel.
 
     Attributes:
         session: The ``session_id`` in its address.
@@ -34,7 +34,7 @@ class Client:
 
 
 class FakeKernel:
-    """One kernel, through all its restarts."""
+    """A kernel, with all its restarts."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class FakeKernel:
 
     @property
     def model(self) -> dict[str, Any]:
-        """What REST tells of it."""
+        """Its description in the REST API."""
         with self._lock:
             return {
                 "id": self.id,
@@ -77,7 +77,7 @@ class FakeKernel:
             }
 
     def attach(self, client: Client) -> None:
-        """A WebSocket was opened; it gets what was kept for its session."""
+        """Add a WebSocket, and send it the messages that were kept for its session."""
         with self._lock:
             for stale in [one for one in self._clients if one.session == client.session]:
                 self._clients.remove(stale)
@@ -92,12 +92,7 @@ class FakeKernel:
                 self._nudge()
 
     def detach(self, client: Client, unsent: Callable[[], list[Message]]) -> None:
-        """A WebSocket is gone; if it was the last, what comes is kept for its session.
-
-        Args:
-            client: Which.
-            unsent: Takes from it what it had still to send.
-        """
+        """Remove a WebSocket. Messages are kept for the last one, ``unsent`` ones first."""
         with self._lock:
             if client not in self._clients:
                 return
@@ -107,7 +102,7 @@ class FakeKernel:
                 self._kept = [(message, None) for message in unsent()]
 
     def drop_kept(self) -> None:
-        """Lose what is kept, and keep nothing any more."""
+        """Lose the kept messages, and keep no more."""
         with self._lock:
             self._kept_for, self._kept = None, []
 
@@ -133,13 +128,15 @@ class FakeKernel:
         self._start(new)
 
     def shut_down(self) -> None:
-        """End it in good order."""
+        """Ask it to end."""
+        with self._lock:
+            self._gone = True
         with self._lock:
             self._gone = True
         self._process.shut_down(restart=False)
 
     def kill(self) -> None:
-        """End it without a word to anybody. Returns at once."""
+        """Kill it. No client hears of it. Returns at once."""
         with self._lock:
             self._gone = True
             self._process.kill()
@@ -159,13 +156,13 @@ class FakeKernel:
                 self._kept.append((message, session))
 
     def stumbles(self) -> bool:
-        """Whether it has died and not yet started again; True once a death."""
+        """Whether it has died and not yet started again. True only once for each death."""
         with self._lock:
             stumbles, self._stumbles = self._stumbles, False
             return stumbles
 
     def _new_process(self) -> KernelProcess:
-        # Each process tells who it is: what an old one says late is not said by the new one.
+        # ``_died`` takes the process: an old one may end late.
         return KernelProcess(self._options, self.env, self.deliver, self._died)
 
     def _start(self, process: KernelProcess) -> None:
@@ -177,7 +174,7 @@ class FakeKernel:
                 self._nudge()
 
     def _nudge(self) -> None:
-        # The gateway asks whether the kernel answers; the clients hear its busy and idle.
+        # Gateways ask whether the kernel answers; clients see its status messages.
         self._nudged = True
         self._process.ask(kernel_info_request(self._gateway), self._gateway)
 
@@ -211,7 +208,7 @@ class FakeKernel:
 
 @frozen
 class Session:
-    """A notebook that belongs to a kernel, of which kernel gateways know little."""
+    """A session: the path of a notebook, and its kernel."""
 
     id: str
     path: str
@@ -219,7 +216,7 @@ class Session:
 
     @property
     def model(self) -> dict[str, Any]:
-        """What REST tells of it."""
+        """Its description in the REST API."""
         return {"id": self.id, "notebook": {"path": self.path}, "kernel": self.kernel.model}
 
 
@@ -243,12 +240,12 @@ class Kernels:
         return kernel
 
     def delete(self, kernel: FakeKernel) -> None:
-        """End a kernel; its sockets stay open, and silent."""
+        """End a kernel. Its sockets stay open."""
         self.forget(kernel)
         kernel.shut_down()
 
     def forget(self, kernel: FakeKernel) -> None:
-        """Know a kernel no more."""
+        """Forget a kernel."""
         with self._lock:
             self.running.pop(kernel.id, None)
 

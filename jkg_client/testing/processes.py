@@ -1,4 +1,4 @@
-"""A kernel's process, as the gateway sees it: one life, from start to restart, death or end."""
+"""The process of a kernel, from its start to its restart, death or end."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .orders import Addressed, Order, Reordering
 from .prompter import Prompter
 
 GRACE = 1.0
-"""Seconds that a process has to end when it is asked to."""
+"""Seconds that a process has to end after it was asked to."""
 
 GONE = 5.0
-"""Seconds that a process has to disappear when it is killed."""
+"""Seconds that a process has to disappear after it was killed."""
 
 
 Deliver = Callable[[Message, "str | None"], None]
@@ -48,7 +48,7 @@ class KernelOptions:
 
 
 class KernelProcess:
-    """One life of a kernel."""
+    """A process of a kernel."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class KernelProcess:
 
     @property
     def pid(self) -> int:
-        """Id of the process; 0 before it is there."""
+        """Id of the process; 0 before its start."""
         return self._pid
 
     def start(self, after: float = 0.0) -> None:
@@ -113,11 +113,11 @@ class KernelProcess:
         self.join()
 
     def mute(self) -> None:
-        """Say nothing any more."""
+        """Send no more messages."""
         self._muted = True
 
     def kill(self) -> None:
-        """End without a word. Returns at once."""
+        """Kill the process, and send no more messages. Returns at once."""
         self._ending.set()
         self.mute()
         with self._lock:
@@ -142,7 +142,7 @@ class KernelProcess:
         self._serve()
 
     def _launch(self) -> None:
-        # Before it is there, so that who connects from now on does not hear of it.
+        # Before the kernel is there: clients that connect later do not get this message.
         header = {**new_header("status", self._session), "username": "kernel"}
         starting = {"execution_state": "starting"}
         self._deliver(Message(channel="iopub", header=header, content=starting), None)
@@ -164,7 +164,7 @@ class KernelProcess:
                 try:
                     self._transport.send(message, session)
                 except OSError:
-                    # It is gone: the next one gets it, as from a queue of ZeroMQ.
+                    # The process is gone: the next one gets the message, as from a queue of ZeroMQ.
                     self._waiting.append((message, session))
 
     def _serve(self) -> None:
@@ -182,7 +182,7 @@ class KernelProcess:
             self._died(self)
 
     def _wait_until_gone(self) -> None:
-        # The line of a process closes a moment before it disappears.
+        # The connection of a process closes a moment before the process disappears.
         end = time.monotonic() + GONE
         while _is_there(self._pid) and time.monotonic() < end:
             time.sleep(0.0005)
@@ -199,7 +199,7 @@ class KernelProcess:
         if message.msg_type == "begin":
             self._send(self._options.prompter.decide(message.content["code"]), "")
         else:
-            # It may take any time, and what the kernel says has to go on.
+            # It may take any time, and other messages must not wait for it.
             threading.Thread(
                 target=self._call, args=(message,), name="jkg fake call", daemon=True
             ).start()
@@ -210,7 +210,7 @@ class KernelProcess:
 
 
 def kernel_env(asked: Mapping[str, str] | None) -> dict[str, str]:
-    """The environment of a kernel: of what is asked for a gateway keeps KERNEL_* only."""
+    """The environment of a kernel. Gateways only accept variables KERNEL_* from clients."""
     if asked is None:
         return without_secrets(os.environ)
     kept = {name: value for name, value in asked.items() if name.startswith("KERNEL_")}

@@ -1,4 +1,4 @@
-"""The REST API of kernel gateway 3.0.1, as it answered when it was asked."""
+"""The REST API of kernel gateway 3.0.1, with the answers that it was seen to give."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ CHANNELS = re.compile(f"{KERNEL}/channels")
 RESOURCE = re.compile(r"/kernelspecs/(?P<name>[^/]+)/(?P<file>.*)")
 
 FOREIGN = f"{KERNEL}/(?:interrupt|restart)|{SESSION}"
-"""What jupyter_server handles, without kernel gateway's own way to tell of errors."""
+"""Paths that jupyter_server handles: its errors look different."""
 
 JSON = {"Content-Type": "application/json"}
 HTML = {"Content-Type": "text/html; charset=UTF-8"}
 
 
 def _error(status: int, message: str = "") -> Answer:
-    """An error of kernel gateway: the reason is the name of the status."""
+    """An error of kernel gateway. Its reason is the name of the status."""
     return json_answer(status, {"reason": HTTPStatus(status).phrase, "message": message})
 
 
 def _server_error(status: int, message: str, **more: str) -> Answer:
-    """An error of jupyter_server, below kernel gateway: without a reason."""
+    """An error of jupyter_server, which gives no reason."""
     return json_answer(status, {"message": message, "reason": None, **more})
 
 
@@ -50,7 +50,7 @@ Method = Callable[..., Answer]
 
 @frozen(kw_only=True)
 class Api:
-    """What the answers depend on; see ``FakeGateway``."""
+    """The REST API of one gateway; see ``FakeGateway``."""
 
     kernels: Kernels
     token: str | None
@@ -60,7 +60,7 @@ class Api:
     max_kernels: int | None
 
     def admits(self, call: Call) -> bool:
-        """Whether the token is right; one in the query hides one in the header."""
+        """Whether the token is right. A token in the query comes before one in the header."""
         if not self.token:
             return True
         if "token" in call.query:
@@ -68,7 +68,7 @@ class Api:
         return call.header("Authorization") == f"token {self.token}"
 
     def answer(self, call: Call) -> Answer:
-        """What a request below the base path is answered."""
+        """The answer to a request below the base path."""
         if call.path in PAGES:
             return PAGES[call.path].get(call.method, PAGE_METHOD)
         if file := RESOURCE.fullmatch(call.path):
@@ -79,7 +79,7 @@ class Api:
             return _error(404)
         answer = self._answer(call, found, methods)
         if CHANNELS.fullmatch(call.path) and answer.status != 400:
-            # The handler of WebSockets shows pages, and these are empty.
+            # The handler of WebSockets answers with empty pages.
             return Answer(status=answer.status, headers=HTML)
         return answer
 
@@ -98,7 +98,7 @@ class Api:
 
 
 def is_from_here(call: Call) -> bool:
-    """Whether no page of another site has made the request: by its ``Origin``, if it has one."""
+    """Whether the request does not come from a page of another site, by its ``Origin``."""
     origin = call.header("Origin").lower()
     return not origin or origin.partition("//")[2] == call.header("Host").lower()
 
@@ -179,7 +179,7 @@ def _name(api: Api, model: Mapping[str, Any]) -> Any:
 
 
 def _is_known(api: Api, name: Any) -> bool:
-    # Jupyter looks for them in small letters.
+    # Jupyter ignores upper and lower case.
     return isinstance(name, str) and name.lower() in api.kernel_specs
 
 
@@ -249,7 +249,7 @@ def _start_session(api: Api, call: Call) -> Answer:
         if name not in body:
             return _error(400, f"Missing field in JSON data: {name}")
     if any(session.path == body["path"] for session in api.kernels.sessions.values()):
-        # Kernel gateway 3.0.1 stumbles over a session that is there already.
+        # Kernel gateway 3.0.1 fails if the session exists already.
         return _broken("TypeError: object dict can't be used in 'await' expression")
     name = _name(api, body.get("kernel", {}))
     if not _is_known(api, name):
@@ -266,7 +266,7 @@ def _start_session(api: Api, call: Call) -> Answer:
 
 
 def _in_new_words(model: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Clients of old say where the notebook is, and nothing of a type."""
+    """The model of an older client, which has no type, as newer clients send it."""
     notebook = model.get("notebook")
     if not isinstance(notebook, dict) or "path" not in notebook:
         return model
@@ -282,7 +282,7 @@ def _change_session(api: Api, call: Call, session_id: str) -> Answer:
 def _get_session(api: Api, _: Call, session_id: str) -> Answer:
     if session_id not in api.kernels.sessions:
         return _server_error(404, f"Session not found: {session_id}")
-    # So it is, in kernel gateway 3.0.1.
+    # Kernel gateway 3.0.1 always fails here.
     return _server_error(500, "Unhandled error", traceback="")
 
 
@@ -322,7 +322,7 @@ def _page(body: bytes, kind: str) -> dict[str, Answer]:
     }
 
 
-# For everybody, of every origin.
+# These need no token, and accept every origin.
 PAGES: dict[str, dict[str, Answer]] = {
     "/api/swagger.json": _page(json.dumps(SWAGGER).encode(), "application/json"),
     "/api/swagger.yaml": _page(json.dumps(SWAGGER, indent=2).encode(), "application/octet-stream"),

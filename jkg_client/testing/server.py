@@ -1,4 +1,4 @@
-"""HTTP on loopback, in threads: one that accepts, one for each connection."""
+"""An HTTP server on loopback, with one thread that accepts and one for each connection."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Call:
 
     Attributes:
         path: Without the query.
-        body: Decoded if it is JSON, else as it came; None if there is none.
-        head: The request's head, byte for byte.
+        body: The object if it is JSON, otherwise the bytes; None if there is no body.
+        head: Request line and headers as bytes.
     """
 
     method: str
@@ -54,14 +54,14 @@ class Call:
     reader: BufferedIOBase
 
     def header(self, name: str) -> str:
-        """The header of this name, in whatever letters; empty if there is none."""
+        """The header with this name, in upper or lower case; empty if there is none."""
         found = (text for key, text in self.headers.items() if key.lower() == name.lower())
         return next(found, "")
 
 
 @frozen
 class Cutting:
-    """An answer of which some bytes are sent before the connection is cut."""
+    """An answer, and after how many of its bytes the connection is cut."""
 
     answer: Answer
     after: int
@@ -69,7 +69,7 @@ class Cutting:
 
 
 Answers = Callable[[Call], "Answer | Cutting | None"]
-"""Answers a call; None if the connection was used for something else and is to be closed."""
+"""Answers a call; None if there is no answer and the connection has to be closed."""
 
 
 class Server:
@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def log_message(self, *_: Any) -> None:
-        """Log nothing: there is the journal."""
+        """Log nothing: the journal has it."""
 
     def send_error(self, *_: Any, **__: Any) -> None:
         """Answer what is no valid request."""

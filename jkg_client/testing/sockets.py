@@ -1,7 +1,7 @@
-"""A kernel's WebSocket, on the server's side: the only door to ``websockets``.
+"""The server's side of a kernel's WebSocket, by the protocol of the library ``websockets``.
 
-Only its sans-I/O protocol is used; the TCP socket is ours, so that it can be cut in the middle
-of a frame. One thread reads, another writes.
+The library does no I/O here: the TCP socket is ours, so that we can cut it within a frame. One
+thread reads, another one writes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .outgoing import server_frame
 from .replays import Replays
 
 MAX_INCOMING = 10 * 2**20
-"""Bytes of a message from a client; tornado resets the connection at more."""
+"""Largest message of a client in bytes. Tornado resets the connection if it is larger."""
 
 
 @frozen(kw_only=True)
@@ -52,7 +52,7 @@ class SocketOptions:
 
 
 def shake_hands(head: bytes, options: SocketOptions) -> tuple[ServerProtocol, bytes, bool]:
-    """The protocol after the opening handshake, what to answer, and whether it succeeded."""
+    """The protocol after the opening handshake, the bytes to answer, and whether it is open."""
 
     def select(_: ServerProtocol, offered: object) -> object:
         known = options.subprotocol and Framing.V1.value in list(offered)  # type: ignore[call-overload]
@@ -100,13 +100,13 @@ class KernelSocket:
         self._outgoing.put(frame)
 
     def close(self, code: int = 1000) -> threading.Event:
-        """Send what waits, then a close frame; the event is set when that is done."""
+        """Send waiting messages, then a close frame. The event is set when that is done."""
         done = threading.Event()
         self._outgoing.put(lambda: self._close(code, done))
         return done
 
     def cut(self, *, rst: bool = False) -> None:
-        """Send what waits, then cut the line; returns when it is done."""
+        """Send waiting messages, then cut the connection. Returns when that is done."""
         if self._options.faults.gate.is_set():
             self._outgoing.put(lambda: self._hang_up(rst=rst))
             self._over.wait(1)
@@ -114,7 +114,7 @@ class KernelSocket:
         self._gone.wait(1)
 
     def serve(self, reader: io.BufferedIOBase, handshake: bytes) -> None:
-        """Talk until it is over."""
+        """Read and write until the connection ends."""
         self._kernel.attach(self._client)
         try:
             self._socket.sendall(handshake)
@@ -126,7 +126,7 @@ class KernelSocket:
             self._hang_up()
             if self._writer.ident is not None:
                 self._writer.join()
-            # Now, and not when the server gets to it: a reset is sent by this alone.
+            # Here, and not later by the server: only the close sends a reset.
             reader.close()
             self._socket.close()
             self._gone.set()
@@ -191,7 +191,7 @@ class KernelSocket:
         self._hang_up()
 
     def _write_until(self, next_ping: float) -> bool:
-        """Send the next thing that there is to send; whether it was a ping."""
+        """Send the next message, or a ping if it is due; whether it was a ping."""
         try:
             outgoing = self._outgoing.get(timeout=max(next_ping - time.monotonic(), 0))
         except Empty:
@@ -277,7 +277,7 @@ class KernelSocket:
         if rst:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         with contextlib.suppress(OSError):
-            # Wakes our reader, who then closes it.
+            # Wakes the reading thread, which closes the socket.
             self._socket.shutdown(socket.SHUT_RD if rst else socket.SHUT_RDWR)
 
 

@@ -1,4 +1,4 @@
-"""What a kernel tells about code without running it: replies to requests other than execute."""
+"""Replies to requests other than ``execute_request``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LANGUAGE: Reply = {
 
 
 def kernel_info(shell: Shell, _: Json) -> Reply:
-    """What the kernel is."""
+    """Name and version of the kernel and its language."""
     return {
         "status": "ok",
         "protocol_version": "5.3",
@@ -35,7 +35,7 @@ def kernel_info(shell: Shell, _: Json) -> Reply:
 
 
 def history(shell: Shell, content: Json) -> Reply:
-    """Earlier cells of this kernel; a fake one remembers no other session."""
+    """Earlier cells of this kernel. A fake kernel has no cells of earlier sessions."""
     cells = list(enumerate(shell.history(), 1))
     kind, told, _ = (content[name] for name in ("hist_access_type", "output", "raw"))
     if kind == "range":
@@ -70,7 +70,7 @@ def comm_info(shell: Shell, content: Json) -> Reply:
     return {"status": "ok", "comms": comms}
 
 
-# ipykernel numbers its sockets so behind a gateway.
+# Behind a gateway, ipykernel answers with these numbers.
 PORTS: Reply = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
 
 

@@ -1,4 +1,4 @@
-"""What the cell that runs says: to clients, and to the gateway about scripted cells."""
+"""The messages that a running cell sends: to clients, and to the gateway about scripted cells."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .transport import script_message
 
 
 class Console:
-    """Sends what a cell says, and asks what it asks.
+    """Sends the messages and questions of a cell.
 
     Attributes:
-        prompts: What cells ask.
+        prompts: Asks the client for input.
         session: Session of the client that has sent the cell.
     """
 

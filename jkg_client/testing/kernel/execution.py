@@ -1,4 +1,4 @@
-"""The cell that runs: from its request to its reply."""
+"""Runs cells, from the request to the reply."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Request:
 
 
 class Execution:
-    """Runs cells, one at a time, or plays what the test has scripted for them.
+    """Runs cells, one at a time, or plays their scripts.
 
     Attributes:
         is_idle: Set while no cell runs.
-        console: What the cell says.
+        console: Sends the messages of the cell.
     """
 
     def __init__(self, outbox: Outbox, streams: Streams, shell: Shell) -> None:
@@ -54,14 +54,14 @@ class Execution:
         self._decisions: SimpleQueue[Message] = SimpleQueue()
 
     def take(self, message: Message) -> None:
-        """Take what the gateway says about a scripted cell."""
+        """Take a message of the gateway about a scripted cell."""
         if message.msg_type == "called":
             self._calls.take(message.content)
         else:
             self._decisions.put(message)
 
     async def run(self, request: Request) -> Outcome:
-        """Run a cell and tell of its end; an exception if the request is not a whole one."""
+        """Run a cell and send its reply. Raises an exception if the request lacks a field."""
         cell = _cell(request.content)
         expect_interrupts()
         if not cell.silent:

@@ -1,4 +1,4 @@
-"""Cells in IPython: the shell itself, and where what it shows goes."""
+"""Runs cells in IPython, and sends what they show."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENVIRONMENT = {
     "PAGER": "cat",
     "GIT_PAGER": "cat",
 }
-"""As ipykernel sets it: nobody can turn a page."""
+"""As in ipykernel: output is coloured, and pagers do not wait for a key."""
 
 INLINE = "module://matplotlib_inline.backend_inline"
 
@@ -97,14 +97,14 @@ class Publisher(DisplayPublisher):  # type: ignore[misc]  # as above
 
 
 class KernelFace:
-    """What libraries look for in ``get_ipython().kernel``."""
+    """The part of ``get_ipython().kernel`` that libraries use."""
 
     def __init__(self, shell: InteractiveShell, console: Console) -> None:
         self.shell = shell
         self._console = console
 
     def get_parent(self, channel: str = "shell") -> dict[str, Any]:  # noqa: ARG002 - ipykernel's
-        """The request that is being worked for."""
+        """The request that is being answered."""
         header = self._console.parent()
         return {"header": header, "msg_id": header.get("msg_id")}
 
@@ -132,10 +132,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
         self.set_hook("show_in_pager", page.as_hook(payloadpage.page), 99)
 
     def init_virtualenv(self) -> None:
-        """The environment is that of the tests."""
+        """Keep the environment of the tests."""
 
     def enable_gui(self, gui: Any = None) -> None:
-        """There is no window."""
+        """Do nothing: there is no window."""
 
     def ask_exit(self) -> None:
         self.exit_now = not self.keepkernel_on_exit
@@ -155,10 +155,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
 
 
 class _Nobody:
-    """Hears what is said before there is a kernel."""
+    """Takes messages before there is a kernel."""
 
     def say(self, *_: Any, **__: Any) -> None:
-        """Say it to nobody."""
+        """Send nothing."""
 
     def parent(self) -> Mapping[str, Any]:
         """There is no request."""
@@ -166,14 +166,14 @@ class _Nobody:
 
 
 class IPythonShell(Shell):
-    """IPython, in the process of a kernel."""
+    """Runs cells in IPython."""
 
     def __init__(self) -> None:
         config = Config()
-        # Other sessions' cells are the user's; and it would run a thread.
+        # The user's own history is none of ours; and it would start a thread.
         config.HistoryManager.enabled = False
         config.IPKernelApp.connection_file = ""
-        # IPython makes a folder for its profile, wherever it is told to.
+        # IPython always makes a folder for its profile.
         with tempfile.TemporaryDirectory(prefix="jkg-ipython-") as folder:
             profile = ProfileDir(location=folder)
             self._ip = ZMQInteractiveShell.instance(
@@ -184,7 +184,7 @@ class IPythonShell(Shell):
         self._ip.Completer.use_jedi = find_spec("jedi") is not None
 
     def _warm_up(self) -> None:
-        # What is imported for the first cell, the first value and the first traceback.
+        # Import what the first cell, the first value and the first traceback need.
         self._ip.displayhook.console = self._ip.display_pub.console = _Nobody()
         for code in ("1 + 1", "1 / 0"):
             self._ip.run_cell(code, store_history=False)
@@ -197,7 +197,7 @@ class IPythonShell(Shell):
 
     @property
     def info(self) -> Reply:
-        """What the kernel is."""
+        """Implementation, version and banner."""
         return {
             "implementation": "ipython",
             "implementation_version": version,

@@ -1,4 +1,4 @@
-"""Cells without IPython: Python, the value of the last expression, rich display."""
+"""Runs cells without IPython."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class UsageError(Exception):
 
 
 class PlainShell(Shell):
-    """The variables of one kernel and the code that ran in it."""
+    """Runs cells in plain Python."""
 
     count: int = 1
 
@@ -41,6 +41,7 @@ class PlainShell(Shell):
         self._files = 0
         self._payload: list[dict[str, Any]] = []
         self._exits = False
+        self._is_silent = False
         self._console: Console | None = None
         self.namespace.update(In=[""], Out={}, __builtins__=builtins)
 
@@ -51,14 +52,14 @@ class PlainShell(Shell):
 
     @property
     def info(self) -> Reply:
-        """What the kernel is."""
+        """Implementation, version and banner."""
         version = platform.python_version()
         return {"implementation": "python", "implementation_version": version,
                 "banner": f"Python {version}\n"}  # fmt: skip
 
     def connect(self, console: Console) -> Mapping[str, Callable[[Any], None]]:
         self._console = console
-        # Here pickle and multiprocessing look for what cells define.
+        # pickle and multiprocessing look here for functions and classes of cells.
         sys.modules["__main__"] = self._module
         displays = Displays(console.say)
         found = {
@@ -69,36 +70,35 @@ class PlainShell(Shell):
             "quit": self._exit,
         }
         vars(builtins).update(found)
+        sys.displayhook = self._show
         return {}
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
         self._payload, self._exits, self._shown = [], False, None
+        self._is_silent = cell.silent
         if _is_remembered(cell):
             self.namespace["In"].append(cell.code)
         try:
-            codes, is_shown = self._compiled(cell)
-        except Exception as exc:  # noqa: BLE001 - its error is its value
+            codes = self._compiled(cell)
+            if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
+                return self._run_awaiting(cell, codes)
+            for code in codes:
+                eval(code, self.namespace)  # noqa: S307 - what a kernel is for
+        except BaseException as exc:  # noqa: BLE001 - every error of a cell is its outcome
             return self._failed(cell, exc)
-        if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
-            return self._run_awaiting(cell, codes, is_shown)
-        try:
-            values = [eval(code, self.namespace) for code in codes]  # noqa: S307 - what it is for
-            return self._succeeded(cell, values[-1] if is_shown else None)
-        except BaseException as exc:  # noqa: BLE001 - that it is cancelled, too
-            return self._failed(cell, exc)
+        return self._succeeded(cell)
 
-    async def _run_awaiting(self, cell: Cell, codes: list[CodeType], is_shown: bool) -> Outcome:
+    async def _run_awaiting(self, cell: Cell, codes: list[CodeType]) -> Outcome:
         try:
             for code in codes:
                 value = eval(code, self.namespace)  # noqa: S307 - what a kernel is for
-                value = await value if code.co_flags & inspect.CO_COROUTINE else value
-            return self._succeeded(cell, value if is_shown else None)
+                if code.co_flags & inspect.CO_COROUTINE:
+                    await value
         except BaseException as exc:  # noqa: BLE001 - that it is cancelled, too
             return self._failed(cell, exc)
+        return self._succeeded(cell)
 
-    def _succeeded(self, cell: Cell, value: Any) -> Outcome:
-        if value is not None and not cell.silent:
-            self._show(value)
+    def _succeeded(self, cell: Cell) -> Outcome:
         values = {name: self._value(text) for name, text in cell.user_expressions.items()}
         self.skip(cell)
         return Outcome(payload=tuple(self._payload), user_expressions=values, exits=self._exits)
@@ -113,12 +113,13 @@ class PlainShell(Shell):
         return Outcome(error=error, payload=tuple(self._payload))
 
     def _show(self, value: Any) -> None:
-        self.namespace["_"] = self.namespace["Out"][self.count] = value
+        if value is None or self._is_silent or self._console is None:
+            return
         data, metadata = mime_bundle(value)
+        self.namespace["_"] = self.namespace["Out"][self.count] = value
         self._shown = data.get("text/plain")
         content = {"data": data, "metadata": metadata, "execution_count": self.count}
-        if self._console is not None:
-            self._console.say("execute_result", content)
+        self._console.say("execute_result", content)
 
     def _value(self, expression: str) -> dict[str, Any]:
         try:
@@ -132,28 +133,25 @@ class PlainShell(Shell):
         self._exits = not keep_kernel
         self._payload.append({"source": "ask_exit", "keepkernel": keep_kernel})
 
-    def _compiled(self, cell: Cell) -> tuple[list[CodeType], bool]:
+    def _compiled(self, cell: Cell) -> list[CodeType]:
         code = cell.code
         self._files += 1
-        # Names are not used again: functions of earlier cells show their lines, too.
+        # Each file has its own name, so that tracebacks find the lines of earlier cells.
         file = f"Cell In[{self.count}]" if _is_remembered(cell) else f"<cell {self._files}>"
         linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
         try:
-            tree = ast.parse(code, file)
+            tree = _compile(code, file, "exec", ast.PyCF_ONLY_AST)
         except SyntaxError:
             found = _MAGIC.search(code)
             if found is None:
                 raise
             line = code[found.start() :].strip().partition("\n")[0]
             raise UsageError(_needs_ipython(line)) from None
-        last = tree.body[-1] if tree.body else None
-        is_shown = isinstance(last, ast.Expr) and not code.rstrip().endswith(";")
-        if is_shown:
-            tree.body.pop()
-        codes = [_compile(tree, file, "exec")]
-        if is_shown and isinstance(last, ast.Expr):
-            codes.append(_compile(ast.Expression(last.value), file, "eval"))
-        return codes, is_shown
+        shown: list[ast.stmt] = []
+        if tree.body and isinstance(tree.body[-1], ast.Expr) and not code.rstrip().endswith(";"):
+            shown.append(tree.body.pop())
+        # In the mode "single", Python passes the value of an expression to sys.displayhook.
+        return [_compile(tree, file, "exec"), _compile(ast.Interactive(shown), file, "single")]
 
     def skip(self, cell: Cell) -> None:
         if _is_remembered(cell) and cell.code.strip():
@@ -227,7 +225,6 @@ def _described(name: str, value: Any) -> str:
     return "\n".join(lines)
 
 
-def _compile(tree: Any, file: str, mode: str) -> CodeType:
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    code: CodeType = compile(tree, file, mode, flags, dont_inherit=True)
-    return code
+def _compile(source: Any, file: str, mode: str, flags: int = 0) -> Any:
+    # Not ast.parse: it would be a line in the traceback of a syntax error.
+    return compile(source, file, mode, flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

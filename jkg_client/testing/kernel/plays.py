@@ -1,4 +1,4 @@
-"""Cells that are played: the test has said, step by step, what they do."""
+"""Plays scripts instead of running cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .shells import Outcome
 
 
 class Calls:
-    """Has functions of the test called, in the test's process."""
+    """Calls functions of a script, in the process of the test."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -23,18 +23,18 @@ class Calls:
         self._answers: SimpleQueue[Json] = SimpleQueue()
 
     def call(self, script: int, at: int) -> Json | None:
-        """Call a function of a script; the content of an error if it fails."""
+        """Call a function of a script and wait for its end; the error if it fails."""
         number = next(self._numbers)
         self._console.tell_gateway("call", {"call": number, "script": script, "at": at})
         while True:
             answer = self._answers.get()
-            # One that an interrupt has left behind may end later.
+            # An earlier call, that was interrupted, may end only now.
             if answer["call"] == number:
                 error: Json | None = answer["error"]
                 return error
 
     def take(self, answer: Json) -> None:
-        """Take what the gateway says of the end of a call."""
+        """Take the message that a call has ended."""
         self._answers.put(answer)
 
 
@@ -56,7 +56,7 @@ class Play:
         self._number = number
 
     def run(self) -> Outcome:
-        """Play it; whatever interrupts it goes up."""
+        """Play it. An interrupt is raised as KeyboardInterrupt."""
         error = self._script["error"]
         try:
             for step in self._script["steps"]:

@@ -1,6 +1,6 @@
-"""The prepared process: everything is imported, kernels are forked from it.
+"""The prepared process, which has imported everything. Kernels are forked from it.
 
-It ends, and its kernels with it, when the test's process does.
+It ends together with the test's process, and so do its kernels.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from .shells import Shell
 assert sys.platform != "win32"  # nothing forks there
 
 WATCH = 1.0
-"""Seconds between two looks whether the test's process is still there."""
+"""Seconds between two checks whether the test's process is still there."""
 
 
 def serve(prepare: Callable[[], Shell], orders: BinaryIO) -> None:
-    """Fork a kernel for each order, until no more can come.
+    """Fork a kernel for each order, until the test's process ends.
 
     Args:
-        prepare: Makes a shell, with all that takes long done.
+        prepare: Makes a shell, ready to run cells.
         orders: Lines of JSON from the test's process, which waits for a kernel after each.
     """
     parent = os.getppid()
-    # Ctrl-C is for the tests.
+    # Ctrl-C in the terminal is for the tests, not for us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernels: set[int] = set()
     signal.signal(signal.SIGCHLD, lambda *_: _reap(kernels))
     shell = prepare()
     gc.collect()
-    # What is there already is not looked at again in each kernel, nor copied for that.
+    # Kernels share this memory as long as their garbage collectors do not touch it.
     gc.freeze()
     # Other children of the test's process may keep the pipe open after its end.
     while os.getppid() == parent:
@@ -73,6 +73,6 @@ def _reap(kernels: set[int]) -> None:
 
 def _end(kernels: set[int]) -> None:
     for pid in tuple(kernels):
-        # One that leads no group yet finds nobody to connect to, and ends by itself.
+        # A kernel that has no group yet cannot connect any more, and ends by itself.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The process of one kernel, from its first line to its last."""
+"""The life of a kernel's process, from its start to its end."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def connect(order: Json) -> socket.socket:
 
 
 def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
-    """Be a kernel, in this process, until it has to end.
+    """Turn this process into a kernel, until its end.
 
     Args:
-        order: What the gateway wants: ``session``, ``env``, ``cwd`` and ``path``.
+        order: The settings of the kernel: ``session``, ``env``, ``cwd`` and ``path``.
         line: The connection to the gateway.
         shell: Runs the cells.
     """
     os.environ.clear()
     os.environ.update(order["env"])
     refuse_installs()
-    # Imports look into the folder first, as in any kernel.
+    # Modules in the current folder come first, as in any kernel.
     sys.path[:] = ["", *order["path"]]
     sys.argv = ["ipykernel_launcher.py", "-f", f"kernel-{order['session']}.json"]
     importlib.invalidate_caches()
     with contextlib.suppress(OSError):
         os.chdir(order["cwd"])
     if hasattr(os, "register_at_fork"):
-        # Or the gateway would not see that the kernel is gone while a child of it lives.
+        # Otherwise a child that outlives the kernel would hide its end from the gateway.
         os.register_at_fork(after_in_child=line.close)
     transport = Transport(line)
     outbox = Outbox(transport, order["session"])
@@ -74,6 +74,6 @@ def _reset_signals() -> None:
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if hasattr(os, "setsid"):
-        # An interrupt is for the kernel and what it has started, for nobody else.
+        # A group of its own: an interrupt reaches only the kernel and its child processes.
         with contextlib.suppress(PermissionError):
             os.setsid()

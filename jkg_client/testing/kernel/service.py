@@ -1,8 +1,8 @@
-"""A kernel's requests, answered in a kernel's order.
+"""Answers the requests to a kernel, in the order of a real one.
 
-The main thread takes the requests on the shell channel one after the other, in an event
-loop, as ipykernel does: cells see a running loop. A second thread takes those on the control
-channel, a third reads the line to the gateway.
+The main thread answers requests on the shell channel one after the other. It does so in an event
+loop, as ipykernel does: cells see a running loop. A second thread answers requests on the control
+channel, a third one reads the connection to the gateway.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ EXITING = 0.1
 
 
 class Service:
-    """Answers requests until the kernel is to end."""
+    """Answers requests until the kernel has to end."""
 
     def __init__(
         self, transport: Transport, outbox: Outbox, streams: Streams, shell: Shell
@@ -89,7 +89,7 @@ class Service:
                 self._loop.call_soon_threadsafe(self._end)
                 return
             if received is None:
-                # The gateway is gone. What the cells have started goes, too.
+                # The gateway is gone. End the child processes of the cells, too.
                 if sys.platform != "win32":
                     os.killpg(0, signal.SIGKILL)
                 os._exit(1)
@@ -131,7 +131,7 @@ class Service:
         if msg_type == "shutdown_request":
             self._shut_down(request)
         elif msg_type == "interrupt_request":
-            # On the shell channel it hits itself, and there is no reply.
+            # On the shell channel it interrupts itself, and there is no reply.
             if channel == "control":
                 self._reply(request, {"status": "ok"})
             send_interrupt()
@@ -155,7 +155,7 @@ class Service:
         content = {"status": "ok", "restart": request.content["restart"]}
         self._reply(request, content)
         self._outbox.say("shutdown_reply", content, request.message.header)
-        # A kernel that ends tells of its cell on iopub only.
+        # The cell that ends now has no reply, only messages on iopub.
         self._outbox.flush()
         self._outbox.mute("shell")
         self._over = True
@@ -168,7 +168,7 @@ class Service:
         self._loop.call_soon_threadsafe(self._arrived.set)
 
     def _leave(self) -> None:
-        # What has come by now is answered; the gateway keeps the rest for the next kernel.
+        # Answer what has come by now; the gateway keeps the rest for the next process.
         self._is_leaving = True
         self._transport.stop_receiving()
 

@@ -1,4 +1,4 @@
-"""How the process of a kernel starts: forked from a prepared one, or spawned by itself."""
+"""Starts processes: the prepared one, or a kernel where nothing forks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .shells import Flavour, Shell
 
 
 def main(arguments: list[str]) -> None:
-    """Start: ``forks`` or ``spawned``, then the flavour. Orders come as lines on stdin."""
+    """Start as ``forks`` or ``spawned``, and with a flavour. Orders come as lines on stdin."""
     way, flavour = arguments
-    # Python has the path of the tests already; nothing else of the command line is for cells.
+    # Cells see no arguments of ours.
     del sys.argv[1:]
     orders = os.fdopen(os.dup(0), "rb")
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - no path of ours
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
 
 
 def prepare(flavour: Flavour) -> Shell:
-    """A shell, with all that takes long done."""
+    """A shell, ready to run cells."""
     if flavour == "ipython":
         from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
 

@@ -15,8 +15,15 @@ def error_content(exc: BaseException) -> dict[str, Any]:
     # What runs the cell is no part of it.
     frames = [frame for frame in told.stack if not frame.filename.startswith(_HERE)]
     told.stack = traceback.StackSummary.from_list(frames)
-    lines = "".join(told.format()).splitlines()
-    return {"ename": type(exc).__name__, "evalue": _evalue(exc), "traceback": lines}
+    name, value = type(exc).__name__, _evalue(exc)
+    if frames and not isinstance(exc, SystemExit):
+        lines = "".join(told.format()).splitlines()
+    elif isinstance(exc, SyntaxError):
+        lines = "".join(told.format_exception_only()).splitlines()
+    else:
+        # An exit is no fault of the code, and an error of our own has no line in it.
+        lines = [f"{name}: {value}"]
+    return {"ename": name, "evalue": value, "traceback": lines}
 
 
 def _evalue(exc: BaseException) -> str:

@@ -4,7 +4,7 @@ import os
 import sys
 
 ALLOWED = "JKG_FAKE_GATEWAY_INSTALLS"
-"""An environment variable that is set where a script allows to install."""
+"""Environment variable that is set while a script allows installs."""
 
 MESSAGE = (
     "ERROR: the fake kernel of jkg_client installs and removes no packages. Say with"
@@ -16,7 +16,7 @@ COMMANDS = tuple("pip._internal.commands." + name for name in CHANGING)
 
 
 class Finder:
-    """Lets no command be imported that changes what is installed."""
+    """Refuses to import the commands of pip that install or remove packages."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
         if name in COMMANDS and not os.environ.get(ALLOWED):
