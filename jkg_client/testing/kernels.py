@@ -131,8 +131,6 @@ class FakeKernel:
         """Ask it to end."""
         with self._lock:
             self._gone = True
-        with self._lock:
-            self._gone = True
         self._process.shut_down(restart=False)
 
     def kill(self) -> None:
