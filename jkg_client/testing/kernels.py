@@ -128,10 +128,9 @@ class FakeKernel:
         self._start(new)
 
     def shut_down(self) -> None:
-        """Ask it to end. No client hears of it."""
+        """Ask it to end."""
         with self._lock:
             self._gone = True
-            self._process.mute()
         self._process.shut_down(restart=False)
 
     def kill(self) -> None:
