@@ -93,37 +93,47 @@ class CodeResult:
             left_out: Number of blocks after the last block that ran.
         """
         page = NotebookPage() if page is None else page
-        renderings = tuple(
+        write = into(folder)
+        renderings: list[Rendering] = []
+        texts: list[str] = []
+        files: list[str] = []
+        for result in results:
             # Two separate screens: a cell does not overwrite late output of the cell before it.
-            render((*as_seen(r.late_outputs), *as_seen(r.outputs)), into(folder), page)
-            for r in results
-        )
-        texts = [
-            join_text([(rendering.text, True), ("\n".join(notes(result, timeout)), True)])
-            for rendering, result in zip(renderings, results)
-        ]
+            seen = (*as_seen(result.late_outputs), *as_seen(result.outputs))
+            rendering = render(seen, write, page)
+            renderings.append(rendering)
+            files += map(str, rendering.files)
+            remarks = "\n".join(notes(result, timeout))
+            texts.append(join_text([(rendering.text, True), (remarks, True)]))
         status = results[-1].status if results else "ok"
-        if skipped:
-            # Readers look for an error at the end, so the note goes before it.
-            texts.insert(len(texts) if status == "ok" else len(texts) - 1, not_run(skipped))
-        if status == "ok" and left_out:
-            texts.append(f"Note: the code exited; code blocks that did not run: {left_out}.")
         return cls(
             exit_code=_exit_code(results[-1]) if results else 0,
-            output=join_text((text, True) for text in texts),
-            output_files=[str(path) for rendering in renderings for path in rendering.files],
+            output=_joined(texts, status, skipped, left_out),
+            output_files=files,
             status=status,
             kernel_restarted=any(result.kernel_restarted for result in results),
-            truncated=_together(r.truncated for r in results if r.truncated),
+            truncated=_together([r.truncated for r in results if r.truncated]),
             results=tuple(results),
             skipped=tuple(skipped),
-            renderings=renderings,
+            renderings=tuple(renderings),
         )
 
 
 def has_exited(result: CodeResult) -> bool:
     """Whether the last block ended with ``sys.exit`` or ``exit()``, which ends a script."""
     return bool(result.results) and result.results[-1].exit_code is not None
+
+
+def _joined(texts: Sequence[str], status: Status, skipped: Sequence[str], left_out: int) -> str:
+    """The texts of the blocks, with notes on those that did not run."""
+    all_texts = list(texts)
+    if skipped:
+        # Readers look for an error at the end, so the note goes before it.
+        place = len(texts) if status == "ok" else len(texts) - 1
+        all_texts.insert(place, not_run(skipped))
+    if status == "ok" and left_out:
+        all_texts.append(f"Note: the code exited; code blocks that did not run: {left_out}.")
+    return join_text((text, True) for text in all_texts)
 
 
 def _exit_code(result: ExecutionResult) -> int:
@@ -158,13 +168,12 @@ def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
         yield "Note: the kernel was restarted, variables are gone."
 
 
-def _together(truncations: Iterable[Truncation]) -> Truncation | None:
-    all_of_them = list(truncations)
-    if not all_of_them:
+def _together(truncations: Sequence[Truncation]) -> Truncation | None:
+    if not truncations:
         return None
     return Truncation(
-        characters=sum(t.characters for t in all_of_them),
-        messages=sum(t.messages for t in all_of_them),
-        rate_limited=any(t.rate_limited for t in all_of_them),
-        connection_lost=any(t.connection_lost for t in all_of_them),
+        characters=sum(t.characters for t in truncations),
+        messages=sum(t.messages for t in truncations),
+        rate_limited=any(t.rate_limited for t in truncations),
+        connection_lost=any(t.connection_lost for t in truncations),
     )

@@ -30,7 +30,7 @@ _STATUS = re.compile(r"-?\d{1,9}")
 def install_command(cell: str) -> str | None:
     """The command with which a cell of a Python kernel ends, if that installs something."""
     last = cell.rstrip()[-_LONGEST:].replace("\\\n", " ").rpartition("\n")[2]
-    return last if _INSTALL.match(last) else None
+    return last if "install" in last and _INSTALL.match(last) else None
 
 
 def with_status(result: ExecutionResult, command: str) -> ExecutionResult:

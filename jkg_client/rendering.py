@@ -149,6 +149,8 @@ def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = 
         page: Remembers which scripts earlier cells have loaded. None for a new kernel.
     """
     shown = list(as_seen(outputs))
+    if not shown:
+        return Rendering(())
     whole = (NotebookPage() if page is None else page).complete(shown)
     # Keep the original outputs: the completed pages are large, and they are in the files.
     return Rendering(

@@ -11,6 +11,7 @@ import pytest
 from jkg_client.client.deadline import Deadline
 from jkg_client.gateway.deadline_socket import DeadlineWebSocket
 from jkg_client.gateway.handshake import HandshakeAnswer
+from jkg_client.protocol.frames import BINARY, TEXT
 
 FRAME = b"\x81\x02ok"
 """A whole text message, as a server sends it."""
@@ -52,3 +53,27 @@ def test_text_is_taken_as_it_is(sent: bytes) -> None:
     with pair() as (opened, theirs):
         theirs.sendall(sent)
         assert opened.receive(Deadline(10)) == (1, b"\xffk")
+
+
+def test_what_is_sent_is_masked_by_the_book() -> None:
+    with pair() as (opened, theirs):
+        opened.send(TEXT, b"Hello", Deadline(10))
+        sent = theirs.recv(100)
+        mask, masked = sent[2:6], sent[6:]
+        assert (sent[:2], len(sent)) == (b"\x81\x85", 11)
+        assert bytes(a ^ b for a, b in zip(masked, mask + mask)) == b"Hello"
+
+
+def test_a_send_keeps_its_deadline_although_the_other_end_reads_nothing() -> None:
+    with pair() as (opened, _), pytest.raises(socket.timeout):
+        opened.send(BINARY, bytes(2**23), Deadline(0.2))
+
+
+def test_goodbye_is_said_once() -> None:
+    with pair() as (opened, theirs):
+        opened.say_goodbye()
+        opened.say_goodbye()
+        assert len(theirs.recv(100)) == 8
+        opened.shutdown()
+        opened.say_goodbye()
+        assert theirs.recv(100) == b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tables import rows
 
-from jkg_client.protocol.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader
+from jkg_client.protocol.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader, beginning
 
 HELLO = bytes.fromhex("81 05 48 65 6c 6c 6f")
 HEL, LO = bytes.fromhex("01 03 48 65 6c"), bytes.fromhex("80 02 6c 6f")
@@ -108,3 +108,20 @@ def test_a_message_that_is_too_large_is_told_before_it_has_come(sent: bytes, is_
             reader.next()
     else:
         assert reader.next() is None
+
+
+@pytest.mark.parametrize(
+    ("size", "begins"),
+    [
+        (0, "82 80"),
+        (5, "82 85"),
+        (125, "82 fd"),
+        (126, "82 fe 00 7e"),
+        (65535, "82 fe ff ff"),
+        (65536, "82 ff 00 00 00 00 00 01 00 00"),
+    ],
+)
+def test_frames_of_a_client_begin_with_a_size_of_one_three_or_nine_bytes(
+    size: int, begins: str
+) -> None:
+    assert beginning(BINARY, size) == bytes.fromhex(begins)

@@ -134,7 +134,11 @@ def blocks(code_blocks: object) -> list[Any]:
     listed = list(code_blocks)
     for number, block in enumerate(listed):
         for name in ("code", "language"):
-            text(f"{name} of code_blocks[{number}]", getattr(block, name, None))
+            value = getattr(block, name, None)
+            if not isinstance(value, str):
+                raise ValueError(  # noqa: TRY004
+                    f"{name} of code_blocks[{number}] must be a string, not {_kind(value)}"
+                )
     return listed
 
 

@@ -5,24 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from attrs import field, frozen
+from attrs import frozen
 
 
-@frozen
 class Deadline:
     """A moment after which nothing waits any longer.
 
+    Written out, as several are made for each message.
+
     Attributes:
         seconds: The whole budget, from now on; None has no end.
+
+    Args:
+        seconds: The same.
+        clock: What time it is, in seconds since some moment.
     """
 
-    seconds: float | None
-    _clock: Callable[[], float] = field(default=time.monotonic, kw_only=True, alias="clock")
-    _end: float | None = field(init=False)
+    __slots__ = ("_clock", "_end", "seconds")
 
-    @_end.default
-    def _when(self) -> float | None:
-        return None if self.seconds is None else self._clock() + self.seconds
+    def __init__(
+        self, seconds: float | None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = None if seconds is None else clock() + seconds
+
+    def __repr__(self) -> str:
+        return f"Deadline({self.seconds})"
 
     def left(self) -> float | None:
         """Seconds left, 0.0 when it has passed; None when there is no end."""

@@ -30,7 +30,7 @@ class QueuedCells:
     @property
     def is_running(self) -> bool:
         """Whether one of them runs: it was interrupted, and has not ended yet."""
-        return any(cell.begun and not cell.done for cell in self._cells)
+        return bool(self._cells) and any(cell.begun and not cell.done for cell in self._cells)
 
     def add(self, cell: Exchange) -> None:
         """Nobody waits for this cell any more."""
@@ -40,6 +40,8 @@ class QueuedCells:
     def feed(self, message: Message) -> bool:
         """Take in one message; whether a cell of ours has just begun that nobody waits for."""
         self._watch(message)
+        if not self._cells:
+            return False
         begins = False
         for cell in self._cells:
             was_begun = cell.begun

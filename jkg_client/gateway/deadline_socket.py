@@ -1,8 +1,9 @@
-"""A WebSocket that keeps deadlines. ``websocket-client`` makes the frames that it sends."""
+"""A WebSocket that keeps deadlines. ``websocket-client`` masks what it sends."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import ssl
@@ -13,7 +14,7 @@ from attrs import field, frozen
 from websocket import ABNF
 
 from ..client.deadline import Deadline
-from ..protocol.frames import BINARY, CLOSE, PING, PONG, FrameReader, Received
+from ..protocol.frames import BINARY, CLOSE, PING, PONG, FrameReader, Received, beginning
 from ..protocol.wire import Framing
 from .bounds import MAX_MESSAGE, OVERTIME
 from .handshake import HandshakeAnswer, shake_hands
@@ -99,7 +100,9 @@ class DeadlineWebSocket:
         Raises:
             OSError: The connection is gone; ``socket.timeout`` if the deadline passes.
         """
-        rest = memoryview(ABNF.create_frame(data, opcode).format())
+        mask = os.urandom(4)
+        frame = b"".join([beginning(opcode, len(data)), mask, ABNF.mask(mask, data)])
+        rest = memoryview(frame)
         while rest:
             left = deadline.left()
             if left == 0.0:

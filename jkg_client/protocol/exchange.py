@@ -47,6 +47,7 @@ class Exchange:
     _begun: bool = False
     _is_queued: bool = False
     _outlived: bool = field(default=False, init=False)  # the time limit, by the kernel
+    _payload: list[Mapping[str, Any]] = field(factory=list, init=False)  # of the reply
     _cause: str = ""  # of the death, if whoever runs the kernel knows it
     _gaps: MessageGaps = field(
         default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
@@ -75,7 +76,7 @@ class Exchange:
         """Whether the code has asked for the end of the kernel, as ``exit()`` does."""
         return any(
             page.get("source") == "ask_exit" and not page.get("keepkernel")
-            for page in self._payload()
+            for page in self._payload
         )
 
     def feed(self, message: Message) -> Happened | None:
@@ -90,8 +91,7 @@ class Exchange:
         elif message.parent_id == self.msg_id:
             self._begun = True
             if message.channel in ("shell", "control"):
-                self.reply = message.content
-                return self._page()
+                return self._replied(message.content)
             if message.channel == "stdin":
                 return question_of(message)
             if message.msg_type == "status":
@@ -189,7 +189,7 @@ class Exchange:
         if status == "ok":
             # The cell may show exceptions that do not end it, as widgets do.
             interrupt = shown if gave_up and shown and shown.is_interrupt else None
-            return exit_of(self._payload()) or interrupt
+            return exit_of(self._payload) or interrupt
         if shown is not None:
             return shown
         if self._is_queued and not self._begun:
@@ -284,19 +284,18 @@ class Exchange:
             cause = message.content.get("reason")
             self._cause = cause[:_CAUSE] if isinstance(cause, str) else ""
 
-    def _page(self) -> Output | None:
-        """The help text of ``obj?``, which comes in the reply."""
+    def _replied(self, reply: Json) -> Output | None:
+        """Take in the reply. Returns the help text of ``obj?``, which comes in it."""
+        payload = reply.get("payload")
+        pages = payload if isinstance(payload, list) else ()
+        self.reply, self._payload = reply, [mapping_of(page) for page in pages]
         shown: Output | None = None
-        for page in self._payload():
+        for page in self._payload:
             data = mapping_of(page.get("data"))
             if page.get("source") == "page" and data:
                 plain = {k: strip_ansi(v) if isinstance(v, str) else v for k, v in data.items()}
                 shown = self.area.show(Display(plain))
         return shown
-
-    def _payload(self) -> list[Mapping[str, Any]]:
-        payload = (self.reply or {}).get("payload")
-        return [mapping_of(page) for page in payload] if isinstance(payload, list) else []
 
 
 def tells_of_death(message: Message, *, is_up: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Bytes that a server sends on a WebSocket, joined to messages.
+"""Messages on a WebSocket: how the frames of a client begin, and what a server sends.
 
 The format: https://www.rfc-editor.org/rfc/rfc6455#section-5
 """
@@ -18,6 +18,18 @@ _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 _LONGEST_CONTROL = 125
 _WIDTHS = {126: 2, 127: 8}
 """Bytes of the length, by what stands where a short length would."""
+
+
+def beginning(opcode: int, size: int) -> bytes:
+    """How a frame of a client begins, which is a whole message of ``size`` bytes.
+
+    The four bytes of the mask follow, then the masked message.
+    """
+    if size <= _LONGEST_CONTROL:
+        return bytes((0x80 | opcode, 0x80 | size))
+    if size < 2**16:
+        return bytes((0x80 | opcode, 0x80 | 126)) + size.to_bytes(2, "big")
+    return bytes((0x80 | opcode, 0x80 | 127)) + size.to_bytes(8, "big")
 
 
 class Received(NamedTuple):
@@ -46,8 +58,9 @@ class FrameReader:
     def feed(self, data: bytes) -> None:
         """Take in what has come."""
         # Once for all frames of the last read: for each frame it would move the rest each time.
-        del self._ahead[: self._taken]
-        self._taken = 0
+        if self._taken:
+            del self._ahead[: self._taken]
+            self._taken = 0
         self._ahead += data
 
     def next(self) -> Received | None:
@@ -56,7 +69,7 @@ class FrameReader:
         Raises:
             ValueError: It breaks the rules of the format, or is too large.
         """
-        while (frame := self._next_frame()) is not None:
+        while self._ahead and (frame := self._next_frame()) is not None:
             first, data = frame
             opcode, is_last = first & 0x0F, first >= 0x80
             if opcode > BINARY:

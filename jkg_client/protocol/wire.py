@@ -75,15 +75,10 @@ def unpack(frame: Frame, framing: Framing = Framing.DEFAULT) -> Packed:
     """
     try:
         if framing is Framing.V1:
-            parts = _split_v1(frame)
-            documents = [str(part, "utf-8", "replace") for part in parts[1:5]]
-            texts = (str(parts[0], "utf-8"), *documents)
-            return Packed(texts, tuple(map(bytes, parts[5:])), framing)
+            return _unpack_v1(frame)
         if isinstance(frame, str):
             return Packed((frame,), (), framing)
-        document, *buffers = _split_default(frame)
-        text = str(document, "utf-8", "replace")
-        return Packed((text,), tuple(map(bytes, buffers)), framing)
+        return _unpack_default(frame)
     except (UnicodeDecodeError, struct.error) as exc:
         raise _nonsense(framing, exc, frame) from exc
 
@@ -117,7 +112,7 @@ def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
     return _join_default([dumps(document), *message.buffers])
 
 
-def _split_v1(frame: Frame) -> list[memoryview]:
+def _unpack_v1(frame: Frame) -> Packed:
     if isinstance(frame, str):
         raise WireError("a text frame, where V1 sends binary ones only", frame)
     (count,) = struct.unpack_from("<Q", frame)
@@ -127,22 +122,29 @@ def _split_v1(frame: Frame) -> list[memoryview]:
     offsets = struct.unpack_from(f"<{count}Q", frame, 8)
     if offsets[-1] != len(frame):
         raise WireError(f"says it ends at {offsets[-1]}", frame)
-    return _slices(frame, offsets, 8 * (count + 1))
+    _check_order(offsets, 8 * (count + 1), frame)
+    whole = memoryview(frame)  # a slice of bytes is a copy
+    channel = str(whole[offsets[0] : offsets[1]], "utf-8")
+    documents = [str(whole[a:b], "utf-8", "replace") for a, b in zip(offsets[1:5], offsets[2:6])]
+    buffers = tuple([bytes(whole[a:b]) for a, b in zip(offsets[5:], offsets[6:])])
+    return Packed((channel, *documents), buffers, Framing.V1)
 
 
-def _split_default(frame: bytes) -> list[memoryview]:
+def _unpack_default(frame: bytes) -> Packed:
     (count,) = struct.unpack_from(">I", frame)
     if not 1 <= count <= len(frame) // 4:
         raise WireError(f"{count} parts", frame)
-    offsets = struct.unpack_from(f">{count}I", frame, 4)
-    return _slices(frame, (*offsets, len(frame)), 4 * (count + 1))
+    offsets = (*struct.unpack_from(f">{count}I", frame, 4), len(frame))
+    _check_order(offsets, 4 * (count + 1), frame)
+    whole = memoryview(frame)
+    document = str(whole[offsets[0] : offsets[1]], "utf-8", "replace")
+    buffers = tuple([bytes(whole[a:b]) for a, b in zip(offsets[1:], offsets[2:])])
+    return Packed((document,), buffers, Framing.DEFAULT)
 
 
-def _slices(frame: bytes, offsets: tuple[int, ...], start: int) -> list[memoryview]:
-    if offsets[0] != start or offsets != tuple(sorted(offsets)):
+def _check_order(offsets: tuple[int, ...], start: int, frame: bytes) -> None:
+    if offsets[0] != start or list(offsets) != sorted(offsets):
         raise WireError("offsets out of order or outside the frame", frame)
-    whole = memoryview(frame)  # a slice of bytes is a copy
-    return [whole[a:b] for a, b in zip(offsets, offsets[1:])]
 
 
 def _from_document(document: Any, buffers: tuple[bytes, ...]) -> Message:
@@ -168,10 +170,9 @@ def message_of(
     # Kernels of xeus have null for the parent of what they say by themselves.
     parent = {} if parent is None else parent
     metadata = {} if metadata is None else metadata
-    kinds = {*map(type, (header, parent, metadata, content))}
-    if kinds != {dict}:
-        strange = next(kind for kind in kinds if kind is not dict)
-        raise TypeError(f"a {strange.__name__} in place of a JSON object")
+    if not type(header) is type(parent) is type(metadata) is type(content) is dict:
+        strange = next(one for one in (header, parent, metadata, content) if type(one) is not dict)
+        raise TypeError(f"a {type(strange).__name__} in place of a JSON object")
     return Message(
         channel=channel,
         header=header,
@@ -196,6 +197,8 @@ _WHITE = " \t\n\r"
 
 def loads(text: str) -> Any:
     """What a text of JSON says; a ValueError or RecursionError if it is none."""
+    if text == "{}":
+        return {}  # metadata of nearly every message
     text = text.strip(_WHITE)  # decode() would look for it by regular expressions
     value, end = _DECODER.raw_decode(text)
     if end < len(text):
