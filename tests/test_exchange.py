@@ -222,6 +222,12 @@ def test_an_error_that_the_cell_has_printed_is_not_shown_twice(colour: str) -> N
     assert result.outputs == (Stream("stderr", f"{colour}UsageError: {usage}\n"),)
 
 
+def test_an_exit_after_an_exception_that_was_shown_is_what_ended_the_cell() -> None:
+    result = fed(error("E", "v"), reply("error", **raised("SystemExit", "3")), IDLE).result()
+    assert (result.failure, result.exit_code) == (Failure("SystemExit", "3"), 3)
+    assert result.outputs == (Failure("E", "v"), Failure("SystemExit", "3"))
+
+
 def test_a_result_can_be_asked_for_twice() -> None:
     exchange = fed(stream("a"), reply("error", **raised("E", "v")), IDLE)
     assert exchange.result() == exchange.result()

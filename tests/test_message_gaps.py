@@ -160,6 +160,8 @@ PROOFS: list[tuple[str, int, bool]] = [
     # The end and the reply show nothing: a later answer proves that no more is lost.
     ("b4 s5 o6 r7 cut late:b9 late:r10 late:i11", 0, False),
     ("b4 s5 o6 cut late:b9 late:r10 late:i11", 0, False),
+    # Replies to some requests come on the control channel.
+    ("b4 s5 o6 c7 cut late:b9 late:r10 late:i11", 0, False),
     ("b4 s5 o6 cut late:b8 late:r9", 0, True),
     ("b4 s5 o6 cut i8", 1, False),
     ("b4 s5 o6 r7 cut late:b10", 0, True),
@@ -217,3 +219,15 @@ def test_exactly_as_many_holes_are_remembered_as_may_be_filled() -> None:
     for number in range(5, 2004, 2):
         gaps.feed(message(f"s_7_{number}", "me"))
     assert gaps.missing == 0
+
+
+# Each request of another client may have a reply and a question that we do not see.
+@pytest.mark.parametrize(("others", "missing"), [(9_999, 30_000 - 2 * 9_999), (10_000, 1)])
+def test_after_very_many_requests_of_others_only_what_is_certain_is_claimed(
+    others: int, missing: int
+) -> None:
+    gaps = fed("b4 unread")
+    for number in range(others):
+        gaps.feed(message(f"s_7_{number + 5}", f"theirs {number}"))
+    gaps.feed(message(f"s_7_{others + 5 + 30_000}", "me"))
+    assert gaps.missing == missing

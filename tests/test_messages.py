@@ -9,15 +9,20 @@ from tables import rows
 from jkg_client.protocol.messages import (
     EOT,
     Message,
+    again,
+    comm_message,
     complete_request,
     execute_request,
     history_request,
     input_reply,
     inspect_request,
+    interrupt_request,
     is_complete_request,
     kernel_info_request,
     new_header,
     new_session,
+    parentless_status,
+    shutdown_request,
 )
 
 
@@ -27,6 +32,7 @@ def test_a_header_is_complete() -> None:
     assert all(isinstance(value, str) and value for value in header.values())
     assert header["msg_type"] == "execute_request"
     assert header["session"] == "session"
+    assert header["username"] == "jkg_client"
     assert header["version"] == "5.4"
 
 
@@ -39,6 +45,11 @@ def test_a_header_has_the_time_with_its_zone() -> None:
 def test_ids_are_unique_and_sessions_too() -> None:
     assert len({new_header("t", "s")["msg_id"] for _ in range(1000)}) == 1000
     assert len({new_session() for _ in range(1000)}) == 1000
+
+
+def test_ids_have_128_random_bits() -> None:
+    assert len(bytes.fromhex(new_header("t", "s")["msg_id"])) == 16
+    assert len(bytes.fromhex(new_session())) == 16
 
 
 # Type and content of each request, from
@@ -129,6 +140,35 @@ REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
             "unique": True,
         },
     ),
+    (
+        history_request("s", "range"),
+        "history_request",
+        {
+            "hist_access_type": "range",
+            "output": False,
+            "raw": True,
+            "session": 0,
+            "start": 1,
+            "stop": None,
+        },
+    ),
+    (
+        history_request("s", "search"),
+        "history_request",
+        {
+            "hist_access_type": "search",
+            "output": False,
+            "raw": True,
+            "n": 10,
+            "pattern": "*",
+            "unique": False,
+        },
+    ),
+    (
+        comm_message("s", "w", {"method": "update"}),
+        "comm_msg",
+        {"comm_id": "w", "data": {"method": "update"}},
+    ),
 ]
 
 
@@ -149,13 +189,56 @@ def test_requests_have_ids_of_their_own() -> None:
     assert len({request.msg_id for request, _, _ in REQUESTS}) == len(REQUESTS)
 
 
+@pytest.mark.parametrize(
+    ("request_", "msg_type", "content"),
+    [
+        (interrupt_request("s"), "interrupt_request", {}),
+        (shutdown_request("s", restart=True), "shutdown_request", {"restart": True}),
+        (shutdown_request("s", restart=False), "shutdown_request", {"restart": False}),
+    ],
+)
+def test_requests_that_overtake_cells_go_to_the_control_channel(
+    request_: Message, msg_type: str, content: dict[str, Any]
+) -> None:
+    assert request_.channel == "control"
+    assert (request_.msg_type, request_.header["session"]) == (msg_type, "s")
+    assert request_.content == content
+
+
+def test_a_request_that_is_sent_again_is_the_same_with_an_id_of_its_own() -> None:
+    request = execute_request("s", "x")
+    second = again(request)
+    assert (second.channel, second.content) == (request.channel, request.content)
+    assert (second.msg_type, second.header["session"]) == ("execute_request", "s")
+    assert second.msg_id != request.msg_id
+
+
+@pytest.mark.parametrize(
+    ("message", "content"),
+    [
+        (parentless_status("dead", "s"), {"execution_state": "dead"}),
+        (parentless_status("dead", "s", ""), {"execution_state": "dead"}),
+        (
+            parentless_status("restarting", "s", "exit code 3"),
+            {"execution_state": "restarting", "reason": "exit code 3"},
+        ),
+    ],
+)
+def test_news_of_a_kernel_say_how_it_ended_if_that_is_known(
+    message: Message, content: dict[str, Any]
+) -> None:
+    assert (message.channel, message.msg_type) == ("iopub", "status")
+    assert (message.header["session"], message.parent_id) == ("s", None)
+    assert message.content == content
+
+
 @pytest.mark.parametrize("value", ["Ada", "", EOT])
 def test_an_input_reply_names_the_request_it_answers(value: str) -> None:
     asked = Message(channel="stdin", header=new_header("input_request", "kernel"))
     reply = input_reply("s", value, asked)
     assert (reply.channel, reply.msg_type) == ("stdin", "input_reply")
     assert reply.parent_header == asked.header
-    assert reply.content["value"] == value
+    assert reply.content == {"value": value, "status": "ok"}
     assert reply.header["session"] == "s"
 
 

@@ -12,14 +12,11 @@ import pytest
 from jkg_client import (
     AsyncJupyterCodeExecutor,
     CodeBlock,
-    Display,
     ExecutionResult,
     JupyterClient,
     JupyterCodeExecutor,
-    Stream,
 )
 from jkg_client.protocol.session import Session
-from jkg_client.protocol.session_notebook import cells_of, notebook_text
 from jkg_client.session_file import SessionFile
 from jkg_client.testing import FakeGateway
 
@@ -45,10 +42,6 @@ def texts(cell: dict[str, Any]) -> list[str]:
         output.get("text") or output.get("ename") or output["data"]["text/plain"]
         for output in cell["outputs"]
     ]
-
-
-def shown(text: str, display_id: str | None = None, *, is_update: bool = False) -> Display:
-    return Display({"text/plain": text}, display_id=display_id, is_update=is_update)
 
 
 def test_an_executor_saves_all_that_ran_with_the_markdown_between(
@@ -145,51 +138,6 @@ def test_a_notebook_that_cannot_be_kept_is_refused_at_once(
         JupyterCodeExecutor(fake_gateway, notebook=notebook)
     with JupyterClient(fake_gateway.connection_info) as client:
         assert client.list_kernels() == []
-
-
-def test_updates_change_what_earlier_cells_have_shown() -> None:
-    session = Session()
-    session.ran("1", ExecutionResult(status="ok", outputs=(shown("a", "d"), shown("other"))))
-    session.ran("2", ExecutionResult(status="ok", outputs=(shown("b", "d"),)))
-    session.ran("3", ExecutionResult(status="ok", outputs=(shown("c", "d", is_update=True),)))
-    session.ran("4", ExecutionResult(status="ok", outputs=(shown("x", "new", is_update=True),)))
-    assert [texts(cell) for cell in cells_of(session)] == [["c", "other"], ["c"], [], ["x"]]
-
-
-def test_what_a_cell_says_after_its_end_is_its_own() -> None:
-    session = Session()
-    session.ran("1", ExecutionResult(status="ok"))
-    session.remark("between")
-    session.ran("2", ExecutionResult(status="ok", late_outputs=(Stream("stdout", "late\n"),)))
-    first, _, second = cells_of(session)
-    assert (texts(first), texts(second)) == (["late\n"], [])
-
-
-def test_a_long_session_loses_its_oldest_outputs_then_its_oldest_cells() -> None:
-    session = Session(limit=12_000)
-    for number in range(3):
-        outputs = (Stream("stdout", "x" * 4000),)
-        session.ran(str(number), ExecutionResult(status="ok", outputs=outputs))
-    first, second, third = cells_of(session)
-    assert texts(first) == ["\n[4000 characters of output dropped here]\n"]
-    assert (len(texts(second)[0]), len(texts(third)[0])) == (4000, 4000)
-    for number in range(20):
-        session.ran("y" * 100 + str(number), ExecutionResult(status="ok"))
-    remark, *rest = cells_of(session)
-    assert remark["source"] == "*13 earlier cells are not kept: the session is too long.*"
-    assert len(rest) == 10
-
-
-def test_rich_forms_are_as_they_came_and_the_file_is_strict_json() -> None:
-    data = {"image/png": "aGk=", "application/json": {"nan": float("nan")}, "text/odd": 3}
-    session = Session()
-    session.ran("1", ExecutionResult(status="ok", outputs=(Display(data, {"a": 1}),)))
-    document = json.loads("".join(notebook_text(session)), parse_constant=_refuse)
-    (output,) = document["cells"][0]["outputs"]
-    assert output["data"]["image/png"] == "aGk="
-    assert output["data"]["application/json"] == {"nan": "nan"}
-    assert output["data"]["text/odd"] == "3"
-    assert output["metadata"] == {"a": 1}
 
 
 def test_a_session_that_takes_long_to_save_is_saved_less_often(tmp_path: Path) -> None:

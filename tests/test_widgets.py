@@ -123,6 +123,13 @@ def test_what_is_appended_to_a_widget_is_shown_once() -> None:
     assert exchange.result().output == "a\nb\na\n"
 
 
+@pytest.mark.field("B10")
+def test_what_is_appended_to_a_widget_is_cleared_with_it_alone() -> None:
+    appended = {"output_type": "stream", "name": "stdout", "text": "widget\n"}
+    exchange = fed(stream("own\n"), comm({"outputs": [appended]}), takes(), clear(), leaves())
+    assert exchange.result().output == "own\n"
+
+
 @rows("state", [None, "x", {}, {"outputs": "x"}, {"outputs": [None, 3, {"output_type": []}]}])
 def test_other_states_show_nothing(state: Any) -> None:
     assert fed(comm(state), OK, IDLE).result().outputs == ()
