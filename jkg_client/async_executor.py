@@ -91,7 +91,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
 
     Args:
         provider: Function that returns the provider of the kernel. It is called at the start.
-        kernel_name: Name of the kernel. ``JupyterCodeExecutor`` describes the other arguments.
+        kernel_name: This and all other arguments: see ``JupyterCodeExecutor``.
         on_output: Function that is called in the event loop with each output.
 
     Raises:

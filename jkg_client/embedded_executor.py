@@ -88,7 +88,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
             result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
 
     Args:
-        kernel_name: Name of the kernel. ``EmbeddedIPythonCodeExecutor`` describes the others.
+        kernel_name: This and all other arguments: see ``EmbeddedIPythonCodeExecutor``.
         on_output: Function that is called in the event loop with each output.
 
     Raises:

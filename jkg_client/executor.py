@@ -45,7 +45,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
 
     Args:
         provider: Starts the kernel. ``stop`` closes it.
-        kernel_name: Name of the kernel. ``JupyterCodeExecutor`` describes the other arguments.
+        kernel_name: This and all other arguments: see ``JupyterCodeExecutor``.
     """
 
     _place = ""  # " at " and the address of the server, for repr()

@@ -94,7 +94,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
             result = await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
 
     Args:
-        jupyter_server: The server. ``JupyterCodeExecutor`` describes this and the other arguments.
+        jupyter_server: This and all other arguments: see ``JupyterCodeExecutor``.
         on_output: Function that is called in the event loop with each output.
 
     Raises:

@@ -42,9 +42,12 @@ def save_session(session: Session, path: str | os.PathLike[str]) -> None:
         with contextlib.suppress(FileNotFoundError):
             part.chmod(stat.S_IMODE(real.stat().st_mode))
         part.replace(real)
-    except BaseException:
+    except BaseException as exc:
         with contextlib.suppress(OSError):
             part.unlink()
+        if isinstance(exc, OSError) and exc.errno is not None:
+            # The caller knows nothing of the other file.
+            raise OSError(exc.errno, exc.strerror, str(path)) from exc
         raise
 
 

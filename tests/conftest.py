@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from fixtures import executor, executors, kernel, pytest_itemcollected
@@ -12,6 +13,9 @@ from surroundings import in_the_foreground, shut_out
 
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.testing import FakeGateway
+
+if TYPE_CHECKING:
+    from forked_commands import Commands
 
 __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 
@@ -56,6 +60,15 @@ def ctrl_c() -> Iterator[None]:
 def server() -> Iterator[FakeGateway]:
     with FakeGateway() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    from forked_commands import Commands  # noqa: PLC0415 - not where nothing forks
+
+    commands = Commands()
+    yield commands
+    commands.close()
 
 
 @pytest.fixture

@@ -466,7 +466,7 @@ def test_a_cancelled_task_ends_the_kernel_and_saves(
             if progress.index == 1:
                 begun.set()
 
-        cells = notebook("print(1)", "while True: pass", "3")
+        cells = notebook("print(1)", "import time; time.sleep(60)", "3")
         task = asyncio.ensure_future(run_notebook_async(cells, server, output=path, on_cell=told))
         await asyncio.wait_for(begun.wait(), 60)
         task.cancel()

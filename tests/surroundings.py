@@ -7,8 +7,8 @@ import os
 import signal
 from collections.abc import Iterator, MutableMapping
 
-# Settings of this package, of Jupyter and of what runs in kernels.
-_JUPYTERS = ("EG_", "IPYTHON", "JKG_", "JUPYTER", "KERNEL_", "KG_", "MPL")
+# Settings of this package, of Jupyter and of what runs in kernels: cells with ! run $SHELL.
+_OF_KERNELS = ("EG_", "IPYTHON", "JKG_", "JUPYTER", "KERNEL_", "KG_", "MPL", "BASH_ENV", "SHELL")
 # Settings of containers, certificates, terminals and tools.
 _OTHERS = (
     *("AWS_", "COLUMNS", "CURL_CA_", "DOCKER_", "FORCE_COLOR", "LINES", "NO_COLOR", "PIP_"),
@@ -31,7 +31,7 @@ def shut_out(environ: MutableMapping[str, str] = os.environ, *, offline: bool = 
         capitals = name.upper()
         of_python = capitals.startswith("PYTHON") and capitals not in _KEPT
         of_others = capitals.startswith(_OTHERS) or capitals.endswith(_PROXIES)
-        if of_python or capitals.startswith(_JUPYTERS) or (offline and of_others):
+        if of_python or capitals.startswith(_OF_KERNELS) or (offline and of_others):
             del environ[name]
 
 

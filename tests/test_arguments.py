@@ -6,6 +6,7 @@ import math
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
@@ -77,10 +78,10 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.blocks(b"pass"), f"{BLOCKS}bytes"),
     (lambda: arguments.blocks(None), f"{BLOCKS}NoneType"),
     (lambda: arguments.blocks(CodeBlock("1", "python")), f"{BLOCKS}CodeBlock"),
-    (lambda: arguments.blocks(["pass"]), "code of code_blocks[0] must be a string, not NoneType"),
+    (lambda: arguments.blocks(["pass"]), "code_blocks[0] must be a CodeBlock, not str"),
     (
-        lambda: arguments.blocks([CodeBlock("1", "python"), Path()]),
-        "code of code_blocks[1] must be a string, not NoneType",
+        lambda: arguments.blocks([CodeBlock("1", "python"), SimpleNamespace(code=b"x")]),
+        "code of code_blocks[1] must be a string, not bytes",
     ),
     (lambda: executor(kernel_name=""), "kernel_name: a kernel's name is needed, not ''"),
     (lambda: executor(kernel_name=None), "kernel_name: a kernel's name is needed, not None"),

@@ -22,6 +22,7 @@ from typing import Any, Callable
 
 import pytest
 from attrs import evolve
+from forked_commands import Commands
 from surroundings import in_the_foreground
 from tables import rows
 
@@ -61,8 +62,22 @@ def environ(server: FakeGateway, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts the command; it ends with the test."""
+def start(commands: Commands, environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts the command in a process of its own; it ends with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*words: str, **options: Any) -> Any:
+            options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+            process = commands.start([*words], env=environ, cwd=tmp_path, **options)
+            stack.callback(process.close)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def start_anew(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Starts Python, and the command in it; it ends with the test."""
     with contextlib.ExitStack() as stack:
 
         def start(*words: str, env: dict[str, str] | None = None, **options: Any) -> Any:
@@ -91,11 +106,9 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
 def jkg(start: Start) -> Jkg:
     """Runs the command to its end."""
 
-    def run(*words: str, given: str | None = None, **options: Any) -> Any:
-        if given is not None:
-            options["stdin"] = subprocess.PIPE
+    def run(*words: str, **options: Any) -> Any:
         process = start(*words, **options)
-        out, err = process.communicate(given, timeout=SECONDS)
+        out, err = process.communicate(timeout=SECONDS)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     return run
@@ -164,9 +177,11 @@ def kernels_of(server: FakeGateway) -> list[Any]:
         return list(client.list_kernels())
 
 
-def test_what_code_prints_goes_to_its_own_streams(jkg: Jkg) -> None:
-    done = jkg("run", "-c", "import sys; print('out'); print('err', file=sys.stderr); 6 * 7")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n42\n", "err\n")
+def test_what_code_prints_goes_to_its_own_streams(start_anew: Start) -> None:
+    code = "import sys; print('out'); print('err', file=sys.stderr); 6 * 7"
+    process = start_anew("run", "-c", code)
+    assert process.communicate(timeout=SECONDS) == ("out\n42\n", "err\n")
+    assert process.returncode == 0
 
 
 def test_output_is_passed_on_as_it_comes(start: Start, server: FakeGateway) -> None:
@@ -211,8 +226,9 @@ def test_results_that_cannot_be_written_are_an_error_and_what_is_said_besides_is
     jkg: Jkg,
 ) -> None:
     with Path("/dev/full").open("w") as full:
-        no_out = jkg("run", "-c", "print('lost')", stdout=full)
-        no_err = jkg("run", "-c", "import sys; print('e', file=sys.stderr); 1", stderr=full)
+        no_out = jkg("run", "-c", "print('lost')", stdout=full.fileno())
+        code = "import sys; print('e', file=sys.stderr); 1"
+        no_err = jkg("run", "-c", code, stderr=full.fileno())
     assert (no_out.returncode, no_out.stderr) == (2, "jkg: [Errno 28] No space left on device\n")
     assert (no_err.returncode, no_err.stdout) == (0, "1\n")
 
@@ -435,9 +451,11 @@ def test_a_gateway_that_turns_us_out_costs_neither_output_nor_files(
     assert "Traceback" not in done.stderr
 
 
-def test_output_that_the_encoding_cannot_say_is_escaped(jkg: Jkg) -> None:
-    done = jkg("run", "-c", "print('é☃')", env={"PYTHONIOENCODING": "latin-1"}, encoding="latin-1")
-    assert (done.returncode, done.stdout) == (0, "é\\u2603\n")
+def test_output_that_the_encoding_cannot_say_is_escaped(start_anew: Start) -> None:
+    env = {"PYTHONIOENCODING": "latin-1"}
+    process = start_anew("run", "-c", r"print('\xe9\u2603')", env=env, encoding="latin-1")
+    assert process.communicate(timeout=SECONDS)[0] == "é\\u2603\n"
+    assert process.returncode == 0
 
 
 def test_output_that_is_lost_on_the_way_is_told(called: Jkg, server: FakeGateway) -> None:
@@ -455,11 +473,11 @@ def test_warnings_are_told_in_the_name_of_the_command(called: Jkg, server: FakeG
     assert "could not be deleted" in done.stderr
 
 
-def test_what_is_told_to_ignore_a_signal_does_so(start: Start, server: FakeGateway) -> None:
+def test_what_is_told_to_ignore_a_signal_does_so(start_anew: Start, server: FakeGateway) -> None:
     server.script("work()").stream("begun\n").pauses(0.5).stream("done\n")
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        process = start("run", "-c", "work()")
+        process = start_anew("run", "-c", "work()")
     finally:
         signal.signal(signal.SIGHUP, before)
     assert process.stdout is not None
@@ -572,23 +590,25 @@ FAILS = r"raise ValueError('\x1b[35mvalue\x1b[0m')"
 
 
 @pytest.mark.field("B4")
-def test_a_terminal_shows_the_colours_of_the_kernel(environ: dict[str, str]) -> None:
+def test_a_terminal_shows_the_colours_of_the_kernel(
+    commands: Commands, environ: dict[str, str]
+) -> None:
     plain = {name: value for name, value in environ.items() if name != "NO_COLOR"}
     env = {**plain, "TERM": "xterm"}
-    sent = _sent_to_a_terminal(["run", "-c", COLOURS], env, 0)
+    sent = _sent_to_a_terminal(commands, ["run", "-c", COLOURS], env, 0)
     assert "\x1b[31mred\x1b[0m\r\n" in sent
     assert "\x1b[33m42\x1b[39m\r\n" in sent
-    assert "\x1b[35mvalue\x1b[0m" in _sent_to_a_terminal(["run", "-c", FAILS], env, 1)
+    assert "\x1b[35mvalue\x1b[0m" in _sent_to_a_terminal(commands, ["run", "-c", FAILS], env, 1)
 
 
 @pytest.mark.field("B4")
 @pytest.mark.parametrize("code", [COLOURS, FAILS])
 def test_a_terminal_without_colours_and_a_pipe_get_no_escape_codes(
-    environ: dict[str, str], called: Jkg, code: str
+    commands: Commands, environ: dict[str, str], called: Jkg, code: str
 ) -> None:
     status = int(code == FAILS)
     assert "\x1b" not in _sent_to_a_terminal(
-        ["run", "-c", code], {**environ, "NO_COLOR": "1"}, status
+        commands, ["run", "-c", code], {**environ, "NO_COLOR": "1"}, status
     )
     done = called("run", "-c", code)
     assert done.returncode == status
@@ -605,21 +625,28 @@ def test_a_pipe_gets_nested_bars_as_they_end(called: Jkg) -> None:
     assert called("run", "-c", code).stdout == "outer 2\ninner 8\n"
 
 
-def test_a_note_on_a_terminal_begins_on_a_line_of_its_own(environ: dict[str, str]) -> None:
+def test_a_note_on_a_terminal_begins_on_a_line_of_its_own(
+    commands: Commands, environ: dict[str, str]
+) -> None:
     code = "import time\nprint('no end', end='', flush=True)\ntime.sleep(60)"
-    lines = shown(_sent_to_a_terminal(["run", "--timeout", "1", "-c", code], environ, 124))
+    lines = shown(
+        _sent_to_a_terminal(commands, ["run", "--timeout", "1", "-c", code], environ, 124)
+    )
     assert lines[0] == "no end"
     assert lines[-2].startswith("jkg: Timeout: ")
 
 
-def _sent_to_a_terminal(words: list[str], env: dict[str, str], status: int) -> str:
+def _sent_to_a_terminal(
+    commands: Commands, words: list[str], env: dict[str, str], status: int
+) -> str:
     master, slave = pty.openpty()
-    command = [sys.executable, "-m", "jkg_client", *words]
     try:
-        process = subprocess.Popen(command, env=env, stdin=slave, stdout=slave, stderr=slave)
+        process = commands.start(
+            words, env=env, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, terminal=True
+        )
     finally:
         os.close(slave)
-    with process, os.fdopen(master, "rb") as screen:
+    with contextlib.closing(process), os.fdopen(master, "rb") as screen:
         sent: list[bytes] = []
         reader = threading.Thread(target=lambda: sent.extend(_until_closed(screen)))
         reader.start()

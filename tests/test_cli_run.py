@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from typing import Any, Callable
 
 import pytest
 from attrs import frozen
+from forked_commands import Commands
 from notebooks import all_shown, notebook, read
 
 import jkg_client
@@ -269,7 +271,7 @@ def test_json_is_one_object_a_line_and_the_last_says_how_it_ended(
         (("--kernel", "julia", "-c", "1"), 125, "jkg"),
         (("missing.py",), 2, "jkg"),
         (("-c", "1 / 0"), 1, "code"),
-        (("--timeout", "0.5", "-c", "while True: pass"), 124, "timeout"),
+        (("--timeout", "0.5", "-c", "import time; time.sleep(60)"), 124, "timeout"),
         (("-c", "import os, signal; os.kill(os.getpid(), 9)"), 137, "kernel"),
     ],
 )
@@ -311,7 +313,15 @@ def test_a_running_kernel_is_not_restarted_when_its_code_does_not_end(
         kernel_id = client.start_kernel("python3")
         with client.get_kernel_client(kernel_id) as kernel:
             kernel.execute("x = 42", 30)
-            done = run("run", "--kernel-id", kernel_id, "--timeout", "0.5", "-c", "while 1: pass")
+            done = run(
+                "run",
+                "--kernel-id",
+                kernel_id,
+                "--timeout",
+                "0.5",
+                "-c",
+                "import time; time.sleep(60)",
+            )
             assert done.status == 124
             assert kernel.execute("print(x)", 30).output == "42\n"
     assert not server.journal.requests("POST", "/api/kernels/*/restart")
@@ -417,7 +427,7 @@ def test_a_file_behind_docker_is_no_image(
 
 @pytest.mark.field("E13")
 def test_what_happens_is_told_by_v_and_every_step_by_vv(run: Run, server: FakeGateway) -> None:
-    code = "while True: pass"
+    code = "import time; time.sleep(60)"
     quiet = run("run", "--timeout", "0.5", "-c", code).err
     told = run("run", "-v", "--timeout", "0.5", "-c", code).err
     steps = run("run", "-vv", "--timeout", "0.5", "-c", code).err
@@ -451,6 +461,9 @@ def test_a_death_is_logged(run: Run) -> None:
         (["jkg", "run", "--im"], "--images"),
         (["jkg", "run", "--images", "k"], "kitty"),
         (["jkg", "run", "scr"], "script.py"),
+        (["jkg", "kernels", "att"], "attach"),
+        (["jkg", "kernels", "stop", "--al"], "--all"),
+        (["jkg", "completion", "z"], "zsh"),
     ],
 )
 def test_bash_completes_commands_options_and_files(
@@ -485,16 +498,16 @@ def test_other_shells_get_every_command_and_option(run: Run, shell: str) -> None
 def test_arguments_are_utf_8_in_every_locale(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, locale: str
 ) -> None:
-    written(place, "é.py", "import sys; print(ascii(sys.argv))")
+    # In UTF-8, also where the tests run in another encoding.
+    written(place, os.fsdecode("é.py".encode()), "import sys; print(ascii(sys.argv))")
     for name, value in {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    for words in (
-        ["é.py", "日本"],
-        ["-c", "import sys; print(ascii('é'), ascii(sys.argv))", "日本"],
-    ):
+    code = ["-c", "import sys; print(ascii('é'), ascii(sys.argv))", "日本"]
+    # Python takes C and POSIX for the same.
+    for words in [["é.py", "日本"], code] if locale == "C" else [["é.py", "日本"]]:
         done = subprocess.run(
-            [sys.executable, "-m", "jkg_client", "run", *words],
+            [sys.executable, "-m", "jkg_client", "run", *(word.encode() for word in words)],
             capture_output=True,
             text=True,
             timeout=60,
@@ -512,7 +525,7 @@ def test_output_that_the_encoding_cannot_say_is_escaped_and_no_error(
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     done = subprocess.run(
-        [sys.executable, "-m", "jkg_client", "run", "-c", "print('日本')"],
+        [sys.executable, "-m", "jkg_client", "run", "-c", r"print('\u65e5\u672c')"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -524,23 +537,18 @@ def test_output_that_the_encoding_cannot_say_is_escaped_and_no_error(
 @pytest.mark.field("CMD18")
 @pytest.mark.parametrize("command", ["kernelspecs", "completion bash", "run -c 6*7"])
 def test_every_command_ends_silently_when_nobody_reads_it(
-    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+    run: Run, commands: Commands, place: Path, command: str
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     reader, writer = os.pipe()
     os.close(reader)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "jkg_client", *command.split()],
-            stdout=writer,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    finally:
+    # ``run`` has put the server into the environment.
+    env = dict(os.environ)
+    with contextlib.closing(
+        commands.start(command.split(), env=env, cwd=place, stdout=writer, stderr=-1)
+    ) as process:
         os.close(writer)
-    assert (done.returncode, done.stderr) == (141, "")
+        assert process.communicate() == ("", "")
+    assert process.returncode == 141
 
 
 @pytest.mark.field("CMD35")
@@ -575,7 +583,7 @@ def test_a_notebook_with_json_prints_nothing_but_objects(
 @pytest.mark.parametrize(
     ("source", "status", "source_of_it"),
     [
-        ("while True: pass", "timeout", "timeout"),
+        ("import time; time.sleep(60)", "timeout", "timeout"),
         ("import os; os._exit(1)", "died", "kernel"),
     ],
 )

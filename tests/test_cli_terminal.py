@@ -7,7 +7,6 @@ import pty
 import re
 import select
 import signal
-import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -16,13 +15,13 @@ from typing import Any
 
 import pytest
 from attrs import define, field
+from forked_commands import Command, Commands
 
 import jkg_client
 from jkg_client.cli.graphics import Graphics, protocol_of
 from jkg_client.protocol.outputs import Display
 from jkg_client.testing import FakeGateway
 
-ROOT = Path(jkg_client.__file__).parent.parent
 SECONDS = 60.0
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJRU5E"
@@ -34,10 +33,9 @@ PNG = (
 class Terminal:
     """A program on a terminal of its own, which is its controlling one."""
 
-    pid: int
+    command: Command
     master: int
     sent: str = field(default="", init=False)
-    status: int | None = field(default=None, init=False)
 
     def until(self, pattern: str) -> re.Match[str]:
         """Read until the terminal was sent this."""
@@ -67,13 +65,11 @@ class Terminal:
         """Read to the end; the exit status."""
         while self.read():
             pass
-        if self.status is None:
-            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        return self.status
+        return self.command.wait()
 
 
 @pytest.fixture
-def terminals(server: FakeGateway, tmp_path: Path) -> Iterator[Any]:
+def terminals(commands: Commands, server: FakeGateway, tmp_path: Path) -> Iterator[Any]:
     """Starts the command on a terminal."""
     begun: list[Terminal] = []
     info = server.connection_info
@@ -82,21 +78,19 @@ def terminals(server: FakeGateway, tmp_path: Path) -> Iterator[Any]:
         env = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
         for name in ("NO_COLOR", "FORCE_COLOR"):
             env.pop(name, None)
-        env |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "JKG_TOKEN": info.token or ""}
+        env |= {"TERM": "xterm-256color", "JKG_TOKEN": info.token or ""}
         env |= {"JUPYTER_GATEWAY_URL": info.url, "PYTHONIOENCODING": "utf-8", **environ}
-        command = [sys.executable, "-W", "error", "-m", "jkg_client", *words]
-        pid, master = pty.fork()
-        if pid == 0:
-            os.chdir(tmp_path)
-            os.execve(command[0], command, env)
-        begun.append(Terminal(pid, master))
+        master, slave = pty.openpty()
+        command = commands.start(
+            [*words], env=env, cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave, terminal=True
+        )
+        os.close(slave)
+        begun.append(Terminal(command, master))
         return begun[-1]
 
     yield start
     for one in begun:
-        if one.status is None:
-            os.kill(one.pid, signal.SIGKILL)
-            os.waitpid(one.pid, 0)
+        one.command.close()
         os.close(one.master)
 
 
@@ -171,7 +165,7 @@ def test_a_password_is_not_shown_and_the_terminal_is_as_before(terminals: Any, e
     one.until("word: ")
     assert not termios.tcgetattr(one.master)[3] & termios.ECHO
     if ending == "sigterm":
-        os.kill(one.pid, signal.SIGTERM)
+        one.command.send_signal(signal.SIGTERM)
     else:
         one.type("secret\n" if ending == "answer" else "\x03")
     # Before the end: afterwards the terminal is gone.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from attrs import evolve
+from forked_commands import Commands
 from tables import rows
 
 import jkg_client
@@ -39,18 +40,14 @@ def environment(server: FakeGateway, folder: Path) -> dict[str, str]:
     }
 
 
-COMMAND = [sys.executable, "-W", "error", "-m", "jkg_client", "console"]
-
-
-def typed(
-    text: str, env: dict[str, str], *words: str, command: Sequence[str] = COMMAND
-) -> tuple[int, str]:
+def typed(commands: Commands, text: str, env: dict[str, str], *words: str) -> tuple[int, str]:
     """Exit status and screen of a console in which ``text`` is typed, then the end of input."""
     master, slave = pty.openpty()
-    with subprocess.Popen(
-        [*command, *words], env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
-    ) as process:
-        os.close(slave)
+    process = commands.start(
+        [*words], env=env, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, terminal=True
+    )
+    os.close(slave)
+    with contextlib.closing(process):
         try:
             os.write(master, text.encode() + b"\x04\x04")
             shown = b""
@@ -58,7 +55,6 @@ def typed(
                 shown += data
             return process.wait(SECONDS), shown.decode().replace("\r\n", "\n")
         finally:
-            process.kill()
             os.close(master)
 
 
@@ -171,7 +167,7 @@ def test_a_death_is_told_once_however_often_the_server_says_it() -> None:
 @pytest.mark.field("CMD41")
 def test_code_from_a_pipe_is_for_jkg_run(server: FakeGateway, tmp_path: Path) -> None:
     done = subprocess.run(
-        COMMAND,
+        [sys.executable, "-W", "error", "-m", "jkg_client", "console"],
         env=environment(server, tmp_path),
         input="print(1)\n",
         capture_output=True,
@@ -184,9 +180,11 @@ def test_code_from_a_pipe_is_for_jkg_run(server: FakeGateway, tmp_path: Path) ->
 
 
 @pytest.mark.field("CMD24")
-def test_a_dumb_terminal_gets_plain_lines(server: FakeGateway, tmp_path: Path) -> None:
+def test_a_dumb_terminal_gets_plain_lines(
+    commands: Commands, server: FakeGateway, tmp_path: Path
+) -> None:
     lines = "6 * 7\nfor i in range(2):\n    print('row', i)\n\n1 / 0\n"
-    status, shown = typed(lines, environment(server, tmp_path))
+    status, shown = typed(commands, lines, environment(server, tmp_path), "console")
     assert status == 0
     assert "Out[1]: 42\nIn [2]: " in shown
     assert "   ...: row 0\nrow 1\nIn [3]: " in shown
@@ -197,21 +195,22 @@ def test_a_dumb_terminal_gets_plain_lines(server: FakeGateway, tmp_path: Path) -
 @pytest.mark.field("CMD6", "CMD10")
 @pytest.mark.parametrize("words", ["exit\n", ""])
 def test_leaving_a_kernel_that_runs_leaves_it_running(
-    words: str, server: FakeGateway, tmp_path: Path
+    commands: Commands, words: str, server: FakeGateway, tmp_path: Path
 ) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
-        status, shown = typed(words, environment(server, tmp_path), "--kernel-id", kernel_id)
+        asked = ("console", "--kernel-id", kernel_id)
+        status, shown = typed(commands, words, environment(server, tmp_path), *asked)
         assert status == 0
         assert f"jkg: detached; kernel {kernel_id[:8]} keeps running\n" in shown
         assert client.get_kernel(kernel_id)["id"] == kernel_id
 
 
 def test_a_kernel_is_attached_to_by_the_beginning_of_its_id(
-    server: FakeGateway, tmp_path: Path
+    commands: Commands, server: FakeGateway, tmp_path: Path
 ) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
-        command = [*COMMAND[:-1], "kernels", "attach", kernel_id[:6]]
-        status, shown = typed("6 * 7\n", environment(server, tmp_path), command=command)
+        asked = ("kernels", "attach", kernel_id[:6])
+        status, shown = typed(commands, "6 * 7\n", environment(server, tmp_path), *asked)
     assert (status, "Out[1]: 42" in shown) == (0, True)

@@ -43,7 +43,7 @@ def content_of(pieces: Iterator[bytes]) -> bytes:
 
 def members(file: Any) -> list[tuple[tarfile.TarInfo, bytes]]:
     """By the standard library, which is not what has packed it: a file, not a stream."""
-    with tarfile.open(fileobj=io.BytesIO(file.read())) as tar:
+    with tarfile.open(fileobj=io.BytesIO(file.read()), encoding="utf-8") as tar:
         return [(member, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
 
 

@@ -39,6 +39,14 @@ def test_a_value_after_the_end_of_its_cell_gives_the_kernel_away() -> None:
     assert early_idle.is_expected
 
 
+@pytest.mark.parametrize("later", [info("ipython"), VALUE])
+def test_what_has_given_a_kernel_away_holds_whatever_comes_later(later: Message) -> None:
+    early_idle = EarlyIdle()
+    early_idle.feed(info("deno"))
+    early_idle.feed(later)
+    assert early_idle.is_expected
+
+
 @pytest.mark.parametrize(
     "late", [stream("by a thread"), evolve(VALUE, parent_header={"msg_id": "other"})]
 )

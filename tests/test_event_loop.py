@@ -22,7 +22,7 @@ with FakeGateway() as server:
     print(server.connection_info.url, server.connection_info.token, flush=True)
     sys.stdin.read()
 """
-SIZE = 1_500_000
+SIZE = 1_000_000
 """Characters: the whole suite has to be quick. Ten megabytes were measured by hand."""
 
 # The shell ends at once: the time to make a cell counts.
@@ -73,7 +73,7 @@ async def gaps(
 ) -> tuple[float, list[float]]:
     """The gap that this machine has anyway beside a busy thread, and those of the jobs."""
     async with AsyncJupyterCodeExecutor(connection, timeout=60, output_dir=folder) as executor:
-        own = await longest_gap(asyncio.to_thread(busy, 1.0))
+        own = await longest_gap(asyncio.to_thread(busy, 0.4))
         return own, [await longest_gap(job) for job in jobs(executor)]
 
 

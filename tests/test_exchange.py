@@ -67,13 +67,27 @@ def fed(*messages: Message, begun: bool = False) -> Exchange:
 
 
 @pytest.mark.pitfall(12)
-@pytest.mark.parametrize("order", [(IDLE, OK), (OK, IDLE)])
+@rows("order", [(IDLE, OK), (OK, IDLE)])
 def test_done_needs_idle_and_reply_in_any_order(order: tuple[Message, ...]) -> None:
     exchange = Exchange("req")
     for each in order:
         assert not exchange.done
         exchange.feed(each)
     assert exchange.done
+
+
+def test_idle_is_told_once_whatever_state_is_told_later() -> None:
+    assert fed(IDLE, BUSY).idle
+
+
+@rows(("answer", "begun"), [(BUSY, True), (OK, True), (stream("x", parent="other"), False)])
+def test_a_request_has_begun_with_its_first_answer(answer: Message, begun: bool) -> None:
+    assert fed(answer).begun is begun
+
+
+@rows(("session", "process"), [("a", "a"), (3, None), (None, None)])
+def test_a_process_is_told_by_the_session_of_its_answers(session: Any, process: str | None) -> None:
+    assert fed(evolve(BUSY, header={**BUSY.header, "session": session})).process == process
 
 
 IOPUBS = {
@@ -89,7 +103,7 @@ SHELLS = {
 
 
 @pytest.mark.pitfall(11, 12)
-@pytest.mark.parametrize("ending", IOPUBS)
+@rows("ending", IOPUBS)
 def test_the_reply_may_come_at_any_time(ending: str) -> None:
     iopub, shell = IOPUBS[ending], SHELLS[ending]
     exchanges = [fed(*iopub[:i], shell, *iopub[i:]) for i in range(len(iopub) + 1)]
@@ -109,7 +123,7 @@ def test_done_only_when_all_has_come_wherever_the_reply_is() -> None:
         assert exchange.done
 
 
-@pytest.mark.parametrize("channel", ["shell", "control"])
+@rows("channel", ["shell", "control"])
 def test_a_reply_comes_on_the_channel_of_its_request(channel: str) -> None:
     answer = message(channel, "some_reply", {"status": "ok"})
     assert fed(answer, IDLE).reply == {"status": "ok"}
@@ -145,49 +159,50 @@ def test_output_is_returned_as_it_comes() -> None:
 
 
 @pytest.mark.pitfall(4)
-@pytest.mark.parametrize("state", ["restarting", "dead"])
+@rows("state", ["restarting", "dead"])
 def test_news_without_a_parent_tell_of_a_dead_kernel(state: str) -> None:
     exchange = fed(BUSY, stream("a"), status(state, None))
     assert exchange.done
     result = exchange.result(kernel_restarted=True)
     assert (result.status, result.output, result.kernel_restarted) == ("died", "a", True)
+    assert not exchange.result().kernel_restarted
 
 
 @rows(
-    ("exchange", "dead"),
+    ("messages", "begun", "dead"),
     [
-        (fed(status("starting", None)), False),
-        (fed(status("starting", None), BUSY), False),
-        (fed(BUSY, status("starting", None)), True),
-        (fed(status("starting", None), begun=True), True),
-        (fed(BUSY, status("idle", None), status("busy", None)), False),
+        ((status("starting", None),), False, False),
+        ((status("starting", None), BUSY), False, False),
+        ((BUSY, status("starting", None)), False, True),
+        ((status("starting", None),), True, True),
+        ((BUSY, status("idle", None), status("busy", None)), False, False),
     ],
 )
 def test_a_kernel_that_starts_is_another_one_only_after_we_began(
-    exchange: Exchange, dead: bool
+    messages: tuple[Message, ...], begun: bool, dead: bool
 ) -> None:
-    assert exchange.dead is dead
+    assert fed(*messages, begun=begun).dead is dead
 
 
 # One row a way to end.
 @rows(
-    ("exchange", "ended"),
+    ("messages", "ended"),
     [
-        (fed(OK, IDLE), "ok"),
-        (fed(reply("error", **raised("E")), IDLE), "error"),
-        (fed(reply("aborted"), IDLE), "aborted"),
-        (fed(reply("abort"), IDLE), "aborted"),
-        (fed(reply("no such status"), IDLE), "error"),
-        (fed(message("shell", "execute_reply", {}), IDLE), "error"),
-        (fed(status("dead", None)), "died"),
-        (fed(OK, status("dead", None)), "ok"),
-        (fed(reply("error", **raised("E")), status("restarting", None)), "error"),
-        (fed(IDLE), "error"),
+        ((OK, IDLE), "ok"),
+        ((reply("error", **raised("E")), IDLE), "error"),
+        ((reply("aborted"), IDLE), "aborted"),
+        ((reply("abort"), IDLE), "aborted"),
+        ((reply("no such status"), IDLE), "error"),
+        ((message("shell", "execute_reply", {}), IDLE), "error"),
+        ((status("dead", None),), "died"),
+        ((OK, status("dead", None)), "ok"),
+        ((reply("error", **raised("E")), status("restarting", None)), "error"),
+        ((IDLE,), "error"),
     ],
 )
 @pytest.mark.pitfall(18)
-def test_the_status_says_how_it_ended(exchange: Exchange, ended: str) -> None:
-    result = exchange.result()
+def test_the_status_says_how_it_ended(messages: tuple[Message, ...], ended: str) -> None:
+    result = fed(*messages).result()
     assert (result.status, result.is_ok) == (ended, ended == "ok")
 
 
@@ -199,7 +214,7 @@ def test_an_error_that_only_the_reply_tells_is_shown() -> None:
 
 
 # An empty or short message may stand in the output by chance.
-@pytest.mark.parametrize(("evalue", "shown"), [("", "E: "), ("1", "E: 1")])
+@rows(("evalue", "shown"), [("", "E: "), ("1", "E: 1")])
 def test_an_error_is_shown_though_its_message_was_printed_by_chance(
     evalue: str, shown: str
 ) -> None:
@@ -212,7 +227,7 @@ def test_an_error_that_was_told_on_iopub_is_shown_once() -> None:
     assert (result.outputs, result.failure) == ((Failure("E", "v"),), Failure("E", "v"))
 
 
-@pytest.mark.parametrize("colour", ["", "\x1b[31m"])
+@rows("colour", ["", "\x1b[31m"])
 def test_an_error_that_the_cell_has_printed_is_not_shown_twice(colour: str) -> None:
     # As ipykernel answers "%edit_nothing".
     usage = "Line magic function `%edit_nothing` not found."
@@ -228,6 +243,34 @@ def test_an_exit_after_an_exception_that_was_shown_is_what_ended_the_cell() -> N
     assert result.outputs == (Failure("E", "v"), Failure("SystemExit", "3"))
 
 
+@rows("ename", ["E", "SystemExit"])
+def test_an_exception_that_too_much_output_has_pushed_out_is_not_shown_again(ename: str) -> None:
+    exchange = Exchange("req", area=OutputArea(40))
+    for each in (stream("a" * 30), error(ename, "3"), stream("b" * 60)):
+        exchange.feed(each)
+    exchange.feed(reply("error", **raised(ename, "3")))
+    result = exchange.result()
+    assert result.failure == Failure(ename, "3")
+    assert result.failure not in result.outputs
+
+
+@rows(("value", "shown"), [("3", Failure("SystemExit", "3")), ("0", None), ("", None)])
+def test_an_exit_is_shown_if_it_is_a_failure(value: str, shown: Failure | None) -> None:
+    exchange = Exchange("req")
+    assert exchange.feed(error("SystemExit", value)) == shown
+    assert exchange.area.outputs == (() if shown is None else (shown,))
+
+
+@rows("gave_up", [False, True])
+@rows("ename", ["E", "SystemExit"])
+def test_an_exception_that_did_not_end_the_cell_is_not_its_failure(
+    ename: str, gave_up: bool
+) -> None:
+    result = fed(error(ename, "3"), OK, IDLE).result(gave_up=gave_up)
+    assert (result.failure, result.exit_code) == (None, None)
+    assert result.status == ("timeout" if gave_up else "ok")
+
+
 def test_a_result_can_be_asked_for_twice() -> None:
     exchange = fed(stream("a"), reply("error", **raised("E", "v")), IDLE)
     assert exchange.result() == exchange.result()
@@ -241,6 +284,11 @@ def test_the_page_of_a_reply_is_shown_without_colours() -> None:
     shown = exchange.feed(reply(payload=[{"source": "page", **page}]))
     assert shown == Display({"text/plain": "Signature: len(obj, /)"})
     assert exchange.result().output == "Signature: len(obj, /)"
+
+
+def test_a_page_may_have_forms_that_are_no_text() -> None:
+    data = {"text/plain": "a", "application/json": {"b": 1}}
+    assert fed().feed(reply(payload=[{"source": "page", "data": data}])) == Display(data)
 
 
 @rows(
@@ -261,9 +309,7 @@ def test_other_payload_is_not_shown(payload: Any) -> None:
     assert (exchange.result().outputs, exchange.ends_kernel) == ((), False)
 
 
-@pytest.mark.parametrize(
-    ("keep", "ends"), [({"keepkernel": False}, True), ({}, True), ({"keepkernel": True}, False)]
-)
+@rows(("keep", "ends"), [({"keepkernel": False}, True), ({}, True), ({"keepkernel": True}, False)])
 def test_exit_ends_the_kernel_unless_it_is_to_be_kept(keep: Json, ends: bool) -> None:
     assert fed(reply(payload=[{"source": "ask_exit", **keep}])).ends_kernel is ends
 
@@ -339,14 +385,36 @@ def test_a_kernel_that_was_dead_when_the_time_was_up_has_died() -> None:
     assert exchange.result(gave_up=True).status == "died"
 
 
+def test_a_kernel_that_is_gone_has_died_also_when_the_time_was_up() -> None:
+    exchange = fed(BUSY)
+    exchange.time_is_up()
+    exchange.kernel_gone()
+    assert exchange.done
+    assert exchange.result(gave_up=True).status == "died"
+
+
+@rows(
+    ("messages", "outputs"),
+    [((), 1), ((status("restarting", "other"),), 1), ((BUSY,), 0), ((BUSY, stream("a")), 1)],
+)
+def test_code_that_waits_behind_that_of_others_says_so_unless_it_has_begun(
+    messages: tuple[Message, ...], outputs: int
+) -> None:
+    exchange = fed(*messages)
+    exchange.leave_queued()
+    result = exchange.result(gave_up=True)
+    begun = BUSY in messages
+    assert result.status == "timeout"
+    assert (result.failure.ename if result.failure else None) == (None if begun else "NotBegun")
+    assert len(result.outputs) == outputs
+
+
 def test_an_interrupt_that_was_not_ours_is_shown() -> None:
     result = fed(error("KeyboardInterrupt"), reply("error", **raised("KeyboardInterrupt"))).result()
     assert (result.status, result.output) == ("error", "KeyboardInterrupt: ")
 
 
-@pytest.mark.parametrize(
-    ("connection_lost", "ename"), [(True, "ConnectionLost"), (False, "NoReply")]
-)
+@rows(("connection_lost", "ename"), [(True, "ConnectionLost"), (False, "NoReply")])
 def test_a_lost_end_is_an_error_that_says_so(connection_lost: bool, ename: str) -> None:
     exchange = fed(BUSY, stream("a"))
     exchange.skip(CUT if connection_lost else Gap(end_unseen=True))
@@ -433,6 +501,30 @@ def test_answers_to_expressions_are_as_the_kernel_gave_them() -> None:
     assert (result.user_expressions, result.execution_count) == (answers, 3)
 
 
+# How much output may be kept, values of expressions, and those that are.
+TOO_LARGE = {"status": "error", "ename": "TooLarge", "traceback": []}
+ROOMS: list[tuple[int, Json, Json]] = [
+    (10, {"a": "123456789", "b": ""}, {"a": "123456789"}),
+    (10, {"a": "1234567890", "b": ""}, {"a": {**TOO_LARGE, "evalue": "11 characters"}}),
+    # One that is too large leaves room for the next, and counts as 80.
+    (
+        100,
+        {"a": "x" * 200, "b": "y" * 18, "c": "", "d": ""},
+        {"a": {**TOO_LARGE, "evalue": "201 characters"}, "b": "y" * 18, "c": ""},
+    ),
+    (10, {"n" * 90: ""}, {"n" * 80: {**TOO_LARGE, "evalue": "90 characters"}}),
+]
+
+
+@rows(("room", "answers", "kept"), ROOMS)
+def test_values_of_expressions_take_no_more_room_than_output(
+    room: int, answers: Json, kept: Json
+) -> None:
+    exchange = Exchange("req", area=OutputArea(room))
+    exchange.feed(reply(user_expressions=answers))
+    assert exchange.result().user_expressions == kept
+
+
 @rows(
     "content", [{}, {"execution_count": None}, {"execution_count": "3"}, {"execution_count": True}]
 )
@@ -441,7 +533,7 @@ def test_a_result_without_a_count_has_none(content: Json) -> None:
     assert (result.execution_count, result.user_expressions) == (None, {})
 
 
-@pytest.mark.parametrize(
+@rows(
     ("status_", "failure", "kind", "text"),
     [
         ("error", Failure("E", "v", ("long",)), ExecutionError, "E: v"),
@@ -522,6 +614,12 @@ def test_what_earlier_cells_say_after_their_end_is_told_apart() -> None:
     assert (result.output, result.truncated) == ("", None)
 
 
+def test_an_exception_of_an_earlier_cell_is_late_output_unless_it_is_an_interrupt() -> None:
+    late_output = LateOutput("ours")
+    assert late_output.feed(said("CancelledError", msg_type="error")) is None
+    assert late_output.feed(said("E", msg_type="error")) == Failure("E", "")
+
+
 def test_what_is_missing_of_late_output_is_told() -> None:
     late_output = LateOutput("ours", 10)
     late_output.feed(said("x" * 25))
@@ -529,9 +627,7 @@ def test_what_is_missing_of_late_output_is_told() -> None:
     assert truncated == Truncation(characters=15)
 
 
-@pytest.mark.parametrize(
-    ("answerer", "status"), [("first", "error"), ("second", "died"), (None, "error")]
-)
+@rows(("answerer", "status"), [("first", "error"), ("second", "died"), (None, "error")])
 def test_an_answer_by_another_process_tells_of_a_death_that_went_by_unseen(
     answerer: str | None, status: str
 ) -> None:
@@ -541,15 +637,21 @@ def test_an_answer_by_another_process_tells_of_a_death_that_went_by_unseen(
     assert exchange.result().status == status
 
 
-@pytest.mark.parametrize(
-    ("reason", "told"), [("exit code 3", "exit code 3"), ("x" * 300, "x" * 200), (None, None)]
+@rows(
+    ("reason", "failure"),
+    [
+        ("exit code 3", Failure("KernelDied", "exit code 3")),
+        ("x" * 300, Failure("KernelDied", "x" * 200)),
+        (None, None),
+    ],
 )
-def test_the_cause_of_a_death_is_told_if_it_is_known(reason: str | None, told: str | None) -> None:
+def test_the_cause_of_a_death_is_told_if_it_is_known(
+    reason: str | None, failure: Failure | None
+) -> None:
     exchange = Exchange("req")
     exchange.feed(parentless_status("dead", "s", reason))
     result = exchange.result()
-    assert result.status == "died"
-    assert (result.failure.evalue if result.failure else None) == told
+    assert (result.status, result.failure, result.outputs) == ("died", failure, ())
 
 
 def test_what_a_cell_prints_of_advice_is_its_own() -> None:

@@ -94,8 +94,8 @@ BAD_BLOCKS: list[tuple[Any, str]] = [
     (CodeBlock("1", "python"), "code_blocks must be a list of code blocks, not CodeBlock"),
     (None, "code_blocks must be a list of code blocks, not NoneType"),
     (3, "code_blocks must be a list of code blocks, not int"),
-    (["x"], r"code of code_blocks\[0\] must be a string, not NoneType"),
-    ([CodeBlock("1", "python"), None], r"code of code_blocks\[1\] must be a string"),
+    (["x"], r"code_blocks\[0\] must be a CodeBlock, not str"),
+    ([CodeBlock("1", "python"), None], r"code_blocks\[1\] must be a CodeBlock, not NoneType"),
     ([SimpleNamespace(code=3, language="python")], "must be a string, not int"),
     ([SimpleNamespace(code="1", language=None)], r"language of code_blocks\[0\] must be a string"),
 ]
@@ -163,6 +163,11 @@ def test_a_path_of_which_more_than_the_last_part_is_missing_is_a_mistake(
         JupyterCodeExecutor(server, output_dir=tmp_path / "no" / "where")
     assert server.journal.requests() == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_error_for_a_class_in_place_of_a_server_says_what_to_write() -> None:
+    with pytest.raises(ValueError, match=r"not the class FakeGateway: write FakeGateway\(…\)$"):
+        JupyterCodeExecutor(FakeGateway)  # type: ignore[arg-type]  # this is the mistake
 
 
 def test_a_folder_in_which_nothing_can_be_made_is_not_said_to_be_missing(
@@ -397,7 +402,7 @@ def test_earlier_blocks_are_not_lost_when_the_server_goes(
             server.faults.cut_now()
 
     executor = executors(on_output=vanish, timeout=5)
-    loop = "print('going', flush=True)\nwhile True: pass"
+    loop = "print('going', flush=True)\nimport time; time.sleep(60)"
     with pytest.raises(GatewayError) as caught:
         run(executor, "print('before')", loop)
     server.faults.clear()
@@ -416,7 +421,7 @@ def test_an_attached_kernel_that_is_gone_is_not_replaced(
 
 
 def test_what_must_be_known_besides_the_output_is_said_last(executors: Executors) -> None:
-    stopped = run(executors(timeout=0.3), "print('on', flush=True)\nwhile True: pass")
+    stopped = run(executors(timeout=0.3), "print('on', flush=True)\nimport time; time.sleep(60)")
     assert stopped.output == ("on\nTimeout: the code ran longer than 0.3 seconds and was stopped.")
     died = run(executors(), "import os\nos._exit(1)")
     assert died.output == (
@@ -553,7 +558,7 @@ PAGE = "class Page:\n    def _repr_html_(self): return '<p>'\nprint('before')\nP
 @pytest.mark.pitfall(13)
 @pytest.mark.parametrize(
     ("end", "exit_code"),
-    [("1/0", 1), ("while True: pass", 124), ("import os\nos._exit(1)", 137)],
+    [("1/0", 1), ("import time; time.sleep(60)", 124), ("import os\nos._exit(1)", 137)],
 )
 def test_what_earlier_blocks_showed_is_there_however_a_later_one_ends(
     executors: Executors, end: str, exit_code: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,13 @@ from jkg_client.testing import FakeGateway
 
 # Without a network pip would fail, too, but with other words.
 REFUSED = "installs and removes no packages"
+
+
+@pytest.fixture(autouse=True)
+def activated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``python`` and ``pip`` are found, also where the environment of the tests is not active."""
+    folder = str(Path(sys.executable).parent)
+    monkeypatch.setenv("PATH", os.pathsep.join([folder, os.environ["PATH"]]))
 
 
 @pytest.fixture

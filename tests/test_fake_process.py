@@ -19,7 +19,7 @@ import jkg_client
 from jkg_client.protocol.messages import execute_request
 from jkg_client.testing import FakeGateway
 from jkg_client.testing.kernel.transport import Transport, script_message
-from jkg_client.testing.launches import KernelNotStarted, spawn
+from jkg_client.testing.launches import KernelNotStarted, launch
 from jkg_client.testing.processes import kernel_env
 
 ROOT = Path(jkg_client.__file__).parent.parent
@@ -344,9 +344,7 @@ def _write_parent(write: int, code: str) -> NoReturn:
 
 
 def test_where_nothing_forks_a_kernel_is_spawned() -> None:
-    env = kernel_env(None)
-    order = {"session": "s", "env": env, "cwd": str(Path.cwd()), "path": sys.path}
-    launched = spawn("python", order)
+    launched = launch("python", "s", kernel_env(None), forks=False)
     transport = Transport(launched.line)
     try:
         transport.send(execute_request("s", "print(6 * 7)"), "s")
@@ -364,9 +362,8 @@ def test_where_nothing_forks_a_kernel_is_spawned() -> None:
 
 def test_a_kernel_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    order = {"session": "s", "env": {}, "cwd": "/", "path": []}
-    with pytest.raises(KernelNotStarted):
-        spawn("python", order)
+    with pytest.raises(KernelNotStarted, match="did not start"):
+        launch("python", "s", {}, forks=False)
 
 
 def test_a_gateway_asks_for_ipython_only_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

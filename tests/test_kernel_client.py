@@ -312,9 +312,11 @@ def test_a_question_of_the_code_is_answered(kernel: Kernel, client: JupyterKerne
     assert answer.content["value"] == "? Ada"
 
 
-def test_a_cell_whose_time_is_up_ends(kernel: Kernel, client: JupyterKernelClient) -> None:
+def test_a_cell_whose_time_is_up_ends(kernel: Kernel) -> None:
     kernel.silent = True
-    assert client.execute("1", 0.05).status == "timeout"
+    timeouts = Timeouts(grace=0.2, ready=0.2)
+    with JupyterKernelClient(kernel, "k1", timeouts=timeouts) as client:
+        assert client.execute("1", 0.05).status == "timeout"
 
 
 def test_a_kernel_that_is_not_ready_after_its_restart_is_named(

@@ -11,6 +11,7 @@ from tables import rows
 from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.message_gaps import Gap, MessageGaps
 from jkg_client.protocol.messages import Message
+from jkg_client.protocol.result import Truncation
 
 Sent = tuple[str, Optional[str]]
 
@@ -47,9 +48,15 @@ ROWS: list[tuple[list[Sent], int]] = [
     ([("s_7_4", "me"), ("s_9_50", "me"), ("s_7_5", "me")], 0),
     # Two threads may have taken the same number.
     ([("s_7_4", "me"), ("s_7_5", "me"), ("s_7_5", "me"), ("s_7_6", "me")], 0),
+    ([("s_7_4", "me"), ("s_7_4", "you"), ("s_7_8", "me")], 1),
     # Ids that are not numbered.
     ([("d5f8", "me"), ("a_b", "me"), ("_3", "me"), ("a_\u00b2", "me"), ("x_-9", "me")], 0),
     ([("s_7_4", "me"), (f"s_7_{'9' * 40}", "me")], 0),
+    # Ids of up to 200 characters, with numbers of up to 15 digits.
+    ([(f"{'x' * 198}_4", "me"), (f"{'x' * 198}_6", "me")], 1),
+    ([(f"{'x' * 199}_4", "me"), (f"{'x' * 199}_6", "me")], 0),
+    ([(f"s_{10**14}", "me"), (f"s_{10**14 + 2}", "me")], 1),
+    ([(f"s_{10**15}", "me"), (f"s_{10**15 + 2}", "me")], 0),
 ]
 
 
@@ -115,8 +122,14 @@ CUT = Gap(may_lack=True, end_unseen=True)
 
 
 def fed(words: str, parent_session: str | None = "ours") -> MessageGaps:
-    """What came, in words: a letter for the kind, and a number; before both whose answer it is."""
+    """What is known after ``words``."""
     gaps = MessageGaps("me")
+    feed(gaps, words, parent_session)
+    return gaps
+
+
+def feed(gaps: MessageGaps | Exchange, words: str, parent_session: str | None = "ours") -> None:
+    """What comes, in words: a letter for the kind, and a number; before both whose answer it is."""
     for word in words.split():
         if word in ("cut", "kept", "unread"):
             gap = {"cut": CUT, "kept": Gap(end_unseen=True), "unread": Gap(unread=1)}[word]
@@ -128,7 +141,6 @@ def fed(words: str, parent_session: str | None = "ours") -> MessageGaps:
         parent = {"msg_id": whose or "me", **({"session": session} if session else {})}
         header = {"msg_id": f"s_7_{what[1:]}", "msg_type": msg_type}
         gaps.feed(Message(channel=channel, header=header, parent_header=parent, content=content))
-    return gaps
 
 
 # What came, how many messages never did, and whether some may be missing that nobody can count.
@@ -223,7 +235,7 @@ def test_exactly_as_many_holes_are_remembered_as_may_be_filled() -> None:
 
 
 # Each request of another client may have a reply and a question that we do not see.
-@pytest.mark.parametrize(("others", "missing"), [(9_999, 30_000 - 2 * 9_999), (10_000, 1)])
+@rows(("others", "missing"), [(9_999, 30_000 - 2 * 9_999), (10_000, 1)])
 def test_after_very_many_requests_of_others_only_what_is_certain_is_claimed(
     others: int, missing: int
 ) -> None:
@@ -232,3 +244,37 @@ def test_after_very_many_requests_of_others_only_what_is_certain_is_claimed(
         gaps.feed(message(f"s_7_{number + 5}", f"theirs {number}"))
     gaps.feed(message(f"s_7_{others + 5 + 30_000}", "me"))
     assert gaps.missing == missing
+
+
+# What came until a later request was answered, and what a result then says is missing.
+ENDINGS: list[tuple[str, Truncation | None]] = [
+    ("b4 s5 o6 r7 i8", None),
+    ("b4 s5 o6 cut r7 i8", None),
+    # All output is there, and how it ended was lost.
+    ("b4 s5 o6 cut late:b9", Truncation(messages=1, connection_lost=True)),
+    ("b4 s5 o6 late:b9", Truncation(messages=1)),
+    ("b4 s5 o6 i8", None),
+    ("b4 s5 o6 r7 cut late:b9", None),
+]
+
+
+@rows(("words", "truncated"), ENDINGS)
+def test_a_lost_end_is_missing_only_where_something_is(
+    words: str, truncated: Truncation | None
+) -> None:
+    exchange = Exchange("me")
+    feed(exchange, words)
+    exchange.overtake(Exchange("later"))
+    assert exchange.result().truncated == truncated
+
+
+@rows(("words", "messages"), [("busy idle", 0), ("busy", 1)])
+def test_without_numbers_a_lost_idle_is_a_message(words: str, messages: int) -> None:
+    exchange = Exchange("me")
+    for number, state in enumerate(words.split()):
+        status = message(f"unnumbered-{number}", "me", "status")
+        exchange.feed(evolve(status, content={"execution_state": state}))
+    exchange.skip(CUT)
+    exchange.overtake(Exchange("later"))
+    truncated = exchange.result().truncated
+    assert truncated == Truncation(messages=messages, connection_lost=True)

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Callable
 
-import pytest
 from tables import rows
 
 from jkg_client.protocol.messages import (
@@ -52,11 +51,13 @@ def test_ids_have_128_random_bits() -> None:
     assert len(bytes.fromhex(new_session())) == 16
 
 
+Request = Callable[[], Message]
+
 # Type and content of each request, from
 # https://jupyter-client.readthedocs.io/en/stable/messaging.html.
-REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
+REQUESTS: list[tuple[Request, str, dict[str, Any]]] = [
     (
-        execute_request("s", "x"),
+        lambda: execute_request("s", "x"),
         "execute_request",
         {
             "code": "x",
@@ -68,7 +69,7 @@ REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
         },
     ),
     (
-        execute_request(
+        lambda: execute_request(
             "s",
             "",
             store_history=False,
@@ -87,7 +88,7 @@ REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
         },
     ),
     (
-        execute_request("s", "x", silent=True),
+        lambda: execute_request("s", "x", silent=True),
         "execute_request",
         {
             "code": "x",
@@ -98,26 +99,26 @@ REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
             "stop_on_error": True,
         },
     ),
-    (kernel_info_request("s"), "kernel_info_request", {}),
-    (complete_request("s", "im", 2), "complete_request", {"code": "im", "cursor_pos": 2}),
+    (lambda: kernel_info_request("s"), "kernel_info_request", {}),
+    (lambda: complete_request("s", "im", 2), "complete_request", {"code": "im", "cursor_pos": 2}),
     (
-        inspect_request("s", "len", 3),
+        lambda: inspect_request("s", "len", 3),
         "inspect_request",
         {"code": "len", "cursor_pos": 3, "detail_level": 0},
     ),
     (
-        inspect_request("s", "len", 3, 1),
+        lambda: inspect_request("s", "len", 3, 1),
         "inspect_request",
         {"code": "len", "cursor_pos": 3, "detail_level": 1},
     ),
-    (is_complete_request("s", "if x:"), "is_complete_request", {"code": "if x:"}),
+    (lambda: is_complete_request("s", "if x:"), "is_complete_request", {"code": "if x:"}),
     (
-        history_request("s", "tail", n=3, output=True),
+        lambda: history_request("s", "tail", n=3, output=True),
         "history_request",
         {"hist_access_type": "tail", "output": True, "raw": True, "n": 3},
     ),
     (
-        history_request("s", "range", session_number=-1, start=2, stop=5, raw=False),
+        lambda: history_request("s", "range", session_number=-1, start=2, stop=5, raw=False),
         "history_request",
         {
             "hist_access_type": "range",
@@ -129,7 +130,7 @@ REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
         },
     ),
     (
-        history_request("s", "search", pattern="im*", unique=True),
+        lambda: history_request("s", "search", pattern="im*", unique=True),
         "history_request",
         {
             "hist_access_type": "search",
@@ -141,7 +142,7 @@ REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
         },
     ),
     (
-        history_request("s", "range"),
+        lambda: history_request("s", "range"),
         "history_request",
         {
             "hist_access_type": "range",
@@ -153,7 +154,7 @@ REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
         },
     ),
     (
-        history_request("s", "search"),
+        lambda: history_request("s", "search"),
         "history_request",
         {
             "hist_access_type": "search",
@@ -165,17 +166,16 @@ REQUESTS: list[tuple[Message, str, dict[str, Any]]] = [
         },
     ),
     (
-        comm_message("s", "w", {"method": "update"}),
+        lambda: comm_message("s", "w", {"method": "update"}),
         "comm_msg",
         {"comm_id": "w", "data": {"method": "update"}},
     ),
 ]
 
 
-@rows(("request_", "msg_type", "content"), REQUESTS)
-def test_requests_are_as_specified(
-    request_: Message, msg_type: str, content: dict[str, Any]
-) -> None:
+@rows(("make", "msg_type", "content"), REQUESTS)
+def test_requests_are_as_specified(make: Request, msg_type: str, content: dict[str, Any]) -> None:
+    request_ = make()
     assert request_.channel == "shell"
     assert request_.msg_type == msg_type
     assert request_.content == content
@@ -186,20 +186,21 @@ def test_requests_are_as_specified(
 
 
 def test_requests_have_ids_of_their_own() -> None:
-    assert len({request.msg_id for request, _, _ in REQUESTS}) == len(REQUESTS)
+    assert len({make().msg_id for make, _, _ in REQUESTS}) == len(REQUESTS)
 
 
-@pytest.mark.parametrize(
-    ("request_", "msg_type", "content"),
+@rows(
+    ("make", "msg_type", "content"),
     [
-        (interrupt_request("s"), "interrupt_request", {}),
-        (shutdown_request("s", restart=True), "shutdown_request", {"restart": True}),
-        (shutdown_request("s", restart=False), "shutdown_request", {"restart": False}),
+        (lambda: interrupt_request("s"), "interrupt_request", {}),
+        (lambda: shutdown_request("s", restart=True), "shutdown_request", {"restart": True}),
+        (lambda: shutdown_request("s", restart=False), "shutdown_request", {"restart": False}),
     ],
 )
 def test_requests_that_overtake_cells_go_to_the_control_channel(
-    request_: Message, msg_type: str, content: dict[str, Any]
+    make: Request, msg_type: str, content: dict[str, Any]
 ) -> None:
+    request_ = make()
     assert request_.channel == "control"
     assert (request_.msg_type, request_.header["session"]) == (msg_type, "s")
     assert request_.content == content
@@ -213,26 +214,27 @@ def test_a_request_that_is_sent_again_is_the_same_with_an_id_of_its_own() -> Non
     assert second.msg_id != request.msg_id
 
 
-@pytest.mark.parametrize(
-    ("message", "content"),
+@rows(
+    ("make", "content"),
     [
-        (parentless_status("dead", "s"), {"execution_state": "dead"}),
-        (parentless_status("dead", "s", ""), {"execution_state": "dead"}),
+        (lambda: parentless_status("dead", "s"), {"execution_state": "dead"}),
+        (lambda: parentless_status("dead", "s", ""), {"execution_state": "dead"}),
         (
-            parentless_status("restarting", "s", "exit code 3"),
+            lambda: parentless_status("restarting", "s", "exit code 3"),
             {"execution_state": "restarting", "reason": "exit code 3"},
         ),
     ],
 )
 def test_news_of_a_kernel_say_how_it_ended_if_that_is_known(
-    message: Message, content: dict[str, Any]
+    make: Request, content: dict[str, Any]
 ) -> None:
+    message = make()
     assert (message.channel, message.msg_type) == ("iopub", "status")
     assert (message.header["session"], message.parent_id) == ("s", None)
     assert message.content == content
 
 
-@pytest.mark.parametrize("value", ["Ada", "", EOT])
+@rows("value", ["Ada", "", EOT])
 def test_an_input_reply_names_the_request_it_answers(value: str) -> None:
     asked = Message(channel="stdin", header=new_header("input_request", "kernel"))
     reply = input_reply("s", value, asked)

@@ -38,6 +38,36 @@ def test_several_outputs_are_a_page_in_order() -> None:
     assert places == sorted(places)
 
 
+# An output, and its HTML on a page of several.
+PARTS: list[tuple[Output, str]] = [
+    (Stream("stdout", '\x1b[31m1 < 2 & "3"\x1b[0m'), "<pre>1 &lt; 2 &amp; &quot;3&quot;</pre>"),
+    (Failure("E", "<v>"), '<pre style="color: #b00">E: &lt;v></pre>'),
+    (Display({"text/plain": "a"}), "<pre>a</pre>"),
+    (Display({"image/png": "aGk="}), '<img src="data:image/png;base64,aGk=">'),
+    (Display({"image/jpeg": "aGk="}), '<img src="data:image/jpeg;base64,aGk=">'),
+    (Display({"image/gif": "aGk="}), '<img src="data:image/gif;base64,aGk=">'),
+    (Display({"image/webp": 'a"b'}), '<img src="data:image/webp;base64,a&quot;b">'),
+    # Forms that are not of the type that they should have.
+    (Display({"image/png": 3, "text/html": "<i>b</i>"}), "<div><i>b</i></div>"),
+    (Display({"text/html": 3, "text/plain": "b"}), "<pre>b</pre>"),
+    # The first of these that there is, whatever comes before it.
+    (Display({"text/html": "a", "image/png": "b"}), '<img src="data:image/png;base64,b">'),
+    (Display({"text/html": "a", "image/svg+xml": "<svg/>"}), "<div><svg/></div>"),
+    (Display({"text/markdown": "*a*", "text/html": "b"}), "<div>b</div>"),
+    (Display({"x/y": "z", "text/markdown": "*a*", "text/plain": "b"}), "<pre>*a*</pre>"),
+    (Display({"text/latex": "$a$", "text/plain": "b"}), "<pre>$a$</pre>"),
+    (Display({"application/json": [1, "<"]}), "<pre>[1, &quot;&lt;&quot;]</pre>"),
+    (Display({"x/y": "z", "text/plain": "b"}), "<pre>b</pre>"),
+]
+
+
+@rows(("output", "html"), PARTS)
+def test_of_each_output_a_page_has_the_form_that_shows_most(output: Output, html: str) -> None:
+    image = Display({"image/png": "end"})
+    end = '<img src="data:image/png;base64,end">'
+    assert bundle(output, image)["text/html"] == f"{html}\n{end}"
+
+
 @pytest.mark.field("E12")
 def test_a_result_without_outputs_says_how_it_ended() -> None:
     assert bundle() == {"text/plain": "<ok, no output>"}

@@ -16,6 +16,7 @@ from jkg_client.protocol.outputs import (
     Output,
     OutputArea,
     Stream,
+    as_seen,
     join_text,
     plain_text,
 )
@@ -200,14 +201,14 @@ def test_each_message_says_what_it_added(message: tuple[str, Json], output: Outp
 
 
 @pytest.mark.pitfall(21)
-@pytest.mark.parametrize("notice", [DATA_RATE, MESSAGE_RATE])
+@rows("notice", [DATA_RATE, MESSAGE_RATE])
 def test_the_rate_limit_of_the_server_is_noticed(notice: str) -> None:
     area = fed(err("before\n"), err(notice))
     assert area.rate_limited
     assert area.outputs == (Stream("stderr", "before\n" + notice),)
 
 
-@pytest.mark.parametrize("message", [out(DATA_RATE), err("what if IOPub data rate exceeded.")])
+@rows("message", [out(DATA_RATE), err("what if IOPub data rate exceeded.")])
 def test_other_text_is_no_rate_limit(message: tuple[str, Json]) -> None:
     assert not fed(message).rate_limited
 
@@ -228,6 +229,56 @@ def test_exactly_as_much_as_is_kept_is_not_too_much() -> None:
     area = fed(out("01234"), err("56789"), max_output=10)
     assert area.outputs == (Stream("stdout", "01234"), Stream("stderr", "56789"))
     assert area.dropped == 0
+
+
+@rows("messages", [[], [display("a", "other")]])
+def test_an_update_of_what_an_earlier_cell_has_shown_says_so(
+    messages: list[tuple[str, Json]],
+) -> None:
+    shown = fed(*messages, update("b", "i")).outputs[-1]
+    assert isinstance(shown, Display)
+    assert shown.is_update
+
+
+def test_an_update_leaves_the_number_of_the_value_that_it_changes() -> None:
+    value = {**display("a", "i")[1], "execution_count": 7}
+    (shown,) = fed(("execute_result", value), update("b", "i")).outputs
+    assert shown == Display({"text/plain": "b"}, {}, "i", 7)
+    assert not shown.is_update
+
+
+def test_an_exception_that_is_shortened_later_is_not_the_last_one() -> None:
+    area = fed(error("A", "a" * 100), error("B", "b"), max_output=60)
+    assert area.failure == Failure("B", "b")
+
+
+LONG = Failure("E", "v" * 12, ("tttt",))
+
+
+@rows(
+    ("most", "fitting"),
+    [
+        (17, LONG),
+        (16, Failure("E", "v\n[9 characters of output dropped here]\nvv", ("tttt",))),
+        (
+            4,
+            Failure(
+                "E",
+                "\n[12 characters of output dropped here]\n",
+                ("", "[1 characters of output dropped here]", "ttt"),
+            ),
+        ),
+    ],
+)
+def test_an_exception_is_whole_if_it_fits(most: int, fitting: Failure) -> None:
+    assert OutputArea(most).fitting(LONG) == fitting
+
+
+def test_an_exception_that_is_shown_after_output_of_a_widget_is_the_own_of_the_cell() -> None:
+    area = OutputArea()
+    area.feed(*out("a"), "widget")
+    area.show(Failure("E", "v"))
+    assert area.failure == Failure("E", "v")
 
 
 def test_clearing_makes_room_again() -> None:
@@ -263,6 +314,30 @@ def test_metadata_counts_as_output() -> None:
     assert area.dropped > 100
 
 
+@rows(("length", "is_kept"), [(1024, True), (1025, False)])
+def test_an_id_of_a_display_has_no_more_than_1024_characters(length: int, is_kept: bool) -> None:
+    area = fed(display("a", "i" * length))
+    assert area.outputs == (shown("a", "i" * length if is_kept else None),)
+
+
+# Beside the text: 1000 of the id, 10 of the MIME type and 16 for the form; 1024 are free.
+@rows(("most", "dropped"), [(5, 0), (4, 2)])
+def test_names_count_as_output_where_they_are_longer_than_usual(most: int, dropped: int) -> None:
+    area = fed(display("abc", "i" * 1000), max_output=most)
+    assert area.outputs == (shown("abc", "i" * 1000),)
+    assert area.dropped == dropped
+
+
+def test_metadata_of_a_value_that_is_too_large_stays_if_it_is_small() -> None:
+    value = {"data": {"text/plain": "x" * 200}, "metadata": {"a": "b"}}
+    (shown,) = fed(("display_data", value), max_output=100).outputs
+    assert isinstance(shown, Display)
+    assert shown.metadata == {"a": "b"}
+    (shown,) = fed(("display_data", value), max_output=60).outputs
+    assert isinstance(shown, Display)
+    assert shown.metadata == {}
+
+
 @pytest.mark.field("B3")
 def test_of_a_traceback_that_is_too_large_mostly_the_end_is_kept() -> None:
     lines = [*(f"line {i:3}" for i in range(200)), "E: v"]
@@ -277,7 +352,7 @@ def test_of_a_traceback_that_is_too_large_mostly_the_end_is_kept() -> None:
 
 
 @pytest.mark.field("B3")
-@pytest.mark.parametrize("form", ["text/plain", "text/markdown", "text/latex"])
+@rows("form", ["text/plain", "text/markdown", "text/latex"])
 def test_of_a_value_that_is_too_large_beginning_and_end_are_kept(form: str) -> None:
     value = {"data": {form: "a" * 250_000 + "z" * 250_000}, "execution_count": 1}
     area = fed(("execute_result", value), max_output=3000)
@@ -420,7 +495,7 @@ def test_a_failure_is_its_traceback_without_colours(failure: Failure, text: str)
     assert failure.text == text
 
 
-@pytest.mark.parametrize(
+@rows(
     ("data", "text"),
     [({"text/plain": "x"}, "x"), ({"text/plain": ["x\n", "y"]}, "x\ny"), ({"text/html": "x"}, "")],
 )
@@ -444,15 +519,18 @@ def test_pieces_of_text_are_joined_by_lines(pieces: list[tuple[str, bool]], text
     assert join_text(pieces) == text
 
 
+def test_streams_on_one_screen_have_the_name_of_the_first() -> None:
+    seen = as_seen(fed(err("a"), out("b"), display("c"), out("d")).outputs)
+    assert list(seen) == [Stream("stderr", "ab"), shown("c"), Stream("stdout", "d")]
+
+
 def test_streams_are_text_as_printed_and_the_rest_on_lines_of_its_own() -> None:
     area = fed(out("a"), err("b"), display("x"), out("c\n"), error("E", "v"))
     assert plain_text(area.outputs) == "ab\nx\nc\nE: v"
 
 
 @pytest.mark.field("B5")
-@pytest.mark.parametrize(
-    "text", ["auto:   0%|          | 0/20 [00:00<?, ?it/s]", "0it [00:00, ?it/s]"]
-)
+@rows("text", ["auto:   0%|          | 0/20 [00:00<?, ?it/s]", "0it [00:00, ?it/s]"])
 def test_a_bar_that_is_a_widget_is_not_read_as_it_began(text: str) -> None:
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": text}
     area = fed(out("a\n"), ("display_data", {"data": view}), out("b\n"))

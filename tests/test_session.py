@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
+from tables import rows
 
 from jkg_client import Display, ExecutionResult, Failure, Stream
 from jkg_client.protocol.messages import Json
@@ -113,7 +113,7 @@ NODES: list[tuple[Output, Json]] = [
 ]
 
 
-@pytest.mark.parametrize(("output", "node"), NODES)
+@rows(("output", "node"), NODES)
 def test_an_output_is_written_in_the_format_of_notebooks(output: Output, node: Json) -> None:
     session = Session()
     session.ran("f()", ok(output, count=7))
@@ -142,7 +142,7 @@ FORMS: list[tuple[str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("mime_type", "form", "written"), FORMS)
+@rows(("mime_type", "form", "written"), FORMS)
 def test_forms_are_text_or_json_as_their_type_says(mime_type: str, form: Any, written: Any) -> None:
     session = Session()
     session.ran("1", ok(Display({mime_type: form})))
@@ -166,7 +166,7 @@ METADATA: list[tuple[str, Json, Json]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "language", "metadata"), METADATA)
+@rows(("name", "language", "metadata"), METADATA)
 def test_a_notebook_says_of_the_kernel_what_is_known(
     name: str, language: Json, metadata: Json
 ) -> None:
@@ -208,7 +208,7 @@ def test_an_update_changes_all_that_show_it_and_is_an_output_of_its_own_if_none_
     assert [texts(cell) for cell in cells_of(session)] == [["b"], ["d"], []]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("ran", "words"),
     [
         (2, "*1 earlier cell is not kept: the session is too long.*"),
@@ -267,7 +267,7 @@ ENDS: list[tuple[Status, Truncation | None, list[Output]]] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "truncated", "told"), ENDS)
+@rows(("status", "truncated", "told"), ENDS)
 def test_a_session_tells_how_a_cell_ended_where_its_outputs_do_not(
     status: Status, truncated: Truncation | None, told: list[Output]
 ) -> None:
@@ -288,8 +288,8 @@ SIZES: list[tuple[Output, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("output", "size"), SIZES)
-@pytest.mark.parametrize("is_late", [False, True])
+@rows(("output", "size"), SIZES)
+@rows("is_late", [False, True])
 def test_a_session_keeps_as_many_characters_as_it_may_and_no_more(
     output: Output, size: int, is_late: bool
 ) -> None:
@@ -305,7 +305,7 @@ def test_a_session_keeps_as_many_characters_as_it_may_and_no_more(
         assert first.size == 1002 + (0 if lacking else size)
 
 
-@pytest.mark.parametrize(("limit", "numbers"), [(2008, [1, 2]), (2007, [2])])
+@rows(("limit", "numbers"), [(2008, [1, 2]), (2007, [2])])
 def test_a_remark_counts_as_a_cell(limit: int, numbers: list[int]) -> None:
     session = Session(limit=limit)
     session.remark("abcde")

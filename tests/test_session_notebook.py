@@ -149,3 +149,13 @@ def test_a_session_that_takes_long_to_save_is_saved_less_often(tmp_path: Path) -
         file.changed()
         count = len(cells(tmp_path / "a.ipynb"))
         assert count == {"1": 1, "2": 1, "3": 3}[code]
+
+
+def test_a_notebook_that_cannot_be_saved_is_named_by_the_path_that_was_given(
+    fake_gateway: FakeGateway, tmp_path: Path
+) -> None:
+    path = tmp_path / "nowhere" / "a.ipynb"
+    executor = JupyterCodeExecutor(fake_gateway, output_dir=tmp_path)
+    with executor, pytest.raises(FileNotFoundError) as caught:
+        executor.save_notebook(path)
+    assert caught.value.filename == str(path)

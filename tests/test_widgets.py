@@ -37,7 +37,7 @@ def shows(text: str) -> Message:
 
 
 @pytest.mark.field("B10")
-@pytest.mark.parametrize("wait", [False, True])
+@rows("wait", [False, True])
 def test_what_clears_a_widget_leaves_what_the_cell_has_shown(wait: bool) -> None:
     exchange = fed(
         stream("own\n"),
@@ -132,7 +132,9 @@ def test_what_is_appended_to_a_widget_is_cleared_with_it_alone() -> None:
 
 @rows("state", [None, "x", {}, {"outputs": "x"}, {"outputs": [None, 3, {"output_type": []}]}])
 def test_other_states_show_nothing(state: Any) -> None:
-    assert fed(comm(state), OK, IDLE).result().outputs == ()
+    exchange = fed()
+    assert exchange.feed(comm(state)) is None
+    assert exchange.result().outputs == ()
 
 
 @rows("content", [{}, {"comm_id": 3}, {"comm_id": "w"}, {"comm_id": "w" * 101}])

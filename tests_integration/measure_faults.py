@@ -1,4 +1,4 @@
-"""Prints the table of docs/faults.md: ``python tests_integration/measure_faults.py ROUNDS``."""
+"""Prints the figures of docs/faults.md: ``python tests_integration/measure_faults.py ROUNDS``."""
 
 from __future__ import annotations
 

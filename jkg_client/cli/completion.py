@@ -43,8 +43,23 @@ class Option:
     takes: str
 
 
-Commands = Mapping[str, tuple[str, Sequence[Option]]]
-"""Help text and options of each command, by name."""
+@frozen
+class Command:
+    """A command, as a shell completes it.
+
+    Attributes:
+        help: In a few words.
+        options: Its options, with those of its actions.
+        words: What its first argument can be, such as ``start``. Empty if there is no list.
+    """
+
+    help: str
+    options: Sequence[Option]
+    words: tuple[str, ...]
+
+
+Commands = Mapping[str, Command]
+"""The commands by name."""
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -56,16 +71,23 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     """Print the script."""
     from .arguments import parsers
 
-    commands = {
-        name: (text, [_option(action) for action in parser._actions if _is_offered(action)])  # noqa: SLF001 - argparse has no other way
-        for name, text, parser in parsers()
-    }
+    commands = {name: _command(text, parser) for name, text, parser in parsers()}
     screen.line(_SCRIPTS[args.shell](commands))
     return DONE
 
 
-def _is_offered(action: argparse.Action) -> bool:
-    return bool(action.option_strings) and action.help != argparse.SUPPRESS
+def _command(text: str, parser: argparse.ArgumentParser) -> Command:
+    options: dict[tuple[str, ...], Option] = {}
+    words: list[str] = []
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
+            inner = [_command("", one) for one in action.choices.values()]
+            options.update({option.names: option for one in inner for option in one.options})
+        if not action.option_strings:
+            words += map(str, action.choices or ())
+        elif action.help != argparse.SUPPRESS:
+            options[tuple(action.option_strings)] = _option(action)
+    return Command(text, list(options.values()), tuple(words))
 
 
 def _option(action: argparse.Action) -> Option:
@@ -82,12 +104,13 @@ def _option(action: argparse.Action) -> Option:
 
 
 def _bash(commands: Commands) -> str:
-    cases = []
-    values = []
-    for name, (_, options) in commands.items():
-        words = " ".join(word for option in options for word in option.names)
+    cases, values, firsts = [], [], []
+    for name, command in commands.items():
+        words = " ".join(word for option in command.options for word in option.names)
         cases.append(f"    {name}) words='{words}' ;;")
-        for option in options:
+        if command.words:
+            firsts.append(f"    {name}) words='{' '.join(command.words)}' ;;")
+        for option in command.options:
             if option.choices:
                 pattern = "|".join(f"{name}:{word}" for word in option.names)
                 values.append(f"    {pattern}) words='{' '.join(option.choices)}' ;;")
@@ -110,6 +133,10 @@ _jkg() {{
     case ${{COMP_WORDS[1]}} in
 {lines(cases)}
     esac
+  elif [ -z "$words" ] && [ "$COMP_CWORD" -eq 2 ]; then
+    case ${{COMP_WORDS[1]}} in
+{lines(firsts)}
+    esac
   fi
   if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$word"));
   else compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")); fi
@@ -118,13 +145,14 @@ complete -F _jkg jkg"""
 
 
 def _zsh(commands: Commands) -> str:
-    described = " ".join(_quoted(f"{name}:{_plain(text)}") for name, (text, _) in commands.items())
+    described = " ".join(_quoted(f"{name}:{_plain(one.help)}") for name, one in commands.items())
     cases = []
-    for name, (_, options) in commands.items():
-        specs = " ".join(
-            _quoted(_zsh_option(word, option)) for option in options for word in option.names
-        )
-        cases.append(f"    {name}) _arguments {specs} '*:file:_files' ;;")
+    for name, command in commands.items():
+        options = [(word, option) for option in command.options for word in option.names]
+        specs = [_quoted(_zsh_option(word, option)) for word, option in options]
+        if command.words:
+            specs.append(f"'1:argument:({' '.join(command.words)})'")
+        cases.append(f"    {name}) _arguments {' '.join(specs)} '*:file:_files' ;;")
     lines = "\n".join(cases)
     return f"""\
 #compdef jkg
@@ -154,9 +182,13 @@ def _zsh_option(word: str, option: Option) -> str:
 def _fish(commands: Commands) -> str:
     names = " ".join(commands)
     lines = [f"set -l commands {names}", "complete -c jkg -n __fish_use_subcommand -f"]
-    for name, (text, options) in commands.items():
-        lines.append(f"complete -c jkg -n __fish_use_subcommand -a {name} -d {_quoted(text)}")
-        lines += [_fish_option(name, option) for option in options]
+    for name, command in commands.items():
+        text = _quoted(command.help)
+        lines.append(f"complete -c jkg -n __fish_use_subcommand -a {name} -d {text}")
+        if command.words:
+            words, seen = " ".join(command.words), f"'__fish_seen_subcommand_from {name}'"
+            lines.append(f"complete -c jkg -n {seen} -f -a '{words}'")
+        lines += [_fish_option(name, option) for option in command.options]
     return "\n".join(lines)
 
 
@@ -173,8 +205,9 @@ def _fish_option(command: str, option: Option) -> str:
 
 def _powershell(commands: Commands) -> str:
     lines = []
-    for name, (_, options) in commands.items():
-        words = ", ".join(f"'{word}'" for option in options for word in option.names)
+    for name, command in commands.items():
+        options = [word for option in command.options for word in option.names]
+        words = ", ".join(f"'{word}'" for word in [*command.words, *options])
         lines.append(f"    '{name}' = @({words})")
     table = "\n".join(lines)
     return f"""\

@@ -69,6 +69,8 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     with _started(_way(args), args, screen) as server:
         info = server.connection_info
         screen.line(json.dumps(_variables(info)) if args.document else _exports(info))
+        if screen.out is not None and screen.out.isatty():
+            screen.note("to use the server, run the lines above in another shell, then jkg there")
         screen.note("the server runs until Ctrl-C")
         _watch(info)
     return DONE

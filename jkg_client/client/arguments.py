@@ -133,6 +133,8 @@ def blocks(code_blocks: object) -> list[Any]:
         raise ValueError(f"code_blocks must be a list of code blocks, not {kind}")  # noqa: TRY004
     listed = list(code_blocks)
     for number, block in enumerate(listed):
+        if not hasattr(block, "code"):
+            raise ValueError(f"code_blocks[{number}] must be a CodeBlock, not {_kind(block)}")
         for name in ("code", "language"):
             value = getattr(block, name, None)
             if not isinstance(value, str):

@@ -275,12 +275,19 @@ def info_of(server: object, name: str = "jupyter_server") -> JupyterConnectionIn
     info = getattr(server, "connection_info", server)
     if isinstance(info, JupyterConnectionInfo):
         return info
-    kind = type(info)
-    shown = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     raise ValueError(
-        f"{name}: a server or jkg_client.JupyterConnectionInfo is needed,"
-        f" not a value of type {shown}"
+        f"{name}: a server or jkg_client.JupyterConnectionInfo is needed, such as"
+        f" JupyterConnectionInfo.from_url(url, token=…), not {_mistaken(server)}"
     )
+
+
+def _mistaken(server: object) -> str:
+    if isinstance(server, type):
+        return f"the class {server.__name__}: write {server.__name__}(…)"
+    kind = type(getattr(server, "connection_info", server))
+    is_builtin = kind.__module__ == "builtins"
+    shown = kind.__name__ if is_builtin else f"{kind.__module__}.{kind.__name__}"
+    return f"a value of type {shown}"
 
 
 def given_or_known(

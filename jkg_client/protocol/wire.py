@@ -112,6 +112,14 @@ def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
     return _join_default([dumps(document), *message.buffers])
 
 
+def pack(packed: Packed) -> Frame:
+    """The frame of these parts: the opposite of ``unpack``."""
+    parts = [*(text.encode() for text in packed.texts), *packed.buffers]
+    if packed.framing is Framing.V1:
+        return _join_v1(parts)
+    return _join_default(parts) if packed.buffers else packed.texts[0]
+
+
 def _unpack_v1(frame: Frame) -> Packed:
     if isinstance(frame, str):
         raise WireError("a text frame, where V1 sends binary ones only", frame)

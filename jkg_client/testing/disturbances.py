@@ -1,4 +1,4 @@
-"""What gets between a kernel and a client: a rate limit, messages that are not the client's."""
+"""What comes between a kernel and a client: a rate limit, and messages of other clients."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ServerApp.rate_limit_window={window} (secs)
 
 @frozen(kw_only=True)
 class RateLimit:
-    """How much output a server lets through; zero for any amount.
+    """How much output a server lets through. 0 is for any amount.
 
     Attributes:
-        messages: In a second.
-        data: Bytes of streams in a second.
+        messages: Messages per second.
+        data: Bytes of streams per second.
         window: Seconds over which both are counted.
     """
 
@@ -45,7 +45,7 @@ class RateLimiter:
     _exceeded: set[str] = field(factory=set, init=False)
 
     def admitted(self, message: Message, size: int, limit: RateLimit, now: float) -> list[Message]:
-        """What to send instead of ``message``: itself, nothing, or a notice."""
+        """The messages to send for ``message``: itself, nothing, or a notice."""
         if message.channel != "iopub":
             return [message]
         if message.content.get("execution_state") == "idle":
@@ -94,7 +94,7 @@ def _notice(name: str, instead_of: Message, limit: RateLimit) -> Message:
 
 
 def foreign_messages() -> list[Message]:
-    """What a client sees of another client's cell; every message twice, in no sensible order."""
+    """Messages about a cell of another client, each twice and in an order that makes no sense."""
     parent = new_header("execute_request", new_session())
     told = (
         ("iopub", "status", {"execution_state": "idle"}),

@@ -15,17 +15,18 @@ from attrs import define, evolve, field
 
 from ..gateway.connection import JupyterConnectionInfo
 from ..protocol.messages import new_session
-from .faults import Answer, Faults, RestFault
+from .active_faults import ActiveFaults, RestFault
+from .faults import Faults
 from .journal import Journal
-from .kernels import KernelOptions, Kernels
+from .kernels import Kernels
 from .launches import flavour_for
 from .orders import Order
+from .processes import KernelOptions
 from .prompter import Prompter
-from .reach import Reach
 from .replays import Recording, Replays
-from .routes import CHANNELS, NOT_FOUND, Api, is_from_here
+from .routes import CHANNELS, Api, is_from_here
 from .scripts import Script
-from .server import Call, Cutting, Server
+from .server import Answer, Call, Cutting, Server
 from .sockets import KernelSocket, SocketOptions, shake_hands
 
 
@@ -82,6 +83,7 @@ class FakeGateway:
     restart_limit: int = 5
     faults: Faults = field(init=False)
     journal: Journal = field(factory=Journal, init=False)
+    _active_faults: ActiveFaults = field(factory=ActiveFaults, init=False)
     _prompter: Prompter = field(init=False)
     _replays: Replays = field(factory=Replays, init=False)
     _kernels: Kernels = field(init=False)
@@ -113,14 +115,7 @@ class FakeGateway:
             list_kernels=self.list_kernels,
             max_kernels=self.max_kernels,
         )
-        self.faults = Faults(
-            Reach(
-                refuse=self._server.refuse,
-                accept=self._server.accept,
-                lines=lambda: list(self._sockets),
-                kernels=lambda: list(self._kernels.running.values()),
-            )
-        )
+        self.faults = Faults(self._active_faults, self._server, self._kernels, self._sockets)
 
     def __repr__(self) -> str:
         state = "stopped" if self._stopping.is_set() else f"kernels: {len(self._kernels.running)}"
@@ -179,7 +174,7 @@ class FakeGateway:
 
     def complaints(self) -> list[str]:
         """What did not happen as the test has said: scripts, recordings and faults."""
-        sources = (self._prompter, self._replays, self.faults)
+        sources = (self._prompter, self._replays, self._active_faults)
         return [complaint for source in sources for complaint in source.complaints()]
 
     def reset(self) -> None:
@@ -214,7 +209,7 @@ class FakeGateway:
             headers=call.headers,
             body=call.body,
         )
-        faults = self.faults.for_request(call.method, path)
+        faults = self._active_faults.for_request(call.method, path)
         if not all(self._wait(fault) for fault in faults):
             return None
         answer = self._right_answer(evolve(call, path=path), number, faults)
@@ -237,15 +232,9 @@ class FakeGateway:
             if fault.answer is not None:
                 return fault.answer
         found = CHANNELS.fullmatch(call.path)
-        names = {name.lower(): value for name, value in call.headers.items()}
-        if found and call.method == "GET" and names.get("upgrade", "").lower() == "websocket":
+        if found and call.method == "GET" and call.header("Upgrade").lower() == "websocket":
             return self._open_socket(call, found["kernel_id"], number)
-        answer = self._api.answer(call) if call.path else NOT_FOUND
-        location = answer.headers.get("Location")
-        if location:
-            location = self._connection_info.base_path + location
-            return evolve(answer, headers={**answer.headers, "Location": location})
-        return answer
+        return self._api.answer(call)
 
     def _open_socket(self, call: Call, kernel_id: str, number: int) -> Answer | None:
         kernel = self._kernels.running.get(kernel_id)
@@ -255,7 +244,7 @@ class FakeGateway:
         if not is_from_here(call):
             return Answer(status=403, body=b"Cross origin websockets not allowed")
         options = SocketOptions(
-            faults=self.faults,
+            faults=self._active_faults,
             journal=self.journal,
             replays=self._replays,
             ping_interval=self.ping_interval,

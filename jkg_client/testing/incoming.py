@@ -1,4 +1,4 @@
-"""What a real server makes of a client's frame: a message, nothing, or a closed connection."""
+"""Reads a client's frame as a real server does, which may also close the connection."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ FIELDS_OF_SERVERS: dict[str, Callable[[dict[str, Any]], bool]] = {
     ),
     "buffers": lambda document: _are_buffers(document.get("buffers")),
 }
-"""What a server needs of a message, else it closes the connection."""
+"""Checks of a message. A server closes the connection if one fails."""
 
 
 def understand(frame: Frame, framing: Framing) -> Message | None:
-    """The message in ``frame``; None for what servers and kernels pass over.
+    """The message in ``frame``; None if servers and kernels ignore it.
 
     Raises:
-        WireError: If a real server closes the connection at this.
+        WireError: A real server closes the connection.
     """
     if framing is Framing.V1:
         return _v1(frame)
@@ -53,7 +53,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _are_buffers(value: Any) -> bool:
-    # AutoGen sends an object where there are none, and servers let it pass.
+    # AutoGen sends {} for no buffers, and servers accept it.
     if value is None:
         return True
     return isinstance(value, (list, dict)) and not any(isinstance(one, str) for one in value)
@@ -73,7 +73,7 @@ def _v1(frame: Frame) -> Message | None:
     try:
         message = decode(frame, Framing.V1)
     except WireError as exc:
-        # Servers look at the offsets only; what the parts hold is the kernel's affair.
+        # Servers only check the offsets; the kernel ignores what it cannot read.
         if isinstance(exc.__cause__, (ValueError, KeyError, TypeError)):
             return None
         raise

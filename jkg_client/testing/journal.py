@@ -15,7 +15,7 @@ from ..protocol.messages import Json, Message, execute_request
 T = TypeVar("T")
 
 USUAL: Json = {**execute_request("", "").content, "code": None}
-"""What is not worth a word in a line about an ``execute_request``; its code always is."""
+"""What the line of an ``execute_request`` does not show: usual values, other than its code."""
 
 
 @frozen(kw_only=True)
@@ -84,6 +84,10 @@ class KernelMessage:
         return f"{self.seconds:7.3f} kernel {self.kernel_id[:8]} {about}"
 
 
+def _fit(*pairs: tuple[str, str]) -> bool:
+    return all(fnmatch.fnmatchcase(text, pattern) for text, pattern in pairs)
+
+
 def _tells(name: str, value: Any) -> bool:
     # Some clients abort what waits behind a failed cell, ours does not: both are usual.
     return name != "stop_on_error" and (name not in USUAL or value != USUAL[name])
@@ -121,11 +125,7 @@ class Journal:
         return self.tail(len(self))
 
     def tail(self, count: int = 30) -> str:
-        """The last entries, one per line.
-
-        Args:
-            count: Number of entries.
-        """
+        """The last ``count`` entries, one per line."""
         return "\n".join(map(str, tuple(self)[-count:])) or "(nothing was asked)"
 
     def forget(self) -> None:
@@ -135,45 +135,23 @@ class Journal:
             self._entries.clear()
 
     def requests(self, method: str = "*", path: str = "*") -> list[RestRequest]:
-        """The HTTP requests so far.
-
-        Args:
-            method: Such as ``GET``. Wildcards are allowed.
-            path: Such as ``/api/kernels/*/interrupt``. Wildcards are allowed.
-        """
-        return [
-            entry
-            for entry in self
-            if isinstance(entry, RestRequest)
-            and fnmatch.fnmatchcase(entry.method, method)
-            and fnmatch.fnmatchcase(entry.path, path)
-        ]
+        """The HTTP requests so far with this ``method`` and ``path``; wildcards are allowed."""
+        requests = [entry for entry in self if isinstance(entry, RestRequest)]
+        return [one for one in requests if _fit((one.method, method), (one.path, path))]
 
     def messages(self, msg_type: str = "*", kernel_id: str = "*") -> list[KernelMessage]:
-        """The messages to kernels so far.
-
-        Args:
-            msg_type: Such as ``execute_request``. Wildcards are allowed.
-            kernel_id: Id of the kernel. Wildcards are allowed.
-        """
+        """The messages so far of this ``msg_type`` to ``kernel_id``; wildcards are allowed."""
+        messages = [entry for entry in self if isinstance(entry, KernelMessage)]
         return [
-            entry
-            for entry in self
-            if isinstance(entry, KernelMessage)
-            and fnmatch.fnmatchcase(entry.msg_type, msg_type)
-            and fnmatch.fnmatchcase(entry.kernel_id, kernel_id)
+            one for one in messages if _fit((one.msg_type, msg_type), (one.kernel_id, kernel_id))
         ]
 
     def wait_for(self, look: Callable[[Journal], T], timeout: float = 5.0) -> T:
-        """Wait until ``look`` finds something, and return it.
+        """Wait until ``look(journal)`` finds something, and return it.
 
-        ::
+        ``look`` is called after each change, at most for ``timeout`` seconds::
 
             gateway.journal.wait_for(lambda journal: journal.messages("execute_request"))
-
-        Args:
-            look: Function that is called with the journal after each change.
-            timeout: Time limit in seconds.
 
         Raises:
             AssertionError: It finds nothing in time. The message shows the journal.
@@ -185,23 +163,14 @@ class Journal:
                 if found:
                     return found
                 if not self._changed.wait(end - time.monotonic()):
-                    raise AssertionError(f"not seen within {timeout} s:\n{self.tail()}")
+                    raise AssertionError(f"nothing found within {timeout} s:\n{self.tail()}")
 
     def add_request(self, **facts: Any) -> int:
-        """Add an HTTP request. Returns the number under which its answer is added.
-
-        Args:
-            facts: Attributes of the ``RestRequest``, without ``seconds``.
-        """
+        """Add a ``RestRequest`` with these ``facts``; the number under which to add its answer."""
         return self._add(RestRequest(seconds=self._seconds(), **facts))
 
     def add_answer(self, number: int, status: int) -> None:
-        """Add the status of an answer.
-
-        Args:
-            number: The number that ``add_request`` has returned.
-            status: Status of the answer.
-        """
+        """Add the ``status`` that the request with this ``number`` was answered."""
         with self._changed:
             at = number - self._forgotten
             entry = self._entries[at] if at >= 0 else None
@@ -210,13 +179,7 @@ class Journal:
             self._changed.notify_all()
 
     def add_message(self, kernel_id: str, session: str, message: Message) -> None:
-        """Add a message.
-
-        Args:
-            kernel_id: Id of the kernel.
-            session: The ``session_id`` of the socket.
-            message: The message.
-        """
+        """Add a ``message`` to the kernel ``kernel_id`` from the socket of ``session``."""
         seconds = self._seconds()
         self._add(
             KernelMessage(seconds=seconds, kernel_id=kernel_id, session=session, message=message)

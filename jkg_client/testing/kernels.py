@@ -1,4 +1,4 @@
-"""Kernels as a gateway keeps them: who is connected, what waits for whom, how often they died."""
+"""The kernels of a gateway, with their clients, kept messages, restarts and deaths."""
 
 from __future__ import annotations
 
@@ -7,46 +7,34 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from ..protocol.messages import Message, new_header, new_session
-from .kernel.shells import Flavour
-from .orders import Order
-from .processes import Fate, KernelProcess, Prompter, Request
+from ..protocol.messages import Message, kernel_info_request, new_session, parentless_status
+from .processes import KernelOptions, KernelProcess
 
 STABLE = 10.0
-"""Seconds that a kernel has to live for its deaths before to be forgotten."""
+"""A kernel that lives for so many seconds starts to count its deaths anew."""
 
 
-class Client(Protocol):
-    """A WebSocket, as far as kernels know it."""
+@frozen(eq=False)
+class Client:
+    """A WebSocket of a kernel.
 
-    @property
-    def session(self) -> str:
-        """The ``session_id`` it gave."""
+    Attributes:
+        session: The ``session_id`` in its address.
+        send: Sends a message, after those that wait.
+        close: Sends a close frame, after all that waits.
+    """
 
-    def send(self, message: Message) -> None:
-        """Send a message, sooner or later."""
-
-    def close(self) -> object:
-        """End it, in good order."""
-
-
-@frozen(kw_only=True)
-class KernelOptions:
-    """How the kernels of a gateway behave; see ``FakeGateway``."""
-
-    reply: Order
-    restart_delay: float
-    restart_limit: int
-    prompter: Prompter
-    flavour: Flavour
+    session: str
+    send: Callable[[Message], None]
+    close: Callable[[], object]
 
 
 class FakeKernel:
-    """One kernel, through all its restarts."""
+    """A kernel, with all its restarts."""
 
     def __init__(
         self,
@@ -78,7 +66,7 @@ class FakeKernel:
 
     @property
     def model(self) -> dict[str, Any]:
-        """What REST tells of it."""
+        """Its description in the REST API."""
         with self._lock:
             return {
                 "id": self.id,
@@ -89,7 +77,7 @@ class FakeKernel:
             }
 
     def attach(self, client: Client) -> None:
-        """A WebSocket was opened; it gets what was kept for its session."""
+        """Add a WebSocket, and send it the messages that were kept for its session."""
         with self._lock:
             for stale in [one for one in self._clients if one.session == client.session]:
                 self._clients.remove(stale)
@@ -104,12 +92,7 @@ class FakeKernel:
                 self._nudge()
 
     def detach(self, client: Client, unsent: Callable[[], list[Message]]) -> None:
-        """A WebSocket is gone; if it was the last, what comes is kept for its session.
-
-        Args:
-            client: Which.
-            unsent: Takes from it what it had still to send.
-        """
+        """Remove a WebSocket. Messages are kept for the last one, ``unsent`` ones first."""
         with self._lock:
             if client not in self._clients:
                 return
@@ -119,7 +102,7 @@ class FakeKernel:
                 self._kept = [(message, None) for message in unsent()]
 
     def drop_kept(self) -> None:
-        """Lose what is kept, and keep nothing any more."""
+        """Lose the kept messages, and keep no more."""
         with self._lock:
             self._kept_for, self._kept = None, []
 
@@ -128,7 +111,7 @@ class FakeKernel:
         with self._lock:
             process = self._process
         if message.channel in {"shell", "control", "stdin"}:
-            process.ask(Request(message, session))
+            process.ask(message, session)
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs."""
@@ -139,20 +122,20 @@ class FakeKernel:
         with self._lock:
             old, self._process = self._process, self._new_process()
             new = self._process
-        old.shut_down(self._shutdown_request(restart=True))
+        old.shut_down(restart=True)
         with self._lock:
             self._state, self._nudged = "idle", False
         self._start(new)
 
     def shut_down(self) -> None:
-        """End it in good order, without a word to anybody."""
+        """Ask it to end. No client hears of it."""
         with self._lock:
             self._gone = True
             self._process.mute()
-        self._process.shut_down(self._shutdown_request(restart=False))
+        self._process.shut_down(restart=False)
 
     def kill(self) -> None:
-        """End it without a word to anybody. Returns at once."""
+        """Kill it. No client hears of it. Returns at once."""
         with self._lock:
             self._gone = True
             self._process.kill()
@@ -171,31 +154,15 @@ class FakeKernel:
             if self._kept_for is not None and session in (None, self._kept_for):
                 self._kept.append((message, session))
 
-    def say(self, msg_type: str, content: Mapping[str, Any], parent: Message | None = None) -> None:
-        """Send news about the kernel, by the gateway itself."""
-        header = new_header(msg_type, self._gateway)
-        parent_header = parent.header if parent else {}
-        message = Message(
-            channel="iopub", header=header, parent_header=parent_header, content=content
-        )
-        self.deliver(message, None)
-
     def stumbles(self) -> bool:
-        """Whether it has died and not yet started again; True once a death."""
+        """Whether it has died and not yet started again. True only once for each death."""
         with self._lock:
             stumbles, self._stumbles = self._stumbles, False
             return stumbles
 
     def _new_process(self) -> KernelProcess:
-        # Late words of a process that is gone must not be taken for those of the next.
-        fate = Fate(
-            deliver=self.deliver,
-            died=self._died,
-            prompter=self._options.prompter,
-            reply=self._options.reply,
-            flavour=self._options.flavour,
-        )
-        return KernelProcess(fate, self.env)
+        # ``_died`` takes the process: an old one may end late.
+        return KernelProcess(self._options, self.env, self.deliver, self._died)
 
     def _start(self, process: KernelProcess) -> None:
         with self._lock:
@@ -206,17 +173,12 @@ class FakeKernel:
                 self._nudge()
 
     def _nudge(self) -> None:
-        # The gateway asks whether the kernel answers; the clients hear its busy and idle.
+        # Gateways ask whether the kernel answers; clients see its status messages.
         self._nudged = True
-        self._process.ask(self._request("kernel_info_request", {}))
+        self._process.ask(kernel_info_request(self._gateway), self._gateway)
 
-    def _shutdown_request(self, *, restart: bool) -> Request:
-        request = self._request("shutdown_request", {"restart": restart})
-        return evolve(request, message=evolve(request.message, channel="control"))
-
-    def _request(self, msg_type: str, content: Mapping[str, Any]) -> Request:
-        header = new_header(msg_type, self._gateway)
-        return Request(Message(channel="shell", header=header, content=content), self._gateway)
+    def _tell(self, state: str) -> None:
+        self.deliver(parentless_status(state, self._gateway), None)
 
     def _note(self, message: Message) -> None:
         self._active = datetime.now(timezone.utc)
@@ -232,20 +194,20 @@ class FakeKernel:
             self._deaths = 1 if now - self._born > STABLE else self._deaths + 1
             self._born = now
             if self._deaths <= self._options.restart_limit:
-                self.say("status", {"execution_state": "restarting"})
+                self._tell("restarting")
                 self._state, self._nudged, self._stumbles = "starting", True, True
                 self._process = self._new_process()
-                self._process.start(self._options.restart_delay)
-                for request in process.unsent():
-                    self._process.ask(request)
+                self._process.start(after=self._options.restart_delay)
+                for message, session in process.unsent():
+                    self._process.ask(message, session)
                 return
         self._forget(self)
-        self.say("status", {"execution_state": "dead"})
+        self._tell("dead")
 
 
 @frozen
 class Session:
-    """A notebook that belongs to a kernel, of which kernel gateways know little."""
+    """A session: the path of a notebook, and its kernel."""
 
     id: str
     path: str
@@ -253,7 +215,7 @@ class Session:
 
     @property
     def model(self) -> dict[str, Any]:
-        """What REST tells of it."""
+        """Its description in the REST API."""
         return {"id": self.id, "notebook": {"path": self.path}, "kernel": self.kernel.model}
 
 
@@ -277,12 +239,12 @@ class Kernels:
         return kernel
 
     def delete(self, kernel: FakeKernel) -> None:
-        """End a kernel; its sockets stay open, and silent."""
+        """End a kernel. Its sockets stay open."""
         self.forget(kernel)
         kernel.shut_down()
 
     def forget(self, kernel: FakeKernel) -> None:
-        """Know a kernel no more."""
+        """Forget a kernel."""
         with self._lock:
             self.running.pop(kernel.id, None)
 

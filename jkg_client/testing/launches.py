@@ -1,7 +1,7 @@
 """Starts the processes of kernels: forked from a prepared one, or spawned where nothing forks.
 
-One prepared process for each flavour serves all gateways of this process. It is started with
-the first kernel, and ends with this process.
+One prepared process for each flavour serves all gateways of this process. It starts with the
+first kernel and ends with this process. A kernel connects to a port of this machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
 
 from attrs import frozen
 
@@ -30,7 +29,9 @@ from .kernel.shells import Flavour
 STARTING = 60.0
 """Seconds that a process has to start, with all that it imports."""
 
-_SIZE = struct.Struct(">I")
+FORKS = hasattr(os, "fork")
+
+_PID = struct.Struct(">Q")
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop());"
@@ -44,7 +45,7 @@ class Launched:
 
     Attributes:
         pid: Its id; it leads a process group of this id, where there are groups.
-        line: To it.
+        line: The connection to it.
     """
 
     pid: int
@@ -70,142 +71,114 @@ def flavour_for(ipython: bool | None) -> Flavour:
     return "ipython" if is_there else "python"
 
 
-def launch(flavour: Flavour, session: str, env: dict[str, str]) -> Launched:
+def launch(flavour: Flavour, session: str, env: dict[str, str], *, forks: bool = FORKS) -> Launched:
     """Start a kernel that works in this process's folder and imports from where this one does.
 
     Raises:
-        KernelNotStarted: With what the process printed.
+        KernelNotStarted: With the output of the process.
     """
     order = {"session": session, "env": env, "cwd": str(Path.cwd()), "path": _path()}
-    if not hasattr(os, "fork"):
-        return spawn(flavour, order)
     with _LOCK:
-        try:
-            return _prepared(flavour).fork(order)
-        except (OSError, EOFError) as exc:
-            failure = _prepared(flavour).failure()
-            _forget(flavour)
-            if failure:
-                raise KernelNotStarted(failure) from exc
-            return _prepared(flavour).fork(order)
+        launched = _starter(flavour, forks).launch(order)
+        if launched is None:
+            # Somebody has killed the prepared process; a new one takes its place.
+            launched = _starter(flavour, forks).launch(order)
+    if launched is None:
+        raise KernelNotStarted("the process of the fake kernel was killed")
+    return launched
 
 
-def spawn(flavour: Flavour, order: Json) -> Launched:
-    """Start a kernel in a process that has to import everything itself."""
-    token = secrets.token_hex(16)
-    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryFile() as log:
-        port = str(listener.getsockname()[1])
-        process = _start(["spawned", flavour, port, token], log)
-        _SPAWNED.append(process)
-        line = _accepted(listener, process)
-        if line is None or line.recv(len(token), socket.MSG_WAITALL) != token.encode():
-            process.kill()
-            raise KernelNotStarted(_told(log))
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        data = json.dumps(order).encode()
-        line.sendall(_SIZE.pack(len(data)) + data)
-    return Launched(process.pid, line)
+class _Starter:
+    """A process from which kernels are forked, or which becomes one where nothing forks."""
 
-
-def _accepted(listener: socket.socket, process: subprocess.Popen[bytes]) -> socket.socket | None:
-    end = time.monotonic() + STARTING
-    listener.settimeout(0.1)
-    while process.poll() is None and time.monotonic() < end:
-        with contextlib.suppress(socket.timeout):
-            line, _ = listener.accept()
-            line.settimeout(None)
-            return line
-    return None
-
-
-class _Prepared:
-    def __init__(self, flavour: Flavour) -> None:
-        self._orders, theirs = socket.socketpair()
+    def __init__(self, flavour: Flavour, *, forks: bool) -> None:
+        self._forks = forks
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
-        with theirs:
-            fd = theirs.fileno()
-            self._process = _start(["forks", flavour, str(fd)], self._log, pass_fds=(fd,))
-        self._orders.settimeout(STARTING)
+        # Measuring coverage makes cells slow, and there is nothing of the tests in them.
+        env = {name: text for name, text in os.environ.items() if not name.startswith("COV")}
+        way = "forks" if forks else "spawned"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, way, flavour, json.dumps(_path())],
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=self._log,
+            env=env,
+            start_new_session=True,
+        )
 
-    def fork(self, order: Json) -> Launched:
-        if sys.platform == "win32":
-            raise NotImplementedError("nothing forks on Windows")
-        ours, theirs = socket.socketpair()
-        data = json.dumps(order).encode()
-        try:
-            with theirs:
-                socket.send_fds(self._orders, [_SIZE.pack(len(data))], [theirs.fileno()])
-                self._orders.sendall(data)
-            answer = self._orders.recv(_SIZE.size, socket.MSG_WAITALL)
-        except BaseException:
-            ours.close()
-            raise
-        if not answer:
-            ours.close()
-            raise EOFError
-        return Launched(_SIZE.unpack(answer)[0], ours)
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
 
-    def failure(self) -> str:
-        """What it said when it failed; nothing if somebody has killed it."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return _told(self._log) if self._process.wait(5) > 0 else ""
-        return ""
+    def launch(self, order: Json) -> Launched | None:
+        """A kernel; None if the process was killed."""
+        token = secrets.token_hex(16)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            document = {**order, "port": listener.getsockname()[1], "token": token}
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(json.dumps(document).encode() + b"\n")
+                self._process.stdin.flush()
+            launched = self._accept(listener, token.encode())
+        if launched is None:
+            status = self._process.poll()
+            self._log.seek(0)
+            printed = self._log.read().decode(errors="replace")
+            self.close()
+            if status is None or status > 0:
+                raise KernelNotStarted(f"the process of the fake kernel did not start:\n{printed}")
+        return launched
+
+    def _accept(self, listener: socket.socket, token: bytes) -> Launched | None:
+        end = time.monotonic() + STARTING
+        listener.settimeout(0.1)
+        while time.monotonic() < end and not self.has_ended:
+            with contextlib.suppress(socket.timeout):
+                line, _ = listener.accept()
+                line.settimeout(STARTING)
+                said = line.recv(len(token) + _PID.size, socket.MSG_WAITALL)
+                if said.startswith(token):
+                    line.settimeout(None)
+                    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    return Launched(_PID.unpack(said[len(token) :])[0], line)
+                line.close()
+        return None
 
     def close(self) -> None:
-        self._orders.close()
+        """End the process, and with it the kernels that were forked from it."""
+        if not self._forks:
+            self._process.kill()
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         self._log.close()
 
 
 _LOCK = threading.Lock()
-_PREPARED: dict[tuple[int, Flavour], _Prepared] = {}
-_SPAWNED: list[subprocess.Popen[bytes]] = []
+# A child that this process forks has a prepared process of its own.
+_STARTERS: dict[tuple[int, Flavour, int], _Starter] = {}
 
 
-def _prepared(flavour: Flavour) -> _Prepared:
-    # A child that this process forks has a prepared process of its own.
-    key = os.getpid(), flavour
-    if key not in _PREPARED:
-        _PREPARED[key] = _Prepared(flavour)
-    return _PREPARED[key]
-
-
-def _forget(flavour: Flavour) -> None:
-    prepared = _PREPARED.pop((os.getpid(), flavour), None)
-    if prepared is not None:
-        prepared.close()
+def _starter(flavour: Flavour, forks: bool) -> _Starter:
+    key = os.getpid(), flavour, 0 if forks else len(_STARTERS) + 1
+    starter = _STARTERS.get(key)
+    if starter is not None and starter.has_ended:
+        starter.close()
+        starter = None
+    if starter is None:
+        starter = _STARTERS[key] = _Starter(flavour, forks=forks)
+    return starter
 
 
 @atexit.register
 def _close() -> None:
-    for pid, flavour in tuple(_PREPARED):
+    for (pid, *_), starter in _STARTERS.items():
         if pid == os.getpid():
-            _forget(flavour)
-    for process in _SPAWNED:
-        process.kill()
-        process.wait(5)
-
-
-def _start(arguments: list[str], log: IO[bytes], **options: Any) -> subprocess.Popen[bytes]:
-    # Measuring coverage makes cells slow, and there is nothing of the tests in them.
-    env = {name: text for name, text in os.environ.items() if not name.startswith("COV")}
-    return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, *arguments, json.dumps(_path())],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        env=env,
-        start_new_session=True,
-        **options,
-    )
+            starter.close()
 
 
 def _path() -> list[str]:
     # Not resolved: a link may say where a package lies.
     return [str(Path(entry).absolute()) for entry in sys.path if isinstance(entry, str)]
-
-
-def _told(log: IO[bytes]) -> str:
-    log.seek(0)
-    return f"the process of the fake kernel did not start:\n{log.read().decode(errors='replace')}"

@@ -1,4 +1,4 @@
-"""When the reply to a cell comes: real kernels send it on another socket than the output."""
+"""The order of reply and output. It varies: real kernels send them on two sockets."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Addressed = tuple[Message, str]
 
 
 class Reordering:
-    """Lets a kernel's messages through in one of the orders that real kernels show."""
+    """Puts a kernel's messages into one of the orders of real kernels."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
         self._held: list[Addressed] = []
 
     def feed(self, message: Message, session: str) -> list[Addressed]:
-        """What is to be sent now that the kernel has said ``message``."""
+        """The messages to send now, after the kernel has sent ``message``."""
         said = [(message, session)]
         if self._order == "after idle":
             if message.msg_type == "execute_reply":
@@ -37,7 +37,7 @@ class Reordering:
         return said
 
     def release(self) -> list[Addressed]:
-        """What is held back."""
+        """The messages that are held back, to be sent now."""
         released, self._held = self._held, []
         return released
 

@@ -1,18 +1,15 @@
-"""What a real server makes of a kernel's message: a frame, with more in it than a client's.
+"""Frames as a real server sends them: in the default framing with more fields than a client's.
 
-In the default framing servers repeat id and type beside the header, and some clients look
-for them only there.
+Servers repeat id and type of a message beside its header, and some clients only look there.
 """
 
 from __future__ import annotations
 
 import json
-import struct
-from itertools import accumulate
 from typing import Any
 
 from ..protocol.messages import Message
-from ..protocol.wire import Frame, Framing, encode
+from ..protocol.wire import Frame, Framing, Packed, encode, pack
 
 
 def server_frame(message: Message, framing: Framing) -> Frame:
@@ -31,15 +28,9 @@ def server_frame(message: Message, framing: Framing) -> Frame:
         document["buffers"] = []
     document["channel"] = message.channel
     text = json.dumps(document, allow_nan=False)
-    return _with_buffers(text, message.buffers) if message.buffers else text
+    return pack(Packed((text,), message.buffers, framing))
 
 
 def _is_of_the_server(message: Message) -> bool:
     state = message.content.get("execution_state")
     return not message.parent_header and state in {"restarting", "dead"}
-
-
-def _with_buffers(text: str, buffers: tuple[bytes, ...]) -> bytes:
-    parts = [text.encode("ascii"), *buffers]
-    starts = list(accumulate(map(len, parts[:-1]), initial=4 * (len(parts) + 1)))
-    return b"".join([struct.pack(f">{len(parts) + 1}I", len(parts), *starts), *parts])

@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a test that failed what its gateway was asked."""
+    """Show the journal of the gateway if the test has failed."""
     report = yield
     gateway = getattr(item, "funcargs", {}).get("fake_gateway")
     if call.when == "call" and gateway is not None and not report.passed:
@@ -42,7 +42,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture
 def fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
-    """A running ``FakeGateway``; fails the test that does not keep to its scripts."""
+    """A running ``FakeGateway``. The test fails if something did not happen as scripted."""
     from . import FakeGateway  # noqa: PLC0415 - not at every start of pytest
 
     options: dict[str, Any] = {}
@@ -56,7 +56,7 @@ def fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
     if not request.node.stash.get(FAILED, False):
         complaint = _complaint(gateway)
         if complaint:
-            # Where it is raised tells nobody anything.
+            # A traceback of the plugin would help nobody.
             pytest.fail(complaint, pytrace=False)
 
 
@@ -72,7 +72,7 @@ def session_fake_gateway() -> Iterator[FakeGateway]:
 
 @pytest.fixture
 def fake_kernel(fake_gateway: FakeGateway) -> Iterator[JupyterKernelClient]:
-    """A client of a fresh kernel on ``fake_gateway``, ready to run cells."""
+    """A client of a new kernel on ``fake_gateway``, ready to run cells."""
     from ..gateway.rest import JupyterClient  # noqa: PLC0415 - not at every start of pytest
 
     with JupyterClient(fake_gateway.connection_info) as client:

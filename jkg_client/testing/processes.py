@@ -1,4 +1,4 @@
-"""A kernel's process, as the gateway sees it: one life, from start to restart, death or end."""
+"""The process of a kernel, from its start to its restart, death or end."""
 
 from __future__ import annotations
 
@@ -8,99 +8,88 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, Callable, Protocol
+from typing import Callable
 
 from attrs import frozen
 
-from ..protocol.messages import Message, new_header, new_session
+from ..protocol.messages import Message, new_header, new_session, shutdown_request
 from ..secret_variables import without_secrets
 from .kernel.shells import Flavour
 from .kernel.transport import SCRIPT, Transport, script_message
 from .launches import launch
 from .orders import Addressed, Order, Reordering
+from .prompter import Prompter
 
 GRACE = 1.0
-"""Seconds that a process has to end when it is asked to."""
+"""Seconds that a process has to end after it was asked to."""
 
 GONE = 5.0
-"""Seconds that a process has to disappear when it is killed."""
-
-
-@frozen
-class Request:
-    """A message from a client, and the session on whose socket the answer goes."""
-
-    message: Message
-    session: str
+"""Seconds that a process has to disappear after it was killed."""
 
 
 Deliver = Callable[[Message, "str | None"], None]
 """Sends a message to the socket of a session, to all sockets for None."""
 
 
-class Prompter(Protocol):
-    """Tells what cells do that have a script."""
-
-    def decide(self, code: str) -> Message:
-        """What a cell does that is about to run."""
-
-    def call(self, content: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Call a function of the test; what to answer."""
-
-
 @frozen(kw_only=True)
-class Fate:
-    """What a process needs of the world outside.
+class KernelOptions:
+    """How the kernels of a gateway behave; see ``FakeGateway``.
 
     Attributes:
-        deliver: Sends a message.
-        died: Told when the process ends by itself.
         prompter: Knows the scripts.
-        reply: When the reply comes.
         flavour: What runs the cells.
     """
 
-    deliver: Deliver
-    died: Callable[[KernelProcess], None]
-    prompter: Prompter
     reply: Order
+    restart_delay: float
+    restart_limit: int
+    prompter: Prompter
     flavour: Flavour
 
 
 class KernelProcess:
-    """One life of a kernel."""
+    """A process of a kernel."""
 
-    def __init__(self, fate: Fate, env: Mapping[str, str] | None) -> None:
-        self._fate = fate
+    def __init__(
+        self,
+        options: KernelOptions,
+        env: Mapping[str, str] | None,
+        deliver: Deliver,
+        died: Callable[[KernelProcess], None],
+    ) -> None:
+        self._options = options
+        self._tell = deliver
+        self._died = died
         self._env = kernel_env(env)
         self._session = new_session()
-        self._reordering = Reordering(fate.reply)
+        self._reordering = Reordering(options.reply)
         self._lock = threading.Lock()
         self._waiting: list[tuple[Message, str]] = []
         self._transport: Transport | None = None
         self._pid = 0
         self._muted = False
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="jkg fake kernel", daemon=True)
+        self._thread: threading.Thread | None = None
 
     @property
     def pid(self) -> int:
-        """Id of the process; 0 before it is there."""
+        """Id of the process; 0 before its start."""
         return self._pid
 
     def start(self, after: float = 0.0) -> None:
         """Begin to answer, ``after`` seconds from now."""
-        if after:
-            self._thread = threading.Thread(
-                target=self._start_late, args=(after,), name="jkg fake kernel", daemon=True
-            )
-        else:
+        if not after:
+            # Here, so that the caller hears of a failure.
             self._launch()
-        self._thread.start()
+        thread = threading.Thread(
+            target=self._live, args=(after,), name="jkg fake kernel", daemon=True
+        )
+        self._thread = thread
+        thread.start()
 
-    def ask(self, request: Request) -> None:
-        """Take a request or an answer from a client."""
-        self._send(request.message, request.session)
+    def ask(self, message: Message, session: str) -> None:
+        """Take a request or an answer from the client with this session."""
+        self._send(message, session)
 
     def interrupt(self) -> None:
         """Interrupt the cell that runs, if one does."""
@@ -109,36 +98,35 @@ class KernelProcess:
         elif self._pid:
             _signal(self._pid, signal.SIGINT)
 
-    def unsent(self) -> list[Request]:
-        """What came too late for it."""
+    def unsent(self) -> list[tuple[Message, str]]:
+        """Messages of clients that came too late for it, with their sessions."""
         with self._lock:
-            clients = [one for one in self._waiting if one[0].channel != SCRIPT]
-            return [Request(message, session) for message, session in clients]
+            return [one for one in self._waiting if one[0].channel != SCRIPT]
 
-    def shut_down(self, request: Request) -> None:
-        """End in good order, as before a restart. Returns when it is over."""
+    def shut_down(self, *, restart: bool) -> None:
+        """End in good order; ``restart`` tells cells and clients why. Returns when it is over."""
         self._ending.set()
-        self._send(request.message, request.session)
-        if self._thread.ident is not None:
+        self._send(shutdown_request(new_session(), restart=restart), "")
+        if self._thread is not None:
             self._thread.join(GRACE)
         self.kill()
         self.join()
 
     def mute(self) -> None:
-        """Say nothing any more."""
+        """Send no more messages."""
         self._muted = True
 
     def kill(self) -> None:
-        """End without a word. Returns at once."""
+        """Kill the process, and send no more messages. Returns at once."""
         self._ending.set()
         self.mute()
         with self._lock:
-            if self._thread.ident is None or self._thread.is_alive():
+            if self._thread is None or self._thread.is_alive():
                 self._kill()
 
     def join(self) -> None:
         """Wait for the end, after ``kill``."""
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
     def _kill(self) -> None:
@@ -146,17 +134,19 @@ class KernelProcess:
             # There is no SIGKILL on Windows, where any signal ends a process.
             _signal(self._pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
-    def _start_late(self, after: float) -> None:
-        if not self._ending.wait(after):
+    def _live(self, after: float) -> None:
+        if after:
+            if self._ending.wait(after):
+                return
             self._launch()
-            self._serve()
+        self._serve()
 
     def _launch(self) -> None:
-        # Before it is there, so that who connects from now on does not hear of it.
+        # Before the kernel is there: clients that connect later do not get this message.
         header = {**new_header("status", self._session), "username": "kernel"}
         starting = {"execution_state": "starting"}
         self._deliver(Message(channel="iopub", header=header, content=starting), None)
-        launched = launch(self._fate.flavour, self._session, self._env)
+        launched = launch(self._options.flavour, self._session, self._env)
         with self._lock:
             self._pid = launched.pid
             self._transport = Transport(launched.line)
@@ -174,7 +164,7 @@ class KernelProcess:
                 try:
                     self._transport.send(message, session)
                 except OSError:
-                    # It is gone: the next one gets it, as from a queue of ZeroMQ.
+                    # The process is gone: the next one gets the message, as from a queue of ZeroMQ.
                     self._waiting.append((message, session))
 
     def _serve(self) -> None:
@@ -189,10 +179,10 @@ class KernelProcess:
         self._wait_until_gone()
         self._transport.close()
         if not self._ending.is_set():
-            self._fate.died(self)
+            self._died(self)
 
     def _wait_until_gone(self) -> None:
-        # The line of a process closes a moment before it disappears.
+        # The connection of a process closes a moment before the process disappears.
         end = time.monotonic() + GONE
         while _is_there(self._pid) and time.monotonic() < end:
             time.sleep(0.0005)
@@ -203,24 +193,24 @@ class KernelProcess:
 
     def _deliver(self, message: Message, session: str | None) -> None:
         if not self._muted:
-            self._fate.deliver(message, session)
+            self._tell(message, session)
 
     def _prompt(self, message: Message) -> None:
         if message.msg_type == "begin":
-            self._send(self._fate.prompter.decide(message.content["code"]), "")
+            self._send(self._options.prompter.decide(message.content["code"]), "")
         else:
-            # It may take any time, and what the kernel says has to go on.
+            # It may take any time, and other messages must not wait for it.
             threading.Thread(
                 target=self._call, args=(message,), name="jkg fake call", daemon=True
             ).start()
 
     def _call(self, message: Message) -> None:
-        answer = self._fate.prompter.call(message.content)
+        answer = self._options.prompter.call(message.content)
         self._send(script_message("called", answer), "")
 
 
 def kernel_env(asked: Mapping[str, str] | None) -> dict[str, str]:
-    """The environment of a kernel: of what is asked for a gateway keeps KERNEL_* only."""
+    """The environment of a kernel. Gateways only accept variables KERNEL_* from clients."""
     if asked is None:
         return without_secrets(os.environ)
     kept = {name: value for name, value in asked.items() if name.startswith("KERNEL_")}
@@ -228,14 +218,9 @@ def kernel_env(asked: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _signal(pid: int, number: int) -> None:
-    """Send a signal to a kernel and what it has started."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, number)
-            return
-    # A process that has just been forked leads no group yet.
+    """Send a signal to a kernel and, where there are groups, to what it has started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, number)
+        (os.killpg if hasattr(os, "killpg") else os.kill)(pid, number)
 
 
 def _is_there(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Which cells have a script, and what went otherwise than it was scripted."""
+"""Finds the scripts of cells, and knows what did not happen as scripted."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .kernel.transport import script_message
 from .scripts import Script
 
 COMPARED = 500
-"""Characters of a cell that are looked at for what is near: comparing takes its time."""
+"""Characters of a cell that are compared to find similar ones."""
 
 REMEMBERED = 100
-"""Cells without a script that are remembered, to say what was near."""
+"""Number of cells without a script that are remembered."""
 
 WRITTEN_IN = ("python", "bash", "sh", "console")
-"""Languages of blocks that executors make cells of."""
+"""Languages of blocks that executors turn into cells."""
 
 
 class UnscriptedCell(Exception):
-    """The error of a cell that has no script, where every cell must have one."""
+    """Error of a cell without a script, if ``strict``."""
 
 
 class Prompter:
@@ -37,16 +37,13 @@ class Prompter:
         self._strict = strict
         self._unscripted: deque[str] = deque(maxlen=REMEMBERED)
         self._scripts: list[Script] = []
-        # Their numbers are places in here; a cell may still run of which the script is forgotten.
+        # Forgotten ones, too: their cells may still run. The index is the number of a script.
         self._numbered: list[Script] = []
         self._failures: list[str] = []
         self._lock = threading.Lock()
 
     def add(self, cell: str | re.Pattern[str]) -> Script:
-        """A new script, for a cell of this text or one in which this pattern is found.
-
-        Several for the same cell are played one a run, the last of them from then on.
-        """
+        """A new script; see ``FakeGateway.script``."""
         script = Script(cell)
         with self._lock:
             self._scripts.append(script)
@@ -54,7 +51,7 @@ class Prompter:
         return script
 
     def decide(self, code: str) -> Message:
-        """What a cell does that is about to run."""
+        """Whether to run a cell or to play a script, and which one."""
         with self._lock:
             script = self._find(code)
             if script is None:
@@ -66,7 +63,7 @@ class Prompter:
             return script_message("play", script.play(self._numbered.index(script)))
 
     def call(self, content: Mapping[str, Any]) -> Json:
-        """Call a function of the test, for a script; what to answer."""
+        """Call a function of a script; the answer to the kernel."""
         error = None
         with self._lock:
             script = self._numbered[content["script"]]
@@ -74,18 +71,18 @@ class Prompter:
             script.act(content["at"])()
         except BaseException as exc:  # noqa: BLE001 - told in the cell, and to the test
             error = error_content(exc)
-            self._failures.append(f"{script!r} called what raised {exc!r}")
+            self._failures.append(f"a function of {script!r} raised {exc!r}")
         return {"call": content["call"], "error": error}
 
     def complaints(self) -> list[str]:
-        """What did not go as scripted."""
+        """What did not happen as scripted."""
         with self._lock:
             never = [self._never(script) for script in self._scripts if not script.runs]
             alone = [f"a cell without a script was run: {code!r}" for code in self._unscripted]
             return never + self._failures + (alone if self._strict else [])
 
     def forget(self) -> None:
-        """Forget all scripts, and what went otherwise."""
+        """Forget all scripts and complaints."""
         with self._lock:
             self._scripts.clear()
             self._failures.clear()
@@ -101,14 +98,16 @@ class Prompter:
             return script_message("run", {"env": {}})
         texts = {_text(script.cell): script for script in self._scripts}
         near = [repr(texts[text]) for text in _near(code, texts)]
-        about = f"; near it is {' and '.join(near)}" if near else ""
-        error = error_content(UnscriptedCell(f"this cell has no script{about}"))
+        about = f"; similar is {' and '.join(near)}" if near else ""
+        error = error_content(
+            UnscriptedCell(f"this cell has no script, and the gateway is strict{about}")
+        )
         refused = {"steps": [], "payload": [], "stubborn": False, "loses": []}
         return script_message("play", {"script": -1, **refused, "error": error})
 
     def _never(self, script: Script) -> str:
         near = [repr(code) for code in _near(_text(script.cell), self._unscripted)]
-        about = f"; near it was the cell {' and '.join(near)}" if near else ""
+        about = f"; similar to it was the cell {' and '.join(near)}" if near else ""
         return f"{script!r} was never run{about}"
 
 
@@ -126,7 +125,7 @@ def _cells(text: str) -> Iterable[str]:
 
 
 def _as_written(code: str) -> str:
-    """What the user may have written, of whose block an executor has made this cell."""
+    """The code that the user may have written, if an executor has made this cell from it."""
     return re.sub(r"\A%%\w+\n", "", code).replace(" -qq", "")
 
 

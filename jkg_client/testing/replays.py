@@ -1,29 +1,25 @@
-"""Conversations with real servers, once more: their frames byte for byte, but for the ids."""
+"""Plays recorded conversations with real servers again: the same frames with other ids."""
 
 from __future__ import annotations
 
 import base64
 import json
-import struct
 import threading
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..protocol.messages import Message
-from ..protocol.wire import Frame, Framing, decode
+from ..protocol.wire import Frame, Framing, decode, pack, unpack
 from .outgoing import server_frame
-
-Id = bytes
-"""An id, in the quotes in which it stands in the JSON."""
 
 
 @frozen
 class Recording:
-    """What a client and a server have said, frame by frame.
+    """A conversation of a client with a server, frame by frame.
 
     Example::
 
@@ -41,20 +37,10 @@ class Recording:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Recording:
-        """Load a recording from a JSON file.
+        """Load the recording in the JSON file at ``path``.
 
-        ::
-
-            {
-                "framing": "default",
-                "frames": [
-                    {"from": "client", "text": "…"},
-                    {"from": "server", "binary": "… base64 …"},
-                ],
-            }
-
-        Args:
-            path: Path of the file.
+        It is ``{"framing": …, "frames": […]}``. The framing is "default" or "v1"; a frame is
+        ``{"from": "client", "text": …}`` or ``{"from": "server", "binary": BASE64}``.
         """
         document = json.loads(Path(path).read_text(encoding="utf-8"))
         framing = {"default": Framing.DEFAULT, "v1": Framing.V1}[document["framing"]]
@@ -68,19 +54,19 @@ def _raw(frame: Mapping[str, Any]) -> Frame:
 
 @define
 class Replay:
-    """One recording being played to a client."""
+    """A recording that is played to a client."""
 
     recording: Recording
     _at: int = 0
-    _ids: dict[Id, Id] = field(factory=dict, init=False)
+    _ids: dict[str, str] = field(factory=dict, init=False)
 
     @property
     def done(self) -> bool:
-        """Whether everything was said."""
+        """Whether all frames were played."""
         return self._at == len(self.recording.frames)
 
     def feed(self, message: Message) -> list[Frame] | None:
-        """What the server said after ``message``; None if the recording does not go on with it."""
+        """The frames that follow ``message``; None if it is not the next one of the recording."""
         if self.done:
             return None
         from_client, frame = self.recording.frames[self._at]
@@ -90,7 +76,7 @@ class Replay:
         if not from_client or recorded.msg_type != message.msg_type or not same:
             return None
         for name in ("msg_id", "session"):
-            self._ids[_quoted(recorded.header[name])] = _quoted(message.header[name])
+            self._ids[json.dumps(recorded.header[name])] = json.dumps(message.header[name])
         self._at += 1
         return self._until_client()
 
@@ -104,19 +90,19 @@ class Replay:
 
 
 class Replays:
-    """The recordings that one gateway plays."""
+    """The recordings of one gateway."""
 
     def __init__(self) -> None:
         self._replays: list[Replay] = []
         self._lock = threading.Lock()
 
     def add(self, recording: Recording) -> None:
-        """Play ``recording`` once, to the first who says what its client said."""
+        """Play ``recording`` once, to the first client that sends the same."""
         with self._lock:
             self._replays.append(Replay(recording))
 
     def feed(self, message: Message, framing: Framing) -> list[Frame] | None:
-        """What to answer; None if no recording has anything to say to it."""
+        """The frames that answer ``message``; None if no recording has it next."""
         with self._lock:
             for replay in self._replays:
                 frames = replay.feed(message)
@@ -125,12 +111,12 @@ class Replays:
         return None
 
     def forget(self) -> None:
-        """Play nothing any more."""
+        """Forget all recordings."""
         with self._lock:
             self._replays.clear()
 
     def complaints(self) -> list[str]:
-        """Which recordings were not played to their end."""
+        """The recordings that were not played to their end."""
         with self._lock:
             return [
                 f"the recording {replay.recording.name} was not played to its end"
@@ -139,31 +125,16 @@ class Replays:
             ]
 
 
-def _quoted(text: str) -> Id:
-    return json.dumps(text).encode("ascii")
-
-
 def _framed(frame: Frame, recorded: Framing, wanted: Framing) -> Frame:
     return frame if recorded is wanted else server_frame(decode(frame, recorded), wanted)
 
 
-def _with_ids(frame: Frame, framing: Framing, ids: Mapping[Id, Id]) -> Frame:
-    if isinstance(frame, str):
-        return _replaced(frame.encode(), ids).decode()
-    # Ids of another length move what follows: the offsets are counted anew.
-    order, width, more = ("<Q", 8, 0) if framing is Framing.V1 else (">I", 4, 1)
-    (count,) = struct.unpack_from(order, frame)
-    offsets = [struct.unpack_from(order, frame, width * (n + 1))[0] for n in range(count)]
-    ends = [*offsets[1:], len(frame)][: count - 1 + more]
-    parts = [_replaced(frame[start:end], ids) for start, end in zip(offsets, ends)]
-    starts = [width * (count + 1)]
-    for part in parts:
-        starts.append(starts[-1] + len(part))
-    numbers = [count, *starts[:count]]
-    return b"".join([*(struct.pack(order, number) for number in numbers), *parts])
+def _with_ids(frame: Frame, framing: Framing, ids: Mapping[str, str]) -> Frame:
+    packed = unpack(frame, framing)
+    return pack(evolve(packed, texts=tuple(_replaced(text, ids) for text in packed.texts)))
 
 
-def _replaced(part: bytes, ids: Mapping[Id, Id]) -> bytes:
+def _replaced(text: str, ids: Mapping[str, str]) -> str:
     for old, new in ids.items():
-        part = part.replace(old, new)
-    return part
+        text = text.replace(old, new)
+    return text

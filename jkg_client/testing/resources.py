@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .faults import Answer
+from .server import Answer
 
 LOGOS = {
     "logo-svg": "logo-svg.svg",
@@ -15,7 +15,7 @@ LOGOS = {
     "logo-32x32": "logo-32x32.png",
 }
 
-# Nobody looks at them: an empty picture, and one transparent point.
+# Pictures that nobody looks at: an empty one, and a transparent pixel.
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVR4nGNgAAIAAAUAAXpeqz8AAAAASUVORK5CYII="

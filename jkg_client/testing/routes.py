@@ -1,4 +1,4 @@
-"""The REST API of kernel gateway 3.0.1, as it answered when it was asked."""
+"""The REST API of kernel gateway 3.0.1, with the answers that it was seen to give."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Callable
 
 from attrs import frozen
 
 from ..protocol.messages import Json
-from .faults import Answer, json_answer
-from .kernels import FakeKernel, Kernels, Session
+from .kernels import Kernels, Session
 from .launches import KernelNotStarted
 from .resources import resource, resources
-from .server import Call
+from .server import Answer, Call, json_answer
 
 KERNEL = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 SESSION = r"/api/sessions/(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
@@ -23,17 +23,20 @@ CHANNELS = re.compile(f"{KERNEL}/channels")
 RESOURCE = re.compile(r"/kernelspecs/(?P<name>[^/]+)/(?P<file>.*)")
 
 FOREIGN = f"{KERNEL}/(?:interrupt|restart)|{SESSION}"
-"""What jupyter_server handles, without kernel gateway's own way to tell of errors."""
+"""Paths that jupyter_server handles: its errors look different."""
 
 JSON = {"Content-Type": "application/json"}
 HTML = {"Content-Type": "text/html; charset=UTF-8"}
 
-UNAUTHORIZED = json_answer(401, {"reason": "Unauthorized", "message": ""})
-NO_METHOD = json_answer(405, {"reason": "Method Not Allowed", "message": ""})
-FOREIGN_METHOD = json_answer(405, {"message": "Method Not Allowed", "reason": None})
-NO_OPTIONS = json_answer(403, {"reason": "Forbidden", "message": ""})
-NOT_FOUND = json_answer(404, {"reason": "Not Found", "message": ""})
-FORBIDDEN = json_answer(403, {"reason": "Forbidden", "message": "Forbidden"})
+
+def _error(status: int, message: str = "") -> Answer:
+    """An error of kernel gateway. Its reason is the name of the status."""
+    return json_answer(status, {"reason": HTTPStatus(status).phrase, "message": message})
+
+
+def _server_error(status: int, message: str, **more: str) -> Answer:
+    """An error of jupyter_server, which gives no reason."""
+    return json_answer(status, {"message": message, "reason": None, **more})
 
 
 SWAGGER: Json = {
@@ -47,7 +50,7 @@ Method = Callable[..., Answer]
 
 @frozen(kw_only=True)
 class Api:
-    """What the answers depend on; see ``FakeGateway``."""
+    """The REST API of one gateway; see ``FakeGateway``."""
 
     kernels: Kernels
     token: str | None
@@ -57,16 +60,15 @@ class Api:
     max_kernels: int | None
 
     def admits(self, call: Call) -> bool:
-        """Whether the token is right; one in the query hides one in the header."""
+        """Whether the token is right. A token in the query comes before one in the header."""
         if not self.token:
             return True
         if "token" in call.query:
             return call.query["token"] == self.token
-        given = {name.lower(): value for name, value in call.headers.items()}
-        return given.get("authorization") == f"token {self.token}"
+        return call.header("Authorization") == f"token {self.token}"
 
     def answer(self, call: Call) -> Answer:
-        """What a request below the base path is answered."""
+        """The answer to a request below the base path."""
         if call.path in PAGES:
             return PAGES[call.path].get(call.method, PAGE_METHOD)
         if file := RESOURCE.fullmatch(call.path):
@@ -74,31 +76,31 @@ class Api:
         matches = ((re.fullmatch(path, call.path), methods) for path, methods in ROUTES.items())
         found, methods = next((match for match in matches if match[0]), (None, {}))
         if found is None:
-            return NOT_FOUND
+            return _error(404)
         answer = self._answer(call, found, methods)
         if CHANNELS.fullmatch(call.path) and answer.status != 400:
-            # The handler of WebSockets shows pages, and these are empty.
+            # The handler of WebSockets answers with empty pages.
             return Answer(status=answer.status, headers=HTML)
         return answer
 
     def _answer(self, call: Call, found: re.Match[str], methods: Mapping[str, Method]) -> Answer:
         if call.method == "OPTIONS":
-            return Answer(status=200, headers=JSON) if self.admits(call) else NO_OPTIONS
+            return Answer(status=200, headers=JSON) if self.admits(call) else _error(403)
         if not self.admits(call):
-            return UNAUTHORIZED
+            return _error(401)
         if not is_from_here(call):
-            return NOT_FOUND
+            return _error(404)
         method = methods.get(call.method)
         if method is None:
-            return FOREIGN_METHOD if re.fullmatch(FOREIGN, call.path) else NO_METHOD
+            is_foreign = re.fullmatch(FOREIGN, call.path)
+            return _server_error(405, "Method Not Allowed") if is_foreign else _error(405)
         return method(self, call, **found.groupdict())
 
 
 def is_from_here(call: Call) -> bool:
-    """Whether no page of another site has made the request: by its ``Origin``, if it has one."""
-    headers = {name.lower(): value for name, value in call.headers.items()}
-    origin = headers.get("origin")
-    return origin is None or origin.lower().partition("//")[2] == headers.get("host", "").lower()
+    """Whether the request does not come from a page of another site, by its ``Origin``."""
+    origin = call.header("Origin").lower()
+    return not origin or origin.partition("//")[2] == call.header("Host").lower()
 
 
 def _version(_: Api, __: Call) -> Answer:
@@ -112,13 +114,8 @@ def _kernel_specs(api: Api, _: Call) -> Answer:
 
 def _kernel_spec(api: Api, _: Call, name: str) -> Answer:
     if name.lower() not in api.kernel_specs:
-        return _no_kernel_spec(name)
+        return _error(404, f"Kernel spec {name} not found")
     return json_answer(200, {**_spec(api, name.lower()), "name": name})
-
-
-def _no_kernel_spec(name: str) -> Answer:
-    message = f"Kernel spec {name} not found"
-    return json_answer(404, {"reason": "Not Found", "message": message})
 
 
 def _spec(api: Api, name: str) -> dict[str, Any]:
@@ -128,30 +125,30 @@ def _spec(api: Api, name: str) -> dict[str, Any]:
 
 def _resource(api: Api, call: Call, name: str, file: str) -> Answer:
     if call.method not in {"GET", "HEAD"}:
-        return NO_METHOD
+        return _error(405)
     if not api.admits(call):
-        return UNAUTHORIZED
+        return _error(401)
     if name.lower() not in api.kernel_specs:
-        return _no_kernel_spec(name)
-    return resource(api.kernel_specs[name.lower()], file) or NOT_FOUND
+        return _error(404, f"Kernel spec {name} not found")
+    return resource(api.kernel_specs[name.lower()], file) or _error(404)
 
 
 def _list_kernels(api: Api, _: Call) -> Answer:
     if not api.list_kernels:
-        return FORBIDDEN
+        return _error(403, "Forbidden")
     return json_answer(200, [kernel.model for kernel in tuple(api.kernels.running.values())])
 
 
 def _start_kernel(api: Api, call: Call) -> Answer:
     if api.max_kernels is not None and len(api.kernels.running) >= api.max_kernels:
-        return json_answer(403, {"reason": "Forbidden", "message": "Resource Limit"})
+        return _error(403, "Resource Limit")
     if isinstance(call.body, bytes):
         return _unread(call.body)
     body = {} if call.body is None else call.body
     if not isinstance(body, dict):
         return _broken("AttributeError: 'list' object has no attribute 'get'")
     if "env" in body and not isinstance(body["env"], dict):
-        return json_answer(400, {"reason": "Bad Request", "message": ""})
+        return _error(400)
     env = body.get("env")
     passed = {} if env is None else {k: v for k, v in env.items() if k.startswith("KERNEL_")}
     if not all(isinstance(value, str) for value in passed.values()):
@@ -163,7 +160,7 @@ def _start_kernel(api: Api, call: Call) -> Answer:
         kernel = api.kernels.start(name, env, body.get("kernel_id"))
     except KernelNotStarted as exc:
         return _broken(str(exc))
-    return json_answer(201, kernel.model, Location=f"/api/kernels/{kernel.id}")
+    return json_answer(201, kernel.model, {"Location": f"{api.base_path}/api/kernels/{kernel.id}"})
 
 
 def _unread(body: bytes) -> Answer:
@@ -171,8 +168,7 @@ def _unread(body: bytes) -> Answer:
         body.decode()
     except UnicodeDecodeError as exc:
         return json_answer(500, {"reason": exc.reason, "message": "Unknown server error"})
-    message = "Invalid JSON in body of request"
-    return json_answer(400, {"reason": "Bad Request", "message": message})
+    return _error(400, "Invalid JSON in body of request")
 
 
 def _name(api: Api, model: Mapping[str, Any]) -> Any:
@@ -183,19 +179,15 @@ def _name(api: Api, model: Mapping[str, Any]) -> Any:
 
 
 def _is_known(api: Api, name: Any) -> bool:
-    # Jupyter looks for them in small letters.
+    # Jupyter ignores upper and lower case.
     return isinstance(name, str) and name.lower() in api.kernel_specs
 
 
 def _broken(exception: str) -> Answer:
-    return json_answer(
-        500,
-        {
-            "reason": "Internal Server Error",
-            "message": "Unknown server error",
-            "traceback": f"Traceback (most recent call last):\n{exception}\n",
-        },
-    )
+    trace = f"Traceback (most recent call last):\n{exception}\n"
+    message = "Unknown server error"
+    reason = "Internal Server Error"
+    return json_answer(500, {"reason": reason, "message": message, "traceback": trace})
 
 
 def _get_kernel(api: Api, _: Call, kernel_id: str) -> Answer:
@@ -204,8 +196,7 @@ def _get_kernel(api: Api, _: Call, kernel_id: str) -> Answer:
 
 
 def _no_kernel(kernel_id: str) -> Answer:
-    message = f"Kernel does not exist: {kernel_id}"
-    return json_answer(404, {"reason": "Not Found", "message": message})
+    return _error(404, f"Kernel does not exist: {kernel_id}")
 
 
 def _delete_kernel(api: Api, _: Call, kernel_id: str) -> Answer:
@@ -221,8 +212,7 @@ def _delete_kernel(api: Api, _: Call, kernel_id: str) -> Answer:
 def _interrupt(api: Api, _: Call, kernel_id: str) -> Answer:
     kernel = api.kernels.running.get(kernel_id)
     if kernel is None:
-        message = f"Kernel does not exist: {kernel_id}"
-        return json_answer(404, {"message": message, "reason": None})
+        return _server_error(404, f"Kernel does not exist: {kernel_id}")
     kernel.interrupt()
     return Answer(status=204)
 
@@ -230,26 +220,26 @@ def _interrupt(api: Api, _: Call, kernel_id: str) -> Answer:
 def _restart(api: Api, _: Call, kernel_id: str) -> Answer:
     kernel = api.kernels.running.get(kernel_id)
     if kernel is None:
-        return json_answer(500, {"message": "Exception restarting kernel", "reason": None})
+        return _server_error(500, "Exception restarting kernel")
     kernel.restart()
     return json_answer(200, {**kernel.model, "execution_state": "idle"})
 
 
 def _channels(api: Api, _: Call, kernel_id: str) -> Answer:
     if kernel_id not in api.kernels.running:
-        return NOT_FOUND
+        return _error(404)
     return Answer(status=400, body=b'Can "Upgrade" only to "WebSocket".', headers=HTML)
 
 
 def _list_sessions(api: Api, _: Call) -> Answer:
     if not api.list_kernels:
-        return FORBIDDEN
+        return _error(403, "Forbidden")
     return json_answer(200, [session.model for session in tuple(api.kernels.sessions.values())])
 
 
 def _start_session(api: Api, call: Call) -> Answer:
     if call.body is None:
-        return json_answer(400, {"reason": "Bad Request", "message": "No JSON data provided"})
+        return _error(400, "No JSON data provided")
     if isinstance(call.body, bytes):
         return _unread(call.body)
     if not isinstance(call.body, dict) or not isinstance(call.body.get("kernel", {}), dict):
@@ -257,10 +247,9 @@ def _start_session(api: Api, call: Call) -> Answer:
     body = _in_new_words(call.body)
     for name in ("path", "type"):
         if name not in body:
-            message = f"Missing field in JSON data: {name}"
-            return json_answer(400, {"reason": "Bad Request", "message": message})
+            return _error(400, f"Missing field in JSON data: {name}")
     if any(session.path == body["path"] for session in api.kernels.sessions.values()):
-        # Kernel gateway 3.0.1 stumbles over a session that is there already.
+        # Kernel gateway 3.0.1 fails if the session exists already.
         return _broken("TypeError: object dict can't be used in 'await' expression")
     name = _name(api, body.get("kernel", {}))
     if not _is_known(api, name):
@@ -271,11 +260,13 @@ def _start_session(api: Api, call: Call) -> Answer:
         return json_answer(501, {"message": message, "short_message": f"{name} not found"})
     session = Session(str(uuid.uuid4()), str(body["path"]), api.kernels.start(name))
     api.kernels.sessions[session.id] = session
-    return json_answer(201, session.model, Location=f"/api/sessions/{session.id}")
+    return json_answer(
+        201, session.model, {"Location": f"{api.base_path}/api/sessions/{session.id}"}
+    )
 
 
 def _in_new_words(model: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Clients of old say where the notebook is, and nothing of a type."""
+    """The model of an older client, which has no type, as newer clients send it."""
     notebook = model.get("notebook")
     if not isinstance(notebook, dict) or "path" not in notebook:
         return model
@@ -284,24 +275,22 @@ def _in_new_words(model: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _change_session(api: Api, call: Call, session_id: str) -> Answer:
     if call.body is None:
-        return json_answer(400, {"reason": None, "message": "No JSON data provided"})
+        return _server_error(400, "No JSON data provided")
     return _get_session(api, call, session_id)
 
 
 def _get_session(api: Api, _: Call, session_id: str) -> Answer:
     if session_id not in api.kernels.sessions:
-        message = f"Session not found: {session_id}"
-        return json_answer(404, {"message": message, "reason": None})
-    # So it is, in kernel gateway 3.0.1.
-    return json_answer(500, {"message": "Unhandled error", "reason": None, "traceback": ""})
+        return _server_error(404, f"Session not found: {session_id}")
+    # Kernel gateway 3.0.1 always fails here.
+    return _server_error(500, "Unhandled error", traceback="")
 
 
 def _delete_session(api: Api, _: Call, session_id: str) -> Answer:
     session = api.kernels.sessions.pop(session_id, None)
     if session is None:
-        return json_answer(410, {"message": "Kernel deleted before session", "reason": None})
-    kernel: FakeKernel = session.kernel
-    api.kernels.delete(kernel)
+        return _server_error(410, "Kernel deleted before session")
+    api.kernels.delete(session.kernel)
     return Answer(status=204)
 
 
@@ -333,7 +322,7 @@ def _page(body: bytes, kind: str) -> dict[str, Answer]:
     }
 
 
-# For everybody, of every origin.
+# These need no token, and accept every origin.
 PAGES: dict[str, dict[str, Answer]] = {
     "/api/swagger.json": _page(json.dumps(SWAGGER).encode(), "application/json"),
     "/api/swagger.yaml": _page(json.dumps(SWAGGER, indent=2).encode(), "application/octet-stream"),

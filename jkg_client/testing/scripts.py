@@ -44,11 +44,7 @@ class Script:
         return f"script({self.cell!r})"
 
     def stream(self, text: str, name: str = "stdout") -> Script:
-        """The cell prints a text.
-
-        Args:
-            text: The text.
-            name: ``stdout`` or ``stderr``.
+        """The cell prints ``text``; ``name`` is the stream, stdout or stderr.
 
         Raises:
             ValueError: ``text`` is not a string.
@@ -65,13 +61,9 @@ class Script:
         display_id: str | None = None,
         update: bool = False,
     ) -> Script:
-        """The cell shows an object, or changes one that it has shown.
+        """The cell shows an object: ``data`` has its forms by MIME type, ``metadata`` more on them.
 
-        Args:
-            data: The forms of the object by MIME type. Bytes are sent in base64.
-            metadata: Metadata of the display.
-            display_id: Id by which it can be changed.
-            update: Whether to change the object with this ``display_id``.
+        With ``update``, it changes the object that was shown with the same ``display_id``.
         """
         content = {
             "data": data,
@@ -81,60 +73,34 @@ class Script:
         return self.message("update_display_data" if update else "display_data", content)
 
     def clear_output(self, *, wait: bool = False) -> Script:
-        """The cell clears what it has shown.
-
-        Args:
-            wait: Whether it is cleared only when the next output comes.
-        """
+        """The cell clears its output; with ``wait`` only when the next output comes."""
         return self.message("clear_output", {"wait": wait})
 
     def result(self, data: str | Mapping[str, Any]) -> Script:
-        """The last expression of the cell has a value.
-
-        Args:
-            data: A text, or the forms of the value by MIME type.
-        """
-        return self._add(
-            "result", data=_in_json({"text/plain": data} if isinstance(data, str) else data)
-        )
+        """The cell has the value ``data``: a text, or the forms of the value by MIME type."""
+        bundle = {"text/plain": data} if isinstance(data, str) else data
+        return self._add("result", data=_in_json(bundle))
 
     def error(self, ename: str, evalue: str = "", traceback: list[str] | None = None) -> Script:
-        """The cell raises an exception at its end.
+        """The cell raises an exception at its end: ``ename`` is its class, ``evalue`` its message.
 
-        Args:
-            ename: Name of the exception's class.
-            evalue: Its message.
-            traceback: Lines of the traceback. None for a line with name and message.
+        ``traceback`` has the lines to show. None for one line with class and message.
         """
         lines = traceback or [f"\x1b[31m{ename}\x1b[39m: {evalue}"]
         self._error = _in_json({"ename": ename, "evalue": evalue, "traceback": lines})
         return self
 
     def payload(self, source: str, **content: Any) -> Script:
-        """The reply to the cell has a payload, as ``obj?`` has a page.
-
-        Args:
-            source: Kind of the payload, such as ``page``.
-            content: Its other fields.
-        """
+        """The reply has a payload of the kind ``source``, such as "page", with this ``content``."""
         self._payload.append(_in_json({"source": source, **content}))
         return self
 
     def asks(self, prompt: str = "", *, password: bool = False) -> Script:
-        """The cell asks for input, and continues when it has an answer.
-
-        Args:
-            prompt: The prompt.
-            password: Whether the input should not be shown.
-        """
+        """The cell shows ``prompt`` and waits for input, hidden if it is a ``password``."""
         return self._add("ask", prompt=prompt, password=password)
 
     def pauses(self, seconds: float) -> Script:
-        """The cell takes some time. An interrupt ends it.
-
-        Args:
-            seconds: How long it takes.
-        """
+        """The cell takes so many ``seconds``. An interrupt ends it."""
         return self._add("pause", seconds=seconds)
 
     def hangs(self) -> Script:
@@ -156,16 +122,13 @@ class Script:
         return self
 
     def loses(self, *endings: Ending) -> Script:
-        """The cell ends without one or both of the messages that say so.
-
-        Args:
-            endings: ``"reply"``, ``"idle"`` or both.
+        """The cell ends, but these messages never come: ``endings`` are "reply", "idle" or both.
 
         Raises:
             ValueError: A name is neither of these.
         """
         if not {*endings} <= {*get_args(Ending)}:
-            raise ValueError(f"what a cell can lose are {get_args(Ending)}, not {endings}")
+            raise ValueError(f"a cell can lose {' and '.join(get_args(Ending))}, not {endings}")
         self._loses = endings
         return self
 
@@ -178,14 +141,9 @@ class Script:
         metadata: Json | None = None,
         buffers: tuple[bytes, ...] = (),
     ) -> Script:
-        """The cell sends a message of any kind.
+        """The cell sends any message.
 
-        Args:
-            msg_type: Type of the message.
-            content: Its content.
-            channel: Its channel.
-            metadata: Its metadata.
-            buffers: Its binary buffers.
+        ``msg_type``, ``content``, ``channel``, ``metadata`` and ``buffers`` are its parts.
         """
         return self._add(
             "message",
@@ -197,28 +155,16 @@ class Script:
         )
 
     def then(self, act: Callable[[], Any]) -> Script:
-        """Call a function when everything before has been sent, for example to cause a fault.
-
-        Args:
-            act: Function without arguments. It is called in the process of the test.
-        """
+        """Call ``act`` in the process of the test, when everything before has been sent."""
         self._acts.append(act)
         return self._add("call", at=len(self._acts) - 1)
 
     def act(self, at: int) -> Callable[[], Any]:
-        """The function that a step calls.
-
-        Args:
-            at: Number of the function.
-        """
+        """The function that the step ``then`` with the number ``at`` calls."""
         return self._acts[at]
 
     def play(self, number: int) -> Json:
-        """What the kernel needs to play the script.
-
-        Args:
-            number: Number of the script.
-        """
+        """The steps, for the kernel; ``number`` is the number of the script."""
         return {
             "script": number,
             "steps": [dict(step) for step in self._steps],
@@ -238,7 +184,7 @@ def _in_json(content: Json) -> dict[str, Any]:
     try:
         text = json.dumps(content, default=_in_base64, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as exc:
-        raise ValueError(f"JSON cannot say {content!r:.200}: {exc}") from exc
+        raise ValueError(f"cannot be sent as JSON: {content!r:.200} ({exc})") from exc
     return dict(json.loads(text))
 
 
@@ -247,4 +193,4 @@ def _in_base64(value: Any) -> Any:
         return clean(value)
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"a {type(value).__name__} is not an object that JSON knows")
+    raise TypeError(f"JSON has no {type(value).__name__}")

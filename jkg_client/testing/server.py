@@ -1,4 +1,4 @@
-"""HTTP on loopback, in threads: one that accepts, one for each connection."""
+"""An HTTP server on loopback, with one thread that accepts and one for each connection."""
 
 from __future__ import annotations
 
@@ -7,15 +7,29 @@ import json
 import socket
 import struct
 import threading
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from io import BufferedIOBase
 from typing import Any, Callable, cast
 from urllib.parse import parse_qsl, unquote
 
-from attrs import frozen
+from attrs import field, frozen
 
-from .faults import Answer
+
+@frozen(kw_only=True)
+class Answer:
+    """The answer to an HTTP request."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(factory=dict)
+
+
+def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer with ``value`` as JSON."""
+    about = {"Content-Type": "application/json", **(headers or {})}
+    return Answer(status=status, body=json.dumps(value).encode(), headers=about)
 
 
 @frozen(kw_only=True)
@@ -24,8 +38,8 @@ class Call:
 
     Attributes:
         path: Without the query.
-        body: Decoded if it is JSON, else as it came; None if there is none.
-        head: The request's head, byte for byte.
+        body: The object if it is JSON, otherwise the bytes; None if there is no body.
+        head: Request line and headers as bytes.
     """
 
     method: str
@@ -37,10 +51,15 @@ class Call:
     socket: socket.socket
     reader: BufferedIOBase
 
+    def header(self, name: str) -> str:
+        """The header with this name, in upper or lower case; empty if there is none."""
+        found = (text for key, text in self.headers.items() if key.lower() == name.lower())
+        return next(found, "")
+
 
 @frozen
 class Cutting:
-    """An answer of which some bytes are sent before the connection is cut."""
+    """An answer, and after how many of its bytes the connection is cut."""
 
     answer: Answer
     after: int
@@ -48,7 +67,7 @@ class Cutting:
 
 
 Answers = Callable[[Call], "Answer | Cutting | None"]
-"""Answers a call; None if the connection was used for something else and is to be closed."""
+"""Answers a call; None if there is no answer and the connection has to be closed."""
 
 
 class Server:
@@ -147,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def log_message(self, *_: Any) -> None:
-        """Log nothing: there is the journal."""
+        """Log nothing: the journal has it."""
 
     def _answer(self) -> None:
         answer = self.server(self._call())

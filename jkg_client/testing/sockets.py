@@ -1,7 +1,7 @@
-"""A kernel's WebSocket, on the server's side: the only door to ``websockets``.
+"""The server's side of a kernel's WebSocket, by the protocol of the library ``websockets``.
 
-Only its sans-I/O protocol is used; the TCP socket is ours, so that it can be cut in the middle
-of a frame. One thread reads, another writes.
+The library does no I/O here: the TCP socket is ours, so that we can cut it within a frame. One
+thread reads, another one writes.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from websockets.server import ServerProtocol
 from ..errors import WireError
 from ..protocol.messages import Message
 from ..protocol.wire import Frame, Framing
+from .active_faults import ActiveFaults, Cut
 from .disturbances import RateLimiter, foreign_messages
-from .faults import Cut, Faults
 from .incoming import understand
 from .journal import Journal
-from .kernels import FakeKernel
+from .kernels import Client, FakeKernel
 from .outgoing import server_frame
 from .replays import Replays
 
 MAX_INCOMING = 10 * 2**20
-"""Bytes of a message from a client; tornado resets the connection at more."""
+"""Largest message of a client in bytes. Tornado resets the connection if it is larger."""
 
 
 @frozen(kw_only=True)
 class SocketOptions:
     """How the sockets of a gateway behave; see ``FakeGateway``."""
 
-    faults: Faults
+    faults: ActiveFaults
     journal: Journal
     replays: Replays
     ping_interval: float
@@ -52,7 +52,7 @@ class SocketOptions:
 
 
 def shake_hands(head: bytes, options: SocketOptions) -> tuple[ServerProtocol, bytes, bool]:
-    """The protocol after the opening handshake, what to answer, and whether it succeeded."""
+    """The protocol after the opening handshake, the bytes to answer, and whether it is open."""
 
     def select(_: ServerProtocol, offered: object) -> object:
         known = options.subprotocol and Framing.V1.value in list(offered)  # type: ignore[call-overload]
@@ -80,8 +80,8 @@ class KernelSocket:
         session: str,
         options: SocketOptions,
     ) -> None:
-        self.session = session
-        self.kernel = kernel
+        self._session = session
+        self._kernel = kernel
         self._socket = sock
         self._protocol = protocol
         self._options = options
@@ -92,33 +92,30 @@ class KernelSocket:
         self._over = threading.Event()
         self._gone = threading.Event()
         self._last_pong = time.monotonic()
+        self._client = Client(session, self._outgoing.put, self.close)
         self._writer = threading.Thread(target=self._write, name="jkg fake socket", daemon=True)
-
-    def send(self, message: Message) -> None:
-        """Send ``message``, sooner or later."""
-        self._outgoing.put(message)
 
     def send_frame(self, frame: Frame) -> None:
         """Send a frame of any content."""
         self._outgoing.put(frame)
 
     def close(self, code: int = 1000) -> threading.Event:
-        """Send what waits, then a close frame; the event is set when that is done."""
+        """Send waiting messages, then a close frame. The event is set when that is done."""
         done = threading.Event()
         self._outgoing.put(lambda: self._close(code, done))
         return done
 
     def cut(self, *, rst: bool = False) -> None:
-        """Send what waits, then cut the line; returns when it is done."""
-        if not self._options.faults.is_holding:
+        """Send waiting messages, then cut the connection. Returns when that is done."""
+        if self._options.faults.gate.is_set():
             self._outgoing.put(lambda: self._hang_up(rst=rst))
             self._over.wait(1)
         self._hang_up(rst=rst)
         self._gone.wait(1)
 
     def serve(self, reader: io.BufferedIOBase, handshake: bytes) -> None:
-        """Talk until it is over."""
-        self.kernel.attach(self)
+        """Read and write until the connection ends."""
+        self._kernel.attach(self._client)
         try:
             self._socket.sendall(handshake)
             self._writer.start()
@@ -129,7 +126,7 @@ class KernelSocket:
             self._hang_up()
             if self._writer.ident is not None:
                 self._writer.join()
-            # Now, and not when the server gets to it: a reset is sent by this alone.
+            # Here, and not later by the server: only the close sends a reset.
             reader.close()
             self._socket.close()
             self._gone.set()
@@ -178,10 +175,10 @@ class KernelSocket:
             return
         if message is None:
             return
-        self._options.journal.add_message(self.kernel.id, self.session, message)
+        self._options.journal.add_message(self._kernel.id, self._session, message)
         replayed = self._options.replays.feed(message, self._framing)
         if replayed is None:
-            self.kernel.receive(message, self.session)
+            self._kernel.receive(message, self._session)
         for frame in replayed or ():
             self.send_frame(frame)
 
@@ -194,7 +191,7 @@ class KernelSocket:
         self._hang_up()
 
     def _write_until(self, next_ping: float) -> bool:
-        """Send the next thing that there is to send; whether it was a ping."""
+        """Send the next message, or a ping if it is due; whether it was a ping."""
         try:
             outgoing = self._outgoing.get(timeout=max(next_ping - time.monotonic(), 0))
         except Empty:
@@ -224,8 +221,8 @@ class KernelSocket:
 
     def _send(self, outgoing: Message | Frame) -> None:
         msg_type = outgoing.msg_type if isinstance(outgoing, Message) else ""
-        cut = self._options.faults.cut_for(msg_type)
-        if cut is not None and cut.before:
+        cut = self._options.faults.take_cut(msg_type)
+        if cut is not None and cut.where == "before":
             self._hang_up(outgoing, rst=cut.rst)
             return
         self._flush()
@@ -267,7 +264,7 @@ class KernelSocket:
             if self._protocol.state is State.OPEN:
                 self._protocol.send_close(code)
         self._flush()
-        self.kernel.detach(self, lambda: _unsent((), self._outgoing))
+        self._kernel.detach(self._client, lambda: _unsent((), self._outgoing))
         done.set()
 
     def _hang_up(self, *first: Outgoing, rst: bool = False) -> None:
@@ -275,12 +272,12 @@ class KernelSocket:
             if self._over.is_set():
                 return
             self._over.set()
-        self.kernel.detach(self, lambda: _unsent(first, self._outgoing))
+        self._kernel.detach(self._client, lambda: _unsent(first, self._outgoing))
         self._outgoing.put(_nothing)
         if rst:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         with contextlib.suppress(OSError):
-            # Wakes our reader, who then closes it.
+            # Wakes the reading thread, which closes the socket.
             self._socket.shutdown(socket.SHUT_RD if rst else socket.SHUT_RDWR)
 
 

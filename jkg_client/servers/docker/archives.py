@@ -35,7 +35,8 @@ def packed(
     # A spooled file has all methods of BinaryIO, but its declared type does not say so.
     archive = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115
     try:
-        with tarfile.open(fileobj=archive, mode="w|") as tar:
+        # The names in a container do not depend on the locale of this process.
+        with tarfile.open(fileobj=archive, mode="w|", encoding="utf-8") as tar:
             tar.addfile(member, content)
         archive.seek(0)
     except BaseException:
@@ -53,7 +54,8 @@ def unpacked(pieces: Iterator[bytes], file: BinaryIO, max_bytes: int) -> None:
             incomplete.
     """
     try:
-        with tarfile.open(fileobj=io.BufferedReader(_Pieces(pieces)), mode="r|") as tar:
+        stream = io.BufferedReader(_Pieces(pieces))
+        with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8") as tar:
             member = tar.next()
             content = tar.extractfile(member) if member else None
             if member is None or content is None:

@@ -36,7 +36,7 @@ class AsyncJupyterHubServer:
                 await executor.execute_code_blocks([CodeBlock("6 * 7", "python")])
 
     Args:
-        url: Address of the hub. ``JupyterHubServer`` describes this and the other arguments.
+        url: Address of the hub. For the other arguments: see ``JupyterHubServer``.
         on_progress: Function that is called in the event loop with each ``ServerProgress``.
 
     Raises:

@@ -1,1 +1,1 @@
-"""The process behind a fake kernel. What runs cells is imported there only."""
+"""The process of a fake kernel. The test's process does not import the modules that run cells."""

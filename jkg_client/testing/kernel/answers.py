@@ -1,4 +1,4 @@
-"""What a kernel tells about code without running it: replies to requests other than execute."""
+"""Replies to requests other than ``execute_request``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LANGUAGE: Reply = {
 
 
 def kernel_info(shell: Shell, _: Json) -> Reply:
-    """What the kernel is."""
+    """Name and version of the kernel and its language."""
     return {
         "status": "ok",
         "protocol_version": "5.3",
@@ -34,25 +34,8 @@ def kernel_info(shell: Shell, _: Json) -> Reply:
     }
 
 
-def complete(shell: Shell, content: Json) -> Reply:
-    """Completions of the name at the cursor."""
-    code, cursor = content["code"], content["cursor_pos"]
-    return {"status": "ok", **shell.complete(code, len(code) if cursor is None else cursor)}
-
-
-def inspect(shell: Shell, content: Json) -> Reply:
-    """What there is to say about the name at the cursor."""
-    detail = content.get("detail_level", 0)
-    return {"status": "ok", **shell.inspect(content["code"], content["cursor_pos"], detail)}
-
-
-def is_complete(shell: Shell, content: Json) -> Reply:
-    """Whether the code is a whole cell."""
-    return shell.is_complete(content["code"])
-
-
 def history(shell: Shell, content: Json) -> Reply:
-    """Earlier cells of this kernel; a fake one remembers no other session."""
+    """Earlier cells of this kernel. A fake kernel has no cells of earlier sessions."""
     cells = list(enumerate(shell.history(), 1))
     kind, told, _ = (content[name] for name in ("hist_access_type", "output", "raw"))
     if kind == "range":
@@ -87,24 +70,27 @@ def comm_info(shell: Shell, content: Json) -> Reply:
     return {"status": "ok", "comms": comms}
 
 
-def connect(_: Shell, __: Json) -> Reply:
-    """Where its sockets are: ipykernel numbers them behind a gateway."""
-    ports = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
-    return {**ports, "status": "ok"}
+# Behind a gateway, ipykernel answers with these numbers.
+PORTS: Reply = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
 
 
-def debug(_: Shell, __: Json) -> Reply:
-    """What the debugger says: there is none."""
-    return {}
+def _complete(shell: Shell, content: Json) -> Reply:
+    code, cursor = content["code"], content["cursor_pos"]
+    return shell.complete(code, len(code) if cursor is None else cursor)
+
+
+def _inspect(shell: Shell, content: Json) -> Reply:
+    return shell.inspect(content["code"], content["cursor_pos"], content.get("detail_level", 0))
 
 
 ANSWERS: Mapping[str, Callable[[Shell, Json], Reply]] = {
-    "connect_request": connect,
-    "debug_request": debug,
+    "connect_request": lambda _, __: {**PORTS, "status": "ok"},
     "comm_info_request": comm_info,
-    "complete_request": complete,
+    "complete_request": lambda shell, content: {"status": "ok", **_complete(shell, content)},
+    # There is no debugger.
+    "debug_request": lambda _, __: {},
     "history_request": history,
-    "inspect_request": inspect,
-    "is_complete_request": is_complete,
+    "inspect_request": lambda shell, content: {"status": "ok", **_inspect(shell, content)},
+    "is_complete_request": lambda shell, content: shell.is_complete(content["code"]),
     "kernel_info_request": kernel_info,
 }

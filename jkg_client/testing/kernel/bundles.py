@@ -1,4 +1,4 @@
-"""Values as JSON can say them."""
+"""Values that can be sent as JSON."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 def clean(value: Any) -> Any:
-    """``value`` as JSON can say it: bytes in base64, what is no number as text."""
+    """``value`` for JSON: bytes in base64, infinity, NaN and unknown objects as text."""
     if isinstance(value, Mapping):
         return {str(key): clean(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [clean(item) for item in value]
     if isinstance(value, (bytes, bytearray)):
         return b64encode(value).decode("ascii")
-    # Not isinstance: a subclass may say something else of itself.
+    # Not isinstance: a subclass may change how its values are written.
     if value is None or type(value) in (str, bool, int):
         return value
     if isinstance(value, str):

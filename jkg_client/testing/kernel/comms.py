@@ -1,4 +1,4 @@
-"""Comms, with which widgets talk to their front end; by the package ``comm``, if it is there."""
+"""Comms, the connections of widgets, by the package ``comm`` if it is installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ...protocol.messages import Message
-from .shells import Console
+from .console import Console
 
 try:
     import comm
@@ -16,7 +16,7 @@ except ImportError:
 
 
 def connect(console: Console) -> Mapping[str, Callable[[Message], None]]:
-    """Have comms speak through ``console``; what to call with the messages that come in."""
+    """Let comms send through ``console``; the functions that take messages, by message type."""
     if comm is None:
         return {}
 
@@ -48,7 +48,7 @@ def _taking(method: Callable[[Any, Any, Any], None]) -> Callable[[Message], None
 
 
 def as_mapping(message: Message) -> dict[str, Any]:
-    """A message as comms and widgets know it."""
+    """A message as comms and widgets expect it."""
     return {
         "header": message.header,
         "msg_id": message.msg_id,
@@ -61,6 +61,6 @@ def as_mapping(message: Message) -> dict[str, Any]:
 
 
 def open_comms() -> dict[str, str]:
-    """Id and target of each that is open."""
+    """Ids and targets of the open comms."""
     found = {} if comm is None else comm.get_comm_manager().comms
     return {comm_id: one.target_name for comm_id, one in found.items()}

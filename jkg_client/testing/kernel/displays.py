@@ -1,4 +1,4 @@
-"""Rich display without IPython: objects to mime bundles, ``display`` and its kin."""
+"""Displays without IPython: MIME bundles of objects, ``display`` and related functions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Kinds = Collection[str]
 def mime_bundle(
     value: Any, include: Kinds | None = None, exclude: Kinds | None = None
 ) -> tuple[Bundle, Bundle]:
-    """Data and metadata of everything that ``value`` knows to show itself as."""
+    """Data and metadata of all forms in which ``value`` can show itself."""
     data: Bundle = {}
     metadata: Bundle = {}
     if not isinstance(value, type):
@@ -69,7 +69,7 @@ Say = Callable[[str, Bundle], None]
 
 
 class Displays:
-    """``display`` and its kin."""
+    """``display``, ``update_display`` and ``clear_output``."""
 
     def __init__(self, say: Say) -> None:
         self._say = say
@@ -101,16 +101,16 @@ class Displays:
         return None if update else handle
 
     def update_display(self, value: Any, *, display_id: Any, **options: Any) -> None:
-        """Replace what was shown under ``display_id``."""
+        """Replace the object that is shown under ``display_id``."""
         self.display(value, display_id=display_id, update=True, **options)
 
     def clear_output(self, wait: bool = False) -> None:
-        """Forget what the cell has shown; with ``wait`` when it shows something again."""
+        """Clear the output of the cell; with ``wait`` only when the next output comes."""
         self._say("clear_output", {"wait": wait})
 
 
 class DisplayHandle:
-    """What ``display(…, display_id=…)`` returns."""
+    """The result of ``display(…, display_id=…)``."""
 
     def __init__(self, displays: Displays, display_id: str) -> None:
         self._displays = displays
@@ -124,5 +124,5 @@ class DisplayHandle:
         self._displays.display(value, display_id=self.display_id, **options)
 
     def update(self, value: Any, **options: Any) -> None:
-        """Show ``value`` instead of what was shown."""
+        """Replace the object that is shown under this id by ``value``."""
         self._displays.update_display(value, display_id=self.display_id, **options)

@@ -1,4 +1,4 @@
-"""The cell that runs: from its request to its reply."""
+"""Runs cells, from the request to the reply."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from queue import SimpleQueue
-from typing import Any
 
 from attrs import frozen
 
 from ...protocol.messages import Json, Message
 from .bundles import clean
+from .console import Console
 from .interrupts import awaited, expect_interrupts, interruptible
 from .outbox import Outbox
-from .parents import current_parent
 from .plays import Calls, Play
-from .prompts import Prompts
 from .shells import Cell, Outcome, Shell
 from .streams import Streams
-from .transport import script_message
+from .tracebacks import error_content
 
 
 @frozen
@@ -38,34 +36,32 @@ class Request:
 
 
 class Execution:
-    """Runs cells, one at a time, or plays what the test has scripted for them.
+    """Runs cells, one at a time, or plays their scripts.
 
     Attributes:
         is_idle: Set while no cell runs.
-        prompts: What cells ask.
+        console: Sends the messages of the cell.
     """
 
     def __init__(self, outbox: Outbox, streams: Streams, shell: Shell) -> None:
         self.is_idle: threading.Event = threading.Event()
         self.is_idle.set()
-        self.prompts: Prompts = Prompts(self._ask)
-        self.prompts.install()
+        self.console: Console = Console(outbox, streams)
         self._outbox = outbox
         self._streams = streams
         self._shell = shell
-        self._session = ""
-        self._calls = Calls(self)
+        self._calls = Calls(self.console)
         self._decisions: SimpleQueue[Message] = SimpleQueue()
 
     def take(self, message: Message) -> None:
-        """Take what the gateway says about a scripted cell."""
+        """Take a message of the gateway about a scripted cell."""
         if message.msg_type == "called":
             self._calls.take(message.content)
         else:
             self._decisions.put(message)
 
     async def run(self, request: Request) -> Outcome:
-        """Run a cell and tell of its end; an exception if the request is not a whole one."""
+        """Run a cell and send its reply. Raises an exception if the request lacks a field."""
         cell = _cell(request.content)
         expect_interrupts()
         if not cell.silent:
@@ -73,8 +69,8 @@ class Execution:
             self._outbox.say("execute_input", given, request.message.header)
         if cell.code is None or request.content.get("allow_stdin", False) is None:
             raise TypeError("ipykernel gives up here")
-        self._session = request.session
-        self.prompts.allowed = bool(request.content.get("allow_stdin"))
+        self.console.session = request.session
+        self.console.prompts.allowed = bool(request.content.get("allow_stdin"))
         self.is_idle.clear()
         try:
             outcome = await self._outcome(cell)
@@ -85,7 +81,7 @@ class Execution:
         return outcome
 
     async def _outcome(self, cell: Cell) -> Outcome:
-        self.tell_gateway("begin", {"code": cell.code})
+        self.console.tell_gateway("begin", {"code": cell.code})
         decision = self._decisions.get()
         try:
             if decision.msg_type == "play":
@@ -93,14 +89,14 @@ class Execution:
             with _environment(decision.content["env"]):
                 return await self._run(cell)
         except BaseException as exc:  # noqa: BLE001 - whatever gets through is its outcome
-            error = self._shell.error(exc)
-            self.say("error", error)
+            error = error_content(exc)
+            self.console.say("error", error)
             return Outcome(error=error)
 
     def _play(self, cell: Cell, script: Json) -> Outcome:
         try:
             with interruptible():
-                return Play(self, self._calls, script, self._shell.count).run()
+                return Play(self.console, self._calls, script, self._shell.count).run()
         finally:
             self._shell.skip(cell)
 
@@ -108,44 +104,6 @@ class Execution:
         with interruptible():
             outcome = self._shell.run(cell)
         return outcome if isinstance(outcome, Outcome) else await awaited(outcome)
-
-    # What shells and plays need.
-
-    def say(
-        self,
-        msg_type: str,
-        content: Json,
-        *,
-        channel: str = "iopub",
-        metadata: Json | None = None,
-        buffers: tuple[bytes, ...] = (),
-    ) -> None:
-        """Send a message about the cell that runs, after all that it has printed."""
-        self._outbox.say(
-            msg_type,
-            clean(content),
-            current_parent(),
-            channel=channel,
-            session="" if channel == "iopub" else self._session,
-            metadata=clean(metadata or {}),
-            buffers=buffers,
-        )
-
-    def parent(self) -> Mapping[str, Any]:
-        """Header of the request that is being worked for."""
-        return current_parent()
-
-    def flush(self) -> None:
-        """Send what was said so far."""
-        self._streams.flush()
-
-    def tell_gateway(self, msg_type: str, content: Json) -> None:
-        """Say something about a scripted cell."""
-        self._outbox.send(script_message(msg_type, content))
-
-    def _ask(self, question: Json) -> None:
-        self._streams.flush()
-        self.say("input_request", question, channel="stdin")
 
     def _conclude(self, request: Request, outcome: Outcome) -> None:
         if "reply" in outcome.loses:

@@ -1,4 +1,4 @@
-"""Interrupts are signals: what they hit, and when."""
+"""Interrupts by signals: which code they reach, and when."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ T = TypeVar("T")
 
 
 class _Early:
-    """An interrupt that came when the cell was announced and not yet begun."""
+    """Whether an interrupt came after the request for a cell, but before the cell has begun."""
 
     came = False
 
 
 def ignore_interrupts() -> None:
-    """Between cells an interrupt does nothing."""
+    """Ignore interrupts, as between cells."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def expect_interrupts() -> None:
-    """From now on an interrupt is for the cell that will begin."""
+    """Remember an interrupt from now on, for the cell that will begin."""
     if threading.current_thread() is threading.main_thread():
         _Early.came = False
         signal.signal(signal.SIGINT, _note)
@@ -38,7 +38,7 @@ def _note(*_: Any) -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Within, an interrupt raises KeyboardInterrupt, whatever an earlier cell has set."""
+    """In this block, an interrupt raises KeyboardInterrupt, whatever earlier cells have set."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -51,15 +51,15 @@ def interruptible() -> Iterator[None]:
         finally:
             ignore_interrupts()
     except KeyboardInterrupt:
-        # It may have struck just before the line above.
+        # The interrupt may have come just before the line above.
         ignore_interrupts()
         raise
 
 
 async def awaited(coroutine: Awaitable[T]) -> T:
-    """The result of a cell that awaits; an interrupt cancels it.
+    """The result of a cell with ``await`` at its top level; an interrupt cancels it.
 
-    As in ipykernel, a loop that waits hears of the interrupt when the next request comes.
+    As in ipykernel, an event loop that waits sees the interrupt when the next request comes.
     """
     loop = asyncio.get_running_loop()
     task: asyncio.Future[T] = asyncio.ensure_future(coroutine)

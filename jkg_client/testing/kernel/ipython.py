@@ -1,4 +1,4 @@
-"""Cells in IPython: the shell itself, and where what it shows goes."""
+"""Runs cells in IPython, and sends what they show."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ from traitlets import Any as AnyTrait
 from traitlets import CBool, Instance, Type, default
 from traitlets.config import Config
 
-from ...protocol.messages import Json
 from . import comms
-from .shells import Cell, Console, Outcome, Reply
-from .tracebacks import error_content
+from .console import Console
+from .shells import Cell, Outcome, Reply, Shell
 
 ENVIRONMENT = {
     "TERM": "xterm-color",
@@ -38,7 +37,7 @@ ENVIRONMENT = {
     "PAGER": "cat",
     "GIT_PAGER": "cat",
 }
-"""As ipykernel sets it: nobody can turn a page."""
+"""As in ipykernel: output is coloured, and pagers do not wait for a key."""
 
 INLINE = "module://matplotlib_inline.backend_inline"
 
@@ -98,14 +97,14 @@ class Publisher(DisplayPublisher):  # type: ignore[misc]  # as above
 
 
 class KernelFace:
-    """What libraries look for in ``get_ipython().kernel``."""
+    """The part of ``get_ipython().kernel`` that libraries use."""
 
     def __init__(self, shell: InteractiveShell, console: Console) -> None:
         self.shell = shell
         self._console = console
 
     def get_parent(self, channel: str = "shell") -> dict[str, Any]:  # noqa: ARG002 - ipykernel's
-        """The request that is being worked for."""
+        """The request that is being answered."""
         header = self._console.parent()
         return {"header": header, "msg_id": header.get("msg_id")}
 
@@ -133,10 +132,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
         self.set_hook("show_in_pager", page.as_hook(payloadpage.page), 99)
 
     def init_virtualenv(self) -> None:
-        """The environment is that of the tests."""
+        """Keep the environment of the tests."""
 
     def enable_gui(self, gui: Any = None) -> None:
-        """There is no window."""
+        """Do nothing: there is no window."""
 
     def ask_exit(self) -> None:
         self.exit_now = not self.keepkernel_on_exit
@@ -156,25 +155,25 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
 
 
 class _Nobody:
-    """Hears what is said before there is a kernel."""
+    """Takes messages before there is a kernel."""
 
     def say(self, *_: Any, **__: Any) -> None:
-        """Say it to nobody."""
+        """Send nothing."""
 
     def parent(self) -> Mapping[str, Any]:
         """There is no request."""
         return {}
 
 
-class IPythonShell:
-    """IPython, in the process of a kernel."""
+class IPythonShell(Shell):
+    """Runs cells in IPython."""
 
     def __init__(self) -> None:
         config = Config()
-        # Other sessions' cells are the user's; and it would run a thread.
+        # The user's own history is none of ours; and it would start a thread.
         config.HistoryManager.enabled = False
         config.IPKernelApp.connection_file = ""
-        # IPython makes a folder for its profile, wherever it is told to.
+        # IPython always makes a folder for its profile.
         with tempfile.TemporaryDirectory(prefix="jkg-ipython-") as folder:
             profile = ProfileDir(location=folder)
             self._ip = ZMQInteractiveShell.instance(
@@ -185,7 +184,7 @@ class IPythonShell:
         self._ip.Completer.use_jedi = find_spec("jedi") is not None
 
     def _warm_up(self) -> None:
-        # What is imported for the first cell, the first value and the first traceback.
+        # Import what the first cell, the first value and the first traceback need.
         self._ip.displayhook.console = self._ip.display_pub.console = _Nobody()
         for code in ("1 + 1", "1 / 0"):
             self._ip.run_cell(code, store_history=False)
@@ -198,7 +197,7 @@ class IPythonShell:
 
     @property
     def info(self) -> Reply:
-        """What the kernel is."""
+        """Implementation, version and banner."""
         return {
             "implementation": "ipython",
             "implementation_version": version,
@@ -206,7 +205,6 @@ class IPythonShell:
         }
 
     def connect(self, console: Console) -> Mapping[str, Callable[[Any], None]]:
-        """Begin to work, in the process of a kernel."""
         self._ip.displayhook.console = self._ip.display_pub.console = console
         self._ip.kernel = KernelFace(self._ip, console)
         os.environ.update(ENVIRONMENT)
@@ -216,7 +214,6 @@ class IPythonShell:
         return comms.connect(console)
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
-        """Run a cell; one that awaits at its top level gives something to await."""
         self._ip.traceback_lines, self._ip.failed_to_show = (), False
         failed = None
         try:
@@ -257,17 +254,11 @@ class IPythonShell:
         return Outcome(error=error, payload=payload, exits=exits)
 
     def skip(self, cell: Cell) -> None:
-        """Count a cell that was not run, and remember it."""
         if cell.store_history and not cell.silent:
             self._ip.history_manager.store_inputs(self.count, cell.code, cell.code)
             self._ip.execution_count += 1
 
-    def error(self, exc: BaseException) -> Json:
-        """Content of the ``error`` message for ``exc``."""
-        return error_content(exc)
-
     def complete(self, code: str, cursor: int) -> Reply:
-        """Completions of the name at the cursor."""
         with provisionalcompleter():
             found = list(rectify_completions(code, self._ip.Completer.completions(code, cursor)))
         types = [
@@ -283,7 +274,6 @@ class IPythonShell:
         }
 
     def inspect(self, code: str, cursor: int, detail: int) -> Reply:
-        """What there is to say about the name at the cursor."""
         try:
             name = token_at_cursor(code, cursor)
             data = dict(self._ip.object_inspect_mime(name, detail_level=detail))
@@ -294,16 +284,13 @@ class IPythonShell:
         return {"found": True, "data": data, "metadata": {}}
 
     def is_complete(self, code: str) -> Reply:
-        """Whether the code is a whole cell."""
         status, spaces = self._ip.input_transformer_manager.check_complete(code)
         return {"status": status, **({"indent": " " * spaces} if status == "incomplete" else {})}
 
     def history(self) -> list[tuple[str, str | None]]:
-        """The cells so far, each with the text of its value."""
         manager = self._ip.history_manager
         cells = list(enumerate(manager.input_hist_raw))[1:]
         return [(code, manager.output_hist_reprs.get(number)) for number, code in cells]
 
     def comms(self) -> dict[str, str]:
-        """The comms that are open: id and target."""
         return comms.open_comms()

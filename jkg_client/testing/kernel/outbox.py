@@ -1,7 +1,7 @@
-"""What a kernel has said and not yet sent.
+"""The messages that a kernel has still to send.
 
-A thread sends it. The cells' own thread must not: an interrupt strikes there at any moment,
-and would leave half a message on the line.
+A thread sends them. The thread that runs cells must not: an interrupt can come there at any
+moment, and would leave half a message on the connection.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Union
 
@@ -20,17 +21,17 @@ from ...protocol.messages import Json, Message, new_header
 from .transport import SCRIPT, Transport
 
 GATHER = 0.02
-"""Seconds in which prints become one message."""
+"""Prints within so many seconds become one message."""
 
 BACKLOG = 100_000
-"""Whoever says more than this before it can be sent has to wait."""
+"""Number of messages to send at which the sender has to wait."""
 
 Parent = Mapping[str, Any]
 
 
 @frozen
 class Text:
-    """A piece of a stream."""
+    """A part of a stream."""
 
     name: str
     text: str
@@ -39,7 +40,7 @@ class Text:
 
 @frozen
 class Sealed:
-    """A message, and the session that it is for; none for all."""
+    """A message, and the session to send it to; empty for all."""
 
     message: Message
     session: str
@@ -53,7 +54,7 @@ class Outbox:
 
     def __init__(self, transport: Transport, session: str) -> None:
         self.session = session
-        # Kernels number what they send, by which clients know whether something is missing.
+        # Kernels number their messages: clients see by it whether some are missing.
         self._ids = (f"{session}_{os.getpid()}_{number}" for number in itertools.count())
         self._transport = transport
         self._items: SimpleQueue[Item] = SimpleQueue()
@@ -64,7 +65,7 @@ class Outbox:
         self._thread.start()
 
     def print(self, name: str, text: str, parent: Parent) -> None:
-        """Say ``text`` on the stream ``name``, soon."""
+        """Send ``text`` on the stream ``name``, soon."""
         self._put(Text(name, text, parent))
 
     def say(
@@ -78,7 +79,7 @@ class Outbox:
         metadata: Json | None = None,
         buffers: tuple[bytes, ...] = (),
     ) -> None:
-        """Say something, after all that was printed."""
+        """Send a message, after all that was printed before."""
         message = Message(
             channel=channel,
             header={**new_header(msg_type, self.session), "username": "kernel"},
@@ -90,11 +91,11 @@ class Outbox:
         self._put(Sealed(message, session))
 
     def send(self, message: Message) -> None:
-        """Send a message that is complete, to the gateway."""
+        """Send a complete message to the gateway."""
         self._put(Sealed(message, ""))
 
     def flush(self, timeout: float = 10.0) -> None:
-        """Wait until all that was said so far is sent."""
+        """Wait until all that was printed and said so far is sent."""
         if threading.current_thread() is not self._thread:
             sent = threading.Event()
             self._items.put(sent.set)
@@ -114,7 +115,7 @@ class Outbox:
             while True:
                 self._step()
         except OSError:
-            # The gateway is gone, and with it the reason to live.
+            # The gateway is gone: end, too.
             os._exit(1)
 
     def _step(self) -> None:
@@ -138,17 +139,12 @@ class Outbox:
 
     def _send_texts(self) -> None:
         texts, self._texts = self._texts, []
-        at = 0
-        while at < len(texts):
-            first, pieces = texts[at], []
-            while at < len(texts) and _is_same(first, texts[at]):
-                pieces.append(texts[at].text)
-                at += 1
-            content = {"name": first.name, "text": "".join(pieces)}
+        for (name, _), same in groupby(texts, key=lambda text: (text.name, id(text.parent))):
+            pieces = tuple(same)
             header = {**new_header("stream", self.session), "username": "kernel"}
-            message = Message(
-                channel="iopub", header=header, parent_header=first.parent, content=content
-            )
+            content = {"name": name, "text": "".join(piece.text for piece in pieces)}
+            parent = pieces[0].parent
+            message = Message(channel="iopub", header=header, parent_header=parent, content=content)
             self._send(Sealed(message, ""))
 
     def _send(self, sealed: Sealed) -> None:
@@ -157,7 +153,3 @@ class Outbox:
             message = evolve(message, header={**message.header, "msg_id": next(self._ids)})
         if message.channel not in self._muted:
             self._transport.send(message, sealed.session)
-
-
-def _is_same(first: Text, other: Text) -> bool:
-    return first.name == other.name and first.parent is other.parent

@@ -1,6 +1,6 @@
-"""Which request an output belongs to.
+"""Finds the request that an output belongs to.
 
-A cell's output belongs to the cell, also what its tasks and threads say when it has ended.
+The output of tasks and threads belongs to the cell that started them, also after its end.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ _ATTRIBUTE = "_jkg_parent"
 
 
 class _Last:
-    """The request that was begun last: for threads that Python knows nothing of."""
+    """The last request, for threads that were not started by Python."""
 
     parent: Mapping[str, Any] = {}
 
 
 def set_parent(header: Mapping[str, Any]) -> None:
-    """What is said in this thread from now on answers the request with this header."""
+    """Output of this thread belongs to the request with this header, from now on."""
     _PARENT.set(header)
     _Last.parent = header
 
 
 def current_parent() -> Mapping[str, Any]:
-    """Header of the request that this thread or task works for."""
+    """Header of the request that the output of this thread or task belongs to."""
     try:
         return _PARENT.get()
     except LookupError:
@@ -36,7 +36,7 @@ def current_parent() -> Mapping[str, Any]:
 
 
 def hand_down() -> None:
-    """Threads work for the request in which they were started, as in ipykernel."""
+    """Let new threads belong to the request in which they are started, as in ipykernel."""
     start = threading.Thread.start
 
     def start_with_parent(thread: threading.Thread) -> None:

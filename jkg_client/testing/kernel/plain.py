@@ -1,4 +1,4 @@
-"""Cells without IPython: Python, the value of the last expression, rich display."""
+"""Runs cells without IPython."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from collections.abc import Awaitable, Mapping
 from types import CodeType, ModuleType
 from typing import Any, Callable
 
-from ...protocol.messages import Json
+from .console import Console
 from .displays import Displays, mime_bundle
-from .shells import Cell, Console, Outcome, Reply
-from .tracebacks import CELL, error_content
+from .shells import Cell, Outcome, Reply, Shell
+from .tracebacks import error_content
 
 _MAGIC = re.compile(r"^[ \t]*(?:[!%?]|pip install\b|[\w., \t]+=[ \t]*[!%])|\?[ \t]*$", re.MULTILINE)
 
@@ -29,17 +29,19 @@ class UsageError(Exception):
     """A cell that only IPython understands."""
 
 
-class PlainShell:
-    """The variables of one kernel and the code that ran in it."""
+class PlainShell(Shell):
+    """Runs cells in plain Python."""
+
+    count: int = 1
 
     def __init__(self) -> None:
-        self.count: int = 1
         self._module = ModuleType("__main__")
         self._history: list[tuple[str, str | None]] = []
         self._shown: str | None = None
         self._files = 0
         self._payload: list[dict[str, Any]] = []
         self._exits = False
+        self._is_silent = False
         self._console: Console | None = None
         self.namespace.update(In=[""], Out={}, __builtins__=builtins)
 
@@ -50,15 +52,14 @@ class PlainShell:
 
     @property
     def info(self) -> Reply:
-        """What the kernel is."""
+        """Implementation, version and banner."""
         version = platform.python_version()
         return {"implementation": "python", "implementation_version": version,
                 "banner": f"Python {version}\n"}  # fmt: skip
 
     def connect(self, console: Console) -> Mapping[str, Callable[[Any], None]]:
-        """Begin to work, in the process of a kernel."""
         self._console = console
-        # Here pickle and multiprocessing look for what cells define.
+        # pickle and multiprocessing look here for functions and classes of cells.
         sys.modules["__main__"] = self._module
         displays = Displays(console.say)
         found = {
@@ -69,37 +70,35 @@ class PlainShell:
             "quit": self._exit,
         }
         vars(builtins).update(found)
+        sys.displayhook = self._show
         return {}
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
-        """Run a cell; one that awaits at its top level gives something to await."""
         self._payload, self._exits, self._shown = [], False, None
+        self._is_silent = cell.silent
         if _is_remembered(cell):
             self.namespace["In"].append(cell.code)
         try:
-            codes, is_shown = self._compiled(cell.code)
-        except Exception as exc:  # noqa: BLE001 - its error is its value
+            codes = self._compiled(cell)
+            if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
+                return self._run_awaiting(cell, codes)
+            for code in codes:
+                eval(code, self.namespace)  # noqa: S307 - what a kernel is for
+        except BaseException as exc:  # noqa: BLE001 - every error of a cell is its outcome
             return self._failed(cell, exc)
-        if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
-            return self._run_awaiting(cell, codes, is_shown)
-        try:
-            values = [eval(code, self.namespace) for code in codes]  # noqa: S307 - what it is for
-            return self._succeeded(cell, values[-1] if is_shown else None)
-        except BaseException as exc:  # noqa: BLE001 - that it is cancelled, too
-            return self._failed(cell, exc)
+        return self._succeeded(cell)
 
-    async def _run_awaiting(self, cell: Cell, codes: list[CodeType], is_shown: bool) -> Outcome:
+    async def _run_awaiting(self, cell: Cell, codes: list[CodeType]) -> Outcome:
         try:
             for code in codes:
                 value = eval(code, self.namespace)  # noqa: S307 - what a kernel is for
-                value = await value if code.co_flags & inspect.CO_COROUTINE else value
-            return self._succeeded(cell, value if is_shown else None)
+                if code.co_flags & inspect.CO_COROUTINE:
+                    await value
         except BaseException as exc:  # noqa: BLE001 - that it is cancelled, too
             return self._failed(cell, exc)
+        return self._succeeded(cell)
 
-    def _succeeded(self, cell: Cell, value: Any) -> Outcome:
-        if value is not None and not cell.silent:
-            self._show(value)
+    def _succeeded(self, cell: Cell) -> Outcome:
         values = {name: self._value(text) for name, text in cell.user_expressions.items()}
         self.skip(cell)
         return Outcome(payload=tuple(self._payload), user_expressions=values, exits=self._exits)
@@ -107,19 +106,20 @@ class PlainShell:
     def _failed(self, cell: Cell, exc: BaseException) -> Outcome:
         if isinstance(exc, SystemExit):
             sys.stderr.write("UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\n")
-        error = self.error(exc)
+        error = error_content(exc)
         if self._console is not None:
             self._console.say("error", error)
         self.skip(cell)
         return Outcome(error=error, payload=tuple(self._payload))
 
     def _show(self, value: Any) -> None:
-        self.namespace["_"] = self.namespace["Out"][self.count] = value
+        if value is None or self._is_silent or self._console is None:
+            return
         data, metadata = mime_bundle(value)
+        self.namespace["_"] = self.namespace["Out"][self.count] = value
         self._shown = data.get("text/plain")
         content = {"data": data, "metadata": metadata, "execution_count": self.count}
-        if self._console is not None:
-            self._console.say("execute_result", content)
+        self._console.say("execute_result", content)
 
     def _value(self, expression: str) -> dict[str, Any]:
         try:
@@ -133,39 +133,32 @@ class PlainShell:
         self._exits = not keep_kernel
         self._payload.append({"source": "ask_exit", "keepkernel": keep_kernel})
 
-    def _compiled(self, code: str) -> tuple[list[CodeType], bool]:
+    def _compiled(self, cell: Cell) -> list[CodeType]:
+        code = cell.code
         self._files += 1
-        file = f"{CELL}{self.count}-{self._files}>"
+        # Each file has its own name, so that tracebacks find the lines of earlier cells.
+        file = f"Cell In[{self.count}]" if _is_remembered(cell) else f"<cell {self._files}>"
         linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
         try:
-            tree = ast.parse(code, file)
+            tree = _compile(code, file, "exec", ast.PyCF_ONLY_AST)
         except SyntaxError:
             found = _MAGIC.search(code)
             if found is None:
                 raise
             line = code[found.start() :].strip().partition("\n")[0]
             raise UsageError(_needs_ipython(line)) from None
-        last = tree.body[-1] if tree.body else None
-        is_shown = isinstance(last, ast.Expr) and not code.rstrip().endswith(";")
-        if is_shown:
-            tree.body.pop()
-        codes = [_compile(tree, file, "exec")]
-        if is_shown and isinstance(last, ast.Expr):
-            codes.append(_compile(ast.Expression(last.value), file, "eval"))
-        return codes, is_shown
+        shown: list[ast.stmt] = []
+        if tree.body and isinstance(tree.body[-1], ast.Expr) and not code.rstrip().endswith(";"):
+            shown.append(tree.body.pop())
+        # In the mode "single", Python passes the value of an expression to sys.displayhook.
+        return [_compile(tree, file, "exec"), _compile(ast.Interactive(shown), file, "single")]
 
     def skip(self, cell: Cell) -> None:
-        """Count a cell that has ended or was not run, and remember it."""
         if _is_remembered(cell) and cell.code.strip():
             self.count += 1
             self._history.append((cell.code, self._shown))
 
-    def error(self, exc: BaseException) -> Json:
-        """Content of the ``error`` message for ``exc``."""
-        return error_content(exc)
-
     def complete(self, code: str, cursor: int) -> Reply:
-        """Completions of the name at the cursor."""
         found = re.search(r"[\w.]*$", code[:cursor])
         text = found.group() if found else ""
         completer = rlcompleter.Completer({**vars(builtins), **self.namespace})
@@ -180,7 +173,6 @@ class PlainShell:
         }
 
     def inspect(self, code: str, cursor: int, detail: int) -> Reply:  # noqa: ARG002
-        """What there is to say about the name at the cursor."""
         before = re.search(r"[\w.]*$", code[:cursor])
         after = re.match(r"\w*", code[cursor:])
         name = (before.group() if before else "") + (after.group() if after else "")
@@ -191,7 +183,6 @@ class PlainShell:
         return {"found": True, "data": {"text/plain": _described(name, value)}, "metadata": {}}
 
     def is_complete(self, code: str) -> Reply:
-        """Whether the code is a whole cell."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -208,11 +199,9 @@ class PlainShell:
         return {"status": "incomplete", "indent": indent + deeper}
 
     def history(self) -> list[tuple[str, str | None]]:
-        """The cells so far, each with the text of its value."""
         return self._history
 
     def comms(self) -> dict[str, str]:
-        """The comms that are open: none."""
         return {}
 
 
@@ -236,7 +225,6 @@ def _described(name: str, value: Any) -> str:
     return "\n".join(lines)
 
 
-def _compile(tree: Any, file: str, mode: str) -> CodeType:
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    code: CodeType = compile(tree, file, mode, flags, dont_inherit=True)
-    return code
+def _compile(source: Any, file: str, mode: str, flags: int = 0) -> Any:
+    # Not ast.parse: it would be a line in the traceback of a syntax error.
+    return compile(source, file, mode, flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

@@ -1,4 +1,4 @@
-"""Cells that are played: the test has said, step by step, what they do."""
+"""Plays scripts instead of running cells."""
 
 from __future__ import annotations
 
@@ -8,57 +8,33 @@ import os
 import sys
 import time
 from queue import SimpleQueue
-from typing import Protocol
 
 from ...protocol.messages import Json
-from .prompts import Prompts
+from .console import Console
 from .shells import Outcome
 
 
-class Stage(Protocol):
-    """The kernel, as a play sees it."""
-
-    prompts: Prompts
-
-    def say(
-        self,
-        msg_type: str,
-        content: Json,
-        *,
-        channel: str = "iopub",
-        metadata: Json | None = None,
-        buffers: tuple[bytes, ...] = (),
-    ) -> None:
-        """Send a message about the cell that runs, after all that it has printed."""
-
-    def flush(self) -> None:
-        """Send what was said so far."""
-
-    def tell_gateway(self, msg_type: str, content: Json) -> None:
-        """Say something about a scripted cell."""
-
-
 class Calls:
-    """Has functions of the test called, in the test's process."""
+    """Calls functions of a script, in the process of the test."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._numbers = itertools.count()
         self._answers: SimpleQueue[Json] = SimpleQueue()
 
     def call(self, script: int, at: int) -> Json | None:
-        """Call a function of a script; the content of an error if it fails."""
+        """Call a function of a script and wait for its end; the error if it fails."""
         number = next(self._numbers)
-        self._stage.tell_gateway("call", {"call": number, "script": script, "at": at})
+        self._console.tell_gateway("call", {"call": number, "script": script, "at": at})
         while True:
             answer = self._answers.get()
-            # One that an interrupt has left behind may end later.
+            # An earlier call, that was interrupted, may end only now.
             if answer["call"] == number:
                 error: Json | None = answer["error"]
                 return error
 
     def take(self, answer: Json) -> None:
-        """Take what the gateway says of the end of a call."""
+        """Take the message that a call has ended."""
         self._answers.put(answer)
 
 
@@ -73,14 +49,14 @@ class Played(Exception):
 class Play:
     """One run of a script."""
 
-    def __init__(self, stage: Stage, calls: Calls, script: Json, number: int) -> None:
-        self._stage = stage
+    def __init__(self, console: Console, calls: Calls, script: Json, number: int) -> None:
+        self._console = console
         self._calls = calls
         self._script = script
         self._number = number
 
     def run(self) -> Outcome:
-        """Play it; whatever interrupts it goes up."""
+        """Play it. An interrupt is raised as KeyboardInterrupt."""
         error = self._script["error"]
         try:
             for step in self._script["steps"]:
@@ -88,7 +64,7 @@ class Play:
         except Played as exc:
             error = exc.error
         if error is not None:
-            self._stage.say("error", error)
+            self._console.say("error", error)
         return Outcome(
             error=error, payload=tuple(self._script["payload"]), loses=self._script["loses"]
         )
@@ -109,12 +85,12 @@ class Play:
     def _stream(self, step: Json) -> None:
         stream = {"stdout": sys.stdout, "stderr": sys.stderr}.get(step["name"])
         if stream is None:
-            self._stage.say("stream", {"name": step["name"], "text": step["text"]})
+            self._console.say("stream", {"name": step["name"], "text": step["text"]})
         else:
             stream.write(step["text"])
 
     def _message(self, step: Json) -> None:
-        self._stage.say(
+        self._console.say(
             step["msg_type"],
             step["content"],
             channel=step["channel"],
@@ -124,10 +100,10 @@ class Play:
 
     def _result(self, step: Json) -> None:
         content = {"data": step["data"], "metadata": {}, "execution_count": self._number}
-        self._stage.say("execute_result", content)
+        self._console.say("execute_result", content)
 
     def _ask(self, step: Json) -> None:
-        self._stage.prompts.ask(step["prompt"], password=step["password"])
+        self._console.prompts.ask(step["prompt"], password=step["password"])
 
     def _pause(self, step: Json) -> None:
         time.sleep(step["seconds"])
@@ -137,11 +113,11 @@ class Play:
             time.sleep(3600)
 
     def _die(self, _: Json) -> None:
-        self._stage.flush()
+        self._console.flush()
         os._exit(1)
 
     def _call(self, step: Json) -> None:
-        self._stage.flush()
+        self._console.flush()
         error = self._calls.call(self._script["script"], step["at"])
         if error is not None:
             raise Played(error)

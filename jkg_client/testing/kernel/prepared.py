@@ -1,6 +1,6 @@
-"""The prepared process: everything is imported, kernels are forked from it.
+"""The prepared process, which has imported everything. Kernels are forked from it.
 
-It ends, and its kernels with it, when the test's process does.
+It ends together with the test's process, and so do its kernels.
 """
 
 from __future__ import annotations
@@ -9,83 +9,57 @@ import contextlib
 import gc
 import json
 import os
+import select
 import signal
-import socket
-import struct
 import sys
 from collections.abc import Callable
-from typing import cast
+from typing import BinaryIO
 
-from ...protocol.messages import Json
-from .process import run
+from .process import connect, run
 from .shells import Shell
 
 assert sys.platform != "win32"  # nothing forks there
 
-SIZE = struct.Struct(">I")
-
 WATCH = 1.0
-"""Seconds between two looks whether the test's process is still there."""
+"""Seconds between two checks whether the test's process is still there."""
 
 
-def serve(prepare: Callable[[], Shell], orders: socket.socket) -> None:
-    """Fork a kernel for each order, until no more can come.
+def serve(prepare: Callable[[], Shell], orders: BinaryIO) -> None:
+    """Fork a kernel for each order, until the test's process ends.
 
     Args:
-        prepare: Makes a shell, with all that takes long done.
-        orders: From the test's process.
+        prepare: Makes a shell, ready to run cells.
+        orders: Lines of JSON from the test's process, which waits for a kernel after each.
     """
     parent = os.getppid()
-    # Ctrl-C is for the tests.
+    # Ctrl-C in the terminal is for the tests, not for us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernels: set[int] = set()
     signal.signal(signal.SIGCHLD, lambda *_: _reap(kernels))
     shell = prepare()
     gc.collect()
-    # What is there already is not looked at again in each kernel, nor copied for that.
+    # Kernels share this memory as long as their garbage collectors do not touch it.
     gc.freeze()
-    orders.settimeout(WATCH)
-    try:
-        while True:
-            received = _receive(orders, parent)
-            if received is None:
+    # Other children of the test's process may keep the pipe open after its end.
+    while os.getppid() == parent:
+        if select.select([orders], [], [], WATCH)[0]:
+            line = orders.readline()
+            if not line:
                 break
-            pid = _fork(*received, orders, shell)
-            kernels.add(pid)
-            orders.sendall(SIZE.pack(pid))
-    except OSError:
-        pass
+            kernels.add(_fork(line, orders, shell))
     _end(kernels)
 
 
-def _fork(order: Json, line: socket.socket, orders: socket.socket, shell: Shell) -> int:
+def _fork(line: bytes, orders: BinaryIO, shell: Shell) -> int:
     pid = os.fork()
     if pid == 0:
         try:
             orders.close()
-            run(order, line, shell)
+            order = json.loads(line)
+            run(order, connect(order), shell)
         finally:
             os._exit(1)
-    line.close()
     return pid
-
-
-def _receive(orders: socket.socket, parent: int) -> tuple[Json, socket.socket] | None:
-    while True:
-        # Other children of the test's process may keep our line open after its end.
-        if os.getppid() != parent:
-            return None
-        try:
-            head, (fd, *_), _, _ = socket.recv_fds(orders, SIZE.size, 1)
-        except socket.timeout:
-            continue
-        except ValueError:
-            return None
-        data = b""
-        (size,) = SIZE.unpack(head)
-        while len(data) < size:
-            data += orders.recv(size - len(data))
-        return cast("Json", json.loads(data)), socket.socket(fileno=fd)
 
 
 def _reap(kernels: set[int]) -> None:
@@ -99,7 +73,6 @@ def _reap(kernels: set[int]) -> None:
 
 def _end(kernels: set[int]) -> None:
     for pid in tuple(kernels):
-        # Not all of them lead a group yet.
-        for kill in (os.killpg, os.kill):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                kill(pid, signal.SIGKILL)
+        # A kernel that has no group yet cannot connect any more, and ends by itself.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)

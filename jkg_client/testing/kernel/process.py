@@ -1,4 +1,4 @@
-"""The process of one kernel, from its first line to its last."""
+"""The life of a kernel's process, from its start to its end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import socket
+import struct
 import sys
 from typing import NoReturn
 
@@ -21,27 +22,37 @@ from .shells import Shell
 from .streams import Streams
 from .transport import Transport
 
+_PID = struct.Struct(">Q")
+
+
+def connect(order: Json) -> socket.socket:
+    """Become a process that signals can end, and connect it to the gateway."""
+    _reset_signals()
+    line = socket.create_connection(("127.0.0.1", order["port"]))
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    line.sendall(order["token"].encode() + _PID.pack(os.getpid()))
+    return line
+
 
 def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
-    """Be a kernel, in this process, until it has to end.
+    """Turn this process into a kernel, until its end.
 
     Args:
-        order: What the gateway wants: ``session``, ``env``, ``cwd`` and ``path``.
-        line: To the gateway.
+        order: The settings of the kernel: ``session``, ``env``, ``cwd`` and ``path``.
+        line: The connection to the gateway.
         shell: Runs the cells.
     """
-    _reset_signals()
     os.environ.clear()
     os.environ.update(order["env"])
     refuse_installs()
-    # Imports look into the folder first, as in any kernel.
+    # Modules in the current folder come first, as in any kernel.
     sys.path[:] = ["", *order["path"]]
     sys.argv = ["ipykernel_launcher.py", "-f", f"kernel-{order['session']}.json"]
     importlib.invalidate_caches()
     with contextlib.suppress(OSError):
         os.chdir(order["cwd"])
     if hasattr(os, "register_at_fork"):
-        # Or the gateway would not see that the kernel is gone while a child of it lives.
+        # Otherwise a child that outlives the kernel would hide its end from the gateway.
         os.register_at_fork(after_in_child=line.close)
     transport = Transport(line)
     outbox = Outbox(transport, order["session"])
@@ -63,6 +74,6 @@ def _reset_signals() -> None:
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if hasattr(os, "setsid"):
-        # An interrupt is for the kernel and what it has started, for nobody else.
+        # A group of its own: an interrupt reaches only the kernel and its child processes.
         with contextlib.suppress(PermissionError):
             os.setsid()

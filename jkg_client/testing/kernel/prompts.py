@@ -1,4 +1,4 @@
-"""``input()`` and ``getpass()``: questions to the client that has sent the cell."""
+"""``input()`` and ``getpass()`` ask the client that has sent the cell."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ...protocol.messages import EOT, Json
 
 
 class StdinNotImplementedError(Exception):
-    """As ipykernel's: the client does not want to be asked."""
+    """The client cannot be asked. The name is ipykernel's."""
 
 
 class Prompts:
-    """Asks, and takes the answers.
+    """Asks the client for input.
 
     Attributes:
         allowed: Whether the client that sent the cell can be asked.
@@ -28,31 +28,26 @@ class Prompts:
         self._answers: SimpleQueue[str] = SimpleQueue()
 
     def install(self) -> None:
-        """Have cells ask the client where Python would read from a terminal."""
+        """Replace ``input`` and ``getpass``, which would read from a terminal."""
         builtins.input = self.input
         getpass.getpass = self.getpass
 
     def input(self, prompt: object = "", /) -> str:
-        """What the user answers."""
+        """Stands for the built-in ``input``."""
         return self.ask(str(prompt), password=False)
 
     def getpass(self, prompt: str = "Password: ", stream: Any = None) -> str:  # noqa: ARG002
-        """What the user answers, unseen."""
+        """Stands for ``getpass.getpass``."""
         return self.ask(prompt, password=True)
 
     def ask(self, prompt: str, *, password: bool) -> str:
-        """What the user answers.
-
-        Raises:
-            StdinNotImplementedError: If the client said that it cannot answer.
-            EOFError: If it answers that there is no more.
-        """
+        """Ask the client. Raises as ipykernel does if it cannot answer, or ends the input."""
         if not self.allowed:
             what = "getpass" if password else "raw_input"
             raise StdinNotImplementedError(
                 f"{what} was called, but this frontend does not support input requests."
             )
-        # Answers to earlier questions are stale.
+        # Forget answers to earlier questions.
         with contextlib.suppress(Empty):
             while True:
                 self._answers.get_nowait()
@@ -63,5 +58,5 @@ class Prompts:
         return answer
 
     def answer(self, content: Json) -> None:
-        """Take the client's answer."""
+        """Take an answer of the client."""
         self._answers.put(str(content.get("value", "")))

@@ -1,8 +1,8 @@
-"""A kernel's requests, answered in a kernel's order.
+"""Answers the requests to a kernel, in the order of a real one.
 
-The main thread takes the requests on the shell channel one after the other, in an event
-loop, as ipykernel does: cells see a running loop. A second thread takes those on the control
-channel, a third reads the line to the gateway.
+The main thread answers requests on the shell channel one after the other. It does so in an event
+loop, as ipykernel does: cells see a running loop. A second thread answers requests on the control
+channel, a third one reads the connection to the gateway.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ EXITING = 0.1
 
 
 class Service:
-    """Answers requests until the kernel is to end."""
+    """Answers requests until the kernel has to end."""
 
     def __init__(
         self, transport: Transport, outbox: Outbox, streams: Streams, shell: Shell
@@ -59,7 +59,7 @@ class Service:
 
     def serve(self) -> None:
         """Answer requests; returns when the kernel has to end."""
-        self._handlers = dict(self._shell.connect(self._execution))
+        self._handlers = dict(self._shell.connect(self._execution.console))
         for target in (self._read, self._serve_control):
             threading.Thread(target=target, name="jkg kernel", daemon=True).start()
         self._loop.run_until_complete(self._serve())
@@ -79,7 +79,7 @@ class Service:
                 self._loop.call_soon_threadsafe(self._end)
                 return
             if received is None:
-                # The gateway is gone. What the cells have started goes, too.
+                # The gateway is gone. End the child processes of the cells, too.
                 if sys.platform != "win32":
                     os.killpg(0, signal.SIGKILL)
                 os._exit(1)
@@ -92,7 +92,7 @@ class Service:
         elif message.channel == "control":
             self._control.put(Request(message, session))
         elif message.channel == "stdin":
-            self._execution.prompts.answer(message.content)
+            self._execution.console.prompts.answer(message.content)
         elif message.channel == SCRIPT and message.msg_type == "interrupt":
             send_interrupt()
         elif message.channel == SCRIPT:
@@ -121,7 +121,7 @@ class Service:
         if msg_type == "shutdown_request":
             self._shut_down(request)
         elif msg_type == "interrupt_request":
-            # On the shell channel it hits itself, and there is no reply.
+            # On the shell channel it interrupts itself, and there is no reply.
             if channel == "control":
                 self._reply(request, {"status": "ok"})
             send_interrupt()
@@ -140,7 +140,7 @@ class Service:
         return outcome.loses
 
     def _abort_waiting(self, *, silent: bool) -> None:
-        # Only as many as there are now: the other thread goes on adding.
+        # Only the requests that wait now: the other thread may add more.
         for _ in range(0 if silent else len(self._waiting)):
             request = self._waiting.popleft()
             if request.message.msg_type == "execute_request":
@@ -154,7 +154,7 @@ class Service:
         content = {"status": "ok", "restart": request.content["restart"]}
         self._reply(request, content)
         self._outbox.say("shutdown_reply", content, request.message.header)
-        # A kernel that ends tells of its cell on iopub only.
+        # The cell that ends now has no reply, only messages on iopub.
         self._outbox.flush()
         self._outbox.mute("shell")
         self._over = True
@@ -167,7 +167,7 @@ class Service:
         self._loop.call_soon_threadsafe(self._arrived.set)
 
     def _leave(self) -> None:
-        # What has come by now is answered; the gateway keeps the rest for the next kernel.
+        # Answer what has come by now; the gateway keeps the rest for the next process.
         self._is_leaving = True
         self._transport.stop_receiving()
 

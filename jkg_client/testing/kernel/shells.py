@@ -1,4 +1,4 @@
-"""What runs cells: IPython where it is installed, else plain Python."""
+"""The shells that run cells: what they take, return and can do."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any, Callable, Literal, Protocol
 
 from attrs import field, frozen
 
-from ...protocol.messages import Json, Message
+from ...protocol.messages import Message
+from .console import Console
 
 Flavour = Literal["ipython", "python"]
 
 Ending = Literal["reply", "idle"]
-"""A message that tells of the end of a cell."""
+"""One of the two messages at the end of a cell."""
 
 Reply = dict[str, Any]
 
@@ -33,10 +34,10 @@ class Outcome:
 
     Attributes:
         error: ``ename``, ``evalue`` and ``traceback``; None if it succeeded.
-        payload: For the reply: pages, the next input.
-        user_expressions: Their values, for the reply.
-        exits: Whether the kernel ends now.
-        loses: What of its end is never sent.
+        payload: Payload of the reply, such as a page.
+        user_expressions: Values of the expressions in the request.
+        exits: Whether the cell asks the kernel to exit.
+        loses: Messages of its end that are not sent.
     """
 
     error: Mapping[str, Any] | None = None
@@ -46,25 +47,8 @@ class Outcome:
     loses: Collection[Ending] = ()
 
 
-class Console(Protocol):
-    """The kernel, as its shell sees it."""
-
-    def say(
-        self,
-        msg_type: str,
-        content: Json,
-        *,
-        metadata: Json | None = None,
-        buffers: tuple[bytes, ...] = (),
-    ) -> None:
-        """Send a message about the cell that runs, after all that it has printed."""
-
-    def parent(self) -> Mapping[str, Any]:
-        """Header of the request that is being worked for."""
-
-
 class Shell(Protocol):
-    """Runs cells and knows about code."""
+    """Runs cells and answers questions about code: in IPython or plain Python."""
 
     @property
     def count(self) -> int:
@@ -72,35 +56,28 @@ class Shell(Protocol):
 
     @property
     def info(self) -> Reply:
-        """Its part of the ``kernel_info_reply``."""
+        """Implementation, version and banner, for the ``kernel_info_reply``."""
 
     def connect(self, console: Console) -> Mapping[str, Callable[[Message], None]]:
-        """Begin to work, in the process of a kernel.
-
-        Returns:
-            What to call with messages of some types, beside those that all kernels know.
-        """
+        """Begin to work in a kernel; the functions that take its further messages, by type."""
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
-        """Run a cell; one that awaits at its top level gives something to await."""
+        """Run a cell. If it has ``await`` at its top level, the outcome has to be awaited."""
 
     def skip(self, cell: Cell) -> None:
-        """Count a cell that was not run, and remember it."""
-
-    def error(self, exc: BaseException) -> Json:
-        """Content of the ``error`` message for ``exc``."""
+        """Count a cell that was played, and remember it."""
 
     def complete(self, code: str, cursor: int) -> Reply:
         """Completions of the name at the cursor."""
 
     def inspect(self, code: str, cursor: int, detail: int) -> Reply:
-        """What there is to say about the name at the cursor."""
+        """A description of the name at the cursor."""
 
     def is_complete(self, code: str) -> Reply:
-        """Whether the code is a whole cell."""
+        """Whether the code is complete."""
 
     def history(self) -> list[tuple[str, str | None]]:
-        """The cells so far, each with the text of its value."""
+        """The cells so far, each with its value as text."""
 
     def comms(self) -> dict[str, str]:
-        """The comms that are open: id and target."""
+        """Ids and targets of the open comms."""

@@ -1,21 +1,35 @@
-"""How the process of a kernel starts: forked from a prepared one, or spawned by itself."""
+"""Starts processes: the prepared one, or a kernel where nothing forks."""
 
 from __future__ import annotations
 
 import json
-import socket
-import struct
+import os
 import sys
-from typing import Any, cast
+from typing import cast
 
-from .process import run
+from .process import connect, run
 from .shells import Flavour, Shell
 
-_SIZE = struct.Struct(">I")
+
+def main(arguments: list[str]) -> None:
+    """Start as ``forks`` or ``spawned``, and with a flavour. Orders come as lines on stdin."""
+    way, flavour = arguments
+    # Cells see no arguments of ours.
+    del sys.argv[1:]
+    orders = os.fdopen(os.dup(0), "rb")
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - no path of ours
+        os.dup2(nothing.fileno(), 0)
+    if way == "forks" and sys.platform != "win32":
+        from .prepared import serve  # noqa: PLC0415 - not where nothing forks
+
+        serve(lambda: prepare(cast("Flavour", flavour)), orders)
+    else:
+        order = json.loads(orders.readline())
+        run(order, connect(order), prepare(cast("Flavour", flavour)))
 
 
 def prepare(flavour: Flavour) -> Shell:
-    """A shell, with all that takes long done."""
+    """A shell, ready to run cells."""
     if flavour == "ipython":
         from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
 
@@ -23,36 +37,3 @@ def prepare(flavour: Flavour) -> Shell:
     from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
 
     return PlainShell()
-
-
-def be_spawned(flavour: Flavour, port: int, token: str) -> None:
-    """Be the process of one kernel, where no kernel can be forked."""
-    line = socket.create_connection(("127.0.0.1", port))
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    line.sendall(token.encode())
-    (size,) = _SIZE.unpack(_exactly(line, _SIZE.size))
-    order: dict[str, Any] = json.loads(_exactly(line, size))
-    run(order, line, prepare(flavour))
-
-
-def _exactly(line: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        chunk = line.recv(size - len(data))
-        if not chunk:
-            raise SystemExit("the fake gateway is gone")
-        data += chunk
-    return data
-
-
-def main(arguments: list[str]) -> None:
-    """Start: ``forks FLAVOUR FD``, or ``spawned FLAVOUR PORT TOKEN``."""
-    way, flavour, *rest = arguments
-    # Python has the path of the tests already; nothing else of the command line is for cells.
-    del sys.argv[1:]
-    if way == "forks" and sys.platform != "win32":
-        from .prepared import serve  # noqa: PLC0415 - not where nothing forks
-
-        serve(lambda: prepare(cast("Flavour", flavour)), socket.socket(fileno=int(rest[0])))
-    else:
-        be_spawned(cast("Flavour", flavour), int(rest[0]), rest[1])

@@ -1,7 +1,7 @@
-"""``sys.stdout`` and ``sys.stderr`` of a kernel, and what is written past them.
+"""``sys.stdout`` and ``sys.stderr`` of a kernel, and the file descriptors 1 and 2.
 
-C code, child processes and forked children write to the file descriptors 1 and 2. There are
-pipes behind these; what comes out is printed like everything else.
+C code, child processes and forked children write to the file descriptors. These are pipes; what
+comes out of them is printed like everything else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .outbox import Outbox
 from .parents import current_parent
 
 SYNC = 1.0
-"""Seconds to wait for what was written to a file descriptor."""
+"""Seconds to wait for text that was written to a file descriptor."""
 
 
 class KernelStream(io.TextIOBase):
@@ -36,7 +36,7 @@ class KernelStream(io.TextIOBase):
         return "UTF-8"
 
     def fileno(self) -> int:
-        # Where the kernel's own output went before: nobody sees it, as with a real kernel.
+        # The kernel's log, which no client sees, as in a real kernel.
         return self._original
 
     def isatty(self) -> bool:
@@ -49,7 +49,7 @@ class KernelStream(io.TextIOBase):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if os.getpid() != self._pid:
-            # A forked child has no line to the gateway, but it has the pipe.
+            # A forked child has no connection to the gateway, but it has the pipe.
             os.write({"stdout": 1, "stderr": 2}[self.name], text.encode(errors="replace"))
         elif text:
             self._outbox.print(self.name, text, current_parent())
@@ -61,7 +61,7 @@ class KernelStream(io.TextIOBase):
 
 
 class Pipe:
-    """Takes the place of a file descriptor and gives what is written there to ``write``."""
+    """Replaces a file descriptor, and passes the text that is written there to ``write``."""
 
     def __init__(self, fd: int, write: Callable[[str], object]) -> None:
         self._write = write
@@ -75,7 +75,7 @@ class Pipe:
     def sync(self) -> None:
         """Wait until all that was written has been printed."""
         self._synced.clear()
-        # The pipe is first in, first out: behind this there is nothing older.
+        # When the token comes out of the pipe, everything older has come out.
         os.write(self._end, self._token)
         self._synced.wait(SYNC)
 
@@ -89,7 +89,7 @@ class Pipe:
                 self._print(decoder.decode(before, final=True))
                 self._synced.set()
                 before, token, rest = rest.partition(self._token)
-            # The first part of the token may be at the end; the rest of it comes in no time.
+            # The end may be the first part of the token, whose rest comes at once.
             sizes = range(len(self._token) - 1, 0, -1)
             cut = next((n for n in sizes if before.endswith(self._token[:n])), 0)
             waiting = before[len(before) - cut :]
@@ -101,7 +101,7 @@ class Pipe:
 
 
 class Streams:
-    """All the ways on which a kernel's process prints."""
+    """All streams of a kernel's process."""
 
     def __init__(self, outbox: Outbox) -> None:
         names = {"stdout": 1, "stderr": 2}
@@ -112,7 +112,7 @@ class Streams:
         self._pipes = [Pipe(fd, streams[name].write) for name, fd in names.items()]
 
     def flush(self) -> None:
-        """Wait until all that was printed by whatever means is sent."""
+        """Wait until all that was printed is sent."""
         for pipe in self._pipes:
             pipe.sync()
         self._outbox.flush()

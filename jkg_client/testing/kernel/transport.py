@@ -1,8 +1,8 @@
 """Messages between a fake gateway and the process of a kernel, over one stream socket.
 
-A message lies in a frame of the v1 framing, with two things before it: its length, and the
-session of the WebSocket from which it comes or to which it goes (none for all of them). On
-the channel ``script`` the two talk about scripted cells; clients never see these messages.
+A message is a frame in the v1 framing. Its length comes before it, and the session of the WebSocket
+from which it comes or to which it goes (empty for all). Messages on the channel ``script`` are
+about scripted cells; clients never see them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Transport:
 
         Raises:
             OSError: If the other end is gone.
-            ValueError: If it holds what JSON cannot say.
+            ValueError: If it cannot be written as JSON.
         """
         frame = encode(message, Framing.V1)
         assert isinstance(frame, bytes)
@@ -57,7 +57,7 @@ class Transport:
         return decode(data[length:], Framing.V1), data[:length].decode()
 
     def stop_receiving(self) -> None:
-        """Receive what has come by now, and nothing more."""
+        """Receive what has come by now, but nothing more."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RD)
 

@@ -1,8 +1,8 @@
 """A fake kernel installs no packages, unless the test's script allows it.
 
-The folder stands first in the ``PYTHONPATH`` of what a kernel starts, so that every Python
-finds ``pip.py`` here before pip itself; ``bin`` stands first in its ``PATH``, with stand-ins
-for other programs that install.
+This folder comes first in the ``PYTHONPATH`` of a kernel's child processes: each Python finds our
+``pip.py`` before pip itself. ``bin`` comes first in their ``PATH``, with replacements of other
+programs that install packages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 
 
 def refuse_installs() -> None:
-    """In this process and in those that it starts."""
+    """Refuse to install packages, in this process and in its child processes."""
     _prepend("PYTHONPATH", FOLDER)
     _prepend("PATH", FOLDER / "bin")
     sys.meta_path.insert(0, Finder())

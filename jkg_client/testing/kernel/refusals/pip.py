@@ -4,18 +4,19 @@ import os
 import sys
 
 ALLOWED = "JKG_FAKE_GATEWAY_INSTALLS"
-"""An environment variable that is set where a script allows to install."""
+"""Environment variable that is set while a script allows installs."""
 
 MESSAGE = (
     "ERROR: the fake kernel of jkg_client installs and removes no packages. Say with"
     " gateway.script(...) what this cell prints, or let it run: gateway.script(...).installs()"
 )
 
-COMMANDS = tuple("pip._internal.commands." + name for name in ("install", "uninstall"))
+CHANGING = ("install", "uninstall")
+COMMANDS = tuple("pip._internal.commands." + name for name in CHANGING)
 
 
 class Finder:
-    """Lets no command be imported that changes what is installed."""
+    """Refuses to import the commands of pip that install or remove packages."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
         if name in COMMANDS and not os.environ.get(ALLOWED):
@@ -29,13 +30,23 @@ def _become_pip() -> None:
     sys.meta_path.insert(0, Finder())
 
 
+def _refuse() -> None:
+    # What is plain is refused at once: to import pip takes a fifth of a second.
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if words[:1] and words[0] in CHANGING and not os.environ.get(ALLOWED):
+        raise SystemExit(MESSAGE)
+
+
 if __name__ == "__main__":
     import runpy
 
+    _refuse()
     _become_pip()
     runpy.run_module("pip", run_name="__main__", alter_sys=True)
 elif __name__ == "pip":
     import importlib
 
+    if os.path.basename(sys.argv[0]).startswith("pip"):  # noqa: PTH119 - the program pip
+        _refuse()
     _become_pip()
     sys.modules["pip"] = importlib.import_module("pip")

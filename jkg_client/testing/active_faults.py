@@ -1,0 +1,152 @@
+"""The faults that are set now: the HTTP server and the WebSockets ask here what goes wrong."""
+
+from __future__ import annotations
+
+import fnmatch
+import threading
+from typing import Literal
+
+from attrs import define, frozen
+
+from .disturbances import RateLimit
+from .server import Answer
+
+
+@frozen(kw_only=True)
+class RestFault:
+    """What happens to some HTTP requests.
+
+    Attributes:
+        method: Their method; wildcards are allowed.
+        path: Their path; wildcards are allowed.
+        seconds: Delay of the answer; None for no answer at all.
+        answer: Answer instead of the right one; None for the right one.
+        cut: Number of bytes of the answer after which the connection is cut; None for no cut.
+        rst: Whether it is cut by a reset of TCP.
+    """
+
+    method: str = "*"
+    path: str = "*"
+    seconds: float | None = 0.0
+    answer: Answer | None = None
+    cut: int | None = None
+    rst: bool = False
+
+
+@define
+class _Rule:
+    fault: RestFault
+    times: int | None
+    is_met: bool = False
+
+    def fits(self, method: str, path: str) -> bool:
+        return (
+            self.times != 0
+            and fnmatch.fnmatchcase(method, self.fault.method)
+            and fnmatch.fnmatchcase(path, self.fault.path)
+        )
+
+
+@frozen(kw_only=True)
+class Cut:
+    """Where a WebSocket is cut: before the next message of a type, in it, or after it."""
+
+    msg_type: str
+    where: Literal["before", "within", "after"]
+    rst: bool
+
+
+class ActiveFaults:
+    """The faults that are set now.
+
+    Attributes:
+        limit: Limit for output; None for no limit.
+        is_noisy: Whether messages of another client come in between.
+        gate: WebSockets neither send nor read while it is not set.
+    """
+
+    def __init__(self) -> None:
+        self.gate: threading.Event = threading.Event()
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """End all faults."""
+        self.gate.set()
+        self.limit: RateLimit | None = None
+        self.is_noisy: bool = False
+        with self._lock:
+            self._rules: list[_Rule] = []
+            self._cuts: list[Cut] = []
+            self._bytes_left: int | None = None
+            self._rst = False
+
+    def add(self, fault: RestFault, times: int | None) -> None:
+        """Let ``fault`` happen to so many requests; None for all."""
+        with self._lock:
+            self._rules.append(_Rule(fault, times))
+
+    def add_cut(self, cut: Cut) -> None:
+        """Cut a WebSocket at the next message of a type."""
+        with self._lock:
+            self._cuts.append(cut)
+
+    def cut_after(self, count: int, *, rst: bool) -> None:
+        """Cut a WebSocket after ``count`` more bytes."""
+        with self._lock:
+            self._bytes_left, self._rst = count, rst
+
+    def complaints(self) -> list[str]:
+        """The faults that never occurred."""
+        with self._lock:
+            unmet = [rule.fault for rule in self._rules if not rule.is_met]
+            rules = [f"{fault.method} {fault.path}" for fault in unmet]
+            cuts = [f"{cut.where} a message of type {cut.msg_type}" for cut in self._cuts]
+            cuts += [f"after {self._bytes_left} bytes"] if self._bytes_left is not None else []
+        return [
+            *(
+                f"the fault for {which} never occurred: there was no such request"
+                for which in rules
+            ),
+            *(f"the cut {where} never occurred: nothing like it was sent" for where in cuts),
+        ]
+
+    def for_request(self, method: str, path: str) -> list[RestFault]:
+        """The faults that happen to this request. They are counted."""
+        with self._lock:
+            rules = [rule for rule in self._rules if rule.fits(method, path)]
+            for rule in rules:
+                rule.is_met = True
+                if rule.times is not None:
+                    rule.times -= 1
+            return [rule.fault for rule in rules]
+
+    def take_cut(self, msg_type: str) -> Cut | None:
+        """The cut at this message, if there is one. It is used up."""
+        with self._lock:
+            for cut in self._cuts:
+                if fnmatch.fnmatchcase(msg_type, cut.msg_type):
+                    self._cuts.remove(cut)
+                    return cut
+        return None
+
+    def allowance(self, size: int, cut: Cut | None) -> tuple[int | None, bool]:
+        """How many of ``size`` bytes are sent before a cut, and whether the cut is a reset.
+
+        None and False if there is no cut: neither ``cut`` nor one after a number of bytes.
+        """
+        if cut is not None:
+            return (size // 2 if cut.where == "within" else size), cut.rst
+        with self._lock:
+            if self._bytes_left is None:
+                return None, False
+            if self._bytes_left > size:
+                self._bytes_left -= size
+                return None, False
+            allowed, self._bytes_left = self._bytes_left, None
+            return allowed, self._rst
+
+    def pass_gate(self, over: threading.Event) -> None:
+        """Wait until the gate is open, or ``over`` is set."""
+        while not self.gate.wait(0.05) and not over.is_set():
+            pass

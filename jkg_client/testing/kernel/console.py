@@ -1,0 +1,66 @@
+"""The messages that a running cell sends: to clients, and to the gateway about scripted cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...protocol.messages import Json
+from .bundles import clean
+from .outbox import Outbox
+from .parents import current_parent
+from .prompts import Prompts
+from .streams import Streams
+from .transport import script_message
+
+
+class Console:
+    """Sends the messages and questions of a cell.
+
+    Attributes:
+        prompts: Asks the client for input.
+        session: Session of the client that has sent the cell.
+    """
+
+    def __init__(self, outbox: Outbox, streams: Streams) -> None:
+        self.prompts: Prompts = Prompts(self._ask)
+        self.prompts.install()
+        self.session = ""
+        self._outbox = outbox
+        self._streams = streams
+
+    def say(
+        self,
+        msg_type: str,
+        content: Json,
+        *,
+        channel: str = "iopub",
+        metadata: Json | None = None,
+        buffers: tuple[bytes, ...] = (),
+    ) -> None:
+        """Send a message about the cell that runs, after all that it has printed."""
+        self._outbox.say(
+            msg_type,
+            clean(content),
+            current_parent(),
+            channel=channel,
+            session="" if channel == "iopub" else self.session,
+            metadata=clean(metadata or {}),
+            buffers=buffers,
+        )
+
+    def parent(self) -> Mapping[str, Any]:
+        """Header of the request that is being answered."""
+        return current_parent()
+
+    def flush(self) -> None:
+        """Send all that was said so far."""
+        self._streams.flush()
+
+    def tell_gateway(self, msg_type: str, content: Json) -> None:
+        """Tell the gateway something about a scripted cell."""
+        self._outbox.send(script_message(msg_type, content))
+
+    def _ask(self, question: Json) -> None:
+        self.flush()
+        self.say("input_request", question, channel="stdin")
