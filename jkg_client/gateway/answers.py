@@ -101,7 +101,7 @@ def _redirect(info: JupyterConnectionInfo, status: int, request: str, target: st
     target = _clean(info, target).partition("?")[0]
     if "login" in target:
         return GatewayUnauthorized(
-            status, request, "", "redirected to a login; is the token right?"
+            status, request, "", "redirected to a login page; is the token right?"
         )
     return GatewayStatus(status, request, "", f"redirected to {target}; use that URL")
 
