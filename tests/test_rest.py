@@ -269,7 +269,7 @@ def test_refused_connections_are_told_with_what_to_check(server: FakeGateway) ->
     server.faults.refuse_connections()
     with (
         JupyterClient(server.connection_info) as client,
-        pytest.raises(GatewayUnreachable, match="does the server run"),
+        pytest.raises(GatewayUnreachable, match="is the server running"),
     ):
         client.list_kernel_specs()
 
