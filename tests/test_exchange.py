@@ -538,8 +538,8 @@ def test_a_result_without_a_count_has_none(content: Json) -> None:
     [
         ("error", Failure("E", "v", ("long",)), ExecutionError, "E: v"),
         ("error", None, ExecutionError, "it failed"),
-        ("aborted", None, ExecutionError, "the cell did not run: one before it failed"),
-        ("timeout", None, ExecutionTimeout, "the cell ran longer than it was given"),
+        ("aborted", None, ExecutionError, "the cell did not run because an earlier one failed"),
+        ("timeout", None, ExecutionTimeout, "the cell exceeded its time limit"),
         ("died", None, KernelDied, "the kernel died while the cell ran"),
     ],
 )

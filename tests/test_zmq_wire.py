@@ -117,7 +117,7 @@ GOOD = encode(BARE, KEY)
         ([], "no delimiter"),
         ([b""], "no delimiter"),
         (GOOD[1:], "no delimiter"),
-        (GOOD[:5], "4 parts behind the delimiter"),
+        (GOOD[:5], "4 parts after the delimiter"),
         ([GOOD[0], b"", *GOOD[2:]], "no signature"),
         ([GOOD[0], GOOD[1][:-1], *GOOD[2:]], "a wrong signature"),
         ([GOOD[0], GOOD[1].upper(), *GOOD[2:]], "a wrong signature"),

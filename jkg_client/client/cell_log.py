@@ -1,4 +1,4 @@
-"""What the log says of cells: that they run and how they end, and never what is in them."""
+"""Log messages about cells: their begin and their end, never their code or output."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _log = logging.getLogger("jkg_client")
 def logged(
     kernel_id: str, code: str, limit: float | None, run: Callable[[], ExecutionResult]
 ) -> ExecutionResult:
-    """Run a cell, and log that it is sent and how it ends.
+    """Run a cell, and log its begin and its end.
 
-    That code failed is its own affair. A time limit and a death are ours.
+    An error of the code is only a debug message. A passed time limit and a dead kernel are logged
+    as info.
     """
     _log.debug(
         "kernel %s: runs %d characters of code, time limit in seconds: %s",
