@@ -553,6 +553,22 @@ def test_who_wants_an_exception_gets_one_with_the_result(
     assert pickle.loads(pickle.dumps(caught.value)).result == result
 
 
+@rows("earlier", [False, True])
+@rows("later", [False, True])
+def test_a_result_takes_over_what_an_earlier_one_has_left(earlier: bool, later: bool) -> None:
+    first = ExecutionResult(
+        status="died", late_outputs=(Stream("stdout", "a"),), kernel_restarted=earlier
+    )
+    second = ExecutionResult(
+        status="ok", late_outputs=(Stream("stdout", "b"),), kernel_restarted=later
+    )
+    assert second.after(first) == ExecutionResult(
+        status="ok",
+        late_outputs=(Stream("stdout", "a"), Stream("stdout", "b")),
+        kernel_restarted=earlier or later,
+    )
+
+
 def test_nothing_is_raised_for_success() -> None:
     ExecutionResult(status="ok").raise_for_error()
 

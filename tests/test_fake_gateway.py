@@ -345,11 +345,13 @@ def test_a_second_socket_of_a_session_replaces_the_first(client: RawClient) -> N
         assert second.value("1") == "1"
 
 
-def test_a_deleted_kernel_leaves_its_sockets_open_and_silent(
+def test_a_deleted_kernel_says_so_and_leaves_its_sockets_open_and_silent(
     client: RawClient, kernel: RawKernel
 ) -> None:
     kernel.until("iopub status idle")
     assert client.rest("DELETE", f"/api/kernels/{kernel.id}").status_code == 204
+    kernel.until("iopub shutdown_reply ok")
+    kernel.until("iopub status idle")
     kernel.send("execute_request", {"code": "1"})
     client.gateway.journal.wait_for(lambda journal: journal.messages("execute_request"))
     kernel.socket.settimeout(0.05)

@@ -189,6 +189,18 @@ def test_a_message_that_comes_again_is_a_replay() -> None:
 
 
 @pytest.mark.field("K9")
+def test_a_replay_is_told_with_all_that_came() -> None:
+    seen = SeenSignatures()
+    parts = encode(FULL, KEY)
+    seen.check(parts)
+    with pytest.raises(WireError) as caught:
+        seen.check(parts)
+    assert caught.value.reason == "a replayed message"
+    assert caught.value.frame == b"".join(parts)
+    assert (seen.limit, len(seen)) == (65536, 1)
+
+
+@pytest.mark.field("K9")
 def test_the_memory_of_signatures_is_bounded_and_forgets_the_oldest() -> None:
     seen = SeenSignatures(limit=3)
     messages = [signed(json.dumps({"n": n}).encode(), b"{}", b"{}", b"{}") for n in range(5)]

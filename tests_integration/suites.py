@@ -43,6 +43,7 @@ class Suite:
         needs: Packages that the tests need, too.
         left_out: Tests that are not run, by file and name.
         different: Tests that fail on the fake gateway, and the reason that they tell.
+        workers: How many processes run it. 0 for one, without workers.
         passing: The number of tests that pass.
     """
 
@@ -53,6 +54,7 @@ class Suite:
     needs: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     different: Mapping[str, str] = field(factory=dict)
+    workers: int = 0
     passing: int
 
 
@@ -80,9 +82,8 @@ def run(config: pytest.Config, suite: Suite, here: Path) -> Outcome:
     _copy_tests(config, suite, python, here / "tests")
     shutil.copy(CONFTESTS / f"{suite.name}_suite.py", here / "tests" / "conftest.py")
     report = here / "report.xml"
-    # In parallel: some of these clients wait for seconds, for themselves.
-    command = [str(python), "-m", "pytest", "-q", "-n", "4", "-p", "no:cacheprovider"]
-    command.append(f"--junitxml={report}")
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [f"--numprocesses={suite.workers}", f"--junitxml={report}"]
     left_out = [f"--deselect=tests/{name}" for name in suite.left_out]
     chosen = [f"tests/{name}" for name in suite.chosen]
     env = {n: v for n, v in os.environ.items() if not n.startswith(("JUPYTER", "PYTEST", "PYTHON"))}

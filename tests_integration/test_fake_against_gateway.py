@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import requests
 import websocket
 from probes import BAD, CONVERSATIONS, HANDSHAKES, KERNEL, REST, Asked, Handshake, Rest, cell
+from scenes import RAW, SCENES, Raw, Scene
 
 from jkg_client import JupyterClient, JupyterConnectable, LocalJupyterServer
 from jkg_client.testing import FakeGateway
@@ -135,6 +137,33 @@ def test_requests_are_answered_as_by_a_kernel_gateway(
         assert fake == real
 
 
+def bytes_to(probe: Raw, server: Server) -> list[Any]:
+    """What a server sends until it closes the connection: lines that matter, and bodies."""
+    info = server.connection_info
+    request = b"\r\n".join([*map(str.encode, probe.head), b"", probe.body])
+    if not probe.ends:
+        last = ("GET /api HTTP/1.1", "Host: HOST", "Connection: close", "", "")
+        request += "\r\n".join(last).encode()
+    request = request.replace(b"TOKEN", (info.token or "").encode())
+    request = request.replace(b"HOST", f"{info.host}:{info.port}".encode())
+    assert info.port is not None
+    with socket.create_connection(("127.0.0.1", info.port), TIMEOUT) as sock:
+        sock.sendall(request)
+        said = sock.makefile("rb").read().decode()
+    said = re.sub(r"(?m)^(?!Content-Type|Connection)[\w-]+: .*\r\n", "", said)
+    plain = re.sub(r', "traceback": ".*"', "", said)
+    return [masked(line) for line in plain.split("\r\n")]
+
+
+@pytest.mark.parametrize("probe", RAW, ids=str)
+def test_bytes_are_answered_as_by_a_kernel_gateway(
+    probe: Raw, servers: tuple[Server, Server]
+) -> None:
+    real, fake = (bytes_to(probe, server) for server in servers)
+    assert real[0].startswith("HTTP/1.1 ")
+    assert fake == real
+
+
 def opened(probe: Handshake, server: Server, kernel_id: str) -> Any:
     info = server.connection_info
     path = probe.path.replace(KERNEL, kernel_id)
@@ -242,6 +271,10 @@ def said_to(asked: Asked, line: Line) -> dict[str, list[Any]]:
         said = line.until_quiet(asked.channel)
     except (websocket.WebSocketException, OSError):
         return {"closed": []}
+    return _by_channel(said)
+
+
+def _by_channel(said: list[dict[str, Any]]) -> dict[str, list[Any]]:
     told: dict[str, list[Any]] = {}
     for message in said:
         if "closed" in message:
@@ -258,6 +291,34 @@ def said_to(asked: Asked, line: Line) -> dict[str, list[Any]]:
             content["engine_info"] = sorted(content["engine_info"])
         told.setdefault(message["channel"], []).append((kind, masked(content)))
     return {channel: masked(said) for channel, said in told.items()}
+
+
+def played(scene: Scene, server: Server, kernel_id: str) -> list[Any]:
+    """The statuses of the requests of a scene, and what was said."""
+    line = Line(server, kernel_id)
+    statuses, said = [], []
+    try:
+        for step in scene.steps:
+            if isinstance(step, Asked):
+                line.send(step)
+            elif isinstance(step, Rest):
+                statuses.append(answer_to(step, server, kernel_id)["status"])
+            else:
+                said.append(json.loads(line.socket.recv()))
+                while said[-1]["msg_type"] != step:
+                    said.append(json.loads(line.socket.recv()))
+        said += line.until_quiet()
+    finally:
+        line.close()
+    return [statuses, _by_channel(said)]
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_scenes_go_on_as_with_ipykernel(
+    scene: Scene, servers: tuple[Server, Server], kernels: tuple[str, str]
+) -> None:
+    real, fake = (played(scene, *both) for both in zip(servers, kernels))
+    assert fake == real
 
 
 @pytest.mark.parametrize("asked", CONVERSATIONS, ids=str)

@@ -12,6 +12,8 @@ KERNEL_CLIENT = Suite(
     package="jupyter-kernel-client[test]==1.0.2",
     folder="jupyter_kernel_client/tests",
     chosen=(".",),
+    # When the client closes, it sometimes waits for 10 seconds for its own thread.
+    workers=4,
     passing=42,
 )
 # Tests of kernel gateway's program, which ask no server.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 
 from ..protocol.result import ExecutionResult
@@ -19,8 +18,12 @@ def logged(
     An error of the code is only a debug message. A passed time limit and a dead kernel are logged
     as info.
     """
-    within = "no time limit" if limit in (None, math.inf) else f"a time limit of {limit:g} s"
-    _log.debug("kernel %s: runs %d characters of code, %s", kernel_id, len(code), within)
+    _log.debug(
+        "kernel %s: runs %d characters of code, time limit in seconds: %s",
+        kernel_id,
+        len(code),
+        limit,
+    )
     result = run()
     _log.debug("kernel %s: the code ended, status %s", kernel_id, result.status)
     if result.status == "timeout":

@@ -15,6 +15,7 @@ The formats: https://jupyter-server.readthedocs.io/en/latest/developers/websocke
 from __future__ import annotations
 
 import enum
+import itertools
 import json
 import struct
 from typing import Any, Union
@@ -236,7 +237,4 @@ def _join_default(parts: list[bytes]) -> bytes:
 
 
 def _offsets(parts: list[bytes], start: int) -> list[int]:
-    offsets = [start]
-    for part in parts:
-        offsets.append(offsets[-1] + len(part))
-    return offsets
+    return list(itertools.accumulate(map(len, parts), initial=start))

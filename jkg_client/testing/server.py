@@ -16,9 +16,11 @@ from urllib.parse import parse_qsl, unquote
 
 from attrs import field, frozen
 
+from .bodies import read_body
+
 
 @frozen(kw_only=True)
-class Answer:
+class HttpAnswer:
     """The answer to an HTTP request."""
 
     status: int
@@ -26,10 +28,10 @@ class Answer:
     headers: Mapping[str, str] = field(factory=dict)
 
 
-def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> HttpAnswer:
     """An answer with ``value`` as JSON."""
     about = {"Content-Type": "application/json", **(headers or {})}
-    return Answer(status=status, body=json.dumps(value).encode(), headers=about)
+    return HttpAnswer(status=status, body=json.dumps(value).encode(), headers=about)
 
 
 @frozen(kw_only=True)
@@ -61,12 +63,12 @@ class Call:
 class Cutting:
     """An answer, and after how many of its bytes the connection is cut."""
 
-    answer: Answer
+    answer: HttpAnswer
     after: int
     rst: bool
 
 
-Answers = Callable[[Call], "Answer | Cutting | None"]
+Answers = Callable[[Call], "HttpAnswer | Cutting | None"]
 """Answers a call; None if there is no answer and the connection has to be closed."""
 
 
@@ -168,8 +170,18 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Log nothing: the journal has it."""
 
+    def send_error(self, *_: Any, **__: Any) -> None:
+        """Answer what is no valid request."""
+        self.close_connection = True
+        self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
     def _answer(self) -> None:
-        answer = self.server(self._call())
+        try:
+            call = self._call()
+        except ValueError:
+            self.send_error()
+            return
+        answer = self.server(call)
         if answer is None:
             self.close_connection = True
         elif isinstance(answer, Cutting):
@@ -180,26 +192,30 @@ class _Handler(BaseHTTPRequestHandler):
     def _call(self) -> Call:
         # Not self.path: "//api" is "/api" there.
         path, _, query = self.requestline.split()[1].partition("?")
-        length = int(self.headers.get("Content-Length") or 0)
+        if self.request_version == "HTTP/1.1" and "Host" not in self.headers:
+            raise ValueError("no Host")
+        body = read_body(cast("Mapping[str, str]", self.headers), self.rfile)
         lines = [self.requestline, *(f"{name}: {value}" for name, value in self.headers.items())]
         return Call(
             method=self.command,
             path=unquote(path),
             query=dict(parse_qsl(query, keep_blank_values=True)),
-            headers=dict(self.headers.items()),
-            body=_decoded(self.rfile.read(length)) if length else None,
+            headers={name: ",".join(self.headers.get_all(name, ())) for name in self.headers},
+            body=_decoded(body) if body else None,
             head="\r\n".join([*lines, "", ""]).encode("latin-1"),
             socket=self.connection,
             reader=self.rfile,
         )
 
-    def _bytes(self, answer: Answer) -> bytes:
+    def _bytes(self, answer: HttpAnswer) -> bytes:
         reason = HTTPStatus(answer.status).phrase
         headers = {
             "Server": "jkg_client.testing",
             "Date": self.date_time_string(),
             **answer.headers,
         }
+        if self.headers.get("Connection", "").lower() == "close":
+            headers["Connection"] = "close"
         if answer.status not in {204, 304}:
             headers["Content-Length"] = str(len(answer.body))
         head = [f"HTTP/1.1 {answer.status} {reason}", *map(": ".join, headers.items()), "", ""]

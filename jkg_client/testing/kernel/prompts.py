@@ -25,7 +25,7 @@ class Prompts:
     def __init__(self, ask: Callable[[Json], None]) -> None:
         self.allowed = False
         self._ask = ask
-        self._answers: SimpleQueue[str] = SimpleQueue()
+        self._answers: SimpleQueue[Any] = SimpleQueue()
 
     def install(self) -> None:
         """Replace ``input`` and ``getpass``, which would read from a terminal."""
@@ -36,7 +36,7 @@ class Prompts:
         """Stands for the built-in ``input``."""
         return self.ask(str(prompt), password=False)
 
-    def getpass(self, prompt: str = "Password: ", stream: Any = None) -> str:  # noqa: ARG002
+    def getpass(self, prompt: str = "", *_: Any, **__: Any) -> str:
         """Stands for ``getpass.getpass``."""
         return self.ask(prompt, password=True)
 
@@ -51,12 +51,16 @@ class Prompts:
         with contextlib.suppress(Empty):
             while True:
                 self._answers.get_nowait()
+        answer: str  # if the client does as it should: nobody checks it
         self._ask({"prompt": prompt, "password": password})
-        answer = self._answers.get()
+        try:
+            answer = self._answers.get()
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("Interrupted by user") from None
         if answer == EOT:
             raise EOFError
         return answer
 
     def answer(self, content: Json) -> None:
         """Take an answer of the client."""
-        self._answers.put(str(content.get("value", "")))
+        self._answers.put(content.get("value", ""))

@@ -25,8 +25,8 @@ from .interrupts import send_interrupt
 from .outbox import Outbox
 from .parents import set_parent
 from .shells import Shell
-from .streams import Streams
-from .transport import SCRIPT, Transport
+from .streams import KernelStreams
+from .transport import SCRIPT, MessageSocket
 
 GRACE = 0.5
 """Seconds that a busy cell has to end when its kernel is shut down."""
@@ -40,7 +40,7 @@ class Service:
     """Answers requests until the kernel has to end."""
 
     def __init__(
-        self, transport: Transport, outbox: Outbox, streams: Streams, shell: Shell
+        self, transport: MessageSocket, outbox: Outbox, streams: KernelStreams, shell: Shell
     ) -> None:
         self._transport = transport
         self._outbox = outbox
@@ -51,6 +51,7 @@ class Service:
         asyncio.set_event_loop(self._loop)
         self._arrived = asyncio.Event()
         self._waiting: deque[Request] = deque()
+        self._behind_failure = 0
         self._control: SimpleQueue[Request] = SimpleQueue()
         self._handlers: dict[str, Callable[[Message], None]] = {}
         self._is_leaving = False
@@ -70,7 +71,16 @@ class Service:
             if not self._waiting:
                 await self._arrived.wait()
             while self._waiting and (self._is_leaving or not self._over):
-                await self._answer(self._waiting.popleft())
+                await self._take_turn(self._waiting.popleft())
+
+    async def _take_turn(self, request: Request) -> None:
+        is_behind, self._behind_failure = self._behind_failure > 0, max(self._behind_failure - 1, 0)
+        if is_behind and request.message.msg_type == "execute_request":
+            self._reply(request, {"status": "aborted"})
+            self._status("busy", request)
+            self._status("idle", request)
+        else:
+            await self._answer(request)
 
     def _read(self) -> None:
         while True:
@@ -133,22 +143,13 @@ class Service:
 
     async def _execute(self, request: Request) -> Collection[str]:
         outcome = await self._execution.run(request)
-        if outcome.error and request.content.get("stop_on_error", True):
-            self._abort_waiting(silent=bool(request.content.get("silent")))
+        is_silent = request.content.get("silent")
+        if outcome.error and request.content.get("stop_on_error", True) and not is_silent:
+            # Cells that wait now are aborted when it is their turn.
+            self._behind_failure = len(self._waiting)
         if outcome.exits:
             self._loop.call_later(EXITING, self._leave)
         return outcome.loses
-
-    def _abort_waiting(self, *, silent: bool) -> None:
-        # Only the requests that wait now: the other thread may add more.
-        for _ in range(0 if silent else len(self._waiting)):
-            request = self._waiting.popleft()
-            if request.message.msg_type == "execute_request":
-                self._reply(request, {"status": "aborted"})
-                self._status("busy", request)
-                self._status("idle", request)
-            else:
-                self._waiting.append(request)
 
     def _shut_down(self, request: Request) -> None:
         content = {"status": "ok", "restart": request.content["restart"]}

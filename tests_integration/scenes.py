@@ -1,0 +1,141 @@
+"""What is asked of the fake gateway and of a real one step by step, and requests as bytes."""
+
+from __future__ import annotations
+
+from typing import Union
+
+from attrs import field, frozen
+from probes import KERNEL, NOBODY, Asked, Rest, cell
+
+Step = Union[Asked, Rest, str]
+"""A message to send, a request, or the type of a message to wait for."""
+
+
+@frozen
+class Scene:
+    """What a client does with a kernel, and for what it waits in between."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def answer(value: object) -> Asked:
+    return Asked("input_reply", {"value": value}, channel="stdin")
+
+
+def question(code: str, **options: object) -> tuple[Step, ...]:
+    """A cell that waits for an answer, so that what is sent next waits for it."""
+    return (cell(code, allow_stdin=True, **options), "input_request")
+
+
+INTERRUPT = Rest("POST", f"/api/kernels/{KERNEL}/interrupt")
+LOOP = cell("import time\nprint('on', flush=True)\nwhile True: time.sleep(0.01)")
+FAILS = "input()\n1/0"
+
+SCENES = [
+    Scene("answer twice", (*question("print(input('a'), input('b'))"), answer("A"),
+                           "input_request", answer("B"))),
+    Scene("answer before the question", (answer("early"), *question("input('a')"), answer("A"))),
+    Scene("answer without a value", (*question("input('a')"),
+                                     Asked("input_reply", {}, channel="stdin"))),
+    Scene("answer of a number", (*question("input('a')"), answer(5))),
+    Scene("answer of two lines", (*question("print('x', end='')\ninput(5)"), answer("\u00e9\n2"))),
+    Scene("end of input", (*question("try: input('a')\nexcept EOFError as e: print(repr(e))"),
+                           answer("\x04"))),
+    Scene("unseen answer", (*question("import getpass\ngetpass.getpass()"), answer("s"))),
+    Scene("unseen answer to a question", (*question("getpass.getpass('Key: ')"), answer("s"))),
+    Scene("answer to a silent cell", (*question("print(input('a'))", silent=True), answer("A"))),
+    Scene("interrupt of a question", (*question("try: input('a')\n"
+                                                "except KeyboardInterrupt as e: print(repr(e))"),
+                                      INTERRUPT)),
+    Scene("interrupt of a loop", (LOOP, "stream", INTERRUPT)),
+    Scene("interrupt by a message",
+          (LOOP, "stream", Asked("interrupt_request", channel="control"))),
+    Scene("interrupt of nothing", (INTERRUPT, INTERRUPT, cell("1"))),
+    Scene("interrupt of a cell that goes on", (
+        cell("try:\n    print('on', flush=True)\n    while True: time.sleep(0.01)\n"
+             "except KeyboardInterrupt: print('off')\n5"), "stream", INTERRUPT)),
+    Scene("queue behind a failure", (*question(FAILS), cell("'b'"), cell("'c'"), answer(""))),
+    Scene("queue behind a failure that may be", (*question(FAILS, stop_on_error=False),
+                                                 cell("'b'"), answer(""))),
+    Scene("queue behind a silent failure", (*question(FAILS, silent=True), cell("'b'"),
+                                            answer(""))),
+    Scene("queue behind an interrupt", (LOOP, "stream", cell("'b'"), INTERRUPT)),
+    Scene("questions behind a failure", (
+        *question(FAILS), Asked("is_complete_request", {"code": "for"}),
+        Asked("inspect_request", {"code": "nosuch", "cursor_pos": 1}), cell("'b'"), answer(""))),
+    Scene("comm", (
+        cell("from comm import get_comm_manager\n"
+             "def target(comm, opened):\n    print('opened', opened['content']['data'])\n"
+             "    comm.on_msg(lambda m: comm.send({'echo': m['content']['data']}))\n"
+             "    comm.on_close(lambda m: print('closed'))\n"
+             "get_comm_manager().register_target('t', target)"),
+        Asked("comm_open", {"comm_id": "known", "target_name": "t", "data": {"o": 1}}), "stream",
+        Asked("comm_msg", {"comm_id": "known", "data": {"x": 1}}), "comm_msg",
+        Asked("comm_info_request", {"target_name": "t"}),
+        Asked("comm_close", {"comm_id": "known", "data": {}}),
+        Asked("comm_info_request", {"target_name": "t"}))),
+    Scene("signal of one's own", (
+        cell("import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(9)\n"
+             "except KeyboardInterrupt: print('interrupted')"), "stream", cell("1"))),
+    Scene("task that goes on", (
+        cell("import asyncio\nasync def late():\n    print('late')\n    return 4\n"
+             "task = asyncio.ensure_future(late())"), cell("await task"))),
+]  # fmt: skip
+
+
+@frozen
+class Raw:
+    """A request, byte for byte.
+
+    Attributes:
+        name: What is odd about it.
+        head: Its lines. TOKEN and HOST stand for those of the server.
+        ends: Whether the server closes the connection after it.
+    """
+
+    name: str
+    head: tuple[str, ...]
+    body: bytes = b""
+    ends: bool = field(default=False, kw_only=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+ALLOWED = ("Host: HOST", "Authorization: token TOKEN")
+GET = "GET /api HTTP/1.1"
+POST = "POST /api/kernels HTTP/1.1"
+RAW = [
+    Raw("no request", ("hello",), ends=True),
+    Raw("a version of the future", ("GET /api HTTP/3.0", *ALLOWED), ends=True),
+    Raw("no host", (GET, ALLOWED[1]), ends=True),
+    Raw("a length that is no number", (POST, *ALLOWED, "Content-Length: abc"), ends=True),
+    Raw("a negative length", (POST, *ALLOWED, "Content-Length: -5"), ends=True),
+    Raw("a connection for once", (GET, *ALLOWED, "Connection: close"), ends=True),
+    Raw("HTTP 1.0", ("GET /api HTTP/1.0", *ALLOWED), ends=True),
+    Raw("chunks", (POST, *ALLOWED, "Transfer-Encoding: chunked"),
+        b'4\r\n{"na\r\n0b\r\nme":"nosuch\r\n2\r\n"}\r\n0\r\n\r\n'),
+    Raw("chunks that are no JSON", (POST, *ALLOWED, "Transfer-Encoding: chunked"),
+        b"3\r\nabc\r\n0\r\n\r\n"),
+    Raw("a body that nobody reads", (GET, *ALLOWED, "Content-Length: 5"), b"hello"),
+    Raw("a body of a DELETE", (f"DELETE /api/kernels/{NOBODY} HTTP/1.1", *ALLOWED,
+                               "Content-Length: 2"), b"{}"),
+    Raw("two tokens", (GET, ALLOWED[0], "Authorization: token x", ALLOWED[1])),
+    Raw("a token of another name", (GET, ALLOWED[0], "Authorization: Bearer TOKEN")),
+    Raw("a token with more", (GET, ALLOWED[0], "Authorization: token TOKENx")),
+    Raw("a token in the query", ("GET /api?token=TOKEN HTTP/1.1", ALLOWED[0])),
+    Raw("two tokens in the query", ("GET /api?token=x&token=TOKEN HTTP/1.1", ALLOWED[0])),
+    Raw("an empty token in the query", ("GET /api?token= HTTP/1.1", *ALLOWED)),
+    Raw("a wrong token in the query", ("GET /api?token=x HTTP/1.1", *ALLOWED)),
+    Raw("a method of tea", ("BREW /api HTTP/1.1", *ALLOWED)),
+    Raw("a method in small letters", ("get /api HTTP/1.1", *ALLOWED)),
+    Raw("a long path", (f"GET /api/{'x' * 5000} HTTP/1.1", *ALLOWED)),
+    Raw("a slash in disguise", ("GET /api/kernels%2F HTTP/1.1", *ALLOWED)),
+    Raw("another protocol", (GET, *ALLOWED, "Connection: Upgrade", "Upgrade: h2c")),
+    Raw("spaces for a body", (POST, *ALLOWED, "Content-Length: 3"), b"   "),
+    Raw("a mark before the body", (POST, *ALLOWED, "Content-Length: 5"), b"\xef\xbb\xbf{}"),
+]  # fmt: skip
