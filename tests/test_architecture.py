@@ -1,4 +1,4 @@
-"""The house as DESIGN draws it: read from the source, so that nothing need be imported."""
+"""The layers of the package as in DESIGN, read from the source without imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which authorities and which proxy count, and the opening handshake by the book."""
+"""Certificate authorities, proxies, and the opening handshake as in the RFC."""
 
 from __future__ import annotations
 

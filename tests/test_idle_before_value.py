@@ -1,4 +1,4 @@
-"""Kernels that say idle before the value of the cell, as Deno does."""
+"""Kernels that send idle before the value of the cell, as Deno does."""
 
 from __future__ import annotations
 
