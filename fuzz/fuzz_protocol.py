@@ -18,8 +18,8 @@ import atheris
 
 with atheris.instrument_imports(include=["jkg_client"]):
     from jkg_client.errors import WireError
-    from jkg_client.gateway.answers import error_for, not_a_gateway
     from jkg_client.gateway.connection import JupyterConnectionInfo
+    from jkg_client.gateway.responses import error_for, not_a_gateway
     from jkg_client.protocol import zmq_wire
     from jkg_client.protocol.exchange import Exchange
     from jkg_client.protocol.frames import FrameReader, Received

@@ -227,12 +227,12 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
                     break
         except JkgError as exc:
             last = [exc.result] if isinstance(exc.result, ExecutionResult) else []
-            exc.result = self._told([*results, *last], limit, skipped)
+            exc.result = self._code_result([*results, *last], limit, skipped)
             raise
         left_out = len(blocks) - len(results) - len(skipped)
-        return self._told(results, limit, skipped, left_out)
+        return self._code_result(results, limit, skipped, left_out)
 
-    def _told(
+    def _code_result(
         self,
         results: Sequence[ExecutionResult],
         limit: float,

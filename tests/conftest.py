@@ -1,4 +1,4 @@
-"""The fake gateway, where tests_integration/ has a real one."""
+"""Starts the fake gateway for the tests. tests_integration/ has real servers."""
 
 from __future__ import annotations
 

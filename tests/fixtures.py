@@ -1,4 +1,4 @@
-"""Fixtures over ``server``, whichever that is."""
+"""Fixtures that use the fixture ``server``, with any kind of server."""
 
 from __future__ import annotations
 

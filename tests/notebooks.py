@@ -1,4 +1,4 @@
-"""Notebooks for tests, and what came of them."""
+"""Notebooks for tests, and their outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A TCP relay that breaks on command, to be put before any server."""
+"""A TCP relay between client and server, which can break the connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The least that talks to a gateway: ``requests``, ``websocket-client``, JSON; none of it ours."""
+"""A minimal client of a gateway without this package: ``requests``, ``websocket-client``, JSON."""
 
 from __future__ import annotations
 

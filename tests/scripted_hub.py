@@ -1,4 +1,4 @@
-"""A hub that does what a real one cannot be made to do: by default, all that it should."""
+"""A hub for tests. It works by default, and can fail in ways that a real hub cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a kernel may send, however little sense it makes."""
+"""Hypothesis strategies for messages of kernels, including nonsense."""
 
 from __future__ import annotations
 

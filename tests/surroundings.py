@@ -1,4 +1,4 @@
-"""What is set on the machine of the tests must not reach them: not from a shell, not from CI."""
+"""Protects the tests from settings of the machine, the shell and CI."""
 
 from __future__ import annotations
 

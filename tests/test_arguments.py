@@ -1,4 +1,4 @@
-"""Checks of arguments: what is taken, and what the error says of all else."""
+"""Checks of arguments: accepted values, and the errors for all others."""
 
 from __future__ import annotations
 

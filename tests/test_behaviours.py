@@ -1,3 +1,3 @@
-"""What users can rely on, on the fake gateway."""
+"""The behaviours that users can rely on, on the fake gateway."""
 
 from behaviours import *  # noqa: F403

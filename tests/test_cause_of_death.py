@@ -1,4 +1,4 @@
-"""Whoever runs the kernel may know how its process ended; servers never say."""
+"""The cause of a kernel's death, which embedded kernels report and servers do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mending of a kernel's line: by script, without a socket."""
+"""Reconnecting to a kernel, with scripts instead of sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands about kernels and files, as a user has them, with the fake gateway as their server."""
+"""Commands for kernels and files, with the fake gateway as their server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``jkg run`` as a user has it, in this process, with the fake gateway as its server."""
+"""``jkg run`` in this process, with the fake gateway as its server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command on a terminal, in a process of its own, with the fake gateway as its server."""
+"""The command on a terminal, in a separate process, with the fake gateway as its server."""
 
 from __future__ import annotations
 

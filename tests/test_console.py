@@ -1,4 +1,4 @@
-"""What the console decides by itself, and a console on a terminal that can do nothing."""
+"""Decisions of the console, and the console on a terminal without features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a conversation does about what comes, and what it does not: by script, without a socket."""
+"""Conversations and recovery, with scripted kernels instead of sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits: signals of our own to ourselves."""
+"""Delayed Ctrl-C: the test sends signals to its own process."""
 
 from __future__ import annotations
 

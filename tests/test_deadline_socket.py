@@ -1,4 +1,4 @@
-"""The socket below a kernel's WebSocket, with another one at its other end."""
+"""The WebSocket with deadlines, connected to a second socket in the test."""
 
 from __future__ import annotations
 

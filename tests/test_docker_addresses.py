@@ -1,4 +1,4 @@
-"""Where a container's server is, by what a real engine said of containers (cut down by hand)."""
+"""Addresses of servers in containers, from shortened answers of a real engine."""
 
 from __future__ import annotations
 

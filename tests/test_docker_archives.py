@@ -1,4 +1,4 @@
-"""Archives that go to a container and those that come from one, which may be hostile."""
+"""Archives sent to a container, and archives from a container, which may be hostile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration put into containers: run as Jupyter runs it, in an interpreter of its own."""
+"""The configuration file in containers, run in a separate interpreter as Jupyter does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a container is started: safe by default, and the user's word is the last."""
+"""Options of a container: safe by default; those of the user have priority."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose container it is, as written on its label."""
+"""The owner of a container, as written on its label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DockerJupyterServer as far as it goes without a Docker engine, or even its library."""
+"""DockerJupyterServer without a Docker engine, and without the Docker library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server in a container is started with."""
+"""Settings of a server in a container."""
 
 from __future__ import annotations
 

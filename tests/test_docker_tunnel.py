@@ -1,4 +1,4 @@
-"""Ways to another machine, with a program in place of ssh."""
+"""Tunnels to another machine, with a program instead of ssh."""
 
 from __future__ import annotations
 

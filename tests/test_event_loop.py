@@ -1,4 +1,4 @@
-"""No code and no output of megabytes stops the event loop of the program for long."""
+"""Large code and large output do not block the event loop of the program for long."""
 
 from __future__ import annotations
 

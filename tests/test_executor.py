@@ -1,4 +1,4 @@
-"""The executor: what it makes of results, and what it leaves behind."""
+"""The executor: its results, and its cleanup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How code ends itself: what kernels say of it, and what it comes to."""
+"""Code that ends itself: messages of kernels, and the exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fake gateway's misbehaviour, as a client sees it that is not ours."""
+"""The faults of the fake gateway, seen by a client without this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fake gateway: its life, its sockets, its journal, what it keeps for clients that left."""
+"""The fake gateway: start and stop, sockets, journal, and messages that it keeps for clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fake kernel installs no packages, however it is told to; a script may allow it."""
+"""A fake kernel installs no packages, except if a script allows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel of the fake gateway against what ipykernel was seen to say."""
+"""The kernel of the fake gateway, compared with messages of ipykernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fake kernel without IPython: plain Python, with all that a cell can show of it."""
+"""The fake kernel without IPython: plain Python and its outputs."""
 
 from __future__ import annotations
 

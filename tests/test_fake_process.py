@@ -1,4 +1,4 @@
-"""A fake kernel is a process: what it does to itself, and what is done to it."""
+"""The process of a fake kernel: exits, signals and interrupts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fake gateway's REST API against what kernel gateway 3.0.1 was seen to answer."""
+"""The fake gateway's REST API, compared with answers of kernel gateway 3.0.1."""
 
 from __future__ import annotations
 

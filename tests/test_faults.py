@@ -1,4 +1,4 @@
-"""Faults on the line to the fake gateway, in less time: it answers at once."""
+"""Faults of the connection to the fake gateway, which answers at once."""
 
 import pytest
 from faults_on_the_line import *  # noqa: F403

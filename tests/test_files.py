@@ -1,4 +1,4 @@
-"""Files where a local server's kernels start."""
+"""Files in the folder in which the kernels of a local server start."""
 
 from __future__ import annotations
 

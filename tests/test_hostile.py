@@ -1,4 +1,4 @@
-"""A kernel and a server that mean harm: a result or a typed error, in time, and nothing else."""
+"""Hostile kernels and servers: the client returns a result or a typed error in time."""
 
 from __future__ import annotations
 

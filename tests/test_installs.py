@@ -1,4 +1,4 @@
-"""Cells that end with an installation, and what its exit status makes of them."""
+"""Cells that end with an installation, and its exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel client on bad days: cuts, silence, foreign messages, a server that goes away."""
+"""The kernel client and faults: broken connections, silence, foreign messages, a lost server."""
 
 from __future__ import annotations
 

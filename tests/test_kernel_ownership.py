@@ -1,4 +1,4 @@
-"""Who ends a kernel, and how: a provider that writes down what it is asked."""
+"""Deleting the kernel of an executor, with a provider that records its calls."""
 
 from __future__ import annotations
 

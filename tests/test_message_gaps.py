@@ -1,4 +1,4 @@
-"""Messages that never came, counted by the numbers in their ids."""
+"""Lost messages, counted by the numbers in message ids."""
 
 from __future__ import annotations
 

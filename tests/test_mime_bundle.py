@@ -1,4 +1,4 @@
-"""What a notebook shows of a result, and what ``repr`` shows of what is large."""
+"""Results as notebooks show them, and ``repr`` of large outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left behind on the fake gateway, and Ctrl-C that is held back."""
+"""Cleanup on the fake gateway, and delayed Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of charts and scripts. Whether they draw is shown by tests_integration, in a browser."""
+"""Pages with charts and scripts. tests_integration shows them in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is changed in the process of a Jupyter server, here and in containers."""
+"""Changes of queue limits in the process of a Jupyter server, here and in containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two programs on one kernel: whose code runs, and cells of ours that wait behind it."""
+"""Two clients of one kernel: our cells that wait while code of the other one runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models write: the blocks that a person would run are those that are run."""
+"""Replies of models: the blocks that a person would run are run."""
 
 from __future__ import annotations
 

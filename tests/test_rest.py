@@ -1,4 +1,4 @@
-"""The REST client, against a server that answers as real ones do, and worse."""
+"""The REST client, with correct and wrong answers of a server."""
 
 from __future__ import annotations
 

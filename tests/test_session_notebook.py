@@ -1,4 +1,4 @@
-"""Sessions as notebooks: what was run is in the file as a person saw it."""
+"""Sessions saved as notebooks: the file contains the code and its visible outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions with prompts and outputs: only what was typed is run."""
+"""Sessions with prompts and outputs: only the typed code is run."""
 
 from __future__ import annotations
 

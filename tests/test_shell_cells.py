@@ -1,4 +1,4 @@
-"""Which cells are rewritten so that they end with their shell; what they do is in behaviours."""
+"""Shell cells that are rewritten. behaviours.py tests their effect."""
 
 from __future__ import annotations
 

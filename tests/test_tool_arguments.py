@@ -1,4 +1,4 @@
-"""What a model passes to a tool: the code in it is run, whatever stands around it."""
+"""Arguments of tools: the code in them is run, without the text around it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Widgets that take the outputs of a cell: what they show and clear is not the cell's own."""
+"""Widgets that capture the outputs of a cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two programs on one kernel, of which neither disturbs the other, on any server."""
+"""Two clients of one kernel do not disturb each other, on any server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users can rely on when they read and set variables, as tests that any server must pass."""
+"""Reading and setting variables, as tests that any server must pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A browser without a window, and without a network: what it makes of a page."""
+"""Loads a page in a browser without window and network."""
 
 from __future__ import annotations
 

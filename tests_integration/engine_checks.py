@@ -1,4 +1,4 @@
-"""What holds for DockerJupyterServer on whichever engine."""
+"""Checks of DockerJupyterServer for every engine."""
 
 from __future__ import annotations
 

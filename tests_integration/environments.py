@@ -1,4 +1,4 @@
-"""Virtual environments for programs that are not ours: made once, kept in pytest's cache."""
+"""Virtual environments for other programs, created once and kept in pytest's cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real JupyterHub, with the proxy that it comes with, in an environment of its own."""
+"""A real JupyterHub with its own proxy, in a separate environment."""
 
 from __future__ import annotations
 

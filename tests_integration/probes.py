@@ -1,4 +1,4 @@
-"""What is asked of the fake gateway and of a real one, to compare the answers."""
+"""Requests to the fake gateway and to a real one, to compare the answers."""
 
 from __future__ import annotations
 

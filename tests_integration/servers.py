@@ -1,4 +1,4 @@
-"""The Jupyter servers that our users have, each a child process in an environment of its own."""
+"""The Jupyter servers of our users, each in a child process with its own environment."""
 
 from __future__ import annotations
 

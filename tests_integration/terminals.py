@@ -1,4 +1,4 @@
-"""Programs on a pseudo-terminal, and what a person would see there."""
+"""Programs on a pseudo-terminal, and the screen that a person would see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users can rely on, on every real server."""
+"""The behaviours that users can rely on, on every real server."""
 
 import pytest
 from behaviours import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""Deno, whose kernel says idle before the value of a cell has come."""
+"""Deno, whose kernel may send idle before the value of a cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DockerJupyterServer on an engine of another machine: by tcp, by ssh, by name of a context."""
+"""DockerJupyterServer on an engine of another machine: over tcp, over ssh, by a context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Docker engine is meant, by the configuration that the ``docker`` command reads."""
+"""The choice of the Docker engine, from the configuration of the ``docker`` command."""
 
 from __future__ import annotations
 

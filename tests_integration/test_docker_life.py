@@ -1,4 +1,4 @@
-"""How containers of DockerJupyterServer begin and end, and what is in them."""
+"""Start, end and contents of the containers of DockerJupyterServer."""
 
 from __future__ import annotations
 

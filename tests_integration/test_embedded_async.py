@@ -1,4 +1,4 @@
-"""The executor for event loops, on kernels of our own."""
+"""The executor for event loops, on embedded kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users can rely on, on a kernel of our own."""
+"""The behaviours that users can rely on, on an embedded kernel."""
 
 from __future__ import annotations
 

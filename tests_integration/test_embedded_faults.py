@@ -1,4 +1,4 @@
-"""Faults of a kernel, on one of our own: the same tests as on a real gateway."""
+"""Faults of an embedded kernel: the same tests as on a real gateway."""
 
 from __future__ import annotations
 

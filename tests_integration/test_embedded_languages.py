@@ -1,4 +1,4 @@
-"""Other kernels than today's ipykernel, run by us: what makes sense on each of them."""
+"""Embedded kernels other than the current ipykernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a kernel of our own: interrupts, deaths, restarts, and its end."""
+"""The life of an embedded kernel: interrupts, deaths, restarts, and its end."""
 
 from __future__ import annotations
 

@@ -554,7 +554,7 @@ async def main():
     async with Client(stdio("--timeout", "7")) as client:
         for tool in (await client.list_tools()).tools:
             if "seconds" in tool.description:
-                print(tool.description.partition("Code is ")[2])
+                print(tool.description.partition("The code is ")[2])
             hints = tool.annotations
             print(tool.title, bool(hints.read_only_hint), bool(hints.destructive_hint), end=" ")
             print({"description" in told for told in tool.input_schema["properties"].values()})
@@ -569,8 +569,8 @@ def test_a_client_is_told_what_each_tool_is_and_what_it_may_change(
     start: Start, fake: FakeGateway
 ) -> None:
     assert printed(start, TOOLS, fake) == [
-        "interrupted after 7 seconds,",
-        "unless the call asks for others, of which it can have 600.",
+        "interrupted after 7 seconds, or after the",
+        "time limit of the call, which can be up to 600 seconds. Variables are kept.",
         "Run code False True {True}",
         "Restart the kernel False True set()",
         "List variables True False set()",

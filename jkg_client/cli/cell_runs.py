@@ -89,14 +89,14 @@ class CellRuns:
                 result = self._executed(cell)
         except JkgError as exc:
             if isinstance(exc.result, ExecutionResult):
-                self._told(exc.result)
+                self._report(exc.result)
             raise
         finally:
             self.shown.settle()
-        told = self._told(result)
+        reported = self._report(result)
         if interruptions.count and (result.status == "died" or _is_interrupt(result)):
-            return evolve(Ending.of_signal(SIGINT), message="interrupted"), told
-        return self._ending(told, result), told
+            return evolve(Ending.of_signal(SIGINT), message="interrupted"), reported
+        return self._ending(reported, result), reported
 
     def _executed(self, cell: str) -> ExecutionResult:
         install = install_command(cell) if self.language == "python" else None
@@ -114,7 +114,7 @@ class CellRuns:
             self.shown(output)
         return result
 
-    def _told(self, result: ExecutionResult) -> CodeResult:
+    def _report(self, result: ExecutionResult) -> CodeResult:
         """Save images and pages that were not drawn, and show notes about the result."""
         rest = tuple(
             one
@@ -123,12 +123,14 @@ class CellRuns:
         )
         # Without a folder, no files are saved.
         kept = evolve(result, outputs=rest if self.folder else (), late_outputs=())
-        told = CodeResult.from_results([kept], self.folder or Path(), self.timeout, page=self._page)
-        pieces = (piece for one in told.renderings for piece in one.pieces)
+        reported = CodeResult.from_results(
+            [kept], self.folder or Path(), self.timeout, page=self._page
+        )
+        pieces = (piece for one in reported.renderings for piece in one.pieces)
         announce_files(pieces, self.shown, self.screen)
         for note in self._notes(result):
             self.screen.note(note)
-        return told
+        return reported
 
     def _notes(self, result: ExecutionResult) -> list[str]:
         # Characters that the result has dropped were shown, so they are not missing.
@@ -136,12 +138,12 @@ class CellRuns:
         truncated = missing if str(missing or "") else None
         return list(notes(evolve(result, truncated=truncated), self.timeout))
 
-    def _ending(self, told: CodeResult, result: ExecutionResult) -> Ending:
+    def _ending(self, reported: CodeResult, result: ExecutionResult) -> Ending:
         message = " ".join(self._notes(result)) if result.status in ("timeout", "died") else ""
         if result.status == "died":
             return Ending(DIED, "died", "kernel", message)
         source = "timeout" if result.status == "timeout" else "code"
-        return Ending(told.exit_code, result.status, source, message)
+        return Ending(reported.exit_code, result.status, source, message)
 
     def _cell_of(self, block: CodeBlock) -> str:
         if is_data(block.language, self.language):

@@ -98,11 +98,11 @@ def _run(run: Callable[[], object]) -> None:
     except SystemExit:
         raise
     except BaseException as exc:
-        told = traceback.TracebackException(type(exc), exc, exc.__traceback__)
-        told.stack = traceback.StackSummary.from_list(
-            [frame for frame in told.stack if not frame.filename.endswith(_HIDDEN)]
+        shown = traceback.TracebackException(type(exc), exc, exc.__traceback__)
+        shown.stack = traceback.StackSummary.from_list(
+            [frame for frame in shown.stack if not frame.filename.endswith(_HIDDEN)]
         )
-        _shown(exc, list(told.format()))
+        _shown(exc, list(shown.format()))
         raise
 
 

@@ -8,8 +8,8 @@ import logging
 from attrs import evolve
 
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
-from ..protocol.early_idle import EarlyIdle
 from ..protocol.exchange import Exchange, Happened
+from ..protocol.idle_before_value import IdleBeforeValue
 from ..protocol.late_output import LateOutput
 from ..protocol.message_gaps import Gap
 from ..protocol.messages import Message, again, input_reply, kernel_info_request
@@ -51,7 +51,7 @@ class Conversation:
         self._clock = clock
         self._life = KernelLife()
         self._abandoned: Exchange | None = None  # a cell that may still run
-        self._early_idle = EarlyIdle()
+        self._idle_before_value = IdleBeforeValue()
         self._cell: Exchange | None = None  # the cell whose result is not yet complete
         self._late_output = LateOutput(self._channels.session)
         self._queued = QueuedCells(self._channels.session)
@@ -234,7 +234,7 @@ class Conversation:
 
     def _listen(self, message: Message) -> None:
         self._life.feed(message)
-        self._early_idle.feed(message)
+        self._idle_before_value.feed(message)
         if self._queued.feed(message):
             self._interrupt()
 
@@ -345,6 +345,6 @@ class Conversation:
             self._life.doubt()
             self._follow(Exchange("", begun=True), self._clock.deadline(2 * self._timeouts.grace))
         elif not exchange.dead:
-            self._early_idle.ended(exchange.msg_id)
-            if self._early_idle.is_expected:
+            self._idle_before_value.ended(exchange.msg_id)
+            if self._idle_before_value.is_expected:
                 self._follow(self._poke(), self._clock.deadline(self._timeouts.grace), callbacks)

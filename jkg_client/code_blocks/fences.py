@@ -13,8 +13,8 @@ from typing import Literal
 
 from attrs import frozen
 
+from .caching import cached
 from .languages import canonical, is_known
-from .memory import remembered
 
 EndKind = Literal["bare", "labelled", "prose", "reopening", "behind code"]
 """The kinds of lines with a fence inside a block: a closing fence without text after it, with a
@@ -89,7 +89,7 @@ class Ending:
         return self.mark == fence.mark and self.length >= fence.length
 
 
-@remembered
+@cached
 def opening(line: str) -> Fence | None:
     """The fence that begins a block in this line. None if there is none."""
     quote, start, at = _prefix(line)
@@ -110,7 +110,7 @@ def is_labelled(line: str) -> bool:
     return is_direct and fence is not None and names_language(fence.info)
 
 
-@remembered
+@cached
 def ending(line: str) -> Ending | None:
     """The fence in ``line`` that may end a block, if it is as long as the fence that began it."""
     inner = line.strip(_BLANK)
@@ -131,7 +131,7 @@ def ending(line: str) -> Ending | None:
     return None
 
 
-@remembered
+@cached
 def names_language(info: str) -> bool:
     """Whether the text after a fence names a common language."""
     return is_known(label_of(info))
@@ -213,7 +213,7 @@ def _is_prose(info: str) -> bool:
     return plain >= 3 or (ends and (plain >= 2 or not is_known(label_of(info))))
 
 
-@remembered
+@cached
 def label_of(info: str) -> str:
     directive = _DIRECTIVE.match(info)
     if directive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .memory import remembered
+from .caching import cached
 
 SHELLS = {
     **dict.fromkeys(
@@ -115,7 +115,7 @@ _FILE = re.compile(r"[\w./+-]*\.(?P<suffix>\w{1,10})")
 _CLASS = re.compile(r"(?:language|lang|highlight-source)-(?=.)")
 
 
-@remembered
+@cached
 def canonical(language: str) -> str:
     """One name for all labels of a language. ``""`` for the kernel's own."""
     name = language.strip().lower()
@@ -129,7 +129,7 @@ def canonical(language: str) -> str:
     return _ALIASES.get(name, name)
 
 
-@remembered
+@cached
 def is_known(language: str) -> bool:
     """Whether it is a common label, for code or data."""
     name = canonical(language)

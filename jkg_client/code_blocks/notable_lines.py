@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from .thoughts import TAG
+from .think_tags import TAG
 
 MOST = 50_000
 """Notable lines of a page that are read, at most. Each takes time and memory, and real answers have

@@ -29,7 +29,7 @@ from .languages import canonical
 from .notable_lines import MOST, NotableLines, first_from
 from .open_strings import Nesting, TripleQuoted
 from .readings import End, Reading, nestings
-from .thoughts import Thoughts
+from .think_tags import Thoughts
 
 _LOOKS = 2
 """Limit for reading ahead, as a multiple of the length of the page."""

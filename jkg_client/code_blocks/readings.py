@@ -16,7 +16,7 @@ from .fences import Ending, Fence, ending, unquoted
 from .languages import PROSE, SHELLS, canonical, is_data
 from .notable_lines import NotableLines
 from .open_strings import Held, HereDocuments, Insides, Nesting, Nowhere, Throughout, TripleQuoted
-from .thoughts import Tag
+from .think_tags import Tag
 
 _DEEPER = 3
 """Columns by which a closing fence may be indented more than the opening one."""

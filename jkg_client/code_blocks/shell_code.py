@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from .memory import remembered
+from .caching import cached
 from .open_strings import HEREDOC
 
 # The beginning of parts without commands: escaped characters, strings, comments and
@@ -44,7 +44,7 @@ def without_marks(code: str) -> str:
     return _cut(code, (found.span("mark") for found in _MARK.finditer(_bare(code))))
 
 
-@remembered
+@cached
 def quiet_pip(code: str) -> str:
     """``code`` with ``-qq`` for each ``pip install`` without an option for its verbosity."""
     if "pip" not in code or "install" not in code:

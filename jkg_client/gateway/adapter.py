@@ -25,8 +25,8 @@ from urllib3.exceptions import ConnectTimeoutError
 
 from ..client.deadline import Deadline
 from ..errors import GatewayError
+from .connecting import Authorities
 from .connection import JupyterConnectionInfo
-from .opening import Authorities
 
 CONNECT_SECONDS = 10.0
 """Time limit to connect, including TLS. The limit of the request applies afterwards."""

@@ -16,9 +16,9 @@ from websocket import ABNF
 from ..client.deadline import Deadline
 from ..protocol.frames import BINARY, CLOSE, PING, PONG, FrameReader, Received, beginning
 from ..protocol.wire import Framing
-from .bounds import MAX_MESSAGE, OVERTIME
+from .connecting import Route, open_stream
 from .handshake import HandshakeAnswer, shake_hands
-from .opening import Route, open_stream
+from .limits import MAX_MESSAGE, OVERTIME
 
 SUBPROTOCOL = "Sec-WebSocket-Protocol"
 

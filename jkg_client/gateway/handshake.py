@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from ..client.deadline import Deadline
-from .opening import read_head
+from .connecting import read_head
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 

@@ -1,6 +1,6 @@
 """HTTP with one Jupyter server: headers, cookies, time limits and retries.
 
-Only this module, ``answers`` and ``adapter`` use ``requests``.
+Only this module, ``responses`` and ``adapter`` use ``requests``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ import requests
 from ..client.deadline import Deadline
 from ..errors import GatewayError, GatewayStatus, GatewayTimeout, GatewayUnreachable
 from .adapter import Doubt, doubted, limits, session_for
-from .answers import (
+from .connecting import Route, authorities_of, proxy_for
+from .connection import JupyterConnectionInfo, channels_query
+from .deadline_socket import ChannelsAddress
+from .hub_responses import hub_itself, may_be_of_a_hub, not_running, page_about, page_error
+from .responses import (
     PROXY_REFUSES,
     error_for,
     not_a_gateway,
@@ -25,10 +29,6 @@ from .answers import (
     refusal_of,
     translated,
 )
-from .connection import JupyterConnectionInfo, channels_query
-from .deadline_socket import ChannelsAddress
-from .hub_answers import hub_itself, may_be_of_a_hub, not_running, page_about, told_by
-from .opening import Route, authorities_of, proxy_for
 
 _log = logging.getLogger("jkg_client")
 
@@ -146,7 +146,7 @@ class HttpSession:
             page, _ = self._answer(f"GET {url}", None, deadline)
         except GatewayError:
             return not_running(request, status) if status < 400 else None
-        return told_by(request, status, (page.status_code, page.headers))
+        return page_error(request, status, (page.status_code, page.headers))
 
     def _patiently(
         self, request: str, body: Any, deadline: Deadline

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from ..client.deadline import Deadline
 from ..errors import GatewayError, GatewayStatus, KernelNotFound, ServerNotRunning
-from .answers import is_kernel_id, not_a_gateway
 from .deadline_socket import ChannelsAddress
 from .http_session import HttpSession
+from .responses import is_kernel_id, not_a_gateway
 
 LAUNCH_SECONDS = 120.0
 """Time limit to start or restart a kernel: Enterprise Gateway may schedule a pod for it."""

@@ -20,13 +20,13 @@ from ..errors import (
     KernelSpecNotFound,
     ServerNotRunning,
 )
-from .answers import is_kernel_id, not_a_gateway
 from .channels import ServerChannels
 from .connection import JupyterConnectionInfo, info_of
 from .deadline_socket import ChannelsAddress
 from .http_session import HttpSession
 from .kernel_control import LAUNCH_SECONDS, ServerKernel
 from .launching import session_request, start_request
+from .responses import is_kernel_id, not_a_gateway
 from .websocket import WebSocketTransport
 
 

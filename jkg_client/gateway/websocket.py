@@ -17,9 +17,9 @@ from ..errors import (
 from ..protocol.frames import BINARY, CLOSE, PING, TEXT
 from ..protocol.messages import Message
 from ..protocol.wire import Framing, encode, parse, unpack
-from .bounds import MAX_REQUEST, NONSENSE
 from .deadline_socket import SUBPROTOCOL, ChannelsAddress, DeadlineWebSocket
-from .hub_answers import leads_to_a_hub, not_running
+from .hub_responses import leads_to_a_hub, not_running
+from .limits import MAX_REQUEST, NONSENSE
 
 # All exceptions that connecting, reading and writing may raise.
 _FOREIGN = (OSError, *NONSENSE)

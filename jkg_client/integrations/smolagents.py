@@ -238,8 +238,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             result = self._execute(*self._sent(), *cells, store_history=False)
         if result.exit_code:
             failure = result.results[-1].failure
-            told = failure.summary if failure else result.output
-            raise AgentExecutionError(shortened(told, self._max_text), self.logger)
+            text = failure.summary if failure else result.output
+            raise AgentExecutionError(shortened(text, self._max_text), self.logger)
 
     def _answer(self, text: str) -> Any:
         try:

@@ -165,13 +165,13 @@ class ConsoleCells(CellRuns):
         ended = self._ended()
         self.shown.settle()
         if ended.result is not None:
-            return self._told(ended.result)
+            return self._report(ended.result)
         if isinstance(ended.failure, KeyboardInterrupt):
             self.screen.line("KeyboardInterrupt", to_err=True)
             return None
         if isinstance(ended.failure, JkgError):
             if isinstance(ended.failure.result, ExecutionResult):
-                self._told(ended.failure.result)
+                self._report(ended.failure.result)
             raise ended.failure
         raise RuntimeError("a cell could not be run") from ended.failure
 

@@ -210,17 +210,17 @@ class ConsoleSession:
         self._activity.is_running = True
         try:
             with self._listening.silent():
-                told = self._cells.run(code)
+                reported = self._cells.run(code)
         except JkgError as exc:
             self._screen.note(str(exc))
             return
         finally:
             self._activity.is_running = False
-        self._count(told)
+        self._count(reported)
 
-    def _count(self, told: CodeResult | None) -> None:
+    def _count(self, reported: CodeResult | None) -> None:
         self._activity.answered()
-        result = told.results[-1] if told is not None and told.results else None
+        result = reported.results[-1] if reported is not None and reported.results else None
         if result is not None and result.status == "died":
             self._number = 1
         elif result is not None and result.execution_count is not None:

@@ -48,8 +48,8 @@ def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[Con
             blocks += [*_text(pieces, max_text), image]
             # The plain text of an image may have facts, such as its size.
             pieces = [(words_beside(output), True)] if isinstance(output, Display) else []
-    told = "\n".join([*_left_out(left_out), *notes(result, seconds)])
-    return [*blocks, *_text(pieces, max_text), *_text([(told, True)], max_text)]
+    remarks = "\n".join([*_left_out(left_out), *notes(result, seconds)])
+    return [*blocks, *_text(pieces, max_text), *_text([(remarks, True)], max_text)]
 
 
 def encodable(text: str) -> str:

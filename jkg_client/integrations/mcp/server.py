@@ -90,9 +90,9 @@ def _add_tools(server: MCPServer[SessionKernels], limits: Limits) -> None:
         (tools.put_file, "Write a file", _CHANGES),
         (tools.get_file, "Read a file", _LOOKS),
     ):
-        told = str(inspect.getdoc(tool)).format(limits)
+        description = str(inspect.getdoc(tool)).format(limits)
         server.add_tool(
-            tool, title=title, description=told, annotations=hints, structured_output=False
+            tool, title=title, description=description, annotations=hints, structured_output=False
         )
 
 

@@ -117,8 +117,8 @@ class Tools:
         is_error = bool(trouble) or any(not result.is_ok for result in results)
         if not content:
             # Some clients and models do not accept an empty answer.
-            told = "Done, without output." if results else not_run([block.language])
-            content.append(TextContent(text=told))
+            text = "Done, without output." if results else not_run([block.language])
+            content.append(TextContent(text=text))
         return CallToolResult(content=content, is_error=is_error)
 
     async def restart_kernel(self, ctx: Context[SessionKernels]) -> CallToolResult:
@@ -132,13 +132,13 @@ class Tools:
     async def list_variables(self, ctx: Context[SessionKernels]) -> CallToolResult:
         """List the variables of a Python kernel: name, type and a short form of the value."""
         # Run an empty block first, because only blocks report that the kernel was restarted.
-        _, told = await self._printed(ctx, ["pass"])
+        _, remarks = await self._printed(ctx, ["pass"])
         try:
             found = await _kernel(ctx).variables()
         except JkgError as exc:
             raise ToolError(encodable(str(exc))) from exc
         listed = "".join(f"{variable}\n" for variable in found)
-        return _said(shortened(listed, self.limits.max_text) or "There are no variables.", *told)
+        return _said(shortened(listed, self.limits.max_text) or "There are no variables.", *remarks)
 
     async def put_file(
         self,
@@ -156,22 +156,22 @@ class Tools:
             raise ToolError(
                 f"the file has {len(data)} bytes; the limit is {python_files.LARGEST_FILE} bytes"
             )
-        _, told = await self._printed(ctx, python_files.put(path, data))
-        return _said(f"{path}: {len(data)} bytes were written.", *told)
+        _, remarks = await self._printed(ctx, python_files.put(path, data))
+        return _said(f"{path}: {len(data)} bytes were written.", *remarks)
 
     async def get_file(
         self, ctx: Context[SessionKernels], path: _Path, encoding: _Encoding = "text"
     ) -> CallToolResult:
         """Read a whole file on the machine of a Python kernel. It may have up to 10 MB."""
         try:
-            printed, told = await self._printed(ctx, [python_files.get(path)])
+            printed, remarks = await self._printed(ctx, [python_files.get(path)])
             data = python_files.got(printed)
             text = data.decode() if encoding == "text" else base64.b64encode(data).decode()
         except UnicodeDecodeError as exc:
             raise ToolError(f"{path} is not UTF-8 text: read it with encoding base64") from exc
         except ValueError as exc:
             raise ToolError(f"{path}: {exc}") from exc
-        return _said(text, *told)
+        return _said(text, *remarks)
 
     async def _run(
         self,
@@ -212,8 +212,8 @@ class Tools:
         for result in results:
             if not result.is_ok or result.truncated:
                 raise ToolError(_reason(result, self.limits))
-        told = [note for result in results for note in notes(result, self.limits.timeout)]
-        return "".join(result.output for result in results), told
+        remarks = [note for result in results for note in notes(result, self.limits.timeout)]
+        return "".join(result.output for result in results), remarks
 
 
 def _kernel(ctx: Context[SessionKernels]) -> SessionKernel:

@@ -16,7 +16,7 @@ from docker.types import HostConfig
 from urllib3.exceptions import HTTPError
 
 from ...errors import EngineError
-from ...gateway.answers import root_of
+from ...gateway.responses import root_of
 
 _CONNECT_SECONDS = 10.0
 _NOT_FOUND = 404

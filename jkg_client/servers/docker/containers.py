@@ -82,7 +82,7 @@ class Container:
 
     def files(self) -> ContainerFiles:
         """The files of the container. Paths are relative to its working directory."""
-        folder = self._told()["Config"].get("WorkingDir") or "/"
+        folder = self._inspect()["Config"].get("WorkingDir") or "/"
         return ContainerFiles(self.engine, self.id, folder)
 
     def stop(self, timeout_seconds: float) -> None:
@@ -110,15 +110,15 @@ class Container:
         self.engine.close()
 
     def _address(self, own: Mapping[str, Any] | None, deadline: Deadline) -> tuple[str, int]:
-        told, endpoint = with_network(self.engine, self._told()), self.engine.endpoint
-        if own and not _are_neighbours(own, told):
+        data, endpoint = with_network(self.engine, self._inspect()), self.engine.endpoint
+        if own and not _are_neighbours(own, data):
             raise ServerStartError(
                 f"container {self.name} shares no network with the container of this program;"
                 " pass one of its networks as network="
             )
-        address = address_of(told, host=endpoint.host, shared=networks_of(own) if own else ())
+        address = address_of(data, host=endpoint.host, shared=networks_of(own) if own else ())
         if address is None:
-            how = _how_it_ended(told)
+            how = _how_it_ended(data)
             why = f"ended ({how})" if how else f"has no address at which port {PORT} can be reached"
             said = f"\nThe end of its log:\n{self._log_tail()}"
             raise ServerStartError(f"container {self.name} {why}{said}")
@@ -127,15 +127,15 @@ class Container:
             return "127.0.0.1", int(self._tunnel.local)
         return address
 
-    def _told(self) -> dict[str, Any]:
-        told = self.engine.inspect(self.id)
-        if told is None:
+    def _inspect(self) -> dict[str, Any]:
+        data = self.engine.inspect(self.id)
+        if data is None:
             raise EngineError(f"container {self.name} no longer exists")
-        return told
+        return data
 
     def _ended(self) -> str | None:
-        told = self.engine.inspect(self.id)
-        return "its container was removed" if told is None else _how_it_ended(told)
+        data = self.engine.inspect(self.id)
+        return "its container was removed" if data is None else _how_it_ended(data)
 
     def _log_tail(self) -> str:
         try:
@@ -154,16 +154,16 @@ def end(engine: Engine, container: str, timeout_seconds: float, *, removes: bool
             engine.remove(container)
 
 
-def with_network(engine: Engine, told: dict[str, Any]) -> dict[str, Any]:
-    """The description ``told``; if the container uses another one's network, with that network."""
-    mode, _, other = told["HostConfig"].get("NetworkMode", "").partition(":")
+def with_network(engine: Engine, data: dict[str, Any]) -> dict[str, Any]:
+    """The description ``data``; if the container uses another one's network, with that network."""
+    mode, _, other = data["HostConfig"].get("NetworkMode", "").partition(":")
     lender = engine.inspect(other) if mode == "container" else None
-    return {**told, "NetworkSettings": lender["NetworkSettings"]} if lender else told
+    return {**data, "NetworkSettings": lender["NetworkSettings"]} if lender else data
 
 
-def _are_neighbours(own: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+def _are_neighbours(own: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
     mine = networks_of(own)
-    return "host" in mine or not mine.keys().isdisjoint(networks_of(told))
+    return "host" in mine or not mine.keys().isdisjoint(networks_of(data))
 
 
 class _Refused(Exception):
@@ -189,8 +189,8 @@ def _lets_in(info: JupyterConnectionInfo) -> bool:
     return True
 
 
-def _how_it_ended(told: Mapping[str, Any]) -> str | None:
-    state = told["State"]
+def _how_it_ended(data: Mapping[str, Any]) -> str | None:
+    state = data["State"]
     if state.get("Running") or state.get("Status") in ("created", "restarting"):
         return None
     memory = ", out of memory" if state.get("OOMKilled") else ""

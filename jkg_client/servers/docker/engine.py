@@ -139,7 +139,7 @@ class Engine:
             made: Json = self._api.create_container(image, host_config=config, ports=ports, **own)
         for warning in made.get("Warnings") or ():
             logger.warning("warning of the engine: %s", warning)
-        if self._told().get("CgroupDriver") == "none":
+        if self._info().get("CgroupDriver") == "none":
             logger.warning("the engine cannot limit memory, processors or processes")
         return str(made["Id"])
 
@@ -221,9 +221,9 @@ class Engine:
 
     def is_rootless(self) -> bool:
         """Whether the engine is rootless: root in a container is the user who runs the engine."""
-        return any("rootless" in option for option in self._told().get("SecurityOptions") or ())
+        return any("rootless" in option for option in self._info().get("SecurityOptions") or ())
 
-    def _told(self) -> Json:
+    def _info(self) -> Json:
         with failing("cannot read the engine's description of itself"):
             told: Json = self._api.info()
         return told

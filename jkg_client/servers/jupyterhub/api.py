@@ -24,10 +24,10 @@ from ...errors import (
     NotAGateway,
 )
 from ...gateway.adapter import limits, session_for
-from ...gateway.answers import read_body, translated
+from ...gateway.connecting import authorities_of, proxy_for
 from ...gateway.connection import JupyterConnectionInfo
 from ...gateway.masking import masked
-from ...gateway.opening import authorities_of, proxy_for
+from ...gateway.responses import read_body, translated
 from .addresses import API, path_of_server, path_of_user
 from .models import (
     Answer,

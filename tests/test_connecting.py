@@ -1,4 +1,4 @@
-"""Which authorities and which proxy count, and the opening handshake by the book."""
+"""Certificate authorities, proxies, and the opening handshake as in the RFC."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import websocket._handshake
 
 from jkg_client import JupyterClient, JupyterConnectionInfo
 from jkg_client.client.deadline import Deadline
+from jkg_client.gateway.connecting import authorities_of, proxy_for, proxy_name
 from jkg_client.gateway.handshake import HandshakeAnswer, HandshakeError, shake_hands
-from jkg_client.gateway.opening import authorities_of, proxy_for, proxy_name
 from jkg_client.testing import FakeGateway
 
 USUAL = requests.utils.DEFAULT_CA_BUNDLE_PATH

@@ -63,7 +63,9 @@ def hub_itself(info: JupyterConnectionInfo) -> NotAGateway:
     )
 
 
-def told_by(request: str, status: int, page: tuple[int, Mapping[str, str]]) -> GatewayError | None:
+def page_error(
+    request: str, status: int, page: tuple[int, Mapping[str, str]]
+) -> GatewayError | None:
     """The error that the hub's page about the server stands for. None if the server is running.
 
     Args:

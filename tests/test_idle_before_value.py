@@ -1,4 +1,4 @@
-"""Kernels that say idle before the value of the cell, as Deno does."""
+"""Kernels that send idle before the value of the cell, as Deno does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import evolve
 from test_exchange import VALUE, message, stream
 
 from jkg_client import JupyterKernelClient
-from jkg_client.protocol.early_idle import EarlyIdle
+from jkg_client.protocol.idle_before_value import IdleBeforeValue
 from jkg_client.protocol.messages import Message
 from jkg_client.testing import FakeGateway
 
@@ -24,37 +24,37 @@ def info(name: Any) -> Message:
     [("Deno kernel", True), ("deno", True), ("ipython", False), ("IRkernel", False), (None, False)],
 )
 def test_a_kernel_is_known_by_its_implementation(name: Any, expected: bool) -> None:
-    early_idle = EarlyIdle()
-    early_idle.feed(info(name))
-    assert early_idle.is_expected == expected
+    idle_before_value = IdleBeforeValue()
+    idle_before_value.feed(info(name))
+    assert idle_before_value.is_expected == expected
 
 
 @pytest.mark.field("B13")
 def test_a_value_after_the_end_of_its_cell_gives_the_kernel_away() -> None:
-    early_idle = EarlyIdle()
-    early_idle.feed(VALUE)
-    assert not early_idle.is_expected
-    early_idle.ended("req")
-    early_idle.feed(VALUE)
-    assert early_idle.is_expected
+    idle_before_value = IdleBeforeValue()
+    idle_before_value.feed(VALUE)
+    assert not idle_before_value.is_expected
+    idle_before_value.ended("req")
+    idle_before_value.feed(VALUE)
+    assert idle_before_value.is_expected
 
 
 @pytest.mark.parametrize("later", [info("ipython"), VALUE, evolve(VALUE, parent_header={})])
 def test_what_has_given_a_kernel_away_holds_whatever_comes_later(later: Message) -> None:
-    early_idle = EarlyIdle()
-    early_idle.feed(info("deno"))
-    early_idle.feed(later)
-    assert early_idle.is_expected
+    idle_before_value = IdleBeforeValue()
+    idle_before_value.feed(info("deno"))
+    idle_before_value.feed(later)
+    assert idle_before_value.is_expected
 
 
 @pytest.mark.parametrize(
     "late", [stream("by a thread"), evolve(VALUE, parent_header={"msg_id": "other"})]
 )
 def test_what_threads_print_and_what_others_run_says_nothing_of_the_kernel(late: Message) -> None:
-    early_idle = EarlyIdle()
-    early_idle.ended("req")
-    early_idle.feed(late)
-    assert not early_idle.is_expected
+    idle_before_value = IdleBeforeValue()
+    idle_before_value.ended("req")
+    idle_before_value.feed(late)
+    assert not idle_before_value.is_expected
 
 
 @pytest.mark.field("B13")

@@ -14,7 +14,7 @@ _KNOWN = ("deno",)
 
 
 @define
-class EarlyIdle:
+class IdleBeforeValue:
     """Whether the kernel does this. Feed it every message of the kernel.
 
     Attributes:

@@ -22,10 +22,10 @@ from ..errors import (
     NotAGateway,
 )
 from .adapter import PlainHttp
-from .bounds import NONSENSE
+from .connecting import proxy_name
 from .connection import JupyterConnectionInfo
+from .limits import NONSENSE
 from .masking import masked
-from .opening import proxy_name
 
 PROXY_REFUSES = 407
 """Status with which a proxy asks for a user and a password."""
