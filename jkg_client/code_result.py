@@ -128,7 +128,7 @@ def _joined(texts: Sequence[str], status: Status, skipped: Sequence[str], left_o
     """The texts of the blocks, with notes on those that did not run."""
     all_texts = list(texts)
     if skipped:
-        # What went wrong stays last: there a reader looks for it.
+        # Readers look for an error at the end, so the note goes before it.
         place = len(texts) if status == "ok" else len(texts) - 1
         all_texts.insert(place, not_run(skipped))
     if status == "ok" and left_out:

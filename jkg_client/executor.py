@@ -261,7 +261,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         )
         self._check_open()
         if not kernel.wait_for_ready(self._timeouts.ready):
-            raise KernelNotReady(f"kernel {kernel_id} gives no answer")
+            raise KernelNotReady(f"kernel {kernel_id} does not answer")
         info = mapping_of(kernel.kernel_info().get("language_info"))
         self._session_file.session.language_info, self._language = info, str(info.get("name", ""))
         return kernel

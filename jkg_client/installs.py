@@ -1,9 +1,9 @@
-"""Whether a cell has installed what it should have.
+"""Finds out whether an installation at the end of a cell has failed.
 
-A command of ``!`` or ``%pip`` never fails a cell of IPython: the cell goes on, and is ``ok``, which
-users of AutoGen rely on. But a reader must know that nothing was installed. IPython keeps the
-exit status of the last command in ``_exit_code``. It is asked for that when an installation is the
-last thing that a cell does; of earlier ones only the text tells.
+In IPython, a failed ``!`` or ``%pip`` command does not fail the cell: the cell continues, and its
+status is ``ok``. Users of AutoGen rely on this, but they must learn that nothing was installed.
+IPython keeps the exit status of the last command in ``_exit_code``. So this status is read if the
+last command of a cell is an installation. For earlier commands, only the output shows a failure.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .protocol.result import ExecutionResult
 from .protocol.terminal import strip_ansi
 
 STATUS = {"_exit_code": "_exit_code"}
-"""User expressions of such a cell."""
+"""User expressions of a cell that ends with an installation."""
 
 _LONGEST = 500
 _INSTALL = re.compile(
@@ -28,13 +28,13 @@ _STATUS = re.compile(r"-?\d{1,9}")
 
 
 def install_command(cell: str) -> str | None:
-    """The command with which a cell of a Python kernel ends, if that installs something."""
+    """The last command of a Python cell, if it is an installation. Else None."""
     last = cell.rstrip()[-_LONGEST:].replace("\\\n", " ").rpartition("\n")[2]
     return last if "install" in last and _INSTALL.match(last) else None
 
 
 def with_status(result: ExecutionResult, command: str) -> ExecutionResult:
-    """``result`` of a cell that ends with ``command``: it says so if that has failed."""
+    """``result`` with a note if the installation ``command`` at the end of the cell has failed."""
     answer = result.user_expressions.get("_exit_code")
     data = answer.get("data") if isinstance(answer, dict) else None
     said = data.get("text/plain") if isinstance(data, dict) else None

@@ -191,7 +191,7 @@ def text_at_once(display: Display) -> str:
     """
     if any(mime_type in display.data for mime_type in _FILES) or is_chart(display.data):
         return display.text if words_beside(display) else ""
-    if any(mime_type in display.data for mime_type in SCRIPTS):
+    if display.is_bar or any(mime_type in display.data for mime_type in SCRIPTS):
         return ""
     text = _text(display)
     return display.text if text == strip_ansi(display.text) else text
@@ -207,8 +207,6 @@ def _piece(output: Output, write: Write) -> Piece:
 
 
 def _text(display: Display) -> str:
-    if _WIDGET in display.data and _is_first_state(display.text):
-        return ""
     for mime_type in _TEXTS:
         text = joined(display.data.get(mime_type))
         if text is not None:
@@ -224,11 +222,6 @@ def _text(display: Display) -> str:
     if known is not None and display.data[known]:
         return f"{known[:80]}: {_json(display.data[known], MAX_OTHER_JSON)}"
     return strip_ansi(display.text) or _unshown(display)
-
-
-def _is_first_state(plain: str) -> bool:
-    """Whether a display is a progress bar of tqdm as a widget. Its text stays at 0 %."""
-    return " 0%|" in f" {plain}" or " 0it [" in f" {plain}"
 
 
 def _saved(display: Display, mime_type: str, form: _Form, write: Write) -> Piece:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fixtures import executor, executors, kernel, pytest_itemcollected
-from hypothesis import settings
+from hypothesis import Phase, settings
 from surroundings import in_the_foreground, shut_out
 
 from jkg_client.client.timeouts import Timeouts
@@ -22,6 +22,14 @@ __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 
 # Examples that failed are printed; they are not kept in a checkout that may be read-only.
 settings.register_profile("tests", database=None)
+# For mutations: each is tried with some hundred tests, and what fails is not looked at.
+settings.register_profile(
+    "mutation",
+    database=None,
+    deadline=None,
+    max_examples=15,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile("tests")
 
 

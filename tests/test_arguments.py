@@ -83,6 +83,28 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
         lambda: arguments.blocks([CodeBlock("1", "python"), SimpleNamespace(code=b"x")]),
         "code of code_blocks[1] must be a string, not bytes",
     ),
+    (
+        lambda: arguments.blocks([SimpleNamespace(code="x")]),
+        "language of code_blocks[0] must be a string, not NoneType",
+    ),
+    (lambda: arguments.at_least("n", None, 1), "n must be at least 1, not None"),
+    (lambda: arguments.optional_path("p", 1), "p must be a path, not 1"),
+    (lambda: arguments.optional_path("p", ""), "p must be a path or None, not ''"),
+    (
+        lambda: arguments.optional_text("s", ""),
+        "s must not be empty; None stands for the default",
+    ),
+    (lambda: arguments.optional_text("s", 1), "s must be a string, not int"),
+    (lambda: arguments.position(1, 0), "code must be a string, not int"),
+    (lambda: arguments.position("ab", -1), "cursor_pos must be at least 0, not -1"),
+    (
+        lambda: executor(kernel_name=[LONG]),
+        f"kernel_name: a kernel's name is needed, not {[LONG]!r:.200}",
+    ),
+    (
+        lambda: executor(kernel_id=[LONG]),
+        f"kernel_id: a kernel's id is needed, not {[LONG]!r:.200}",
+    ),
     (lambda: executor(kernel_name=""), "kernel_name: a kernel's name is needed, not ''"),
     (lambda: executor(kernel_name=None), "kernel_name: a kernel's name is needed, not None"),
     (lambda: executor(timeout=0), "timeout must be positive, not 0"),
@@ -132,6 +154,11 @@ def test_what_is_right_is_taken_as_it_is() -> None:
     assert arguments.text("s", "") == ""
     assert arguments.folder("d", "a/b") == Path("a/b")
     assert arguments.folder("d", Path("a")) == Path("a")
+    assert [arguments.position("abc", at) for at in (None, 0, 7)] == [3, 0, 7]
+    for path in (None, "a", Path("a")):
+        arguments.optional_path("p", path)
+    arguments.optional_text("s", None)
+    arguments.optional_text("s", "a")
     arguments.callback("f", None)
     arguments.callback("f", print)
     arguments.words("w", None)

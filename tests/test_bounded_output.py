@@ -203,6 +203,41 @@ def test_a_value_that_outgrows_the_head_leaves_it_with_all_that_followed() -> No
     assert kept.dropped + kept.cut == 5 + 3 + 9
 
 
+def test_streams_of_one_name_are_apart_where_a_widget_has_captured_one() -> None:
+    kept = bounded(10)
+    for text, owner in (("a", None), ("b", "w"), ("c", "w"), ("d", "v"), ("e", None)):
+        kept.write("out", text, owner)
+    slots = [slot for slot in kept.halves()[0] if isinstance(slot, StreamSlot)]
+    assert [(str(slot.text), slot.owner) for slot in slots] == [
+        ("a", None),
+        ("bc", "w"),
+        ("d", "v"),
+        ("e", None),
+    ]
+
+
+def test_what_a_widget_has_captured_is_taken_out_and_makes_room() -> None:
+    kept = bounded(10)
+    own, captured = ValueSlot("own", 1), ValueSlot("captured", 2, owner="w")
+    kept.write("out", "ab", "w")
+    kept.append(own)
+    kept.append(captured)
+    kept.write("out", "cd", "v")
+    assert kept.remove_owned("w") == [captured]
+    assert (both(kept), size_of(kept)) == (("<own>cd", ""), 3)
+    kept.write("out", "1234567")
+    assert (both(kept), kept.dropped) == (("<own>cd1234567", ""), 0)
+
+
+def test_what_a_widget_has_captured_is_taken_out_on_both_sides_of_the_gap() -> None:
+    kept = bounded(10)
+    for text, owner in (("ab", "w"), ("cde", None), ("fghij", None), ("k", "w"), ("l", None)):
+        kept.write("out", text, owner)
+    assert (both(kept), kept.dropped) == (("abcde", "hijkl"), 2)
+    assert kept.remove_owned("w") == []
+    assert (both(kept), size_of(kept)) == (("cde", "hijl"), 7)
+
+
 def test_a_value_that_is_gone_cannot_be_replaced() -> None:
     kept = bounded(10)
     slot = ValueSlot("v", 20)

@@ -378,7 +378,7 @@ def test_a_kernel_that_does_not_come_back_after_its_restart_is_told_by_the_next_
     kernel = fresh(ENDS["in order"])
     result = kernel.cell("busy until:restart never", timeout=5.0)
     assert (result.status, result.kernel_restarted) == ("timeout", True)
-    with pytest.raises(KernelNotReady, match="kernel k gives no answer"):
+    with pytest.raises(KernelNotReady, match="kernel k does not answer"):
         kernel.cell("never")
     result = kernel.cell(f"answers {OK}")
     assert (result.status, result.kernel_restarted) == ("ok", False)
@@ -711,7 +711,7 @@ def test_a_kernel_that_could_not_be_regained_is_logged(caplog: pytest.LogCapture
     kernel = fresh(ENDS["in order"])
     kernel.control.failing["interrupt"] = away()
     kernel.cell("busy never", timeout=5.0)
-    assert caplog.messages == ["kernel k could not be regained: away"]
+    assert caplog.messages == ["kernel k could not be recovered: away"]
 
 
 def test_a_cell_that_ended_while_nobody_listened_is_not_interrupted() -> None:

@@ -39,7 +39,7 @@ def test_a_value_after_the_end_of_its_cell_gives_the_kernel_away() -> None:
     assert early_idle.is_expected
 
 
-@pytest.mark.parametrize("later", [info("ipython"), VALUE])
+@pytest.mark.parametrize("later", [info("ipython"), VALUE, evolve(VALUE, parent_header={})])
 def test_what_has_given_a_kernel_away_holds_whatever_comes_later(later: Message) -> None:
     early_idle = EarlyIdle()
     early_idle.feed(info("deno"))

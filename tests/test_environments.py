@@ -87,3 +87,17 @@ def test_each_environment_has_what_its_conftest_imports() -> None:
                 assert files
                 needed = {name for file in files for name in imported(file, set())}
                 assert needed - known - installed(section) == set()
+
+
+@pytest.mark.field("G3")
+def test_tox_without_arguments_needs_no_engine_no_hub_and_one_python() -> None:
+    names = re.split(r"[,\s]+", TOX["tox"]["env_list"].strip())
+    assert names == ["style", "types", "py", "here"]
+    with table() as row:
+        for name in names:
+            section = f"testenv:{name}" if name != "py" else "testenv"
+            with row(name):
+                assert "base_python" not in TOX[section]
+                commands = setting(section, "commands")
+                assert "tests_integration" not in commands or name in ("types", "here")
+    assert "--part=here" in setting("testenv:here", "commands")

@@ -538,8 +538,8 @@ def test_a_result_without_a_count_has_none(content: Json) -> None:
     [
         ("error", Failure("E", "v", ("long",)), ExecutionError, "E: v"),
         ("error", None, ExecutionError, "it failed"),
-        ("aborted", None, ExecutionError, "the cell did not run: one before it failed"),
-        ("timeout", None, ExecutionTimeout, "the cell ran longer than it was given"),
+        ("aborted", None, ExecutionError, "the cell did not run because an earlier one failed"),
+        ("timeout", None, ExecutionTimeout, "the cell exceeded its time limit"),
         ("died", None, KernelDied, "the kernel died while the cell ran"),
     ],
 )
@@ -551,6 +551,22 @@ def test_who_wants_an_exception_gets_one_with_the_result(
         result.raise_for_error()
     assert (type(caught.value), str(caught.value)) == (kind, text)
     assert pickle.loads(pickle.dumps(caught.value)).result == result
+
+
+@rows("earlier", [False, True])
+@rows("later", [False, True])
+def test_a_result_takes_over_what_an_earlier_one_has_left(earlier: bool, later: bool) -> None:
+    first = ExecutionResult(
+        status="died", late_outputs=(Stream("stdout", "a"),), kernel_restarted=earlier
+    )
+    second = ExecutionResult(
+        status="ok", late_outputs=(Stream("stdout", "b"),), kernel_restarted=later
+    )
+    assert second.after(first) == ExecutionResult(
+        status="ok",
+        late_outputs=(Stream("stdout", "a"), Stream("stdout", "b")),
+        kernel_restarted=earlier or later,
+    )
 
 
 def test_nothing_is_raised_for_success() -> None:

@@ -18,7 +18,7 @@ from raw_client import RawClient, RawKernel, raw_client, says
 import jkg_client
 from jkg_client.protocol.messages import execute_request
 from jkg_client.testing import FakeGateway
-from jkg_client.testing.kernel.transport import Transport, script_message
+from jkg_client.testing.kernel.transport import MessageSocket, script_message
 from jkg_client.testing.launches import KernelNotStarted, launch
 from jkg_client.testing.processes import kernel_env
 
@@ -175,8 +175,8 @@ WORKS = [
     (
         (
             "import signal\nsignal.signal(signal.SIGALRM, lambda *_: 1 / 0)\n"
-            "signal.setitimer(signal.ITIMER_REAL, 0.01)\n"
-            "try: signal.pause()\nexcept ZeroDivisionError: r = 'struck'\nr"
+            "try: signal.setitimer(signal.ITIMER_REAL, 0.01); signal.pause()\n"
+            "except ZeroDivisionError: r = 'struck'\nr"
         ),
         "'struck'",
     ),
@@ -345,7 +345,7 @@ def _write_parent(write: int, code: str) -> NoReturn:
 
 def test_where_nothing_forks_a_kernel_is_spawned() -> None:
     launched = launch("python", "s", kernel_env(None), forks=False)
-    transport = Transport(launched.line)
+    transport = MessageSocket(launched.line)
     try:
         transport.send(execute_request("s", "print(6 * 7)"), "s")
         said = [""]

@@ -323,7 +323,7 @@ def test_a_kernel_that_is_not_ready_after_its_restart_is_named(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     kernel.silent = True
-    with pytest.raises(KernelNotReady, match=r"^kernel k1 gives no answer$"):
+    with pytest.raises(KernelNotReady, match=r"^kernel k1 does not answer$"):
         client.restart(0.05)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Optional
 
-import pytest
 from attrs import evolve
 from tables import rows
 

@@ -38,6 +38,10 @@ def test_several_outputs_are_a_page_in_order() -> None:
     assert places == sorted(places)
 
 
+def test_displays_of_text_alone_need_no_page() -> None:
+    assert bundle(Display({"text/plain": "a"}), Stream("stdout", "b")) == {"text/plain": "a\nb"}
+
+
 # An output, and its HTML on a page of several.
 PARTS: list[tuple[Output, str]] = [
     (Stream("stdout", '\x1b[31m1 < 2 & "3"\x1b[0m'), "<pre>1 &lt; 2 &amp; &quot;3&quot;</pre>"),
@@ -123,3 +127,38 @@ def test_a_notebook_shows_code_without_output_as_such() -> None:
     assert CodeResult(exit_code=0, output="")._repr_mimebundle_() == {
         "text/plain": "<ok, no output>"
     }
+
+
+# A value, and its repr within that of what has it.
+REPRS: list[tuple[object, str]] = [
+    (Stream("stdout", "x" * 200), f"Stream(name='stdout', text='{'x' * 200}')"),
+    (Stream("stdout", "x" * 201), f"Stream(name='stdout', text='{'x' * 100}'… (201 characters))"),
+    (
+        Display({"a": [0] * 201, "b": dict.fromkeys(range(201)), "c": [0] * 3}),
+        (
+            "Display(data={'a': <list of 201>, 'b': <dict of 201>, 'c': [0, 0, 0]}, metadata={},"
+            " display_id=None, execution_count=None)"
+        ),
+    ),
+    (
+        Display({"a": [0] * 200}),
+        f"Display(data={{'a': {[0] * 200}}}, metadata={{}}, display_id=None, execution_count=None)",
+    ),
+    (Failure("E", "v"), "Failure(ename='E', evalue='v', traceback=())"),
+    (Failure("E", "v", ("a", "b")), "Failure(ename='E', evalue='v', traceback=('a', 'b'))"),
+    (
+        Failure("E", "v", ("a",) * 200),
+        "Failure(ename='E', evalue='v', traceback=(" + ", ".join(["'a'"] * 200) + "))",
+    ),
+    (
+        Failure("E", "v", ("a",) * 201),
+        "Failure(ename='E', evalue='v', traceback=("
+        + ", ".join(["'a'"] * 200)
+        + ", … (201 lines)))",
+    ),
+]
+
+
+@rows(("value", "shown"), REPRS)
+def test_a_repr_has_200_characters_and_items_at_most(value: object, shown: str) -> None:
+    assert repr(value) == shown

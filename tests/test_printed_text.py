@@ -40,6 +40,30 @@ def test_folding_changes_nothing_that_can_be_seen(before: list[str], after: list
     assert picture(str(text)) == picture("".join([*before, *after]))
 
 
+# What was printed, how many of its characters could be folded, what it is then, and how many
+# can be folded when a character more has come.
+FOLDED = [
+    ("ab", 0, "ab", 0),
+    ("ab\rcd\n", 6, "cd\n", 0),
+    ("abcdefghijkl\rabcdefghijkl\rc", 27, "cbcdefghijkl\r\x1b[1C", 1),
+    # Folding would make it no shorter.
+    ("ab\rc", 4, "ab\rc", 1),
+    ("a\b", 2, "a\b", 1),
+]
+
+
+@rows(("text", "news", "folded", "more"), FOLDED)
+def test_text_is_worth_folding_where_it_moves_and_has_grown(
+    text: str, news: int, folded: str, more: int
+) -> None:
+    kept = printed(text)
+    assert kept.news == news
+    kept.fold()
+    assert kept.news == 0
+    kept.append("x")
+    assert (str(kept), len(kept), kept.news) == (folded + "x", len(folded) + 1, more)
+
+
 @pytest.mark.field("B5")
 @rows(
     "bar",

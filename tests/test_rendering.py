@@ -15,7 +15,7 @@ from strategies import BOUNDED, JSON
 
 import jkg_client
 from jkg_client.protocol.outputs import Display, Failure, Output, Stream
-from jkg_client.rendering import into, render
+from jkg_client.rendering import into, render, text_at_once
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\xff"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF"
@@ -141,6 +141,7 @@ def test_a_widget_that_has_gone_on_is_not_shown_as_it_began(
 ) -> None:
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": plain}
     assert rendered(tmp_path, Display(view)) == (said, [])
+    assert text_at_once(Display(view)) == said
 
 
 @pytest.mark.parametrize("mime_type", ["application/json", "application/vnd.x.v1+json"])

@@ -234,8 +234,8 @@ ENDS: list[tuple[Status, Truncation | None, list[Output]]] = [
         [
             Failure(
                 "ExecutionTimeout",
-                "the cell ran longer than it was given",
-                ("ExecutionTimeout: the cell ran longer than it was given",),
+                "the cell exceeded its time limit",
+                ("ExecutionTimeout: the cell exceeded its time limit",),
             )
         ],
     ),
@@ -256,8 +256,8 @@ ENDS: list[tuple[Status, Truncation | None, list[Output]]] = [
         [
             Failure(
                 "NotRun",
-                "the cell did not run: one before it failed",
-                ("NotRun: the cell did not run: one before it failed",),
+                "the cell did not run because an earlier one failed",
+                ("NotRun: the cell did not run because an earlier one failed",),
             )
         ],
     ),

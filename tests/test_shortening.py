@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,15 @@ from strategies import BOUNDED, JSON
 from tables import rows
 
 from jkg_client.integrations.model_limits import checked
-from jkg_client.protocol.shortening import cut, cut_forms, cut_traceback, shortened, weight
+from jkg_client.protocol.shortening import (
+    cut,
+    cut_forms,
+    cut_traceback,
+    dropped_here,
+    is_dropped_here,
+    shortened,
+    weight,
+)
 
 TEXT = st.text("ab\n", max_size=200)
 
@@ -23,6 +33,99 @@ TEXT = st.text("ab\n", max_size=200)
 )
 def test_of_long_text_beginning_and_end_are_kept(text: str, most: int, short: str) -> None:
     assert shortened(text, most) == short
+
+
+# A text, what may be kept of it and of its beginning, and what is kept.
+CUTS: list[tuple[str, int, int | None, str, int]] = [
+    ("abcdefghij", 10, None, "abcdefghij", 10),
+    ("abcdefghij", 4, None, f"ab{dropped_here(6)}ij", 4),
+    ("abcdefghij", 3, None, f"a{dropped_here(7)}ij", 3),
+    ("abcdefghij", 4, 1, f"a{dropped_here(6)}hij", 4),
+    ("abcdefghij", 4, 0, f"{dropped_here(6)}ghij", 4),
+    ("abcdefghij", 4, 9, f"abcd{dropped_here(6)}", 4),
+    ("abcdefghij", 0, None, dropped_here(10), 0),
+    (f"ab{dropped_here(6)}ij", 4, None, f"ab{dropped_here(6)}ij", 4),
+    (f"ab{dropped_here(6)}ij", 2, None, f"a{dropped_here(8)}j", 2),
+    (f"abcd{dropped_here(6)}", 2, None, f"a{dropped_here(9)}", 1),
+]
+
+
+@rows(("text", "most", "head", "short", "size"), CUTS)
+def test_a_text_that_is_cut_has_one_gap_that_counts_all(
+    text: str, most: int, head: int | None, short: str, size: int
+) -> None:
+    assert cut(text, most, head=head) == (short, size)
+
+
+@rows(
+    ("text", "is_one"),
+    [
+        ("\n[5 characters of output dropped here]\n", True),
+        ("a\n[5 characters of output dropped here]\n", False),
+        ("\n[5 characters of output dropped here]\na", False),
+        ("\n[x characters of output dropped here]\n", False),
+    ],
+)
+def test_a_gap_is_told_from_other_text(text: str, is_one: bool) -> None:
+    assert is_dropped_here(text) is is_one
+    assert not is_one or text == dropped_here(5)
+
+
+LEFT_OUT = "[dropped, larger than may be kept: "
+NONE = {f"a/{number}": "" for number in range(20)}
+# Forms of an object, how many characters may be kept, and what is kept.
+KEPT: list[tuple[dict[str, Any], int, dict[str, Any], int]] = [
+    (
+        {"text/plain": "abcdef", "image/png": "0" * 10},
+        16,
+        {"text/plain": "abcdef", "image/png": "0" * 10},
+        16,
+    ),
+    (
+        {"text/plain": "abcdef", "image/png": "0" * 10},
+        15,
+        {"text/plain": f"abcdef\n{LEFT_OUT}image/png (10 characters)]"},
+        6,
+    ),
+    ({"image/png": "0" * 10}, 9, {"text/plain": f"{LEFT_OUT}image/png (10 characters)]"}, 0),
+    # Half of the room is for what can be read.
+    (
+        {"image/png": "0" * 5, "text/plain": "a" * 10},
+        10,
+        {"image/png": "0" * 5, "text/plain": f"aa{dropped_here(5)}aaa"},
+        10,
+    ),
+    (
+        {"text/plain": ["a" * 5, "a" * 5], "text/markdown": "b" * 10},
+        10,
+        {"text/plain": f"aa{dropped_here(5)}aaa", "text/markdown": f"bb{dropped_here(5)}bbb"},
+        10,
+    ),
+    ({**NONE, "text/latex": "$"}, 10, {**NONE, "text/latex": "$"}, 1),
+    (
+        {**NONE, **{f"b/{number}": "c" for number in range(6)}},
+        10,
+        {
+            **NONE,
+            "text/plain": LEFT_OUT
+            + "b/0 (1 characters), b/1 (1 characters), b/2 (1 characters),"
+            + " b/3 (1 characters), b/4 (1 characters)]",
+        },
+        0,
+    ),
+    ({"n" * 80: "a"}, 10, {"n" * 80: "a"}, 1),
+    ({"n" * 81: "a"}, 10, {"text/plain": f"{LEFT_OUT}{'n' * 80} (1 characters)]"}, 0),
+]
+
+
+@rows(("data", "most", "kept", "size"), KEPT)
+def test_of_an_object_forms_are_kept_as_they_fit(
+    data: dict[str, Any], most: int, kept: dict[str, Any], size: int
+) -> None:
+    assert cut_forms(data, most) == (kept, size)
+    assert [name for name in cut_forms(data, most)[0] if name in data] == [
+        name for name in data if name in kept
+    ]
 
 
 @BOUNDED
@@ -41,7 +144,7 @@ def test_forms_fit_or_are_named(data: dict[str, object], most: int) -> None:
     kept, size = cut_forms(data, most)
     assert size <= most
     whole = {name: form for name, form in kept.items() if name != "text/plain"}
-    assert all(data[name] == form for name, form in whole.items())
+    assert all(data[name] is form for name, form in whole.items())
     assert all(name in kept or name in str(kept["text/plain"]) for name in data)
 
 
@@ -52,6 +155,7 @@ def test_of_a_traceback_the_end_is_kept_first() -> None:
 
 def test_a_document_weighs_what_is_in_it_and_what_holds_it() -> None:
     assert weight({"ab": ["cde", 7, None]}) == 16 + 2 + 3 * 16 + 3
+    assert weight(["", True, 10**9, [], {"a": {}}]) == 5 * 16 + 17
 
 
 @rows("limit", [0, -1, 1.5, None, True, "9"])

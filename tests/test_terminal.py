@@ -11,6 +11,7 @@ from strategies import BOUNDED
 from tables import rows
 
 from jkg_client.protocol.terminal import condensed, moves, picture, strip_ansi
+from jkg_client.protocol.terminal_commands import Command, command
 
 # One row a rule of terminals.
 SHOWN = [
@@ -64,6 +65,74 @@ SHOWN = [
     ("abcdef\r\x1b[2XX", "X cdef"),
     ("a\nbc\x1b[1J", "\n  "),
 ]
+
+SHOWN += [
+    # The cursor goes where nothing is, up to column 1000.
+    ("\x1b[2000Cx", " " * 1000 + "x"),
+    ("\x1b[1002Gx", " " * 1000 + "x"),
+    ("\x1b[1000Gx", " " * 999 + "x"),
+    ("ab\x1b[3aX", "ab   X"),
+    ("abc\x1b[2`X", "aXc"),
+    ("a\x1b[3dX", "a\n\n X"),
+    ("a\nb\x1b[1dX", "aX\nb"),
+    ("a\x1b[2eX", "a\n\n X"),
+    ("a\x1bDX", "a\n X"),
+    ("a\x1bEX", "a\nX"),
+    ("\x1b[2;3HX", "\n  X"),
+    ("\x1b[2;2fX", "\n X"),
+    # Nothing was saved: the cursor goes to the beginning.
+    ("ab\x1b[uX", "Xb"),
+    ("abc\r\x1b[X", " bc"),
+    ("abc\r\x1b[9X", "   "),
+    ("abc\x1b[2D\x1b[1K", "  c"),
+    ("a\nbcd\x1b[2D\x1b[1J", "\n  d"),
+    ("a\nb\x1bcX", "X"),
+]
+
+# What a sequence does. Counts are 1 and places begin with 1 where nothing else is said.
+COMMANDS = [
+    ("\x1b7", Command(letter="s")),
+    ("\x1b8", Command(letter="u")),
+    ("\x1bc", Command(letter="c")),
+    ("\x1bD", Command(down=1)),
+    ("\x1bE", Command(down=1, column=0)),
+    ("\x1bM", Command(down=-1)),
+    ("\x1b[s", Command(letter="s")),
+    ("\x1b[u", Command(letter="u")),
+    ("\x1b[K", Command(letter="K")),
+    ("\x1b[4;9K", Command(letter="K", number=4)),
+    ("\x1b[2J", Command(letter="J", number=2)),
+    ("\x1b[3X", Command(letter="X", number=3)),
+    ("\x1b[H", Command(row=0, column=0)),
+    ("\x1b[5H", Command(row=4, column=0)),
+    ("\x1b[5;H", Command(row=4, column=0)),
+    ("\x1b[;7H", Command(row=0, column=6)),
+    ("\x1b[2;3;4f", Command(row=1, column=2)),
+    ("\x1b[A", Command(down=-1)),
+    ("\x1b[3A", Command(down=-3)),
+    ("\x1b[0B", Command(down=1)),
+    ("\x1b[3B", Command(down=3)),
+    ("\x1b[E", Command(down=1, column=0)),
+    ("\x1b[2F", Command(down=-2, column=0)),
+    ("\x1b[C", Command(right=1)),
+    ("\x1b[4a", Command(right=4)),
+    ("\x1b[2e", Command(down=2)),
+    ("\x1b[D", Command(right=-1)),
+    ("\x1b[3D", Command(right=-3)),
+    ("\x1b[d", Command(row=0)),
+    ("\x1b[4d", Command(row=3)),
+    ("\x1b[G", Command(column=0)),
+    ("\x1b[9G", Command(column=8)),
+    ("\x1b[5`", Command(column=4)),
+    # Of a number nine digits are read.
+    ("\x1b[1234567890123A", Command(down=-123456789)),
+]
+
+
+@rows(("sequence", "does"), COMMANDS)
+def test_a_sequence_is_read_as_its_standard_says(sequence: str, does: Command) -> None:
+    assert command(sequence) == does
+
 
 PLAIN = ["a", "bc", "def", "é"]
 MOVES = [

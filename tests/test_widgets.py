@@ -145,6 +145,36 @@ def test_other_comm_messages_capture_nothing(msg_type: str, content: Any) -> Non
     assert captures.owner is None
 
 
+@rows(("length", "captures"), [(100, True), (101, False)])
+def test_ids_of_widgets_have_at_most_100_characters(length: int, captures: bool) -> None:
+    widget = "w" * length
+    state = {"msg_id": "req", "outputs": [1, 2]}
+    content = {"comm_id": widget, "data": {"state": state}}
+    seen = Captures("req")
+    assert seen.feed("comm_open", content) == ((widget, [1, 2]) if captures else None)
+    assert seen.owner == (widget if captures else None)
+
+
+def test_of_widgets_that_nest_the_last_one_left_takes_it() -> None:
+    captures = Captures("req")
+    owners = []
+    steps = [("a", "req"), ("b", "req"), ("a", "req"), ("a", "other"), ("c", ""), ("b", "")]
+    for widget, parent in steps:
+        data = {"state": {"msg_id": parent}}
+        assert captures.feed("comm_msg", {"comm_id": widget, "data": data}) is None
+        owners.append(captures.owner)
+    assert owners == ["a", "b", "a", "b", "b", None]
+
+
+def test_of_the_outputs_in_a_state_those_that_are_new_are_added() -> None:
+    captures = Captures("req")
+    added = []
+    for outputs in ([1], [1, 2, 3], (1, 2, 3), [], [4], "x", None):
+        content = {"comm_id": "w", "data": {"state": {"outputs": outputs}}}
+        added.append(captures.feed("comm_msg", content))
+    assert added == [("w", [1]), ("w", [2, 3]), None, None, ("w", [4]), None, None]
+
+
 def test_a_widget_that_is_closed_captures_no_more() -> None:
     closed = message("iopub", "comm_close", {"comm_id": "w", "data": {}})
     exchange = fed(stream("own\n"), takes(), closed, clear(), stream("b\n"))

@@ -13,7 +13,7 @@ from tables import rows
 
 from jkg_client.errors import JkgError, WireError
 from jkg_client.protocol.messages import Message
-from jkg_client.protocol.wire import Frame, Framing, decode, encode
+from jkg_client.protocol.wire import Frame, Framing, decode, dumps, encode, loads
 
 BOUNDED = settings(max_examples=30, deadline=None)
 
@@ -372,6 +372,66 @@ BAD_OFFSETS = {
 def test_offsets_that_cannot_be_are_refused(framing: Framing, frame: bytes) -> None:
     with pytest.raises(WireError):
         decode(frame, framing)
+
+
+OUT_OF_ORDER = "offsets out of order or outside the frame"
+NO_OBJECT = "in place of a JSON object)"
+# What came, and what is wrong with it.
+REASONS: list[tuple[Framing, Frame, str]] = [
+    (Framing.DEFAULT, struct.pack(">I", 0) + JSON_BYTES, "0 parts"),
+    (Framing.DEFAULT, struct.pack(">2I", 3, 8), "3 parts"),
+    (Framing.DEFAULT, struct.pack(">2I", 1, 7) + JSON_BYTES, OUT_OF_ORDER),
+    (Framing.DEFAULT, struct.pack(">3I", 2, 12, 2**31) + JSON_BYTES, OUT_OF_ORDER),
+    (Framing.V1, json.dumps(DOCUMENT), "a text frame, where V1 sends binary ones only"),
+    (Framing.V1, write_v1(*v1_parts()[:4]), "5 offsets"),
+    (Framing.V1, struct.pack("<7Q", 7, *[0] * 6), "not a V1 message (error: unpack_from"),
+    (Framing.V1, struct.pack("<7Q", 8, *[0] * 6), "8 offsets"),
+    (Framing.V1, write_v1(*v1_parts()) + b"x", "says it ends at 99"),
+    (Framing.V1, struct.pack("<7Q", 6, *[56] * 6), "not a V1 message (JSONDecodeError: "),
+    (Framing.V1, struct.pack("<7Q", 6, *[48] * 5, 56), OUT_OF_ORDER),
+    (Framing.V1, write_v1(*v1_parts(channel=b"\xff")), "not a V1 message (UnicodeDecodeError: "),
+    (Framing.V1, write_v1(*v1_parts(content=b"{} {}")), "something follows the JSON)"),
+    (Framing.V1, write_v1(*v1_parts(metadata=b"[]")), f"(TypeError: a list {NO_OBJECT}"),
+    (Framing.DEFAULT, "{}", "not a DEFAULT message (KeyError: 'channel')"),
+    (Framing.DEFAULT, "[", "not a DEFAULT message (JSONDecodeError: "),
+    (Framing.DEFAULT, json.dumps({**DOCUMENT, "channel": 3}), "(TypeError: channel is a int)"),
+    (
+        Framing.DEFAULT,
+        json.dumps({**DOCUMENT, "header": {**HEADER, "msg_id": 3}}),
+        "(TypeError: msg_id and msg_type must be strings)",
+    ),
+    (Framing.DEFAULT, json.dumps({**DOCUMENT, "content": "a"}), f"(TypeError: a str {NO_OBJECT}"),
+]
+
+
+@rows(("framing", "frame", "reason"), REASONS)
+def test_a_wire_error_says_what_is_wrong(framing: Framing, frame: Frame, reason: str) -> None:
+    with pytest.raises(WireError) as caught:
+        decode(frame, framing)
+    assert reason in caught.value.reason
+    assert caught.value.frame == frame
+
+
+# JSON may stand between white space, and nothing else.
+@rows(
+    ("text", "value"),
+    [("{}", {}), (' {"a": 1}', {"a": 1}), ("\t\r\n[1]\n\r\t ", [1]), (' "" ', "")],
+)
+def test_json_is_read_without_the_space_around_it(text: str, value: Any) -> None:
+    assert loads(text) == value
+
+
+@rows("text", ["", " ", "{} {}", "{}x", "x{}", "\u00a0{}", "\x0b{}", "{}\x0c"])
+def test_what_is_not_one_value_of_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        loads(text)
+
+
+@rows("value", [{"a": object()}, {"a": {1, 2}}])
+def test_what_json_cannot_say_is_told(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^JSON cannot say this: \w") as caught:
+        dumps(value)
+    assert caught.value.__cause__ is not None
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'])

@@ -117,7 +117,7 @@ GOOD = encode(BARE, KEY)
         ([], "no delimiter"),
         ([b""], "no delimiter"),
         (GOOD[1:], "no delimiter"),
-        (GOOD[:5], "4 parts behind the delimiter"),
+        (GOOD[:5], "4 parts after the delimiter"),
         ([GOOD[0], b"", *GOOD[2:]], "no signature"),
         ([GOOD[0], GOOD[1][:-1], *GOOD[2:]], "a wrong signature"),
         ([GOOD[0], GOOD[1].upper(), *GOOD[2:]], "a wrong signature"),
@@ -186,6 +186,18 @@ def test_a_message_that_comes_again_is_a_replay() -> None:
     seen.check(encode(FULL, KEY))
     with pytest.raises(WireError, match="replayed"):
         seen.check([b"other identity", *encode(BARE, KEY)])
+
+
+@pytest.mark.field("K9")
+def test_a_replay_is_told_with_all_that_came() -> None:
+    seen = SeenSignatures()
+    parts = encode(FULL, KEY)
+    seen.check(parts)
+    with pytest.raises(WireError) as caught:
+        seen.check(parts)
+    assert caught.value.reason == "a replayed message"
+    assert caught.value.frame == b"".join(parts)
+    assert (seen.limit, len(seen)) == (65536, 1)
 
 
 @pytest.mark.field("K9")

@@ -261,7 +261,7 @@ def test_a_web_server_that_is_no_jupyter_server_is_told() -> None:
         threading.Thread(target=web.serve_forever).start()
         try:
             info = JupyterConnectionInfo("127.0.0.1", False, web.server_address[1])
-            with pytest.raises(NotAGateway, match=r"is no Jupyter server.*base_path right"):
+            with pytest.raises(NotAGateway, match=r"is not a Jupyter server.*base_path right"):
                 JupyterCodeExecutor(info)
         finally:
             web.shutdown()

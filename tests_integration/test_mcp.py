@@ -1047,7 +1047,7 @@ def test_a_server_that_is_away_is_an_answer(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     (said,) = printed(start, REMOTE, None, url, "python3")
-    assert said.startswith("Error: POST URL/api/kernels: nobody answers")
+    assert said.startswith("Error: POST URL/api/kernels: no connection")
 
 
 CONTAINER = (

@@ -178,6 +178,6 @@ def test_a_cell_that_is_silent_for_longer_than_the_proxy_bears_is_whole(
 def test_a_prefix_that_the_proxy_does_not_know_is_told(server: JupyterConnectionInfo) -> None:
     with (
         JupyterClient(evolve(server, base_path="/other")) as client,
-        pytest.raises(NotAGateway, match=r"/other is no Jupyter server.*base_path right"),
+        pytest.raises(NotAGateway, match=r"/other is not a Jupyter server.*base_path right"),
     ):
         client.list_kernel_specs()

@@ -227,7 +227,7 @@ def test_https_to_a_server_that_speaks_http_is_told_before_the_time_for_connecti
         began = time.monotonic()
         with (
             JupyterClient(evolve(plain, use_https=True)) as client,
-            pytest.raises(NotAGateway, match="does not speak TLS there; is http meant"),
+            pytest.raises(NotAGateway, match="does not speak TLS; use http"),
         ):
             client.list_kernel_specs()
         assert time.monotonic() - began < CONNECT_SECONDS

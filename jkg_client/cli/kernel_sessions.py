@@ -44,7 +44,7 @@ def kernel_of(
         started = kernel_id or owned.start(kernel_name, env, TIMEOUTS.launch)
         owned.kernel = JupyterKernelClient(used, started)
         if not owned.kernel.wait_for_ready(TIMEOUTS.ready):
-            raise KernelNotReady(f"kernel {started} gives no answer")
+            raise KernelNotReady(f"kernel {started} does not answer")
         yield owned.kernel
     finally:
         owned.end()

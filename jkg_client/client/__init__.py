@@ -1,1 +1,1 @@
-"""One kernel, whoever runs it: requests, answers and recovery."""
+"""One kernel, on a server or on this machine: requests, answers and recovery."""

@@ -1,4 +1,4 @@
-"""Checks of what callers pass: each ``ValueError`` names the argument, and comes before any I/O."""
+"""Checks of arguments, before any I/O. Each ``ValueError`` names the argument."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def seconds(name: str, value: object, or_none: str = "") -> float:
     """A time limit: a positive number of any kind, also infinite, but neither a bool nor NaN.
 
     Args:
-        name: Of the argument.
-        value: What was passed.
-        or_none: For the message, if None is allowed too.
+        name: Name of the argument.
+        value: Its value.
+        or_none: Addition to the message if None is allowed, too.
     """
     number = math.nan
     if hasattr(value, "__float__") and not isinstance(value, bool):
@@ -35,12 +35,12 @@ def optional_seconds(name: str, value: object) -> float | None:
 
 
 def at_least(name: str, value: object, least: int) -> int:
-    """A whole number that is not below ``least``; a bool is none."""
+    """A whole number that is not below ``least``, and not a bool."""
     try:
-        number = least - 1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]  # tells
+        number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         number = least - 1
-    if number < least:
+    if isinstance(value, bool) or number < least:
         raise ValueError(f"{name} must be at least {least}, not {value!r:.200}")
     return number
 
@@ -59,7 +59,7 @@ def position(code: object, cursor_pos: int | None) -> int:
 
 
 def callback(name: str, value: object) -> None:
-    """Something that can be called, or None."""
+    """A callable, or None."""
     if value is not None and not callable(value):
         raise ValueError(f"{name} must be a function or None, not {value!r:.200}")
 
@@ -72,7 +72,7 @@ def folder(name: str, value: object) -> Path:
 
 
 def optional_path(name: str, value: object) -> None:
-    """A path, as text or as a ``Path``, but no empty text; or None."""
+    """A path as a ``Path`` or as text that is not empty; or None."""
     if value is not None:
         folder(name, value)
     if value == "":
@@ -110,7 +110,7 @@ def executor(
     max_output: object,
     on_output: object,
 ) -> None:
-    """Raise ValueError, which names the argument, unless an executor can be made of them."""
+    """Check the arguments of an executor."""
     if not (isinstance(kernel_name, str) and kernel_name):
         raise ValueError(f"kernel_name: a kernel's name is needed, not {kernel_name!r:.200}")
     seconds("timeout", timeout)
@@ -123,10 +123,10 @@ def executor(
 
 
 def blocks(code_blocks: object) -> list[Any]:
-    """The blocks as a list; AutoGen's own are as good as ours.
+    """The blocks as a list. AutoGen's own blocks are accepted, too.
 
     Raises:
-        ValueError: They are not a list of code blocks.
+        ValueError: This is not a list of code blocks.
     """
     if not isinstance(code_blocks, Iterable) or isinstance(code_blocks, (str, bytes)):
         kind = type(code_blocks).__name__
@@ -145,5 +145,5 @@ def blocks(code_blocks: object) -> list[Any]:
 
 
 def _kind(value: object) -> str:
-    # Of a class in another package the value may hold a token.
+    # Only the type: an object of another package may contain a token.
     return type(value).__name__

@@ -1,4 +1,4 @@
-"""Blocks of an executor that run, and how another thread ends them."""
+"""The running blocks of an executor, and how another thread interrupts them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class BlockRun:
     """Blocks that run one after the other. Any thread may interrupt them.
 
     Attributes:
-        is_interrupted: The blocks that have not begun must not run.
+        is_interrupted: Whether the blocks that have not begun must not run.
     """
 
     is_interrupted: bool = field(default=False, init=False)
-    _running: threading.Lock = field(factory=threading.Lock, init=False)  # held meanwhile
+    _running: threading.Lock = field(factory=threading.Lock, init=False)  # held while blocks run
     _interrupting: threading.RLock = field(factory=threading.RLock, init=False)
 
     def begin(self) -> None:
-        """The thread that runs the blocks begins."""
+        """Call this before the first block, in the thread that runs the blocks."""
         with self._interrupting:
             self._running.acquire()
 
     def end(self) -> None:
-        """No block runs any more: wait for interrupts on their way, which would hit others."""
+        """Call this after the last block. It waits for interrupts, which could hit later blocks."""
         self._running.release()
         with self._interrupting:
             pass
@@ -43,11 +43,11 @@ class BlockRun:
         """Interrupt the running blocks; restart the kernel if that fails. Wait for their end.
 
         Args:
-            find: The kernel that runs them now; None while there is none.
-            timeouts: How long to wait for what.
+            find: Returns the current kernel, or None while there is none.
+            timeouts: Time limits.
 
         Raises:
-            GatewayError: The server is away.
+            GatewayError: The server cannot be reached.
         """
         self.is_interrupted = True
 
@@ -59,7 +59,7 @@ class BlockRun:
         with self._interrupting:
             if not self._running.locked():
                 return
-            # Again and again: between two blocks there is nothing that one could end.
+            # Several times, because an interrupt between two blocks has no effect.
             tries = math.ceil(timeouts.grace / _AGAIN)
             is_done = interrupt_until_done(interrupt, lambda: self._has_ended(_AGAIN), tries)
             kernel = None if is_done else find()

@@ -14,23 +14,23 @@ OnOutput = Callable[[Output], None]
 """A function that is called with each output of a cell as soon as it arrives."""
 
 OnInput = Callable[[InputRequest], str]
-"""A function that answers a question of the code, which ``input`` asks for example."""
+"""A function that answers a question of the code, such as that of ``input()``."""
 
 
 @frozen
 class Callbacks:
-    """What the caller wants to hear while a cell runs.
+    """The callbacks of one cell.
 
     Attributes:
         on_output: Called with each output.
-        on_input: Answers the code's questions; None makes asking the end of its input.
+        on_input: Answers questions of the code. None: each question gets the end of input.
     """
 
     on_output: OnOutput | None = None
     on_input: OnInput | None = None
 
     def answer(self, request: InputRequest) -> str:
-        """What the caller answers; the end of its input if it does not."""
+        """The answer of the caller, or the end of input."""
         try:
             return self.on_input(request) if self.on_input else EOT
         except EOFError:

@@ -1,9 +1,8 @@
-"""What the log says of cells: that they run and how they end, and never what is in them."""
+"""Log messages about cells: their begin and their end, never their code or output."""
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 
 from ..protocol.result import ExecutionResult
@@ -14,12 +13,17 @@ _log = logging.getLogger("jkg_client")
 def logged(
     kernel_id: str, code: str, limit: float | None, run: Callable[[], ExecutionResult]
 ) -> ExecutionResult:
-    """Run a cell, and log that it is sent and how it ends.
+    """Run a cell, and log its begin and its end.
 
-    That code failed is its own affair. A time limit and a death are ours.
+    An error of the code is only a debug message. A passed time limit and a dead kernel are logged
+    as info.
     """
-    within = "no time limit" if limit in (None, math.inf) else f"a time limit of {limit:g} s"
-    _log.debug("kernel %s: runs %d characters of code, %s", kernel_id, len(code), within)
+    _log.debug(
+        "kernel %s: runs %d characters of code, time limit in seconds: %s",
+        kernel_id,
+        len(code),
+        limit,
+    )
     result = run()
     _log.debug("kernel %s: the code ended, status %s", kernel_id, result.status)
     if result.status == "timeout":

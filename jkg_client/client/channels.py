@@ -1,7 +1,7 @@
-"""What a way to a kernel must offer: one through a server, to our own process, or a test's script.
+"""Interfaces of kernels and their channels: on a server, on this machine, or in a test.
 
-``Conversation`` and ``JupyterKernelClient`` talk through these and construct nothing below them.
-The caller's thread does all the work: no way to a kernel needs a reader thread.
+``Conversation`` and ``JupyterKernelClient`` use only these interfaces. The caller's thread does all
+the work; no implementation needs a reader thread.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from .deadline import Deadline
 from .timeouts import Timeouts
 
 Incoming = Union[Message, Gap]
-"""What comes from a kernel."""
+"""A message from a kernel, or a gap in its messages."""
 
 
 class KernelChannels(Protocol):
-    """All channels of one kernel, both ways, under one session id.
+    """All channels of one kernel, in both directions, with one session id.
 
-    Messages of all channels come in one stream; those of iopub keep their order. A way that sees
-    the kernel die, or start again, says so as Jupyter servers do: by a ``status`` message on iopub
-    with an empty ``parent_header`` and ``execution_state`` ``restarting`` (another process will
-    follow), ``starting`` (it has begun) or ``dead`` (none will follow).
+    Messages of all channels arrive in one stream; those of iopub keep their order. If the kernel
+    dies or starts again, the channels report this as Jupyter servers do: by a ``status`` message on
+    iopub with an empty ``parent_header`` and the ``execution_state`` ``restarting`` (another
+    process will follow), ``starting`` (it has begun) or ``dead`` (none will follow).
 
-    One thread at a time uses it, and that thread does all the reading; only ``abort`` may be called
-    from any thread, at any time. Its constructor connects: whoever has one can use it.
+    One thread at a time may use the channels. Only ``abort`` may be called from any thread, at any
+    time. The constructor connects.
 
-    Every method but ``abort`` and ``close`` raises:
+    Every method except ``abort`` and ``close`` raises:
         ClientClosed: After ``abort`` or ``close``.
-        KernelNotFound: The kernel is gone for good: deleted, culled, or it died too often.
-        GatewayError: The way to the kernel broke and could not be restored.
+        KernelNotFound: The kernel does not exist any more: deleted, culled, or it died too often.
+        GatewayError: The connection to the kernel broke and could not be restored.
     """
 
     @property
     def session(self) -> str:
-        """Id of our session: all that we send must carry it. It stays the same for ever."""
+        """Our session id, for all messages that we send. It never changes."""
         ...
 
     @property
@@ -48,126 +48,127 @@ class KernelChannels(Protocol):
         ...
 
     def send(self, message: Message, deadline: Deadline) -> Gap | None:
-        """Send ``message`` on the channel that it names, so that it arrives once at most.
+        """Send ``message`` on its channel, so that it arrives at most once.
 
-        A way that breaks is mended first if the message has not left yet.
+        If the connection is broken before the message is sent, it is restored first.
 
         Returns:
-            The gap, if the way was mended; it lies before what answers the message. Else None.
+            The gap, if the connection was restored. It lies before the answers to the message.
+            Else None.
 
         Raises:
-            GatewayError: It could not be sent before the deadline.
-            ValueError: It is larger than the way takes, or JSON cannot say it. Nothing was sent.
+            GatewayError: The message could not be sent before the deadline.
+            ValueError: The message is too large, or it is not valid JSON. Nothing was sent.
         """
         ...
 
     def receive(self, deadline: Deadline) -> Incoming | None:
-        """The next message or gap; None when the deadline has passed and nothing has come.
+        """The next message or gap. None if the deadline has passed and nothing has arrived.
 
-        What has come already is given even if the deadline has passed. A way that breaks is mended
-        here, and a gap is returned. Whether a silent way is alive is left to ``check``.
+        A message that has already arrived is returned even after the deadline. A broken connection
+        is restored, and a gap is returned. ``check`` finds out whether a silent connection works.
         """
         ...
 
     def drain(self) -> Iterator[Incoming]:
-        """All that has come while nobody listened. Afterwards the way is good for use.
+        """The messages that have arrived since the last read. Then the connection works.
 
-        A way that was not used for ``Timeouts.stale`` seconds has to prove first that it is alive.
-        It ends after a few seconds, also if the kernel speaks faster than we can listen.
+        After ``Timeouts.stale`` seconds without use, the connection is tested first. The iterator
+        ends after a few seconds, even if the kernel sends faster than we read.
         """
         ...
 
     def refresh(self) -> None:
-        """Make the way good for use after a pause in which nobody listened.
+        """After a pause without reading: make sure that the connection works.
 
-        Like ``drain``, but what came is kept for the next ``receive``.
+        Like ``drain``, but the messages are kept for the next ``receive``.
         """
         ...
 
     def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
-        """Ask for a sign of life after silence; mend the way if none came since the last call.
+        """After silence: ask for a sign of life. Reconnect if none has come since the last call.
 
-        It does not wait for the sign itself.
+        This does not wait for the sign of life.
 
         Args:
-            deadline: For the mend, if one is needed.
-            is_new_kernel: The kernel was started again and has not answered since. It may be
-                elsewhere now, where the old way does not lead: take a new one.
+            deadline: For a reconnect.
+            is_new_kernel: The kernel has started again and has not answered since. The old
+                connection may not lead to the new process, so a new connection is made.
 
         Returns:
-            The gap, if the way was mended; else None.
+            The gap, if the connection was restored; else None.
         """
         ...
 
     def prove_alive(self, limit: Deadline) -> None:
-        """Wait for a sign of life, ``Timeouts.pong`` seconds at most; mend the way if none comes.
+        """Wait for a sign of life, at most ``Timeouts.pong`` seconds. Reconnect if none comes.
 
-        The gap is given by the next ``receive`` or ``drain``.
+        The next ``receive`` or ``drain`` returns the gap.
 
         Args:
-            limit: For the mend, if one is needed.
+            limit: For a reconnect.
         """
         ...
 
     def abort(self) -> None:
-        """End it for good: a thread that waits in another method gets ``ClientClosed`` at once."""
+        """End all use. A thread that waits in another method gets ``ClientClosed`` at once."""
         ...
 
     def close(self) -> None:
-        """Close the way; the kernel stays. May be called twice. Never raises."""
+        """Close the connection; the kernel keeps running. Never raises, also when called twice."""
         ...
 
 
 class KernelControl(Protocol):
-    """Power over one kernel, beside its channels. Any thread may use it at any time.
+    """Interrupts and restarts one kernel. Any thread may use it at any time.
 
     Every method raises:
-        KernelNotFound: The kernel is gone for good.
-        GatewayError: Whoever has the power does not answer, or refuses.
+        KernelNotFound: The kernel does not exist any more.
+        GatewayError: The server does not answer, or it refuses.
     """
 
     def interrupt(self, deadline: Deadline) -> None:
-        """Interrupt what the kernel runs, as Ctrl-C would. It does not wait for the effect.
+        """Interrupt the running cell, as Ctrl-C does. This does not wait for the effect.
 
         Args:
-            deadline: For handing it over; one without end means the usual time.
+            deadline: For the request. If it has no end, the default time limit applies.
         """
         ...
 
     def restart(self, deadline: Deadline) -> None:
-        """Replace the kernel's process, whatever it does; variables are gone, the id stays.
+        """Replace the kernel's process, even if it is busy. Variables are lost, the id stays.
 
-        When it returns the new process has been started; it need not answer yet. The same channels
-        lead to it. What the old process has said and nobody has read may be lost.
+        When this returns, the new process has been started, but it may not answer yet. The same
+        channels lead to it. Unread messages of the old process may be lost.
 
         Args:
-            deadline: For the launch; one without end means the usual time.
+            deadline: For the start. If it has no end, the default time limit applies.
         """
         ...
 
     def state(self, deadline: Deadline) -> str | None:
-        """What is known of the kernel's life without asking the kernel itself.
+        """The state of the kernel, without asking the kernel itself.
 
         Args:
-            deadline: For finding out.
+            deadline: For the request.
 
         Returns:
-            ``busy``, ``idle``, ``starting`` or another of the protocol's execution states; None if
-            nothing is known, or nothing could be found out in time.
+            ``busy``, ``idle``, ``starting`` or another execution state of the protocol. None if the
+            state is unknown or was not found out in time.
 
         Raises:
-            KernelNotFound: The kernel is gone for good. Nothing else is raised.
+            KernelNotFound: The kernel does not exist any more. Nothing else is raised.
         """
         ...
 
 
 @frozen
 class KernelConnection:
-    """A kernel that one is connected to.
+    """A connection to a kernel.
 
     Attributes:
-        channels: What is said to it and what it says.
-        control: Power over it.
+        channels: Its messages.
+        control: Interrupts and restarts it.
     """
 
     channels: KernelChannels
@@ -175,10 +176,10 @@ class KernelConnection:
 
 
 class KernelProvider(Protocol):
-    """Has kernels: a Jupyter server, this machine, or a test. Any thread may use it.
+    """Starts kernels and connects to them: a Jupyter server, this machine, or a test.
 
-    Every method but ``close`` raises:
-        GatewayError: It is not there, or refuses.
+    Any thread may use it. Every method except ``close`` raises:
+        GatewayError: The provider cannot be reached, or it refuses.
     """
 
     def start_kernel(
@@ -188,26 +189,26 @@ class KernelProvider(Protocol):
         env: Mapping[str, str] | None = None,
         timeout_seconds: float = 120.0,
     ) -> str:
-        """Start a kernel and return its id. The kernel need not answer yet.
+        """Start a kernel and return its id. The kernel may not answer yet.
 
         Args:
-            kernel_spec_name: Which.
-            env: Added to the kernel's environment, as far as the provider allows.
-            timeout_seconds: For the launch as a whole.
+            kernel_spec_name: Name of the kernel.
+            env: Added to the kernel's environment, as far as the provider allows it.
+            timeout_seconds: Time limit for the whole start.
 
         Raises:
-            KernelSpecNotFound: No such kernel is installed; the message names those that are.
-            ValueError: A name or a value is no string.
+            KernelSpecNotFound: No such kernel is installed. The message lists those that are.
+            ValueError: A name or a value is not a string.
         """
         ...
 
     def connect(self, kernel_id: str, deadline: Deadline, timeouts: Timeouts) -> KernelConnection:
-        """Connect to a kernel: when it returns nothing that the kernel says is missed.
+        """Connect to a kernel. After that, no message of the kernel is missed.
 
         Args:
-            kernel_id: Of a kernel that runs.
+            kernel_id: Id of a running kernel.
             deadline: For connecting.
-            timeouts: For all that the channels wait for later.
+            timeouts: Time limits of the channels.
 
         Raises:
             KernelNotFound: There is no such kernel (any more).
@@ -215,7 +216,7 @@ class KernelProvider(Protocol):
         ...
 
     def delete_kernel(self, kernel_id: str) -> None:
-        """End the kernel, whatever it does; its channels are of no use afterwards.
+        """End the kernel, even if it is busy. Its channels cannot be used afterwards.
 
         Raises:
             KernelNotFound: There is no such kernel (any more).
@@ -223,5 +224,8 @@ class KernelProvider(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of all that it holds. May be called twice. Kernels of a server stay, ours end."""
+        """Close everything; a second call does nothing.
+
+        Kernels on a server keep running, those on this machine end.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Requests to one kernel and their answers, and getting the kernel back when it is lost."""
+"""Requests to one kernel and their answers, and recovery after errors."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from .queued_cells import QueuedCells
 from .timeouts import Timeouts
 
 _log = logging.getLogger("jkg_client")
-_DEATH_TOLD = 2.0  # seconds in which servers tell of a kernel's death
-_SETTLING = 0.5  # seconds of silence after reply or idle, before we ask whether that is all
+_DEATH_TOLD = 2.0  # seconds until servers have reported a kernel's death
+_SETTLING = 0.5  # seconds of silence after reply or idle until we ask whether more follows
 
 
 class Conversation:
-    """One request after another; not for several threads at once.
+    """Sends one request after another. Only one thread may use it at a time.
 
     Args:
-        connection: The way to the kernel; closing it is left to the caller.
-        name: The kernel's, for messages to people.
-        timeouts: How long to wait for what.
-        clock: What time it is.
+        connection: Connection to the kernel. The caller closes it.
+        name: Name of the kernel for log and error messages.
+        timeouts: Time limits.
+        clock: The clock.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class Conversation:
         self._timeouts = timeouts
         self._clock = clock
         self._life = KernelLife()
-        self._abandoned: Exchange | None = None  # a cell that may run on
+        self._abandoned: Exchange | None = None  # a cell that may still run
         self._early_idle = EarlyIdle()
-        self._cell: Exchange | None = None  # whose result is still to be told
+        self._cell: Exchange | None = None  # the cell whose result is not yet complete
         self._late_output = LateOutput(self._channels.session)
         self._queued = QueuedCells(self._channels.session)
 
     def prepare(self) -> None:
-        """Make sure that the kernel is there and free, and find out what happened to it."""
+        """Make sure that the kernel is alive and idle, and find out whether it was restarted."""
         for incoming in self._channels.drain():
             if isinstance(incoming, Gap):
-                # What was kept for us while we were away comes before the answer.
+                # Messages that the server has kept arrive before the answer.
                 if incoming.end_unseen:
                     self._life.doubt()
                 continue
@@ -76,10 +76,10 @@ class Conversation:
     def run(
         self, request: Message, exchange: Exchange, deadline: Deadline, callbacks: Callbacks
     ) -> ExecutionResult:
-        """Run one cell, however it ends; ``deadline`` is the cell's.
+        """Run one cell; ``deadline`` is its time limit.
 
-        A kernel aborts it unrun when code before it fails: that is code of another client, or
-        what we have interrupted ourselves. Then it is sent again.
+        If earlier code fails, the kernel aborts a waiting cell without running it. The earlier code
+        is that of another client, or ours that we have interrupted. Then the cell is sent again.
         """
         result = self._run(request, exchange, deadline, callbacks)
         for _ in range(20):
@@ -117,7 +117,7 @@ class Conversation:
             exc.result = self._result(exchange, gave_up=False)
             raise
         except BaseException:
-            # Ctrl-C, or a callback failed: the cell must not run on behind our back.
+            # Ctrl-C, or a callback failed: the cell must not keep running.
             with contextlib.suppress(ClientClosed):
                 self._give_up(exchange, SILENT)
             raise
@@ -126,7 +126,7 @@ class Conversation:
         return self._result(exchange, gave_up)
 
     def ask(self, request: Message, deadline: Deadline) -> Exchange:
-        """Ask one question; whether it was answered in time is for the caller to see."""
+        """Send one question. The caller has to check whether it was answered in time."""
         self.prepare()
         exchange = Exchange(request.msg_id)
         self._line.send(request)
@@ -134,7 +134,7 @@ class Conversation:
         return exchange
 
     def answers(self, deadline: Deadline) -> bool:
-        """Whether the kernel answers in time, on iopub too: just after a start that may lag."""
+        """Whether the kernel answers in time, also on iopub, which may start to work later."""
         pause = 1.0
         while not deadline.passed:
             probe = self._poke(deadline.within(self._timeouts.sending), begun=self._life.is_up)
@@ -143,26 +143,26 @@ class Conversation:
                 self._life.is_ready(probe)
                 return True
             if not (probe.done or deadline.passed):
-                # The answer may never come on this line.
+                # The answer may never arrive on this connection.
                 self._channels.check(deadline, is_new_kernel=self._life.is_new)
-            pause = min(2 * pause, 8.0)  # on a slow line no answer is back sooner
+            pause = min(2 * pause, 8.0)  # a slow connection needs this long for an answer
         self._life.doubt()
         return False
 
     def must_answer(self, deadline: Deadline) -> None:
-        """Raise KernelNotReady unless it answers in time."""
+        """Raise KernelNotReady unless the kernel answers in time."""
         if not self.answers(deadline):
-            raise KernelNotReady(f"kernel {self._name} gives no answer")
+            raise KernelNotReady(f"kernel {self._name} does not answer")
 
     def restarted(self, deadline: Deadline, *, is_known: bool) -> None:
         """The kernel was restarted on request: wait until it answers.
 
         Args:
             deadline: For the wait.
-            is_known: The caller knows that variables are gone: no result has to tell.
+            is_known: The caller knows that variables are lost, so no result has to report it.
         """
         for _ in self._channels.drain():
-            pass  # of the kernel that was
+            pass  # a message of the old process
         self._life.died()
         self._queued.clear()
         self._abandoned = None
@@ -176,7 +176,7 @@ class Conversation:
         try:
             self._line.send(request)
         except (JkgError, ValueError):
-            self._abandoned = None  # it never left
+            self._abandoned = None  # it was not sent
             raise
         self._line.forget_gap()  # it lies before the cell
         self._life.sent()
@@ -199,10 +199,11 @@ class Conversation:
     ) -> None:
         """Feed ``exchange`` until it is done or the deadline passes, or ``sign`` is answered.
 
-        When the kernel has answered ``marker``, which was asked later, nothing more comes.
+        ``marker`` is a later question. After its answer, no more messages of ``exchange`` follow.
         """
         while not (exchange.done or deadline.passed or (sign and sign.reply)):
-            # Floods take idle with them; an interrupt outside of the code costs the reply.
+            # After too much output, servers drop even idle; after an interrupt outside of the code,
+            # the reply may be missing.
             ends = exchange.ending and (marker is None or marker.ending)
             is_short = ends or self._queued.is_running
             incoming = self._line.receive(deadline.within(_SETTLING) if is_short else deadline)
@@ -210,7 +211,7 @@ class Conversation:
                 if ends and not deadline.passed:
                     marker = self._poke()
                 elif self._queued.is_running and not deadline.passed:
-                    self._interrupt()  # the first one was lost, or caught
+                    self._interrupt()  # the first one was lost, or the code has caught it
             elif isinstance(incoming, Gap):
                 exchange.skip(incoming)
                 if self._cell is not None and self._cell is not exchange:
@@ -241,10 +242,10 @@ class Conversation:
         interrupt_unless_dead(self._control, self._clock.deadline(self._timeouts.grace))
 
     def _overhear(self, message: Message) -> Happened | None:
-        """Keep what is not an answer to the request that is pending."""
+        """Process a message that does not answer the pending request."""
         if self._cell is None or message.parent_id != self._cell.msg_id:
             return self._late_output.feed(message)
-        # Of a cell that is being ended, while something else is asked.
+        # It may belong to a cell that is being ended while we ask something else.
         return self._cell.feed(message)
 
     def _tell(self, happened: Happened | None, callbacks: Callbacks) -> None:
@@ -264,7 +265,7 @@ class Conversation:
 
     def _answer(self, question: Question, callbacks: Callbacks) -> None:
         value = callbacks.answer(question.request)
-        # Meanwhile servers and proxies may have closed a connection that nobody read.
+        # Servers and proxies may have closed the connection during the callback.
         self._channels.refresh()
         reply = input_reply(self._channels.session, value, question.asker)
         self._line.send(reply)
@@ -287,14 +288,15 @@ class Conversation:
         except KernelNotFound:
             self._vanished(exchange)
         except GatewayError as exc:
-            # The result is what counts now; the next request tries again, and says why not.
+            # Return the result anyway. The next request tries again and raises the error.
             exchange.skip(Gap(may_lack=True))
-            _log.warning("kernel %s could not be regained: %s", self._name, exc)
+            _log.warning("kernel %s could not be recovered: %s", self._name, exc)
 
     def _see_alive(self, exchange: Exchange, callbacks: Callbacks) -> None:
         """Find out, before the interrupt, whether the kernel has died by itself.
 
-        That is told within this time; others answer on the control channel, or not at all.
+        Servers report a death within this time. A living kernel answers on the control channel, or
+        not at all.
         """
         request = evolve(kernel_info_request(self._channels.session), channel="control")
         self._line.send(request, self._clock.deadline(self._timeouts.grace))
@@ -303,12 +305,12 @@ class Conversation:
         exchange.time_is_up()
 
     def _regain(self, exchange: Exchange, callbacks: Callbacks) -> None:
-        """Get the kernel back from a cell that does not end: interrupt it, or restart."""
+        """End a cell that does not end by itself: interrupt it, or restart the kernel."""
         if not exchange.done and not self._ends_by_interrupt(exchange, callbacks):
             self._control.restart(self._clock.deadline(self._timeouts.launch))
             self._abandoned = None
             self._life.died()
-            # Servers may have closed the connection, and not stand what is sent on it nevertheless.
+            # Some servers fail if we send on a connection that they have closed, so read first.
             for incoming in self._channels.drain():
                 if not isinstance(incoming, Gap):
                     self._overhear(incoming)
@@ -318,13 +320,13 @@ class Conversation:
     def _ends_by_interrupt(self, exchange: Exchange, callbacks: Callbacks) -> bool:
         def interrupt(again: bool) -> None:
             if again:
-                # The end of the cell may have been told to a dead line.
+                # The end of the cell may have been lost with a dead connection.
                 self._channels.prove_alive(self._clock.deadline(self._timeouts.grace))
             self._interrupt()
 
         def is_done() -> bool:
             pause = self._clock.deadline(self._timeouts.grace / 2)
-            # Code that awaits notices an interrupt only when another message comes.
+            # Asynchronous code notices an interrupt only when another message arrives.
             marker = self._poke(self._clock.deadline(self._timeouts.grace))
             self._follow(exchange, pause, callbacks, marker)
             return exchange.done
@@ -337,9 +339,9 @@ class Conversation:
         self._life.died()
 
     def _await_rest(self, exchange: Exchange, callbacks: Callbacks) -> None:
-        """Wait for what follows the end of a cell: that of its kernel, or a value that is late."""
+        """Wait for messages after the end of a cell: the death of its kernel, or a late value."""
         if exchange.ends_kernel:
-            # The next cell shall not be lost in the end that exit() announced.
+            # After exit(), the kernel ends. The next cell must not be sent to the old process.
             self._life.doubt()
             self._follow(Exchange("", begun=True), self._clock.deadline(2 * self._timeouts.grace))
         elif not exchange.dead:

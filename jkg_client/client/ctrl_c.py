@@ -1,4 +1,4 @@
-"""Ctrl-C, held back for the moment in which something is started, ended, or made ours."""
+"""Delays Ctrl-C for a moment, while a resource is started, taken over or ended."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class CtrlCHeldBack:
-    """Inside ``with`` Ctrl-C waits until the end; pressed again, it strikes at once.
+    """Inside ``with``, Ctrl-C waits until the end. A second Ctrl-C works at once.
 
-    Without it a ``KeyboardInterrupt`` between the server's answer and the line that remembers it
-    would leave a kernel that nobody knows of. It does nothing in other threads than the main one,
-    which alone gets signals, and where Ctrl-C is ignored or left to the system.
+    Otherwise, a ``KeyboardInterrupt`` between the server's answer and the line that stores it would
+    leave a kernel that is never deleted. This works in the main thread only, which alone gets
+    signals, and only if Python handles Ctrl-C.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class CtrlCHeldBack:
         before, self._before = self._before, None
         if before is None:
             return
-        # Code in between may have set one of its own.
+        # The code inside ``with`` may have set a handler of its own.
         if signal.getsignal(signal.SIGINT) == self._hold:
             signal.signal(signal.SIGINT, before)
         if self._held is not None:

@@ -1,4 +1,4 @@
-"""One time budget for many waits."""
+"""One time limit for several waits."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from attrs import frozen
 
 
 class Deadline:
-    """A moment after which nothing waits any longer.
+    """The end of a time limit.
 
-    Written out, as several are made for each message.
+    A class without ``attrs``, because several objects are created for each message.
 
     Attributes:
-        seconds: The whole budget, from now on; None has no end.
+        seconds: The whole time limit. None has no end.
 
     Args:
-        seconds: The same.
-        clock: What time it is, in seconds since some moment.
+        seconds: The time limit, from now on. None has no end.
+        clock: Returns the time in seconds.
     """
 
     __slots__ = ("_clock", "_end", "seconds")
@@ -34,12 +34,12 @@ class Deadline:
         return f"Deadline({self.seconds})"
 
     def left(self) -> float | None:
-        """Seconds left, 0.0 when it has passed; None when there is no end."""
+        """Seconds left. 0.0 if it has passed, None if it has no end."""
         return None if self._end is None else max(0.0, self._end - self._clock())
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is left."""
+        """Whether no time is left."""
         return self._end is not None and self._clock() >= self._end
 
     def later(self, seconds: float) -> Deadline:
@@ -55,20 +55,20 @@ class Deadline:
 
 @frozen
 class Clock:
-    """The time, and waiting for it; tests have one that goes by hand.
+    """The time. Tests replace it by a clock that they set themselves.
 
     Attributes:
-        now: Seconds since some moment.
-        sleep: Waits for so many seconds.
+        now: Returns the time in seconds.
+        sleep: Waits for a number of seconds.
     """
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
     def deadline(self, seconds: float | None) -> Deadline:
-        """A deadline so many seconds from now; None has no end."""
+        """A deadline ``seconds`` from now. None has no end."""
         return Deadline(seconds, clock=self.now)
 
 
 CLOCK = Clock()
-"""The real one."""
+"""The real clock."""

@@ -1,4 +1,4 @@
-"""Ending code by interrupts: one alone may be lost, or be caught by the code."""
+"""Ends code by interrupts. One may not be enough: it may be lost, or the code catches it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def interrupt_until_done(
     """Interrupt, wait, and interrupt again.
 
     Args:
-        interrupt: Interrupts once; it is told whether it has done so before.
-        is_done: Waits for a while; whether the code has ended.
-        tries: How often to interrupt.
+        interrupt: Interrupts once. Its argument says whether it was called before.
+        is_done: Waits for a while, and returns whether the code has ended.
+        tries: Number of interrupts.
 
     Returns:
-        Whether it has ended.
+        Whether the code has ended.
     """
     for tried in range(tries):
         interrupt(tried > 0)
@@ -30,10 +30,10 @@ def interrupt_until_done(
 
 
 def interrupt_unless_dead(control: KernelControl, deadline: Deadline) -> None:
-    """Interrupt the kernel; if its process has just died, that is told by other means."""
+    """Interrupt the kernel. Ignore the error if its process has just died."""
     try:
         control.interrupt(deadline)
     except GatewayStatus as exc:
-        # Of a process that is gone, perhaps by the last interrupt, servers answer 500.
+        # Servers answer 500 if the process has ended, perhaps by the last interrupt.
         if exc.status < 500:
             raise

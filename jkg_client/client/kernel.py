@@ -1,4 +1,4 @@
-"""A running kernel: execute code in it, ask it things."""
+"""A client of a running kernel: it executes code and asks questions."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class JupyterKernelClient(SavesSession):
         does nothing.
         """
         if self._process != os.getpid():
-            # Even a goodbye would end the parent's connection.
+            # Even a close frame would end the parent's connection.
             return
         if not self._lock.acquire(blocking=False):
             self._channels.abort()
@@ -185,7 +185,7 @@ class JupyterKernelClient(SavesSession):
             store_history=store_history,
             user_expressions=user_expressions,
             allow_stdin=on_input is not None,
-            # Cells of other clients that wait behind ours are not ours to abort.
+            # An error must not abort waiting cells of other clients.
             stop_on_error=False,
         )
         exchange = Exchange(request.msg_id, OutputArea(max_output))
@@ -310,12 +310,12 @@ class JupyterKernelClient(SavesSession):
             session.language_info = mapping_of(self.kernel_info(5.0).get("language_info"))
 
     def _in_turn(self, do: Callable[[], T]) -> T:
-        """What ``do`` returns, which is called when no other thread uses the kernel.
+        """Call ``do`` when no other thread uses the kernel, and return its result.
 
         Raises:
-            ClientClosed: The client was stopped, or belongs to another process.
+            ClientClosed: The client was stopped, or it belongs to another process.
         """
-        # Before the lock: a thread that the child has not got may have held it.
+        # Before the lock: in a forked child, a thread that does not exist there may hold it.
         self._check_process()
         with self._lock:
             self._check_usable()
@@ -340,7 +340,7 @@ class JupyterKernelClient(SavesSession):
         deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))
         exchange = self._in_turn(lambda: self._conversation.ask(request, deadline))
         if exchange.reply is None:
-            # An interrupt may have struck while the kernel was about to answer.
+            # An interrupt may have arrived just before the kernel answered.
             limit = "" if exchange.lost else f" within {timeout_seconds:g} s"
             raise KernelNotReady(
                 f"kernel {self._kernel_id} gave no answer to {request.msg_type}{limit}"

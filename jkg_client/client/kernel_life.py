@@ -1,4 +1,4 @@
-"""What is known of the process behind a kernel's id: whether it is up, and still the same."""
+"""The state of a kernel's process: whether it is alive, and whether it was replaced."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from ..protocol.messages import Message
 
 @define
 class KernelLife:
-    """The one place that knows of restarts. Feed it every message of the kernel.
+    """Finds out about restarts. Feed it every message of the kernel.
 
     Attributes:
-        is_up: The kernel has answered, or was sent a cell, and nothing has told of its death since.
-        needs_check: It must answer a question before it is sent the next cell.
-        is_new: It was started again, and has not answered since.
+        is_up: The kernel has answered, or got a cell, and no death was reported since.
+        needs_check: The kernel must answer a question before it gets the next cell.
+        is_new: The kernel was started again, and has not answered since.
     """
 
     is_up: bool = field(default=False, init=False)
     needs_check: bool = field(default=False, init=False)
     is_new: bool = field(default=False, init=False)
-    _process: str | None = field(default=None, init=False)  # session id of what answered last
-    _is_untold: bool = field(default=False, init=False)  # a restart that no result has told
+    _process: str | None = field(default=None, init=False)  # session id in the last answer
+    _is_untold: bool = field(default=False, init=False)  # a restart that no result has reported
 
     def feed(self, message: Message) -> None:
-        """Take in one message."""
+        """Process one message."""
         if tells_of_death(message, is_up=self.is_up):
             self.died()
 
     def died(self) -> None:
-        """The process is gone, or was replaced."""
-        # Told once of each process: "starting" follows "restarting".
+        """The process has ended, or was replaced."""
+        # Only once for each process: "starting" follows "restarting".
         self._is_untold |= self.is_up
         self.needs_check, self.is_up, self._process = True, False, None
         self.is_new = True
 
     def sent(self) -> None:
-        """A cell was handed over: should the process die from now on, that is news."""
+        """A cell was sent. A death from now on has to be reported."""
         self.is_up = True
 
     def doubt(self) -> None:
-        """Something may have happened to it behind our back."""
+        """The process may have ended without a message."""
         self.needs_check = True
 
     def answered(self, exchange: Exchange) -> None:
-        """It has answered: see whether the process is the one that did before."""
+        """The kernel has answered. Check whether the process is the same as before."""
         if exchange.dead:
             return
         before, self._process = self._process, exchange.process or self._process
         self._is_untold |= before not in (None, self._process)
 
     def is_ready(self, probe: Exchange) -> None:
-        """It has answered a question in full: it can be sent a cell."""
+        """The kernel has answered a question completely, so it can get a cell."""
         self.answered(probe)
         self.needs_check, self.is_up, self.is_new = False, True, False
 
     def take_restarted(self) -> bool:
-        """Whether variables are gone since this was asked last."""
+        """Whether variables were lost since the last call."""
         restarted, self._is_untold = self._is_untold, False
         return restarted

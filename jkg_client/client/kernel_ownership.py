@@ -1,4 +1,4 @@
-"""Who ends a kernel: its executor, or nobody else when that was forgotten."""
+"""Deletes the kernel of an executor, also if the executor was not stopped."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _log = logging.getLogger("jkg_client")
 
 @define(eq=False)
 class KernelOwnership:
-    """A kernel, the connection to it and the provider that has it, all ended together.
+    """A kernel, its connection and its provider, which are ended together.
 
-    It does not refer to the executor, which may therefore be collected.
+    It has no reference to the executor, so that the executor can be garbage-collected.
 
     Attributes:
-        provider: Starts and deletes the kernel; closed at the end.
-        kernel_id: The kernel; None while there is none.
-        is_attached: The kernel was there before us, and stays.
-        kernel: The connection; None while there is none.
+        provider: Starts and deletes the kernel. It is closed at the end.
+        kernel_id: Id of the kernel. None while there is none.
+        is_attached: The kernel existed before the executor, and is not deleted.
+        kernel: The connection. None while there is none.
     """
 
     provider: KernelProvider
@@ -38,12 +38,12 @@ class KernelOwnership:
     _process: int = field(factory=os.getpid, init=False)
 
     def check_process(self) -> None:
-        """Raise ClientClosed in a child that was forked: what its parent owns is not its own."""
+        """Raise ClientClosed in a forked child, which does not own the kernel of its parent."""
         check_owner(self._process, "the executor")
 
     @property
     def is_of_this_process(self) -> bool:
-        """False in a child that was forked."""
+        """False in a forked child."""
         return self._process == os.getpid()
 
     def start(self, kernel_name: str, env: Mapping[str, str] | None, seconds: float) -> str:
@@ -55,15 +55,15 @@ class KernelOwnership:
         return kernel_id
 
     def forget(self) -> None:
-        """The kernel is gone: close the connection."""
+        """The kernel does not exist any more: close the connection."""
         kernel, self.kernel, self.kernel_id = self.kernel, None, None
         if kernel is not None:
             kernel.stop()
 
     def end(self) -> None:
-        """Delete the kernel unless it was there before us, and close all; may be called twice.
+        """Delete the kernel unless it is attached, and close everything.
 
-        In a child that was forked it does nothing.
+        A second call does nothing, nor does a call in a forked child.
         """
         if self._process != os.getpid():
             return
@@ -76,7 +76,7 @@ class KernelOwnership:
             self.provider.close()
 
     def end_forgotten(self) -> None:
-        """The same, for an executor that nobody has stopped."""
+        """The same for an executor that was not stopped."""
         if self._process == os.getpid() and self.kernel_id is not None:
             message = f"an executor with kernel {self.kernel_id} was not stopped"
             warnings.warn(message, ResourceWarning, stacklevel=2)

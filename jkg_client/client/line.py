@@ -1,4 +1,4 @@
-"""Sending and receiving on a kernel's channels, with a look at the kernel after silence."""
+"""Sends and receives on a kernel's channels, and checks the kernel after silence."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from .timeouts import Timeouts
 
 @define
 class Line:
-    """One conversation's use of the channels.
+    """The channels of one conversation.
 
     Attributes:
-        channels: What is said to the kernel and what it says.
-        control: Tells whether a silent kernel is still there.
-        timeouts: How long silence may last.
-        clock: What time it is.
+        channels: The kernel's channels.
+        control: Asked for the state of a silent kernel.
+        timeouts: Time limits, also for silence.
+        clock: The clock.
     """
 
     channels: KernelChannels
     control: KernelControl
     timeouts: Timeouts
     clock: Clock
-    _silence: float = field(init=False)  # seconds of it until we ask for a sign of life
+    _silence: float = field(init=False)  # seconds of silence until we ask for a sign of life
     _gap: Gap | None = field(default=None, init=False)  # found while something was sent
 
     def __attrs_post_init__(self) -> None:
@@ -39,11 +39,11 @@ class Line:
         self._silence = self.timeouts.first_heartbeat
 
     def forget_gap(self) -> None:
-        """The gap that was found lies before what is of interest from now on."""
+        """Forget the gap, because it lies before the messages of interest."""
         self._gap = None
 
     def receive(self, deadline: Deadline) -> Incoming | None:
-        """The next message or gap; None when the deadline passes first."""
+        """The next message or gap. None if the deadline passes first."""
         while True:
             if self._gap is not None:
                 gap, self._gap = self._gap, None
@@ -55,10 +55,10 @@ class Line:
             self._gap = self._after_silence(deadline)
 
     def _after_silence(self, deadline: Deadline) -> Gap | None:
-        """See whether connection and kernel are still there."""
+        """Check whether connection and kernel still exist."""
         gap = self.channels.check(deadline)
         if gap is not None:
             return gap
-        # Nothing else tells of a kernel that was deleted or culled: its channels stay open.
+        # Channels of a deleted or culled kernel stay open, so ask for its state.
         state = self.control.state(deadline.within(self.timeouts.pong))
         return None if state in (None, "busy") else Gap(end_unseen=True)

@@ -1,4 +1,4 @@
-"""Two programs on one kernel: which code is ours, and cells of ours that wait behind others."""
+"""Two clients of one kernel: our cells that wait while code of another client runs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..protocol.messages import Message
 
 @define
 class QueuedCells:
-    """Cells of ours whose time was up before they began, because code of another client runs.
+    """Our cells whose time limit passed before they began, because another client's code ran.
 
-    A kernel takes no request back, and an interrupt would hit the code of the other client. Feed
-    it every message.
+    A request cannot be withdrawn, and an interrupt would hit the code of the other client. So these
+    cells are interrupted when they begin. Feed it every message.
 
     Attributes:
         session: Our session id.
@@ -29,16 +29,16 @@ class QueuedCells:
 
     @property
     def is_running(self) -> bool:
-        """Whether one of them runs: it was interrupted, and has not ended yet."""
+        """Whether one of these cells is running. It was interrupted, and has not ended yet."""
         return bool(self._cells) and any(cell.begun and not cell.done for cell in self._cells)
 
     def add(self, cell: Exchange) -> None:
-        """Nobody waits for this cell any more."""
+        """Add a cell. No caller waits for it any more."""
         cell.leave_queued()
         self._cells.append(cell)
 
     def feed(self, message: Message) -> bool:
-        """Take in one message; whether a cell of ours has just begun that nobody waits for."""
+        """Process one message. Return whether one of these cells has just begun."""
         self._watch(message)
         if not self._cells:
             return False
@@ -51,7 +51,7 @@ class QueuedCells:
         return begins
 
     def clear(self) -> None:
-        """The kernel has a new process, which knows of none of them."""
+        """Forget all cells: the kernel has a new process."""
         self._cells.clear()
         self._runs = None
 

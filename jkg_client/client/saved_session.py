@@ -1,4 +1,4 @@
-"""What runs code can save it as a notebook."""
+"""A base class for clients and executors that save their session as a notebook."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from . import arguments
 
 
 class SavesSession:
-    """Keeps what was run in ``_session_file``."""
+    """Saves the session in ``_session_file`` as a notebook."""
 
     _session_file: SessionFile
 
     def save_notebook(self, path: str | os.PathLike[str]) -> None:
-        """Write all that was run, with its outputs, to ``path`` as a notebook.
+        """Save all code that was run, with its outputs, as a notebook at ``path``.
 
-        It also works after ``stop``. A file that exists is replaced as a whole. Code that was
-        run silently or with ``store_history=False`` is left out.
+        This also works after ``stop``. An existing file is replaced. Code that was run silently or
+        with ``store_history=False`` is omitted.
 
         Raises:
-            OSError: The file cannot be written. A file that existed is as it was.
+            OSError: The file cannot be written. An existing file is unchanged.
         """
         self._complete_session()
         save_session(self._session_file.session, path)
@@ -32,4 +32,4 @@ class SavesSession:
         self._session_file.changed()
 
     def _complete_session(self) -> None:
-        """Find out what the notebook tells of the kernel, unless that is known."""
+        """Find out the notebook's metadata about the kernel, unless it is known."""

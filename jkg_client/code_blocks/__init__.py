@@ -1,4 +1,4 @@
-"""Code blocks: found in Markdown, and made into cells that a kernel understands."""
+"""Finds code blocks in Markdown, and converts them to cells for a kernel."""
 
 from .block import CodeBlock, UnknownLanguage
 from .cells import to_cell

@@ -1,4 +1,4 @@
-"""Makes a code block into a cell that a kernel understands."""
+"""Converts a code block to a cell for a kernel."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .shell_code import quiet_pip, without_marks
 def to_cell(block: CodeBlock, kernel_language: str) -> str:
     """The cell that runs ``block`` on a kernel of ``kernel_language``.
 
-    Code in the kernel's language passes as it is; on Python kernels, shell code becomes a
-    ``%%bash`` or ``%%sh`` cell. ``pip install`` is made quiet in both. In shell code a
-    leading ``!`` or prompt (``$ ``) goes. Of a session with prompts, in a shell or in Python, only
-    what was typed is run.
+    Code in the kernel's language is not changed. On Python kernels, shell code becomes a ``%%bash``
+    or ``%%sh`` cell. In both, ``pip install`` gets an option that makes it quiet. In shell code, a
+    leading ``!`` or prompt (``$ ``) is removed. From a session with prompts, only the typed code
+    is run.
 
     Raises:
-        UnknownLanguage: If the kernel cannot run it.
+        UnknownLanguage: The kernel cannot run the block.
     """
     language, spoken = canonical(block.language), canonical(kernel_language)
     if language in SHELLS and (spoken == "python" or spoken in SHELLS):
-        # A magic at the top says more than the fence: AutoGen ran every block as IPython.
+        # A cell magic has priority over the label: AutoGen runs every block as IPython code.
         if spoken == "python" and block.code.lstrip().startswith("%%"):
             return quiet_cell(block.code)
         command = _commands(block.code, is_session=language in SHELL_SESSIONS)

@@ -12,12 +12,12 @@ from .block import CodeBlock
 from .pages import Found, blocks
 
 MessageContent = Union[str, Sequence[Union[Mapping[str, Any], str]], None]
-"""What a chat message may hold: text, OpenAI's list of parts, or nothing."""
+"""The content of a chat message: text, OpenAI's list of parts, or None."""
 
 _THOUGHTS = frozenset(
     {"reasoning", "reasoning_text", "redacted_thinking", "summary_text", "thinking"}
 )
-"""Types of parts that hold what a model thinks."""
+"""Types of parts with the thoughts of a model."""
 
 _SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
 _TRACEBACK = "Traceback (most recent call last):"
@@ -71,13 +71,13 @@ class MarkdownCodeExtractor:
 
 
 def _texts(parts: Sequence[Mapping[str, Any] | str]) -> Iterator[str]:
-    """The texts of a message: what stands between two images is one, however it was cut."""
+    """The texts of a message. Adjacent text parts, between two images, are joined to one text."""
     whole: list[str] = []
     for part in parts:
         text = part if isinstance(part, str) else part.get("text")
         kind = "text" if isinstance(part, str) else part.get("type")
         if isinstance(text, str) and kind not in _THOUGHTS:
-            # A fence at the end of a part must not get what follows as its label.
+            # The next part must not become the label of a fence at the end of this part.
             ends = bool(whole) and whole[-1].endswith(("```", "~~~"))
             begins = bool(whole) and text.startswith(("```", "~~~"))
             whole.append(f"\n{text}" if ends or begins else text)

@@ -1,9 +1,9 @@
-"""Fences: the lines between which a code block stands.
+"""Fences: the lines that begin and end a code block.
 
-They are CommonMark's (https://spec.commonmark.org/0.31.2/#fenced-code-blocks), and those that
-language models write: behind text, in quotes and lists, at any indentation.
+These are the fences of CommonMark (https://spec.commonmark.org/0.31.2/#fenced-code-blocks), and
+those that language models write: after text, in quotes and lists, at any indentation.
 
-Every expression here is matched at a known place and needs no more than one look at a character.
+Every regular expression here is matched at a known place, and reads each character only once.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .languages import canonical, is_known
 from .memory import remembered
 
 EndKind = Literal["bare", "labelled", "prose", "reopening", "behind code"]
-"""What a line with a fence can mean inside a block: a closing fence with nothing behind it, one
-with a label, one with a sentence behind it, one with a sentence and the fence of another block, or
-one at the end of a line of code."""
+"""The kinds of lines with a fence inside a block: a closing fence without text after it, with a
+label, with a sentence, with a sentence and the fence of another block, or a fence at the end of a
+line of code."""
 
-# Byte order marks and the spaces that nobody sees.
+# Byte order marks and invisible spaces.
 _UNSEEN = "\ufeff\u200b\u200c\u200d\u2060\u00a0"
 _BLANK = f" \t{_UNSEEN}"
 _QUOTE = re.compile(rf"[{_UNSEEN}]*(?: {{0,3}}>)+ ?")
@@ -42,11 +42,11 @@ class Fence:
 
     Attributes:
         mark: A backtick or a tilde.
-        length: How many of them.
-        info: What stands behind it.
-        indent: Columns before it, list markers included.
-        quote: How many quotes it stands in.
-        behind_text: Whether text stands before it in its line.
+        length: Number of these characters.
+        info: The text after it.
+        indent: Columns before it, including list markers.
+        quote: Number of quotes around it.
+        behind_text: Whether its line has text before it.
     """
 
     mark: str
@@ -58,7 +58,7 @@ class Fence:
 
     @property
     def label(self) -> str:
-        """The language that it names, in lower case; ``""`` if it names none."""
+        """The language in lower case. ``""`` if there is none."""
         return label_of(self.info)
 
 
@@ -68,11 +68,11 @@ class Ending:
 
     Attributes:
         mark: A backtick or a tilde.
-        length: How many of them.
-        kind: What it can mean.
-        is_language: Whether a language stands behind it.
+        length: Number of these characters.
+        kind: Its possible meaning.
+        is_language: Whether a language follows it.
         indent: Columns before it.
-        rest: The text behind it, where another block begins.
+        rest: The text after it, if another block begins there.
     """
 
     mark: str
@@ -91,20 +91,20 @@ class Ending:
 
 @remembered
 def opening(line: str) -> Fence | None:
-    """The fence that begins a block in this line; None if there is none."""
+    """The fence that begins a block in this line. None if there is none."""
     quote, start, at = _prefix(line)
     indent = columns(line[start:at])
     run = _RUN.match(line, at)
     if run and len(run[0]) >= 3:
         info = line[run.end() :]
-        # A fence of backticks has none behind it, or it would be inline code.
+        # With more backticks in the line, this would be inline code.
         if run[0][0] == "~" or "`" not in info:
             return Fence(run[0][0], len(run[0]), info, indent, quote)
     return _behind_text(line, indent, quote)
 
 
 def is_labelled(line: str) -> bool:
-    """Whether a language stands directly behind the fence at the beginning of the line."""
+    """Whether a language directly follows the fence at the beginning of the line."""
     fence = opening(line)
     is_direct = fence is not None and fence.info[:1] not in _BLANK
     return is_direct and fence is not None and names_language(fence.info)
@@ -118,7 +118,7 @@ def ending(line: str) -> Ending | None:
     if run and len(run[0]) >= 3:
         mark, length, info = run[0][0], len(run[0]), inner[run.end() :]
         if mark == "`" and "`" in info:
-            # Inline code, unless another block begins behind some words.
+            # Inline code, unless another block begins after some words.
             begins = info[0] != "`" and _behind_text(info, 0, 0)
             return Ending(mark, length, "reopening", rest=info) if begins else None
         kind: EndKind = "bare" if not info else "prose" if _is_prose(info) else "labelled"
@@ -133,14 +133,14 @@ def ending(line: str) -> Ending | None:
 
 @remembered
 def names_language(info: str) -> bool:
-    """Whether a language that people use stands behind a fence."""
+    """Whether the text after a fence names a common language."""
     return is_known(label_of(info))
 
 
 def unquoted(line: str, quote: int) -> str | None:
-    """``line`` without so many quote marks; None if it has not as many.
+    """``line`` without ``quote`` quote marks. None if it has fewer.
 
-    The blank behind the last one is left: it may be missing in other lines.
+    The blank after the last one is kept, because it may be missing in other lines.
     """
     at = 0
     for _ in range(quote):
@@ -152,7 +152,7 @@ def unquoted(line: str, quote: int) -> str | None:
 
 
 def columns(indent: str) -> int:
-    """How far ``indent`` moves what stands behind it to the right."""
+    """Number of columns of ``indent``."""
     return len(indent.translate(_NO_UNSEEN).expandtabs(4))
 
 
@@ -181,7 +181,7 @@ def _behind_text(line: str, indent: int, quote: int) -> Fence | None:
     info = line[start + 3 :]
     if mark == "`" and _ends_in_inline_code(line):
         return None
-    # Tildes are drawn for other reasons, too.
+    # Tildes also have other uses, so a known language is needed.
     if names_language(info) if mark == "~" else _is_label(info):
         return Fence(mark, start + 3 - begin, info, indent, quote, behind_text=True)
     return None
@@ -195,7 +195,7 @@ def _ends_in_inline_code(line: str) -> bool:
     while number < len(runs) - 1:
         length = runs[number]
         if last[length] > number:
-            # What stands between two runs of one length is inline code.
+            # Text between two runs of the same length is inline code.
             number = runs.index(length, number + 1)
         number += 1
     return number == len(runs)
@@ -206,7 +206,7 @@ def _is_label(info: str) -> bool:
 
 
 def _is_prose(info: str) -> bool:
-    """Whether a sentence stands behind the fence, and no label with attributes."""
+    """Whether the text after a fence is a sentence, and not a label with attributes."""
     words = info.split(maxsplit=20)[:20]
     plain = sum(1 for word in words if _PLAIN_WORD.fullmatch(word))
     ends = info.rstrip()[-1:] in set(".!?:;")
@@ -222,7 +222,7 @@ def label_of(info: str) -> str:
     if found is None:
         return ""
     label = found["label"].lower()
-    # ``python=`` numbers the lines, on some sites.
+    # On some sites, ``python=`` means numbered lines.
     if found["value"] and not is_known(label):
         return ""
     return label if canonical(label) or not directive else ""

@@ -1,4 +1,4 @@
-"""What the label of a code block means."""
+"""The meaning of the labels of code blocks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SHELLS = {
     ),
     **dict.fromkeys(("dash", "sh", "sh-session"), "sh"),
 }
-"""The shell that runs blocks of this label. What is written for zsh nearly always suits bash."""
+"""The shell that runs blocks with a label. Code for zsh nearly always runs in bash."""
 
 SHELL_SESSIONS = frozenset(
     {"bash-session", "console", "sh-session", "shell-session", "shellsession", "terminal"}
 )
-"""Labels of what a terminal showed: commands behind prompts, and what they printed."""
+"""Labels of terminal sessions: commands after prompts, and their output."""
 
 PYTHON_SESSIONS = frozenset(
     {
@@ -30,12 +30,12 @@ PYTHON_SESSIONS = frozenset(
         *("python-repl", "pythonconsole", "py-console", "pyconsole", "pyrepl"),
     }
 )
-"""Labels of what Python's prompt showed."""
+"""Labels of Python sessions."""
 
 PROSE = frozenset(
     {"markdown", "md", "mdx", "myst", "plaintext", "qmd", "rmd", "rst", "text", "txt"}
 )
-"""Labels of text that may show fences of its own."""
+"""Labels of text that may contain fences."""
 
 _PYTHON = re.compile(r"(?:python|py|ipython)[ -]?\d*(?:\.\d+){0,2}")
 _ALIASES = {
@@ -78,11 +78,11 @@ _ALIASES = {
     "ts": "typescript",
     "scm": "scheme",
 }
-# A kernel that speaks the first runs the others, too.
+# A kernel for the first language runs the others, too.
 _ALSO = {"typescript": {"javascript", "jsx", "tsx"}, "octave": {"matlab"}}
 
 _DATA = PROSE | {
-    # Documents and what stands in them.
+    # Documents and their parts.
     *("adoc", "asciidoc", "bibtex", "caution", "danger", "email", "figure", "hint", "html"),
     *("important", "latex", "math", "katex", "note", "org", "poem", "prompt", "quote", "svg"),
     *("table", "tex", "tip", "warning", "xhtml"),
@@ -92,7 +92,7 @@ _DATA = PROSE | {
     *("json-lines", "jsonl", "jsonlines", "jsonschema", "makefile", "ndjson", "nginx", "plist"),
     *("properties", "proto", "protobuf", "requirements", "schema", "srt", "terraform", "tf"),
     *("toml", "tsv", "xml", "xsd", "yaml", "yml", "css", "less", "scss"),
-    # What programs say.
+    # Output of programs.
     *("error", "err", "http", "log", "logs", "out", "output", "response", "result", "results"),
     *("stderr", "stdout", "stacktrace", "tool_output", "tool-output", "tool_result"),
     *("tool_outputs", "tool_response", "tool_results", "traceback", "pytb"),
@@ -110,14 +110,14 @@ _PROGRAMMING = {
     *("sas", "scala", "scheme", "solidity", "sql", "stata", "swift", "tcl", "tsx", "typescript"),
     *("vb", "vba", "wolfram", "zig"),
 }
-# Of a file that is named where the language should be: ```src/main.py
+# The name of a file instead of a language: ```src/main.py
 _FILE = re.compile(r"[\w./+-]*\.(?P<suffix>\w{1,10})")
 _CLASS = re.compile(r"(?:language|lang|highlight-source)-(?=.)")
 
 
 @remembered
 def canonical(language: str) -> str:
-    """One name for all labels of a language; ``""`` for the kernel's own."""
+    """One name for all labels of a language. ``""`` for the kernel's own."""
     name = language.strip().lower()
     prefix = _CLASS.match(name)
     name = name[prefix.end() :] if prefix else name
@@ -131,15 +131,15 @@ def canonical(language: str) -> str:
 
 @remembered
 def is_known(language: str) -> bool:
-    """Whether it is a label that people use, of code or of data."""
+    """Whether it is a common label, for code or data."""
     name = canonical(language)
     return bool(name) and (name in _PROGRAMMING or name in SHELLS or name in _DATA)
 
 
 def is_data(language: str, kernel_language: str = "") -> bool:
-    """Whether blocks of this label hold data or prose, which a kernel does not run.
+    """Whether blocks with this label contain data or prose, which a kernel does not run.
 
-    A kernel whose language it is runs them nevertheless.
+    If it is the kernel's own language, the kernel runs them nevertheless.
     """
     name = canonical(language)
     return name in _DATA and name != canonical(kernel_language)
@@ -151,6 +151,6 @@ def is_python(language: str) -> bool:
 
 
 def runs(kernel_language: str, language: str) -> bool:
-    """Whether a kernel of ``kernel_language`` runs code in ``language`` as it stands."""
+    """Whether a kernel for ``kernel_language`` runs code in ``language`` without changes."""
     spoken, name = canonical(kernel_language), canonical(language)
     return name in {"", spoken} or name in _ALSO.get(spoken, ())

@@ -1,4 +1,4 @@
-"""Remembers what a line means, since pages have few different fences and labels."""
+"""Caches results for lines, because pages have few different fences and labels."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Callable, TypeVar
 T = TypeVar("T")
 
 _LONGEST = 120
-"""Characters of a text that is remembered: what is remembered must stay small."""
+"""Longer texts are not cached, so that the cache stays small."""
 
 
 def remembered(function: Callable[[str], T]) -> Callable[[str], T]:
-    """A function of a text, which remembers its values for short ones."""
+    """Cache the results of ``function`` for short texts."""
     short = functools.lru_cache(maxsize=512)(function)
 
     @functools.wraps(function)

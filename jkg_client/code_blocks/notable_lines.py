@@ -1,7 +1,7 @@
-"""The lines of a page in which a block can begin or end, or something that may hold a fence.
+"""The lines of a page that matter: a block, or a part that may contain a fence, can begin or end.
 
-They are found in one scan. All other lines are neither looked at one by one nor kept in mind: an
-answer may have millions of them.
+They are found in one scan. The other lines, perhaps millions, are neither read one by one nor
+stored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from attrs import frozen
 from .thoughts import TAG
 
 MOST = 50_000
-"""Notable lines that are read of a page. No answer has so many, and each takes time and memory."""
+"""Notable lines of a page that are read, at most. Each takes time and memory, and real answers have
+fewer."""
 
 _NOTABLE = re.compile(rf"```|~~~|\"\"\"|'''|<<|{TAG}")
 
@@ -25,8 +26,8 @@ class NotableLines:
     """Numbers of the lines that have a fence, a tag, three quotes or the start of a here-document.
 
     Attributes:
-        numbers: In order.
-        cut: Where the text ends in which these are all of them; None if that is the whole text.
+        numbers: The line numbers in order.
+        cut: The end of the text that was read. None if that is the whole text.
     """
 
     numbers: Sequence[int]
@@ -48,11 +49,11 @@ class NotableLines:
         return cls(numbers)
 
     def first_from(self, number: int, otherwise: int) -> int:
-        """The first of them from line ``number`` on."""
+        """The first notable line from line ``number`` on."""
         return first_from(self.numbers, number, otherwise)
 
 
 def first_from(numbers: Sequence[int], number: int, otherwise: int) -> int:
-    """The first of ``numbers``, which are in order, that is not smaller than ``number``."""
+    """The first of the ordered ``numbers`` that is not smaller than ``number``."""
     place = bisect.bisect_left(numbers, number)
     return numbers[place] if place < len(numbers) else otherwise

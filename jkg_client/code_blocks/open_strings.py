@@ -1,6 +1,6 @@
-"""Whether a line of code stands inside a string, where a fence is part of the code.
+"""Finds out whether a line of code is inside a string, where a fence is part of the code.
 
-Code is only *scanned*: enough to tell strings and here-documents of several lines from the rest.
+Code is only *scanned*, to find strings and here-documents of several lines.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ _OUTSIDE = re.compile(
     r"\"\"\"|'''|\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|#.*"  # strings of a line, comments
 )
 _INSIDE = {triple: re.compile(rf"\\.|{triple}") for triple in _TRIPLES}
-# A word that ends a here-document; ``<<<`` begins none.
+# The start of a here-document, with the word that ends it. ``<<<`` does not begin one.
 HEREDOC = re.compile(r"<<(?P<tabs>-?)[ \t]*['\"\\]?(?P<end>[A-Za-z_]\w*)['\"]?")
 
 
 class Insides(Protocol):
-    """What of a block's lines stands inside of something that may hold fences."""
+    """Finds the lines of a block that are inside of something that may contain fences."""
 
     @property
     def is_open(self) -> bool:
-        """Whether the next line stands inside of it."""
+        """Whether the next line is inside of it."""
         ...
 
     @property
     def needs_every_line(self) -> bool:
-        """Whether lines matter now in which nothing begins."""
+        """Whether ``feed`` needs all lines now, not only notable ones."""
         ...
 
     def feed(self, line: str) -> None:
@@ -40,7 +40,7 @@ class Insides(Protocol):
 
 @define
 class TripleQuoted:
-    """Strings of Python in three quotes."""
+    """Python strings in triple quotes."""
 
     needs_every_line: bool = field(default=False, init=False)
     _quotes: str = field(default="", init=False)
@@ -80,7 +80,7 @@ class HereDocuments:
 
     @property
     def needs_every_line(self) -> bool:
-        """Any line can be the end of the one that is open."""
+        """Any line can end an open here-document."""
         return self.is_open
 
     def feed(self, line: str) -> None:
@@ -99,39 +99,39 @@ class HereDocuments:
 
 @define
 class Nowhere:
-    """Nothing of the block can hold a fence."""
+    """No part of the block can contain a fence."""
 
     is_open: bool = False
     needs_every_line: bool = False
 
     def feed(self, line: str) -> None:
-        """No line begins anything."""
+        """Ignore the line."""
 
 
 @define
 class Throughout:
-    """All of the block may hold fences: it is a page, or a cell that writes one into a file."""
+    """The whole block may contain fences: it is a page, or a cell that writes one to a file."""
 
     is_open: bool = True
     needs_every_line: bool = False
 
     def feed(self, line: str) -> None:
-        """It goes on in every line."""
+        """Ignore the line."""
 
 
 Held = Literal["all", "pairs", "labelled"]
-"""Which fences belong to what stands inside: all of them, pairs of which the second has no label,
-or all but those without a label."""
+"""Which fences inside a block are part of its code: all of them, pairs whose second fence has no
+label, or all that have a label."""
 
 
 @define
 class Nesting:
-    """Tells which fences of a block belong to what stands inside of it.
+    """Decides which fences inside a block are part of its code.
 
     Attributes:
-        insides: Where fences can be part of the code.
-        held: Which of them are.
-        is_broken: The inside cannot be what it seems: in it, a block ends that has not begun.
+        insides: The lines where fences can be part of the code.
+        held: Which of these fences are part of the code.
+        is_broken: Whether the assumption is wrong, because an inner block ends without a beginning.
     """
 
     insides: Insides
@@ -141,7 +141,7 @@ class Nesting:
     _is_odd: bool = field(default=False, init=False)
 
     def may_be_cut(self) -> bool:
-        """Whether the page may end here, or what is open has to be closed for this to be true."""
+        """Whether the page may end here. False if something open must be closed first."""
         if isinstance(self.insides, Throughout):
             return self.held != "pairs"
         if self.held == "all":

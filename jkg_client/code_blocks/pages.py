@@ -1,12 +1,12 @@
 """Finds the code blocks of a page of Markdown, line by line.
 
-A block ends at its closing fence. Models forget it, put text behind it, and show fences inside
-of strings; then lines further down decide what a person would take for the end. Such looks ahead
-are counted: when they have cost several times the length of the page, the first possible end is
-taken. So the time is linear in the length of the page, whatever it holds.
+A block ends at its closing fence. Models forget the fence, put text after it, or show fences inside
+of strings. Then later lines decide which end a person would choose. The number of characters that
+are read ahead is limited to several times the length of the page. Beyond that, the first possible
+end is taken. So the time is always linear in the length of the page.
 
-Of a page with more than 50,000 lines of fences, tags and the like only the part with these is
-read. A last block of prose, which nobody runs, says so.
+If a page has more than 50,000 lines with fences or tags, only the part with these lines is read. A
+block of prose, which is not run, is added at the end and says so.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from .readings import End, Reading, nestings
 from .thoughts import Thoughts
 
 _LOOKS = 2
-"""How many times the length of a page may be looked ahead in all."""
+"""Limit for reading ahead, as a multiple of the length of the page."""
 
-# A heading above what a program prints.
+# A heading above the output of a program.
 _OUTPUT = re.compile(
     r"(?:the )?(?:expected |sample |example |console |terminal |program )?(?:output|result)s?"
     r"(?: (?:is|will be|would be|should be|looks like(?: this)?))?"
@@ -45,18 +45,18 @@ _OPTION = re.compile(r":[\w-]+:(?:\s|$)")
 
 @frozen
 class Found:
-    """A code block as it stands in a page.
+    """A code block in a page.
 
     Attributes:
-        label: The language it names, in lower case; ``""`` for none.
-        code: Without the indentation of its fence.
+        label: Its language in lower case. ``""`` for none.
+        code: Its code, without the indentation of the fence.
     """
 
     label: str
     code: str
 
 
-_NOT_READ = Found("note", f"Code blocks behind the first {MOST} lines with fences were not read.")
+_NOT_READ = Found("note", f"Code blocks after the first {MOST} lines with fences were not read.")
 
 
 def blocks(text: str) -> list[Found]:
@@ -97,9 +97,9 @@ class _Page:
             if fence and (not fence.behind_text or self._is_followed(fence, at)):
                 end = self._end(fence, at)
                 if is_cut and end.line >= len(self.lines):
-                    break  # half a block must not run
+                    break  # an incomplete block must not run
                 if not end.is_closed and not fence.label and text_from == at - 1 > 0:
-                    continue  # one fence too many behind a block; text follows
+                    continue  # one fence too many after a block; text follows
                 label = fence.label or self._meant(text_from, at - 1, end.code)
                 found.append(Found(label, _code(end.code, fence)))
                 at = text_from = end.line
@@ -108,22 +108,22 @@ class _Page:
         return [*found, _NOT_READ] if is_cut else found
 
     def _is_followed(self, fence: Fence, at: int) -> bool:
-        """Whether a fence behind text is one, and not only spoken of: a block follows."""
+        """Whether a fence after text begins a block, and is not only mentioned in the text."""
         if self._first is None:
             self._first = [n for n in self._marked if _begins_with_fence(self.lines[n])]
         end = len(self.lines)
         mark, first = first_from(self._marked, at, end), first_from(self._first, at, end)
         if first == end:
-            # No fence closes it: the answer may have been cut off.
+            # No closing fence: the answer may have been cut off.
             return mark == end and names_language(fence.info)
         if first == self._first[-1] or not is_labelled(self.lines[first]):
             return True
-        # Another block begins: here is one only if there is code, and no inline code.
+        # Another block begins later. This is a block only if code follows, but no inline code.
         has_code = any(self.lines[n].strip() for n in range(at, mark))
         return has_code and mark == first and names_language(fence.info)
 
     def _meant(self, start: int, at: int, code: Sequence[str]) -> str:
-        """The label that a block should have, from what stands in it and above it."""
+        """The label that a block without label should have, from its code and the text above."""
         mark = first_from(self._marked, at + 1, len(self.lines))
         has_fence = mark <= at + len(code) and any(map(_begins_with_fence, code))
         if has_fence and not any(_in_strings(code)):
@@ -140,7 +140,7 @@ class _Page:
         """The end of the block whose code begins at ``start``."""
         first = self.lines[start] if start < len(self.lines) else ""
         if fence.quote and first.strip() and unquoted(first, fence.quote) is None:
-            fence = evolve(fence, quote=0)  # no quote, but a sign before the fence
+            fence = evolve(fence, quote=0)  # not a quote, but a character before the fence
         may_look = self._spent <= _LOOKS * self.length
         for nesting in nestings(fence, unquoted(first, fence.quote) or "", may_look=may_look):
             end = self._reading(fence, nesting, may_look=may_look).end(start)
@@ -164,7 +164,7 @@ def _begins_with_fence(line: str) -> bool:
 
 
 def _code(lines: Sequence[str], fence: Fence) -> str:
-    """The lines without the indentation of their fence, as far as all of them have it.
+    """The lines without the indentation of their fence, as far as all lines have it.
 
     Code that is indented less than its fence keeps its own indentation.
     """
@@ -187,7 +187,7 @@ def _code(lines: Sequence[str], fence: Fence) -> str:
 
 
 def _in_strings(lines: Sequence[str]) -> Iterator[bool]:
-    """For each line, whether it begins inside of a string."""
+    """Whether each line begins inside of a string."""
     strings = TripleQuoted()
     for line in lines:
         yield strings.is_open

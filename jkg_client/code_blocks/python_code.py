@@ -1,6 +1,6 @@
-"""Cells of Python: where their lines are commands, ``pip install`` is made quiet.
+"""Python cells: adds an option to ``pip install`` commands that makes them quiet.
 
-Each step goes to the next character that matters, so other threads can run between two steps.
+Each step reads up to the next special character, so other threads can run between two steps.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 from .shell_code import quiet_pip
 
-# Magics that run their body as Python may stand one on the other; the last one decides.
+# Several magics that run their body as Python may follow each other. The last one decides.
 _CELL_MAGIC = re.compile(
     r"(?:\s*%%(?:capture|prun|timeit|time)\b[^\n]*)*"
     r"(?:\s*%%(?:script[ \t]+(?:-\S+[ \t]+)*)?(?P<name>\w+)[^\n]*)?"
 )
 _LINE = r"(?:[^\\\n]|\\\r?\n|\\.)*"
-# Where IPython looks for commands: at the start of a logical line. ``pip install`` alone is one
-# too, thanks to its automagic.
+# IPython looks for commands at the start of a logical line. Because of its automagic, ``pip
+# install`` is a command, too.
 _COMMAND = re.compile(
     rf"[ \t]*(?:(?:!!?|%(?=pip[ \t])|(?=pip[ \t]+install[ \t]))(?P<command>{_LINE})|%{_LINE})"
 )
@@ -31,10 +31,10 @@ _JOINT = re.compile(r"\\\r?\n[ \t]*")
 
 
 def quiet_cell(code: str) -> str:
-    """``code`` with ``-qq`` for each ``pip install`` that says nothing of how much to print."""
+    """``code`` with ``-qq`` for each ``pip install`` without an option for its verbosity."""
     if "pip" not in code or "install" not in code:
         return code
-    # An expression would read megabytes of blanks several times.
+    # A regular expression would read megabytes of blanks several times.
     if not code.lstrip().startswith("%%"):
         return "".join(_quiet_lines(code))
     magic = _CELL_MAGIC.match(code)
@@ -56,7 +56,7 @@ def _quiet_lines(code: str) -> Iterator[str]:
 
 
 def _commands(code: str) -> Iterator[tuple[int, int]]:
-    """Where the commands of a shell begin and end."""
+    """Begin and end of each shell command."""
     at = depth = 0
     is_start = True
     while True:
@@ -75,7 +75,7 @@ def _commands(code: str) -> Iterator[tuple[int, int]]:
 
 
 def _behind(code: str, at: int) -> int:
-    """Where the string, comment, assigned command or joint of lines ends that begins at ``at``."""
+    """The end of the string, comment, assigned command or line continuation at ``at``."""
     char = code[at]
     if char == "#":
         end = code.find("\n", at)

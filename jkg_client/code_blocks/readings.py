@@ -1,7 +1,8 @@
 """Reads one block to its end.
 
-There may be several readings: one trusts that strings of several lines end, and takes the fences
-in them for a part of the code; if they do not, another takes the first fence for the end.
+There may be several readings. The first assumes that strings of several lines end, so that fences
+in them are part of the code. If a string does not end, the next reading takes the first fence as
+the end of the block.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from .open_strings import Held, HereDocuments, Insides, Nesting, Nowhere, Throug
 from .thoughts import Tag
 
 _DEEPER = 3
-"""Columns that a closing fence may be indented deeper than the opening one."""
+"""Columns by which a closing fence may be indented more than the opening one."""
 
 _STRINGS = frozenset({"", "elixir", "java", "julia", "kotlin", "python", "scala", "swift", "toml"})
-"""Languages with strings in three quotes."""
+"""Languages with strings in triple quotes."""
 
 _WRITES_FILE = re.compile(r"\s*%%(?:writefile|file|markdown|html|latex|svg)\b")
 _SHELL_CELL = re.compile(r"\s*%%(?:bash|sh)\b")
@@ -29,15 +30,15 @@ _SHELL_CELL = re.compile(r"\s*%%(?:bash|sh)\b")
 
 @frozen
 class End:
-    """Where a block ends.
+    """The end of a block.
 
     Attributes:
-        code: Its lines.
-        line: Where the page goes on.
-        is_sure: Whether the reading made sense to its end.
-        is_closed: Whether a fence is there, and not only the end of the page, a quote or a thought.
-        looked: Characters that were read behind the end.
-        rest: What is left to be read of the line where the page goes on; None for all of it.
+        code: Lines of the block.
+        line: The line at which reading of the page continues.
+        is_sure: Whether the assumptions of the reading were right.
+        is_closed: Whether it is a fence, and not the end of the page, of a quote or of a thought.
+        looked: Number of characters that were read after the end.
+        rest: The part of ``line`` that is not yet read. None for the whole line.
     """
 
     code: Sequence[str]
@@ -49,12 +50,14 @@ class End:
 
 
 def nestings(fence: Fence, first_line: str, *, may_look: bool) -> Iterator[Nesting]:
-    """The ideas, in order, of which fences are part of the code; the last one always makes sense.
+    """The assumptions to try, in order, about fences that are part of the code.
+
+    The last assumption is always possible.
 
     Args:
-        fence: That began the block.
-        first_line: Of its code.
-        may_look: Whether there is time for more than one.
+        fence: Fence that begins the block.
+        first_line: First line of its code.
+        may_look: Whether there is time for several assumptions.
     """
     language = canonical(fence.label)
     first: Held = "all"
@@ -73,15 +76,15 @@ def nestings(fence: Fence, first_line: str, *, may_look: bool) -> Iterator[Nesti
 
 @define
 class Reading:
-    """One block, read with one idea of which fences belong to its code.
+    """Reads one block with one assumption about the fences that are part of its code.
 
     Attributes:
-        lines: The page.
-        notable: Which of them must be looked at.
+        lines: Lines of the page.
+        notable: The lines that must be read.
         tags: The first tag of each line that has one.
-        fence: That began the block.
-        nesting: The idea.
-        may_look: Whether to look further than to the first possible end.
+        fence: Fence that begins the block.
+        nesting: The assumption.
+        may_look: Whether to read further than the first possible end.
     """
 
     lines: Sequence[str]
@@ -119,7 +122,7 @@ class Reading:
         return self._cut(len(self.lines))
 
     def _passed(self, number: int) -> int:
-        """The next line to look at; those before it belong to the code, as they are."""
+        """The next line to check. The lines before it are part of the code."""
         if self.fence.quote or self.nesting.insides.needs_every_line:
             return number
         after = self.notable.first_from(number, len(self.lines))
@@ -133,19 +136,19 @@ class Reading:
         """The end, if a fence in this line is one."""
         found = ending(line)
         if found is None or not found.fits(self.fence) or self.nesting.holds(found.kind):
-            # What cannot be what it seems is read anew.
+            # If the assumption is wrong, the block is read again with another one.
             return self._cut(number) if self.nesting.is_broken else None
         return self._decided(found, number, line)
 
     def _decided(self, found: Ending, number: int, line: str) -> End | None:
-        """The end, if it can be told now; otherwise it is kept in mind."""
+        """The end, if it is certain now. Otherwise, it is stored as a possible end."""
         near = found.indent <= self.fence.indent + _DEEPER
         if found.kind == "prose" or (found.kind == "bare" and near):
             return End(self._code, number + 1)
         if found.kind == "reopening":
             return self._possibly(End(self._code, number, rest=found.rest))
         if found.kind == "labelled" and near and found.is_language:
-            # Another block begins: the end of this one was forgotten.
+            # Another block begins, so the closing fence of this one is missing.
             return self._possibly(End(self._code, number))
         if self._possible is None:
             last = [line.rstrip()[: -self.fence.length]] if found.kind == "behind code" else []
@@ -155,7 +158,7 @@ class Reading:
         return None
 
     def _cut(self, number: int) -> End:
-        """The end where nothing ends it: the page does, or its quote, or a thought."""
+        """The end of a block without closing fence: the end of the page, a quote or a thought."""
         at_end = number == len(self.lines)
         if self.nesting.is_broken or (at_end and not self.nesting.may_be_cut()):
             return End(self._code, number, is_sure=False, looked=self._read)
@@ -164,7 +167,7 @@ class Reading:
         return self._possibly(End(self._code, number, is_closed=False))
 
     def _drop_rest(self) -> None:
-        """Drop the newline at the end of the page, and the beginning of a closing fence."""
+        """Drop the newline at the end of the page, and an incomplete closing fence."""
         if self._code and not self._code[-1]:
             self._code.pop()
         if self._code and self._code[-1] and not self._code[-1].strip(self.fence.mark):
@@ -177,7 +180,7 @@ class Reading:
         return evolve(self._possible, looked=self._possible.looked + self._read)
 
     def _ends_thought(self, tag: Tag) -> bool:
-        """Whether it ends a thought, in which this block is a draft that was not closed."""
+        """Whether it ends a thought that contains this block, a draft without closing fence."""
         if tag.is_comment or self.nesting.insides.is_open:
             return False
         self._thinks |= not tag.closes

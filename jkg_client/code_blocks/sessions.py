@@ -1,4 +1,4 @@
-"""What was typed in a session that is shown with its prompts and outputs."""
+"""Extracts the typed code from a session with prompts and outputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MORE = re.compile(r"[ \t]*(?:\.\.\.:?)(?: |$)")
 
 
 def shell_commands(session: str) -> str:
-    """The commands behind the prompts of a shell; all of ``session`` if there is no prompt."""
+    """The commands after the prompts of a shell. All of ``session`` if it has no prompt."""
     typed: list[str] = []
     goes_on = False
     for line in session.split("\n"):
@@ -23,12 +23,12 @@ def shell_commands(session: str) -> str:
 
 
 def is_python_session(code: str) -> bool:
-    """Whether ``code`` begins with a prompt of Python."""
+    """Whether ``code`` begins with a Python prompt."""
     return bool(_PYTHON_PROMPT.match(code.lstrip("\r\n")))
 
 
 def python_statements(session: str) -> str:
-    """The code behind the prompts of Python; all of ``session`` if there is no prompt."""
+    """The code after the Python prompts. All of ``session`` if it has no prompt."""
     lines = session.replace("\r\n", "\n").split("\n")
     return "\n".join(_typed(lines)) if any(map(_PYTHON_PROMPT.match, lines)) else session
 

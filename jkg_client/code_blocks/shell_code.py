@@ -1,7 +1,7 @@
-"""Shell code: marks of notebooks taken away, ``pip install`` made quiet.
+"""Shell code: removes the marks of notebooks, and makes ``pip install`` quiet.
 
-The code is only *scanned*, in one pass, to tell commands from strings, comments and
-here-documents. What the scan is not sure of is left as it stands.
+The code is only *scanned*, in one pass, to find commands outside of strings, comments and
+here-documents. If it is uncertain whether text is a command, it is not changed.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from .memory import remembered
 from .open_strings import HEREDOC
 
-# Where something begins that may hide what looks like a command: escaped characters, strings,
-# comments and here-documents, whose lines begin below.
+# The beginning of parts without commands: escaped characters, strings, comments and
+# here-documents. The text of a here-document begins in the next line.
 _START = re.compile(r"[\\'\"#<]")
 _START_OR_NEWLINE = re.compile(r"[\\'\"#<\n]")
 _SINGLE = re.compile(r"[^']*'?")
 _DOUBLE = re.compile(r"(?:[^\"\\]|\\[\s\S])*\"?")
 _ANSI_C = re.compile(r"(?:[^'\\]|\\[\s\S])*'?")
-# Many of a kind, one behind the other.
+# Many strings or escaped characters in a row.
 _STRINGS = re.compile(r"(?:'[^']*'|\"(?:[^\"\\]|\\[\s\S])*\"|\\[^\r\n]){2,500}")
 _JOINTS = re.compile(r"(?:\\\r?\n[ \t]*){1,500}")
 _LINE = re.compile(r"[^\n]+")
@@ -29,7 +29,7 @@ _MARK = re.compile(r"^[ \t]*(?P<mark>\$[ \t]+|!(?=[^\s!=(\[])|%(?=pip3?[ \t]))",
 
 _COMMAND = re.compile(r"[^;&|()`\n]+")
 _WORD = re.compile(r"[^\s;&|()`]+")
-# What may stand before a command.
+# Words that may precede a command.
 _BEFORE = frozenset(
     {"sudo", "env", "time", "command", "exec", "if", "then", "elif", "else", "while", "do"}
     | {"!", "{"}
@@ -46,7 +46,7 @@ def without_marks(code: str) -> str:
 
 @remembered
 def quiet_pip(code: str) -> str:
-    """``code`` with ``-qq`` for each ``pip install`` that says nothing of how much to print."""
+    """``code`` with ``-qq`` for each ``pip install`` without an option for its verbosity."""
     if "pip" not in code or "install" not in code:
         return code
     return _insert(code, " -qq", _ends_of_installs(_bare(code)))
@@ -61,7 +61,7 @@ def _ends_of_installs(bare: str) -> Iterator[int]:
 
 
 def _end_of_install(words: Sequence[re.Match[str]]) -> int:
-    """Where ``install`` ends in a command that is to be made quiet; 0 if it is none."""
+    """The end of ``install`` in a command that should become quiet. 0 for other commands."""
     at = _first_of_command(words)
     pip = _end_of_pip(words, at)
     if not pip:
@@ -83,7 +83,7 @@ def _first_of_command(words: Sequence[re.Match[str]]) -> int:
 
 
 def _end_of_pip(words: Sequence[re.Match[str]], at: int) -> int:
-    """Number of the word behind ``pip`` or ``python -m pip``; 0 if that is not the command."""
+    """Number of the word after ``pip`` or ``python -m pip``. 0 for other commands."""
     if at < len(words) and _PIP.fullmatch(words[at][0]):
         return at + 1
     module = _after_options(words, at + 1)
@@ -98,10 +98,9 @@ def _after_options(words: Sequence[re.Match[str]], at: int) -> int:
 
 
 def _bare(code: str) -> str:
-    """``code`` with something else in place of all that is hidden, of the same length.
+    """``code`` with strings, comments and here-documents replaced by text of the same length.
 
-    Continued lines become one line, strings and comments one word; of here-documents the
-    lines remain.
+    Continued lines become one line, strings and comments one word. Here-documents keep their lines.
     """
     pieces: list[str] = []
     heredocs: list[re.Match[str]] = []
@@ -129,7 +128,7 @@ def _bare(code: str) -> str:
 
 
 def _end_of_hidden(code: str, start: int) -> int:
-    """Where the string, comment or escaped character ends that begins at ``start``."""
+    """The end of the string, comment or escaped character that begins at ``start``."""
     char, before = code[start], code[start - 1 : start]
     several = _STRINGS.match(code, start) if char != "#" and before != "$" else None
     if several:
@@ -147,7 +146,7 @@ def _end_of_hidden(code: str, start: int) -> int:
 
 
 def _end_of_heredocs(code: str, at: int, heredocs: Iterable[re.Match[str]]) -> int:
-    """Where the here-documents end whose lines begin at ``at``: at the page's end, perhaps."""
+    """The end of the here-documents whose text begins at ``at``, at most the end of ``code``."""
     for heredoc in heredocs:
         line = None
         while line != heredoc["end"] and at < len(code):

@@ -1,6 +1,6 @@
-"""What a model thinks before it answers: ``<think>`` to ``</think>``, and text before the latter.
+"""Finds the thoughts of a model: ``<think>`` to ``</think>``, or all text before ``</think>``.
 
-Comments of HTML are left out by the same means: a reader does not see them either.
+HTML comments are ignored in the same way, because a reader does not see them either.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ from collections.abc import Iterable, Iterator, Sequence
 from attrs import define, field, frozen
 
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
-# Only the names ignore case: a search goes from one possible first character to the next.
+# Only the names ignore case. So the search can go from one possible first character to the next.
 TAG = (
     rf"<(?P<end>/?)(?i:(?:antml:)?(?:{_NAMES}))>"
     r"|\[(?P<end2>/?)(?i:THINK)\]|◁(?P<end3>/?)(?i:think)▷"
     r"|(?P<comment><!--)|(?P<comment_end>-->)"
 )
-"""A tag, as a regular expression."""
+"""Regular expression for a tag."""
 
 _TAG = re.compile(TAG)
 _QUOTES = "`'\""
 _MOST = 10_000
-"""Tags of one line: a line of so many is no sentence. Its other tags are text."""
+"""Tags of one line that are read, at most. The others are treated as text."""
 
 
 @frozen
 class Tag:
-    """A tag that begins or ends what a reader does not see.
+    """A tag that begins or ends a section that a reader does not see.
 
     Attributes:
         line: Number of its line.
-        start: Where it begins in it.
-        end: Where it ends.
+        start: Its first column.
+        end: The column after it.
         closes: Whether it ends a section.
-        is_comment: Whether it is one of HTML's comments.
-        at_edge: Whether nothing stands before it, or behind it, in its line.
-        at_start: Whether nothing stands before it.
+        is_comment: Whether it belongs to an HTML comment.
+        at_edge: Whether it is at the start or at the end of its line.
+        at_start: Whether it is at the start of its line.
     """
 
     line: int
@@ -54,8 +54,8 @@ class Thoughts:
     """The tags of a text.
 
     Attributes:
-        lines: The text.
-        numbers: Of the lines that may have tags.
+        lines: Lines of the text.
+        numbers: Numbers of the lines that may have tags.
         by_line: The first tag of each line that has one.
     """
 
@@ -72,10 +72,10 @@ class Thoughts:
         self._closing = _closing(self._tags)
 
     def after(self, line: int) -> tuple[int, int, bool]:
-        """Where a reader goes on who has come to ``line``, outside of any block.
+        """Where visible text continues from ``line`` on, outside of a block.
 
         Returns:
-            Line and column, and whether all before was a thought.
+            Line and column, and whether all text before was a thought.
         """
         column, forget = 0, False
         if line not in self.by_line:
@@ -112,14 +112,14 @@ def _tags(number: int, line: str) -> Iterator[Tag]:
 
 
 def _is_mentioned(line: str, tag: re.Match[str]) -> bool:
-    """Whether the text speaks of the tag: in quotes, or as a word among words."""
+    """Whether the text only mentions the tag: in quotes, or as a word in a sentence."""
     before, after = line[tag.start() - 1 : tag.start()], line[tag.end() : tag.end() + 1]
     is_quoted = before != "" and after != "" and before in _QUOTES and after in _QUOTES
     return is_quoted or (before.isspace() and after.isspace())
 
 
 def _closing(tags: Sequence[Tag]) -> list[Tag | None]:
-    """For each tag, the one of its kind behind it that ends a section."""
+    """For each tag, the next tag of its kind that ends a section."""
     closing: list[Tag | None] = []
     last: dict[bool, Tag] = {}
     for tag in reversed(tags):

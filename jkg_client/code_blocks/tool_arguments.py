@@ -1,4 +1,4 @@
-"""The code in what a model passes to a tool."""
+"""Extracts the code from the argument that a model passes to a tool."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LABELLED = re.compile(r"(?P<label>[\w+#.-]+)[ \t]+(?P<code>\S.*)")
 
 
 def unfenced(code: str, language: str = "") -> CodeBlock:
-    """The block that a tool is meant to run, of which a model has passed ``code``.
+    """The block that a tool should run, from the argument ``code`` of a model.
 
-    Models put the code between fences, sometimes with words around them. Then the code between
-    the fences is meant. Code that only shows fences, in a string for example, stays as it is.
+    Some models put the code between fences, sometimes with text around them. Then only the code
+    between the fences is used. Code that contains fences, for example in a string, is not changed.
 
     Args:
-        code: What the model passed.
-        language: What it, or the tool, says of the language; ``""`` for the kernel's own.
+        code: The argument.
+        language: The language, from the model or the tool. ``""`` for the kernel's own.
     """
     given = CodeBlock(code, language)
     if "`" not in code and "~~~" not in code:
@@ -46,7 +46,7 @@ def _inline(code: str, language: str) -> CodeBlock:
 
 
 def _is_code(text: str, language: str) -> bool:
-    """Whether the first fence stands inside of a string or comment, or the text is a cell magic."""
+    """Whether the first fence is inside of a string or comment, or the text is a cell magic."""
     if text.lstrip().startswith("%%"):
         return True
     is_shell = canonical(language) in SHELLS
@@ -59,7 +59,7 @@ def _is_code(text: str, language: str) -> bool:
 
 
 def _is_in_string(line: str) -> bool:
-    """Whether a quote stands before and behind the fence in this line."""
+    """Whether this line has quotes before and after the fence."""
     start = min(place for place in (line.find("```"), line.find("~~~")) if place >= 0)
     before, after = line[:start], line[start + 3 :]
     return any(before.count(quote) % 2 and quote in after for quote in "'\"")

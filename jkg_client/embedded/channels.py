@@ -203,7 +203,7 @@ class ZmqChannels:
 
     def _must_be_heard(self) -> None:
         if not self._is_heard:
-            raise KernelNotReady(f"the kernel gives no answer: {self._launch.described()}")
+            raise KernelNotReady(f"the kernel does not answer: {self._launch.described()}")
 
     @property
     def _is_heard(self) -> bool:

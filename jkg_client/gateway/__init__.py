@@ -1,1 +1,1 @@
-"""The way to a kernel through a Jupyter server: connection info, REST, WebSocket."""
+"""Access to kernels through a Jupyter server: connection info, REST, WebSocket."""

@@ -1,7 +1,7 @@
-"""HTTP connections on which an answer has to be there in time as a whole.
+"""HTTP connections with one time limit for a whole response.
 
-The time limits of ``requests`` start anew with every piece that comes: a server that lets
-its answer drip could keep us for ever.
+The time limits of ``requests`` start again with every piece that arrives. A server that sends its
+response slowly, byte by byte, could block the client for ever.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from .connection import JupyterConnectionInfo
 from .opening import Authorities
 
 CONNECT_SECONDS = 10.0
-"""Time limit to connect, TLS included; what is open then answers within the request's limit."""
+"""Time limit to connect, including TLS. The limit of the request applies afterwards."""
 
 _XSRF_COOKIE, _XSRF = "_xsrf", "jkg-client"
 _DOUBT = 1.0
-"""Seconds without a word of TLS, after which we look whether the server speaks plain HTTP."""
+"""Seconds without a TLS response. Then we check whether the server speaks plain HTTP."""
 
 
 class PlainHttp(ssl.SSLError):
-    """A server that was to speak TLS speaks HTTP without it."""
+    """The URL says https, but the server speaks plain HTTP."""
 
 
 class DeadlineAdapter(HTTPAdapter):
     """For ``requests.Session.mount``."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools for servers that are reached directly."""
+        """Create the connection pools for servers without a proxy."""
         super().init_poolmanager(*args, **kwargs)
         _use_our_pools(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """The pools for servers behind ``proxy``."""
+        """The connection pools for servers that are reached through ``proxy``."""
         manager = super().proxy_manager_for(proxy, **kwargs)
         if not proxy.lower().startswith("socks"):
             _use_our_pools(manager)
@@ -57,7 +57,7 @@ class DeadlineAdapter(HTTPAdapter):
 
 
 class StayingSession(requests.Session):
-    """Follows no redirect, nor looks where one leads: that may be no URL at all."""
+    """Follows no redirects and does not parse their targets, which may be invalid URLs."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere."""
@@ -69,15 +69,15 @@ def session_for(
     """A new session with a server.
 
     Args:
-        info: The server, for its headers and the client certificate.
-        authorities: As ``authorities_of`` has them.
-        proxy: As ``proxy_for`` has it.
+        info: The server. Its headers and its client certificate are used.
+        authorities: The result of ``authorities_of``.
+        proxy: The result of ``proxy_for``.
     """
     session = StayingSession()
     for scheme in ("http://", "https://"):
         session.mount(scheme, DeadlineAdapter())
-    # ``requests`` would prefer the environment's authorities to those that were given, and
-    # ~/.netrc to our token.
+    # Otherwise ``requests`` would prefer the environment's authorities to those that were given,
+    # and ~/.netrc to our token.
     session.trust_env = False
     session.headers.update(info.all_headers)
     if not any(name.lower() == "authorization" for name in info.all_headers):
@@ -90,15 +90,15 @@ def session_for(
 
 
 def limits(deadline: Deadline) -> Any:
-    """``timeout`` of a request; the whole answer has to be there by then."""
+    """The ``timeout`` argument of a request. It limits the whole response."""
     left = deadline.left() or 0.001
     return Timeout(connect=min(left, CONNECT_SECONDS), read=left, total=left)
 
 
 def _with_xsrf(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Say the same in cookie and header: a Jupyter Server without token asks for nothing more.
+    """Send the same XSRF value as cookie and as header. A Jupyter Server without token checks this.
 
-    It only wants to know that no page of somebody else's made a browser send the request.
+    It protects the server from requests that a foreign web page sends through a browser.
     """
     said = SimpleCookie(request.headers.get("Cookie", "")).get(_XSRF_COOKIE)
     if said is None:
@@ -110,12 +110,12 @@ def _with_xsrf(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 @define
 class Doubt:
-    """Whether a server whose answer takes long is at work, or dead.
+    """Finds out whether a server with a slow response is working or dead.
 
     Attributes:
-        seconds: For the answer, until ``check`` is called once.
-        check: Raises ``GatewayError`` if the server is dead; then the answer is not waited for.
-        failure: What it raised.
+        seconds: How long to wait for the response before ``check`` is called, once.
+        check: Raises ``GatewayError`` if the server is dead. The request is given up then.
+        failure: The exception that ``check`` has raised.
     """
 
     seconds: float
@@ -123,7 +123,7 @@ class Doubt:
     failure: GatewayError | None = None
 
     def settle(self) -> None:
-        """Check; ``socket.timeout`` if the server is dead."""
+        """Call ``check``. Raise ``socket.timeout`` if the server is dead."""
         try:
             self.check()
         except GatewayError as exc:
@@ -136,7 +136,7 @@ _doubt: ContextVar[Doubt | None] = ContextVar("_doubt", default=None)
 
 @contextlib.contextmanager
 def doubted(doubt: Doubt | None) -> Iterator[None]:
-    """Answers that are waited for inside are doubted so; None for not at all."""
+    """Use ``doubt`` for the responses that are awaited inside ``with``. None: no check."""
     token = _doubt.set(doubt)
     try:
         yield
@@ -161,7 +161,7 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._doubt is not None:
             self._sock.settimeout(self._doubtful.left() or 0.001)
-            # Not by the raw stream: it cannot be read again after a time limit.
+            # Not through the raw stream: it cannot be read again after a timeout.
             with contextlib.suppress(socket.timeout):
                 if not self._doubtful.passed:
                     return self._sock.recv_into(buffer)
@@ -169,7 +169,7 @@ class _Reader(io.RawIOBase):
             doubt.settle()
         left = self._deadline.left()
         if left == 0.0:
-            raise socket.timeout("the answer was not there in time")
+            raise socket.timeout("the response did not arrive in time")
         self._sock.settimeout(left)
         return self._raw.readinto(buffer)
 
@@ -181,7 +181,7 @@ class _Reader(io.RawIOBase):
 class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        # What is left of the request's limit, where ``total`` of urllib3's Timeout was given.
+        # The rest of the request's limit, because urllib3's Timeout was given as ``total``.
         reader = _Reader(self.fp.detach(), sock, Deadline(sock.gettimeout()))
         self.fp = io.BufferedReader(reader)
 
@@ -198,7 +198,7 @@ class _SecureConnection(HTTPSConnection):
         if self.proxy is not None or not isinstance(whole, (int, float)) or whole <= _DOUBT:
             super().connect()
             return
-        # A server that speaks HTTP waits for the end of a line that TLS never sends.
+        # A plain HTTP server waits for the end of a line, which TLS never sends.
         self.timeout = _DOUBT
         with contextlib.suppress(socket.timeout, ConnectTimeoutError):
             super().connect()

@@ -1,4 +1,4 @@
-"""Answers to REST requests, and what it means when one is not as it should be."""
+"""Responses to REST requests, and the errors that they stand for."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from .masking import masked
 from .opening import proxy_name
 
 PROXY_REFUSES = 407
-"""Status by which a proxy asks for a user and a password."""
+"""Status with which a proxy asks for a user and a password."""
 
 _BODY_LIMIT = 32 * 2**20
 
-# How OpenSSL says that what came is not TLS; the word depends on its release.
+# Error codes of OpenSSL for data that is not TLS. They depend on its release.
 _NO_TLS = ("HTTP_REQUEST", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER")
 
 
@@ -56,14 +56,14 @@ def error_for(
     text: str,
     proxy: str | None = None,
 ) -> GatewayError:
-    """The error that an answer with a status of 300 or more stands for.
+    """The error for a response with a status of 300 or more.
 
     Args:
-        info: The server; its token and headers must not be quoted.
-        response: The answer.
+        info: The server. Its token and headers must not appear in the message.
+        response: The response.
         request: Method and URL.
-        text: The answer's body.
-        proxy: URL of the proxy on the way, which may have given the answer; None for none.
+        text: Body of the response.
+        proxy: URL of the proxy, which may have sent the response. None for no proxy.
     """
     status, body = response.status_code, _clean(info, text)
     if status < 400:
@@ -83,16 +83,16 @@ def error_for(
 
 
 def not_a_gateway(info: JupyterConnectionInfo, asked: str, answer: Any) -> NotAGateway:
-    """The error for an answer that no Jupyter server gives."""
+    """The error for a response that does not come from a Jupyter server."""
     said = _clean(info, answer if isinstance(answer, str) else json.dumps(answer))[:120]
     return NotAGateway(
-        f"{info.url} is no Jupyter server (asked for {asked}, it said {said!r});"
+        f"{info.url} is not a Jupyter server (asked for {asked}, it answered {said!r});"
         " are host, port and base_path right?"
     )
 
 
 def is_kernel_id(value: Any) -> bool:
-    """Whether it can be the id of a kernel: a word that may stand in a URL."""
+    """Whether ``value`` can be the id of a kernel: a word that a URL may contain."""
     is_word = isinstance(value, str) and value.isascii() and value.isprintable()
     return is_word and len(value) < 256 and value.strip(".") != ""
 
@@ -100,12 +100,14 @@ def is_kernel_id(value: Any) -> bool:
 def _redirect(info: JupyterConnectionInfo, status: int, request: str, target: str) -> GatewayStatus:
     target = _clean(info, target).partition("?")[0]
     if "login" in target:
-        return GatewayUnauthorized(status, request, "", "sent to a login page: is the token right?")
-    return GatewayStatus(status, request, "", f"the server is elsewhere: {target}; use that URL")
+        return GatewayUnauthorized(
+            status, request, "", "redirected to a login page; is the token right?"
+        )
+    return GatewayStatus(status, request, "", f"redirected to {target}; use that URL")
 
 
 def _by_way_of(proxy: str | None) -> str:
-    return f"asked by way of the proxy {proxy_name(proxy)}" if proxy else ""
+    return f"asked through the proxy {proxy_name(proxy)}" if proxy else ""
 
 
 def _token_hint(info: JupyterConnectionInfo, status: int, request: str) -> str:
@@ -114,7 +116,7 @@ def _token_hint(info: JupyterConnectionInfo, status: int, request: str) -> str:
     if info.token:
         return "the token is wrong"
     return (
-        "a token is needed, and none was given: pass token=, or set JUPYTER_GATEWAY_AUTH_TOKEN; a"
+        "a token is needed, but none was given: pass token=, or set JUPYTER_GATEWAY_AUTH_TOKEN; a"
         " server with a password needs a token of its own, which its IdentityProvider.token sets"
     )
 
@@ -124,7 +126,7 @@ def _clean(info: JupyterConnectionInfo, text: str) -> str:
 
 
 def _message_of(text: str) -> str:
-    """What an error's body says, without the traceback that some servers add."""
+    """The message in an error's body, without the traceback that some servers add."""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
@@ -136,12 +138,12 @@ def _message_of(text: str) -> str:
 
 @contextlib.contextmanager
 def translated(request: str, deadline: Deadline, proxy: str | None) -> Iterator[None]:
-    """Foreign exceptions as ours, with what we were doing.
+    """Turn exceptions of libraries into ``GatewayError``, with the request in the message.
 
     Args:
         request: Method and URL.
-        deadline: Of the request.
-        proxy: URL of the proxy on the way; None for none.
+        deadline: Deadline of the request.
+        proxy: URL of the proxy. None for no proxy.
     """
     try:
         yield
@@ -149,7 +151,7 @@ def translated(request: str, deadline: Deadline, proxy: str | None) -> Iterator[
         root = root_of(exc)
         if isinstance(root, PlainHttp) or getattr(root, "reason", "") in _NO_TLS:
             raise NotAGateway(
-                f"{request}: the server does not speak TLS there; is http meant, not https?"
+                f"{request}: the server does not speak TLS; use http instead of https?"
             ) from exc
         raise GatewayUnreachable(
             f"{request}: no secure connection: {root};"
@@ -169,18 +171,19 @@ def translated(request: str, deadline: Deadline, proxy: str | None) -> Iterator[
             raise NotAGateway(f"{request}: the answer is not HTTP") from exc
         if proxy:
             raise GatewayUnreachable(
-                f"{request}: no way through the proxy {proxy_name(proxy)}, which the environment"
-                f" names ({root}); NO_PROXY lists hosts that are reached without it"
+                f"{request}: no connection through the proxy {proxy_name(proxy)} in the environment"
+                f" ({root}); NO_PROXY lists the hosts without proxy"
             ) from exc
         raise GatewayUnreachable(
-            f"{request}: nobody answers ({root}); does the server run, and are host and port right?"
+            f"{request}: no connection ({root});"
+            " is the server running, and are host and port right?"
         ) from exc
     except NONSENSE as exc:
         raise NotAGateway(f"{request}: the answer cannot be understood ({exc!s:.200})") from exc
 
 
 def refusal_of(proxy: str | None, response: requests.Response) -> str:
-    """What is said of an answer that a proxy has given in place of the server."""
+    """The message for a response that comes from a proxy instead of the server."""
     name = f" {proxy_name(proxy)}" if proxy else ""
     status = f"{response.status_code} {response.reason}"
     return f"the proxy{name} refuses: {status}; it wants a user and a password in its URL"
@@ -189,14 +192,14 @@ def refusal_of(proxy: str | None, response: requests.Response) -> str:
 def _too_late(deadline: Deadline) -> str:
     if deadline.passed:
         return f"no answer within {deadline.seconds:g} s"
-    return "no connection in time; does the server run there, and speak TLS only if https is asked?"
+    return "no connection in time; is the server running, and is https in the URL right?"
 
 
 def root_of(exc: BaseException) -> BaseException:
-    """What really happened, at the bottom of what requests and urllib3 wrap around it."""
+    """The original exception, without the wrappers of requests and urllib3."""
     root, inner = exc, exc.__cause__ or exc.__context__
     while inner is not None:
-        # Not what urllib3 1 tries first: an argument that Python 3 does not know.
+        # urllib3 1 first tries an argument that Python 3 does not have. Ignore that TypeError.
         if not isinstance(inner, TypeError):
             root = inner
         inner = inner.__cause__ or inner.__context__

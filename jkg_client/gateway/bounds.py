@@ -1,17 +1,17 @@
-"""What one message to or from a server may take, in time and in memory, whatever it sends."""
+"""Limits for the time and the memory that one message to or from a server may take."""
 
 from __future__ import annotations
 
 from http.cookies import CookieError
 
 MAX_REQUEST = 10 * 2**20
-"""Bytes a message may have: a larger one makes servers (tornado) reset the connection."""
+"""Bytes of a message to a server, at most. Tornado resets the connection on larger ones."""
 
 MAX_MESSAGE = 2**30
-"""Bytes of a message from a server, in one frame or in fragments; more breaks the connection."""
+"""Bytes of a message from a server, at most. We close the connection on larger ones."""
 
 OVERTIME = 1.0
-"""Seconds that a read goes on after its deadline, while there is something to be read."""
+"""Seconds for which a read may continue after its deadline while data keeps arriving."""
 
 NONSENSE = (ValueError, LookupError, OverflowError, MemoryError, CookieError)
-"""What libraries raise, beside exceptions of their own, when a server makes no sense."""
+"""Built-in exceptions that libraries raise for invalid data from a server."""

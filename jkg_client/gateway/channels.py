@@ -1,4 +1,4 @@
-"""A kernel's channels through a server: one WebSocket after another, mended when it breaks."""
+"""A kernel's channels through a server. A broken WebSocket is replaced by a new one."""
 
 from __future__ import annotations
 
@@ -30,31 +30,34 @@ from ..protocol.messages import Json, Message, new_session
 _log = logging.getLogger("jkg_client")
 
 _MOST_EARLY = 2**25
-"""Bytes of messages that are kept until somebody wants them."""
+"""Bytes of messages that are kept for the next ``receive``, at most."""
 
 _NOW = Deadline(0.0)
-"""What has come already, and nothing else."""
+"""A deadline for reading only what has already arrived."""
 
 
 class Transport(Protocol):
-    """One open WebSocket; see ``WebSocketTransport``, or a test's script."""
+    """One open WebSocket: a ``WebSocketTransport``, or a script in a test."""
 
     @property
     def bytes_received(self) -> int:
-        """Grows with every sign of life."""
+        """Counts all received bytes, so it grows with every sign of life."""
         ...
 
     @property
     def said_goodbye(self) -> bool:
-        """The server closed in good order: all that it sent has come."""
+        """Whether the server has sent a close frame, so that no message is lost."""
         ...
 
     def send(self, message: Message, deadline: Deadline) -> None:
-        """Send ``message``; GatewayUnreachable if it could not be handed over as a whole."""
+        """Send ``message``. Raise GatewayUnreachable if it could not be sent completely."""
         ...
 
     def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
-        """The next message; GatewayUnreachable when it breaks, WireError for what is no message."""
+        """The next message.
+
+        Raises GatewayUnreachable if the connection breaks, WireError for an invalid message.
+        """
         ...
 
     def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
@@ -75,22 +78,22 @@ class Transport(Protocol):
 
 
 class ServerChannels:
-    """The way to a kernel and back, under one session id; a ``KernelChannels``.
+    """The channels of a kernel on a server, with one session id. A ``KernelChannels``.
 
-    The server keeps what the kernel says while nobody is connected, and replays it to
-    a client that comes back with the same session id.
+    While no client is connected, the server keeps the kernel's messages. It sends them to a client
+    that connects again with the same session id.
 
     Args:
-        name: The kernel's, for messages to people.
-        open_socket: Connects, for a session id and before a deadline.
-        ask: What REST says of the kernel; None if it says nothing in time. Raises KernelNotFound.
+        name: Name of the kernel for log and error messages.
+        open_socket: Connects with a session id, before a deadline.
+        ask: The REST model of the kernel, or None without an answer in time. Raises KernelNotFound.
         deadline: For the first connection.
-        timeouts: How long to wait for what else.
-        clock: What time it is.
+        timeouts: The other time limits.
+        clock: The clock.
 
     Raises:
         KernelNotFound: The server has no such kernel.
-        GatewayError: It cannot be reached, or does not let us in.
+        GatewayError: The server cannot be reached, or it refuses the connection.
     """
 
     def __init__(
@@ -116,7 +119,7 @@ class ServerChannels:
 
     @property
     def session(self) -> str:
-        """The session id, the same for ever."""
+        """The session id. It never changes."""
         return self._session
 
     @property
@@ -125,10 +128,10 @@ class ServerChannels:
         return self._closed
 
     def send(self, message: Message, deadline: Deadline) -> Gap | None:
-        """Send ``message``, so that it arrives once at most; the gap, if a mend was needed.
+        """Send ``message`` so that it arrives at most once. Return the gap after a reconnect.
 
-        A frame that could not be handed over as a whole is none to the server: it is
-        sent again on a new connection. One that was, never is, whatever becomes of it.
+        The server ignores a frame that was not sent completely, so such a frame is sent again on a
+        new connection. A complete frame is never sent again.
         """
         gap = None
         try:
@@ -140,7 +143,7 @@ class ServerChannels:
         return gap
 
     def receive(self, deadline: Deadline) -> Incoming | None:
-        """The next message or gap; None when the deadline passes first."""
+        """The next message or gap. None if the deadline passes first."""
         if self._early:
             return self._early.popleft()
         try:
@@ -154,20 +157,20 @@ class ServerChannels:
         return message
 
     def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
-        """Wait until something may have come, or until ``wake`` has something to read.
+        """Wait until a message may have arrived, or until ``wake`` has something to read.
 
-        For a thread that listens and also sends what other threads hand it.
+        For a thread that receives messages and also sends those of other threads.
         """
         if not self._early:
             self._transport.wait_for_input(wake, seconds)
 
     def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
-        """After silence: ask for a sign of life, or mend if none came since the last call."""
+        """After silence: send a ping. Reconnect if nothing has arrived since the last call."""
         if is_new_kernel:
-            # Servers use the kernel's new ports for new connections only.
-            cause = GatewayUnreachable("the new kernel gives no answer")
+            # Servers use the new ports of a restarted kernel for new connections only.
+            cause = GatewayUnreachable("the new kernel does not answer")
             gap = self._mend_in_time(deadline, cause)
-            # What was lost with the line was said by the kernel that is no more.
+            # Only messages of the old process can be lost with the old connection.
             return gap and evolve(gap, may_lack=False)
         if self._transport.bytes_received == self._bytes_at_ping:
             if not self._pong_due.passed:
@@ -179,20 +182,20 @@ class ServerChannels:
         return None
 
     def refresh(self) -> None:
-        """After a pause in which nobody listened: make the connection good for use."""
+        """After a pause without reading: make sure that the connection works."""
         before, kept = self._transport.bytes_received, deque[Incoming]()
         for incoming in self.drain():
             kept.append(incoming)
             if self._transport.bytes_received - before > _MOST_EARLY:
-                break  # it is alive, and the rest can wait on the line
+                break  # the connection is alive; the rest can wait in the socket
         self._early.extendleft(reversed(kept))
 
     def drain(self) -> Iterator[Incoming]:
-        """What came while nobody listened. Afterwards the connection is good for use."""
+        """The messages that have arrived since the last read. Then the connection works."""
         if self._clock.now() - self._used > self._timeouts.stale:
             self.prove_alive(self._clock.deadline(self._timeouts.reconnect))
-        # Limits, for the kernel may speak faster than we can listen, and each new connection
-        # may break.
+        # Limited, because the kernel may send faster than we read, and each new connection may
+        # break.
         whole = self._clock.deadline(self._timeouts.reconnect)
         limit = whole.within(self._timeouts.pong)
         while not limit.passed:
@@ -205,11 +208,11 @@ class ServerChannels:
                 limit = whole.within(self._timeouts.pong)
             if incoming is None:
                 return
-            self._used = self._clock.now()  # nothing else need prove that it is alive
+            self._used = self._clock.now()  # this message proves that the connection is alive
             yield incoming
 
     def prove_alive(self, limit: Deadline) -> None:
-        """Find out what nobody has told us since: a culled kernel, a half-open connection."""
+        """Find out whether the kernel was culled or the connection is half-open."""
         self._ask(self._clock.deadline(self._timeouts.pong))
         self._ping()
         before = self._transport.bytes_received
@@ -220,7 +223,7 @@ class ServerChannels:
             self._early.append(_unread(exc))
             return
         except GatewayUnreachable as exc:
-            # Not left to the next receive: behind a goodbye the line is open for a while.
+            # Not left to the next receive: after a close frame the socket stays open for a while.
             self._early.append(self._mend(limit, exc))
             return
         if early is not None:
@@ -229,12 +232,12 @@ class ServerChannels:
             self._early.append(self._mend(limit, GatewayUnreachable("no sign of life")))
 
     def abort(self) -> None:
-        """Wake up whoever waits in ``receive`` by ``ClientClosed``, for good."""
+        """End all use of the channels. A thread that waits in ``receive`` gets ClientClosed."""
         self._closed = True
         self._transport.abort()
 
     def close(self) -> None:
-        """Close the connection; may be called twice."""
+        """Close the connection. A second call does nothing."""
         self._closed = True
         self._transport.close()
 
@@ -242,14 +245,14 @@ class ServerChannels:
         try:
             self._transport.ping(self._clock.deadline(self._timeouts.pong))
         except GatewayUnreachable as exc:
-            _log.info("ping failed: %s", exc)  # the next receive says so, too
+            _log.info("ping failed: %s", exc)  # the next receive reports it
 
     def _connect_first(self, deadline: Deadline) -> Transport:
         for pause in (0.2, 0.5):
             try:
                 return self._open_socket(self._session, deadline)
             except GatewayStatus as exc:
-                # Of a proxy that was too impatient with a kernel that starts.
+                # From a proxy whose timeout is shorter than the start of the kernel.
                 if exc.status not in {502, 503, 504} or deadline.passed:
                     raise
             self._clock.sleep(pause)
@@ -270,15 +273,15 @@ class ServerChannels:
         limit = deadline.within(self._timeouts.reconnect)
         is_kept = self._transport.said_goodbye and self._is_kept_for_us(limit)
         self._transport, tries = self._connect_again(limit, cause)
-        # A try that we gave up may have taken what was kept.
+        # A failed attempt may have received the messages that the server had kept.
         is_kept = is_kept and tries == 1
-        self._check_open()  # what abort() broke was the old connection
+        self._check_open()  # abort() has broken the old connection only
         self._bytes_at_ping = -1
-        _log.info("connection to kernel %s is back", self._name)
+        _log.info("connection to kernel %s is restored", self._name)
         return Gap(may_lack=not is_kept, end_unseen=True)
 
     def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> tuple[Transport, int]:
-        """The new connection, and how many tries it took."""
+        """The new connection, and the number of attempts."""
         pause, reason, tries = 0.1, GatewayError("the time was up"), 0
         while not limit.passed:
             tries += 1
@@ -303,7 +306,7 @@ class ServerChannels:
             raise ClientClosed("stopped while it was waiting for the kernel")
 
     def _is_kept_for_us(self, limit: Deadline) -> bool:
-        """Whether the server knows that we are gone, and so keeps what the kernel says."""
+        """Whether the server has noticed the broken connection, so that it keeps messages."""
         for pause in (0.0, 0.2, 0.5):
             self._clock.sleep(pause)
             model = self._ask(limit.within(self._timeouts.pong))

@@ -19,7 +19,7 @@ Certificate = Union[str, tuple[str, str]]
 """A client certificate: one PEM file that holds key and certificate, or (certificate, key)."""
 
 
-# https://www.rfc-editor.org/rfc/rfc9110#section-5, without what is not ASCII.
+# https://www.rfc-editor.org/rfc/rfc9110#section-5, ASCII only.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
 
@@ -50,8 +50,8 @@ def _check_headers(_: Any, __: Attribute[Any], headers: Mapping[Any, Any]) -> No
     for name, value in headers.items():
         if not (isinstance(name, str) and isinstance(value, str)):
             raise ValueError("headers must be strings")  # noqa: TRY004
-        # Name and value are not shown: either may be a secret. What is let through here is shown
-        # by the libraries' own errors.
+        # Name and value are not shown: either may be a secret. Errors of the libraries would show
+        # an invalid header, so it is refused here.
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise ValueError("a header has characters that HTTP cannot carry")
 
@@ -225,7 +225,7 @@ def _literally(url: str) -> JupyterConnectionInfo:
     """Host, port, path and token of a URL.
 
     Raises:
-        ValueError: If it is no such URL. The message does not show it.
+        ValueError: The URL is invalid. The message does not show it.
     """
     try:
         parts = urlsplit(url.strip() if "://" in url else f"http://{url.strip()}")
@@ -266,11 +266,11 @@ class JupyterConnectable(Protocol):
 
 
 def info_of(server: object, name: str = "jupyter_server") -> JupyterConnectionInfo:
-    """Where ``server`` is, which is the argument ``name`` of the caller.
+    """The connection info of ``server``, which the caller got as argument ``name``.
 
     Raises:
-        ValueError: If it cannot tell. AutoGen has a class of the same name, so the message
-            says what it is; its value is not shown, for there may be a token in it.
+        ValueError: ``server`` has none. The message shows its type, because AutoGen has a class of
+            the same name. It does not show the value, which may contain a token.
     """
     info = getattr(server, "connection_info", server)
     if isinstance(info, JupyterConnectionInfo):
@@ -293,10 +293,10 @@ def _mistaken(server: object) -> str:
 def given_or_known(
     server: JupyterConnectable | JupyterConnectionInfo | None,
 ) -> JupyterConnectable | JupyterConnectionInfo:
-    """``server``; for None the gateway that the environment names, as Jupyter itself finds it.
+    """``server``, or for None the gateway in the environment variables of Jupyter.
 
     Raises:
-        ValueError: If None was given, and the environment names none.
+        ValueError: ``server`` is None, and the environment names no gateway.
     """
     return JupyterConnectionInfo.from_env() if server is None else server
 
@@ -335,5 +335,5 @@ class _GatewayEnv:
 
 
 def channels_query(session: str) -> str:
-    """The query of a channels URL; the session id is what buffered messages are kept for."""
+    """The query of a channels URL. The server keeps messages for this session id."""
     return urlencode({"session_id": session})

@@ -1,4 +1,4 @@
-"""A WebSocket that keeps deadlines. ``websocket-client`` masks what it sends."""
+"""A WebSocket that keeps deadlines. It uses ``websocket-client`` to mask its frames."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
 _NORMAL_CLOSURE = (1000).to_bytes(2, "big")
 _ANSWERING = 0.5
-"""Seconds that sending a pong or a goodbye may take."""
+"""Time limit to send a pong or a close frame, in seconds."""
 _AT_ONCE = 2**16
-"""Bytes of a read at most."""
+"""Bytes of one read, at most."""
 
 
 @frozen(kw_only=True)
 class ChannelsAddress:
-    """Where a kernel's WebSocket is and what the handshake needs.
+    """The address of a kernel's WebSocket, and the data for the handshake.
 
     Attributes:
         url: Without a token.
-        headers: The token among them.
-        cookie: What the ``Cookie`` header says; None for none.
-        route: How to get to the server.
+        headers: Including the token.
+        cookie: Value of the ``Cookie`` header. None for no header.
+        route: How to connect to the server.
     """
 
     url: str
@@ -47,19 +47,19 @@ class ChannelsAddress:
 
 
 class DeadlineWebSocket:
-    """Keeps one deadline over all the reads or writes that a message takes.
+    """A WebSocket with one deadline for all reads or writes of a message.
 
-    That is why websocket-client neither reads nor sends: its time limit starts anew with every
-    piece of a frame. It also reads each frame in three pieces, and its check of UTF-8 takes seconds
+    websocket-client is not used for reading and sending: its time limit starts again with every
+    piece of a frame. It also reads each frame in three pieces, and its UTF-8 check takes seconds
     for a large image.
 
     Attributes:
-        answer: Whether the server agreed to the handshake.
-        bytes_received: Grows with every sign of life.
+        answer: The server's answer to the handshake.
+        bytes_received: Number of received bytes, so it grows with every sign of life.
 
     Args:
-        stream: The connection, on which the handshake is over.
-        answer: What came of the handshake.
+        stream: The connection, after the handshake.
+        answer: The server's answer to the handshake.
     """
 
     def __init__(self, stream: socket.socket, answer: HandshakeAnswer) -> None:
@@ -77,13 +77,13 @@ class DeadlineWebSocket:
 
     @classmethod
     def opened(cls, address: ChannelsAddress, deadline: Deadline) -> DeadlineWebSocket:
-        """A new one, connected before ``deadline``; ``answer`` says whether the server agreed.
+        """Connect before ``deadline``. ``answer`` says whether the server has accepted.
 
         Raises:
-            HandshakeError: It is not a WebSocket server.
-            OSError: It is away; ``socket.timeout`` if the deadline passes.
+            HandshakeError: This is not a WebSocket server.
+            OSError: The server cannot be reached. ``socket.timeout`` if the deadline passes.
         """
-        # A server that knows no subprotocol answers without one, which is fine.
+        # A server without subprotocols answers without one. That is accepted.
         headers = {**address.headers, SUBPROTOCOL: str(Framing.V1.value)}
         if address.cookie:
             headers["Cookie"] = address.cookie
@@ -98,7 +98,7 @@ class DeadlineWebSocket:
         """Send one message, or a control frame.
 
         Raises:
-            OSError: The connection is gone; ``socket.timeout`` if the deadline passes.
+            OSError: The connection is broken. ``socket.timeout`` if the deadline passes.
         """
         mask = os.urandom(4)
         frame = b"".join([beginning(opcode, len(data)), mask, ABNF.mask(mask, data)])
@@ -106,23 +106,23 @@ class DeadlineWebSocket:
         while rest:
             left = deadline.left()
             if left == 0.0:
-                raise socket.timeout("nothing taken in time")
+                raise socket.timeout("the server did not accept the data in time")
             stream = self._open_stream()
             stream.settimeout(left)
             rest = rest[stream.send(rest) :]
 
     def receive(self, deadline: Deadline, *, sign_will_do: bool = False) -> Received | None:
-        """The next message; None when the deadline passes first. A part of one is kept.
+        """The next message. None if the deadline passes first; a part of a message is kept then.
 
-        Pings and goodbyes are answered.
+        Pings and close frames are answered.
 
         Args:
-            deadline: When to give up, soon after it if parts of something keep coming.
-            sign_will_do: A ping or pong is returned, too.
+            deadline: When to stop. While parts of a message arrive, it may take a little longer.
+            sign_will_do: Return for a ping or pong, too.
 
         Raises:
-            ValueError: What comes makes no sense.
-            OSError: The connection is gone.
+            ValueError: The received data is invalid.
+            OSError: The connection is broken.
         """
         overdue: Deadline | None = None
         is_first_read = True
@@ -135,7 +135,7 @@ class DeadlineWebSocket:
                     return received
                 continue
             if not is_first_read:
-                # Pings and parts of a message may never end.
+                # A server may send pings and parts of a message without end.
                 overdue = overdue or deadline.later(OVERTIME)
                 if overdue.passed:
                     return None
@@ -144,11 +144,11 @@ class DeadlineWebSocket:
                 return None
 
     def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
-        """Wait until ``receive``, which had nothing, may have more, or ``wake`` has some input."""
+        """Wait until ``receive`` may have a message, or until ``wake`` has something to read."""
         stream = self._stream
         if stream is None or (isinstance(stream, ssl.SSLSocket) and stream.pending()):
             return
-        if sys.platform == "win32":  # its select takes any socket
+        if sys.platform == "win32":  # select accepts any socket there
             select.select([stream, wake], [], [], seconds)
             return
         poll = select.poll()
@@ -157,46 +157,46 @@ class DeadlineWebSocket:
         poll.poll(1000 * seconds)
 
     def say_goodbye(self) -> None:
-        """Tell the server that this is the end, unless it was told or the connection is gone."""
+        """Send a close frame, unless one was sent before or the connection is broken."""
         if self._stream is not None and not self._said_goodbye:
             self._said_goodbye = True
             self.send(CLOSE, _NORMAL_CLOSURE, Deadline(_ANSWERING))
 
     def abort(self) -> None:
-        """Break the connection. A thread that waits in another method sees it at once."""
+        """Break the connection. A thread that waits in another method gets an error at once."""
         stream = self._stream
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.shutdown(socket.SHUT_RDWR)
 
     def shutdown(self) -> None:
-        """Close the connection without a word; may be called twice."""
+        """Close the connection without a close frame. A second call does nothing."""
         stream, self._stream = self._stream, None
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
 
     def _answer(self, received: Received) -> None:
-        # A read whose time is up still answers what it has read.
+        # Answer even if the deadline of the read has passed.
         if received.opcode == PING:
             self.send(PONG, received.data, Deadline(_ANSWERING))
         elif received.opcode == CLOSE:
             self.say_goodbye()
 
     def _read(self, deadline: Deadline) -> bool:
-        """Whether anything came before the deadline."""
+        """Whether anything has arrived before the deadline."""
         stream, left = self._open_stream(), deadline.left()
         if left == 0.0 and not self._has_input(stream):
-            return False  # without an exception, which would cost more
+            return False  # an exception would take longer
         stream.settimeout(left)
-        # Tornado's small writes wait until what came before is acknowledged, and systems like
-        # to wait 40 ms or more for something to send that with.
+        # Tornado's small writes wait until earlier data is acknowledged (Nagle's algorithm), and
+        # operating systems delay acknowledgements by 40 ms or more.
         if self._quickack is not None:
-            # Linux forgets it: set again each time. A `with` for each read would cost as much.
+            # Linux resets the option, so it is set each time. A `with` would take as long again.
             try:  # noqa: SIM105
                 stream.setsockopt(socket.IPPROTO_TCP, self._quickack, 1)
             except OSError:
-                pass  # a socket that is not of TCP, or broken: reading tells
+                pass  # not a TCP socket, or broken: then reading fails
         try:
             data = stream.recv(_AT_ONCE)
         except (socket.timeout, BlockingIOError, ssl.SSLWantReadError):
@@ -207,7 +207,7 @@ class DeadlineWebSocket:
         self.bytes_received += len(data)
         self._frames.feed(data)
         if self._quickack is None:
-            # Something to send it with: a pong that nobody asked for is allowed.
+            # A pong carries the acknowledgement. The protocol allows a pong without a ping.
             with contextlib.suppress(OSError):
                 self.send(PONG, b"", Deadline(_ANSWERING))
         return True

@@ -1,7 +1,8 @@
 """The opening handshake of a WebSocket: https://www.rfc-editor.org/rfc/rfc6455#section-4.
 
-Written by hand: websocket-client's has a time limit for each byte only, keeps cookies for the whole
-process, and sends an ``Origin``, which a proxy that changes ``Host`` makes foreign to the server.
+The handshake of websocket-client is not used: its time limit applies to each byte only, it shares
+cookies in the whole process, and it sends an ``Origin``. If a proxy changes ``Host``, the server
+refuses that ``Origin``.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class HandshakeError(OSError):
-    """What answers is not a WebSocket server."""
+    """The answer does not come from a WebSocket server."""
 
 
 @frozen
 class HandshakeAnswer:
-    """What a server has answered.
+    """The server's answer to the handshake.
 
     Attributes:
-        status: 101 if it speaks WebSocket from here on; then the rest of the handshake was checked.
+        status: 101 if the server has accepted; then the rest of the handshake was checked, too.
         headers: Names in lower case.
     """
 
@@ -43,17 +44,17 @@ class HandshakeAnswer:
 def shake_hands(
     stream: socket.socket, url: str, headers: Mapping[str, str], deadline: Deadline
 ) -> HandshakeAnswer:
-    """Ask the server at the other end of ``stream`` to speak WebSocket.
+    """Ask the server to switch to the WebSocket protocol.
 
     Args:
-        stream: Nothing was sent on it yet.
-        url: With ``ws`` or ``wss``.
-        headers: Besides those of the handshake itself.
-        deadline: For all of it.
+        stream: A new connection to the server.
+        url: A ``ws`` or ``wss`` URL.
+        headers: Headers in addition to those of the handshake itself.
+        deadline: For the whole handshake.
 
     Raises:
-        HandshakeError: The answer is not one of HTTP, or not one of a WebSocket server.
-        OSError: The stream is broken; ``socket.timeout`` if the deadline passes.
+        HandshakeError: The answer is not HTTP, or not that of a WebSocket server.
+        OSError: The stream is broken. ``socket.timeout`` if the deadline passes.
     """
     key = base64.b64encode(os.urandom(16)).decode()
     stream.settimeout(deadline.left() or 0.001)
@@ -74,7 +75,7 @@ def _request(url: str, key: str, headers: Mapping[str, str]) -> bytes:
         "Sec-WebSocket-Version": "13",
     }
     target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-    # A header that the caller gives, Host or Origin for example, wins.
+    # Headers of the caller, such as Host or Origin, replace the default ones.
     given = {name.lower() for name in headers}
     lines = [f"{name}: {value}" for name, value in own.items() if name.lower() not in given]
     lines += [f"{name}: {value}" for name, value in headers.items()]

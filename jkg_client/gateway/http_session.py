@@ -1,6 +1,6 @@
-"""HTTP with one Jupyter server: headers, cookies, time limits, and what is tried again.
+"""HTTP with one Jupyter server: headers, cookies, time limits and retries.
 
-With ``answers`` and ``adapter`` the only door to ``requests``.
+Only this module, ``answers`` and ``adapter`` use ``requests``.
 """
 
 from __future__ import annotations
@@ -34,40 +34,40 @@ _log = logging.getLogger("jkg_client")
 
 _GET_TRIES = 3
 _SILENT, _KNOCKING = 15.0, 10.0
-"""Seconds without an answer, after which we see whether the server answers anything, and seconds
-for that."""
+"""Seconds without a response until we check whether the server answers at all, and the time limit
+of this check."""
 
 
 class HttpSession:
     """Requests to one server.
 
-    Only GET is tried again when the connection breaks: a POST that was lost on its way
-    back has started a kernel already.
+    If the connection breaks, only GET is tried again: a POST whose response was lost may already
+    have started a kernel.
 
     Args:
-        info: Where the server is.
-        request_timeout: Seconds for each request as a whole.
+        info: The server.
+        request_timeout: Time limit for each whole request, in seconds.
     """
 
     def __init__(self, info: JupyterConnectionInfo, request_timeout: float) -> None:
         self.info = info
         self._timeout = request_timeout
-        # What the environment says is read here, for the WebSockets as well.
+        # The environment variables are read here, for the WebSockets, too.
         self._authorities = authorities_of(info, os.environ)
         self._proxy = proxy_for(info)
         self._session, self._process = self._new_session(), os.getpid()
 
     def close(self) -> None:
-        """Close the connections; may be called twice."""
+        """Close the connections. A second call does nothing."""
         self._session.close()
 
     def json(
         self, method: str, path: str, body: Any = None, *, timeout_seconds: float | None = None
     ) -> Any:
-        """The answer to a request, as JSON.
+        """The response to a request, as JSON.
 
         Raises:
-            GatewayError: As ``JupyterClient.list_kernel_specs`` says.
+            GatewayError: See ``JupyterClient.list_kernel_specs``.
         """
         text = self.request(method, path, body, timeout_seconds=timeout_seconds)
         try:
@@ -78,7 +78,7 @@ class HttpSession:
     def request(
         self, method: str, path: str, body: Any = None, *, timeout_seconds: float | None = None
     ) -> str:
-        """The answer to a request, as text; raises as ``json`` does."""
+        """The response to a request, as text. Raises the same errors as ``json``."""
         deadline = Deadline(self._timeout if timeout_seconds is None else timeout_seconds)
         tries = _GET_TRIES if method == "GET" else 1
         for again in range(1, tries + 1):
@@ -94,10 +94,10 @@ class HttpSession:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def channels_address(self, path: str, session: str) -> ChannelsAddress:
-        """Where a kernel's WebSocket is and what the handshake needs.
+        """The address of a kernel's WebSocket, and the data for its handshake.
 
-        The cookies that the server has set on REST answers go along: behind a load
-        balancer they lead to the process that has the kernel.
+        This includes the cookies from REST responses. A load balancer needs them to choose the
+        process that has the kernel.
         """
         info = self.info
         request = requests.Request("GET", info.url + path)
@@ -119,7 +119,7 @@ class HttpSession:
 
     def _exchange(self, method: str, path: str, body: Any, deadline: Deadline) -> str:
         if self._process != os.getpid():
-            # Two processes on one connection would read each other's answers.
+            # Two processes on one connection would read each other's responses.
             self._session, self._process = self._new_session(), os.getpid()
         request = f"{method} {self.info.url}{path}"
         response, text = self._patiently(request, body, deadline)
@@ -135,7 +135,7 @@ class HttpSession:
     def _hub_error(
         self, request: str, response: requests.Response, deadline: Deadline
     ) -> GatewayError | None:
-        """What is true where a hub answers in place of a server; None where none does."""
+        """The error, if a JupyterHub has answered instead of a user's server; else None."""
         status = response.status_code
         if not may_be_of_a_hub(self.info, request, status, response.headers):
             return None
@@ -151,7 +151,7 @@ class HttpSession:
     def _patiently(
         self, request: str, body: Any, deadline: Deadline
     ) -> tuple[requests.Response, str]:
-        """The answer, waited for as long as there is a sign of the server."""
+        """The response. A slow response is awaited only while the server answers other requests."""
         if (deadline.left() or 0.0) <= self._timeout:
             return self._answer(request, body, deadline)
         doubt = Doubt(min(_SILENT, self._timeout), self._knock)
@@ -162,12 +162,12 @@ class HttpSession:
             if doubt.failure is None:
                 raise
             raise GatewayTimeout(
-                f"{request}: {self.info.url} takes connections but answers nothing, not even"
+                f"{request}: {self.info.url} accepts connections but does not answer, not even"
                 " GET /api; does the server hang, or does something else listen there?"
             ) from doubt.failure
 
     def _knock(self) -> None:
-        """Raise unless the server gives an answer to the least that can be asked."""
+        """Raise GatewayError unless the server answers a minimal request."""
         with doubted(None):
             limit = Deadline(min(_KNOCKING, self._timeout))
             self._answer(f"GET {self.info.url}/api", None, limit)

@@ -1,7 +1,7 @@
-"""What a JupyterHub answers in place of a user's server, and what it means.
+"""Responses of a JupyterHub instead of a user's server, and the errors that they stand for.
 
-A hub takes the requests for all servers that do not run. It leads a GET to a page of its own
-and refuses a POST as it would one of a browser; what is true is told by that page:
+A hub receives the requests for all servers that are not running. It redirects a GET to one of its
+own pages and refuses a POST. The status of that page shows the reason:
 https://jupyterhub.readthedocs.io/en/stable/howto/rest.html
 """
 
@@ -21,15 +21,16 @@ _NOT_RUNNING = {424, 503}
 def may_be_of_a_hub(
     info: JupyterConnectionInfo, request: str, status: int, headers: Mapping[str, str]
 ) -> bool:
-    """Whether a hub may have answered in place of the server that was asked.
+    """Whether a hub may have answered instead of the server.
 
-    Servers of a hub send its version, too. Where that is all there is, ``page_about`` tells.
+    A user's server sends the version header of the hub, too. Without another sign, the page at
+    ``page_about`` decides.
 
     Args:
         info: The server.
         request: Method and URL.
-        status: Of the answer.
-        headers: Of the answer.
+        status: Status of the response.
+        headers: Headers of the response.
     """
     if status in range(300, 400):
         return leads_to_a_hub(request.partition(" ")[2], headers.get("Location", ""))
@@ -38,7 +39,7 @@ def may_be_of_a_hub(
 
 
 def leads_to_a_hub(url: str, location: str) -> bool:
-    """Whether a redirect goes from a server's URL to the hub's page about that."""
+    """Whether a redirect leads from a server's URL to the hub's page about that server."""
     asked, target = _path_of(url), _path_of(location)
     start = target.find("/hub/")
     while start >= 0:
@@ -49,26 +50,26 @@ def leads_to_a_hub(url: str, location: str) -> bool:
 
 
 def page_about(info: JupyterConnectionInfo) -> str | None:
-    """URL of the hub's own page about the server; None if ``info`` is no user's server."""
+    """URL of the hub's page about the server. None if ``info`` is not a user's server."""
     place = _place(info)
     return None if place is None else f"{place[0]}/hub/user/{place[1]}/api/kernelspecs"
 
 
 def hub_itself(info: JupyterConnectionInfo) -> NotAGateway:
-    """The error for a hub where a user's server was looked for."""
+    """The error for the address of a hub instead of a user's server."""
     return NotAGateway(
-        f"{info.url} is a JupyterHub, which has no kernels of its own: give the address of a"
+        f"{info.url} is a JupyterHub, which has no kernels itself: give the address of a"
         " user's server, …/user/NAME, or start one with JupyterHubServer"
     )
 
 
 def told_by(request: str, status: int, page: tuple[int, Mapping[str, str]]) -> GatewayError | None:
-    """The error that the hub's page about the server stands for; None if the server runs.
+    """The error that the hub's page about the server stands for. None if the server is running.
 
     Args:
-        request: Method and URL, as it was asked of the server.
-        status: What was answered to that.
-        page: Status and headers of the page.
+        request: Method and URL of the request to the server.
+        status: Status of the response to it.
+        page: Status and headers of the hub's page.
     """
     page_status, target = page[0], _path_of(page[1].get("Location", ""))
     is_redirect = page_status in range(300, 400)
@@ -88,7 +89,7 @@ def told_by(request: str, status: int, page: tuple[int, Mapping[str, str]]) -> G
 
 
 def not_running(request: str, status: int) -> ServerNotRunning:
-    """The error for a server that does not run."""
+    """The error for a server that is not running."""
     url = request.partition(" ")[2].replace(
         "ws", "http", 1 if request.startswith("WebSocket") else 0
     )
@@ -101,7 +102,7 @@ def not_running(request: str, status: int) -> ServerNotRunning:
 
 
 def _path_of(url: str) -> str:
-    """The path of a URL; empty if it is none."""
+    """The path of a URL. Empty if the URL is invalid."""
     try:
         return unquote(urlsplit(url).path)
     except ValueError:
@@ -109,6 +110,6 @@ def _path_of(url: str) -> str:
 
 
 def _place(info: JupyterConnectionInfo) -> tuple[str, str] | None:
-    """The hub's URL without ``/hub``, and what follows ``/user/`` in that of the server."""
+    """The hub's URL without ``/hub``, and the part of the server's URL after ``/user/``."""
     before, found, rest = info.url.partition("/user/")
     return (before.removesuffix("/hub"), rest) if found and rest else None

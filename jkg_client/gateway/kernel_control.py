@@ -1,4 +1,4 @@
-"""One kernel on a Jupyter server, as REST shows it: its life, and power over it."""
+"""One kernel on a Jupyter server: state, interrupt, restart and deletion through REST."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _log = logging.getLogger("jkg_client")
 
 
 class ServerKernel:
-    """A kernel of a server; a ``KernelControl``.
+    """A kernel of a server. A ``KernelControl``.
 
     Args:
-        http: The server.
-        kernel_id: The kernel.
+        http: HTTP session with the server.
+        kernel_id: Id of the kernel.
 
     Raises:
-        ValueError: The id is no string, or empty.
+        ValueError: The id is empty or not a string.
     """
 
     def __init__(self, http: HttpSession, kernel_id: str) -> None:
@@ -41,16 +41,16 @@ class ServerKernel:
 
     @property
     def name(self) -> str:
-        """Id and server, for messages to people."""
+        """Id and server, for log and error messages."""
         return f"{self.kernel_id} of {self._http.info.url}"
 
     def interrupt(self, deadline: Deadline) -> None:
-        """Interrupt what the kernel runs, as Ctrl-C would."""
+        """Interrupt the running cell, as Ctrl-C does."""
         _log.info("kernel %s: interrupt", self.kernel_id)
         self._http.request("POST", f"{self._path}/interrupt", {}, timeout_seconds=deadline.left())
 
     def restart(self, deadline: Deadline) -> None:
-        """Restart the kernel; it has forgotten everything, its id stays."""
+        """Restart the kernel. Its variables are lost, its id stays."""
         _log.info("kernel %s: restart", self.kernel_id)
         left = deadline.left()
         seconds = LAUNCH_SECONDS if left is None else left
@@ -59,7 +59,7 @@ class ServerKernel:
         except KernelNotFound:
             raise
         except GatewayStatus:
-            self.model(Deadline(None))  # 500 is how an unknown kernel is answered here
+            self.model(Deadline(None))  # servers answer 500 for an unknown kernel, too
             raise
 
     def delete(self) -> None:
@@ -69,12 +69,12 @@ class ServerKernel:
         except GatewayStatus as exc:
             if exc.status != 500:
                 raise
-            # Just after a kernel's death servers answer so, for some tenths of a second.
+            # For some tenths of a second after a kernel's death, servers answer with 500.
             time.sleep(0.3)
             self._http.request("DELETE", self._path)
 
     def model(self, deadline: Deadline) -> dict[str, Any]:
-        """What the server says of the kernel: ``execution_state``, ``connections`` ….
+        """The server's data about the kernel: ``execution_state``, ``connections`` and more.
 
         Raises:
             KernelNotFound: There is no such kernel (any more).
@@ -85,10 +85,9 @@ class ServerKernel:
         return answer
 
     def model_if_told(self, deadline: Deadline) -> dict[str, Any] | None:
-        """The same; None if the server does not say it in time.
+        """The same. None if the server does not answer in time.
 
-        REST has a line of its own, which may be as dead as that of the channels: that is no news
-        of the kernel.
+        A failure of the REST connection says nothing about the kernel.
         """
         try:
             return self.model(deadline)
@@ -99,10 +98,10 @@ class ServerKernel:
             return None
 
     def state(self, deadline: Deadline) -> str | None:
-        """The kernel's execution state, as the server has it; None if it does not say."""
+        """The kernel's execution state. None if the server does not answer in time."""
         state = (self.model_if_told(deadline) or {}).get("execution_state")
         return state if isinstance(state, str) else None
 
     def channels_address(self, session: str) -> ChannelsAddress:
-        """Where its WebSocket is and what the handshake needs."""
+        """The address of its WebSocket, and the data for the handshake."""
         return self._http.channels_address(f"{self._path}/channels", session)

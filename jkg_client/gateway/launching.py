@@ -1,4 +1,4 @@
-"""What is sent to start a kernel."""
+"""The requests that start a kernel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def start_request(name: str, env: Mapping[str, str] | None, path: str | None) ->
     """The body of ``POST /api/kernels``.
 
     Raises:
-        ValueError: If a name or a value is no string.
+        ValueError: A name or a value is not a string.
     """
     if not isinstance(name, str) or not name:
         raise ValueError(f"the name of a kernel must be a string that is not empty, not {name!r}")
@@ -28,7 +28,7 @@ def start_request(name: str, env: Mapping[str, str] | None, path: str | None) ->
 
 def session_request(request: Mapping[str, Any]) -> dict[str, Any]:
     """The body of ``POST /api/sessions`` that starts the same kernel, without its ``env``."""
-    # A session that is there already keeps its kernel.
+    # A new name: a session that exists already would return its own kernel.
     name = f"jkg-{uuid.uuid4().hex}"
     kernel = {"name": request["name"]}
     return {"kernel": kernel, "name": name, "path": request.get("path") or name, "type": "console"}

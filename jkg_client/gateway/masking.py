@@ -1,4 +1,4 @@
-"""What a server or a log says, without the secrets that we showed to the server.
+"""Text of a server or a log, without the secrets that we have sent to the server.
 
 Some servers and proxies repeat the headers of a request in their error pages.
 """
@@ -14,7 +14,8 @@ from urllib.parse import quote
 from .connection import JupyterConnectionInfo
 
 _SHORTEST = 4
-"""Shorter values of headers that do not sound like secrets are left: masking 1 ruins any text."""
+"""Header values below this length are masked only if the header's name suggests a secret: to mask
+the value 1 would spoil any text."""
 
 _SECRET_NAME = re.compile(r"auth|cookie|credential|key|pass|pwd|secret|token", re.IGNORECASE)
 
@@ -23,7 +24,7 @@ def masked(info: JupyterConnectionInfo, text: str) -> str:
     """``text`` with ``[token]`` or ``[header]`` in place of each secret of ``info``."""
     secrets = {form: "[header]" for value in _header_secrets(info) for form in _forms(value)}
     secrets.update(dict.fromkeys(_forms(info.token or ""), "[token]"))
-    # Of two secrets one may be a part of the other.
+    # Longest first, because one secret may be a part of another.
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, secrets[secret])
     return text
@@ -54,7 +55,7 @@ def _basic(credentials: str) -> Iterator[str]:
 
 
 def _forms(secret: str) -> set[str]:
-    """The ways in which a page may show it; none of an empty one."""
+    """The spellings of ``secret`` in a page. None of them for an empty secret."""
     if not secret.strip():
         return set()
     return {secret, quote(secret), quote(secret, safe=""), repr(secret)[1:-1]}

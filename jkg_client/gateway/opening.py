@@ -1,6 +1,6 @@
-"""A stream to a server: directly or through a proxy, with or without TLS, before a deadline.
+"""Connects to a server: directly or through a proxy, with or without TLS, before a deadline.
 
-REST goes by ``requests``; a WebSocket begins here, with the same proxy and the same certificates.
+WebSockets are connected here, REST uses ``requests``. Both use the same proxy and certificates.
 CONNECT: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
 """
 
@@ -21,28 +21,28 @@ from ..client.deadline import Deadline
 from .connection import Certificate, JupyterConnectionInfo
 
 Authorities = Union[str, bool]
-"""A PEM file or a directory of them; False for no check."""
+"""A PEM file or a directory with such files. False for no check."""
 
 _LARGEST_HEAD = 2**16
-"""Bytes that a proxy's answer may have."""
+"""Bytes of a proxy's response, at most."""
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class ProxyFault(OSError):
-    """The proxy on the way does not let us through, or does not answer."""
+    """The proxy refuses the connection, or does not answer."""
 
 
 @frozen(kw_only=True)
 class Route:
-    """How to get to a server.
+    """How to connect to a server.
 
     Attributes:
         host: The server's name or address.
         port: Its port.
-        authorities: For TLS; None for none.
+        authorities: Certificate authorities for TLS. None for no TLS.
         cert: Client certificate.
-        proxy: URL of the proxy on the way; None for none.
+        proxy: URL of the proxy. None for no proxy.
     """
 
     host: str
@@ -53,10 +53,10 @@ class Route:
 
 
 def authorities_of(info: JupyterConnectionInfo, environ: Mapping[str, str]) -> Authorities:
-    """Whom to trust: what was given; the environment only if nothing was.
+    """The certificate authorities: those in ``info``, else those in the environment.
 
     Raises:
-        ValueError: A file that is named, or a client certificate, is not there.
+        ValueError: A file with authorities or with a client certificate does not exist.
     """
     for path in (info.cert,) if isinstance(info.cert, str) else info.cert or ():
         if not os.path.isfile(path):  # noqa: PTH113
@@ -75,7 +75,7 @@ def authorities_of(info: JupyterConnectionInfo, environ: Mapping[str, str]) -> A
 
 
 def proxy_for(info: JupyterConnectionInfo) -> str | None:
-    """URL of the proxy that the environment (or the system) names for the server; None for none."""
+    """URL of the proxy for the server, from the environment or the system. None for no proxy."""
     # A proxy cannot reach this machine's loopback.
     known = {} if info.is_loopback else requests.utils.get_environ_proxies(info.url)
     proxy = requests.utils.select_proxy(info.url, known)
@@ -89,12 +89,12 @@ def proxy_name(proxy: str) -> str:
 
 
 def open_stream(route: Route, deadline: Deadline) -> socket.socket:
-    """A stream on which the server can be spoken to.
+    """A connection to the server, through its proxy and with TLS if needed.
 
     Raises:
-        ProxyFault: The proxy is away or refuses.
-        ssl.SSLError: TLS does not come about.
-        OSError: The server is away; ``socket.timeout`` if the deadline passes.
+        ProxyFault: The proxy does not answer, or it refuses.
+        ssl.SSLError: The TLS handshake fails.
+        OSError: The server cannot be reached. ``socket.timeout`` if the deadline passes.
     """
     stream = _connected(route, deadline)
     try:
@@ -107,10 +107,12 @@ def open_stream(route: Route, deadline: Deadline) -> socket.socket:
 
 
 def read_head(stream: socket.socket, deadline: Deadline) -> bytes:
-    """The head of an answer, up to the blank line; no byte too many, for another protocol follows.
+    """The head of a response, up to the blank line.
+
+    Not a byte more is read, because data of another protocol follows.
 
     Raises:
-        OSError: It is not to be had; ``socket.timeout`` if the deadline passes.
+        OSError: The head is incomplete or too long. ``socket.timeout`` if the deadline passes.
     """
     head = bytearray()
     while not head.endswith(b"\r\n\r\n"):
@@ -192,7 +194,7 @@ def _check_let_through(head: bytes, route: Route) -> None:
 
 def _by_socks(route: Route, proxy: SplitResult, deadline: Deadline) -> socket.socket:
     try:
-        import socks  # noqa: PLC0415 - only for those who have such a proxy
+        import socks  # noqa: PLC0415 - an optional dependency
     except ImportError as exc:
         raise ProxyFault(
             f"the proxy {proxy_name(route.proxy or '')} speaks SOCKS:"
@@ -204,7 +206,7 @@ def _by_socks(route: Route, proxy: SplitResult, deadline: Deadline) -> socket.so
         proxy_type=socks.SOCKS4 if proxy.scheme.startswith("socks4") else socks.SOCKS5,
         proxy_addr=proxy.hostname,
         proxy_port=proxy.port or 1080,
-        # socks5h and socks4a: the proxy looks names up.
+        # With socks5h and socks4a, the proxy looks up names.
         proxy_rdns=proxy.scheme in ("socks5h", "socks4a"),
         proxy_username=unquote(proxy.username) if proxy.username else None,
         proxy_password=unquote(proxy.password) if proxy.password else None,
@@ -216,7 +218,7 @@ def _secured(stream: socket.socket, route: Route, deadline: Deadline) -> ssl.SSL
     if isinstance(stream, ssl.SSLSocket):
         raise ProxyFault(f"TLS to {route.host} cannot go through a proxy that speaks TLS, too")
     context = _context(route)
-    # Of the handshake as a whole, however slowly it drips.
+    # Limits the whole handshake.
     stream.settimeout(_left(deadline))
     return context.wrap_socket(stream, server_hostname=route.host.partition("%")[0])
 

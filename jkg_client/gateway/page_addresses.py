@@ -1,7 +1,7 @@
-"""Addresses as browsers show them: where in a path the page begins, and what the path says.
+"""Finds the server's base path in the path of a page that a browser shows.
 
-A prefix of a server may have words that are pages elsewhere, as ``/lab/jupyter``. Only
-what Jupyter really serves counts as a page: ``/lab`` and ``/lab/tree/a.ipynb``, for instance.
+The base path may contain words that are also names of pages, as in ``/lab/jupyter``. Only real
+paths of Jupyter count as a page, such as ``/lab`` and ``/lab/tree/a.ipynb``.
 """
 
 from __future__ import annotations
@@ -42,24 +42,24 @@ _PAGES: dict[str, Callable[[_Rest], bool]] = {
 
 
 def base_of(path: str, query: str = "") -> str:
-    """The path of the server that has this page, without a slash at the end.
+    """The base path of the server with this page, without a slash at the end.
 
     Args:
-        path: Of the page's address, as it stands there.
-        query: Of the same address: login pages say there where they lead.
+        path: Path of the page's address, unchanged.
+        query: Query of the same address. That of a login page contains the next page.
     """
     parts = path.rstrip("/").split("/")
     for i in range(1, len(parts)):
-        # A user of JupyterHub may be called like a page.
+        # The name of a JupyterHub user may equal that of a page.
         if parts[i - 1] != "user" and _is_page(parts[i:]):
             return _server_of_hub_page(parts[:i], parts[i:], query) or "/".join(parts[:i])
     return "/".join(parts)
 
 
 def escaped(path: str) -> str:
-    """``path`` as it stands in a URL; what is escaped already stays as it is.
+    """``path`` with the escapes of a URL. Existing escapes are kept.
 
-    JupyterHub leaves ``@`` as it is, and the servers behind it know no other spelling.
+    JupyterHub does not escape ``@``, and its users' servers accept no other spelling.
     """
     return quote(_STRAY_PERCENT.sub("%25", path), safe="/%@:!$&'()*+,;=~")
 
@@ -75,7 +75,7 @@ def _is_page(parts: _Rest) -> bool:
 
 
 def _server_of_hub_page(before: _Rest, page: _Rest, query: str) -> str:
-    """The user's server that a page of the hub is about; empty if about none."""
+    """The path of the user's server that a page of the hub is about. Empty if there is none."""
     if page[0] != "hub":
         return ""
     if page[1] in {"spawn", "spawn-pending"} and len(page) > 2:

@@ -39,7 +39,7 @@ class PrespawnedKernels:
         """Hand over a kernel of this name and return its id; None if none is left.
 
         Raises:
-            GatewayError: The server is away.
+            GatewayError: The server cannot be reached.
         """
         while self._ids and kernel_spec_name == PRESPAWNED_KERNEL:
             try:

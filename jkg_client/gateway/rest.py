@@ -1,4 +1,4 @@
-"""The REST API of a Jupyter server, as its users call it.
+"""The REST API of a Jupyter server, for users of this package.
 
 The API: https://jupyter-server.readthedocs.io/en/latest/developers/rest-api.html
 """
@@ -145,14 +145,14 @@ class JupyterClient:
         except (GatewayUnauthorized, GatewayFull, ServerNotRunning):
             raise
         except GatewayStatus as exc:
-            # Servers answer an unknown name by 500, 501 or 404: ask what they do know.
+            # Servers answer an unknown name with 500, 501 or 404. So ask for the installed ones.
             installed = list(self.list_kernel_specs()["kernelspecs"])
             if kernel_spec_name in installed:
                 raise
             raise KernelSpecNotFound(
                 f"{self._info.url} has no kernel {kernel_spec_name!r}; installed there:"
                 f" {', '.join(map(str, installed)) or 'none'}."
-                # As AutoGen says it, for programs that look for that.
+                # The words of AutoGen, for programs that search for them.
                 f" Kernel {kernel_spec_name!r} is not installed."
             ) from exc
 
@@ -239,7 +239,7 @@ class JupyterClient:
         except GatewayStatus as exc:
             if exc.status != 405:
                 raise
-            # On jupyverse kernels come with sessions only.
+            # jupyverse starts kernels together with a session only.
             path, asked = "/api/sessions", session_request(request)
             session = self._http.json("POST", path, asked, timeout_seconds=timeout_seconds)
             model = session.get("kernel") if isinstance(session, dict) else session

@@ -1,4 +1,4 @@
-"""One WebSocket to a kernel's channels: messages in and out."""
+"""Sends and receives messages on one WebSocket to a kernel's channels."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from .bounds import MAX_REQUEST, NONSENSE
 from .deadline_socket import SUBPROTOCOL, ChannelsAddress, DeadlineWebSocket
 from .hub_answers import leads_to_a_hub, not_running
 
-# All that connecting, reading and writing may raise, sensible or not.
+# All exceptions that connecting, reading and writing may raise.
 _FOREIGN = (OSError, *NONSENSE)
 
 
 class WebSocketTransport:
     """An open WebSocket that carries messages.
 
-    Not for several threads at once, but ``abort`` may be called from any.
+    One thread at a time may use it, but any thread may call ``abort``.
 
     Attributes:
-        framing: What the server has agreed to.
-        said_goodbye: The server closed in good order: all that it sent has come.
+        framing: The message format that the server has accepted.
+        said_goodbye: The server has sent a close frame, so that no message is lost.
 
     Args:
         address: Where to connect.
         deadline: For the handshake.
 
     Raises:
-        GatewayUnreachable: Nobody answers, or no WebSocket is to be had there.
+        GatewayUnreachable: There is no answer, or not that of a WebSocket server.
         GatewayUnauthorized: The server refuses the token.
         KernelNotFound: The server has no such kernel.
     """
@@ -61,15 +61,15 @@ class WebSocketTransport:
 
     @property
     def bytes_received(self) -> int:
-        """Grows with every sign of life, pongs and parts of frames included."""
+        """Counts all received bytes, including pongs and parts of frames."""
         return self._socket.bytes_received
 
     def send(self, message: Message, deadline: Deadline) -> None:
         """Send ``message``.
 
         Raises:
-            GatewayUnreachable: The connection is gone, or takes nothing in time.
-            ValueError: If it is larger than servers take.
+            GatewayUnreachable: The connection is broken, or the server does not read in time.
+            ValueError: The message is larger than servers accept.
         """
         frame = encode(message, self.framing)
         if len(frame) > MAX_REQUEST:
@@ -78,21 +78,21 @@ class WebSocketTransport:
         try:
             self._socket.send(opcode, data, deadline)
         except BaseException as exc:
-            # What came after half a frame would be taken for its other half.
+            # After half a frame, the server would take the next one for the other half.
             self._socket.shutdown()
             if isinstance(exc, _FOREIGN):
                 raise _translation(self._url, exc) from exc
             raise
 
     def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
-        """The next message; None when the deadline passes first.
+        """The next message. None if the deadline passes first.
 
-        A part of a frame that came in time is kept for the next call. With
-        ``pong_will_do`` None is returned for a ping or pong, too.
+        A part of a frame is kept for the next call. With ``pong_will_do``, None is returned for a
+        ping or pong, too.
 
         Raises:
-            GatewayUnreachable: The connection is gone.
-            WireError: What came is no message.
+            GatewayUnreachable: The connection is broken.
+            WireError: The received data is not a message.
         """
         try:
             received = self._socket.receive(deadline, sign_will_do=pong_will_do)
@@ -110,22 +110,22 @@ class WebSocketTransport:
         return parse(packed)
 
     def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
-        """Wait until something may have come, or until ``wake`` has something to read."""
+        """Wait until a message may have arrived, or until ``wake`` has something to read."""
         self._socket.wait_for_input(wake, seconds)
 
     def ping(self, deadline: Deadline) -> None:
-        """Ask for a sign of life; the answer shows in ``bytes_received``."""
+        """Send a ping. Its answer increases ``bytes_received``."""
         try:
             self._socket.send(PING, b"", deadline)
         except _FOREIGN as exc:
             raise _translation(self._url, exc) from exc
 
     def abort(self) -> None:
-        """Break the connection; a thread that waits in ``receive`` sees it at once."""
+        """Break the connection. A thread that waits in ``receive`` gets an error at once."""
         self._socket.abort()
 
     def close(self) -> None:
-        """Say goodbye and close; may be called twice."""
+        """Send a close frame and close the connection. A second call does nothing."""
         with contextlib.suppress(OSError):
             self._socket.say_goodbye()
         self._socket.shutdown()
@@ -138,7 +138,7 @@ class WebSocketTransport:
 
 
 def _translation(url: str, exc: BaseException) -> GatewayUnreachable:
-    """A foreign exception as ours."""
+    """The ``GatewayUnreachable`` for an exception of a library."""
     if isinstance(exc, socket.timeout):
         return GatewayTimeout(f"{url}: no answer in time")
     if isinstance(exc, ssl.SSLError):
@@ -148,7 +148,7 @@ def _translation(url: str, exc: BaseException) -> GatewayUnreachable:
 
 
 def _refused(url: str, status: int, location: str) -> GatewayStatus:
-    # Without the body: it is a page for browsers, and some servers repeat headers in it.
+    # Without the body: it is a page for browsers and may contain our headers.
     request = f"WebSocket {url}"
     if status in {401, 403}:
         return GatewayUnauthorized(status, request, "", "the token is wrong or missing")

@@ -65,7 +65,7 @@ class NotebookKernel:
         client = JupyterKernelClient(heard, kernel_id, connect_timeout=seconds, timeouts=timeouts)
         self._client, self._heard = client, heard.channels
         if not client.wait_for_ready(deadline.left() or 0.001):
-            raise KernelNotReady(f"kernel {kernel_id} gives no answer")
+            raise KernelNotReady(f"kernel {kernel_id} does not answer")
 
     @property
     def client(self) -> JupyterKernelClient:

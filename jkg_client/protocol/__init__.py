@@ -1,1 +1,1 @@
-"""The Jupyter messaging protocol, computed: no socket, no clock, no file, no environment."""
+"""The Jupyter messaging protocol, without input and output: no sockets, clocks or files."""

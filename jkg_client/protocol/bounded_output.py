@@ -1,4 +1,4 @@
-"""How much of a cell's output is kept, so that an endless printer cannot fill the memory."""
+"""Limits the output of a cell that is kept, so that endless output cannot fill the memory."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from attrs import define, field
 from .printed_text import PrintedText
 
 MAX_OUTPUT = 64 * 2**20
-"""Characters of output that are kept of one cell, unless told otherwise."""
+"""Characters of output that are kept for one cell, by default."""
 
 MAX_SLOTS = 50_000
-"""Slots that are kept, however little is in them: each takes about a kilobyte by itself."""
+"""Slots that are kept, at most. Even an almost empty slot takes about a kilobyte."""
 
 
 @define(eq=False)
 class StreamSlot:
-    """Text of one stream, still growing; ``owner`` is the widget that it was captured by."""
+    """Text of one stream, which can grow. ``owner`` is the widget that has captured it."""
 
     name: str
     text: PrintedText = field(factory=PrintedText)
@@ -27,18 +27,18 @@ class StreamSlot:
 
     @property
     def size(self) -> int:
-        """Characters in it."""
+        """Number of characters."""
         return len(self.text)
 
 
 @define(eq=False)
 class ValueSlot:
-    """Anything else.
+    """An output that is not a stream.
 
     Attributes:
-        value: What is shown.
-        size: Characters that it takes.
-        cut: Characters that were taken out of it.
+        value: The output.
+        size: Its number of characters.
+        cut: Number of characters that were removed from it.
         kept: Whether it was not dropped.
     """
 
@@ -50,22 +50,22 @@ class ValueSlot:
 
 
 _WORTH_KEEPING = 200
-"""Characters of a value that are better than none."""
+"""A value is not shortened below this number of characters."""
 
 Slot = Union[StreamSlot, ValueSlot]
 
 
 Shorten = Callable[[Any, int], "tuple[Any, int]"]
-"""Makes a value fit into so many characters; the value, and how many it has then."""
+"""Shortens a value to a number of characters. Returns it, and how many it has then."""
 
 
 @define
 class BoundedOutput:
-    """Slots in order: all of them up to ``limit``, beyond that the first and the last half.
+    """Slots in order: up to ``limit`` all of them, beyond that the first and the last half.
 
     A value that is too large for its half is shortened.
 
-    The methods that add return the value slots that had to go for it.
+    The methods that add slots return the value slots that were dropped for them.
 
     Attributes:
         dropped: Characters that are missing between the halves.
@@ -79,10 +79,10 @@ class BoundedOutput:
     _head: list[Slot] = field(factory=list, init=False)
     _tail: deque[Slot] | None = field(default=None, init=False)
     _size: int = field(default=0, init=False)
-    _room: int = field(default=0, init=False)  # in the head, once there is a tail
+    _room: int = field(default=0, init=False)  # left in the head after the tail has begun
 
     def halves(self) -> tuple[list[Slot], list[Slot]]:
-        """What comes before the gap and what after it; the second is empty without one."""
+        """The slots before and after the gap. Without a gap, the second list is empty."""
         return self._head, list(self._tail or ())
 
     def append(self, slot: Slot) -> list[ValueSlot]:
@@ -92,7 +92,7 @@ class BoundedOutput:
         return self._trim()
 
     def write(self, name: str, text: str, owner: str | None = None) -> list[ValueSlot]:
-        """Add text at the end, to the last slot if that is the same stream."""
+        """Add text at the end. If the last slot is the same stream, the text is added to it."""
         slots = self._slots()
         last = slots[-1] if slots else None
         if not (isinstance(last, StreamSlot) and (last.name, last.owner) == (name, owner)):
@@ -104,7 +104,7 @@ class BoundedOutput:
         return self._trim()
 
     def replace(self, slots: Iterable[ValueSlot], value: Any, size: int) -> list[ValueSlot]:
-        """Put another value into those of ``slots`` that are still there."""
+        """Replace the value in those of ``slots`` that are still kept."""
         kept, whole = [slot for slot in slots if slot.kept], size
         after = self._size + sum(size - slot.size for slot in kept)
         if after > self.limit and size > self.limit // 2:
@@ -117,7 +117,7 @@ class BoundedOutput:
         return [*(self._shorten_head() if grows else ()), *self._trim()]
 
     def remove_owned(self, owner: str) -> list[ValueSlot]:
-        """Take out what a widget has captured."""
+        """Remove the outputs that a widget has captured."""
         gone: list[ValueSlot] = []
         for slots in (self._head, self._tail or deque()):
             kept = [slot for slot in slots if slot.owner != owner]
@@ -152,17 +152,17 @@ class BoundedOutput:
         return gone
 
     def _fold(self) -> None:
-        """Drop what streams have overwritten, where that has grown."""
+        """Drop overwritten text of streams that have grown a lot."""
         slots = self._slots()
         for slot in slots if self._tail is None else (slots[-1],):
-            # Not at each character: to fold costs as much as the text is long.
+            # Not for each character, because folding takes time for the whole text.
             if isinstance(slot, StreamSlot) and 4 * slot.text.news >= self.limit:
                 self._size -= slot.size
                 slot.text.fold()
                 self._size += slot.size
 
     def _part(self) -> deque[Slot]:
-        """Leave the first half of ``limit`` in the head for good; the rest is the tail."""
+        """Keep the first half of ``limit`` in the head. The rest becomes the tail."""
         room, rest = self.limit // 2, deque(self._head)
         self._head.clear()
         while rest and rest[0].size <= room and len(self._head) < MAX_SLOTS // 2:
@@ -177,7 +177,7 @@ class BoundedOutput:
         return rest
 
     def _shrink(self, slot: ValueSlot, tail: deque[Slot], excess: int) -> bool:
-        """Whether the first value of the tail could be made smaller."""
+        """Shorten the first value of the tail. False if that is not possible."""
         if excess <= 0:
             return False
         if len(tail) == 1:
@@ -187,7 +187,7 @@ class BoundedOutput:
             self._room -= slot.size
             self._head.append(tail.popleft())
         else:
-            # By half at least: to cut a large value for each character costs too much.
+            # At least by half: shortening a large value for each character would be slow.
             room = min(slot.size - excess, slot.size // 2)
             if room < _WORTH_KEEPING:
                 return False
@@ -202,7 +202,7 @@ class BoundedOutput:
         self._size -= before - slot.size
 
     def _shorten_head(self) -> list[ValueSlot]:
-        """Make room in the head, where an update has grown, at the cost of its end."""
+        """Drop slots at the end of the head, because an update has made it too large."""
         gone: list[ValueSlot] = []
         if self._tail is None:
             return gone

@@ -46,9 +46,9 @@ class Exchange:
     process: str | None = None
     _begun: bool = False
     _is_queued: bool = False
-    _outlived: bool = field(default=False, init=False)  # the time limit, by the kernel
+    _outlived: bool = field(default=False, init=False)  # the kernel was alive at the time limit
     _payload: list[Mapping[str, Any]] = field(factory=list, init=False)  # of the reply
-    _cause: str = ""  # of the death, if whoever runs the kernel knows it
+    _cause: str = ""  # of the kernel's death, if known
     _gaps: MessageGaps = field(
         default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
     )
@@ -146,7 +146,7 @@ class Exchange:
         """
         reply = self.reply or {}
         failure = self._failure(gave_up)
-        # A death is told late: the time may have been up before we knew.
+        # A death is reported late, so the time limit may have passed before the report.
         died = self.dead and self.reply is None and not (gave_up and self._outlived)
         status = "timeout" if gave_up and not died else self._status(failure)
         count = reply.get("execution_count")
@@ -164,7 +164,7 @@ class Exchange:
 
     def _truncation(self, late: OutputArea | None) -> Truncation | None:
         gaps = self._gaps
-        # Without its idle nobody knows whether all came that was said before it.
+        # Without idle, we do not know whether all earlier messages have arrived.
         idle_lost = self.lost and not self.idle and not gaps.is_whole
         reply_lost = self.lost and self.reply is None and gaps.is_cut
         characters = self.area.dropped + (late.dropped if late else 0)
@@ -209,7 +209,7 @@ class Exchange:
             failure.is_interrupt or failure is _CONNECTION_LOST or failure is _NO_REPLY
         ):
             return tuple(output for output in shown if output is not failure)
-        # How the kernel died is news of the kernel, and no output of the cell.
+        # The death of the kernel is not an output of the cell.
         is_told = (
             failure is self.area.failure
             or exit_code(failure) == 0
@@ -276,16 +276,16 @@ class Exchange:
         return shown
 
     def _news(self, message: Message) -> None:
-        # The gateway tells of a dead kernel only here, without a parent: neither idle
-        # nor a reply nor a closed socket follows. A kernel that starts after it had
-        # begun with our request is another one.
+        # The gateway reports a dead kernel only by this message without a parent: no idle, no reply
+        # and no closed socket follow. If a kernel starts after it had begun with our request, it is
+        # a new process.
         if not self.dead and tells_of_death(message, is_up=self._begun):
             self.dead = True
             cause = message.content.get("reason")
             self._cause = cause[:_CAUSE] if isinstance(cause, str) else ""
 
     def _replied(self, reply: Json) -> Output | None:
-        """Take in the reply. Returns the help text of ``obj?``, which comes in it."""
+        """Process the reply. Returns the help text of ``obj?``, which it may contain."""
         payload = reply.get("payload")
         pages = payload if isinstance(payload, list) else ()
         self.reply, self._payload = reply, [mapping_of(page) for page in pages]
@@ -314,15 +314,15 @@ def tells_of_death(message: Message, *, is_up: bool) -> bool:
 _LONGEST_NAME = 80
 _TOO_LARGE = {"status": "error", "ename": "TooLarge", "traceback": []}
 _CAUSE = 200
-"""Characters of the cause of a death: kernels, too, may send what tells of one."""
+"""Characters of the cause of a death, at most. A kernel itself may have sent the message."""
 
 _CONNECTION_LOST = Failure(
-    "ConnectionLost", "the connection broke; how the cell ended went by unseen"
+    "ConnectionLost", "the connection broke, so it is unknown how the cell ended"
 )
 _STILL_QUEUED = Failure(
     NOT_BEGUN,
-    "the kernel runs code of another client, which is not ours to interrupt; this code waits"
-    " behind it, and is interrupted when it begins while we listen",
+    "the kernel runs code of another client, which must not be interrupted; this code is queued"
+    " after it, and is interrupted if it begins while this client uses the kernel",
 )
-# ipykernel sends none when an interrupt strikes before or after the code.
-_NO_REPLY = Failure("NoReply", "the kernel is done with the cell, and has not said how it ended")
+# ipykernel sends no reply if an interrupt arrives before or after the code.
+_NO_REPLY = Failure("NoReply", "the cell has ended, but the kernel has not sent its result")

@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"[+-]?\d{1,9}")
 _LEAVES = "An exception has occurred, use %tb to see the full traceback."
 _ADVICE = "UserWarning: To exit: use 'exit', 'quit', or Ctrl-D."
 _ADVICE_SOURCE = '  warn("To exit:'
-# The command of a cell magic is the whole cell, as bytes; a program of the user's rarely is.
+# Cell magics pass the whole cell as bytes. Programs of the user rarely pass bytes.
 _SHELL = re.compile(r"""Command 'b["']""")
 _SHELL_STATUS = re.compile(r"returned non-zero exit status (\d{1,9})\.$")
 _SHELL_SIGNAL = re.compile(
@@ -80,7 +80,7 @@ def without_advice(text: Any) -> Any:
 def _status(value: str) -> int:
     if value in _SUCCESS:
         return 0
-    # An operating system keeps eight bits of it; a failure must not look like success.
+    # Operating systems keep eight bits. A failure must not become 0.
     return (int(value) & 0xFF or 1) if _NUMBER.fullmatch(value) else 1
 
 

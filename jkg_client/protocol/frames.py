@@ -1,4 +1,4 @@
-"""Messages on a WebSocket: how the frames of a client begin, and what a server sends.
+"""Frames of a WebSocket: the beginning of a client's frames, and the reader for a server's frames.
 
 The format: https://www.rfc-editor.org/rfc/rfc6455#section-5
 """
@@ -17,13 +17,13 @@ _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 
 _LONGEST_CONTROL = 125
 _WIDTHS = {126: 2, 127: 8}
-"""Bytes of the length, by what stands where a short length would."""
+"""Bytes of the extended length, by the value of the short length."""
 
 
 def beginning(opcode: int, size: int) -> bytes:
-    """How a frame of a client begins, which is a whole message of ``size`` bytes.
+    """The beginning of a client's frame with a whole message of ``size`` bytes.
 
-    The four bytes of the mask follow, then the masked message.
+    The four bytes of the mask and the masked message follow it.
     """
     if size <= _LONGEST_CONTROL:
         return bytes((0x80 | opcode, 0x80 | size))
@@ -33,7 +33,7 @@ def beginning(opcode: int, size: int) -> bytes:
 
 
 class Received(NamedTuple):
-    """A message as a whole, or a control frame between the parts of one."""
+    """A whole message, or a control frame."""
 
     opcode: int
     data: bytes
@@ -41,33 +41,33 @@ class Received(NamedTuple):
 
 @define
 class FrameReader:
-    """Feed it all that comes, and ask for ``next`` until that is None.
+    """Feed it all received data, and call ``next`` until it returns None.
 
-    Text is not checked for UTF-8: an undecodable character must not cost the connection.
+    Text is not checked for UTF-8: an invalid character must not break the connection.
 
     Attributes:
-        limit: Bytes that a message may have.
+        limit: Bytes of a message, at most.
     """
 
     limit: int
     _ahead: bytearray = field(factory=bytearray, init=False)
-    _taken: int = field(default=0, init=False)  # bytes of what is ahead
-    _begun: int = field(default=0, init=False)  # opcode of the message that comes in parts
+    _taken: int = field(default=0, init=False)  # bytes that were already read
+    _begun: int = field(default=0, init=False)  # opcode of a message in parts
     _parts: bytearray = field(factory=bytearray, init=False)
 
     def feed(self, data: bytes) -> None:
-        """Take in what has come."""
-        # Once for all frames of the last read: for each frame it would move the rest each time.
+        """Add received data."""
+        # Once for all frames of the last read. Once per frame would move the rest each time.
         if self._taken:
             del self._ahead[: self._taken]
             self._taken = 0
         self._ahead += data
 
     def next(self) -> Received | None:
-        """The next message or control frame; None if more has to come first.
+        """The next message or control frame. None if more data is needed.
 
         Raises:
-            ValueError: It breaks the rules of the format, or is too large.
+            ValueError: The frame is invalid, or the message is too large.
         """
         while self._ahead and (frame := self._next_frame()) is not None:
             first, data = frame
@@ -105,7 +105,7 @@ class FrameReader:
             return None
         data = bytes(memoryview(ahead)[start:end])
         if end == len(ahead):
-            # Not kept until more comes: it may be large.
+            # Free the memory now: the data may be large.
             ahead.clear()
             end = 0
         self._taken = end

@@ -28,11 +28,11 @@ class LateOutput:
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """What has come since it was taken last."""
+        """The output since the last ``take``."""
         return () if self._area is None else self._area.outputs
 
     def take(self, max_output: int) -> OutputArea | None:
-        """What has come since it was taken last, if anything; ``max_output`` is for what comes."""
+        """Take the output since the last call. ``max_output`` is the limit for later output."""
         area, self._area, self.max_output = self._area, None, max_output
         return area
 
@@ -42,7 +42,7 @@ class LateOutput:
             return None
         content = message.content
         if message.msg_type == "error" and Failure.from_content(content).is_interrupt:
-            return None  # how a cell ends that we gave up on
+            return None  # the end of a cell that was given up
         if self._area is None:
             self._area = OutputArea(self.max_output)
         return self._area.feed(message.msg_type, content)

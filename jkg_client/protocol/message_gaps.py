@@ -14,19 +14,19 @@ from attrs import define, field, frozen
 from .messages import Message
 
 _LONGEST_ID = 200
-"""Characters of ids that are looked at; those of jupyter_client have some 40."""
+"""Longer ids are ignored. Those of jupyter_client have about 40 characters."""
 
 _MOST_FOREIGN = 10_000
-"""Requests of others that are told apart. With more of them nothing is claimed any more."""
+"""Requests of other clients that are counted. With more of them, nothing can be proved."""
 
 _MOST_HOLES = 1000
-"""Separate holes that are remembered: a late message may still fill one of these."""
+"""Holes that are remembered, at most. A late message may still fill one of them."""
 
 ASKED_AT_CONNECT = 12
-"""Messages that a kernel may have sent to its server alone when we came back, after a cell.
+"""Messages that a kernel may have sent to its server only, when we connected again after a cell.
 
-Servers ask kernels on two channels whether they are there, and again if the answer is late. Each
-answer is three messages; three at each reconnection were measured on all servers that we test.
+Servers ask kernels on two channels whether they are alive, and again if the answer is late. Each
+answer is three messages. We measured three for each reconnection on all servers that we test.
 """
 
 
@@ -52,7 +52,7 @@ class Gap:
 
 @define
 class _Hole:
-    """The numbers from ``first`` to ``last`` have not come. ``is_certain`` if there was a gap."""
+    """The numbers ``first`` to ``last`` have not arrived. ``is_certain`` if there was a gap."""
 
     first: int
     last: int
@@ -65,7 +65,9 @@ class _Hole:
 
 @define
 class MessageGaps:
-    """Which messages have come while a kernel answered one request. Feed it every message and gap.
+    """The messages that have arrived while a kernel answered a request.
+
+    Feed it every message and gap.
 
     Attributes:
         msg_id: Id of the request.
@@ -80,13 +82,13 @@ class MessageGaps:
     _holes: list[_Hole] = field(factory=list, init=False)
     _forgotten: int = field(default=0, init=False)  # numbers in holes beyond ``_MOST_HOLES``
     _at_gap: bool = field(default=False, init=False)
-    # Whether anything of it has come on iopub, where messages keep their order.
+    # Whether an answer has arrived on iopub, where messages keep their order.
     _begun: bool = field(default=False, init=False)
     _begin_seen: bool = field(default=False, init=False)
     _own_last: int = field(default=-1, init=False)
     _end: int | None = field(default=None, init=False)  # the number of the request's ``idle``
     _replied: bool = field(default=False, init=False)
-    # IPython numbers the value of a cell before it knows whether the value shows itself.
+    # IPython takes a number for the value of a cell, even if it does not send the value.
     _unsent: int = field(default=1, init=False)
     # Requests of other clients; we do not receive the replies to them.
     _foreign: set[int] = field(factory=set, init=False)
@@ -99,7 +101,7 @@ class MessageGaps:
 
     @property
     def missing(self) -> int:
-        """How many messages were lost, at least."""
+        """Minimal number of lost messages."""
         certain = tail = 0
         others = self._forgotten
         for hole in self._holes:
@@ -124,9 +126,9 @@ class MessageGaps:
         if not self._begin_seen or self._forgotten:
             return False
         if self._end is None and self._last == self._own_last:
-            return False  # nothing tells how much would still have come
+            return False  # unknown how many messages would have followed
         absent = sum(hole.size for hole in self._holes if hole.first <= self._until)
-        # The end and the reply show nothing. Where they are missing they are the last.
+        # The end and the reply have no output. If they are missing, they are the last messages.
         return absent == int(self._end is None) + int(not self._replied and absent > 0)
 
     @property
@@ -135,13 +137,13 @@ class MessageGaps:
         return self.is_cut and not self.is_whole
 
     def skip(self, gap: Gap) -> None:
-        """Take in a gap."""
+        """Process a gap."""
         self._unread += gap.unread
         self._cuts += gap.may_lack
         self._at_gap |= gap.may_lack or gap.unread > 0
 
     def feed(self, message: Message) -> None:
-        """Take in one message."""
+        """Process one message."""
         series, _, digits = message.msg_id.rpartition("_")
         if len(message.msg_id) > _LONGEST_ID or not series:
             return
@@ -163,7 +165,7 @@ class MessageGaps:
 
     def _note_foreign(self, parent: str) -> None:
         if len(self._foreign) < _MOST_FOREIGN:
-            # As a number: ids of the kernel's choice may be megabytes long.
+            # Only its hash: the kernel chooses the id, which may be megabytes long.
             self._foreign.add(hash(parent))
 
     @property
@@ -179,7 +181,7 @@ class MessageGaps:
         if msg_type == "execute_result":
             self._unsent = 0
         if not self._begun:
-            # Channels overtake each other, and the reply all output, on a busy machine.
+            # On a busy machine, channels overtake each other: the reply may arrive before output.
             self._open(number, self._first)
             self._first = min(self._first, number)
         if message.channel in ("shell", "control"):
@@ -200,7 +202,7 @@ class MessageGaps:
         self._at_gap = False
 
     def _open(self, before: int, after: int) -> None:
-        """Nothing has come between these two numbers."""
+        """Note that nothing has arrived between these two numbers."""
         if after - before > 1:
             self._holes.append(_Hole(before + 1, after - 1, self._at_gap))
             if len(self._holes) > _MOST_HOLES:

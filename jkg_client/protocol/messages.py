@@ -1,6 +1,6 @@
-"""Jupyter messages as values, and the requests that a client makes.
+"""Jupyter messages, and the requests of a client.
 
-The format is the specification's, protocol 5.4:
+The format, protocol 5.4:
 https://jupyter-client.readthedocs.io/en/stable/messaging.html
 """
 
@@ -14,28 +14,28 @@ from typing import Any, Literal
 from attrs import evolve, field, frozen
 
 Json = Mapping[str, Any]
-"""A JSON object. What is in it was written by somebody else: check before use."""
+"""A JSON object from another program. Check its contents before use."""
 
 PROTOCOL_VERSION = "5.4"
 
 EOT = "\x04"
-"""As the value of an input reply: no more input; ``input()`` raises EOFError."""
+"""The value of an input reply that ends the input: ``input()`` raises EOFError."""
 
 
 @frozen(kw_only=True)
 class Message:
-    """One Jupyter message, decoded, as it looks on every transport.
+    """One decoded Jupyter message. It is the same on every transport.
 
-    ``header`` and ``parent_header`` stay mappings: kernels add fields of their
-    own, and what we do not read we must not lose.
+    ``header`` and ``parent_header`` are mappings, so that the additional fields of some kernels are
+    kept.
 
     Attributes:
-        channel: ``shell``, ``control``, ``iopub`` or ``stdin``; servers have been
-            seen to send others, which nobody listens to.
+        channel: ``shell``, ``control``, ``iopub`` or ``stdin``. Some servers send others, which are
+            ignored.
         buffers: Binary attachments, outside the JSON.
         msg_id: Id of this message.
-        msg_type: What it is: ``execute_request``, ``stream``, ``status`` ….
-        parent_id: Id of the request this answers; None for news about the kernel itself.
+        msg_type: Its type: ``execute_request``, ``stream``, ``status`` and others.
+        parent_id: Id of the request that it answers. None for messages about the kernel itself.
     """
 
     channel: str
@@ -44,7 +44,7 @@ class Message:
     metadata: Json = field(factory=dict)
     content: Json = field(factory=dict)
     buffers: tuple[bytes, ...] = ()
-    # Fields and no properties: each message is asked for them some ten times.
+    # Fields instead of properties, because each is read about ten times per message.
     msg_id: str = field(init=False, repr=False, eq=False)
     msg_type: str = field(init=False, repr=False, eq=False)
     parent_id: str | None = field(init=False, repr=False, eq=False)
@@ -64,12 +64,12 @@ class Message:
 
 
 def new_session() -> str:
-    """A fresh session id: one for each client, the same on all its messages."""
+    """A new session id. A client uses one id for all its messages."""
     return secrets.token_hex(16)
 
 
 def new_header(msg_type: str, session: str) -> Json:
-    """A complete header, with an id of its own and the time."""
+    """A complete header with a new id and the current time."""
     return {
         "msg_id": secrets.token_hex(16),
         "session": session,
@@ -94,13 +94,13 @@ def execute_request(
 
     Args:
         session: Session id of the client.
-        code: A cell, magics included.
+        code: A cell. It may contain magics.
         silent: No ``execute_input``, no counter, no history.
-        store_history: Whether the cell counts and is remembered.
-        user_expressions: Name to expression, evaluated after the code; the values
-            come in the reply.
+        store_history: Whether the kernel counts the cell and keeps it in its history.
+        user_expressions: Expressions by name, which the kernel evaluates after the code. The reply
+            contains their values.
         allow_stdin: Whether the code may ask for input.
-        stop_on_error: Whether cells queued behind this one are aborted when it fails.
+        stop_on_error: Whether an error aborts the waiting cells.
     """
     content = {
         "code": code,
@@ -114,29 +114,29 @@ def execute_request(
 
 
 def again(request: Message) -> Message:
-    """The same request, to be sent once more as a message of its own."""
+    """The same request as a new message, to be sent again."""
     header = new_header(request.msg_type, str(request.header["session"]))
     return evolve(request, header=header)
 
 
 def kernel_info_request(session: str) -> Message:
-    """Ask the kernel what it is; every kernel answers this."""
+    """Ask for information about the kernel. Every kernel answers this."""
     return _request("kernel_info_request", session, {})
 
 
 def complete_request(session: str, code: str, cursor_pos: int) -> Message:
-    """Ask for completions at ``cursor_pos``, counted in unicode characters."""
+    """Ask for completions at ``cursor_pos``, in Unicode characters."""
     return _request("complete_request", session, {"code": code, "cursor_pos": cursor_pos})
 
 
 def inspect_request(session: str, code: str, cursor_pos: int, detail_level: int = 0) -> Message:
-    """Ask about the object at ``cursor_pos``; ``detail_level`` 1 brings its source."""
+    """Ask about the object at ``cursor_pos``. ``detail_level`` 1 asks for its source, too."""
     content = {"code": code, "cursor_pos": cursor_pos, "detail_level": detail_level}
     return _request("inspect_request", session, content)
 
 
 def is_complete_request(session: str, code: str) -> Message:
-    """Ask whether ``code`` is complete as it stands."""
+    """Ask whether ``code`` is complete."""
     return _request("is_complete_request", session, {"code": code})
 
 
@@ -153,7 +153,7 @@ def history_request(
     stop: int | None = None,
     unique: bool = False,
 ) -> Message:
-    """Ask for earlier cells: the last ``n``, a range of one session, or those like ``pattern``."""
+    """Ask for earlier cells: the last ``n``, a range of a session, or a search for ``pattern``."""
     content: dict[str, Any] = {
         "hist_access_type": access_type,
         "output": output,
@@ -169,12 +169,12 @@ def history_request(
 
 
 def comm_message(session: str, comm_id: str, data: Json) -> Message:
-    """Tell the kernel's end of a comm something, such as the state of a widget."""
+    """Send data to the kernel's end of a comm, such as the state of a widget."""
     return _request("comm_msg", session, {"comm_id": comm_id, "data": data})
 
 
 def input_reply(session: str, value: str, parent: Message) -> Message:
-    """Answer the input request ``parent``; EOT as value ends the input."""
+    """Answer the input request ``parent``. The value EOT ends the input."""
     return Message(
         channel="stdin",
         header=new_header("input_reply", session),
@@ -184,23 +184,23 @@ def input_reply(session: str, value: str, parent: Message) -> Message:
 
 
 def interrupt_request(session: str) -> Message:
-    """Interrupt what the kernel runs; for kernels that take no signals for it."""
+    """Interrupt the running cell, in kernels that are not interrupted by a signal."""
     return evolve(_request("interrupt_request", session, {}), channel="control")
 
 
 def shutdown_request(session: str, *, restart: bool) -> Message:
-    """End the kernel in good order."""
+    """Ask the kernel to end itself."""
     content = {"restart": restart}
     return evolve(_request("shutdown_request", session, content), channel="control")
 
 
 def parentless_status(state: str, session: str, reason: str | None = None) -> Message:
-    """News of the kernel's life from whoever runs it, as Jupyter servers tell them.
+    """A message about a start or a death of the kernel, in the form of Jupyter servers.
 
     Args:
         state: ``restarting``, ``starting`` or ``dead``.
         session: Id of the session.
-        reason: How the process before ended, if it was not stopped; servers never say.
+        reason: How the previous process ended, if it was not stopped. Servers do not send it.
     """
     content = {"execution_state": state, **({"reason": reason} if reason else {})}
     return Message(channel="iopub", header=new_header("status", session), content=content)

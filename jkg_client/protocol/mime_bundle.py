@@ -1,4 +1,4 @@
-"""Outputs of a cell as one display, for notebooks that show a result of ours."""
+"""The outputs of a cell as one display, for notebooks that show a result object."""
 
 from __future__ import annotations
 

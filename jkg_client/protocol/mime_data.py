@@ -23,5 +23,5 @@ def decoded(text: str) -> bytes:
     fast = binascii.a2b_base64(text)
     if len(text) == 4 * -(-len(fast) // 3):
         return fast
-    # It has passed over characters: of line breaks that is right.
+    # Some characters were skipped. Only whitespace may be skipped, so check the others.
     return b64decode("".join(text.split()), validate=True)

@@ -1,4 +1,4 @@
-"""What a cell shows, folded from its iopub messages.
+"""The outputs of a cell, from its iopub messages.
 
 The messages: https://jupyter-client.readthedocs.io/en/stable/messaging.html#messages-on-the-iopub-pub-sub-channel
 """
@@ -28,27 +28,27 @@ __all__ = [
 ]
 
 _LONGEST_NAME = 80
-"""Characters of a stream's name: it is ``stdout`` or ``stderr``."""
+"""Characters of a stream's name, at most. Usual names are ``stdout`` and ``stderr``."""
 
 _FREE_NAMES = 1024
-"""Characters of MIME types and display id that go with a display, as its slot does."""
+"""Characters of MIME types and display id that do not count as output."""
 
 _RATE_NOTICE = re.compile(r"\s*IOPub (message|data) rate exceeded\.")
 
 
 def plain_text(outputs: Iterable[Output]) -> str:
-    """All of it as text: streams as a terminal shows them, all else on lines of its own."""
+    """All outputs as text: streams as a terminal shows them, others on separate lines."""
     return join_text((o.text, not isinstance(o, Stream)) for o in as_seen(outputs))
 
 
 def as_seen(outputs: Iterable[Output]) -> Iterator[Output]:
-    """The outputs with their streams as a terminal shows them: neighbours on one screen.
+    """The outputs with streams as a terminal shows them. Adjacent streams share one screen.
 
-    Without bars that are widgets: their text is never more than how they began.
+    Progress bars that are widgets are omitted: their text only shows how they began.
     """
     screen: list[Stream] = []
     for output in outputs:
-        # Behind a gap the cursor must not move into what is before it.
+        # The cursor must not move from the text after a gap to the text before it.
         if screen and not (isinstance(output, Stream) and not is_dropped_here(output.text)):
             yield _on_screen(screen)
             screen = []
@@ -67,7 +67,7 @@ def _on_screen(streams: list[Stream]) -> Stream:
 
 
 def join_text(pieces: Iterable[tuple[str, bool]]) -> str:
-    """Text end to end; a piece with True begins on a fresh line, and so does what follows."""
+    """Join texts. A piece with True gets lines of its own."""
     parts: list[str] = []
     alone_before = False
     for text, alone in pieces:
@@ -82,10 +82,10 @@ def join_text(pieces: Iterable[tuple[str, bool]]) -> str:
 
 @define
 class OutputArea:
-    """What is shown so far. Feed it every iopub message of one cell.
+    """The outputs so far. Feed it every iopub message of one cell.
 
-    Up to ``max_output`` characters all is kept; beyond, the first and the last half of
-    that, and ``dropped`` counts what was between them.
+    Up to ``max_output`` characters, everything is kept. Beyond that, the first and the last half
+    are kept, and ``dropped`` counts the characters between them.
     """
 
     max_output: int = MAX_OUTPUT
@@ -94,7 +94,7 @@ class OutputArea:
     _kept: BoundedOutput = field(init=False)
     _owner: str | None = field(default=None, init=False)  # the widget that captures, if any
     _clear_next: set[str | None] = field(factory=set, init=False)  # owners
-    # Slots by display id, in order; a million of one id must not cost a search each.
+    # Slots by display id, in order. A dict, because there may be a million slots of one id.
     _displays: dict[str, dict[ValueSlot, None]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -102,24 +102,24 @@ class OutputArea:
 
     @property
     def dropped(self) -> int:
-        """Characters that were shown but not kept."""
+        """Number of characters that were not kept."""
         return self._kept.dropped + self._kept.cut
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """What is shown, in order; where something was dropped, a line on stderr says so."""
+        """The outputs in order. A line on stderr replaces dropped outputs."""
         dropped = self._kept.dropped
         head, tail = self._kept.halves()
         remark = [Stream("stderr", dropped_here(dropped))] if dropped else []
         return (*map(_output, head), *remark, *map(_output, tail))
 
     def feed(self, msg_type: str, content: Json, owner: str | None = None) -> Output | None:
-        """Take in one message; the output it added or changed, if any.
+        """Process one message. Returns the output that it added or changed, if any.
 
         Args:
-            msg_type: Of the message.
-            content: Of the message.
-            owner: The widget that captured it; None if it is the cell's own.
+            msg_type: Type of the message.
+            content: Content of the message.
+            owner: The widget that has captured the output. None if no widget has.
         """
         fold = _FOLDS.get(msg_type)
         self._owner = owner
@@ -128,11 +128,11 @@ class OutputArea:
         return shown
 
     def show(self, output: Display | Failure) -> Output:
-        """Add an output, however it came."""
+        """Add an output."""
         self._clear_if_due()
         slot = ValueSlot(output, _size(output), owner=self._owner)
         if isinstance(output, Failure):
-            # A widget that captures an exception has caught it; an interrupt is ours.
+            # An exception in a widget does not end the cell. An interrupt does.
             if self._owner is None or output.is_interrupt:
                 self.failure = output
         elif output.display_id is not None:
@@ -142,12 +142,12 @@ class OutputArea:
         return output
 
     def fitting(self, failure: Failure) -> Failure:
-        """``failure``, shortened if it is larger than all that may be kept."""
+        """``failure``, shortened if it is larger than the limit."""
         is_large = _size(failure) > self.max_output
         return _shortened_failure(failure, self.max_output)[0] if is_large else failure
 
     def stream(self, content: Json) -> Output | None:
-        """Fold a ``stream`` message."""
+        """Process a ``stream`` message."""
         name = text_of(content.get("name"))[:_LONGEST_NAME] or "stdout"
         chunk = Stream(name, text_of(content.get("text")))
         if not chunk.text:
@@ -160,30 +160,30 @@ class OutputArea:
         return chunk
 
     def display(self, content: Json) -> Output:
-        """Fold a ``display_data`` or ``execute_result`` message."""
+        """Process a ``display_data`` or ``execute_result`` message."""
         return self.show(_display_of(content))
 
     def update(self, content: Json) -> Output:
-        """Fold an ``update_display_data`` message."""
+        """Process an ``update_display_data`` message."""
         new = _display_of(content)
         known = self._displays.get(new.display_id) if new.display_id is not None else None
         if not known:
-            # Shown by an earlier cell, whose result has been handed out already.
+            # An earlier cell has shown the display, and its result was already returned.
             return self.show(evolve(new, is_update=True))
-        # An update says nothing of the number that the value of a cell has.
+        # An update does not contain the execution count of a cell's value.
         new = evolve(new, execution_count=next(iter(known)).value.execution_count)
         for gone in self._kept.replace(known, new, _size(new)):
             self._forget(gone)
         return new
 
     def clear(self, content: Json) -> None:
-        """Fold a ``clear_output`` message: now, or when the next output comes."""
+        """Process a ``clear_output`` message: clear now, or when the next output arrives."""
         self._clear_next.add(self._owner)
         if not content.get("wait"):
             self._clear_if_due()
 
     def error(self, content: Json) -> Output:
-        """Fold an ``error`` message."""
+        """Process an ``error`` message."""
         return self.show(Failure.from_content(content))
 
     def _nothing(self) -> BoundedOutput:
@@ -192,7 +192,7 @@ class OutputArea:
     def _shorten(self, output: Display | Failure, most: int) -> tuple[Display | Failure, int]:
         shorter, size = _shortened(output, most)
         if output is self.failure and isinstance(shorter, Failure):
-            self.failure = shorter  # the whole would be kept beside it
+            self.failure = shorter  # otherwise the whole failure would be kept, too
         return shorter, size
 
     def _clear_if_due(self) -> None:
@@ -203,7 +203,7 @@ class OutputArea:
             self._kept = self._nothing()
             self._displays.clear()
         else:
-            # What the cell itself has shown stays.
+            # Outputs of the cell itself stay.
             for gone in self._kept.remove_owned(self._owner):
                 self._forget(gone)
 
@@ -244,7 +244,7 @@ def _display_of(content: Json) -> Display:
 
 
 def _size(output: Display | Failure) -> int:
-    """Characters in it: all that it takes room for, but for names of the usual lengths."""
+    """Its number of characters, without MIME types and ids of usual lengths."""
     if isinstance(output, Failure):
         return sum(map(len, (output.ename, output.evalue, *output.traceback)))
     names = len(output.display_id or "") + sum(len(mime_type) + ITEM for mime_type in output.data)
@@ -253,7 +253,7 @@ def _size(output: Display | Failure) -> int:
 
 
 def _shortened(output: Display | Failure, most: int) -> tuple[Display | Failure, int]:
-    """``output`` in ``most`` characters, and how many it has then, remarks aside."""
+    """``output`` shortened to ``most`` characters, and how many it has then, without remarks."""
     if isinstance(output, Failure):
         return _shortened_failure(output, most)
     metadata = output.metadata if weight(output.metadata) <= most // 4 else {}

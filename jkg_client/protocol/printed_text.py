@@ -9,37 +9,37 @@ from .terminal import condensed, moves, unfinished
 from .terminal_commands import SEQUENCE
 
 _JOIN = 2**14
-"""Small chunks are joined when they add up to this: a string costs 50 bytes by itself."""
+"""Small chunks are joined to this size, because each string takes 50 additional bytes."""
 
 _FOLD = 2**17
-"""Characters that may overwrite each other before what they have overwritten is dropped."""
+"""Characters that are printed until overwritten text is dropped."""
 
 _SETTLE = 2**20
-"""Characters in reach of the cursor before the first of them are settled."""
+"""Characters that the cursor can reach, at most. Earlier ones do not change any more."""
 
 _CODE = 256
-"""Characters of an escape code that is cut where text is dropped."""
+"""Characters of an escape code that is cut when text is dropped, at most."""
 
 _LINES = 1000
-"""Lines that stay in reach."""
+"""Lines that the cursor can reach."""
 
 
 class PrintedText:
     """Text that grows at its end and can be dropped at its start.
 
-    It stays as it was printed, but for text that overwrites itself again and again, such as a
-    progress bar of hours: then what cannot be seen any more is dropped now and then.
+    The text is kept as it was printed. Only if text is overwritten very often, for example by a
+    progress bar that runs for hours, overwritten text is dropped from time to time.
     """
 
     def __init__(self) -> None:
         self._settled: deque[str] = deque()
-        # What a cursor may still change, and small chunks at the end of it.
+        # Text that the cursor can still change, with small chunks at its end.
         self._open: deque[str] = deque()
         self._small: list[str] = []
         self._small_size = 0
         self._size = 0
         self._open_size = 0
-        self._limit = 0  # of the size of what is open, until it is looked at again
+        self._limit = 0  # size of the open text at which it is checked again
         self._has_moved = False
         self._news = 0
 
@@ -51,7 +51,7 @@ class PrintedText:
 
     @property
     def news(self) -> int:
-        """How many characters came since it was folded; 0 if folding would change nothing."""
+        """Characters since the last ``fold``. 0 if folding would change nothing."""
         return self._news if self._has_moved else 0
 
     def append(self, text: str) -> None:
@@ -62,7 +62,7 @@ class PrintedText:
         self._has_moved = self._has_moved or moves(text)
         if len(text) >= _JOIN:
             self._join_small()
-            self._open.append(text)  # as it came: a copy of megabytes would be felt
+            self._open.append(text)  # not copied: that would be slow for megabytes
         else:
             self._small.append(text)
             self._small_size += len(text)
@@ -72,31 +72,31 @@ class PrintedText:
             self._shorten_open()
 
     def fold(self) -> None:
-        """Drop what is overwritten, if that makes the text shorter."""
+        """Drop overwritten text, if that makes the text shorter."""
         self._join_small()
         text = "".join(self._open)
         above, rest = condensed(text)
         if len(above) + len(rest) < len(text):
             self._replace_open(above, rest)
-            # There may be movements at the end, to where the cursor is.
+            # There may be cursor movements at the end.
             self._has_moved = moves(rest)
         self._news = 0
         self._limit = 2 * self._open_size
 
     def take_left(self, size: int) -> PrintedText:
-        """The first ``size`` characters, taken out."""
+        """Remove the first ``size`` characters and return them."""
         taken = PrintedText()
-        # Piece by piece: as a whole it would be twice in memory meanwhile.
+        # Piece by piece, so that the text is not in memory twice.
         for piece in self._pieces(size):
             taken._settled.append(piece)
             taken._size += len(piece)
         return taken
 
     def drop_left(self, size: int) -> int:
-        """Forget the first ``size`` characters and the escape code that ends there.
+        """Drop the first ``size`` characters, and the rest of an escape code that is cut there.
 
         Returns:
-            How many characters they were.
+            Number of dropped characters.
         """
         before, last = self._size, ""
         for piece in self._pieces(size):
@@ -106,7 +106,7 @@ class PrintedText:
         return before - self._size
 
     def _rest_of_code(self, dropped: str) -> int:
-        """How many characters belong to the escape code that was cut by dropping these."""
+        """Number of characters in the rest of an escape code that was cut after ``dropped``."""
         begun = unfinished(dropped)
         chunks = self._settled or self._open or self._small
         if not begun.startswith("\x1b") or not chunks:
@@ -115,7 +115,7 @@ class PrintedText:
         return found.end() - len(begun) if found else 0
 
     def _pieces(self, size: int) -> Iterator[str]:
-        """The first ``size`` characters, taken out piece by piece."""
+        """Remove the first ``size`` characters and yield them piece by piece."""
         while size > 0 and self._size:
             if not self._open:
                 self._join_small()
@@ -123,7 +123,7 @@ class PrintedText:
             chunk = chunks.popleft()
             piece = chunk[:size]
             if len(piece) < len(chunk):
-                # In pieces: to take a few characters more must not copy all that follow again.
+                # In pieces, so that taking a few more characters does not copy the whole rest.
                 starts = range(len(piece), len(chunk), _JOIN)
                 chunks.extendleft(chunk[i : i + _JOIN] for i in reversed(starts))
             size -= len(piece)

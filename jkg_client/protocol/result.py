@@ -1,4 +1,4 @@
-"""What became of a cell."""
+"""The result of a cell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .mime_bundle import mime_bundle
 from .outputs import Display, Failure, Output, plain_text
 
 KERNEL_DIED = "KernelDied"
-"""Name of the failure that tells how the kernel's process ended, where that is known."""
+"""Name of the failure that says how the kernel's process ended, if that is known."""
 
 NOT_BEGUN = "NotBegun"
 """Name of the failure of code that still waits behind code of another client."""
@@ -81,15 +81,15 @@ class ExecutionResult:
             because a cell before it failed. ``timeout``: it exceeded its time limit. ``died``:
             its kernel died.
         outputs: What the cell has shown, in order. Streams are as printed, with colours.
-        late_outputs: What threads and background tasks of earlier cells have shown since those
-            cells ended. ``output`` and ``data_items`` are without it.
+        late_outputs: Outputs of threads and background tasks of earlier cells, after the end of
+            those cells. ``output`` and ``data_items`` do not contain them.
         failure: The exception of the cell. For ``timeout``, where it was interrupted.
         exit_code: The exit status of code that ended itself with ``sys.exit``, ``exit()`` or as
             a shell cell. None otherwise.
         execution_count: The number in ``In [n]``. None if the cell has none.
         user_expressions: Values of the expressions that were passed to ``execute``.
-        kernel_restarted: Whether variables are gone, because the kernel was restarted since the
-            cell before or by this one.
+        kernel_restarted: Whether variables are lost, because the kernel was restarted since the
+            previous cell or by this one.
         truncated: What is missing in ``outputs``. None if nothing is missing.
     """
 
@@ -148,11 +148,11 @@ class ExecutionResult:
             ExecutionError: For ``error`` and ``aborted``.
         """
         if self.status == "timeout":
-            raise ExecutionTimeout("the cell ran longer than it was given", self)
+            raise ExecutionTimeout("the cell exceeded its time limit", self)
         if self.status == "died":
             raise KernelDied("the kernel died while the cell ran", self)
         if self.status == "aborted":
-            raise ExecutionError("the cell did not run: one before it failed", self)
+            raise ExecutionError("the cell did not run because an earlier one failed", self)
         if self.status == "error":
             text = self.failure.summary if self.failure else "it failed"
             raise ExecutionError(text, self)

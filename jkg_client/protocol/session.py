@@ -1,7 +1,6 @@
-"""What a client has run, in order, so that it can be saved as a notebook.
+"""The cells that a client has run, so that they can be saved as a notebook.
 
-The results are kept as they are: keeping them takes no time. They are folded into cells when the
-session is saved.
+Keeping a result takes almost no time. Results are converted to cells when the session is saved.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from .shortening import dropped_here, weight
 from .values import Display, Failure
 
 MAX_SESSION = 2**26
-"""Characters of a session that are kept, the last cell's aside."""
+"""Characters of a session that are kept, in addition to the last cell."""
 
 _CELL = 1000
-"""What a cell counts as, beside its text."""
+"""Characters that each cell counts in addition to its text."""
 
 
 @frozen
@@ -31,10 +30,10 @@ class RanCode:
 
     Attributes:
         number: Its place in the session, from 1.
-        code: As it was run.
-        outputs: What it showed, also after its end.
-        execution_count: The number in ``In [n]``; None if it has none.
-        size: Characters of code and outputs.
+        code: The code.
+        outputs: Its outputs, including those after its end.
+        execution_count: The number in ``In [n]``. None if the cell has none.
+        size: Number of characters in code and outputs.
     """
 
     number: int
@@ -51,7 +50,7 @@ class Remark:
     Attributes:
         number: Its place in the session, from 1.
         text: The text.
-        size: Characters of it.
+        size: Number of its characters.
     """
 
     number: int
@@ -64,13 +63,13 @@ SessionCell = Union[RanCode, Remark]
 
 @define(eq=False)
 class Session:
-    """The cells of a session. Beyond ``limit`` characters the oldest outputs go, then cells.
+    """The cells of a session. Beyond ``limit``, the oldest outputs are dropped, then cells.
 
     Attributes:
-        limit: Characters to keep, the last cell's aside.
-        kernel_name: Name of the kernel; empty if it is not known.
-        language_info: As the kernel gives it.
-        forgotten: How many cells are not kept.
+        limit: Characters to keep, in addition to the last cell.
+        kernel_name: Name of the kernel. Empty if it is unknown.
+        language_info: The ``language_info`` of the kernel.
+        forgotten: Number of cells that were dropped.
     """
 
     limit: int = MAX_SESSION
@@ -79,20 +78,20 @@ class Session:
     forgotten: int = field(default=0, init=False)
     _cells: deque[SessionCell] = field(factory=deque, init=False)
     _size: int = field(default=0, init=False)
-    _emptied: int = field(default=0, init=False)  # cells at the front whose outputs are gone
+    _emptied: int = field(default=0, init=False)  # first cells, whose outputs were dropped
 
     def __iter__(self) -> Iterator[SessionCell]:
         return iter(tuple(self._cells))
 
     def ran(self, code: str, result: ExecutionResult) -> None:
-        """Take in a cell that was run, however it ended."""
+        """Add a cell and its result."""
         self._end_earlier(result.late_outputs)
         outputs = (*result.outputs, *_remarks(result))
         size = _CELL + len(code) + sum(map(_size_of, outputs))
         self._add(RanCode(self._next, code, outputs, result.execution_count, size))
 
     def remark(self, text: str) -> None:
-        """Take in text in Markdown."""
+        """Add text in Markdown."""
         self._add(Remark(self._next, text, _CELL + len(text)))
 
     @property
@@ -119,7 +118,7 @@ class Session:
             self._size -= cell.size - size
 
     def _end_earlier(self, outputs: tuple[Output, ...]) -> None:
-        """What cells have said after their end: nobody knows which, so it is the last one's."""
+        """Add late outputs to the last cell, because it is unknown which cell they belong to."""
         for place in range(len(self._cells) - 1 if outputs else -1, -1, -1):
             cell = self._cells[place]
             if isinstance(cell, RanCode):
@@ -131,7 +130,7 @@ class Session:
 
 
 def _remarks(result: ExecutionResult) -> Iterable[Output]:
-    """What the outputs do not say of how the cell ended."""
+    """Outputs that explain the end of the cell, if its own outputs do not."""
     if result.truncated is not None and not result.truncated.characters:
         yield Stream("stderr", f"[{result.truncated}]\n")
     if result.status in _ENDS:
@@ -140,9 +139,9 @@ def _remarks(result: ExecutionResult) -> Iterable[Output]:
 
 
 _ENDS = {
-    "timeout": ("ExecutionTimeout", "the cell ran longer than it was given"),
+    "timeout": ("ExecutionTimeout", "the cell exceeded its time limit"),
     "died": ("KernelDied", "the kernel died while the cell ran"),
-    "aborted": ("NotRun", "the cell did not run: one before it failed"),
+    "aborted": ("NotRun", "the cell did not run because an earlier one failed"),
 }
 
 

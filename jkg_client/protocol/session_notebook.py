@@ -1,4 +1,4 @@
-"""A session as a notebook: cells in nbformat 4.5, of plain JSON.
+"""Converts a session to a notebook: JSON in nbformat 4.5.
 
 The format: https://nbformat.readthedocs.io/en/latest/format_description.html
 """
@@ -18,7 +18,7 @@ _Displays = dict[str, list[_Node]]
 
 
 def notebook_text(session: Session) -> Iterator[str]:
-    """The text of the file, cell by cell: a large notebook is not copied as a whole."""
+    """The text of the file, cell by cell, so that a large notebook is not copied as a whole."""
     yield '{\n "cells": [\n'
     for number, cell in enumerate(cells_of(session)):
         yield ",\n" if number else ""
@@ -94,7 +94,7 @@ def _forms(output: Display) -> _Node:
 
 
 def _form(mime_type: str, form: Any) -> Any:
-    """As it came, but for kernels that send JSON where the format has text."""
+    """The form of a MIME type. JSON in place of text, which some kernels send, becomes text."""
     is_json = mime_type == "application/json" or mime_type.endswith("+json")
     is_text = isinstance(form, str) or (
         isinstance(form, list) and all(isinstance(line, str) for line in form)
@@ -118,12 +118,12 @@ def _json(value: _Node) -> str:
     try:
         return json.dumps(value, indent=1, allow_nan=False)
     except ValueError:
-        # Jupyter refuses a file with a bare NaN, which is no JSON.
+        # NaN is not valid JSON, and Jupyter refuses a file that contains it.
         return json.dumps(_without(value, lambda number: number - number != 0), indent=1)
 
 
 def _without(value: Any, is_no_number: Callable[[float], bool]) -> Any:
-    """The same with numbers that JSON cannot say as text."""
+    """``value`` with text in place of numbers that JSON does not have."""
     if isinstance(value, float):
         return str(value) if is_no_number(value) else value
     if isinstance(value, dict):

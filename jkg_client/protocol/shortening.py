@@ -11,14 +11,14 @@ from .terminal import strip_ansi
 _DROPPED = re.compile(r"\n\[([0-9]{1,15}) characters of output dropped here\]\n")
 
 _READABLE = ("text/plain", "text/markdown", "text/latex")
-"""Forms of which a part is worth something. Half an image, page or JSON document is broken."""
+"""MIME types that can be shortened. Half an image, page or JSON document is broken."""
 
 _MOST_NAMED = 5
 _MOST_FORMS = 20
 _LONGEST_NAME = 80
 
 ITEM = 16
-"""What a thing in a list or an object counts as, beside the text in it."""
+"""Characters that each item of a list or an object counts in addition to its text."""
 
 
 def dropped_here(characters: int) -> str:
@@ -76,7 +76,7 @@ def cut_forms(data: Mapping[str, Any], most: int) -> tuple[dict[str, Any], int]:
     kept: dict[str, Any] = {}
     for name, form in data.items():
         if name in readable:
-            kept[name] = form  # in its place; it is cut below
+            kept[name] = form  # keeps its place; it is shortened below
         elif sizes[name] <= room and len(name) <= _LONGEST_NAME and len(kept) < _MOST_FORMS:
             kept[name] = form
             room -= sizes[name]

@@ -1,4 +1,4 @@
-"""Text as a terminal shows it at the end: overwritten and erased, without escape codes."""
+"""Text as a terminal finally shows it: without overwritten and erased text and escape codes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from .terminal_grid import Grid
 from .terminal_pieces import pieces
 
 _LONGEST = 2**16
-"""Characters at the end of a text in which an unfinished sequence is looked for."""
+"""An unfinished sequence is searched in this number of characters at the end of a text."""
 
 
 def has_codes(text: str) -> bool:
-    """Whether ``text`` has anything that a terminal would not simply write."""
-    # Each chunk of a stream is asked this: any() would take four times as long.
+    """Whether ``text`` contains control codes."""
+    # This is called for each chunk of a stream, and any() would take four times as long.
     if "\x1b" in text or "\r" in text or "\b" in text:
         return True
     return not text.isascii() and any(sign in text for sign in SIGNS)
 
 
 def moves(text: str) -> bool:
-    """Whether ``text`` overwrites or erases what is before it."""
+    """Whether ``text`` overwrites or erases earlier text."""
     return has_codes(text) and any(map(MOVE.search, pieces(in_two(text))))
 
 
@@ -29,10 +29,10 @@ def strip_ansi(text: str) -> str:
 
 
 def picture(text: str) -> str:
-    r"""What a terminal shows after ``text``; ``text`` itself if it has no control codes.
+    r"""The text that a terminal shows after printing ``text``.
 
-    Tabs, NUL and other control characters stay as they are. Each character takes one column.
-    Nothing is above the first line, and nothing is cut at the right margin.
+    Tabs, NUL and other control characters are kept. Each character takes one column. The cursor
+    cannot move above the first line, and lines are not wrapped at a right margin.
     """
     if not has_codes(text):
         return text
@@ -42,11 +42,11 @@ def picture(text: str) -> str:
 
 
 def condensed(text: str) -> tuple[str, str]:
-    """``text`` without what it has overwritten itself; what is still to come changes nothing.
+    """``text`` without overwritten parts. More text can be appended as to the original.
 
     Returns:
-        Lines that are out of the cursor's reach, and the rest, with its colours and with
-        the cursor where it was.
+        Lines that the cursor cannot reach any more, and the rest with colours and with movements to
+        the position of the cursor.
     """
     text = in_two(text)
     begun = unfinished(text)
@@ -57,6 +57,6 @@ def condensed(text: str) -> tuple[str, str]:
 
 
 def unfinished(text: str) -> str:
-    """The control code at the end of ``text`` that the text to come may end."""
+    """The unfinished control code at the end of ``text``. More text may complete it."""
     found = BEGUN.search(text, max(0, len(text) - _LONGEST))
     return found.group() if found else ""

@@ -1,4 +1,4 @@
-"""Escape sequences: what they look like, and which of them move the cursor of a terminal or erase.
+"""Patterns of escape sequences, and those sequences that move the cursor or erase.
 
 The sequences are those of ECMA-48, and the few of xterm that programs use:
 https://ecma-international.org/publications-and-standards/standards/ecma-48/
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-# A sequence without an end is a sequence, too: none of these patterns has to go back and try
-# again from an earlier place, so they take linear time.
+# A sequence without an end is a match, too. So no pattern has to go back and try again, and all of
+# them take linear time.
 _CONTROL_SEQUENCE = r"\x1b\[[0-?]*[ -/]*[@-~]?"
 _COMMAND = r"\x1b\][^\x00-\x1f]*(?:\x07|\x1b\\)?"  # a title, a link
 _DEVICE_STRING = r"\x1b[PX^_](?:[^\x1b]*\x1b\\|[^\x00-\x1f]*)"
@@ -31,7 +31,7 @@ MOVE = re.compile(rf"\r(?!\n)|\x08|{_MOVE}")
 """A control code that moves the cursor back, or erases."""
 
 CONTROL = re.compile(rf"(\n|\r+|\x08+|({_MOVE})\2*|(?:(?!{_MOVE}){_SEQUENCE})+)")
-"""What splits a text: a control code, and the command in it, which may come several times."""
+"""Splits a text: a control code, and the command in it, which may be repeated."""
 
 WHOLE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x00-\x1f]*(?:\x07|\x1b\\))")
 """A colour, a mode, a title or a link with its end."""
@@ -39,23 +39,23 @@ WHOLE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x00-\x1f]*(?:\x07|\x1b\\))"
 BEGUN = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*|\][^\x00-\x1f]*\x1b?|[PX^_][^\x1b]*\x1b?|[ -/]*)?\Z|\r\Z"
 )
-"""A control code at the end of a text, to which text that follows may belong."""
+"""An unfinished control code at the end of a text. More text may complete it."""
 
-# One character as two: the form in which most programs send these codes.
+# Codes of one character, and their usual form of two characters.
 _C1 = {0x90: "\x1bP", 0x9B: "\x1b[", 0x9C: "\x1b\\", 0x9D: "\x1b]"}
 
 SIGNS = ("\x1b", "\r", "\b", *map(chr, _C1))
-"""Without these a terminal just writes a text."""
+"""A text without any of these characters has no control codes."""
 
 
 def in_two(text: str) -> str:
-    """``text`` with the codes that begin a sequence in their form of two characters."""
+    """``text`` with codes of one character replaced by their form of two characters."""
     return text.translate(_C1) if any(chr(code) in text for code in _C1) else text
 
 
 @frozen
 class Command:
-    """What a sequence does: it moves the cursor by or to something, or is an action."""
+    """The effect of a sequence: a movement by a distance, a movement to a place, or an action."""
 
     down: int = 0
     right: int = 0
@@ -66,11 +66,11 @@ class Command:
 
 
 def command(sequence: str) -> Command:
-    """What ``sequence`` does, one that moves or erases."""
+    """The effect of ``sequence``, which moves the cursor or erases."""
     letter = sequence[-1]
     if sequence[1] != "[":
         return _SHORT[letter]
-    # More digits than these say nothing more, and take long to be read.
+    # More digits have no meaning, and would take long to convert.
     numbers = [int(number[:9] or 0) for number in sequence[2:-1].split(";", 2)[:2]]
     number, count = numbers[0], max(numbers[0], 1)
     if letter in _ACTIONS:

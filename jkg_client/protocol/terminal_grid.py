@@ -1,4 +1,4 @@
-"""Lines of a terminal, in which a cursor moves."""
+"""The lines of a terminal and its cursor."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from .terminal_commands import CONTROL, STILL, WHOLE, Command, command, in_two
 from .terminal_pieces import overwritten, pieces, without_idle_codes
 
 _REACH = 1000
-"""Lines that the cursor can go back: no screen is larger."""
+"""Lines that the cursor can move up. No screen has more."""
 
 _COLUMNS = 1000
-"""Columns to which the cursor can be moved, where no text is."""
+"""Columns to which the cursor can move without text there."""
 
 _WIDTH = 2**20
-"""Characters that the cursor can go back in a line."""
+"""Characters that the cursor can move back in a line."""
 
 _SPARE = 2**12
-"""Blanks and lines that movements may add, beside one for each character of the text."""
+"""Blanks and lines that movements may add, in addition to one for each character of the text."""
 
 _CHEAP = 16
 _WORK = 2**22
-"""Cells that an erasure changes at any time, and those that all erasures can change beside that."""
+"""Cells that each erasure may change, and cells that all of them may change in addition."""
 
 _MOST_COLOURS = 256
-"""Characters of colours before one character."""
+"""Characters of colour codes before one character, at most."""
 
 _SHORT = 256
-"""Characters of a line to which text is joined as a string."""
+"""Characters of a line up to which text is appended as a string."""
 
 
 class Grid:
     """Lines of a terminal and its cursor.
 
     Args:
-        keeps_colours: Whether sequences that move nothing stay in the text, each before the
+        keeps_colours: Whether to keep sequences that do not move the cursor, each before the
             character that follows it.
     """
 
     def __init__(self, *, keeps_colours: bool = False) -> None:
         self._keeps_colours = keeps_colours
-        self._above: list[str] = []  # lines out of reach, with their ends
+        self._above: list[str] = []  # lines that the cursor cannot reach, with line ends
         # A line is a string until the cursor moves in it, then a list of its cells.
         self._rows: list[str | list[str]] = [""]
         self._row = 0
@@ -58,7 +58,7 @@ class Grid:
         return "".join(self.halves(cursor=False))
 
     def halves(self, *, cursor: bool = True) -> tuple[str, str]:
-        """The lines out of reach, and the rest, with movements to where the cursor is."""
+        """The lines that the cursor cannot reach, and the rest with movements to the cursor."""
         self._let_go(_REACH)
         rest = "\n".join(map(_text, self._rows)) + self._escape
         return "".join(self._above), rest + (self._way_back() if cursor else "")
@@ -78,7 +78,7 @@ class Grid:
 
     @property
     def _is_at_end(self) -> bool:
-        """Whether the cursor is where nothing has been written yet, at the start of a line."""
+        """Whether the cursor is at the start of a last line that is empty."""
         at_end = self._row == len(self._rows) - 1 and not self._column
         return at_end and not (self._rows[-1] or self._escape)
 
@@ -109,13 +109,13 @@ class Grid:
     def _colour(self, sequences: str) -> None:
         if self._keeps_colours:
             whole = WHOLE.findall(sequences)
-            # Of very many in one place the last one is what counts.
+            # If there are too many in one place, keep the last one.
             waiting = self._escape + "".join(whole)
             self._escape = waiting if len(waiting) < _MOST_COLOURS else whole[-1]
 
     @property
     def _leftmost(self) -> int:
-        """The first column in reach: far left of it all is one cell."""
+        """The first column that the cursor can reach. Text to the left of it is one cell."""
         row = self._rows[self._row] if self._row < len(self._rows) else ""
         return int(bool(row) and len(row[0]) >= _WIDTH)
 
@@ -149,13 +149,13 @@ class Grid:
         return cells
 
     def _narrow(self, cells: list[str]) -> None:
-        """Make one cell of those far left: as cells they take much memory."""
+        """Join the cells that the cursor cannot reach into one, which saves memory."""
         far = len(cells) - _WIDTH
         cells[:far] = ["".join(cells[:far])]
         self._column = max(1, self._column - far + 1)
 
     def _cells(self) -> list[str]:
-        """The cells of the line that the cursor is in."""
+        """The cells of the cursor's line."""
         self._fill_rows()
         row = self._rows[self._row]
         return row if isinstance(row, list) else self._split(row)
@@ -167,7 +167,7 @@ class Grid:
             self._row = len(self._rows) - 1
 
     def _spend(self, wanted: int) -> int:
-        # Else ten characters, a movement and a letter, could make a thousand blanks.
+        # Otherwise, a movement and a letter, ten characters, could add a thousand blanks.
         given = max(0, min(wanted, self._spare))
         self._spare -= given
         return given
@@ -189,7 +189,7 @@ class Grid:
         return max(0, len(self._rows) - _REACH)
 
     def _let_go(self, most: int) -> None:
-        """Keep at most so many lines, of those that are out of reach."""
+        """If the cursor can reach more than ``most`` lines, let it reach only ``_REACH``."""
         if len(self._rows) > most:
             gone = len(self._rows) - _REACH
             self._above.append("\n".join(map(_text, self._rows[:gone])) + "\n")
@@ -206,7 +206,7 @@ class Grid:
         act(self, number)
 
     def move_down(self, lines: int) -> None:
-        """Move the cursor so many lines down, or up."""
+        """Move the cursor down; up if ``lines`` is negative."""
         row, size = self._row + lines, len(self._rows)
         top = size - _REACH if size > _REACH else 0
         if row < top:
@@ -215,7 +215,7 @@ class Grid:
             self._row = row if row < size else min(row, self._below)
 
     def move_right(self, columns: int) -> None:
-        """Move the cursor so many columns to the right, or to the left."""
+        """Move the cursor to the right; to the left if ``columns`` is negative."""
         column = self._column + columns
         if columns > 0:
             self._column = min(column, self._rightmost)
@@ -232,21 +232,21 @@ class Grid:
 
     @property
     def _below(self) -> int:
-        """The last line that the cursor can be moved to."""
+        """The last line that the cursor can move to."""
         return max(self._row, len(self._rows) + _REACH)
 
     @property
     def _rightmost(self) -> int:
-        """The last column that the cursor can be moved to."""
+        """The last column that the cursor can move to."""
         filled = len(self._rows[self._row]) if self._row < len(self._rows) else 0
         return max(_COLUMNS, filled, self._column)
 
     def save(self, _: int) -> None:
-        """Remember where the cursor is."""
+        """Save the position of the cursor."""
         self._saved = self._row, self._column
 
     def restore(self, _: int) -> None:
-        """Put the cursor where it was remembered."""
+        """Move the cursor to the saved position."""
         row, self._column = self._saved
         self._row = max(row, self._top)
 
@@ -256,13 +256,13 @@ class Grid:
         self._row, self._column = self._top, 0
 
     def _affordable(self, cells: int) -> int:
-        """How many of these cells can be changed: else a few characters could cost a long line."""
+        """How many of ``cells`` may be changed, so that short texts do not take much time."""
         given = min(cells, _CHEAP + self._work)
         self._work -= max(0, given - _CHEAP)
         return given
 
     def erase_line(self, number: int) -> None:
-        """Erase the line behind the cursor, before it (1) or all of it (2)."""
+        """Erase the line after the cursor (0), before it (1) or completely (2)."""
         if self._row >= len(self._rows):
             return
         cells, start = self._cells(), self._leftmost
@@ -274,14 +274,14 @@ class Grid:
             del cells[start if number == 2 else self._column :]
 
     def erase_characters(self, number: int) -> None:
-        """Make so many characters blank."""
+        """Replace ``number`` characters by blanks."""
         if self._row < len(self._rows):
             cells = self._cells()
             size = self._affordable(min(max(number, 1), max(0, len(cells) - self._column)))
             cells[self._column : self._column + size] = [" "] * size
 
     def erase_display(self, number: int) -> None:
-        """Erase below the cursor, above it (1) or all (2)."""
+        """Erase everything below the cursor (0), above it (1) or all (2)."""
         if number == 2:
             del self._rows[self._top :]
             self._rows = self._rows or [""]
@@ -295,7 +295,7 @@ class Grid:
             self.erase_line(0)
 
     def _way_back(self) -> str:
-        """From the end of the text to where the cursor is, by way of the place that is saved."""
+        """Movements from the end of the text to the saved position, and then to the cursor."""
         last = len(self._rows) - 1
         way = ""
         here = last, len(self._rows[last])
@@ -328,11 +328,11 @@ _ACTIONS: Mapping[str, Callable[[Grid, int], None]] = {
 
 
 _Effect = tuple[Callable[[Grid, Any], None], Any]
-"""A method of a grid, and what it is given."""
+"""A method of a grid, and its argument."""
 
 
 def _read(sequence: str) -> _Effect:
-    """What a sequence does."""
+    """The effect of a sequence."""
     what = command(sequence)
     if what.letter:
         return _ACTIONS[what.letter], what.number
@@ -343,8 +343,8 @@ def _read(sequence: str) -> _Effect:
     return Grid.move_to, what
 
 
-# To read each of a million sequences anew takes longer than all else.
+# Parsing each of a million sequences would take longer than everything else.
 _remembered = functools.lru_cache(maxsize=512)(_read)
 
 _LONGEST = 32
-"""Characters of a sequence that is remembered: nothing large must stay in memory."""
+"""Longer sequences are not cached, so that nothing large stays in memory."""

@@ -1,4 +1,4 @@
-"""What of a text for a terminal is told without moving a cursor: the quick part of the work."""
+"""Fast preparation of a text for a terminal, without moving a cursor."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import re
 from collections.abc import Iterator
 
 _PIECE = 2**16
-"""Characters of a piece: an expression on a text of megabytes would stop all other threads."""
+"""Characters of a piece. A regular expression on megabytes of text would block other threads."""
 
-# No sequence has an escape in it, but for the one that ends it.
+# A sequence contains no other escape except the one that ends it.
 _CUT = re.compile(r"\n|(?=\x1b(?!\\))")
 _CUT_WITHOUT_ESCAPES = re.compile(r"[\n\x08]")
 
-# A character that the next one overwrites, and the way back to it.
+# A character, a backspace, and the character that overwrites it.
 _OVERWRITTEN = re.compile(r"[^\n\r\x08\x1b]\x08(?=[^\n\r\x08\x1b])")
-# The rest of a line erased several times: the first time leaves nothing for the others.
+# Erases the rest of a line. Only the first of several has an effect.
 _ERASE = r"\x1b\[0?K"
 _ERASED_AGAIN = re.compile(rf"{_ERASE}(?:[^\n\r\x08\x1b]*{_ERASE})+")
 
 
 def pieces(text: str) -> Iterator[str]:
-    """``text`` in pieces, none of which ends within an escape sequence."""
+    """``text`` in pieces. No piece ends within an escape sequence."""
     cut = _CUT if "\x1b" in text else _CUT_WITHOUT_ESCAPES
     start = 0
     while len(text) - start > _PIECE:
@@ -33,15 +33,15 @@ def pieces(text: str) -> Iterator[str]:
 
 
 def without_idle_codes(text: str) -> str:
-    """``text`` without control codes that change nothing, as far as they are quickly found."""
+    """``text`` without the useless control codes that are easy to find."""
     if "\x1b" not in text:
-        # Else the character could be the end of an escape sequence.
+        # Otherwise, the character could be the end of an escape sequence.
         return _OVERWRITTEN.sub("", text)
     return _ERASED_AGAIN.sub(_erased_once, text)
 
 
 def overwritten(line: str) -> str:
-    """A line of which carriage returns have parts overwritten by the parts that follow."""
+    """A line after its carriage returns: later parts have overwritten earlier ones."""
     shown: list[str] = []
     size, end = 0, len(line)
     while end >= 0:

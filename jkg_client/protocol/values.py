@@ -1,4 +1,4 @@
-"""What a cell can show: text that was printed, an object, an exception."""
+"""The outputs of a cell: printed text, an object, or an exception."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_BAR = 1000
 
 
 _SHOWN = 200
-"""Characters of a text or an image that ``repr`` shows."""
+"""Characters of a text or an image that ``repr`` shows, at most."""
 
 
 def short_repr(value: Any) -> str:
@@ -44,8 +44,8 @@ def _short_items(data: Mapping[str, Any]) -> str:
 class Stream:
     """Text that was printed. Neighbouring texts of the same name are joined.
 
-    The text has colours and cursor movements as they were printed; ``plain_text`` applies them. If
-    a text overwrites itself very often, as long progress bars do, parts that nobody sees are
+    The text contains colours and cursor movements as they were printed; ``plain_text`` applies
+    them. If text is overwritten very often, as by a long progress bar, overwritten parts are
     dropped.
 
     Attributes:
@@ -118,7 +118,7 @@ class Failure:
 
     @property
     def is_interrupt(self) -> bool:
-        """Whether it is what an interrupt raises in Python code, ``await`` included."""
+        """Whether it is the exception of an interrupt in Python code, also in ``await``."""
         return self.ename in ("KeyboardInterrupt", "CancelledError")
 
     @classmethod
@@ -136,12 +136,12 @@ Output = Union[Stream, Display, Failure]
 
 
 def mapping_of(value: Any) -> Json:
-    """``value`` if it is an object, whatever a kernel put there."""
+    """``value`` if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def text_of(value: Any) -> str:
-    """``value`` as text, whatever a kernel put there; lists of lines are joined."""
+    """``value`` as text. Lists of lines are joined."""
     if isinstance(value, str):
         return value
     if value is None:

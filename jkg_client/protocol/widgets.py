@@ -16,7 +16,7 @@ from .messages import Json
 from .values import mapping_of
 
 _LONGEST_ID = 100
-_MOST = 1000  # widgets of one cell; kernels must not be able to fill the memory
+_MOST = 1000  # widgets of one cell, so that a kernel cannot fill the memory
 
 
 @define
@@ -42,7 +42,7 @@ class Captures:
             return None
         state = mapping_of(mapping_of(content.get("data")).get("state"))
         if "msg_id" in state:
-            # Of two that capture, the one that began last takes it.
+            # If two widgets capture, the one that began last gets the output.
             self._release(widget)
             if state["msg_id"] == self.msg_id and len(self._capturing) < _MOST:
                 self._capturing.append(widget)

@@ -1,4 +1,4 @@
-"""Messages to WebSocket frames and back, in both framings that Jupyter servers speak.
+"""Converts messages to WebSocket frames and back, in both formats of Jupyter servers.
 
 The formats: https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html
 
@@ -15,6 +15,7 @@ The formats: https://jupyter-server.readthedocs.io/en/latest/developers/websocke
 from __future__ import annotations
 
 import enum
+import itertools
 import json
 import struct
 from typing import Any, Union
@@ -25,11 +26,11 @@ from ..errors import WireError
 from .messages import Json, Message
 
 Frame = Union[str, bytes]
-"""A WebSocket message: ``str`` a text frame, ``bytes`` a binary one."""
+"""A WebSocket message: ``str`` for a text frame, ``bytes`` for a binary one."""
 
 
 class Framing(enum.Enum):
-    """How messages lie in frames; the value is the WebSocket subprotocol that says so."""
+    """The format of messages in frames. The value is its WebSocket subprotocol."""
 
     DEFAULT = None
     V1 = "v1.kernel.websocket.jupyter.org"
@@ -37,13 +38,13 @@ class Framing(enum.Enum):
 
 @frozen
 class Packed:
-    """What a frame holds, before its JSON is parsed: the frame itself can go by then.
+    """The parts of a frame, before their JSON is parsed. The frame can be freed then.
 
     Attributes:
-        texts: Channel, header, parent header, metadata and content; or the one document
-            that has them all.
+        texts: Channel, header, parent header, metadata and content, or one document with all of
+            them.
         buffers: Binary parts.
-        framing: How they lay in it.
+        framing: The format of the frame.
     """
 
     texts: tuple[str, ...]
@@ -52,14 +53,14 @@ class Packed:
 
 
 def decode(frame: Frame, framing: Framing = Framing.DEFAULT) -> Message:
-    """The message that ``frame`` carries.
+    """The message in ``frame``.
 
-    Bytes that are not UTF-8 become U+FFFD, as they do in the servers: a kernel that
-    prints an undecodable file name must not cost the message it stands in.
+    Bytes that are not UTF-8 become U+FFFD, as in the servers. A message must not be lost because a
+    kernel prints a file name that cannot be decoded.
 
     Raises:
-        WireError: If the frame is cut short, its offsets lie outside it, its
-            JSON does not parse, or a required field is missing or of a wrong type.
+        WireError: The frame is incomplete, its offsets are outside it, its JSON is invalid, or a
+            required field is missing or has a wrong type.
     """
     try:
         return parse(unpack(frame, framing))
@@ -71,7 +72,7 @@ def unpack(frame: Frame, framing: Framing = Framing.DEFAULT) -> Packed:
     """The parts of ``frame``: the first half of ``decode``.
 
     Raises:
-        WireError: If the frame is cut short, or its offsets lie outside it.
+        WireError: The frame is incomplete, or its offsets are outside it.
     """
     try:
         if framing is Framing.V1:
@@ -87,8 +88,8 @@ def parse(packed: Packed) -> Message:
     """The message of these parts: the second half of ``decode``.
 
     Raises:
-        WireError: If its JSON does not parse, or a required field is missing or of a
-            wrong type. ``frame`` is the text then.
+        WireError: The JSON is invalid, or a required field is missing or has a wrong type.
+            ``frame`` is the text then.
     """
     try:
         if len(packed.texts) == 1:
@@ -101,7 +102,7 @@ def parse(packed: Packed) -> Message:
 
 
 def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
-    """The frame that carries ``message``; a ValueError if it holds what JSON cannot say."""
+    """The frame with ``message``. Raises ValueError for values that JSON does not have."""
     parts = (message.header, message.parent_header, message.metadata, message.content)
     if framing is Framing.V1:
         return _join_v1([message.channel.encode(), *map(dumps, parts), *message.buffers])
@@ -124,12 +125,12 @@ def _unpack_v1(frame: Frame) -> Packed:
     if isinstance(frame, str):
         raise WireError("a text frame, where V1 sends binary ones only", frame)
     (count,) = struct.unpack_from("<Q", frame)
-    # Six offsets frame the five parts that every message has.
+    # Six offsets for the five parts of every message.
     if not 6 <= count <= len(frame) // 8:
         raise WireError(f"{count} offsets", frame)
     offsets = struct.unpack_from(f"<{count}Q", frame, 8)
     if offsets[-1] != len(frame):
-        raise WireError(f"says it ends at {offsets[-1]}", frame)
+        raise WireError(f"the last offset is {offsets[-1]}, not the frame's end", frame)
     _check_order(offsets, 8 * (count + 1), frame)
     whole = memoryview(frame)  # a slice of bytes is a copy
     channel = str(whole[offsets[0] : offsets[1]], "utf-8")
@@ -156,7 +157,7 @@ def _check_order(offsets: tuple[int, ...], start: int, frame: bytes) -> None:
 
 
 def _from_document(document: Any, buffers: tuple[bytes, ...]) -> Message:
-    # Servers leave fields out of what they say by themselves (a parentless status).
+    # Servers omit fields in their own messages, such as a status without a parent.
     return message_of(
         document["channel"],
         document["header"],
@@ -170,12 +171,12 @@ def _from_document(document: Any, buffers: tuple[bytes, ...]) -> Message:
 def message_of(
     channel: Any, header: Any, parent: Any, metadata: Any, content: Any, buffers: tuple[bytes, ...]
 ) -> Message:
-    """A message of parsed JSON; KeyError or TypeError if that is not what it must be."""
+    """A message from parsed JSON. Raises KeyError or TypeError if a field is wrong."""
     if not isinstance(channel, str):
         raise TypeError(f"channel is a {type(channel).__name__}")
     if not (isinstance(header["msg_id"], str) and isinstance(header["msg_type"], str)):
         raise TypeError("msg_id and msg_type must be strings")
-    # Kernels of xeus have null for the parent of what they say by themselves.
+    # xeus kernels send null as the parent of messages without a request.
     parent = {} if parent is None else parent
     metadata = {} if metadata is None else metadata
     if not type(header) is type(parent) is type(metadata) is type(content) is dict:
@@ -192,22 +193,22 @@ def message_of(
 
 
 def _nonsense(framing: Framing, exc: Exception, frame: Frame) -> WireError:
-    # Not its repr: that of a UnicodeDecodeError shows all that could not be decoded.
+    # Not its repr: that of a UnicodeDecodeError contains all the data.
     said = f"{type(exc).__name__}: {exc}"
     return WireError(f"not a {framing.name} message ({said})", frame)
 
 
-# Made once: json.dumps and json.loads would make one each time, or look for options first.
+# Created once: json.dumps and json.loads would create one each time, or check options first.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _DECODER = json.JSONDecoder()
 _WHITE = " \t\n\r"
 
 
 def loads(text: str) -> Any:
-    """What a text of JSON says; a ValueError or RecursionError if it is none."""
+    """The value of a JSON text. Raises ValueError or RecursionError if it is invalid."""
     if text == "{}":
         return {}  # metadata of nearly every message
-    text = text.strip(_WHITE)  # decode() would look for it by regular expressions
+    text = text.strip(_WHITE)  # decode() would search it with regular expressions
     value, end = _DECODER.raw_decode(text)
     if end < len(text):
         raise ValueError("something follows the JSON")
@@ -215,10 +216,10 @@ def loads(text: str) -> Any:
 
 
 def dumps(value: Json) -> bytes:
-    """JSON in ASCII; a ValueError if JSON cannot say this."""
+    """JSON in ASCII. Raises ValueError for values that JSON does not have."""
     if not value:
         return b"{}"  # parent and metadata of nearly every request
-    # Non-ASCII stays escaped: a lone surrogate in a cell has no UTF-8 form.
+    # Non-ASCII is escaped, because a lone surrogate in a cell cannot be encoded as UTF-8.
     try:
         return _ENCODER.encode(value).encode("ascii")
     except (TypeError, RecursionError) as exc:
@@ -236,7 +237,4 @@ def _join_default(parts: list[bytes]) -> bytes:
 
 
 def _offsets(parts: list[bytes], start: int) -> list[int]:
-    offsets = [start]
-    for part in parts:
-        offsets.append(offsets[-1] + len(part))
-    return offsets
+    return list(itertools.accumulate(map(len, parts), initial=start))

@@ -1,4 +1,4 @@
-"""Messages to signed multipart messages and back, as kernels speak them over ZeroMQ.
+"""Converts messages to the signed multipart messages of ZeroMQ and back.
 
 The format: https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol
 
@@ -24,19 +24,19 @@ from .wire import dumps, loads, message_of
 DELIMITER = b"<IDS|MSG>"
 
 _SIGNED = 4
-"""Parts that the signature covers."""
+"""Number of parts that the signature covers."""
 
 
 def _check_key(_: object, __: Attribute[bytes], key: bytes) -> None:
-    # With an empty key kernels accept messages from anybody.
+    # With an empty key, kernels accept messages from any program.
     if not (isinstance(key, bytes) and key):
-        raise ValueError("a key is needed: without one anybody could send code")
+        raise ValueError("a key is needed: without it, any program could send code")
 
 
 def _check_scheme(_: object, __: Attribute[str], scheme: str) -> None:
     prefix, _, digest = str(scheme).partition("-")
     try:
-        # Some digests have no fixed size, which HMAC needs.
+        # HMAC needs a digest of fixed size, which some digests do not have.
         hmac.new(b"key", b"", digest if prefix == "hmac" else "").hexdigest()
     except (ValueError, TypeError) as exc:
         fixed = (name for name in hashlib.algorithms_guaranteed if not name.startswith("shake"))
@@ -46,11 +46,11 @@ def _check_scheme(_: object, __: Attribute[str], scheme: str) -> None:
 
 @frozen
 class SigningKey:
-    """What messages are signed with.
+    """The key that signs messages.
 
     Attributes:
-        key: Shared by kernel and client.
-        scheme: ``hmac-`` and the name of a digest of ``hashlib``.
+        key: Key that kernel and client share.
+        scheme: ``hmac-`` and the name of a digest in ``hashlib``.
 
     Raises:
         ValueError: The key is empty, or the scheme is unknown.
@@ -66,7 +66,7 @@ class SigningKey:
 
     def sign(self, parts: Sequence[bytes]) -> bytes:
         """The signature of the JSON parts, in hexadecimal digits."""
-        # A copy is cheaper than a new one, which would hash the key again.
+        # A copy is faster than a new object, which would hash the key again.
         mac = self._start.copy()
         for part in parts:
             mac.update(part)
@@ -74,7 +74,7 @@ class SigningKey:
 
 
 def encode(message: Message, key: SigningKey) -> list[bytes]:
-    """The parts that carry ``message``; a ValueError if it holds what JSON cannot say."""
+    """The parts of ``message``. Raises ValueError for values that JSON does not have."""
     json_parts = [
         dumps(part)
         for part in (message.header, message.parent_header, message.metadata, message.content)
@@ -83,13 +83,13 @@ def encode(message: Message, key: SigningKey) -> list[bytes]:
 
 
 def decode(parts: Sequence[bytes], channel: str, key: SigningKey) -> Message:
-    """The message that ``parts`` carry, which came on ``channel``.
+    """The message in ``parts``, which has arrived on ``channel``.
 
     Bytes that are not UTF-8 become U+FFFD, as in ``wire.decode``.
 
     Raises:
-        WireError: If parts are missing, the signature is missing or wrong, a part is not the JSON
-            that it should be, or a required field is missing or of a wrong type.
+        WireError: Parts are missing, the signature is missing or wrong, a part is not valid JSON,
+            or a required field is missing or has a wrong type.
     """
     verify(parts, key)
     return parse(parts, channel)
@@ -99,7 +99,7 @@ def verify(parts: Sequence[bytes], key: SigningKey) -> None:
     """Check the signature: the first half of ``decode``.
 
     Raises:
-        WireError: If parts are missing, or the signature is missing or wrong.
+        WireError: Parts are missing, or the signature is missing or wrong.
     """
     signature, documents, _ = split(parts)
     if not hmac.compare_digest(signature, key.sign(documents)):
@@ -108,11 +108,11 @@ def verify(parts: Sequence[bytes], key: SigningKey) -> None:
 
 
 def parse(parts: Sequence[bytes], channel: str) -> Message:
-    """The message, whoever has signed it: the second half of ``decode``.
+    """The message, without a check of its signature: the second half of ``decode``.
 
     Raises:
-        WireError: If parts are missing, a part is not the JSON that it should be, or a required
-            field is missing or of a wrong type.
+        WireError: Parts are missing, a part is not valid JSON, or a required field is missing or
+            has a wrong type.
     """
     _, documents, buffers = split(parts)
     try:
@@ -125,10 +125,10 @@ def parse(parts: Sequence[bytes], channel: str) -> Message:
 
 
 def split(parts: Sequence[bytes]) -> tuple[bytes, Sequence[bytes], Sequence[bytes]]:
-    """Signature, JSON parts and buffers of a message; identities are left out.
+    """Signature, JSON parts and buffers of a message, without identities.
 
     Raises:
-        WireError: If parts are missing.
+        WireError: Parts are missing.
     """
     try:
         start = parts.index(DELIMITER) + 1
@@ -136,20 +136,20 @@ def split(parts: Sequence[bytes]) -> tuple[bytes, Sequence[bytes], Sequence[byte
         raise WireError("no delimiter", b"".join(parts)) from None
     end = start + 1 + _SIGNED
     if len(parts) < end:
-        raise WireError(f"{len(parts) - start} parts behind the delimiter", b"".join(parts))
+        raise WireError(f"{len(parts) - start} parts after the delimiter", b"".join(parts))
     return parts[start], parts[start + 1 : end], parts[end:]
 
 
 @define
 class SeenSignatures:
-    """Signatures that have come, so that a message which is sent again is told from a new one.
+    """The signatures of received messages, to detect replayed messages.
 
     Attributes:
-        limit: How many to remember; the oldest are forgotten first.
+        limit: Number of signatures to remember. The oldest are forgotten first.
     """
 
     limit: int = 1 << 16
-    # Plain dicts take long to find their first entry when many have been deleted before it.
+    # A plain dict needs long to find its first entry after many deletions before it.
     _seen: OrderedDict[bytes, None] = field(factory=OrderedDict, init=False)
 
     def __len__(self) -> int:
@@ -159,7 +159,7 @@ class SeenSignatures:
         """Remember the signature of ``parts``, which must have been checked.
 
         Raises:
-            WireError: It has come before.
+            WireError: The same signature was received before.
         """
         signature = split(parts)[0]
         if signature in self._seen:

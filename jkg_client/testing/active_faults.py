@@ -9,7 +9,7 @@ from typing import Literal
 from attrs import define, frozen
 
 from .disturbances import RateLimit
-from .server import Answer
+from .server import HttpAnswer
 
 
 @frozen(kw_only=True)
@@ -28,7 +28,7 @@ class RestFault:
     method: str = "*"
     path: str = "*"
     seconds: float | None = 0.0
-    answer: Answer | None = None
+    answer: HttpAnswer | None = None
     cut: int | None = None
     rst: bool = False
 

@@ -9,7 +9,7 @@ from ..protocol.wire import Frame
 from .active_faults import ActiveFaults, Cut, RestFault
 from .disturbances import RateLimit
 from .kernels import Kernels
-from .server import Answer, Server, json_answer
+from .server import HttpAnswer, Server, json_answer
 from .sockets import KernelSocket
 
 CLOSE_CODES = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
@@ -60,7 +60,7 @@ class Faults:
         """
         if isinstance(body, str) and body:
             about = {"Content-Type": "text/html; charset=UTF-8", **(headers or {})}
-            answer = Answer(status=code, body=body.encode(), headers=about)
+            answer = HttpAnswer(status=code, body=body.encode(), headers=about)
         else:
             answer = json_answer(code, body or {"reason": "", "message": "a fault"}, headers)
         self._active.add(RestFault(method=method, path=path, answer=answer), times)

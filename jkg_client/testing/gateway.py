@@ -24,9 +24,9 @@ from .orders import Order
 from .processes import KernelOptions
 from .prompter import Prompter
 from .replays import Recording, Replays
-from .routes import CHANNELS, Api, is_from_here
+from .routes import CHANNELS, RestApi, is_from_here
 from .scripts import Script
-from .server import Answer, Call, Cutting, Server
+from .server import Call, Cutting, HttpAnswer, Server
 from .sockets import KernelSocket, SocketOptions, shake_hands
 
 
@@ -90,7 +90,7 @@ class FakeGateway:
     _sockets: set[KernelSocket] = field(factory=set, init=False)
     _stopping: threading.Event = field(factory=threading.Event, init=False)
     _server: Server = field(init=False)
-    _api: Api = field(init=False)
+    _api: RestApi = field(init=False)
     _connection_info: JupyterConnectionInfo = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -107,7 +107,7 @@ class FakeGateway:
         self._connection_info = JupyterConnectionInfo(
             "127.0.0.1", False, self._server.port, self.token, base_path=self.base_path
         )
-        self._api = Api(
+        self._api = RestApi(
             kernels=self._kernels,
             token=self.token,
             base_path=self._connection_info.base_path,
@@ -199,7 +199,7 @@ class FakeGateway:
         self._kernels.stop()
         self._server.stop()
 
-    def _answer(self, call: Call) -> Answer | Cutting | None:
+    def _answer(self, call: Call) -> HttpAnswer | Cutting | None:
         base = self._connection_info.base_path
         path = call.path[len(base) :] if call.path.startswith(f"{base}/") else ""
         number = self.journal.add_request(
@@ -227,7 +227,7 @@ class FakeGateway:
             return False
         return not (fault.seconds and self._stopping.wait(fault.seconds))
 
-    def _right_answer(self, call: Call, number: int, faults: list[RestFault]) -> Answer | None:
+    def _right_answer(self, call: Call, number: int, faults: list[RestFault]) -> HttpAnswer | None:
         for fault in faults:
             if fault.answer is not None:
                 return fault.answer
@@ -236,13 +236,15 @@ class FakeGateway:
             return self._open_socket(call, found["kernel_id"], number)
         return self._api.answer(call)
 
-    def _open_socket(self, call: Call, kernel_id: str, number: int) -> Answer | None:
+    def _open_socket(self, call: Call, kernel_id: str, number: int) -> HttpAnswer | None:
         kernel = self._kernels.running.get(kernel_id)
         admitted = self._api.admits(call)
         if kernel is None or not admitted:
-            return Answer(status=404 if admitted else 401, headers={"Content-Type": "text/html"})
+            return HttpAnswer(
+                status=404 if admitted else 401, headers={"Content-Type": "text/html"}
+            )
         if not is_from_here(call):
-            return Answer(status=403, body=b"Cross origin websockets not allowed")
+            return HttpAnswer(status=403, body=b"Cross origin websockets not allowed")
         options = SocketOptions(
             faults=self._active_faults,
             journal=self.journal,

@@ -12,7 +12,7 @@ from typing import Any, Callable
 from attrs import field, frozen
 
 from ..protocol.messages import Message, kernel_info_request, new_session, parentless_status
-from .processes import KernelOptions, KernelProcess
+from .processes import FakeProcess, KernelOptions
 
 STABLE = 10.0
 """A kernel that lives for so many seconds starts to count its deaths anew."""
@@ -159,11 +159,11 @@ class FakeKernel:
             stumbles, self._stumbles = self._stumbles, False
             return stumbles
 
-    def _new_process(self) -> KernelProcess:
+    def _new_process(self) -> FakeProcess:
         # ``_died`` takes the process: an old one may end late.
-        return KernelProcess(self._options, self.env, self.deliver, self._died)
+        return FakeProcess(self._options, self.env, self.deliver, self._died)
 
-    def _start(self, process: KernelProcess) -> None:
+    def _start(self, process: FakeProcess) -> None:
         with self._lock:
             if self._gone:
                 return
@@ -185,7 +185,7 @@ class FakeKernel:
         if message.msg_type == "status" and state in {"starting", "busy", "idle"}:
             self._state, self._stumbles = str(state), False
 
-    def _died(self, process: KernelProcess) -> None:
+    def _died(self, process: FakeProcess) -> None:
         with self._lock:
             if process is not self._process or self._gone:
                 return
@@ -205,7 +205,7 @@ class FakeKernel:
 
 
 @frozen
-class Session:
+class FakeSession:
     """A session: the path of a notebook, and its kernel."""
 
     id: str
@@ -224,7 +224,7 @@ class Kernels:
 
     options: KernelOptions
     running: dict[str, FakeKernel] = field(factory=dict, init=False)
-    sessions: dict[str, Session] = field(factory=dict, init=False)
+    sessions: dict[str, FakeSession] = field(factory=dict, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def start(

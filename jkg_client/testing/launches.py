@@ -29,6 +29,9 @@ from .kernel.shells import Flavour
 STARTING = 60.0
 """Seconds that a process has to start, with all that it imports."""
 
+GREETING = 5.0
+"""Seconds that a process has to tell its id after it has connected."""
+
 FORKS = hasattr(os, "fork")
 
 _PID = struct.Struct(">Q")
@@ -135,9 +138,9 @@ class _Starter:
         while time.monotonic() < end and not self.has_ended:
             with contextlib.suppress(socket.timeout):
                 line, _ = listener.accept()
-                line.settimeout(STARTING)
-                said = line.recv(len(token) + _PID.size, socket.MSG_WAITALL)
-                if said.startswith(token):
+                size = len(token) + _PID.size
+                said = _received(line, size)
+                if said.startswith(token) and len(said) == size:
                     line.settimeout(None)
                     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     return Launched(_PID.unpack(said[len(token) :])[0], line)
@@ -154,6 +157,16 @@ class _Starter:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         self._log.close()
+
+
+def _received(line: socket.socket, size: int) -> bytes:
+    """The first bytes on a new connection; fewer if they do not come at once."""
+    said = b""
+    line.settimeout(GREETING)
+    with contextlib.suppress(OSError):
+        while len(said) < size and (part := line.recv(size - len(said))):
+            said += part
+    return said
 
 
 _LOCK = threading.Lock()

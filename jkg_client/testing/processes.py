@@ -15,7 +15,7 @@ from attrs import frozen
 from ..protocol.messages import Message, new_header, new_session, shutdown_request
 from ..secret_variables import without_secrets
 from .kernel.shells import Flavour
-from .kernel.transport import SCRIPT, Transport, script_message
+from .kernel.transport import SCRIPT, MessageSocket, script_message
 from .launches import launch
 from .orders import Addressed, Order, Reordering
 from .prompter import Prompter
@@ -47,7 +47,7 @@ class KernelOptions:
     flavour: Flavour
 
 
-class KernelProcess:
+class FakeProcess:
     """A process of a kernel."""
 
     def __init__(
@@ -55,7 +55,7 @@ class KernelProcess:
         options: KernelOptions,
         env: Mapping[str, str] | None,
         deliver: Deliver,
-        died: Callable[[KernelProcess], None],
+        died: Callable[[FakeProcess], None],
     ) -> None:
         self._options = options
         self._tell = deliver
@@ -65,7 +65,7 @@ class KernelProcess:
         self._reordering = Reordering(options.reply)
         self._lock = threading.Lock()
         self._waiting: list[tuple[Message, str]] = []
-        self._transport: Transport | None = None
+        self._transport: MessageSocket | None = None
         self._pid = 0
         self._muted = False
         self._ending = threading.Event()
@@ -149,7 +149,7 @@ class KernelProcess:
         launched = launch(self._options.flavour, self._session, self._env)
         with self._lock:
             self._pid = launched.pid
-            self._transport = Transport(launched.line)
+            self._transport = MessageSocket(launched.line)
             waiting, self._waiting = self._waiting, []
             for message, session in waiting:
                 self._transport.send(message, session)

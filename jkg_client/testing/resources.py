@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .server import Answer
+from .server import HttpAnswer
 
 LOGOS = {
     "logo-svg": "logo-svg.svg",
@@ -27,7 +27,7 @@ def resources(base_path: str, name: str) -> dict[str, str]:
     return {logo: f"{base_path}/kernelspecs/{name}/{file}" for logo, file in LOGOS.items()}
 
 
-def resource(spec: Mapping[str, Any], file: str) -> Answer | None:
+def resource(spec: Mapping[str, Any], file: str) -> HttpAnswer | None:
     """A file of a kernelspec. None if there is no such file."""
     if file == "kernel.json":
         body, kind = json.dumps(dict(spec)).encode(), "application/json"
@@ -35,4 +35,4 @@ def resource(spec: Mapping[str, Any], file: str) -> Answer | None:
         return None
     else:
         body, kind = (SVG, "image/svg+xml") if file.endswith("svg") else (PNG, "image/png")
-    return Answer(status=200, body=body, headers={"Content-Type": kind})
+    return HttpAnswer(status=200, body=body, headers={"Content-Type": kind})

@@ -12,10 +12,10 @@ from typing import Any, Callable
 from attrs import frozen
 
 from ..protocol.messages import Json
-from .kernels import Kernels, Session
+from .kernels import FakeSession, Kernels
 from .launches import KernelNotStarted
 from .resources import resource, resources
-from .server import Answer, Call, json_answer
+from .server import Call, HttpAnswer, json_answer
 
 KERNEL = r"/api/kernels/(?P<kernel_id>\w+-\w+-\w+-\w+-\w+)"
 SESSION = r"/api/sessions/(?P<session_id>\w+-\w+-\w+-\w+-\w+)"
@@ -29,12 +29,12 @@ JSON = {"Content-Type": "application/json"}
 HTML = {"Content-Type": "text/html; charset=UTF-8"}
 
 
-def _error(status: int, message: str = "") -> Answer:
+def _error(status: int, message: str = "") -> HttpAnswer:
     """An error of kernel gateway. Its reason is the name of the status."""
     return json_answer(status, {"reason": HTTPStatus(status).phrase, "message": message})
 
 
-def _server_error(status: int, message: str, **more: str) -> Answer:
+def _server_error(status: int, message: str, **more: str) -> HttpAnswer:
     """An error of jupyter_server, which gives no reason."""
     return json_answer(status, {"message": message, "reason": None, **more})
 
@@ -45,11 +45,11 @@ SWAGGER: Json = {
     "paths": {"/api": {"get": {"responses": {"200": {"description": "The version"}}}}},
 }
 
-Method = Callable[..., Answer]
+Method = Callable[..., HttpAnswer]
 
 
 @frozen(kw_only=True)
-class Api:
+class RestApi:
     """The REST API of one gateway; see ``FakeGateway``."""
 
     kernels: Kernels
@@ -67,7 +67,7 @@ class Api:
             return call.query["token"] == self.token
         return call.header("Authorization") == f"token {self.token}"
 
-    def answer(self, call: Call) -> Answer:
+    def answer(self, call: Call) -> HttpAnswer:
         """The answer to a request below the base path."""
         if call.path in PAGES:
             return PAGES[call.path].get(call.method, PAGE_METHOD)
@@ -80,12 +80,14 @@ class Api:
         answer = self._answer(call, found, methods)
         if CHANNELS.fullmatch(call.path) and answer.status != 400:
             # The handler of WebSockets answers with empty pages.
-            return Answer(status=answer.status, headers=HTML)
+            return HttpAnswer(status=answer.status, headers=HTML)
         return answer
 
-    def _answer(self, call: Call, found: re.Match[str], methods: Mapping[str, Method]) -> Answer:
+    def _answer(
+        self, call: Call, found: re.Match[str], methods: Mapping[str, Method]
+    ) -> HttpAnswer:
         if call.method == "OPTIONS":
-            return Answer(status=200, headers=JSON) if self.admits(call) else _error(403)
+            return HttpAnswer(status=200, headers=JSON) if self.admits(call) else _error(403)
         if not self.admits(call):
             return _error(401)
         if not is_from_here(call):
@@ -103,27 +105,27 @@ def is_from_here(call: Call) -> bool:
     return not origin or origin.partition("//")[2] == call.header("Host").lower()
 
 
-def _version(_: Api, __: Call) -> Answer:
+def _version(_: RestApi, __: Call) -> HttpAnswer:
     return json_answer(200, {"version": "2.21.1"})
 
 
-def _kernel_specs(api: Api, _: Call) -> Answer:
+def _kernel_specs(api: RestApi, _: Call) -> HttpAnswer:
     specs = {name: _spec(api, name) for name in api.kernel_specs}
     return json_answer(200, {"default": next(iter(specs)), "kernelspecs": specs})
 
 
-def _kernel_spec(api: Api, _: Call, name: str) -> Answer:
+def _kernel_spec(api: RestApi, _: Call, name: str) -> HttpAnswer:
     if name.lower() not in api.kernel_specs:
         return _error(404, f"Kernel spec {name} not found")
     return json_answer(200, {**_spec(api, name.lower()), "name": name})
 
 
-def _spec(api: Api, name: str) -> dict[str, Any]:
+def _spec(api: RestApi, name: str) -> dict[str, Any]:
     spec = dict(api.kernel_specs[name])
     return {"name": name, "spec": spec, "resources": resources(api.base_path, name)}
 
 
-def _resource(api: Api, call: Call, name: str, file: str) -> Answer:
+def _resource(api: RestApi, call: Call, name: str, file: str) -> HttpAnswer:
     if call.method not in {"GET", "HEAD"}:
         return _error(405)
     if not api.admits(call):
@@ -133,13 +135,13 @@ def _resource(api: Api, call: Call, name: str, file: str) -> Answer:
     return resource(api.kernel_specs[name.lower()], file) or _error(404)
 
 
-def _list_kernels(api: Api, _: Call) -> Answer:
+def _list_kernels(api: RestApi, _: Call) -> HttpAnswer:
     if not api.list_kernels:
         return _error(403, "Forbidden")
     return json_answer(200, [kernel.model for kernel in tuple(api.kernels.running.values())])
 
 
-def _start_kernel(api: Api, call: Call) -> Answer:
+def _start_kernel(api: RestApi, call: Call) -> HttpAnswer:
     if api.max_kernels is not None and len(api.kernels.running) >= api.max_kernels:
         return _error(403, "Resource Limit")
     if isinstance(call.body, bytes):
@@ -163,7 +165,7 @@ def _start_kernel(api: Api, call: Call) -> Answer:
     return json_answer(201, kernel.model, {"Location": f"{api.base_path}/api/kernels/{kernel.id}"})
 
 
-def _unread(body: bytes) -> Answer:
+def _unread(body: bytes) -> HttpAnswer:
     try:
         body.decode()
     except UnicodeDecodeError as exc:
@@ -171,53 +173,53 @@ def _unread(body: bytes) -> Answer:
     return _error(400, "Invalid JSON in body of request")
 
 
-def _name(api: Api, model: Mapping[str, Any]) -> Any:
+def _name(api: RestApi, model: Mapping[str, Any]) -> Any:
     name = model.get("name")
     if name is None:
         return next(iter(api.kernel_specs))
     return "python3" if name == "python" and name not in api.kernel_specs else name
 
 
-def _is_known(api: Api, name: Any) -> bool:
+def _is_known(api: RestApi, name: Any) -> bool:
     # Jupyter ignores upper and lower case.
     return isinstance(name, str) and name.lower() in api.kernel_specs
 
 
-def _broken(exception: str) -> Answer:
+def _broken(exception: str) -> HttpAnswer:
     trace = f"Traceback (most recent call last):\n{exception}\n"
     message = "Unknown server error"
     reason = "Internal Server Error"
     return json_answer(500, {"reason": reason, "message": message, "traceback": trace})
 
 
-def _get_kernel(api: Api, _: Call, kernel_id: str) -> Answer:
+def _get_kernel(api: RestApi, _: Call, kernel_id: str) -> HttpAnswer:
     kernel = api.kernels.running.get(kernel_id)
     return json_answer(200, kernel.model) if kernel else _no_kernel(kernel_id)
 
 
-def _no_kernel(kernel_id: str) -> Answer:
+def _no_kernel(kernel_id: str) -> HttpAnswer:
     return _error(404, f"Kernel does not exist: {kernel_id}")
 
 
-def _delete_kernel(api: Api, _: Call, kernel_id: str) -> Answer:
+def _delete_kernel(api: RestApi, _: Call, kernel_id: str) -> HttpAnswer:
     kernel = api.kernels.running.get(kernel_id)
     if kernel is None:
         return _no_kernel(kernel_id)
     if kernel.stumbles():
         return _broken("asyncio.exceptions.InvalidStateError: Exception is not set.")
     api.kernels.delete(kernel)
-    return Answer(status=204)
+    return HttpAnswer(status=204)
 
 
-def _interrupt(api: Api, _: Call, kernel_id: str) -> Answer:
+def _interrupt(api: RestApi, _: Call, kernel_id: str) -> HttpAnswer:
     kernel = api.kernels.running.get(kernel_id)
     if kernel is None:
         return _server_error(404, f"Kernel does not exist: {kernel_id}")
     kernel.interrupt()
-    return Answer(status=204)
+    return HttpAnswer(status=204)
 
 
-def _restart(api: Api, _: Call, kernel_id: str) -> Answer:
+def _restart(api: RestApi, _: Call, kernel_id: str) -> HttpAnswer:
     kernel = api.kernels.running.get(kernel_id)
     if kernel is None:
         return _server_error(500, "Exception restarting kernel")
@@ -225,19 +227,19 @@ def _restart(api: Api, _: Call, kernel_id: str) -> Answer:
     return json_answer(200, {**kernel.model, "execution_state": "idle"})
 
 
-def _channels(api: Api, _: Call, kernel_id: str) -> Answer:
+def _channels(api: RestApi, _: Call, kernel_id: str) -> HttpAnswer:
     if kernel_id not in api.kernels.running:
         return _error(404)
-    return Answer(status=400, body=b'Can "Upgrade" only to "WebSocket".', headers=HTML)
+    return HttpAnswer(status=400, body=b'Can "Upgrade" only to "WebSocket".', headers=HTML)
 
 
-def _list_sessions(api: Api, _: Call) -> Answer:
+def _list_sessions(api: RestApi, _: Call) -> HttpAnswer:
     if not api.list_kernels:
         return _error(403, "Forbidden")
     return json_answer(200, [session.model for session in tuple(api.kernels.sessions.values())])
 
 
-def _start_session(api: Api, call: Call) -> Answer:
+def _start_session(api: RestApi, call: Call) -> HttpAnswer:
     if call.body is None:
         return _error(400, "No JSON data provided")
     if isinstance(call.body, bytes):
@@ -258,7 +260,7 @@ def _start_session(api: Api, call: Call) -> Answer:
             " or install that kernel."
         )
         return json_answer(501, {"message": message, "short_message": f"{name} not found"})
-    session = Session(str(uuid.uuid4()), str(body["path"]), api.kernels.start(name))
+    session = FakeSession(str(uuid.uuid4()), str(body["path"]), api.kernels.start(name))
     api.kernels.sessions[session.id] = session
     return json_answer(
         201, session.model, {"Location": f"{api.base_path}/api/sessions/{session.id}"}
@@ -273,25 +275,25 @@ def _in_new_words(model: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**model, "path": notebook["path"], "type": "notebook"}
 
 
-def _change_session(api: Api, call: Call, session_id: str) -> Answer:
+def _change_session(api: RestApi, call: Call, session_id: str) -> HttpAnswer:
     if call.body is None:
         return _server_error(400, "No JSON data provided")
     return _get_session(api, call, session_id)
 
 
-def _get_session(api: Api, _: Call, session_id: str) -> Answer:
+def _get_session(api: RestApi, _: Call, session_id: str) -> HttpAnswer:
     if session_id not in api.kernels.sessions:
         return _server_error(404, f"Session not found: {session_id}")
     # Kernel gateway 3.0.1 always fails here.
     return _server_error(500, "Unhandled error", traceback="")
 
 
-def _delete_session(api: Api, _: Call, session_id: str) -> Answer:
+def _delete_session(api: RestApi, _: Call, session_id: str) -> HttpAnswer:
     session = api.kernels.sessions.pop(session_id, None)
     if session is None:
         return _server_error(410, "Kernel deleted before session")
     api.kernels.delete(session.kernel)
-    return Answer(status=204)
+    return HttpAnswer(status=204)
 
 
 ROUTES: dict[str, dict[str, Method]] = {
@@ -307,23 +309,23 @@ ROUTES: dict[str, dict[str, Method]] = {
     SESSION: {"GET": _get_session, "PATCH": _change_session, "DELETE": _delete_session},
 }
 
-PAGE_METHOD = Answer(
+PAGE_METHOD = HttpAnswer(
     status=405,
     body=b"<html><title>405: Method Not Allowed</title><body>405: Method Not Allowed</body></html>",
     headers=HTML,
 )
 
 
-def _page(body: bytes, kind: str) -> dict[str, Answer]:
+def _page(body: bytes, kind: str) -> dict[str, HttpAnswer]:
     return {
-        "GET": Answer(status=200, body=body, headers={"Content-Type": kind}),
-        "HEAD": Answer(status=500, headers=HTML),
-        "OPTIONS": Answer(status=200, headers=HTML),
+        "GET": HttpAnswer(status=200, body=body, headers={"Content-Type": kind}),
+        "HEAD": HttpAnswer(status=500, headers=HTML),
+        "OPTIONS": HttpAnswer(status=200, headers=HTML),
     }
 
 
 # These need no token, and accept every origin.
-PAGES: dict[str, dict[str, Answer]] = {
+PAGES: dict[str, dict[str, HttpAnswer]] = {
     "/api/swagger.json": _page(json.dumps(SWAGGER).encode(), "application/json"),
     "/api/swagger.yaml": _page(json.dumps(SWAGGER, indent=2).encode(), "application/octet-stream"),
 }

@@ -20,7 +20,7 @@ from .bodies import read_body
 
 
 @frozen(kw_only=True)
-class Answer:
+class HttpAnswer:
     """The answer to an HTTP request."""
 
     status: int
@@ -28,10 +28,10 @@ class Answer:
     headers: Mapping[str, str] = field(factory=dict)
 
 
-def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> HttpAnswer:
     """An answer with ``value`` as JSON."""
     about = {"Content-Type": "application/json", **(headers or {})}
-    return Answer(status=status, body=json.dumps(value).encode(), headers=about)
+    return HttpAnswer(status=status, body=json.dumps(value).encode(), headers=about)
 
 
 @frozen(kw_only=True)
@@ -63,12 +63,12 @@ class Call:
 class Cutting:
     """An answer, and after how many of its bytes the connection is cut."""
 
-    answer: Answer
+    answer: HttpAnswer
     after: int
     rst: bool
 
 
-Answers = Callable[[Call], "Answer | Cutting | None"]
+Answers = Callable[[Call], "HttpAnswer | Cutting | None"]
 """Answers a call; None if there is no answer and the connection has to be closed."""
 
 
@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
             reader=self.rfile,
         )
 
-    def _bytes(self, answer: Answer) -> bytes:
+    def _bytes(self, answer: HttpAnswer) -> bytes:
         reason = HTTPStatus(answer.status).phrase
         headers = {
             "Server": "jkg_client.testing",

@@ -118,7 +118,7 @@ def console_kernel(
         activity.is_busy = not is_ours and _is_busy(listening)
         if not activity.is_busy:
             if not kernel.client.wait_for_ready(TIMEOUTS.ready):
-                raise KernelNotReady(f"kernel {started} gives no answer")
+                raise KernelNotReady(f"kernel {started} does not answer")
             kernel.info = kernel.client.kernel_info()
         yield kernel
     finally:

@@ -10,7 +10,7 @@ from .bundles import clean
 from .outbox import Outbox
 from .parents import current_parent
 from .prompts import Prompts
-from .streams import Streams
+from .streams import KernelStreams
 from .transport import script_message
 
 
@@ -22,7 +22,7 @@ class Console:
         session: Session of the client that has sent the cell.
     """
 
-    def __init__(self, outbox: Outbox, streams: Streams) -> None:
+    def __init__(self, outbox: Outbox, streams: KernelStreams) -> None:
         self.prompts: Prompts = Prompts(self._ask)
         self.prompts.install()
         self.session = ""

@@ -80,23 +80,20 @@ class Displays:
         include: Kinds | None = None,
         exclude: Kinds | None = None,
         metadata: Mapping[str, Any] | None = None,
-        transient: Mapping[str, Any] | None = None,
         display_id: Any = None,
         raw: bool = False,
-        clear: bool = False,
         update: bool = False,
     ) -> DisplayHandle | None:
         """Show ``values``; with a ``display_id`` so that they can be changed later."""
-        if clear:
-            self.clear_output(wait=True)
         handle = None
         if display_id is not None:
             handle = DisplayHandle(self, uuid.uuid4().hex if display_id is True else display_id)
         kind = "update_display_data" if update else "display_data"
         for value in values:
             data, about = (value, {}) if raw else mime_bundle(value, include, exclude)
-            shown = dict(transient or {}, **({"display_id": handle.display_id} if handle else {}))
-            content = {"data": data, "metadata": {**about, **(metadata or {})}, "transient": shown}
+            transient = {"display_id": handle.display_id} if handle else {}
+            about = {**about, **(metadata or {})}
+            content = {"data": data, "metadata": about, "transient": transient}
             self._say(kind, content)
         return None if update else handle
 

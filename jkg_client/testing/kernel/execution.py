@@ -18,7 +18,7 @@ from .interrupts import awaited, expect_interrupts, interruptible
 from .outbox import Outbox
 from .plays import Calls, Play
 from .shells import Cell, Outcome, Shell
-from .streams import Streams
+from .streams import KernelStreams
 from .tracebacks import error_content
 
 
@@ -43,7 +43,7 @@ class Execution:
         console: Sends the messages of the cell.
     """
 
-    def __init__(self, outbox: Outbox, streams: Streams, shell: Shell) -> None:
+    def __init__(self, outbox: Outbox, streams: KernelStreams, shell: Shell) -> None:
         self.is_idle: threading.Event = threading.Event()
         self.is_idle.set()
         self.console: Console = Console(outbox, streams)

@@ -18,7 +18,7 @@ from typing import Any, Callable, Union
 from attrs import evolve, frozen
 
 from ...protocol.messages import Json, Message, new_header
-from .transport import SCRIPT, Transport
+from .transport import SCRIPT, MessageSocket
 
 GATHER = 0.02
 """Prints within so many seconds become one message."""
@@ -52,7 +52,7 @@ Item = Union[Text, Sealed, Callable[[], None]]
 class Outbox:
     """Takes messages in any thread and sends them in order."""
 
-    def __init__(self, transport: Transport, session: str) -> None:
+    def __init__(self, transport: MessageSocket, session: str) -> None:
         self.session = session
         # Kernels number their messages: clients see by it whether some are missing.
         self._ids = (f"{session}_{os.getpid()}_{number}" for number in itertools.count())

@@ -19,8 +19,8 @@ from .parents import hand_down
 from .refusals import refuse_installs
 from .service import Service
 from .shells import Shell
-from .streams import Streams
-from .transport import Transport
+from .streams import KernelStreams
+from .transport import MessageSocket
 
 _PID = struct.Struct(">Q")
 
@@ -28,7 +28,9 @@ _PID = struct.Struct(">Q")
 def connect(order: Json) -> socket.socket:
     """Become a process that signals can end, and connect it to the gateway."""
     _reset_signals()
-    line = socket.create_connection(("127.0.0.1", order["port"]))
+    # Not create_connection: it imports modules to look up names, again in each kernel.
+    line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    line.connect(("127.0.0.1", order["port"]))
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     line.sendall(order["token"].encode() + _PID.pack(os.getpid()))
     return line
@@ -54,9 +56,9 @@ def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
     if hasattr(os, "register_at_fork"):
         # Otherwise a child that outlives the kernel would hide its end from the gateway.
         os.register_at_fork(after_in_child=line.close)
-    transport = Transport(line)
+    transport = MessageSocket(line)
     outbox = Outbox(transport, order["session"])
-    streams = Streams(outbox)
+    streams = KernelStreams(outbox)
     hand_down()
     Service(transport, outbox, streams, shell).serve()
     with contextlib.suppress(Exception):

@@ -25,8 +25,8 @@ from .interrupts import send_interrupt
 from .outbox import Outbox
 from .parents import set_parent
 from .shells import Shell
-from .streams import Streams
-from .transport import SCRIPT, Transport
+from .streams import KernelStreams
+from .transport import SCRIPT, MessageSocket
 
 GRACE = 0.5
 """Seconds that a busy cell has to end when its kernel is shut down."""
@@ -40,7 +40,7 @@ class Service:
     """Answers requests until the kernel has to end."""
 
     def __init__(
-        self, transport: Transport, outbox: Outbox, streams: Streams, shell: Shell
+        self, transport: MessageSocket, outbox: Outbox, streams: KernelStreams, shell: Shell
     ) -> None:
         self._transport = transport
         self._outbox = outbox

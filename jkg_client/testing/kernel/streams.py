@@ -100,7 +100,7 @@ class Pipe:
             self._write(text)
 
 
-class Streams:
+class KernelStreams:
     """All streams of a kernel's process."""
 
     def __init__(self, outbox: Outbox) -> None:

@@ -21,7 +21,7 @@ SCRIPT = "script"
 _HEAD = struct.Struct(">QH")
 
 
-class Transport:
+class MessageSocket:
     """One end of the connection; any thread may send, one thread receives."""
 
     def __init__(self, sock: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Stands before pip: the same, but that it installs nothing. Needs nothing but Python."""
+"""Comes before pip, and does the same, but installs nothing. It needs nothing but Python."""
 
 import os
 import sys
@@ -7,8 +7,9 @@ ALLOWED = "JKG_FAKE_GATEWAY_INSTALLS"
 """Environment variable that is set while a script allows installs."""
 
 MESSAGE = (
-    "ERROR: the fake kernel of jkg_client installs and removes no packages. Say with"
-    " gateway.script(...) what this cell prints, or let it run: gateway.script(...).installs()"
+    "ERROR: the fake kernel of jkg_client installs and removes no packages. Script"
+    " what the cell prints: gateway.script(...).stream(...), or allow it to install:"
+    " gateway.script(...).installs()"
 )
 
 CHANGING = ("install", "uninstall")
