@@ -14,7 +14,7 @@ from attrs import frozen
 
 from .think_tags import TAG
 
-MOST = 50_000
+MOST = 20_000
 """Notable lines of a page that are read, at most. Each takes time and memory, and real answers have
 fewer."""
 

@@ -5,7 +5,7 @@ of strings. Then later lines decide which end a person would choose. The number 
 are read ahead is limited to several times the length of the page. Beyond that, the first possible
 end is taken. So the time is always linear in the length of the page.
 
-If a page has more than 50,000 lines with fences or tags, only the part with these lines is read. A
+If a page has more than 20,000 lines with fences or tags, only the part with these lines is read. A
 block of prose, which is not run, is added at the end and says so.
 """
 

@@ -5,10 +5,11 @@ Each step reads up to the next special character, so other threads can run betwe
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
-from .shell_code import quiet_pip
+from .shell_code import MOST_INSTALLS, quiet_pip
 
 # Several magics that run their body as Python may follow each other. The last one decides.
 _CELL_MAGIC = re.compile(
@@ -48,7 +49,7 @@ def quiet_cell(code: str) -> str:
 
 def _quiet_lines(code: str) -> Iterator[str]:
     done = 0
-    for start, end in _commands(code):
+    for start, end in itertools.islice(_commands(code), MOST_INSTALLS):
         yield code[done:start]
         yield quiet_pip(code[start:end])
         done = end

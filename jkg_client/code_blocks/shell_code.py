@@ -6,11 +6,15 @@ here-documents. If it is uncertain whether text is a command, it is not changed.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from .caching import cached
 from .open_strings import HEREDOC
+
+MOST_INSTALLS = 100_000
+"""Later commands of a cell stay as they are, so that ten megabytes of them take a second."""
 
 # The beginning of parts without commands: escaped characters, strings, comments and
 # here-documents. The text of a here-document begins in the next line.
@@ -49,7 +53,8 @@ def quiet_pip(code: str) -> str:
     """``code`` with ``-qq`` for each ``pip install`` without an option for its verbosity."""
     if "pip" not in code or "install" not in code:
         return code
-    return _insert(code, " -qq", _ends_of_installs(_bare(code)))
+    ends = itertools.islice(_ends_of_installs(_bare(code)), MOST_INSTALLS)
+    return _insert(code, " -qq", ends)
 
 
 def _ends_of_installs(bare: str) -> Iterator[int]:
