@@ -240,12 +240,15 @@ def test_text_without_codes_comes_back_exactly(text: str) -> None:
 @example("ab\x1b]0;ti", "tle\x07c")
 @example("ab\r", "\nc")
 def test_what_is_condensed_goes_on_as_if_it_was_not(text: str, more: str) -> None:
-    assert picture("".join(condensed(text)) + more) == picture(text + more)
+    folded = condensed(text)
+    assert picture(folded.above + folded.rest + more) == picture(text + more)
 
 
 def test_what_is_condensed_keeps_its_colours() -> None:
     text = "\x1b[31mone\x1b[0m\r\x1b[32mtwo\x1b[0m\n\x1b]8;;x\x07link\x1b[A"
-    assert condensed(text) == ("", "\x1b[0m\x1b[32mtwo\x1b[0m\n\x1b]8;;x\x07link\x1b[1A\r\x1b[4C")
+    folded = condensed(text)
+    assert folded.above == ""
+    assert folded.rest == "\x1b[0m\x1b[32mtwo\x1b[0m\n\x1b]8;;x\x07link\x1b[1A\r\x1b[4C"
 
 
 @BOUNDED
@@ -360,6 +363,17 @@ def seconds(of: Callable[[str], object], text: str) -> float:
         of(text)
         runs.append(time.process_time() - begun)
     return min(runs)
+
+
+@pytest.mark.field("B14")
+def test_after_very_many_movements_text_is_shown_without_control_codes_and_nothing_is_lost() -> (
+    None
+):
+    # Far more than a program needs, and each of them costs time.
+    text = "\x1b[1K\x1b[H" * 200_000 + "one\x1b[1m\btwo\n\x1b[2Athree"
+    assert picture(text).strip() == "onetwo\nthree"
+    folded = condensed(text)
+    assert (folded.above + folded.rest).strip() == "onetwo\nthree"
 
 
 @pytest.mark.field("B14")

@@ -46,17 +46,16 @@ SCENES = [
     Scene("end of input", (*question("try: input('a')\nexcept EOFError as e: print(repr(e))"),
                            answer("\x04"))),
     Scene("unseen answer", (*question("import getpass\ngetpass.getpass()"), answer("s"))),
-    Scene("unseen answer to a question", (*question("getpass.getpass('Key: ')"), answer("s"))),
+    Scene("unseen answer to a question", (
+        *question("import getpass\ngetpass.getpass('Key: ')"), answer("s"))),
     Scene("answer to a silent cell", (*question("print(input('a'))", silent=True), answer("A"))),
     Scene("interrupt of a question", (*question("try: input('a')\n"
                                                 "except KeyboardInterrupt as e: print(repr(e))"),
                                       INTERRUPT)),
     Scene("interrupt of a loop", (LOOP, "stream", INTERRUPT)),
-    Scene("interrupt by a message",
-          (LOOP, "stream", Asked("interrupt_request", channel="control"))),
     Scene("interrupt of nothing", (INTERRUPT, INTERRUPT, cell("1"))),
     Scene("interrupt of a cell that goes on", (
-        cell("try:\n    print('on', flush=True)\n    while True: time.sleep(0.01)\n"
+        cell("import time\ntry:\n    print('on', flush=True)\n    while True: time.sleep(0.01)\n"
              "except KeyboardInterrupt: print('off')\n5"), "stream", INTERRUPT)),
     Scene("queue behind a failure", (*question(FAILS), cell("'b'"), cell("'c'"), answer(""))),
     Scene("queue behind a failure that may be", (*question(FAILS, stop_on_error=False),
@@ -79,7 +78,8 @@ SCENES = [
         Asked("comm_close", {"comm_id": "known", "data": {}}),
         Asked("comm_info_request", {"target_name": "t"}))),
     Scene("signal of one's own", (
-        cell("import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(9)\n"
+        cell("import os, signal, time\n"
+             "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(9)\n"
              "except KeyboardInterrupt: print('interrupted')"), "stream", cell("1"))),
     Scene("task that goes on", (
         cell("import asyncio\nasync def late():\n    print('late')\n    return 4\n"

@@ -36,10 +36,6 @@ DIFFERENT: list[tuple[Rest | Asked, str]] = [
     (cell("import getpass; getpass.getpass()"), "as for input()"),
     (cell("def deep(): deep()\ndeep()"), "our stack is not as deep where the cell begins"),
     (cell("print('\\ud800')"), "ipykernel drops it, with an error in its log"),
-    (
-        Asked("comm_open", {"comm_id": "c", "target_name": "nosuch", "data": {}}),
-        "the package comm logs it, not ipykernel",
-    ),
     (Asked("comm_msg", {"comm_id": "nosuch", "data": {}}), "ipykernel logs it twice"),
     (Asked("comm_close", {"comm_id": "nosuch", "data": {}}), "as for comm_msg"),
 ]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from environments import environment
 from servers import jupyter_server_2, started
 
@@ -337,6 +338,31 @@ def test_a_jupyter_server_runs_its_kernels_there(
     # Our client connects once more to a kernel that takes its time to restart.
     done = list(dict.fromkeys(changes(gateway)))
     assert done == [*STARTED, INTERRUPTED, RESTARTED, DELETED]
+
+
+def test_a_jupyter_server_keeps_its_sessions_there(
+    jupyter_server: JupyterConnectionInfo, gateway: FakeGateway
+) -> None:
+    def ask(method: str, path: str, **options: Any) -> requests.Response:
+        headers = jupyter_server.all_headers
+        url = f"{jupyter_server.url.rstrip('/')}/api/{path}"
+        return requests.request(method, url, headers=headers, timeout=30, **options)
+
+    asked = {"path": "a.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
+    session = ask("POST", "sessions", json=asked).json()
+    kernel_id = session["kernel"]["id"]
+    assert [kernel["id"] for kernel in kernels_of(gateway)] == [kernel_id]
+    assert [one["id"] for one in ask("GET", "sessions").json()] == [session["id"]]
+    logo = ask("GET", "kernelspecs").json()["kernelspecs"]["python3"]["resources"]["logo-64x64"]
+    picture = requests.get(
+        f"http://127.0.0.1:{jupyter_server.port}{logo}",
+        headers=jupyter_server.all_headers,
+        timeout=30,
+    )
+    assert picture.content.startswith(b"\x89PNG")
+    assert ask("DELETE", f"sessions/{session['id']}").status_code == 204
+    assert kernels_of(gateway) == []
+    assert changes(gateway) == [STARTED[0], DELETED]
 
 
 def _interrupt_and_restart(client: JupyterClient, kernel: JupyterKernelClient) -> None:

@@ -104,9 +104,10 @@ class _FinalLines:
     def _out_of_reach(self) -> str:
         if len(self._held) <= self._most:
             return ""
-        above, self._held = condensed(self._held)
+        folded = condensed(self._held)
+        self._held = folded.rest
         self._most = max(_FOLD, 2 * len(self._held))
-        return strip_ansi(above)
+        return strip_ansi(folded.above)
 
     def end(self) -> str:
         shown, self._held = picture(self._held), ""

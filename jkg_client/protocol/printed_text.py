@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from .terminal import condensed, moves, unfinished
+from .terminal import allowed_moves, condensed, moves, unfinished
 from .terminal_commands import SEQUENCE
 
 _JOIN = 2**14
@@ -42,6 +42,7 @@ class PrintedText:
         self._limit = 0  # size of the open text at which it is checked again
         self._has_moved = False
         self._news = 0
+        self._moves = allowed_moves(0)  # that folding may still follow
 
     def __len__(self) -> int:
         return self._size
@@ -75,11 +76,13 @@ class PrintedText:
         """Drop overwritten text, if that makes the text shorter."""
         self._join_small()
         text = "".join(self._open)
-        above, rest = condensed(text)
-        if len(above) + len(rest) < len(text):
-            self._replace_open(above, rest)
+        self._moves += allowed_moves(self._news) - allowed_moves(0)
+        folded = condensed(text, self._moves)
+        self._moves -= folded.followed
+        if len(folded.above) + len(folded.rest) < len(text):
+            self._replace_open(folded.above, folded.rest)
             # There may be cursor movements at the end.
-            self._has_moved = moves(rest)
+            self._has_moved = moves(folded.rest)
         self._news = 0
         self._limit = 2 * self._open_size
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from attrs import frozen
+
 from .terminal_commands import BEGUN, MOVE, SEQUENCE, SIGNS, in_two
 from .terminal_grid import Grid
 from .terminal_pieces import pieces
+
+_MOVES = 2**17
+_CHARACTERS = 32
+"""Movements that are followed in any text, and one more for each so many characters."""
 
 _LONGEST = 2**16
 """An unfinished sequence is searched in this number of characters at the end of a text."""
@@ -36,24 +42,62 @@ def picture(text: str) -> str:
     """
     if not has_codes(text):
         return text
-    grid = Grid()
-    grid.write(text)
-    return str(grid)
+    grid, rest = _drawn(in_two(text), allowed_moves(len(text)))
+    return str(grid) + rest
 
 
-def condensed(text: str) -> tuple[str, str]:
+@frozen
+class Condensed:
+    """A text without its overwritten parts.
+
+    Attributes:
+        above: Lines that the cursor cannot reach any more.
+        rest: The other lines, with colours and with movements to the position of the cursor.
+        followed: Number of movements and erasures in the text.
+    """
+
+    above: str
+    rest: str
+    followed: int
+
+
+def condensed(text: str, moves: int | None = None) -> Condensed:
     """``text`` without overwritten parts. More text can be appended as to the original.
 
-    Returns:
-        Lines that the cursor cannot reach any more, and the rest with colours and with movements to
-        the position of the cursor.
+    Args:
+        text: Text for a terminal.
+        moves: Number of movements and erasures that are followed. None means
+            ``allowed_moves`` of this text.
     """
     text = in_two(text)
     begun = unfinished(text)
-    grid = Grid(keeps_colours=True)
-    grid.write(text[: len(text) - len(begun)])
-    above, rest = grid.halves()
-    return above, rest + begun
+    moves = allowed_moves(len(text)) if moves is None else moves
+    grid, rest = _drawn(text[: len(text) - len(begun)], moves, keeps_colours=True)
+    above, reached = grid.halves(cursor=not rest)
+    return Condensed(above, reached + rest + begun, grid.followed)
+
+
+def allowed_moves(size: int) -> int:
+    """Number of movements and erasures that are followed in a text of ``size`` characters.
+
+    Each costs two microseconds. Programs need far fewer: a progress bar has two in a line.
+    """
+    return _MOVES + size // _CHARACTERS
+
+
+def _drawn(text: str, moves: int, *, keeps_colours: bool = False) -> tuple[Grid, str]:
+    """A grid with ``text``. After too many movements, the rest of the text is returned.
+
+    The rest has no control codes. So nothing is lost, but nothing is overwritten either.
+    """
+    grid = Grid(len(text), keeps_colours=keeps_colours)
+    rest: list[str] = []
+    for piece in pieces(text):
+        if grid.followed < moves:
+            grid.write(piece)
+        else:
+            rest.append(SEQUENCE.sub("", piece).replace("\b", ""))
+    return grid, "\n".join(["", "".join(rest)]) if rest else ""
 
 
 def unfinished(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import evolve
 
-from .terminal_commands import CONTROL, STILL, WHOLE, Command, command, in_two
-from .terminal_pieces import overwritten, pieces, without_idle_codes
+from .terminal_commands import CONTROL, STILL, WHOLE, Command, command
+from .terminal_pieces import overwritten, without_idle_codes
 
 _REACH = 1000
 """Lines that the cursor can move up. No screen has more."""
@@ -30,19 +30,18 @@ _WORK = 2**22
 _MOST_COLOURS = 256
 """Characters of colour codes before one character, at most."""
 
-_SHORT = 256
-"""Characters of a line up to which text is appended as a string."""
-
 
 class Grid:
     """Lines of a terminal and its cursor.
 
     Args:
+        size: Characters of the text that will be written. It limits the work for erasures and the
+            number of blanks.
         keeps_colours: Whether to keep sequences that do not move the cursor, each before the
             character that follows it.
     """
 
-    def __init__(self, *, keeps_colours: bool = False) -> None:
+    def __init__(self, size: int, *, keeps_colours: bool = False) -> None:
         self._keeps_colours = keeps_colours
         self._above: list[str] = []  # lines that the cursor cannot reach, with line ends
         # A line is a string until the cursor moves in it, then a list of its cells.
@@ -51,8 +50,9 @@ class Grid:
         self._column = 0
         self._saved = (0, 0)
         self._escape = ""  # stands before the next character
-        self._spare = _SPARE
-        self._work = _WORK
+        self._spare = _SPARE + size
+        self._work = _WORK + 4 * size
+        self.followed = 0  # movements and erasures
 
     def __str__(self) -> str:
         return "".join(self.halves(cursor=False))
@@ -63,18 +63,15 @@ class Grid:
         rest = "\n".join(map(_text, self._rows)) + self._escape
         return "".join(self._above), rest + (self._way_back() if cursor else "")
 
-    def write(self, text: str) -> None:
-        """Write ``text`` at the cursor."""
-        text = in_two(text).replace("\r\n", "\n")
-        self._spare += len(text)
-        self._work += 4 * len(text)
-        for piece in pieces(text):
-            shown = piece if self._keeps_colours else STILL.sub("", piece)
-            if self._is_at_end and not ("\x1b" in shown or "\b" in shown):
-                self._write_lines(shown)
-            else:
-                self._write_tokens(shown)
-            self._let_go(2 * _REACH)
+    def write(self, piece: str) -> None:
+        """Write one of the ``pieces`` of a text at the cursor."""
+        text = piece.replace("\r\n", "\n")
+        shown = text if self._keeps_colours else STILL.sub("", text)
+        if self._is_at_end and not ("\x1b" in shown or "\b" in shown):
+            self._write_lines(shown)
+        else:
+            self._write_tokens(shown)
+        self._let_go(2 * _REACH)
 
     @property
     def _is_at_end(self) -> bool:
@@ -90,6 +87,7 @@ class Grid:
 
     def _write_tokens(self, text: str) -> None:
         parts = CONTROL.split(without_idle_codes(text))
+        self.followed += len(parts) // 3 - parts.count("\n")
         for run, control, move in zip(parts[::3], parts[1::3], parts[2::3]):
             if run:
                 self._put(run)
@@ -124,7 +122,7 @@ class Grid:
             self._fill_rows()
         row, start = self._rows[self._row], self._column
         if isinstance(row, str):
-            if len(row) <= start <= _SHORT and not self._escape:
+            if len(row) <= start <= _COLUMNS and not self._escape:
                 blanks = " " * self._spend(start - len(row)) if start > len(row) else ""
                 self._rows[self._row] = row = f"{row}{blanks}{run}"
                 self._column = len(row)
