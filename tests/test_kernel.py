@@ -303,7 +303,7 @@ def test_a_kernel_that_never_answers_is_not_ready(server: FakeGateway, kernels: 
     other.join()
     server.faults.hold()
     assert not kernel.wait_for_ready(0.3)
-    with pytest.raises(KernelNotReady, match="no answer"):
+    with pytest.raises(KernelNotReady, match="does not answer"):
         kernel.kernel_info(0.3)
     server.faults.release()
 

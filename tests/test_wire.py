@@ -386,7 +386,7 @@ REASONS: list[tuple[Framing, Frame, str]] = [
     (Framing.V1, write_v1(*v1_parts()[:4]), "5 offsets"),
     (Framing.V1, struct.pack("<7Q", 7, *[0] * 6), "not a V1 message (error: unpack_from"),
     (Framing.V1, struct.pack("<7Q", 8, *[0] * 6), "8 offsets"),
-    (Framing.V1, write_v1(*v1_parts()) + b"x", "says it ends at 99"),
+    (Framing.V1, write_v1(*v1_parts()) + b"x", "the last offset is 99"),
     (Framing.V1, struct.pack("<7Q", 6, *[56] * 6), "not a V1 message (JSONDecodeError: "),
     (Framing.V1, struct.pack("<7Q", 6, *[48] * 5, 56), OUT_OF_ORDER),
     (Framing.V1, write_v1(*v1_parts(channel=b"\xff")), "not a V1 message (UnicodeDecodeError: "),
