@@ -172,7 +172,9 @@ def test_a_kernel_deleted_while_its_cell_runs_is_a_death(
 
     loop = "print('on', flush=True)\nimport time; time.sleep(60)"
     result = kernel.execute(loop, 30, on_output=delete)
-    assert (result.status, result.output) == ("died", "on\n")
+    # Servers interrupt a kernel before they end it, and it may still say so.
+    assert result.status == "died"
+    assert result.output.startswith("on\n")
     with pytest.raises(KernelNotFound):
         kernel.execute("1", 5)
 

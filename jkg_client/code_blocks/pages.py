@@ -32,7 +32,8 @@ from .readings import End, Reading, nestings
 from .think_tags import Thoughts
 
 _LOOKS = 2
-"""Limit for reading ahead, as a multiple of the length of the page."""
+_MOST_AHEAD = 2**22
+"""Limits for reading ahead: a multiple of the length of the page, and a number of characters."""
 
 # A heading above the output of a program.
 _OUTPUT = re.compile(
@@ -141,7 +142,7 @@ class _Page:
         first = self.lines[start] if start < len(self.lines) else ""
         if fence.quote and first.strip() and unquoted(first, fence.quote) is None:
             fence = evolve(fence, quote=0)  # not a quote, but a character before the fence
-        may_look = self._spent <= _LOOKS * self.length
+        may_look = self._spent <= min(_LOOKS * self.length, _MOST_AHEAD)
         for nesting in nestings(fence, unquoted(first, fence.quote) or "", may_look=may_look):
             end = self._reading(fence, nesting, may_look=may_look).end(start)
             self._spent += end.looked
