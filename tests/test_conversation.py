@@ -224,6 +224,7 @@ DEATHS = {
 }
 
 
+@pytest.mark.field("G4")
 @rows("name", DEATHS)
 def test_a_death_is_told_once_with_what_came_before_it(name: str) -> None:
     row = DEATHS[name]
@@ -358,6 +359,7 @@ GIVEN_UP = {
 }
 
 
+@pytest.mark.field("G4")
 @rows("name", GIVEN_UP)
 def test_a_cell_whose_time_is_up_is_interrupted_or_its_kernel_restarted(name: str) -> None:
     row = GIVEN_UP[name]
@@ -511,6 +513,7 @@ LINES = {
 }
 
 
+@pytest.mark.field("G4")
 @rows("name", LINES)
 def test_what_a_broken_line_costs_is_told_and_nothing_else(name: str) -> None:
     row = LINES[name]
