@@ -513,15 +513,11 @@ def interrupted(
 
 
 STUBBORN = """
-end, said = time.monotonic() + 1.5, False
-while time.monotonic() < end:
-    try:
-        if not said:
-            said = True
-            print('on', flush=True)
-        time.sleep(0.05)
-    except KeyboardInterrupt:
-        pass
+import signal
+before = signal.signal(signal.SIGINT, lambda *_: None)
+print('on', flush=True)
+time.sleep(1.5)
+_ = signal.signal(signal.SIGINT, before)
 """
 """Ends by itself after 1.5 seconds, and by no interrupt."""
 
