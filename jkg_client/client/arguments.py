@@ -52,6 +52,12 @@ def text(name: str, value: object) -> str:
     return value
 
 
+def flag(name: str, value: object) -> None:
+    """True or False. A text such as ``"no"`` would count as True."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, not {value!r:.200}")  # noqa: TRY004
+
+
 def position(code: object, cursor_pos: int | None) -> int:
     """A position in ``code``; None is its end."""
     length = len(text("code", code))

@@ -26,9 +26,9 @@ class Deadline:
     def __init__(
         self, seconds: float | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.seconds = seconds
+        self.seconds: float | None = seconds
         self._clock = clock
-        self._end = None if seconds is None else clock() + seconds
+        self._end: float | None = None if seconds is None else clock() + seconds
 
     def __repr__(self) -> str:
         return f"Deadline({self.seconds})"

@@ -76,6 +76,8 @@ class JupyterKernelClient(SavesSession):
     ) -> None:
         limit = arguments.seconds("connect_timeout", connect_timeout)
         arguments.instance("timeouts", timeouts, Timeouts)
+        if not hasattr(provider, "connect"):
+            raise ValueError(f"provider must be a JupyterClient, not {type(provider).__name__}")
         self._kernel_id = kernel_id
         self._lock = threading.RLock()
         self._timeouts = timeouts

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import Any
+
+from attrs import Attribute, field, frozen
+
+
+def _check(_: Any, attribute: Attribute[float], value: Any) -> None:
+    # 0 is allowed: nothing is waited for then.
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (is_number and value >= 0):  # NaN is not, either
+        raise ValueError(f"{attribute.name} must be a number of seconds, not {value!r:.200}")
 
 
 @frozen(kw_only=True)
@@ -31,16 +40,16 @@ class Timeouts:
         sending: To send a request.
     """
 
-    launch: float = 120.0
-    first_heartbeat: float = 2.0
-    heartbeat: float = 10.0
-    stale: float = 20.0
-    pong: float = 3.0
-    handshake: float = 10.0
-    reconnect: float = 30.0
-    grace: float = 5.0
-    ready: float = 60.0
-    sending: float = 60.0
+    launch: float = field(default=120.0, validator=_check)
+    first_heartbeat: float = field(default=2.0, validator=_check)
+    heartbeat: float = field(default=10.0, validator=_check)
+    stale: float = field(default=20.0, validator=_check)
+    pong: float = field(default=3.0, validator=_check)
+    handshake: float = field(default=10.0, validator=_check)
+    reconnect: float = field(default=30.0, validator=_check)
+    grace: float = field(default=5.0, validator=_check)
+    ready: float = field(default=60.0, validator=_check)
+    sending: float = field(default=60.0, validator=_check)
 
 
 TIMEOUTS = Timeouts()

@@ -58,7 +58,13 @@ class MarkdownCodeExtractor:
 
         Args:
             message: Text, a list of parts as OpenAI's API has them, or None.
+
+        Raises:
+            ValueError: It is neither.
         """
+        if not (message is None or isinstance(message, (str, list, tuple))):
+            kind = type(message).__name__
+            raise ValueError(f"message must be a text or a list of parts, not {kind}")
         texts = [message] if isinstance(message, str) else _texts(message or ())
         found = [block for text in texts for block in blocks(text)]
         return [self._labelled(block) for block in found if block.code.strip()]
@@ -73,7 +79,10 @@ class MarkdownCodeExtractor:
 def _texts(parts: Sequence[Mapping[str, Any] | str]) -> Iterator[str]:
     """The texts of a message. Adjacent text parts, between two images, are joined to one text."""
     whole: list[str] = []
-    for part in parts:
+    for number, part in enumerate(parts):
+        if not isinstance(part, (str, Mapping)):
+            kind = type(part).__name__
+            raise ValueError(f"message[{number}] must be a mapping, not {kind}")  # noqa: TRY004
         text = part if isinstance(part, str) else part.get("text")
         kind = "text" if isinstance(part, str) else part.get("type")
         if isinstance(text, str) and kind not in _THOUGHTS:

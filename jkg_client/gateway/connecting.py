@@ -18,7 +18,8 @@ import requests
 from attrs import field, frozen
 
 from ..client.deadline import Deadline
-from .connection import Certificate, JupyterConnectionInfo
+from .connection import JupyterConnectionInfo
+from .credentials import Certificate
 
 Authorities = Union[str, bool]
 """A PEM file or a directory with such files. False for no check."""

@@ -5,23 +5,23 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-import re
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any, Protocol, Union, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from attrs import Attribute, evolve, field, frozen
 
+from ..client import arguments
+from .credentials import (
+    Certificate,
+    check_headers,
+    check_token,
+    given_cert,
+    given_headers,
+    given_verify,
+)
 from .page_addresses import base_of, escaped
-
-Certificate = Union[str, tuple[str, str]]
-"""A client certificate: one PEM file that holds key and certificate, or (certificate, key)."""
-
-
-# https://www.rfc-editor.org/rfc/rfc9110#section-5, ASCII only.
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
 
 
 def _check_host(_: Any, __: Attribute[str], host: str) -> None:
@@ -42,26 +42,17 @@ def _check_port(_: Any, __: Attribute[Any], port: int | None) -> None:
         raise ValueError(f"port must be 1 to 65535, not {port!r}")
 
 
-def _bare_host(host: str) -> str:
+def _check_https(_: Any, __: Attribute[bool], use_https: object) -> None:
+    arguments.flag("use_https", use_https)
+
+
+def _bare_host(host: object) -> str:
+    host = arguments.text("host", host)
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
-def _check_headers(_: Any, __: Attribute[Any], headers: Mapping[Any, Any]) -> None:
-    for name, value in headers.items():
-        if not (isinstance(name, str) and isinstance(value, str)):
-            raise ValueError("headers must be strings")  # noqa: TRY004
-        # Name and value are not shown: either may be a secret. Errors of the libraries would show
-        # an invalid header, so it is refused here.
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise ValueError("a header has characters that HTTP cannot carry")
-
-
-def _given_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    return dict(headers or {})
-
-
-def _clean_path(path: str) -> str:
-    stripped = path.strip("/")
+def _clean_path(path: object) -> str:
+    stripped = arguments.text("base_path", path).strip("/")
     return f"/{stripped}" if stripped else ""
 
 
@@ -91,25 +82,20 @@ class JupyterConnectionInfo:
     """
 
     host: str = field(converter=_bare_host, validator=_check_host)
-    use_https: bool
+    use_https: bool = field(validator=_check_https)
     port: int | None = field(default=None, validator=_check_port)
-    token: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False, validator=check_token)
     base_path: str = field(default="", converter=_clean_path, kw_only=True)
     headers: Mapping[str, str] = field(
         default=None,
-        converter=_given_headers,
-        validator=_check_headers,
+        converter=given_headers,
+        validator=check_headers,
         repr=False,
         hash=False,
         kw_only=True,
     )
-    verify: bool | str = field(default=True, kw_only=True)
-    cert: Certificate | None = field(default=None, kw_only=True)
-
-    @token.validator
-    def _check_token(self, _: Attribute[Any], token: str | None) -> None:
-        if token is not None and not (token.isascii() and token.isprintable()):
-            raise ValueError("the token has characters that no HTTP header can carry")
+    verify: bool | str = field(default=True, converter=given_verify, kw_only=True)
+    cert: Certificate | None = field(default=None, converter=given_cert, kw_only=True)
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
@@ -174,13 +160,13 @@ class JupyterConnectionInfo:
             ValueError: This is not such a URL. The message does not show it, because it may contain
                 a token.
         """
-        given = _literally(url)
+        given = _literally(arguments.text("url", url))
         query = urlsplit(url.strip()).query
         return evolve(
             given,
             token=token if token is not None else given.token,
             base_path=base_of(given.base_path, query),
-            headers=headers or {},
+            headers=headers,
             verify=verify,
             cert=cert,
         )

@@ -64,7 +64,7 @@ class DeadlineWebSocket:
 
     def __init__(self, stream: socket.socket, answer: HandshakeAnswer) -> None:
         self.answer = answer
-        self.bytes_received = 0
+        self.bytes_received: int = 0
         self._stream: socket.socket | None = stream
         self._frames = FrameReader(MAX_MESSAGE)
         self._said_goodbye = False

@@ -108,7 +108,7 @@ class DockerJupyterServer:
         on_progress: Report | None = None,
         **docker_kwargs: Any,
     ) -> None:
-        arguments.callback("on_progress", on_progress)
+        _check_others(on_progress, auto_remove=auto_remove, stop_container=stop_container)
         _check_texts(container_name=container_name, ip=ip, docker_host=docker_host or None)
         _check_paths(dockerfile=dockerfile, work_dir=work_dir)
         settings = ContainerSettings(
@@ -155,6 +155,7 @@ class DockerJupyterServer:
         """
         check_seconds("startup_timeout", startup_timeout)
         check_token(token)
+        _check_others(None, auto_remove=auto_remove, stop_container=stop_container)
         server = cls.__new__(cls)
         server._own(  # noqa: SLF001 - of this class
             *_launcher().attach(
@@ -337,3 +338,9 @@ def _check_texts(**given: object) -> None:
 def _check_paths(**given: object) -> None:
     for name, path in given.items():
         arguments.optional_path(name, path)
+
+
+def _check_others(on_progress: object, **flags: object) -> None:
+    arguments.callback("on_progress", on_progress)
+    for name, flag in flags.items():
+        arguments.flag(name, flag)

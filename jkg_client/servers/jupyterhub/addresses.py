@@ -9,7 +9,8 @@ from urllib.parse import quote, urlsplit
 from attrs import evolve
 
 from ...errors import NotAGateway
-from ...gateway.connection import Certificate, JupyterConnectionInfo
+from ...gateway.connection import JupyterConnectionInfo
+from ...gateway.credentials import Certificate
 
 API = "/hub/api"
 

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from attrs import evolve
 
 from ...errors import ClientClosed
-from ...gateway.connection import Certificate, JupyterConnectionInfo
+from ...gateway.connection import JupyterConnectionInfo
+from ...gateway.credentials import Certificate
 from .api import TokenSource
 from .launch import Launch
 from .lifecycle import OnProgress

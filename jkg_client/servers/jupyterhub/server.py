@@ -6,7 +6,8 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from ...gateway.connection import Certificate, JupyterConnectionInfo
+from ...gateway.connection import JupyterConnectionInfo
+from ...gateway.credentials import Certificate
 from ...gateway.rest import JupyterClient
 from .api import TokenSource
 from .launch import Launch

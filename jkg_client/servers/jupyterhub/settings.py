@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from attrs import Attribute, field, frozen
 
 from ...client import arguments
-from ...gateway.connection import Certificate, JupyterConnectionInfo
+from ...gateway.connection import JupyterConnectionInfo
+from ...gateway.credentials import Certificate
 from .addresses import API, check_name, hub_at
 from .api import TokenSource
 from .lifecycle import OnProgress
