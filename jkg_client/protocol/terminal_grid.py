@@ -52,7 +52,7 @@ class Grid:
         self._escape = ""  # stands before the next character
         self._spare = _SPARE + size
         self._work = _WORK + 4 * size
-        self.followed = 0  # movements and erasures
+        self.followed: int = 0  # movements and erasures
 
     def __str__(self) -> str:
         return "".join(self.halves(cursor=False))
