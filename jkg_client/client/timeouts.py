@@ -38,6 +38,9 @@ class Timeouts:
         grace: For a cell to end after an interrupt. After that the kernel is restarted.
         ready: For a kernel to answer after a start or a restart.
         sending: To send a request.
+
+    Raises:
+        ValueError: A value is not a number, or it is negative.
     """
 
     launch: float = field(default=120.0, validator=_check)

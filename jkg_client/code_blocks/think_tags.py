@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
 # Only the names ignore case. So the search can go from one possible first character to the next.
 TAG = (
-    rf"<(?P<end>/?)(?i:(?:antml:)?(?:{_NAMES}))>"
+    rf"<(?P<end>/?)(?i:(?:(?:antml|seed):)?(?:{_NAMES}))>"
     r"|\[(?P<end2>/?)(?i:THINK)\]|◁(?P<end3>/?)(?i:think)▷"
     r"|(?P<comment><!--)|(?P<comment_end>-->)"
 )
