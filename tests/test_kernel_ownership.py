@@ -139,3 +139,11 @@ def test_a_child_that_was_forked_ends_nothing(monkeypatch: pytest.MonkeyPatch) -
         ownership.end_forgotten()
     ownership.end()
     assert provider.did == []
+
+
+def test_what_became_of_the_kernel_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    ownership, _ = owned(None)
+    with caplog.at_level(logging.INFO, "jkg_client"):
+        ownership.start("python3", None, 9)
+        ownership.end()
+    assert caplog.messages == ["kernel k1: 'python3' was started", "kernel k1: was deleted"]

@@ -123,3 +123,18 @@ def test_what_is_taken_on_the_left_is_not_there_any_more(chunks: list[str], size
 )
 def test_long_lines_and_tiny_chunks_cost_what_they_are_long(chunks: list[str]) -> None:
     assert picture(str(printed(*chunks))) == picture("".join(chunks))
+
+
+def test_what_has_settled_is_out_of_reach_and_the_thousand_lines_below_it_are_not() -> None:
+    text = printed("ab\n" * 400_000)
+    text.append("\x1b[1000A\rX")
+    text.fold()
+    assert len(text) == len(str(text))
+    assert picture(str(text)) == "ab\n" * 399_001 + "Xb\n" + "ab\n" * 998
+
+
+def test_a_long_line_stays_within_reach() -> None:
+    text = printed("ab\n" + "c" * 1_100_000)
+    text.append("\rX")
+    assert (len(text), text.news) == (1_100_005, 1_100_005)
+    assert picture(str(text)) == "ab\nX" + "c" * 1_099_999

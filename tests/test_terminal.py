@@ -11,7 +11,8 @@ from strategies import BOUNDED
 from tables import rows
 
 from jkg_client.protocol.terminal import condensed, moves, picture, strip_ansi
-from jkg_client.protocol.terminal_commands import Command, command
+from jkg_client.protocol.terminal_commands import Command, command, in_two
+from jkg_client.protocol.terminal_pieces import overwritten, pieces, without_idle_codes
 
 # One row a rule of terminals.
 SHOWN = [
@@ -312,6 +313,80 @@ def test_what_is_a_thousand_lines_above_is_out_of_reach() -> None:
 @pytest.mark.field("B4")
 def test_plain_text_has_no_escape_sequences(text: str, plain: str) -> None:
     assert strip_ansi(text) == plain
+
+
+# A piece has 65536 characters, and then goes on to where nothing is torn.
+PIECES = [
+    ("", [""]),
+    ("a" * 65536, ["a" * 65536]),
+    ("a" * 65537, ["a" * 65537]),
+    ("a" * 65536 + "bc\nd", ["a" * 65536 + "bc\n", "d"]),
+    ("a" * 65536 + "bc\bd", ["a" * 65536 + "bc\b", "d"]),
+    ("\n" + "a" * 65536 + "bc", ["\n" + "a" * 65536 + "bc"]),
+    ("\n" * 65537, ["\n" * 65537, ""]),
+    ("\n" * 65538, ["\n" * 65537, "\n"]),
+    ("\n" * 131075, ["\n" * 65537, "\n" * 65537, "\n"]),
+    ("a" * 65536 + "b\bc\x1b[Ad", ["a" * 65536 + "b\bc", "\x1b[Ad"]),
+    ("\x1b]0;" + "a" * 65536 + "\x1b\\b\nc", ["\x1b]0;" + "a" * 65536 + "\x1b\\b\n", "c"]),
+]
+
+
+@rows(("text", "parts"), PIECES)
+def test_a_long_text_is_worked_on_in_pieces_that_tear_no_code(text: str, parts: list[str]) -> None:
+    assert list(pieces(text)) == parts
+
+
+@rows(
+    ("text", "without"),
+    [
+        ("plain", "plain"),
+        ("a\bb\bc", "c"),
+        ("a\b\nb", "a\b\nb"),
+        ("a\bb\x1b[m", "a\bb\x1b[m"),
+        ("\x1b[Kab\x1b[Kc\x1b[0Kd\x1b[1K", "\x1b[Kabcd\x1b[1K"),
+        ("\x1b[0Kab\x1b[K", "\x1b[Kab"),
+        ("\x1b[Ka\n\x1b[K", "\x1b[Ka\n\x1b[K"),
+    ],
+)
+def test_codes_without_effect_are_left_out(text: str, without: str) -> None:
+    assert without_idle_codes(text) == without
+
+
+@rows(
+    ("line", "shown"),
+    [("", ""), ("\rab", "ab"), ("ab\r", "ab"), ("abcd\rx\ryz", "yzcd"), ("a\rbc\rd", "dc")],
+)
+def test_later_parts_of_a_line_lie_over_earlier_ones(line: str, shown: str) -> None:
+    assert overwritten(line) == shown
+
+
+@rows(
+    ("text", "two"),
+    [
+        ("\x90q\x9b31mx\x9d0;t\x9c\x91", "\x1bPq\x1b[31mx\x1b]0;t\x1b\\\x91"),
+        ("\x9bm", "\x1b[m"),
+        ("é", "é"),
+    ],
+)
+def test_codes_of_one_character_are_read_as_two(text: str, two: str) -> None:
+    assert in_two(text) == two
+
+
+@rows(
+    ("most", "shown", "followed"),
+    [(1, "ab\n{}\n\nonetwo\n", 1), (2, "ab\n{}\nontwo\n", 3)],
+)
+def test_after_so_many_movements_no_more_is_followed(most: int, shown: str, followed: int) -> None:
+    wide = "c" * 70_000
+    folded = condensed(f"\x1b[Aab\n{wide}\none\x1b[1m\btwo\n", most)
+    assert strip_ansi(folded.above + folded.rest) == shown.format(wide)
+    assert folded.followed == followed
+
+
+def test_in_an_endless_line_the_cursor_goes_back_a_million_columns() -> None:
+    # Of more than 2097152 characters, the last 1048576 can be reached.
+    shown = "x" * 1_048_577 + "Z" + "x" * 1_048_573 + "Yx"
+    assert picture("x" * 2_097_153 + "\b\bY\rZ") == shown
 
 
 # Repeated. Each would take minutes if a code cost what the text is long.

@@ -13,7 +13,7 @@ from tables import rows
 
 from jkg_client.errors import JkgError, WireError
 from jkg_client.protocol.messages import Message
-from jkg_client.protocol.wire import Frame, Framing, decode, dumps, encode, loads
+from jkg_client.protocol.wire import Frame, Framing, decode, dumps, encode, loads, pack, unpack
 
 BOUNDED = settings(max_examples=30, deadline=None)
 
@@ -473,3 +473,37 @@ def test_a_lone_surrogate_goes_through(framing: Framing) -> None:
     frame = encode(message, framing)
     assert (frame.encode() if isinstance(frame, str) else frame).count(rb"\ud800") == 1
     assert decode(frame, framing) == message
+
+
+@rows(("framing", "frame"), [(framing, frame) for framing, _, frame in BOOK])
+def test_the_parts_of_a_frame_make_the_same_frame_again(framing: Framing, frame: Frame) -> None:
+    assert pack(unpack(frame, framing)) == frame
+
+
+# One row a place that refuses a frame: what it is named, and the frame that the error holds.
+REFUSED: list[tuple[Framing, Frame, str]] = [
+    (Framing.V1, "{}", "a text frame, where V1 sends binary ones only"),
+    (Framing.V1, b"\x05" + bytes(7) + bytes(40), "5 offsets"),
+    (Framing.V1, b"\x06" + bytes(7) + bytes(48), "the last offset is 0, not the frame's end"),
+    (
+        Framing.V1,
+        b"\x06" + bytes(7) + bytes(40) + b"\x38" + bytes(7),
+        "offsets out of order or outside the frame",
+    ),
+    (Framing.V1, b"\x06", "not a V1 message"),
+    (Framing.DEFAULT, bytes(8), "0 parts"),
+    (Framing.DEFAULT, b"\x00\x00\x00\x03" + bytes(4), "3 parts"),
+    (Framing.DEFAULT, b"\x00\x00\x00\x01" + bytes(4), "offsets out of order or outside the frame"),
+    (Framing.DEFAULT, b"\x00", "not a DEFAULT message"),
+    (Framing.DEFAULT, "{", "not a DEFAULT message"),
+]
+
+
+@rows(("framing", "frame", "said"), REFUSED)
+def test_a_frame_that_is_refused_is_named_and_kept(
+    framing: Framing, frame: Frame, said: str
+) -> None:
+    with pytest.raises(WireError) as caught:
+        decode(frame, framing)
+    assert str(caught.value).startswith(said)
+    assert caught.value.frame == frame
