@@ -209,8 +209,8 @@ def test_a_socket_may_be_cut_within_a_message_that_is_lost(
         ]
 
 
-def test_a_socket_may_be_cut_behind_a_message(client: RawClient, kernel: RawKernel) -> None:
-    client.gateway.faults.cut_behind("execute_reply")
+def test_a_socket_may_be_cut_after_message_a_message(client: RawClient, kernel: RawKernel) -> None:
+    client.gateway.faults.cut_after_message("execute_reply")
     msg_id = kernel.send("execute_request", {"code": "1"})
     assert says(kernel.until("shell execute_reply ok")[-1]) == "shell execute_reply ok"
     with pytest.raises(CUT):

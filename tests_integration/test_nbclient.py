@@ -237,7 +237,7 @@ LINES = "import time\nprint('a', flush=True)\ntime.sleep(0.2)\nprint('b', flush=
     ("where", "msg_type", "expected"),
     [
         ("cut_before", "stream", ["a\nb\n", "c\n"]),
-        ("cut_behind", "execute_input", ["a\nb\n", "c\n"]),
+        ("cut_after_message", "execute_input", ["a\nb\n", "c\n"]),
         (
             "cut_within",
             "stream",

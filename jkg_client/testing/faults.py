@@ -123,7 +123,7 @@ class Faults:
         """Cut a WebSocket in the middle of the next message of this type. The message is lost."""
         self._active.add_cut(Cut(msg_type=msg_type, where="within", rst=rst))
 
-    def cut_behind(self, msg_type: str = "*", *, rst: bool = False) -> None:
+    def cut_after_message(self, msg_type: str = "*", *, rst: bool = False) -> None:
         """Cut a WebSocket after the next message of this type."""
         self._active.add_cut(Cut(msg_type=msg_type, where="after", rst=rst))
 
