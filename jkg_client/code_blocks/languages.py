@@ -9,7 +9,8 @@ from .caching import cached
 SHELLS = {
     **dict.fromkeys(
         (
-            *("ash", "bash", "bash-session", "console", "commandline", "command-line", "ksh"),
+            *("ash", "bash", "bash-session", "cli", "cmdline", "commandline", "command-line"),
+            *("console", "ksh", "linux", "unix"),
             *("shell", "shell-script", "shell-session", "shellscript", "shellsession"),
             *("terminal", "zsh"),
         ),
@@ -33,7 +34,10 @@ PYTHON_SESSIONS = frozenset(
 """Labels of Python sessions."""
 
 PROSE = frozenset(
-    {"markdown", "md", "mdx", "myst", "plaintext", "qmd", "rmd", "rst", "text", "txt"}
+    {
+        *("commonmark", "gfm", "markdown", "md", "mdown", "mdx", "myst", "plaintext", "qmd", "rmd"),
+        *("rst", "text", "txt"),
+    }
 )
 """Labels of text that may contain fences."""
 
@@ -41,16 +45,19 @@ _PYTHON = re.compile(r"(?:python|py|ipython)[ -]?\d*(?:\.\d+){0,2}")
 _ALIASES = {
     **dict.fromkeys(
         (
-            *("code_interpreter", "code-interpreter", "ipython-notebook", "jupyter"),
-            *("jupyter-notebook", "jupyter-python", "notebook", "python-code", "python_code"),
-            *("py-code", "tool_code", "tool-code"),
+            *("code_execution", "code-execution", "code_interpreter", "code-interpreter", "colab"),
+            *("execute_python", "ipy", "ipython-notebook", "jupyter", "jupyter-notebook"),
+            *("jupyter-python", "notebook", "py-code", "pyodide", "python-code", "python_code"),
+            *("python-interpreter", "python_interpreter", "python-notebook", "python-script"),
+            *("run_python", "tool_code", "tool-code"),
         ),
         "python",
     ),
     **dict.fromkeys(("cell", "code", "code-cell", "code-block", "sourcecode"), ""),
     **dict.fromkeys(("c++", "cc", "cxx", "c++11", "c++14", "c++17", "c++20", "c++23"), "cpp"),
     **dict.fromkeys(("cjs", "js", "mjs", "node", "nodejs"), "javascript"),
-    **dict.fromkeys(("mysql", "plsql", "postgres", "postgresql", "sqlite", "tsql"), "sql"),
+    **dict.fromkeys(("mssql", "mysql", "plsql", "postgres", "postgresql", "sqlite", "tsql"), "sql"),
+    **dict.fromkeys(("asm", "nasm", "x86asm"), "assembly"),
     **dict.fromkeys(("posh", "ps1", "pwsh"), "powershell"),
     **dict.fromkeys(("bat", "batch", "dos"), "cmd"),
     "c#": "csharp",
@@ -84,21 +91,32 @@ _ALSO = {"typescript": {"javascript", "jsx", "tsx"}, "octave": {"matlab"}}
 _DATA = PROSE | {
     # Documents and their parts.
     *("adoc", "asciidoc", "bibtex", "caution", "danger", "email", "figure", "hint", "html"),
-    *("important", "latex", "math", "katex", "note", "org", "poem", "prompt", "quote", "svg"),
-    *("table", "tex", "tip", "warning", "xhtml"),
+    *("important", "latex", "letter", "math", "mathml", "katex", "memo", "note", "org", "poem"),
+    *("prompt", "quote", "svg", "table", "tex", "tikz", "tip", "todo", "typst", "warning", "xhtml"),
+    *("checklist", "cucumber", "feature", "gherkin", "htm"),
+    # Templates of documents.
+    *("astro", "blade", "erb", "haml", "handlebars", "jinja", "jinja2", "liquid", "mustache"),
+    *("pug", "svelte", "twig", "vue"),
     # Data and settings.
     *("cfg", "conf", "config", "csv", "dockerfile", "docker", "docker-compose", "dotenv", "env"),
     *("editorconfig", "geojson", "gitignore", "hcl", "ini", "ipynb", "json", "json5", "jsonc"),
     *("json-lines", "jsonl", "jsonlines", "jsonschema", "makefile", "ndjson", "nginx", "plist"),
     *("properties", "proto", "protobuf", "requirements", "schema", "srt", "terraform", "tf"),
-    *("toml", "tsv", "xml", "xsd", "yaml", "yml", "css", "less", "scss"),
+    *("toml", "tsv", "xml", "xsd", "yaml", "yml", "css", "less", "sass", "scss", "stylus"),
+    *("apache", "apacheconf", "atom", "avro", "bib", "caddyfile", "cmake", "cron", "crontab"),
+    *("edn", "fstab", "gitattributes", "gitconfig", "gradle", "helm", "hjson", "hosts"),
+    *("htaccess", "json-schema", "jsonld", "jsonnet", "k8s", "kubernetes", "make", "openapi"),
+    *("pom", "prisma", "pyproject", "reg", "rss", "ssh-config", "swagger", "systemd", "thrift"),
+    *("topojson", "vega", "vega-lite", "vegalite", "wsdl", "xsl", "xslt"),
     # Output of programs.
     *("error", "err", "http", "log", "logs", "out", "output", "response", "result", "results"),
     *("stderr", "stdout", "stacktrace", "tool_output", "tool-output", "tool_result"),
-    *("tool_outputs", "tool_response", "tool_results", "traceback", "pytb"),
+    *("tool_outputs", "tool_response", "tool_results", "traceback", "py3tb", "pytb", "syslog"),
     # Drawings, changes, sketches.
     *("ascii", "bnf", "diff", "dot", "ebnf", "graphviz", "mermaid", "patch", "plain"),
-    *("plantuml", "pseudo", "pseudocode", "regex", "tree", "directory", "udiff", "none"),
+    *("plantuml", "pseudo", "pseudocode", "regex", "regexp", "tree", "directory", "udiff", "none"),
+    *("ascii-art", "asciiart", "d2", "dirtree", "drawio", "file-tree", "filetree", "git-diff"),
+    *("puml", "wavedrom"),
 }
 
 _PROGRAMMING = {
@@ -109,10 +127,16 @@ _PROGRAMMING = {
     *("pascal", "perl", "php", "powershell", "prolog", "python", "r", "racket", "ruby", "rust"),
     *("sas", "scala", "scheme", "solidity", "sql", "stata", "swift", "tcl", "tsx", "typescript"),
     *("vb", "vba", "wolfram", "zig"),
+    *("abap", "apex", "applescript", "arduino", "coffeescript", "coq", "cypher", "cython"),
+    *("elisp", "gdscript", "glsl", "hlsl", "lean", "mojo", "nix", "raku", "sparql", "verilog"),
+    *("vhdl", "vim", "wgsl"),
 }
 # The name of a file instead of a language: ```src/main.py
 _FILE = re.compile(r"[\w./+-]*\.(?P<suffix>\w{1,10})")
-_CLASS = re.compile(r"(?:language|lang|highlight-source)-(?=.)")
+# What stands before the language in a class of HTML, and in a type of a file: ```text/x-python
+_CLASS = re.compile(r"(?:(?:language|lang|highlight-source)-|(?:application|text)/(?:x-)?)(?=.)")
+# ```console-output, ```python-traceback
+_PRINTED = re.compile(r"[\w.]+[_-](?:errors?|logs?|outputs?|results?|traceback)")
 
 
 @cached
@@ -123,6 +147,8 @@ def canonical(language: str) -> str:
     name = name[prefix.end() :] if prefix else name
     if name in PYTHON_SESSIONS or _PYTHON.fullmatch(name):
         return "python"
+    if _PRINTED.fullmatch(name):
+        return "output"
     file = _FILE.fullmatch(name) if name not in _ALIASES else None
     if file and is_known(file["suffix"]):
         return canonical(file["suffix"])

@@ -35,10 +35,22 @@ _LOOKS = 2
 _MOST_AHEAD = 2**22
 """Limits for reading ahead: a multiple of the length of the page, and a number of characters."""
 
-# A heading above the output of a program.
+# A heading above the output of a program, above a tree of files, or below the code that prints.
 _OUTPUT = re.compile(
-    r"(?:the )?(?:expected |sample |example |console |terminal |program )?(?:output|result)s?"
-    r"(?: (?:is|will be|would be|should be|looks like(?: this)?))?"
+    r"(?:(?:here is |here's |i (?:got|get) |you (?:got|get) )?(?:the|this) )?"
+    r"(?:expected |sample |example |console |terminal |program )?"
+    r"(?:output|result|stdout|stderr|traceback|error(?: message)?)s?"
+    r"(?: (?:is|was|will be|would be|should be|looks like(?: this)?))?"
+    r"|(?:project|directory|folder|file) (?:structure|layout|tree)"
+    r"|ausgabe|ergebnis|sortie|r\u00e9sultat|salida|resultado|sa\u00edda"
+    r"|\u8f93\u51fa|\u7ed3\u679c|\u51fa\u529b|\u7d50\u679c|\u0432\u044b\u0432\u043e\u0434"
+)
+_PRINTS = re.compile(
+    r"(?:(?:and |which |it |this |running (?:it|this) |the (?:code|script|program)(?: above)? )?"
+    r"(?:prints|outputs|displays|returns|gives|produces|(?:will|would|should) "
+    r"(?:print|output|display|return|give|produce))"
+    r"|(?:and )?you(?:'ll| will| should| would)(?: now)? see)"
+    r"(?: this| the following| something like(?: this)?)?"
 )
 _INDENTS = re.compile(r"^[ \t]*(?=\S)", re.MULTILINE)
 _OPTION = re.compile(r":[\w-]+:(?:\s|$)")
@@ -132,9 +144,10 @@ class _Page:
         for number in range(at - 1, max(start, at - 4) - 1, -1):
             line = self.lines[number].strip(" \t>")
             if line:
-                heading = line[:80].strip("*_#: ").lower()
-                is_heading = line[0] in "*_#" or line.rstrip("*_ ").endswith(":")
-                return "output" if is_heading and _OUTPUT.fullmatch(heading) else ""
+                heading = line[:80].strip("*_#:\uff1a ").lower().replace("\u2019", "'")
+                is_heading = line[0] in "*_#" or line.rstrip("*_ ").endswith((":", "\uff1a"))
+                is_output = _OUTPUT.fullmatch(heading) or (start and _PRINTS.fullmatch(heading))
+                return "output" if is_heading and is_output else ""
         return ""
 
     def _end(self, fence: Fence, start: int) -> End:

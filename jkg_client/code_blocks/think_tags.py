@@ -14,13 +14,16 @@ from attrs import define, field, frozen
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
 # Only the names ignore case. So the search can go from one possible first character to the next.
 TAG = (
-    rf"<(?P<end>/?)(?i:(?:(?:antml|seed):)?(?:{_NAMES}))>"
+    rf"<(?P<end>/?)(?i:(?:antml:|seed:)?(?:{_NAMES}))>"
+    r"|<\|(?:(?i:begin_of_thought|start_thinking)|(?P<end4>(?i:end_of_thought|end_thinking)))\|>"
+    r"|<\|channel\|>(?:analysis|(?P<end5>final))<\|message\|>"
     r"|\[(?P<end2>/?)(?i:THINK)\]|◁(?P<end3>/?)(?i:think)▷"
     r"|(?P<comment><!--)|(?P<comment_end>-->)"
 )
 """Regular expression for a tag."""
 
 _TAG = re.compile(TAG)
+_CLOSING = ("end", "end2", "end3", "end4", "end5", "comment_end")
 _QUOTES = "`'\""
 _MOST = 10_000
 """Tags of one line that are read, at most. The others are treated as text."""
@@ -104,7 +107,7 @@ def _tags(number: int, line: str) -> Iterator[Tag]:
         at_start = match is found[0] and blank
         at_edge = at_start or (match is found[-1] and not rest.strip())
         if at_edge or not _is_mentioned(line, match):
-            closes = bool(match["end"] or match["end2"] or match["end3"] or match["comment_end"])
+            closes = any(match[name] for name in _CLOSING)
             is_comment = bool(match["comment"] or match["comment_end"])
             if at_start or closes or not is_comment:
                 start, end = match.span()

@@ -10,7 +10,12 @@ from .languages import SHELLS, canonical, is_data, is_known
 from .open_strings import HereDocuments, Insides, TripleQuoted
 
 _INLINE = re.compile(r"(?P<ticks>`+)(?P<code>[^`\n]+)(?P<end>`+)")
+_FIRST_LINE = re.compile(r"\s*(?i:python3?|py)[ \t]*\r?\n")
+_LAST_FENCE = re.compile(r"\n[ \t]*(?:```|~~~)\s*\Z")
 _LABELLED = re.compile(r"(?P<label>[\w+#.-]+)[ \t]+(?P<code>\S.*)")
+
+_LONGEST_END = 200
+"""Characters at the end of the code in which a last fence is searched."""
 
 
 def unfenced(code: str, language: str = "") -> CodeBlock:
@@ -23,7 +28,9 @@ def unfenced(code: str, language: str = "") -> CodeBlock:
         code: The argument.
         language: The language, from the model or the tool. ``""`` for the kernel's own.
     """
-    given = CodeBlock(code, language)
+    # The fence was lost, its label was not.
+    label = _FIRST_LINE.match(code) if canonical(language) in ("", "python") else None
+    given = CodeBlock(code[label.end() :], language) if label else CodeBlock(code, language)
     if "`" not in code and "~~~" not in code:
         return given
     inline = _INLINE.fullmatch(code.strip())
@@ -33,9 +40,18 @@ def unfenced(code: str, language: str = "") -> CodeBlock:
         return given
     found = MarkdownCodeExtractor(default_language=language).extract_code_blocks(code)
     runnable = [block for block in found if not is_data(block.language)] or found
-    if not runnable or len({canonical(block.language) for block in runnable}) > 1:
+    if not runnable:
+        return CodeBlock(_without_last_fence(given.code), language)
+    if len({canonical(block.language) for block in runnable}) > 1:
         return given
     return CodeBlock("\n\n".join(block.code for block in runnable), runnable[0].language)
+
+
+def _without_last_fence(code: str) -> str:
+    """The code without a closing fence to which no fence belongs."""
+    last = _LAST_FENCE.search(code, max(0, len(code) - _LONGEST_END))
+    is_only_one = last is not None and code.count("```") + code.count("~~~") == 1
+    return code[: last.start()] if last and is_only_one else code
 
 
 def _inline(code: str, language: str) -> CodeBlock:
