@@ -248,7 +248,7 @@ def test_containers_of_a_killed_program_are_known_and_can_be_removed(
     assert mine["jkg-test-orphan"].is_orphan
     assert not mine[server.container_name].is_orphan
     servers()
-    assert "jkg-test-orphan; DockerJupyterServer.remove_orphans()" in caplog.text
+    assert "jkg-test-orphan; remove them by DockerJupyterServer.remove_orphans()" in caplog.text
     assert "jkg-test-orphan" in DockerJupyterServer.remove_orphans()
     assert not is_there(engine, "jkg-test-orphan")
     assert is_there(engine, server.container_name)

@@ -57,7 +57,7 @@ def test_a_server_with_a_password_wants_a_token_besides(
     python = environment(pytestconfig, JUPYTER_SERVER.name, *JUPYTER_SERVER.requirements)
     info = JupyterConnectionInfo(HOST, use_https=False)
     with started("jupyter_server", with_password, info, python=python / "python") as address:
-        with pytest.raises(GatewayUnauthorized, match=r"also where browsers use a password"):
+        with pytest.raises(GatewayUnauthorized, match=r"needs a token of its own"):
             run(evolve(address, token=None), "print(6 * 7)", tmp_path)
         assert run(address, "print(6 * 7)", tmp_path).output == "42\n"
 
