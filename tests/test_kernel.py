@@ -35,8 +35,8 @@ QUICK = Timeouts(
     heartbeat=0.2,
     stale=0.0,
     pong=0.3,
-    handshake=0.2,
-    reconnect=1.0,
+    handshake=1.0,
+    reconnect=3.0,
     grace=0.3,
     ready=3.0,
 )
@@ -83,8 +83,9 @@ def test_a_connection_cut_between_cells_is_mended_and_the_cell_runs_once(
 def test_a_connection_cut_while_a_cell_runs_is_mended_and_nothing_is_missing(
     kernels: Any, server: FakeGateway, msg_type: str, rst: bool
 ) -> None:
-    # A handshake that is given up takes along what the server has kept.
-    kernel = kernels(timeouts=evolve(QUICK, handshake=5.0, reconnect=5.0))
+    # A connection that is given up too early takes along what the server has kept.
+    patient = evolve(QUICK, first_heartbeat=2.0, heartbeat=5.0, pong=3.0, handshake=5.0)
+    kernel = kernels(timeouts=evolve(patient, reconnect=10.0))
     server.faults.cut_before(msg_type, rst=rst)
     result = kernel.execute(COUNT, 5)
     assert (result.status, result.output) == ("ok", COUNTED)
