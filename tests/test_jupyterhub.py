@@ -209,6 +209,7 @@ def test_events_may_be_cut_anywhere(hub: ScriptedHub, size: int) -> None:
     stream += event_of({"progress": 100, "ready": True, "message": "ready"})
     cut = [(0.0, stream[i : i + size]) for i in range(0, len(stream), size)]
     hub.rule("GET", "/progress", Said(200, pieces=cut))
+    hub.start_seconds = 1.0  # a slow machine has to read the events before the server is ready
     with start(hub, on_progress=told.append):
         pass
     # A slow machine asks once more, and is told what the hub says by itself.
