@@ -135,6 +135,9 @@ _TYPE_ONLY = re.compile(
 )
 """Texts that only name the type of an object."""
 
+_LONGEST_TYPE = 10_000
+"""Characters of a plain text that are searched for its meaning."""
+
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{1,16}")
 _FACT = re.compile(r"[\d=]|\w\([^)]")
 """A number, a named value or arguments."""
@@ -176,11 +179,12 @@ def words_beside(display: Display) -> str:
     The plain text of most objects that can draw themselves only names their type. Beside a page,
     any other text is shown; beside an image, only a text with facts, such as the size.
     """
-    plain = strip_ansi(display.text)
-    if _TYPE_ONLY.fullmatch(plain.strip()):
+    plain = display.text
+    start = plain[:_LONGEST_TYPE]
+    if len(plain) < _LONGEST_TYPE and _TYPE_ONLY.fullmatch(start.strip()):
         return ""
     is_picture = any(name in display.data for name in _FILES if name != _HTML)
-    is_fact = _FACT.search(_ADDRESS.sub("", plain)) is not None
+    is_fact = _FACT.search(_ADDRESS.sub("", start)) is not None
     return plain if is_fact or not is_picture else ""
 
 
@@ -191,7 +195,7 @@ def text_at_once(display: Display) -> str:
     """
     if any(mime_type in display.data for mime_type in _FILES) or is_chart(display.data):
         return display.text if words_beside(display) else ""
-    if display.is_bar or any(mime_type in display.data for mime_type in SCRIPTS):
+    if display.has_stale_text or any(mime_type in display.data for mime_type in SCRIPTS):
         return ""
     text = _text(display)
     return display.text if text == strip_ansi(display.text) else text

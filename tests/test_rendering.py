@@ -133,6 +133,7 @@ def test_the_rest_is_shown_as_text(tmp_path: Path, data: dict[str, Any], text: s
         ("  0%|          | 0/20 [00:00<?, ?it/s]", ""),
         ("train:   0%|          | 0/20 [00:00<?, ?it/s]", ""),
         ("0it [00:00, ?it/s]", ""),
+        ("Output()", ""),
         ("IntSlider(value=0)", "IntSlider(value=0)"),
     ],
 )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from .stepwise import search
 from .think_tags import TAG
 
 MOST = 20_000
@@ -38,7 +39,7 @@ class NotableLines:
         """The notable lines of ``text``."""
         numbers: list[int] = []
         at = number = 0
-        while found := _NOTABLE.search(text, at):
+        while found := search(_NOTABLE, text, at):
             if len(numbers) == MOST:
                 return cls(numbers, at)
             number += text.count("\n", at, found.start())

@@ -20,6 +20,9 @@ _INSIDE = {triple: re.compile(rf"\\.|{triple}") for triple in _TRIPLES}
 # The start of a here-document, with the word that ends it. ``<<<`` does not begin one.
 HEREDOC = re.compile(r"<<(?P<tabs>-?)[ \t]*['\"\\]?(?P<end>[A-Za-z_]\w*)['\"]?")
 
+_MOST_STRINGS = 500_000
+"""Strings and comments of a block that are read, at most, in lines with triple quotes."""
+
 
 class Insides(Protocol):
     """Finds the lines of a block that are inside of something that may contain fences."""
@@ -44,6 +47,7 @@ class TripleQuoted:
 
     needs_every_line: bool = field(default=False, init=False)
     _quotes: str = field(default="", init=False)
+    _left: int = field(default=_MOST_STRINGS, init=False)
 
     @property
     def is_open(self) -> bool:
@@ -55,7 +59,8 @@ class TripleQuoted:
         if '"""' not in line and "'''" not in line:
             return
         at = 0
-        while at < len(line):
+        while at < len(line) and self._left:
+            self._left -= 1
             expression = _INSIDE[self._quotes] if self._quotes else _OUTSIDE
             found = expression.search(line, at)
             if found is None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from .shell_code import MOST_INSTALLS, quiet_pip
+from .stepwise import search
 
 # Several magics that run their body as Python may follow each other. The last one decides.
 _CELL_MAGIC = re.compile(
@@ -22,7 +23,8 @@ _LINE = r"(?:[^\\\n]|\\\r?\n|\\.)*"
 _COMMAND = re.compile(
     rf"[ \t]*(?:(?:!!?|%(?=pip[ \t])|(?=pip[ \t]+install[ \t]))(?P<command>{_LINE})|%{_LINE})"
 )
-_NEXT = re.compile(r"[\"'#=\\()\[\]{}\n]")
+# What may end or hide a logical line. A newline counts if a command may follow.
+_NEXT = re.compile(r"[\"'#=()\[\]{}]|\\(?=\r?\n)|\n(?=[ \t]{0,400}(?:[!%]|pip[ \t]))")
 _STRING_OF_LINE = {
     '"': re.compile(r'"(?:\\[\s\S]|[^"\\\n])*"?'),
     "'": re.compile(r"'(?:\\[\s\S]|[^'\\\n])*'?"),
@@ -66,7 +68,7 @@ def _commands(code: str) -> Iterator[tuple[int, int]]:
             at = command.end()
             if command["command"] is not None:
                 yield command.span("command")
-        found = _NEXT.search(code, at)
+        found = search(_NEXT, code, at)
         if found is None:
             return
         char = found[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 
@@ -14,7 +15,7 @@ def shell_commands(session: str) -> str:
     """The commands after the prompts of a shell. All of ``session`` if it has no prompt."""
     typed: list[str] = []
     goes_on = False
-    for line in session.split("\n"):
+    for line in _lines(session):
         prompt = _SHELL_PROMPT.match(line)
         if prompt or goes_on:
             typed.append(line[prompt.end() :] if prompt else line)
@@ -29,8 +30,17 @@ def is_python_session(code: str) -> bool:
 
 def python_statements(session: str) -> str:
     """The code after the Python prompts. All of ``session`` if it has no prompt."""
-    lines = session.replace("\r\n", "\n").split("\n")
-    return "\n".join(_typed(lines)) if any(map(_PYTHON_PROMPT.match, lines)) else session
+    session = session.replace("\r\n", "\n")
+    has_prompt = any(_PYTHON_PROMPT.match(line) for line in _lines(session))
+    return "\n".join(_typed(_lines(session))) if has_prompt else session
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines one by one: to split megabytes at once would stop all other threads."""
+    for line in io.StringIO(text, newline="\n"):
+        yield line.rstrip("\n")
+    if text.endswith("\n"):
+        yield ""
 
 
 def _typed(lines: Iterable[str]) -> Iterator[str]:

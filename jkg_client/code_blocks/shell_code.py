@@ -12,24 +12,27 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .caching import cached
 from .open_strings import HEREDOC
+from .stepwise import matches, search
 
 MOST_INSTALLS = 100_000
 """Later commands of a cell stay as they are, so that ten megabytes of them take a second."""
 
 # The beginning of parts without commands: escaped characters, strings, comments and
 # here-documents. The text of a here-document begins in the next line.
-_START = re.compile(r"[\\'\"#<]")
-_START_OR_NEWLINE = re.compile(r"[\\'\"#<\n]")
+_HEREDOC = r"(?<!<)<<(?=-?[ \t]{0,400}['\"\\]?[A-Za-z_])"
+_START = re.compile(rf"[\\'\"#]|{_HEREDOC}")
+_START_OR_NEWLINE = re.compile(rf"[\\'\"#\n]|{_HEREDOC}")
 _SINGLE = re.compile(r"[^']*'?")
 _DOUBLE = re.compile(r"(?:[^\"\\]|\\[\s\S])*\"?")
 _ANSI_C = re.compile(r"(?:[^'\\]|\\[\s\S])*'?")
 # Many strings or escaped characters in a row.
 _STRINGS = re.compile(r"(?:'[^']*'|\"(?:[^\"\\]|\\[\s\S])*\"|\\[^\r\n]){2,500}")
 _JOINTS = re.compile(r"(?:\\\r?\n[ \t]*){1,500}")
-_LINE = re.compile(r"[^\n]+")
 _BEFORE_COMMENT = frozenset(" \t\r\n;&|(")
 
-_MARK = re.compile(r"^[ \t]*(?P<mark>\$[ \t]+|!(?=[^\s!=(\[])|%(?=pip3?[ \t]))", re.MULTILINE)
+_MARK = re.compile(
+    r"^[ \t]{0,200}(?P<mark>\$[ \t]{1,200}|!(?=[^\s!=(\[])|%(?=pip3?[ \t]))", re.MULTILINE
+)
 
 _COMMAND = re.compile(r"[^;&|()`\n]+")
 _WORD = re.compile(r"[^\s;&|()`]+")
@@ -45,7 +48,7 @@ _VERBOSITY = re.compile(r"-[UIh]*[qv][UIhqv]*|--quiet|--verbose")
 
 def without_marks(code: str) -> str:
     """``code`` without a leading ``!``, ``$ `` or ``%`` of ``%pip`` in its commands."""
-    return _cut(code, (found.span("mark") for found in _MARK.finditer(_bare(code))))
+    return _cut(code, (found.span("mark") for found in matches(_MARK, _bare(code))))
 
 
 @cached
@@ -110,19 +113,17 @@ def _bare(code: str) -> str:
     pieces: list[str] = []
     heredocs: list[re.Match[str]] = []
     at = 0
-    while found := (_START_OR_NEWLINE if heredocs else _START).search(code, at):
+    while found := search(_START_OR_NEWLINE if heredocs else _START, code, at):
         pieces.append(code[at : found.start()])
         start, at = found.span()
         if found[0] == "\n":
             at = _end_of_heredocs(code, at, heredocs)
-            hidden = _LINE.sub(lambda line: "_" * len(line[0]), code[start + 1 : at])
-            pieces.append("\n" + hidden)
+            pieces.append("\n".join("_" * len(line) for line in code[start:at].split("\n")))
             heredocs = []
-        elif found[0] == "<":
-            heredoc = HEREDOC.match(code, start)
-            at = start + 3 if code.startswith("<<<", start) else heredoc.end() if heredoc else at
+        elif heredoc := HEREDOC.match(code, start):
+            at = heredoc.end()
             pieces.append(code[start:at])
-            heredocs += [heredoc] if heredoc else []
+            heredocs.append(heredoc)
         elif joints := _JOINTS.match(code, start):
             at = joints.end()
             pieces.append(" " * (at - start))

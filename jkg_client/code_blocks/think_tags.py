@@ -14,11 +14,11 @@ from attrs import define, field, frozen
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
 # Only the names ignore case. So the search can go from one possible first character to the next.
 TAG = (
-    rf"<(?P<end>/?)(?i:(?:antml:|seed:)?(?:{_NAMES}))>"
-    r"|<\|(?:(?i:begin_of_thought|start_thinking)|(?P<end4>(?i:end_of_thought|end_thinking)))\|>"
-    r"|<\|channel\|>(?:analysis|(?P<end5>final))<\|message\|>"
+    rf"<(?:(?P<end>/?)(?i:(?:antml:|seed:)?(?:{_NAMES}))>|(?P<comment>!--)"
+    r"|\|(?:(?i:begin_of_thought|start_thinking)|(?P<end4>(?i:end_of_thought|end_thinking)))\|>"
+    r"|\|channel\|>(?:analysis|(?P<end5>final))<\|message\|>)"
     r"|\[(?P<end2>/?)(?i:THINK)\]|◁(?P<end3>/?)(?i:think)▷"
-    r"|(?P<comment><!--)|(?P<comment_end>-->)"
+    r"|(?P<comment_end>-->)"
 )
 """Regular expression for a tag."""
 

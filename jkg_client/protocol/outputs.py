@@ -44,7 +44,7 @@ def plain_text(outputs: Iterable[Output]) -> str:
 def as_seen(outputs: Iterable[Output]) -> Iterator[Output]:
     """The outputs with streams as a terminal shows them. Adjacent streams share one screen.
 
-    Progress bars that are widgets are omitted: their text only shows how they began.
+    Widgets are omitted if their text only shows how they began, as that of a progress bar.
     """
     screen: list[Stream] = []
     for output in outputs:
@@ -52,7 +52,7 @@ def as_seen(outputs: Iterable[Output]) -> Iterator[Output]:
         if screen and not (isinstance(output, Stream) and not is_dropped_here(output.text)):
             yield _on_screen(screen)
             screen = []
-        if isinstance(output, Display) and output.is_bar:
+        if isinstance(output, Display) and output.has_stale_text:
             continue
         if not isinstance(output, Stream) or is_dropped_here(output.text):
             yield output
@@ -246,7 +246,8 @@ def _display_of(content: Json) -> Display:
 def _size(output: Display | Failure) -> int:
     """Its number of characters, without MIME types and ids of usual lengths."""
     if isinstance(output, Failure):
-        return sum(map(len, (output.ename, output.evalue, *output.traceback)))
+        # Not with map(), which would stop all other threads while it counts millions of lines.
+        return sum(len(line) for line in (output.ename, output.evalue, *output.traceback))
     names = len(output.display_id or "") + sum(len(mime_type) + ITEM for mime_type in output.data)
     shown = sum(map(weight, output.data.values())) + weight(output.metadata)
     return shown + max(0, names - _FREE_NAMES)

@@ -86,9 +86,14 @@ class Display:
         return strip_ansi(text_of(self.data.get("text/plain")))
 
     @property
-    def is_bar(self) -> bool:
-        """Whether it is a progress bar of ``tqdm.notebook``, which only moves in a browser."""
-        return _WIDGET in self.data and _BAR.search(self.text[:_LONGEST_BAR]) is not None
+    def has_stale_text(self) -> bool:
+        """Whether its text only shows how a widget began, which changes in a browser.
+
+        Such widgets are progress bars of ``tqdm.notebook``, and the empty ``Output()`` in which
+        rich shows its own.
+        """
+        begun = self.text[:_LONGEST_BAR] if _WIDGET in self.data else ""
+        return begun == "Output()" or _BAR.search(begun) is not None
 
 
 @frozen
