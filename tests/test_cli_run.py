@@ -562,10 +562,7 @@ def test_a_notebook_that_fails_names_its_cell_and_is_written(run: Run, place: Pa
     assert run("run", "leaves.ipynb", "-o", "out.ipynb").status == 0
 
 
-IMAGE = f"""
-from IPython.display import display
-display({{"image/png": "{PNG}"}}, raw=True)
-"""
+IMAGE = f'display({{"image/png": "{PNG}"}}, raw=True)'
 
 
 @pytest.mark.parametrize("order", [("a.ipynb", "--json"), ("--json", "a.ipynb")])
