@@ -269,6 +269,8 @@ class Exchange:
     def _captured(self, msg_type: str, content: Json) -> Output | None:
         shown: Output | None = None
         widget, outputs = self._captures.feed(msg_type, content) or (None, ())
+        if msg_type == "comm_close":
+            self.area.close_widget(content.get("comm_id"))
         for output in outputs:
             kind = mapping_of(output).get("output_type")
             if isinstance(kind, str):

@@ -44,6 +44,7 @@ class Grid:
     def __init__(self, size: int, *, keeps_colours: bool = False) -> None:
         self._keeps_colours = keeps_colours
         self._above: list[str] = []  # lines that the cursor cannot reach, with line ends
+        self._gone = 0  # number of these lines
         # A line is a string until the cursor moves in it, then a list of its cells.
         self._rows: list[str | list[str]] = [""]
         self._row = 0
@@ -56,6 +57,13 @@ class Grid:
 
     def __str__(self) -> str:
         return "".join(self.halves(cursor=False))
+
+    @property
+    def height(self) -> int:
+        """Number of lines. A last line that is blank does not count."""
+        last = self._rows[-1]
+        is_blank = not last or (len(last) <= _COLUMNS and not _text(last).strip(" "))
+        return self._gone + len(self._rows) - is_blank
 
     def halves(self, *, cursor: bool = True) -> tuple[str, str]:
         """The lines that the cursor cannot reach, and the rest with movements to the cursor."""
@@ -192,6 +200,7 @@ class Grid:
             gone = len(self._rows) - _REACH
             self._above.append("\n".join(map(_text, self._rows[:gone])) + "\n")
             del self._rows[:gone]
+            self._gone += gone
             self._row = max(0, self._row - gone)
             self._saved = max(0, self._saved[0] - gone), self._saved[1]
 
