@@ -532,6 +532,7 @@ def test_a_display_is_its_plain_text(data: Json, text: str) -> None:
         ([("a\n", False), ("b\n", True), ("c", True)], "a\nb\nc"),
         ([("a", True), ("", True), ("b", False)], "a\nb"),
         ([("", True), ("a", False)], "a"),
+        ([("a\ud83d", False), ("\ude00b\ud800", False)], "a\U0001f600b\ufffd"),
     ],
 )
 def test_pieces_of_text_are_joined_by_lines(pieces: list[tuple[str, bool]], text: str) -> None:

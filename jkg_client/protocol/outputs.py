@@ -25,6 +25,7 @@ __all__ = [
     "OutputArea",
     "Stream",
     "as_seen",
+    "encodable",
     "join_text",
     "plain_text",
 ]
@@ -79,7 +80,20 @@ def join_text(pieces: Iterable[tuple[str, bool]]) -> str:
             parts.append("\n")
         parts.append(text)
         alone_before = alone
-    return "".join(parts)
+    return encodable("".join(parts))
+
+
+def encodable(text: str) -> str:
+    """``text`` with pairs of surrogates joined and lone surrogates replaced.
+
+    Kernels may print a character in two halves. A text that UTF-8 cannot encode would end the
+    program that sends it to a model.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 @define
