@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
-from .terminal_commands import CONTROL, STILL, WHOLE, Command, command
+from .terminal_commands import CONTROL, STILL, WHOLE, Command, command, way_between
 from .terminal_pieces import overwritten, without_idle_codes
 
 _REACH = 1000
@@ -307,21 +307,13 @@ class Grid:
         way = ""
         here = last, len(self._rows[last])
         if self._saved != (0, 0):
-            way += _way(here, self._saved) + "\x1b7"
+            way += way_between(here, self._saved) + "\x1b7"
             here = self._saved
-        return way + _way(here, (self._row, self._column))
+        return way + way_between(here, (self._row, self._column))
 
 
 def _text(row: str | list[str]) -> str:
     return row if isinstance(row, str) else "".join(row)
-
-
-def _way(start: tuple[int, int], end: tuple[int, int]) -> str:
-    if start == end:
-        return ""
-    down, column = end[0] - start[0], end[1]
-    vertical = f"\x1b[{abs(down)}{'B' if down > 0 else 'A'}" if down else ""
-    return f"{vertical}\r" + (f"\x1b[{column}C" if column else "")
 
 
 _ACTIONS: Mapping[str, Callable[[Grid, int], None]] = {
