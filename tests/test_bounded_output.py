@@ -223,7 +223,7 @@ def test_what_a_widget_has_captured_is_taken_out_and_makes_room() -> None:
     kept.append(own)
     kept.append(captured)
     kept.write("out", "cd", "v")
-    assert kept.remove_owned("w") == [captured]
+    assert kept.remove(lambda slot: slot.owner == "w") == [captured]
     assert (both(kept), size_of(kept)) == (("<own>cd", ""), 3)
     kept.write("out", "1234567")
     assert (both(kept), kept.dropped) == (("<own>cd1234567", ""), 0)
@@ -234,7 +234,7 @@ def test_what_a_widget_has_captured_is_taken_out_on_both_sides_of_the_gap() -> N
     for text, owner in (("ab", "w"), ("cde", None), ("fghij", None), ("k", "w"), ("l", None)):
         kept.write("out", text, owner)
     assert (both(kept), kept.dropped) == (("abcde", "hijkl"), 2)
-    assert kept.remove_owned("w") == []
+    assert kept.remove(lambda slot: slot.owner == "w") == []
     assert (both(kept), size_of(kept)) == (("cde", "hijl"), 7)
 
 

@@ -71,6 +71,29 @@ def test_a_kind_of_exit_is_an_exit_too() -> None:
 
 
 @pytest.mark.field("B7")
+@rows(
+    ("value", "ending", "output"),
+    [
+        ("0", "SystemExit: 0\n", "bye\n"),
+        ("", "SystemExit", "bye\n"),
+        ("3", "SystemExit: 3", "bye\nSystemExit: 3"),
+        ("0", "ValueError: 0", "bye\nTraceback (most recent call last)\nValueError: 0"),
+    ],
+)
+def test_the_traceback_of_an_exit_that_a_library_displays_is_not_shown(
+    value: str, ending: str, output: str
+) -> None:
+    shown = {"text/plain": f"Traceback (most recent call last)\n{ending}"}
+    result = fed(
+        stream("bye\n"),
+        message("iopub", "display_data", {"data": shown}),
+        reply("error", **raised("SystemExit", value)),
+        IDLE,
+    ).result()
+    assert result.output == output
+
+
+@pytest.mark.field("B7")
 @pytest.mark.parametrize("value", ["", "0", "None"])
 def test_success_shows_neither_exception_nor_advice(value: str) -> None:
     result = fed(

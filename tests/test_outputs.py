@@ -450,17 +450,36 @@ def test_the_cursor_does_not_move_into_what_is_before_a_gap() -> None:
     ("messages", "text"),
     [
         ([err("\r 50%"), err("\r    \r"), out("said\n"), err("\r100%")], "said\n100%"),
-        ([out("a\n"), err("\x1b[31mb\x1b[A"), out("c")], "ac\nb"),
+        ([out("a\n"), err("\x1b[31mb\x1b[A"), out("c")], "a\nb\nc"),
         ([out("a\n"), display("d"), out("\x1b[A\rX")], "a\nd\nX"),
+        ([err("\r 50%"), out("done\n"), err("\r100%"), err("\n")], "100%\ndone\n"),
+        ([err("\r100%"), out("a"), out("b\n"), err("\n")], "100%\nab\n"),
+        ([out("a"), err("\r 50%"), out("b\n"), err("\rw\x1b[K\n"), out("c")], "ab\nw\nc"),
+        ([err("outer\n\rinner\x1b[A"), out("end\n"), err("\n\r     \r\x1b[A")], "outer\nend\n"),
+        ([err("\rx\n\x1b[2J\x1b[H"), out("a\n"), err("y\n"), out("b\n")], "a\ny\nb\n"),
+        ([err("\x1b["), out("a\n"), err("31mb\r"), out("c")], "a\nb\nc"),
+        ([out("a\n"), err("\r"), out("b\n")], "a\nb\n"),
         ([display("\x1b[33m42\x1b[39m")], "42"),
         ([error("E", "\x1b[31mv\x1b[0m")], "E: v"),
     ],
 )
 @pytest.mark.field("B4")
-def test_text_is_what_one_terminal_shows_of_all_streams(
+@pytest.mark.field("B5")
+def test_a_stream_changes_only_lines_of_its_own_which_stand_where_they_began(
     messages: list[tuple[str, Json]], text: str
 ) -> None:
     assert plain_text(fed(*messages).outputs) == text
+
+
+@BOUNDED
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 3))))
+def test_whole_lines_of_two_streams_stay_in_order_beside_a_bar(
+    lines: list[tuple[bool, int]],
+) -> None:
+    said = [(is_error, f"{number}\n" * times) for number, (is_error, times) in enumerate(lines)]
+    messages = [err(text) if is_error else out(text) for is_error, text in said]
+    bar = err("\r 50%\r100%\n")
+    assert plain_text(fed(bar, *messages).outputs) == "100%\n" + "".join(text for _, text in said)
 
 
 @BOUNDED
@@ -513,6 +532,7 @@ def test_a_display_is_its_plain_text(data: Json, text: str) -> None:
         ([("a\n", False), ("b\n", True), ("c", True)], "a\nb\nc"),
         ([("a", True), ("", True), ("b", False)], "a\nb"),
         ([("", True), ("a", False)], "a"),
+        ([("a\ud83d", False), ("\ude00b\ud800", False)], "a\U0001f600b\ufffd"),
     ],
 )
 def test_pieces_of_text_are_joined_by_lines(pieces: list[tuple[str, bool]], text: str) -> None:

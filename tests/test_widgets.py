@@ -181,6 +181,23 @@ def test_a_widget_that_is_closed_captures_no_more() -> None:
     assert exchange.result().output == "b\n"
 
 
+@pytest.mark.field("B5")
+def test_a_widget_that_is_closed_is_gone_with_its_outputs() -> None:
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "w"}, "text/plain": "Box()"}
+    closed = message("iopub", "comm_close", {"comm_id": "w", "data": {}})
+    exchange = fed(stream("own\n"), message("iopub", "display_data", {"data": view}), takes())
+    for one in (stream("spinner\n"), shows("bar"), leaves(), closed, stream("end\n"), OK, IDLE):
+        exchange.feed(one)
+    assert exchange.result().output == "own\nend\n"
+
+
+@rows("widget", [None, 3, "other"])
+def test_of_other_widgets_that_are_closed_nothing_is_removed(widget: Any) -> None:
+    closed = message("iopub", "comm_close", {"comm_id": widget})
+    exchange = fed(takes(), stream("in\n"), shows("x"), leaves(), closed, stream("out"), OK, IDLE)
+    assert exchange.result().output == "in\nx\nout"
+
+
 def test_requests_of_others_are_none_of_a_widgets_business() -> None:
     exchange = fed(stream("own\n"), comm({"msg_id": "other"}), clear(), stream("b\n"))
     assert exchange.result().output == "b\n"
