@@ -43,7 +43,7 @@ def picture(text: str) -> str:
     if not has_codes(text):
         return text
     grid, rest = _drawn(in_two(text), allowed_moves(len(text)))
-    return str(grid) + rest
+    return str(grid) + rest.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @frozen
@@ -88,7 +88,7 @@ def allowed_moves(size: int) -> int:
 def _drawn(text: str, moves: int, *, keeps_colours: bool = False) -> tuple[Grid, str]:
     """A grid with ``text``. After too many movements, the rest of the text is returned.
 
-    The rest has no control codes. So nothing is lost, but nothing is overwritten either.
+    The rest has no control codes but carriage returns. So nothing of it is lost.
     """
     grid = Grid(len(text), keeps_colours=keeps_colours)
     rest: list[str] = []
