@@ -425,21 +425,24 @@ def test_a_wire_error_says_what_is_wrong(framing: Framing, frame: Frame, reason:
     assert caught.value.frame == frame
 
 
-# The halves of decode, which others call: the error has the frame, or the texts of its parts.
+def refusal(frame: Frame, framing: Framing) -> tuple[WireError, Frame]:
+    """The error of the half of ``decode`` that refuses it, and what this half has got."""
+    try:
+        packed = unpack(frame, framing)
+    except WireError as refused:
+        return refused, frame
+    with pytest.raises(WireError) as caught:
+        parse(packed)
+    return caught.value, "".join(packed.texts)
+
+
 @rows(("framing", "frame", "reason"), REASONS)
 def test_each_half_of_decode_says_what_is_wrong(
     framing: Framing, frame: Frame, reason: str
 ) -> None:
-    came = frame
-    try:
-        packed = unpack(frame, framing)
-        came = "".join(packed.texts)
-        parse(packed)
-    except WireError as refused:
-        assert reason in refused.reason
-        assert refused.frame == came
-    else:
-        pytest.fail("nothing is wrong")
+    refused, came = refusal(frame, framing)
+    assert reason in refused.reason
+    assert refused.frame == came
 
 
 def test_a_message_may_have_hundreds_of_empty_buffers() -> None:
