@@ -37,6 +37,7 @@ class Kernel:
         self.times_closed = 0
         self.requests: list[Message] = []
         self.fails: set[str] = set()
+        self.dies: set[str] = set()
         self.did: list[str] = []
         self.connected: list[tuple[str, float | None, Timeouts]] = []
         self.silent = False
@@ -56,7 +57,11 @@ class Kernel:
             raise GatewayUnreachable("away")
         if message.content.get("code") in self.asks:
             self.say("stdin", "input_request", {"prompt": "? "})
-        if message.msg_type in self.idle_only:
+        if message.msg_type in self.dies:
+            header = {"msg_id": "x", "msg_type": "status"}
+            content = {"execution_state": "restarting"}
+            self._coming.put(Message(channel="iopub", header=header, content=content))
+        elif message.msg_type in self.idle_only:
             self.say("iopub", "status", {"execution_state": "idle"})
         elif not self.silent:
             for text in self.says.get(str(message.content.get("code")), []):
@@ -224,6 +229,15 @@ def test_a_question_that_is_not_answered_in_time_says_so(
     with pytest.raises(KernelNotReady) as caught:
         client.kernel_info(0.01)
     assert str(caught.value) == "kernel k1 gave no answer to kernel_info_request within 0.01 s"
+
+
+def test_a_kernel_that_dies_over_a_question_is_not_told_as_a_passed_time_limit(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.dies.add("kernel_info_request")
+    with pytest.raises(KernelNotReady) as caught:
+        client.kernel_info()
+    assert str(caught.value) == "kernel k1 died and gave no answer to kernel_info_request"
 
 
 def test_a_cell_is_sent_with_all_that_the_caller_wants(
