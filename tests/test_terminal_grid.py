@@ -107,6 +107,11 @@ def test_in_an_endless_line_the_cursor_goes_back_a_million_columns() -> None:
     assert picture("x" * 2_097_153 + codes) == shown
 
 
+def test_each_character_of_a_text_allows_a_blank_more() -> None:
+    lines = ["x" * 10_000, *["\x1b[999Cx"] * 8]
+    assert picture("\n".join(lines)) == "\n".join([lines[0], *[" " * 999 + "x"] * 8])
+
+
 def test_a_line_is_erased_again_when_it_has_grown() -> None:
     assert picture("x" * 100 + "\x1b[1K" + "y" * 400 + "\x1b[1K!") == " " * 500 + "!"
 
@@ -126,6 +131,9 @@ def test_of_very_many_erasures_the_last_ones_erase_little(times: int, left: int)
         ("a\x1b7\nb\nc\nd\x1b[A", "a\nb\nc\nd\x1b[3A\r\x1b[1C\x1b7\x1b[2B\r\x1b[1C"),
         ("a\x1b[31m\x1b[1mb\rc", "c\x1b[31m\x1b[1mb\r\x1b[1C"),
         ("a\r\x1b[1m\nb", "a\n\x1b[1mb"),
+        # More text may complete what has begun.
+        ("ab\r", "ab\r"),
+        ("ab\x1b[3", "ab\x1b[3"),
         # Of very many colours in one place, the last one is kept.
         ("ab\r" + "\x1b[31m" * 51 + "x", "\x1b[31m" * 51 + "xb\r\x1b[1C"),
         ("ab\r" + "\x1b[31m" * 59 + "\x1b[1mx", "\x1b[1mxb\r\x1b[1C"),

@@ -41,7 +41,7 @@ class Grid:
             character that follows it.
     """
 
-    def __init__(self, size: int, *, keeps_colours: bool = False) -> None:
+    def __init__(self, size: int, *, keeps_colours: bool) -> None:
         self._keeps_colours = keeps_colours
         self._above: list[str] = []  # lines that the cursor cannot reach, with line ends
         self._gone = 0  # number of these lines
