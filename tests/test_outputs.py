@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
@@ -561,3 +562,45 @@ def test_a_bar_that_is_a_widget_is_not_read_as_it_began(text: str) -> None:
 def test_another_widget_is_read_as_its_plain_text() -> None:
     view = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider(value=0)"}
     assert plain_text(fed(("display_data", {"data": view})).outputs) == "IntSlider(value=0)"
+
+
+# A quarter of what may be kept is for metadata.
+@rows(("weight", "shown"), [(100, 300), (101, 400)])
+def test_of_a_large_value_metadata_may_have_a_quarter(weight: int, shown: int) -> None:
+    metadata = {"a": "x" * (weight - 17)}
+    content = {"data": {"text/plain": "y" * 1000}, "metadata": metadata}
+    area = fed(("display_data", content), max_output=400)
+    (display,) = area.outputs
+    assert isinstance(display, Display)
+    assert display.metadata == (metadata if weight == 100 else {})
+    assert display.text.count("y") == shown
+    assert area.dropped == 1000 + weight - 400
+
+
+def test_of_a_large_exception_the_message_has_a_quarter() -> None:
+    area = OutputArea(101)
+    failure = area.fitting(Failure("E", "V" * 200, ("T" * 200,)))
+    assert (failure.evalue.count("V"), "".join(failure.traceback).count("T")) == (25, 75)
+
+
+def test_what_a_widget_has_captured_goes_when_the_widget_is_cleared() -> None:
+    area = OutputArea(1000)
+    area.feed(*display("own", "o"))
+    area.feed(*display("captured", "i"), "widget")
+    area.feed(*clear(wait=False), "widget")
+    assert area.outputs == (shown("own", "o"),)
+    # Its display is not known any more.
+    assert area.feed(*update("new", "i")) == evolve(shown("new", "i"), is_update=True)
+
+
+def test_a_large_exception_of_a_widget_is_not_that_of_the_cell() -> None:
+    area = OutputArea(100)
+    area.feed(*error("E", "v" * 1000), "widget")
+    assert (area.failure, area.dropped > 900) == (None, True)
+
+
+def test_text_that_is_nested_too_deep_is_no_output() -> None:
+    deep: Any = "x"
+    for _ in range(200_000):
+        deep = [deep]
+    assert fed(("stream", {"name": "stdout", "text": deep})).outputs == ()

@@ -209,3 +209,22 @@ def test_widgets_without_end_take_no_memory_without_bound() -> None:
         state = {"msg_id": "req", "outputs": [{}]}
         captures.feed("comm_msg", {"comm_id": f"w{number}", "data": {"state": state}})
     assert captures.owner == "w999"
+
+
+def test_a_thousand_widgets_at_most_capture_at_the_same_time() -> None:
+    captures = Captures("req")
+    for number in range(1001):
+        captures.feed("comm_msg", takes(f"w{number}").content)
+    assert captures.owner == "w999"
+
+
+def test_the_outputs_of_a_thousand_widgets_at_most_are_counted() -> None:
+    captures = Captures("req")
+    first, second = {"output_type": "stream"}, {"output_type": "error"}
+    for number in range(1001):
+        captures.feed("comm_msg", comm({"outputs": [first]}, f"w{number}").content)
+    more = [
+        captures.feed("comm_msg", comm({"outputs": [first, second]}, w).content)
+        for w in ("w999", "w1000")
+    ]
+    assert more == [("w999", [second]), ("w1000", [first, second])]

@@ -170,7 +170,7 @@ class BoundedOutput:
         while rest and rest[0].size <= room and len(self._head) < MAX_SLOTS // 2:
             room -= rest[0].size
             self._head.append(rest.popleft())
-        crossing = rest[0] if rest else None
+        crossing = rest[0]  # the head cannot hold all of it
         if isinstance(crossing, StreamSlot) and 0 < room < crossing.size:
             taken = crossing.text.take_left(room)
             self._head.append(StreamSlot(crossing.name, taken, crossing.owner))

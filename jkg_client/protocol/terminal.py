@@ -88,7 +88,7 @@ class Screen:
     """The lines that a stream shows, whose text comes in parts.
 
     After too many movements, the text of further parts is added without control codes. So nothing
-    is lost, but nothing is overwritten either.
+    of it is lost, but nothing is overwritten either.
 
     Args:
         size: Characters that will be written.
@@ -123,11 +123,11 @@ class Screen:
 
     @property
     def rest(self) -> str:
-        """Text after too many movements."""
+        """Text after too many movements. It has no control codes but carriage returns."""
         return "\n".join(["", "".join(self._rest)]) if self._rest else ""
 
     def __str__(self) -> str:
-        return str(self.grid) + self.rest
+        return str(self.grid) + self.rest.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def unfinished(text: str) -> str:

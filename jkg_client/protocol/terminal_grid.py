@@ -41,7 +41,7 @@ class Grid:
             character that follows it.
     """
 
-    def __init__(self, size: int, *, keeps_colours: bool = False) -> None:
+    def __init__(self, size: int, *, keeps_colours: bool) -> None:
         self._keeps_colours = keeps_colours
         self._above: list[str] = []  # lines that the cursor cannot reach, with line ends
         self._gone = 0  # number of these lines
@@ -65,7 +65,7 @@ class Grid:
         is_blank = not last or (len(last) <= _COLUMNS and not _text(last).strip(" "))
         return self._gone + len(self._rows) - is_blank
 
-    def halves(self, *, cursor: bool = True) -> tuple[str, str]:
+    def halves(self, *, cursor: bool) -> tuple[str, str]:
         """The lines that the cursor cannot reach, and the rest with movements to the cursor."""
         self._let_go(_REACH)
         rest = "\n".join(map(_text, self._rows)) + self._escape
@@ -290,8 +290,9 @@ class Grid:
     def erase_display(self, number: int) -> None:
         """Erase everything below the cursor (0), above it (1) or all (2)."""
         if number == 2:
-            del self._rows[self._top :]
-            self._rows = self._rows or [""]
+            # What has left the screen stays, and the cursor does not come back to it.
+            self._let_go(_REACH)
+            self._rows = [""]
         elif number == 1:
             end = min(self._row, len(self._rows))
             start = end - self._affordable(end - self._top)
@@ -307,7 +308,7 @@ class Grid:
         way = ""
         here = last, len(self._rows[last])
         if self._saved != (0, 0):
-            way += way_between(here, self._saved) + "\x1b7"
+            way = way_between(here, self._saved) + "\x1b7"
             here = self._saved
         return way + way_between(here, (self._row, self._column))
 
