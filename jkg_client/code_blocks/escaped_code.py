@@ -9,7 +9,8 @@ from typing import Any
 
 # In Python, a backslash before "n" is an error, except in strings and comments.
 _TOKEN = re.compile(
-    r"(?P<quote>\\\")|\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|(?P<comment>#(?:[^\\]|\\(?!n))*)|(?P<newline>(?:\\r)?\\n)"
+    r"(?P<quote>\\\")|\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?"
+    r"|(?P<comment>#(?:[^\\]|\\(?!n))*)|(?P<newline>(?:\\r)?\\n)"
 )
 _MAGICS = ("!", "%", "?")
 _LONGEST = 2**20
