@@ -15,9 +15,12 @@ _SHELL_PROMPT = re.compile(
     r"[ \t]{0,200}(?:\([\w.-]{1,50}\) )?"
     r"(?:\[?[\w.-]{1,50}@[\w.-]{1,50}[: ][^\s$#%]{0,200} ?[$#%]|(?:ba|da|z)?sh-[\d.]{1,9}[$#]|\$) "
 )
+# Where a command begins: "for" and "done" are words like others elsewhere.
+_BEGIN = r"(?:^|[;&|({]|(?<![\w-])(?:do|then|else|in))[ \t]{0,200}"
 _OUT_OF_QUOTES = re.compile(
-    r"\\.|['\"]|(?<!\S)#.*|(?P<begins>\{(?!\S)|(?<![\w-])(?:for|while|until|if|case|select)(?![\w-]))"
-    r"|(?P<ends>(?<!\S)\}|(?<![\w-])(?:done|fi|esac)(?![\w-]))"
+    r"\\.|['\"]|(?<!\S)#.*"
+    rf"|(?P<begins>\{{(?!\S)|{_BEGIN}(?:for|while|until|if|case|select)(?![\w-]))"
+    rf"|(?P<ends>{_BEGIN}(?:\}}|(?:done|fi|esac)(?![\w-])))"
 )
 _IN_QUOTES = re.compile(r"\\.|['\"]")
 _MORE_PROMPT = re.compile(r"[ \t]*> ?")
