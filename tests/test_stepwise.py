@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from jkg_client.code_blocks.stepwise import matches, search
+from jkg_client.protocol.stepwise import STEP, matches, search
 
-STEP = 2**18
+
 
 
 @pytest.mark.field("B14")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from .shell_code import MOST_INSTALLS, quiet_pip
-from .stepwise import search
+from ..protocol.stepwise import search
 
 # Several magics that run their body as Python may follow each other. The last one decides.
 _CELL_MAGIC = re.compile(

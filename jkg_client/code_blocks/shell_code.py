@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .caching import cached
 from .open_strings import HEREDOC
-from .stepwise import matches, search
+from ..protocol.stepwise import matches, search
 
 MOST_INSTALLS = 100_000
 """Later commands of a cell stay as they are, so that ten megabytes of them take a second."""

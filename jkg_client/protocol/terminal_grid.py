@@ -66,7 +66,8 @@ class Grid:
     def write(self, piece: str) -> None:
         """Write one of the ``pieces`` of a text at the cursor."""
         text = piece.replace("\r\n", "\n")
-        shown = text if self._keeps_colours else STILL.sub("", text)
+        has_still = "\x1b" in text and not self._keeps_colours
+        shown = STILL.sub("", text) if has_still else text
         if self._is_at_end and not ("\x1b" in shown or "\b" in shown):
             self._write_lines(shown)
         else:
@@ -140,10 +141,11 @@ class Grid:
             self._narrow(row)
 
     def _split(self, row: str) -> list[str]:
-        cells = list(row)
+        far = len(row) - _WIDTH if len(row) > 2 * _WIDTH else 0
+        cells = [row[:far], *row[far:]] if far else list(row)
         self._rows[self._row] = cells
-        if len(cells) > 2 * _WIDTH:
-            self._narrow(cells)
+        if far:
+            self._column = max(1, self._column - far + 1)
         return cells
 
     def _narrow(self, cells: list[str]) -> None:
