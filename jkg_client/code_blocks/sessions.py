@@ -6,6 +6,8 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 
+from ..protocol.stepwise import join
+
 _SHELL_PROMPT = re.compile(r"[ \t]*(?:[\w.-]+@[\w.-]+:[\w~/.-]*)?\$ ")
 _PYTHON_PROMPT = re.compile(r"(?P<indent>[ \t]*)(?:>>>|In \[\d*\]:)(?: |\r?$)", re.MULTILINE)
 _MORE = re.compile(r"[ \t]*(?:\.\.\.:?)(?: |$)")
@@ -20,7 +22,7 @@ def shell_commands(session: str) -> str:
         if prompt or goes_on:
             typed.append(line[prompt.end() :] if prompt else line)
             goes_on = line.endswith("\\")
-    return "\n".join(typed) if typed else session
+    return join(typed, "\n") if typed else session
 
 
 def is_python_session(code: str) -> bool:
@@ -32,7 +34,7 @@ def python_statements(session: str) -> str:
     """The code after the Python prompts. All of ``session`` if it has no prompt."""
     session = session.replace("\r\n", "\n")
     has_prompt = any(_PYTHON_PROMPT.match(line) for line in _lines(session))
-    return "\n".join(_typed(_lines(session))) if has_prompt else session
+    return join(_typed(_lines(session)), "\n") if has_prompt else session
 
 
 def _lines(text: str) -> Iterator[str]:
