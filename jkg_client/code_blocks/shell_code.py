@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .caching import cached
 from .open_strings import HEREDOC
-from ..protocol.stepwise import STEP, end_of, join, matches, pieces, search
+from ..protocol.stepwise import STEP, between, end_of, join, matches, pieces, search
 
 MOST_INSTALLS = 100_000
 """Later commands of a cell stay as they are, so that ten megabytes of them take a second."""
@@ -31,9 +31,7 @@ _START_OR_NEWLINE = re.compile(rf"[\\'\"#\n]|{_HEREDOC}")
 _DOUBLE = re.compile(r"(?:[^\"\\]{1,4096}|\\[\s\S]){1,64}")
 _ANSI_C = re.compile(r"(?:[^'\\]{1,4096}|\\[\s\S]){1,64}")
 # Many short strings or escaped characters in a row.
-_STRINGS = re.compile(
-    r"(?:'[^']{0,64}'|\"(?:[^\"\\]|\\[\s\S]){0,64}\"|\\[^\r\n]){2,500}"
-)
+_STRINGS = re.compile(r"(?:'[^']{0,64}'|\"(?:[^\"\\]|\\[\s\S]){0,64}\"|\\[^\r\n]){2,500}")
 _JOINTS = re.compile(r"(?:\\\r?\n[ \t]*){1,500}")
 _BEFORE_COMMENT = frozenset(" \t\r\n;&|(")
 
@@ -56,7 +54,8 @@ _VERBOSITY = re.compile(r"-[UIh]*[qv][UIhqv]*|--quiet|--verbose")
 
 def without_marks(code: str) -> str:
     """``code`` without a leading ``!``, ``$ `` or ``%`` of ``%pip`` in its commands."""
-    return _cut(code, (found.span("mark") for found in matches(_MARK, _bare(code))))
+    marks = (found.span("mark") for found in matches(_MARK, _bare(code)))
+    return join(between(code, marks))
 
 
 @cached
@@ -65,7 +64,7 @@ def quiet_pip(code: str) -> str:
     if "pip" not in code or "install" not in code:
         return code
     ends = itertools.islice(_ends_of_installs(_bare(code)), MOST_INSTALLS)
-    return _insert(code, " -qq", ends)
+    return join(between(code, ((end, end) for end in ends)), " -qq")
 
 
 def _ends_of_installs(bare: str) -> Iterator[int]:
@@ -194,19 +193,3 @@ def _end_of_heredoc(code: str, at: int, word: str, *, tabs: bool) -> int:
         if (line.lstrip("\t") if tabs else line) == word:
             break
     return at
-
-
-def _cut(code: str, spans: Iterable[tuple[int, int]]) -> str:
-    return join(_between(code, spans))
-
-
-def _between(code: str, spans: Iterable[tuple[int, int]]) -> Iterator[str]:
-    at = 0
-    for start, end in spans:
-        yield code[at:start]
-        at = end
-    yield code[at:]
-
-
-def _insert(code: str, text: str, places: Iterable[int]) -> str:
-    return join(_between(code, ((place, place) for place in places)), text)

@@ -76,6 +76,20 @@ def lines_of(text: str) -> list[str]:
     return lines
 
 
+def between(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[str]:
+    """The parts of ``text`` between spans, each of which is a start and an end."""
+    at = 0
+    for start, end in spans:
+        yield text[at:start]
+        at = end
+    yield text[at:]
+
+
+def slices(text: str) -> Iterator[str]:
+    """``text`` in pieces of the same length."""
+    return (text[at : at + STEP] for at in range(0, len(text), STEP))
+
+
 def join(parts: Iterable[str], between: str = "") -> str:
     """``between.join(parts)``."""
     rest = iter(parts)
@@ -91,4 +105,6 @@ def decoded(data: bytes | memoryview) -> str:
         return str(data, "utf-8", "replace")
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     steps = range(0, len(data), _BYTES)
-    return "".join([decoder.decode(data[at : at + _BYTES]) for at in steps] + [decoder.decode(b"", True)])
+    return "".join(
+        [decoder.decode(data[at : at + _BYTES]) for at in steps] + [decoder.decode(b"", True)]
+    )

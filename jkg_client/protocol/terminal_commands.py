@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from .stepwise import STEP
+from .stepwise import slices
 
 # A sequence without an end is a match, too. So no pattern has to go back and try again, and all of
 # them take linear time.
@@ -54,8 +54,7 @@ def in_two(text: str) -> str:
     """``text`` with codes of one character replaced by their form of two characters."""
     if text.isascii() or not any(code in text for code in _C1):
         return text
-    steps = range(0, len(text), STEP)
-    return "".join([_replaced(text[at : at + STEP]) for at in steps])
+    return "".join(map(_replaced, slices(text)))
 
 
 def _replaced(text: str) -> str:
