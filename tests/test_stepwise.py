@@ -9,8 +9,6 @@ import pytest
 from jkg_client.protocol.stepwise import STEP, matches, search
 
 
-
-
 @pytest.mark.field("B14")
 @pytest.mark.parametrize("at", [0, STEP - 3, STEP - 1, STEP, STEP + 1, 3 * STEP - 2])
 def test_a_match_is_found_wherever_a_step_ends(at: int) -> None:

@@ -9,8 +9,8 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from .shell_code import MOST_HIDDEN, MOST_INSTALLS, quiet_pip
 from ..protocol.stepwise import end_of, search
+from .shell_code import MOST_HIDDEN, MOST_INSTALLS, quiet_pip
 
 # Several magics that run their body as Python may follow each other. The last one decides.
 _CELL_MAGIC = re.compile(

@@ -10,9 +10,9 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from ..protocol.stepwise import STEP, between, end_of, join, matches, pieces, search
 from .caching import cached
 from .open_strings import HEREDOC
-from ..protocol.stepwise import STEP, between, end_of, join, matches, pieces, search
 
 MOST_INSTALLS = 100_000
 """Later commands of a cell stay as they are, so that ten megabytes of them take a second."""

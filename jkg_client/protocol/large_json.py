@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from json import decoder, scanner
 from typing import Any, Callable
 
 LARGE = 2**20
@@ -20,6 +19,11 @@ STEP = 2**17
 _STRINGS = 256
 """A text with more than one string in so many characters is read at once. To read many short
 strings in steps would take ten times as long."""
+
+# The published types of the module lack the functions that a decoder consists of.
+_PARTS: Any = json
+_scan_string: Callable[[str, int, bool], tuple[str, int]] = _PARTS.decoder.scanstring
+_scan_array: Callable[..., tuple[Any, int]] = _PARTS.decoder.JSONArray
 
 _LONGEST_ESCAPE = 6
 # Two escape sequences can be one character.
@@ -56,30 +60,30 @@ class _SteppingDecoder(json.JSONDecoder):
         self.parse_string = _string
         self.parse_array = _array
         # The scanner in C does not use other functions.
-        self.scan_once = scanner.py_make_scanner(self)  # type: ignore[attr-defined]
+        self.scan_once = _PARTS.scanner.py_make_scanner(self)
 
 
 def _array(begun: tuple[str, int], scan: Callable[..., Any]) -> tuple[Any, int]:
     """The array whose first item begins at this place of the text, and its end."""
     text, at = begun
     if text.startswith('"', at):
-        return decoder.JSONArray(begun, scan)  # type: ignore[attr-defined,no-any-return]
+        return _scan_array(begun, scan)
     # Numbers: there may be millions.
-    return _DECODER.scan_once(text, at - 1)  # type: ignore[no-any-return]
+    return _scan(text, at - 1)
 
 
-def _string(text: str, start: int, strict: bool) -> tuple[str, int]:  # noqa: FBT001 - as in json
+def _string(text: str, start: int, strict: bool) -> tuple[str, int]:
     """The string whose first character is at ``start``, and the end of its quotation mark."""
     parts: list[str] = []
     while len(text) - start > STEP:
         cut = _cut(text, start + STEP)
         piece = text[start:cut] + '"'
-        part, end = decoder.scanstring(piece, 0, strict)
+        part, end = _scan_string(piece, 0, strict)
         parts.append(part)
         if end < len(piece):
             return "".join(parts), start + end
         start = cut
-    part, end = decoder.scanstring(text, start, strict)
+    part, end = _scan_string(text, start, strict)
     return "".join([*parts, part]), end
 
 
@@ -94,4 +98,5 @@ def _cut(text: str, near: int) -> int:
 
 
 _DECODER = json.JSONDecoder()
+_scan: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
 _STEPPING = _SteppingDecoder()

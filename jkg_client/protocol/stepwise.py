@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 STEP = 2**16
 """Characters of a step."""
@@ -67,7 +67,7 @@ def pieces(text: str, cut: re.Pattern[str] = _LINE_END) -> Iterator[str]:
 
 
 def lines_of(text: str) -> list[str]:
-    """``text.split("\\n")``."""
+    """The lines of ``text``. After a newline at its end there is an empty one."""
     lines: list[str] = []
     for piece in pieces(text):
         if lines:
@@ -105,6 +105,5 @@ def decoded(data: bytes | memoryview) -> str:
         return str(data, "utf-8", "replace")
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     steps = range(0, len(data), _BYTES)
-    return "".join(
-        [decoder.decode(data[at : at + _BYTES]) for at in steps] + [decoder.decode(b"", True)]
-    )
+    texts = [decoder.decode(data[at : at + _BYTES]) for at in steps]
+    return "".join([*texts, decoder.decode(b"", final=True)])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from . import stepwise
+from .terminal_commands import STILL
 
 # A sequence contains no other escape except the one that ends it.
 _CUT = re.compile(r"\n|(?=\x1b(?!\\))")
@@ -21,6 +22,11 @@ _ERASED_AGAIN = re.compile(rf"{_ERASE}(?:[^\n\r\x08\x1b]*{_ERASE})+")
 def pieces(text: str) -> Iterator[str]:
     """``text`` in pieces. No piece ends within an escape sequence."""
     return stepwise.pieces(text, _CUT if "\x1b" in text else _CUT_WITHOUT_ESCAPES)
+
+
+def without_still(text: str) -> str:
+    """``text`` without the sequences that neither move the cursor nor erase."""
+    return STILL.sub("", text) if "\x1b" in text else text
 
 
 def without_idle_codes(text: str) -> str:
