@@ -8,6 +8,7 @@ from typing import Any, Union
 
 from attrs import frozen
 
+from ..protocol.stepwise import pieces
 from .block import CodeBlock
 from .pages import Found, blocks
 
@@ -106,6 +107,6 @@ def _guess(code: str) -> str:
         return "sh"
     if code.lstrip().startswith(_TRACEBACK):
         return "traceback"
-    if _TREE_LINE.search(code):
+    if any(map(_TREE_LINE.search, pieces(code))):
         return "tree"
-    return "python" if _PYTHON_LINE.search(code) else ""
+    return "python" if any(map(_PYTHON_LINE.search, pieces(code))) else ""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import define, field
 
+from ..protocol.stepwise import join
 from .open_strings import HereDocuments
 
 # ``$ ``, ``me@host:~/x$ ``, ``[me@host x]$ ``, ``root@host:/# ``, ``me@mac x % ``, ``bash-5.1$ ``
@@ -45,7 +46,7 @@ def shell_commands(session: str) -> str:
             continue
         typed.append(line[prompt.end() :] if prompt else line)
         command.feed(typed[-1])
-    return "\n".join(typed) if typed else session
+    return join(typed, "\n") if typed else session
 
 
 @define
@@ -91,7 +92,7 @@ def python_statements(session: str) -> str:
     """The code after the Python prompts. All of ``session`` if it has no prompt."""
     session = session.replace("\r\n", "\n")
     has_prompt = any(_PYTHON_PROMPT.match(line) for line in _lines(session))
-    return "\n".join(_typed(_lines(session))) if has_prompt else session
+    return join(_typed(_lines(session)), "\n") if has_prompt else session
 
 
 def _lines(text: str) -> Iterator[str]:

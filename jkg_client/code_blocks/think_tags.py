@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import define, field, frozen
 
+from ..protocol.stepwise import matches
+
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
 # Only the names ignore case. So the search can go from one possible first character to the next.
 TAG = (
@@ -100,7 +102,7 @@ class Thoughts:
 
 
 def _tags(number: int, line: str) -> Iterator[Tag]:
-    found = list(itertools.islice(_TAG.finditer(line), _MOST))
+    found = list(itertools.islice(matches(_TAG, line), _MOST))
     if not found:
         return
     blank, rest = not line[: found[0].start()].strip(" \t>\ufeff"), line[found[-1].end() :]
