@@ -77,6 +77,7 @@ def test_a_kind_of_exit_is_an_exit_too() -> None:
     [
         ("0", "SystemExit: 0\n", "bye\n"),
         ("", "SystemExit", "bye\n"),
+        ("0", "in <module>\nSystemExit: 0", "bye\n"),
         ("3", "SystemExit: 3", "bye\nSystemExit: 3"),
         ("0", "ValueError: 0", "bye\nTraceback (most recent call last)\nValueError: 0"),
     ],
@@ -92,6 +93,16 @@ def test_the_traceback_of_an_exit_that_a_library_displays_is_not_shown(
         IDLE,
     ).result()
     assert result.output == output
+
+
+def test_of_what_a_cell_has_shown_only_the_traceback_of_its_exit_is_left_out() -> None:
+    trace = "Traceback (most recent call last)\nSystemExit: 0\n"
+    shown = [{"text/plain": text} for text in ("one", trace)]
+    end = (reply("error", **raised("SystemExit", "0")), IDLE)
+    displays = [message("iopub", "display_data", {"data": data}) for data in shown]
+    assert fed(stream("bye\n"), *displays, *end).result().output == "bye\none"
+    # The cell has printed this one.
+    assert fed(stream(trace), *end).result().output == trace
 
 
 @pytest.mark.field("B7")

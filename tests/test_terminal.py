@@ -427,6 +427,7 @@ def test_after_so_many_movements_a_screen_shows_returns_as_line_ends() -> None:
         ("a\nb\n\x1b[2J\x1b[H", 0),
         ("a\n" * 5000, 5000),
         ("a\n" * 5000 + "\x1b[2J\x1b[H", 4001),
+        ("a\n" * 100_000 + "\x1b[A\n", 100_000),
     ],
 )
 def test_the_height_of_a_screen_is_its_number_of_lines(text: str, height: int) -> None:

@@ -82,7 +82,7 @@ def test_what_has_left_the_screen_stays(codes: str, screen: list[str]) -> None:
 # More lines than one piece of text has, in which the cursor is followed.
 @rows(
     ("before", "after", "found"),
-    [(1500, 1000, 1502), (1900, 600, 1900), (0, 2500, 1502)],
+    [(1500, 1000, 1502), (1900, 600, 1900), (0, 2500, 1502), (0, 2185, 1187)],
 )
 def test_a_saved_place_goes_up_with_its_line(before: int, after: int, found: int) -> None:
     line = "c" * 29 + "\n"
