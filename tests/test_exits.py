@@ -180,6 +180,9 @@ def test_an_exception_that_the_cell_survived_is_shown_and_is_no_failure() -> Non
         ('  warn("To exit: mine")\n', '  warn("To exit: mine")\n'),
         (f'  warn("To exit: mine")\n{ADVICE}', '  warn("To exit: mine")\n'),
         (f"{ADVICE}mine\n{ADVICE}", "mine\n"),
+        (f"one\ntwo\r\nthree\n{ADVICE}", "one\ntwo\r\nthree\n"),
+        (f"bar\r/libX{ADVICE}", "bar\r"),
+        ("mine\nUserWarning: To exit: use 'exit', 'quit', or Ctrl-D.", "mine\n"),
         ("UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\nmine\n", "mine\n"),
         ("", ""),
         # Not text: a kernel may send anything.

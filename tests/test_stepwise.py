@@ -9,6 +9,7 @@ from tables import rows
 
 from jkg_client.protocol.stepwise import (
     STEP,
+    between,
     decoded,
     end_of,
     join,
@@ -16,6 +17,7 @@ from jkg_client.protocol.stepwise import (
     matches,
     pieces,
     search,
+    slices,
 )
 
 
@@ -47,10 +49,10 @@ def test_lines_of_a_text_are_those_of_split(text: str) -> None:
 
 
 @rows("count", [0, 1, 3, 2**14, 2**14 + 1, 2**15, 2**15 + 3])
-@rows("between", ["", ", "])
-def test_many_parts_are_joined_as_at_once(count: int, between: str) -> None:
+@rows("comma", ["", ", "])
+def test_many_parts_are_joined_as_at_once(count: int, comma: str) -> None:
     parts = list(map(str, range(count)))
-    assert join(iter(parts), between) == between.join(parts)
+    assert join(iter(parts), comma) == comma.join(parts)
     assert join(parts) == "".join(parts)
 
 
@@ -79,6 +81,21 @@ def test_matches_that_follow_each_other_have_one_end(
     pattern: str, text: str, at: int, end: int
 ) -> None:
     assert end_of(re.compile(pattern), text, at) == end
+
+
+@rows(
+    ("spans", "parts"),
+    [([], ["abcdef"]), ([(0, 2)], ["", "cdef"]), ([(1, 2), (2, 2), (4, 6)], ["a", "", "cd", ""])],
+)
+def test_what_is_between_spans_is_all_the_rest(
+    spans: list[tuple[int, int]], parts: list[str]
+) -> None:
+    assert list(between("abcdef", spans)) == parts
+
+
+def test_slices_have_the_length_of_a_step() -> None:
+    assert [len(piece) for piece in slices("a" * (2 * STEP + 1))] == [STEP, STEP, 1]
+    assert list(slices("")) == []
 
 
 @rows(

@@ -235,6 +235,25 @@ def test_text_without_codes_comes_back_exactly(text: str) -> None:
     assert not moves(text)
 
 
+@rows(
+    ("text", "does"),
+    [
+        ("a\n", False),
+        ("a\r\nb\r\n", False),
+        ("a\rb", True),
+        ("a\r\nb\r", True),
+        ("a\bb", True),
+        ("\x1b[31ma\r\n", False),
+        ("\x1b[31ma\rb", True),
+        ("\x1b[Aa", True),
+        ("\x9bAa", True),
+        ("\x9b1ma", False),
+    ],
+)
+def test_text_moves_if_it_goes_back_or_erases(text: str, does: bool) -> None:
+    assert moves(text) is does
+
+
 @BOUNDED
 @given(st.one_of(TEXTS, ANY_TEXT), st.one_of(TEXTS, ANY_TEXT))
 @example("\x9b\r1", "")
