@@ -385,6 +385,7 @@ def test_later_parts_of_a_line_lie_over_earlier_ones(line: str, shown: str) -> N
     [
         ("\x90q\x9b31mx\x9d0;t\x9c\x91", "\x1bPq\x1b[31mx\x1b]0;t\x1b\\\x91"),
         ("\x9bm", "\x1b[m"),
+        ("\x9bm" + "é" * 100_000, "\x1b[m" + "é" * 100_000),
         ("é", "é"),
     ],
 )
