@@ -92,9 +92,9 @@ def _has_few_strings(text: str) -> bool:
 def _array(begun: tuple[str, int], scan: Callable[..., Any]) -> tuple[Any, int]:
     """The array whose first item begins at this place of the text, and its end."""
     text, at = begun
-    if text.startswith('"', at):
+    if text.startswith(('"', '{"'), at):
         return _scan_array(begun, scan)
-    # Numbers: there may be millions.
+    # Numbers, of which there may be millions.
     return _scan(text, at - 1)
 
 
