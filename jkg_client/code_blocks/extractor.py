@@ -21,6 +21,8 @@ _THOUGHTS = frozenset(
 """Types of parts with the thoughts of a model."""
 
 _SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
+# A label that is not behind the fence, but in the next line. Alone, these words are no code.
+_LABEL_LINE = re.compile(r"[ \t]*(?P<label>(?i:python3?|py|bash|shell))[ \t]*\n(?=[\s]*\S)")
 _TRACEBACK = "Traceback (most recent call last):"
 _TREE_LINE = re.compile(r"^[ \t]*[\u2500-\u257f]", re.MULTILINE)
 _PYTHON_LINE = re.compile(
@@ -73,6 +75,9 @@ class MarkdownCodeExtractor:
     def _labelled(self, block: Found) -> CodeBlock:
         if block.label:
             return CodeBlock(block.code, block.label)
+        first = _LABEL_LINE.match(block.code)
+        if first:
+            return CodeBlock(block.code[first.end() :], first["label"].lower())
         language = self.default_language
         return CodeBlock(block.code, _guess(block.code) if language is None else language)
 

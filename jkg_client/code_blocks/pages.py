@@ -76,6 +76,8 @@ _NOT_READ = Found("note", f"Code blocks after the first {MOST} lines with fences
 def blocks(text: str) -> list[Found]:
     """The code blocks of ``text`` in order, without those in thoughts and comments."""
     text = text.replace("\r\n", "\n")
+    if "\n" not in text.rstrip("\n"):
+        text = text.replace("\r", "\n")
     notable = NotableLines.of(text)
     page = _Page(lines_of(text[: notable.cut]), len(text), notable)
     return page.blocks() if notable.numbers else []

@@ -41,13 +41,13 @@ def only_repeats(html: str, plain: str) -> bool:
 
 
 def shows_nothing(html: str) -> bool:
-    """Whether ``html`` consists only of scripts and styles, and has at least one."""
+    """Whether ``html`` is blank, or consists only of scripts and styles."""
     text = lowered(html)
     place = 0
     while True:
         found = _INVISIBLE.match(text, place)
         if found is None:
-            return place > 0 and not text[place:].strip()
+            return not text[place:].strip()
         place = found.end()
         if found[1]:
             end = text.find("-->" if found[1] == "!--" else f"</{found[1]}", found.start(1))
