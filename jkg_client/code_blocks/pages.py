@@ -53,7 +53,7 @@ _PRINTS = re.compile(
     r"|(?:and )?you(?:'ll| will| should| would)(?: now)? see)"
     r"(?: this| the following| something like(?: this)?)?"
 )
-_INDENTS = re.compile(r"^[ \t]*(?=\S)", re.MULTILINE)
+_INDENTS = re.compile(r"^[ \t]{0,400}(?=\S)", re.MULTILINE)
 _OPTION = re.compile(r":[\w-]+:(?:\s|$)")
 
 
