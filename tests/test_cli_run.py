@@ -82,8 +82,8 @@ def written(folder: Path, name: str, text: str) -> str:
 EXITS = [
     ("import sys; sys.exit(3)", 3, ""),
     (
-        "display({'text/plain': 'Traceback (most recent call last)\\nSystemExit: 3'}, raw=True)\n"
-        "raise SystemExit(3)",
+        "told = 'Traceback (most recent call last)\\nSystemExit: 3'\n"
+        + "display({'text/plain': told}, raw=True)\nraise SystemExit(3)",
         3,
         "",
     ),
