@@ -18,7 +18,7 @@ def _check(_: Any, attribute: Attribute[float], value: Any) -> None:
 class Timeouts:
     """Time limits in seconds that the caller does not set per call.
 
-    The defaults suit servers near and far. Tests may use shorter ones.
+    The defaults are right for local and for remote servers. Tests may use shorter ones.
 
     Example::
 
