@@ -161,8 +161,8 @@ class FakeGateway:
     def check(self) -> None:
         """Fail if something did not happen as the test has said.
 
-        That is a script that was never played, a recording that was not played to its end, a fault
-        that never occurred and, if ``strict``, a cell without a script.
+        It fails for a script that was never played, a recording that was not played to its end, a
+        fault that never occurred and, if ``strict``, a cell without a script.
 
         Raises:
             AssertionError: The message says what, and shows the end of the journal.
@@ -173,7 +173,7 @@ class FakeGateway:
             raise AssertionError("\n".join(lines))
 
     def complaints(self) -> list[str]:
-        """Scripts, recordings and faults that did not happen as the test has said, one sentence each."""
+        """What did not happen as the test has said, one sentence for each thing."""
         sources = (self._prompter, self._replays, self._active_faults)
         return [complaint for source in sources for complaint in source.complaints()]
 
