@@ -332,6 +332,15 @@ def test_a_dead_kernel_is_told_with_what_it_printed(executor: JupyterCodeExecuto
     assert run(executor, "print('x' in globals())").output == "False\n"
 
 
+def test_a_new_kernel_has_no_values_and_no_error_yet(executor: JupyterCodeExecutor) -> None:
+    code = """
+    import sys
+    known = globals()
+    print(known.get("_", ""), known.get("Out") or "", "_0" in known, hasattr(sys, "last_value"))
+    """
+    assert run(executor, textwrap.dedent(code)).output == "  False False\n"
+
+
 def test_exit_ends_the_kernel_and_the_next_block_runs(executor: JupyterCodeExecutor) -> None:
     run(executor, "x = 1")
     result = run(executor, "print('last')\nexit()")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED
@@ -83,6 +82,13 @@ def test_all_is_kept_up_to_the_limit(limit: int) -> None:
         (1000, ["abc", 2000, "a"], "abc<2000>", "a", 1503),
         (1000, ["a" * 500, 800, "b" * 300], "a" * 500, "<800>" + "b" * 300, 600),
         (1000, ["a" * 500, 800, "b" * 400], "a" * 500, "b" * 400, 800),
+        (1000, ["a" * 300, 2000, "b"], "a" * 300 + "<2000>", "b", 1800),
+        (1000, ["a" * 100, 2000, 2000, "b"], "a" * 100 + "<2000>", "<2000>b", 3350),
+        (10, ["abcdefgh", 4, "i"], "abcde", "<4>i", 3),
+        (10, [5, "abcdefgh"], "<5>", "defgh", 3),
+        # A value of no size counts as one character.
+        (10, ["abcdefgh", 0, "0123456789"], "abcde", "56789", 9),
+        (10, ["abcdefgh", 1, "0123456789"], "abcde", "56789", 9),
     ],
 )
 def test_beyond_the_limit_the_first_and_the_last_half_are_kept(
@@ -91,6 +97,7 @@ def test_beyond_the_limit_the_first_and_the_last_half_are_kept(
     kept = filled(limit, *entries)
     assert (both(kept), kept.dropped + kept.cut) == ((head, tail), dropped)
     assert size_of(kept) <= limit
+    assert all(slot.size for half in kept.halves() for slot in half)
 
 
 @BOUNDED
@@ -156,13 +163,12 @@ def test_alternating_streams_without_end_are_bounded_in_number() -> None:
     assert (count_of(kept), kept.dropped) == (MAX_SLOTS, 1000)
 
 
-@pytest.mark.parametrize(("size", "dropped"), [(0, 1), (1, 1), (7, 7)])
-def test_displays_without_end_are_bounded_in_number(size: int, dropped: int) -> None:
+def test_displays_without_end_are_bounded_in_number() -> None:
     kept = bounded(10**9)
-    gone = [slot for _ in range(MAX_SLOTS + 500) for slot in kept.append(ValueSlot("", size))]
-    assert count_of(kept) == MAX_SLOTS
+    gone = [slot for _ in range(MAX_SLOTS + 500) for slot in kept.append(ValueSlot("", 7))]
+    assert [len(half) for half in kept.halves()] == [MAX_SLOTS // 2, MAX_SLOTS // 2]
     assert len(gone) == 500
-    assert kept.dropped == 500 * dropped
+    assert kept.dropped == 500 * 7
 
 
 def test_a_bar_without_end_is_kept_whole() -> None:
@@ -172,6 +178,27 @@ def test_a_bar_without_end_is_kept_whole() -> None:
     assert (picture(both(kept)[0]), kept.dropped) == (" 9999 of 10000", 0)
 
 
+BAR = "".join(f"\r{i:5} of 10000" for i in range(6))
+
+
+def test_bars_of_two_streams_are_kept_whole() -> None:
+    kept = bounded(100)
+    kept.write("out", BAR)
+    kept.write("err", BAR)
+    head, tail = kept.halves()
+    assert [picture(text_of([slot])) for slot in head] == ["    5 of 10000"] * 2
+    assert (tail, kept.dropped) == ([], 0)
+
+
+def test_a_bar_beside_other_output_makes_room_for_more() -> None:
+    kept = filled(100, 40, BAR)
+    assert (size_of(kept), kept.dropped) == (54, 0)
+    kept.write("err", "x" * 46)
+    assert (size_of(kept), kept.dropped) == (100, 0)
+    kept.write("err", "x")
+    assert (size_of(kept), kept.dropped) == (100, 1)
+
+
 def test_a_value_can_be_replaced_by_a_smaller_one_and_makes_room() -> None:
     kept = bounded(10)
     slot = ValueSlot("big", 9)
@@ -179,6 +206,41 @@ def test_a_value_can_be_replaced_by_a_smaller_one_and_makes_room() -> None:
     kept.replace([slot], "small", 2)
     kept.write("out", "12345678")
     assert (both(kept), kept.dropped) == (("<small>12345678", ""), 0)
+
+
+# The value is replaced by one of another size, which is cut if it is more than half of too much.
+@rows(
+    ("limit", "entries", "size", "shown", "dropped", "cut"),
+    [
+        (10, [9], 10, ("<V>", ""), 0, 0),
+        (10, [9], 11, ("<V>", ""), 0, 6),
+        (20, [9, "abc"], 11, ("<V>abc", ""), 0, 0),
+        (10, [2, "abcdef"], 9, ("<V>", "bcdef"), 1, 4),
+    ],
+)
+def test_a_larger_value_is_kept_whole_if_there_is_room(
+    limit: int,
+    entries: list[str | int],
+    size: int,
+    shown: tuple[str, str],
+    dropped: int,
+    cut: int,
+) -> None:
+    kept = filled(limit, *entries)
+    (slot,) = (slot for slot in kept.halves()[0] if isinstance(slot, ValueSlot))
+    assert kept.replace([slot], "V", size) == []
+    assert (both(kept), kept.dropped, kept.cut) == (shown, dropped, cut)
+
+
+def test_what_was_cut_from_a_value_is_not_missing_when_it_was_replaced() -> None:
+    kept = bounded(1000)
+    slot = ValueSlot("v", 5000)
+    kept.append(slot)
+    assert kept.cut == 4000
+    kept.write("out", "a" * 500)
+    assert kept.cut == 4500
+    kept.replace([slot], "w", 100)
+    assert (both(kept), kept.dropped, kept.cut) == (("<w>", "a" * 500), 0, 0)
 
 
 def test_a_value_that_grows_in_the_tail_pushes_out_what_stands_before_it() -> None:
@@ -203,6 +265,27 @@ def test_a_value_that_outgrows_the_head_leaves_it_with_all_that_followed() -> No
     assert kept.dropped + kept.cut == 5 + 3 + 9
 
 
+def test_all_values_that_leave_the_head_are_told() -> None:
+    kept = bounded(11)
+    grows, *others = slots = [ValueSlot(name, 1) for name in "abc"]
+    for slot in slots:
+        kept.append(slot)
+    kept.write("out", "0123456789")
+    assert (both(kept), kept.dropped) == (("<a><b><c>01", "456789"), 2)
+    assert kept.replace([grows], "A", 5) == [*reversed(others)]
+    assert (both(kept), kept.dropped) == (("<A>", "456789"), 6)
+
+
+def test_a_head_that_has_become_smaller_leaves_its_room_to_the_tail() -> None:
+    kept = bounded(11)
+    slot = ValueSlot("v", 3)
+    kept.append(slot)
+    kept.write("out", "abcdefghijklmn")
+    kept.replace([slot], "V", 4)
+    kept.append(ValueSlot("large", 50))
+    assert (both(kept), size_of(kept)) == (("<V>", "<large>"), 11)
+
+
 def test_streams_of_one_name_are_apart_where_a_widget_has_captured_one() -> None:
     kept = bounded(10)
     for text, owner in (("a", None), ("b", "w"), ("c", "w"), ("d", "v"), ("e", None)):
@@ -223,10 +306,28 @@ def test_what_a_widget_has_captured_is_taken_out_and_makes_room() -> None:
     kept.append(own)
     kept.append(captured)
     kept.write("out", "cd", "v")
-    assert kept.remove_owned("w") == [captured]
+    assert kept.remove(lambda slot: slot.owner == "w") == [captured]
     assert (both(kept), size_of(kept)) == (("<own>cd", ""), 3)
     kept.write("out", "1234567")
     assert (both(kept), kept.dropped) == (("<own>cd1234567", ""), 0)
+    kept.write("out", "8")
+    assert (size_of(kept), kept.dropped) == (10, 1)
+
+
+def test_each_value_that_a_widget_has_captured_is_told() -> None:
+    kept = bounded(10)
+    captured = [ValueSlot(name, 1, owner="w") for name in "ab"]
+    for slot in captured:
+        kept.append(slot)
+    assert kept.remove(lambda slot: slot.owner == "w") == captured
+
+
+def test_a_long_text_that_a_widget_has_captured_is_taken_out_whole() -> None:
+    kept = bounded(10)
+    kept.write("out", "0123456789ABCD", "w")
+    kept.write("out", "x")
+    assert kept.remove(lambda slot: slot.owner == "w") == []
+    assert both(kept) == ("", "x")
 
 
 def test_what_a_widget_has_captured_is_taken_out_on_both_sides_of_the_gap() -> None:
@@ -234,7 +335,7 @@ def test_what_a_widget_has_captured_is_taken_out_on_both_sides_of_the_gap() -> N
     for text, owner in (("ab", "w"), ("cde", None), ("fghij", None), ("k", "w"), ("l", None)):
         kept.write("out", text, owner)
     assert (both(kept), kept.dropped) == (("abcde", "hijkl"), 2)
-    assert kept.remove_owned("w") == []
+    assert kept.remove(lambda slot: slot.owner == "w") == []
     assert (both(kept), size_of(kept)) == (("cde", "hijl"), 7)
 
 

@@ -78,6 +78,10 @@ OTHERS: list[tuple[Any, str]] = [
 ]
 
 
+def test_a_time_limit_of_nothing_is_one() -> None:
+    assert Timeouts(ready=0).ready == 0
+
+
 @pytest.mark.field("E10")
 @rows(("call", "message"), OTHERS)
 def test_other_wrong_arguments_are_named(call: Any, message: str) -> None:

@@ -46,6 +46,7 @@ def test_the_value_of_an_exit_is_its_status(value: str, status: int) -> None:
     ("value", "status"),
     [
         ("Command 'b'exit 3\\n'' returned non-zero exit status 3.", 3),
+        ("Command 'b'exit 256\\n'' returned non-zero exit status 256.", 1),
         ("Command 'b\"echo 'a'; exit 4\\n\"' returned non-zero exit status 4.", 4),
         ("Command 'b'kill -9 $$\\n'' died with <Signals.SIGKILL: 9>.", 137),
         ("Command 'b'x'' died with unknown signal 64.", 192),
@@ -68,6 +69,29 @@ def test_other_exceptions_are_no_exit() -> None:
 @pytest.mark.field("B7")
 def test_a_kind_of_exit_is_an_exit_too() -> None:
     assert exit_code(Failure("MyExit", "3", (LEAVES, "MyExit: 3"))) == 3
+
+
+@pytest.mark.field("B7")
+@rows(
+    ("value", "ending", "output"),
+    [
+        ("0", "SystemExit: 0\n", "bye\n"),
+        ("", "SystemExit", "bye\n"),
+        ("3", "SystemExit: 3", "bye\nSystemExit: 3"),
+        ("0", "ValueError: 0", "bye\nTraceback (most recent call last)\nValueError: 0"),
+    ],
+)
+def test_the_traceback_of_an_exit_that_a_library_displays_is_not_shown(
+    value: str, ending: str, output: str
+) -> None:
+    shown = {"text/plain": f"Traceback (most recent call last)\n{ending}"}
+    result = fed(
+        stream("bye\n"),
+        message("iopub", "display_data", {"data": shown}),
+        reply("error", **raised("SystemExit", value)),
+        IDLE,
+    ).result()
+    assert result.output == output
 
 
 @pytest.mark.field("B7")
@@ -143,8 +167,14 @@ def test_an_exception_that_the_cell_survived_is_shown_and_is_no_failure() -> Non
         ("UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\n", ""),
         ("UserWarning: mine\n", "UserWarning: mine\n"),
         ('  warn("To exit: mine")\n', '  warn("To exit: mine")\n'),
+        (f'  warn("To exit: mine")\n{ADVICE}', '  warn("To exit: mine")\n'),
+        (f"{ADVICE}mine\n{ADVICE}", "mine\n"),
+        ("UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\nmine\n", "mine\n"),
         ("", ""),
+        # Not text: a kernel may send anything.
+        (5, 5),
+        (None, None),
     ],
 )
-def test_of_stderr_only_the_advice_goes(text: str, rest: str) -> None:
+def test_of_stderr_only_the_advice_goes(text: object, rest: object) -> None:
     assert without_advice(text) == rest

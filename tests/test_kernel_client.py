@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import queue
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -18,7 +20,7 @@ from jkg_client.client.deadline import Deadline
 from jkg_client.client.interrupts import interrupt_until_done
 from jkg_client.client.kernel import JupyterKernelClient
 from jkg_client.client.timeouts import TIMEOUTS, Timeouts
-from jkg_client.errors import ClientClosed, KernelNotReady
+from jkg_client.errors import ClientClosed, GatewayUnreachable, KernelNotReady
 from jkg_client.protocol.message_gaps import Gap
 from jkg_client.protocol.messages import Json, Message
 
@@ -34,10 +36,13 @@ class Kernel:
         self.closed = False
         self.times_closed = 0
         self.requests: list[Message] = []
+        self.fails: set[str] = set()
+        self.dies: set[str] = set()
         self.did: list[str] = []
         self.connected: list[tuple[str, float | None, Timeouts]] = []
         self.silent = False
         self.says: dict[str, list[str]] = {}
+        self.info: Json = {}
         self.asks: set[object] = set()
         self.idle_only: set[str] = set()
         self._coming: queue.Queue[Message | None] = queue.Queue()
@@ -48,9 +53,15 @@ class Kernel:
 
     def send(self, message: Message, deadline: Deadline) -> Gap | None:
         self.requests.append(message)
+        if message.msg_type in self.fails:
+            raise GatewayUnreachable("away")
         if message.content.get("code") in self.asks:
             self.say("stdin", "input_request", {"prompt": "? "})
-        if message.msg_type in self.idle_only:
+        if message.msg_type in self.dies:
+            header = {"msg_id": "x", "msg_type": "status"}
+            content = {"execution_state": "restarting"}
+            self._coming.put(Message(channel="iopub", header=header, content=content))
+        elif message.msg_type in self.idle_only:
             self.say("iopub", "status", {"execution_state": "idle"})
         elif not self.silent:
             for text in self.says.get(str(message.content.get("code")), []):
@@ -60,7 +71,9 @@ class Kernel:
 
     def end(self, status: str = "ok") -> None:
         """Answer the last request."""
-        self.say("shell", "reply", {"status": status, "asked": self.requests[-1].msg_type})
+        asked = self.requests[-1].msg_type
+        info = self.info if asked == "kernel_info_request" else {}
+        self.say("shell", "reply", {"status": status, "asked": asked, **info})
         self.say("iopub", "status", {"execution_state": "idle"})
 
     def say(self, channel: str, msg_type: str, content: Json) -> None:
@@ -218,6 +231,15 @@ def test_a_question_that_is_not_answered_in_time_says_so(
     assert str(caught.value) == "kernel k1 gave no answer to kernel_info_request within 0.01 s"
 
 
+def test_a_kernel_that_dies_over_a_question_is_not_told_as_a_passed_time_limit(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.dies.add("kernel_info_request")
+    with pytest.raises(KernelNotReady) as caught:
+        client.kernel_info()
+    assert str(caught.value) == "kernel k1 died and gave no answer to kernel_info_request"
+
+
 def test_a_cell_is_sent_with_all_that_the_caller_wants(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
@@ -245,6 +267,17 @@ def test_a_cell_is_sent_with_all_that_the_caller_wants(
     asks = [request.content["allow_stdin"] for request in kernel.requests]
     assert asks == [False, True, False]
     assert kernel.requests[1].content["user_expressions"] == {"x": "1"}
+
+
+def test_the_log_names_the_kernel_and_the_time_limit_of_a_cell(
+    client: JupyterKernelClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", "jkg_client"):
+        client.execute("12", 5)
+    assert caplog.messages == [
+        "kernel k1: runs 2 characters of code, time limit in seconds: 5.0",
+        "kernel k1: the code ended, status ok",
+    ]
 
 
 def test_output_is_kept_up_to_the_limit(kernel: Kernel, client: JupyterKernelClient) -> None:
@@ -301,6 +334,7 @@ def test_its_repr_says_what_it_does(kernel: Kernel, client: JupyterKernelClient)
     told: list[str] = []
     client.execute("1", 5, on_output=lambda _: told.append(repr(client)))
     assert told == ["<JupyterKernelClient of kernel k1, busy>"]
+    assert repr(client) == "<JupyterKernelClient of kernel k1, idle>"
     client.stop()
     assert repr(client) == "<JupyterKernelClient of kernel k1, stopped>"
 
@@ -543,3 +577,57 @@ def test_where_there_is_no_kernel_there_is_nothing_to_interrupt() -> None:
     run.begin()
     run.interrupt(lambda: None, Timeouts(grace=0.2, ready=0.01))
     assert run.is_interrupted
+
+
+SCHEME = {"name": "scheme", "mimetype": "text/x-scheme"}
+
+
+def saved(client: JupyterKernelClient, path: Path) -> tuple[Json, list[str]]:
+    """The metadata of the language, and the code of the cells."""
+    client.save_notebook(path)
+    notebook = json.loads(path.read_text())
+    sources = ["".join(cell["source"]) for cell in notebook["cells"]]
+    return notebook["metadata"].get("language_info", {}), sources
+
+
+def test_a_saved_session_names_the_language_and_asks_for_it_once(
+    kernel: Kernel, client: JupyterKernelClient, tmp_path: Path
+) -> None:
+    kernel.info = {"language_info": SCHEME}
+    client.execute("1", 5)
+    client.execute("2", 5, silent=True)
+    client.execute("3", 5, store_history=False)
+    for _ in range(2):
+        assert saved(client, tmp_path / "a.ipynb") == (SCHEME, ["1"])
+    asked = [request.msg_type for request in kernel.requests]
+    assert asked == ["execute_request"] * 3 + ["kernel_info_request"]
+
+
+@pytest.mark.parametrize("state", ["stopped", "away", "in a callback"])
+def test_a_session_is_saved_though_the_kernel_does_not_say_its_language(
+    kernel: Kernel, client: JupyterKernelClient, tmp_path: Path, state: str
+) -> None:
+    kernel.info = {"language_info": SCHEME}
+    kernel.says["2"] = ["a"]
+    client.execute("1", 5)
+    path = tmp_path / "a.ipynb"
+    if state == "in a callback":
+        found: list[object] = []
+        client.execute("2", 5, on_output=lambda _: found.append(saved(client, path)))
+        assert found == [({}, ["1"])]
+        assert len(kernel.requests) == 2
+        return
+    if state == "stopped":
+        client.stop()
+    kernel.fails.add("kernel_info_request")
+    assert saved(client, path) == ({}, ["1"])
+    assert len(kernel.requests) == (1 if state == "stopped" else 2)
+
+
+@pytest.mark.parametrize(("options", "kept"), [({}, ["1"]), ({"keep_session": False}, [])])
+def test_a_session_is_kept_unless_it_is_not_wanted(
+    kernel: Kernel, tmp_path: Path, options: dict[str, Any], kept: list[str]
+) -> None:
+    with JupyterKernelClient(kernel, "k1", timeouts=QUICK, **options) as client:
+        client.execute("1", 5)
+        assert saved(client, tmp_path / "a.ipynb")[1] == kept

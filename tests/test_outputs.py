@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
@@ -450,17 +451,36 @@ def test_the_cursor_does_not_move_into_what_is_before_a_gap() -> None:
     ("messages", "text"),
     [
         ([err("\r 50%"), err("\r    \r"), out("said\n"), err("\r100%")], "said\n100%"),
-        ([out("a\n"), err("\x1b[31mb\x1b[A"), out("c")], "ac\nb"),
+        ([out("a\n"), err("\x1b[31mb\x1b[A"), out("c")], "a\nb\nc"),
         ([out("a\n"), display("d"), out("\x1b[A\rX")], "a\nd\nX"),
+        ([err("\r 50%"), out("done\n"), err("\r100%"), err("\n")], "100%\ndone\n"),
+        ([err("\r100%"), out("a"), out("b\n"), err("\n")], "100%\nab\n"),
+        ([out("a"), err("\r 50%"), out("b\n"), err("\rw\x1b[K\n"), out("c")], "ab\nw\nc"),
+        ([err("outer\n\rinner\x1b[A"), out("end\n"), err("\n\r     \r\x1b[A")], "outer\nend\n"),
+        ([err("\rx\n\x1b[2J\x1b[H"), out("a\n"), err("y\n"), out("b\n")], "a\ny\nb\n"),
+        ([err("\x1b["), out("a\n"), err("31mb\r"), out("c")], "a\nb\nc"),
+        ([out("a\n"), err("\r"), out("b\n")], "a\nb\n"),
         ([display("\x1b[33m42\x1b[39m")], "42"),
         ([error("E", "\x1b[31mv\x1b[0m")], "E: v"),
     ],
 )
 @pytest.mark.field("B4")
-def test_text_is_what_one_terminal_shows_of_all_streams(
+@pytest.mark.field("B5")
+def test_a_stream_changes_only_lines_of_its_own_which_stand_where_they_began(
     messages: list[tuple[str, Json]], text: str
 ) -> None:
     assert plain_text(fed(*messages).outputs) == text
+
+
+@BOUNDED
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 3))))
+def test_whole_lines_of_two_streams_stay_in_order_beside_a_bar(
+    lines: list[tuple[bool, int]],
+) -> None:
+    said = [(is_error, f"{number}\n" * times) for number, (is_error, times) in enumerate(lines)]
+    messages = [err(text) if is_error else out(text) for is_error, text in said]
+    bar = err("\r 50%\r100%\n")
+    assert plain_text(fed(bar, *messages).outputs) == "100%\n" + "".join(text for _, text in said)
 
 
 @BOUNDED
@@ -513,6 +533,7 @@ def test_a_display_is_its_plain_text(data: Json, text: str) -> None:
         ([("a\n", False), ("b\n", True), ("c", True)], "a\nb\nc"),
         ([("a", True), ("", True), ("b", False)], "a\nb"),
         ([("", True), ("a", False)], "a"),
+        ([("a\ud83d", False), ("\ude00b\ud800", False)], "a\U0001f600b\ufffd"),
     ],
 )
 def test_pieces_of_text_are_joined_by_lines(pieces: list[tuple[str, bool]], text: str) -> None:
@@ -541,3 +562,45 @@ def test_a_bar_that_is_a_widget_is_not_read_as_it_began(text: str) -> None:
 def test_another_widget_is_read_as_its_plain_text() -> None:
     view = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider(value=0)"}
     assert plain_text(fed(("display_data", {"data": view})).outputs) == "IntSlider(value=0)"
+
+
+# A quarter of what may be kept is for metadata.
+@rows(("weight", "shown"), [(100, 300), (101, 400)])
+def test_of_a_large_value_metadata_may_have_a_quarter(weight: int, shown: int) -> None:
+    metadata = {"a": "x" * (weight - 17)}
+    content = {"data": {"text/plain": "y" * 1000}, "metadata": metadata}
+    area = fed(("display_data", content), max_output=400)
+    (display,) = area.outputs
+    assert isinstance(display, Display)
+    assert display.metadata == (metadata if weight == 100 else {})
+    assert display.text.count("y") == shown
+    assert area.dropped == 1000 + weight - 400
+
+
+def test_of_a_large_exception_the_message_has_a_quarter() -> None:
+    area = OutputArea(101)
+    failure = area.fitting(Failure("E", "V" * 200, ("T" * 200,)))
+    assert (failure.evalue.count("V"), "".join(failure.traceback).count("T")) == (25, 75)
+
+
+def test_what_a_widget_has_captured_goes_when_the_widget_is_cleared() -> None:
+    area = OutputArea(1000)
+    area.feed(*display("own", "o"))
+    area.feed(*display("captured", "i"), "widget")
+    area.feed(*clear(wait=False), "widget")
+    assert area.outputs == (shown("own", "o"),)
+    # Its display is not known any more.
+    assert area.feed(*update("new", "i")) == evolve(shown("new", "i"), is_update=True)
+
+
+def test_a_large_exception_of_a_widget_is_not_that_of_the_cell() -> None:
+    area = OutputArea(100)
+    area.feed(*error("E", "v" * 1000), "widget")
+    assert (area.failure, area.dropped > 900) == (None, True)
+
+
+def test_text_that_is_nested_too_deep_is_no_output() -> None:
+    deep: Any = "x"
+    for _ in range(200_000):
+        deep = [deep]
+    assert fed(("stream", {"name": "stdout", "text": deep})).outputs == ()

@@ -64,6 +64,47 @@ def test_text_is_worth_folding_where_it_moves_and_has_grown(
     assert (str(kept), len(kept), kept.news) == (folded + "x", len(folded) + 1, more)
 
 
+# The sizes are right although characters were dropped before: from what the cursor can reach,
+# and from what it cannot reach any more.
+@rows(
+    ("chunks", "dropped"),
+    [
+        (["abc\rdef\n"], 2),
+        (["abc\rdef\n"], 4),
+        (["ab\n" * 1500 + "c\rd\n"], 5),
+        (["ab\n" * 1500 + "c\rd\n"], 2000),
+        (["a" * 20_000 + "\n", "c\rb\n"], 10_000),
+    ],
+)
+def test_text_can_be_folded_when_some_was_dropped(chunks: list[str], dropped: int) -> None:
+    text, whole = printed(*chunks), "".join(chunks)
+    text.fold()
+    before = len(text)
+    text.append("x\ry")
+    assert text.drop_left(dropped) == min(dropped, before + 3)
+    text.fold()
+    assert len(text) == len(str(text))
+    assert picture(str(text)) == picture(whole + "x\ry")[-len(picture(str(text))) :]
+    text.append("\rz" * 70_000)
+    assert len(text) == len(str(text)) < 20_000
+
+
+def test_the_movements_of_all_folds_are_counted_together() -> None:
+    text = PrintedText()
+    text.append("\x1b[A\x1b[B" * 65_000 + "one\rtwo\n")
+    assert str(text) == "\ntwo\n"
+    # 131072 movements are followed, and one more for each 32 characters.
+    text.append("\x1b[A\x1b[B" * 25_000 + "three\rfour")
+    assert str(text).split() == ["two", "three", "four"]
+
+
+def test_long_lines_that_overwrite_each_other_are_soon_dropped() -> None:
+    lines = [f"\r{i}{'x' * 50_000}" for i in range(5)]
+    text = printed(*lines)
+    assert len(text) < 150_000
+    assert picture(str(text)) == lines[-1][1:]
+
+
 @pytest.mark.field("B5")
 @rows(
     "bar",
@@ -109,6 +150,13 @@ def test_what_is_taken_on_the_left_is_not_there_any_more(chunks: list[str], size
     assert (len(taken), len(text)) == (len(str(taken)), len(str(text)))
 
 
+def test_of_several_long_chunks_a_part_can_be_taken() -> None:
+    text = printed("a" * 20_000, "b" * 20_000, "c")
+    taken = text.take_left(30_000)
+    assert (len(taken), str(taken)) == (30_000, "a" * 20_000 + "b" * 10_000)
+    assert (len(text), str(text)) == (10_001, "b" * 10_000 + "c")
+
+
 # Each of these takes minutes if a chunk costs what the text before it is long.
 @rows(
     "chunks",
@@ -129,8 +177,11 @@ def test_what_has_settled_is_out_of_reach_and_the_thousand_lines_below_it_are_no
     text = printed("ab\n" * 400_000)
     text.append("\x1b[1000A\rX")
     text.fold()
-    assert len(text) == len(str(text))
-    assert picture(str(text)) == "ab\n" * 399_001 + "Xb\n" + "ab\n" * 998
+    shown = str(text)
+    assert len(text) == len(shown)
+    assert shown.startswith("ab\n" * 399_000)
+    last = picture(shown[3 * 399_000 :])
+    assert last == "ab\nXb\n" + "ab\n" * 998
 
 
 def test_a_long_line_stays_within_reach() -> None:

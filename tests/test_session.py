@@ -346,3 +346,20 @@ def test_late_output_of_a_session_without_code_is_dropped() -> None:
 
 def test_a_session_holds_64_mib_by_default() -> None:
     assert Session().limit == MAX_SESSION == 64 * 2**20
+
+
+def test_no_more_outputs_are_dropped_than_have_to_be() -> None:
+    session = Session(limit=8000)
+    for _ in range(4):
+        session.ran("x", ok(printed("y" * 500)))
+    session.ran("x", ok(printed("y" * 1500)))
+    assert [cell.size for cell in session] == [1001, 1001, 1501, 1501, 2501]
+
+
+def test_what_was_dropped_is_said_once_also_when_cells_were_dropped() -> None:
+    session = Session(limit=4500)
+    for _ in range(8):
+        session.ran("x", ok(printed("y" * 500)))
+    outputs = [cell.outputs for cell in session if isinstance(cell, RanCode)]
+    gone = printed("y" * 500), Stream("stderr", "\n[500 characters of output dropped here]\n")
+    assert outputs == [(gone[1],), (gone[1],), (gone[1],), (gone[0],)][-len(outputs) :]

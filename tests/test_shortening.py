@@ -47,6 +47,9 @@ CUTS: list[tuple[str, int, int | None, str, int]] = [
     (f"ab{dropped_here(6)}ij", 4, None, f"ab{dropped_here(6)}ij", 4),
     (f"ab{dropped_here(6)}ij", 2, None, f"a{dropped_here(8)}j", 2),
     (f"abcd{dropped_here(6)}", 2, None, f"a{dropped_here(9)}", 1),
+    # What stands before or after the gap is shorter than its half.
+    (f"ab{dropped_here(6)}{'c' * 99}xyz", 10, None, f"ab{dropped_here(100)}{'c' * 5}xyz", 10),
+    (f"{'c' * 99}{dropped_here(6)}yz", 10, None, f"{'c' * 5}{dropped_here(100)}yz", 7),
 ]
 
 
@@ -113,6 +116,13 @@ KEPT: list[tuple[dict[str, Any], int, dict[str, Any], int]] = [
         },
         0,
     ),
+    (
+        {"image/png": "0" * 6, "text/plain": "a" * 9},
+        11,
+        {"image/png": "0" * 6, "text/plain": f"aa{dropped_here(4)}aaa"},
+        11,
+    ),
+    ({"image/png": "0" * 5, "text/plain": ""}, 5, {"image/png": "0" * 5, "text/plain": ""}, 5),
     ({"n" * 80: "a"}, 10, {"n" * 80: "a"}, 1),
     ({"n" * 81: "a"}, 10, {"text/plain": f"{LEFT_OUT}{'n' * 80} (1 characters)]"}, 0),
 ]
@@ -162,3 +172,22 @@ def test_a_document_weighs_what_is_in_it_and_what_holds_it() -> None:
 def test_a_limit_of_text_is_a_positive_number(limit: object) -> None:
     with pytest.raises(ValueError, match="max_text must be a positive number of characters"):
         checked(limit)  # type: ignore[arg-type]  # that is the point
+
+
+# Three quarters are from the end.
+@rows(
+    ("lines", "most", "kept"),
+    [
+        ((), 0, ()),
+        (("ab", "cd"), 5, ("ab", "cd")),
+        (
+            ("a" * 20, "b" * 19),
+            20,
+            ("a" * 5, "[20 characters of output dropped here]", "b" * 15),
+        ),
+    ],
+)
+def test_of_a_traceback_mostly_the_end_is_kept(
+    lines: tuple[str, ...], most: int, kept: tuple[str, ...]
+) -> None:
+    assert cut_traceback(lines, most) == (kept, min(most, len("\n".join(lines))))

@@ -181,6 +181,23 @@ def test_a_widget_that_is_closed_captures_no_more() -> None:
     assert exchange.result().output == "b\n"
 
 
+@pytest.mark.field("B5")
+def test_a_widget_that_is_closed_is_gone_with_its_outputs() -> None:
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "w"}, "text/plain": "Box()"}
+    closed = message("iopub", "comm_close", {"comm_id": "w", "data": {}})
+    exchange = fed(stream("own\n"), message("iopub", "display_data", {"data": view}), takes())
+    for one in (stream("spinner\n"), shows("bar"), leaves(), closed, stream("end\n"), OK, IDLE):
+        exchange.feed(one)
+    assert exchange.result().output == "own\nend\n"
+
+
+@rows("widget", [None, 3, "other"])
+def test_of_other_widgets_that_are_closed_nothing_is_removed(widget: Any) -> None:
+    closed = message("iopub", "comm_close", {"comm_id": widget})
+    exchange = fed(takes(), stream("in\n"), shows("x"), leaves(), closed, stream("out"), OK, IDLE)
+    assert exchange.result().output == "in\nx\nout"
+
+
 def test_requests_of_others_are_none_of_a_widgets_business() -> None:
     exchange = fed(stream("own\n"), comm({"msg_id": "other"}), clear(), stream("b\n"))
     assert exchange.result().output == "b\n"
@@ -192,3 +209,22 @@ def test_widgets_without_end_take_no_memory_without_bound() -> None:
         state = {"msg_id": "req", "outputs": [{}]}
         captures.feed("comm_msg", {"comm_id": f"w{number}", "data": {"state": state}})
     assert captures.owner == "w999"
+
+
+def test_a_thousand_widgets_at_most_capture_at_the_same_time() -> None:
+    captures = Captures("req")
+    for number in range(1001):
+        captures.feed("comm_msg", takes(f"w{number}").content)
+    assert captures.owner == "w999"
+
+
+def test_the_outputs_of_a_thousand_widgets_at_most_are_counted() -> None:
+    captures = Captures("req")
+    first, second = {"output_type": "stream"}, {"output_type": "error"}
+    for number in range(1001):
+        captures.feed("comm_msg", comm({"outputs": [first]}, f"w{number}").content)
+    more = [
+        captures.feed("comm_msg", comm({"outputs": [first, second]}, w).content)
+        for w in ("w999", "w1000")
+    ]
+    assert more == [("w999", [second]), ("w1000", [first, second])]

@@ -13,7 +13,17 @@ from tables import rows
 
 from jkg_client.errors import JkgError, WireError
 from jkg_client.protocol.messages import Message
-from jkg_client.protocol.wire import Frame, Framing, decode, dumps, encode, loads, pack, unpack
+from jkg_client.protocol.wire import (
+    Frame,
+    Framing,
+    decode,
+    dumps,
+    encode,
+    loads,
+    pack,
+    parse,
+    unpack,
+)
 
 BOUNDED = settings(max_examples=30, deadline=None)
 
@@ -380,12 +390,15 @@ NO_OBJECT = "in place of a JSON object)"
 REASONS: list[tuple[Framing, Frame, str]] = [
     (Framing.DEFAULT, struct.pack(">I", 0) + JSON_BYTES, "0 parts"),
     (Framing.DEFAULT, struct.pack(">2I", 3, 8), "3 parts"),
+    (Framing.DEFAULT, struct.pack(">2I", 2**32 - 1, 8), "4294967295 parts"),
+    (Framing.DEFAULT, struct.pack(">I", 1), "not a DEFAULT message (error: unpack_from"),
     (Framing.DEFAULT, struct.pack(">2I", 1, 7) + JSON_BYTES, OUT_OF_ORDER),
     (Framing.DEFAULT, struct.pack(">3I", 2, 12, 2**31) + JSON_BYTES, OUT_OF_ORDER),
     (Framing.V1, json.dumps(DOCUMENT), "a text frame, where V1 sends binary ones only"),
     (Framing.V1, write_v1(*v1_parts()[:4]), "5 offsets"),
     (Framing.V1, struct.pack("<7Q", 7, *[0] * 6), "not a V1 message (error: unpack_from"),
     (Framing.V1, struct.pack("<7Q", 8, *[0] * 6), "8 offsets"),
+    (Framing.V1, struct.pack("<7Q", 2**64 - 1, *[0] * 6), "18446744073709551615 offsets"),
     (Framing.V1, write_v1(*v1_parts()) + b"x", "the last offset is 99"),
     (Framing.V1, struct.pack("<7Q", 6, *[56] * 6), "not a V1 message (JSONDecodeError: "),
     (Framing.V1, struct.pack("<7Q", 6, *[48] * 5, 56), OUT_OF_ORDER),
@@ -410,6 +423,31 @@ def test_a_wire_error_says_what_is_wrong(framing: Framing, frame: Frame, reason:
         decode(frame, framing)
     assert reason in caught.value.reason
     assert caught.value.frame == frame
+
+
+def refusal(frame: Frame, framing: Framing) -> tuple[WireError, Frame]:
+    """The error of the half of ``decode`` that refuses it, and what this half has got."""
+    try:
+        packed = unpack(frame, framing)
+    except WireError as refused:
+        return refused, frame
+    with pytest.raises(WireError) as caught:
+        parse(packed)
+    return caught.value, "".join(packed.texts)
+
+
+@rows(("framing", "frame", "reason"), REASONS)
+def test_each_half_of_decode_says_what_is_wrong(
+    framing: Framing, frame: Frame, reason: str
+) -> None:
+    refused, came = refusal(frame, framing)
+    assert reason in refused.reason
+    assert refused.frame == came
+
+
+def test_a_message_may_have_hundreds_of_empty_buffers() -> None:
+    frame = write_default(json.dumps(DOCUMENT).encode(), *[b""] * 300)
+    assert decode(frame).buffers == (b"",) * 300
 
 
 # JSON may stand between white space, and nothing else.

@@ -114,12 +114,12 @@ GOOD = encode(BARE, KEY)
 @rows(
     ("parts", "reason"),
     [
-        ([], "no delimiter"),
-        ([b""], "no delimiter"),
-        (GOOD[1:], "no delimiter"),
+        ([], "^no delimiter"),
+        ([b""], "^no delimiter"),
+        (GOOD[1:], "^no delimiter"),
         (GOOD[:5], "4 parts after the delimiter"),
-        ([GOOD[0], b"", *GOOD[2:]], "no signature"),
-        ([GOOD[0], GOOD[1][:-1], *GOOD[2:]], "a wrong signature"),
+        ([GOOD[0], b"", *GOOD[2:]], "^no signature"),
+        ([GOOD[0], GOOD[1][:-1], *GOOD[2:]], "^a wrong signature"),
         ([GOOD[0], GOOD[1].upper(), *GOOD[2:]], "a wrong signature"),
         ([GOOD[0], b"\xff" * 64, *GOOD[2:]], "a wrong signature"),
         ([*GOOD[:5], b'{"a":1}'], "a wrong signature"),
@@ -150,15 +150,20 @@ def test_any_parts_give_a_message_or_a_wire_error(parts: list[bytes], at: int) -
 @pytest.mark.field("K7")
 @pytest.mark.parametrize("key", [b"", "text", None])
 def test_without_a_key_there_is_no_signing(key: object) -> None:
-    with pytest.raises(ValueError, match="a key is needed"):
+    with pytest.raises(ValueError) as caught:
         SigningKey(key)  # type: ignore[arg-type]  # that is the point
+    assert str(caught.value) == "a key is needed: without it, any program could send code"
 
 
 @pytest.mark.field("K8")
-@rows("scheme", ["hmac-nosuch", "sha256", "", "hmac-", "hmac-shake_128", None])
+@rows("scheme", ["hmac-nosuch", "sha256", "my-sha256", "", "hmac-", "hmac-shake_128", None])
 def test_an_unknown_scheme_is_a_value_error_with_its_name(scheme: str) -> None:
-    with pytest.raises(ValueError, match=f"unknown signature scheme {scheme!r}; .*hmac-sha256"):
+    with pytest.raises(ValueError) as caught:
         SigningKey(b"secret", scheme)
+    told, known = str(caught.value).split("; there are ")
+    assert told == f"unknown signature scheme {scheme!r}"
+    assert {"hmac-md5", "hmac-sha256"} <= set(known.split(", "))
+    assert "hmac-shake_128" not in known
 
 
 @pytest.mark.field("K8")

@@ -342,9 +342,8 @@ class JupyterKernelClient(SavesSession):
         deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))
         exchange = self._in_turn(lambda: self._conversation.ask(request, deadline))
         if exchange.reply is None:
-            # An interrupt may have arrived just before the kernel answered.
-            limit = "" if exchange.lost else f" within {timeout_seconds:g} s"
-            raise KernelNotReady(
-                f"kernel {self._kernel_id} gave no answer to {request.msg_type}{limit}"
-            )
+            # Without a limit, the kernel died, or an interrupt arrived just before it answered.
+            limit = "" if exchange.done else f" within {timeout_seconds:g} s"
+            kernel = f"kernel {self._kernel_id}{' died and' if exchange.dead else ''}"
+            raise KernelNotReady(f"{kernel} gave no answer to {request.msg_type}{limit}")
         return exchange.reply

@@ -116,15 +116,17 @@ class BoundedOutput:
             slot.value, slot.size, slot.cut = value, size, whole - size
         return [*(self._shorten_head() if grows else ()), *self._trim()]
 
-    def remove_owned(self, owner: str) -> list[ValueSlot]:
-        """Remove the outputs that a widget has captured."""
+    def remove(self, is_gone: Callable[[Slot], bool]) -> list[ValueSlot]:
+        """Remove some slots, for example the outputs that a widget has captured."""
         gone: list[ValueSlot] = []
         for slots in (self._head, self._tail or deque()):
-            kept = [slot for slot in slots if slot.owner != owner]
+            kept: list[Slot] = []
             for slot in slots:
-                if slot.owner == owner:
-                    self._size -= slot.size
-                    gone += [slot] if isinstance(slot, ValueSlot) else []
+                if not is_gone(slot):
+                    kept.append(slot)
+                    continue
+                self._size -= slot.size
+                gone += [slot] if isinstance(slot, ValueSlot) else []
             slots.clear()
             slots.extend(kept)
         return gone
@@ -168,7 +170,7 @@ class BoundedOutput:
         while rest and rest[0].size <= room and len(self._head) < MAX_SLOTS // 2:
             room -= rest[0].size
             self._head.append(rest.popleft())
-        crossing = rest[0] if rest else None
+        crossing = rest[0]  # the head cannot hold all of it
         if isinstance(crossing, StreamSlot) and 0 < room < crossing.size:
             taken = crossing.text.take_left(room)
             self._head.append(StreamSlot(crossing.name, taken, crossing.owner))

@@ -5,12 +5,19 @@ The order of messages: https://jupyter-client.readthedocs.io/en/stable/messaging
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
 from attrs import Factory, define, field
 
-from .exits import exit_code, exit_of, is_exit, without_advice, without_traceback
+from .exits import (
+    displays_exit,
+    exit_code,
+    exit_of,
+    is_exit,
+    without_advice,
+    without_traceback,
+)
 from .message_gaps import Gap, MessageGaps
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
@@ -205,6 +212,8 @@ class Exchange:
         shown = self.area.outputs
         if failure is None:
             return shown
+        if shown and is_exit(failure) and displays_exit(shown[-1]):
+            shown = shown[:-1]
         if gave_up and (
             failure.is_interrupt or failure is _CONNECTION_LOST or failure is _NO_REPLY
         ):
@@ -213,7 +222,7 @@ class Exchange:
         is_told = (
             failure is self.area.failure
             or exit_code(failure) == 0
-            or (self._printed(failure) if self.reply is not None else self.dead)
+            or (_printed(failure, shown) if self.reply is not None else self.dead)
         )
         return shown if is_told else (*shown, failure)
 
@@ -223,10 +232,6 @@ class Exchange:
             return shown or failure
         failure = without_traceback(failure)
         return shown if shown == failure else failure
-
-    def _printed(self, failure: Failure) -> bool:
-        """Whether the cell has printed the failure, as IPython prints a UsageError."""
-        return failure.summary in plain_text(self.area.outputs)
 
     def _user_expressions(self) -> Json:
         """Values of the user expressions that fit into the limit of the output."""
@@ -269,6 +274,8 @@ class Exchange:
     def _captured(self, msg_type: str, content: Json) -> Output | None:
         shown: Output | None = None
         widget, outputs = self._captures.feed(msg_type, content) or (None, ())
+        if msg_type == "comm_close":
+            self.area.close_widget(content.get("comm_id"))
         for output in outputs:
             kind = mapping_of(output).get("output_type")
             if isinstance(kind, str):
@@ -296,6 +303,11 @@ class Exchange:
                 plain = {k: strip_ansi(v) if isinstance(v, str) else v for k, v in data.items()}
                 shown = self.area.show(Display(plain))
         return shown
+
+
+def _printed(failure: Failure, outputs: Iterable[Output]) -> bool:
+    """Whether the cell has printed the failure, as IPython prints a UsageError."""
+    return failure.summary in plain_text(outputs)
 
 
 def tells_of_death(message: Message, *, is_up: bool) -> bool:

@@ -12,12 +12,13 @@ from typing import Any
 
 from attrs import evolve
 
-from .outputs import Failure
+from .outputs import Display, Failure, Output
 
 _SUCCESS = ("", "None", "False", "0")
 _NUMBER = re.compile(r"[+-]?\d{1,9}")
 # IPython says this of subclasses of SystemExit too.
 _LEAVES = "An exception has occurred, use %tb to see the full traceback."
+_TRACEBACK = "Traceback (most recent call last)"
 _ADVICE = "UserWarning: To exit: use 'exit', 'quit', or Ctrl-D."
 _ADVICE_SOURCE = '  warn("To exit:'
 # Cell magics pass the whole cell as bytes. Programs of the user rarely pass bytes.
@@ -49,6 +50,15 @@ def exit_code(failure: Failure) -> int | None:
 def without_traceback(failure: Failure) -> Failure:
     """An exit without its traceback, which only has frames of IPython."""
     return evolve(failure, traceback=())
+
+
+def displays_exit(output: Output) -> bool:
+    """Whether it is the traceback of an exit, displayed by a library such as rich.
+
+    Such a library replaces IPython's own message about exceptions.
+    """
+    text = output.text.rstrip() if isinstance(output, Display) else ""
+    return _TRACEBACK in text and text[text.rfind("\n") + 1 :].startswith("SystemExit")
 
 
 def exit_of(payload: Iterable[Mapping[str, Any]]) -> Failure | None:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from attrs import define, evolve, field
 
 from .bounded_output import MAX_OUTPUT, BoundedOutput, StreamSlot, ValueSlot
 from .messages import Json
+from .screens import shown
 from .shortening import ITEM, cut, cut_forms, cut_traceback, dropped_here, is_dropped_here, weight
-from .terminal import picture, strip_ansi
-from .values import Display, Failure, Output, Stream, mapping_of, text_of
+from .terminal import strip_ansi
+from .values import WIDGET, Display, Failure, Output, Stream, mapping_of, text_of
 
 __all__ = [
     "Display",
@@ -23,6 +25,7 @@ __all__ = [
     "OutputArea",
     "Stream",
     "as_seen",
+    "encodable",
     "join_text",
     "plain_text",
 ]
@@ -42,7 +45,7 @@ def plain_text(outputs: Iterable[Output]) -> str:
 
 
 def as_seen(outputs: Iterable[Output]) -> Iterator[Output]:
-    """The outputs with streams as a terminal shows them. Adjacent streams share one screen.
+    """The outputs with streams as a terminal shows them. Adjacent streams become one text.
 
     Widgets are omitted if their text only shows how they began, as that of a progress bar.
     """
@@ -63,7 +66,7 @@ def as_seen(outputs: Iterable[Output]) -> Iterator[Output]:
 
 
 def _on_screen(streams: list[Stream]) -> Stream:
-    return Stream(streams[0].name, picture("".join(stream.text for stream in streams)))
+    return Stream(streams[0].name, shown(streams))
 
 
 def join_text(pieces: Iterable[tuple[str, bool]]) -> str:
@@ -77,7 +80,20 @@ def join_text(pieces: Iterable[tuple[str, bool]]) -> str:
             parts.append("\n")
         parts.append(text)
         alone_before = alone
-    return "".join(parts)
+    return encodable("".join(parts))
+
+
+def encodable(text: str) -> str:
+    """``text`` with pairs of surrogates joined and lone surrogates replaced.
+
+    Kernels may print a character in two halves. A text that UTF-8 cannot encode would end the
+    program that sends it to a model.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 @define
@@ -182,6 +198,12 @@ class OutputArea:
         if not content.get("wait"):
             self._clear_if_due()
 
+    def close_widget(self, widget: Any) -> None:
+        """Remove a widget that is closed, with the outputs that it has captured."""
+        if isinstance(widget, str):
+            for gone in self._kept.remove(lambda slot: _is_of(widget, slot)):
+                self._forget(gone)
+
     def error(self, content: Json) -> Output:
         """Process an ``error`` message."""
         return self.show(Failure.from_content(content))
@@ -204,7 +226,8 @@ class OutputArea:
             self._displays.clear()
         else:
             # Outputs of the cell itself stay.
-            for gone in self._kept.remove_owned(self._owner):
+            owner = self._owner
+            for gone in self._kept.remove(lambda slot: slot.owner == owner):
                 self._forget(gone)
 
     def _forget(self, slot: ValueSlot) -> None:
@@ -230,6 +253,13 @@ def _output(slot: StreamSlot | ValueSlot) -> Output:
         return Stream(slot.name, str(slot.text))
     output: Output = slot.value
     return output
+
+
+def _is_of(widget: str, slot: StreamSlot | ValueSlot) -> bool:
+    """Whether a slot shows the widget or an output that it has captured."""
+    shown = slot.value if isinstance(slot, ValueSlot) else None
+    view = mapping_of(shown.data.get(WIDGET)) if isinstance(shown, Display) else {}
+    return slot.owner == widget or view.get("model_id") == widget
 
 
 def _display_of(content: Json) -> Display:

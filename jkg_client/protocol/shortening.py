@@ -56,7 +56,7 @@ def cut(text: str, most: int, *, head: int | None = None) -> tuple[str, int]:
     size = len(before) + len(after)
     if size <= most:
         return text, size
-    first = (before if found else text)[: most // 2 if head is None else min(head, most)]
+    first = before[: most // 2 if head is None else min(head, most)]
     rest = after if found else text[len(first) :]
     last = rest[max(0, len(rest) - (most - len(first))) :]
     kept = len(first) + len(last)

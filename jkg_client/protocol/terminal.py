@@ -42,8 +42,9 @@ def picture(text: str) -> str:
     """
     if not has_codes(text):
         return text
-    grid, rest = _drawn(in_two(text), allowed_moves(len(text)))
-    return str(grid) + rest
+    screen = Screen(len(text))
+    screen.write(text)
+    return str(screen)
 
 
 @frozen
@@ -69,12 +70,10 @@ def condensed(text: str, moves: int | None = None) -> Condensed:
         moves: Number of movements and erasures that are followed. None means
             ``allowed_moves`` of this text.
     """
-    text = in_two(text)
-    begun = unfinished(text)
-    moves = allowed_moves(len(text)) if moves is None else moves
-    grid, rest = _drawn(text[: len(text) - len(begun)], moves, keeps_colours=True)
-    above, reached = grid.halves(cursor=not rest)
-    return Condensed(above, reached + rest + begun, grid.followed)
+    screen = Screen(len(text), moves, keeps_colours=True)
+    screen.write(text)
+    above, reached = screen.grid.halves(cursor=not screen.rest)
+    return Condensed(above, reached + screen.rest + screen.begun, screen.grid.followed)
 
 
 def allowed_moves(size: int) -> int:
@@ -85,19 +84,50 @@ def allowed_moves(size: int) -> int:
     return _MOVES + size // _CHARACTERS
 
 
-def _drawn(text: str, moves: int, *, keeps_colours: bool = False) -> tuple[Grid, str]:
-    """A grid with ``text``. After too many movements, the rest of the text is returned.
+class Screen:
+    """The lines that a stream shows, whose text comes in parts.
 
-    The rest has no control codes. So nothing is lost, but nothing is overwritten either.
+    After too many movements, the text of further parts is added without control codes. So nothing
+    of it is lost, but nothing is overwritten either.
+
+    Args:
+        size: Characters that will be written.
+        moves: Number of movements and erasures that are followed. None means ``allowed_moves``.
+        keeps_colours: Whether to keep colours.
+
+    Attributes:
+        grid: The lines and the cursor.
+        begun: An unfinished control code at the end, which the next part may complete.
     """
-    grid = Grid(len(text), keeps_colours=keeps_colours)
-    rest: list[str] = []
-    for piece in pieces(text):
-        if grid.followed < moves:
-            grid.write(piece)
-        else:
-            rest.append(SEQUENCE.sub("", piece).replace("\b", ""))
-    return grid, "\n".join(["", "".join(rest)]) if rest else ""
+
+    def __init__(self, size: int, moves: int | None = None, *, keeps_colours: bool = False) -> None:
+        self.grid: Grid = Grid(size, keeps_colours=keeps_colours)
+        self._moves = allowed_moves(size) if moves is None else moves
+        self.begun: str = ""
+        self._rest: list[str] = []
+
+    def write(self, text: str) -> None:
+        """Add a part of the text."""
+        text = self.begun + in_two(text)
+        self.begun = unfinished(text)
+        for piece in pieces(text[: len(text) - len(self.begun)]):
+            if self.grid.followed < self._moves:
+                self.grid.write(piece)
+            else:
+                self._rest.append(SEQUENCE.sub("", piece).replace("\b", ""))
+
+    @property
+    def height(self) -> int:
+        """Number of lines. A last line that is blank does not count."""
+        return self.grid.height
+
+    @property
+    def rest(self) -> str:
+        """Text after too many movements. It has no control codes but carriage returns."""
+        return "\n".join(["", "".join(self._rest)]) if self._rest else ""
+
+    def __str__(self) -> str:
+        return str(self.grid) + self.rest.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def unfinished(text: str) -> str:

@@ -89,6 +89,15 @@ def command(sequence: str) -> Command:
     return Command(row=count - 1) if letter == "d" else Command(column=count - 1)
 
 
+def way_between(start: tuple[int, int], end: tuple[int, int]) -> str:
+    """The sequences that move the cursor from one line and column to another."""
+    if start == end:
+        return ""
+    down, column = end[0] - start[0], end[1]
+    vertical = f"\x1b[{abs(down)}{'B' if down > 0 else 'A'}" if down else ""
+    return f"{vertical}\r" + (f"\x1b[{column}C" if column else "")
+
+
 _ACTIONS = "JKXsu"
 
 _SHORT: Mapping[str, Command] = {

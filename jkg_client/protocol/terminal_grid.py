@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
-from .terminal_commands import CONTROL, STILL, WHOLE, Command, command
+from .terminal_commands import CONTROL, STILL, WHOLE, Command, command, way_between
 from .terminal_pieces import overwritten, without_idle_codes
 
 _REACH = 1000
@@ -41,9 +41,10 @@ class Grid:
             character that follows it.
     """
 
-    def __init__(self, size: int, *, keeps_colours: bool = False) -> None:
+    def __init__(self, size: int, *, keeps_colours: bool) -> None:
         self._keeps_colours = keeps_colours
         self._above: list[str] = []  # lines that the cursor cannot reach, with line ends
+        self._gone = 0  # number of these lines
         # A line is a string until the cursor moves in it, then a list of its cells.
         self._rows: list[str | list[str]] = [""]
         self._row = 0
@@ -57,7 +58,14 @@ class Grid:
     def __str__(self) -> str:
         return "".join(self.halves(cursor=False))
 
-    def halves(self, *, cursor: bool = True) -> tuple[str, str]:
+    @property
+    def height(self) -> int:
+        """Number of lines. A last line that is blank does not count."""
+        last = self._rows[-1]
+        is_blank = not last or (len(last) <= _COLUMNS and not _text(last).strip(" "))
+        return self._gone + len(self._rows) - is_blank
+
+    def halves(self, *, cursor: bool) -> tuple[str, str]:
         """The lines that the cursor cannot reach, and the rest with movements to the cursor."""
         self._let_go(_REACH)
         rest = "\n".join(map(_text, self._rows)) + self._escape
@@ -192,6 +200,7 @@ class Grid:
             gone = len(self._rows) - _REACH
             self._above.append("\n".join(map(_text, self._rows[:gone])) + "\n")
             del self._rows[:gone]
+            self._gone += gone
             self._row = max(0, self._row - gone)
             self._saved = max(0, self._saved[0] - gone), self._saved[1]
 
@@ -281,8 +290,9 @@ class Grid:
     def erase_display(self, number: int) -> None:
         """Erase everything below the cursor (0), above it (1) or all (2)."""
         if number == 2:
-            del self._rows[self._top :]
-            self._rows = self._rows or [""]
+            # What has left the screen stays, and the cursor does not come back to it.
+            self._let_go(_REACH)
+            self._rows = [""]
         elif number == 1:
             end = min(self._row, len(self._rows))
             start = end - self._affordable(end - self._top)
@@ -298,21 +308,13 @@ class Grid:
         way = ""
         here = last, len(self._rows[last])
         if self._saved != (0, 0):
-            way += _way(here, self._saved) + "\x1b7"
+            way = way_between(here, self._saved) + "\x1b7"
             here = self._saved
-        return way + _way(here, (self._row, self._column))
+        return way + way_between(here, (self._row, self._column))
 
 
 def _text(row: str | list[str]) -> str:
     return row if isinstance(row, str) else "".join(row)
-
-
-def _way(start: tuple[int, int], end: tuple[int, int]) -> str:
-    if start == end:
-        return ""
-    down, column = end[0] - start[0], end[1]
-    vertical = f"\x1b[{abs(down)}{'B' if down > 0 else 'A'}" if down else ""
-    return f"{vertical}\r" + (f"\x1b[{column}C" if column else "")
 
 
 _ACTIONS: Mapping[str, Callable[[Grid, int], None]] = {

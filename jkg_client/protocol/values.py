@@ -12,7 +12,9 @@ from attrs import field, frozen
 from .messages import Json
 from .terminal import strip_ansi
 
-_WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+"""MIME type of a view of a widget."""
+
 _BAR = re.compile(r"\d%\||\d+it \[")
 _LONGEST_BAR = 1000
 
@@ -92,7 +94,7 @@ class Display:
         Such widgets are progress bars of ``tqdm.notebook``, and the empty ``Output()`` in which
         rich shows its own.
         """
-        begun = self.text[:_LONGEST_BAR] if _WIDGET in self.data else ""
+        begun = self.text[:_LONGEST_BAR] if WIDGET in self.data else ""
         return begun == "Output()" or _BAR.search(begun) is not None
 
 

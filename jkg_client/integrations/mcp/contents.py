@@ -52,15 +52,6 @@ def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[Con
     return [*blocks, *_text(pieces, max_text), *_text([(remarks, True)], max_text)]
 
 
-def encodable(text: str) -> str:
-    """``text`` with pairs of surrogates joined and lone surrogates replaced.
-
-    Kernels may print a character in two halves. A text that UTF-8 cannot encode would end the
-    server.
-    """
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
 def _left_out(images: int) -> Iterator[str]:
     if images:
         size = MAX_IMAGE * 3 // 4 / 1e6
@@ -72,7 +63,7 @@ def _left_out(images: int) -> Iterator[str]:
 
 def _text(pieces: Sequence[tuple[str, bool]], most: int) -> list[ContentBlock]:
     text = join_text(pieces)
-    return [TextContent(text=encodable(shortened(text, most)))] if text else []
+    return [TextContent(text=shortened(text, most))] if text else []
 
 
 def _image(output: Output) -> ImageContent | None:

@@ -19,12 +19,12 @@ from ...code_blocks import CodeBlock
 from ...code_result import CodeResult, not_run, notes
 from ...errors import JkgError
 from ...protocol.mime_data import decoded
-from ...protocol.outputs import Failure
+from ...protocol.outputs import Failure, encodable
 from ...protocol.result import ExecutionResult
 from ...protocol.shortening import shortened
 from ..model_limits import MAX_TEXT
 from ..tool_code import tool_block
-from .contents import contents, encodable
+from .contents import contents
 from .kernels import SessionKernel, SessionKernels, Tell
 
 

@@ -185,10 +185,18 @@ class IPythonShell(Shell):
 
     def _warm_up(self) -> None:
         # Import what the first cell, the first value and the first traceback need.
-        self._ip.displayhook.console = self._ip.display_pub.console = _Nobody()
+        ip = self._ip
+        before = [(names, dict(names)) for names in (ip.user_ns, ip.user_ns_hidden)]
+        ip.displayhook.console = ip.display_pub.console = _Nobody()
         for code in ("1 + 1", "1 / 0"):
-            self._ip.run_cell(code, store_history=False)
-        self._ip.user_ns.pop("_", None)
+            ip.run_cell(code, store_history=False)
+        # A new kernel has no value for _ and Out, and no error for %tb.
+        ip.displayhook.flush()
+        for names, values in before:
+            names.clear()
+            names.update(values)
+        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+            vars(sys).pop(name, None)
 
     @property
     def count(self) -> int:
