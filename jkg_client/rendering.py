@@ -16,7 +16,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from .pages.charts import is_chart
-from .pages.forms import SCRIPTS
+from .pages.forms import HTML, SCRIPTS
 from .pages.notebook import NotebookPage
 from .protocol.mime_data import decoded, joined
 from .protocol.outputs import Display, Output, Stream, as_seen, join_text
@@ -119,7 +119,6 @@ _FILES = {
 
 _TEXTS = ("text/markdown", "text/latex")
 _JSONS = ("application/json", "application/geo+json")
-_HTML = "text/html"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 _TYPE_ONLY = re.compile(
@@ -137,6 +136,10 @@ _TYPE_ONLY = re.compile(
 
 _LONGEST_TYPE = 10_000
 """Characters of a plain text that are searched for its meaning."""
+
+_OBJECT = re.compile(r"<[\w.]{1,200} object at 0x[0-9a-fA-F]{1,16}>")
+_MANY_OBJECTS = 3
+"""A plain text with so many objects shows the inside of an object, for programmers of its class."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{1,16}")
 _FACT = re.compile(r"[\d=]|\w\([^)]")
@@ -176,14 +179,17 @@ def into(folder: Path) -> Write:
 def words_beside(display: Display) -> str:
     """The plain text of a display if it is worth reading beside its image or page.
 
-    The plain text of most objects that can draw themselves only names their type. Beside a page,
-    any other text is shown; beside an image, only a text with facts, such as the size.
+    The plain text of most objects that can draw themselves only names their type, or lists their
+    attributes. Beside a page, any other text is shown; beside an image, only a text with facts,
+    such as the size.
     """
     plain = display.text
     start = plain[:_LONGEST_TYPE]
     if len(plain) < _LONGEST_TYPE and _TYPE_ONLY.fullmatch(start.strip()):
         return ""
-    is_picture = any(name in display.data for name in _FILES if name != _HTML)
+    if HTML in display.data and len(_OBJECT.findall(start)) >= _MANY_OBJECTS:
+        return ""
+    is_picture = any(name in display.data for name in _FILES if name != HTML)
     is_fact = _FACT.search(_ADDRESS.sub("", start)) is not None
     return plain if is_fact or not is_picture else ""
 

@@ -111,7 +111,7 @@ DOORS = {
 
 # No clock, file, socket, environment or chance; new_header alone stamps an id and the time.
 PURE = {"__future__", "attrs", "collections", "enum", "json", "re", "struct", "typing"}
-PURE |= {"base64", "binascii", "functools", "itertools"}
+PURE |= {"base64", "binascii", "codecs", "functools", "itertools"}
 # A signature is computed from the bytes and the key alone.
 SIGNS = {"hashlib", "hmac"}
 STAMPS = {"datetime", "secrets"}

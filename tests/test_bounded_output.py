@@ -84,6 +84,7 @@ def test_all_is_kept_up_to_the_limit(limit: int) -> None:
         (1000, ["a" * 500, 800, "b" * 400], "a" * 500, "b" * 400, 800),
         (1000, ["a" * 300, 2000, "b"], "a" * 300 + "<2000>", "b", 1800),
         (1000, ["a" * 100, 2000, 2000, "b"], "a" * 100 + "<2000>", "<2000>b", 3350),
+        (1000, ["a" * 900, 2000, "b"], "a" * 500, "<2000>b", 2150),
         (10, ["abcdefgh", 4, "i"], "abcde", "<4>i", 3),
         (10, [5, "abcdefgh"], "<5>", "defgh", 3),
         # A value of no size counts as one character.
@@ -97,7 +98,9 @@ def test_beyond_the_limit_the_first_and_the_last_half_are_kept(
     kept = filled(limit, *entries)
     assert (both(kept), kept.dropped + kept.cut) == ((head, tail), dropped)
     assert size_of(kept) <= limit
-    assert all(slot.size for half in kept.halves() for slot in half)
+    slots = [slot for half in kept.halves() for slot in half]
+    assert all(slot.size for slot in slots)
+    assert {slot.name for slot in slots if isinstance(slot, StreamSlot)} <= {"out"}
 
 
 @BOUNDED

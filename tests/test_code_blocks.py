@@ -362,7 +362,8 @@ def test_a_python_kernel_says_that_it_runs_shells_too() -> None:
         ("%pip install -q x", "pip install -q x"),
         ("%cd x", "%cd x"),
         ("$ ls\n$ pwd", "ls\npwd"),
-        ("$ ls\na.txt", "ls\na.txt"),
+        ("$ ls\na.txt", "ls"),
+        ("ls\n$ pwd", "ls\npwd"),
         ("cat <<EOF\n!x\n$ y\nEOF\n!ls", "cat <<EOF\n!x\n$ y\nEOF\nls"),
         ("cat <<-'A'\n!x\n\tA\n!ls", "cat <<-'A'\n!x\n\tA\nls"),
         ("cat <<<x\n!ls", "cat <<<x\nls"),
@@ -379,6 +380,25 @@ def test_marks_of_notebooks_and_prompts_go_from_shell_code(code: str, commands: 
 def test_of_a_terminal_session_only_what_was_typed_is_run() -> None:
     session = "$ echo \"it\" \\\n  's'\nit's\n$ pwd\n/home\n"
     assert cell("console", session) == "%%bash\necho \"it\" \\\n  's'\npwd"
+
+
+# A session, and the commands that were typed.
+SESSIONS = [
+    ("$ echo waiting for you\nwaiting for you\n$ echo done", "echo waiting for you\necho done"),
+    (
+        "$ for i in 1 2; do\n> echo done\n> done\ndone\ndone\n$ ls",
+        "for i in 1 2; do\necho done\ndone\nls",
+    ),
+    ("$ if true; then echo a; fi\na", "if true; then echo a; fi"),
+    ("$ f() {\n> echo x\n> }\n$ f\nx", "f() {\necho x\n}\nf"),
+    ("$ case x in\n> x) echo 1;;\n> esac\n1", "case x in\nx) echo 1;;\nesac"),
+    ("$ { echo ${x} {a,b}; }\na b", "{ echo ${x} {a,b}; }"),
+]
+
+
+@rows(("session", "commands"), SESSIONS)
+def test_a_command_of_a_session_goes_on_until_it_is_complete(session: str, commands: str) -> None:
+    assert cell("bash", session) == f"%%bash\n{commands}"
 
 
 @pytest.mark.parametrize("code", ["%%sh\nls", "\n%%time\n!ls", "%%python\nprint(1)"])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import BOUNDED, JSON
+from tables import rows
 
 import jkg_client
 from jkg_client.protocol.outputs import Display, Failure, Output, Stream
@@ -56,7 +57,6 @@ FILES: list[tuple[str, Any, str, str, bytes]] = [
         b"<b>\xd0\xbf\xd1\x80\xd0\xb8</b>\r\n",
     ),
     ("text/html", "\ud800", "HTML data saved to FILE", ".html", b"?"),
-    ("text/html", "", "HTML data saved to FILE", ".html", b""),
     ("image/bmp", encoded(PDF), "Image data saved to FILE", ".bmp", PDF),
     ("image/x-icon", encoded(PDF), "Image data saved to FILE", ".ico", PDF),
     ("image/avif", encoded(PDF), "Image data saved to FILE", ".avif", PDF),
@@ -320,6 +320,26 @@ def test_streams_stay_as_printed_and_the_rest_stands_on_lines_of_its_own(tmp_pat
 def test_a_page_that_says_nothing_in_plain_text_is_only_saved(tmp_path: Path) -> None:
     text, _ = rendered(tmp_path, Display({"text/html": "<p>", "text/plain": ""}))
     assert text == "HTML data saved to FILE"
+
+
+@pytest.mark.field("B6")
+@rows("html", ["", " \n", "<style>a{}</style>", "<!-- x --><link rel='x'>"])
+@rows(("plain", "text"), [("<IPython.core.display.HTML object>", ""), ("", ""), ("x", "x")])
+def test_html_that_shows_nothing_makes_no_file_and_no_text(
+    tmp_path: Path, html: str, plain: str, text: str
+) -> None:
+    display = Display({"text/html": html, "text/plain": plain})
+    assert rendered(tmp_path, display) == (text, [])
+
+
+@pytest.mark.field("B16")
+@rows(("objects", "is_shown"), [(0, True), (2, True), (3, False)])
+def test_a_plain_text_that_lists_the_inside_of_an_object_is_not_shown_beside_its_page(
+    tmp_path: Path, objects: int, is_shown: bool
+) -> None:
+    plain = f"GT({', '.join(['_body=<gt._data.Body object at 0x7f>'] * objects)})"
+    text, _ = rendered(tmp_path, Display({"text/html": "<table>", "text/plain": plain}))
+    assert text == "HTML data saved to FILE" + (f"\n{plain}" if is_shown else "")
 
 
 def test_files_come_in_order_and_never_collide(tmp_path: Path) -> None:

@@ -28,7 +28,19 @@ PYTHON = {
 SHELL = {
     "$ echo \"it\" \\\n  's'\nit's\n$ pwd\n/home\n": "echo \"it\" \\\n  's'\npwd",
     "me@host:~/x$ ls\na.txt": "ls",
-    "ls\npwd": "ls\npwd",
+    "$ echo 1\n1\n$ diff a b\n1c1\n> x": "echo 1\ndiff a b",
+    "(env) me@host:~$ ls\na\n[me@host x]$ pwd\n/x\nroot@host:/# id\n0\nme@mac x % date\n1": (
+        "ls\npwd\nid\ndate"
+    ),
+    "bash-5.1$ w\n1": "w",
+    "$ for i in 1 2; do\n>   echo $i\n> done\n1\n2": "for i in 1 2; do\n  echo $i\ndone",
+    "$ for i in 1 2; do\n  echo ${i}\ndone\n1\n2": "for i in 1 2; do\n  echo ${i}\ndone",
+    "$ f() {\n  ls\n}\n$ f\na": "f() {\n  ls\n}\nf",
+    "$ case x in\n  a) ls;;\nesac\n$ pwd\n/x": "case x in\n  a) ls;;\nesac\npwd",
+    "$ a && \\\n  b |\n  c\n1": "a && \\\n  b |\n  c",
+    "$ python -c '\nx # \"\n'\n1\n$ ls # it's\na": "python -c '\nx # \"\n'\nls # it's",
+    "$ cat > f <<A\nhi\n$ x\nA\n$ cat f\nhi": "cat > f <<A\nhi\n$ x\nA\ncat f",
+    "$ cat <<A\n> hi\n> A\nhi": "cat <<A\nhi\nA",
 }
 
 
@@ -60,3 +72,15 @@ def test_of_a_session_of_a_shell_only_what_was_typed_is_run(
     session: str, typed: str, language: str
 ) -> None:
     assert to_cell(CodeBlock(session, language), "python") == f"%%bash\n{typed}"
+
+
+@pytest.mark.field("A5")
+@rows(("session", "typed"), SHELL.items())
+def test_a_shell_block_that_begins_with_a_prompt_is_a_session(session: str, typed: str) -> None:
+    assert to_cell(CodeBlock(f"\n{session}", "bash"), "python") == f"%%bash\n{typed}"
+
+
+@rows("code", ["ls\npwd", "# ls\npwd", "$HOME/x\ny", "echo x > y\n> z", "ls\n    $x y"])
+@rows("language", ["bash", "console"])
+def test_shell_code_without_prompts_stays_as_it_is(language: str, code: str) -> None:
+    assert to_cell(CodeBlock(code, language), "python") == f"%%bash\n{code}"

@@ -6,9 +6,7 @@ import re
 
 import pytest
 
-from jkg_client.code_blocks.stepwise import matches, search
-
-STEP = 2**18
+from jkg_client.protocol.stepwise import STEP, matches, search
 
 
 @pytest.mark.field("B14")

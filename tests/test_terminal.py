@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import BOUNDED
 from tables import rows
 
-from jkg_client.protocol.terminal import condensed, moves, picture, strip_ansi
+from jkg_client.protocol.terminal import Screen, condensed, moves, picture, strip_ansi
 from jkg_client.protocol.terminal_commands import Command, command, in_two
 from jkg_client.protocol.terminal_pieces import overwritten, pieces, without_idle_codes
 
@@ -382,6 +382,57 @@ def test_after_so_many_movements_no_more_is_followed(most: int, shown: str, foll
     folded = condensed(f"\x1b[Aab\n{wide}\none\x1b[1m\btwo\n{wide}\nend", most)
     assert strip_ansi(folded.above + folded.rest) == shown.format(wide)
     assert folded.followed == followed
+
+
+@rows(
+    ("parts", "shown"),
+    [
+        (["ab\x1b[3", "1mc"], "abc"),
+        (["ab\x1b", "[2", "Dx"], "xb"),
+        (["ab\r", "\nc"], "ab\nc"),
+        (["a\x9b", "31mb"], "ab"),
+        (["one\n", "two\x1b[A", "\rX"], "Xne\ntwo"),
+        (["", "a", ""], "a"),
+    ],
+)
+def test_a_screen_shows_text_whose_codes_come_in_parts(parts: list[str], shown: str) -> None:
+    screen = Screen(100)
+    for part in parts:
+        screen.write(part)
+    assert str(screen) == shown
+
+
+def test_after_so_many_movements_a_screen_shows_returns_as_line_ends() -> None:
+    screen = Screen(100, 1)
+    for part in ("a\x1b[Db", "\x1b[1mc\bd\r\ne\rf", "g\x1b[K"):
+        screen.write(part)
+    assert str(screen) == "b\ncd\ne\nfg"
+    assert screen.rest == "\ncd\r\ne\rfg"
+
+
+# Blanks up to column 1000 are looked at.
+@rows(
+    ("text", "height"),
+    [
+        ("", 0),
+        ("a", 1),
+        ("a\n", 1),
+        ("\n\n", 2),
+        ("a\nb", 2),
+        ("a\n  ", 1),
+        ("a\n" + " " * 1000, 1),
+        ("a\n" + " " * 1001, 2),
+        ("a\n 50%\r    ", 1),
+        ("a\n 50%\r\x1b[K", 1),
+        ("a\nb\n\x1b[2J\x1b[H", 0),
+        ("a\n" * 5000, 5000),
+        ("a\n" * 5000 + "\x1b[2J\x1b[H", 4001),
+    ],
+)
+def test_the_height_of_a_screen_is_its_number_of_lines(text: str, height: int) -> None:
+    screen = Screen(len(text))
+    screen.write(text)
+    assert screen.height == height
 
 
 # Repeated. Each would take minutes if a code cost what the text is long.

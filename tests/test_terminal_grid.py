@@ -21,7 +21,7 @@ GONE, SCREEN = LINES[:501], LINES[501:]
         ("\x1b[3B\x1b[3Bx", "\n" * 6 + "x"),
         ("a\x1b[2C\x1b[2Cx", "a    x"),
         ("abcd\x1b[D\x1b[DX", "abXd"),
-        ("ab\x1b[1K\x1b[1Kc", "  c"),
+        ("abcd\b\b\x1b[1K\x1b[1K", "   d"),
         ("abc\r\x1b[X\x1b[Xd", "dbc"),
     ],
 )
@@ -102,8 +102,8 @@ def test_lines_of_a_long_text_without_movements_are_all_there(end: str) -> None:
 
 def test_in_an_endless_line_the_cursor_goes_back_a_million_columns() -> None:
     # Of more than 2097152 characters, the last 1048576 can be reached.
-    codes = "\b\bY\r\bZ" + "y" * 2_097_152 + "\b\bW\rV"
-    shown = "x" * 1_048_577 + "Z" + "y" * 1_048_576 + "V" + "y" * 1_048_573 + "Wy"
+    codes = "\x1b[GZ\b\bY" + "y" * 2_097_152 + "\b\bW\rV"
+    shown = "x" * 1_048_577 + "Y" + "y" * 1_048_576 + "V" + "y" * 1_048_573 + "Wy"
     assert picture("x" * 2_097_153 + codes) == shown
 
 

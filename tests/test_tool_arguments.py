@@ -36,6 +36,40 @@ FENCED = {
     "behind a thought": ("<think>```python\na\n```</think>\n```python\nb\n```", ("b", "python")),
 }
 
+# Escaped once too often, and what is meant.
+ESCAPED = {
+    "newlines": (r"x = 1\nprint(x)", "x = 1\nprint(x)"),
+    "windows newlines": (r"x = 1\r\nprint(x)", "x = 1\nprint(x)"),
+    "newlines, and some in strings": (
+        r"""print("a\nb")\nprint('c\n')""",
+        "print(\"a\\nb\")\nprint('c\\n')",
+    ),
+    "newlines and quotes": (r"if x:\n\tprint(\"a\\n\")\n", 'if x:\n\tprint("a\\n")\n'),
+    "a comment": (r"x\ny # it's\nz", "x\ny # it's\nz"),
+    "a fence": (r"```python\nprint(1)\n```", "print(1)"),
+    "a string of JSON": (r'"x = 1\nprint(x)"', "x = 1\nprint(x)"),
+    "a string of JSON with a fence": (r'"```python\nprint(1)\n```"', "print(1)"),
+    "an object of JSON": ('{"code": "print(1)"}', "print(1)"),
+}
+
+# Neither JSON nor escaped.
+NOT_ESCAPED = {
+    "a newline in a string": (r"print('a\nb')", ""),
+    "escaped quotes in a string": (r"""print('a \"b\"\n')""", ""),
+    "a newline in a string in triple quotes": (r'x = """a\nb"""', "python"),
+    "a string": ('"hello"', ""),
+    "two strings": (r'"a\n" + "b\n"', ""),
+    "a dictionary": ('{"a": 1}', ""),
+    "a dictionary with a number": ('{"code": 1}', ""),
+    "a set": ('{"code"}', ""),
+    "a comment": (r"x = 1 # no \newline", ""),
+    "a command": (r"!printf a\nb", ""),
+    "shell code": (r"printf a\nb", "bash"),
+    "lines": ("x = 1\ny = '\\n'", ""),
+    "a megabyte": (r"x\n" + "y" * 2**20, ""),
+}
+
+
 # What is code already, by language.
 CODE = {
     "no fence": ("print(1)", ""),
@@ -71,6 +105,18 @@ def test_an_argument_that_is_a_fenced_block_means_the_code_in_it(
 @pytest.mark.field("A7")
 @rows(("code", "language"), CODE.values(), ids=CODE)
 def test_code_that_only_shows_fences_stays_as_it_is(code: str, language: str) -> None:
+    assert unfenced(code, language) == CodeBlock(code, language)
+
+
+@pytest.mark.field("A7")
+@rows(("argument", "code"), ESCAPED.values(), ids=ESCAPED)
+def test_an_argument_that_is_escaped_once_too_often_is_unescaped(argument: str, code: str) -> None:
+    assert unfenced(argument).code == code
+
+
+@pytest.mark.field("A7")
+@rows(("code", "language"), NOT_ESCAPED.values(), ids=NOT_ESCAPED)
+def test_escaped_characters_in_strings_stay_as_they_are(code: str, language: str) -> None:
     assert unfenced(code, language) == CodeBlock(code, language)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .block import CodeBlock, UnknownLanguage
 from .languages import PYTHON_SESSIONS, SHELL_SESSIONS, SHELLS, canonical, runs
 from .python_code import quiet_cell
-from .sessions import is_python_session, python_statements, shell_commands
+from .sessions import is_python_session, is_shell_session, python_statements, shell_commands
 from .shell_code import quiet_pip, without_marks
 
 
@@ -25,7 +25,8 @@ def to_cell(block: CodeBlock, kernel_language: str) -> str:
         # A cell magic has priority over the label: AutoGen runs every block as IPython code.
         if spoken == "python" and block.code.lstrip().startswith("%%"):
             return quiet_cell(block.code)
-        command = _commands(block.code, is_session=language in SHELL_SESSIONS)
+        is_session = language in SHELL_SESSIONS or is_shell_session(block.code)
+        command = _commands(block.code, is_session=is_session)
         # IPython refuses a cell magic without a body.
         magic = f"%%{SHELLS[language]}\n" if spoken == "python" and command.strip() else ""
         return magic + command

@@ -8,6 +8,7 @@ from typing import Any, Union
 
 from attrs import frozen
 
+from ..protocol.stepwise import pieces
 from .block import CodeBlock
 from .pages import Found, blocks
 
@@ -20,6 +21,8 @@ _THOUGHTS = frozenset(
 """Types of parts with the thoughts of a model."""
 
 _SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
+# A label that is not behind the fence, but in the next line. Alone, these words are no code.
+_LABEL_LINE = re.compile(r"[ \t]*(?P<label>(?i:python3?|py|bash|shell))[ \t]*\n(?=[\s]*\S)")
 _TRACEBACK = "Traceback (most recent call last):"
 _TREE_LINE = re.compile(r"^[ \t]*[\u2500-\u257f]", re.MULTILINE)
 _PYTHON_LINE = re.compile(
@@ -72,6 +75,9 @@ class MarkdownCodeExtractor:
     def _labelled(self, block: Found) -> CodeBlock:
         if block.label:
             return CodeBlock(block.code, block.label)
+        first = _LABEL_LINE.match(block.code)
+        if first:
+            return CodeBlock(block.code[first.end() :], first["label"].lower())
         language = self.default_language
         return CodeBlock(block.code, _guess(block.code) if language is None else language)
 
@@ -101,6 +107,6 @@ def _guess(code: str) -> str:
         return "sh"
     if code.lstrip().startswith(_TRACEBACK):
         return "traceback"
-    if _TREE_LINE.search(code):
+    if any(map(_TREE_LINE.search, pieces(code))):
         return "tree"
-    return "python" if _PYTHON_LINE.search(code) else ""
+    return "python" if any(map(_PYTHON_LINE.search, pieces(code))) else ""

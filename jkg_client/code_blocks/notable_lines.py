@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from .stepwise import search
+from ..protocol.stepwise import search
 from .think_tags import TAG
 
 MOST = 20_000

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import define, evolve, field, frozen
 
+from ..protocol.stepwise import join, lines_of, pieces
 from .fences import (
     Fence,
     columns,
@@ -75,8 +76,10 @@ _NOT_READ = Found("note", f"Code blocks after the first {MOST} lines with fences
 def blocks(text: str) -> list[Found]:
     """The code blocks of ``text`` in order, without those in thoughts and comments."""
     text = text.replace("\r\n", "\n")
+    if "\n" not in text.rstrip("\n"):
+        text = text.replace("\r", "\n")
     notable = NotableLines.of(text)
-    page = _Page(text[: notable.cut].split("\n"), len(text), notable)
+    page = _Page(lines_of(text[: notable.cut]), len(text), notable)
     return page.blocks() if notable.numbers else []
 
 
@@ -184,7 +187,7 @@ def _code(lines: Sequence[str], fence: Fence) -> str:
     """
     if "{code-cell}" in fence.info:
         lines = list(itertools.dropwhile(_OPTION.match, lines))
-    code = "\n".join(lines)
+    code = join(lines, "\n")
     most = fence.indent + bool(fence.quote)
     if not most:
         return code
@@ -193,11 +196,14 @@ def _code(lines: Sequence[str], fence: Fence) -> str:
         fixed = zip(lines, _in_strings(lines))
         indents = {_indent(line) for line, inside in fixed if line.strip() and not inside}
     else:
-        indents = set(_INDENTS.findall(code))
+        indents = {indent for piece in pieces(code) for indent in set(_INDENTS.findall(piece))}
     shared = min((most, *map(columns, indents)))
+    if not shared:
+        return code
     if "\t" not in code:
-        return re.sub(rf"^ {{0,{shared}}}", "", code, flags=re.MULTILINE)
-    return "\n".join(_outdented(line, shared) for line in lines)
+        indent = re.compile(rf"^ {{1,{shared}}}", re.MULTILINE)
+        return join(indent.sub("", piece) for piece in pieces(code))
+    return join((_outdented(line, shared) for line in lines), "\n")
 
 
 def _in_strings(lines: Sequence[str]) -> Iterator[bool]:

@@ -9,26 +9,28 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from .shell_code import MOST_INSTALLS, quiet_pip
-from .stepwise import search
+from ..protocol.stepwise import end_of, search
+from .shell_code import MOST_HIDDEN, MOST_INSTALLS, quiet_pip
 
 # Several magics that run their body as Python may follow each other. The last one decides.
 _CELL_MAGIC = re.compile(
     r"(?:\s*%%(?:capture|prun|timeit|time)\b[^\n]*)*"
     r"(?:\s*%%(?:script[ \t]+(?:-\S+[ \t]+)*)?(?P<name>\w+)[^\n]*)?"
 )
-_LINE = r"(?:[^\\\n]|\\\r?\n|\\.)*"
 # IPython looks for commands at the start of a logical line. Because of its automagic, ``pip
 # install`` is a command, too.
-_COMMAND = re.compile(
-    rf"[ \t]*(?:(?:!!?|%(?=pip[ \t])|(?=pip[ \t]+install[ \t]))(?P<command>{_LINE})|%{_LINE})"
+_COMMAND = re.compile(r"[ \t]*(?:(?P<shell>!!?|%(?=pip[ \t])|(?=pip[ \t]{1,400}install[ \t]))|%)")
+_LINE = re.compile(r"(?:[^\\\n]{1,4096}|\\\r?\n|\\.){1,64}")
+# What may end or hide a logical line. A newline or ``=`` counts if a command may follow.
+_NEXT = re.compile(
+    r"[\"'#]|[()\[\]{}](?:[^\"'#\\!%]{0,400}[()\[\]{}])?"
+    r"|=(?=[ \t]{0,400}[!%])|\\(?=\r?\n)|\n(?=[ \t]{0,400}(?:[!%]|pip[ \t]))"
 )
-# What may end or hide a logical line. A newline counts if a command may follow.
-_NEXT = re.compile(r"[\"'#=()\[\]{}]|\\(?=\r?\n)|\n(?=[ \t]{0,400}(?:[!%]|pip[ \t]))")
 _STRING_OF_LINE = {
-    '"': re.compile(r'"(?:\\[\s\S]|[^"\\\n])*"?'),
-    "'": re.compile(r"'(?:\\[\s\S]|[^'\\\n])*'?"),
+    '"': re.compile(r'(?:[^"\\\n]{1,4096}|\\[\s\S]){1,64}'),
+    "'": re.compile(r"(?:[^'\\\n]{1,4096}|\\[\s\S]){1,64}"),
 }
+_BRACKETS = "()[]{}"
 _ASSIGNED_COMMAND = re.compile(r"=[ \t]*[!%][^\n]*")
 _JOINT = re.compile(r"\\\r?\n[ \t]*")
 
@@ -62,19 +64,32 @@ def _commands(code: str) -> Iterator[tuple[int, int]]:
     """Begin and end of each shell command."""
     at = depth = 0
     is_start = True
-    while True:
+    for _ in range(MOST_HIDDEN):
         command = _COMMAND.match(code, at) if is_start else None
         if command:
-            at = command.end()
-            if command["command"] is not None:
-                yield command.span("command")
+            at = end_of(_LINE, code, command.end())
+            if command["shell"] is not None:
+                yield command.end("shell"), at
         found = search(_NEXT, code, at)
         if found is None:
             return
-        char = found[0]
-        depth = max(0, depth + (char in "([{") - (char in ")]}"))
-        at = found.end() if char in "()[]{}\n" else _behind(code, found.start())
+        char, at = found[0][0], found.end()
+        if char in _BRACKETS:
+            # A command may begin between these brackets.
+            run = char if "pip" in found[0] else found[0]
+            at = found.start() + len(run)
+            depth = _depth(depth, run)
+        elif char != "\n":
+            at = _behind(code, found.start())
         is_start = char == "\n" and not depth
+
+
+def _depth(depth: int, text: str) -> int:
+    """Number of open brackets after ``text``, of which ``depth`` were open before it."""
+    for char in text:
+        if char in _BRACKETS:
+            depth = depth + 1 if char in "([{" else max(0, depth - 1)
+    return depth
 
 
 def _behind(code: str, at: int) -> int:
@@ -86,9 +101,9 @@ def _behind(code: str, at: int) -> int:
     if char in "\"'":
         if code.startswith(char * 3, at):
             return _behind_triple(code, char * 3, at + 3)
-        found = _STRING_OF_LINE[char].match(code, at)
-    else:
-        found = (_ASSIGNED_COMMAND if char == "=" else _JOINT).match(code, at)
+        end = end_of(_STRING_OF_LINE[char], code, at + 1)
+        return end + 1 if code.startswith(char, end) else end
+    found = (_ASSIGNED_COMMAND if char == "=" else _JOINT).match(code, at)
     return found.end() if found else at + 1
 
 

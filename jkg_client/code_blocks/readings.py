@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attrs import define, evolve, field, frozen
 
+from ..protocol.stepwise import STEP
 from .fences import Ending, Fence, ending, unquoted
 from .languages import PROSE, SHELLS, canonical, is_data
 from .notable_lines import NotableLines
@@ -126,8 +127,8 @@ class Reading:
         if self.fence.quote or self.nesting.insides.needs_every_line:
             return number
         after = self.notable.first_from(number, len(self.lines))
-        if after > number:
-            passed = self.lines[number:after]
+        for start in range(number, after, STEP):
+            passed = self.lines[start : min(after, start + STEP)]
             self._code += passed
             self._read += sum(map(len, passed)) + len(passed)
         return after

@@ -6,21 +6,81 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 
-_SHELL_PROMPT = re.compile(r"[ \t]*(?:[\w.-]+@[\w.-]+:[\w~/.-]*)?\$ ")
+from attrs import define, field
+
+from ..protocol.stepwise import join
+from .open_strings import HereDocuments
+
+# ``$ ``, ``me@host:~/x$ ``, ``[me@host x]$ ``, ``root@host:/# ``, ``me@mac x % ``, ``bash-5.1$ ``
+_SHELL_PROMPT = re.compile(
+    r"[ \t]{0,200}(?:\([\w.-]{1,50}\) )?"
+    r"(?:\[?[\w.-]{1,50}@[\w.-]{1,50}[: ][^\s$#%]{0,200} ?[$#%]|(?:ba|da|z)?sh-[\d.]{1,9}[$#]|\$) "
+)
+# Where a command begins: "for" and "done" are words like others elsewhere.
+_BEGIN = r"(?:^|[;&|({]|(?<![\w-])(?:do|then|else|in))[ \t]{0,200}"
+_OUT_OF_QUOTES = re.compile(
+    r"\\.|['\"]|(?<!\S)#.*"
+    rf"|(?P<begins>\{{(?!\S)|{_BEGIN}(?:for|while|until|if|case|select)(?![\w-]))"
+    rf"|(?P<ends>{_BEGIN}(?:\}}|(?:done|fi|esac)(?![\w-])))"
+)
+_IN_QUOTES = re.compile(r"\\.|['\"]")
+_MORE_PROMPT = re.compile(r"[ \t]*> ?")
 _PYTHON_PROMPT = re.compile(r"(?P<indent>[ \t]*)(?:>>>|In \[\d*\]:)(?: |\r?$)", re.MULTILINE)
 _MORE = re.compile(r"[ \t]*(?:\.\.\.:?)(?: |$)")
+
+
+def is_shell_session(code: str) -> bool:
+    """Whether ``code`` begins with the prompt of a shell."""
+    return bool(_SHELL_PROMPT.match(code.lstrip("\n")))
 
 
 def shell_commands(session: str) -> str:
     """The commands after the prompts of a shell. All of ``session`` if it has no prompt."""
     typed: list[str] = []
-    goes_on = False
+    command = _Command()
     for line in _lines(session):
         prompt = _SHELL_PROMPT.match(line)
-        if prompt or goes_on:
-            typed.append(line[prompt.end() :] if prompt else line)
-            goes_on = line.endswith("\\")
-    return "\n".join(typed) if typed else session
+        if command.goes_on:
+            prompt = (not command.is_data and prompt) or _MORE_PROMPT.match(line)
+        elif prompt is None:
+            continue
+        typed.append(line[prompt.end() :] if prompt else line)
+        command.feed(typed[-1])
+    return join(typed, "\n") if typed else session
+
+
+@define
+class _Command:
+    """Finds out whether a shell command goes on in the next line."""
+
+    _heredocs: HereDocuments = field(factory=HereDocuments)
+    _quote: str = ""
+    _depth: int = 0  # of loops, conditions and braces
+    _is_joined: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        return bool(self._is_joined or self._quote or self._depth > 0 or self.is_data)
+
+    @property
+    def is_data(self) -> bool:
+        """Whether the next line belongs to a here-document."""
+        return self._heredocs.is_open
+
+    def feed(self, line: str) -> None:
+        self._is_joined = line.endswith(("\\", "|", "&&"))
+        is_data = self.is_data
+        self._heredocs.feed(line)
+        if is_data:
+            return
+        at = 0
+        while found := (_IN_QUOTES if self._quote else _OUT_OF_QUOTES).search(line, at):
+            at = found.end()
+            if found[0] in ("'", '"'):
+                quote = self._quote or found[0]
+                self._quote = "" if self._quote == found[0] else quote
+            elif not self._quote:
+                self._depth += (found["begins"] is not None) - (found["ends"] is not None)
 
 
 def is_python_session(code: str) -> bool:
@@ -32,7 +92,7 @@ def python_statements(session: str) -> str:
     """The code after the Python prompts. All of ``session`` if it has no prompt."""
     session = session.replace("\r\n", "\n")
     has_prompt = any(_PYTHON_PROMPT.match(line) for line in _lines(session))
-    return "\n".join(_typed(_lines(session))) if has_prompt else session
+    return join(_typed(_lines(session)), "\n") if has_prompt else session
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -10,23 +10,28 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from ..protocol.stepwise import STEP, between, end_of, join, matches, pieces, search
 from .caching import cached
 from .open_strings import HEREDOC
-from .stepwise import matches, search
 
 MOST_INSTALLS = 100_000
 """Later commands of a cell stay as they are, so that ten megabytes of them take a second."""
+
+MOST_HIDDEN = 500_000
+"""Strings, comments and here-documents of a cell that are read. The rest stays as it is."""
+
+_LONGEST_COMMAND = STEP
+"""Longer commands stay as they are."""
 
 # The beginning of parts without commands: escaped characters, strings, comments and
 # here-documents. The text of a here-document begins in the next line.
 _HEREDOC = r"(?<!<)<<(?=-?[ \t]{0,400}['\"\\]?[A-Za-z_])"
 _START = re.compile(rf"[\\'\"#]|{_HEREDOC}")
 _START_OR_NEWLINE = re.compile(rf"[\\'\"#\n]|{_HEREDOC}")
-_SINGLE = re.compile(r"[^']*'?")
-_DOUBLE = re.compile(r"(?:[^\"\\]|\\[\s\S])*\"?")
-_ANSI_C = re.compile(r"(?:[^'\\]|\\[\s\S])*'?")
-# Many strings or escaped characters in a row.
-_STRINGS = re.compile(r"(?:'[^']*'|\"(?:[^\"\\]|\\[\s\S])*\"|\\[^\r\n]){2,500}")
+_DOUBLE = re.compile(r"(?:[^\"\\]{1,4096}|\\[\s\S]){1,64}")
+_ANSI_C = re.compile(r"(?:[^'\\]{1,4096}|\\[\s\S]){1,64}")
+# Many short strings or escaped characters in a row.
+_STRINGS = re.compile(r"(?:'[^']{0,64}'|\"(?:[^\"\\]|\\[\s\S]){0,64}\"|\\[^\r\n]){2,500}")
 _JOINTS = re.compile(r"(?:\\\r?\n[ \t]*){1,500}")
 _BEFORE_COMMENT = frozenset(" \t\r\n;&|(")
 
@@ -35,6 +40,7 @@ _MARK = re.compile(
 )
 
 _COMMAND = re.compile(r"[^;&|()`\n]+")
+_COMMAND_END = re.compile(r"[;&|()`\n]")
 _WORD = re.compile(r"[^\s;&|()`]+")
 # Words that may precede a command.
 _BEFORE = frozenset(
@@ -48,7 +54,8 @@ _VERBOSITY = re.compile(r"-[UIh]*[qv][UIhqv]*|--quiet|--verbose")
 
 def without_marks(code: str) -> str:
     """``code`` without a leading ``!``, ``$ `` or ``%`` of ``%pip`` in its commands."""
-    return _cut(code, (found.span("mark") for found in matches(_MARK, _bare(code))))
+    marks = (found.span("mark") for found in matches(_MARK, _bare(code)))
+    return join(between(code, marks))
 
 
 @cached
@@ -57,15 +64,19 @@ def quiet_pip(code: str) -> str:
     if "pip" not in code or "install" not in code:
         return code
     ends = itertools.islice(_ends_of_installs(_bare(code)), MOST_INSTALLS)
-    return _insert(code, " -qq", ends)
+    return join(between(code, ((end, end) for end in ends)), " -qq")
 
 
 def _ends_of_installs(bare: str) -> Iterator[int]:
-    for command in _COMMAND.finditer(bare):
-        if "install" in command[0]:
-            end = _end_of_install(list(_WORD.finditer(command[0])))
-            if end:
-                yield command.start() + end
+    start = 0
+    for piece in pieces(bare, _COMMAND_END):
+        # Only the last command of a piece can be longer than this.
+        for command in _COMMAND.finditer(piece, 0, STEP + _LONGEST_COMMAND):
+            if len(command[0]) < _LONGEST_COMMAND and "install" in command[0]:
+                end = _end_of_install(list(_WORD.finditer(command[0])))
+                if end:
+                    yield start + command.start() + end
+        start += len(piece)
 
 
 def _end_of_install(words: Sequence[re.Match[str]]) -> int:
@@ -108,29 +119,37 @@ def _after_options(words: Sequence[re.Match[str]], at: int) -> int:
 def _bare(code: str) -> str:
     """``code`` with strings, comments and here-documents replaced by text of the same length.
 
-    Continued lines become one line, strings and comments one word. Here-documents keep their lines.
+    Continued lines become one line, strings, comments and here-documents one word.
     """
-    pieces: list[str] = []
+    return join(_bare_parts(code))
+
+
+def _bare_parts(code: str) -> Iterator[str]:
     heredocs: list[re.Match[str]] = []
     at = 0
-    while found := search(_START_OR_NEWLINE if heredocs else _START, code, at):
-        pieces.append(code[at : found.start()])
+    for _ in range(MOST_HIDDEN):
+        found = search(_START_OR_NEWLINE if heredocs else _START, code, at)
+        if found is None:
+            yield code[at:]
+            return
+        yield code[at : found.start()]
         start, at = found.span()
         if found[0] == "\n":
             at = _end_of_heredocs(code, at, heredocs)
-            pieces.append("\n".join("_" * len(line) for line in code[start:at].split("\n")))
+            text = "_" * (at - start - 2)
+            yield f"\n{text}{code[at - 1]}" if at > start + 1 else "\n"
             heredocs = []
         elif heredoc := HEREDOC.match(code, start):
             at = heredoc.end()
-            pieces.append(code[start:at])
+            yield code[start:at]
             heredocs.append(heredoc)
         elif joints := _JOINTS.match(code, start):
             at = joints.end()
-            pieces.append(" " * (at - start))
+            yield " " * (at - start)
         else:
             at = _end_of_hidden(code, start)
-            pieces.append("_" * (at - start))
-    return "".join([*pieces, code[at:]])
+            yield "_" * (at - start)
+    yield "_" * (len(code) - at)
 
 
 def _end_of_hidden(code: str, start: int) -> int:
@@ -146,37 +165,31 @@ def _end_of_hidden(code: str, start: int) -> int:
             return start + 1
         end = code.find("\n", start)
         return len(code) if end < 0 else end
-    string = _DOUBLE if char == '"' else _ANSI_C if before == "$" else _SINGLE
-    found = string.match(code, start + 1)
-    return found.end() if found else start + 1
+    if char == "'" and before != "$":
+        end = code.find("'", start + 1)
+    else:
+        end = end_of(_DOUBLE if char == '"' else _ANSI_C, code, start + 1)
+    return len(code) if end < 0 else min(len(code), end + 1)
 
 
 def _end_of_heredocs(code: str, at: int, heredocs: Iterable[re.Match[str]]) -> int:
     """The end of the here-documents whose text begins at ``at``, at most the end of ``code``."""
     for heredoc in heredocs:
-        line = None
-        while line != heredoc["end"] and at < len(code):
-            end = code.find("\n", at)
-            end = len(code) if end < 0 else end
-            line = code[at:end].rstrip("\r")
-            line = line.lstrip("\t") if heredoc["tabs"] else line
-            at = min(len(code), end + 1)
+        at = _end_of_heredoc(code, at, heredoc["end"], tabs=bool(heredoc["tabs"]))
     return at
 
 
-def _cut(code: str, spans: Iterable[tuple[int, int]]) -> str:
-    pieces: list[str] = []
-    at = 0
-    for start, end in spans:
-        pieces.append(code[at:start])
-        at = end
-    return "".join([*pieces, code[at:]])
-
-
-def _insert(code: str, text: str, places: Iterable[int]) -> str:
-    pieces: list[str] = []
-    at = 0
-    for place in places:
-        pieces += [code[at:place], text]
-        at = place
-    return "".join([*pieces, code[at:]])
+def _end_of_heredoc(code: str, at: int, word: str, *, tabs: bool) -> int:
+    while at < len(code):
+        if not (tabs or code.startswith(word, at)):
+            # Read only lines that begin with the word: there may be millions of others.
+            at = code.find(f"\n{word}", at) + 1
+            if not at:
+                return len(code)
+        end = code.find("\n", at)
+        end = len(code) if end < 0 else end
+        line = code[at:end].rstrip("\r")
+        at = min(len(code), end + 1)
+        if (line.lstrip("\t") if tabs else line) == word:
+            break
+    return at

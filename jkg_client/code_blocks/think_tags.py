@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import define, field, frozen
 
+from ..protocol.stepwise import matches
+
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
 # Only the names ignore case. So the search can go from one possible first character to the next.
 TAG = (
@@ -25,6 +27,7 @@ TAG = (
 _TAG = re.compile(TAG)
 _CLOSING = ("end", "end2", "end3", "end4", "end5", "comment_end")
 _QUOTES = "`'\""
+_FENCE = re.compile(r"`{3,}[ \t]*[\w{}.+#-]+\s*\Z")
 _MOST = 10_000
 """Tags of one line that are read, at most. The others are treated as text."""
 
@@ -99,7 +102,7 @@ class Thoughts:
 
 
 def _tags(number: int, line: str) -> Iterator[Tag]:
-    found = list(itertools.islice(_TAG.finditer(line), _MOST))
+    found = list(itertools.islice(matches(_TAG, line), _MOST))
     if not found:
         return
     blank, rest = not line[: found[0].start()].strip(" \t>\ufeff"), line[found[-1].end() :]
@@ -117,6 +120,8 @@ def _tags(number: int, line: str) -> Iterator[Tag]:
 def _is_mentioned(line: str, tag: re.Match[str]) -> bool:
     """Whether the text only mentions the tag: in quotes, or as a word in a sentence."""
     before, after = line[tag.start() - 1 : tag.start()], line[tag.end() : tag.end() + 1]
+    if after == "`" and _FENCE.match(line, tag.end()):
+        return False  # a block begins
     is_quoted = before != "" and after != "" and before in _QUOTES and after in _QUOTES
     return is_quoted or (before.isspace() and after.isspace())
 

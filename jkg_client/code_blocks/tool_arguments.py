@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .block import CodeBlock
+from .escaped_code import unescaped
 from .extractor import MarkdownCodeExtractor
 from .languages import SHELLS, canonical, is_data, is_known
 from .open_strings import HereDocuments, Insides, TripleQuoted
@@ -23,11 +24,13 @@ def unfenced(code: str, language: str = "") -> CodeBlock:
 
     Some models put the code between fences, sometimes with text around them. Then only the code
     between the fences is used. Code that contains fences, for example in a string, is not changed.
+    Code that is escaped once too often, as in JSON, is unescaped.
 
     Args:
         code: The argument.
         language: The language, from the model or the tool. ``""`` for the kernel's own.
     """
+    code = unescaped(code, is_python=canonical(language) in ("", "python"))
     # The fence was lost, its label was not.
     label = _FIRST_LINE.match(code) if canonical(language) in ("", "python") else None
     given = CodeBlock(code[label.end() :], language) if label else CodeBlock(code, language)

@@ -16,6 +16,7 @@ from ..errors import (
 )
 from ..protocol.frames import BINARY, CLOSE, PING, TEXT
 from ..protocol.messages import Message
+from ..protocol.stepwise import decoded
 from ..protocol.wire import Framing, encode, parse, unpack
 from .deadline_socket import SUBPROTOCOL, ChannelsAddress, DeadlineWebSocket
 from .hub_responses import leads_to_a_hub, not_running
@@ -105,7 +106,7 @@ class WebSocketTransport:
             self._check_goodbye(opcode, data)
             return None
         del received  # an image's data would be a third copy while its JSON is parsed
-        packed = unpack(data.decode("utf-8", "replace") if opcode == TEXT else data, self.framing)
+        packed = unpack(decoded(data) if opcode == TEXT else data, self.framing)
         del data
         return parse(packed)
 

@@ -37,7 +37,7 @@ class Forms:
         script: Script of the display. None if it has none.
         is_loader: Whether the script only loads libraries for later scripts.
         is_text: Whether the HTML only repeats the plain text.
-        is_unseen: Whether the HTML consists only of scripts and styles.
+        is_unseen: Whether the HTML is blank, or consists only of scripts and styles.
     """
 
     html: str | None = None

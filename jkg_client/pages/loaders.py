@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from attrs import define, field, frozen
 
+from ..protocol.stepwise import between, join, matches
 from .markup import loads
 
 _MOST = 64
@@ -43,7 +44,8 @@ class Loaders:
 
     def add(self, html: str) -> None:
         """Keep HTML that loads libraries. It replaces the same HTML with other ids."""
-        key = hashlib.sha256(_UUID.sub("", html).encode("utf-8", "replace")).digest()
+        same = join(between(html, (found.span() for found in matches(_UUID, html))))
+        key = hashlib.sha256(same.encode("utf-8", "replace")).digest()
         self._kept.pop(key, None)
         self._kept[key] = _Loader(html, tuple(name for name in _LIBRARIES if name in html))
         total = sum(len(loader.html) for loader in self._kept.values())

@@ -6,6 +6,7 @@ import html as entities
 import itertools
 import re
 
+from ..protocol.stepwise import slices
 from ..protocol.terminal import strip_ansi
 
 _BLOCKS = frozenset(
@@ -40,13 +41,13 @@ def only_repeats(html: str, plain: str) -> bool:
 
 
 def shows_nothing(html: str) -> bool:
-    """Whether ``html`` consists only of scripts and styles, and has at least one."""
-    text = html.lower()
+    """Whether ``html`` is blank, or consists only of scripts and styles."""
+    text = lowered(html)
     place = 0
     while True:
         found = _INVISIBLE.match(text, place)
         if found is None:
-            return place > 0 and not text[place:].strip()
+            return not text[place:].strip()
         place = found.end()
         if found[1]:
             end = text.find("-->" if found[1] == "!--" else f"</{found[1]}", found.start(1))
@@ -57,13 +58,18 @@ def shows_nothing(html: str) -> bool:
 
 def has_scripts(html: str) -> bool:
     """Whether ``html`` contains a script."""
-    return "<script" in html.lower()
+    return "<script" in lowered(html)
 
 
 def loads(html: str, library: str) -> bool:
     """Whether ``html`` itself loads a library, from an address that contains its name."""
-    tags = (piece.partition(">")[0] for piece in html.lower().split("<script")[1:])
+    tags = (piece.partition(">")[0] for piece in lowered(html).split("<script")[1:])
     return any("src" in tag and library.lower() in tag for tag in tags)
+
+
+def lowered(html: str) -> str:
+    """``html`` in lower case."""
+    return "".join([part.lower() for part in slices(html)])
 
 
 def mentions_id_of(script: str, html: str) -> bool:

@@ -31,6 +31,9 @@ _LARGE_PAGES = 8
 # Signs of displays in which bokeh, panel and HoloViews only announce that they are loaded.
 _ANNOUNCEMENTS = ("bk-notebook-logo", "panel.models.browser.BrowserInfo", 'class="logo-block"')
 
+# Plain texts that say nothing about HTML that shows nothing.
+_NO_TEXT = ("", "<IPython.core.display.HTML object>")
+
 _ELEMENT_USED = re.compile(r"\belement\b")
 _BOKEH = re.compile(r'"version":"(\d{1,2}\.\d{1,3}\.\d{1,3}(?:[a-z.-]{1,5}\d{1,3})?)"')
 _BOKEH_PARTS = ("bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax")
@@ -113,7 +116,7 @@ class NotebookPage:
         if _is_announcement(output, html):
             return evolve(output, data={})
         if forms.is_unseen and not draws(html):
-            return _with_html(output, None)
+            return evolve(output, data={}) if output.text in _NO_TEXT else _with_html(output, None)
         if len(html) <= LONGEST_DRAWING:
             self._shown.append(html)
         own = [script] if script is not None else []

@@ -78,13 +78,19 @@ def without_advice(text: Any) -> Any:
     if not isinstance(text, str) or _ADVICE not in text:
         return text
     kept: list[str] = []
-    advised = False
-    for line in text.splitlines(keepends=True):
-        source = advised and line.startswith(_ADVICE_SOURCE)
-        advised = _ADVICE in line
-        if not (advised or source):
-            kept.append(line)
-    return "".join(kept)
+    at = 0
+    while (found := text.find(_ADVICE, at)) >= 0:
+        before = max(text.rfind(end, at, found) for end in "\n\r")
+        kept.append(text[at : max(at, before + 1)])
+        at = _next_line(text, found)
+        if text.startswith(_ADVICE_SOURCE, at):
+            at = _next_line(text, at)
+    return "".join([*kept, text[at:]])
+
+
+def _next_line(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end + 1
 
 
 def _status(value: str) -> int:

@@ -20,6 +20,9 @@ _SETTLE = 2**20
 _CODE = 256
 """Characters of an escape code that is cut when text is dropped, at most."""
 
+_SELDOM = 16
+"""Folding that does not help is tried again when the text has this many times its size."""
+
 _LINES = 1000
 """Lines that the cursor can reach."""
 
@@ -79,12 +82,14 @@ class PrintedText:
         self._moves += allowed_moves(self._news) - allowed_moves(0)
         folded = condensed(text, self._moves)
         self._moves -= folded.followed
-        if len(folded.above) + len(folded.rest) < len(text):
+        is_shorter = len(folded.above) + len(folded.rest) < len(text)
+        if is_shorter:
             self._replace_open(folded.above, folded.rest)
             # There may be cursor movements at the end.
             self._has_moved = moves(folded.rest)
         self._news = 0
-        self._limit = 2 * self._open_size
+        # If there are too many movements to follow, the next attempt will not help either.
+        self._limit = (2 if is_shorter or self._moves > 0 else _SELDOM) * self._open_size
 
     def take_left(self, size: int) -> PrintedText:
         """Remove the first ``size`` characters and return them."""

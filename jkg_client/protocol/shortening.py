@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .stepwise import join, lines_of
 from .terminal import strip_ansi
 
 _DROPPED = re.compile(r"\n\[([0-9]{1,15}) characters of output dropped here\]\n")
@@ -94,8 +95,8 @@ def cut_forms(data: Mapping[str, Any], most: int) -> tuple[dict[str, Any], int]:
 
 def cut_traceback(lines: Sequence[str], most: int) -> tuple[tuple[str, ...], int]:
     """Shorten the lines of a traceback. Mostly its end is kept."""
-    text, size = cut(strip_ansi("\n".join(lines)), most, head=most // 4)
-    return tuple(text.split("\n")) if text else (), size
+    text, size = cut(strip_ansi(join(lines, "\n")), most, head=most // 4)
+    return tuple(lines_of(text)) if text else (), size
 
 
 def weight(value: Any) -> int:

@@ -26,12 +26,20 @@ def has_codes(text: str) -> bool:
 
 def moves(text: str) -> bool:
     """Whether ``text`` overwrites or erases earlier text."""
-    return has_codes(text) and any(map(MOVE.search, pieces(in_two(text))))
+    if not has_codes(text):
+        return False
+    text = in_two(text)
+    if "\x1b" not in text:
+        return "\b" in text or text.count("\r") > text.count("\r\n")
+    return any(map(MOVE.search, pieces(text)))
 
 
 def strip_ansi(text: str) -> str:
     """``text`` without escape sequences: colours, cursor movements, titles, links."""
-    return "".join([SEQUENCE.sub("", piece) for piece in pieces(in_two(text))])
+    text = in_two(text)
+    if "\x1b" not in text:
+        return text
+    return "".join([SEQUENCE.sub("", piece) for piece in pieces(text)])
 
 
 def picture(text: str) -> str:

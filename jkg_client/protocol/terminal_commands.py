@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from .stepwise import slices
+
 # A sequence without an end is a match, too. So no pattern has to go back and try again, and all of
 # them take linear time.
 _CONTROL_SEQUENCE = r"\x1b\[[0-?]*[ -/]*[@-~]?"
@@ -42,15 +44,23 @@ BEGUN = re.compile(
 """An unfinished control code at the end of a text. More text may complete it."""
 
 # Codes of one character, and their usual form of two characters.
-_C1 = {0x90: "\x1bP", 0x9B: "\x1b[", 0x9C: "\x1b\\", 0x9D: "\x1b]"}
+_C1 = {"\x90": "\x1bP", "\x9b": "\x1b[", "\x9c": "\x1b\\", "\x9d": "\x1b]"}
 
-SIGNS = ("\x1b", "\r", "\b", *map(chr, _C1))
+SIGNS = ("\x1b", "\r", "\b", *_C1)
 """A text without any of these characters has no control codes."""
 
 
 def in_two(text: str) -> str:
     """``text`` with codes of one character replaced by their form of two characters."""
-    return text.translate(_C1) if any(chr(code) in text for code in _C1) else text
+    if text.isascii() or not any(code in text for code in _C1):
+        return text
+    return "".join(map(_replaced, slices(text)))
+
+
+def _replaced(text: str) -> str:
+    for code, form in _C1.items():
+        text = text.replace(code, form)
+    return text
 
 
 @frozen

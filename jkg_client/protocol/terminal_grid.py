@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import evolve
 
-from .terminal_commands import CONTROL, STILL, WHOLE, Command, command, way_between
-from .terminal_pieces import overwritten, without_idle_codes
+from .terminal_commands import CONTROL, WHOLE, Command, command, way_between
+from .terminal_pieces import overwritten, without_idle_codes, without_still
 
 _REACH = 1000
 """Lines that the cursor can move up. No screen has more."""
@@ -74,7 +74,7 @@ class Grid:
     def write(self, piece: str) -> None:
         """Write one of the ``pieces`` of a text at the cursor."""
         text = piece.replace("\r\n", "\n")
-        shown = text if self._keeps_colours else STILL.sub("", text)
+        shown = text if self._keeps_colours else without_still(text)
         if self._is_at_end and not ("\x1b" in shown or "\b" in shown):
             self._write_lines(shown)
         else:
@@ -148,10 +148,10 @@ class Grid:
             self._narrow(row)
 
     def _split(self, row: str) -> list[str]:
-        cells = list(row)
-        self._rows[self._row] = cells
-        if len(cells) > 2 * _WIDTH:
-            self._narrow(cells)
+        far = len(row) - _WIDTH if len(row) > 2 * _WIDTH else 0
+        cells = self._rows[self._row] = [row[:far], *row[far:]] if far else list(row)
+        if far:
+            self._column = max(1, self._column - far + 1)
         return cells
 
     def _narrow(self, cells: list[str]) -> None:

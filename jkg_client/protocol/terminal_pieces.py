@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_PIECE = 2**16
-"""Characters of a piece. A regular expression on megabytes of text would block other threads."""
+from . import stepwise
+from .terminal_commands import STILL
 
 # A sequence contains no other escape except the one that ends it.
 _CUT = re.compile(r"\n|(?=\x1b(?!\\))")
@@ -21,15 +21,12 @@ _ERASED_AGAIN = re.compile(rf"{_ERASE}(?:[^\n\r\x08\x1b]*{_ERASE})+")
 
 def pieces(text: str) -> Iterator[str]:
     """``text`` in pieces. No piece ends within an escape sequence."""
-    cut = _CUT if "\x1b" in text else _CUT_WITHOUT_ESCAPES
-    start = 0
-    while len(text) - start > _PIECE:
-        found = cut.search(text, start + _PIECE)
-        if found is None:
-            break
-        yield text[start : found.end()]
-        start = found.end()
-    yield text[start:]
+    return stepwise.pieces(text, _CUT if "\x1b" in text else _CUT_WITHOUT_ESCAPES)
+
+
+def without_still(text: str) -> str:
+    """``text`` without the sequences that neither move the cursor nor erase."""
+    return STILL.sub("", text) if "\x1b" in text else text
 
 
 def without_idle_codes(text: str) -> str:

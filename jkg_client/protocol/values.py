@@ -10,6 +10,7 @@ from typing import Any, Union
 from attrs import field, frozen
 
 from .messages import Json
+from .stepwise import join
 from .terminal import strip_ansi
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -115,7 +116,7 @@ class Failure:
     @property
     def text(self) -> str:
         """The traceback without colours. Name and message if there is no traceback."""
-        lines = strip_ansi("\n".join(self.traceback))
+        lines = strip_ansi(join(self.traceback, "\n"))
         return lines if lines.strip() else self.summary
 
     @property

@@ -23,7 +23,9 @@ from typing import Any, Union
 from attrs import frozen
 
 from ..errors import WireError
+from .large_json import raw_decode
 from .messages import Json, Message
+from .stepwise import decoded
 
 Frame = Union[str, bytes]
 """A WebSocket message: ``str`` for a text frame, ``bytes`` for a binary one."""
@@ -134,7 +136,7 @@ def _unpack_v1(frame: Frame) -> Packed:
     _check_order(offsets, 8 * (count + 1), frame)
     whole = memoryview(frame)  # a slice of bytes is a copy
     channel = str(whole[offsets[0] : offsets[1]], "utf-8")
-    documents = [str(whole[a:b], "utf-8", "replace") for a, b in zip(offsets[1:5], offsets[2:6])]
+    documents = [decoded(whole[a:b]) for a, b in zip(offsets[1:5], offsets[2:6])]
     buffers = tuple([bytes(whole[a:b]) for a, b in zip(offsets[5:], offsets[6:])])
     return Packed((channel, *documents), buffers, Framing.V1)
 
@@ -146,7 +148,7 @@ def _unpack_default(frame: bytes) -> Packed:
     offsets = (*struct.unpack_from(f">{count}I", frame, 4), len(frame))
     _check_order(offsets, 4 * (count + 1), frame)
     whole = memoryview(frame)
-    document = str(whole[offsets[0] : offsets[1]], "utf-8", "replace")
+    document = decoded(whole[offsets[0] : offsets[1]])
     buffers = tuple([bytes(whole[a:b]) for a, b in zip(offsets[1:], offsets[2:])])
     return Packed((document,), buffers, Framing.DEFAULT)
 
@@ -198,9 +200,8 @@ def _nonsense(framing: Framing, exc: Exception, frame: Frame) -> WireError:
     return WireError(f"not a {framing.name} message ({said})", frame)
 
 
-# Created once: json.dumps and json.loads would create one each time, or check options first.
+# Created once: json.dumps would create one each time.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-_DECODER = json.JSONDecoder()
 _WHITE = " \t\n\r"
 
 
@@ -209,7 +210,7 @@ def loads(text: str) -> Any:
     if text == "{}":
         return {}  # metadata of nearly every message
     text = text.strip(_WHITE)  # decode() would search it with regular expressions
-    value, end = _DECODER.raw_decode(text)
+    value, end = raw_decode(text)
     if end < len(text):
         raise ValueError("something follows the JSON")
     return value

@@ -19,6 +19,7 @@ from attrs import Attribute, define, field, frozen
 
 from ..errors import WireError
 from .messages import Message
+from .stepwise import decoded
 from .wire import dumps, loads, message_of
 
 DELIMITER = b"<IDS|MSG>"
@@ -117,7 +118,7 @@ def parse(parts: Sequence[bytes], channel: str) -> Message:
     _, documents, buffers = split(parts)
     try:
         header, parent_header, metadata, content = (
-            loads(str(document, "utf-8", "replace")) for document in documents
+            loads(decoded(document)) for document in documents
         )
         return message_of(channel, header, parent_header, metadata, content, tuple(buffers))
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
