@@ -114,6 +114,15 @@ def test_each_character_of_a_text_allows_a_blank_more() -> None:
     assert picture("\n".join(lines)) == "\n".join([lines[0], *[" " * 999 + "x"] * 8])
 
 
+@rows("size", [5, 15, 16, 17, 40])
+def test_a_long_line_is_erased_as_a_short_one(size: int) -> None:
+    line = "x" * size
+    assert picture(f"{line}\x1b[2Ky") == " " * size + "y"
+    assert picture(f"{line}\b\b\x1b[2Ky") == " " * (size - 2) + "y"
+    assert picture(f"{line}\b\b\x1b[1K") == " " * (size - 1) + "x"
+    assert picture(f"{line}\b\b\x1b[K") == line[2:]
+
+
 def test_a_line_is_erased_again_when_it_has_grown() -> None:
     assert picture("x" * 100 + "\x1b[1K" + "y" * 400 + "\x1b[1K!") == " " * 500 + "!"
 
