@@ -37,9 +37,10 @@ def test_what_stands_there_twice_is_done_twice(text: str, shown: str) -> None:
         ("a\x1b[B\x1b[X", "a"),
         ("a\x1b[B\x1b[K", "a"),
         ("a\x1b[B\x1b[1K", "a"),
+        ("a\x1b[B\n", "a\n\n"),
     ],
 )
-def test_where_nothing_is_nothing_is_erased(text: str, shown: str) -> None:
+def test_below_and_behind_the_text_nothing_is_erased(text: str, shown: str) -> None:
     assert picture(text) == shown
 
 
