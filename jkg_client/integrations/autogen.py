@@ -20,7 +20,8 @@ try:
     from typing_extensions import Self
 except ImportError as _missing:
     raise ImportError(
-        'JupyterCodeExecutor needs: pip install "jkg-client[autogen]" (Python 3.10 or newer)'
+        "JupyterCodeExecutor needs an extra:"
+        ' pip install "jkg-client[autogen]" (Python 3.10 or newer)'
     ) from _missing
 
 from .. import jupyter_executors

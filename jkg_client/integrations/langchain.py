@@ -16,7 +16,7 @@ try:
     from pydantic import BaseModel, Field, PrivateAttr
 except ImportError as _missing:
     raise ImportError(
-        'JupyterTool needs: pip install "jkg-client[langchain]" (Python 3.10 or newer)'
+        'JupyterTool needs an extra: pip install "jkg-client[langchain]" (Python 3.10 or newer)'
     ) from _missing
 
 from ..code_result import CodeResult

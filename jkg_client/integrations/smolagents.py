@@ -23,7 +23,8 @@ try:
     from smolagents.utils import AgentExecutionError
 except ImportError as _missing:
     raise ImportError(
-        'JupyterExecutor needs: pip install "jkg-client[smolagents]" (Python 3.10 or newer)'
+        "JupyterExecutor needs an extra:"
+        ' pip install "jkg-client[smolagents]" (Python 3.10 or newer)'
     ) from _missing
 
 from ..client.callbacks import OnOutput

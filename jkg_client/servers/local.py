@@ -197,7 +197,9 @@ class LocalJupyterServer:
         except BaseException as exc:
             self.stop(_UNDO_SECONDS)
             if isinstance(exc, (GatewayError, KernelSpecNotFound)):
-                raise ServerStartError(f"the server starts no kernel in advance: {exc}") from exc
+                raise ServerStartError(
+                    f"the server could not start a kernel in advance: {exc}"
+                ) from exc
             raise
 
     def __enter__(self) -> LocalJupyterServer:
