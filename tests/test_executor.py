@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from attrs import evolve, frozen
 from fixtures import Executors
+from tables import rows
 
 from jkg_client import (
     AsyncJupyterCodeExecutor,
@@ -78,8 +79,8 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.field("E10")
-@pytest.mark.parametrize("kind", [JupyterCodeExecutor, AsyncJupyterCodeExecutor])
-@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
+@rows("kind", [JupyterCodeExecutor, AsyncJupyterCodeExecutor])
+@rows(("options", "message"), BAD_OPTIONS)
 def test_bad_arguments_are_told_before_anything_is_sent(
     server: FakeGateway, kind: Any, options: dict[str, Any], message: str
 ) -> None:
@@ -102,11 +103,10 @@ BAD_BLOCKS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.field("E10")
-@pytest.mark.parametrize(("blocks", "message"), BAD_BLOCKS)
+@rows(("blocks", "message"), BAD_BLOCKS)
 def test_what_is_no_list_of_blocks_is_told_before_anything_is_sent(
-    executors: Executors, server: FakeGateway, blocks: Any, message: str
+    executor: JupyterCodeExecutor, server: FakeGateway, blocks: Any, message: str
 ) -> None:
-    executor = executors()
     asked = len(server.journal.requests())
     with pytest.raises(ValueError, match=message):
         executor.execute_code_blocks(blocks)
@@ -114,7 +114,7 @@ def test_what_is_no_list_of_blocks_is_told_before_anything_is_sent(
 
 
 @pytest.mark.field("E10")
-@pytest.mark.parametrize(("blocks", "message"), BAD_BLOCKS)
+@rows(("blocks", "message"), BAD_BLOCKS)
 def test_what_is_no_list_of_blocks_is_told_before_the_kernel_is_started(
     server: FakeGateway, blocks: Any, message: str
 ) -> None:

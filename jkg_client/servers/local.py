@@ -90,7 +90,7 @@ class LocalJupyterServer:
         prespawn_count: int = 0,
     ) -> None:
         _check_arguments(startup_timeout, prespawn_count)
-        arguments.optional_text("ip", ip)
+        arguments.filled("ip", ip)
         arguments.words("env", env)
         arguments.folder("python", "" if python is None else python)
         for name, path in (("cwd", cwd), ("log_file", log_file)):
