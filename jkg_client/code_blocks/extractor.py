@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Union
 
-from attrs import frozen
+from attrs import Attribute, field, frozen
 
 from ..protocol.stepwise import pieces
 from .block import CodeBlock
@@ -33,6 +33,12 @@ _PYTHON_LINE = re.compile(
 )
 
 
+def _check_language(_: object, __: Attribute[Any], language: object) -> None:
+    if language is not None and not isinstance(language, str):
+        kind = type(language).__name__
+        raise ValueError(f"default_language must be a string or None, not {kind}")
+
+
 @frozen(kw_only=True)
 class MarkdownCodeExtractor:
     r"""Finds the fenced code blocks in a message of a model.
@@ -49,7 +55,7 @@ class MarkdownCodeExtractor:
             ``""``, the kernel's own language.
     """
 
-    default_language: str | None = None
+    default_language: str | None = field(default=None, validator=_check_language)
 
     def extract_code_blocks(self, message: MessageContent) -> list[CodeBlock]:
         """The code blocks of ``message`` in order. Blank blocks are left out.

@@ -56,7 +56,7 @@ _PRINTS = re.compile(
     r"|(?:and )?you(?:'ll| will| should| would)?(?: now)? (?:see|get))"
     r"(?: this| the following| something like(?: this)?)?"
 )
-_INDENTS = re.compile(r"^[ \t]*(?=\S)", re.MULTILINE)
+_INDENTS = re.compile(r"^[ \t]{0,400}(?=\S)", re.MULTILINE)
 # Invisible marks before the code.
 _MARKS = "\ufeff\u200b\u2060"
 _NO_BREAK = "\u00a0"
