@@ -196,11 +196,8 @@ def _without_words(code: Sequence[str]) -> Sequence[str]:
     end = len(code)
     while end and not code[end - 1].strip():
         end -= 1
-    if (
-        not end
-        or code[end - 1][:1].isspace()
-        or not code[end - 1].rstrip().endswith((":", "\uff1a"))
-    ):
+    last = code[end - 1].rstrip() if end else ""
+    if last[:1].isspace() or not last.endswith((":", "\uff1a")):
         return code
     start = end
     while start and code[start - 1].strip():
