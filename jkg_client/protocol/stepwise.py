@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 STEP = 2**16
 """Characters of a step."""
 
-_LONGEST = 512
+_LONGEST = 1024
 """Characters that a match and what it looks at behind it have, at most."""
 
 _PARTS = 2**14
