@@ -202,6 +202,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         if timeout is not None:
             arguments.seconds("timeout", timeout)
         arguments.callback("on_output", on_output)
+        arguments.flag("store_history", store_history)
         tell = None if on_output is None else _in_loop(asyncio.get_running_loop(), on_output)
         return await self._in_turn(
             lambda executor, run: executor.execute_as(

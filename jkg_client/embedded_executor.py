@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .async_executor import AsyncKernelCodeExecutor
+from .client import arguments
 from .client.callbacks import OnOutput
 from .client.channels import KernelProvider
 from .client.timeouts import TIMEOUTS, Timeouts
@@ -92,7 +93,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
         on_output: Function that is called in the event loop with each output.
 
     Raises:
-        ValueError: When the kernel is started: an argument is wrong.
+        ValueError: An argument is wrong. Some are checked only when the kernel is started.
     """
 
     def __init__(
@@ -109,6 +110,10 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
         page_scripts: PageScripts | None = None,
         notebook: NotebookOption = None,
     ) -> None:
+        arguments.executor(kernel_name, timeout, output_dir, None, env, max_output, on_output)
+        arguments.instance("timeouts", timeouts, Timeouts)
+        arguments.mapping("page_scripts", page_scripts)
+        arguments.optional_path("cwd", cwd)
         super().__init__(
             lambda: _kernels(cwd),
             kernel_name,
@@ -124,6 +129,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
 
 
 def _kernels(cwd: Path | str | None) -> KernelProvider:
+    arguments.optional_path("cwd", cwd)
     # Imported only here, because it needs the extra ``embedded``.
     from .embedded.kernels import LocalKernels  # noqa: PLC0415
 

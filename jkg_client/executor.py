@@ -192,6 +192,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         on_output: OnOutput | None = None,
     ) -> CodeResult:
         arguments.callback("on_output", on_output)
+        arguments.flag("store_history", store_history)
         listen = on_output or self._on_output
         blocks = arguments.blocks(code_blocks)
         limit = self._timeout if timeout is None else arguments.seconds("timeout", timeout)

@@ -120,6 +120,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         self._place = f" at {info_of(jupyter_server).url}"
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         arguments.instance("timeouts", timeouts, Timeouts)
+        arguments.mapping("page_scripts", page_scripts)
         super().__init__(
             lambda: provider_of(jupyter_server),
             kernel_name,

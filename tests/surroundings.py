@@ -16,8 +16,9 @@ _OTHERS = (
     "WEBSOCKET_CLIENT_",
 )
 _PROXIES = "_PROXY"
-# Of Python's own variables these say where modules are, and what must not be written.
-_KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
+# Of Python's own variables these say where modules are. Without PYTHONDONTWRITEBYTECODE the
+# workers and the many programs of the tests share what the first of them has compiled.
+_KEPT = {"PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
 
 
 def shut_out(environ: MutableMapping[str, str] = os.environ, *, offline: bool = True) -> None:

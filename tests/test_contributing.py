@@ -31,7 +31,7 @@ def test_the_line_fits_behind_the_one_before_it(file: str, diff: tuple[str, str]
     source = (ROOT / file).read_text(encoding="utf-8")
     assert source.count(f"    {before}\n") == 1
     changed = source.replace(f"    {before}\n", f"    {before}\n    {line}\n")
-    added = [one for one in literals(changed) if one not in literals(source)]
+    added = set(literals(changed)) - set(literals(source))
     assert len(added) >= 1
     assert any("image/apng" in one for one in added)
 

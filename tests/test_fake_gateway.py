@@ -16,6 +16,7 @@ import pytest
 import requests
 import websocket
 from raw_client import RawClient, RawKernel, raw_client, says
+from tables import rows
 
 from jkg_client import JupyterClient, JupyterConnectable, testing
 from jkg_client.protocol.messages import execute_request
@@ -262,7 +263,7 @@ PASSED_OVER = [
 ]
 
 
-@pytest.mark.parametrize("document", PASSED_OVER)
+@rows("document", PASSED_OVER)
 def test_what_nobody_takes_is_passed_over(kernel: RawKernel, document: object) -> None:
     kernel.socket.send(json.dumps(document))
     assert kernel.value("1") == "1"

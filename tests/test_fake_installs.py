@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from raw_client import RawClient, RawKernel, raw_client
+from tables import rows
 
 from jkg_client import CodeBlock, JupyterCodeExecutor
 from jkg_client.testing import FakeGateway
@@ -37,7 +38,7 @@ def kernel(client: RawClient) -> Iterator[RawKernel]:
         yield kernel
 
 
-# Ways to install, and whether they need IPython.
+# Ways to install.
 PYTHON = [
     (
         "import subprocess, sys\nr = subprocess.run([sys.executable, '-m', 'pip', 'install',"
@@ -72,10 +73,15 @@ IPYTHON = [
 
 
 @pytest.mark.field("F12")
-@pytest.mark.parametrize(
-    "code", [*PYTHON, *(pytest.param(code, marks=pytest.mark.ipython) for code in IPYTHON)]
-)
+@rows("code", PYTHON)
 def test_nothing_is_installed(kernel: RawKernel, code: str) -> None:
+    assert REFUSED in kernel.text(code)
+
+
+@pytest.mark.ipython
+@pytest.mark.field("F12")
+@rows("code", IPYTHON)
+def test_nothing_is_installed_by_magics_and_shell_cells(kernel: RawKernel, code: str) -> None:
     assert REFUSED in kernel.text(code)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from raw_client import RawClient, RawKernel, raw_client, says
+from tables import rows, table
 
 pytestmark = pytest.mark.ipython
 
@@ -58,7 +59,7 @@ CELLS: list[tuple[str, list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "said"), CELLS)
+@rows(("code", "said"), CELLS)
 def test_cells_say_what_a_real_kernel_says(kernel: RawKernel, code: str, said: list[str]) -> None:
     assert [says(message) for message in kernel.execute(code)] == said
 
@@ -78,9 +79,9 @@ def test_the_reply_comes_when_it_is_told_to(reply: str, said: list[str]) -> None
 
 # Cells one after the other, and the value of the last.
 VALUES: list[tuple[list[str], str]] = [
+    (["5", "Out[1]"], "5"),  # the first cells of their kernel
     (["x = 20", "x += 1", "x * 2"], "42"),
     (["5", "_ + 1"], "6"),
-    (["5", "Out[1]"], "5"),
     (["import asyncio", "await asyncio.sleep(0)\n'waited'"], "'waited'"),
     (["def f():\n    return g()\ndef g():\n    return 7", "f()"], "7"),
     (["import sqlite3\ndb = sqlite3.connect(':memory:')",
@@ -96,7 +97,7 @@ VALUES: list[tuple[list[str], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("cells", "value"), VALUES)
+@rows(("cells", "value"), VALUES)
 def test_cells_share_one_python(kernel: RawKernel, cells: list[str], value: str) -> None:
     for code in cells[:-1]:
         assert says(kernel.execute(code)[-2]) == OK
@@ -120,7 +121,7 @@ STREAMS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "streams"), STREAMS)
+@rows(("code", "streams"), STREAMS)
 def test_what_is_printed_comes_in_order(
     kernel: RawKernel, code: str, streams: list[tuple[str, str]]
 ) -> None:
@@ -152,7 +153,7 @@ BUNDLES: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "bundle"), BUNDLES)
+@rows(("code", "bundle"), BUNDLES)
 def test_objects_show_themselves(kernel: RawKernel, code: str, bundle: dict[str, Any]) -> None:
     assert kernel.outputs(code)[-1]["data"] == bundle
 
@@ -208,7 +209,7 @@ SPAN = r"[\d.e+]+ (s|ms|[μµ]s|ns)"  # IPython 8 has another letter
 TIMES = rf"CPU times: user {SPAN}, sys: {SPAN}, total: {SPAN}\nWall time: {SPAN}\n"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("code", "printed", "value"),
     [
         ("%time 1 + 1", "", "2"),
@@ -301,7 +302,7 @@ EMPTY = (
 )
 
 
-@pytest.mark.parametrize(
+@rows(
     ("code", "said"),
     [
         ("%env JKG_NONE", "Environment does not have key: JKG_NONE"),
@@ -633,41 +634,41 @@ TOLD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("msg_type", "content", "told"), TOLD)
-def test_questions_about_code_are_answered(
-    kernel: RawKernel, msg_type: str, content: dict[str, Any], told: dict[str, Any]
-) -> None:
+def test_questions_about_code_are_answered(kernel: RawKernel) -> None:
     kernel.execute("abc = 'text'")
     kernel.execute("abc")
-    busy, reply, idle = kernel.answers(kernel.send(msg_type, content))
-    assert (says(busy), says(idle)) == (BUSY, IDLE)
-    assert reply["header"]["msg_type"] == msg_type.replace("request", "reply")
-    assert {name: reply["content"][name] for name in told} == told
+    with table() as row:
+        for msg_type, content, told in TOLD:
+            with row((msg_type, content)):
+                busy, reply, idle = kernel.answers(kernel.send(msg_type, content))
+                assert (says(busy), says(idle)) == (BUSY, IDLE)
+                assert reply["header"]["msg_type"] == msg_type.replace("request", "reply")
+                assert {name: reply["content"][name] for name in told} == told
 
 
 # Requests that kernels do not know, or that lack what they need.
+UNANSWERED: list[tuple[str, dict[str, Any], str]] = [
+    ("nosuch_request", {}, "shell"),
+    ("nosuch_request", {}, "control"),
+    ("complete_request", {"code": "pri"}, "shell"),
+    ("history_request", {}, "shell"),
+    ("execute_request", {}, "shell"),
+    ("debug_request", {}, "shell"),
+    ("comm_msg", {"comm_id": "nosuch", "data": {}}, "shell"),
+]
+
+
 @pytest.mark.field("F9")
-@pytest.mark.parametrize(
-    ("msg_type", "content", "channel"),
-    [
-        ("nosuch_request", {}, "shell"),
-        ("nosuch_request", {}, "control"),
-        ("complete_request", {"code": "pri"}, "shell"),
-        ("history_request", {}, "shell"),
-        ("execute_request", {}, "shell"),
-        ("debug_request", {}, "shell"),
-        ("comm_msg", {"comm_id": "nosuch", "data": {}}, "shell"),
-    ],
-)
-def test_what_a_kernel_cannot_answer_makes_it_busy_and_idle(
-    kernel: RawKernel, msg_type: str, content: dict[str, Any], channel: str
-) -> None:
+def test_what_a_kernel_cannot_answer_makes_it_busy_and_idle(kernel: RawKernel) -> None:
     kernel.until(IDLE)
-    kernel.send(msg_type, content, channel=channel)
-    said = [says(message) for message in kernel.until(IDLE)]
-    assert (said[0], said[-1]) == (BUSY, IDLE)
-    assert [words for words in said[1:-1] if not words.startswith("iopub stream")] == []
-    assert kernel.value("1") == "1"
+    with table() as row:
+        for msg_type, content, channel in UNANSWERED:
+            with row((msg_type, content, channel)):
+                kernel.send(msg_type, content, channel=channel)
+                said = [says(message) for message in kernel.until(IDLE)]
+                assert (said[0], said[-1]) == (BUSY, IDLE)
+                assert [one for one in said[1:-1] if not one.startswith("iopub stream")] == []
+                assert kernel.value("1") == "1"
 
 
 @pytest.mark.field("F9")
@@ -718,7 +719,7 @@ RICH = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "data"), RICH)
+@rows(("code", "data"), RICH)
 def test_it_is_ipython_itself(kernel: RawKernel, code: str, data: dict[str, str]) -> None:
     shown = kernel.outputs(code)[-1]["data"]
     assert {kind: shown[kind] for kind in data} == data

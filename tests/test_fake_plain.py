@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from raw_client import RawClient, RawKernel, raw_client, says
+from tables import rows, table
 
 from jkg_client import CodeBlock, JupyterCodeExecutor
 from jkg_client.testing import FakeGateway
@@ -43,7 +44,7 @@ CELLS: list[tuple[str, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("code", "said"), CELLS)
+@rows(("code", "said"), CELLS)
 def test_cells_say_what_a_kernel_says(kernel: RawKernel, code: str, said: list[str]) -> None:
     assert [says(message) for message in kernel.execute(code)] == said
 
@@ -52,7 +53,7 @@ SHOWN = "class A:\n def __repr__(self): return 'A'\n def _repr_html_(self): retu
 
 
 @pytest.mark.field("F10")
-@pytest.mark.parametrize(
+@rows(
     ("code", "data"),
     [
         ("display(A())", {"text/plain": "A", "text/html": "<b>"}),
@@ -98,7 +99,7 @@ def test_tracebacks_show_the_cell_and_nobody_who_ran_it(kernel: RawKernel) -> No
 MAGICS = ["!ls", "%pip install x", "%%bash\nls", "x = !ls", "x = %time 1", "len?", "pip install x"]
 
 
-@pytest.mark.parametrize("code", MAGICS)
+@rows("code", MAGICS)
 def test_what_is_for_ipython_says_what_to_install_or_script(kernel: RawKernel, code: str) -> None:
     (error,) = kernel.outputs(code)
     assert error["ename"] == "UsageError"
@@ -137,14 +138,14 @@ TOLD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("msg_type", "content", "told"), TOLD)
-def test_questions_about_code_are_answered(
-    kernel: RawKernel, msg_type: str, content: dict[str, Any], told: dict[str, Any]
-) -> None:
+def test_questions_about_code_are_answered(kernel: RawKernel) -> None:
     kernel.execute("abc = 'text'")
     kernel.execute("abc")
-    _, reply, _ = kernel.answers(kernel.send(msg_type, content))
-    assert {name: reply["content"][name] for name in told} == told
+    with table() as row:
+        for msg_type, content, told in TOLD:
+            with row((msg_type, content)):
+                _, reply, _ = kernel.answers(kernel.send(msg_type, content))
+                assert {name: reply["content"][name] for name in told} == told
 
 
 def test_expressions_are_answered_and_cells_counted(kernel: RawKernel) -> None:

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import pytest
 from raw_client import RawClient, RawKernel, raw_client, says
+from tables import rows
 
 import jkg_client
 from jkg_client.protocol.messages import execute_request
@@ -188,7 +189,7 @@ WORKS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "value"), WORKS)
+@rows(("code", "value"), WORKS)
 def test_what_processes_do_is_done(kernel: RawKernel, code: str, value: str) -> None:
     assert kernel.value(f"{QUIET}{code}") == value
 
@@ -204,7 +205,7 @@ PRINTS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "text"), PRINTS)
+@rows(("code", "text"), PRINTS)
 def test_whatever_prints_prints_to_the_client(kernel: RawKernel, code: str, text: str) -> None:
     assert kernel.text(f"{QUIET}{code}") == text
 
@@ -232,7 +233,7 @@ STUCK = [
 ]
 
 
-@pytest.mark.parametrize("code", STUCK)
+@rows("code", STUCK)
 def test_an_interrupt_ends_what_is_stuck_outside_of_python(
     client: RawClient, kernel: RawKernel, code: str
 ) -> None:

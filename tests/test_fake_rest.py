@@ -11,6 +11,7 @@ import pytest
 import requests
 import websocket
 from raw_client import RawClient, raw_client
+from tables import rows
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -88,11 +89,12 @@ def test_two_slashes_are_not_one(client: RawClient) -> None:
 
 
 @pytest.mark.field("F1", "F2", "F4", "F6", "F8", "F14")
-@pytest.mark.parametrize(("method", "path", "body", "status"), ANSWERS)
+@rows(("method", "path", "body", "status"), ANSWERS)
 def test_statuses_are_those_of_a_kernel_gateway(
-    client: RawClient, method: str, path: str, body: str | None, status: int
+    method: str, path: str, body: str | None, status: int
 ) -> None:
-    assert client.rest(method, path, data=body).status_code == status
+    with raw_client() as client:
+        assert client.rest(method, path, data=body).status_code == status
 
 
 # Token in the header, token in the query, and whether kernel gateway 3.0.1 took it.
@@ -110,7 +112,7 @@ TOKENS = [
 ]
 
 
-@pytest.mark.parametrize(("header", "query", "admitted"), TOKENS)
+@rows(("header", "query", "admitted"), TOKENS)
 def test_only_the_word_token_opens_and_the_query_hides_the_header(
     header: str | None, query: str | None, admitted: bool
 ) -> None:
@@ -210,7 +212,7 @@ ORIGINS = [
 
 
 @pytest.mark.field("F3")
-@pytest.mark.parametrize(("origin", "rest", "socket"), ORIGINS)
+@rows(("origin", "rest", "socket"), ORIGINS)
 def test_pages_of_other_sites_are_not_answered(
     client: RawClient, origin: str, rest: int, socket: int
 ) -> None:

@@ -40,10 +40,10 @@ def test_the_page_has_each_scenario_once_and_in_order() -> None:
 
 
 def test_tests_are_found_by_the_number_of_their_scenario() -> None:
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--assert=plain"]
     alone = {"PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
     found = subprocess.run(
-        [*command, "-k", "pitfall_04", "tests/test_exchange.py"],
+        [*command, "-p", "no:cacheprovider", "-k", "pitfall_04", "tests/test_exchange.py"],
         cwd=ROOT,
         env={**os.environ, **alone},
         capture_output=True,

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 from attrs import evolve
+from tables import rows
 
 from jkg_client import (
     GatewayError,
@@ -73,9 +74,7 @@ def test_an_unknown_kernel_spec_names_those_installed(client: JupyterClient) -> 
         client.start_kernel("nosuch")
 
 
-@pytest.mark.parametrize(
-    ("name", "env"), [("", None), (None, None), ("python3", {"A": 1}), ("python3", {2: "B"})]
-)
+@rows(("name", "env"), [("", None), (None, None), ("python3", {"A": 1}), ("python3", {2: "B"})])
 def test_bad_arguments_are_told_before_anything_is_sent(
     client: JupyterClient, server: FakeGateway, name: Any, env: Any
 ) -> None:
@@ -118,7 +117,7 @@ def test_listing_kernels_may_be_switched_off() -> None:
         client.list_kernels()
 
 
-@pytest.mark.parametrize(
+@rows(
     ("status", "error"),
     [
         (400, GatewayStatus),
@@ -169,7 +168,7 @@ def test_a_redirect_is_told_and_not_followed(client: JupyterClient, server: Fake
 
 
 @pytest.mark.pitfall(27)
-@pytest.mark.parametrize("body", ["<html>log in</html>", "", "[1]", '{"kernelspecs": []}', "{" * 9])
+@rows("body", ["<html>log in</html>", "", "[1]", '{"kernelspecs": []}', "{" * 9])
 def test_an_answer_that_no_jupyter_server_gives_is_told(
     client: JupyterClient, server: FakeGateway, body: str
 ) -> None:
@@ -304,7 +303,7 @@ BASIC = {"Authorization": "Basic " + b64encode(b"me:pass word").decode()}
 
 
 @pytest.mark.field("D1")
-@pytest.mark.parametrize(
+@rows(
     ("headers", "secret"),
     [
         ({"Authorization": "Bearer some-secret"}, "some-secret"),
@@ -316,7 +315,7 @@ BASIC = {"Authorization": "Basic " + b64encode(b"me:pass word").decode()}
         ({"Cookie": "session=some-secret; user=me"}, "some-secret"),
     ],
 )
-@pytest.mark.parametrize("status", [302, 401, 403, 404, 500])
+@rows("status", [302, 401, 403, 404, 500])
 def test_a_header_that_a_server_repeats_is_not_repeated_by_us(
     headers: dict[str, str], secret: str, status: int, server: FakeGateway
 ) -> None:

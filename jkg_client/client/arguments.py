@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from attrs import Attribute
+
+Check = Callable[[str, object], object]
+"""Takes the name and the value of an argument. It raises a ``ValueError``, or returns anything."""
 
 
 def seconds(name: str, value: object, or_none: str = "") -> float:
@@ -25,13 +30,20 @@ def seconds(name: str, value: object, or_none: str = "") -> float:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
     if not number > 0:
-        raise ValueError(f"{name} must be positive{or_none}, not {value!r:.200}")
+        raise ValueError(f"{name} must be a positive number{or_none}, not {value!r:.200}")
     return number
 
 
 def optional_seconds(name: str, value: object) -> float | None:
     """A time limit, or None for no limit."""
     return None if value is None else seconds(name, value, " or None")
+
+
+def pause(name: str, value: object) -> None:
+    """A number of seconds that may be 0, but not infinite."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < math.inf:  # type: ignore[operator]
+        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {value!r:.200}")
 
 
 def at_least(name: str, value: object, least: int) -> int:
@@ -52,6 +64,19 @@ def text(name: str, value: object) -> str:
     return value
 
 
+def filled(name: str, value: object) -> str:
+    """A string that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} must be a string that is not empty, not {value!r:.200}")
+    return value
+
+
+def choice(name: str, value: object, words: Collection[str]) -> None:
+    """One of a few words."""
+    if not isinstance(value, str) or value not in words:
+        raise ValueError(f"{name} must be one of {', '.join(words)}, not {value!r:.200}")
+
+
 def flag(name: str, value: object) -> None:
     """True or False. A text such as ``"no"`` would count as True."""
     if not isinstance(value, bool):
@@ -68,6 +93,12 @@ def callback(name: str, value: object) -> None:
     """A callable, or None."""
     if value is not None and not callable(value):
         raise ValueError(f"{name} must be a function or None, not {value!r:.200}")
+
+
+def function(name: str, value: object) -> None:
+    """A callable."""
+    if not callable(value):
+        raise ValueError(f"{name} must be a function, not {value!r:.200}")  # noqa: TRY004
 
 
 def folder(name: str, value: object) -> Path:
@@ -101,10 +132,44 @@ def words(name: str, value: object) -> None:
         raise ValueError(f"names and values of {name} must be strings")
 
 
+def items(name: str, value: object) -> list[Any]:
+    """The elements of a list, a tuple or the like, but not of a text."""
+    if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping)):
+        raise ValueError(f"{name} must be a list, not {_kind(value)}")  # noqa: TRY004
+    return list(value)
+
+
+def mapping(name: str, value: object) -> None:
+    """A mapping, or None."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(f"{name} must be a mapping, not {_kind(value)}")
+
+
 def instance(name: str, value: object, kind: type) -> None:
     """An object of the class ``kind``."""
     if not isinstance(value, kind):
         raise ValueError(f"{name} must be a {kind.__name__}, not {_kind(value)}")  # noqa: TRY004
+
+
+def each(check: Check, **given: object) -> None:
+    """Check several arguments in the same way."""
+    for name, value in given.items():
+        check(name, value)
+
+
+def validator(check: Check, *, or_none: bool = False) -> Callable[[Any, Attribute[Any], Any], None]:
+    """The check of an argument, as a validator of ``attrs``.
+
+    Args:
+        check: The check.
+        or_none: Whether None is allowed, too.
+    """
+
+    def validate(_: object, attribute: Attribute[Any], value: object) -> None:
+        if value is not None or not or_none:
+            check(attribute.name, value)
+
+    return validate
 
 
 def executor(
@@ -126,6 +191,14 @@ def executor(
     words("env", env)
     at_least("max_output", max_output, 2)
     callback("on_output", on_output)
+
+
+def kernel_client(provider: object, connect_timeout: object, keep_session: object) -> float:
+    """Check the arguments of a kernel client, and return the time limit."""
+    if not hasattr(provider, "connect"):
+        raise ValueError(f"provider must be a JupyterClient, not {_kind(provider)}")
+    flag("keep_session", keep_session)
+    return seconds("connect_timeout", connect_timeout)
 
 
 def blocks(code_blocks: object) -> list[Any]:

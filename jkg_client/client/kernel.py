@@ -53,7 +53,8 @@ class JupyterKernelClient(SavesSession):
             client.delete_kernel(kernel_id)
 
     Args:
-        provider: Who has the kernel, such as a ``JupyterClient``. ``stop`` does not close it.
+        provider: Object that has the kernel, such as a ``JupyterClient``. ``stop`` does not close
+            it.
         kernel_id: Id of the kernel.
         connect_timeout: Time limit for the first connection, in seconds. Servers let it wait
             until the kernel has started.
@@ -74,10 +75,8 @@ class JupyterKernelClient(SavesSession):
         timeouts: Timeouts = TIMEOUTS,
         keep_session: bool = True,
     ) -> None:
-        limit = arguments.seconds("connect_timeout", connect_timeout)
+        limit = arguments.kernel_client(provider, connect_timeout, keep_session)
         arguments.instance("timeouts", timeouts, Timeouts)
-        if not hasattr(provider, "connect"):
-            raise ValueError(f"provider must be a JupyterClient, not {type(provider).__name__}")
         self._kernel_id = kernel_id
         self._lock = threading.RLock()
         self._timeouts = timeouts
@@ -85,9 +84,9 @@ class JupyterKernelClient(SavesSession):
         self._process = os.getpid()
         self._session_file = session_file_of(None)
         self._keeps_session = keep_session
-        connection = provider.connect(kernel_id, Deadline(limit), timeouts)
-        self._channels, self._control = connection.channels, connection.control
-        self._conversation = Conversation(connection, kernel_id, timeouts)
+        line = provider.connect(kernel_id, Deadline(limit), timeouts)
+        self._channels, self._control = line.channels, line.control
+        self._conversation = Conversation(line, kernel_id, timeouts)
 
     def __repr__(self) -> str:
         state = "idle" if self._holder is None else "busy"
@@ -176,8 +175,8 @@ class JupyterKernelClient(SavesSession):
         """
         arguments.text("code", code)
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
-        arguments.callback("on_output", on_output)
-        arguments.callback("on_input", on_input)
+        arguments.each(arguments.callback, on_output=on_output, on_input=on_input)
+        arguments.each(arguments.flag, silent=silent, store_history=store_history)
         arguments.words("user_expressions", user_expressions)
         arguments.at_least("max_output", max_output, 2)
         request = execute_request(
@@ -242,7 +241,8 @@ class JupyterKernelClient(SavesSession):
             timeout_seconds: Time limit for the answer.
         """
         position = arguments.position(code, cursor_pos)
-        request = inspect_request(self._channels.session, code, position, detail_level)
+        level = arguments.at_least("detail_level", detail_level, 0)
+        request = inspect_request(self._channels.session, code, position, level)
         return self._ask(request, timeout_seconds)
 
     def is_complete(self, code: str, timeout_seconds: float = 30.0) -> Json:
@@ -264,7 +264,8 @@ class JupyterKernelClient(SavesSession):
             options: Further fields of the ``history_request`` message, such as ``output=True``.
         """
         access = options.pop("access_type", "tail")
-        request = history_request(self._channels.session, access, n=n, **options)
+        number = arguments.at_least("n", n, 0)
+        request = history_request(self._channels.session, access, n=number, **options)
         return self._ask(request, timeout_seconds)
 
     def interrupt(self) -> None:
@@ -296,7 +297,8 @@ class JupyterKernelClient(SavesSession):
         Raises:
             KernelNotReady: The kernel does not answer in time.
         """
-        self._restart(Deadline(timeout_seconds), is_known=False)
+        limit = arguments.seconds("timeout_seconds", timeout_seconds)
+        self._restart(Deadline(limit), is_known=False)
 
     def _restart(self, deadline: Deadline, *, is_known: bool) -> None:
         self._check_process()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Union
 
-from attrs import frozen
+from attrs import Attribute, field, frozen
 
 from ..protocol.stepwise import pieces
 from .block import CodeBlock
@@ -20,6 +20,7 @@ _THOUGHTS = frozenset(
 )
 """Types of parts with the thoughts of a model."""
 
+_PROGRAM = re.compile(r"\s*#! ?/\S{0,80}?(?:/| |env )(?P<name>python|bash|sh|zsh|dash)[\d. \n]")
 _SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
 # A label that is not behind the fence, but in the next line. Alone, these words are no code.
 _LABEL_LINE = re.compile(r"[ \t]*(?P<label>(?i:python3?|py|bash|shell))[ \t]*\n(?=[\s]*\S)")
@@ -30,6 +31,12 @@ _PYTHON_LINE = re.compile(
     r"|(?:async )?def \w+\(.*|class \w+(?:\(.*\))?:)[ \t]*(?:#.*)?$",
     re.MULTILINE,
 )
+
+
+def _check_language(_: object, __: Attribute[Any], language: object) -> None:
+    if language is not None and not isinstance(language, str):
+        kind = type(language).__name__
+        raise ValueError(f"default_language must be a string or None, not {kind}")
 
 
 @frozen(kw_only=True)
@@ -48,7 +55,7 @@ class MarkdownCodeExtractor:
             ``""``, the kernel's own language.
     """
 
-    default_language: str | None = None
+    default_language: str | None = field(default=None, validator=_check_language)
 
     def extract_code_blocks(self, message: MessageContent) -> list[CodeBlock]:
         """The code blocks of ``message`` in order. Blank blocks are left out.
@@ -103,6 +110,9 @@ def _texts(parts: Sequence[Mapping[str, Any] | str]) -> Iterator[str]:
 
 
 def _guess(code: str) -> str:
+    program = _PROGRAM.match(code)
+    if program:
+        return "python" if program["name"].startswith("python") else "bash"
     if _SHELL_LINE.match(code.lstrip()):
         return "sh"
     if code.lstrip().startswith(_TRACEBACK):

@@ -187,6 +187,7 @@ class JupyterConnectionInfo:
         Raises:
             ValueError: ``JUPYTER_GATEWAY_URL`` is not set, or the value of a variable is wrong.
         """
+        arguments.words("environ", environ)
         env = _GatewayEnv(os.environ if environ is None else environ)
         if not env.get("URL"):
             raise ValueError(

@@ -7,6 +7,7 @@ import time
 from typing import Any
 from urllib.parse import quote
 
+from ..client import arguments
 from ..client.deadline import Deadline
 from ..errors import GatewayError, GatewayStatus, KernelNotFound, ServerNotRunning
 from .deadline_socket import ChannelsAddress
@@ -31,12 +32,9 @@ class ServerKernel:
     """
 
     def __init__(self, http: HttpSession, kernel_id: str) -> None:
-        if not isinstance(kernel_id, str) or not kernel_id:
-            raise ValueError(
-                f"the id of a kernel must be a string that is not empty, not {kernel_id!r}"
-            )
+        name = arguments.filled("kernel_id", kernel_id)
         self._http = http
-        self._path = f"/api/kernels/{quote(kernel_id, safe='')}"
+        self._path = f"/api/kernels/{quote(name, safe='')}"
         self.kernel_id = kernel_id
 
     @property

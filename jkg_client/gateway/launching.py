@@ -15,10 +15,8 @@ def start_request(name: str, env: Mapping[str, str] | None, path: str | None) ->
     Raises:
         ValueError: A name or a value is not a string.
     """
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"the name of a kernel must be a string that is not empty, not {name!r}")
     arguments.words("env", env)
-    request: dict[str, Any] = {"name": name}
+    request: dict[str, Any] = {"name": arguments.filled("kernel_spec_name", name)}
     if env:
         request["env"] = dict(env)
     if path is not None:

@@ -88,7 +88,8 @@ class JupyterClient:
                 token is wrong, ``NotAGateway`` if the answer is not that of a Jupyter server, and
                 ``GatewayStatus`` for any other error status.
         """
-        answer = self._http.json("GET", "/api/kernelspecs", timeout_seconds=timeout_seconds)
+        limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
+        answer = self._http.json("GET", "/api/kernelspecs", timeout_seconds=limit)
         if not (isinstance(answer, dict) and isinstance(answer.get("kernelspecs"), dict)):
             raise not_a_gateway(self._info, "/api/kernelspecs", answer)
         return answer
@@ -114,7 +115,7 @@ class JupyterClient:
         Raises:
             KernelNotFound: There is no such kernel (any more).
         """
-        return ServerKernel(self._http, kernel_id).model(Deadline(timeout_seconds))
+        return ServerKernel(self._http, kernel_id).model(_deadline(timeout_seconds))
 
     def start_kernel(
         self,
@@ -139,9 +140,10 @@ class JupyterClient:
             GatewayFull: The server runs as many kernels as it may.
             ValueError: A name or a value is not a string.
         """
+        limit = arguments.seconds("timeout_seconds", timeout_seconds)
         request = start_request(kernel_spec_name, env, path)
         try:
-            return self._launched(request, timeout_seconds)
+            return self._launched(request, limit)
         except (GatewayUnauthorized, GatewayFull, ServerNotRunning):
             raise
         except GatewayStatus as exc:
@@ -166,7 +168,7 @@ class JupyterClient:
         Raises:
             KernelNotFound: There is no such kernel (any more).
         """
-        ServerKernel(self._http, kernel_id).interrupt(Deadline(timeout_seconds))
+        ServerKernel(self._http, kernel_id).interrupt(_deadline(timeout_seconds))
 
     def restart_kernel(self, kernel_id: str, *, timeout_seconds: float = LAUNCH_SECONDS) -> None:
         """Restart a kernel. Its variables are gone, its id stays.
@@ -178,7 +180,8 @@ class JupyterClient:
         Raises:
             KernelNotFound: There is no such kernel (any more).
         """
-        ServerKernel(self._http, kernel_id).restart(Deadline(timeout_seconds))
+        limit = arguments.seconds("timeout_seconds", timeout_seconds)
+        ServerKernel(self._http, kernel_id).restart(Deadline(limit))
 
     def delete_kernel(self, kernel_id: str) -> None:
         """End a kernel.
@@ -219,6 +222,7 @@ class JupyterClient:
             kernel_id: Id of the kernel.
             session: Id of the session.
         """
+        arguments.text("session", session)
         return ServerKernel(self._http, kernel_id).channels_address(session)
 
     def get_kernel_client(self, kernel_id: str) -> JupyterKernelClient:
@@ -246,3 +250,7 @@ class JupyterClient:
         if not (isinstance(model, dict) and is_kernel_id(model.get("id"))):
             raise not_a_gateway(self._info, path, model)
         return str(model["id"])
+
+
+def _deadline(timeout_seconds: float | None) -> Deadline:
+    return Deadline(arguments.optional_seconds("timeout_seconds", timeout_seconds))

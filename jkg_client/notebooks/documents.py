@@ -12,7 +12,6 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, cast
 
 try:
@@ -24,6 +23,7 @@ except ImportError as _missing:
         'notebooks need the package nbformat: pip install "jkg-client[notebook]"'
     ) from _missing
 
+from ..client import arguments
 from .sources import NotebookSource
 
 _log = logging.getLogger("jkg_client")
@@ -107,7 +107,10 @@ def new_code_cell(notebook: NotebookNode, source: str, tag: str) -> NotebookNode
 
 def _text_of(source: Any) -> tuple[str, str]:
     if isinstance(source, (str, os.PathLike)):
-        data: Any = Path(source).read_bytes()
+        path = arguments.folder("notebook", source)
+        if source == "" or path.is_dir():
+            raise ValueError(f"notebook must be the path of a file, not {str(source)!r}")
+        data: Any = path.read_bytes()
         name = str(source)
     elif callable(getattr(source, "read", None)):
         data, name = source.read(), str(getattr(source, "name", "the file"))

@@ -71,8 +71,7 @@ class WantedKernel:
         for name, value in (("kernel_name", self.name), ("kernel_id", self.id)):
             if value is not None and not (isinstance(value, str) and value):
                 raise ValueError(f"{name} must be a name or None, not {value!r:.200}")
-        if self.cwd is not None:
-            arguments.folder("cwd", self.cwd)
+        arguments.optional_path("cwd", self.cwd)
         arguments.words("env", self.env)
         if self.id is not None and (self.name is not None or self.env):
             raise ValueError("kernel_id is for a running kernel: omit kernel_name and env")
@@ -96,8 +95,8 @@ class RunOptions:
         self.kernel.check()
         if self.max_output is not None:
             arguments.at_least("max_output", self.max_output, 1)
-        arguments.callback("on_cell", self.on_cell)
-        arguments.callback("on_input", self.on_input)
+        arguments.flag("allow_errors", self.allow_errors)
+        arguments.each(arguments.callback, on_cell=self.on_cell, on_input=self.on_input)
         arguments.instance("timeouts", self.timeouts, Timeouts)
 
 

@@ -57,8 +57,7 @@ class RunRequest:
             ValueError: An argument is wrong.
         """
         options.check()
-        if output is not None:
-            arguments.folder("output", output)
+        arguments.optional_path("output", output)
         given = Parameters.of(parameters, secret_parameters)
         return cls(
             notebook=notebook, server=server, output=output, parameters=given, options=options

@@ -33,7 +33,7 @@ def _check_level(_: object, __: Attribute[str], level: str) -> None:
 
 
 def _check_size(_: object, attribute: Attribute[int], size: int) -> None:
-    if not isinstance(size, int) or size < 0:
+    if type(size) is not int or size < 0:
         raise ValueError(f"{attribute.name} must be 0 or more, not {size!r}")
 
 

@@ -6,8 +6,10 @@ import fnmatch
 import threading
 from typing import Literal
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
+from ..client import arguments
+from ..client.arguments import validator
 from .disturbances import RateLimit
 from .server import HttpAnswer
 
@@ -25,12 +27,12 @@ class RestFault:
         rst: Whether it is cut by a reset of TCP.
     """
 
-    method: str = "*"
-    path: str = "*"
-    seconds: float | None = 0.0
+    method: str = field(default="*", validator=validator(arguments.text))
+    path: str = field(default="*", validator=validator(arguments.text))
+    seconds: float | None = field(default=0.0, validator=validator(arguments.pause, or_none=True))
     answer: HttpAnswer | None = None
     cut: int | None = None
-    rst: bool = False
+    rst: bool = field(default=False, validator=validator(arguments.flag))
 
 
 @define
@@ -51,9 +53,9 @@ class _Rule:
 class Cut:
     """Where a WebSocket is cut: before the next message of a type, in it, or after it."""
 
-    msg_type: str
+    msg_type: str = field(validator=validator(arguments.text))
     where: Literal["before", "within", "after"]
-    rst: bool
+    rst: bool = field(validator=validator(arguments.flag))
 
 
 class ActiveFaults:
@@ -83,6 +85,8 @@ class ActiveFaults:
 
     def add(self, fault: RestFault, times: int | None) -> None:
         """Let ``fault`` happen to so many requests; None for all."""
+        if times is not None:
+            arguments.at_least("times", times, 1)
         with self._lock:
             self._rules.append(_Rule(fault, times))
 
@@ -93,6 +97,8 @@ class ActiveFaults:
 
     def cut_after(self, count: int, *, rst: bool) -> None:
         """Cut a WebSocket after ``count`` more bytes."""
+        arguments.at_least("count", count, 0)
+        arguments.flag("rst", rst)
         with self._lock:
             self._bytes_left, self._rst = count, rst
 

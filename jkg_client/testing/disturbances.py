@@ -6,6 +6,8 @@ from collections import deque
 
 from attrs import define, field, frozen
 
+from ..client import arguments
+from ..client.arguments import validator
 from ..protocol.messages import Message, new_header, new_session
 
 NOTICE = """\
@@ -32,9 +34,9 @@ class RateLimit:
         window: Seconds over which both are counted.
     """
 
-    messages: float = 0.0
-    data: float = 0.0
-    window: float = 3.0
+    messages: float = field(default=0.0, validator=validator(arguments.pause))
+    data: float = field(default=0.0, validator=validator(arguments.pause))
+    window: float = field(default=3.0, validator=validator(arguments.seconds))
 
 
 @define

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ..client import arguments
 from ..protocol.wire import Frame
 from .active_faults import ActiveFaults, Cut, RestFault
 from .disturbances import RateLimit
@@ -29,7 +30,8 @@ class Faults:
     the number of requests that the fault hits, None for all. ``msg_type`` chooses messages;
     wildcards are allowed. ``rst`` ends a connection with a reset of TCP instead of an orderly end.
 
-    A gateway makes its own, from what is ``active``, its ``server``, ``kernels`` and ``sockets``.
+    Use the object ``FakeGateway.faults``. The arguments of the class, ``active``, ``server``,
+    ``kernels`` and ``sockets``, are parts of the gateway.
     """
 
     def __init__(
@@ -57,7 +59,14 @@ class Faults:
         """Answer with the status ``code``, and do not carry out the request.
 
         ``body`` is text, or an object that is sent as JSON. ``headers`` are added to the answer.
+
+        Raises:
+            ValueError: An argument is wrong.
         """
+        arguments.at_least("code", code, 100)
+        arguments.words("headers", headers)
+        if not isinstance(body, (str, Mapping)):
+            raise ValueError(f"body must be a string or a mapping, not {type(body).__name__}")  # noqa: TRY004
         if isinstance(body, str) and body:
             about = {"Content-Type": "text/html; charset=UTF-8", **(headers or {})}
             answer = HttpAnswer(status=code, body=body.encode(), headers=about)
@@ -69,6 +78,7 @@ class Faults:
         self, seconds: float, *, method: str = "*", path: str = "*", times: int | None = None
     ) -> None:
         """Answer ``seconds`` late."""
+        arguments.pause("seconds", seconds)
         self._active.add(RestFault(method=method, path=path, seconds=seconds), times)
 
     def never_answer(self, *, method: str = "*", path: str = "*", times: int | None = None) -> None:
@@ -85,6 +95,7 @@ class Faults:
         rst: bool = False,
     ) -> None:
         """Carry out the request, but cut the connection ``after`` so many bytes of the answer."""
+        arguments.at_least("after", after, 0)
         self._active.add(RestFault(method=method, path=path, cut=after, rst=rst), times)
 
     def refuse_connections(self) -> None:
@@ -101,13 +112,14 @@ class Faults:
         Raises:
             ValueError: A close frame cannot have this code.
         """
-        if code not in CLOSE_CODES:
-            raise ValueError(f"a close frame cannot have the code {code}")
+        if arguments.at_least("code", code, 0) not in CLOSE_CODES:
+            raise ValueError(f"a close frame cannot have the code {code!r:.200}")
         for done in [socket.close(code) for socket in tuple(self._sockets)]:
             done.wait(1)
 
     def cut_now(self, *, rst: bool = False) -> None:
         """Cut all WebSockets, without a close frame."""
+        arguments.flag("rst", rst)
         for socket in tuple(self._sockets):
             socket.cut(rst=rst)
 
@@ -136,7 +148,13 @@ class Faults:
         self._active.gate.set()
 
     def send_frame(self, frame: Frame) -> None:
-        """Send ``frame``, any text or bytes, on all WebSockets."""
+        """Send ``frame``, any text or bytes, on all WebSockets.
+
+        Raises:
+            ValueError: ``frame`` is neither.
+        """
+        if not isinstance(frame, (str, bytes)):
+            raise ValueError(f"frame must be a string or bytes, not {type(frame).__name__}")  # noqa: TRY004
         for socket in tuple(self._sockets):
             socket.send_frame(frame)
 

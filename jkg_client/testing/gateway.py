@@ -9,10 +9,12 @@ import uuid
 from collections.abc import Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
-from attrs import define, evolve, field
+from attrs import Attribute, define, evolve, field
 
+from ..client import arguments
+from ..client.arguments import validator
 from ..gateway.connection import JupyterConnectionInfo
 from ..protocol.messages import new_session
 from .active_faults import ActiveFaults, RestFault
@@ -28,6 +30,24 @@ from .routes import CHANNELS, RestApi, is_from_here
 from .scripts import Script
 from .server import Call, Cutting, HttpAnswer, Server
 from .sockets import KernelSocket, SocketOptions, shake_hands
+
+_FLAG = validator(arguments.flag)
+_SECONDS = validator(arguments.seconds)
+
+
+def _check_count(name: str, value: object) -> None:
+    arguments.at_least(name, value, 0)
+
+
+def _check_order(_: object, __: Attribute[Any], order: object) -> None:
+    arguments.choice("reply", order, get_args(Order))
+
+
+def _check_names(_: object, __: Attribute[Any], names: object) -> None:
+    if not (isinstance(names, (list, tuple)) and names):
+        raise ValueError(f"kernel_names must be a list of names, not {names!r:.200}")
+    for number, name in enumerate(names):
+        arguments.filled(f"kernel_names[{number}]", name)
 
 
 @define(kw_only=True, eq=False, repr=False)
@@ -70,17 +90,17 @@ class FakeGateway:
 
     token: str | None = field(factory=new_session)
     base_path: str = ""
-    kernel_names: Sequence[str] = ("python3",)
-    list_kernels: bool = True
-    max_kernels: int | None = None
-    ipython: bool | None = None
-    strict: bool = False
-    reply: Order = "before idle"
-    subprotocol: bool = True
-    ping_interval: float = 30.0
-    ping_timeout: float = 90.0
-    restart_delay: float = 0.0
-    restart_limit: int = 5
+    kernel_names: Sequence[str] = field(default=("python3",), validator=_check_names)
+    list_kernels: bool = field(default=True, validator=_FLAG)
+    max_kernels: int | None = field(default=None, validator=validator(_check_count, or_none=True))
+    ipython: bool | None = field(default=None, validator=validator(arguments.flag, or_none=True))
+    strict: bool = field(default=False, validator=_FLAG)
+    reply: Order = field(default="before idle", validator=_check_order)
+    subprotocol: bool = field(default=True, validator=_FLAG)
+    ping_interval: float = field(default=30.0, validator=_SECONDS)
+    ping_timeout: float = field(default=90.0, validator=_SECONDS)
+    restart_delay: float = field(default=0.0, validator=validator(arguments.pause))
+    restart_limit: int = field(default=5, validator=validator(_check_count))
     faults: Faults = field(init=False)
     journal: Journal = field(factory=Journal, init=False)
     _active_faults: ActiveFaults = field(factory=ActiveFaults, init=False)
@@ -94,6 +114,7 @@ class FakeGateway:
     _connection_info: JupyterConnectionInfo = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        arguments.text("base_path", self.base_path)
         self._prompter = Prompter(strict=self.strict)
         options = KernelOptions(
             reply=self.reply,
@@ -150,19 +171,21 @@ class FakeGateway:
         return self._prompter.add(cell)
 
     def replay(self, recording: Recording | str | PathLike[str]) -> None:
-        """Answer with what a real server has said, to the first client that says the same.
+        """Replay a recorded conversation to the first client that sends the same code.
 
         Args:
             recording: A recording, or the path of one; see ``Recording.load``.
         """
+        if not isinstance(recording, Recording):
+            arguments.folder("recording", recording)
         loaded = recording if isinstance(recording, Recording) else Recording.load(recording)
         self._replays.add(loaded)
 
     def check(self) -> None:
         """Fail if something did not happen as the test has said.
 
-        That is a script that was never played, a recording that was not played to its end, a fault
-        that never occurred and, if ``strict``, a cell without a script.
+        It fails for a script that was never played, a recording that was not played to its end, a
+        fault that never occurred and, if ``strict``, a cell without a script.
 
         Raises:
             AssertionError: The message says what, and shows the end of the journal.
@@ -173,7 +196,7 @@ class FakeGateway:
             raise AssertionError("\n".join(lines))
 
     def complaints(self) -> list[str]:
-        """What did not happen as the test has said: scripts, recordings and faults."""
+        """What did not happen as the test has said, one sentence for each thing."""
         sources = (self._prompter, self._replays, self._active_faults)
         return [complaint for source in sources for complaint in source.complaints()]
 

@@ -10,6 +10,7 @@ from typing import Any, Callable, TypeVar, Union
 
 from attrs import evolve, field, frozen
 
+from ..client import arguments
 from ..protocol.messages import Json, Message, execute_request
 
 T = TypeVar("T")
@@ -126,6 +127,7 @@ class Journal:
 
     def tail(self, count: int = 30) -> str:
         """The last ``count`` entries, one per line."""
+        arguments.at_least("count", count, 0)
         return "\n".join(map(str, tuple(self)[-count:])) or "(nothing was asked)"
 
     def forget(self) -> None:
@@ -136,11 +138,13 @@ class Journal:
 
     def requests(self, method: str = "*", path: str = "*") -> list[RestRequest]:
         """The HTTP requests so far with this ``method`` and ``path``; wildcards are allowed."""
+        arguments.each(arguments.text, method=method, path=path)
         requests = [entry for entry in self if isinstance(entry, RestRequest)]
         return [one for one in requests if _fit((one.method, method), (one.path, path))]
 
     def messages(self, msg_type: str = "*", kernel_id: str = "*") -> list[KernelMessage]:
         """The messages so far of this ``msg_type`` to ``kernel_id``; wildcards are allowed."""
+        arguments.each(arguments.text, msg_type=msg_type, kernel_id=kernel_id)
         messages = [entry for entry in self if isinstance(entry, KernelMessage)]
         return [
             one for one in messages if _fit((one.msg_type, msg_type), (one.kernel_id, kernel_id))
@@ -156,7 +160,8 @@ class Journal:
         Raises:
             AssertionError: It finds nothing in time. The message shows the journal.
         """
-        end = time.monotonic() + timeout
+        arguments.function("look", look)
+        end = time.monotonic() + arguments.seconds("timeout", timeout)
         with self._changed:
             while True:
                 found = look(self)
@@ -166,11 +171,11 @@ class Journal:
                     raise AssertionError(f"nothing found within {timeout} s:\n{self.tail()}")
 
     def add_request(self, **facts: Any) -> int:
-        """Add a ``RestRequest`` with these ``facts``; the number under which to add its answer."""
+        """Add a ``RestRequest`` with these ``facts``. Returns its number, for ``add_answer``."""
         return self._add(RestRequest(seconds=self._seconds(), **facts))
 
     def add_answer(self, number: int, status: int) -> None:
-        """Add the ``status`` that the request with this ``number`` was answered."""
+        """Add the ``status`` of the answer to the request with this ``number``."""
         with self._changed:
             at = number - self._forgotten
             entry = self._entries[at] if at >= 0 else None

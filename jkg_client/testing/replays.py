@@ -7,11 +7,11 @@ import json
 import threading
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from attrs import define, evolve, field, frozen
 
+from ..client import arguments
 from ..protocol.messages import Message
 from ..protocol.wire import Frame, Framing, decode, pack, unpack
 from .outgoing import server_frame
@@ -42,10 +42,11 @@ class Recording:
         It is ``{"framing": …, "frames": […]}``. The framing is "default" or "v1"; a frame is
         ``{"from": "client", "text": …}`` or ``{"from": "server", "binary": BASE64}``.
         """
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        file = arguments.folder("path", path)
+        document = json.loads(file.read_text(encoding="utf-8"))
         framing = {"default": Framing.DEFAULT, "v1": Framing.V1}[document["framing"]]
         frames = tuple((one["from"] == "client", _raw(one)) for one in document["frames"])
-        return cls(Path(path).name, framing, frames)
+        return cls(file.name, framing, frames)
 
 
 def _raw(frame: Mapping[str, Any]) -> Frame:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Callable, get_args
 
+from ..client import arguments
 from ..protocol.messages import Json
 from .kernel.bundles import clean
 from .kernel.shells import Ending
@@ -30,6 +31,8 @@ class Script:
     """
 
     def __init__(self, cell: str | re.Pattern[str]) -> None:
+        if not isinstance(cell, (str, re.Pattern)):
+            raise ValueError(f"cell must be a string or a pattern, not {type(cell).__name__}")  # noqa: TRY004
         self.cell = cell
         self.runs = 0
         self.allows_installs: bool = False
@@ -47,10 +50,9 @@ class Script:
         """The cell prints ``text``; ``name`` is the stream, stdout or stderr.
 
         Raises:
-            ValueError: ``text`` is not a string.
+            ValueError: ``text`` or ``name`` is not a string.
         """
-        if not isinstance(text, str):
-            raise ValueError(f"a stream carries text, not {text!r:.200}")  # noqa: TRY004
+        arguments.each(arguments.text, text=text, name=name)
         return self._add("stream", name=name, text=text)
 
     def display(
@@ -65,42 +67,57 @@ class Script:
 
         With ``update``, it changes the object that was shown with the same ``display_id``.
         """
+        if display_id is not None:
+            arguments.text("display_id", display_id)
+        arguments.flag("update", update)
         content = {
-            "data": data,
-            "metadata": metadata or {},
+            "data": _in_json("data", data),
+            "metadata": _in_json("metadata", metadata or {}),
             "transient": {"display_id": display_id} if display_id else {},
         }
         return self.message("update_display_data" if update else "display_data", content)
 
     def clear_output(self, *, wait: bool = False) -> Script:
         """The cell clears its output; with ``wait`` only when the next output comes."""
+        arguments.flag("wait", wait)
         return self.message("clear_output", {"wait": wait})
 
     def result(self, data: str | Mapping[str, Any]) -> Script:
         """The cell has the value ``data``: a text, or the forms of the value by MIME type."""
         bundle = {"text/plain": data} if isinstance(data, str) else data
-        return self._add("result", data=_in_json(bundle))
+        return self._add("result", data=_in_json("data", bundle))
 
     def error(self, ename: str, evalue: str = "", traceback: list[str] | None = None) -> Script:
         """The cell raises an exception at its end: ``ename`` is its class, ``evalue`` its message.
 
         ``traceback`` has the lines to show. None for one line with class and message.
+
+        Raises:
+            ValueError: An argument is wrong.
         """
+        arguments.each(arguments.text, ename=ename, evalue=evalue)
+        if traceback is not None and not isinstance(traceback, (list, tuple)):
+            raise ValueError(f"traceback must be a list of lines, not {traceback!r:.200}")
         lines = traceback or [f"\x1b[31m{ename}\x1b[39m: {evalue}"]
-        self._error = _in_json({"ename": ename, "evalue": evalue, "traceback": lines})
+        content = {"ename": ename, "evalue": evalue, "traceback": lines}
+        self._error = _in_json("traceback", content)
         return self
 
     def payload(self, source: str, **content: Any) -> Script:
         """The reply has a payload of the kind ``source``, such as "page", with this ``content``."""
-        self._payload.append(_in_json({"source": source, **content}))
+        arguments.text("source", source)
+        self._payload.append(_in_json("content", {"source": source, **content}))
         return self
 
     def asks(self, prompt: str = "", *, password: bool = False) -> Script:
         """The cell shows ``prompt`` and waits for input, hidden if it is a ``password``."""
+        arguments.text("prompt", prompt)
+        arguments.flag("password", password)
         return self._add("ask", prompt=prompt, password=password)
 
     def pauses(self, seconds: float) -> Script:
         """The cell takes so many ``seconds``. An interrupt ends it."""
+        arguments.pause("seconds", seconds)
         return self._add("pause", seconds=seconds)
 
     def hangs(self) -> Script:
@@ -127,8 +144,9 @@ class Script:
         Raises:
             ValueError: A name is neither of these.
         """
-        if not {*endings} <= {*get_args(Ending)}:
-            raise ValueError(f"a cell can lose {' and '.join(get_args(Ending))}, not {endings}")
+        if not all(ending in get_args(Ending) for ending in endings):
+            words = " or ".join(get_args(Ending))
+            raise ValueError(f"endings of a cell must be {words}, not {endings!r:.200}")
         self._loses = endings
         return self
 
@@ -144,18 +162,25 @@ class Script:
         """The cell sends any message.
 
         ``msg_type``, ``content``, ``channel``, ``metadata`` and ``buffers`` are its parts.
+
+        Raises:
+            ValueError: An argument is wrong.
         """
+        arguments.each(arguments.text, msg_type=msg_type, channel=channel)
+        if not all(isinstance(part, bytes) for part in arguments.items("buffers", buffers)):
+            raise ValueError("buffers must be bytes")
         return self._add(
             "message",
             msg_type=msg_type,
-            content=_in_json(content),
+            content=_in_json("content", content),
             channel=channel,
-            metadata=_in_json(metadata or {}),
+            metadata=_in_json("metadata", metadata or {}),
             buffers=[base64.b64encode(part).decode() for part in buffers],
         )
 
     def then(self, act: Callable[[], Any]) -> Script:
         """Call ``act`` in the process of the test, when everything before has been sent."""
+        arguments.function("act", act)
         self._acts.append(act)
         return self._add("call", at=len(self._acts) - 1)
 
@@ -179,12 +204,14 @@ class Script:
         return self
 
 
-def _in_json(content: Json) -> dict[str, Any]:
-    """A copy of ``content``, as it comes out of JSON."""
+def _in_json(name: str, content: Json) -> dict[str, Any]:
+    """A copy of ``content``, the argument ``name``, as it comes out of JSON."""
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{name} must be a mapping, not {type(content).__name__}")  # noqa: TRY004
     try:
         text = json.dumps(content, default=_in_base64, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as exc:
-        raise ValueError(f"cannot be sent as JSON: {content!r:.200} ({exc})") from exc
+        raise ValueError(f"{name} cannot be sent as JSON: {content!r:.200} ({exc})") from exc
     return dict(json.loads(text))
 
 

@@ -108,9 +108,9 @@ class DockerJupyterServer:
         on_progress: Report | None = None,
         **docker_kwargs: Any,
     ) -> None:
-        _check_others(on_progress, auto_remove=auto_remove, stop_container=stop_container)
-        _check_texts(container_name=container_name, ip=ip, docker_host=docker_host or None)
-        _check_paths(dockerfile=dockerfile, work_dir=work_dir)
+        _check(docker_host, on_progress, auto_remove=auto_remove, stop_container=stop_container)
+        arguments.each(arguments.optional_text, container_name=container_name, ip=ip)
+        arguments.each(arguments.optional_path, dockerfile=dockerfile, work_dir=work_dir)
         settings = ContainerSettings(
             image=custom_image_name,
             dockerfile=dockerfile,
@@ -153,9 +153,10 @@ class DockerJupyterServer:
         Raises:
             ServerStartError: There is no such container, or no server answers in it.
         """
+        arguments.filled("name", name)
         check_seconds("startup_timeout", startup_timeout)
         check_token(token)
-        _check_others(None, auto_remove=auto_remove, stop_container=stop_container)
+        _check(docker_host, auto_remove=auto_remove, stop_container=stop_container)
         server = cls.__new__(cls)
         server._own(  # noqa: SLF001 - of this class
             *_launcher().attach(
@@ -189,7 +190,9 @@ class DockerJupyterServer:
             ValueError: There is no such Dockerfile.
             ServerStartError: The image cannot be built. The message has the end of the build's log.
         """
+        arguments.optional_path("dockerfile", dockerfile)
         check_seconds("image_timeout", image_timeout)
+        _check(docker_host, on_progress)
         path = dockerfile_at(dockerfile)
         deadline = Deadline(image_timeout)
         report = on_progress or log_progress
@@ -205,6 +208,7 @@ class DockerJupyterServer:
         Raises:
             EngineError: The engine does not answer.
         """
+        _check(docker_host)
         return list(_launcher().containers(docker_host))
 
     @staticmethod
@@ -219,6 +223,7 @@ class DockerJupyterServer:
         Raises:
             EngineError: The engine does not answer.
         """
+        _check(docker_host)
         return list(_launcher().remove_orphans(docker_host))
 
     def __repr__(self) -> str:
@@ -330,17 +335,8 @@ def _launcher() -> ModuleType:
     return launch
 
 
-def _check_texts(**given: object) -> None:
-    for name, text in given.items():
-        arguments.optional_text(name, text)
-
-
-def _check_paths(**given: object) -> None:
-    for name, path in given.items():
-        arguments.optional_path(name, path)
-
-
-def _check_others(on_progress: object, **flags: object) -> None:
+def _check(docker_host: object, on_progress: object = None, **flags: object) -> None:
+    # An empty address stands for the default, as an empty DOCKER_HOST does.
+    arguments.optional_text("docker_host", docker_host or None)
     arguments.callback("on_progress", on_progress)
-    for name, flag in flags.items():
-        arguments.flag(name, flag)
+    arguments.each(arguments.flag, **flags)

@@ -34,7 +34,8 @@ def log_progress(progress: ImageProgress) -> None:
 
 def check_seconds(name: str, seconds: float) -> None:
     """Raise ``ValueError`` if ``seconds`` is not a usable time limit."""
-    if not (isinstance(seconds, (int, float)) and 0 < seconds <= TIMEOUT_MAX):
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not (is_number and 0 < seconds <= TIMEOUT_MAX):
         raise ValueError(f"{name} must be positive and finite, not {seconds!r}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
+from attrs.validators import optional
 
 from ...client import arguments
 from ...gateway.connection import JupyterConnectionInfo
@@ -21,7 +22,10 @@ from .lifecycle import OnProgress
 def _check_token(_: Any, __: Attribute[Any], token: object) -> None:
     if not (callable(token) or (isinstance(token, str) and token)):
         # The value is not shown: it may be a token of the wrong type.
-        raise ValueError("token must be a token of the hub, or a function that returns one")
+        raise ValueError(
+            "token must be a token of the hub (its page /hub/token makes one),"
+            " or a function that returns one"
+        )
 
 
 def _check_user(_: Any, __: Attribute[Any], user: str | None) -> None:
@@ -43,9 +47,9 @@ def _check_options(_: Any, __: Attribute[Any], options: Mapping[str, Any]) -> No
         raise ValueError(f"options must be a mapping that JSON can carry: {exc}") from None
 
 
-def _check_seconds(_: Any, attribute: Attribute[Any], seconds: float | None) -> None:
+def _check_seconds(_: Any, attribute: Attribute[Any], seconds: Any) -> None:
     is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if seconds is not None and not (is_number and 0 < seconds < float("inf")):
+    if not (is_number and 0 < seconds < float("inf")):
         raise ValueError(f"{attribute.name} must be a positive number of seconds, not {seconds!r}")
 
 
@@ -77,7 +81,7 @@ class HubSettings:
     timeout: float = field(validator=_check_seconds)
     stop_server: bool | None = field(validator=_check_choice)
     on_progress: OnProgress | None = field(validator=_check_callable)
-    keep_active: float | None = field(validator=_check_seconds)
+    keep_active: float | None = field(validator=optional(_check_seconds))
 
     @classmethod
     def of(
@@ -114,6 +118,7 @@ def environment_of(environ: Mapping[str, str] | None) -> dict[str, Any]:
     Raises:
         ValueError: A variable is missing.
     """
+    arguments.words("environ", environ)
     env = os.environ if environ is None else environ
     api = env.get("JUPYTERHUB_API_URL", "").strip()
     token = env.get("JUPYTERHUB_API_TOKEN", "").strip()
