@@ -16,8 +16,11 @@ from .protocol.outputs import Stream, plain_text
 from .protocol.result import ExecutionResult
 from .protocol.terminal import strip_ansi
 
-STATUS = {"_exit_code": "_exit_code"}
-"""User expressions of a cell that ends with an installation."""
+STATUS = {"_exit_code": "{}[_exit_code] if _exit_code else None"}
+"""User expressions of a cell that ends with an installation.
+
+A status other than 0 comes as the message of an error. Values do not always come: rich prints them.
+"""
 
 _LONGEST = 500
 _INSTALL = re.compile(
@@ -36,10 +39,10 @@ def install_command(cell: str) -> str | None:
 def with_status(result: ExecutionResult, command: str) -> ExecutionResult:
     """``result`` with a note if the installation ``command`` at the end of the cell has failed."""
     answer = result.user_expressions.get("_exit_code")
-    data = answer.get("data") if isinstance(answer, dict) else None
-    said = data.get("text/plain") if isinstance(data, dict) else None
+    error = answer if isinstance(answer, dict) and answer.get("ename") == "KeyError" else {}
+    said = error.get("evalue")
     outputs = result.outputs
-    if result.is_ok and isinstance(said, str) and _STATUS.fullmatch(said) and int(said):
+    if result.is_ok and isinstance(said, str) and _STATUS.fullmatch(said):
         before = strip_ansi(plain_text(outputs[-1:]))
         fresh = "" if not before or before.endswith("\n") else "\n"
         note = f"{fresh}Note: {command!r} failed with exit status {said}.\n"

@@ -315,7 +315,7 @@ def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
     result = executor.execute_code_blocks(blocks, timeout=0.5)
     assert result.exit_code == 124
     assert result.output == "on\nTimeout: the code ran longer than 0.5 seconds and was stopped."
-    with pytest.raises(ValueError, match="timeout must be positive, not 0"):
+    with pytest.raises(ValueError, match="timeout must be a positive number, not 0"):
         executor.execute_code_blocks(blocks, timeout=0)
     assert run(executor, "import time\ntime.sleep(0.6)\n7").output == "7"
 

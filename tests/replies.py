@@ -50,10 +50,14 @@ def _of(page: Path) -> Iterator[Reply]:
     _, *parts = _REPLY.split(page.read_text(encoding="utf-8"))
     for name, crlf, body in zip(parts[::3], parts[1::3], parts[2::3]):
         text, *blocks = _BLOCK.split(body.removesuffix("\n").removesuffix("\n"))
-        text = _CHARACTER.sub(lambda found: chr(int(found[1], 16)), text[1:].removesuffix("\n"))
-        codes = [code.removeprefix("\n").removesuffix("\n") for code in blocks[1::2]]
+        text = _read(text[1:].removesuffix("\n"))
+        codes = [_read(code.removeprefix("\n").removesuffix("\n")) for code in blocks[1::2]]
         yield Reply(
             f"{page.stem}: {name}",
             text.replace("\n", "\r\n") if crlf else text,
             tuple(zip(blocks[::2], codes)),
         )
+
+
+def _read(text: str) -> str:
+    return _CHARACTER.sub(lambda found: chr(int(found[1], 16)), text)

@@ -49,16 +49,16 @@ BLOCKS = "code_blocks must be a list of code blocks, not "
 
 # One row a call that is refused, and the message.
 REFUSED: list[tuple[Callable[[], object], str]] = [
-    (lambda: arguments.seconds("t", 0), "t must be positive, not 0"),
-    (lambda: arguments.seconds("t", -0.5), "t must be positive, not -0.5"),
-    (lambda: arguments.seconds("t", math.nan), "t must be positive, not nan"),
-    (lambda: arguments.seconds("t", True), "t must be positive, not True"),
-    (lambda: arguments.seconds("t", "1"), "t must be positive, not '1'"),
-    (lambda: arguments.seconds("t", LONG), f"t must be positive, not {SHOWN}"),
-    (lambda: arguments.seconds("t", None), "t must be positive, not None"),
-    (lambda: arguments.seconds("t", 10**400), f"t must be positive, not {10**400!r:.200}"),
-    (lambda: arguments.seconds("t", 0, " ever"), "t must be positive ever, not 0"),
-    (lambda: arguments.optional_seconds("t", 0), "t must be positive or None, not 0"),
+    (lambda: arguments.seconds("t", 0), "t must be a positive number, not 0"),
+    (lambda: arguments.seconds("t", -0.5), "t must be a positive number, not -0.5"),
+    (lambda: arguments.seconds("t", math.nan), "t must be a positive number, not nan"),
+    (lambda: arguments.seconds("t", True), "t must be a positive number, not True"),
+    (lambda: arguments.seconds("t", "1"), "t must be a positive number, not '1'"),
+    (lambda: arguments.seconds("t", LONG), f"t must be a positive number, not {SHOWN}"),
+    (lambda: arguments.seconds("t", None), "t must be a positive number, not None"),
+    (lambda: arguments.seconds("t", 10**400), f"t must be a positive number, not {10**400!r:.200}"),
+    (lambda: arguments.seconds("t", 0, " ever"), "t must be a positive number ever, not 0"),
+    (lambda: arguments.optional_seconds("t", 0), "t must be a positive number or None, not 0"),
     (lambda: arguments.at_least("n", 1, 2), "n must be at least 2, not 1"),
     (lambda: arguments.at_least("n", True, 1), "n must be at least 1, not True"),
     (lambda: arguments.at_least("n", 2.0, 1), "n must be at least 1, not 2.0"),
@@ -107,7 +107,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: executor(kernel_name=""), "kernel_name: a kernel's name is needed, not ''"),
     (lambda: executor(kernel_name=None), "kernel_name: a kernel's name is needed, not None"),
-    (lambda: executor(timeout=0), "timeout must be positive, not 0"),
+    (lambda: executor(timeout=0), "timeout must be a positive number, not 0"),
     (lambda: executor(output_dir=1), "output_dir must be a path, not 1"),
     (lambda: executor(kernel_id=""), "kernel_id: a kernel's id is needed, not ''"),
     (lambda: executor(kernel_id=1), "kernel_id: a kernel's id is needed, not 1"),
@@ -128,7 +128,7 @@ def test_a_bad_argument_is_named_with_its_value_or_kind(
 
 @pytest.mark.parametrize("value", [Wide(), Odd()])
 def test_what_cannot_become_a_number_is_no_time_limit(value: object) -> None:
-    with pytest.raises(ValueError, match=r"^t must be positive, not <"):
+    with pytest.raises(ValueError, match=r"^t must be a positive number, not <"):
         arguments.seconds("t", value)
 
 

@@ -275,6 +275,8 @@ COMPLAINTS = [
     ("kernelspecs --url ftp://example.com", 2, "an http or https URL"),
     ("run missing.py", 2, "cannot read missing.py: No such file"),
     ("run .", 2, "cannot read .: Is a directory"),
+    ("run folder.ipynb", 2, "cannot read folder.ipynb: it is not a file"),
+    ("run missing.ipynb", 2, "cannot read missing.ipynb: there is no such file"),
     ("run bytes.py", 2, "cannot read bytes.py: it is not text in UTF-8"),
     ("run -c", 2, "-c needs an argument"),
     ("run --kernel-id 1 --local -c 1", 2, "pass its URL as --url"),
@@ -298,6 +300,7 @@ def test_what_goes_wrong_is_told_in_one_line(
     complaint: str,
 ) -> None:
     (tmp_path / "bytes.py").write_bytes(b"\xd0\x00")
+    (tmp_path / "folder.ipynb").mkdir()
     (tmp_path / "empty.md").write_text("nothing\n", encoding="utf-8")
     (tmp_path / "foreign.md").write_text("```rust\nfn\n```\n", encoding="utf-8")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
@@ -324,6 +327,12 @@ def test_words_that_make_no_sense_are_refused(called: Jkg, words: str) -> None:
     done = called(*words.split())
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: jkg")
+
+
+def test_without_a_command_all_commands_are_listed(called: Jkg) -> None:
+    done = called()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(f"\n    {command}" in done.stderr for command in ("run ", "console ", "doctor "))
 
 
 @pytest.mark.parametrize("command", ["", "run", "kernelspecs", "mcp", "build", "containers"])
@@ -436,7 +445,7 @@ def test_images_that_cannot_be_saved_are_told(
 
     server.script("draw()").display({"image/png": PNG}).then(block)
     done = called("run", "--output-dir", "plots", "-c", "draw()")
-    assert done.stderr.startswith("jkg: images or pages that could not be saved: 1 ([Errno")
+    assert done.stderr.startswith("jkg: images or web pages that could not be saved: 1 ([Errno")
 
 
 def test_a_gateway_that_turns_us_out_costs_neither_output_nor_files(

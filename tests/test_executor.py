@@ -49,19 +49,19 @@ def run_twice(executor: JupyterCodeExecutor) -> CodeResult:
 
 
 BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
-    ({"timeout": 0}, "timeout must be positive"),
-    ({"timeout": -1}, "timeout must be positive"),
-    ({"timeout": float("nan")}, "timeout must be positive"),
-    ({"timeout": None}, "timeout must be positive"),
-    ({"timeout": "60"}, "timeout must be positive"),
+    ({"timeout": 0}, "timeout must be a positive number"),
+    ({"timeout": -1}, "timeout must be a positive number"),
+    ({"timeout": float("nan")}, "timeout must be a positive number"),
+    ({"timeout": None}, "timeout must be a positive number"),
+    ({"timeout": "60"}, "timeout must be a positive number"),
     ({"max_output": 1}, "max_output must be at least 2"),
     ({"max_output": None}, "max_output must be at least 2"),
     ({"kernel_name": ""}, "a kernel's name is needed"),
     ({"env": {"A": 1}}, "values of env must be strings"),
     ({"kernel_id": ""}, "a kernel's id is needed"),
-    ({"timeout": True}, "timeout must be positive, not True"),
-    ({"timeout": Decimal("NaN")}, "timeout must be positive"),
-    ({"timeout": [60]}, "timeout must be positive"),
+    ({"timeout": True}, "timeout must be a positive number, not True"),
+    ({"timeout": Decimal("NaN")}, "timeout must be a positive number"),
+    ({"timeout": [60]}, "timeout must be a positive number"),
     ({"max_output": True}, "max_output must be at least 2, not True"),
     ({"max_output": 1e6}, "max_output must be at least 2, not 1000000.0"),
     ({"max_output": "9"}, "max_output must be at least 2"),
@@ -137,7 +137,7 @@ def test_a_time_limit_may_be_a_number_of_any_kind(executors: Executors, limit: A
 @pytest.mark.field("E10")
 @pytest.mark.parametrize("limit", [0, True, "5", Decimal("NaN"), [5]])
 def test_a_time_limit_of_blocks_is_checked_too(executors: Executors, limit: Any) -> None:
-    with pytest.raises(ValueError, match="timeout must be positive"):
+    with pytest.raises(ValueError, match="timeout must be a positive number"):
         executors().execute_code_blocks([CodeBlock("7", "python")], limit)
 
 

@@ -77,6 +77,7 @@ def test_a_kind_of_exit_is_an_exit_too() -> None:
     [
         ("0", "SystemExit: 0\n", "bye\n"),
         ("", "SystemExit", "bye\n"),
+        ("0", "in <module>\nSystemExit: 0", "bye\n"),
         ("3", "SystemExit: 3", "bye\nSystemExit: 3"),
         ("0", "ValueError: 0", "bye\nTraceback (most recent call last)\nValueError: 0"),
     ],
@@ -92,6 +93,16 @@ def test_the_traceback_of_an_exit_that_a_library_displays_is_not_shown(
         IDLE,
     ).result()
     assert result.output == output
+
+
+def test_of_what_a_cell_has_shown_only_the_traceback_of_its_exit_is_left_out() -> None:
+    trace = "Traceback (most recent call last)\nSystemExit: 0\n"
+    shown = [{"text/plain": text} for text in ("one", trace)]
+    end = (reply("error", **raised("SystemExit", "0")), IDLE)
+    displays = [message("iopub", "display_data", {"data": data}) for data in shown]
+    assert fed(stream("bye\n"), *displays, *end).result().output == "bye\none"
+    # The cell has printed this one.
+    assert fed(stream(trace), *end).result().output == trace
 
 
 @pytest.mark.field("B7")
@@ -169,6 +180,9 @@ def test_an_exception_that_the_cell_survived_is_shown_and_is_no_failure() -> Non
         ('  warn("To exit: mine")\n', '  warn("To exit: mine")\n'),
         (f'  warn("To exit: mine")\n{ADVICE}', '  warn("To exit: mine")\n'),
         (f"{ADVICE}mine\n{ADVICE}", "mine\n"),
+        (f"one\ntwo\r\nthree\n{ADVICE}", "one\ntwo\r\nthree\n"),
+        (f"bar\r/libX{ADVICE}", "bar\r"),
+        ("mine\nUserWarning: To exit: use 'exit', 'quit', or Ctrl-D.", "mine\n"),
         ("UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\nmine\n", "mine\n"),
         ("", ""),
         # Not text: a kernel may send anything.

@@ -63,8 +63,8 @@ def ran(answer: Any, status: Any = "ok") -> ExecutionResult:
     return ExecutionResult(status=status, outputs=outputs, user_expressions=answer)
 
 
-def said(text: Any) -> dict[str, Any]:
-    return {"_exit_code": {"status": "ok", "data": {"text/plain": text}, "metadata": {}}}
+def said(status: Any) -> dict[str, Any]:
+    return {"_exit_code": {"status": "error", "ename": "KeyError", "evalue": status}}
 
 
 @pytest.mark.field("B9")
@@ -88,8 +88,8 @@ def test_it_is_told_on_a_line_of_its_own() -> None:
     "answer",
     [
         {},
-        said("0"),
-        said("None"),
+        {"_exit_code": {"status": "ok", "data": {"text/plain": "None"}, "metadata": {}}},
+        said("x"),
         said(None),
         said("9" * 10_000),
         {"_exit_code": {"status": "error", "ename": "NameError"}},

@@ -288,6 +288,16 @@ def test_without_a_progress_stream_the_state_is_asked_for(hub: ScriptedHub, stat
         assert hub.servers[""].ready
 
 
+@pytest.mark.field("H8")
+def test_a_start_of_which_the_hub_says_nothing_is_given_up_without_a_last_message(
+    hub: ScriptedHub,
+) -> None:
+    hub.rule("GET", "/progress", *[Said(404, {"message": "no"})] * 99)
+    hub.start_seconds = 600
+    with pytest.raises(ServerStartTimeout, match=r"within 0.5 s; the hub has sent no message$"):
+        start(hub, timeout=0.5)
+
+
 @pytest.mark.field("H10")
 def test_stop_waits_for_the_end(hub: ScriptedHub) -> None:
     hub.stop_seconds = 0.5
@@ -678,7 +688,7 @@ def test_the_right_to_report_is_checked_at_the_start(hub: ScriptedHub) -> None:
 @pytest.mark.parametrize("body", [b"<html>", {"version": 5}, [1], {"a": "b"}])
 def test_what_is_no_hub_is_told(hub: ScriptedHub, body: Any) -> None:
     hub.rule("GET", "/hub/api/", Said(200, body))
-    with pytest.raises(NotAGateway, match="there is no JupyterHub"):
+    with pytest.raises(NotAGateway, match="there is no JupyterHub at this address"):
         start(hub)
 
 

@@ -316,13 +316,22 @@ def test_a_kernel_that_never_answers_is_not_ready(server: FakeGateway, kernels: 
     ("arguments", "message"),
     [
         ({"code": 5}, "code must be a string"),
-        ({"code": "1", "timeout_seconds": 0}, "timeout_seconds must be positive"),
-        ({"code": "1", "timeout_seconds": -1}, "timeout_seconds must be positive"),
-        ({"code": "1", "timeout_seconds": float("nan")}, "timeout_seconds must be positive"),
+        ({"code": "1", "timeout_seconds": 0}, "timeout_seconds must be a positive number"),
+        ({"code": "1", "timeout_seconds": -1}, "timeout_seconds must be a positive number"),
+        (
+            {"code": "1", "timeout_seconds": float("nan")},
+            "timeout_seconds must be a positive number",
+        ),
         ({"code": "1", "max_output": 0}, "max_output must be at least 2"),
         ({"code": None}, "code must be a string, not NoneType"),
-        ({"code": "1", "timeout_seconds": True}, "timeout_seconds must be positive or None"),
-        ({"code": "1", "timeout_seconds": "5"}, "timeout_seconds must be positive or None"),
+        (
+            {"code": "1", "timeout_seconds": True},
+            "timeout_seconds must be a positive number or None",
+        ),
+        (
+            {"code": "1", "timeout_seconds": "5"},
+            "timeout_seconds must be a positive number or None",
+        ),
         ({"code": "1", "max_output": None}, "max_output must be at least 2"),
         ({"code": "1", "on_output": 3}, "on_output must be a function or None"),
         ({"code": "1", "on_input": "x"}, "on_input must be a function or None"),
@@ -345,9 +354,12 @@ def test_bad_arguments_are_told_and_nothing_is_run(
 @rows(
     ("ask", "message"),
     [
-        (lambda kernel: kernel.wait_for_ready("5"), "timeout_seconds must be positive or None"),
-        (lambda kernel: kernel.kernel_info(None), "timeout_seconds must be positive"),
-        (lambda kernel: kernel.restart(0), "timeout_seconds must be positive"),
+        (
+            lambda kernel: kernel.wait_for_ready("5"),
+            "timeout_seconds must be a positive number or None",
+        ),
+        (lambda kernel: kernel.kernel_info(None), "timeout_seconds must be a positive number"),
+        (lambda kernel: kernel.restart(0), "timeout_seconds must be a positive number"),
         (lambda kernel: kernel.complete(None), "code must be a string"),
         (lambda kernel: kernel.complete("x", -1), "cursor_pos must be at least 0"),
         (lambda kernel: kernel.inspect("x", "0"), "cursor_pos must be at least 0"),

@@ -286,9 +286,9 @@ def test_output_is_kept_up_to_the_limit(kernel: Kernel, client: JupyterKernelCli
 
 
 BAD: list[tuple[Callable[[JupyterKernelClient], object], str]] = [
-    (lambda c: c.wait_for_ready(0), "timeout_seconds must be positive or None, not 0"),
-    (lambda c: c.restart(0), "timeout_seconds must be positive, not 0"),
-    (lambda c: c.kernel_info(0), "timeout_seconds must be positive, not 0"),
+    (lambda c: c.wait_for_ready(0), "timeout_seconds must be a positive number or None, not 0"),
+    (lambda c: c.restart(0), "timeout_seconds must be a positive number, not 0"),
+    (lambda c: c.kernel_info(0), "timeout_seconds must be a positive number, not 0"),
     (lambda c: c.is_complete(b"1"), "code must be a string, not bytes"),  # type: ignore[arg-type]
     (lambda c: c.complete(1), "code must be a string, not int"),  # type: ignore[arg-type]
     (lambda c: c.inspect("a", -1), "cursor_pos must be at least 0, not -1"),
@@ -310,7 +310,7 @@ def test_bad_arguments_of_a_question_are_named(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"connect_timeout": 0}, "connect_timeout must be positive, not 0"),
+        ({"connect_timeout": 0}, "connect_timeout must be a positive number, not 0"),
         ({"timeouts": 5}, "timeouts must be a Timeouts, not int"),
     ],
 )
@@ -392,8 +392,8 @@ def test_a_child_that_was_forked_cannot_use_it(
         ({"on_output": 1}, "on_output must be a function or None, not 1"),
         ({"on_input": 1}, "on_input must be a function or None, not 1"),
         ({"user_expressions": []}, "user_expressions must be a mapping, not list"),
-        ({"timeout_seconds": 0}, "timeout_seconds must be positive or None, not 0"),
-        ({"timeout_seconds": -1.5}, "timeout_seconds must be positive or None, not -1.5"),
+        ({"timeout_seconds": 0}, "timeout_seconds must be a positive number or None, not 0"),
+        ({"timeout_seconds": -1.5}, "timeout_seconds must be a positive number or None, not -1.5"),
         ({"max_output": 1}, "max_output must be at least 2, not 1"),
     ],
 )

@@ -460,6 +460,13 @@ def test_the_cursor_does_not_move_into_what_is_before_a_gap() -> None:
         ([err("\rx\n\x1b[2J\x1b[H"), out("a\n"), err("y\n"), out("b\n")], "a\ny\nb\n"),
         ([err("\x1b["), out("a\n"), err("31mb\r"), out("c")], "a\nb\nc"),
         ([out("a\n"), err("\r"), out("b\n")], "a\nb\n"),
+        ([err("a\r\nb\n 50%\r    \r"), out("c\n")], "a\nb\nc\n"),
+        ([err("50%\r\x1b[KXX"), out("a\n")], "XX\na\n"),
+        # What a stream has sent before allows blanks later.
+        (
+            [out("x" * 9_000 + "\n"), err("e\n"), out("\x1b[999Cx\n" * 8)],
+            "x" * 9_000 + "\ne\n" + (" " * 999 + "x\n") * 8,
+        ),
         ([display("\x1b[33m42\x1b[39m")], "42"),
         ([error("E", "\x1b[31mv\x1b[0m")], "E: v"),
     ],

@@ -235,6 +235,25 @@ def test_text_without_codes_comes_back_exactly(text: str) -> None:
     assert not moves(text)
 
 
+@rows(
+    ("text", "does"),
+    [
+        ("a\n", False),
+        ("a\r\nb\r\n", False),
+        ("a\rb", True),
+        ("a\r\nb\r", True),
+        ("a\bb", True),
+        ("\x1b[31ma\r\n", False),
+        ("\x1b[31ma\rb", True),
+        ("\x1b[Aa", True),
+        ("\x9bAa", True),
+        ("\x9b1ma", False),
+    ],
+)
+def test_text_moves_if_it_goes_back_or_erases(text: str, does: bool) -> None:
+    assert moves(text) is does
+
+
 @BOUNDED
 @given(st.one_of(TEXTS, ANY_TEXT), st.one_of(TEXTS, ANY_TEXT))
 @example("\x9b\r1", "")
@@ -366,6 +385,7 @@ def test_later_parts_of_a_line_lie_over_earlier_ones(line: str, shown: str) -> N
     [
         ("\x90q\x9b31mx\x9d0;t\x9c\x91", "\x1bPq\x1b[31mx\x1b]0;t\x1b\\\x91"),
         ("\x9bm", "\x1b[m"),
+        ("\x9bm" + "é" * 100_000, "\x1b[m" + "é" * 100_000),
         ("é", "é"),
     ],
 )
@@ -427,6 +447,7 @@ def test_after_so_many_movements_a_screen_shows_returns_as_line_ends() -> None:
         ("a\nb\n\x1b[2J\x1b[H", 0),
         ("a\n" * 5000, 5000),
         ("a\n" * 5000 + "\x1b[2J\x1b[H", 4001),
+        ("a\n" * 100_000 + "\x1b[A\n", 100_000),
     ],
 )
 def test_the_height_of_a_screen_is_its_number_of_lines(text: str, height: int) -> None:

@@ -82,7 +82,7 @@ def test_what_has_left_the_screen_stays(codes: str, screen: list[str]) -> None:
 # More lines than one piece of text has, in which the cursor is followed.
 @rows(
     ("before", "after", "found"),
-    [(1500, 1000, 1502), (1900, 600, 1900), (0, 2500, 1502)],
+    [(1500, 1000, 1502), (1900, 600, 1900), (0, 2500, 1502), (0, 2185, 1187)],
 )
 def test_a_saved_place_goes_up_with_its_line(before: int, after: int, found: int) -> None:
     line = "c" * 29 + "\n"
@@ -102,9 +102,11 @@ def test_lines_of_a_long_text_without_movements_are_all_there(end: str) -> None:
 
 def test_in_an_endless_line_the_cursor_goes_back_a_million_columns() -> None:
     # Of more than 2097152 characters, the last 1048576 can be reached.
-    codes = "\x1b[GZ\b\bY" + "y" * 2_097_152 + "\b\bW\rV"
-    shown = "x" * 1_048_577 + "Y" + "y" * 1_048_576 + "V" + "y" * 1_048_573 + "Wy"
-    assert picture("x" * 2_097_153 + codes) == shown
+    line = "x" * 2_097_153
+    codes = "\x1b[GZ\b\bY\x1b[2C" + "y" * 2_097_152 + "\b\bW\rV"
+    shown = "x" * 1_048_577 + "Yxx" + "y" * 1_048_576 + "V" + "y" * 1_048_573 + "Wy"
+    assert picture(line + codes) == shown
+    assert picture(line + "\b\bY") == "x" * 2_097_151 + "Yx"
 
 
 def test_each_character_of_a_text_allows_a_blank_more() -> None:

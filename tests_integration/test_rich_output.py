@@ -196,6 +196,43 @@ def test_a_bar_of_tqdm_that_is_a_widget_is_not_shown_at_its_beginning(
     assert run(bar).output == "done\n"
 
 
+# Beside a bar on stderr, what is printed on stdout has lines of its own. "N" stands for figures.
+@pytest.mark.field("B5")
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("for _ in tqdm(range(3)): pass\nprint('end')", ["N", "end"]),
+        ("for i in tqdm(range(3)): print('step', i)", ["N", "step 0", "step 1", "step 2"]),
+        ("for i in tqdm(range(3)): tqdm.write(f'l{i}')", ["N", "l0", "l1", "l2"]),
+        (
+            "for _ in tqdm(range(3)):\n  for _ in tqdm(range(3), leave=False): pass\nprint('end')",
+            ["N", "end"],
+        ),
+    ],
+)
+def test_a_print_does_not_continue_the_line_of_a_bar(run: Run, code: str, lines: list[str]) -> None:
+    shown = run(f"from tqdm import tqdm\n{code}").output.splitlines()
+    assert ["N" if line.startswith("100%|") else line for line in shown] == lines
+
+
+@pytest.mark.field("B5")
+def test_a_spinner_of_rich_is_gone_when_it_has_ended(run: Run) -> None:
+    code = "from rich.console import Console\nwith Console().status('Working'): time.sleep(0.2)"
+    assert run(f"import time\n{code}\nprint('done')").output == "done\n"
+
+
+@pytest.mark.field("B7")
+def test_an_exit_shows_no_traceback_if_rich_shows_tracebacks(run: Run) -> None:
+    run("import sys, rich.traceback\nrich.traceback.install()")
+    assert run("print('bye')\nsys.exit(0)").output == "bye\n"
+
+
+@pytest.mark.field("B9")
+def test_a_failed_installation_is_told_if_rich_shows_values(run: Run) -> None:
+    result = run("from rich import pretty\npretty.install()", "!pip install nosuch --no-index")
+    assert result.output.endswith("failed with exit status 1.\n")
+
+
 # One row a value: what is said of it, and what is saved.
 @pytest.mark.parametrize(
     ("code", "said", "suffixes"),
@@ -210,6 +247,7 @@ def test_a_bar_of_tqdm_that_is_a_widget_is_not_shown_at_its_beginning(
             [".png"],
         ),
         ("from IPython.display import HTML\nHTML('<table></table>')", "FILE", [".html"]),
+        ("from IPython.display import HTML\nHTML('<style>a {}</style>')", "", []),
         ("from IPython.display import JSON\nJSON({'a': [1]})", '{"a": [1]}', []),
         ("from IPython.display import Code\nCode('x = 1', language='python')", "x = 1", []),
         ("from IPython.display import Markdown\nMarkdown('# x')", "# x", []),

@@ -17,7 +17,7 @@ from .._version import __version__
 from .notebook_options import names_notebook
 
 COMMANDS: Mapping[str, str] = {
-    "run": "run a script, code, a page or a notebook, and print the output as it arrives",
+    "run": "run a script, code, a Markdown file or a notebook, and print the output",
     "console": "work with a kernel in the terminal",
     "kernels": "list, start, interrupt, restart and stop the kernels of a server",
     "kernelspecs": "list the kernels that can be started",
@@ -37,7 +37,7 @@ _EXAMPLES = """\
 examples:
   jkg run script.py a b             run a script in a kernel
   jkg run -c "6 * 7"                run code and print its value
-  jkg run --docker page.md          run the code blocks of a page in a container
+  jkg run --docker page.md          run the code blocks of a Markdown file in a container
   jkg doctor                        find out why something does not work
   jkg COMMAND --help                the options of a command, with examples
 """
@@ -52,7 +52,10 @@ def parsers() -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the command line. ``run`` of its result is the function of the command."""
+    """The parser of the command line. ``run`` of its result is the function of the command.
+
+    There is no ``run`` if the command line names no command.
+    """
     # Options cannot be abbreviated: a new option could change the meaning of old scripts.
     jkg = argparse.ArgumentParser(
         "jkg",
@@ -62,9 +65,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     jkg.add_argument("--version", action="version", version=f"jkg {__version__}")
-    commands = jkg.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, parser_class=_Command
-    )
+    commands = jkg.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Command)
     for name, text in COMMANDS.items():
         commands.add_parser(name, help=text, allow_abbrev=False)
     return jkg

@@ -150,7 +150,7 @@ def _engine() -> Finding:
         from ..servers.docker.server import DockerJupyterServer
 
         containers = len(DockerJupyterServer.containers())
-        return Finding("Docker engine", "ok", f"answers; {containers} containers of ours")
+        return Finding("Docker engine", "ok", f"answers; {containers} containers of jkg_client")
     except ImportError:
         return Finding("Docker engine", "missing", "not checked: the extra docker is missing")
     except (JkgError, ValueError) as exc:

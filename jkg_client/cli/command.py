@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from types import FrameType
@@ -30,7 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: Only raised by argparse, for help and usage errors.
     """
-    args = parser().parse_args(argv)
+    jkg = parser()
+    args = jkg.parse_args(argv)
+    if not hasattr(args, "run"):
+        jkg.print_help(sys.stderr)
+        return USAGE
     screen = Screen.of_process(args.color)
     with _ended_by_signals(), _logged(screen, args.verbose):
         ending = _ending(args, screen)

@@ -50,7 +50,8 @@ def is_notebook(args: argparse.Namespace) -> bool:
         if args.json and args.output == "-":
             raise ValueError("--json and -o - both print to stdout: save the notebook to a file")
         if not Path(args.file).is_file():
-            raise ValueError(f"cannot read {args.file}: there is no such file")
+            why = "it is not a file" if Path(args.file).exists() else "there is no such file"
+            raise ValueError(f"cannot read {args.file}: {why}")
         return True
     given = [args.output, *args.p, *args.r, args.allow_errors or None, args.cwd]
     if any(option is not None for option in given):

@@ -51,7 +51,7 @@ def add(command: argparse.ArgumentParser) -> None:
         "--language",
         type=not_empty,
         metavar="LANG",
-        help="language of the code: python, bash, …, or markdown for a page (default: from the"
+        help="language of the code: python, bash, …, or markdown (default: from the"
         " name of the file, otherwise the kernel's own)",
     )
     command.add_argument(
@@ -59,7 +59,7 @@ def add(command: argparse.ArgumentParser) -> None:
         type=seconds,
         default=float("inf"),
         metavar="S",
-        help="time limit in seconds; in a page for each block, in a notebook for each cell"
+        help="time limit in seconds; in a Markdown file for each block, in a notebook for each cell"
         " (default: none)",
     )
     command.add_argument(
@@ -87,8 +87,8 @@ def _add_code(command: argparse.ArgumentParser) -> None:
         "words",
         nargs=argparse.REMAINDER,
         metavar="FILE",
-        help="a script, a page (.md) with code blocks, or a notebook (.ipynb); - is stdin, which is"
-        " the default",
+        help="a script, a Markdown file (.md) with code blocks, or a notebook (.ipynb); - is"
+        " stdin, which is the default",
     )
     code.add_argument("-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="code")
     code.add_argument(
@@ -108,7 +108,7 @@ def _add_images(command: argparse.ArgumentParser) -> None:
         "--output-dir",
         type=not_empty,
         metavar="DIR",
-        help="folder in which images and pages are saved (default: this folder)",
+        help="folder in which images and web pages are saved (default: this folder)",
     )
 
 

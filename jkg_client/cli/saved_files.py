@@ -18,4 +18,4 @@ def announce_files(pieces: Iterable[Piece], shown: Shown, screen: Screen) -> Non
         if piece.is_lost:
             lost.append(piece.text.partition("saved: ")[2].splitlines()[0])
     if lost:
-        screen.note(f"images or pages that could not be saved: {len(lost)} ({lost[0]})")
+        screen.note(f"images or web pages that could not be saved: {len(lost)} ({lost[0]})")

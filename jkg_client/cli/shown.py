@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from attrs import define, field, frozen
 
-from ..protocol.exits import is_exit
+from ..protocol.exits import displays_exit, is_exit
 from ..protocol.outputs import Display, Failure, Output, Stream
 from ..protocol.terminal import strip_ansi
 from ..rendering import text_at_once
@@ -66,7 +66,7 @@ class ShownToPeople:
         if image := self._graphics.drawn(display):
             self._screen.raw(image)
             self._drawn.append(display)
-        elif text := text_at_once(display):
+        elif not displays_exit(display) and (text := text_at_once(display)):
             self._screen.line(self._coloured(display, text))
 
     def _coloured(self, display: Display, text: str) -> str:

@@ -30,7 +30,7 @@ def seconds(name: str, value: object, or_none: str = "") -> float:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
     if not number > 0:
-        raise ValueError(f"{name} must be positive{or_none}, not {value!r:.200}")
+        raise ValueError(f"{name} must be a positive number{or_none}, not {value!r:.200}")
     return number
 
 

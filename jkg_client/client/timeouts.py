@@ -18,7 +18,7 @@ def _check(_: Any, attribute: Attribute[float], value: Any) -> None:
 class Timeouts:
     """Time limits in seconds that the caller does not set per call.
 
-    The defaults suit servers near and far. Tests may use shorter ones.
+    The defaults are right for local and for remote servers. Tests may use shorter ones.
 
     Example::
 
@@ -27,11 +27,11 @@ class Timeouts:
     Attributes:
         launch: To start or restart a kernel. Enterprise Gateway may have to schedule a pod for it.
         first_heartbeat: Silence after a request until the client asks whether connection and
-            kernel are alive. Most kernels that are gone were gone before the request.
+            kernel are alive. It is short, because most dead kernels died before the request.
         heartbeat: Silence until the client asks again.
         stale: Time without use after which a connection has to prove that it is alive before it
             is used again. Proxies may forget connections silently.
-        pong: For such a proof.
+        pong: For the answer to the ping that is this proof.
         handshake: For one attempt to reconnect. Some servers let it wait for 5 seconds while they
             close the broken connection, so a shorter limit can make reconnecting impossible.
         reconnect: To restore a broken connection, with as many attempts as fit.

@@ -20,6 +20,7 @@ _THOUGHTS = frozenset(
 )
 """Types of parts with the thoughts of a model."""
 
+_PROGRAM = re.compile(r"\s*#! ?/\S{0,80}?(?:/| |env )(?P<name>python|bash|sh|zsh|dash)[\d. \n]")
 _SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
 # A label that is not behind the fence, but in the next line. Alone, these words are no code.
 _LABEL_LINE = re.compile(r"[ \t]*(?P<label>(?i:python3?|py|bash|shell))[ \t]*\n(?=[\s]*\S)")
@@ -109,6 +110,9 @@ def _texts(parts: Sequence[Mapping[str, Any] | str]) -> Iterator[str]:
 
 
 def _guess(code: str) -> str:
+    program = _PROGRAM.match(code)
+    if program:
+        return "python" if program["name"].startswith("python") else "bash"
     if _SHELL_LINE.match(code.lstrip()):
         return "sh"
     if code.lstrip().startswith(_TRACEBACK):

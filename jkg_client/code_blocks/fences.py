@@ -30,6 +30,12 @@ _RUN = re.compile(r"`+|~+")
 _BACKTICKS = re.compile(r"`+")
 # ``{code-cell} python`` is MyST's.
 _DIRECTIVE = re.compile(r"[\s{]*(?:code-cell|code-block|code|sourcecode|jupyter-execute)\}")
+# ``python output``
+_PRINTED = re.compile(
+    r"[\s*]*[\w.+-]+[ \t]+(?i:errors?|error message|logs?|outputs?|results?|trace|traceback)\s*\Z"
+)
+# ``12:15:src/app.py``: lines of a file that exists.
+_CITED = re.compile(r"\s*\d{1,7}:\d{1,7}:\S")
 # ``title="x"`` is an attribute; ``{.python}``, ``{#id .python}`` and ``{python}`` are languages.
 _LABEL = re.compile(r"[\s{.]*(?:#[\w-]*[\s.]+)*(?P<label>[\w+][\w+#./-]*)(?P<value>[ \t]*=)?")
 _ONE_LABEL = re.compile(r"\s*(?:[\w+#./-]+|\{[^{}]*\}[ \t]*[\w+#.-]*)\s*")
@@ -215,13 +221,17 @@ def _is_prose(info: str) -> bool:
 
 @cached
 def label_of(info: str) -> str:
+    if _PRINTED.match(info):
+        return "output"
+    if _CITED.match(info):
+        return "file"
     directive = _DIRECTIVE.match(info)
     if directive:
         info = info[directive.end() :]
     found = _LABEL.match(info.lstrip(_BLANK))
     if found is None:
         return ""
-    label = found["label"].lower()
+    label = found["label"].lower().rstrip("./-")
     # On some sites, ``python=`` means numbered lines.
     if found["value"] and not is_known(label):
         return ""

@@ -9,7 +9,8 @@ from .caching import cached
 SHELLS = {
     **dict.fromkeys(
         (
-            *("ash", "bash", "bash-session", "cli", "cmdline", "commandline", "command-line"),
+            *("ash", "bash", "bash-session", "cli", "cmdline", "command", "commandline"),
+            *("command-line", "commands"),
             *("console", "ksh", "linux", "unix"),
             *("shell", "shell-script", "shell-session", "shellscript", "shellsession"),
             *("terminal", "zsh"),
@@ -49,7 +50,7 @@ _ALIASES = {
             *("execute_python", "ipy", "ipython-notebook", "jupyter", "jupyter-notebook"),
             *("jupyter-python", "notebook", "py-code", "pyodide", "python-code", "python_code"),
             *("python-interpreter", "python_interpreter", "python-notebook", "python-script"),
-            *("run_python", "tool_code", "tool-code"),
+            *("pyspark", "run_python", "tool_code", "tool-code"),
         ),
         "python",
     ),
@@ -116,7 +117,13 @@ _DATA = PROSE | {
     *("ascii", "bnf", "diff", "dot", "ebnf", "graphviz", "mermaid", "patch", "plain"),
     *("plantuml", "pseudo", "pseudocode", "regex", "regexp", "tree", "directory", "udiff", "none"),
     *("ascii-art", "asciiart", "d2", "dirtree", "drawio", "file-tree", "filetree", "git-diff"),
-    *("puml", "wavedrom"),
+    *("algorithm", "flow", "flowchart", "gv", "puml", "structure", "uml", "wavedrom"),
+    # Messages and other text.
+    *("analysis", "answer", "assistant", "changelog", "chat", "commit", "data", "document"),
+    *("essay", "file", "final", "input", "instructions", "license", "message", "no-highlight"),
+    *("nohighlight", "notes", "observation", "plan", "poetry", "pytest", "question", "raw"),
+    *("report", "steps", "story", "summary", "system", "task", "template", "thinking", "thought"),
+    *("transcript", "user", "verse"),
 }
 
 _PROGRAMMING = {
@@ -149,6 +156,9 @@ def canonical(language: str) -> str:
         return "python"
     if _PRINTED.fullmatch(name):
         return "output"
+    # ```yaml+jinja
+    if "+" in name and name not in _ALIASES:
+        name = name.partition("+")[0]
     file = _FILE.fullmatch(name) if name not in _ALIASES else None
     if file and is_known(file["suffix"]):
         return canonical(file["suffix"])

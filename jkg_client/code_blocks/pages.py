@@ -42,18 +42,25 @@ _OUTPUT = re.compile(
     r"(?:expected |sample |example |console |terminal |program )?"
     r"(?:output|result|stdout|stderr|traceback|error(?: message)?)s?"
     r"(?: (?:is|was|will be|would be|should be|looks like(?: this)?))?"
+    r"|(?:given )?(?:the |an? )?(?:sample|example|test) inputs?(?: data| file)?|given the input"
     r"|(?:project|directory|folder|file) (?:structure|layout|tree)"
     r"|ausgabe|ergebnis|sortie|r\u00e9sultat|salida|resultado|sa\u00edda"
     r"|\u8f93\u51fa|\u7ed3\u679c|\u51fa\u529b|\u7d50\u679c|\u0432\u044b\u0432\u043e\u0434"
 )
 _PRINTS = re.compile(
+    r"(?:(?:when|if|after) (?:you (?:run|execute)|running|executing)(?: (?:this|it|that"
+    r"|the (?:code|script|program)))?(?: above)?,? )?"
     r"(?:(?:and |which |it |this |running (?:it|this) |the (?:code|script|program)(?: above)? )?"
     r"(?:prints|outputs|displays|returns|gives|produces|(?:will|would|should) "
     r"(?:print|output|display|return|give|produce))"
-    r"|(?:and )?you(?:'ll| will| should| would)(?: now)? see)"
+    r"|(?:and )?you(?:'ll| will| should| would)?(?: now)? (?:see|get))"
     r"(?: this| the following| something like(?: this)?)?"
 )
-_INDENTS = re.compile(r"^[ \t]*(?=\S)", re.MULTILINE)
+_INDENTS = re.compile(r"^[ \t]{0,400}(?=\S)", re.MULTILINE)
+# Invisible marks before the code.
+_MARKS = "\ufeff\u200b\u2060"
+_NO_BREAK = "\u00a0"
+_NO_BREAKS = re.compile(r"^[ \t\u00a0]+")
 _OPTION = re.compile(r":[\w-]+:(?:\s|$)")
 
 
@@ -187,12 +194,16 @@ def _code(lines: Sequence[str], fence: Fence) -> str:
     """
     if "{code-cell}" in fence.info:
         lines = list(itertools.dropwhile(_OPTION.match, lines))
-    code = join(lines, "\n")
+    code = join(lines, "\n").lstrip(_MARKS)
+    is_python = canonical(fence.label) in ("", "python")
+    if is_python and _NO_BREAK in code:
+        lines = _with_blanks(code.split("\n"))
+        code = join(lines, "\n")
     most = fence.indent + bool(fence.quote)
     if not most:
         return code
     has_strings = '"""' in code or "'''" in code
-    if has_strings and canonical(fence.label) in ("", "python"):
+    if has_strings and is_python:
         fixed = zip(lines, _in_strings(lines))
         indents = {_indent(line) for line, inside in fixed if line.strip() and not inside}
     else:
@@ -212,6 +223,16 @@ def _in_strings(lines: Sequence[str]) -> Iterator[bool]:
     for line in lines:
         yield strings.is_open
         strings.feed(line)
+
+
+def _with_blanks(lines: Sequence[str]) -> list[str]:
+    """Lines of Python with blanks instead of no-break spaces, which are errors, as indentation."""
+    fixed = zip(lines, _in_strings(lines))
+    return [line if inside else _NO_BREAKS.sub(_blanks, line) for line, inside in fixed]
+
+
+def _blanks(indent: re.Match[str]) -> str:
+    return indent[0].replace(_NO_BREAK, " ")
 
 
 def _indent(line: str) -> str:

@@ -19,7 +19,9 @@ _CELL_MAGIC = re.compile(
 )
 # IPython looks for commands at the start of a logical line. Because of its automagic, ``pip
 # install`` is a command, too.
-_COMMAND = re.compile(r"[ \t]*(?:(?P<shell>!!?|%(?=pip[ \t])|(?=pip[ \t]{1,400}install[ \t]))|%)")
+_COMMAND = re.compile(
+    r"[ \t]{0,400}(?:(?P<shell>!!?|%(?=pip[ \t])|(?=pip[ \t]{1,400}install[ \t]))|%)"
+)
 _LINE = re.compile(r"(?:[^\\\n]{1,4096}|\\\r?\n|\\.){1,64}")
 # What may end or hide a logical line. A newline or ``=`` counts if a command may follow.
 _NEXT = re.compile(

@@ -24,9 +24,9 @@ _OUT_OF_QUOTES = re.compile(
     rf"|(?P<ends>{_BEGIN}(?:\}}|(?:done|fi|esac)(?![\w-])))"
 )
 _IN_QUOTES = re.compile(r"\\.|['\"]")
-_MORE_PROMPT = re.compile(r"[ \t]*> ?")
-_PYTHON_PROMPT = re.compile(r"(?P<indent>[ \t]*)(?:>>>|In \[\d*\]:)(?: |\r?$)", re.MULTILINE)
-_MORE = re.compile(r"[ \t]*(?:\.\.\.:?)(?: |$)")
+_MORE_PROMPT = re.compile(r"[ \t]{0,200}> ?")
+_PYTHON_PROMPT = re.compile(r"(?P<indent>[ \t]{0,200})(?:>>>|In \[\d*\]:)(?: |\r?$)", re.MULTILINE)
+_MORE = re.compile(r"[ \t]{0,200}(?:\.\.\.:?)(?: |$)")
 
 
 def is_shell_session(code: str) -> bool:

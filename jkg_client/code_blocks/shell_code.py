@@ -17,7 +17,7 @@ from .open_strings import HEREDOC
 MOST_INSTALLS = 100_000
 """Later commands of a cell stay as they are, so that ten megabytes of them take a second."""
 
-MOST_HIDDEN = 500_000
+MOST_HIDDEN = 250_000
 """Strings, comments and here-documents of a cell that are read. The rest stays as it is."""
 
 _LONGEST_COMMAND = STEP

@@ -76,7 +76,12 @@ def error_for(
         hint += f", or the proxy {proxy_name(proxy)} refuses" if hint and proxy else ""
         return GatewayUnauthorized(status, request, body, hint)
     if status == 404 and "/api/kernels/" in request:
-        return KernelNotFound(status, request, body, "deleted, culled or dead: start another")
+        return KernelNotFound(
+            status,
+            request,
+            body,
+            "there is no such kernel; if there was, it was deleted or has died: start another",
+        )
     if status == 404:
         return not_a_gateway(info, request, body)
     return GatewayStatus(status, request, body, _by_way_of(proxy) if status >= 500 else "")

@@ -154,7 +154,12 @@ def _refused(url: str, status: int, location: str) -> GatewayStatus:
     if status in {401, 403}:
         return GatewayUnauthorized(status, request, "", "the token is wrong or missing")
     if status == 404:
-        return KernelNotFound(status, request, "", "deleted, culled or dead: start another")
+        return KernelNotFound(
+            status,
+            request,
+            "",
+            "there is no such kernel; if there was, it was deleted or has died: start another",
+        )
     if leads_to_a_hub(url, location):
         return not_running(request, status)
     return GatewayStatus(status, request, "")

@@ -74,7 +74,7 @@ class InstalledKernels:
         """The exception for a kernel that is not installed."""
         names = ", ".join(sorted(self.kernels)) or "none"
         return KernelSpecNotFound(
-            f"the server has no kernel {name!r}; installed there: {names}{advice}"
+            f"there is no kernel {name!r} where the notebook runs; installed there: {names}{advice}"
         )
 
 
@@ -113,7 +113,7 @@ def _instead_of(wanted: str, language: str, there: InstalledKernels) -> KernelCh
     if len(alike) != 1:
         raise there.not_found(wanted, "; pass kernel_name= to choose another kernel")
     _log.warning(
-        "the server has no kernel %r; the notebook runs on %r, its only kernel in %s",
+        "there is no kernel %r; the notebook runs on %r, the only kernel for %s",
         wanted,
         alike[0].name,
         language,

@@ -24,13 +24,19 @@ _INVISIBLE = re.compile(r"\s*<(?:(script|style|title|!--)|(?:link|meta)\b)[^>]*>
 
 _ID = re.compile(r"""\bid\s?=\s?["']([^"'<>\s]{4,100})["']""")
 
+_LONGEST_TEXT = 2**21
+"""Characters of HTML that is compared with a text, at most."""
+
 _MOST_IDS = 32
 """Number of ids of a page that are searched for in a script."""
 
 
 def only_repeats(html: str, plain: str) -> bool:
-    """Whether ``html`` only shows the text ``plain``, in fonts and colours."""
-    shown = _running_text(html)
+    """Whether ``html`` only shows the text ``plain``, in fonts and colours.
+
+    Longer HTML is not compared: to split it into words would stop all other threads.
+    """
+    shown = _running_text(html) if len(html) <= _LONGEST_TEXT else None
     if shown is None:
         return False
     words, said = shown.split(), strip_ansi(plain).split()

@@ -10,11 +10,17 @@ import json
 import re
 from typing import Any, Callable
 
-LARGE = 2**20
+from .stepwise import slices
+
+_LARGE = 2**20
 """Characters from which on a text is read in steps."""
 
-STEP = 2**17
+_STEP = 2**17
 """Characters of a string that are read at once."""
+
+_LONGEST_ESCAPE = 6
+# Two escape sequences can be one character.
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u....|.)", re.DOTALL)
 
 _STRINGS = 256
 """A text with more than one string in so many characters is read at once. To read many short
@@ -25,9 +31,40 @@ _PARTS: Any = json
 _scan_string: Callable[[str, int, bool], tuple[str, int]] = _PARTS.decoder.scanstring
 _scan_array: Callable[..., tuple[Any, int]] = _PARTS.decoder.JSONArray
 
-_LONGEST_ESCAPE = 6
-# Two escape sequences can be one character.
-_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u....|.)", re.DOTALL)
+_DECODER = json.JSONDecoder()
+_scan: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
+
+
+class SteppingDecoder(json.JSONDecoder):
+    """A decoder that reads long strings in steps.
+
+    It gives the values of ``json.JSONDecoder``, but may have other words for errors.
+
+    Args:
+        step: Characters of a string that are read at once, at least 12.
+    """
+
+    def __init__(self, step: int = _STEP) -> None:
+        super().__init__()
+        self._step = step
+        self.parse_string = self._string
+        self.parse_array = _array
+        # The scanner in C does not use other functions.
+        self.scan_once = _PARTS.scanner.py_make_scanner(self)
+
+    def _string(self, text: str, start: int, strict: bool) -> tuple[str, int]:
+        """The string whose first character is at ``start``, and the end of its quotation mark."""
+        parts: list[str] = []
+        while len(text) - start > self._step:
+            cut = _cut(text, start, start + self._step)
+            piece = text[start:cut] + '"'
+            part, end = _scan_string(piece, 0, strict)
+            parts.append(part)
+            if end < len(piece):
+                return "".join(parts), start + end
+            start = cut
+        part, end = _scan_string(text, start, strict)
+        return "".join([*parts, part]), end
 
 
 def raw_decode(text: str) -> tuple[Any, int]:
@@ -37,7 +74,7 @@ def raw_decode(text: str) -> tuple[Any, int]:
         ValueError: The JSON is invalid.
         RecursionError: The value is nested too deeply.
     """
-    if len(text) >= LARGE and _has_few_strings(text):
+    if len(text) >= _LARGE and _has_few_strings(text):
         try:
             return _STEPPING.raw_decode(text)
         except (ValueError, RecursionError):
@@ -47,56 +84,28 @@ def raw_decode(text: str) -> tuple[Any, int]:
 
 def _has_few_strings(text: str) -> bool:
     most = 2 * len(text) // _STRINGS
-    quotes = sum(text.count('"', at, at + LARGE) for at in range(0, len(text), LARGE))
+    quotes = sum(part.count('"') for part in slices(text))
     # Quotation marks inside of a string are escaped.
     return quotes <= most or quotes - text.count('\\"') <= most
-
-
-class _SteppingDecoder(json.JSONDecoder):
-    """A decoder that reads long strings in steps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parse_string = _string
-        self.parse_array = _array
-        # The scanner in C does not use other functions.
-        self.scan_once = _PARTS.scanner.py_make_scanner(self)
 
 
 def _array(begun: tuple[str, int], scan: Callable[..., Any]) -> tuple[Any, int]:
     """The array whose first item begins at this place of the text, and its end."""
     text, at = begun
-    if text.startswith('"', at):
+    if text.startswith(('"', '{"'), at):
         return _scan_array(begun, scan)
-    # Numbers: there may be millions.
+    # Numbers, of which there may be millions.
     return _scan(text, at - 1)
 
 
-def _string(text: str, start: int, strict: bool) -> tuple[str, int]:
-    """The string whose first character is at ``start``, and the end of its quotation mark."""
-    parts: list[str] = []
-    while len(text) - start > STEP:
-        cut = _cut(text, start + STEP)
-        piece = text[start:cut] + '"'
-        part, end = _scan_string(piece, 0, strict)
-        parts.append(part)
-        if end < len(piece):
-            return "".join(parts), start + end
-        start = cut
-    part, end = _scan_string(text, start, strict)
-    return "".join([*parts, part]), end
-
-
-def _cut(text: str, near: int) -> int:
+def _cut(text: str, start: int, near: int) -> int:
     """A place that is not within an escape sequence, at most twelve characters after ``near``."""
     last = text.rfind("\\", near - _LONGEST_ESCAPE, near)
-    before = text[near - STEP : last + 1]
+    before = text[start : last + 1]
     if last < 0 or (len(before) - len(before.rstrip("\\"))) % 2 == 0:
         return near  # an escaped backslash ends before this place
     found = _ESCAPE.match(text, last)
     return max(near, found.end()) if found else near
 
 
-_DECODER = json.JSONDecoder()
-_scan: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
-_STEPPING = _SteppingDecoder()
+_STEPPING = SteppingDecoder()

@@ -15,6 +15,7 @@ from .bounded_output import MAX_OUTPUT, BoundedOutput, StreamSlot, ValueSlot
 from .messages import Json
 from .screens import shown
 from .shortening import ITEM, cut, cut_forms, cut_traceback, dropped_here, is_dropped_here, weight
+from .stepwise import slices
 from .terminal import strip_ansi
 from .values import WIDGET, Display, Failure, Output, Stream, mapping_of, text_of
 
@@ -90,7 +91,8 @@ def encodable(text: str) -> str:
     program that sends it to a model.
     """
     try:
-        text.encode()
+        for part in slices(text):
+            part.encode()
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text

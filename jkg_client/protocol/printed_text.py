@@ -20,7 +20,7 @@ _SETTLE = 2**20
 _CODE = 256
 """Characters of an escape code that is cut when text is dropped, at most."""
 
-_SELDOM = 16
+_SELDOM = 8
 """Folding that does not help is tried again when the text has this many times its size."""
 
 _LINES = 1000
@@ -88,8 +88,7 @@ class PrintedText:
             # There may be cursor movements at the end.
             self._has_moved = moves(folded.rest)
         self._news = 0
-        # If there are too many movements to follow, the next attempt will not help either.
-        self._limit = (2 if is_shorter or self._moves > 0 else _SELDOM) * self._open_size
+        self._limit = (2 if is_shorter else _SELDOM) * self._open_size
 
     def take_left(self, size: int) -> PrintedText:
         """Remove the first ``size`` characters and return them."""

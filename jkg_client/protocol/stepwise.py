@@ -20,9 +20,6 @@ _LONGEST = 512
 _PARTS = 2**14
 """Parts of a text that are joined at once."""
 
-_BYTES = 2**22
-"""Bytes that are decoded at once."""
-
 _LINE_END = re.compile("\n")
 
 
@@ -99,11 +96,13 @@ def join(parts: Iterable[str], between: str = "") -> str:
     return between.join(joined)
 
 
-def decoded(data: bytes | memoryview) -> str:
-    """UTF-8 as text. Bytes that are not UTF-8 become U+FFFD."""
-    if len(data) <= _BYTES:
+def decoded(data: bytes | memoryview, step: int = 2**22) -> str:
+    """UTF-8 as text, of which ``step`` bytes are decoded at once.
+
+    Bytes that are not UTF-8 become U+FFFD.
+    """
+    if len(data) <= step:
         return str(data, "utf-8", "replace")
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    steps = range(0, len(data), _BYTES)
-    texts = [decoder.decode(data[at : at + _BYTES]) for at in steps]
+    texts = [decoder.decode(data[at : at + step]) for at in range(0, len(data), step)]
     return "".join([*texts, decoder.decode(b"", final=True)])

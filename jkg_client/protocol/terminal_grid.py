@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from .terminal_commands import CONTROL, WHOLE, Command, command, way_between
-from .terminal_pieces import overwritten, without_idle_codes, without_still
+from .terminal_pieces import erased, overwritten, row_text, without_idle_codes, without_still
 
 _REACH = 1000
 """Lines that the cursor can move up. No screen has more."""
@@ -62,13 +62,13 @@ class Grid:
     def height(self) -> int:
         """Number of lines. A last line that is blank does not count."""
         last = self._rows[-1]
-        is_blank = not last or (len(last) <= _COLUMNS and not _text(last).strip(" "))
+        is_blank = not last or (len(last) <= _COLUMNS and not row_text(last).strip(" "))
         return self._gone + len(self._rows) - is_blank
 
     def halves(self, *, cursor: bool) -> tuple[str, str]:
         """The lines that the cursor cannot reach, and the rest with movements to the cursor."""
         self._let_go(_REACH)
-        rest = "\n".join(map(_text, self._rows)) + self._escape
+        rest = "\n".join(map(row_text, self._rows)) + self._escape
         return "".join(self._above), rest + (self._way_back() if cursor else "")
 
     def write(self, piece: str) -> None:
@@ -162,7 +162,6 @@ class Grid:
 
     def _cells(self) -> list[str]:
         """The cells of the cursor's line."""
-        self._fill_rows()
         row = self._rows[self._row]
         return row if isinstance(row, list) else self._split(row)
 
@@ -179,7 +178,8 @@ class Grid:
         return given
 
     def _feed_line(self) -> None:
-        self._fill_rows()
+        if self._row >= len(self._rows):
+            self._fill_rows()
         row = self._rows[self._row]
         if self._escape and isinstance(row, list) and row:
             row[-1] += self._escape  # the end of a colour stays in its line
@@ -198,7 +198,7 @@ class Grid:
         """If the cursor can reach more than ``most`` lines, let it reach only ``_REACH``."""
         if len(self._rows) > most:
             gone = len(self._rows) - _REACH
-            self._above.append("\n".join(map(_text, self._rows[:gone])) + "\n")
+            self._above.append("\n".join(map(row_text, self._rows[:gone])) + "\n")
             del self._rows[:gone]
             self._gone += gone
             self._row = max(0, self._row - gone)
@@ -219,7 +219,7 @@ class Grid:
         if row < top:
             self._row = top
         else:
-            self._row = row if row < size else min(row, self._below)
+            self._row = row if row < size + _REACH else min(row, self._below)
 
     def move_right(self, columns: int) -> None:
         """Move the cursor to the right; to the left if ``columns`` is negative."""
@@ -270,7 +270,10 @@ class Grid:
 
     def erase_line(self, number: int) -> None:
         """Erase the line after the cursor (0), before it (1) or completely (2)."""
-        if self._row >= len(self._rows):
+        row = self._rows[self._row] if self._row < len(self._rows) else ""
+        if isinstance(row, str) and len(row) <= _CHEAP:
+            if row:
+                self._rows[self._row] = erased(row, self._column, number)
             return
         cells, start = self._cells(), self._leftmost
         if number == 1:
@@ -311,10 +314,6 @@ class Grid:
             way = way_between(here, self._saved) + "\x1b7"
             here = self._saved
         return way + way_between(here, (self._row, self._column))
-
-
-def _text(row: str | list[str]) -> str:
-    return row if isinstance(row, str) else "".join(row)
 
 
 _ACTIONS: Mapping[str, Callable[[Grid, int], None]] = {

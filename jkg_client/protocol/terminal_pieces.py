@@ -37,6 +37,19 @@ def without_idle_codes(text: str) -> str:
     return _ERASED_AGAIN.sub(_erased_once, text)
 
 
+def row_text(row: str | list[str]) -> str:
+    """The text of a line, which may be a list of its cells."""
+    return row if isinstance(row, str) else "".join(row)
+
+
+def erased(row: str, column: int, number: int) -> str:
+    """A line that is erased after ``column`` (0), before it (1) or completely (2)."""
+    if number == 1:
+        end = min(column + 1, len(row))
+        return " " * end + row[end:]
+    return "" if number == 2 else row[:column]
+
+
 def overwritten(line: str) -> str:
     """A line after its carriage returns: later parts have overwritten earlier ones."""
     shown: list[str] = []

@@ -63,8 +63,8 @@ class LocalJupyterServer:
         python: Interpreter that has the kernel gateway. None for the current interpreter.
         cwd: Folder in which the server and its kernels start. None for the current folder.
         env: Environment variables that are added for the server and its kernels.
-        prespawn_count: Number of Python kernels to start in advance. As many executors without
-            ``env`` start at once.
+        prespawn_count: Number of Python kernels to start in advance. The first executors without
+            ``env`` use them, and so start at once.
 
     Raises:
         ValueError: An argument is wrong.
@@ -282,6 +282,6 @@ def _wait(
             if child.exit_code != _EXIT_NOT_INSTALLED:
                 raise
             raise ServerStartError(
-                f"{settings.python} has no kernel gateway: run"
-                ' pip install "jkg-client[local]" there, or pass another interpreter as python='
+                f"there is no kernel gateway for {settings.python}: install it"
+                ' (pip install "jkg-client[local]"), or name another interpreter by python='
             ) from exc

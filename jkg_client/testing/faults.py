@@ -30,7 +30,8 @@ class Faults:
     the number of requests that the fault hits, None for all. ``msg_type`` chooses messages;
     wildcards are allowed. ``rst`` ends a connection with a reset of TCP instead of an orderly end.
 
-    A gateway makes its own, from what is ``active``, its ``server``, ``kernels`` and ``sockets``.
+    Use the object ``FakeGateway.faults``. The arguments of the class, ``active``, ``server``,
+    ``kernels`` and ``sockets``, are parts of the gateway.
     """
 
     def __init__(

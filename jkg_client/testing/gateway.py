@@ -171,7 +171,7 @@ class FakeGateway:
         return self._prompter.add(cell)
 
     def replay(self, recording: Recording | str | PathLike[str]) -> None:
-        """Answer with what a real server has said, to the first client that says the same.
+        """Replay a recorded conversation to the first client that sends the same code.
 
         Args:
             recording: A recording, or the path of one; see ``Recording.load``.
@@ -184,8 +184,8 @@ class FakeGateway:
     def check(self) -> None:
         """Fail if something did not happen as the test has said.
 
-        That is a script that was never played, a recording that was not played to its end, a fault
-        that never occurred and, if ``strict``, a cell without a script.
+        It fails for a script that was never played, a recording that was not played to its end, a
+        fault that never occurred and, if ``strict``, a cell without a script.
 
         Raises:
             AssertionError: The message says what, and shows the end of the journal.
@@ -196,7 +196,7 @@ class FakeGateway:
             raise AssertionError("\n".join(lines))
 
     def complaints(self) -> list[str]:
-        """What did not happen as the test has said: scripts, recordings and faults."""
+        """What did not happen as the test has said, one sentence for each thing."""
         sources = (self._prompter, self._replays, self._active_faults)
         return [complaint for source in sources for complaint in source.complaints()]
 

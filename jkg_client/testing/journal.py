@@ -171,11 +171,11 @@ class Journal:
                     raise AssertionError(f"nothing found within {timeout} s:\n{self.tail()}")
 
     def add_request(self, **facts: Any) -> int:
-        """Add a ``RestRequest`` with these ``facts``; the number under which to add its answer."""
+        """Add a ``RestRequest`` with these ``facts``. Returns its number, for ``add_answer``."""
         return self._add(RestRequest(seconds=self._seconds(), **facts))
 
     def add_answer(self, number: int, status: int) -> None:
-        """Add the ``status`` that the request with this ``number`` was answered."""
+        """Add the ``status`` of the answer to the request with this ``number``."""
         with self._changed:
             at = number - self._forgotten
             entry = self._entries[at] if at >= 0 else None

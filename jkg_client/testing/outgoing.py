@@ -1,6 +1,7 @@
-"""Frames as a real server sends them: in the default framing with more fields than a client's.
+"""Frames as a real server sends them.
 
-Servers repeat id and type of a message beside its header, and some clients only look there.
+In the default framing, a server's frame has more fields than a client's: it repeats the id and the
+type of the message outside of the header. Some clients only look there.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class ImageProgress:
 
     @property
     def is_step(self) -> bool:
-        """Whether something begins or ends. Otherwise, it only continues."""
+        """Whether a step or a layer begins or ends. False for messages in between."""
         return self.current is None if self.layer else self.current is not None
 
     def __str__(self) -> str:

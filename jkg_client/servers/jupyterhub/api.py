@@ -108,8 +108,8 @@ class HubApi:
         version = body.get("version") if isinstance(body, dict) else None
         if answer.status != 200 or not isinstance(version, str):
             raise NotAGateway(
-                f"{self._url} answered {answer.status}{answer.target}: there is no JupyterHub."
-                " Check the URL and its prefix"
+                f"{self._url} answered {answer.status}{answer.target}:"
+                " there is no JupyterHub at this address. Check the URL and its prefix"
             )
         return tuple(int(word) for word in version.split(".")[:2] if word.isdigit())
 

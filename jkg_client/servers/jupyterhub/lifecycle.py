@@ -113,9 +113,10 @@ class ServerLifecycle:
                 self._follow(deadline)
             self._api.pause(pause, deadline)
             pause = min(2 * pause, _PAUSE)
-        last = why or self._refusal or (str(self._told[-1]) if self._told else "nothing")
+        last = why or self._refusal or (str(self._told[-1]) if self._told else "")
+        heard = f"the last message was: {last}" if last else "the hub has sent no message"
         raise ServerStartTimeout(
-            f"{self.name} was not ready within {deadline.seconds:g} s; the last message was: {last}"
+            f"{self.name} was not ready within {deadline.seconds:g} s; {heard}"
         )
 
     def end(self, deadline: Deadline) -> None:

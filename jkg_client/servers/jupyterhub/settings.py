@@ -22,7 +22,10 @@ from .lifecycle import OnProgress
 def _check_token(_: Any, __: Attribute[Any], token: object) -> None:
     if not (callable(token) or (isinstance(token, str) and token)):
         # The value is not shown: it may be a token of the wrong type.
-        raise ValueError("token must be a token of the hub, or a function that returns one")
+        raise ValueError(
+            "token must be a token of the hub (its page /hub/token makes one),"
+            " or a function that returns one"
+        )
 
 
 def _check_user(_: Any, __: Attribute[Any], user: str | None) -> None:

@@ -1,6 +1,6 @@
-"""For kernel gateway's own tests: the fake gateway in place of a kernel gateway.
+"""Runs the tests of Jupyter Kernel Gateway on the fake gateway.
 
-An option that the fake gateway does not have fails the test that asks for it.
+If a test uses an option that the fake gateway does not have, the test fails.
 """
 
 from __future__ import annotations
