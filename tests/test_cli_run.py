@@ -78,15 +78,14 @@ def written(folder: Path, name: str, text: str) -> str:
     return name
 
 
+DISPLAYED = """
+display({"text/plain": "Traceback (most recent call last)\\nSystemExit: 3"}, raw=True)
+raise SystemExit(3)
+"""
 # Code, the exit status, and what is on stderr.
 EXITS = [
     ("import sys; sys.exit(3)", 3, ""),
-    (
-        "told = 'Traceback (most recent call last)\\nSystemExit: 3'\n"
-        + "display({'text/plain': told}, raw=True)\nraise SystemExit(3)",
-        3,
-        "",
-    ),
+    (DISPLAYED, 3, ""),
     ("exit(4)", 4, ""),
     ('exit("bad")', 1, "bad\n"),
     ("raise SystemExit", 0, ""),

@@ -53,7 +53,7 @@ class JupyterKernelClient(SavesSession):
             client.delete_kernel(kernel_id)
 
     Args:
-        provider: Object that has the kernel, such as a ``JupyterClient``. ``stop`` keeps it open.
+        provider: It has the kernel. For example a ``JupyterClient``. ``stop`` does not close it.
         kernel_id: Id of the kernel.
         connect_timeout: Time limit for the first connection, in seconds. Servers let it wait
             until the kernel has started.
