@@ -25,6 +25,7 @@ except ImportError as _missing:
     ) from _missing
 
 from .. import jupyter_executors
+from ..client import arguments
 from ..gateway.connection import (
     JupyterConnectable,
     JupyterConnectionInfo,
@@ -103,6 +104,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         max_text: int = MAX_TEXT,
         **options: Any,
     ) -> None:
+        arguments.folder("output_dir", output_dir)
         server = given_or_known(jupyter_server)
         self._config = JupyterCodeExecutorConfig(
             url=info_of(server).url,

@@ -187,6 +187,7 @@ class LocalJupyterServer:
         Args:
             timeout_seconds: Time after which the server is killed.
         """
+        arguments.pause("timeout_seconds", timeout_seconds)
         if self._finalizer.detach():
             self._child.stop(timeout_seconds)
 
