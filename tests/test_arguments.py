@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
-from attrs import field, frozen
 from tables import rows
 
 from jkg_client.client import arguments
@@ -50,12 +49,12 @@ PAUSE = "p must be a number of seconds, 0 or more, not "
 BLOCKS = "code_blocks must be a list of code blocks, not "
 
 CLIENT = SimpleNamespace(connect=print)
+FIELD: Any = SimpleNamespace(name="text")
 
 
-@frozen
-class Checked:
-    text: Any = field(validator=arguments.validator(arguments.text))
-    other: Any = field(validator=arguments.validator(arguments.text, or_none=True))
+def checked(value: object, **options: bool) -> None:
+    """As the field ``text`` of an attrs class."""
+    arguments.validator(arguments.text, **options)(None, FIELD, value)
 
 
 # One row a call that is refused, and the message.
@@ -102,9 +101,9 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.items("l", {}), "l must be a list, not dict"),
     (lambda: arguments.mapping("m", []), "m must be a mapping, not list"),
     (lambda: arguments.each(arguments.text, a="", b=1), "b must be a string, not int"),
-    (lambda: Checked(1, None), "text must be a string, not int"),
-    (lambda: Checked(None, None), "text must be a string, not NoneType"),
-    (lambda: Checked("", 1), "other must be a string, not int"),
+    (lambda: checked(1), "text must be a string, not int"),
+    (lambda: checked(None), "text must be a string, not NoneType"),
+    (lambda: checked(1, or_none=True), "text must be a string, not int"),
     (lambda: arguments.kernel_client("h", 1, True), "provider must be a JupyterClient, not str"),
     (
         lambda: arguments.kernel_client(CLIENT, 0, True),
@@ -211,7 +210,9 @@ def test_what_is_right_is_taken_as_it_is() -> None:
     arguments.mapping("m", None)
     arguments.mapping("m", {1: 2})
     arguments.each(arguments.text, a="", b="")
-    assert (Checked("", None).other, Checked("", "a").other) == (None, "a")
+    checked("")
+    checked("a", or_none=True)
+    checked(None, or_none=True)
     assert arguments.kernel_client(CLIENT, 2, False) == 2.0
     executor()
     executor(kernel_id="k", env={"A": "b"}, on_output=print)
