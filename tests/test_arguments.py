@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
+from attrs import field, frozen
 from tables import rows
 
 from jkg_client.client import arguments
@@ -45,7 +46,17 @@ LONG = "x" * 300
 """Errors show the first 200 characters of its repr."""
 
 SHOWN = f"'{LONG}'"[:200]
+PAUSE = "p must be a number of seconds, 0 or more, not "
 BLOCKS = "code_blocks must be a list of code blocks, not "
+
+CLIENT = SimpleNamespace(connect=print)
+
+
+@frozen
+class Checked:
+    text: Any = field(validator=arguments.validator(arguments.text))
+    other: Any = field(validator=arguments.validator(arguments.text, or_none=True))
+
 
 # One row a call that is refused, and the message.
 REFUSED: list[tuple[Callable[[], object], str]] = [
@@ -74,6 +85,32 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.words("w", {"a": 1}), "names and values of w must be strings"),
     (lambda: arguments.words("w", {1: "a"}), "names and values of w must be strings"),
     (lambda: arguments.instance("x", 1, Timeouts), "x must be a Timeouts, not int"),
+    (lambda: arguments.pause("p", math.inf), f"{PAUSE}inf"),
+    (lambda: arguments.pause("p", math.nan), f"{PAUSE}nan"),
+    (lambda: arguments.pause("p", -1), f"{PAUSE}-1"),
+    (lambda: arguments.pause("p", True), f"{PAUSE}True"),
+    (lambda: arguments.pause("p", "1"), f"{PAUSE}'1'"),
+    (lambda: arguments.filled("s", 1), "s must be a string that is not empty, not 1"),
+    (lambda: arguments.filled("s", ""), "s must be a string that is not empty, not ''"),
+    (lambda: arguments.choice("c", "z", ("x", "y")), "c must be one of x, y, not 'z'"),
+    (lambda: arguments.choice("c", 1, ("x", "y")), "c must be one of x, y, not 1"),
+    (lambda: arguments.flag("b", 1), "b must be True or False, not 1"),
+    (lambda: arguments.function("f", None), "f must be a function, not None"),
+    (lambda: arguments.items("l", 1), "l must be a list, not int"),
+    (lambda: arguments.items("l", "ab"), "l must be a list, not str"),
+    (lambda: arguments.items("l", b"ab"), "l must be a list, not bytes"),
+    (lambda: arguments.items("l", {}), "l must be a list, not dict"),
+    (lambda: arguments.mapping("m", []), "m must be a mapping, not list"),
+    (lambda: arguments.each(arguments.text, a="", b=1), "b must be a string, not int"),
+    (lambda: Checked(1, None), "text must be a string, not int"),
+    (lambda: Checked(None, None), "text must be a string, not NoneType"),
+    (lambda: Checked("", 1), "other must be a string, not int"),
+    (lambda: arguments.kernel_client("h", 1, True), "provider must be a JupyterClient, not str"),
+    (
+        lambda: arguments.kernel_client(CLIENT, 0, True),
+        "connect_timeout must be a positive number, not 0",
+    ),
+    (lambda: arguments.kernel_client(CLIENT, 1, 1), "keep_session must be True or False, not 1"),
     (lambda: arguments.blocks("pass"), f"{BLOCKS}str"),
     (lambda: arguments.blocks(b"pass"), f"{BLOCKS}bytes"),
     (lambda: arguments.blocks(None), f"{BLOCKS}NoneType"),
@@ -164,6 +201,18 @@ def test_what_is_right_is_taken_as_it_is() -> None:
     arguments.words("w", None)
     arguments.words("w", {"a": "b"})
     arguments.instance("x", TIMEOUTS, Timeouts)
+    arguments.pause("p", 0)
+    arguments.pause("p", 0.5)
+    assert arguments.filled("s", "a") == "a"
+    arguments.choice("c", "y", ("x", "y"))
+    arguments.flag("b", False)
+    arguments.function("f", print)
+    assert arguments.items("l", (1, 2)) == [1, 2]
+    arguments.mapping("m", None)
+    arguments.mapping("m", {1: 2})
+    arguments.each(arguments.text, a="", b="")
+    assert (Checked("", None).other, Checked("", "a").other) == (None, "a")
+    assert arguments.kernel_client(CLIENT, 2, False) == 2.0
     executor()
     executor(kernel_id="k", env={"A": "b"}, on_output=print)
 

@@ -189,6 +189,11 @@ ASKED: list[tuple[Callable[[JupyterKernelClient], Json], str, Json]] = [
     ),
     (lambda c: c.is_complete("if"), "is_complete_request", {"code": "if"}),
     (
+        lambda c: c.history(0),
+        "history_request",
+        {"hist_access_type": "tail", "output": False, "raw": True, "n": 0},
+    ),
+    (
         lambda c: c.history(),
         "history_request",
         {"hist_access_type": "tail", "output": False, "raw": True, "n": 10},
@@ -292,6 +297,9 @@ BAD: list[tuple[Callable[[JupyterKernelClient], object], str]] = [
     (lambda c: c.is_complete(b"1"), "code must be a string, not bytes"),  # type: ignore[arg-type]
     (lambda c: c.complete(1), "code must be a string, not int"),  # type: ignore[arg-type]
     (lambda c: c.inspect("a", -1), "cursor_pos must be at least 0, not -1"),
+    (lambda c: c.inspect("a", 0, -1), "detail_level must be at least 0, not -1"),
+    (lambda c: c.history(-1), "n must be at least 0, not -1"),
+    (lambda c: c.stop_cell_by_restart(0), "timeout_seconds must be a positive number, not 0"),
 ]
 
 
@@ -312,6 +320,7 @@ def test_bad_arguments_of_a_question_are_named(
     [
         ({"connect_timeout": 0}, "connect_timeout must be a positive number, not 0"),
         ({"timeouts": 5}, "timeouts must be a Timeouts, not int"),
+        ({"keep_session": 1}, "keep_session must be True or False, not 1"),
     ],
 )
 def test_bad_arguments_are_refused_before_it_connects(
@@ -391,6 +400,8 @@ def test_a_child_that_was_forked_cannot_use_it(
         ({"code": 1}, "code must be a string, not int"),
         ({"on_output": 1}, "on_output must be a function or None, not 1"),
         ({"on_input": 1}, "on_input must be a function or None, not 1"),
+        ({"silent": 1}, "silent must be True or False, not 1"),
+        ({"store_history": 1}, "store_history must be True or False, not 1"),
         ({"user_expressions": []}, "user_expressions must be a mapping, not list"),
         ({"timeout_seconds": 0}, "timeout_seconds must be a positive number or None, not 0"),
         ({"timeout_seconds": -1.5}, "timeout_seconds must be a positive number or None, not -1.5"),

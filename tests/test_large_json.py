@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import rows
 
 from jkg_client.protocol.large_json import SteppingDecoder, raw_decode
 
@@ -38,6 +39,25 @@ def test_a_string_in_steps_is_the_string_at_once(form: str, inner: str, step: in
     text = form.replace("%", inner)
     expected = repr(json.JSONDecoder().raw_decode(text))
     assert _decoded(SteppingDecoder(step), text) == expected
+
+
+ESCAPES = [
+    "\\\\",
+    "\\n",
+    "\\u001b",
+    "\\ud83d\\ude00",
+    "\\\\\\n",
+    "\\\\\\\\",
+    "\\ud83d",
+    "\\\\u1234",
+]
+
+
+@rows("escape", ESCAPES)
+@rows("before", range(30))
+def test_an_escape_is_whole_wherever_a_step_ends(escape: str, before: int) -> None:
+    text = f'["{"a" * before}{escape}{"b" * 30}{escape}"]'
+    assert SteppingDecoder(12).raw_decode(text) == (json.loads(text), len(text))
 
 
 @given(st.lists(st.sampled_from(PIECES + BROKEN), max_size=40).map("".join), st.integers(12, 20))

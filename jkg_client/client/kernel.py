@@ -53,8 +53,7 @@ class JupyterKernelClient(SavesSession):
             client.delete_kernel(kernel_id)
 
     Args:
-        provider: Object that has the kernel, such as a ``JupyterClient``. ``stop`` does not close
-            it.
+        provider: It has the kernel. For example a ``JupyterClient``. ``stop`` does not close it.
         kernel_id: Id of the kernel.
         connect_timeout: Time limit for the first connection, in seconds. Servers let it wait
             until the kernel has started.
@@ -84,9 +83,9 @@ class JupyterKernelClient(SavesSession):
         self._process = os.getpid()
         self._session_file = session_file_of(None)
         self._keeps_session = keep_session
-        line = provider.connect(kernel_id, Deadline(limit), timeouts)
-        self._channels, self._control = line.channels, line.control
-        self._conversation = Conversation(line, kernel_id, timeouts)
+        connection = provider.connect(kernel_id, Deadline(limit), timeouts)
+        self._channels, self._control = connection.channels, connection.control
+        self._conversation = Conversation(connection, kernel_id, timeouts)
 
     def __repr__(self) -> str:
         state = "idle" if self._holder is None else "busy"
