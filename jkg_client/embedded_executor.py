@@ -11,9 +11,9 @@ from .client.callbacks import OnOutput
 from .client.channels import KernelProvider
 from .client.timeouts import TIMEOUTS, Timeouts
 from .executor import KernelCodeExecutor
-from .pages.libraries import PageScripts
+from .pages.libraries import Libraries, PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
-from .session_file import NotebookOption
+from .session_file import NotebookOption, session_file_of
 
 
 class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
@@ -63,6 +63,9 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         page_scripts: PageScripts | None = None,
         notebook: NotebookOption = None,
     ) -> None:
+        # Checked before anything is imported.
+        arguments.executor(kernel_name, timeout, output_dir, None, env, max_output, on_output)
+        _check_others(cwd, timeouts, page_scripts, notebook)
         super().__init__(
             _kernels(cwd),
             kernel_name,
@@ -111,9 +114,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
         notebook: NotebookOption = None,
     ) -> None:
         arguments.executor(kernel_name, timeout, output_dir, None, env, max_output, on_output)
-        arguments.instance("timeouts", timeouts, Timeouts)
-        arguments.mapping("page_scripts", page_scripts)
-        arguments.optional_path("cwd", cwd)
+        _check_others(cwd, timeouts, page_scripts, notebook)
         super().__init__(
             lambda: _kernels(cwd),
             kernel_name,
@@ -128,8 +129,16 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
         )
 
 
-def _kernels(cwd: Path | str | None) -> KernelProvider:
+def _check_others(
+    cwd: object, timeouts: object, page_scripts: PageScripts | None, notebook: NotebookOption
+) -> None:
     arguments.optional_path("cwd", cwd)
+    arguments.instance("timeouts", timeouts, Timeouts)
+    Libraries.of(page_scripts)
+    session_file_of(notebook)
+
+
+def _kernels(cwd: Path | str | None) -> KernelProvider:
     # Imported only here, because it needs the extra ``embedded``.
     from .embedded.kernels import LocalKernels  # noqa: PLC0415
 

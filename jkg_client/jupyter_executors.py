@@ -12,7 +12,7 @@ from .client.timeouts import TIMEOUTS, Timeouts
 from .executor import KernelCodeExecutor
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from .gateway.prespawned_kernels import provider_of
-from .pages.libraries import PageScripts
+from .pages.libraries import Libraries, PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .session_file import NotebookOption
 
@@ -120,7 +120,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         self._place = f" at {info_of(jupyter_server).url}"
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         arguments.instance("timeouts", timeouts, Timeouts)
-        arguments.mapping("page_scripts", page_scripts)
+        Libraries.of(page_scripts)
         super().__init__(
             lambda: provider_of(jupyter_server),
             kernel_name,

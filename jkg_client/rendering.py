@@ -187,11 +187,18 @@ def words_beside(display: Display) -> str:
     start = plain[:_LONGEST_TYPE]
     if len(plain) < _LONGEST_TYPE and _TYPE_ONLY.fullmatch(start.strip()):
         return ""
+    if HTML in display.data and _is_source(plain):
+        return ""
     if HTML in display.data and len(_OBJECT.findall(start)) >= _MANY_OBJECTS:
         return ""
     is_picture = any(name in display.data for name in _FILES if name != HTML)
     is_fact = _FACT.search(_ADDRESS.sub("", start)) is not None
     return plain if is_fact or not is_picture else ""
+
+
+def _is_source(plain: str) -> bool:
+    text = plain[:_LONGEST_TYPE].strip()
+    return text.startswith("<") and "</" in text and plain.rstrip().endswith(">")
 
 
 def text_at_once(display: Display) -> str:

@@ -28,6 +28,18 @@ _SHARE = 20
 _UNKNOWN = ExecutionResult(status="error")
 
 
+def real_path(name: str, path: object) -> Path:
+    """The path of a file, without symbolic links.
+
+    Raises:
+        ValueError: This is not a path. The message names the argument ``name``.
+    """
+    given = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(given, str) or not given:
+        raise ValueError(f"{name} must be the path of a file, not {path!r:.200}")
+    return Path(os.path.realpath(given))
+
+
 def save_session(session: Session, path: str | os.PathLike[str]) -> None:
     """Write ``session`` to ``path`` as a notebook. An existing file is replaced as a whole.
 
@@ -35,7 +47,7 @@ def save_session(session: Session, path: str | os.PathLike[str]) -> None:
         OSError: The file cannot be written. An existing file is unchanged.
         ValueError: ``path`` is not a path.
     """
-    real = _real_path("path", path)
+    real = real_path("path", path)
     part = real.with_name(f".{real.stem[:50]}-{uuid.uuid4().hex}.tmp")
     try:
         with part.open("x", encoding="utf-8", newline="\n") as stream:
@@ -127,16 +139,9 @@ def session_file_of(notebook: NotebookOption, kernel_name: str = "") -> SessionF
 def _checked(path: object) -> Path | None:
     if path is None:
         return None
-    file = _real_path("notebook", path)
+    file = real_path("notebook", path)
     if not file.parent.is_dir():
         raise ValueError(f"notebook: there is no folder {file.parent}")
     if file.is_dir():
         raise ValueError(f"notebook: {file} is a folder")
     return file
-
-
-def _real_path(name: str, path: object) -> Path:
-    given = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-    if not isinstance(given, str) or not given:
-        raise ValueError(f"{name} must be the path of a file, not {path!r:.200}")
-    return Path(os.path.realpath(given))

@@ -81,5 +81,6 @@ def commands() -> Iterator[Commands]:
 
 @pytest.fixture
 def timeouts() -> Timeouts:
-    # The fake gateway answers at once.
-    return Timeouts(first_heartbeat=0.3, grace=1.0)
+    # The fake gateway answers at once. To show a traceback after an interrupt takes IPython more
+    # than a second on a busy machine.
+    return Timeouts(first_heartbeat=0.3, grace=4.0)

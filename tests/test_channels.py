@@ -223,7 +223,8 @@ def test_a_line_that_stays_away_is_an_error_when_the_time_to_mend_it_is_up() -> 
     with pytest.raises(GatewayUnreachable) as caught:
         channels.receive(server.within(60))
     assert str(caught.value) == (
-        "the connection to kernel k broke (it breaks) and could not be restored: away"
+        "the connection to kernel k broke (it breaks) and could not be restored: away;"
+        " is the server still running?"
     )
     assert server.hand.now - started == pytest.approx(8.0)
     # Not all at once, and each try has its own limit.

@@ -697,4 +697,6 @@ def test_without_its_package_the_mcp_server_says_what_to_install(environ: dict[s
         check=False,
     )
     assert (done.returncode, done.stdout) == (125, "")
-    assert done.stderr.startswith('jkg: the MCP server needs: pip install "jkg-client[mcp]" (')
+    assert done.stderr.startswith(
+        'jkg: the MCP server needs an extra: pip install "jkg-client[mcp]" ('
+    )

@@ -30,8 +30,20 @@ CODES = {
     "here-documents": CodeBlock("exit\n" + "cat <<A\n" * (SIZE // 8) + "pip install", "bash"),
     "processes": CodeBlock("%%bash\nexit\n" + ": && " * (SIZE // 5) + ":", "python"),
     "commands": CodeBlock("exit\n" + "!pip\n" * (SIZE // 5) + "pip install", "bash"),
+    "words": CodeBlock("exit\npip install " + "x " * (SIZE // 2), "bash"),
+    "a string": CodeBlock('exit\npip install "' + "x" * SIZE + '"', "bash"),
+    "a string of Python": CodeBlock("'pip install " + "x" * SIZE + "'; 1", "python"),
 }
-PRINTED = ["a\\x08", "a\\x1b[A", "é"]
+# Texts of megabytes: printed, in an exception, as a value.
+SHOWN = {
+    "backspaces": "print('a\\x08' * {half})",
+    "cursor up": "print('a\\x1b[A' * {quarter})",
+    "letters": "print('é' * {size})",
+    "codes of one character": "print('\\x9b1m' * {third})",
+    "the text of an error": "raise ValueError('\\x1b[A.' * {quarter})",
+    "lines of an error": "raise ValueError('x\\n' * {half})",
+    "a value": "'x\\n' * {half}",
+}
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +103,9 @@ def test_the_loop_goes_on_while_output_of_megabytes_is_folded(
     gateway: JupyterConnectionInfo, tmp_path: Path
 ) -> None:
     def jobs(executor: AsyncJupyterCodeExecutor) -> list[Awaitable[object]]:
-        codes = [f"print('{piece}' * ({SIZE} // len('{piece}')))" for piece in PRINTED]
+        sizes = {"size": SIZE, "half": SIZE // 2, "third": SIZE // 3, "quarter": SIZE // 4}
+        codes = [code.format(**sizes) for code in SHOWN.values()]
         return [executor.execute_code_blocks([CodeBlock(code, "python")]) for code in codes]
 
     own, measured = asyncio.run(gaps(gateway, tmp_path, jobs))
-    assert max(measured) < 0.2 + 8 * own, dict(zip(PRINTED, measured))
+    assert max(measured) < 0.2 + 8 * own, dict(zip(SHOWN, measured))

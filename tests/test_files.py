@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tables import rows
 from test_local import GATEWAY, program
 
 from jkg_client.servers.files import LARGEST_FILE, LocalFiles, place_for, written
@@ -291,3 +292,26 @@ def test_what_hostile_code_leaves_behind_does_no_harm(here: Path, there: Path) -
         with pytest.raises(OSError):
             LocalFiles(there).get(name, None, LARGEST_FILE)
     assert LocalFiles(here).names("") == ["data.bin"]
+
+
+# One row a call with a wrong argument, and the argument.
+WRONG: list[tuple[Callable[[LocalFiles], object], str]] = [
+    (lambda files: files.put(3, None), "source"),  # type: ignore[arg-type]
+    (lambda files: files.put(b"data.bin", None), "source"),  # type: ignore[arg-type]
+    (lambda files: files.put("data.bin", b"x"), "path"),  # type: ignore[arg-type]
+    (lambda files: files.get(3, None, 9), "path"),  # type: ignore[arg-type]
+    (lambda files: files.get("", None, 9), "path"),
+    (lambda files: files.get("x", 3, 9), "destination"),  # type: ignore[arg-type]
+    (lambda files: files.get("x", None, -1), "max_bytes"),
+    (lambda files: files.get("x", None, 1.5), "max_bytes"),  # type: ignore[arg-type]
+    (lambda files: files.names(None), "path"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.field("E10")
+@rows(("call", "name"), WRONG)
+def test_wrong_arguments_are_named(
+    call: Callable[[LocalFiles], object], name: str, there: Path, here: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be "):
+        call(LocalFiles(there))

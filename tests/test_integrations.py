@@ -40,5 +40,5 @@ def test_a_missing_framework_is_told_with_the_extra_that_brings_it(
         timeout=60,
         check=True,
     )
-    expected = f' needs: pip install "jkg-client[{extra}]" (Python 3.10 or newer)'
+    expected = f' needs an extra: pip install "jkg-client[{extra}]" (Python 3.10 or newer)'
     assert expected in done.stdout

@@ -337,7 +337,7 @@ def test_a_kernel_that_never_answers_is_not_ready(server: FakeGateway, kernels: 
         ({"code": "1", "on_input": "x"}, "on_input must be a function or None"),
         ({"code": "1", "user_expressions": {"a": 1}}, "values of user_expressions must be strings"),
         ({"code": "1", "user_expressions": ["a"]}, "user_expressions must be a mapping"),
-        ({"code": "#" * 11_000_000}, "servers take at most 10485760"),
+        ({"code": "#" * 11_000_000}, "servers accept at most 10485760"),
     ],
 )
 def test_bad_arguments_are_told_and_nothing_is_run(
@@ -494,7 +494,7 @@ def test_a_line_that_is_down_when_the_time_is_up_is_a_timeout(
 def test_code_that_is_too_long_interrupts_nothing(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
-    with pytest.raises(ValueError, match="servers take at most"):
+    with pytest.raises(ValueError, match="servers accept at most"):
         kernel.execute("#" * 11_000_000, 5)
     assert server.journal.requests("POST", "*/interrupt") == []
 

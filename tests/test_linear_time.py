@@ -145,3 +145,27 @@ def test_half_a_block_is_not_run_where_a_page_is_too_long() -> None:
     page = f"```python\nx\n```\n```python\n{strings}```\n"
     blocks = MarkdownCodeExtractor().extract_code_blocks(page)
     assert [block.code for block in blocks if not is_data(block.language)] == ["x"]
+
+
+def _quieted(code: str, language: str) -> int:
+    """How many commands of the code become quiet."""
+    cell = to_cell(CodeBlock(code, language), "python")
+    assert cell.replace(" -qq", "").endswith(code)
+    return cell.count(" -qq")
+
+
+@pytest.mark.field("B14")
+@pytest.mark.parametrize("language", ["python", "bash"])
+def test_after_far_too_many_strings_code_stays_as_it_is(language: str) -> None:
+    install, strings = "pip install a\n", "'a' 1\n"
+    assert _quieted(f"{install}{strings * 1000}{install}", language) == 2
+    assert _quieted(f"{install}{strings * 250_000}{install}", language) == 1
+
+
+@pytest.mark.field("B14")
+def test_a_command_that_is_far_too_long_stays_as_it_is() -> None:
+    names = "package " * 8_000
+    assert _quieted(f"pip install {names}", "bash") == 1
+    assert _quieted(f"pip install {names}{names}; pip install x", "bash") == 1
+    assert _quieted(f"!pip install {names}\n!pip install x", "python") == 2
+    assert _quieted(f"!pip install {names}{names}\n!pip install x", "python") == 1

@@ -228,6 +228,31 @@ def test_html_that_only_repeats_the_text_is_text(
         )
 
 
+BAR = "<div><progress max='3' value='3'></progress> 100.00% [3/3 00:00&lt;00:00]</div>"
+
+
+@pytest.mark.field("B5")
+@rows(
+    ("html", "plain", "text"),
+    [
+        (BAR, BAR, "100.00% [3/3 00:00<00:00]"),
+        (BAR, "<IPython.core.display.HTML object>", "100.00% [3/3 00:00<00:00]"),
+        ("<progress max='3' value='3'></progress>", "[====] 3/3", "[====] 3/3"),
+        ("<div><p>e0</p>\n<p>e1 </p></div>", "<div><p>e0</p>\n<p>e1 </p></div>", "e0\ne1"),
+    ],
+)
+def test_a_bar_of_html_and_text_that_is_its_own_source_are_text(
+    tmp_path: Path, html: str, plain: str, text: str
+) -> None:
+    assert rendered(tmp_path, Display({"text/html": html, "text/plain": plain})) == (text, [])
+
+
+@rows("html", ["<table><tr><td>1</td></tr></table>", "<img src='x'> <progress></progress>"])
+def test_the_source_of_a_page_is_not_shown_beside_it(tmp_path: Path, html: str) -> None:
+    text, files = rendered(tmp_path, Display({"text/html": html, "text/plain": f"{html}</p>"}))
+    assert (text, len(files)) == ("HTML data saved to FILE", 1)
+
+
 @pytest.mark.field("B6")
 def test_thirty_prints_of_rich_make_no_file(tmp_path: Path) -> None:
     prints = [

@@ -467,7 +467,7 @@ def test_what_is_not_one_value_of_json_is_refused(text: str) -> None:
 
 @rows("value", [{"a": object()}, {"a": {1, 2}}])
 def test_what_json_cannot_say_is_told(value: Any) -> None:
-    with pytest.raises(ValueError, match=r"^JSON cannot say this: \w") as caught:
+    with pytest.raises(ValueError, match=r"^JSON cannot express this: \w") as caught:
         dumps(value)
     assert caught.value.__cause__ is not None
 

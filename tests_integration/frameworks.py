@@ -148,3 +148,41 @@ def run_alone(python: Path, code: str, server: JupyterConnectable, folder: Path)
     with JupyterClient(server.connection_info) as client:
         assert client.list_kernels() == []
     return said.splitlines()
+
+
+WRONG_ARGUMENTS = """
+import math
+from {module} import {maker}
+
+wrong = {{
+    "jupyter_server": [3, "http://h"],
+    "kernel_name": [3, "", None],
+    "timeout": [-1, "5", math.nan, None],
+    "output_dir": [3, b"x", None],
+    "max_text": [0, 1.5, "3", None],
+    "notebook": [3, ""],
+    **{more},
+}}
+for name, values in wrong.items():
+    for value in values:
+        try:
+            {maker}(**{{name: value}})
+        except ValueError as exc:
+            if name not in str(exc):
+                print(f"{{name}}={{value!r}}: {{exc}}")
+        else:
+            print(f"{{name}}={{value!r}} is accepted")
+"""
+
+
+def wrong_arguments(module: str, maker: str, **more: list[object]) -> str:
+    """A program that says which wrong arguments of an adapter are not named by a ``ValueError``.
+
+    Args:
+        module: Name of the module below ``jkg_client.integrations``.
+        maker: Name of the class.
+        more: Wrong values of arguments that not every adapter has.
+    """
+    return WRONG_ARGUMENTS.format(
+        module=f"jkg_client.integrations.{module}", maker=maker, more=repr(more)
+    )

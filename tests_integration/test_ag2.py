@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from documentation import ROOT, examples
 from environments import environment, lowest_requirements, our_requirements
-from frameworks import Answer, ModelServer, printed, run_alone, server_variables
+from frameworks import Answer, ModelServer, printed, run_alone, server_variables, wrong_arguments
 
 from jkg_client import JupyterConnectable
 
@@ -103,3 +103,11 @@ def test_the_environment_keeps_its_promises(
     assert "typescript" in said[4]
     assert said[4].endswith("exit_code=1)")
     assert said[5:] == ["137", "the executor was stopped", "away"]
+
+
+@pytest.mark.field("E10")
+def test_wrong_arguments_are_named(
+    python: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    program = wrong_arguments("ag2", "JupyterEnvironment")
+    assert run_alone(python, program, gateway, tmp_path) == []

@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 from documentation import ROOT, Example, examples
 from environments import environment, our_requirements
-from frameworks import ModelServer, model_server, printed, server_variables
+from frameworks import (
+    ModelServer,
+    model_server,
+    printed,
+    run_alone,
+    server_variables,
+    wrong_arguments,
+)
 
 import jkg_client
 from jkg_client import CODE_WRITER_SYSTEM_MESSAGE, JupyterClient, JupyterConnectable
@@ -593,3 +600,11 @@ def test_what_the_page_says_to_import_is_there() -> None:
 def test_the_page_shows_what_the_model_is_told() -> None:
     shown = textwrap.indent(CODE_WRITER_SYSTEM_MESSAGE, "    ")
     assert shown in PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.field("E10")
+def test_wrong_arguments_are_named(
+    autogen_0_7: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    program = wrong_arguments("autogen", "JupyterCodeExecutor")
+    assert run_alone(autogen_0_7, program, gateway, tmp_path) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from documentation import ROOT, examples
 from environments import environment, lowest_requirements, our_requirements
-from frameworks import Answer, ModelServer, printed, run_alone, server_variables
+from frameworks import Answer, ModelServer, printed, run_alone, server_variables, wrong_arguments
 
 from jkg_client import JupyterConnectable
 
@@ -220,3 +220,11 @@ def test_the_tool_keeps_its_promises(
     any_python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
 ) -> None:
     assert run_alone(any_python, BEGINNING + code, gateway, tmp_path) == expected
+
+
+@pytest.mark.field("E10")
+def test_wrong_arguments_are_named(
+    python: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    program = wrong_arguments("langchain", "JupyterTool", name=[3, ""], description=[3])
+    assert run_alone(python, program, gateway, tmp_path) == []

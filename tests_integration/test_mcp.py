@@ -989,7 +989,7 @@ def test_without_stdin_or_stdout_it_says_so(start: Start, fake: FakeGateway, clo
         ("--max-sessions 0", "max_sessions must be at least 1, not 0"),
         (
             "--timeout 700",
-            "the default time limit, 700 s, must be positive and at most the maximum, 600 s",
+            "timeout must be at most the maximum, 600 s, not 700 s",
         ),
     ],
 )

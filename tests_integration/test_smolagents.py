@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from documentation import ROOT, examples
 from environments import environment, our_requirements
-from frameworks import ModelServer, printed, run_alone, server_variables
+from frameworks import ModelServer, printed, run_alone, server_variables, wrong_arguments
 
 from jkg_client import JupyterConnectable
 
@@ -353,3 +353,13 @@ def test_the_executor_keeps_its_promises(
     python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
 ) -> None:
     assert run_alone(python, BEGINNING + code, gateway, tmp_path) == expected
+
+
+@pytest.mark.field("E10")
+def test_wrong_arguments_are_named(
+    python: Path, gateway: JupyterConnectable, tmp_path: Path
+) -> None:
+    program = wrong_arguments(
+        "smolagents", "JupyterExecutor", additional_imports=[3, "x", [3]], logger=[3]
+    )
+    assert run_alone(python, program, gateway, tmp_path) == []

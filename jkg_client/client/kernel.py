@@ -83,9 +83,9 @@ class JupyterKernelClient(SavesSession):
         self._process = os.getpid()
         self._session_file = session_file_of(None)
         self._keeps_session = keep_session
-        line = provider.connect(kernel_id, Deadline(limit), timeouts)
-        self._channels, self._control = line.channels, line.control
-        self._conversation = Conversation(line, kernel_id, timeouts)
+        connection = provider.connect(kernel_id, Deadline(limit), timeouts)
+        self._channels, self._control = connection.channels, connection.control
+        self._conversation = Conversation(connection, kernel_id, timeouts)
 
     def __repr__(self) -> str:
         state = "idle" if self._holder is None else "busy"

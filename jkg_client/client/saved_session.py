@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..session_file import SessionFile, save_session
+from ..session_file import SessionFile, real_path, save_session
 from . import arguments
 
 
@@ -22,8 +22,9 @@ class SavesSession:
         Raises:
             OSError: The file cannot be written. An existing file is unchanged.
         """
+        file = real_path("path", path)
         self._complete_session()
-        save_session(self._session_file.session, path)
+        save_session(self._session_file.session, file)
 
     def add_markdown(self, text: str) -> None:
         """Put ``text`` in Markdown into the saved notebook, before the next code."""

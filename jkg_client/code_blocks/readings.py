@@ -150,7 +150,7 @@ class Reading:
             return self._possibly(End(self._code, number, rest=found.rest))
         if found.kind == "labelled" and near and found.is_language:
             # Another block begins, so the closing fence of this one is missing.
-            return self._possibly(End(self._code, number))
+            return self._possibly(End(_without_words(self._code), number))
         if self._possible is None:
             last = [line.rstrip()[: -self.fence.length]] if found.kind == "behind code" else []
             code = [*self._code, *last]
@@ -186,3 +186,20 @@ class Reading:
             return False
         self._thinks |= not tag.closes
         return tag.closes and tag.at_start and not self._thinks and not is_data(self.fence.label)
+
+
+def _without_words(code: Sequence[str]) -> Sequence[str]:
+    """Lines of a block without the words that introduce the next one, such as ``Then run:``.
+
+    They are the last paragraph, and end with a colon, as complete code never does.
+    """
+    end = len(code)
+    while end and not code[end - 1].strip():
+        end -= 1
+    last = code[end - 1].rstrip() if end else ""
+    if last[:1].isspace() or not last.endswith((":", "\uff1a")):
+        return code
+    start = end
+    while start and code[start - 1].strip():
+        start -= 1
+    return code[: start - 1] if start else code

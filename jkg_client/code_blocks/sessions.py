@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 
 from attrs import define, field
 
-from ..protocol.stepwise import join
+from ..protocol.stepwise import join, search
 from .open_strings import HereDocuments
 
 # ``$ ``, ``me@host:~/x$ ``, ``[me@host x]$ ``, ``root@host:/# ``, ``me@mac x % ``, ``bash-5.1$ ``
 _SHELL_PROMPT = re.compile(
-    r"[ \t]{0,200}(?:\([\w.-]{1,50}\) )?"
-    r"(?:\[?[\w.-]{1,50}@[\w.-]{1,50}[: ][^\s$#%]{0,200} ?[$#%]|(?:ba|da|z)?sh-[\d.]{1,9}[$#]|\$) "
+    r"^[ \t]{0,200}(?:\([\w.-]{1,50}\) )?"
+    r"(?:\[?[\w.-]{1,50}@[\w.-]{1,50}[: ][^\s$#%]{0,200} ?[$#%]|(?:ba|da|z)?sh-[\d.]{1,9}[$#]|\$) ",
+    re.MULTILINE,
 )
 # Where a command begins: "for" and "done" are words like others elsewhere.
 _BEGIN = r"(?:^|[;&|({]|(?<![\w-])(?:do|then|else|in))[ \t]{0,200}"
@@ -38,12 +39,20 @@ def shell_commands(session: str) -> str:
     """The commands after the prompts of a shell. All of ``session`` if it has no prompt."""
     typed: list[str] = []
     command = _Command()
-    for line in _lines(session):
-        prompt = _SHELL_PROMPT.match(line)
+    at = 0
+    while at <= len(session):
+        if not command.goes_on:
+            # Past the lines of output, of which there may be millions.
+            found = search(_SHELL_PROMPT, session, at)
+            if found is None:
+                break
+            at = found.start()
+        end = session.find("\n", at)
+        line = session[at : end if end >= 0 else len(session)]
+        at += len(line) + 1
+        prompt = None if command.is_data else _SHELL_PROMPT.match(line)
         if command.goes_on:
-            prompt = (not command.is_data and prompt) or _MORE_PROMPT.match(line)
-        elif prompt is None:
-            continue
+            prompt = prompt or _MORE_PROMPT.match(line)
         typed.append(line[prompt.end() :] if prompt else line)
         command.feed(typed[-1])
     return join(typed, "\n") if typed else session

@@ -298,7 +298,7 @@ class ServerChannels:
             pause = min(2 * pause, 3.0)
         raise GatewayUnreachable(
             f"the connection to kernel {self._name} broke ({cause})"
-            f" and could not be restored: {reason}"
+            f" and could not be restored: {reason}; is the server still running?"
         ) from reason
 
     def _check_open(self) -> None:

@@ -74,7 +74,9 @@ class WebSocketTransport:
         """
         frame = encode(message, self.framing)
         if len(frame) > MAX_REQUEST:
-            raise ValueError(f"{len(frame)} bytes: servers take at most {MAX_REQUEST} a message")
+            raise ValueError(
+                f"the message has {len(frame)} bytes: servers accept at most {MAX_REQUEST} bytes"
+            )
         opcode, data = (TEXT, frame.encode()) if isinstance(frame, str) else (BINARY, frame)
         try:
             self._socket.send(opcode, data, deadline)

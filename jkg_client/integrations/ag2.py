@@ -12,7 +12,7 @@ try:
     from ag2.tools.code import CodeLanguage, CodeRunResult
 except ImportError as _missing:
     raise ImportError(
-        'JupyterEnvironment needs: pip install "jkg-client[ag2]" (Python 3.10 or newer)'
+        'JupyterEnvironment needs an extra: pip install "jkg-client[ag2]" (Python 3.10 or newer)'
     ) from _missing
 
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known

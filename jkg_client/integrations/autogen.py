@@ -20,10 +20,12 @@ try:
     from typing_extensions import Self
 except ImportError as _missing:
     raise ImportError(
-        'JupyterCodeExecutor needs: pip install "jkg-client[autogen]" (Python 3.10 or newer)'
+        "JupyterCodeExecutor needs an extra:"
+        ' pip install "jkg-client[autogen]" (Python 3.10 or newer)'
     ) from _missing
 
 from .. import jupyter_executors
+from ..client import arguments
 from ..gateway.connection import (
     JupyterConnectable,
     JupyterConnectionInfo,
@@ -102,6 +104,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
         max_text: int = MAX_TEXT,
         **options: Any,
     ) -> None:
+        arguments.folder("output_dir", output_dir)
         server = given_or_known(jupyter_server)
         self._config = JupyterCodeExecutorConfig(
             url=info_of(server).url,

@@ -16,9 +16,10 @@ try:
     from pydantic import BaseModel, Field, PrivateAttr
 except ImportError as _missing:
     raise ImportError(
-        'JupyterTool needs: pip install "jkg-client[langchain]" (Python 3.10 or newer)'
+        'JupyterTool needs an extra: pip install "jkg-client[langchain]" (Python 3.10 or newer)'
     ) from _missing
 
+from ..client import arguments
 from ..code_result import CodeResult
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, given_or_known
 from ..jupyter_executors import AsyncJupyterCodeExecutor
@@ -110,6 +111,7 @@ class JupyterTool(BaseTool):
         max_text: int = MAX_TEXT,
         **options: Any,
     ) -> None:
+        arguments.each(arguments.filled, name=name, description=description)
         super().__init__(name=name, description=description)
         self._max_text = checked(max_text)
         server = given_or_known(jupyter_server)

@@ -23,9 +23,11 @@ try:
     from smolagents.utils import AgentExecutionError
 except ImportError as _missing:
     raise ImportError(
-        'JupyterExecutor needs: pip install "jkg-client[smolagents]" (Python 3.10 or newer)'
+        "JupyterExecutor needs an extra:"
+        ' pip install "jkg-client[smolagents]" (Python 3.10 or newer)'
     ) from _missing
 
+from ..client import arguments
 from ..client.callbacks import OnOutput
 from ..code_blocks import CodeBlock, unfenced
 from ..code_result import CodeResult, notes
@@ -119,9 +121,14 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         max_text: int = MAX_TEXT,
         **options: Any,
     ) -> None:
+        packages = arguments.items("additional_imports", additional_imports)
+        for number, package in enumerate(packages):
+            arguments.filled(f"additional_imports[{number}]", package)
+        if logger is not None:
+            arguments.instance("logger", logger, AgentLogger)
         # The agent logs errors itself, so a logger here would print them twice.
         quiet = AgentLogger(level=LogLevel.OFF) if logger is None else logger
-        super().__init__(list(additional_imports), quiet, allow_pickle=False)
+        super().__init__(packages, quiet, allow_pickle=False)
         self._timeout = timeout
         self._max_text = checked(max_text)
         self._tools: dict[str, Tool] = {}

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ..protocol.mime_data import joined
 from ..protocol.outputs import Display, Output
-from .markup import mentions_id_of, only_repeats, shows_nothing
+from .markup import mentions_id_of, shows_nothing, text_of
 
 HTML = "text/html"
 PLAIN = "text/plain"
@@ -36,14 +36,14 @@ class Forms:
         html: HTML of the display. None if it has none.
         script: Script of the display. None if it has none.
         is_loader: Whether the script only loads libraries for later scripts.
-        is_text: Whether the HTML only repeats the plain text.
+        text: The text to show instead of the HTML. None if the HTML shows more than text.
         is_unseen: Whether the HTML is blank, or consists only of scripts and styles.
     """
 
     html: str | None = None
     script: str | None = None
     is_loader: bool = False
-    is_text: bool = False
+    text: str | None = None
     is_unseen: bool = False
 
     @classmethod
@@ -52,8 +52,10 @@ class Forms:
         if not isinstance(output, Display):
             return cls()
         html = joined(output.data.get(HTML))
-        if html is not None and PLAIN in output.data and only_repeats(html, output.text):
-            return cls(is_text=True)
+        plain = joined(output.data.get(PLAIN))
+        text = None if html is None or plain is None else text_of(html, plain)
+        if text is not None:
+            return cls(text=text)
         loaders = [name for name in output.data if name.endswith(_LOADER)]
         scripts = (joined(output.data.get(name)) for name in (*loaders, *SCRIPTS))
         script = next((one for one in scripts if one is not None), None)

@@ -13,7 +13,22 @@ _BLOCKS = frozenset(
     ["blockquote", "body", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "html", "li", "ol"]
 ) | {"p", "pre", "ul"}
 _INLINE = frozenset(
-    ["a", "b", "code", "em", "font", "i", "kbd", "s", "samp", "small", "span", "strong", "style"]
+    [
+        "a",
+        "b",
+        "code",
+        "em",
+        "font",
+        "i",
+        "kbd",
+        "progress",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strong",
+        "style",
+    ]
 ) | {"tt", "u", "var"}
 """Tags of plain text. HTML with other tags, such as tables or images, shows more than text."""
 
@@ -31,14 +46,23 @@ _MOST_IDS = 32
 """Number of ids of a page that are searched for in a script."""
 
 
-def only_repeats(html: str, plain: str) -> bool:
-    """Whether ``html`` only shows the text ``plain``, in fonts and colours.
+def text_of(html: str, plain: str) -> str | None:
+    """The text to show instead of ``html``. None if the HTML shows more than text.
 
-    Longer HTML is not compared: to split it into words would stop all other threads.
+    The HTML may only repeat the text ``plain`` in fonts and colours, or ``plain`` may be the source
+    of the HTML. A progress bar is text, too: no page is needed to see how far it was.
     """
-    shown = _running_text(html) if len(html) <= _LONGEST_TEXT else None
+    shown = _running_text(html)
     if shown is None:
-        return False
+        return None
+    is_bar = "<progress" in html.lower()
+    if plain.lstrip().startswith("<") and (is_bar or plain.strip() == html.strip()):
+        lines = (" ".join(line.split()) for line in shown.split("\n"))
+        return "\n".join(filter(None, lines))
+    return plain if is_bar or _only_repeats(html, shown, plain) else None
+
+
+def _only_repeats(html: str, shown: str, plain: str) -> bool:
     words, said = shown.split(), strip_ansi(plain).split()
     if not said:
         return not words and "<pre" in html

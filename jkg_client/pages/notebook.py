@@ -104,8 +104,8 @@ class NotebookPage:
             return output
         if is_gone:
             return evolve(output, data={})
-        if forms.is_text:
-            return evolve(output, data=_without_other_texts(output.data))
+        if forms.text is not None:
+            return evolve(output, data=_without_other_texts(output.data, forms.text))
         html, script = forms.html, forms.script
         chart = self._chart(output.data, html)
         if chart is not None:
@@ -185,9 +185,9 @@ def _is_announcement(display: Display, html: str) -> bool:
     return not display.text and any(words in html for words in _ANNOUNCEMENTS)
 
 
-def _without_other_texts(data: Mapping[str, Any]) -> Json:
-    kept = (name for name in data if name == PLAIN or not name.startswith("text/"))
-    return {name: data[name] for name in kept}
+def _without_other_texts(data: Mapping[str, Any], text: str) -> Json:
+    others = {name: data[name] for name in data if not name.startswith("text/")}
+    return {**others, PLAIN: text}
 
 
 def _with_html(display: Display, html: str | None) -> Display:

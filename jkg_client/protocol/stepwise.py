@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 STEP = 2**16
 """Characters of a step."""
 
-_LONGEST = 512
+_LONGEST = 1024
 """Characters that a match and what it looks at behind it have, at most."""
 
 _PARTS = 2**14
@@ -96,7 +96,7 @@ def join(parts: Iterable[str], between: str = "") -> str:
     return between.join(joined)
 
 
-def decoded(data: bytes | memoryview, step: int = 2**22) -> str:
+def decoded(data: bytes | memoryview, step: int = 2**24) -> str:
     """UTF-8 as text, of which ``step`` bytes are decoded at once.
 
     Bytes that are not UTF-8 become U+FFFD.

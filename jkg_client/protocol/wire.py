@@ -224,7 +224,7 @@ def dumps(value: Json) -> bytes:
     try:
         return _ENCODER.encode(value).encode("ascii")
     except (TypeError, RecursionError) as exc:
-        raise ValueError(f"JSON cannot say this: {exc}") from exc
+        raise ValueError(f"JSON cannot express this: {exc}") from exc
 
 
 def _join_v1(parts: list[bytes]) -> bytes:

@@ -14,6 +14,8 @@ from typing import BinaryIO, Union
 
 from attrs import frozen
 
+from ..client import arguments
+
 LocalPath = Union[str, "os.PathLike[str]"]
 
 LARGEST_FILE = 2**30
@@ -37,6 +39,7 @@ class LocalFiles:
 
     def put(self, source: LocalPath, path: str | None) -> str:
         """Copy a file into the folder, and return its path there."""
+        check_put(source, path)
         place = self.folder / (path or Path(source).name)
         if path and path.endswith(("/", os.sep)):
             place /= Path(source).name
@@ -48,6 +51,7 @@ class LocalFiles:
 
     def get(self, path: str, destination: LocalPath | None, max_bytes: int) -> Path:
         """Copy a file out of the folder, and return the path of the copy."""
+        check_get(path, destination, max_bytes)
         place = place_for(path, destination)
         with opened(self.folder / path) as content, written(place) as file:
             for piece in within(max_bytes, iter(lambda: content.read(_PIECE), b"")):
@@ -56,10 +60,26 @@ class LocalFiles:
 
     def names(self, path: str) -> list[str]:
         """Names in a subfolder. Names of folders end with ``/``."""
+        arguments.text("path", path)
         with os.scandir(self.folder / path) as entries:
             return sorted(
                 f"{entry.name}/" if _is_folder(entry) else entry.name for entry in entries
             )
+
+
+def check_put(source: object, path: object) -> None:
+    """Raise ``ValueError`` for wrong arguments of ``put_file``."""
+    arguments.folder("source", source)
+    if path is not None:
+        arguments.text("path", path)
+
+
+def check_get(path: object, destination: object, max_bytes: object) -> None:
+    """Raise ``ValueError`` for wrong arguments of ``get_file``."""
+    arguments.filled("path", path)
+    if destination is not None:
+        arguments.folder("destination", destination)
+    arguments.at_least("max_bytes", max_bytes, 0)
 
 
 @contextmanager

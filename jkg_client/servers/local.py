@@ -187,6 +187,7 @@ class LocalJupyterServer:
         Args:
             timeout_seconds: Time after which the server is killed.
         """
+        arguments.pause("timeout_seconds", timeout_seconds)
         if self._finalizer.detach():
             self._child.stop(timeout_seconds)
 
@@ -197,7 +198,9 @@ class LocalJupyterServer:
         except BaseException as exc:
             self.stop(_UNDO_SECONDS)
             if isinstance(exc, (GatewayError, KernelSpecNotFound)):
-                raise ServerStartError(f"the server starts no kernel in advance: {exc}") from exc
+                raise ServerStartError(
+                    f"the server could not start a kernel in advance: {exc}"
+                ) from exc
             raise
 
     def __enter__(self) -> LocalJupyterServer:

@@ -44,5 +44,7 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f".{_MODULES[name]}", __name__), name)
     except ModuleNotFoundError as exc:
         if exc.name and exc.name.partition(".")[0] == "websockets":
-            raise ImportError('the fake gateway needs: pip install "jkg-client[testing]"') from exc
+            raise ImportError(
+                'the fake gateway needs an extra: pip install "jkg-client[testing]"'
+            ) from exc
         raise

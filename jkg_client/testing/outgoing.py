@@ -14,7 +14,7 @@ from ..protocol.wire import Frame, Framing, Packed, encode, pack
 
 
 def server_frame(message: Message, framing: Framing) -> Frame:
-    """The frame in which a server sends ``message``; a ValueError if JSON cannot say it."""
+    """The frame in which a server sends ``message``; a ValueError if JSON cannot express it."""
     if framing is Framing.V1:
         return encode(message, framing)
     document: dict[str, Any] = {

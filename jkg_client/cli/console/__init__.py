@@ -57,7 +57,7 @@ def add_view(command: argparse.ArgumentParser) -> None:
         type=not_empty,
         default=None,
         metavar="DIR",
-        help="folder in which images and pages are saved (default: this folder)",
+        help="folder in which images and web pages are saved (default: this folder)",
     )
 
 

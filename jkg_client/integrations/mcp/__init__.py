@@ -10,7 +10,8 @@ try:
     from .transports import HttpOptions, serve_http, serve_stdio
 except ImportError as _missing:
     raise ImportError(
-        f'the MCP server needs: pip install "jkg-client[mcp]" (Python 3.10 or newer); {_missing}'
+        "the MCP server needs an extra:"
+        f' pip install "jkg-client[mcp]" (Python 3.10 or newer); {_missing}'
     ) from _missing
 
 __all__ = ["HttpOptions", "Limits", "create_server", "serve_http", "serve_stdio"]

@@ -18,7 +18,8 @@ from mcp_types import UNSUPPORTED_PROTOCOL_VERSION
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from ..._version import __version__
-from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo
+from ...client import arguments
+from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
 from ...session_file import session_file_of
 from .kernels import SessionKernel, SessionKernels
 from .tools import Limits, Tools
@@ -54,8 +55,13 @@ def create_server(
             ``name-2.ipynb`` and so on. None for no file.
 
     Raises:
-        ValueError: The folder of the notebook does not exist.
+        ValueError: An argument is wrong, or the folder of the notebook does not exist.
     """
+    if jupyter_server is not None:
+        info_of(jupyter_server)
+    arguments.filled("kernel_name", kernel_name)
+    if limits is not None:
+        arguments.instance("limits", limits, Limits)
     session_file_of(notebook)  # check the path before the first client connects
     notebooks = _numbered(notebook)
 

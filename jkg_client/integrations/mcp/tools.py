@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 from mcp.server.connection import Connection
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -15,6 +15,8 @@ from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import Field
 
 from ... import python_files
+from ...client import arguments
+from ...client.arguments import validator
 from ...code_blocks import CodeBlock
 from ...code_result import CodeResult, not_run, notes
 from ...errors import JkgError
@@ -22,7 +24,7 @@ from ...protocol.mime_data import decoded
 from ...protocol.outputs import Failure, encodable
 from ...protocol.result import ExecutionResult
 from ...protocol.shortening import shortened
-from ..model_limits import MAX_TEXT
+from ..model_limits import MAX_TEXT, checked
 from ..tool_code import tool_block
 from .contents import contents
 from .kernels import SessionKernel, SessionKernels, Tell
@@ -38,15 +40,15 @@ class Limits:
         max_text: Longest text in an answer, in characters.
     """
 
-    timeout: float = 60.0
-    max_timeout: float = 600.0
-    max_text: int = MAX_TEXT
+    timeout: float = field(default=60.0, validator=validator(arguments.seconds))
+    max_timeout: float = field(default=600.0, validator=validator(arguments.seconds))
+    max_text: int = field(default=MAX_TEXT, converter=checked)
 
     def __attrs_post_init__(self) -> None:
-        if not 0 < self.timeout <= self.max_timeout:
+        if self.timeout > self.max_timeout:
             raise ValueError(
-                f"the default time limit, {self.timeout:g} s, must be positive and"
-                f" at most the maximum, {self.max_timeout:g} s"
+                f"timeout must be at most the maximum, {self.max_timeout:g} s,"
+                f" not {self.timeout:g} s"
             )
 
     def seconds(self, asked: float | None) -> float:

@@ -13,11 +13,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import uvicorn
-from attrs import frozen
+from attrs import field, frozen
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp
 
+from ...client import arguments
+from ...client.arguments import validator
 from .access import LocalCheck, TokenCheck, is_loopback
 from .streams import Streams
 
@@ -47,10 +49,10 @@ class HttpOptions:
         max_sessions: Largest number of sessions at a time. Each has a kernel.
     """
 
-    host: str = "127.0.0.1"
+    host: str = field(default="127.0.0.1", validator=validator(arguments.filled))
     port: int = 8000
-    token: str | None = None
-    idle: float = 1800.0
+    token: str | None = field(default=None, validator=validator(arguments.text, or_none=True))
+    idle: float = field(default=1800.0, validator=validator(arguments.seconds))
     max_sessions: int = 16
 
     def __attrs_post_init__(self) -> None:
@@ -58,12 +60,11 @@ class HttpOptions:
             raise ValueError(
                 f"other machines can reach {self.host} and could run code here: set a token"
             )
-        if not 0 <= self.port <= _LAST_PORT:
-            raise ValueError(f"port must be 0 to {_LAST_PORT}, not {self.port}")
-        if not 0 < self.idle < math.inf:
+        if type(self.port) is not int or not 0 <= self.port <= _LAST_PORT:
+            raise ValueError(f"port must be 0 to {_LAST_PORT}, not {self.port!r:.200}")
+        if self.idle == math.inf:
             raise ValueError(f"idle must be a positive number of seconds, not {self.idle:g}")
-        if self.max_sessions < 1:
-            raise ValueError(f"max_sessions must be at least 1, not {self.max_sessions}")
+        arguments.at_least("max_sessions", self.max_sessions, 1)
 
 
 def serve_stdio(server: MCPServer[Any]) -> None:

@@ -8,7 +8,7 @@ try:
     import jupyter_client as _jupyter_client  # noqa: F401
 except ImportError as _missing:
     raise ImportError(
-        'GatewayKernelManager needs: pip install "jkg-client[nbclient]"'
+        'GatewayKernelManager needs an extra: pip install "jkg-client[nbclient]"'
     ) from _missing
 
 from .client import GatewayKernelClient

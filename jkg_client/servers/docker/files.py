@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from ...client import arguments
 from ...errors import EngineError
-from ..files import LocalPath, opened, place_for, written
+from ..files import LocalPath, check_get, check_put, opened, place_for, written
 from .archives import packed_file, unpacked
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class ContainerFiles:
 
     def put(self, source: LocalPath, path: str | None) -> str:
         """Copy a file into the container, and return its path there."""
+        check_put(source, path)
         source = Path(source)
         place = posixpath.join(self.folder, path or source.name)
         if place.endswith("/"):
@@ -62,6 +64,7 @@ class ContainerFiles:
 
     def get(self, path: str, destination: LocalPath | None, max_bytes: int) -> Path:
         """Copy a file out of the container, and return the path of the copy."""
+        check_get(path, destination, max_bytes)
         place = place_for(path, destination)
         there = posixpath.join(self.folder, path)
         for _ in range(_LINKS):
@@ -76,6 +79,7 @@ class ContainerFiles:
 
     def names(self, path: str) -> list[str]:
         """Names in a folder of the container. Names of folders end with ``/``."""
+        arguments.text("path", path)
         listed = self._run(_LIST, posixpath.join(self.folder, path))
         return sorted(listed.decode("utf-8", "surrogateescape").split("\0")[:-1])
 

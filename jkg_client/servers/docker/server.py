@@ -302,6 +302,7 @@ class DockerJupyterServer:
         Raises:
             EngineError: The engine does not stop the container. Call ``stop`` again.
         """
+        arguments.pause("timeout_seconds", timeout_seconds)
         if self._finalizer.alive:
             self._container.stop(timeout_seconds)
             self._finalizer.detach()

@@ -65,7 +65,10 @@ def _check_image(_: object, __: Attribute[Any], image: str | None) -> None:
 
 def _check_name(_: object, __: Attribute[Any], name: str | None) -> None:
     if name and not _NAME.fullmatch(name):
-        raise ValueError(f"container_name must match {_NAME.pattern}, not {name!r}")
+        raise ValueError(
+            "container_name must begin with a letter or a digit, followed by letters, digits, '_',"
+            f" '.' or '-', not {name!r}"
+        )
 
 
 def _check_port(_: object, __: Attribute[Any], port: int | None) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 
+from ...client import arguments
 from ...errors import ClientClosed
 from ...gateway.connection import JupyterConnectionInfo
 from ...gateway.credentials import Certificate
@@ -127,6 +128,7 @@ class AsyncJupyterHubServer:
         Args:
             timeout_seconds: Time limit for all of it.
         """
+        arguments.pause("timeout_seconds", timeout_seconds)
         launch, finalizer = self._launch, self._finalizer
         if launch is None or finalizer is None:
             return

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
+from ...client import arguments
 from ...gateway.connection import JupyterConnectionInfo
 from ...gateway.credentials import Certificate
 from ...gateway.rest import JupyterClient
@@ -131,6 +132,7 @@ class JupyterHubServer:
         Args:
             timeout_seconds: Time limit for all of it.
         """
+        arguments.pause("timeout_seconds", timeout_seconds)
         if self._launch.stop(timeout_seconds):
             self._finalizer.detach()
 
