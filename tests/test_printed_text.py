@@ -93,7 +93,7 @@ def test_the_movements_of_all_folds_are_counted_together() -> None:
     text = PrintedText()
     text.append("\x1b[A\x1b[B" * 70_000 + "one\rtwo\n")
     assert str(text) == "\ntwo\n"
-    # 131072 movements are followed, and one more for each 32 characters.
+    # 131072 movements are followed, and one more for each 64 characters.
     text.append("\x1b[A\x1b[B" * 25_000 + "three\rfour")
     assert str(text).split() == ["two", "three", "four"]
 

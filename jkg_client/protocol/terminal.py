@@ -9,7 +9,7 @@ from .terminal_grid import Grid
 from .terminal_pieces import pieces
 
 _MOVES = 2**17
-_CHARACTERS = 32
+_CHARACTERS = 64
 """Movements that are followed in any text, and one more for each so many characters."""
 
 _LONGEST = 2**16
