@@ -56,6 +56,9 @@ class SteppingDecoder(json.JSONDecoder):
 
     def _string(self, text: str, start: int, strict: bool) -> tuple[str, int]:
         """The string whose first character is at ``start``, and the end of its quotation mark."""
+        if text.find("\\", start, text.find('"', start)) < 0:
+            # Without escapes, as in an image, this is quick, and needs no second copy.
+            return _scan_string(text, start, strict)
         parts: list[str] = []
         while len(text) - start > self._step:
             cut = _cut(text, start, start + self._step)

@@ -103,6 +103,10 @@ def decoded(data: bytes | memoryview, step: int = 2**24) -> str:
     """
     if len(data) <= step:
         return str(data, "utf-8", "replace")
+    try:
+        return str(data, "ascii")  # an image: this is quick, and needs no second copy
+    except UnicodeDecodeError:
+        pass
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     texts = [decoder.decode(data[at : at + step]) for at in range(0, len(data), step)]
     return "".join([*texts, decoder.decode(b"", final=True)])
