@@ -49,10 +49,10 @@ class SteppingDecoder(json.JSONDecoder):
     def __init__(self, step: int = _STEP) -> None:
         super().__init__()
         self._step = step
-        self.parse_string = self._string
+        self.parse_string: Callable[[str, int, bool], tuple[str, int]] = self._string
         self.parse_array = _array
         # The scanner in C does not use other functions.
-        self.scan_once = _PARTS.scanner.py_make_scanner(self)
+        self.scan_once: Any = _PARTS.scanner.py_make_scanner(self)
 
     def _string(self, text: str, start: int, strict: bool) -> tuple[str, int]:
         """The string whose first character is at ``start``, and the end of its quotation mark."""
