@@ -48,6 +48,8 @@ _MASKS = (
     (re.compile(r"(?:[\w/-]*/ipykernel_\d+/)?\b\d{6,}\.py"), "CELL"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
     (re.compile(r"[\w/.-]+\.py:\d+"), "FILE:LINE"),
+    # The logger of comms, after some code has imported ipykernel.comm.
+    (re.compile(r"ERROR:ipykernel\.comm:"), "ERROR:Comm:"),
 )
 
 

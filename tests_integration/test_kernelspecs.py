@@ -44,7 +44,7 @@ def test_an_unknown_kernel_names_those_installed(spec: SpecWriter, name: str) ->
 
 @pytest.mark.parametrize("name", ["", None, 3])
 def test_what_is_no_name_is_a_value_error(name: str) -> None:
-    with pytest.raises(ValueError, match="kernel_spec_name must be"):
+    with pytest.raises(ValueError, match="name of a kernel must be"):
         kernelspecs.find(name)
 
 
