@@ -53,6 +53,7 @@ class Service:
         self._waiting: deque[Request] = deque()
         self._behind_failure = 0
         self._control: SimpleQueue[Request] = SimpleQueue()
+        self._answers_control = threading.Lock()
         self._handlers: dict[str, Callable[[Message], None]] = {}
         self._is_leaving = False
         self._over = False
@@ -64,6 +65,8 @@ class Service:
         for target in (self._read, self._serve_control):
             threading.Thread(target=target, name="jkg kernel", daemon=True).start()
         self._loop.run_until_complete(self._serve())
+        # The thread that was asked to shut down has still to say that it is idle.
+        self._answers_control.acquire(timeout=GRACE)
 
     async def _serve(self) -> None:
         while not self._over:
@@ -111,7 +114,9 @@ class Service:
     def _serve_control(self) -> None:
         loop = asyncio.new_event_loop()
         while True:
-            loop.run_until_complete(self._answer(self._control.get()))
+            request = self._control.get()
+            with self._answers_control:
+                loop.run_until_complete(self._answer(request))
 
     async def _answer(self, request: Request) -> None:
         set_parent(request.message.header)
