@@ -85,10 +85,10 @@ def test_a_connection_cut_while_a_cell_runs_is_mended_and_nothing_is_missing(
     kernels: Any, server: FakeGateway, msg_type: str, rst: bool
 ) -> None:
     # A connection that is given up too early takes along what the server has kept.
-    patient = evolve(QUICK, first_heartbeat=2.0, heartbeat=5.0, pong=3.0, handshake=5.0)
-    kernel = kernels(timeouts=evolve(patient, reconnect=10.0))
+    patient = evolve(QUICK, first_heartbeat=10.0, heartbeat=20.0, pong=15.0, handshake=20.0)
+    kernel = kernels(timeouts=evolve(patient, reconnect=40.0))
     server.faults.cut_before(msg_type, rst=rst)
-    result = kernel.execute(COUNT, 5)
+    result = kernel.execute(COUNT, 60)
     assert (result.status, result.output) == ("ok", COUNTED)
     executed = server.journal.messages("execute_request")
     assert len(executed) == 1
