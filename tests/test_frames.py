@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from tables import rows
 
@@ -125,3 +127,21 @@ def test_frames_of_a_client_begin_with_a_size_of_one_three_or_nine_bytes(
     size: int, begins: str
 ) -> None:
     assert beginning(BINARY, size) == bytes.fromhex(begins)
+
+
+def test_a_large_message_is_not_in_memory_twice_after_it_was_read() -> None:
+    size = 2**22
+    reader = FrameReader(2 * size)
+    tracemalloc.start()
+    try:
+        # The next frame has begun to arrive.
+        reader.feed(b"".join([b"\x82\x7f", size.to_bytes(8, "big"), bytes(size), b"\x81"]))
+        received = reader.next()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert received is not None
+    assert len(received.data) == size
+    assert held < 1.5 * size
+    reader.feed(b"\x01a")
+    assert reader.next() == (TEXT, b"a")

@@ -16,6 +16,7 @@ _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 """How frames begin: the opcode, and 0x80 for the last part, which control frames always are."""
 
 _LONGEST_CONTROL = 125
+_LARGE = 2**20
 _WIDTHS = {126: 2, 127: 8}
 """Bytes of the extended length, by the value of the short length."""
 
@@ -104,9 +105,9 @@ class FrameReader:
         if len(ahead) < end:
             return None
         data = bytes(memoryview(ahead)[start:end])
-        if end == len(ahead):
-            # Free the memory now: the data may be large.
-            ahead.clear()
+        if size > _LARGE or end == len(ahead):
+            # Free the memory now. For small frames, ``feed`` does it for all at once.
+            del ahead[:end]
             end = 0
         self._taken = end
         return first, data
