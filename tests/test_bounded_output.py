@@ -211,7 +211,7 @@ def test_a_value_can_be_replaced_by_a_smaller_one_and_makes_room() -> None:
     assert (both(kept), kept.dropped) == (("<small>12345678", ""), 0)
 
 
-# The value is replaced by one of another size, which is cut if it is more than half of too much.
+# A value is replaced by a larger or smaller one. It is cut if it exceeds half of the limit.
 @rows(
     ("limit", "entries", "size", "shown", "dropped", "cut"),
     [

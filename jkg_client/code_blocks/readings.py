@@ -191,7 +191,7 @@ class Reading:
 def _without_words(code: Sequence[str]) -> Sequence[str]:
     """Lines of a block without the words that introduce the next one, such as ``Then run:``.
 
-    They are the last paragraph, and end with a colon, as complete code never does.
+    These words are the last paragraph of the block. It ends with a colon, and complete code does not.
     """
     end = len(code)
     while end and not code[end - 1].strip():
