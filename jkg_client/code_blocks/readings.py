@@ -191,7 +191,7 @@ class Reading:
 def _without_words(code: Sequence[str]) -> Sequence[str]:
     """Lines of a block without the words that introduce the next one, such as ``Then run:``.
 
-    These words are the last paragraph of the block. It ends with a colon, and complete code does not.
+    They are the last paragraph of the block, which ends with a colon. Complete code does not.
     """
     end = len(code)
     while end and not code[end - 1].strip():
