@@ -250,7 +250,8 @@ def test_an_interrupt_that_comes_early_is_not_lost(client: RawClient, kernel: Ra
         msg_id = kernel.send("execute_request", {"code": "while True: pass"})
         kernel.until("iopub execute_input")
         client.interrupt(kernel)
-        assert "iopub error KeyboardInterrupt" in [says(one) for one in kernel.answers(msg_id)]
+        # Not the error on iopub: some releases of IPython cannot show an error without a line.
+        assert "shell execute_reply error" in [says(one) for one in kernel.answers(msg_id)]
 
 
 def test_a_stuck_kernel_is_restarted_all_the_same(client: RawClient, kernel: RawKernel) -> None:
