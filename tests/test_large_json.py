@@ -22,7 +22,7 @@ BROKEN = ['"', "\\", "\\u", "\\x", "\n", "\\ud83", ",", "]", "}", "NaN", "1"]
 FORMS = ['"%"', '["%"]', '{"t":"%"}', '{"t": "%", "u": [1, "%"]}', '[[1],"%"]', '["a", 2, "%"]']
 
 
-def _decoded(decoder: json.JSONDecoder, text: str) -> str:
+def _decoded(decoder: json.JSONDecoder | SteppingDecoder, text: str) -> str:
     """What the decoder gives. As text, because two values that are NaN are not equal."""
     try:
         return repr(decoder.raw_decode(text))
@@ -91,8 +91,43 @@ def test_errors_in_a_large_message_are_those_of_json(text: str) -> None:
     assert str(raised.value) == str(expected.value)
 
 
-def test_many_numbers_are_read_at_once() -> None:
-    numbers = list(range(200_000))
-    value = {"data": {"x": numbers, "text": "x" * LARGE}, "names": ["a"] * 5}
+# With what ends an item also within strings.
+VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text('],{}:"\\a', max_size=9)
+    ),
+    lambda some: st.one_of(st.lists(some), st.dictionaries(st.text("],:ab", max_size=3), some)),
+    max_leaves=30,
+)
+
+
+@given(VALUES, st.sampled_from([None, 1]), st.integers(12, 40))
+def test_arrays_and_objects_in_steps_are_those_at_once(
+    value: object, indent: int | None, step: int
+) -> None:
+    text = json.dumps(value, indent=indent)
+    assert _decoded(SteppingDecoder(step), text) == _decoded(json.JSONDecoder(), text)
+
+
+@given(VALUES, st.data(), st.sampled_from(["", ",", "[", "]", "{", "}", '"', ":", "1", " "]))
+def test_invalid_arrays_and_objects_are_invalid_in_steps_too(
+    value: object, data: st.DataObject, wrong: str
+) -> None:
     text = json.dumps(value)
-    assert raw_decode(text) == (value, len(text))
+    at = data.draw(st.integers(0, len(text)))
+    text = text[:at] + wrong + text[at + data.draw(st.integers(0, 1)) :]
+    assert _decoded(SteppingDecoder(12), text) == _decoded(json.JSONDecoder(), text)
+
+
+MANY: dict[str, Any] = {
+    "numbers": list(range(200_000)),
+    "points": [{"x": 1, "y": [2.5, None]}] * 40_000,
+    "keys": {f"a{n}": "b" for n in range(100_000)},
+    "of many kinds": [[[1], [2]], {"a": {"b": 1}, "c": {}}, "],"] * 30_000,
+}
+
+
+@rows("items", MANY)
+def test_an_item_is_whole_wherever_a_step_ends(items: str) -> None:
+    text = json.dumps({"data": {items: MANY[items], "text": "x" * LARGE}, "names": ["a"] * 5})
+    assert raw_decode(text) == (json.loads(text), len(text))

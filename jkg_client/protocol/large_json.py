@@ -1,75 +1,108 @@
 """Reads large JSON texts in steps, between which other threads can run.
 
-A kernel sends everything that a cell prints at once as one string, which may have megabytes. The
-decoder of ``json`` reads it in one call of C, during which all other threads wait.
+A kernel sends everything that a cell prints at once as one string, which may have megabytes, and a
+chart with all its points as one array. The decoder of ``json`` reads them in one call of C, during
+which all other threads wait.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable
+from typing import Any, Callable, Union
 
 _LARGE = 2**20
 """Characters from which on a text is read in steps."""
 
 _STEP = 2**16
-"""Characters of a string that are read at once."""
+"""Characters that are read at once."""
 
 _LONGEST_ESCAPE = 6
 # Two escape sequences can be one character.
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u....|.)", re.DOTALL)
 
-_STRINGS = 256
-"""A text with more than one string in so many characters is read at once. To read many short
-strings in steps would take ten times as long."""
+_SPACE = re.compile(r"[ \t\n\r]*")
 
-_SAMPLES = 64
-_SAMPLE = 1024
-"""Number of places at which strings are counted, and characters of each."""
+_ITEM_ENDS = [",", "],", "},", '",']
+"""The last comma of a text can be within an item. These commas are more often between two items."""
 
+Items = Union[list[Any], dict[str, Any]]
+"""What an array or an object contains."""
+
+_DECODER = json.JSONDecoder()
 # The published types of the module lack the functions that a decoder consists of.
 _PARTS: Any = json
 _scan_string: Callable[[str, int, bool], tuple[str, int]] = _PARTS.decoder.scanstring
-_scan_array: Callable[..., tuple[Any, int]] = _PARTS.decoder.JSONArray
-
-_DECODER = json.JSONDecoder()
 _scan: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
 
 
-class SteppingDecoder(json.JSONDecoder):
-    """A decoder that reads long strings in steps.
+class SteppingDecoder:
+    """A decoder that reads long strings, arrays and objects in steps.
 
-    It gives the values of ``json.JSONDecoder``, but may have other words for errors.
+    It gives the values of ``json.JSONDecoder``, but has other words for errors.
 
     Args:
-        step: Characters of a string that are read at once, at least 12.
+        step: Characters that are read at once, at least 12.
     """
 
     def __init__(self, step: int = _STEP) -> None:
-        super().__init__()
         self._step = step
-        self.parse_string: Callable[[str, int, bool], tuple[str, int]] = self._string
-        self.parse_array = _array
-        # The scanner in C does not use other functions.
-        self.scan_once: Any = _PARTS.scanner.py_make_scanner(self)
 
-    def _string(self, text: str, start: int, strict: bool) -> tuple[str, int]:
+    def raw_decode(self, text: str) -> tuple[Any, int]:
+        """The value at the start of ``text`` and its end.
+
+        Raises:
+            ValueError: The JSON is invalid.
+            RecursionError: The value is nested too deeply.
+        """
+        try:
+            return self._value(text, 0)
+        except StopIteration as stop:
+            raise ValueError(f"No value at {stop.value}") from None
+
+    def _value(self, text: str, at: int) -> tuple[Any, int]:
+        """The value that begins at this place, and its end."""
+        if text.startswith('"', at):
+            return self._string(text, at + 1)
+        if text.startswith("[", at):
+            return self._container(text, at + 1, "[]")
+        if text.startswith("{", at):
+            return self._container(text, at + 1, "{}")
+        return _scan(text, at)
+
+    def _string(self, text: str, start: int) -> tuple[str, int]:
         """The string whose first character is at ``start``, and the end of its quotation mark."""
         if text.find("\\", start, text.find('"', start)) < 0:
             # Without escapes, as in an image, this is quick, and needs no second copy.
-            return _scan_string(text, start, strict)
+            return _scan_string(text, start, True)
         parts: list[str] = []
         while len(text) - start > self._step:
             cut = _cut(text, start, start + self._step)
             piece = text[start:cut] + '"'
-            part, end = _scan_string(piece, 0, strict)
+            part, end = _scan_string(piece, 0, True)
             parts.append(part)
             if end < len(piece):
                 return "".join(parts), start + end
             start = cut
-        part, end = _scan_string(text, start, strict)
+        part, end = _scan_string(text, start, True)
         return "".join([*parts, part]), end
+
+    def _container(self, text: str, at: int, brackets: str) -> tuple[Items, int]:
+        """The array or object whose first item is at this place, and the end of its bracket."""
+        items = _no_items(brackets)
+        at = _after_space(text, at)
+        if text.startswith(brackets[1], at):
+            return items, at + 1
+        closed = False
+        while not closed:
+            window = text[at : at + self._step]
+            some, end, closed = _all_at_once(window, brackets) or _one_by_one(window, brackets)
+            at += end
+            if not some:
+                # This item is longer than the window, or invalid.
+                some, at, closed = _item(text, at, brackets, self._value)
+            _add(items, some)
+        return items, at
 
 
 def raw_decode(text: str) -> tuple[Any, int]:
@@ -79,7 +112,7 @@ def raw_decode(text: str) -> tuple[Any, int]:
         ValueError: The JSON is invalid.
         RecursionError: The value is nested too deeply.
     """
-    if len(text) >= _LARGE and _has_few_strings(text):
+    if len(text) >= _LARGE:
         try:
             return _STEPPING.raw_decode(text)
         except (ValueError, RecursionError):
@@ -87,20 +120,71 @@ def raw_decode(text: str) -> tuple[Any, int]:
     return _DECODER.raw_decode(text)
 
 
-def _has_few_strings(text: str) -> bool:
-    starts = range(0, len(text), len(text) // _SAMPLES)
-    sample = "".join([text[at : at + _SAMPLE] for at in starts])
-    # Quotation marks inside of a string are escaped.
-    return sample.count('"') - sample.count('\\"') <= 2 * len(sample) // _STRINGS
+def _all_at_once(window: str, brackets: str) -> tuple[Items, int, bool] | None:
+    """The items up to one of the last commas, its end, and whether a bracket came before it.
+
+    Nothing if these commas are within items.
+    """
+    for item_end in _ITEM_ENDS:
+        comma = window.rfind(item_end) + len(item_end) - 1
+        if comma <= 0:
+            continue
+        piece = f"{brackets[0]}{window[:comma]}{brackets[1]}"
+        try:
+            items, end = _scan(piece, 0)
+        except (ValueError, StopIteration, RecursionError):
+            continue
+        if items:
+            return (items, comma + 1, False) if end == len(piece) else (items, end - 1, True)
+    return None
 
 
-def _array(begun: tuple[str, int], scan: Callable[..., Any]) -> tuple[Any, int]:
-    """The array whose first item begins at this place of the text, and its end."""
-    text, at = begun
-    if text.startswith(('"', '{"'), at):
-        return _scan_array(begun, scan)
-    # Numbers, of which there may be millions.
-    return _scan(text, at - 1)
+def _one_by_one(window: str, brackets: str) -> tuple[Items, int, bool]:
+    """The items that are whole in the window, their end, and whether a bracket ends them."""
+    items = _no_items(brackets)
+    at, closed = 0, False
+    try:
+        while not closed:
+            item, at, closed = _item(window, at, brackets, _scan)
+            _add(items, item)
+    except (ValueError, StopIteration, RecursionError):
+        pass
+    return items, at, closed
+
+
+def _item(
+    text: str, at: int, brackets: str, value_at: Callable[[str, int], tuple[Any, int]]
+) -> tuple[Items, int, bool]:
+    """The item at this place, the end of the comma or bracket behind it, and if it is a bracket."""
+    key = None
+    if brackets == "{}":
+        key, at = value_at(text, _after_space(text, at))
+        at = _after_space(text, at)
+        if not (isinstance(key, str) and text.startswith(":", at)):
+            raise ValueError(f"No key and colon before {at}")
+        at += 1
+    value, at = value_at(text, _after_space(text, at))
+    at = _after_space(text, at)
+    closed = text.startswith(brackets[1], at)
+    if not closed and not text.startswith(",", at):
+        raise ValueError(f"No comma at {at}")
+    return ([value] if key is None else {key: value}), at + 1, closed
+
+
+def _no_items(brackets: str) -> Items:
+    return [] if brackets == "[]" else {}
+
+
+def _add(items: Items, some: Any) -> None:
+    if isinstance(items, list):
+        items += some
+    else:
+        items.update(some)
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
 
 
 def _cut(text: str, start: int, near: int) -> int:
