@@ -67,7 +67,7 @@ class WireError(JkgError, ValueError):
         frame: The whole frame as it was received. A ``str`` for a text frame.
     """
 
-    def __init__(self, reason: str, frame: str | bytes) -> None:
+    def __init__(self, reason: str, frame: str | bytes | bytearray) -> None:
         super().__init__(reason, frame)
         self.reason = reason
         self.frame = frame

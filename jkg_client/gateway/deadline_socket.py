@@ -179,7 +179,7 @@ class DeadlineWebSocket:
     def _answer(self, received: Received) -> None:
         # Answer even if the deadline of the read has passed.
         if received.opcode == PING:
-            self.send(PONG, received.data, Deadline(_ANSWERING))
+            self.send(PONG, bytes(received.data), Deadline(_ANSWERING))
         elif received.opcode == CLOSE:
             self.say_goodbye()
 

@@ -133,7 +133,7 @@ class WebSocketTransport:
             self._socket.say_goodbye()
         self._socket.shutdown()
 
-    def _check_goodbye(self, opcode: int, data: bytes) -> None:
+    def _check_goodbye(self, opcode: int, data: bytes | bytearray) -> None:
         if opcode == CLOSE:
             self.said_goodbye = True
             code = int.from_bytes(data[:2], "big")

@@ -40,7 +40,7 @@ _INVISIBLE = re.compile(r"\s*<(?:(script|style|title|!--)|(?:link|meta)\b)[^>]*>
 _ID = re.compile(r"""\bid\s?=\s?["']([^"'<>\s]{4,100})["']""")
 
 _LONGEST_TEXT = 2**21
-"""Characters of HTML that is compared with a text, at most."""
+"""Characters that HTML may have to be shown as text."""
 
 _MOST_IDS = 32
 """Number of ids of a page that are searched for in a script."""
@@ -51,8 +51,9 @@ def text_of(html: str, plain: str) -> str | None:
 
     The HTML may only repeat the text ``plain`` in fonts and colours, or ``plain`` may be the source
     of the HTML. A progress bar is text, too: no page is needed to see how far it was.
+    Longer HTML is always a page: to split it into words would stop all other threads.
     """
-    shown = _running_text(html)
+    shown = _running_text(html) if len(html) <= _LONGEST_TEXT else None
     if shown is None:
         return None
     is_bar = "<progress" in html.lower()

@@ -17,6 +17,8 @@ _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 
 _LONGEST_CONTROL = 125
 _LARGE = 2**20
+"""Bytes of a frame from which on it is not copied."""
+
 _WIDTHS = {126: 2, 127: 8}
 """Bytes of the extended length, by the value of the short length."""
 
@@ -37,7 +39,7 @@ class Received(NamedTuple):
     """A whole message, or a control frame."""
 
     opcode: int
-    data: bytes
+    data: bytes | bytearray
 
 
 @define
@@ -85,7 +87,7 @@ class FrameReader:
                 return self._whole()
         return None
 
-    def _next_frame(self) -> tuple[int, bytes] | None:
+    def _next_frame(self) -> tuple[int, bytes | bytearray] | None:
         ahead, start = self._ahead, self._taken + 2
         if len(ahead) < start:
             return None
@@ -104,15 +106,21 @@ class FrameReader:
         end = start + size
         if len(ahead) < end:
             return None
+        if size > _LARGE:
+            # A copy would stop all other threads, and take memory.
+            self._ahead, self._taken = ahead[end:], 0
+            del ahead[end:]
+            del ahead[:start]
+            return first, ahead
         data = bytes(memoryview(ahead)[start:end])
-        if size > _LARGE or end == len(ahead):
-            # Free the memory now. For small frames, ``feed`` does it for all at once.
+        if end == len(ahead):
+            # Free the memory now. For other frames, ``feed`` does it for all at once.
             del ahead[:end]
             end = 0
         self._taken = end
         return first, data
 
     def _whole(self) -> Received:
-        received = Received(self._begun, bytes(self._parts))
+        received = Received(self._begun, self._parts)
         self._begun, self._parts = 0, bytearray()
         return received

@@ -6,6 +6,8 @@ import binascii
 from base64 import b64decode
 from typing import Any
 
+from .stepwise import slices
+
 
 def joined(data: Any) -> str | None:
     """``data`` if it is text, in one piece or as a list of lines. None otherwise."""
@@ -24,4 +26,4 @@ def decoded(text: str) -> bytes:
     if len(text) == 4 * -(-len(fast) // 3):
         return fast
     # Some characters were skipped. Only whitespace may be skipped, so check the others.
-    return b64decode("".join(text.split()), validate=True)
+    return b64decode("".join(["".join(part.split()) for part in slices(text)]), validate=True)

@@ -96,7 +96,7 @@ def join(parts: Iterable[str], between: str = "") -> str:
     return between.join(joined)
 
 
-def decoded(data: bytes | memoryview, step: int = 2**24) -> str:
+def decoded(data: bytes | bytearray | memoryview, step: int = 2**24) -> str:
     """UTF-8 as text, of which ``step`` bytes are decoded at once.
 
     Bytes that are not UTF-8 become U+FFFD.

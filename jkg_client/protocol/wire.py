@@ -30,6 +30,9 @@ from .stepwise import decoded
 Frame = Union[str, bytes]
 """A WebSocket message: ``str`` for a text frame, ``bytes`` for a binary one."""
 
+ReceivedFrame = Union[Frame, bytearray]
+"""A large binary frame is the buffer that it was received in."""
+
 
 class Framing(enum.Enum):
     """The format of messages in frames. The value is its WebSocket subprotocol."""
@@ -70,7 +73,7 @@ def decode(frame: Frame, framing: Framing = Framing.DEFAULT) -> Message:
         raise WireError(exc.reason, frame) from exc.__cause__
 
 
-def unpack(frame: Frame, framing: Framing = Framing.DEFAULT) -> Packed:
+def unpack(frame: ReceivedFrame, framing: Framing = Framing.DEFAULT) -> Packed:
     """The parts of ``frame``: the first half of ``decode``.
 
     Raises:
@@ -123,7 +126,7 @@ def pack(packed: Packed) -> Frame:
     return _join_default(parts) if packed.buffers else packed.texts[0]
 
 
-def _unpack_v1(frame: Frame) -> Packed:
+def _unpack_v1(frame: ReceivedFrame) -> Packed:
     if isinstance(frame, str):
         raise WireError("a text frame, where V1 sends binary ones only", frame)
     (count,) = struct.unpack_from("<Q", frame)
@@ -141,7 +144,7 @@ def _unpack_v1(frame: Frame) -> Packed:
     return Packed((channel, *documents), buffers, Framing.V1)
 
 
-def _unpack_default(frame: bytes) -> Packed:
+def _unpack_default(frame: bytes | bytearray) -> Packed:
     (count,) = struct.unpack_from(">I", frame)
     if not 1 <= count <= len(frame) // 4:
         raise WireError(f"{count} parts", frame)
@@ -153,7 +156,7 @@ def _unpack_default(frame: bytes) -> Packed:
     return Packed((document,), buffers, Framing.DEFAULT)
 
 
-def _check_order(offsets: tuple[int, ...], start: int, frame: bytes) -> None:
+def _check_order(offsets: tuple[int, ...], start: int, frame: ReceivedFrame) -> None:
     if offsets[0] != start or list(offsets) != sorted(offsets):
         raise WireError("offsets out of order or outside the frame", frame)
 
@@ -194,7 +197,7 @@ def message_of(
     )
 
 
-def _nonsense(framing: Framing, exc: Exception, frame: Frame) -> WireError:
+def _nonsense(framing: Framing, exc: Exception, frame: ReceivedFrame) -> WireError:
     # Not its repr: that of a UnicodeDecodeError contains all the data.
     said = f"{type(exc).__name__}: {exc}"
     return WireError(f"not a {framing.name} message ({said})", frame)
