@@ -101,7 +101,7 @@ def test_nothing_is_lost_where_only_pongs_acknowledge_at_once(
 
 @pytest.mark.parametrize(
     ("code", "kept"),
-    [(LOOP, "True"), pytest.param(STUBBORN, "False", marks=pytest.mark.stubborn)],
+    [(LOOP, "True"), pytest.param(STUBBORN, "False", marks=pytest.mark.short_grace)],
 )
 def test_what_runs_is_ended_from_another_thread(executors: Executors, code: str, kept: str) -> None:
     began = threading.Event()
@@ -292,7 +292,7 @@ def test_a_timeout_keeps_output_and_state(kernel: JupyterKernelClient) -> None:
 
 
 @pytest.mark.pitfall(3)
-@pytest.mark.stubborn
+@pytest.mark.short_grace
 def test_code_that_ignores_the_interrupt_is_ended_by_a_restart(
     kernel: JupyterKernelClient,
 ) -> None:

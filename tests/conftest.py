@@ -84,5 +84,5 @@ def commands() -> Iterator[Commands]:
 def timeouts(request: pytest.FixtureRequest) -> Timeouts:
     # The fake gateway answers at once. To show a traceback after an interrupt takes IPython more
     # than a second on a busy machine.
-    is_stubborn = request.node.get_closest_marker("stubborn") is not None
-    return Timeouts(first_heartbeat=0.3, grace=1.0 if is_stubborn else 4.0)
+    is_short = request.node.get_closest_marker("short_grace") is not None
+    return Timeouts(first_heartbeat=0.3, grace=1.0 if is_short else 4.0)

@@ -735,6 +735,7 @@ def test_a_callback_that_fails_stops_the_server(hub: ScriptedHub) -> None:
     def fail(_: ServerProgress) -> None:
         raise RuntimeError("of the callback")
 
+    hub.start_seconds = 600
     with pytest.raises(RuntimeError, match="of the callback"):
         start(hub, on_progress=fail)
     assert hub.running() == []
@@ -903,7 +904,7 @@ async def _used(hub: ScriptedHub) -> None:
             await asyncio.sleep(0.002)
 
     heart = asyncio.ensure_future(beat())
-    hub.start_seconds = 0.2
+    hub.start_seconds = 0.3
     env = {**ENV, "JUPYTERHUB_API_URL": f"{hub.url}/hub/api"}
     async with AsyncJupyterHubServer.from_env(
         env, server_name="a", timeout=60, on_progress=told.append
@@ -947,7 +948,7 @@ def test_the_command_starts_a_server_of_the_hub_and_stops_it(
 ) -> None:
     monkeypatch.delenv("JKG_TOKEN", raising=False)
     monkeypatch.setenv(variable, TOKEN)
-    hub.start_seconds = 0.1
+    hub.ready_with(request=1)
     assert main(["kernelspecs", "--hub", hub.url, "--hub-server", "agent-1"]) == 0
     out, err = capsys.readouterr()
     assert out == "python3\n"
