@@ -233,8 +233,7 @@ class Conversation:
         return self._overhear(message)
 
     def _listen(self, message: Message) -> None:
-        if message.parent_id is None:
-            self._life.feed(message)
+        self._life.feed(message)
         self._idle_before_value.feed(message)
         if self._queued.feed(message):
             self._interrupt()

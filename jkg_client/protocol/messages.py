@@ -6,7 +6,6 @@ https://jupyter-client.readthedocs.io/en/stable/messaging.html
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -72,7 +71,7 @@ def new_session() -> str:
 def new_header(msg_type: str, session: str) -> Json:
     """A complete header with a new id and the current time."""
     return {
-        "msg_id": os.urandom(16).hex(),
+        "msg_id": secrets.token_hex(16),
         "session": session,
         "username": "jkg_client",
         "date": datetime.now(timezone.utc).isoformat(),
