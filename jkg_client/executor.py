@@ -291,7 +291,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
-        do = partial(self._run, cell, timeout, store_history, on_output)
+        do = partial(self._run, cell, block.code, timeout, store_history, on_output)
         session = self._session_file.session if store_history else None
         return run_kept(session, cell, partial(self._on_some_kernel, do))
 
@@ -322,10 +322,15 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         return result
 
     def _run(
-        self, cell: str, timeout: float, store_history: bool, on_output: OnOutput | None
+        self,
+        cell: str,
+        typed: str,
+        timeout: float,
+        store_history: bool,
+        on_output: OnOutput | None,
     ) -> ExecutionResult:
         cell = ends_with_shell(cell)
-        install = install_command(cell) if self._language == "python" else None
+        install = install_command(cell, typed) if self._language == "python" else None
         result = self._running().execute(
             cell,
             timeout,

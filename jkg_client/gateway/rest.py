@@ -151,11 +151,10 @@ class JupyterClient:
             installed = list(self.list_kernel_specs()["kernelspecs"])
             if kernel_spec_name in installed:
                 raise
+            # It begins with the words of AutoGen, for programs that search for them.
             raise KernelSpecNotFound(
-                f"{self._info.url} has no kernel {kernel_spec_name!r}; installed there:"
-                f" {', '.join(map(str, installed)) or 'none'}."
-                # The words of AutoGen, for programs that search for them.
-                f" Kernel {kernel_spec_name!r} is not installed."
+                f"Kernel {kernel_spec_name!r} is not installed. Server: {self._info.url};"
+                f" installed there: {', '.join(map(str, installed)) or 'none'}"
             ) from exc
 
     def interrupt_kernel(self, kernel_id: str, *, timeout_seconds: float | None = None) -> None:
