@@ -102,7 +102,7 @@ class CellRuns:
             return evolve(Ending.of_signal(SIGINT), message="interrupted"), reported
         return self._ending(reported, result), reported
 
-    def _executed(self, cell: str, typed: str | None) -> ExecutionResult:
+    def _executed(self, cell: str, typed: str | None = None) -> ExecutionResult:
         install = install_command(cell, typed) if self.language == "python" else None
         result = self.kernel.execute(
             cell,

@@ -166,7 +166,7 @@ def _kernel(args: argparse.Namespace, screen: Screen) -> Iterator[Finding]:
     except ImportError as exc:
         yield Finding("kernel", "fails", str(exc), "install what is missing")
     except (JkgError, ValueError, OSError) as exc:
-        advice = "correct this, or let the kernel run elsewhere: jkg doctor --help lists the options"
+        advice = "correct this, or run the kernel elsewhere: jkg doctor --help lists the options"
         yield Finding("kernel", "fails", str(exc), advice)
 
 
