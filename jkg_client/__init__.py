@@ -5,8 +5,8 @@
     with LocalJupyterServer() as server, JupyterCodeExecutor(server) as executor:
         result = executor.execute_code_blocks([CodeBlock(language="python", code="print(1)")])
 
-The names are loaded when they are asked for, so that importing a part of the package takes what
-that part needs, and no more.
+A name is loaded when it is first used. So a program that imports one part of the package loads only
+the modules of this part.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
-    globals()[name] = value  # asked once
+    globals()[name] = value  # loaded once
     return value
 
 

@@ -59,7 +59,7 @@ class _Executor(KernelCodeExecutor):
         run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def report_again(self, result: object) -> None:
-        """If ``result``, which nobody has read, reports a restart, the next one reports it, too."""
+        """Nobody has read ``result``: if it reports a restart, report it again in the next one."""
         if isinstance(result, CodeResult) and result.kernel_restarted:
             self._replaced = True
 
@@ -95,7 +95,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         on_output: Function that is called in the event loop with each output.
 
     Raises:
-        ValueError: When the kernel is started: an argument is wrong.
+        ValueError: An argument is wrong. This is raised when the kernel is started.
     """
 
     _place = ""  # " at " and the address of the server, for repr()
@@ -189,7 +189,8 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
 
         Args:
             code_blocks: As for ``JupyterCodeExecutor``.
-            timeout: As for ``JupyterCodeExecutor``. It begins when the blocks' turn has come.
+            timeout: As for ``JupyterCodeExecutor``. The time during which the blocks wait for
+                earlier calls does not count.
             store_history: As for ``JupyterCodeExecutor``.
             on_output: As for ``JupyterCodeExecutor``. It is called in the event loop.
 
@@ -223,7 +224,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         return await self._in_turn(lambda executor, _: executor.language)
 
     async def restart(self) -> None:
-        """Restart the kernel after the blocks before it in the queue. Its variables are gone."""
+        """Restart the kernel when all earlier calls have ended. Its variables are gone."""
         await self._in_turn(lambda executor, _: executor.restart())
 
     async def interrupt(self) -> None:
@@ -232,7 +233,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             await asyncio.get_running_loop().run_in_executor(None, self._executor.interrupt)
 
     async def save_notebook(self, path: Path | str) -> None:
-        """Write all that was run to ``path``, as ``JupyterCodeExecutor.save_notebook`` does."""
+        """Save a notebook at ``path``, as ``JupyterCodeExecutor.save_notebook`` does."""
         await asyncio.to_thread(save_session, self._session_file.session, path)
 
     async def add_markdown(self, text: str) -> None:

@@ -26,7 +26,7 @@ EXIT_CODES: Mapping[Status, int] = {
 
 @frozen(kw_only=True)
 class CodeResult:
-    r"""The result of a list of code blocks. It ends with the first block that failed.
+    r"""The result of a list of code blocks, up to the first block that failed.
 
     Example::
 
@@ -34,9 +34,9 @@ class CodeResult:
         assert (result.exit_code, result.output) == (0, "42\n")
 
     Attributes:
-        exit_code: The code's own exit status if it ended itself, with ``sys.exit(3)`` or in a
-            shell block. Otherwise 0, 1 for an error, 124 for a timeout, 137 for a dead kernel.
-        output: What the blocks have shown, as text. An error is at the end.
+        exit_code: The exit status that the code chose with ``sys.exit(3)`` or as a shell block.
+            Otherwise 0 for success, 1 for an error, 124 for a timeout, 137 for a dead kernel.
+        output: The output of the blocks, as text. An error is at the end.
         output_files: Absolute paths of the images and pages that the blocks have shown.
         status: Status of the last block that ran.
         kernel_restarted: Whether the kernel was restarted, so that its variables are lost.

@@ -10,7 +10,7 @@
     │   ├── NotAGateway                    something answers, but it is not a Jupyter server
     │   ├── GatewayStatus                  the server answered with an error status
     │   │   ├── GatewayUnauthorized (PermissionError)   401, 403, or a login page
-    │   │   ├── GatewayFull                the server runs as many kernels as it may
+    │   │   ├── GatewayFull                the server runs as many kernels as it allows
     │   │   ├── KernelNotFound (LookupError)   the kernel does not exist (any more)
     │   │   └── ServerNotRunning           a hub answers; the user's server does not run
     │   ├── ServerStartError               a server did not start
@@ -32,8 +32,8 @@
         ├── ExecutionTimeout (TimeoutError)
         └── KernelDied
 
-If the *code* of a cell fails, that is a result, not an exception, unless a notebook stops because
-of it. Wrong arguments are a ``ValueError``.
+If the *code* of a cell fails, this is a result, not an exception. Only a notebook that stops at a
+failed cell raises an exception. Wrong arguments are a ``ValueError``.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class JkgError(Exception):
             print(error, error.result)
 
     Attributes:
-        result: What the code had shown before the error: an ``ExecutionResult``, or a
-            ``CodeResult`` if an executor raises it. None if no code was running.
+        result: The output of the code before the error: an ``ExecutionResult``, or a
+            ``CodeResult`` if an executor raises the error. None if no code was running.
     """
 
     result: Any = None  # Any, because protocol/ imports this module
@@ -63,7 +63,7 @@ class WireError(JkgError, ValueError):
     """Bytes that are not a Jupyter message.
 
     Attributes:
-        reason: What is wrong with the bytes.
+        reason: The fault in the bytes.
         frame: The whole frame as it was received. A ``str`` for a text frame.
     """
 
@@ -96,7 +96,7 @@ class GatewayStatus(GatewayError):
     """The server answered with an error status.
 
     Attributes:
-        status: HTTP status code. 0 if no server was asked, as for an embedded kernel.
+        status: HTTP status code. 0 if there is no server, as for an embedded kernel.
         request: Method and URL, without the token. For an embedded kernel, its name.
         body: Beginning of the answer, at most 500 characters.
         hint: What the caller can do. It may be empty.
@@ -120,7 +120,7 @@ class GatewayUnauthorized(GatewayStatus, PermissionError):
 
 
 class GatewayFull(GatewayStatus):
-    """The server already runs as many kernels as it may."""
+    """The server already runs as many kernels as it allows."""
 
 
 class KernelNotFound(GatewayStatus, LookupError):

@@ -44,7 +44,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
     """Runs code blocks in one kernel, which keeps its state between them.
 
     Args:
-        provider: Starts the kernel. ``stop`` closes it.
+        provider: Starts the kernel. ``stop`` closes the provider.
         kernel_name: This and all other arguments: see ``JupyterCodeExecutor``.
     """
 
@@ -99,7 +99,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
 
     @property
     def kernel_id(self) -> str | None:
-        """Id of the kernel in use. It changes when the server has lost the kernel."""
+        """Id of the kernel in use. A new kernel that replaces a lost one has another id."""
         return self._owned.kernel_id
 
     def __repr__(self) -> str:
@@ -145,7 +145,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         )
 
     def interrupt(self) -> None:
-        """Stop the ``execute_code_blocks`` of another thread, and wait until it has ended.
+        """Stop ``execute_code_blocks`` in another thread, and wait until it has ended.
 
         The running block is interrupted as by Ctrl-C; the blocks after it do not run. The kernel is
         restarted if the block does not end within the grace period.
@@ -291,7 +291,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
-        do = partial(self._run, cell, timeout, store_history, on_output)
+        do = partial(self._run, cell, block.code, timeout, store_history, on_output)
         session = self._session_file.session if store_history else None
         return run_kept(session, cell, partial(self._on_some_kernel, do))
 
@@ -322,10 +322,15 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         return result
 
     def _run(
-        self, cell: str, timeout: float, store_history: bool, on_output: OnOutput | None
+        self,
+        cell: str,
+        typed: str,
+        timeout: float,
+        store_history: bool,
+        on_output: OnOutput | None,
     ) -> ExecutionResult:
         cell = ends_with_shell(cell)
-        install = install_command(cell) if self._language == "python" else None
+        install = install_command(cell, typed) if self._language == "python" else None
         result = self._running().execute(
             cell,
             timeout,

@@ -19,7 +19,7 @@ from .protocol.terminal import strip_ansi
 STATUS = {"_exit_code": "{}[_exit_code] if _exit_code else None"}
 """User expressions of a cell that ends with an installation.
 
-A status other than 0 comes as the message of an error. Values do not always come: rich prints them.
+A status other than 0 is sent as the message of an error. Its value may not be sent: rich prints it.
 """
 
 _LONGEST = 500
@@ -30,10 +30,22 @@ _INSTALL = re.compile(
 _STATUS = re.compile(r"-?\d{1,9}")
 
 
-def install_command(cell: str) -> str | None:
-    """The last command of a Python cell, if it is an installation. Else None."""
-    last = cell.rstrip()[-_LONGEST:].replace("\\\n", " ").rpartition("\n")[2]
-    return last if "install" in last and _INSTALL.match(last) else None
+def install_command(cell: str, typed: str | None = None) -> str | None:
+    """The last command of a Python cell, if it is an installation. Else None.
+
+    Args:
+        cell: The cell. Its command may have a ``-qq`` that this package has added.
+        typed: The code of the user, without this option. None if it is the cell.
+    """
+    last = _last_command(cell)
+    if "install" not in last or not _INSTALL.match(last):
+        return None
+    is_typed = typed is None or _last_command(typed).endswith(last)
+    return last if is_typed else last.replace(" -qq", "", 1)
+
+
+def _last_command(code: str) -> str:
+    return code.rstrip()[-_LONGEST:].replace("\\\n", " ").rpartition("\n")[2]
 
 
 def with_status(result: ExecutionResult, command: str) -> ExecutionResult:

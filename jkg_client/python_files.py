@@ -89,7 +89,7 @@ def get(path: str) -> str:
 
 
 def get_piece(path: str, position: int) -> str:
-    """A cell that prints a part of a file for ``got``. After the end of the file it is empty."""
+    """A cell that prints a part of a file for ``got``. The part is empty at the end of the file."""
     return _with(_GET_PIECE, path=path, position=position, most=LARGEST_FILE // 2)
 
 

@@ -43,14 +43,14 @@ for name, value in list(names.items()):
     try:
         shape = getattr(value, "shape", None)
         if isinstance(shape, tuple):
-            told = f"shape {shape}"
+            shown = f"shape {shape}"
         elif isinstance(value, (type, types.FunctionType)):
-            told = "defined"
+            shown = "defined"
         else:
-            told = short.repr(value)
+            shown = short.repr(value)
     except Exception as exc:
-        told = f"cannot be shown ({type(exc).__name__})"
-    found.append((name, type(value).__name__, " ".join(told.split())))
+        shown = f"cannot be shown ({type(exc).__name__})"
+    found.append((name, type(value).__name__, " ".join(shown.split())))
 answer = json.dumps(found)
 """
 

@@ -139,7 +139,7 @@ _LONGEST_TYPE = 10_000
 
 _OBJECT = re.compile(r"<[\w.]{1,200} object at 0x[0-9a-fA-F]{1,16}>")
 _MANY_OBJECTS = 3
-"""A plain text with so many objects shows the inside of an object, for programmers of its class."""
+"""A plain text with this many objects only lists the attributes of an object."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{1,16}")
 _FACT = re.compile(r"[\d=]|\w\([^)]")

@@ -22,7 +22,7 @@ from .protocol.session_notebook import notebook_text
 _log = logging.getLogger("jkg_client")
 
 _SHARE = 20
-"""Saving takes at most 1/20 of the time, so that a long session does not only save."""
+"""Saving takes at most 1/20 of the time. Otherwise, most time of a long session would be saving."""
 
 
 _UNKNOWN = ExecutionResult(status="error")
@@ -59,7 +59,7 @@ def save_session(session: Session, path: str | os.PathLike[str]) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         if isinstance(exc, OSError) and exc.errno is not None:
-            # The caller knows nothing of the other file.
+            # The error names the temporary file, which the caller does not know.
             raise OSError(exc.errno, exc.strerror, str(path)) from exc
         raise
 

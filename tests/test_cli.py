@@ -271,7 +271,7 @@ def test_a_program_that_exits_with_an_error_gives_its_own_exit_status(
 COMPLAINTS = [
     ("run --url http://127.0.0.1:1 -c 1", 125, "no connection"),
     ("kernelspecs --url http://127.0.0.1:1", 125, "no connection"),
-    ("run --kernel julia -c 1", 125, "has no kernel 'julia'; installed there: python3"),
+    ("run --kernel julia -c 1", 125, "Kernel 'julia' is not installed. Server: http"),
     ("kernelspecs --url ftp://example.com", 2, "an http or https URL"),
     ("run missing.py", 2, "cannot read missing.py: No such file"),
     ("run .", 2, "cannot read .: Is a directory"),

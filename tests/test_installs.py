@@ -38,6 +38,20 @@ def test_a_command_of_several_lines_is_one() -> None:
     assert install_command("x = 1\n%pip install \\\n  a") == "%pip install    a"
 
 
+@pytest.mark.field("B9")
+@rows(
+    ("cell", "typed", "shown"),
+    [
+        ("!pip install -qq x", "!pip install x", "!pip install x"),
+        ("!pip install -qq x", "!pip install -qq x", "!pip install -qq x"),
+        ("!pip install -qq x", ">>> !pip install x\nERROR", "!pip install x"),
+        ("%pip install -qq -r a -qq", "%pip install -r a -qq", "%pip install -r a -qq"),
+    ],
+)
+def test_the_command_is_shown_as_the_user_has_typed_it(cell: str, typed: str, shown: str) -> None:
+    assert install_command(cell, typed) == shown
+
+
 @rows(
     "cell",
     [

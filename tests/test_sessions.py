@@ -40,6 +40,8 @@ SHELL = {
     "$ a && \\\n  b |\n  c\n1": "a && \\\n  b |\n  c",
     "$ python -c '\nx # \"\n'\n1\n$ ls # it's\na": "python -c '\nx # \"\n'\nls # it's",
     "$ cat > f <<A\nhi\n$ x\nA\n$ cat f\nhi": "cat > f <<A\nhi\n$ x\nA\ncat f",
+    "$ echo 'a <<B'\na <<B\n$ ls; pwd\nx": "echo 'a <<B'\nls; pwd",
+    "$ done\ndone: no such thing\n$ if true; then\n> ls\n> fi\nx": "done\nif true; then\nls\nfi",
     "$ cat <<A\n> hi\n> A\nhi": "cat <<A\nhi\nA",
 }
 

@@ -1036,8 +1036,8 @@ def test_a_server_that_runs_is_used_and_what_is_wrong_with_it_is_told(
         return out.strip()
 
     assert said("python3", info.token) == "42"
-    missing = "Error: URL has no kernel 'cobol'; installed there: python3."
-    assert said("cobol", info.token) == f"{missing} Kernel 'cobol' is not installed."
+    missing = "Error: Kernel 'cobol' is not installed. Server: URL; installed there: python3"
+    assert said("cobol", info.token) == missing
     if info.token:
         assert "answered 401" in said("python3", "wrong")
     assert kernels(gateway) == 0

@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "put": "copy a file to the machine of the kernels",
     "get": "copy a file from the machine of the kernels",
     "ls": "list files on the machine of the kernels",
-    "doctor": "check the installation and the settings, and whether a kernel starts",
+    "doctor": "check the installation, the settings, and whether a kernel starts",
     "mcp": "offer a kernel to agents by the Model Context Protocol",
     "build": "build the Docker image for --docker",
     "containers": "list the containers that this package has started",

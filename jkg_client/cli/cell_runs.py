@@ -50,7 +50,7 @@ class CellRuns:
     def block(self, block: CodeBlock) -> Ending:
         """Run a block. The result is an error if the kernel cannot run its language."""
         try:
-            return self.cell(self._cell_of(block))[0]
+            return self.cell(self._cell_of(block), block.code)[0]
         except UnknownLanguage as exc:
             self.screen.note(str(exc))
             return Ending(FAILED, "error", "jkg")
@@ -71,22 +71,26 @@ class CellRuns:
                 is_refused |= not is_data(block.language, self.language)
                 continue
             has_run = True
-            ending, result = self.cell(cell)
+            ending, result = self.cell(cell, block.code)
             if ending.exit_status != DONE or has_exited(result):
                 return ending
         if is_refused and not has_run:
             raise ValueError("there is no code block that this kernel can run")
         return Ending(DONE, "ok", "code")
 
-    def cell(self, cell: str) -> tuple[Ending, CodeResult]:
+    def cell(self, cell: str, typed: str | None = None) -> tuple[Ending, CodeResult]:
         """Run a cell, show its outputs, and save its images and pages.
+
+        Args:
+            cell: The cell.
+            typed: The code from which the cell was made. None if it is the cell.
 
         Raises:
             JkgError: The connection to the kernel is lost. The output so far was shown.
         """
         try:
             with Interruptions(self.kernel, self.answers) as interruptions:
-                result = self._executed(cell)
+                result = self._executed(cell, typed)
         except JkgError as exc:
             if isinstance(exc.result, ExecutionResult):
                 self._report(exc.result)
@@ -98,8 +102,8 @@ class CellRuns:
             return evolve(Ending.of_signal(SIGINT), message="interrupted"), reported
         return self._ending(reported, result), reported
 
-    def _executed(self, cell: str) -> ExecutionResult:
-        install = install_command(cell) if self.language == "python" else None
+    def _executed(self, cell: str, typed: str | None = None) -> ExecutionResult:
+        install = install_command(cell, typed) if self.language == "python" else None
         result = self.kernel.execute(
             cell,
             self.timeout,

@@ -161,12 +161,12 @@ def _kernel(args: argparse.Namespace, screen: Screen) -> Iterator[Finding]:
     """Start a kernel as the options say, run a cell, and end it."""
     try:
         way = way_of(args)
-        yield Finding("way to a kernel", "info", f"{_place(way)} (by {way.origin})")
+        yield Finding("where kernels run", "info", f"{_place(way)} (by {way.origin})")
         yield Finding("kernel", "ok", _tried(args, screen))
     except ImportError as exc:
         yield Finding("kernel", "fails", str(exc), "install what is missing")
     except (JkgError, ValueError, OSError) as exc:
-        advice = "correct this, or choose another way by an option: jkg doctor --help lists them"
+        advice = "correct this, or run the kernel elsewhere: jkg doctor --help lists the options"
         yield Finding("kernel", "fails", str(exc), advice)
 
 

@@ -1,4 +1,4 @@
-"""``jkg doctor``: checks whether kernels work, and what to do if not."""
+"""``jkg doctor``: checks whether kernels work, and says what to do if they do not."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .server_options import TOKENS, add_server
 DESCRIPTION = """\
 Show what is installed, and which settings apply and where they come from. Then start a kernel, run
 a cell in it and end it. The output has no tokens and no passwords, so you can show it to others.
-The exit status is 0 if the kernel works, otherwise 1. A missing extra is no fault: you need only
-the extras of what you use.
+The exit status is 0 if the kernel works, otherwise 1. A missing extra is not a fault: you
+need only the extras of the features that you use.
 """
 EXAMPLES = f"""\
 examples:

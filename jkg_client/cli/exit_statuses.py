@@ -1,4 +1,4 @@
-"""How a command ends: its exit status, and where the status comes from."""
+"""How a command ends: its exit status, and the cause of this status."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Ending:
     Attributes:
         exit_status: Exit status of the process.
         status: Status of a result, or ``interrupted``, ``usage`` or ``failed``.
-        source: Origin of the exit status: ``code``, ``timeout``, ``kernel``, ``signal`` or ``jkg``,
+        source: Cause of the exit status: ``code``, ``timeout``, ``kernel``, ``signal`` or ``jkg``,
             which is the command itself.
         message: Error message for people. Empty if the code has printed the error.
     """

@@ -8,7 +8,7 @@ import tokenize
 
 
 def decoded(data: bytes, name: str, *, is_python: bool) -> str:
-    """The text of a file. In Python code, a comment may name the encoding, see PEP 263.
+    """The text of a file. In Python code, a comment may name the encoding (PEP 263).
 
     Args:
         data: The bytes of the file.

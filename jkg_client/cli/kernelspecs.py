@@ -15,7 +15,7 @@ DESCRIPTION = "List the names of the kernels that can be started, one per line.\
 EXAMPLES = f"""\
 examples:
   jkg kernelspecs                   on this machine
-  jkg kernelspecs --json            all that the server says of them, as JSON
+  jkg kernelspecs --json            all information of the server about them, as JSON
   jkg kernelspecs --url https://hub.example.com/user/me
 
 {TOKENS}"""

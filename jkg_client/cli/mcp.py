@@ -38,7 +38,8 @@ def add(command: argparse.ArgumentParser) -> None:
     http.add_argument(
         "--host",
         type=not_empty,
-        help=f"address to listen on (default: {_HOST}); all but loopback need JKG_MCP_TOKEN",
+        help=f"address to listen on (default: {_HOST}); other addresses than loopback need"
+        " JKG_MCP_TOKEN",
     )
     http.add_argument(
         "--port", type=port, help=f"port to listen on; 0 is a free one (default: {_PORT})"
@@ -123,4 +124,4 @@ def _check_http(args: argparse.Namespace) -> None:
     if given and not args.http:
         raise ValueError(f"--{given[0].replace('_', '-')} is for HTTP: add --http")
     if args.token_stdin and not args.http:
-        raise ValueError("stdin belongs to the client: give the token by JKG_TOKEN or --token-file")
+        raise ValueError("stdin is used by the client: pass the token by JKG_TOKEN or --token-file")

@@ -22,12 +22,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     for option, text in (
         ("-p", "set a parameter to a Python literal such as 5, True or [1, 2], or else to text"),
-        ("-r", "set a parameter to text, whatever it looks like"),
+        ("-r", "set a parameter to text, even if it looks like a number"),
     ):
         group.add_argument(
             option, nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help=text
         )
-    group.add_argument("--allow-errors", action="store_true", help="continue after cells that fail")
+    group.add_argument("--allow-errors", action="store_true", help="continue if a cell fails")
     group.add_argument("--cwd", metavar="DIR", help="folder in which the code runs")
 
 

@@ -27,17 +27,17 @@ examples:
   jkg run --url https://hub.example.com/user/me --kernel-id 3f2a -c "x"
   jkg run --json -c "6 * 7"         one JSON object a line, for programs
 
-Options come before FILE, -c and -m: all that follows belongs to the code. Options of a notebook may
-also come after it.
+Options come before FILE, -c and -m: all arguments after these belong to the code. Options of a
+notebook may also come after it.
 
 exit status:
   0     done
   n     the code chose it: by sys.exit(n), or "exit n" in a shell block; 1 for an exception
   2     the command line is wrong, or a file cannot be read or written
   124   the time limit of --timeout has passed
-  125   there is no kernel: the server or the Docker engine cannot be reached, or refuses
+  125   there is no kernel: the server or Docker engine cannot be reached, or refuses a request
   137   the kernel died
-  130   Ctrl-C (143: SIGTERM, 129: SIGHUP, 141: the reader of the output has gone)
+  130   Ctrl-C (143: SIGTERM, 129: SIGHUP, 141: the program that reads the output has ended)
 
 {TOKENS}"""
 USAGE = "jkg run [OPTION ...] [FILE | -c CODE | -m MODULE] [ARGUMENT ...]"
@@ -68,7 +68,7 @@ def add(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME[=VALUE]",
-        help="set an environment variable of the kernel; without a value, its value here",
+        help="set an environment variable of the kernel; without =VALUE, copy its value from here",
     )
     command.add_argument(
         "--json",

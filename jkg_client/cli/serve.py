@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Start a Jupyter server, print its address and token as lines for a shell, and keep it running until
-Ctrl-C. What runs on this machine or in a container can be reached from this machine only.
+Ctrl-C. Servers on this machine and in containers can be reached from this machine only.
 """
 EXAMPLES = """\
 examples:

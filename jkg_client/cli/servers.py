@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 
 _RUNNING = ("url", "hub")
-"""Ways to servers that may have running kernels and need a token."""
+"""Kinds of servers that may have running kernels and need a token."""
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def server_of(
 def opened(
     way: Way, args: argparse.Namespace, screen: Screen
 ) -> AbstractContextManager[JupyterConnectable]:
-    """The server of a way. Not for ``embedded``, which has no server."""
+    """The server of a ``Way``. Not for ``embedded``, which has no server."""
     if way.kind == "docker":
         return docker_server(way, args, screen)
     if way.kind == "hub":

@@ -1,4 +1,4 @@
-"""Chooses the way to a kernel: by the options, the environment, or the installed packages."""
+"""Chooses where the kernel runs, by the options, the environment, or the installed packages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEEDED: Mapping[Kind, tuple[str, ...]] = {
 
 @frozen
 class Way:
-    """A way to kernels.
+    """A place where kernels run: a server, a container, or this machine.
 
     Attributes:
         kind: Name of the option that chooses it.
@@ -36,15 +36,15 @@ class Way:
 
 
 def is_installed(kind: Kind) -> bool:
-    """Whether all packages for this way are installed."""
+    """Whether all packages for this kind of ``Way`` are installed."""
     return all(importlib.util.find_spec(name) is not None for name in _NEEDED.get(kind, ()))
 
 
 def way_of(args: argparse.Namespace) -> Way:
-    """The way that a command takes: what its options or the environment choose, or the default.
+    """The ``Way`` of a command: chosen by its options or the environment, or the default.
 
     Args:
-        args: The words.
+        args: Options of the command.
 
     Raises:
         ValueError: For options that make no sense together.
@@ -60,7 +60,7 @@ def way_of(args: argparse.Namespace) -> Way:
 
 
 def chosen_way(args: argparse.Namespace) -> Way | None:
-    """The way that the options or the environment choose.
+    """The ``Way`` that the options or the environment choose.
 
     Raises:
         ValueError: For options that make no sense together.
@@ -74,7 +74,7 @@ def chosen_way(args: argparse.Namespace) -> Way | None:
 
 
 def installed_way(*kinds: Kind) -> Way | None:
-    """The first of these ways that is installed."""
+    """The first of these kinds that is installed."""
     return next((Way(kind, None, "default") for kind in kinds if is_installed(kind)), None)
 
 

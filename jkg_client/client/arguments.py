@@ -16,7 +16,7 @@ Check = Callable[[str, object], object]
 
 
 def seconds(name: str, value: object, or_none: str = "") -> float:
-    """A time limit: a positive number of any kind, also infinite, but neither a bool nor NaN.
+    """A time limit: a positive number of any type. It may be infinite, but not a bool or NaN.
 
     Args:
         name: Name of the argument.
@@ -158,7 +158,7 @@ def each(check: Check, **given: object) -> None:
 
 
 def validator(check: Check, *, or_none: bool = False) -> Callable[[Any, Attribute[Any], Any], None]:
-    """The check of an argument, as a validator of ``attrs``.
+    """Convert the check of an argument to a validator of ``attrs``.
 
     Args:
         check: The check.

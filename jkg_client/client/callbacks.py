@@ -14,7 +14,7 @@ OnOutput = Callable[[Output], None]
 """A function that is called with each output of a cell as soon as it arrives."""
 
 OnInput = Callable[[InputRequest], str]
-"""A function that answers a question of the code, such as that of ``input()``."""
+"""A function that answers an input request of the code, such as ``input()``."""
 
 
 @frozen
@@ -23,7 +23,7 @@ class Callbacks:
 
     Attributes:
         on_output: Called with each output.
-        on_input: Answers questions of the code. None: each question gets the end of input.
+        on_input: Answers input requests of the code. None ends the input at each request.
     """
 
     on_output: OnOutput | None = None

@@ -53,8 +53,8 @@ class KernelChannels(Protocol):
         If the connection is broken before the message is sent, it is restored first.
 
         Returns:
-            The gap, if the connection was restored. It lies before the answers to the message.
-            Else None.
+            The gap, if the connection was restored. The answers to the message come after it.
+            Otherwise None.
 
         Raises:
             GatewayError: The message could not be sent before the deadline.
@@ -71,7 +71,7 @@ class KernelChannels(Protocol):
         ...
 
     def drain(self) -> Iterator[Incoming]:
-        """The messages that have arrived since the last read. Then the connection works.
+        """The messages that have arrived since the last read. After that, the connection works.
 
         After ``Timeouts.stale`` seconds without use, the connection is tested first. The iterator
         ends after a few seconds, even if the kernel sends faster than we read.

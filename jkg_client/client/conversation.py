@@ -126,7 +126,7 @@ class Conversation:
         return self._result(exchange, gave_up)
 
     def ask(self, request: Message, deadline: Deadline) -> Exchange:
-        """Send one question. The caller has to check whether it was answered in time."""
+        """Send one request. The caller has to check whether it was answered in time."""
         self.prepare()
         exchange = Exchange(request.msg_id)
         self._line.send(request)
@@ -176,9 +176,9 @@ class Conversation:
         try:
             self._line.send(request)
         except (JkgError, ValueError):
-            self._abandoned = None  # it was not sent
+            self._abandoned = None  # the request was not sent
             raise
-        self._line.forget_gap()  # it lies before the cell
+        self._line.forget_gap()  # this gap is before the cell
         self._life.sent()
 
     def _result(self, exchange: Exchange, gave_up: bool) -> ExecutionResult:
@@ -199,7 +199,7 @@ class Conversation:
     ) -> None:
         """Feed ``exchange`` until it is done or the deadline passes, or ``sign`` is answered.
 
-        ``marker`` is a later question. After its answer, no more messages of ``exchange`` follow.
+        ``marker`` is a later request. After its answer, no more messages of ``exchange`` follow.
         """
         while not (exchange.done or deadline.passed or (sign and sign.reply)):
             # After too much output, servers drop even idle; after an interrupt outside of the code,
@@ -211,7 +211,7 @@ class Conversation:
                 if ends and not deadline.passed:
                     marker = self._poke()
                 elif self._queued.is_running and not deadline.passed:
-                    self._interrupt()  # the first one was lost, or the code has caught it
+                    self._interrupt()  # the first interrupt was lost, or the code has caught it
             elif isinstance(incoming, Gap):
                 exchange.skip(incoming)
                 if self._cell is not None and self._cell is not exchange:
@@ -245,7 +245,7 @@ class Conversation:
         """Process a message that does not answer the pending request."""
         if self._cell is None or message.parent_id != self._cell.msg_id:
             return self._late_output.feed(message)
-        # It may belong to a cell that is being ended while we ask something else.
+        # It may belong to a cell that is being ended while another request waits for its answer.
         return self._cell.feed(message)
 
     def _tell(self, happened: Happened | None, callbacks: Callbacks) -> None:

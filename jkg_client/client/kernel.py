@@ -1,4 +1,4 @@
-"""A client of a running kernel: it executes code and asks questions."""
+"""A client of a running kernel: it executes code and sends queries."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class JupyterKernelClient(SavesSession):
             client.delete_kernel(kernel_id)
 
     Args:
-        provider: It has the kernel. For example a ``JupyterClient``. ``stop`` does not close it.
+        provider: Has the kernel, such as a ``JupyterClient``. ``stop`` does not close it.
         kernel_id: Id of the kernel.
         connect_timeout: Time limit for the first connection, in seconds. Servers let it wait
             until the kernel has started.
         timeouts: Time limits that the caller does not set per call.
-        keep_session: Whether to keep what was run, for ``save_notebook``.
+        keep_session: Whether to keep the code that was run, for ``save_notebook``.
 
     Raises:
         KernelNotFound: There is no such kernel.
@@ -165,7 +165,7 @@ class JupyterKernelClient(SavesSession):
             max_output: How many characters of output are kept.
 
         Returns:
-            What the cell has shown, however it ended. ``status`` says how.
+            The outputs of the cell, and how it ended (``status``).
 
         Raises:
             GatewayError: The server cannot be reached, or it does not have the kernel (any more).
@@ -201,13 +201,13 @@ class JupyterKernelClient(SavesSession):
         return self._in_turn(run)
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
-        """What the kernel is: ``language_info``, ``implementation``, ``banner`` and more.
+        """Information about the kernel: ``language_info``, ``implementation``, ``banner`` and more.
 
         Args:
             timeout_seconds: Time limit for the answer.
 
         Raises:
-            KernelNotReady: There was no answer in time. All questions to the kernel raise this.
+            KernelNotReady: There was no answer in time. All queries of the kernel raise this.
         """
         return self._ask(kernel_info_request(self._channels.session), timeout_seconds)
 

@@ -13,7 +13,7 @@ class KernelLife:
     """Finds out about restarts. Feed it every message of the kernel.
 
     Attributes:
-        is_up: The kernel has answered, or got a cell, and no death was reported since.
+        is_up: The kernel has answered or received a cell, and has not died since.
         needs_check: The kernel must answer a question before it gets the next cell.
         is_new: The kernel was started again, and has not answered since.
     """

@@ -17,7 +17,7 @@ class Line:
 
     Attributes:
         channels: The kernel's channels.
-        control: Asked for the state of a silent kernel.
+        control: Returns the state of a silent kernel.
         timeouts: Time limits, also for silence.
         clock: The clock.
     """

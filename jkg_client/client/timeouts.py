@@ -28,13 +28,13 @@ class Timeouts:
         launch: To start or restart a kernel. Enterprise Gateway may have to schedule a pod for it.
         first_heartbeat: Silence after a request until the client asks whether connection and
             kernel are alive. It is short, because most dead kernels died before the request.
-        heartbeat: Silence until the client asks again.
-        stale: Time without use after which a connection has to prove that it is alive before it
-            is used again. Proxies may forget connections silently.
-        pong: For the answer to the ping that is this proof.
+        heartbeat: Further silence until the client asks again.
+        stale: Time without use after which the client checks that a connection is still alive,
+            before it uses the connection again. Proxies may drop connections without a message.
+        pong: To receive the answer to a ping, which proves that the connection is alive.
         handshake: For one attempt to reconnect. Some servers let it wait for 5 seconds while they
             close the broken connection, so a shorter limit can make reconnecting impossible.
-        reconnect: To restore a broken connection, with as many attempts as fit.
+        reconnect: To restore a broken connection, with as many attempts as are possible in it.
         grace: For a cell to end after an interrupt. After that the kernel is restarted.
         ready: For a kernel to answer after a start or a restart.
         sending: To send a request.

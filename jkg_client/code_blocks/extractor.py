@@ -22,7 +22,7 @@ _THOUGHTS = frozenset(
 
 _PROGRAM = re.compile(r"\s*#! ?/\S{0,80}?(?:/| |env )(?P<name>python|bash|sh|zsh|dash)[\d. \n]")
 _SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
-# A label that is not behind the fence, but in the next line. Alone, these words are no code.
+# A label that is not behind the fence, but in the next line. These words alone are not code.
 _LABEL_LINE = re.compile(r"[ \t]*(?P<label>(?i:python3?|py|bash|shell))[ \t]*\n(?=[\s]*\S)")
 _TRACEBACK = "Traceback (most recent call last):"
 _TREE_LINE = re.compile(r"^[ \t]*[\u2500-\u257f]", re.MULTILINE)
@@ -70,7 +70,7 @@ class MarkdownCodeExtractor:
             message: Text, a list of parts as OpenAI's API has them, or None.
 
         Raises:
-            ValueError: It is neither.
+            ValueError: ``message`` is something else.
         """
         if not (message is None or isinstance(message, (str, list, tuple))):
             kind = type(message).__name__

@@ -140,7 +140,7 @@ _PROGRAMMING = {
 }
 # The name of a file instead of a language: ```src/main.py
 _FILE = re.compile(r"[\w./+-]*\.(?P<suffix>\w{1,10})")
-# What stands before the language in a class of HTML, and in a type of a file: ```text/x-python
+# The text before the language in a class of HTML, and in a type of a file: ```text/x-python
 _CLASS = re.compile(r"(?:(?:language|lang|highlight-source)-|(?:application|text)/(?:x-)?)(?=.)")
 # ```console-output, ```python-traceback
 _PRINTED = re.compile(r"[\w.]+[_-](?:errors?|logs?|outputs?|results?|traceback)")

@@ -1,4 +1,4 @@
-"""The lines of a page that matter: a block, or a part that may contain a fence, can begin or end.
+"""Finds the lines where a block, or a part that may contain a fence, can begin or end.
 
 They are found in one scan. The other lines, perhaps millions, are neither read one by one nor
 stored.

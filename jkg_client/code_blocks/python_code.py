@@ -23,7 +23,7 @@ _COMMAND = re.compile(
     r"[ \t]{0,400}(?:(?P<shell>!!?|%(?=pip[ \t])|(?=pip[ \t]{1,400}install[ \t]))|%)"
 )
 _LINE = re.compile(r"(?:[^\\\n]{1,4096}|\\\r?\n|\\.){1,64}")
-# What may end or hide a logical line. A newline or ``=`` counts if a command may follow.
+# Text that may end or hide a logical line. A newline or ``=`` counts if a command may follow.
 _NEXT = re.compile(
     r"[\"'#]|[()\[\]{}](?:[^\"'#\\!%]{0,400}[()\[\]{}])?"
     r"|=(?=[ \t]{0,400}[!%])|\\(?=\r?\n)|\n(?=[ \t]{0,400}(?:[!%]|pip[ \t]))"

@@ -37,7 +37,7 @@ class End:
         code: Lines of the block.
         line: The line at which reading of the page continues.
         is_sure: Whether the assumptions of the reading were right.
-        is_closed: Whether it is a fence, and not the end of the page, of a quote or of a thought.
+        is_closed: Whether the block ends with a fence, and not with the page, a quote or a thought.
         looked: Number of characters that were read after the end.
         rest: The part of ``line`` that is not yet read. None for the whole line.
     """

@@ -12,16 +12,23 @@ from ..protocol.stepwise import join, search
 from .open_strings import HereDocuments
 
 # ``$ ``, ``me@host:~/x$ ``, ``[me@host x]$ ``, ``root@host:/# ``, ``me@mac x % ``, ``bash-5.1$ ``
-_SHELL_PROMPT = re.compile(
+_PROMPT = (
     r"^[ \t]{0,200}(?:\([\w.-]{1,50}\) )?"
-    r"(?:\[?[\w.-]{1,50}@[\w.-]{1,50}[: ][^\s$#%]{0,200} ?[$#%]|(?:ba|da|z)?sh-[\d.]{1,9}[$#]|\$) ",
+    r"(?:\[?[\w.-]{1,50}@[\w.-]{1,50}[: ][^\s$#%]{0,200} ?[$#%]|(?:ba|da|z)?sh-[\d.]{1,9}[$#]|\$) "
+)
+_SHELL_PROMPT = re.compile(_PROMPT, re.MULTILINE)
+_STATEMENT = r"(?:for|while|until|if|case|select)(?![\w-])"
+# Commands that end with their lines. Many are read at once, because there may be millions.
+_SHORT_COMMANDS = re.compile(
+    rf"(?:{_PROMPT}(?:(?!{_STATEMENT})[ \w./=,:@%+~*?!$|&;()>-]|<(?!<)"
+    rf"|'[^'\\\n]{{0,500}}'|\"[^\"\\\n]{{0,500}}\"){{0,500}}(?<![|&])(?:\n|\Z)){{1,500}}",
     re.MULTILINE,
 )
 # Where a command begins: "for" and "done" are words like others elsewhere.
 _BEGIN = r"(?:^|[;&|({]|(?<![\w-])(?:do|then|else|in))[ \t]{0,200}"
 _OUT_OF_QUOTES = re.compile(
     r"\\.|['\"]|(?<!\S)#.*"
-    rf"|(?P<begins>\{{(?!\S)|{_BEGIN}(?:for|while|until|if|case|select)(?![\w-]))"
+    rf"|(?P<begins>\{{(?!\S)|{_BEGIN}{_STATEMENT})"
     rf"|(?P<ends>{_BEGIN}(?:\}}|(?:done|fi|esac)(?![\w-])))"
 )
 _IN_QUOTES = re.compile(r"\\.|['\"]")
@@ -47,6 +54,11 @@ def shell_commands(session: str) -> str:
             if found is None:
                 break
             at = found.start()
+            short = _SHORT_COMMANDS.match(session, at)
+            if short:
+                typed.append(_SHELL_PROMPT.sub("", short[0].removesuffix("\n")))
+                at = short.end()
+                continue
         end = session.find("\n", at)
         line = session[at : end if end >= 0 else len(session)]
         at += len(line) + 1
@@ -60,28 +72,29 @@ def shell_commands(session: str) -> str:
 
 @define
 class _Command:
-    """Finds out whether a shell command goes on in the next line."""
+    """Finds out whether a shell command goes on in the next line.
 
+    Attributes:
+        goes_on: Whether it does.
+        is_data: Whether the next line belongs to a here-document.
+    """
+
+    goes_on: bool = False
+    is_data: bool = False
     _heredocs: HereDocuments = field(factory=HereDocuments)
     _quote: str = ""
     _depth: int = 0  # of loops, conditions and braces
-    _is_joined: bool = False
-
-    @property
-    def goes_on(self) -> bool:
-        return bool(self._is_joined or self._quote or self._depth > 0 or self.is_data)
-
-    @property
-    def is_data(self) -> bool:
-        """Whether the next line belongs to a here-document."""
-        return self._heredocs.is_open
 
     def feed(self, line: str) -> None:
-        self._is_joined = line.endswith(("\\", "|", "&&"))
-        is_data = self.is_data
+        was_data = self.is_data
         self._heredocs.feed(line)
-        if is_data:
-            return
+        self.is_data = self._heredocs.is_open
+        if not was_data:
+            self._read(line)
+        is_joined = line.endswith(("\\", "|", "&&"))
+        self.goes_on = is_joined or bool(self._quote) or self._depth > 0 or self.is_data
+
+    def _read(self, line: str) -> None:
         at = 0
         while found := (_IN_QUOTES if self._quote else _OUT_OF_QUOTES).search(line, at):
             at = found.end()

@@ -51,7 +51,7 @@ def unfenced(code: str, language: str = "") -> CodeBlock:
 
 
 def _without_last_fence(code: str) -> str:
-    """The code without a closing fence to which no fence belongs."""
+    """The code without a closing fence that has no opening fence."""
     last = _LAST_FENCE.search(code, max(0, len(code) - _LONGEST_END))
     is_only_one = last is not None and code.count("```") + code.count("~~~") == 1
     return code[: last.start()] if last and is_only_one else code

@@ -60,7 +60,7 @@ class StayingSession(requests.Session):
     """Follows no redirects and does not parse their targets, which may be invalid URLs."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere."""
+        """Always None, so that no redirect is followed."""
 
 
 def session_for(
@@ -136,7 +136,7 @@ _doubt: ContextVar[Doubt | None] = ContextVar("_doubt", default=None)
 
 @contextlib.contextmanager
 def doubted(doubt: Doubt | None) -> Iterator[None]:
-    """Use ``doubt`` for the responses that are awaited inside ``with``. None: no check."""
+    """Use ``doubt`` for the responses that are awaited in the ``with`` block. None for no check."""
     token = _doubt.set(doubt)
     try:
         yield

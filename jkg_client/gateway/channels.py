@@ -73,7 +73,7 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Say goodbye and close."""
+        """Send a close frame, and close the connection."""
         ...
 
 
@@ -191,7 +191,7 @@ class ServerChannels:
         self._early.extendleft(reversed(kept))
 
     def drain(self) -> Iterator[Incoming]:
-        """The messages that have arrived since the last read. Then the connection works."""
+        """The messages that have arrived since the last read. After that, the connection works."""
         if self._clock.now() - self._used > self._timeouts.stale:
             self.prove_alive(self._clock.deadline(self._timeouts.reconnect))
         # Limited, because the kernel may send faster than we read, and each new connection may

@@ -234,9 +234,9 @@ def _literally(url: str) -> JupyterConnectionInfo:
 
 @runtime_checkable
 class JupyterConnectable(Protocol):
-    """Everything that knows the address of a Jupyter server.
+    """An object that knows the address of a Jupyter server.
 
-    Servers of this package are such objects. A class of your own only needs the property:
+    The servers of this package are such objects. Your own class only needs this property:
 
     ::
 
@@ -280,7 +280,7 @@ def _mistaken(server: object) -> str:
 def given_or_known(
     server: JupyterConnectable | JupyterConnectionInfo | None,
 ) -> JupyterConnectable | JupyterConnectionInfo:
-    """``server``, or for None the gateway in the environment variables of Jupyter.
+    """``server``. If it is None, the gateway that Jupyter's environment variables name.
 
     Raises:
         ValueError: ``server`` is None, and the environment names no gateway.

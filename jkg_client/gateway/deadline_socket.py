@@ -187,7 +187,7 @@ class DeadlineWebSocket:
         """Whether anything has arrived before the deadline."""
         stream, left = self._open_stream(), deadline.left()
         if left == 0.0 and not self._has_input(stream):
-            return False  # an exception would take longer
+            return False  # raising an exception would take longer
         stream.settimeout(left)
         # Tornado's small writes wait until earlier data is acknowledged (Nagle's algorithm), and
         # operating systems delay acknowledgements by 40 ms or more.

@@ -44,7 +44,7 @@ class JupyterClient:
             print(client.list_kernel_specs()["default"])
 
     Args:
-        connection_info: Where the server is.
+        connection_info: Address of the server.
         request_timeout: Time limit for each request, in seconds.
 
     Raises:
@@ -60,7 +60,7 @@ class JupyterClient:
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """Where the server is."""
+        """Address of the server."""
         return self._info
 
     def __repr__(self) -> str:
@@ -106,7 +106,7 @@ class JupyterClient:
         return answer
 
     def get_kernel(self, kernel_id: str, *, timeout_seconds: float | None = None) -> dict[str, Any]:
-        """What the server knows about a kernel, such as ``execution_state`` and ``connections``.
+        """The server's data about a kernel, such as ``execution_state`` and ``connections``.
 
         Args:
             kernel_id: Id of the kernel.
@@ -136,8 +136,8 @@ class JupyterClient:
             timeout_seconds: Time limit for the whole start.
 
         Raises:
-            KernelSpecNotFound: No such kernel is installed. The message lists those that are.
-            GatewayFull: The server runs as many kernels as it may.
+            KernelSpecNotFound: No such kernel is installed. The message lists the installed ones.
+            GatewayFull: The server already runs as many kernels as it allows.
             ValueError: A name or a value is not a string.
         """
         limit = arguments.seconds("timeout_seconds", timeout_seconds)
@@ -151,11 +151,10 @@ class JupyterClient:
             installed = list(self.list_kernel_specs()["kernelspecs"])
             if kernel_spec_name in installed:
                 raise
+            # It begins with the words of AutoGen, for programs that search for them.
             raise KernelSpecNotFound(
-                f"{self._info.url} has no kernel {kernel_spec_name!r}; installed there:"
-                f" {', '.join(map(str, installed)) or 'none'}."
-                # The words of AutoGen, for programs that search for them.
-                f" Kernel {kernel_spec_name!r} is not installed."
+                f"Kernel {kernel_spec_name!r} is not installed. Server: {self._info.url};"
+                f" installed there: {', '.join(map(str, installed)) or 'none'}"
             ) from exc
 
     def interrupt_kernel(self, kernel_id: str, *, timeout_seconds: float | None = None) -> None:
@@ -200,7 +199,7 @@ class JupyterClient:
         Args:
             kernel_id: Id of the kernel.
             deadline: For the connection.
-            timeouts: For everything that comes later.
+            timeouts: For the use of the connection.
 
         Raises:
             KernelNotFound: There is no such kernel.
@@ -216,7 +215,7 @@ class JupyterClient:
         return KernelConnection(channels, kernel)
 
     def channels_address(self, kernel_id: str, session: str) -> ChannelsAddress:
-        """The address of a kernel's WebSocket, and what its handshake needs.
+        """The address of a kernel's WebSocket, and the data for its handshake.
 
         Args:
             kernel_id: Id of the kernel.

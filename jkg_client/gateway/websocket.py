@@ -36,7 +36,7 @@ class WebSocketTransport:
         said_goodbye: The server has sent a close frame, so that no message is lost.
 
     Args:
-        address: Where to connect.
+        address: Address of the WebSocket.
         deadline: For the handshake.
 
     Raises:

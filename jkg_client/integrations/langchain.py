@@ -30,7 +30,7 @@ from .tool_code import tool_block
 T = TypeVar("T")
 
 DESCRIPTION = (
-    "Runs Python code in a Jupyter kernel and returns what it shows: printed text, the value of the"
+    "Runs Python code in a Jupyter kernel and returns its output: printed text, the value of the"
     " last line, the traceback of an error. Variables, functions and imports are kept for later"
     " calls, until the output says that the kernel was restarted. Images are saved as files. Magics"
     " such as %pip install work, too."

@@ -22,7 +22,7 @@ class CellEnd:
         failure: The failure to show in the notebook. None if the cell did not fail.
         exit_code: Exit status of ``sys.exit`` or of a failed shell cell. None if there is none.
         lost: Output that was lost.
-        cause: The exception, if the kernel or the connection failed and not the cell.
+        cause: The exception if the kernel or the connection has failed. None otherwise.
     """
 
     status: str

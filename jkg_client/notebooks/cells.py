@@ -41,7 +41,7 @@ class CellRun:
         observer: Gets the events of the run.
         interruption: Allows another thread to end the run.
         failed: Index of the failed cell, and how it ended. None while no cell has failed.
-        incomplete: Index of the first cell whose output was lost, and how much. None for none.
+        incomplete: Index of the first cell with lost output, and how much was lost. None for none.
     """
 
     notebook: NotebookNode
@@ -54,7 +54,7 @@ class CellRun:
     incomplete: tuple[int, Truncation] | None = field(default=None, init=False)
 
     def run(self) -> None:
-        """Run the cells. ``failed`` tells which cell stopped the run.
+        """Run the cells. ``failed`` says which cell stopped the run.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed, or another thread has interrupted the run.

@@ -196,4 +196,4 @@ def _new_id(taken: set[str], number: int, text: str) -> str:
         cell_id = hashlib.sha256(words.encode("utf-8", "backslashreplace")).hexdigest()[:8]
         if cell_id not in taken:
             return cell_id
-    raise AssertionError("one of that many ids is free")
+    raise AssertionError("one of so many ids is free")

@@ -25,7 +25,7 @@ class ExpectedError(NotebookNode):
 
     @property
     def output_type(self) -> str:
-        """A value other than ``error``, which papermill looks for."""
+        """A value other than ``error``, because papermill searches for ``error``."""
         return "expected_error"
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class RunRequest:
-    """The checked arguments of ``run_notebook``, which describes them."""
+    """The checked arguments of ``run_notebook``. Its docstring describes them."""
 
     notebook: NotebookSource
     server: NotebookServer = field(repr=False)

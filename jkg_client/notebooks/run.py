@@ -66,10 +66,10 @@ def run_notebook(
         server: A server, a ``JupyterConnectionInfo``, or a provider of kernels. None for the
             gateway of JUPYTER_GATEWAY_URL. If that is not set, the kernel runs on this machine,
             which needs the extra ``embedded``.
-        output: File to save the notebook in. It may be the file of ``notebook``. It is saved after
-            each cell and while cells run, always as a whole.
-        parameters: Values for a new cell after the one with the tag ``parameters``. ``{}`` removes
-            the cell of an earlier run; None keeps it.
+        output: File for the notebook with its outputs. It may be the file of ``notebook``. It is
+            saved after each cell and while cells run, and is complete at any time.
+        parameters: Values for a new cell after the cell with the tag ``parameters``. ``{}`` removes
+            the new cell of an earlier run; None keeps it.
         secret_parameters: Further values, or names of some in ``parameters``. They are saved as
             ``******``.
         timeout: Time limit for all cells together, in seconds. None for no limit.

@@ -1,8 +1,8 @@
 """Web pages for charts that kernels send as JSON.
 
 See https://plotly.com/chart-studio-help/json-chart-schema, https://vega.github.io/vega/docs and
-https://vega.github.io/vega-lite/docs. Each page loads its libraries in a version that is known to
-draw the chart.
+https://vega.github.io/vega-lite/docs. Each page loads its libraries in a version that can draw the
+chart.
 """
 
 from __future__ import annotations

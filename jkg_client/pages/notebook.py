@@ -31,7 +31,7 @@ _LARGE_PAGES = 8
 # Signs of displays in which bokeh, panel and HoloViews only announce that they are loaded.
 _ANNOUNCEMENTS = ("bk-notebook-logo", "panel.models.browser.BrowserInfo", 'class="logo-block"')
 
-# Plain texts that say nothing about HTML that shows nothing.
+# Plain texts without information, beside HTML that shows nothing.
 _NO_TEXT = ("", "<IPython.core.display.HTML object>")
 
 _ELEMENT_USED = re.compile(r"\belement\b")

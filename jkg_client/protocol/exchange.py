@@ -29,7 +29,7 @@ from .values import mapping_of
 from .widgets import Captures
 
 Happened = Union[Output, Question]
-"""What a message brought: an output that was added or changed, or a question."""
+"""The effect of a message: an output that was added or changed, or an input request."""
 
 
 @define
@@ -87,7 +87,7 @@ class Exchange:
         )
 
     def feed(self, message: Message) -> Happened | None:
-        """Process one message. Returns what it has brought, if anything.
+        """Process one message. Returns its effect, if it has one.
 
         Messages that answer other requests are ignored: requests of the gateway itself, and cells
         whose time limit has passed.
@@ -115,15 +115,15 @@ class Exchange:
             self._gaps.skip(gap)
 
     def leave_queued(self) -> None:
-        """End it, because its time is up while it still waits for code of another client."""
+        """End the exchange: its time limit has passed before the kernel has begun the code."""
         self._is_queued = True
 
     def kernel_gone(self) -> None:
-        """End it, because the kernel does not exist any more."""
+        """End the exchange, because the kernel does not exist any more."""
         self.dead, self._outlived = True, False
 
     def overtake(self, later: Exchange) -> None:
-        """End it, because the kernel has already answered a ``later`` request.
+        """End the exchange, because the kernel has already answered a ``later`` request.
 
         If the answer has another session id, another process has sent it, and the one before has
         died: https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
@@ -143,13 +143,13 @@ class Exchange:
         kernel_restarted: bool = False,
         late: OutputArea | None = None,
     ) -> ExecutionResult:
-        """Everything that has come, as a result.
+        """Everything that has arrived, as a result.
 
         Args:
             gave_up: Whether the time limit has passed. It does not matter whether an interrupt
                 ended the cell.
             kernel_restarted: As in the result.
-            late: Output of earlier cells that has come since they ended.
+            late: Output of earlier cells that has arrived since the end of these cells.
         """
         reply = self.reply or {}
         failure = self._failure(gave_up)

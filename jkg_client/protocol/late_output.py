@@ -14,12 +14,12 @@ from .values import Failure, Output
 class LateOutput:
     """Output that threads and background tasks of earlier cells show after the end of those cells.
 
-    Kernels count it to the cell that ran last. Feed it every message that does not belong to the
-    running cell.
+    Kernels report it as output of the cell that ran last. Feed this object every message that does
+    not belong to the running cell.
 
     Attributes:
         session: Our session id.
-        max_output: How many characters of it are kept.
+        max_output: Number of characters of this output that are kept.
     """
 
     session: str

@@ -113,7 +113,7 @@ class MessageGaps:
                 certain += hole.size
             else:
                 others += hole.size
-        # A reply and a question each may have gone elsewhere.
+        # A reply and an input request may have been sent to another client.
         if len(self._foreign) >= _MOST_FOREIGN:
             return self._unread
         unseen = 2 * len(self._foreign) + self._unsent
@@ -126,7 +126,7 @@ class MessageGaps:
         if not self._begin_seen or self._forgotten:
             return False
         if self._end is None and self._last == self._own_last:
-            return False  # unknown how many messages would have followed
+            return False  # it is unknown how many messages would have followed
         absent = sum(hole.size for hole in self._holes if hole.first <= self._until)
         # The end and the reply have no output. If they are missing, they are the last messages.
         return absent == int(self._end is None) + int(not self._replied and absent > 0)

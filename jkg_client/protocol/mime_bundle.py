@@ -13,7 +13,7 @@ _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 def mime_bundle(outputs: Iterable[Output], nothing: str) -> dict[str, Any]:
-    """What a notebook shows: text, and also HTML if there is more than text.
+    """The forms for a notebook: text, and also HTML if there is more than text.
 
     Args:
         outputs: The outputs in order.

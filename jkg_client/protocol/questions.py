@@ -1,4 +1,4 @@
-"""Code that asks for input.
+"""Input requests of the code.
 
 The messages: https://jupyter-client.readthedocs.io/en/stable/messaging.html#messages-on-the-stdin-router-dealer-channel
 """
@@ -39,7 +39,7 @@ class Question:
     """The code waits for input.
 
     Attributes:
-        request: The question.
+        request: The input request.
         asker: The message that asked. The answer must name it.
     """
 
@@ -48,7 +48,7 @@ class Question:
 
 
 def question_of(message: Message) -> Question | None:
-    """The question in a message of the channel ``stdin``. None if it is another message."""
+    """The input request in a message of the channel ``stdin``. None for other messages."""
     if message.msg_type != "input_request":
         return None
     prompt = message.content.get("prompt")

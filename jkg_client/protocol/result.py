@@ -15,7 +15,7 @@ KERNEL_DIED = "KernelDied"
 """Name of the failure that says how the kernel's process ended, if that is known."""
 
 NOT_BEGUN = "NotBegun"
-"""Name of the failure of code that still waits behind code of another client."""
+"""Name of the failure of code that has not begun, because another client's code runs."""
 
 Status = Literal["ok", "error", "aborted", "timeout", "died"]
 
@@ -35,7 +35,7 @@ class DataItem:
 
 @frozen(kw_only=True)
 class Truncation:
-    """What is missing in a result. ``str()`` of it is a sentence.
+    """The output that is missing in a result. ``str()`` of it is a sentence.
 
     Attributes:
         characters: Number of characters that were dropped, because the output was larger than
@@ -69,7 +69,7 @@ class Truncation:
 
 @frozen(kw_only=True)
 class ExecutionResult:
-    r"""What a cell has shown, and how it ended.
+    r"""The outputs of a cell, and how the cell ended.
 
     Example::
 
@@ -80,10 +80,10 @@ class ExecutionResult:
         status: ``ok``. ``error``: the cell raised an exception. ``aborted``: it did not run,
             because a cell before it failed. ``timeout``: it exceeded its time limit. ``died``:
             its kernel died.
-        outputs: What the cell has shown, in order. Streams are as printed, with colours.
+        outputs: The outputs of the cell in order. Streams are as printed, with colours.
         late_outputs: Outputs of threads and background tasks of earlier cells, after the end of
             those cells. ``output`` and ``data_items`` do not contain them.
-        failure: The exception of the cell. For ``timeout``, where it was interrupted.
+        failure: The exception of the cell. For ``timeout``, the exception of the interrupt.
         exit_code: The exit status of code that ended itself with ``sys.exit``, ``exit()`` or as
             a shell cell. None otherwise.
         execution_count: The number in ``In [n]``. None if the cell has none.

@@ -1,8 +1,8 @@
-"""Text of several streams as a reader should see it: a screen for each, in one order of lines.
+"""Text of several streams as a reader should see it: each stream has lines of its own.
 
 A kernel sends stdout and stderr separately, and their parts arrive out of order. On one screen, the
 next ``print`` would continue the line of a progress bar, or the bar would erase printed text. So a
-stream only changes lines of its own. A line stands where it was begun.
+stream only changes lines of its own. A line keeps the place where it was begun.
 """
 
 from __future__ import annotations

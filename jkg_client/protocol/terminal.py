@@ -10,7 +10,7 @@ from .terminal_pieces import pieces
 
 _MOVES = 2**17
 _CHARACTERS = 64
-"""Movements that are followed in any text, and one more for each so many characters."""
+"""Movements that are followed in any text. One more is followed per this many characters."""
 
 _LONGEST = 2**16
 """An unfinished sequence is searched in this number of characters at the end of a text."""
@@ -95,8 +95,8 @@ def allowed_moves(size: int) -> int:
 class Screen:
     """The lines that a stream shows, whose text comes in parts.
 
-    After too many movements, the text of further parts is added without control codes. So nothing
-    of it is lost, but nothing is overwritten either.
+    After too many movements, the text of further parts is added without control codes. Then no
+    character is lost, but nothing is overwritten either.
 
     Args:
         size: Characters that will be written.

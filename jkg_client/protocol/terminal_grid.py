@@ -50,7 +50,7 @@ class Grid:
         self._row = 0
         self._column = 0
         self._saved = (0, 0)
-        self._escape = ""  # stands before the next character
+        self._escape = ""  # comes before the next character
         self._spare = _SPARE + size
         self._work = _WORK + 4 * size
         self.followed: int = 0  # movements and erasures
@@ -293,7 +293,7 @@ class Grid:
     def erase_display(self, number: int) -> None:
         """Erase everything below the cursor (0), above it (1) or all (2)."""
         if number == 2:
-            # What has left the screen stays, and the cursor does not come back to it.
+            # Lines above the screen are kept, and the cursor does not come back to them.
             self._let_go(_REACH)
             self._rows = [""]
         elif number == 1:

@@ -42,7 +42,7 @@ class Captures:
             return None
         state = mapping_of(mapping_of(content.get("data")).get("state"))
         if "msg_id" in state:
-            # If two widgets capture, the one that began last gets the output.
+            # If two widgets capture, the widget that began last gets the output.
             self._release(widget)
             if state["msg_id"] == self.msg_id and len(self._capturing) < _MOST:
                 self._capturing.append(widget)

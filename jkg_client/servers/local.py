@@ -68,7 +68,7 @@ class LocalJupyterServer:
 
     Raises:
         ValueError: An argument is wrong.
-        ServerStartError: The server does not start. Nothing but ``log_file`` is left of it.
+        ServerStartError: The server does not start. Only ``log_file`` is left of it.
     """
 
     GenerateToken = GenerateToken

@@ -1,7 +1,7 @@
 """A fake gateway for tests without Jupyter. It needs the extra ``testing``.
 
-The names are loaded on first use: pytest imports this package at each start, because of its
-plugin, and must neither wait for it nor need the extra.
+The names are loaded on first use. Pytest imports this package at each start, because of the plugin.
+This import must be quick, and must not need the extra.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The faults that are set now: the HTTP server and the WebSockets ask here what goes wrong."""
+"""The faults that are set now. The HTTP server and the WebSockets look them up here."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .server import HttpAnswer
 
 @frozen(kw_only=True)
 class RestFault:
-    """What happens to some HTTP requests.
+    """A fault of some HTTP requests.
 
     Attributes:
-        method: Their method; wildcards are allowed.
-        path: Their path; wildcards are allowed.
-        seconds: Delay of the answer; None for no answer at all.
-        answer: Answer instead of the right one; None for the right one.
-        cut: Number of bytes of the answer after which the connection is cut; None for no cut.
-        rst: Whether it is cut by a reset of TCP.
+        method: Method of the requests. Wildcards are allowed.
+        path: Path of the requests. Wildcards are allowed.
+        seconds: Delay of the answer. None for no answer.
+        answer: Answer instead of the right answer. None for the right answer.
+        cut: Number of bytes of the answer after which the connection is cut. None for no cut.
+        rst: Whether the connection is cut by a TCP reset.
     """
 
     method: str = field(default="*", validator=validator(arguments.text))
@@ -62,9 +62,9 @@ class ActiveFaults:
     """The faults that are set now.
 
     Attributes:
-        limit: Limit for output; None for no limit.
-        is_noisy: Whether messages of another client come in between.
-        gate: WebSockets neither send nor read while it is not set.
+        limit: Limit for output. None for no limit.
+        is_noisy: Whether clients also receive messages of another client.
+        gate: While it is not set, WebSockets neither send nor read.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class ActiveFaults:
             self._rst = False
 
     def add(self, fault: RestFault, times: int | None) -> None:
-        """Let ``fault`` happen to so many requests; None for all."""
+        """Apply ``fault`` to a number of requests. None for all requests."""
         if times is not None:
             arguments.at_least("times", times, 1)
         with self._lock:
@@ -114,11 +114,11 @@ class ActiveFaults:
                 f"the fault for {which} never occurred: there was no such request"
                 for which in rules
             ),
-            *(f"the cut {where} never occurred: nothing like it was sent" for where in cuts),
+            *(f"the cut {where} never occurred: no such data was sent" for where in cuts),
         ]
 
     def for_request(self, method: str, path: str) -> list[RestFault]:
-        """The faults that happen to this request. They are counted."""
+        """The faults of this request. Each of them counts the request."""
         with self._lock:
             rules = [rule for rule in self._rules if rule.fits(method, path)]
             for rule in rules:
@@ -128,7 +128,7 @@ class ActiveFaults:
             return [rule.fault for rule in rules]
 
     def take_cut(self, msg_type: str) -> Cut | None:
-        """The cut at this message, if there is one. It is used up."""
+        """The cut at this message, if there is one. A cut is returned only once."""
         with self._lock:
             for cut in self._cuts:
                 if fnmatch.fnmatchcase(msg_type, cut.msg_type):
@@ -139,7 +139,7 @@ class ActiveFaults:
     def allowance(self, size: int, cut: Cut | None) -> tuple[int | None, bool]:
         """How many of ``size`` bytes are sent before a cut, and whether the cut is a reset.
 
-        None and False if there is no cut: neither ``cut`` nor one after a number of bytes.
+        None and False if there is neither ``cut`` nor a cut after a number of bytes.
         """
         if cut is not None:
             return (size // 2 if cut.where == "within" else size), cut.rst

@@ -1,4 +1,4 @@
-"""The bodies of HTTP requests: of a length that is told before, or in chunks.
+"""The bodies of HTTP requests: with the header ``Content-Length``, or in chunks.
 
 See https://www.rfc-editor.org/rfc/rfc9112#section-6.
 """
@@ -13,7 +13,7 @@ def read_body(headers: Mapping[str, str], reader: BufferedIOBase) -> bytes:
     """The body of the request whose headers have just been read.
 
     Raises:
-        ValueError: If it has no valid length.
+        ValueError: The body has no valid length.
     """
     if headers.get("Transfer-Encoding", "").lower() == "chunked":
         return b"".join(_chunks(reader))

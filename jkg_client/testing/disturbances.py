@@ -1,4 +1,4 @@
-"""What comes between a kernel and a client: a rate limit, and messages of other clients."""
+"""Disturbances between a kernel and a client: a rate limit, and messages of other clients."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ServerApp.rate_limit_window={window} (secs)
 
 @frozen(kw_only=True)
 class RateLimit:
-    """How much output a server lets through. 0 is for any amount.
+    """Limits for the output that a server passes on. 0 for no limit.
 
     Attributes:
         messages: Messages per second.
         data: Bytes of streams per second.
-        window: Seconds over which both are counted.
+        window: Both are counted over this number of seconds.
     """
 
     messages: float = field(default=0.0, validator=validator(arguments.pause))
@@ -47,7 +47,7 @@ class RateLimiter:
     _exceeded: set[str] = field(factory=set, init=False)
 
     def admitted(self, message: Message, size: int, limit: RateLimit, now: float) -> list[Message]:
-        """The messages to send for ``message``: itself, nothing, or a notice."""
+        """The messages to send instead of ``message``: itself, none, or a notice."""
         if message.channel != "iopub":
             return [message]
         if message.content.get("execution_state") == "idle":
@@ -96,7 +96,7 @@ def _notice(name: str, instead_of: Message, limit: RateLimit) -> Message:
 
 
 def foreign_messages() -> list[Message]:
-    """Messages about a cell of another client, each twice and in an order that makes no sense."""
+    """Messages about a cell of another client, each twice and in a wrong order."""
     parent = new_header("execute_request", new_session())
     told = (
         ("iopub", "status", {"execution_state": "idle"}),

@@ -1,4 +1,4 @@
-"""Faults of the server and the connection that a test asks for."""
+"""Faults of the server and the connection, which a test causes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLOSE_CODES = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 
 
 class Faults:
-    """Faults that a fake gateway shows, from the moment when they are asked for.
+    """Faults of a fake gateway. Each begins when its method is called.
 
     Example::
 
@@ -27,8 +27,8 @@ class Faults:
 
     ``method`` and ``path`` choose requests; wildcards are allowed. Paths are below the gateway's
     base path, and the opening of a WebSocket is a GET of ``/api/kernels/ID/channels``. ``times`` is
-    the number of requests that the fault hits, None for all. ``msg_type`` chooses messages;
-    wildcards are allowed. ``rst`` ends a connection with a reset of TCP instead of an orderly end.
+    the number of requests that the fault affects, None for all. ``msg_type`` chooses messages;
+    wildcards are allowed. ``rst`` ends a connection with a TCP reset instead of an orderly end.
 
     Use the object ``FakeGateway.faults``. The arguments of the class, ``active``, ``server``,
     ``kernels`` and ``sockets``, are parts of the gateway.
@@ -94,7 +94,7 @@ class Faults:
         times: int | None = 1,
         rst: bool = False,
     ) -> None:
-        """Carry out the request, but cut the connection ``after`` so many bytes of the answer."""
+        """Carry out the request, but cut the connection ``after`` this many bytes of the answer."""
         arguments.at_least("after", after, 0)
         self._active.add(RestFault(method=method, path=path, cut=after, rst=rst), times)
 
@@ -140,7 +140,7 @@ class Faults:
         self._active.add_cut(Cut(msg_type=msg_type, where="after", rst=rst))
 
     def hold(self) -> None:
-        """Keep the WebSockets open, but neither send nor read, as on a dead line."""
+        """Keep the WebSockets open, but neither send nor read, as on a half-open connection."""
         self._active.gate.clear()
 
     def release(self) -> None:
@@ -148,10 +148,10 @@ class Faults:
         self._active.gate.set()
 
     def send_frame(self, frame: Frame) -> None:
-        """Send ``frame``, any text or bytes, on all WebSockets.
+        """Send ``frame``, which may be any text or bytes, on all WebSockets.
 
         Raises:
-            ValueError: ``frame`` is neither.
+            ValueError: ``frame`` is neither text nor bytes.
         """
         if not isinstance(frame, (str, bytes)):
             raise ValueError(f"frame must be a string or bytes, not {type(frame).__name__}")  # noqa: TRY004
@@ -159,20 +159,20 @@ class Faults:
             socket.send_frame(frame)
 
     def drop_kept(self) -> None:
-        """Lose the messages that are kept for absent clients, as a restarted gateway does."""
+        """Lose the messages that are kept for disconnected clients, as a restarted gateway does."""
         for kernel in tuple(self._kernels.running.values()):
             kernel.drop_kept()
 
     def rate_limit(self, *, messages: float = 0.0, data: float = 0.0, window: float = 3.0) -> None:
         """Drop output that comes too fast, and send the notice of a real server.
 
-        ``messages`` and bytes of streams (``data``) per second, counted over ``window`` seconds.
-        0 is for any number. Real servers allow 1,000 messages and 1,000,000 bytes.
+        The limits are ``messages`` and bytes of streams (``data``) per second, counted over
+        ``window`` seconds. 0 for no limit. Real servers allow 1,000 messages and 1,000,000 bytes.
         """
         self._active.limit = RateLimit(messages=messages, data=data, window=window)
 
     def foreign_messages(self) -> None:
-        """From now on, show clients a message of another client before each of their own."""
+        """From now on, send each client a message of another client before each of its own."""
         self._active.is_noisy = True
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""A gateway that is none: everything a client can see of one, and no Jupyter behind it."""
+"""A fake gateway: for a client it looks like a kernel gateway, but it does not use Jupyter."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class FakeGateway:
     r"""A Jupyter kernel gateway in this process, for tests without Jupyter.
 
     It listens on a free port of this machine from its construction until ``stop``. Its kernels are
-    child processes that run Python. A cell for which there is a script is played instead.
+    child processes that run Python. If a cell has a script, the script is played instead.
 
     Example::
 
@@ -67,24 +67,25 @@ class FakeGateway:
             result = executor.execute_code_blocks([CodeBlock("fit()", "python")])
             assert result.output == "epoch 1\n"
 
-    The end of the ``with`` block fails if something did not happen as the test has said.
+    The end of the ``with`` block raises an ``AssertionError`` if something did not happen as the
+    test has scripted it.
 
     Attributes:
         token: Token that clients must send. None for no token. The default is a random one.
         base_path: The path before ``/api``.
         kernel_names: Names of its kernels, all of which run Python. The first is the default.
-        list_kernels: Whether it lists kernels and sessions. A kernel gateway does not, unless its
-            configuration says otherwise.
-        max_kernels: How many kernels may run at a time. None for any number.
+        list_kernels: Whether it lists kernels and sessions. A real kernel gateway lists them only
+            if its configuration says so.
+        max_kernels: How many kernels may run at a time. None for no limit.
         ipython: Whether kernels run IPython or plain Python. None for IPython if it is installed.
         strict: Whether every cell must have a script.
-        reply: When the reply to a cell is sent. Real kernels do all of these.
-        subprotocol: Whether it knows the v1 framing, as servers do since 2022.
+        reply: When the reply to a cell is sent. Real kernels use each of these orders.
+        subprotocol: Whether it supports the v1 framing, as servers do since 2022.
         ping_interval: Seconds between its pings.
         ping_timeout: Seconds without a pong after which it closes the connection.
         restart_delay: Seconds between the death of a kernel and its restart.
-        restart_limit: Number of deaths in a row after which a kernel stays dead.
-        faults: Faults that it shows on command.
+        restart_limit: Number of deaths in a row after which a kernel is not restarted.
+        faults: Causes faults of the gateway.
         journal: The requests and messages that it has received.
     """
 
@@ -182,13 +183,13 @@ class FakeGateway:
         self._replays.add(loaded)
 
     def check(self) -> None:
-        """Fail if something did not happen as the test has said.
+        """Raise an error if something did not happen as the test has scripted it.
 
-        It fails for a script that was never played, a recording that was not played to its end, a
+        Errors are a script that was never played, a recording that was not played to its end, a
         fault that never occurred and, if ``strict``, a cell without a script.
 
         Raises:
-            AssertionError: The message says what, and shows the end of the journal.
+            AssertionError: The message lists these errors, and shows the end of the journal.
         """
         complaints = self.complaints()
         if complaints:
@@ -196,15 +197,15 @@ class FakeGateway:
             raise AssertionError("\n".join(lines))
 
     def complaints(self) -> list[str]:
-        """What did not happen as the test has said, one sentence for each thing."""
+        """The errors that ``check`` finds, one sentence for each of them."""
         sources = (self._prompter, self._replays, self._active_faults)
         return [complaint for source in sources for complaint in source.complaints()]
 
     def reset(self) -> None:
-        """Check, and forget scripts, recordings, faults and the journal. The kernels keep running.
+        """Check, and remove scripts, recordings, faults and the journal. The kernels keep running.
 
         Raises:
-            AssertionError: As ``check``. Everything is forgotten all the same.
+            AssertionError: As ``check``. Everything is removed nevertheless.
         """
         try:
             self.check()
@@ -244,7 +245,7 @@ class FakeGateway:
         return answer
 
     def _wait(self, fault: RestFault) -> bool:
-        """Whether an answer is due, after the time that ``fault`` takes."""
+        """Wait for the delay of ``fault``. Returns whether an answer should be sent."""
         if fault.seconds is None:
             self._stopping.wait()
             return False

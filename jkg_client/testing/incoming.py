@@ -1,4 +1,4 @@
-"""Reads a client's frame as a real server does, which may also close the connection."""
+"""Reads a client's frame as a real server does. A real server may close the connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def understand(frame: Frame, framing: Framing) -> Message | None:
     """The message in ``frame``; None if servers and kernels ignore it.
 
     Raises:
-        WireError: A real server closes the connection.
+        WireError: A real server closes the connection when it receives this frame.
     """
     if framing is Framing.V1:
         return _v1(frame)

@@ -1,4 +1,4 @@
-"""What a fake gateway was asked, in order."""
+"""The requests and messages that a fake gateway has received, in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..protocol.messages import Json, Message, execute_request
 T = TypeVar("T")
 
 USUAL: Json = {**execute_request("", "").content, "code": None}
-"""What the line of an ``execute_request`` does not show: usual values, other than its code."""
+"""Usual values in an ``execute_request``. The journal does not show them."""
 
 
 @frozen(kw_only=True)
@@ -25,12 +25,12 @@ class RestRequest:
 
     Attributes:
         seconds: Time since the start of the gateway.
-        method: Such as ``GET``.
+        method: The HTTP method, such as ``GET``.
         path: Path below the gateway's base path, without the query.
         query: Names and values of the query.
-        headers: The headers as they came.
-        body: The object if the body is JSON, otherwise the body as it came.
-        status: Status of the answer. None if there is no answer, or not yet.
+        headers: The headers as they were received.
+        body: The object if the body is JSON, otherwise the body as it was received.
+        status: Status of the answer. None if there is no answer, or no answer yet.
     """
 
     seconds: float
@@ -90,7 +90,7 @@ def _fit(*pairs: tuple[str, str]) -> bool:
 
 
 def _tells(name: str, value: Any) -> bool:
-    # Some clients abort what waits behind a failed cell, ours does not: both are usual.
+    # Some clients let a failed cell abort the waiting cells, ours does not. Both are usual.
     return name != "stop_on_error" and (name not in USUAL or value != USUAL[name])
 
 
@@ -98,7 +98,7 @@ Entry = Union[RestRequest, KernelMessage]
 
 
 class Journal:
-    """Every request and every message, in the order in which they came.
+    """Every request and every message, in the order in which they were received.
 
     Example::
 
@@ -131,7 +131,7 @@ class Journal:
         return "\n".join(map(str, tuple(self)[-count:])) or "(nothing was asked)"
 
     def forget(self) -> None:
-        """Forget all entries."""
+        """Remove all entries."""
         with self._changed:
             self._forgotten += len(self._entries)
             self._entries.clear()
@@ -158,7 +158,7 @@ class Journal:
             gateway.journal.wait_for(lambda journal: journal.messages("execute_request"))
 
         Raises:
-            AssertionError: It finds nothing in time. The message shows the journal.
+            AssertionError: ``look`` finds nothing in time. The message shows the journal.
         """
         arguments.function("look", look)
         end = time.monotonic() + arguments.seconds("timeout", timeout)

@@ -15,7 +15,7 @@ from ..protocol.messages import Message, kernel_info_request, new_session, paren
 from .processes import FakeProcess, KernelOptions
 
 STABLE = 10.0
-"""A kernel that lives for so many seconds starts to count its deaths anew."""
+"""If a kernel runs for this number of seconds, its deaths are counted from 0 again."""
 
 
 @frozen(eq=False)
@@ -24,8 +24,8 @@ class Client:
 
     Attributes:
         session: The ``session_id`` in its address.
-        send: Sends a message, after those that wait.
-        close: Sends a close frame, after all that waits.
+        send: Sends a message, after the waiting messages.
+        close: Sends a close frame, after the waiting messages.
     """
 
     session: str
@@ -34,7 +34,7 @@ class Client:
 
 
 class FakeKernel:
-    """A kernel, with all its restarts."""
+    """A kernel. A restart replaces its process."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class FakeKernel:
                 self._nudge()
 
     def detach(self, client: Client, unsent: Callable[[], list[Message]]) -> None:
-        """Remove a WebSocket. Messages are kept for the last one, ``unsent`` ones first."""
+        """Remove a WebSocket. After the last one, messages are kept, ``unsent`` messages first."""
         with self._lock:
             if client not in self._clients:
                 return
@@ -102,23 +102,23 @@ class FakeKernel:
                 self._kept = [(message, None) for message in unsent()]
 
     def drop_kept(self) -> None:
-        """Lose the kept messages, and keep no more."""
+        """Lose the kept messages, and keep no further messages."""
         with self._lock:
             self._kept_for, self._kept = None, []
 
     def receive(self, message: Message, session: str) -> None:
-        """Take a message from a WebSocket."""
+        """Process a message from a WebSocket."""
         with self._lock:
             process = self._process
         if message.channel in {"shell", "control", "stdin"}:
             process.ask(message, session)
 
     def interrupt(self) -> None:
-        """Interrupt the cell that runs."""
+        """Interrupt the running cell."""
         self._process.interrupt()
 
     def restart(self) -> None:
-        """Shut the process down and start another; sockets stay open."""
+        """Shut the process down, and start another. WebSockets stay open."""
         with self._lock:
             old, self._process = self._process, self._new_process()
             new = self._process
@@ -128,13 +128,13 @@ class FakeKernel:
         self._start(new)
 
     def shut_down(self) -> None:
-        """Ask it to end."""
+        """Ask the process to end."""
         with self._lock:
             self._gone = True
         self._process.shut_down(restart=False)
 
     def kill(self) -> None:
-        """Kill it. No client hears of it. Returns at once."""
+        """Kill the process, without a message to clients. Returns at once."""
         with self._lock:
             self._gone = True
             self._process.kill()
@@ -144,7 +144,7 @@ class FakeKernel:
         self._process.join()
 
     def deliver(self, message: Message, session: str | None) -> None:
-        """Send a message to the socket of ``session``, to all for None, or keep it."""
+        """Send a message to the socket of ``session``, or to all sockets for None; or keep it."""
         with self._lock:
             self._note(message)
             for client in self._clients:
@@ -154,13 +154,13 @@ class FakeKernel:
                 self._kept.append((message, session))
 
     def stumbles(self) -> bool:
-        """Whether it has died and not yet started again. True only once for each death."""
+        """Whether the process has died and was not restarted yet. True only once for each death."""
         with self._lock:
             stumbles, self._stumbles = self._stumbles, False
             return stumbles
 
     def _new_process(self) -> FakeProcess:
-        # ``_died`` takes the process: an old one may end late.
+        # ``_died`` gets the process as an argument, because an old process may end late.
         return FakeProcess(self._options, self.env, self.deliver, self._died)
 
     def _start(self, process: FakeProcess) -> None:
@@ -172,7 +172,7 @@ class FakeKernel:
                 self._nudge()
 
     def _nudge(self) -> None:
-        # Gateways ask whether the kernel answers; clients see its status messages.
+        # Gateways check whether the kernel answers. Clients receive the status messages of it.
         self._nudged = True
         self._process.ask(kernel_info_request(self._gateway), self._gateway)
 
@@ -238,17 +238,17 @@ class Kernels:
         return kernel
 
     def delete(self, kernel: FakeKernel) -> None:
-        """End a kernel. Its sockets stay open."""
+        """End a kernel. Its WebSockets stay open."""
         self.forget(kernel)
         kernel.shut_down()
 
     def forget(self, kernel: FakeKernel) -> None:
-        """Forget a kernel."""
+        """Remove a kernel from the list."""
         with self._lock:
             self.running.pop(kernel.id, None)
 
     def stop(self) -> None:
-        """End them all."""
+        """End all kernels."""
         with self._lock:
             kernels = list(self.running.values())
             self.running.clear()

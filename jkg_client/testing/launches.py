@@ -1,4 +1,4 @@
-"""Starts the processes of kernels: forked from a prepared one, or spawned where nothing forks.
+"""Starts the processes of kernels: forked from a prepared process or, without fork, spawned.
 
 One prepared process for each flavour serves all gateways of this process. It starts with the
 first kernel and ends with this process. A kernel connects to a port of this machine.
@@ -27,10 +27,10 @@ from ..protocol.messages import Json
 from .kernel.shells import Flavour
 
 STARTING = 60.0
-"""Seconds that a process has to start, with all that it imports."""
+"""Time limit for a process to start, including its imports, in seconds."""
 
 GREETING = 5.0
-"""Seconds that a process has to tell its id after it has connected."""
+"""Time limit for a process to send its id after it has connected, in seconds."""
 
 FORKS = hasattr(os, "fork")
 
@@ -47,7 +47,7 @@ class Launched:
     """A process that has become a kernel.
 
     Attributes:
-        pid: Its id; it leads a process group of this id, where there are groups.
+        pid: Id of the process, and of its process group if the system has groups.
         line: The connection to it.
     """
 
@@ -60,14 +60,14 @@ class KernelNotStarted(RuntimeError):
 
 
 def flavour_for(ipython: bool | None) -> Flavour:
-    """IPython if it is wanted or, for None, installed.
+    """IPython if it is wanted or, for None, if it is installed.
 
     Raises:
-        ValueError: If it is wanted, and not installed.
+        ValueError: IPython is wanted, but not installed.
     """
     if ipython is False:
         return "python"
-    # Where it is imported already, nobody need look for it.
+    # If it is imported already, searching for it is not necessary.
     is_there = sys.modules.get("IPython") is not None or find_spec("IPython") is not None
     if ipython and not is_there:
         raise ValueError("ipython=True needs IPython where the tests run: pip install ipython")
@@ -75,16 +75,16 @@ def flavour_for(ipython: bool | None) -> Flavour:
 
 
 def launch(flavour: Flavour, session: str, env: dict[str, str], *, forks: bool = FORKS) -> Launched:
-    """Start a kernel that works in this process's folder and imports from where this one does.
+    """Start a kernel in this process's current folder, with this process's ``sys.path``.
 
     Raises:
-        KernelNotStarted: With the output of the process.
+        KernelNotStarted: The process did not start. The message has its output.
     """
     order = {"session": session, "env": env, "cwd": str(Path.cwd()), "path": _path()}
     with _LOCK:
         launched = _starter(flavour, forks).launch(order)
         if launched is None:
-            # Somebody has killed the prepared process; a new one takes its place.
+            # Somebody has killed the prepared process. Start a new one.
             launched = _starter(flavour, forks).launch(order)
     if launched is None:
         raise KernelNotStarted("the process of the fake kernel was killed")
@@ -92,12 +92,12 @@ def launch(flavour: Flavour, session: str, env: dict[str, str], *, forks: bool =
 
 
 class _Starter:
-    """A process from which kernels are forked, or which becomes one where nothing forks."""
+    """A process from which kernels are forked. Without fork, the process becomes a kernel."""
 
     def __init__(self, flavour: Flavour, *, forks: bool) -> None:
         self._forks = forks
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
-        # Measuring coverage makes cells slow, and there is nothing of the tests in them.
+        # No coverage in kernels: it makes cells slow, and no code of the tests runs there.
         env = {name: text for name, text in os.environ.items() if not name.startswith("COV")}
         way = "forks" if forks else "spawned"
         self._process = subprocess.Popen(
@@ -114,7 +114,7 @@ class _Starter:
         return self._process.poll() is not None
 
     def launch(self, order: Json) -> Launched | None:
-        """A kernel; None if the process was killed."""
+        """A new kernel. None if the process was killed."""
         token = secrets.token_hex(16)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             document = {**order, "port": listener.getsockname()[1], "token": token}
@@ -160,7 +160,7 @@ class _Starter:
 
 
 def _received(line: socket.socket, size: int) -> bytes:
-    """The first bytes on a new connection; fewer if they do not come at once."""
+    """The first bytes on a new connection. Fewer if they do not arrive at once."""
     said = b""
     line.settimeout(GREETING)
     with contextlib.suppress(OSError):
@@ -170,7 +170,7 @@ def _received(line: socket.socket, size: int) -> bytes:
 
 
 _LOCK = threading.Lock()
-# A child that this process forks has a prepared process of its own.
+# A forked child of this process needs its own prepared process.
 _STARTERS: dict[tuple[int, Flavour, int], _Starter] = {}
 
 
@@ -193,5 +193,5 @@ def _close() -> None:
 
 
 def _path() -> list[str]:
-    # Not resolved: a link may say where a package lies.
+    # Do not resolve symbolic links, because a package may be found only through a link.
     return [str(Path(entry).absolute()) for entry in sys.path if isinstance(entry, str)]

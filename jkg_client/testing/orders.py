@@ -1,4 +1,4 @@
-"""The order of reply and output. It varies: real kernels send them on two sockets."""
+"""The order of reply and output, which varies, because real kernels use two sockets for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..protocol.messages import Message
 Order = Literal["before idle", "after idle", "before output"]
 
 Addressed = tuple[Message, str]
-"""A message and the session that it is for."""
+"""A message, and the session that should receive it."""
 
 
 class Reordering:
@@ -37,7 +37,7 @@ class Reordering:
         return said
 
     def release(self) -> list[Addressed]:
-        """The messages that are held back, to be sent now."""
+        """The messages that were held back. Send them now."""
         released, self._held = self._held, []
         return released
 

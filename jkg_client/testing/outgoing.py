@@ -1,7 +1,7 @@
 """Frames as a real server sends them.
 
 In the default framing, a server's frame has more fields than a client's: it repeats the id and the
-type of the message outside of the header. Some clients only look there.
+type of the message outside of the header. Some clients read only these fields.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..protocol.wire import Frame, Framing, Packed, encode, pack
 
 
 def server_frame(message: Message, framing: Framing) -> Frame:
-    """The frame in which a server sends ``message``; a ValueError if JSON cannot express it."""
+    """The frame in which a server sends ``message``. ValueError if JSON cannot express it."""
     if framing is Framing.V1:
         return encode(message, framing)
     document: dict[str, Any] = {

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 FAILED = pytest.StashKey[bool]()
 
 MARKER = (
-    "fake_gateway(**options): what the fixture fake_gateway is made with,"
+    "fake_gateway(**options): options of the fixture fake_gateway,"
     " as in jkg_client.testing.FakeGateway(**options)"
 )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line("markers", MARKER)
 
 
@@ -56,13 +56,13 @@ def fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
     if not request.node.stash.get(FAILED, False):
         complaint = _complaint(gateway)
         if complaint:
-            # A traceback of the plugin would help nobody.
+            # A traceback with frames of the plugin would not help.
             pytest.fail(complaint, pytrace=False)
 
 
 @pytest.fixture(scope="session")
 def session_fake_gateway() -> Iterator[FakeGateway]:
-    """A ``FakeGateway`` for all tests of the run; ``reset`` makes it ready for the next one."""
+    """A ``FakeGateway`` for all tests of the run. Call ``reset`` after each test."""
     from . import FakeGateway  # noqa: PLC0415 - as above
 
     gateway = FakeGateway()

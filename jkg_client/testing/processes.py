@@ -21,10 +21,10 @@ from .orders import Addressed, Order, Reordering
 from .prompter import Prompter
 
 GRACE = 1.0
-"""Seconds that a process has to end after it was asked to."""
+"""Time limit for a process to end after a shutdown request, in seconds."""
 
 GONE = 5.0
-"""Seconds that a process has to disappear after it was killed."""
+"""Time limit for a process to disappear after it was killed, in seconds."""
 
 
 Deliver = Callable[[Message, "str | None"], None]
@@ -36,8 +36,8 @@ class KernelOptions:
     """How the kernels of a gateway behave; see ``FakeGateway``.
 
     Attributes:
-        prompter: Knows the scripts.
-        flavour: What runs the cells.
+        prompter: The scripts.
+        flavour: Whether cells run in IPython or in plain Python.
     """
 
     reply: Order
@@ -77,9 +77,9 @@ class FakeProcess:
         return self._pid
 
     def start(self, after: float = 0.0) -> None:
-        """Begin to answer, ``after`` seconds from now."""
+        """Begin to answer ``after`` this number of seconds."""
         if not after:
-            # Here, so that the caller hears of a failure.
+            # Not in the thread, so that the caller gets the exception.
             self._launch()
         thread = threading.Thread(
             target=self._live, args=(after,), name="jkg fake kernel", daemon=True
@@ -88,23 +88,23 @@ class FakeProcess:
         thread.start()
 
     def ask(self, message: Message, session: str) -> None:
-        """Take a request or an answer from the client with this session."""
+        """Process a request or an answer of the client with this session."""
         self._send(message, session)
 
     def interrupt(self) -> None:
-        """Interrupt the cell that runs, if one does."""
+        """Interrupt the running cell, if there is one."""
         if not hasattr(os, "killpg"):
             self._send(script_message("interrupt", {}), "")
         elif self._pid:
             _signal(self._pid, signal.SIGINT)
 
     def unsent(self) -> list[tuple[Message, str]]:
-        """Messages of clients that came too late for it, with their sessions."""
+        """Messages of clients that came too late for this process, with their sessions."""
         with self._lock:
             return [one for one in self._waiting if one[0].channel != SCRIPT]
 
     def shut_down(self, *, restart: bool) -> None:
-        """End in good order; ``restart`` tells cells and clients why. Returns when it is over."""
+        """End the process in order, and wait for its end. ``restart`` tells clients the reason."""
         self._ending.set()
         self._send(shutdown_request(new_session(), restart=restart), "")
         if self._thread is not None:
@@ -142,7 +142,7 @@ class FakeProcess:
         self._serve()
 
     def _launch(self) -> None:
-        # Before the kernel is there: clients that connect later do not get this message.
+        # Sent before the kernel answers. Clients that connect later do not receive this message.
         header = {**new_header("status", self._session), "username": "kernel"}
         starting = {"execution_state": "starting"}
         self._deliver(Message(channel="iopub", header=header, content=starting), None)
@@ -164,7 +164,7 @@ class FakeProcess:
                 try:
                     self._transport.send(message, session)
                 except OSError:
-                    # The process is gone: the next one gets the message, as from a queue of ZeroMQ.
+                    # The process has ended. The next one gets the message, as from a ZeroMQ queue.
                     self._waiting.append((message, session))
 
     def _serve(self) -> None:
@@ -199,7 +199,7 @@ class FakeProcess:
         if message.msg_type == "begin":
             self._send(self._options.prompter.decide(message.content["code"]), "")
         else:
-            # It may take any time, and other messages must not wait for it.
+            # The call may take long, and other messages must not wait for it.
             threading.Thread(
                 target=self._call, args=(message,), name="jkg fake call", daemon=True
             ).start()
@@ -218,7 +218,7 @@ def kernel_env(asked: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _signal(pid: int, number: int) -> None:
-    """Send a signal to a kernel and, where there are groups, to what it has started."""
+    """Send a signal to a kernel and, if the system has process groups, to its child processes."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         (os.killpg if hasattr(os, "killpg") else os.kill)(pid, number)
 

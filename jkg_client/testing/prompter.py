@@ -1,4 +1,4 @@
-"""Finds the scripts of cells, and knows what did not happen as scripted."""
+"""Finds the scripts of cells, and notes which scripts were not played."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRITTEN_IN = ("python", "bash", "sh", "console")
 
 
 class UnscriptedCell(Exception):
-    """Error of a cell without a script, if ``strict``."""
+    """The error of a cell without a script, if ``strict`` is set."""
 
 
 class Prompter:
@@ -37,13 +37,13 @@ class Prompter:
         self._strict = strict
         self._unscripted: deque[str] = deque(maxlen=REMEMBERED)
         self._scripts: list[Script] = []
-        # Forgotten ones, too: their cells may still run. The index is the number of a script.
+        # Removed scripts, too, because their cells may still run. The index is the script's number.
         self._numbered: list[Script] = []
         self._failures: list[str] = []
         self._lock = threading.Lock()
 
     def add(self, cell: str | re.Pattern[str]) -> Script:
-        """A new script; see ``FakeGateway.script``."""
+        """Add a script, see ``FakeGateway.script``."""
         script = Script(cell)
         with self._lock:
             self._scripts.append(script)
@@ -51,7 +51,7 @@ class Prompter:
         return script
 
     def decide(self, code: str) -> Message:
-        """Whether to run a cell or to play a script, and which one."""
+        """Whether to run a cell or to play a script, and which script."""
         with self._lock:
             script = self._find(code)
             if script is None:
@@ -63,7 +63,7 @@ class Prompter:
             return script_message("play", script.play(self._numbered.index(script)))
 
     def call(self, content: Mapping[str, Any]) -> Json:
-        """Call a function of a script; the answer to the kernel."""
+        """Call a function of a script. Returns the answer to the kernel."""
         error = None
         with self._lock:
             script = self._numbered[content["script"]]
@@ -75,14 +75,14 @@ class Prompter:
         return {"call": content["call"], "error": error}
 
     def complaints(self) -> list[str]:
-        """What did not happen as scripted."""
+        """One sentence for each script that was not played, or cell without a script."""
         with self._lock:
             never = [self._never(script) for script in self._scripts if not script.runs]
             alone = [f"a cell without a script was run: {code!r}" for code in self._unscripted]
             return never + self._failures + (alone if self._strict else [])
 
     def forget(self) -> None:
-        """Forget all scripts and complaints."""
+        """Remove all scripts and complaints."""
         with self._lock:
             self._scripts.clear()
             self._failures.clear()

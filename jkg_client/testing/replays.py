@@ -28,7 +28,7 @@ class Recording:
     Attributes:
         name: Name of the file.
         framing: Framing of all the frames.
-        frames: Each frame, with True if the client has sent it.
+        frames: The frames. Each has True if the client has sent it.
     """
 
     name: str
@@ -39,8 +39,8 @@ class Recording:
     def load(cls, path: str | PathLike[str]) -> Recording:
         """Load the recording in the JSON file at ``path``.
 
-        It is ``{"framing": …, "frames": […]}``. The framing is "default" or "v1"; a frame is
-        ``{"from": "client", "text": …}`` or ``{"from": "server", "binary": BASE64}``.
+        The format is ``{"framing": …, "frames": […]}``. The framing is "default" or "v1". A frame
+        is ``{"from": "client", "text": …}`` or ``{"from": "server", "binary": BASE64}``.
         """
         file = arguments.folder("path", path)
         document = json.loads(file.read_text(encoding="utf-8"))
@@ -67,7 +67,7 @@ class Replay:
         return self._at == len(self.recording.frames)
 
     def feed(self, message: Message) -> list[Frame] | None:
-        """The frames that follow ``message``; None if it is not the next one of the recording."""
+        """The frames that follow ``message``. None if the recording has another message next."""
         if self.done:
             return None
         from_client, frame = self.recording.frames[self._at]
@@ -98,12 +98,12 @@ class Replays:
         self._lock = threading.Lock()
 
     def add(self, recording: Recording) -> None:
-        """Play ``recording`` once, to the first client that sends the same."""
+        """Play ``recording`` once, to the first client that sends the same messages."""
         with self._lock:
             self._replays.append(Replay(recording))
 
     def feed(self, message: Message, framing: Framing) -> list[Frame] | None:
-        """The frames that answer ``message``; None if no recording has it next."""
+        """The frames that answer ``message``. None if it is not the next message of a recording."""
         with self._lock:
             for replay in self._replays:
                 frames = replay.feed(message)
@@ -112,7 +112,7 @@ class Replays:
         return None
 
     def forget(self) -> None:
-        """Forget all recordings."""
+        """Remove all recordings."""
         with self._lock:
             self._replays.clear()
 

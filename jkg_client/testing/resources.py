@@ -15,7 +15,7 @@ LOGOS = {
     "logo-32x32": "logo-32x32.png",
 }
 
-# Pictures that nobody looks at: an empty one, and a transparent pixel.
+# Pictures without content: an empty SVG, and a transparent pixel.
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVR4nGNgAAIAAAUAAXpeqz8AAAAASUVORK5CYII="
@@ -23,7 +23,7 @@ PNG = base64.b64decode(
 
 
 def resources(base_path: str, name: str) -> dict[str, str]:
-    """Where the logos of a kernelspec are."""
+    """The paths of the logos of a kernelspec."""
     return {logo: f"{base_path}/kernelspecs/{name}/{file}" for logo, file in LOGOS.items()}
 
 

@@ -1,4 +1,4 @@
-"""The REST API of kernel gateway 3.0.1, with the answers that it was seen to give."""
+"""The REST API of kernel gateway 3.0.1, with the answers that were recorded from it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANNELS = re.compile(f"{KERNEL}/channels")
 RESOURCE = re.compile(r"/kernelspecs/(?P<name>[^/]+)/(?P<file>.*)")
 
 FOREIGN = f"{KERNEL}/(?:interrupt|restart)|{SESSION}"
-"""Paths that jupyter_server handles: its errors look different."""
+"""Paths that jupyter_server handles. Its errors have another format."""
 
 JSON = {"Content-Type": "application/json"}
 HTML = {"Content-Type": "text/html; charset=UTF-8"}
@@ -60,7 +60,7 @@ class RestApi:
     max_kernels: int | None
 
     def admits(self, call: Call) -> bool:
-        """Whether the token is right. A token in the query comes before one in the header."""
+        """Whether the token is right. A token in the query has priority over one in the header."""
         if not self.token:
             return True
         if "token" in call.query:
@@ -79,7 +79,7 @@ class RestApi:
             return _error(404)
         answer = self._answer(call, found, methods)
         if CHANNELS.fullmatch(call.path) and answer.status != 400:
-            # The handler of WebSockets answers with empty pages.
+            # The handler of WebSockets sends errors with empty bodies.
             return HttpAnswer(status=answer.status, headers=HTML)
         return answer
 
@@ -100,7 +100,7 @@ class RestApi:
 
 
 def is_from_here(call: Call) -> bool:
-    """Whether the request does not come from a page of another site, by its ``Origin``."""
+    """Whether the ``Origin`` of the request shows no other site."""
     origin = call.header("Origin").lower()
     return not origin or origin.partition("//")[2] == call.header("Host").lower()
 
@@ -181,7 +181,7 @@ def _name(api: RestApi, model: Mapping[str, Any]) -> Any:
 
 
 def _is_known(api: RestApi, name: Any) -> bool:
-    # Jupyter ignores upper and lower case.
+    # Jupyter ignores upper and lower case in names of kernels.
     return isinstance(name, str) and name.lower() in api.kernel_specs
 
 
@@ -268,7 +268,7 @@ def _start_session(api: RestApi, call: Call) -> HttpAnswer:
 
 
 def _in_new_words(model: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The model of an older client, which has no type, as newer clients send it."""
+    """The model of an older client, which has no ``type``, in the format of newer clients."""
     notebook = model.get("notebook")
     if not isinstance(notebook, dict) or "path" not in notebook:
         return model

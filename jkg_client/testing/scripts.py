@@ -1,4 +1,4 @@
-"""Cells that are played instead of run: a test says what the kernel sends."""
+"""Scripts for cells: the fake kernel sends the messages of the script and does not run the cell."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .kernel.shells import Ending
 
 
 class Script:
-    r"""What one cell does. Every method adds a step and returns the script.
+    r"""The script of one cell. Every method adds a step and returns the script.
 
     Example::
 
         gateway.script("fit()").stream("epoch 1\n").hangs()
 
-    Bytes in the content of a message are sent in base64. Other objects that JSON does not have are
-    a ``ValueError``.
+    Bytes in the content of a message are sent in base64. Other objects that JSON cannot express
+    are a ``ValueError``.
 
     Attributes:
-        cell: Text of the cells that it is for, or a pattern that is found in them.
-        runs: How often it was played.
-        allows_installs: Whether the cell is run as it is, and may install packages.
+        cell: Text of the cells to which the script belongs, or a pattern that is found in them.
+        runs: How often the script was played.
+        allows_installs: Whether the cell is run, not played, and may install packages.
     """
 
     def __init__(self, cell: str | re.Pattern[str]) -> None:
@@ -47,7 +47,7 @@ class Script:
         return f"script({self.cell!r})"
 
     def stream(self, text: str, name: str = "stdout") -> Script:
-        """The cell prints ``text``; ``name`` is the stream, stdout or stderr.
+        """The cell prints ``text``. ``name`` is the stream: stdout or stderr.
 
         Raises:
             ValueError: ``text`` or ``name`` is not a string.
@@ -63,9 +63,10 @@ class Script:
         display_id: str | None = None,
         update: bool = False,
     ) -> Script:
-        """The cell shows an object: ``data`` has its forms by MIME type, ``metadata`` more on them.
+        """The cell shows an object: ``data`` has its forms by MIME type.
 
-        With ``update``, it changes the object that was shown with the same ``display_id``.
+        ``metadata`` has the metadata of these forms. With ``update``, the cell replaces the object
+        that was shown with the same ``display_id``.
         """
         if display_id is not None:
             arguments.text("display_id", display_id)
@@ -78,17 +79,17 @@ class Script:
         return self.message("update_display_data" if update else "display_data", content)
 
     def clear_output(self, *, wait: bool = False) -> Script:
-        """The cell clears its output; with ``wait`` only when the next output comes."""
+        """The cell clears its output. With ``wait``, it does so when the next output comes."""
         arguments.flag("wait", wait)
         return self.message("clear_output", {"wait": wait})
 
     def result(self, data: str | Mapping[str, Any]) -> Script:
-        """The cell has the value ``data``: a text, or the forms of the value by MIME type."""
+        """The value of the cell is ``data``: a text, or the forms of the value by MIME type."""
         bundle = {"text/plain": data} if isinstance(data, str) else data
         return self._add("result", data=_in_json("data", bundle))
 
     def error(self, ename: str, evalue: str = "", traceback: list[str] | None = None) -> Script:
-        """The cell raises an exception at its end: ``ename`` is its class, ``evalue`` its message.
+        """The cell raises an exception at its end. ``ename`` is its class, ``evalue`` its message.
 
         ``traceback`` has the lines to show. None for one line with class and message.
 
@@ -104,19 +105,19 @@ class Script:
         return self
 
     def payload(self, source: str, **content: Any) -> Script:
-        """The reply has a payload of the kind ``source``, such as "page", with this ``content``."""
+        """The reply has a payload of the kind ``source``, such as "page", with ``content``."""
         arguments.text("source", source)
         self._payload.append(_in_json("content", {"source": source, **content}))
         return self
 
     def asks(self, prompt: str = "", *, password: bool = False) -> Script:
-        """The cell shows ``prompt`` and waits for input, hidden if it is a ``password``."""
+        """The cell shows ``prompt`` and waits for input. A ``password`` is not shown."""
         arguments.text("prompt", prompt)
         arguments.flag("password", password)
         return self._add("ask", prompt=prompt, password=password)
 
     def pauses(self, seconds: float) -> Script:
-        """The cell takes so many ``seconds``. An interrupt ends it."""
+        """The cell waits for ``seconds``. An interrupt ends the wait."""
         arguments.pause("seconds", seconds)
         return self._add("pause", seconds=seconds)
 
@@ -139,10 +140,10 @@ class Script:
         return self
 
     def loses(self, *endings: Ending) -> Script:
-        """The cell ends, but these messages never come: ``endings`` are "reply", "idle" or both.
+        """The cell ends, but the client does not receive ``endings``: "reply", "idle" or both.
 
         Raises:
-            ValueError: A name is neither of these.
+            ValueError: A name is neither "reply" nor "idle".
         """
         if not all(ending in get_args(Ending) for ending in endings):
             words = " or ".join(get_args(Ending))
@@ -159,7 +160,7 @@ class Script:
         metadata: Json | None = None,
         buffers: tuple[bytes, ...] = (),
     ) -> Script:
-        """The cell sends any message.
+        """The cell sends a message of any type.
 
         ``msg_type``, ``content``, ``channel``, ``metadata`` and ``buffers`` are its parts.
 
@@ -179,7 +180,7 @@ class Script:
         )
 
     def then(self, act: Callable[[], Any]) -> Script:
-        """Call ``act`` in the process of the test, when everything before has been sent."""
+        """Call ``act`` in the process of the test, after the messages of all earlier steps."""
         arguments.function("act", act)
         self._acts.append(act)
         return self._add("call", at=len(self._acts) - 1)
@@ -189,7 +190,7 @@ class Script:
         return self._acts[at]
 
     def play(self, number: int) -> Json:
-        """The steps, for the kernel; ``number`` is the number of the script."""
+        """The steps in the format for the kernel. ``number`` is the number of the script."""
         return {
             "script": number,
             "steps": [dict(step) for step in self._steps],
@@ -205,7 +206,7 @@ class Script:
 
 
 def _in_json(name: str, content: Json) -> dict[str, Any]:
-    """A copy of ``content``, the argument ``name``, as it comes out of JSON."""
+    """A copy of ``content``, the argument ``name``, with values that JSON can express."""
     if not isinstance(content, Mapping):
         raise ValueError(f"{name} must be a mapping, not {type(content).__name__}")  # noqa: TRY004
     try:

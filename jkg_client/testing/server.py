@@ -40,7 +40,7 @@ class Call:
 
     Attributes:
         path: Without the query.
-        body: The object if it is JSON, otherwise the bytes; None if there is no body.
+        body: The object if it is JSON, otherwise the bytes. None if there is no body.
         head: Request line and headers as bytes.
     """
 
@@ -54,14 +54,14 @@ class Call:
     reader: BufferedIOBase
 
     def header(self, name: str) -> str:
-        """The header with this name, in upper or lower case; empty if there is none."""
+        """The header with this name. Case does not matter. Empty if there is none."""
         found = (text for key, text in self.headers.items() if key.lower() == name.lower())
         return next(found, "")
 
 
 @frozen
 class Cutting:
-    """An answer, and after how many of its bytes the connection is cut."""
+    """An answer, and the number of its bytes after which the connection is cut."""
 
     answer: HttpAnswer
     after: int
@@ -69,7 +69,7 @@ class Cutting:
 
 
 Answers = Callable[[Call], "HttpAnswer | Cutting | None"]
-"""Answers a call; None if there is no answer and the connection has to be closed."""
+"""Answers a call. None if there is no answer, and the connection must be closed."""
 
 
 class Server:
@@ -84,7 +84,7 @@ class Server:
         self._acceptor = self._listen()
 
     def refuse(self) -> None:
-        """Accept no connections until ``accept``; keep the port."""
+        """Accept no connections until ``accept`` is called, but keep the port."""
         self._stop_listening()
         self._socket = self._bind()
 
@@ -94,7 +94,7 @@ class Server:
             self._acceptor = self._listen()
 
     def stop(self) -> None:
-        """Close all sockets, end all threads."""
+        """Close all sockets, and end all threads."""
         self._stop_listening()
         with self._lock:
             connections = dict(self._connections)
@@ -157,7 +157,7 @@ class Server:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Reads requests from one connection, as long as it is open."""
+    """Reads requests from one connection while it is open."""
 
     protocol_version = "HTTP/1.1"
     server: Answers  # type: ignore[assignment]  # it only passes it through
@@ -168,10 +168,10 @@ class _Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def log_message(self, *_: Any) -> None:
-        """Log nothing: the journal has it."""
+        """Log nothing, because the journal contains the request."""
 
     def send_error(self, *_: Any, **__: Any) -> None:
-        """Answer what is no valid request."""
+        """Answer an invalid request."""
         self.close_connection = True
         self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 

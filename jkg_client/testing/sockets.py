@@ -1,7 +1,7 @@
 """The server's side of a kernel's WebSocket, by the protocol of the library ``websockets``.
 
-The library does no I/O here: the TCP socket is ours, so that we can cut it within a frame. One
-thread reads, another one writes.
+The library does no I/O here. We use our own TCP socket, so that we can cut it within a frame. One
+thread reads, and another one writes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MAX_INCOMING = 10 * 2**20
 
 @frozen(kw_only=True)
 class SocketOptions:
-    """How the sockets of a gateway behave; see ``FakeGateway``."""
+    """The behaviour of a gateway's WebSockets, see ``FakeGateway``."""
 
     faults: ActiveFaults
     journal: Journal
@@ -52,7 +52,7 @@ class SocketOptions:
 
 
 def shake_hands(head: bytes, options: SocketOptions) -> tuple[ServerProtocol, bytes, bool]:
-    """The protocol after the opening handshake, the bytes to answer, and whether it is open."""
+    """The protocol after the opening handshake, the answer as bytes, and whether it is open."""
 
     def select(_: ServerProtocol, offered: object) -> object:
         known = options.subprotocol and Framing.V1.value in list(offered)  # type: ignore[call-overload]
@@ -96,7 +96,7 @@ class KernelSocket:
         self._writer = threading.Thread(target=self._write, name="jkg fake socket", daemon=True)
 
     def send_frame(self, frame: Frame) -> None:
-        """Send a frame of any content."""
+        """Send a frame with any content."""
         self._outgoing.put(frame)
 
     def close(self, code: int = 1000) -> threading.Event:
@@ -126,7 +126,7 @@ class KernelSocket:
             self._hang_up()
             if self._writer.ident is not None:
                 self._writer.join()
-            # Here, and not later by the server: only the close sends a reset.
+            # Closed here, and not later by the server, because only closing sends a TCP reset.
             reader.close()
             self._socket.close()
             self._gone.set()
@@ -191,7 +191,7 @@ class KernelSocket:
         self._hang_up()
 
     def _write_until(self, next_ping: float) -> bool:
-        """Send the next message, or a ping if it is due; whether it was a ping."""
+        """Send the next message, or a ping if it is due. Returns whether it was a ping."""
         try:
             outgoing = self._outgoing.get(timeout=max(next_ping - time.monotonic(), 0))
         except Empty:
@@ -277,7 +277,7 @@ class KernelSocket:
         if rst:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         with contextlib.suppress(OSError):
-            # Wakes the reading thread, which closes the socket.
+            # This wakes the reading thread, which closes the socket.
             self._socket.shutdown(socket.SHUT_RD if rst else socket.SHUT_RDWR)
 
 

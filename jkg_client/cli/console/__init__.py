@@ -12,8 +12,8 @@ from ..server_options import TOKENS, add_kernel, add_server
 
 DESCRIPTION = """\
 Work with a kernel in the terminal: type code, and see its output. TAB completes, name? explains a
-name, Ctrl-C interrupts, and exit or Ctrl-D leaves. A kernel that the console has started ends then;
-one that ran before (--kernel-id) keeps running.
+name, Ctrl-C interrupts, and exit or Ctrl-D leaves. At the end, the console stops the
+kernel that it has started. A kernel of --kernel-id keeps running.
 """
 EXAMPLES = f"""\
 examples:
@@ -43,7 +43,7 @@ def add_view(command: argparse.ArgumentParser) -> None:
         "--no-others",
         default=False,
         action="store_true",
-        help="do not show what other clients of the kernel run",
+        help="do not show the code of other clients of the kernel",
     )
     command.add_argument(
         "--images",

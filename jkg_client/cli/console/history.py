@@ -1,4 +1,4 @@
-"""The cells of earlier sessions: a private file for each kernelspec."""
+"""The cells of earlier sessions, in a private file for each kernelspec."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class KernelActivity:
         shows_others: Whether to show the cells of other clients.
         session: Session id of this client. Empty while it is unknown.
         is_running: Whether a cell of this client is running. Then its output is shown elsewhere.
-        is_busy: Whether the kernel runs code of another client, as far as known.
+        is_busy: Whether the kernel seems to run code of another client.
         is_ended: Whether the kernel has died and was not started again.
     """
 

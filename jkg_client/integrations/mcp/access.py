@@ -72,5 +72,5 @@ class LocalCheck:
         if len(hosts) != 1 or not self._host.fullmatch(hosts[0]):
             return PlainTextResponse("the Host header does not name this machine", 421)
         if not all(map(self._origin.fullmatch, origins)):
-            return PlainTextResponse("web pages may not use this server", 403)
+            return PlainTextResponse("this server does not accept requests of web pages", 403)
         return None

@@ -58,7 +58,7 @@ class GatewayChannel:
 
 
 class GatewayHeartbeat:
-    """The heartbeat channel: tells whether the kernel lives.
+    """The heartbeat channel, which says whether the kernel is alive.
 
     Args:
         relay: Thread that talks with the kernel.
@@ -82,7 +82,7 @@ class GatewayHeartbeat:
         return self._is_running
 
     def is_beating(self) -> bool:
-        """Whether the kernel lives."""
+        """Whether the kernel is alive."""
         return self._relay.is_alive
 
     def pause(self) -> None:

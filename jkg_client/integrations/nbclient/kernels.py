@@ -81,7 +81,7 @@ class ManagedKernel:
             self.first_code = _CHANGE_FOLDER.format(folder)
 
     def look(self) -> None:
-        """Check that the server still has the kernel. Raises ``KernelNotFound`` if not."""
+        """Check that the server still has the kernel. Raises ``KernelNotFound`` if it does not."""
         self.provider.get_kernel(self.kernel_id)
 
     def interrupt(self) -> None:

@@ -28,7 +28,7 @@ def address_of(
     Args:
         container: The engine's description of the container.
         host: Name of the engine's machine. None for this machine.
-        shared: Networks that this program is in, too.
+        shared: Networks to which the container of this program is connected, too.
     """
     networks = networks_of(container)
     for name, network in networks.items():

@@ -1,4 +1,4 @@
-"""The Docker library, with time limits, closed sockets and plain errors, which it lacks."""
+"""Adds to the Docker library what it lacks: time limits, closed sockets and plain errors."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Container:
         self.close()
 
     def abandon(self, timeout_seconds: float) -> None:
-        """Do the same, but only log an error: at the end of a program, nobody could try again."""
+        """Do the same as ``stop``, but only log an error: nobody could call ``stop`` again."""
         try:
             self.stop(timeout_seconds)
         except EngineError as exc:

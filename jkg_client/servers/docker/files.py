@@ -1,4 +1,4 @@
-"""Files in a container, copied by the engine. No server in the container takes part in it."""
+"""Files in a container. The engine copies them, without the server in the container."""
 
 from __future__ import annotations
 

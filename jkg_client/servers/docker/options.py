@@ -66,9 +66,9 @@ def container_options(
     return options
 
 
-def environment_of(told: Mapping[str, Any]) -> dict[str, str]:
+def environment_of(described: Mapping[str, Any]) -> dict[str, str]:
     """The environment variables in the engine's description of a container."""
-    return _pairs(told["Config"].get("Env"))
+    return _pairs(described["Config"].get("Env"))
 
 
 def _pairs(given: Mapping[str, str] | Iterable[str] | None) -> dict[str, Any]:

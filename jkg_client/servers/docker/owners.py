@@ -92,8 +92,8 @@ class ServerContainer:
         image: Name of its image.
         status: Its status in the words of the engine, such as "Up 5 minutes".
         owner: The process that started it.
-        is_orphan: Whether that process has ended without removing the container, although it was
-            not to be kept.
+        is_orphan: Whether that process has ended without removing the container, although the
+            container should not be kept.
     """
 
     name: str

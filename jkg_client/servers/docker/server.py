@@ -294,7 +294,7 @@ class DockerJupyterServer:
         return self._files().names(path)
 
     def stop(self, timeout_seconds: float = 10.0) -> None:
-        """End the server and its container, unless it is kept. A second call does nothing.
+        """End the server and its container, unless it is to be kept. A second call does nothing.
 
         Args:
             timeout_seconds: Time after which the server is killed.

@@ -200,7 +200,7 @@ class HubApi:
         self._given_up = threading.Event()
 
     def _get(self, path: str, deadline: Deadline, *, is_patient: bool = False) -> Answer:
-        """Send a GET, and repeat it while the hub cannot be reached.
+        """Send a GET request, and repeat it while the hub cannot be reached.
 
         Args:
             path: Path below the API.

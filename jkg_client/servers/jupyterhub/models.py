@@ -1,4 +1,4 @@
-"""What a hub's API returns about a token, a user's servers and a start.
+"""The answers of a hub's API about a token, a user's servers and a start.
 
 The API: https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
 """
@@ -94,7 +94,7 @@ class Caller:
     Attributes:
         name: Name of the user or the service.
         is_user: False for a service.
-        scopes: What the token allows. None for hubs before 2.0, which do not say.
+        scopes: The scopes of the token. None for hubs before 2.0, which have no scopes.
     """
 
     name: str
@@ -109,7 +109,7 @@ class HubServer:
     Attributes:
         name: Empty for the user's default server.
         url: Path, or a whole URL if the hub gives each user a domain.
-        ready: Whether the server answers, as far as the hub knows.
+        ready: Whether the server answers, according to the hub.
         pending: What the hub is doing with it: ``spawn``, ``stop`` and others. None for nothing.
         stopped: Whether it neither runs nor starts nor stops.
     """

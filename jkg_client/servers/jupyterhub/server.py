@@ -43,9 +43,9 @@ class JupyterHubServer:
         timeout: Time limit for the server to start, in seconds.
         stop_server: Whether ``stop`` stops the server. None stops it if it was started here.
         on_progress: Function that is called with each ``ServerProgress`` of the hub.
-        keep_active: Seconds between reports to the hub that the server is in use. Without them
+        keep_active: Seconds between reports to the hub that the server is in use. Without reports,
             the hub may stop the server while a long cell prints nothing. None for no reports.
-        public_url: Address at which users find the hub, if ``url`` is another way to it.
+        public_url: Address of the hub for its users, if ``url`` is another address.
         headers: As in ``JupyterConnectionInfo``.
         verify: As in ``JupyterConnectionInfo``.
         cert: As in ``JupyterConnectionInfo``.

@@ -44,7 +44,7 @@ def _check_options(_: Any, __: Attribute[Any], options: Mapping[str, Any]) -> No
     try:
         json.dumps(dict(options), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as exc:
-        raise ValueError(f"options must be a mapping that JSON can carry: {exc}") from None
+        raise ValueError(f"options must be a mapping that JSON can express: {exc}") from None
 
 
 def _check_seconds(_: Any, attribute: Attribute[Any], seconds: Any) -> None:

@@ -26,7 +26,7 @@ _GRACE_SECONDS = 5.0
 
 
 def main() -> None:
-    """Read the settings and serve until told to stop."""
+    """Read the settings, and serve until the parent ends."""
     watchdog = Watchdog(os.getppid())
     settings = json.loads(sys.stdin.buffer.readline() or "null")
     if settings is None:

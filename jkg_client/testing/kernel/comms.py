@@ -12,11 +12,11 @@ try:
     import comm
     from comm.base_comm import BaseComm
 except ImportError:
-    comm = None  # where there are no widgets, there is nobody to talk to
+    comm = None  # without this package there are no widgets, so nobody uses comms
 
 
 def connect(console: Console) -> Mapping[str, Callable[[Message], None]]:
-    """Let comms send through ``console``; the functions that take messages, by message type."""
+    """Let comms send through ``console``. Returns functions for their messages, by message type."""
     if comm is None:
         return {}
 

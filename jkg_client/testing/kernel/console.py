@@ -1,4 +1,4 @@
-"""The messages that a running cell sends: to clients, and to the gateway about scripted cells."""
+"""Messages of a running cell: to clients and, for a scripted cell, to the gateway."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .transport import script_message
 
 
 class Console:
-    """Sends the messages and questions of a cell.
+    """Sends the messages and the input requests of a cell.
 
     Attributes:
         prompts: Asks the client for input.
@@ -38,7 +38,7 @@ class Console:
         metadata: Json | None = None,
         buffers: tuple[bytes, ...] = (),
     ) -> None:
-        """Send a message about the cell that runs, after all that it has printed."""
+        """Send a message about the running cell, after all text that it has printed."""
         self._outbox.say(
             msg_type,
             clean(content),
@@ -54,11 +54,11 @@ class Console:
         return current_parent()
 
     def flush(self) -> None:
-        """Send all that was said so far."""
+        """Send all waiting messages."""
         self._streams.flush()
 
     def tell_gateway(self, msg_type: str, content: Json) -> None:
-        """Tell the gateway something about a scripted cell."""
+        """Send the gateway a message about a scripted cell."""
         self._outbox.send(script_message(msg_type, content))
 
     def _ask(self, question: Json) -> None:

@@ -28,7 +28,7 @@ Kinds = Collection[str]
 def mime_bundle(
     value: Any, include: Kinds | None = None, exclude: Kinds | None = None
 ) -> tuple[Bundle, Bundle]:
-    """Data and metadata of all forms in which ``value`` can show itself."""
+    """Data and metadata of all forms of ``value``."""
     data: Bundle = {}
     metadata: Bundle = {}
     if not isinstance(value, type):
@@ -84,7 +84,7 @@ class Displays:
         raw: bool = False,
         update: bool = False,
     ) -> DisplayHandle | None:
-        """Show ``values``; with a ``display_id`` so that they can be changed later."""
+        """Show ``values``. With a ``display_id``, they can be replaced later."""
         handle = None
         if display_id is not None:
             handle = DisplayHandle(self, uuid.uuid4().hex if display_id is True else display_id)
@@ -102,7 +102,7 @@ class Displays:
         self.display(value, display_id=display_id, update=True, **options)
 
     def clear_output(self, wait: bool = False) -> None:
-        """Clear the output of the cell; with ``wait`` only when the next output comes."""
+        """Clear the output of the cell. With ``wait``, only when the next output comes."""
         self._say("clear_output", {"wait": wait})
 
 

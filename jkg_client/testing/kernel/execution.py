@@ -54,7 +54,7 @@ class Execution:
         self._decisions: SimpleQueue[Message] = SimpleQueue()
 
     def take(self, message: Message) -> None:
-        """Take a message of the gateway about a scripted cell."""
+        """Process a message of the gateway about a scripted cell."""
         if message.msg_type == "called":
             self._calls.take(message.content)
         else:
@@ -68,7 +68,7 @@ class Execution:
             given = {"code": cell.code, "execution_count": self._shell.count}
             self._outbox.say("execute_input", given, request.message.header)
         if cell.code is None or request.content.get("allow_stdin", False) is None:
-            raise TypeError("ipykernel gives up here")
+            raise TypeError("ipykernel raises an error for this request, too")
         self.console.session = request.session
         self.console.prompts.allowed = bool(request.content.get("allow_stdin"))
         self.is_idle.clear()

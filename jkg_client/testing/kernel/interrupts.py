@@ -1,4 +1,4 @@
-"""Interrupts by signals: which code they reach, and when."""
+"""Interrupts by signals: which code they interrupt, and when."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ignore_interrupts() -> None:
 
 
 def expect_interrupts() -> None:
-    """Remember an interrupt from now on, for the cell that will begin."""
+    """From now on, remember an interrupt for the next cell."""
     if threading.current_thread() is threading.main_thread():
         _Early.came = False
         signal.signal(signal.SIGINT, _note)
@@ -38,7 +38,7 @@ def _note(*_: Any) -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """In this block, an interrupt raises KeyboardInterrupt, whatever earlier cells have set."""
+    """In this block, an interrupt raises KeyboardInterrupt, even if a cell has set a handler."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -57,9 +57,9 @@ def interruptible() -> Iterator[None]:
 
 
 async def awaited(coroutine: Awaitable[T]) -> T:
-    """The result of a cell with ``await`` at its top level; an interrupt cancels it.
+    """The result of a cell with ``await`` at its top level. An interrupt cancels the cell.
 
-    As in ipykernel, an event loop that waits sees the interrupt when the next request comes.
+    As in ipykernel, a waiting event loop notices the interrupt only when the next request arrives.
     """
     loop = asyncio.get_running_loop()
     task: asyncio.Future[T] = asyncio.ensure_future(coroutine)
@@ -77,7 +77,7 @@ async def awaited(coroutine: Awaitable[T]) -> T:
 
 
 def send_interrupt() -> None:
-    """Interrupt the cell that runs, and the processes that it has started."""
+    """Interrupt the running cell, and the processes that it has started."""
     if sys.platform == "win32":
         import _thread  # noqa: PLC0415 - there are no signals for processes
 

@@ -1,4 +1,4 @@
-"""Runs cells in IPython, and sends what they show."""
+"""Runs cells in IPython, and sends their output."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Compiler(CachingCompiler):  # type: ignore[misc]  # as above
 
 
 class Publisher(DisplayPublisher):  # type: ignore[misc]  # as above
-    """Sends what a cell displays."""
+    """Sends the displays of a cell."""
 
     console: Console
 
@@ -148,14 +148,14 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
         content = {"ename": str(etype.__name__), "evalue": str(evalue), "traceback": stb}
-        # An error in showing the value fails the cell, too.
+        # If showing the value raises an error, the cell fails, too.
         self.failed_to_show |= self.displayhook.content is not None
         self.displayhook.console.say("error", content)
         self.traceback_lines = stb
 
 
 class _Nobody:
-    """Takes messages before there is a kernel."""
+    """Drops messages before there is a kernel."""
 
     def say(self, *_: Any, **__: Any) -> None:
         """Send nothing."""
@@ -170,10 +170,10 @@ class IPythonShell(Shell):
 
     def __init__(self) -> None:
         config = Config()
-        # The user's own history is none of ours; and it would start a thread.
+        # Do not use the history of the user. It would also start a thread.
         config.HistoryManager.enabled = False
         config.IPKernelApp.connection_file = ""
-        # IPython always makes a folder for its profile.
+        # IPython always creates a folder for its profile.
         with tempfile.TemporaryDirectory(prefix="jkg-ipython-") as folder:
             profile = ProfileDir(location=folder)
             self._ip = ZMQInteractiveShell.instance(

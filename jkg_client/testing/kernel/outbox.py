@@ -1,7 +1,7 @@
-"""The messages that a kernel has still to send.
+"""The messages that a kernel has not sent yet.
 
-A thread sends them. The thread that runs cells must not: an interrupt can come there at any
-moment, and would leave half a message on the connection.
+A separate thread sends them. The thread that runs cells must not send: an interrupt can come there
+at any moment, so that only half a message would be sent.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ...protocol.messages import Json, Message, new_header
 from .transport import SCRIPT, MessageSocket
 
 GATHER = 0.02
-"""Prints within so many seconds become one message."""
+"""Text that is printed within this number of seconds becomes one message."""
 
 BACKLOG = 100_000
-"""Number of messages to send at which the sender has to wait."""
+"""With this number of waiting messages, a thread that adds a message has to wait."""
 
 Parent = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ class Text:
 
 @frozen
 class Sealed:
-    """A message, and the session to send it to; empty for all."""
+    """A message, and the session to which it is sent. Empty for all sessions."""
 
     message: Message
     session: str
@@ -50,11 +50,11 @@ Item = Union[Text, Sealed, Callable[[], None]]
 
 
 class Outbox:
-    """Takes messages in any thread and sends them in order."""
+    """Accepts messages in any thread, and sends them in order."""
 
     def __init__(self, transport: MessageSocket, session: str) -> None:
         self.session = session
-        # Kernels number their messages: clients see by it whether some are missing.
+        # Kernels number their messages, so clients can notice missing messages.
         self._ids = (f"{session}_{os.getpid()}_{number}" for number in itertools.count())
         self._transport = transport
         self._items: SimpleQueue[Item] = SimpleQueue()
@@ -79,7 +79,7 @@ class Outbox:
         metadata: Json | None = None,
         buffers: tuple[bytes, ...] = (),
     ) -> None:
-        """Send a message, after all that was printed before."""
+        """Send a message, after all text that was printed before."""
         message = Message(
             channel=channel,
             header={**new_header(msg_type, self.session), "username": "kernel"},
@@ -95,7 +95,7 @@ class Outbox:
         self._put(Sealed(message, ""))
 
     def flush(self, timeout: float = 10.0) -> None:
-        """Wait until all that was printed and said so far is sent."""
+        """Wait until all printed text and all messages so far are sent."""
         if threading.current_thread() is not self._thread:
             sent = threading.Event()
             self._items.put(sent.set)
@@ -115,7 +115,7 @@ class Outbox:
             while True:
                 self._step()
         except OSError:
-            # The gateway is gone: end, too.
+            # The gateway has ended, so end, too.
             os._exit(1)
 
     def _step(self) -> None:

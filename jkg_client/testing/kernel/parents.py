@@ -1,4 +1,4 @@
-"""Finds the request that an output belongs to.
+"""Finds the request to which an output belongs.
 
 The output of tasks and threads belongs to the cell that started them, also after its end.
 """
@@ -21,7 +21,7 @@ class _Last:
 
 
 def set_parent(header: Mapping[str, Any]) -> None:
-    """Output of this thread belongs to the request with this header, from now on."""
+    """From now on, output of this thread belongs to the request with this header."""
     _PARENT.set(header)
     _Last.parent = header
 

@@ -23,18 +23,18 @@ class Calls:
         self._answers: SimpleQueue[Json] = SimpleQueue()
 
     def call(self, script: int, at: int) -> Json | None:
-        """Call a function of a script and wait for its end; the error if it fails."""
+        """Call a function of a script, and wait for its end. Returns the error if it fails."""
         number = next(self._numbers)
         self._console.tell_gateway("call", {"call": number, "script": script, "at": at})
         while True:
             answer = self._answers.get()
-            # An earlier call, that was interrupted, may end only now.
+            # An earlier call that was interrupted may end only now.
             if answer["call"] == number:
                 error: Json | None = answer["error"]
                 return error
 
     def take(self, answer: Json) -> None:
-        """Take the message that a call has ended."""
+        """Process the message that a call has ended."""
         self._answers.put(answer)
 
 
@@ -56,7 +56,7 @@ class Play:
         self._number = number
 
     def run(self) -> Outcome:
-        """Play it. An interrupt is raised as KeyboardInterrupt."""
+        """Play the script. An interrupt is raised as KeyboardInterrupt."""
         error = self._script["error"]
         try:
             for step in self._script["steps"]:

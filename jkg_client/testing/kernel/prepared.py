@@ -18,21 +18,21 @@ from typing import BinaryIO
 from .process import connect, run
 from .shells import Shell
 
-assert sys.platform != "win32"  # nothing forks there
+assert sys.platform != "win32"  # Windows cannot fork
 
 WATCH = 1.0
-"""Seconds between two checks whether the test's process is still there."""
+"""Seconds between two checks whether the test's process is still running."""
 
 
 def serve(prepare: Callable[[], Shell], orders: BinaryIO) -> None:
     """Fork a kernel for each order, until the test's process ends.
 
     Args:
-        prepare: Makes a shell, ready to run cells.
+        prepare: Creates a shell that is ready to run cells.
         orders: Lines of JSON from the test's process, which waits for a kernel after each.
     """
     parent = os.getppid()
-    # Ctrl-C in the terminal is for the tests, not for us.
+    # Ctrl-C in the terminal is meant for the tests, not for this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernels: set[int] = set()
     signal.signal(signal.SIGCHLD, lambda *_: _reap(kernels))
@@ -73,6 +73,6 @@ def _reap(kernels: set[int]) -> None:
 
 def _end(kernels: set[int]) -> None:
     for pid in tuple(kernels):
-        # A kernel that has no group yet cannot connect any more, and ends by itself.
+        # A kernel without a group has not connected yet. Now it cannot, so it ends by itself.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)

@@ -26,7 +26,7 @@ _PID = struct.Struct(">Q")
 
 
 def connect(order: Json) -> socket.socket:
-    """Become a process that signals can end, and connect it to the gateway."""
+    """Make this a process that signals can end, and connect it to the gateway."""
     _reset_signals()
     # Not create_connection: it imports modules to look up names, again in each kernel.
     line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

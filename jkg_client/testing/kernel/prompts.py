@@ -12,7 +12,7 @@ from ...protocol.messages import EOT, Json
 
 
 class StdinNotImplementedError(Exception):
-    """The client cannot be asked. The name is ipykernel's."""
+    """The client cannot answer input requests. The name of the class is that of ipykernel."""
 
 
 class Prompts:
@@ -33,15 +33,15 @@ class Prompts:
         getpass.getpass = self.getpass
 
     def input(self, prompt: object = "", /) -> str:
-        """Stands for the built-in ``input``."""
+        """Replaces the built-in ``input``."""
         return self.ask(str(prompt), password=False)
 
     def getpass(self, prompt: str = "", *_: Any, **__: Any) -> str:
-        """Stands for ``getpass.getpass``."""
+        """Replaces ``getpass.getpass``."""
         return self.ask(prompt, password=True)
 
     def ask(self, prompt: str, *, password: bool) -> str:
-        """Ask the client. Raises as ipykernel does if it cannot answer, or ends the input."""
+        """Ask the client for input. Without an answer, raise the same exceptions as ipykernel."""
         if not self.allowed:
             what = "getpass" if password else "raw_input"
             raise StdinNotImplementedError(
@@ -51,7 +51,7 @@ class Prompts:
         with contextlib.suppress(Empty):
             while True:
                 self._answers.get_nowait()
-        answer: str  # if the client does as it should: nobody checks it
+        answer: str  # should be a string, but nobody checks that
         self._ask({"prompt": prompt, "password": password})
         try:
             answer = self._answers.get()
@@ -62,5 +62,5 @@ class Prompts:
         return answer
 
     def answer(self, content: Json) -> None:
-        """Take an answer of the client."""
+        """Process an answer of the client."""
         self._answers.put(content.get("value", ""))

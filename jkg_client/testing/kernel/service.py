@@ -1,8 +1,8 @@
 """Answers the requests to a kernel, in the order of a real one.
 
-The main thread answers requests on the shell channel one after the other. It does so in an event
-loop, as ipykernel does: cells see a running loop. A second thread answers requests on the control
-channel, a third one reads the connection to the gateway.
+The main thread answers requests on the shell channel one after the other. This thread has
+an event loop, as in ipykernel, so cells find a running loop. A second thread answers requests on
+the control channel, and a third thread reads the connection to the gateway.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from .streams import KernelStreams
 from .transport import SCRIPT, MessageSocket
 
 GRACE = 0.5
-"""Seconds that a busy cell has to end when its kernel is shut down."""
+"""Time limit for a busy cell to end when its kernel is shut down, in seconds."""
 
 
 EXITING = 0.1
-"""Seconds that a kernel lives on after ``exit()``, as ipykernel does."""
+"""Seconds that a kernel continues to run after ``exit()``, as ipykernel does."""
 
 
 class Service:
@@ -47,7 +47,7 @@ class Service:
         self._streams = streams
         self._shell = shell
         self._loop = asyncio.new_event_loop()
-        # Before 3.10 an event belongs to the loop of the thread that makes it.
+        # Before Python 3.10, an event belongs to the loop of the thread that creates it.
         asyncio.set_event_loop(self._loop)
         self._arrived = asyncio.Event()
         self._waiting: deque[Request] = deque()
@@ -65,7 +65,7 @@ class Service:
         for target in (self._read, self._serve_control):
             threading.Thread(target=target, name="jkg kernel", daemon=True).start()
         self._loop.run_until_complete(self._serve())
-        # The thread that was asked to shut down has still to say that it is idle.
+        # The thread with the shutdown request still has to send its idle message.
         self._answers_control.acquire(timeout=GRACE)
 
     async def _serve(self) -> None:
@@ -92,7 +92,7 @@ class Service:
                 self._loop.call_soon_threadsafe(self._end)
                 return
             if received is None:
-                # The gateway is gone. End the child processes of the cells, too.
+                # The gateway has ended. End the child processes of the cells, too.
                 if sys.platform != "win32":
                     os.killpg(0, signal.SIGKILL)
                 os._exit(1)
@@ -136,7 +136,7 @@ class Service:
         if msg_type == "shutdown_request":
             self._shut_down(request)
         elif msg_type == "interrupt_request":
-            # On the shell channel it interrupts itself, and there is no reply.
+            # On the shell channel, the request interrupts its own handler, so there is no reply.
             if channel == "control":
                 self._reply(request, {"status": "ok"})
             send_interrupt()
@@ -150,7 +150,7 @@ class Service:
         outcome = await self._execution.run(request)
         is_silent = request.content.get("silent")
         if outcome.error and request.content.get("stop_on_error", True) and not is_silent:
-            # Cells that wait now are aborted when it is their turn.
+            # Cells that wait now are aborted later, each at its turn.
             self._behind_failure = len(self._waiting)
         if outcome.exits:
             self._loop.call_later(EXITING, self._leave)
@@ -160,7 +160,7 @@ class Service:
         content = {"status": "ok", "restart": request.content["restart"]}
         self._reply(request, content)
         self._outbox.say("shutdown_reply", content, request.message.header)
-        # The cell that ends now has no reply, only messages on iopub.
+        # The cell that ends now gets no reply, only messages on iopub.
         self._outbox.flush()
         self._outbox.mute("shell")
         self._over = True
@@ -173,7 +173,7 @@ class Service:
         self._loop.call_soon_threadsafe(self._arrived.set)
 
     def _leave(self) -> None:
-        # Answer what has come by now; the gateway keeps the rest for the next process.
+        # Answer the requests that have arrived. The gateway keeps the others for the next process.
         self._is_leaving = True
         self._transport.stop_receiving()
 

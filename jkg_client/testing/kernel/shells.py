@@ -1,4 +1,4 @@
-"""The shells that run cells: what they take, return and can do."""
+"""The interface of the shells that run cells, and their arguments and results."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Outcome:
 
 
 class Shell(Protocol):
-    """Runs cells and answers questions about code: in IPython or plain Python."""
+    """Runs cells, and answers queries about code, in IPython or plain Python."""
 
     @property
     def count(self) -> int:
@@ -59,13 +59,13 @@ class Shell(Protocol):
         """Implementation, version and banner, for the ``kernel_info_reply``."""
 
     def connect(self, console: Console) -> Mapping[str, Callable[[Message], None]]:
-        """Begin to work in a kernel; the functions that take its further messages, by type."""
+        """Connect the shell to a kernel. Returns functions for its messages, by message type."""
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
         """Run a cell. If it has ``await`` at its top level, the outcome has to be awaited."""
 
     def skip(self, cell: Cell) -> None:
-        """Count a cell that was played, and remember it."""
+        """Count a cell whose script was played, and keep it in the history."""
 
     def complete(self, code: str, cursor: int) -> Reply:
         """Completions of the name at the cursor."""

@@ -1,4 +1,4 @@
-"""Starts processes: the prepared one, or a kernel where nothing forks."""
+"""Starts the prepared process or, on systems that cannot fork, a kernel."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .shells import Flavour, Shell
 
 
 def main(arguments: list[str]) -> None:
-    """Start as ``forks`` or ``spawned``, and with a flavour. Orders come as lines on stdin."""
+    """Start as ``forks`` or ``spawned``, with a flavour. Orders are read as lines from stdin."""
     way, flavour = arguments
-    # Cells see no arguments of ours.
+    # Cells must not see the arguments of this program.
     del sys.argv[1:]
     orders = os.fdopen(os.dup(0), "rb")
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - no path of ours

@@ -1,7 +1,7 @@
 """``sys.stdout`` and ``sys.stderr`` of a kernel, and the file descriptors 1 and 2.
 
-C code, child processes and forked children write to the file descriptors. These are pipes; what
-comes out of them is printed like everything else.
+C code, child processes and forked children write to the file descriptors. These are pipes, and
+text from them is printed like other text.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class KernelStream(io.TextIOBase):
         return "UTF-8"
 
     def fileno(self) -> int:
-        # The kernel's log, which no client sees, as in a real kernel.
+        # This is the kernel's log. As in a real kernel, no client receives it.
         return self._original
 
     def isatty(self) -> bool:
@@ -75,7 +75,7 @@ class Pipe:
     def sync(self) -> None:
         """Wait until all that was written has been printed."""
         self._synced.clear()
-        # When the token comes out of the pipe, everything older has come out.
+        # When the token has come out of the pipe, all older text has come out, too.
         os.write(self._end, self._token)
         self._synced.wait(SYNC)
 
@@ -89,7 +89,7 @@ class Pipe:
                 self._print(decoder.decode(before, final=True))
                 self._synced.set()
                 before, token, rest = rest.partition(self._token)
-            # The end may be the first part of the token, whose rest comes at once.
+            # The end may be the first part of the token. The rest of the token follows at once.
             sizes = range(len(self._token) - 1, 0, -1)
             cut = next((n for n in sizes if before.endswith(self._token[:n])), 0)
             waiting = before[len(before) - cut :]
@@ -112,11 +112,11 @@ class KernelStreams:
         self._pipes = [Pipe(fd, streams[name].write) for name, fd in names.items()]
 
     def flush(self) -> None:
-        """Wait until all that was printed is sent."""
+        """Wait until all printed text is sent."""
         for pipe in self._pipes:
             pipe.sync()
         self._outbox.flush()
 
     def log(self, text: str) -> None:
-        """Write to the kernel's own log, which no client sees."""
+        """Write to the kernel's own log, which no client receives."""
         os.write(self._log, text.encode(errors="replace"))

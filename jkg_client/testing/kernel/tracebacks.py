@@ -1,4 +1,4 @@
-"""Exceptions of cells, told as Python tells them."""
+"""Tracebacks of exceptions in cells, in the same format as Python's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HERE = str(Path(__file__).parent)
 def error_content(exc: BaseException) -> dict[str, Any]:
     """Content of the ``error`` message for ``exc``."""
     told = traceback.TracebackException(type(exc), exc, exc.__traceback__)
-    # What runs the cell is no part of it.
+    # Leave out the frames of the code that runs the cell.
     frames = [frame for frame in told.stack if not frame.filename.startswith(_HERE)]
     told.stack = traceback.StackSummary.from_list(frames)
     name, value = type(exc).__name__, _evalue(exc)
@@ -21,7 +21,7 @@ def error_content(exc: BaseException) -> dict[str, Any]:
     elif isinstance(exc, SyntaxError):
         lines = "".join(told.format_exception_only()).splitlines()
     else:
-        # An exit is no fault of the code, and an error of our own has no line in it.
+        # An exit is not a fault of the code. An error of this package does not come from its lines.
         lines = [f"{name}: {value}"]
     return {"ename": name, "evalue": value, "traceback": lines}
 

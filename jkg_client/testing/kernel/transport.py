@@ -1,8 +1,8 @@
 """Messages between a fake gateway and the process of a kernel, over one stream socket.
 
-A message is a frame in the v1 framing. Its length comes before it, and the session of the WebSocket
-from which it comes or to which it goes (empty for all). Messages on the channel ``script`` are
-about scripted cells; clients never see them.
+A message is a frame in the v1 framing. Before it, the length is sent, and the session of the
+WebSocket that has sent the message or should receive it (empty for all). Messages on the channel
+``script`` are about scripted cells. Clients never receive them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from ...protocol.messages import Json, Message, new_header
 from ...protocol.wire import Framing, decode, encode
 
 SCRIPT = "script"
-"""The channel on which gateway and kernel talk about scripted cells."""
+"""The channel for messages about scripted cells, between gateway and kernel."""
 
 _HEAD = struct.Struct(">QH")
 
 
 class MessageSocket:
-    """One end of the connection; any thread may send, one thread receives."""
+    """One end of the connection. Any thread may send; one thread receives."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -33,8 +33,8 @@ class MessageSocket:
         """Send ``message``.
 
         Raises:
-            OSError: If the other end is gone.
-            ValueError: If it cannot be written as JSON.
+            OSError: The other end is closed.
+            ValueError: JSON cannot express the message.
         """
         frame = encode(message, Framing.V1)
         assert isinstance(frame, bytes)
@@ -43,7 +43,7 @@ class MessageSocket:
             self._socket.sendall(_HEAD.pack(len(frame), len(name)) + name + frame)
 
     def receive(self) -> tuple[Message, str] | None:
-        """The next message and its session; None if the other end is gone."""
+        """The next message and its session. None if the other end is closed."""
         try:
             head = self._reader.read(_HEAD.size)
             if len(head) < _HEAD.size:
@@ -57,7 +57,7 @@ class MessageSocket:
         return decode(data[length:], Framing.V1), data[:length].decode()
 
     def stop_receiving(self) -> None:
-        """Receive what has come by now, but nothing more."""
+        """Receive the messages that have arrived already, but no further ones."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RD)
 

@@ -1,4 +1,4 @@
-"""Comes before pip, and does the same, but installs nothing. It needs nothing but Python."""
+"""Replaces pip: it runs pip, but installs and removes no packages. It needs only Python."""
 
 import os
 import sys
@@ -32,7 +32,7 @@ def _become_pip() -> None:
 
 
 def _refuse() -> None:
-    # What is plain is refused at once: to import pip takes a fifth of a second.
+    # Refuse clear cases at once, because importing pip takes a fifth of a second.
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     if words[:1] and words[0] in CHANGING and not os.environ.get(ALLOWED):
         raise SystemExit(MESSAGE)
