@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from behaviours import LOOP, STUBBORN
+from behaviours import LOOP, SLEEP, STUBBORN
 
 from jkg_client import (
     AsyncJupyterCodeExecutor,
@@ -275,7 +275,7 @@ def test_a_task_that_is_cancelled_when_its_kernel_has_died_leaves_the_news_to_th
 def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
     async def main() -> int:
         async with executors() as executor:
-            block = CodeBlock(LOOP, "python")
+            block = CodeBlock(SLEEP, "python")
             return (await executor.execute_code_blocks([block], timeout=0.5)).exit_code
 
     assert run(main) == 124

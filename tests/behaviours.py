@@ -39,6 +39,8 @@ from jkg_client import (
 )
 
 LOOP = "print('on', flush=True)\nwhile True: pass"
+SLEEP = "import time\nprint('on', flush=True)\ntime.sleep(60)"
+"""The same where a loop would keep a core busy until the time limit."""
 STUBBORN = """
 import time
 said = False
@@ -315,7 +317,7 @@ def test_the_time_limit_is_the_blocks_not_each_messages(executors: Executors) ->
 @pytest.mark.same_everywhere
 def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
     executor = executors(timeout=60)
-    blocks = [CodeBlock(LOOP, "python")]
+    blocks = [CodeBlock(SLEEP, "python")]
     result = executor.execute_code_blocks(blocks, timeout=0.5)
     assert result.exit_code == 124
     assert result.output == "on\nTimeout: the code ran longer than 0.5 seconds and was stopped."
@@ -670,7 +672,7 @@ def test_raise_for_error_raises_what_a_caller_would_catch(kernel: JupyterKernelC
     assert caught.value.result.output.startswith("x\n")
     assert isinstance(caught.value.result.failure, Failure)
     with pytest.raises(ExecutionTimeout):
-        kernel.execute(LOOP, 0.5).raise_for_error()
+        kernel.execute(SLEEP, 0.5).raise_for_error()
     with pytest.raises(KernelDied):
         kernel.execute("import os\nos._exit(1)", 20).raise_for_error()
 
