@@ -43,7 +43,7 @@ def run(executor: JupyterCodeExecutor, *codes: str, language: str = "python") ->
 
 
 def run_twice(executor: JupyterCodeExecutor) -> CodeResult:
-    """Of a kernel that is gone, the first block may only find that out."""
+    """Run two blocks, because the first one may only find out that the kernel is gone."""
     run(executor, "1")
     return run(executor, "1")
 
