@@ -49,8 +49,13 @@ class Deadline:
 
     def within(self, seconds: float) -> Deadline:
         """A deadline ``seconds`` from now, but never after this one."""
-        left = self.left()
-        return Deadline(seconds if left is None else min(seconds, left), clock=self._clock)
+        now = self._clock()
+        end = now + seconds
+        if self._end is not None and self._end < end:
+            end = max(self._end, now)
+        part = Deadline(None, clock=self._clock)
+        part.seconds, part._end = end - now, end
+        return part
 
 
 @frozen

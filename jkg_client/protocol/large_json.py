@@ -112,12 +112,10 @@ def raw_decode(text: str) -> tuple[Any, int]:
         ValueError: The JSON is invalid.
         RecursionError: The value is nested too deeply.
     """
-    if len(text) >= _LARGE:
-        try:
-            return _STEPPING.raw_decode(text)
-        except (ValueError, RecursionError):
-            pass  # read it again, for the usual message and the usual depth
-    return _DECODER.raw_decode(text)
+    try:
+        return _STEPPING.raw_decode(text) if len(text) >= _LARGE else _scan(text, 0)
+    except (ValueError, StopIteration, RecursionError):
+        return _DECODER.raw_decode(text)  # for the usual message and the usual depth
 
 
 def _all_at_once(window: str, brackets: str) -> tuple[Items, int, bool] | None:

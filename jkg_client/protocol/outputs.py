@@ -90,6 +90,8 @@ def encodable(text: str) -> str:
     Kernels may print a character in two halves. A text that UTF-8 cannot encode would end the
     program that sends it to a model.
     """
+    if text.isascii():
+        return text
     try:
         for part in slices(text):
             part.encode()

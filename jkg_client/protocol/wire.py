@@ -15,6 +15,7 @@ The formats: https://jupyter-server.readthedocs.io/en/latest/developers/websocke
 from __future__ import annotations
 
 import enum
+import functools
 import itertools
 import json
 import struct
@@ -29,6 +30,9 @@ from .stepwise import decoded
 
 Frame = Union[str, bytes]
 """A WebSocket message: ``str`` for a text frame, ``bytes`` for a binary one."""
+
+_LARGE = 2**20
+"""Bytes of a frame from which on its texts are decoded in steps."""
 
 ReceivedFrame = Union[Frame, bytearray]
 """A large binary frame is the buffer that it was received in."""
@@ -100,8 +104,11 @@ def parse(packed: Packed) -> Message:
         if len(packed.texts) == 1:
             return _from_document(loads(packed.texts[0]), packed.buffers)
         channel, *documents = packed.texts
-        header, parent_header, metadata, content = map(loads, documents)
-        return message_of(channel, header, parent_header, metadata, content, packed.buffers)
+        header, parent, metadata, content = documents
+        read = _known_parent if len(parent) < _LONGEST_PARENT else loads
+        return message_of(
+            channel, loads(header), read(parent), loads(metadata), loads(content), packed.buffers
+        )
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise _nonsense(packed.framing, exc, "".join(packed.texts)) from exc
 
@@ -139,9 +146,13 @@ def _unpack_v1(frame: ReceivedFrame) -> Packed:
     _check_order(offsets, 8 * (count + 1), frame)
     whole = memoryview(frame)  # a slice of bytes is a copy
     channel = str(whole[offsets[0] : offsets[1]], "utf-8")
-    documents = [decoded(whole[a:b]) for a, b in zip(offsets[1:5], offsets[2:6])]
-    buffers = tuple([bytes(whole[a:b]) for a, b in zip(offsets[5:], offsets[6:])])
-    return Packed((channel, *documents), buffers, Framing.V1)
+    spans = zip(offsets[1:5], offsets[2:6])
+    if len(frame) < _LARGE:
+        texts = [str(whole[a:b], "utf-8", "replace") for a, b in spans]
+    else:
+        texts = [decoded(whole[a:b]) for a, b in spans]
+    buffers = [bytes(whole[a:b]) for a, b in zip(offsets[5:], offsets[6:])]
+    return Packed((channel, *texts), tuple(buffers), Framing.V1)
 
 
 def _unpack_default(frame: bytes | bytearray) -> Packed:
@@ -206,6 +217,8 @@ def _nonsense(framing: Framing, exc: Exception, frame: ReceivedFrame) -> WireErr
 # Created once: json.dumps would create one each time.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _WHITE = " \t\n\r"
+_LONGEST_PARENT = 2**12
+"""Longer parents are not kept."""
 
 
 def loads(text: str) -> Any:
@@ -217,6 +230,10 @@ def loads(text: str) -> Any:
     if end < len(text):
         raise ValueError("something follows the JSON")
     return value
+
+
+# All answers to a request have the same parent.
+_known_parent = functools.lru_cache(maxsize=8)(loads)
 
 
 def dumps(value: Json) -> bytes:
