@@ -1,6 +1,6 @@
 """Cells for Python kernels that copy files and list folders. They define no variables.
 
-The functions return the cells, and read what the cells have printed.
+The functions return the cells, and read their printed output.
 """
 
 from __future__ import annotations

@@ -193,7 +193,7 @@ class KernelProvider(Protocol):
 
         Args:
             kernel_spec_name: Name of the kernel.
-            env: Added to the kernel's environment, as far as the provider allows it.
+            env: Added to the kernel's environment. The provider may refuse some variables.
             timeout_seconds: Time limit for the whole start.
 
         Raises:

@@ -146,7 +146,7 @@ class Nesting:
     _is_odd: bool = field(default=False, init=False)
 
     def may_be_cut(self) -> bool:
-        """Whether the page may end here. False if something open must be closed first."""
+        """Whether the page may end here. False if a fence or string must be closed first."""
         if isinstance(self.insides, Throughout):
             return self.held != "pairs"
         if self.held == "all":

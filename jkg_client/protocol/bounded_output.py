@@ -1,4 +1,4 @@
-"""Limits the output of a cell that is kept, so that endless output cannot fill the memory."""
+"""Keeps a limited part of a cell's output, so that endless output cannot fill the memory."""
 
 from __future__ import annotations
 

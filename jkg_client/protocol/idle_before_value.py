@@ -15,7 +15,7 @@ _KNOWN = ("deno",)
 
 @define
 class IdleBeforeValue:
-    """Whether the kernel does this. Feed it every message of the kernel.
+    """Finds out whether a kernel sends idle before the value. Feed it every message of the kernel.
 
     Attributes:
         is_expected: Whether a result is complete only after the answer to a later request.

@@ -165,7 +165,7 @@ class MessageGaps:
 
     def _note_foreign(self, parent: str) -> None:
         if len(self._foreign) < _MOST_FOREIGN:
-            # Only its hash: the kernel chooses the id, which may be megabytes long.
+            # Keep only the hash of the id: the kernel chooses the id, which may have megabytes.
             self._foreign.add(hash(parent))
 
     @property

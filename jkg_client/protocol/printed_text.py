@@ -45,7 +45,7 @@ class PrintedText:
         self._limit = 0  # size of the open text at which it is checked again
         self._has_moved = False
         self._news = 0
-        self._moves = allowed_moves(0)  # that folding may still follow
+        self._moves = allowed_moves(0)  # movements that folding may still follow
 
     def __len__(self) -> int:
         return self._size

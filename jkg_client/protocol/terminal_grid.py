@@ -115,7 +115,7 @@ class Grid:
     def _colour(self, sequences: str) -> None:
         if self._keeps_colours:
             whole = WHOLE.findall(sequences)
-            # If there are too many in one place, keep the last one.
+            # If there are too many codes in one place, keep the last one.
             waiting = self._escape + "".join(whole)
             self._escape = waiting if len(waiting) < _MOST_COLOURS else whole[-1]
 

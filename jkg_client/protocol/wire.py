@@ -32,7 +32,7 @@ Frame = Union[str, bytes]
 """A WebSocket message: ``str`` for a text frame, ``bytes`` for a binary one."""
 
 _LARGE = 2**20
-"""Bytes of a frame from which on its texts are decoded in steps."""
+"""The texts of a frame with at least this number of bytes are decoded in steps."""
 
 ReceivedFrame = Union[Frame, bytearray]
 """A large binary frame is the buffer that it was received in."""

@@ -108,7 +108,7 @@ class JupyterHubServer:
 
         Args:
             environ: The variables. None for ``os.environ``.
-            options: Arguments of the constructor. They replace what the variables say.
+            options: Arguments of the constructor. They override the variables.
 
         Raises:
             ValueError: One of the first two variables is not set.
