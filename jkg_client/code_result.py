@@ -142,10 +142,10 @@ def _exit_code(result: ExecutionResult) -> int:
 
 def not_run(languages: Sequence[str]) -> str:
     """The note that blocks in these languages did not run."""
-    count = len(languages)
-    blocks = "1 block was" if count == 1 else f"{count} blocks were"
     names = ", ".join(dict.fromkeys(languages))
-    return f"Note: {blocks} not run: {names} is no code for this kernel."
+    if len(languages) == 1:
+        return f"Note: 1 block was not run, because it is not code: {names}."
+    return f"Note: {len(languages)} blocks were not run, because they are not code: {names}."
 
 
 def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:

@@ -111,7 +111,7 @@ class KernelChannels(Protocol):
         ...
 
     def abort(self) -> None:
-        """End all use. A thread that waits in another method gets ``ClientClosed`` at once."""
+        """End all operations. Threads that wait in other methods get ``ClientClosed`` at once."""
         ...
 
     def close(self) -> None:

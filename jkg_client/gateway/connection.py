@@ -157,7 +157,7 @@ class JupyterConnectionInfo:
             cert: As in the constructor.
 
         Raises:
-            ValueError: This is not such a URL. The message does not show it, because it may contain
+            ValueError: ``url`` is not such a URL. The message does not show it, because it may contain
                 a token.
         """
         given = _literally(arguments.text("url", url))

@@ -39,8 +39,8 @@ class Gap:
 
     Attributes:
         unread: Number of messages that came here and could not be decoded.
-        may_lack: Whether other messages may have been lost here. False if it is certain that none
-            were, for example because the server has kept and repeated them.
+        may_lack: Whether other messages may have been lost here. False if it is certain that no
+            message was lost, for example because the server has kept and repeated the messages.
         end_unseen: Whether we may have missed the end of a request. A reader that waits for the end
             should send the kernel another request, which it answers after the end.
     """

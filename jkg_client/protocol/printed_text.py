@@ -21,7 +21,7 @@ _CODE = 256
 """Characters of an escape code that is cut when text is dropped, at most."""
 
 _SELDOM = 8
-"""Folding that does not help is tried again when the text has this many times its size."""
+"""If folding drops nothing, it is tried again when the text is this many times as long."""
 
 _LINES = 1000
 """Lines that the cursor can reach."""
