@@ -142,10 +142,10 @@ def _exit_code(result: ExecutionResult) -> int:
 
 def not_run(languages: Sequence[str]) -> str:
     """The note that blocks in these languages did not run."""
-    names = ", ".join(dict.fromkeys(languages))
-    if len(languages) == 1:
-        return f"Note: 1 block was not run, because it is not code: {names}."
-    return f"Note: {len(languages)} blocks were not run, because they are not code: {names}."
+    blocks = "1 block was" if len(languages) == 1 else f"{len(languages)} blocks were"
+    names = list(dict.fromkeys(languages))
+    are = "is" if len(names) == 1 else "are"
+    return f"Note: {blocks} not run: {', '.join(names)} {are} not code for this kernel."
 
 
 def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:

@@ -622,7 +622,7 @@ def test_data_is_skipped_between_blocks_that_run(executor: JupyterCodeExecutor) 
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "21",
-        "Note: 1 block was not run, because it is not code: json.",
+        "Note: 1 block was not run: json is not code for this kernel.",
     ]
 
 
