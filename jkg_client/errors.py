@@ -11,7 +11,7 @@
     │   ├── GatewayStatus                  the server answered with an error status
     │   │   ├── GatewayUnauthorized (PermissionError)   401, 403, or a login page
     │   │   ├── GatewayFull                the server runs as many kernels as it allows
-│   │   ├── KernelNotFound (LookupError)   the kernel does not exist (any more)
+    │   │   ├── KernelNotFound (LookupError)   the kernel does not exist (any more)
     │   │   └── ServerNotRunning           a hub answers; the user's server does not run
     │   ├── ServerStartError               a server did not start
     │   │   ├── ServerStartTimeout (TimeoutError)   not within the time limit
@@ -32,8 +32,8 @@
         ├── ExecutionTimeout (TimeoutError)
         └── KernelDied
 
-If the *code* of a cell fails, this is a result, not an exception. There is one exception to this
-rule: a notebook that stops at a failed cell. Wrong arguments are a ``ValueError``.
+If the *code* of a cell fails, this is a result, not an exception. Only a notebook that stops at a
+failed cell raises an exception. Wrong arguments are a ``ValueError``.
 """
 
 from __future__ import annotations
