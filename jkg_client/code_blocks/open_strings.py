@@ -21,7 +21,7 @@ _INSIDE = {triple: re.compile(rf"\\.|{triple}") for triple in _TRIPLES}
 HEREDOC = re.compile(r"<<(?P<tabs>-?)[ \t]*['\"\\]?(?P<end>[A-Za-z_]\w*)['\"]?")
 
 _MOST_STRINGS = 500_000
-"""Strings and comments of a block that are read, at most, in lines with triple quotes."""
+"""Largest number of strings and comments of a block that are read, in lines with triple quotes."""
 
 
 class Insides(Protocol):

@@ -18,7 +18,7 @@ from .json_text import pieces
 
 _log = logging.getLogger("jkg_client")
 _SHARE = 20
-"""Saving takes at most 1/20 of the time. Otherwise, most time of a run could be saving."""
+"""Saving takes at most 1/20 of the time. Otherwise, a run could spend most time on saving."""
 
 
 @define(eq=False)

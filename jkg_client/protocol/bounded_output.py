@@ -11,10 +11,10 @@ from attrs import define, field
 from .printed_text import PrintedText
 
 MAX_OUTPUT = 64 * 2**20
-"""Characters of output that are kept for one cell, by default."""
+"""Number of characters of output that are kept for one cell, by default."""
 
 MAX_SLOTS = 50_000
-"""Slots that are kept, at most. Even an almost empty slot takes about a kilobyte."""
+"""Largest number of slots that are kept. Even an almost empty slot takes about a kilobyte."""
 
 
 @define(eq=False)

@@ -20,7 +20,7 @@ _LARGE = 2**20
 """A frame with at least this number of bytes is not copied."""
 
 _WIDTHS = {126: 2, 127: 8}
-"""Bytes of the extended length, by the value of the short length."""
+"""Number of bytes of the extended length, by the value of the short length."""
 
 
 def beginning(opcode: int, size: int) -> bytes:

@@ -17,10 +17,10 @@ _LONGEST_ID = 200
 """Longer ids are ignored. Those of jupyter_client have about 40 characters."""
 
 _MOST_FOREIGN = 10_000
-"""Requests of other clients that are counted. With more of them, nothing can be proved."""
+"""Number of requests of other clients that are counted. With more, nothing can be proved."""
 
 _MOST_HOLES = 1000
-"""Holes that are remembered, at most. A late message may still fill one of them."""
+"""Largest number of holes that are remembered. A late message may still fill one of them."""
 
 ASKED_AT_CONNECT = 12
 """Messages that a kernel may have sent to its server only, when we connected again after a cell.

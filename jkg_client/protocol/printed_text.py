@@ -12,19 +12,19 @@ _JOIN = 2**14
 """Small chunks are joined to this size, because each string takes 50 additional bytes."""
 
 _FOLD = 2**17
-"""Characters that are printed until overwritten text is dropped."""
+"""Overwritten text is dropped each time this number of characters was printed."""
 
 _SETTLE = 2**20
-"""Characters that the cursor can reach, at most. Earlier ones do not change any more."""
+"""Largest number of characters that the cursor can reach. Earlier ones do not change any more."""
 
 _CODE = 256
-"""Characters of an escape code that is cut when text is dropped, at most."""
+"""Largest number of characters of an escape code that is cut when text is dropped."""
 
 _SELDOM = 8
 """If folding drops nothing, it is tried again when the text is this many times as long."""
 
 _LINES = 1000
-"""Lines that the cursor can reach."""
+"""Number of lines that the cursor can reach."""
 
 
 class PrintedText:
