@@ -65,7 +65,7 @@ class BoundedOutput:
 
     A value that is too large for its half is shortened.
 
-    The methods that add slots return the value slots that were dropped for them.
+    The methods that add slots return the value slots that were dropped to make room.
 
     Attributes:
         dropped: Characters that are missing between the halves.
