@@ -40,7 +40,7 @@ class CodeResult:
         output_files: Absolute paths of the images and pages that the blocks have shown.
         status: Status of the last block that ran.
         kernel_restarted: Whether the kernel was restarted, so that its variables are lost.
-        truncated: What is missing in the output. None if nothing is missing.
+        truncated: The missing output. None if nothing is missing.
         results: One result for each block that ran.
         skipped: Languages of the blocks that did not run, because they hold data or prose.
         renderings: For each block that ran, its outputs as text and files.
@@ -142,10 +142,10 @@ def _exit_code(result: ExecutionResult) -> int:
 
 def not_run(languages: Sequence[str]) -> str:
     """The note that blocks in these languages did not run."""
-    count = len(languages)
-    blocks = "1 block was" if count == 1 else f"{count} blocks were"
-    names = ", ".join(dict.fromkeys(languages))
-    return f"Note: {blocks} not run: {names} is no code for this kernel."
+    blocks = "1 block was" if len(languages) == 1 else f"{len(languages)} blocks were"
+    names = list(dict.fromkeys(languages))
+    are = "is" if len(names) == 1 else "are"
+    return f"Note: {blocks} not run: {', '.join(names)} {are} not code for this kernel."
 
 
 def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:

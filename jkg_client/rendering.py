@@ -135,7 +135,7 @@ _TYPE_ONLY = re.compile(
 """Texts that only name the type of an object."""
 
 _LONGEST_TYPE = 10_000
-"""Characters of a plain text that are searched for its meaning."""
+"""Number of characters of a plain text that are searched for its meaning."""
 
 _OBJECT = re.compile(r"<[\w.]{1,200} object at 0x[0-9a-fA-F]{1,16}>")
 _MANY_OBJECTS = 3

@@ -17,10 +17,10 @@ _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 
 _LONGEST_CONTROL = 125
 _LARGE = 2**20
-"""Bytes of a frame from which on it is not copied."""
+"""A frame with at least this number of bytes is not copied."""
 
 _WIDTHS = {126: 2, 127: 8}
-"""Bytes of the extended length, by the value of the short length."""
+"""Number of bytes of the extended length, by the value of the short length."""
 
 
 def beginning(opcode: int, size: int) -> bytes:

@@ -18,10 +18,10 @@ from .shortening import dropped_here, weight
 from .values import Display, Failure
 
 MAX_SESSION = 2**26
-"""Characters of a session that are kept, in addition to the last cell."""
+"""Number of characters of a session that are kept, in addition to the last cell."""
 
 _CELL = 1000
-"""Characters that each cell counts in addition to its text."""
+"""Number of characters that each cell counts in addition to its text."""
 
 
 @frozen
