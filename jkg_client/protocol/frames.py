@@ -91,13 +91,12 @@ class FrameReader:
 
     def feed(self, data: bytes) -> None:
         """Add received data."""
-        if self._large is not None:
-            data = self._large.fill(data)
+        rest = data if self._large is None else self._large.fill(data)
         # Once for all frames of the last read. Once per frame would move the rest each time.
         if self._taken:
             del self._ahead[: self._taken]
             self._taken = 0
-        self._ahead += data
+        self._ahead += rest
 
     def next(self) -> Received | None:
         """The next message or control frame. None if more data is needed.
@@ -105,7 +104,10 @@ class FrameReader:
         Raises:
             ValueError: The frame is invalid, or the message is too large.
         """
-        while (frame := self._next_frame()) is not None:
+        while self._ahead or self._large is not None:
+            frame = self._next_frame() if self._large is None else self._take_large()
+            if frame is None:
+                return None
             first, data = frame
             opcode, is_last = first & 0x0F, first >= 0x80
             if opcode > BINARY:
@@ -122,8 +124,6 @@ class FrameReader:
 
     def _next_frame(self) -> tuple[int, bytes | bytearray] | None:
         """The first byte and the message of the next frame."""
-        if self._large is not None:
-            return self._take_large(self._large)
         ahead, start = self._ahead, self._taken + 2
         if len(ahead) < start:
             return None
@@ -143,7 +143,7 @@ class FrameReader:
             self._large = _LargeFrame(first, size)
             self._ahead = bytearray(self._large.fill(memoryview(ahead)[start:]))
             self._taken = 0
-            return self._take_large(self._large)
+            return self._take_large()
         end = start + size
         if len(ahead) < end:
             return None
@@ -155,8 +155,9 @@ class FrameReader:
         self._taken = end
         return first, data
 
-    def _take_large(self, frame: _LargeFrame) -> tuple[int, bytearray] | None:
-        if frame.missing:
+    def _take_large(self) -> tuple[int, bytearray] | None:
+        frame = self._large
+        if frame is None or frame.missing:
             return None
         self._large = None
         return frame.first, frame.data
