@@ -17,12 +17,12 @@ _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 
 _LONGEST_CONTROL = 125
 _LARGE = 2**16
-"""Bytes of a frame from which on it has a buffer of its own, so that it is not copied again."""
+"""A frame with more bytes gets a buffer of its own, so that it is not copied again."""
 _RESERVED = 2**22
-"""Bytes of this buffer before data has arrived, at most."""
+"""Number of bytes of this buffer before data has arrived, at most."""
 
 _WIDTHS = {126: 2, 127: 8}
-"""Bytes of the extended length, by the value of the short length."""
+"""Number of bytes of the extended length, by the value of the short length."""
 
 
 def beginning(opcode: int, size: int) -> bytes:

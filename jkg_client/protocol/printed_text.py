@@ -12,19 +12,19 @@ _JOIN = 2**14
 """Small chunks are joined to this size, because each string takes 50 additional bytes."""
 
 _FOLD = 2**17
-"""Characters that are printed until overwritten text is dropped."""
+"""Overwritten text is dropped each time this number of characters was printed."""
 
 _SETTLE = 2**20
-"""Characters that the cursor can reach, at most. Earlier ones do not change any more."""
+"""Largest number of characters that the cursor can reach. Earlier ones do not change any more."""
 
 _CODE = 256
-"""Characters of an escape code that is cut when text is dropped, at most."""
+"""Largest number of characters of an escape code that is cut when text is dropped."""
 
 _SELDOM = 8
-"""Folding that does not help is tried again when the text has this many times its size."""
+"""If folding drops nothing, it is tried again when the text is this many times as long."""
 
 _LINES = 1000
-"""Lines that the cursor can reach."""
+"""Number of lines that the cursor can reach."""
 
 
 class PrintedText:
@@ -45,7 +45,7 @@ class PrintedText:
         self._limit = 0  # size of the open text at which it is checked again
         self._has_moved = False
         self._news = 0
-        self._moves = allowed_moves(0)  # that folding may still follow
+        self._moves = allowed_moves(0)  # movements that folding may still follow
 
     def __len__(self) -> int:
         return self._size
