@@ -59,7 +59,7 @@ class _Executor(KernelCodeExecutor):
         run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def report_again(self, result: object) -> None:
-        """Nobody has read ``result``: if it reports a restart, report it again in the next one."""
+        """Report a restart in ``result`` again with the next result: this one was not read."""
         if isinstance(result, CodeResult) and result.kernel_restarted:
             self._replaced = True
 

@@ -13,7 +13,7 @@ from .protocol.mime_bundle import mime_bundle
 from .protocol.outputs import as_seen, join_text
 from .protocol.result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
 from .protocol.values import Output, Stream, short_repr
-from .rendering import Rendering, into, render
+from .rendering import Rendering, into, render_seen
 
 EXIT_CODES: Mapping[Status, int] = {
     "ok": 0,
@@ -40,7 +40,7 @@ class CodeResult:
         output_files: Absolute paths of the images and pages that the blocks have shown.
         status: Status of the last block that ran.
         kernel_restarted: Whether the kernel was restarted, so that its variables are lost.
-        truncated: What is missing in the output. None if nothing is missing.
+        truncated: The missing output. None if nothing is missing.
         results: One result for each block that ran.
         skipped: Languages of the blocks that did not run, because they hold data or prose.
         renderings: For each block that ran, its outputs as text and files.
@@ -96,20 +96,24 @@ class CodeResult:
         write = into(folder)
         renderings: list[Rendering] = []
         texts: list[str] = []
-        files: list[str] = []
+        before_last = 0  # number of texts of the blocks before the last one
         for result in results:
             # Two separate screens: a cell does not overwrite late output of the cell before it.
-            seen = (*as_seen(result.late_outputs), *as_seen(result.outputs))
-            rendering = render(seen, write, page)
+            seen = [*as_seen(result.late_outputs), *as_seen(result.outputs)]
+            rendering = render_seen(seen, write, page)
             renderings.append(rendering)
-            files += map(str, rendering.files)
-            remarks = "\n".join(notes(result, timeout))
-            texts.append(join_text([(rendering.text, True), (remarks, True)]))
+            before_last = len(texts)
+            texts += (rendering.text, *notes(result, timeout))
         status = results[-1].status if results else "ok"
+        if skipped:
+            # Readers look for an error at the end, so the note goes before it.
+            texts.insert(len(texts) if status == "ok" else before_last, not_run(skipped))
+        if status == "ok" and left_out:
+            texts.append(f"Note: the code exited; code blocks that did not run: {left_out}.")
         return cls(
             exit_code=_exit_code(results[-1]) if results else 0,
-            output=_joined(texts, status, skipped, left_out),
-            output_files=files,
+            output=join_text((text, True) for text in texts),
+            output_files=[str(file) for one in renderings for file in one.files],
             status=status,
             kernel_restarted=any(result.kernel_restarted for result in results),
             truncated=_together([r.truncated for r in results if r.truncated]),
@@ -124,28 +128,16 @@ def has_exited(result: CodeResult) -> bool:
     return bool(result.results) and result.results[-1].exit_code is not None
 
 
-def _joined(texts: Sequence[str], status: Status, skipped: Sequence[str], left_out: int) -> str:
-    """The texts of the blocks, with notes on those that did not run."""
-    all_texts = list(texts)
-    if skipped:
-        # Readers look for an error at the end, so the note goes before it.
-        place = len(texts) if status == "ok" else len(texts) - 1
-        all_texts.insert(place, not_run(skipped))
-    if status == "ok" and left_out:
-        all_texts.append(f"Note: the code exited; code blocks that did not run: {left_out}.")
-    return join_text((text, True) for text in all_texts)
-
-
 def _exit_code(result: ExecutionResult) -> int:
     return EXIT_CODES[result.status] if result.exit_code is None else result.exit_code
 
 
 def not_run(languages: Sequence[str]) -> str:
     """The note that blocks in these languages did not run."""
-    count = len(languages)
-    blocks = "1 block was" if count == 1 else f"{count} blocks were"
-    names = ", ".join(dict.fromkeys(languages))
-    return f"Note: {blocks} not run: {names} is no code for this kernel."
+    blocks = "1 block was" if len(languages) == 1 else f"{len(languages)} blocks were"
+    names = list(dict.fromkeys(languages))
+    are = "is" if len(names) == 1 else "are"
+    return f"Note: {blocks} not run: {', '.join(names)} {are} not code for this kernel."
 
 
 def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:

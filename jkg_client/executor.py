@@ -126,7 +126,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         store_history: bool = True,
         on_output: OnOutput | None = None,
     ) -> CodeResult:
-        """Run the blocks in order, up to the first that fails or exits. Return what they show.
+        """Run the blocks in order, up to the first that fails or exits. Return their output.
 
         Args:
             code_blocks: Code in the kernel's language or, on a Python kernel, shell code. Blocks of

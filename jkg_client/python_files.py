@@ -1,6 +1,6 @@
 """Cells for Python kernels that copy files and list folders. They define no variables.
 
-The functions return the cells, and read what the cells have printed.
+The functions return the cells, and read their printed output.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LARGEST_FILE = 10_000_000
 """Largest file that can be copied, in bytes."""
 
 _PIECE = 600_000
-"""Bytes of a file in one cell. Servers accept messages of a few megabytes."""
+"""Number of bytes of a file in one cell. Servers accept messages of a few megabytes."""
 
 # The user's code may have redefined names such as print or globals.
 _BUILTINS = '__import__("builtins")'

@@ -20,7 +20,7 @@ from .protocol.result import ExecutionResult
 from .protocol.values import mapping_of
 
 _PART = 2**20
-"""Characters of a value in one message. Servers accept messages of a few megabytes."""
+"""Number of characters of a value in one message. Servers accept messages of a few megabytes."""
 
 _LARGEST = 64 * 2**20
 """Largest JSON of a value that is read, in characters."""

@@ -22,7 +22,7 @@ from .protocol.session_notebook import notebook_text
 _log = logging.getLogger("jkg_client")
 
 _SHARE = 20
-"""Saving takes at most 1/20 of the time. Otherwise, most time of a long session would be saving."""
+"""Saving takes at most 1/20 of the time. Otherwise, a long session would spend most time on it."""
 
 
 _UNKNOWN = ExecutionResult(status="error")

@@ -1,6 +1,6 @@
-"""What users of the executor for event loops can rely on, as tests that any server must pass.
+"""Behaviour of the executor for event loops that users can rely on, on any server.
 
-Collected twice, as ``behaviours``.
+These tests are collected twice, in the same way as ``behaviours``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ async def execute(executor: AsyncJupyterCodeExecutor, *codes: str) -> CodeResult
 
 
 def kernels_of(server: JupyterConnectable) -> list[str]:
-    """Ids of the kernels of a server, or of what runs them without one."""
+    """Ids of the kernels of a server, or of a provider of kernels without a server."""
     if hasattr(server, "kernel_ids"):
         return list(server.kernel_ids)
     with JupyterClient(server.connection_info) as client:
@@ -253,7 +253,7 @@ def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
     assert run(main) == "Note: the kernel was restarted, variables are gone."
 
 
-def test_a_task_that_is_cancelled_when_its_kernel_has_died_leaves_the_news_to_the_next(
+def test_a_task_that_is_cancelled_after_a_death_leaves_the_report_to_the_next_result(
     executors: Executors,
 ) -> None:
     async def main() -> str:
@@ -261,7 +261,7 @@ def test_a_task_that_is_cancelled_when_its_kernel_has_died_leaves_the_news_to_th
             await execute(executor, "x = 1")
             task = asyncio.ensure_future(execute(executor, "import os\nos._exit(1)"))
             await asyncio.sleep(0)
-            # This loop stands until the other has had its turn: it does not hear of the result.
+            # This loop waits until the other call has run. So it does not process the result.
             with ThreadPoolExecutor(1) as other:
                 other.submit(asyncio.run, executor.start()).result(30)
             task.cancel()
@@ -292,7 +292,7 @@ def test_a_cancelled_task_ends_no_block_of_another(executors: Executors) -> None
                 )
                 await asyncio.sleep(n * 0.0002)
                 first.cancel()
-                # An interrupt amid its reply breaks a kernel now and then; a note tells that.
+                # An interrupt during a reply sometimes breaks the kernel. Then a note says so.
                 outputs.add((await second).output.partition("\n")[0])
         return outputs
 
@@ -380,7 +380,7 @@ def test_a_stop_that_is_cancelled_is_done_nevertheless(
     assert kernels_of(server) == before
 
 
-def test_with_does_not_start_what_was_stopped(executors: Executors) -> None:
+def test_with_does_not_start_a_stopped_executor(executors: Executors) -> None:
     async def main() -> None:
         executor = executors()
         await executor.stop()
@@ -390,7 +390,7 @@ def test_with_does_not_start_what_was_stopped(executors: Executors) -> None:
     run(main)
 
 
-def test_what_waits_when_it_is_stopped_is_told(executors: Executors) -> None:
+def test_calls_that_wait_during_stop_get_an_error(executors: Executors) -> None:
     async def main() -> None:
         shown = Outputs()
         executor = executors(on_output=shown)
@@ -404,7 +404,7 @@ def test_what_waits_when_it_is_stopped_is_told(executors: Executors) -> None:
     run(main)
 
 
-def test_what_waits_for_the_start_when_it_is_stopped_never_runs(
+def test_calls_that_wait_for_the_start_during_stop_never_run(
     executors: Executors, server: JupyterConnectable
 ) -> None:
     async def main() -> None:
@@ -420,7 +420,7 @@ def test_what_waits_for_the_start_when_it_is_stopped_never_runs(
     assert kernels_of(server) == before
 
 
-def test_an_unknown_kernel_is_told_when_it_starts(executors: Executors) -> None:
+def test_an_unknown_kernel_is_an_error_at_the_start(executors: Executors) -> None:
     async def main() -> None:
         executor = executors(kernel_name="nosuch")
         with pytest.raises(KernelSpecNotFound):
@@ -430,7 +430,7 @@ def test_an_unknown_kernel_is_told_when_it_starts(executors: Executors) -> None:
     run(main)
 
 
-def test_a_server_that_is_away_is_told(executors: Executors) -> None:
+def test_a_server_that_cannot_be_reached_is_an_error(executors: Executors) -> None:
     async def main() -> None:
         nobody = JupyterConnectionInfo("127.0.0.1", use_https=False, port=1)
         executor = AsyncJupyterCodeExecutor(nobody)

@@ -1,8 +1,8 @@
-"""What users can rely on, as tests that any server must pass.
+"""Behaviour that users can rely on, as tests that any server must pass.
 
-Collected twice: in tests/ for the fake gateway, in tests_integration/ for real ones. The
-fixtures ``server``, ``executor`` and ``kernel`` say which. Where the fake differs from a
-real server, it is the fake that is wrong.
+These tests are collected twice: in tests/ for the fake gateway, in tests_integration/ for real
+servers. The fixtures ``server``, ``executor`` and ``kernel`` choose the server. If the fake differs
+from a real server, the fake is wrong.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def test_chunks_are_joined_as_printed(executor: JupyterCodeExecutor) -> None:
     assert run(executor, code).output == "111"
 
 
-def test_nothing_is_lost_where_only_pongs_acknowledge_at_once(
+def test_no_output_is_lost_if_only_pongs_acknowledge(
     executor: JupyterCodeExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(socket, "TCP_QUICKACK", raising=False)
@@ -105,7 +105,7 @@ def test_nothing_is_lost_where_only_pongs_acknowledge_at_once(
     ("code", "kept"),
     [(LOOP, "True"), pytest.param(STUBBORN, "False", marks=pytest.mark.short_grace)],
 )
-def test_what_runs_is_ended_from_another_thread(executors: Executors, code: str, kept: str) -> None:
+def test_another_thread_ends_the_running_blocks(executors: Executors, code: str, kept: str) -> None:
     began = threading.Event()
     executor = executors(on_output=lambda output: began.set())
     run(executor, "x = 1")
@@ -123,7 +123,7 @@ def test_what_runs_is_ended_from_another_thread(executors: Executors, code: str,
     assert run(executor, "'never' in globals()", "'x' in globals()").output == f"False\n{kept}"
 
 
-def test_an_interrupt_of_nothing_does_nothing(executor: JupyterCodeExecutor) -> None:
+def test_an_interrupt_without_running_code_has_no_effect(executor: JupyterCodeExecutor) -> None:
     executor.interrupt()
     assert run(executor, "6 * 7").output == "42"
 
@@ -147,7 +147,7 @@ def test_a_failing_block_keeps_all_that_was_shown_and_ends_the_list(
 
 
 @pytest.mark.pitfall(11)
-def test_after_an_error_the_next_block_is_whole(executor: JupyterCodeExecutor) -> None:
+def test_the_block_after_an_error_has_its_whole_output(executor: JupyterCodeExecutor) -> None:
     run(executor, "1/0")
     assert str(run(executor, "print('fine')")) == r"exit_code=0 output='fine\n' output_files=[]"
 
@@ -327,7 +327,7 @@ def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
 
 
 @pytest.mark.pitfall(4)
-def test_a_dead_kernel_is_told_with_what_it_printed(executor: JupyterCodeExecutor) -> None:
+def test_the_death_of_a_kernel_is_reported_with_its_output(executor: JupyterCodeExecutor) -> None:
     run(executor, "x = 1")
     # The pause is the kernel's: its last words leave it by a thread that dies with it.
     code = "print('bye', flush=True)\nimport os, time\ntime.sleep(0.3)\nos._exit(1)"
@@ -396,7 +396,7 @@ def test_blocks_behind_one_that_exits_do_not_run(executor: JupyterCodeExecutor, 
 @pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.field("B9")
-def test_an_installation_that_fails_is_told_and_ends_no_block(
+def test_an_installation_that_fails_is_reported_and_ends_no_block(
     executor: JupyterCodeExecutor,
 ) -> None:
     result = run(executor, "!pip install --no-index no-such-package", "print('goes on')")
@@ -425,7 +425,7 @@ def test_a_shell_block_ends_when_its_shell_does(
 @pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.field("B8")
-def test_what_runs_in_the_background_may_print_on(executor: JupyterCodeExecutor) -> None:
+def test_background_processes_may_continue_to_print(executor: JupyterCodeExecutor) -> None:
     # By a pipe that nobody reads, the loop would end at its next echo.
     loop = "(while sleep 0.05; do echo on || exit; done; exit) &\necho $!"
     process = run(executor, loop, language="sh").output.split()[-1]
@@ -435,7 +435,7 @@ def test_what_runs_in_the_background_may_print_on(executor: JupyterCodeExecutor)
 @pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.field("B8")
-def test_what_the_background_prints_while_the_shell_runs_is_shown(
+def test_output_of_background_processes_is_shown_while_the_shell_runs(
     executor: JupyterCodeExecutor,
 ) -> None:
     result = run(executor, "(echo one; echo two >&2) &\nwait\necho 'a&b'\nexit 3", language="bash")
@@ -502,7 +502,9 @@ def test_threads_queue_and_each_gets_its_own_output(executor: JupyterCodeExecuto
     assert said == {number: f"{number}\n" * 3 for number in range(6)}
 
 
-def test_restart_forgets_and_says_nothing_of_it(executor: JupyterCodeExecutor) -> None:
+def test_restart_removes_variables_and_the_result_does_not_report_it(
+    executor: JupyterCodeExecutor,
+) -> None:
     run(executor, "x = 1")
     executor.restart()
     result = run(executor, "print('x' in globals())")
@@ -541,7 +543,7 @@ def test_a_shell_block_that_fails_is_an_error(executor: JupyterCodeExecutor) -> 
 
 
 @pytest.mark.same_everywhere
-def test_a_language_that_the_kernel_does_not_speak_is_told(executor: JupyterCodeExecutor) -> None:
+def test_a_language_that_the_kernel_does_not_run_is_an_error(executor: JupyterCodeExecutor) -> None:
     result = run(executor, "puts 1", language="ruby")
     assert result.exit_code == 1
     assert "ruby" in result.output
@@ -587,7 +589,7 @@ def test_an_attached_kernel_is_left_running(
     assert run(executor, "print(x)").output == "shared\n"
 
 
-def test_stop_from_another_thread_wakes_who_waits(kernel: JupyterKernelClient) -> None:
+def test_stop_from_another_thread_wakes_waiting_threads(kernel: JupyterKernelClient) -> None:
     def stop(_: Output) -> None:
         threading.Thread(target=kernel.stop).start()
 
@@ -626,7 +628,7 @@ def test_data_is_skipped_between_blocks_that_run(executor: JupyterCodeExecutor) 
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "21",
-        "Note: 1 block was not run: json is no code for this kernel.",
+        "Note: 1 block was not run: json is not code for this kernel.",
     ]
 
 
@@ -677,7 +679,7 @@ def test_raise_for_error_raises_what_a_caller_would_catch(kernel: JupyterKernelC
         kernel.execute("import os\nos._exit(1)", 20).raise_for_error()
 
 
-def test_what_a_thread_prints_after_its_cell_comes_with_the_next(
+def test_late_output_of_a_thread_comes_with_the_next_cell(
     executor: JupyterCodeExecutor,
 ) -> None:
     start = """

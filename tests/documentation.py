@@ -2,9 +2,9 @@
 
 An example is a block of Python with a block of text below it. There are two kinds:
 
-- A program. The text is exactly what it prints; nothing goes to stderr.
-- Tests, if it defines a function ``test_…``. The text is what ``pytest -q`` prints, without the
-  line of dots and without the time it took; ``…`` in it stands for anything, over lines too.
+- A program. The text is exactly the output of the program on stdout; it prints nothing to stderr.
+- Tests, if the block defines a function ``test_…``. The text is the output of ``pytest -q`` without
+  the line of dots and the time. ``…`` in it stands for any text, also of several lines.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TRAILING = re.compile(r" +$", re.MULTILINE)
 
 @frozen
 class Example:
-    """A block of Python and the text that stands below it."""
+    """A block of Python and the block of text below it."""
 
     place: str
     code: str
@@ -50,7 +50,7 @@ class Example:
         return _TEST.search(self.code) is not None
 
     def expects(self, printed: str) -> bool:
-        """Whether ``printed`` is what the text says."""
+        """Whether ``printed`` matches the text of the example."""
         if not self.is_tests:
             return printed == self.output
         parts = map(re.escape, self.output.split("…"))
@@ -61,7 +61,7 @@ def examples(page: Path) -> list[Example]:
     """All examples of a page.
 
     Raises:
-        ValueError: If a block of Python has no text below it.
+        ValueError: A block of Python has no block of text below it.
     """
     text = page.read_text(encoding="utf-8")
     found = {match.start(): match.groups() for match in _EXAMPLE.finditer(text)}
@@ -74,11 +74,11 @@ def examples(page: Path) -> list[Example]:
 
 
 def run(example: Example, folder: Path, env: Mapping[str, str] | None = None) -> str:
-    """What ``example`` prints, stderr last, when it is run in ``folder``."""
+    """The output of ``example`` in ``folder``, with stderr at the end."""
     if not example.is_tests:
         return _printed(["-W", "error", "-c", example.code], folder, env)
     (folder / "test_example.py").write_text(example.code, encoding="utf-8")
-    # Installed or not, this is our plugin, and none of others that happen to be here.
+    # Load only our plugin, even if it is not installed, and no other installed plugins.
     options = ["-q", "-W", "error", "--color=no", "-p", "no:cacheprovider"]
     options += ["-p", "jkg_client.testing.plugin"]
     plain = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "", "COLUMNS": "80"}

@@ -1,9 +1,9 @@
-"""Faults on the line between client and server, as tests that any server must pass.
+"""Faults of the connection between client and server, as tests that any server must pass.
 
-Collected twice, as ``behaviours`` is: in tests/ for the fake gateway, in tests_integration/
-for real ones, both behind the same proxy. A fault may cost output, never silently, and where
-nothing is missing nothing is told; it may cost the cell, never its being run twice; and the
-block after it is right.
+These tests are collected twice, in the same way as ``behaviours``: in tests/ for the fake gateway,
+in tests_integration/ for real servers. Both are behind the same proxy. Output may be lost in a
+fault, but the result must say so. If nothing was lost, the result must not say that. A cell may
+fail, but must not run twice. The next block must run correctly.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Connect = Callable[[Timeouts], JupyterKernelClient]
 
 @pytest.fixture
 def unit() -> float:
-    """By what all seconds below are multiplied, those of the client and those of faults."""
+    """The factor for all times below, of the client and of the faults."""
     return 1.0
 
 
@@ -72,7 +72,7 @@ def timeouts(unit: float) -> Timeouts:
 
 @pytest.fixture
 def languid(unit: float) -> Timeouts:
-    """A heartbeat that is longer than one wait for an answer, as that of the defaults is."""
+    """A heartbeat that is longer than one wait for an answer, as in the defaults."""
     return Timeouts() if unit == 1.0 else Timeouts(first_heartbeat=1.2, heartbeat=2.0, pong=0.5)
 
 
@@ -84,7 +84,7 @@ def proxy(server: JupyterConnectable) -> Iterator[Proxy]:
 
 @pytest.fixture
 def later(unit: float) -> Iterator[Later]:
-    """Does something after so many seconds."""
+    """Calls a function after a number of seconds."""
     timers: list[threading.Timer] = []
 
     def start(seconds: float, action: Callable[[], None]) -> None:
@@ -98,7 +98,7 @@ def later(unit: float) -> Iterator[Later]:
 
 @pytest.fixture
 def connect(server: JupyterConnectable, proxy: Proxy, unit: float) -> Iterator[Connect]:
-    """Connects to a new kernel through the proxy; the kernel goes with the test."""
+    """Connects to a new kernel through the proxy. The kernel is deleted after the test."""
     with contextlib.ExitStack() as stack:
 
         def connect(timeouts: Timeouts) -> JupyterKernelClient:
@@ -126,12 +126,12 @@ def _delete(client: JupyterClient, kernel_id: str) -> None:
 
 @frozen
 class Seen:
-    """What came of a ``COUNT`` during which something went wrong.
+    """The output of a ``COUNT`` with a fault.
 
     Attributes:
-        lines: The numbers that were printed, as they came.
-        is_told: Whether the result says that something is missing, or may be.
-        seconds: How long it took.
+        lines: The printed numbers in the order in which they arrived.
+        is_told: Whether the result says that output is or may be missing.
+        seconds: Duration of the cell.
     """
 
     result: ExecutionResult
@@ -144,7 +144,7 @@ class Seen:
         return self.lines == list(range(LINES))
 
     def record(self, record: Record) -> None:
-        """Note it in the report of the test run, for docs/faults.md."""
+        """Put the figures into the report of the test run, for docs/faults.md."""
         record("lines", len(self.lines))
         record("outcome", "told" if self.is_told else "whole" if self.is_whole else "short")
         record("missing", str(self.result.truncated or ""))
@@ -152,10 +152,10 @@ class Seen:
 
     @property
     def is_honest(self) -> bool:
-        """Each line once at most, in order, and told of where one is missing.
+        """Whether each line came at most once and in order, and the result reports missing lines.
 
-        Where all lines came the result says nothing, unless ids prove that a message is missing:
-        the frame that was cut may have held another one than a line.
+        If all lines came, the result must not report a loss, unless message ids prove that another
+        message is missing: the frame that was cut may have contained a message other than a line.
         """
         in_order = all(a < b for a, b in zip(self.lines, self.lines[1:]))
         if not self.is_whole:
@@ -171,7 +171,7 @@ def see(
     at: tuple[int, ...] = (0,),
     timeout: float = 60,
 ) -> Seen:
-    """Run ``COUNT``, with the fault when those outputs come."""
+    """Run ``COUNT``, and cause the faults when these outputs arrive."""
     count = iter(range(LINES + 1))
     started = time.monotonic()
 
@@ -190,7 +190,7 @@ def see(
 
 
 def runs(kernel: JupyterKernelClient) -> int:
-    """How often ``COUNT`` has run; the block that tells is right, and clean."""
+    """How often ``COUNT`` has run. Checks that the next block has a complete result."""
     result = kernel.execute("print(len(runs))", 30)
     assert (result.status, result.truncated, result.kernel_restarted) == ("ok", None, False)
     return int(result.output)
@@ -231,7 +231,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-# Servers differ in what they do with a connection that breaks, and in what they keep for the next.
+# Servers handle broken connections differently, and keep different messages for the next one.
 TELLING = {"cut", "reset in mid-frame", "half-open", "refused for a while"}
 CASES = [
     pytest.param(name, marks=[] if name in TELLING else [pytest.mark.same_everywhere])
@@ -240,7 +240,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_fault_while_a_cell_runs_costs_nothing_silently(
+def test_output_that_a_fault_during_a_cell_costs_is_reported(
     kernel: JupyterKernelClient, proxy: Proxy, later: Later, record_property: Record, name: str
 ) -> None:
     seen = see(kernel, lambda: FAULTS[name](proxy, later))
@@ -278,7 +278,7 @@ def test_a_fault_that_the_next_cell_finds_before_it_is_sent_leaves_it_whole(
     assert (seen.result.status, seen.is_whole, seen.is_told) == ("ok", True, False)
 
 
-def test_a_half_open_line_that_swallows_the_request_is_told(
+def test_a_request_that_a_half_open_connection_swallows_is_reported(
     kernel: JupyterKernelClient, proxy: Proxy, record_property: Record
 ) -> None:
     proxy.swallow()
@@ -292,7 +292,7 @@ def test_a_half_open_line_that_swallows_the_request_is_told(
 
 @pytest.mark.pitfall(1)
 @pytest.mark.parametrize("way", ["fin", "rst", "silent"])
-def test_a_line_dropped_for_idleness_between_cells_costs_nothing(
+def test_an_idle_connection_that_is_dropped_between_cells_costs_nothing(
     connect: Connect,
     timeouts: Timeouts,
     proxy: Proxy,
@@ -340,7 +340,7 @@ def test_a_large_output_cut_in_mid_frame_is_told(
 
 @pytest.mark.same_everywhere
 @pytest.mark.pitfall(7)
-def test_a_cell_that_is_silent_on_a_half_open_line_ends_all_the_same(
+def test_a_silent_cell_on_a_half_open_connection_ends(
     kernel: JupyterKernelClient, proxy: Proxy
 ) -> None:
     code = (
@@ -368,7 +368,7 @@ def test_a_time_limit_holds_on_a_half_open_line(
     started = time.monotonic()
 
     def swallow(output: Output) -> None:
-        if isinstance(output, Stream):  # not where the interrupt shows
+        if isinstance(output, Stream):  # not if the output shows the interrupt
             proxy.swallow()
 
     result = kernel.execute(code, 0.5, on_output=swallow)
@@ -414,7 +414,7 @@ def test_waiting_for_readiness_ends_in_time_where_nobody_answers(
 
 @pytest.mark.same_everywhere
 @pytest.mark.pitfall(7)
-def test_connecting_to_who_never_answers_ends_in_time(
+def test_connecting_to_a_silent_server_ends_in_time(
     kernel: JupyterKernelClient, proxy: Proxy, unit: float
 ) -> None:
     proxy.swallow(new=True)
@@ -426,7 +426,7 @@ def test_connecting_to_who_never_answers_ends_in_time(
 
 @pytest.mark.same_everywhere
 @pytest.mark.parametrize("answering", [False, True])
-def test_a_line_that_stays_away_is_a_typed_error_with_what_had_come(
+def test_a_connection_that_cannot_be_restored_is_an_error_with_the_output_so_far(
     connect: Connect, proxy: Proxy, timeouts: Timeouts, unit: float, answering: bool
 ) -> None:
     timeouts = evolve(timeouts, reconnect=4.0 * unit)
@@ -450,7 +450,7 @@ def test_a_line_that_stays_away_is_a_typed_error_with_what_had_come(
 
 
 @pytest.mark.parametrize("way", ["fin", "rst", "silent"])
-def test_a_line_that_breaks_while_input_is_waited_for_takes_the_answer_or_says_so(
+def test_a_break_while_input_is_awaited_keeps_the_answer_or_is_reported(
     server: JupyterConnectable, connect: Connect, timeouts: Timeouts, proxy: Proxy, way: Way
 ) -> None:
     kernel = connect(evolve(timeouts, stale=0.0))
@@ -464,17 +464,17 @@ def test_a_line_that_breaks_while_input_is_waited_for_takes_the_answer_or_says_s
 
     code = "runs.append(1)\nname = input()\nprint('hello', name)"
     result = kernel.execute(code, 20, on_input=answer)
-    # What is printed before the new connection listens is lost, and told.
+    # Output before the new connection listens is lost, and the result reports the loss.
     is_told = result.truncated is not None
     assert result.output == "hello Ada\n" or is_told
     said = kernel.execute("print(len(runs), globals().get('name'))", 20).output
-    # Some servers lose the answer, where they have not let go of the silent line yet.
+    # Some servers lose the answer if they have not closed the silent connection yet.
     is_lost = way == "silent" and not isinstance(server, FakeGateway) and said == "1 None\n"
     assert said == "1 Ada\n" or (is_lost and is_told and result.status == "timeout")
 
 
 @pytest.mark.same_everywhere
-def test_each_of_many_faults_is_mended(kernel: JupyterKernelClient, proxy: Proxy) -> None:
+def test_each_of_many_faults_is_repaired(kernel: JupyterKernelClient, proxy: Proxy) -> None:
     for count in range(1, 6):
         assert see(kernel, lambda: proxy.cut("rst"), at=(2, 5)).is_honest
         assert runs(kernel) == count

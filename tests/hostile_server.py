@@ -1,4 +1,4 @@
-"""A server that answers with any bytes: over HTTP, and on a WebSocket after a good handshake."""
+"""A server that answers with any bytes, over HTTP and on a WebSocket after a valid handshake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODEL = b'{"id": "%s", "execution_state": "busy", "connections": 0}' % KERNEL_ID
 
 
 def http(status: bytes = b"200 OK", *headers: bytes, body: bytes = b"") -> bytes:
-    """An answer; its length is said unless ``headers`` say something of it."""
+    """An HTTP answer. It has a ``Content-Length``, unless ``headers`` contain a length."""
     said = any(header.lower().startswith((b"content-l", b"transfer")) for header in headers)
     lines = headers if said else (*headers, b"Content-Length: %d" % len(body))
     return b"\r\n".join([b"HTTP/1.1 " + status, *lines, b"Connection: close", b"", body])
@@ -80,7 +80,7 @@ def hostile(
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = False  # they are waited for
+    daemon_threads = False  # wait for the threads
 
 
 def _handshake(head: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What users of ``run_notebook`` can rely on, on any server that the fixture ``server`` gives."""
+"""Behaviour of ``run_notebook`` that users can rely on, on the server of the fixture ``server``."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_file_is_the_notebook_as_it_ran(server: JupyterConnectable, tmp_path
 @pytest.mark.field("N1", "N2", "N34", "N37")
 def test_a_kernel_that_dies_stops_the_notebook(server: JupyterConnectable, tmp_path: Path) -> None:
     before, path = kernel_ids(server), tmp_path / "out.ipynb"
-    # A kernel that ends at once may take a message along that it has not sent yet.
+    # If a kernel ends at once, messages that it has not sent yet may be lost.
     death = "import os, time\nprint('last', flush=True)\ntime.sleep(0.5)\nos._exit(1)"
     error = failed(NotebookKernelDied, notebook("print(1)", death, "print(3)"), server, output=path)
     assert (error.status, error.number, error.exit_code) == ("died", 1, 137)

@@ -1,6 +1,6 @@
-"""What a program leaves behind, and what a child that it forks can do: nothing, on any server.
+"""A program leaves nothing behind, and its forked children cannot use its kernels, on any server.
 
-Programs run in processes of their own, so that signals, forks and ends are real.
+The programs run in separate processes, so that signals, forks and ends of programs are real.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def run(
 
 
 def gone(server: JupyterConnectable, before: set[str]) -> set[str]:
-    """Kernels that are still there though they were not before, after a while."""
+    """New kernels that still exist after a while."""
     deadline = Deadline(20.0)
     while (left := kernels(server) - before) and not deadline.passed:
         time.sleep(0.1)

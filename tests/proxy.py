@@ -14,21 +14,21 @@ from attrs import evolve
 from jkg_client import JupyterConnectionInfo
 
 TICK = 0.02
-"""Seconds until a fault is noticed by those who wait for bytes."""
+"""Seconds until threads that wait for bytes notice a fault."""
 
 Way = Literal["fin", "rst", "silent"]
-"""How a connection ends: in good order, by a reset, or for neither side to see."""
+"""How a connection ends: by FIN, by a TCP reset, or without a sign to either side."""
 
 
 class Proxy:
     """Listens on a free port of the loopback interface and relays to a server.
 
-    Whatever goes wrong hits WebSockets and REST alike: they are connections.
+    Faults affect WebSockets and REST in the same way, because both are TCP connections.
 
     Attributes:
-        connections: How many were made through it.
-        bytes_up: How many bytes it has taken from clients, relayed or not.
-        bytes_down: Likewise from the server.
+        connections: Number of connections that were made through the proxy.
+        bytes_up: Number of bytes that it has received from clients, even if it has dropped them.
+        bytes_down: Number of bytes that it has received from the server.
     """
 
     def __init__(self, server: JupyterConnectionInfo) -> None:
@@ -49,12 +49,12 @@ class Proxy:
 
     @property
     def connection_info(self) -> JupyterConnectionInfo:
-        """The server's, but for the port."""
+        """The connection info of the server, with the port of the proxy."""
         return evolve(self._server, port=self.port)
 
     @property
     def open_connections(self) -> int:
-        """How many there are now, half-open ones included."""
+        """Number of open connections, including half-open ones."""
         return len(self._alive())
 
     def __enter__(self) -> Proxy:
@@ -69,18 +69,18 @@ class Proxy:
         self.cut()
 
     def refuse(self) -> None:
-        """Refuse new connections; those that are there stay."""
+        """Refuse new connections. Existing connections stay open."""
         self._unlisten()
         self._socket = self._bind()
 
     def accept(self) -> None:
-        """Take new connections again, and relay them."""
+        """Accept and relay new connections again."""
         self._swallows_new = False
         if not self._listening.is_set():
             self._acceptor = self._listen()
 
     def cut(self, way: Way = "fin") -> None:
-        """End all connections; returns when they have ended."""
+        """End all connections, and wait until they have ended."""
         links = self._alive()
         for link in links:
             link.end(way)
@@ -88,50 +88,50 @@ class Proxy:
             link.join()
 
     def cut_after(self, count: int, way: Way = "fin") -> None:
-        """End the connection on which the server's next ``count`` bytes are complete."""
+        """End the connection on which the server has sent ``count`` more bytes."""
         with self._lock:
             self._left_down, self._way = count, way
 
     def swallow(self, *, new: bool = False) -> None:
-        """Drop all bytes of the connections that are there, and tell neither side.
+        """Drop all bytes of the existing connections, without a sign to either side.
 
         Args:
-            new: Those to come as well, until ``accept``: they are taken and never answered.
+            new: Until ``accept`` is called, accept new connections, but never answer them.
         """
         self._swallows_new = new
         for link in self._alive():
             link.swallows = True
 
     def stall(self) -> None:
-        """Hold all bytes, both ways, until ``resume``."""
+        """Hold all bytes in both directions, until ``resume`` is called."""
         self._stalled.set()
 
     def resume(self) -> None:
-        """Let the bytes go that were held."""
+        """Relay the bytes that were held."""
         self._stalled.clear()
 
     def delay(self, seconds: float) -> None:
-        """Relay each piece so much later."""
+        """Relay each piece of data after a number of seconds."""
         self.delay_seconds = seconds
 
     def drop_idle(self, seconds: float, way: Way = "silent") -> None:
-        """End each connection on which nothing was said for so long."""
+        """End each connection that was idle for a number of seconds."""
         self._idle = (seconds, way)
 
     def end_by_idleness(self, last: float) -> Way | None:
-        """How a connection is to end that was last used at ``last``; None if not yet."""
+        """How to end a connection that was last used at ``last``. None to keep it open."""
         if self._idle is None or time.monotonic() - last < self._idle[0]:
             return None
         return self._idle[1]
 
     def hold(self, over: threading.Event) -> None:
-        """Wait as long as bytes are held, and then for as long as they are delayed."""
+        """Wait while bytes are held, and then for the delay."""
         while self._stalled.is_set() and not over.wait(TICK):
             pass
         over.wait(self.delay_seconds)
 
     def counted(self, data: bytes, *, down: bool) -> tuple[bytes, Way | None]:
-        """What of ``data`` is relayed, and how the connection is to end behind it, if it is."""
+        """The part of ``data`` to relay, and how to end the connection after it, if at all."""
         with self._lock:
             if not down:
                 self.bytes_up += len(data)
@@ -190,7 +190,7 @@ class Proxy:
 
 
 class _Link:
-    """One connection: two sockets, a thread each way; the first ends both."""
+    """One connection: two sockets, and a thread for each direction. The first to end ends both."""
 
     def __init__(
         self, proxy: Proxy, client: socket.socket, server: socket.socket, *, swallows: bool
@@ -236,7 +236,7 @@ class _Link:
             if self._way == "rst":
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             else:
-                # Bytes that nobody has read would make a reset of the close.
+                # With unread bytes, closing would send a TCP reset.
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_WR)
             sock.close()
@@ -251,7 +251,7 @@ class _Link:
                 if self.swallows:
                     self._proxy.counted(data, down=down)
                     if not data:
-                        self._over.wait()  # the other side is not told
+                        self._over.wait()  # the other side gets no sign of it
                 elif data:
                     self._pass_on(data, sink, down=down)
                 else:

@@ -19,11 +19,11 @@ from jkg_client.testing import FakeGateway
 Json = dict[str, Any]
 
 TIMEOUT = 60.0
-"""Seconds to wait for a message: far above what it takes, as on a busy machine pip does."""
+"""Seconds to wait for a message. It is long, because pip needs long on a busy machine."""
 
 
 def says(message: Json) -> str:
-    """Channel and type of a message, and the word that tells most."""
+    """Channel and type of a message, and the most important word of its content."""
     kind = f"{message['channel']} {message['header']['msg_type']}"
     content = message["content"]
     for name in ("execution_state", "text", "status", "ename"):
@@ -60,7 +60,7 @@ class RawKernel:
         self.close()
 
     def close(self) -> None:
-        """Close it; ``close`` of websocket-client alone leaves a socket that was cut."""
+        """Close the WebSocket, also after a cut: websocket-client would leave it open."""
         self.socket.close(timeout=0)
         self.socket.shutdown()
 
@@ -72,7 +72,7 @@ class RawKernel:
         channel: str = "shell",
         parent: Json | None = None,
     ) -> str:
-        """Send a message; its id."""
+        """Send a message, and return its id."""
         msg_id = uuid.uuid4().hex
         header = {
             "msg_id": msg_id,
@@ -94,7 +94,7 @@ class RawKernel:
         return msg_id
 
     def receive(self) -> Json:
-        """The next message; a WebSocketException if the line is cut."""
+        """The next message. WebSocketException if the connection is cut."""
         frame = self.socket.recv()
         if not frame:
             raise websocket.WebSocketConnectionClosedException("closed")
@@ -102,14 +102,14 @@ class RawKernel:
         return message
 
     def until(self, wanted: str) -> list[Json]:
-        """The messages up to the first that says ``wanted``, that one too."""
+        """The messages up to the first message that is ``wanted``, including this one."""
         seen = [self.receive()]
         while says(seen[-1]) != wanted:
             seen.append(self.receive())
         return seen
 
     def answers(self, msg_id: str, *, reply: bool = True) -> list[Json]:
-        """The answers to a request, up to its idle and, unless another asked it, its reply."""
+        """The answers to a request: up to idle and, for our own requests, the reply."""
         seen: list[Json] = []
         missing = {"reply", "idle"} if reply else {"idle"}
         while missing:
@@ -121,11 +121,11 @@ class RawKernel:
         return seen
 
     def execute(self, code: str, **options: Any) -> list[Json]:
-        """Run a cell; everything that answers it."""
+        """Run a cell, and return all its messages."""
         return self.answers(self.send("execute_request", {"code": code, **options}))
 
     def outputs(self, code: str, **options: Any) -> list[Json]:
-        """Run a cell; the contents of its outputs."""
+        """Run a cell, and return the contents of its outputs."""
         return [
             message["content"]
             for message in self.execute(code, **options)
@@ -134,16 +134,16 @@ class RawKernel:
         ]
 
     def text(self, code: str) -> str:
-        """Run a cell; what it printed."""
+        """Run a cell, and return the printed text."""
         return "".join(content.get("text", "") for content in self.outputs(code))
 
     def value(self, code: str) -> Any:
-        """Run a cell; the text of its last output."""
+        """Run a cell, and return the text of its last output."""
         return self.outputs(code)[-1]["data"]["text/plain"]
 
 
 class RawClient:
-    """REST, and kernels."""
+    """A client for REST and for kernels."""
 
     def __init__(self, gateway: FakeGateway) -> None:
         self.gateway = gateway
@@ -151,29 +151,29 @@ class RawClient:
         self._session.headers.update(gateway.connection_info.all_headers)
 
     def rest(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Ask ``path``, below the base path."""
+        """Send a request to ``path`` below the base path."""
         url = self.gateway.connection_info.url + path
         return self._session.request(method, url, timeout=TIMEOUT, **options)
 
     def start(self, **model: Any) -> str:
-        """Start a kernel; its id."""
+        """Start a kernel, and return its id."""
         answer = self.rest("POST", "/api/kernels", json=model)
         answer.raise_for_status()
         return str(answer.json()["id"])
 
     def model(self, kernel_id: str) -> Json:
-        """What REST tells of a kernel."""
+        """The REST model of a kernel."""
         model: Json = self.rest("GET", f"/api/kernels/{kernel_id}").json()
         return model
 
     def wait_for(self, kernel_id: str, **facts: Any) -> None:
-        """Wait until REST tells this of a kernel."""
+        """Wait until the REST model of a kernel has this value."""
         end = time.monotonic() + TIMEOUT
         while any(self.model(kernel_id)[name] != value for name, value in facts.items()):
             assert time.monotonic() < end, self.model(kernel_id)
 
     def connect(self, kernel_id: str | None = None, session: str = "", **options: Any) -> RawKernel:
-        """Open a WebSocket, on a new kernel for None."""
+        """Open a WebSocket to a kernel. None starts a new kernel."""
         session = session or uuid.uuid4().hex
         return RawKernel(self.gateway, kernel_id or self.start(), session, **options)
 
@@ -188,7 +188,7 @@ class RawClient:
 
 @contextmanager
 def raw_client(**options: Any) -> Iterator[RawClient]:
-    """A client of a gateway of its own."""
+    """A client of a new gateway."""
     with FakeGateway(**options) as gateway:
         client = RawClient(gateway)
         try:

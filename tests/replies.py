@@ -1,6 +1,6 @@
 """Replies of language models, and the blocks that a person would run.
 
-They stand in ``tests/replies/*.txt``, one after the other:
+The files ``tests/replies/*.txt`` contain them, one after the other:
 
     === name {crlf}
     the reply
@@ -11,7 +11,7 @@ They stand in ``tests/replies/*.txt``, one after the other:
 
 ``{crlf}`` stands for Windows newlines, ``⟦200b⟧`` for the character of this number. The label is
 the language that the extractor gives, empty for the kernel's own. Blocks of data and prose are not
-listed: nobody runs them. One blank line before ``===`` belongs to neither.
+listed, because they are not run. One blank line before ``===`` does not belong to the reply.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Reply:
 
 
 def replies() -> list[Reply]:
-    """All of them."""
+    """All replies in these files."""
     return [reply for page in sorted(FOLDER.glob("*.txt")) for reply in _of(page)]
 
 

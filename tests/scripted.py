@@ -1,14 +1,16 @@
-"""A kernel by script, for tests of recovery: no socket, and a clock that goes by hand.
+"""A scripted kernel for tests of recovery, without sockets. The test sets the clock.
 
-What comes is written in words, one for each message or gap:
+A script is a list of words, one for each message or gap that the client receives:
 
-``busy``, ``idle``, ``reply``, ``out:TEXT``, ``error:NAME`` and the like answer the cell that was
-sent last, ``before-idle`` and the like the cell before it. ``answers`` answers the question that
-was sent last, in full, ``half`` not to the end. ``late:TEXT`` is said by an earlier cell.
-``theirs`` begins a cell of another client, ``theirs-end`` ends it. ``restarting``, ``starting`` and
-``dead`` have no parent. ``cut``, ``kept`` and ``unread`` are gaps, ``gone`` and ``broken`` errors.
-``until:WHAT`` is silence until the client has done that since the last word came, ``never`` silence
-for ever. ``lost`` is a message that never comes.
+- ``busy``, ``idle``, ``reply``, ``out:TEXT``, ``error:NAME`` and so on answer the last cell.
+  ``before-idle`` and so on answer the cell before it.
+- ``answers`` is the complete answer to the last query, ``half`` an incomplete one.
+- ``late:TEXT`` is output of an earlier cell.
+- ``theirs`` begins a cell of another client, ``theirs-end`` ends it.
+- ``restarting``, ``starting`` and ``dead`` are status messages without a parent.
+- ``cut``, ``kept`` and ``unread`` are gaps. ``gone`` and ``broken`` are errors.
+- ``until:WHAT`` is silence until the client has done this since the last word. ``never`` is silence
+  for ever. ``lost`` is a message that never arrives.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ ANSWERS: dict[str, tuple[str, str, Json]] = {
 
 
 class HandClock:
-    """Goes by hand."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -70,7 +72,7 @@ class HandClock:
 
 @define(eq=False)
 class ScriptedChannels:
-    """What comes, and what the client did."""
+    """Channels that deliver the script, and record the actions of the client."""
 
     hand: HandClock
     between: deque[str] = field(factory=deque)
@@ -86,7 +88,7 @@ class ScriptedChannels:
     implementation: str = "ipython"
     process: int = 1
     number: int = 0
-    heard: int = 0  # how much the client had done when the last word came
+    heard: int = 0  # number of actions of the client when the last word was delivered
     _second: Message | None = None
 
     def send(self, message: Message, deadline: Deadline) -> Gap | None:
@@ -207,12 +209,12 @@ class ScriptedChannels:
 
 @define(eq=False)
 class ScriptedControl:
-    """Power over the scripted kernel."""
+    """The ``KernelControl`` of the scripted kernel."""
 
     channels: ScriptedChannels
     known: str | None = "busy"
     failing: dict[str, JkgError] = field(factory=dict)
-    at_restart: str = ""  # what came by then and nobody has read
+    at_restart: str = ""  # unread messages that had arrived by then
 
     def interrupt(self, deadline: Deadline) -> None:
         self._does("interrupt", deadline)
@@ -236,7 +238,7 @@ class ScriptedControl:
 
 
 class ScriptedKernel:
-    """A conversation with a kernel by script."""
+    """A conversation with a scripted kernel."""
 
     def __init__(self, timeouts: Timeouts = TIMEOUTS, **options: Any) -> None:
         self.hand = HandClock()
@@ -256,7 +258,7 @@ class ScriptedKernel:
         max_output: int = 10_000,
         callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
     ) -> ExecutionResult:
-        """Run a cell, while those words come."""
+        """Run a cell while these words are delivered."""
         self.forget()
         self.channels.between.extend(between.split())
         self.channels.during = deque(during.split())
@@ -267,11 +269,11 @@ class ScriptedKernel:
         return self.talk.run(request, exchange, self.hand.clock().deadline(timeout), callbacks)
 
     def forget(self) -> None:
-        """Forget what the client did until now."""
+        """Forget the actions of the client so far."""
         self.channels.did.clear()
         self.channels.heard = 0
 
     @property
     def did(self) -> str:
-        """What the client did since the last cell began."""
+        """The actions of the client since the beginning of the last cell."""
         return " ".join(self.channels.did)

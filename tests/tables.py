@@ -5,8 +5,8 @@
             with row(text):
                 assert int(text) == number
 
-All rows run; the test then fails with a list of those that failed. ``rows`` is the same as a
-decorator, in place of ``pytest.mark.parametrize``::
+All rows run. If rows have failed, the test then fails with a list of them. ``rows`` is the same as
+a decorator, and replaces ``pytest.mark.parametrize``::
 
     @rows(("text", "number"), CASES)
     def test_numbers_are_read(text: str, number: int) -> None:
@@ -33,20 +33,20 @@ SHORT.maxstring = SHORT.maxother = 200
 
 @define
 class Rows:
-    """Counts the rows of a table and keeps what failed in them."""
+    """Counts the rows of a table, and keeps their failures."""
 
     count: int = 0
     failures: list[str] = field(factory=list)
 
     def __call__(self, name: object) -> Row:
-        """Run one row in a ``with`` block; the list of failures has it by ``name``."""
+        """Run one row in a ``with`` block. ``name`` is its name in the list of failures."""
         self.count += 1
         return Row(name, self.failures)
 
 
 @define
 class Row:
-    """Keeps the failure of a ``with`` block in place of raising it."""
+    """Keeps the failure of a ``with`` block instead of raising it."""
 
     name: object
     failures: list[str]
@@ -70,7 +70,7 @@ class Row:
 
 @contextlib.contextmanager
 def table() -> Iterator[Rows]:
-    """Gives what runs the rows; fails at the end if rows failed, or if there were none."""
+    """Yields a ``Rows``. Fails at the end if a row has failed, or if there were no rows."""
     rows = Rows()
     yield rows
     assert rows.count, "the table has no rows"
@@ -91,8 +91,8 @@ def rows(
     """Run a test with each row of a table, as one test.
 
     Args:
-        names: Of the arguments, as for ``pytest.mark.parametrize``.
-        values: A row each: the value of the only argument, or the values of all of them.
+        names: Names of the arguments, as for ``pytest.mark.parametrize``.
+        values: The rows. A row is the value of the only argument, or a tuple of all values.
         ids: Names of the rows for the list of failures.
     """
     names = [name.strip() for name in names.split(",")] if isinstance(names, str) else names

@@ -124,7 +124,7 @@ def modules() -> dict[str, ast.Module]:
 
 
 def imported(name: str, tree: ast.AST) -> Iterator[str]:
-    """Modules that a module imports, by absolute names, those imported by string included."""
+    """Modules that a module imports, by absolute names. Imports of a name in a string count."""
     package = ("jkg_client/" + name).split("/")[:-1]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -140,7 +140,7 @@ def imported(name: str, tree: ast.AST) -> Iterator[str]:
 
 
 def _name_of(function: ast.expr) -> str:
-    """The last word of what is called."""
+    """The last part of the name of the called function."""
     if isinstance(function, ast.Attribute):
         return function.attr
     return function.id if isinstance(function, ast.Name) else ""
@@ -158,7 +158,7 @@ def libraries_of(names: set[str]) -> set[str]:
 
 
 def part_of(module: str) -> str | None:
-    """Which part of the house a module belongs to; None if to none of it."""
+    """The part of the package to which a module belongs. None for no part."""
     names = module.split(".")
     return names[1] if names[0] == "jkg_client" and len(names) > 1 else None
 
@@ -177,7 +177,7 @@ def test_imports_point_one_way() -> None:
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    # Those that only a type checker follows count as well.
+    # Imports for the type checker count, too.
     files = {name: _files(name) for name in FILES}
     reached = {name: _reached(files, name) for name in FILES}
     assert {name for name in FILES if name in reached[name]} == set()
@@ -262,7 +262,7 @@ def test_no_other_library_is_imported() -> None:
 def test_the_messaging_libraries_are_imported_nowhere() -> None:
     with table() as row:
         for name, names in imports().items():
-            # Who has nbclient has the first of them, too.
+            # nbclient itself needs the first of these libraries.
             allowed = {"jupyter_client", "nbclient"} if "integrations/nbclient/" in name else set()
             with row(name):
                 assert libraries_of(names) & {"jupyter_client", "tornado", "nbclient"} <= allowed

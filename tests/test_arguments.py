@@ -128,7 +128,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.optional_path("p", ""), "p must be a path or None, not ''"),
     (
         lambda: arguments.optional_text("s", ""),
-        "s must not be empty; None stands for the default",
+        "s must not be empty; pass None for the default",
     ),
     (lambda: arguments.optional_text("s", 1), "s must be a string, not int"),
     (lambda: arguments.position(1, 0), "code must be a string, not int"),

@@ -40,10 +40,11 @@ def _split(words: str) -> deque[str]:
 
 @define(eq=False)
 class Line:
-    """One connection: what comes on it, one word for each call.
+    """One connection, as a list of words. Each call of ``receive`` uses one word.
 
-    A word is a message, but for ``nonsense``; ``pong``, a sign of life; ``breaks``, without a
-    goodbye; ``bye``, with one. When the words are used up it is silent.
+    A word is a message, except for ``nonsense`` (an invalid frame), ``pong`` (a sign of life),
+    ``breaks`` (the connection breaks without a close frame) and ``bye`` (with a close frame). After
+    the last word, the connection is silent.
     """
 
     words: deque[str] = field(converter=_split)
@@ -105,7 +106,7 @@ def message(msg_id: str) -> Message:
 
 
 class Server:
-    """Where the lines lead."""
+    """The server of the connections."""
 
     def __init__(self, *lines: str | GatewayError, models: tuple[Model, ...] = ()) -> None:
         self.hand = HandClock()
@@ -159,26 +160,26 @@ def names(incoming: list[Incoming]) -> list[str | Gap]:
 
 
 def everything(channels: ServerChannels, server: Server, seconds: float = 5.0) -> list[str | Gap]:
-    """All that comes until there is silence."""
+    """All messages until there is silence."""
     came, deadline = list[Incoming](), server.within(seconds)
     while (incoming := channels.receive(deadline)) is not None:
         came.append(incoming)
     return names(came)
 
 
-# Words on each line, what REST says, what comes.
+# The words on each connection, the answer of REST, and what ``receive`` returns.
 BROKEN: list[tuple[tuple[str | GatewayError, ...], tuple[Model, ...], list[str | Gap]]] = [
     (("a b",), (), ["a", "b"]),
     (("a nonsense b",), (), ["a", UNREAD, "b"]),
     (("a pong b",), (), ["a", "b"]),
-    # Only a server that has said goodbye, and has seen that we are gone, keeps all for us.
+    # All messages are kept only by a server that has sent a close frame and noticed the end.
     (("a bye", "b"), (FREE,), ["a", KEPT, "b"]),
     (("a bye", "b"), (HELD, FREE), ["a", KEPT, "b"]),
     (("a bye", "b"), (HELD, HELD, FREE), ["a", KEPT, "b"]),
     (("a bye", "b"), (HELD, HELD, HELD, FREE), ["a", CUT, "b"]),
     (("a bye", "b"), (None, FREE), ["a", CUT, "b"]),
     (("a bye", "b"), ({}, {}, {}), ["a", CUT, "b"]),
-    # A try that was given up may have taken what was kept.
+    # A failed attempt may have received the kept messages.
     (("a bye", away(), "b"), (FREE,), ["a", CUT, "b"]),
     (("a breaks", "b"), (FREE,), ["a", CUT, "b"]),
     (("a breaks", "breaks", "b"), (), ["a", CUT, CUT, "b"]),
@@ -188,7 +189,7 @@ BROKEN: list[tuple[tuple[str | GatewayError, ...], tuple[Model, ...], list[str |
 
 
 @rows(("lines", "models", "came"), BROKEN)
-def test_a_line_that_breaks_is_mended_and_the_gap_told_in_its_place(
+def test_a_broken_connection_is_restored_and_the_gap_is_returned_in_its_place(
     lines: tuple[str | GatewayError, ...], models: tuple[Model, ...], came: list[str | Gap]
 ) -> None:
     server = Server(*lines, models=models)
@@ -201,7 +202,7 @@ def test_a_line_that_breaks_is_mended_and_the_gap_told_in_its_place(
 @pytest.mark.parametrize(
     "error", [gone(), GatewayUnauthorized(403, "WS", "")], ids=["gone", "refused"]
 )
-def test_what_cannot_get_better_is_an_error_at_once(error: GatewayError) -> None:
+def test_a_refusal_that_will_not_change_is_an_error_at_once(error: GatewayError) -> None:
     server = Server("breaks", error, "b")
     channels = server.connect()
     with pytest.raises(type(error)):
@@ -216,7 +217,7 @@ def test_a_kernel_that_rest_does_not_know_is_gone() -> None:
         channels.receive(server.within(5))
 
 
-def test_a_line_that_stays_away_is_an_error_when_the_time_to_mend_it_is_up() -> None:
+def test_a_connection_that_cannot_be_restored_in_time_is_an_error() -> None:
     server = Server("breaks")
     channels = server.connect(reconnect=8.0, handshake=3.0)
     started = server.hand.now
@@ -227,7 +228,7 @@ def test_a_line_that_stays_away_is_an_error_when_the_time_to_mend_it_is_up() -> 
         " is the server still running?"
     )
     assert server.hand.now - started == pytest.approx(8.0)
-    # Not all at once, and each try has its own limit.
+    # The attempts follow each other, and each has its own time limit.
     assert all(limit is not None and limit <= 3.0 for limit in server.limits[1:])
     assert 0.05 <= server.hand.slept[0] <= 0.1
     assert all(pause <= 3.0 for pause in server.hand.slept)
@@ -263,7 +264,7 @@ def test_a_message_that_did_not_leave_is_sent_again_on_the_next_line(
     assert everything(channels, server) == []
 
 
-def test_a_message_that_two_lines_refuse_is_an_error() -> None:
+def test_a_message_that_two_connections_refuse_is_an_error() -> None:
     server = Server("", "")
     for line in server.lines:
         assert isinstance(line, Line)
@@ -327,7 +328,7 @@ def test_draining_ends_although_the_kernel_never_stops_speaking() -> None:
     assert len(list(channels.drain())) == 6
 
 
-def test_draining_lines_that_all_break_ends_with_the_time_to_mend() -> None:
+def test_draining_ends_in_time_if_every_connection_breaks() -> None:
     server = Server("breaks", *["breaks"] * 1000)
     channels = server.connect(reconnect=10.0)
     server.opening_takes = 1.0
@@ -335,7 +336,7 @@ def test_draining_lines_that_all_break_ends_with_the_time_to_mend() -> None:
     assert server.hand.now - 1000.0 == 10.0
 
 
-# What the line says to a ping, and what is found out.
+# The reaction of the connection to a ping, and the result of the check.
 PROOFS: list[tuple[str, bool, list[str | Gap], int]] = [
     ("", True, ["z"], 1),
     ("pong", True, ["z"], 1),
@@ -410,7 +411,7 @@ def test_after_a_sign_of_life_the_silence_begins_anew() -> None:
     assert server.opened[0].pings == 3
 
 
-def test_after_a_mend_the_new_line_is_asked_as_well() -> None:
+def test_a_restored_connection_is_checked_as_well() -> None:
     server = Server("", "")
     channels = server.connect(pong=3.0)
     channels.check(server.within(5))
@@ -466,7 +467,7 @@ def test_connecting_is_not_tried_again_when_the_time_is_up() -> None:
         server.connect(0.0)
 
 
-def test_who_waits_is_told_when_the_way_is_closed() -> None:
+def test_a_waiting_thread_gets_an_error_when_the_channels_are_closed() -> None:
     server = Server("breaks", "b")
     channels = server.connect()
     assert not channels.closed
@@ -478,7 +479,7 @@ def test_who_waits_is_told_when_the_way_is_closed() -> None:
     assert len(server.opened) == 1
 
 
-def test_a_way_that_is_closed_while_it_is_mended_stays_closed() -> None:
+def test_channels_that_are_closed_during_a_reconnect_stay_closed() -> None:
     server = Server("breaks", away(), away(), "b")
     channels = server.connect()
     server.hand.at_sleep = channels.abort

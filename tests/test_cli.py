@@ -448,7 +448,7 @@ def test_images_that_cannot_be_saved_are_told(
     assert done.stderr.startswith("jkg: images or web pages that could not be saved: 1 ([Errno")
 
 
-def test_a_gateway_that_turns_us_out_costs_neither_output_nor_files(
+def test_a_gateway_that_closes_the_connection_costs_neither_output_nor_files(
     called: Jkg, server: FakeGateway
 ) -> None:
     script = server.script("draw()").stream("drawn\n").display({"image/png": PNG})

@@ -42,17 +42,17 @@ class Row:
     """One cell.
 
     Attributes:
-        between: What came before it, while nobody listened.
-        during: What comes while it runs.
-        did: What was done about it.
-        status: Of the result.
-        output: Of the result.
-        ends: By how it ended: ``failure.ename``.
-        restarted: Whether the result tells that variables are gone.
-        missing: What the result says is missing.
-        seconds: How long it took.
-        known: What the server knows of the kernel.
-        after: What comes before the next cell.
+        between: Words that arrived before the cell, while nobody read them.
+        during: Words that arrive while the cell runs.
+        did: The actions of the client.
+        status: Status of the result.
+        output: Output of the result.
+        ends: ``failure.ename`` of the result.
+        restarted: Whether the result says that variables are lost.
+        missing: The missing output according to the result.
+        seconds: Duration of the cell.
+        known: The state of the kernel according to the server.
+        after: Words that arrive before the next cell.
     """
 
     between: str = ""
@@ -103,7 +103,7 @@ ENDS = {
     "reply last": Row(during="busy out:a idle reply", output="a", seconds=0.0),
     "reply before all output": Row(during="reply busy out:a idle", output="a", seconds=0.0),
     "an error": Row(during="busy out:a error:E failed idle", status="error", output="a", ends="E"),
-    # By code of another client that failed: it is sent again.
+    # Aborted because code of another client failed. The cell is sent again.
     "aborted": Row(
         during="busy aborted idle until:execute busy out:a reply idle",
         did="execute execute",
@@ -115,7 +115,7 @@ ENDS = {
         status="aborted",
     ),
     "doubled": Row(during="busy out:a out:a reply reply idle idle", output="aa"),
-    # After reply or idle it asks, and takes the answer for the end.
+    # After reply or idle, the client sends a query. Its answer counts as the end of the cell.
     "no idle": Row(
         during="busy out:a reply until:info answers",
         did="execute info",
@@ -135,11 +135,11 @@ ENDS = {
     "idle after the question": Row(
         during="busy reply until:info out:a idle", did="execute info", output="a"
     ),
-    # The kernel is busy for long; every few seconds it looks whether all is well.
+    # The kernel is busy for a long time. The client checks every few seconds that it is alive.
     "long silence": Row(
         during="busy until:check until:check reply idle", did="execute check check", seconds=12.0
     ),
-    # The server says that the kernel is idle: its end may have been missed.
+    # The server says that the kernel is idle, so the end of the cell may have been missed.
     "an unseen end": Row(
         during="busy until:info answers",
         did="execute check info",
@@ -226,13 +226,13 @@ DEATHS = {
 
 @pytest.mark.field("G4")
 @rows("name", DEATHS)
-def test_a_death_is_told_once_with_what_came_before_it(name: str) -> None:
+def test_a_death_is_reported_once_with_the_output_before_it(name: str) -> None:
     row = DEATHS[name]
     check(fresh(row), row)
 
 
 @rows("name", sorted(set(DEATHS) - {"gone", "gone, as REST says"}))
-def test_the_cell_after_a_death_finds_a_kernel_and_tells_nothing_again(name: str) -> None:
+def test_the_cell_after_a_death_runs_and_does_not_report_it_again(name: str) -> None:
     row = DEATHS[name]
     kernel = fresh(row)
     check(kernel, row)
@@ -259,7 +259,7 @@ def test_another_process_that_answers_in_place_of_the_cell_is_a_death() -> None:
     assert not kernel.cell(f"answers {OK}").kernel_restarted
 
 
-# The time is up after 5 s; then it has 2 s after each of two interrupts.
+# The time limit is 5 s. After each of two interrupts, the client waits for 2 s.
 GIVEN_UP = {
     "it ends": Row(
         during="busy out:a until:interrupt error:KeyboardInterrupt failed idle",
@@ -375,7 +375,7 @@ def test_an_end_that_exit_announced_and_that_never_comes_is_waited_for_and_told_
     assert (kernel.did, result.status, result.kernel_restarted) == ("info execute", "ok", True)
 
 
-# The time is up, and the interrupts, or the kernel after its restart, end badly.
+# The time limit passes, and then the interrupts fail, or the kernel fails after its restart.
 def test_a_kernel_that_does_not_come_back_after_its_restart_is_told_by_the_next_cell() -> None:
     kernel = fresh(ENDS["in order"])
     result = kernel.cell("busy until:restart never", timeout=5.0)
@@ -400,7 +400,7 @@ def test_a_server_that_refuses_the_restart_is_left_to_the_next_cell() -> None:
 
 
 LINES = {
-    # The numbers are not there: nobody knows.
+    # There are no numbers, so it is unknown whether messages are missing.
     "kept": Row(during="busy out:a kept out:b reply idle", did="execute info", output="ab"),
     "cut": Row(
         during="busy out:a cut out:b reply idle",
@@ -447,7 +447,7 @@ LINES = {
         sends={"info": CUT},
         seconds=0.5,
     ),
-    # The numbers prove it.
+    # The numbers prove which messages are missing.
     "cut, and whole": Row(
         during="busy seen out:a cut out:b reply idle",
         did="execute info",
@@ -515,7 +515,7 @@ LINES = {
 
 @pytest.mark.field("G4")
 @rows("name", LINES)
-def test_what_a_broken_line_costs_is_told_and_nothing_else(name: str) -> None:
+def test_only_output_that_a_broken_connection_costs_is_reported(name: str) -> None:
     row = LINES[name]
     kernel = fresh(row)
     check(kernel, row)
@@ -552,7 +552,7 @@ def test_an_error_carries_what_had_come(name: str) -> None:
     result = caught.value.result
     assert (result.output.splitlines()[0], result.truncated.connection_lost) == ("a", True)
     assert result.status != "timeout"
-    # The cell may run on: it is ended first, and the kernel has to answer.
+    # The cell may still run. So it is ended first, and the kernel has to answer.
     again = kernel.cell(f"until:interrupt failed idle answers {OK}")
     assert kernel.did == "interrupt info info execute"
     assert (again.status, again.truncated) == ("ok", None)
@@ -574,7 +574,7 @@ def test_a_kernel_that_is_gone_before_the_cell_is_an_error() -> None:
         kernel.cell(OK, between="gone")
 
 
-def test_a_closed_way_ends_the_cell_at_once() -> None:
+def test_closed_channels_end_the_cell_at_once() -> None:
     kernel = fresh(ENDS["in order"])
     with pytest.raises(ClientClosed):
         kernel.cell("busy closed")
@@ -582,7 +582,7 @@ def test_a_closed_way_ends_the_cell_at_once() -> None:
 
 
 class Pressed(Exception):
-    """As Ctrl-C, or a callback that fails."""
+    """An exception such as Ctrl-C or the failure of a callback."""
 
 
 def test_an_exception_of_a_callback_interrupts_the_cell_and_goes_up() -> None:
@@ -640,7 +640,7 @@ def test_a_callback_may_end_the_input() -> None:
     assert kernel.did == "execute refresh input:\x04"
 
 
-def test_an_answer_that_mends_the_line_tells_of_the_gap() -> None:
+def test_an_input_reply_that_restores_the_connection_reports_the_gap() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.channels.sends["input_reply"] = CUT
     result = kernel.cell("busy asks until:info out:a reply idle")
@@ -667,7 +667,7 @@ def test_a_kernel_is_asked_again_and_again_and_the_line_looked_at() -> None:
     started = kernel.hand.now
     kernel.channels.during.append("never")
     assert not kernel.talk.answers(kernel.hand.clock().deadline(20.0))
-    # After 1, 2, 4 and 8 seconds; and every heartbeat in between.
+    # Queries after 1, 2, 4 and 8 seconds, and heartbeats in between.
     assert kernel.hand.now - started == pytest.approx(20.0)
     assert kernel.did.count("info") == 5
 
@@ -693,7 +693,7 @@ def test_the_time_may_be_up_before_it_is_asked_whether_the_reply_was_all() -> No
     kernel = fresh(ENDS["in order"])
     result = kernel.cell("busy reply until:interrupt idle", timeout=0.3)
     assert result.status == "timeout"
-    # At once it is asked whether the kernel lives; half a second later, what it has missed.
+    # The client asks at once whether the kernel is alive, and after 0.5 s whether more follows.
     assert kernel.did == "execute info info interrupt info"
 
 
@@ -844,7 +844,7 @@ def test_a_line_that_breaks_while_the_new_kernel_is_waited_for_is_left_to_the_ne
     assert kernel.did == "info execute"
 
 
-# Kernels such as Deno say idle before the value of the cell has come.
+# Kernels such as Deno send idle before the value of the cell.
 def test_the_value_of_a_kernel_that_says_idle_too_early_is_waited_for() -> None:
     kernel, told = ScriptedKernel(implementation="Deno kernel"), list[Output]()
     kernel.channels.during.append("answers")
@@ -898,7 +898,7 @@ def test_a_cell_that_still_waits_is_left_alone_while_the_next_one_waits_behind_i
     assert kernel.did == "execute"
 
 
-def test_a_cell_of_ours_whose_end_went_by_unseen_is_none_of_another_client() -> None:
+def test_our_cell_whose_end_was_missed_is_not_one_of_another_client() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.cell("busy seen reply until:info answers")
     kernel.cell("until:interrupt failed idle", timeout=1.0)

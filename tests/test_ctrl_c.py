@@ -44,7 +44,7 @@ def test_without_it_nothing_happens() -> None:
     assert (came, signal.getsignal(signal.SIGINT)) == ([], hear)
 
 
-def test_pressed_again_it_strikes_at_once() -> None:
+def test_a_second_ctrl_c_works_at_once() -> None:
     with CtrlCHeldBack():
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)

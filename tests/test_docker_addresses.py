@@ -60,7 +60,7 @@ OTHER_PORT = told(
     "default", {"9999/tcp": [{"HostIp": "127.0.0.1", "HostPort": "1"}]}, bridge=("172.17.0.9", "")
 )
 UNBOUND = told("default", published(("127.0.0.1", "")), bridge=("172.17.0.9", ""))
-# Podman leaves the address empty that means all.
+# Podman uses an empty address for "all addresses".
 NO_ADDRESS = told("bridge", published(("", "45678")), podman=("10.88.0.2", ""))
 
 

@@ -21,8 +21,8 @@ from jkg_client.servers.docker.tunnel import Tunnel
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="ssh makes no Unix sockets there")
 
-# Says what it was asked for; runs the command of the other side; answers connections with its
-# own process id until that ends.
+# Records its arguments, runs the command for the other machine, and answers connections with its
+# own process id until the command ends.
 SSH = """
 import json, os, socket, subprocess, sys, threading, time
 
@@ -106,7 +106,7 @@ def to_port(url: str = FAR, host: str = "127.0.0.1", seconds: float = 30.0) -> I
 
 
 def answer(tunnel: Tunnel) -> str:
-    """What comes by a tunnel; "" if it leads nowhere."""
+    """The text that a tunnel delivers. Empty if it leads nowhere."""
     is_port = tunnel.local.isdigit()
     address: Any = ("127.0.0.1", int(tunnel.local)) if is_port else tunnel.local
     with socket.socket(socket.AF_INET if is_port else socket.AF_UNIX) as connection:

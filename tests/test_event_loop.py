@@ -13,7 +13,7 @@ import pytest
 
 from jkg_client import AsyncJupyterCodeExecutor, CodeBlock, JupyterConnectionInfo
 
-# In a process of its own: what the gateway does would stop our loop, too.
+# In a separate process, because the work of the gateway would stop our loop, too.
 GATEWAY = """
 import sys
 from jkg_client.testing import FakeGateway
@@ -23,7 +23,7 @@ with FakeGateway() as server:
     sys.stdin.read()
 """
 SIZE = 1_000_000
-"""Characters: the whole suite has to be quick. Ten megabytes were measured by hand."""
+"""Number of characters. It is small to keep the tests quick; 10 MB were measured by hand."""
 
 # The shell ends at once: the time to make a cell counts.
 CODES = {

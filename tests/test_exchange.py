@@ -543,7 +543,7 @@ def test_a_result_without_a_count_has_none(content: Json) -> None:
         ("died", None, KernelDied, "the kernel died while the cell ran"),
     ],
 )
-def test_who_wants_an_exception_gets_one_with_the_result(
+def test_raise_for_error_raises_an_exception_with_the_result(
     status_: Status, failure: Failure | None, kind: type[ExecutionError], text: str
 ) -> None:
     result = ExecutionResult(status=status_, outputs=(Stream("stdout", "a"),), failure=failure)

@@ -43,7 +43,7 @@ def run(executor: JupyterCodeExecutor, *codes: str, language: str = "python") ->
 
 
 def run_twice(executor: JupyterCodeExecutor) -> CodeResult:
-    """Of a kernel that is gone, the first block may only find that out."""
+    """Run two blocks, because the first one may only find out that the kernel is gone."""
     run(executor, "1")
     return run(executor, "1")
 
@@ -358,7 +358,7 @@ def test_data_and_prose_are_not_run_and_a_note_says_so(executor: JupyterCodeExec
     message = "```python\nx = 20\n```\n```json\n{]\n```\n```md\n# A\n```\n```python\nx + 1\n```"
     result = executor.execute_code_blocks(executor.code_extractor.extract_code_blocks(message))
     assert (result.exit_code, result.status) == (0, "ok")
-    note = "Note: 2 blocks were not run: json, md is no code for this kernel."
+    note = "Note: 2 blocks were not run: json, md are not code for this kernel."
     assert result.output == f"21\n{note}"
     assert result.skipped == ("json", "md")
     assert len(result.results) == 2
@@ -368,7 +368,7 @@ def test_data_and_prose_are_not_run_and_a_note_says_so(executor: JupyterCodeExec
 def test_a_final_answer_in_json_is_no_failure(executor: JupyterCodeExecutor) -> None:
     result = executor.execute_code_blocks([CodeBlock('{"answer": 42}', "json")])
     assert (result.exit_code, result.results) == (0, ())
-    assert result.output == "Note: 1 block was not run: json is no code for this kernel."
+    assert result.output == "Note: 1 block was not run: json is not code for this kernel."
 
 
 @pytest.mark.field("A4")

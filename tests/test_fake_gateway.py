@@ -170,7 +170,9 @@ def test_v1_is_spoken_with_who_offers_it(client: RawClient) -> None:
 
 
 @pytest.mark.parametrize("offered", ["x", V1.upper()])
-def test_who_offers_nothing_known_gets_no_header(client: RawClient, offered: str) -> None:
+def test_a_client_that_offers_no_known_subprotocol_gets_no_header(
+    client: RawClient, offered: str
+) -> None:
     with pytest.raises(websocket.WebSocketException, match="Invalid WebSocket Header"):
         client.connect(subprotocols=[offered])
 
@@ -284,7 +286,7 @@ def test_messages_of_more_than_ten_mebibytes_reset_the_connection(kernel: RawKer
         kernel.execute("#" * (10 * 2**20))
 
 
-def test_nothing_is_lost_by_who_comes_back_with_the_same_session(client: RawClient) -> None:
+def test_a_client_that_returns_with_the_same_session_loses_nothing(client: RawClient) -> None:
     gone, back = threading.Event(), threading.Event()
     client.gateway.script("cell").stream("1").then(gone.wait).stream("2").then(back.set).result("3")
     with client.connect(session="s") as kernel:
@@ -303,7 +305,7 @@ def test_nothing_is_lost_by_who_comes_back_with_the_same_session(client: RawClie
     ]
 
 
-def test_who_comes_with_another_session_gets_what_is_said_from_then_on(client: RawClient) -> None:
+def test_a_client_with_a_new_session_gets_only_later_messages(client: RawClient) -> None:
     gone, back = threading.Event(), threading.Event()
     client.gateway.script("cell").stream("1").then(gone.wait).stream("2").then(back.wait).stream(
         "3"
@@ -360,7 +362,7 @@ def test_a_deleted_kernel_says_so_and_leaves_its_sockets_open_and_silent(
         kernel.receive()
 
 
-def test_who_answers_no_ping_is_hung_up_on() -> None:
+def test_a_client_that_answers_no_ping_is_disconnected() -> None:
     with raw_client(ping_interval=0.02, ping_timeout=0.05) as client:
         kernel = client.connect()
         # websocket-client answers pings in recv only.
@@ -368,7 +370,7 @@ def test_who_answers_no_ping_is_hung_up_on() -> None:
         kernel.close()
 
 
-def test_a_ping_to_who_is_gone_already_hangs_up() -> None:
+def test_a_ping_to_a_client_that_has_gone_closes_the_connection() -> None:
     with raw_client(ping_interval=0.02) as client:
         kernel = client.connect()
         kernel.until("iopub status idle")

@@ -210,7 +210,7 @@ def test_whatever_prints_prints_to_the_client(kernel: RawKernel, code: str, text
     assert kernel.text(f"{QUIET}{code}") == text
 
 
-def test_an_interrupt_strikes_what_a_cell_has_started_too(
+def test_an_interrupt_also_reaches_the_child_processes_of_a_cell(
     client: RawClient, kernel: RawKernel
 ) -> None:
     code = "import subprocess\nprint('on', flush=True)\nsubprocess.run(['sleep', '600'])"

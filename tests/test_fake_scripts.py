@@ -416,7 +416,7 @@ def test_a_failure_shows_the_journal_and_is_not_doubled(pytester: pytest.Pyteste
         [
             "*What did not go as scripted*",
             "script('never') was never run",
-            "*What the fake gateway was asked*",
+            "*Received by the fake gateway*",
             "*GET /api/nosuch -> 404",
         ]
     )

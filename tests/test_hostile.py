@@ -50,7 +50,7 @@ IMPATIENT = Timeouts(
     sending=0.1,
 )
 SOON = 15.0
-"""Seconds: far above what it takes, far below for ever."""
+"""Time limit in seconds, which is much longer than a call takes."""
 
 
 @pytest.fixture
@@ -814,7 +814,7 @@ def guarded() -> Iterator[FakeGateway]:
 
 
 def shown_by(exc: BaseException | None) -> Iterator[str]:
-    """All that a program may print of an exception and of those behind it."""
+    """All texts that a program may print about an exception and its causes."""
     while exc is not None:
         yield from (str(exc), repr(exc), repr(exc.args), repr(vars(exc)))
         yield from traceback.format_exception(type(exc), exc, exc.__traceback__)

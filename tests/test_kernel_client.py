@@ -1,4 +1,4 @@
-"""The kernel client and its callers' threads: a kernel that answers at once, and no socket."""
+"""The kernel client and its callers' threads. The kernel answers at once, without sockets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = Timeouts(grace=0.2, ready=5.0)
 
 
 class Kernel:
-    """Provider, channels and control of one kernel, which answers what it is told to."""
+    """Provider, channels and control of one kernel. The test sets its answers."""
 
     session = "ours"
 
@@ -144,7 +144,7 @@ def client(kernel: Kernel) -> Iterator[JupyterKernelClient]:
 
 
 def in_thread(do: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
-    """Do it in another thread; what it returned, or raised."""
+    """Call a function in another thread. Returns its result or its exception."""
     came: list[object] = []
 
     def run() -> None:
@@ -266,7 +266,7 @@ def test_a_cell_is_sent_with_all_that_the_caller_wants(
         {"code": "2", "silent": True, "store_history": False},
         {"code": "3", "silent": False, "store_history": False},
     ]
-    # Cells of other clients that wait behind ours must not be aborted when ours fails.
+    # If our cell fails, waiting cells of other clients must not be aborted.
     assert {request.content["stop_on_error"] for request in kernel.requests} == {False}
     assert {request.header["session"] for request in kernel.requests} == {"ours"}
     asks = [request.content["allow_stdin"] for request in kernel.requests]

@@ -47,7 +47,7 @@ class Provider:
 
 
 class Client:
-    """Is stopped, and nothing else."""
+    """A client that can only be stopped."""
 
     def __init__(self, provider: Provider) -> None:
         self.stop = lambda: provider.did.append("stop")

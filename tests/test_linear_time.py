@@ -17,7 +17,7 @@ from jkg_client.code_blocks import (
     unfenced,
 )
 
-# Repeated, each of them has made an expression or a loop of somebody's slow.
+# Many repetitions of one of these texts have made a regular expression or a loop slow.
 PIECES = [
     *["`", "``` ", "```\n", "```a\n", "```a\nx\n``` y\n", "```python\nx\n``` y\n", "````\n```\n"],
     *["```python\n'''\n```\n", "```python\n'''x'''y'''\n```\n", "```python\n\"\"\"\n```\n'''\n"],
@@ -79,7 +79,7 @@ def _extract(text: str) -> None:
     MarkdownCodeExtractor().extract_code_blocks(text)
 
 
-# What is done with texts from outside, and in which place they stand.
+# The operations on texts from outside, and the place of the text in each of them.
 TASKS: dict[str, Callable[[str], object]] = {
     "a message": _extract,
     "a block's code": lambda text: _extract(f"```\n{text}\n```"),
@@ -98,7 +98,7 @@ SIZE = 6_000
 """Characters of a text."""
 
 MOMENT = 0.02
-"""Seconds that need no second look: what is quadratic takes longer for so many characters."""
+"""Shorter times are not checked further: quadratic time would be longer for such a text."""
 
 
 def _seconds(task: Callable[[str], object], text: str) -> float:
@@ -114,7 +114,7 @@ def _is_linear(task: Callable[[str], object], piece: str) -> bool:
     small, middle, large = (
         _seconds(task, piece * (SIZE * times // len(piece))) for times in (1, 2, 4)
     )
-    # What is quadratic takes 16 times as long for 4 times the text.
+    # Quadratic time is 16 times as long for 4 times the text.
     return middle <= 3 * small + MOMENT and large <= 8 * small + MOMENT
 
 

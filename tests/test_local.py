@@ -65,7 +65,7 @@ Server((config["ip"], config["port"]), Handler).serve_forever()
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where private folders are made; nothing else is."""
+    """The folder in which private folders are created, and nothing else."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -313,7 +313,9 @@ with socket.create_server(("127.0.0.1", port)):
 def test_a_server_that_starts_no_kernel_fails_to_start_with_prespawned_ones(
     gateway: Path, temporary: Path
 ) -> None:
-    assert "could not start a kernel in advance: http" in failure(python=gateway, prespawn_count=1)
+    assert "could not start a kernel in advance: Kernel 'python3' is not installed" in failure(
+        python=gateway, prespawn_count=1
+    )
     assert list(temporary.iterdir()) == []
 
 
@@ -360,7 +362,7 @@ def test_an_address_of_another_machine_is_named() -> None:
 
 @contextmanager
 def thief() -> Iterator[int]:
-    """Listens on the port that it is told, and only then says so. Yields its own."""
+    """Listens on a given port, and then reports it. Yields its own port."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         stolen: list[socket.socket] = []
 

@@ -21,27 +21,27 @@ def message(msg_id: str, parent: str | None, msg_type: str = "execute_result") -
     return Message(channel="iopub", header=header, parent_header=parent_header)
 
 
-# What came of a cell that has a value, as (id, id of the request it answers), and how many
-# did not.
+# The received messages of a cell with a value, as (id, id of the answered request), and the number
+# of lost messages.
 ROWS: list[tuple[list[Sent], int]] = [
     ([], 0),
     ([("s_7_4", "me"), ("s_7_5", "me"), ("s_7_6", "me")], 0),
     ([("s_7_4", "me"), ("s_7_6", "me")], 1),
     ([("s_7_4", "me"), ("s_7_1000", "me")], 995),
-    # In any order: reply and idle overtake each other.
+    # In any order, because reply and idle may overtake each other.
     ([("s_7_4", "me"), ("s_7_6", "me"), ("s_7_5", "me")], 0),
-    # What comes late from before does not count.
+    # A late message of an earlier request does not count.
     ([("s_7_4", "me"), ("s_7_2", "old"), ("s_7_6", "me")], 1),
     # It begins with the first answer.
     ([("s_7_1", "old"), ("s_7_90", "me"), ("s_7_91", "me")], 0),
-    # Others were answered meanwhile, and were perhaps asked something.
+    # Other clients received answers in between, and perhaps input requests.
     ([("s_7_4", "me"), ("s_7_5", "you"), ("s_7_8", "you"), ("s_7_9", "me")], 0),
     ([("s_7_4", "me"), ("s_7_5", "you"), ("s_7_9", "me"), ("s_7_10", "me")], 1),
     ([("s_7_4", "me"), ("s_7_5", "you"), ("s_7_6", "they"), ("s_7_11", "me")], 0),
     ([("s_7_4", "me"), ("s_7_5", "you"), ("s_7_6", "they"), ("s_7_12", "me")], 1),
-    # Of two holes a part of the first is filled.
+    # A late message fills a part of the first of two holes.
     ([("s_7_4", "me"), ("s_7_8", "me"), ("s_7_12", "me"), ("s_7_5", "me")], 5),
-    # News without a parent.
+    # Messages without a parent.
     ([("s_7_4", "me"), ("s_7_5", None), ("s_7_6", "me")], 0),
     # Processes that the kernel has forked, and other kernels, count by themselves.
     ([("s_7_4", "me"), ("s_9_50", "me"), ("s_7_5", "me")], 0),
@@ -73,7 +73,7 @@ OVERTAKEN: list[tuple[list[tuple[int, str]], int]] = [
     ([(6, "shell"), (4, "iopub"), (5, "iopub"), (7, "iopub")], 0),
     ([(6, "stdin"), (4, "iopub"), (5, "iopub"), (7, "shell"), (8, "iopub")], 0),
     ([(9, "shell"), (6, "stdin"), (4, "iopub"), (10, "iopub")], 3),
-    # All that was lost before the first word on iopub may have been another's.
+    # All messages that were lost before the first one on iopub may be those of another client.
     ([(9, "shell"), (10, "iopub")], 0),
     ([(4, "iopub"), (9, "shell"), (3, "iopub"), (10, "iopub")], 4),
 ]
@@ -121,14 +121,14 @@ CUT = Gap(may_lack=True, end_unseen=True)
 
 
 def fed(words: str, parent_session: str | None = "ours") -> MessageGaps:
-    """What is known after ``words``."""
+    """The ``MessageGaps`` after ``words``."""
     gaps = MessageGaps("me")
     feed(gaps, words, parent_session)
     return gaps
 
 
 def feed(gaps: MessageGaps | Exchange, words: str, parent_session: str | None = "ours") -> None:
-    """What comes, in words: a letter for the kind, and a number; before both whose answer it is."""
+    """Feed messages, written as words: whose answer it is, a letter for the kind, and a number."""
     for word in words.split():
         if word in ("cut", "kept", "unread"):
             gap = {"cut": CUT, "kept": Gap(end_unseen=True), "unread": Gap(unread=1)}[word]
@@ -142,7 +142,7 @@ def feed(gaps: MessageGaps | Exchange, words: str, parent_session: str | None = 
         gaps.feed(Message(channel=channel, header=header, parent_header=parent, content=content))
 
 
-# What came, how many messages never did, and whether some may be missing that nobody can count.
+# The messages, the number of lost ones, and whether an unknown number may be missing, too.
 PROOFS: list[tuple[str, int, bool]] = [
     ("b4 s5 o6 o7 r8 i9", 0, False),
     # Nothing is lost at a cut that loses no number.
@@ -151,7 +151,7 @@ PROOFS: list[tuple[str, int, bool]] = [
     ("b4 s5 o6 cut r8 o7 i9", 0, False),
     ("s5 o6 cut o7 r8 i9", 0, False),
     ("b4 o6 cut s5 c7 i8", 0, False),
-    # What is missing where the line was cut is counted, to the last one.
+    # The messages that were lost at a cut are counted, up to the last one.
     ("b4 s5 cut o7 r8 i9", 1, True),
     ("b4 s5 unread o7 r8 i9", 1, False),
     ("b4 s5 unread unread o9 r10 i11", 3, False),
@@ -163,7 +163,7 @@ PROOFS: list[tuple[str, int, bool]] = [
     ("b4 s5 kept o7 r8 i9", 0, False),
     ("b4 s5 o7 cut r8 i9", 0, True),
     ("b4 s5 o6 cut o7 o9 v10 r11 i12", 1, True),
-    # Without its beginning, its end, or a number nothing is proven.
+    # Without the beginning, the end or a number, nothing is proved.
     ("cut o6 o7 r8 i9", 0, True),
     ("b4 s5 o6 cut", 0, True),
     ("b4 s5 o6 cut o7", 0, True),
@@ -177,16 +177,16 @@ PROOFS: list[tuple[str, int, bool]] = [
     ("b4 s5 o6 cut late:b8 late:r9", 0, True),
     ("b4 s5 o6 cut i8", 1, False),
     ("b4 s5 o6 r7 cut late:b10", 0, True),
-    # What a server may have asked when we came back is not counted.
+    # Requests that a server may have sent when we connected again are not counted.
     ("b4 s5 o6 r7 cut late:b20", 0, True),
     ("b4 s5 o6 r7 cut late:b21", 1, True),
     ("b4 s5 o6 cut o7 cut late:b32", 0, True),
     ("b4 s5 o6 cut o7 cut late:b33", 1, True),
     ("b4 s5 cut o8 r9 late:b10 late:b20", 2, True),
-    # After the end others may be answered.
+    # After the end, the kernel may answer other clients.
     ("b4 s5 o6 cut r7 i8 late:b40", 0, False),
     ("b4 s5 o6 cut r7 i8 you:b40", 0, False),
-    # Other clients' replies go to them; ours come to us.
+    # Replies to other clients are sent to them, replies to us are sent to us.
     ("b4 s5 you:b6 you:i8 o9 v10 r11 i12", 0, False),
     ("b4 s5 late:b6 late:i8 o9 v10 r11 i12", 1, False),
     ("b4 s5 cut you:b6 you:i8 v9 r10 i11", 0, True),
@@ -195,7 +195,7 @@ PROOFS: list[tuple[str, int, bool]] = [
     ("r8 cut b4 s5 o6 o7 i9", 0, False),
     ("r8 b4 s5 cut o7 i9", 1, True),
     ("q7 b4 s5 cut o6 r8 i9", 0, False),
-    # Doubled messages fill no hole.
+    # Repeated messages fill no hole.
     ("b4 s5 o6 o6 cut o8 o6 r9 i10", 1, True),
 ]
 
@@ -219,7 +219,7 @@ def test_holes_are_counted_however_many_there_are_and_the_memory_is_bounded() ->
     assert gaps.missing == 1499
     for number in (numbers[0] + 1, numbers[-1] - 1):
         gaps.feed(message(f"s_7_{number}", "me"))
-    # The first hole is forgotten: what fills it now comes too late.
+    # The first hole is forgotten, so a message that fills it now comes too late.
     assert gaps.missing == 1498
     gaps.skip(CUT)
     assert gaps.may_lack
@@ -233,7 +233,7 @@ def test_exactly_as_many_holes_are_remembered_as_may_be_filled() -> None:
     assert gaps.missing == 0
 
 
-# Each request of another client may have a reply and a question that we do not see.
+# Each request of another client may have a reply and an input request that we do not receive.
 @rows(("others", "missing"), [(9_999, 30_000 - 2 * 9_999), (10_000, 1)])
 def test_after_very_many_requests_of_others_only_what_is_certain_is_claimed(
     others: int, missing: int
@@ -245,11 +245,11 @@ def test_after_very_many_requests_of_others_only_what_is_certain_is_claimed(
     assert gaps.missing == missing
 
 
-# What came until a later request was answered, and what a result then says is missing.
+# The messages until a later request was answered, and the missing messages in the result.
 ENDINGS: list[tuple[str, Truncation | None]] = [
     ("b4 s5 o6 r7 i8", None),
     ("b4 s5 o6 cut r7 i8", None),
-    # All output is there, and how it ended was lost.
+    # All output is there, but the message about the end was lost.
     ("b4 s5 o6 cut late:b9", Truncation(messages=1, connection_lost=True)),
     ("b4 s5 o6 late:b9", Truncation(messages=1)),
     ("b4 s5 o6 i8", None),

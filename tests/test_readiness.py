@@ -18,7 +18,7 @@ from jkg_client.servers.readiness import wait_until_ready
 
 
 class Clock:
-    """A time that passes only when somebody sleeps."""
+    """A clock that only moves when the code sleeps."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -33,7 +33,7 @@ class Clock:
 
 
 def answers(*words: Exception | None) -> Callable[[float], None]:
-    """Each of ``words`` once, None for the right answer; then the last one for ever."""
+    """Gives each of ``words`` once, then always the last one. None is the right answer."""
     said: Iterator[Exception | None] = iter(words)
 
     def ask(_: float) -> None:

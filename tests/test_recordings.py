@@ -1,4 +1,4 @@
-"""What real servers sent, byte for byte; ``tests_integration/record.py`` made the recordings.
+"""Recorded frames of real servers, byte for byte. ``tests_integration/record.py`` records them.
 
 Expectations are written by hand from the cells that were sent, never pasted from our output.
 """
@@ -44,7 +44,7 @@ def out(text: str, name: str = "stdout") -> tuple[str, dict[str, Any]]:
 
 
 def cell(*outputs: tuple[str, dict[str, Any]], reply: dict[str, Any] | None = None) -> list[Said]:
-    """What each cell says, with ``outputs`` in the middle."""
+    """The messages of each cell, with ``outputs`` in the middle."""
     said: list[tuple[str, dict[str, Any]]] = [
         ("status", {"execution_state": "busy"}),
         ("execute_input", {"execution_count": 1}),

@@ -111,7 +111,7 @@ def test_classes_and_functions_have_an_example() -> None:
     lacking = [
         name for name, kind in VALUES.items() if "::\n\n    " not in str(inspect.getdoc(kind))
     ]
-    # Values that one only reads are shown where they come from.
+    # For values that users only read, the example shows their origin.
     read = {"DataItem", "Display", "Failure", "Stream", "Truncation", "CellProgress"}
     read |= {"NotebookParameter", "testing.KernelMessage", "testing.RestRequest"}
     assert set(lacking) - read == set()

@@ -149,7 +149,7 @@ def test_each_status_is_an_error_of_its_own(
 def test_a_user_who_may_not_is_not_told_that_the_token_is_wrong(
     client: JupyterClient, server: FakeGateway, said: str
 ) -> None:
-    # As Enterprise Gateway says it; what to do about it is in its words.
+    # The words of Enterprise Gateway, which also say what to do.
     server.faults.status(403, path="/api/kernels", body={"reason": said, "message": ""})
     with pytest.raises(GatewayUnauthorized, match=rf"answered 403: {re.escape(said)}$"):
         client.start_kernel("python3")
@@ -197,7 +197,7 @@ def test_a_bad_gateway_on_the_way_is_tried_again(
 
 @contextlib.contextmanager
 def dripping(start: bytes) -> Iterator[JupyterConnectionInfo]:
-    """A server that begins every answer with ``start``, and goes on drop by drop for ever."""
+    """A server that begins each answer with ``start``, and then sends it slowly without end."""
     stopping = threading.Event()
 
     class Drip(socketserver.BaseRequestHandler):
@@ -367,14 +367,14 @@ def test_deleting_just_after_a_death_is_tried_again(
 
 @contextlib.contextmanager
 def silent() -> Iterator[JupyterConnectionInfo]:
-    """A port where everybody can connect, and nothing is ever said."""
+    """A port that accepts connections, but sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield JupyterConnectionInfo("127.0.0.1", False, listener.getsockname()[1])
 
 
 @contextlib.contextmanager
 def hanging_up() -> Iterator[tuple[int, list[Any]]]:
-    """A port where everybody is cut off, and who called there."""
+    """A port that closes each connection, and the connections that were made."""
     callers: list[Any] = []
 
     class HangUp(socketserver.BaseRequestHandler):

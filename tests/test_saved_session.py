@@ -1,4 +1,4 @@
-"""Saving what was run: by whoever runs it, without a kernel."""
+"""Saving a session, without a kernel."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ ANY_TEXT = st.text(st.sampled_from("ab1;[]KAmB(P\\ \x07\x1b\r\n\b\x9b"), max_siz
 
 
 def by_a_simple_terminal(text: str) -> str:  # noqa: C901 - one branch for each code
-    """One code after the other, on an endless sheet of paper: a character for each place."""
+    """A simple model of a terminal: it processes one code after the other, without limits."""
     sheet: dict[tuple[int, int], str] = {}
     row = column = last = 0
     saved = (0, 0)
@@ -456,7 +456,7 @@ def test_the_height_of_a_screen_is_its_number_of_lines(text: str, height: int) -
     assert screen.height == height
 
 
-# Repeated. Each would take minutes if a code cost what the text is long.
+# Repeated many times. It would take minutes if each code took time for the whole text.
 HOSTILE = {
     "erase": "\x1b[1K",
     "erase and write": "\x1b[1Kx",
@@ -498,7 +498,7 @@ LONG = {
 
 
 def seconds(of: Callable[[str], object], text: str) -> float:
-    """The shortest of a few runs: what else the machine does must not count."""
+    """The shortest time of a few runs, because other work of the machine must not count."""
     runs = []
     for _ in range(2):
         begun = time.process_time()

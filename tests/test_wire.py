@@ -426,7 +426,7 @@ def test_a_wire_error_says_what_is_wrong(framing: Framing, frame: Frame, reason:
 
 
 def refusal(frame: Frame, framing: Framing) -> tuple[WireError, Frame]:
-    """The error of the half of ``decode`` that refuses it, and what this half has got."""
+    """The error of the half of ``decode`` that refuses the frame, and the input of this half."""
     try:
         packed = unpack(frame, framing)
     except WireError as refused:

@@ -165,7 +165,7 @@ REQUIRED: dict[str, Any] = {
     "timeout_seconds": 5.0,
     "value": 1,
 }
-# Made by this package and not by its users: results and what a gateway calls itself.
+# Created by this package, not by its users: results, and methods that a gateway calls itself.
 OURS = re.compile(
     r"(CellProgress|CodeResult|DataItem|Display|ExecutionResult|Failure|ImageProgress|InputRequest"
     r"|NotebookParameter|ServerContainer|ServerProgress|Stream|Truncation|Variable|Faults|Journal"
@@ -236,7 +236,7 @@ def calls(objects: dict[str, Any], right: dict[str, dict[str, Any]]) -> Iterator
 
 
 def _first(table: dict[str, Any], function: str, name: str) -> Any:
-    """What a table has for this argument of this function, or else of any function."""
+    """The entry of a table for this argument: of this function, or else of any function."""
     return table.get(f"{function}.{name}", table.get(name))
 
 

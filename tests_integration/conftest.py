@@ -1,4 +1,4 @@
-"""Real servers, and the matrix of what holds on which of them.
+"""Real servers, and the matrix of the tests that pass on each of them.
 
 Tests get the server that ``LocalJupyterServer`` starts. Those marked ``every_server`` run on
 each of ``servers.KINDS``, or of those that ``--servers`` names. What is also marked
@@ -188,7 +188,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @define
 class Matrix:
-    """What holds on which server: a row for each test, whatever its other parameters."""
+    """The results of the tests on each server: a row for each test, without its parameters."""
 
     cells: dict[tuple[str, str], str] = field(factory=dict)
 

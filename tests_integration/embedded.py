@@ -1,4 +1,4 @@
-"""Kernels of our own for tests: kernelspecs that a test writes, and clients of what they start."""
+"""Kernels for tests: kernelspecs that a test writes, and clients of their kernels."""
 
 from __future__ import annotations
 

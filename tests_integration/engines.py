@@ -61,10 +61,10 @@ class Engine:
     """An engine that was started for a test.
 
     Attributes:
-        unix: Where it listens on this machine, ``unix://…``.
-        tcp: The same over the network, if it is elsewhere, without TLS.
-        tcp6: The same by IPv6.
-        ssh: The same through ssh; with ``path`` in the environment.
+        unix: Its address on this machine, ``unix://…``.
+        tcp: Its address in the network without TLS, if it is on another machine.
+        tcp6: The same address by IPv6.
+        ssh: Its address through ssh, which needs ``path`` in the environment.
         path: ``PATH`` with an ``ssh`` that has the key, and knows the host.
     """
 
@@ -83,7 +83,7 @@ class Engine:
         return Path(self.unix.partition("://")[2])
 
     def load(self, image: str) -> None:
-        """Copy ``image`` from the machine's own engine, unless it is there; no other is kept."""
+        """Copy ``image`` from the machine's own engine if it is missing. Remove other images."""
         with (
             closing(docker.from_env(timeout=int(LOADING))) as source,
             client_of(self.unix, LOADING) as target,

@@ -17,7 +17,7 @@ MAKING = 600
 """Seconds for the packages of one environment."""
 
 PYTHON = shutil.which("python3.11") or sys.executable
-"""Has wheels of all that is asked for, the old ones too."""
+"""The version of Python for which all required packages have wheels, also old ones."""
 
 
 def environment(config: pytest.Config, name: str, *requirements: str) -> Path:
@@ -40,7 +40,7 @@ def environment(config: pytest.Config, name: str, *requirements: str) -> Path:
 
 
 def our_requirements(*extras: str) -> list[str]:
-    """What our package needs with these extras, by its setup.cfg."""
+    """The requirements of our package with these extras, from its setup.cfg."""
     config = configparser.ConfigParser(inline_comment_prefixes="#")
     config.read(Path(__file__).parent.parent / "setup.cfg", encoding="utf-8")
     lists = [config["options"]["install_requires"]]
@@ -49,7 +49,7 @@ def our_requirements(*extras: str) -> list[str]:
 
 
 def lowest_requirements(extra: str) -> list[str]:
-    """What our package needs with an extra, and of that the lowest release that will do."""
+    """The requirements of our package with an extra, each in the lowest allowed release."""
     theirs = set(our_requirements(extra)) - set(our_requirements())
     return [*our_requirements(), *(line.replace(">=", "==", 1) for line in sorted(theirs))]
 

@@ -19,7 +19,7 @@ from jkg_client.embedded.kernels import LocalKernels
 __all__ = ["server"]
 
 # There is no server that could be away.
-del test_a_server_that_is_away_is_told  # noqa: F821
+del test_a_server_that_cannot_be_reached_is_an_error  # noqa: F821
 
 
 @pytest.fixture  # type: ignore[no-redef]  # in place of those of a server

@@ -28,7 +28,6 @@ from behaviours import (
     LOOP,
     STUBBORN,
     run,
-    test_a_dead_kernel_is_told_with_what_it_printed,
     test_a_timeout_keeps_output_and_state,
     test_an_interrupt_from_another_thread_ends_the_cell,
     test_an_unknown_kernel_names_those_installed,
@@ -36,9 +35,10 @@ from behaviours import (
     test_ctrl_c_interrupts_the_kernel_and_goes_up,
     test_hello_world_prints_exactly_what_the_seed_shows,
     test_input_is_asked_for_and_given,
-    test_restart_forgets_and_says_nothing_of_it,
+    test_restart_removes_variables_and_the_result_does_not_report_it,
     test_rich_output_becomes_a_file_byte_for_byte,
     test_stop_deletes_the_kernel_and_may_be_called_twice,
+    test_the_death_of_a_kernel_is_reported_with_its_output,
     test_variables_live_from_block_to_block,
 )
 from environments import environment
@@ -60,7 +60,6 @@ from jkg_client.client.deadline import Deadline
 from jkg_client.servers.ports import free_port
 
 __all__ = [
-    "test_a_dead_kernel_is_told_with_what_it_printed",
     "test_a_timeout_keeps_output_and_state",
     "test_an_interrupt_from_another_thread_ends_the_cell",
     "test_an_unknown_kernel_names_those_installed",
@@ -68,9 +67,10 @@ __all__ = [
     "test_ctrl_c_interrupts_the_kernel_and_goes_up",
     "test_hello_world_prints_exactly_what_the_seed_shows",
     "test_input_is_asked_for_and_given",
-    "test_restart_forgets_and_says_nothing_of_it",
+    "test_restart_removes_variables_and_the_result_does_not_report_it",
     "test_rich_output_becomes_a_file_byte_for_byte",
     "test_stop_deletes_the_kernel_and_may_be_called_twice",
+    "test_the_death_of_a_kernel_is_reported_with_its_output",
     "test_variables_live_from_block_to_block",
 ]
 

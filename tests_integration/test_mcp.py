@@ -196,7 +196,7 @@ def test_code_variables_time_limits_cancellation_and_restart(
         r"['before\n', ('image/png', 'iVBORw0KGgo='), 'after\n']",
         "['42']",
         "['42']",
-        "['Note: 1 block was not run: json is no code for this kernel.']",
+        "['Note: 1 block was not run: json is not code for this kernel.']",
         r"['42\n']",
         "['Done, without output.']",
         "error True True",

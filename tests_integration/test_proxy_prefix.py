@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from behaviours import (
-    test_a_dead_kernel_is_told_with_what_it_printed,
     test_a_kernel_deleted_by_somebody_else_is_replaced,
     test_a_timeout_keeps_output_and_state,
     test_a_wrong_token_is_told_at_once,
@@ -21,6 +20,7 @@ from behaviours import (
     test_input_is_asked_for_and_given,
     test_rich_output_becomes_a_file_byte_for_byte,
     test_stop_deletes_the_kernel_and_may_be_called_twice,
+    test_the_death_of_a_kernel_is_reported_with_its_output,
     test_threads_queue_and_each_gets_its_own_output,
 )
 from servers import answering, kernel_gateway, started
@@ -37,7 +37,6 @@ from jkg_client.client.deadline import Deadline
 from jkg_client.servers.ports import free_port
 
 __all__ = [
-    "test_a_dead_kernel_is_told_with_what_it_printed",
     "test_a_kernel_deleted_by_somebody_else_is_replaced",
     "test_a_timeout_keeps_output_and_state",
     "test_a_wrong_token_is_told_at_once",
@@ -47,6 +46,7 @@ __all__ = [
     "test_input_is_asked_for_and_given",
     "test_rich_output_becomes_a_file_byte_for_byte",
     "test_stop_deletes_the_kernel_and_may_be_called_twice",
+    "test_the_death_of_a_kernel_is_reported_with_its_output",
     "test_threads_queue_and_each_gets_its_own_output",
 ]
 

@@ -50,7 +50,7 @@ class Command:
     Attributes:
         help: In a few words.
         options: Its options, with those of its actions.
-        words: What its first argument can be, such as ``start``. Empty if there is no list.
+        words: Allowed values of its first argument, such as ``start``. Empty if there is no list.
     """
 
     help: str

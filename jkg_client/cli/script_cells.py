@@ -22,7 +22,7 @@ def begin_cell(argv: Sequence[str], file: str | None) -> str:
 
 
 def end_cell() -> str:
-    """The cell that undoes the changes of the others, for a kernel that keeps running."""
+    """The cell that undoes the changes of the other cells, for a kernel that keeps running."""
     return _call("end")
 
 

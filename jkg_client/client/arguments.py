@@ -119,7 +119,7 @@ def optional_path(name: str, value: object) -> None:
 def optional_text(name: str, value: object) -> None:
     """A string that is not empty, or None."""
     if value is not None and not text(name, value):
-        raise ValueError(f"{name} must not be empty; None stands for the default")
+        raise ValueError(f"{name} must not be empty; pass None for the default")
 
 
 def words(name: str, value: object) -> None:

@@ -25,8 +25,8 @@ class KernelChannels(Protocol):
 
     Messages of all channels arrive in one stream; those of iopub keep their order. If the kernel
     dies or starts again, the channels report this as Jupyter servers do: by a ``status`` message on
-    iopub with an empty ``parent_header`` and the ``execution_state`` ``restarting`` (another
-    process will follow), ``starting`` (it has begun) or ``dead`` (none will follow).
+    iopub with an empty ``parent_header``. Its ``execution_state`` is ``restarting`` if another
+    process will follow, ``starting`` if this process has begun, and ``dead`` if none will follow.
 
     One thread at a time may use the channels. Only ``abort`` may be called from any thread, at any
     time. The constructor connects.
@@ -111,7 +111,7 @@ class KernelChannels(Protocol):
         ...
 
     def abort(self) -> None:
-        """End all use. A thread that waits in another method gets ``ClientClosed`` at once."""
+        """End all operations. Threads that wait in other methods get ``ClientClosed`` at once."""
         ...
 
     def close(self) -> None:
@@ -193,7 +193,7 @@ class KernelProvider(Protocol):
 
         Args:
             kernel_spec_name: Name of the kernel.
-            env: Added to the kernel's environment, as far as the provider allows it.
+            env: Added to the kernel's environment. The provider may refuse some variables.
             timeout_seconds: Time limit for the whole start.
 
         Raises:

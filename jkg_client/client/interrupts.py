@@ -1,4 +1,4 @@
-"""Ends code by interrupts. One may not be enough: it may be lost, or the code catches it."""
+"""Ends code by interrupts. One interrupt may be lost, or the code may catch it."""
 
 from __future__ import annotations
 

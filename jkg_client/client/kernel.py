@@ -169,7 +169,7 @@ class JupyterKernelClient(SavesSession):
 
         Raises:
             GatewayError: The server cannot be reached, or it does not have the kernel (any more).
-                If the cell was running, ``result`` holds what has arrived before.
+                If the cell was running, ``result`` has its output so far.
             ValueError: An argument is wrong. Nothing has run.
         """
         arguments.text("code", code)
@@ -207,7 +207,7 @@ class JupyterKernelClient(SavesSession):
             timeout_seconds: Time limit for the answer.
 
         Raises:
-            KernelNotReady: There was no answer in time. All queries of the kernel raise this.
+            KernelNotReady: There was no answer in time. Every query of the kernel raises this.
         """
         return self._ask(kernel_info_request(self._channels.session), timeout_seconds)
 

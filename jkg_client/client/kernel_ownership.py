@@ -76,7 +76,7 @@ class KernelOwnership:
             self.provider.close()
 
     def end_forgotten(self) -> None:
-        """The same for an executor that was not stopped."""
+        """Do the same as ``end``, for an executor that was not stopped."""
         if self._process == os.getpid() and self.kernel_id is not None:
             message = f"an executor with kernel {self.kernel_id} was not stopped"
             warnings.warn(message, ResourceWarning, stacklevel=2)

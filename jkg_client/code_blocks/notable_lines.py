@@ -16,8 +16,10 @@ from ..protocol.stepwise import search
 from .think_tags import TAG
 
 MOST = 20_000
-"""Notable lines of a page that are read, at most. Each takes time and memory, and real answers have
-fewer."""
+"""Largest number of notable lines of a page that are read.
+
+Each takes time and memory, and real answers have fewer.
+"""
 
 _NOTABLE = re.compile(rf"```|~~~|\"\"\"|'''|<<|{TAG}")
 

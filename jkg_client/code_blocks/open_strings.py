@@ -21,7 +21,7 @@ _INSIDE = {triple: re.compile(rf"\\.|{triple}") for triple in _TRIPLES}
 HEREDOC = re.compile(r"<<(?P<tabs>-?)[ \t]*['\"\\]?(?P<end>[A-Za-z_]\w*)['\"]?")
 
 _MOST_STRINGS = 500_000
-"""Strings and comments of a block that are read, at most, in lines with triple quotes."""
+"""Largest number of strings and comments of a block that are read, in lines with triple quotes."""
 
 
 class Insides(Protocol):
@@ -146,7 +146,7 @@ class Nesting:
     _is_odd: bool = field(default=False, init=False)
 
     def may_be_cut(self) -> bool:
-        """Whether the page may end here. False if something open must be closed first."""
+        """Whether the page may end here. False if a fence or string must be closed first."""
         if isinstance(self.insides, Throughout):
             return self.held != "pairs"
         if self.held == "all":

@@ -20,7 +20,7 @@ from .open_strings import Held, HereDocuments, Insides, Nesting, Nowhere, Throug
 from .think_tags import Tag
 
 _DEEPER = 3
-"""Columns by which a closing fence may be indented more than the opening one."""
+"""Number of columns by which a closing fence may be indented more than the opening one."""
 
 _STRINGS = frozenset({"", "elixir", "java", "julia", "kotlin", "python", "scala", "swift", "toml"})
 """Languages with strings in triple quotes."""

@@ -118,7 +118,7 @@ def python_statements(session: str) -> str:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines one by one: to split megabytes at once would stop all other threads."""
+    """The lines one by one, because splitting megabytes at once would stop all other threads."""
     for line in io.StringIO(text, newline="\n"):
         yield line.rstrip("\n")
     if text.endswith("\n"):

@@ -18,7 +18,7 @@ MOST_INSTALLS = 100_000
 """Later commands of a cell stay as they are, so that ten megabytes of them take a second."""
 
 MOST_HIDDEN = 250_000
-"""Strings, comments and here-documents of a cell that are read. The rest stays as it is."""
+"""Number of strings, comments and here-documents that are read. Later code is not changed."""
 
 _LONGEST_COMMAND = STEP
 """Longer commands stay as they are."""

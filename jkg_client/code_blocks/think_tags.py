@@ -29,7 +29,7 @@ _CLOSING = ("end", "end2", "end3", "end4", "end5", "comment_end")
 _QUOTES = "`'\""
 _FENCE = re.compile(r"`{3,}[ \t]*[\w{}.+#-]+\s*\Z")
 _MOST = 10_000
-"""Tags of one line that are read, at most. The others are treated as text."""
+"""Number of tags that are read in one line, at most. Further tags are treated as text."""
 
 
 @frozen

@@ -86,7 +86,7 @@ class LocalKernel:
             return self._launch
 
     def interrupt(self, deadline: Deadline) -> None:
-        """Interrupt the running cell. It waits for a starting kernel, which a signal would kill."""
+        """Interrupt the running cell. A starting kernel is awaited: a signal would kill it."""
         _log.info("kernel %s: interrupt", self.kernel_id)
         launch = self.launch()
         limit = deadline.within(_USUAL_SECONDS)

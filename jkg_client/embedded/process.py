@@ -116,7 +116,7 @@ class KernelProcess:
         return platforms.exit_code(self._process) is not None
 
     def ended(self) -> str | None:
-        """How the process ended, in words. None while it runs."""
+        """A text that says how the process ended. None while it runs."""
         code = platforms.exit_code(self._process)
         if code is None:
             return None

@@ -61,7 +61,7 @@ class KernelSockets:
         Raises:
             GatewayUnreachable: The system allows this process no more sockets.
         """
-        # An own context can be destroyed without harm to other sockets of the program.
+        # A separate context can be destroyed without closing other sockets of the program.
         context = zmq.Context()
         sockets: dict[str, zmq.Socket[bytes]] = {}
         try:

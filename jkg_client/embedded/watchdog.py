@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 
 KEPT = 65536
-"""Bytes of the last output that are kept at least."""
+"""At least this number of bytes of the last output is kept."""
 
 GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL."""

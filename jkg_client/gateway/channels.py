@@ -30,7 +30,7 @@ from ..protocol.messages import Json, Message, new_session
 _log = logging.getLogger("jkg_client")
 
 _MOST_EARLY = 2**25
-"""Bytes of messages that are kept for the next ``receive``, at most."""
+"""Largest number of bytes of messages that are kept for the next ``receive``."""
 
 _NOW = Deadline(0.0)
 """A deadline for reading only what has already arrived."""

@@ -25,7 +25,7 @@ Authorities = Union[str, bool]
 """A PEM file or a directory with such files. False for no check."""
 
 _LARGEST_HEAD = 2**16
-"""Bytes of a proxy's response, at most."""
+"""Size of the largest response of a proxy, in bytes."""
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 

@@ -157,8 +157,8 @@ class JupyterConnectionInfo:
             cert: As in the constructor.
 
         Raises:
-            ValueError: This is not such a URL. The message does not show it, because it may contain
-                a token.
+            ValueError: ``url`` is not such a URL. The message does not show it, because it may
+                contain a token.
         """
         given = _literally(arguments.text("url", url))
         query = urlsplit(url.strip()).query

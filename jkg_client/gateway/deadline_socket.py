@@ -26,7 +26,7 @@ _NORMAL_CLOSURE = (1000).to_bytes(2, "big")
 _ANSWERING = 0.5
 """Time limit to send a pong or a close frame, in seconds."""
 _AT_ONCE = 2**16
-"""Bytes of one read, at most."""
+"""Largest number of bytes in one read."""
 
 
 @frozen(kw_only=True)

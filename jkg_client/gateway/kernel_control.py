@@ -83,7 +83,7 @@ class ServerKernel:
         return answer
 
     def model_if_told(self, deadline: Deadline) -> dict[str, Any] | None:
-        """The same. None if the server does not answer in time.
+        """The same data. None if the server does not answer in time.
 
         A failure of the REST connection says nothing about the kernel.
         """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from http.cookies import CookieError
 
 MAX_REQUEST = 10 * 2**20
-"""Bytes of a message to a server, at most. Tornado resets the connection on larger ones."""
+"""Size of the largest message to a server, in bytes. Tornado refuses larger ones by a TCP reset."""
 
 MAX_MESSAGE = 2**30
-"""Bytes of a message from a server, at most. We close the connection on larger ones."""
+"""Size of the largest message from a server, in bytes. Larger ones close the connection."""
 
 OVERTIME = 1.0
 """Seconds for which a read may continue after its deadline while data keeps arriving."""

@@ -55,7 +55,7 @@ def _basic(credentials: str) -> Iterator[str]:
 
 
 def _forms(secret: str) -> set[str]:
-    """The spellings of ``secret`` in a page. None of them for an empty secret."""
+    """The spellings of ``secret`` in a page. Empty for an empty secret."""
     if not secret.strip():
         return set()
     return {secret, quote(secret), quote(secret, safe=""), repr(secret)[1:-1]}

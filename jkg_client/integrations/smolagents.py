@@ -87,7 +87,7 @@ def install(names):
 class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no annotations
     """Runs the code of a ``CodeAgent`` in one Jupyter kernel. Pass it as ``executor``.
 
-    If the kernel was restarted, the tools and variables of the agent are sent to it again.
+    After a restart of the kernel, the tools and variables of the agent are sent again.
 
     Args:
         jupyter_server: A server that this program has started, or a ``JupyterConnectionInfo``. None
@@ -241,7 +241,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         # Not stored in the history, because this is not the agent's code.
         result = self._execute(*cells, store_history=False)
         if result.kernel_restarted:
-            # The new kernel lacks these cells, or what was sent before them.
+            # The new kernel has not run these cells, or has lost earlier tools and variables.
             result = self._execute(*self._sent(), *cells, store_history=False)
         if result.exit_code:
             failure = result.results[-1].failure

@@ -31,7 +31,7 @@ from .providers import NotebookKernels
 
 _log = logging.getLogger("jkg_client")
 _MOST = 100_000
-"""Characters that the result of a cell keeps. The notebook has the outputs already."""
+"""Number of characters that the result of a cell keeps. The notebook has the outputs already."""
 
 
 @define(eq=False)

@@ -65,7 +65,7 @@ class PapermillOutput:
         return output
 
     def hide(self, notebook: NotebookNode, failed: int | None) -> None:
-        """Hide the exceptions of cells that may fail from papermill."""
+        """Hide from papermill the exceptions of cells that may fail."""
         for index, cell in enumerate(notebook.cells):
             if index != failed and "outputs" in cell:
                 _exchange(cell.outputs, ExpectedError)

@@ -18,7 +18,7 @@ from .json_text import pieces
 
 _log = logging.getLogger("jkg_client")
 _SHARE = 20
-"""Saving takes at most 1/20 of the time. Otherwise, most time of a run could be saving."""
+"""Saving takes at most 1/20 of the time. Otherwise, a run could spend most time on saving."""
 
 
 @define(eq=False)
@@ -74,7 +74,7 @@ class NotebookFile:
 
 
 def replace_text(path: Path, texts: Iterable[str]) -> None:
-    """Replace a file. At any moment, it is the complete old or the complete new file."""
+    """Replace a file. The path always has a complete file: the old one or the new one."""
     part = path.with_name(f".{path.stem[:50]}-{uuid.uuid4().hex}.tmp")
     try:
         with part.open("x", encoding="utf-8", newline="\n") as stream:

@@ -40,7 +40,7 @@ _INVISIBLE = re.compile(r"\s*<(?:(script|style|title|!--)|(?:link|meta)\b)[^>]*>
 _ID = re.compile(r"""\bid\s?=\s?["']([^"'<>\s]{4,100})["']""")
 
 _LONGEST_TEXT = 2**21
-"""Characters that HTML may have to be shown as text."""
+"""Longest HTML that is shown as text, in characters."""
 
 _MOST_IDS = 32
 """Number of ids of a page that are searched for in a script."""

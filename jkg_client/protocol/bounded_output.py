@@ -1,4 +1,4 @@
-"""Limits the output of a cell that is kept, so that endless output cannot fill the memory."""
+"""Keeps a limited part of a cell's output, so that endless output cannot fill the memory."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from attrs import define, field
 from .printed_text import PrintedText
 
 MAX_OUTPUT = 64 * 2**20
-"""Characters of output that are kept for one cell, by default."""
+"""Number of characters of output that are kept for one cell, by default."""
 
 MAX_SLOTS = 50_000
-"""Slots that are kept, at most. Even an almost empty slot takes about a kilobyte."""
+"""Largest number of slots that are kept. Even an almost empty slot takes about a kilobyte."""
 
 
 @define(eq=False)
@@ -65,7 +65,7 @@ class BoundedOutput:
 
     A value that is too large for its half is shortened.
 
-    The methods that add slots return the value slots that were dropped for them.
+    The methods that add slots return the value slots that were dropped to make room.
 
     Attributes:
         dropped: Characters that are missing between the halves.

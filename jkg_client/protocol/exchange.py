@@ -326,7 +326,7 @@ def tells_of_death(message: Message, *, is_up: bool) -> bool:
 _LONGEST_NAME = 80
 _TOO_LARGE = {"status": "error", "ename": "TooLarge", "traceback": []}
 _CAUSE = 200
-"""Characters of the cause of a death, at most. A kernel itself may have sent the message."""
+"""Longest cause of a death, in characters. A kernel itself may have sent the message."""
 
 _CONNECTION_LOST = Failure(
     "ConnectionLost", "the connection broke, so it is unknown how the cell ended"

@@ -21,7 +21,7 @@ _LEAVES = "An exception has occurred, use %tb to see the full traceback."
 _TRACEBACK = "Traceback (most recent call last)"
 _ADVICE = "UserWarning: To exit: use 'exit', 'quit', or Ctrl-D."
 _ADVICE_SOURCE = '  warn("To exit:'
-# Cell magics pass the whole cell as bytes. Programs of the user rarely pass bytes.
+# Cell magics pass the whole cell to a program as bytes. Code of the user rarely passes bytes.
 _SHELL = re.compile(r"""Command 'b["']""")
 _SHELL_STATUS = re.compile(r"returned non-zero exit status (\d{1,9})\.$")
 _SHELL_SIGNAL = re.compile(

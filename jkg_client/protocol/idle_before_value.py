@@ -15,7 +15,7 @@ _KNOWN = ("deno",)
 
 @define
 class IdleBeforeValue:
-    """Whether the kernel does this. Feed it every message of the kernel.
+    """Finds out whether a kernel sends idle before the value. Feed it every message of the kernel.
 
     Attributes:
         is_expected: Whether a result is complete only after the answer to a later request.
@@ -30,7 +30,7 @@ class IdleBeforeValue:
             name = message.content.get("implementation")
             self.is_expected |= isinstance(name, str) and name.lower().startswith(_KNOWN)
         elif message.msg_type == "execute_result" and message.parent_id == self._ended:
-            # Threads print after the end of a cell, but none of them gives it its value.
+            # Threads may print after the end of a cell, but they do not send its value.
             self.is_expected |= self._ended is not None
 
     def ended(self, msg_id: str) -> None:

@@ -12,10 +12,10 @@ import re
 from typing import Any, Callable, Union
 
 _LARGE = 2**20
-"""Characters from which on a text is read in steps."""
+"""A text with at least this number of characters is read in steps."""
 
 _STEP = 2**16
-"""Characters that are read at once."""
+"""Number of characters that are read at once."""
 
 _LONGEST_ESCAPE = 6
 # Two escape sequences can be one character.

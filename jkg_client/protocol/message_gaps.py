@@ -17,10 +17,10 @@ _LONGEST_ID = 200
 """Longer ids are ignored. Those of jupyter_client have about 40 characters."""
 
 _MOST_FOREIGN = 10_000
-"""Requests of other clients that are counted. With more of them, nothing can be proved."""
+"""Number of requests of other clients that are counted. With more, nothing can be proved."""
 
 _MOST_HOLES = 1000
-"""Holes that are remembered, at most. A late message may still fill one of them."""
+"""Largest number of holes that are remembered. A late message may still fill one of them."""
 
 ASKED_AT_CONNECT = 12
 """Messages that a kernel may have sent to its server only, when we connected again after a cell.
@@ -39,8 +39,8 @@ class Gap:
 
     Attributes:
         unread: Number of messages that came here and could not be decoded.
-        may_lack: Whether other messages may have been lost here. False if it is certain that none
-            were, for example because the server has kept and repeated them.
+        may_lack: Whether other messages may have been lost here. False if it is certain that no
+            message was lost, for example because the server has kept and repeated the messages.
         end_unseen: Whether we may have missed the end of a request. A reader that waits for the end
             should send the kernel another request, which it answers after the end.
     """
@@ -165,7 +165,7 @@ class MessageGaps:
 
     def _note_foreign(self, parent: str) -> None:
         if len(self._foreign) < _MOST_FOREIGN:
-            # Only its hash: the kernel chooses the id, which may be megabytes long.
+            # Keep only the hash of the id: the kernel chooses the id, which may have megabytes.
             self._foreign.add(hash(parent))
 
     @property

@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 _LONGEST_NAME = 80
-"""Characters of a stream's name, at most. Usual names are ``stdout`` and ``stderr``."""
+"""Longest name of a stream, in characters. Usual names are ``stdout`` and ``stderr``."""
 
 _FREE_NAMES = 1024
-"""Characters of MIME types and display id that do not count as output."""
+"""Number of characters of MIME types and display id that do not count as output."""
 
 _RATE_NOTICE = re.compile(r"\s*IOPub (message|data) rate exceeded\.")
 
@@ -288,7 +288,7 @@ def _size(output: Display | Failure) -> int:
 
 
 def _shortened(output: Display | Failure, most: int) -> tuple[Display | Failure, int]:
-    """``output`` shortened to ``most`` characters, and how many it has then, without remarks."""
+    """``output`` shortened to ``most`` characters, and its new length without added lines."""
     if isinstance(output, Failure):
         return _shortened_failure(output, most)
     metadata = output.metadata if weight(output.metadata) <= most // 4 else {}

@@ -12,19 +12,19 @@ _JOIN = 2**14
 """Small chunks are joined to this size, because each string takes 50 additional bytes."""
 
 _FOLD = 2**17
-"""Characters that are printed until overwritten text is dropped."""
+"""Overwritten text is dropped each time this number of characters was printed."""
 
 _SETTLE = 2**20
-"""Characters that the cursor can reach, at most. Earlier ones do not change any more."""
+"""Largest number of characters that the cursor can reach. Earlier ones do not change any more."""
 
 _CODE = 256
-"""Characters of an escape code that is cut when text is dropped, at most."""
+"""Largest number of characters of an escape code that is cut when text is dropped."""
 
 _SELDOM = 8
-"""Folding that does not help is tried again when the text has this many times its size."""
+"""If folding drops nothing, it is tried again when the text is this many times as long."""
 
 _LINES = 1000
-"""Lines that the cursor can reach."""
+"""Number of lines that the cursor can reach."""
 
 
 class PrintedText:
@@ -45,7 +45,7 @@ class PrintedText:
         self._limit = 0  # size of the open text at which it is checked again
         self._has_moved = False
         self._news = 0
-        self._moves = allowed_moves(0)  # that folding may still follow
+        self._moves = allowed_moves(0)  # movements that folding may still follow
 
     def __len__(self) -> int:
         return self._size
@@ -148,11 +148,17 @@ class PrintedText:
             self.fold()
             return
         self._join_small()
-        text = "".join(self._open)
-        end = len(text)
-        for _ in range(_LINES):
-            end = text.rfind("\n", 0, max(0, end))
-        self._replace_open(text[: end + 1], text[end + 1 :])
+        reached: deque[str] = deque()
+        lines = 0
+        while self._open and lines < _LINES:
+            above, rest, more = _last_lines(self._open.pop(), _LINES - lines)
+            lines += more
+            if rest:
+                reached.appendleft(rest)
+            if above:
+                self._open.append(above)
+        self._settled += self._open
+        self._open, self._open_size = reached, sum(map(len, reached))
         self._limit = 2 * self._open_size
 
     def _replace_open(self, above: str, rest: str) -> None:
@@ -160,3 +166,13 @@ class PrintedText:
             self._settled.append(above)
         self._size += len(above) + len(rest) - self._open_size
         self._open, self._open_size = deque([rest] if rest else []), len(rest)
+
+
+def _last_lines(text: str, most: int) -> tuple[str, str, int]:
+    """The text before its last newlines, the text after the first of them, and their number."""
+    end = len(text)
+    for number in range(most):
+        end = text.rfind("\n", 0, end)
+        if end < 0:
+            return "", text, number
+    return text[: end + 1], text[end + 1 :], most

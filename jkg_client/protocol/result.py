@@ -90,7 +90,7 @@ class ExecutionResult:
         user_expressions: Values of the expressions that were passed to ``execute``.
         kernel_restarted: Whether variables are lost, because the kernel was restarted since the
             previous cell or by this one.
-        truncated: What is missing in ``outputs``. None if nothing is missing.
+        truncated: The output that is missing in ``outputs``. None if nothing is missing.
     """
 
     status: Status

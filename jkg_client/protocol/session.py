@@ -18,10 +18,10 @@ from .shortening import dropped_here, weight
 from .values import Display, Failure
 
 MAX_SESSION = 2**26
-"""Characters of a session that are kept, in addition to the last cell."""
+"""Number of characters of a session that are kept, in addition to the last cell."""
 
 _CELL = 1000
-"""Characters that each cell counts in addition to its text."""
+"""Number of characters that each cell counts in addition to its text."""
 
 
 @frozen
@@ -85,7 +85,8 @@ class Session:
 
     def ran(self, code: str, result: ExecutionResult) -> None:
         """Add a cell and its result."""
-        self._end_earlier(result.late_outputs)
+        if result.late_outputs:
+            self._end_earlier(result.late_outputs)
         outputs = (*result.outputs, *_remarks(result))
         size = _CELL + len(code) + sum(map(_size_of, outputs))
         self._add(RanCode(self._next, code, outputs, result.execution_count, size))
@@ -119,7 +120,7 @@ class Session:
 
     def _end_earlier(self, outputs: tuple[Output, ...]) -> None:
         """Add late outputs to the last cell, because it is unknown which cell they belong to."""
-        for place in range(len(self._cells) - 1 if outputs else -1, -1, -1):
+        for place in range(len(self._cells) - 1, -1, -1):
             cell = self._cells[place]
             if isinstance(cell, RanCode):
                 more = sum(map(_size_of, outputs))

@@ -19,7 +19,7 @@ _MOST_FORMS = 20
 _LONGEST_NAME = 80
 
 ITEM = 16
-"""Characters that each item of a list or an object counts in addition to its text."""
+"""Number of characters that each item of a list or an object counts in addition to its text."""
 
 
 def dropped_here(characters: int) -> str:

@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 STEP = 2**16
-"""Characters of a step."""
+"""Number of characters of a step."""
 
 _LONGEST = 1024
-"""Characters that a match and what it looks at behind it have, at most."""
+"""Largest number of characters in a match and in the text that it looks at behind it."""
 
 _PARTS = 2**14
-"""Parts of a text that are joined at once."""
+"""Number of parts of a text that are joined at once."""
 
 _LINE_END = re.compile("\n")
 
@@ -45,7 +45,7 @@ def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
 
 
 def end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Where matches of ``pattern`` end that follow each other from ``at`` on."""
+    """The end of the matches of ``pattern`` that follow each other without a gap from ``at`` on."""
     while (found := pattern.match(text, at)) and found.end() > at:
         at = found.end()
     return at

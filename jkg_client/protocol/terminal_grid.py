@@ -12,23 +12,23 @@ from .terminal_commands import CONTROL, WHOLE, Command, command, way_between
 from .terminal_pieces import erased, overwritten, row_text, without_idle_codes, without_still
 
 _REACH = 1000
-"""Lines that the cursor can move up. No screen has more."""
+"""Number of lines that the cursor can move up. No screen has more."""
 
 _COLUMNS = 1000
-"""Columns to which the cursor can move without text there."""
+"""Number of columns to which the cursor can move without text there."""
 
 _WIDTH = 2**20
-"""Characters that the cursor can move back in a line."""
+"""Number of characters that the cursor can move back in a line."""
 
 _SPARE = 2**12
 """Blanks and lines that movements may add, in addition to one for each character of the text."""
 
 _CHEAP = 16
 _WORK = 2**22
-"""Cells that each erasure may change, and cells that all of them may change in addition."""
+"""Number of cells that each erasure may change, and that all of them may change in addition."""
 
 _MOST_COLOURS = 256
-"""Characters of colour codes before one character, at most."""
+"""Largest number of characters of colour codes before one character."""
 
 
 class Grid:
@@ -115,7 +115,7 @@ class Grid:
     def _colour(self, sequences: str) -> None:
         if self._keeps_colours:
             whole = WHOLE.findall(sequences)
-            # If there are too many in one place, keep the last one.
+            # If there are too many codes in one place, keep the last one.
             waiting = self._escape + "".join(whole)
             self._escape = waiting if len(waiting) < _MOST_COLOURS else whole[-1]
 

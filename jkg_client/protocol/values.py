@@ -21,7 +21,7 @@ _LONGEST_BAR = 1000
 
 
 _SHOWN = 200
-"""Characters of a text or an image that ``repr`` shows, at most."""
+"""Largest number of characters of a text or an image that ``repr`` shows."""
 
 
 def short_repr(value: Any) -> str:
@@ -92,8 +92,8 @@ class Display:
     def has_stale_text(self) -> bool:
         """Whether its text only shows how a widget began, which changes in a browser.
 
-        Such widgets are progress bars of ``tqdm.notebook``, and the empty ``Output()`` in which
-        rich shows its own.
+        Such widgets are progress bars of ``tqdm.notebook``, and the empty ``Output()`` for the
+        progress bars of rich.
         """
         begun = self.text[:_LONGEST_BAR] if WIDGET in self.data else ""
         return begun == "Output()" or _BAR.search(begun) is not None

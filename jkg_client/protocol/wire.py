@@ -32,7 +32,7 @@ Frame = Union[str, bytes]
 """A WebSocket message: ``str`` for a text frame, ``bytes`` for a binary one."""
 
 _LARGE = 2**20
-"""Bytes of a frame from which on its texts are decoded in steps."""
+"""The texts of a frame with at least this number of bytes are decoded in steps."""
 
 ReceivedFrame = Union[Frame, bytearray]
 """A large binary frame is the buffer that it was received in."""
@@ -114,7 +114,7 @@ def parse(packed: Packed) -> Message:
 
 
 def encode(message: Message, framing: Framing = Framing.DEFAULT) -> Frame:
-    """The frame with ``message``. Raises ValueError for values that JSON does not have."""
+    """The frame with ``message``. Raises ValueError for values that JSON cannot express."""
     parts = (message.header, message.parent_header, message.metadata, message.content)
     if framing is Framing.V1:
         return _join_v1([message.channel.encode(), *map(dumps, parts), *message.buffers])
@@ -237,7 +237,7 @@ _known_parent = functools.lru_cache(maxsize=8)(loads)
 
 
 def dumps(value: Json) -> bytes:
-    """JSON in ASCII. Raises ValueError for values that JSON does not have."""
+    """JSON in ASCII. Raises ValueError for values that JSON cannot express."""
     if not value:
         return b"{}"  # parent and metadata of nearly every request
     # Non-ASCII is escaped, because a lone surrogate in a cell cannot be encoded as UTF-8.

@@ -75,7 +75,7 @@ class SigningKey:
 
 
 def encode(message: Message, key: SigningKey) -> list[bytes]:
-    """The parts of ``message``. Raises ValueError for values that JSON does not have."""
+    """The parts of ``message``. Raises ValueError for values that JSON cannot express."""
     json_parts = [
         dumps(part)
         for part in (message.header, message.parent_header, message.metadata, message.content)

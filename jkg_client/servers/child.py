@@ -109,7 +109,7 @@ class Child:
         return self._process.poll()
 
     def ended(self) -> str | None:
-        """How the process ended, in words. None while it runs."""
+        """A text that says how the process ended. None while it runs."""
         code = self.exit_code
         if code is not None and code < 0:
             return f"killed by signal {-code}"

@@ -19,7 +19,7 @@ from ..client import arguments
 LocalPath = Union[str, "os.PathLike[str]"]
 
 LARGEST_FILE = 2**30
-"""Bytes of the largest file that ``get_file`` copies, unless the caller allows more."""
+"""Size of the largest file that ``get_file`` copies by default, in bytes."""
 
 _PIECE = 2**16
 

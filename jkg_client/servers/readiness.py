@@ -58,7 +58,7 @@ def wait_until_ready(
 
 
 def ask(client: JupyterClient, seconds: float) -> None:
-    """Send one request that a server answers only to clients that it admits.
+    """Send one request that a server answers only if the token is right.
 
     Raises:
         GatewayError: The server does not answer correctly.

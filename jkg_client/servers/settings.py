@@ -116,7 +116,7 @@ class GatewaySettings:
         }
         if os.name == "posix" and len(os.fsencode(place.folder)) <= _SOCKET_FOLDER:
             # TCP ports are chosen long before a kernel binds them, so another program may take
-            # one: about one of 64 kernels died of it.
+            # one: for this reason, about one of 64 kernels died.
             config["KernelManager"] = {"transport": "ipc"}
         told = {"token": address.token or "", "config": config, "folder": str(place.folder)}
         return json.dumps(told)

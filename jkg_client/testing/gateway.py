@@ -162,7 +162,7 @@ class FakeGateway:
         return self._connection_info
 
     def script(self, cell: str | re.Pattern[str]) -> Script:
-        """Say what a cell does instead of running it.
+        """Add a script for a cell. The script is played, and the cell is not run.
 
         Args:
             cell: The whole text of the cell, without white space around it, or a pattern that is
@@ -193,7 +193,7 @@ class FakeGateway:
         """
         complaints = self.complaints()
         if complaints:
-            lines = [*complaints, "", "what the fake gateway was asked:", self.journal.tail()]
+            lines = [*complaints, "", "the fake gateway has received:", self.journal.tail()]
             raise AssertionError("\n".join(lines))
 
     def complaints(self) -> list[str]:

@@ -128,7 +128,7 @@ class Journal:
     def tail(self, count: int = 30) -> str:
         """The last ``count`` entries, one per line."""
         arguments.at_least("count", count, 0)
-        return "\n".join(map(str, tuple(self)[-count:])) or "(nothing was asked)"
+        return "\n".join(map(str, tuple(self)[-count:])) or "(nothing was received)"
 
     def forget(self) -> None:
         """Remove all entries."""

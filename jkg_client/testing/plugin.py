@@ -36,7 +36,7 @@ def pytest_runtest_makereport(
         complaints = gateway.complaints()
         if complaints:
             report.sections.append(("What did not go as scripted", "\n".join(complaints)))
-        report.sections.append(("What the fake gateway was asked", gateway.journal.tail()))
+        report.sections.append(("Received by the fake gateway", gateway.journal.tail()))
     return report
 
 

@@ -17,7 +17,7 @@ from .kernel.transport import script_message
 from .scripts import Script
 
 COMPARED = 500
-"""Characters of a cell that are compared to find similar ones."""
+"""Number of characters of a cell that are compared to find similar ones."""
 
 REMEMBERED = 100
 """Number of cells without a script that are remembered."""

@@ -1,4 +1,4 @@
-"""AutoGen 0.2's JupyterCodeExecutor: does what stdin says, tells on stdout what came of it."""
+"""AutoGen 0.2's JupyterCodeExecutor: reads tasks from stdin, and writes the results to stdout."""
 
 import json
 import sys

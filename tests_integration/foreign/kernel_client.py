@@ -1,4 +1,4 @@
-"""Datalayer's jupyter-kernel-client: does what stdin says, tells on stdout what came of it."""
+"""Datalayer's jupyter-kernel-client: reads tasks from stdin, and writes the results to stdout."""
 
 import json
 import sys

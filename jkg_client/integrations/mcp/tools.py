@@ -195,7 +195,7 @@ class Tools:
     async def _printed(
         self, ctx: Context[SessionKernels], sources: Sequence[str]
     ) -> tuple[str, list[str]]:
-        """Run cells of this package. Return what they printed, and notes for the reader.
+        """Run cells of this package. Return their printed output, and notes for the reader.
 
         Raises:
             ToolError: A cell failed.

@@ -74,7 +74,7 @@ class Cells:
         return self._ended(cell)
 
     def mark(self) -> None:
-        """Note that a request was sent which the kernel answers after these cells."""
+        """Note that a later request was sent. The kernel answers it after these cells."""
         for cell in self._cells.values():
             cell.is_marked = True
 

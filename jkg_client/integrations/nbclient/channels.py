@@ -46,7 +46,7 @@ class GatewayChannel:
         self._relay.send(from_dictionary(self._name, msg))
 
     def start(self) -> None:
-        """It runs from the beginning."""
+        """Do nothing: the channel is started by its constructor."""
 
     def stop(self) -> None:
         """Stop this channel. The relay continues for the other channels."""
@@ -71,7 +71,7 @@ class GatewayHeartbeat:
         self._is_running = True
 
     def start(self) -> None:
-        """It runs from the beginning."""
+        """Do nothing: the channel is started by its constructor."""
 
     def stop(self) -> None:
         """Stop this channel."""

@@ -171,7 +171,7 @@ class Engine:
         found(lambda: self._api.stop(container, timeout=max(1, round(seconds))), what)
 
     def remove(self, container: str) -> None:
-        """Remove a container, even if it is running, and its anonymous volumes."""
+        """Remove a container and its anonymous volumes, even if the container is running."""
         what = f"cannot remove container {container[:12]}"
         deadline = Deadline(_SECONDS)
         while not self._removed(container, what):

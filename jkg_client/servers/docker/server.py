@@ -65,7 +65,7 @@ class DockerJupyterServer:
         token: ``GenerateToken`` for a random token, a ``str``, or None for no token. ``TOKEN`` in
             ``docker_env`` sets it, too.
         dockerfile: Path of a Dockerfile, from which the image is built with the files in its
-            folder. None for ``DEFAULT_DOCKERFILE``. The image is built anew when it has changed.
+            folder. None for ``DEFAULT_DOCKERFILE``. A changed Dockerfile is built again.
         work_dir: Folder of this machine in which kernels work. It is mounted at ``/work``, and
             created if it is missing.
         ip: Address of the engine's machine at which the server is published. None for its

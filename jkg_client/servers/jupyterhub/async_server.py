@@ -88,7 +88,7 @@ class AsyncJupyterHubServer:
 
         Args:
             environ: The variables. None for ``os.environ``.
-            options: Arguments of the constructor. They replace what the variables say.
+            options: Arguments of the constructor. They override the variables.
 
         Raises:
             ValueError: The variables are not set.

@@ -123,7 +123,7 @@ class ServerLifecycle:
         """Stop the server, and wait until it has stopped.
 
         Raises:
-            GatewayError: The hub cannot be reached, refuses, or is not done in time.
+            GatewayError: The hub cannot be reached, refuses, or does not stop the server in time.
         """
         if os.getpid() != self._process:
             return  # a forked child must not stop the server of its parent

@@ -174,7 +174,7 @@ def progress_of(line: bytes) -> ServerProgress | None:
 
 
 def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines of a stream, independent of how it is cut. Lines that are too long become empty."""
+    """The lines of a stream, from pieces of any size. Lines that are too long become empty."""
     line = bytearray()
     for piece in pieces:
         for byte in piece:

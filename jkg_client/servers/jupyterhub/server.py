@@ -39,7 +39,7 @@ class JupyterHubServer:
         token: A token of the hub, or a function without arguments that returns a valid one.
         user: Owner of the server. None for the owner of the token. Required for a service's token.
         server_name: Name of the server. Empty for the user's default server.
-        options: Options for the hub's spawner, as its form in the browser would send them.
+        options: Options for the hub's spawner, in the format of its form in the browser.
         timeout: Time limit for the server to start, in seconds.
         stop_server: Whether ``stop`` stops the server. None stops it if it was started here.
         on_progress: Function that is called with each ``ServerProgress`` of the hub.
@@ -108,7 +108,7 @@ class JupyterHubServer:
 
         Args:
             environ: The variables. None for ``os.environ``.
-            options: Arguments of the constructor. They replace what the variables say.
+            options: Arguments of the constructor. They override the variables.
 
         Raises:
             ValueError: One of the first two variables is not set.

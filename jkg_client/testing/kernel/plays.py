@@ -39,7 +39,7 @@ class Calls:
 
 
 class Played(Exception):
-    """Ends a play with an error."""
+    """The exception that ends a play with an error."""
 
     def __init__(self, error: Json) -> None:
         super().__init__(error)
