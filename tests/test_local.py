@@ -313,9 +313,8 @@ with socket.create_server(("127.0.0.1", port)):
 def test_a_server_that_starts_no_kernel_fails_to_start_with_prespawned_ones(
     gateway: Path, temporary: Path
 ) -> None:
-    assert (
-        "could not start a kernel in advance: Kernel 'python3' is not installed. Server: http"
-        in failure(python=gateway, prespawn_count=1)
+    assert "could not start a kernel in advance: Kernel 'python3' is not installed" in failure(
+        python=gateway, prespawn_count=1
     )
     assert list(temporary.iterdir()) == []
 
