@@ -13,7 +13,7 @@ from .protocol.mime_bundle import mime_bundle
 from .protocol.outputs import as_seen, join_text
 from .protocol.result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
 from .protocol.values import Output, Stream, short_repr
-from .rendering import Rendering, into, render
+from .rendering import Rendering, into, render_seen
 
 EXIT_CODES: Mapping[Status, int] = {
     "ok": 0,
@@ -96,20 +96,24 @@ class CodeResult:
         write = into(folder)
         renderings: list[Rendering] = []
         texts: list[str] = []
-        files: list[str] = []
+        before_last = 0  # number of texts of the blocks before the last one
         for result in results:
             # Two separate screens: a cell does not overwrite late output of the cell before it.
-            seen = (*as_seen(result.late_outputs), *as_seen(result.outputs))
-            rendering = render(seen, write, page)
+            seen = [*as_seen(result.late_outputs), *as_seen(result.outputs)]
+            rendering = render_seen(seen, write, page)
             renderings.append(rendering)
-            files += map(str, rendering.files)
-            remarks = "\n".join(notes(result, timeout))
-            texts.append(join_text([(rendering.text, True), (remarks, True)]))
+            before_last = len(texts)
+            texts += (rendering.text, *notes(result, timeout))
         status = results[-1].status if results else "ok"
+        if skipped:
+            # Readers look for an error at the end, so the note goes before it.
+            texts.insert(len(texts) if status == "ok" else before_last, not_run(skipped))
+        if status == "ok" and left_out:
+            texts.append(f"Note: the code exited; code blocks that did not run: {left_out}.")
         return cls(
             exit_code=_exit_code(results[-1]) if results else 0,
-            output=_joined(texts, status, skipped, left_out),
-            output_files=files,
+            output=join_text((text, True) for text in texts),
+            output_files=[str(file) for one in renderings for file in one.files],
             status=status,
             kernel_restarted=any(result.kernel_restarted for result in results),
             truncated=_together([r.truncated for r in results if r.truncated]),
@@ -122,18 +126,6 @@ class CodeResult:
 def has_exited(result: CodeResult) -> bool:
     """Whether the last block ended with ``sys.exit`` or ``exit()``, which ends a script."""
     return bool(result.results) and result.results[-1].exit_code is not None
-
-
-def _joined(texts: Sequence[str], status: Status, skipped: Sequence[str], left_out: int) -> str:
-    """The texts of the blocks, with notes on those that did not run."""
-    all_texts = list(texts)
-    if skipped:
-        # Readers look for an error at the end, so the note goes before it.
-        place = len(texts) if status == "ok" else len(texts) - 1
-        all_texts.insert(place, not_run(skipped))
-    if status == "ok" and left_out:
-        all_texts.append(f"Note: the code exited; code blocks that did not run: {left_out}.")
-    return join_text((text, True) for text in all_texts)
 
 
 def _exit_code(result: ExecutionResult) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,13 @@ def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = 
         write: Saves a file.
         page: Remembers which scripts earlier cells have loaded. None for a new kernel.
     """
-    shown = list(as_seen(outputs))
+    return render_seen(list(as_seen(outputs)), write, page)
+
+
+def render_seen(
+    shown: Sequence[Output], write: Write, page: NotebookPage | None = None
+) -> Rendering:
+    """As ``render``, for outputs that are already as a terminal shows them."""
     if not shown:
         return Rendering(())
     whole = (NotebookPage() if page is None else page).complete(shown)

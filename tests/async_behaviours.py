@@ -210,7 +210,10 @@ def test_blocks_of_one_executor_run_in_their_order(executors: Executors) -> None
 RESTARTED = "False\nNote: the kernel was restarted, variables are gone."
 
 
-@pytest.mark.parametrize(("code", "kept"), [(LOOP, "True"), (STUBBORN, RESTARTED)])
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [(LOOP, "True"), pytest.param(STUBBORN, RESTARTED, marks=pytest.mark.short_grace)],
+)
 def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
     executors: Executors, code: str, kept: str
 ) -> None:
@@ -230,6 +233,7 @@ def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
     assert run(main) == kept
 
 
+@pytest.mark.short_grace
 def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
     executors: Executors, timeouts: Timeouts
 ) -> None:

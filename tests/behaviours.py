@@ -99,7 +99,10 @@ def test_no_output_is_lost_if_only_pongs_acknowledge(
         assert run(executor, code).output == "".join(f"{i}\n" for i in range(300))
 
 
-@pytest.mark.parametrize(("code", "kept"), [(LOOP, "True"), (STUBBORN, "False")])
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [(LOOP, "True"), pytest.param(STUBBORN, "False", marks=pytest.mark.short_grace)],
+)
 def test_another_thread_ends_the_running_blocks(executors: Executors, code: str, kept: str) -> None:
     began = threading.Event()
     executor = executors(on_output=lambda output: began.set())
@@ -289,6 +292,7 @@ def test_a_timeout_keeps_output_and_state(kernel: JupyterKernelClient) -> None:
 
 
 @pytest.mark.pitfall(3)
+@pytest.mark.short_grace
 def test_code_that_ignores_the_interrupt_is_ended_by_a_restart(
     kernel: JupyterKernelClient,
 ) -> None:

@@ -16,8 +16,10 @@ _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 """How frames begin: the opcode, and 0x80 for the last part, which control frames always are."""
 
 _LONGEST_CONTROL = 125
-_LARGE = 2**20
-"""A frame with at least this number of bytes is not copied."""
+_LARGE = 2**16
+"""A frame with more bytes gets a buffer of its own, so that it is not copied again."""
+_RESERVED = 2**22
+"""Number of bytes of this buffer before data has arrived, at most."""
 
 _WIDTHS = {126: 2, 127: 8}
 """Number of bytes of the extended length, by the value of the short length."""
@@ -42,6 +44,34 @@ class Received(NamedTuple):
     data: bytes | bytearray
 
 
+class _LargeFrame:
+    """A large frame while it arrives.
+
+    Args:
+        first: The first byte of the frame.
+        size: Number of bytes in its message.
+
+    Attributes:
+        data: The message.
+        missing: Number of bytes that have not arrived.
+    """
+
+    def __init__(self, first: int, size: int) -> None:
+        self.first: int = first
+        self.missing: int = size
+        self._filled = 0
+        # A server may announce more than it sends. Beyond this size, the buffer grows.
+        self.data = bytearray(min(size, _RESERVED))
+
+    def fill(self, received: bytes | memoryview) -> bytes | memoryview:
+        """Add received data. Returns what is left of it for the next frame."""
+        taken = min(len(received), self.missing)
+        self.data[self._filled : self._filled + taken] = received[:taken]
+        self._filled += taken
+        self.missing -= taken
+        return received[taken:]
+
+
 @define
 class FrameReader:
     """Feed it all received data, and call ``next`` until it returns None.
@@ -55,16 +85,18 @@ class FrameReader:
     limit: int
     _ahead: bytearray = field(factory=bytearray, init=False)
     _taken: int = field(default=0, init=False)  # bytes that were already read
+    _large: _LargeFrame | None = field(default=None, init=False)  # the one that arrives now
     _begun: int = field(default=0, init=False)  # opcode of a message in parts
     _parts: bytearray = field(factory=bytearray, init=False)
 
     def feed(self, data: bytes) -> None:
         """Add received data."""
+        rest = data if self._large is None else self._large.fill(data)
         # Once for all frames of the last read. Once per frame would move the rest each time.
         if self._taken:
             del self._ahead[: self._taken]
             self._taken = 0
-        self._ahead += data
+        self._ahead += rest
 
     def next(self) -> Received | None:
         """The next message or control frame. None if more data is needed.
@@ -72,7 +104,10 @@ class FrameReader:
         Raises:
             ValueError: The frame is invalid, or the message is too large.
         """
-        while self._ahead and (frame := self._next_frame()) is not None:
+        while self._ahead or self._large is not None:
+            frame = self._next_frame() if self._large is None else self._take_large()
+            if frame is None:
+                return None
             first, data = frame
             opcode, is_last = first & 0x0F, first >= 0x80
             if opcode > BINARY:
@@ -88,6 +123,7 @@ class FrameReader:
         return None
 
     def _next_frame(self) -> tuple[int, bytes | bytearray] | None:
+        """The first byte and the message of the next frame."""
         ahead, start = self._ahead, self._taken + 2
         if len(ahead) < start:
             return None
@@ -103,15 +139,14 @@ class FrameReader:
             size, start = int.from_bytes(ahead[start:body], "big"), body
         if size + len(self._parts) > self.limit:
             raise ValueError(f"a message of over {self.limit} bytes")
+        if size > _LARGE:
+            self._large = _LargeFrame(first, size)
+            self._ahead = bytearray(self._large.fill(memoryview(ahead)[start:]))
+            self._taken = 0
+            return self._take_large()
         end = start + size
         if len(ahead) < end:
             return None
-        if size > _LARGE:
-            # A copy would stop all other threads, and take memory.
-            self._ahead, self._taken = ahead[end:], 0
-            del ahead[end:]
-            del ahead[:start]
-            return first, ahead
         data = bytes(memoryview(ahead)[start:end])
         if end == len(ahead):
             # Free the memory now. For other frames, ``feed`` does it for all at once.
@@ -119,6 +154,13 @@ class FrameReader:
             end = 0
         self._taken = end
         return first, data
+
+    def _take_large(self) -> tuple[int, bytearray] | None:
+        frame = self._large
+        if frame is None or frame.missing:
+            return None
+        self._large = None
+        return frame.first, frame.data
 
     def _whole(self) -> Received:
         received = Received(self._begun, self._parts)

@@ -71,7 +71,7 @@ def new_session() -> str:
 def new_header(msg_type: str, session: str) -> Json:
     """A complete header with a new id and the current time."""
     return {
-        "msg_id": secrets.token_hex(16),
+        "msg_id": secrets.token_bytes(16).hex(),
         "session": session,
         "username": "jkg_client",
         "date": datetime.now(timezone.utc).isoformat(),

@@ -148,11 +148,17 @@ class PrintedText:
             self.fold()
             return
         self._join_small()
-        text = "".join(self._open)
-        end = len(text)
-        for _ in range(_LINES):
-            end = text.rfind("\n", 0, max(0, end))
-        self._replace_open(text[: end + 1], text[end + 1 :])
+        reached: deque[str] = deque()
+        lines = 0
+        while self._open and lines < _LINES:
+            above, rest, more = _last_lines(self._open.pop(), _LINES - lines)
+            lines += more
+            if rest:
+                reached.appendleft(rest)
+            if above:
+                self._open.append(above)
+        self._settled += self._open
+        self._open, self._open_size = reached, sum(map(len, reached))
         self._limit = 2 * self._open_size
 
     def _replace_open(self, above: str, rest: str) -> None:
@@ -160,3 +166,13 @@ class PrintedText:
             self._settled.append(above)
         self._size += len(above) + len(rest) - self._open_size
         self._open, self._open_size = deque([rest] if rest else []), len(rest)
+
+
+def _last_lines(text: str, most: int) -> tuple[str, str, int]:
+    """The text before its last newlines, the text after the first of them, and their number."""
+    end = len(text)
+    for number in range(most):
+        end = text.rfind("\n", 0, end)
+        if end < 0:
+            return "", text, number
+    return text[: end + 1], text[end + 1 :], most

@@ -85,7 +85,8 @@ class Session:
 
     def ran(self, code: str, result: ExecutionResult) -> None:
         """Add a cell and its result."""
-        self._end_earlier(result.late_outputs)
+        if result.late_outputs:
+            self._end_earlier(result.late_outputs)
         outputs = (*result.outputs, *_remarks(result))
         size = _CELL + len(code) + sum(map(_size_of, outputs))
         self._add(RanCode(self._next, code, outputs, result.execution_count, size))
@@ -119,7 +120,7 @@ class Session:
 
     def _end_earlier(self, outputs: tuple[Output, ...]) -> None:
         """Add late outputs to the last cell, because it is unknown which cell they belong to."""
-        for place in range(len(self._cells) - 1 if outputs else -1, -1, -1):
+        for place in range(len(self._cells) - 1, -1, -1):
             cell = self._cells[place]
             if isinstance(cell, RanCode):
                 more = sum(map(_size_of, outputs))
