@@ -622,7 +622,7 @@ def test_after_the_server_has_hung_up_every_cell_runs_once() -> None:
         JupyterKernelClient(client, client.start_kernel("python3")) as kernel,
     ):
         assert kernel.execute("n = 0", 5).truncated is None
-        for count in range(1, 3):
+        for count in range(1, 4):
             _wait_until_dropped(client, kernel.kernel_id)
             result = kernel.execute("n += 1\nprint(n)", 10)
             assert (result.status, result.output, result.truncated) == ("ok", f"{count}\n", None)
