@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from behaviours import LOOP, STUBBORN
+from behaviours import LOOP, SLEEP, STUBBORN
 
 from jkg_client import (
     AsyncJupyterCodeExecutor,
@@ -210,7 +210,10 @@ def test_blocks_of_one_executor_run_in_their_order(executors: Executors) -> None
 RESTARTED = "False\nNote: the kernel was restarted, variables are gone."
 
 
-@pytest.mark.parametrize(("code", "kept"), [(LOOP, "True"), (STUBBORN, RESTARTED)])
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [(LOOP, "True"), pytest.param(STUBBORN, RESTARTED, marks=pytest.mark.short_grace)],
+)
 def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
     executors: Executors, code: str, kept: str
 ) -> None:
@@ -230,6 +233,7 @@ def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
     assert run(main) == kept
 
 
+@pytest.mark.short_grace
 def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
     executors: Executors, timeouts: Timeouts
 ) -> None:
@@ -271,7 +275,7 @@ def test_a_task_that_is_cancelled_after_a_death_leaves_the_report_to_the_next_re
 def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
     async def main() -> int:
         async with executors() as executor:
-            block = CodeBlock(LOOP, "python")
+            block = CodeBlock(SLEEP, "python")
             return (await executor.execute_code_blocks([block], timeout=0.5)).exit_code
 
     assert run(main) == 124

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fixtures import executor, executors, kernel, pytest_itemcollected
 from hypothesis import Phase, settings
-from surroundings import in_the_foreground, shut_out
+from surroundings import in_the_foreground, leave_out_grammars, shut_out
 
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.testing import FakeGateway
@@ -46,6 +46,7 @@ def pytest_collection() -> Iterator[None]:
 
 def pytest_configure() -> None:
     shut_out()
+    leave_out_grammars()
     # They are no test modules by their names; what they assert shall be explained all the same.
     pytest.register_assert_rewrite(
         "behaviours",
@@ -80,7 +81,8 @@ def commands() -> Iterator[Commands]:
 
 
 @pytest.fixture
-def timeouts() -> Timeouts:
+def timeouts(request: pytest.FixtureRequest) -> Timeouts:
     # The fake gateway answers at once. To show a traceback after an interrupt takes IPython more
     # than a second on a busy machine.
-    return Timeouts(first_heartbeat=0.3, grace=4.0)
+    is_short = request.node.get_closest_marker("short_grace") is not None
+    return Timeouts(first_heartbeat=0.3, grace=1.0 if is_short else 4.0)

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from attrs import define, field
+from surroundings import leave_out_grammars
 
 import jkg_client
 
@@ -237,6 +238,7 @@ def import_all() -> None:
 
 
 if __name__ == "__main__":
+    leave_out_grammars()
     import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     asked = serve(socket.socket(fileno=int(sys.argv[1])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator, MutableMapping
 
 # Settings of this package, of Jupyter and of what runs in kernels: cells with ! run $SHELL.
@@ -34,6 +35,15 @@ def shut_out(environ: MutableMapping[str, str] = os.environ, *, offline: bool = 
         of_others = capitals.startswith(_OTHERS) or capitals.endswith(_PROXIES)
         if of_python or capitals.startswith(_OF_KERNELS) or (offline and of_others):
             del environ[name]
+
+
+def leave_out_grammars() -> None:
+    """Do not let jsonschema, which nbformat imports, import its grammars of addresses.
+
+    It compiles them for a second in each process. It imports them if they are installed, and
+    without them it does not check the format of addresses. Notebooks have no addresses to check.
+    """
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # makes its import fail
 
 
 # Python ignores SIGPIPE itself, and takes that back for programs that it starts.

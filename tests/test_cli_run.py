@@ -433,14 +433,14 @@ def test_a_file_behind_docker_is_no_image(
 @pytest.mark.field("E13")
 def test_what_happens_is_told_by_v_and_every_step_by_vv(run: Run, server: FakeGateway) -> None:
     code = "import time; time.sleep(60)"
-    quiet = run("run", "--timeout", "0.5", "-c", code).err
-    told = run("run", "-v", "--timeout", "0.5", "-c", code).err
-    steps = run("run", "-vv", "--timeout", "0.5", "-c", code).err
+    quiet = run("run", "--timeout", "0.3", "-c", code).err
+    told = run("run", "-v", "--timeout", "0.3", "-c", code).err
+    steps = run("run", "-vv", "--timeout", "0.3", "-c", code).err
     assert "was started" not in quiet
     for happened in (
         "'python3' was started",
         "interrupt",
-        "the time limit of 0.5 s",
+        "the time limit of 0.3 s",
         "was deleted",
     ):
         assert re.search(f"^jkg: kernel [-0-9a-f]+: .*{re.escape(happened)}", told, re.MULTILINE)

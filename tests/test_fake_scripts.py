@@ -449,7 +449,13 @@ def test_pytest_finds_the_plugin_by_its_entry_point(
     package = Path(jkg_client.__file__).parent.parent
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (installed.parent, package))))
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
-    pytester.makepyfile("def test_it(fake_kernel): assert fake_kernel.execute('1', 10).is_ok")
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.fake_gateway(ipython=False)
+        def test_it(fake_kernel):
+            assert fake_kernel.execute("1", 10).is_ok
+    """)
     # It starts sooner without the other plugins, and without a look at each assert.
     others = ("cacheprovider", "hypothesispytest", "randomly", "timeout", "xdist")
     options = [option for name in others for option in ("-p", f"no:{name}")]

@@ -94,7 +94,7 @@ TASKS: dict[str, Callable[[str], object]] = {
     "a tool's argument in bash": lambda text: unfenced(text, "bash"),
 }
 
-SIZE = 10_000
+SIZE = 6_000
 """Characters of a text."""
 
 MOMENT = 0.02

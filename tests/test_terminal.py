@@ -526,7 +526,7 @@ def test_four_times_the_text_takes_no_more_than_ten_times_as_long(
     of: Callable[[str], object], start: str, part: str
 ) -> None:
     small, middle, large = (
-        start * times + part * (times * 5_000 // len(part)) for times in (1, 2, 4)
+        start * times + part * (times * 3_000 // len(part)) for times in (1, 2, 4)
     )
     least = max(seconds(of, small), 0.01)  # less than that says nothing
     assert seconds(of, middle) < 5 * least

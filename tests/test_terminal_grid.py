@@ -15,6 +15,7 @@ GONE, SCREEN = LINES[:501], LINES[501:]
 @rows(
     ("text", "shown"),
     [
+        # A code that stands there twice moves or erases twice.
         ("ab\x1b[E\x1b[Ec", "ab\n\nc"),
         ("a\x1bD\x1bDb", "a\n\n b"),
         ("a\nb\n\x1bM\x1bMx", "x\nb\n"),
@@ -23,36 +24,20 @@ GONE, SCREEN = LINES[:501], LINES[501:]
         ("abcd\x1b[D\x1b[DX", "abXd"),
         ("abcd\b\b\x1b[1K\x1b[1K", "   d"),
         ("abc\r\x1b[X\x1b[Xd", "dbc"),
-    ],
-)
-def test_what_stands_there_twice_is_done_twice(text: str, shown: str) -> None:
-    assert picture(text) == shown
-
-
-@rows(
-    ("text", "shown"),
-    [
+        # Below and behind the text nothing is erased.
         ("ab\x1b[X", "ab"),
         ("abc\b\x1b[9X", "ab "),
         ("a\x1b[B\x1b[X", "a"),
         ("a\x1b[B\x1b[K", "a"),
         ("a\x1b[B\x1b[1K", "a"),
         ("a\x1b[B\n", "a\n\n"),
-    ],
-)
-def test_below_and_behind_the_text_nothing_is_erased(text: str, shown: str) -> None:
-    assert picture(text) == shown
-
-
-@rows(
-    ("text", "shown"),
-    [
+        # The cursor goes a thousand columns to the right at most.
         ("ab\rc\x1b[8Cd", "cb       d"),
         ("\x1b[1000C\x1b[Cx", " " * 1000 + "x"),
         ("x" * 1000 + "\x1b[Cy", "x" * 1000 + "y"),
     ],
 )
-def test_the_cursor_goes_a_thousand_columns_to_the_right(text: str, shown: str) -> None:
+def test_codes_move_and_erase_as_on_a_terminal(text: str, shown: str) -> None:
     assert picture(text) == shown
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 List the kernels of a running server, or start, interrupt, restart or stop one. You may shorten an
-id to its beginning, if no other id begins so.
+id to its beginning, if no other id has the same beginning.
 """
 EXAMPLES = f"""\
 examples:

@@ -75,7 +75,7 @@ class _Command:
     """Finds out whether a shell command goes on in the next line.
 
     Attributes:
-        goes_on: Whether it does.
+        goes_on: Whether the command goes on in the next line.
         is_data: Whether the next line belongs to a here-document.
     """
 

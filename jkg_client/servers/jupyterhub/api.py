@@ -207,7 +207,7 @@ class HubApi:
             deadline: For all attempts.
             is_patient: Whether to repeat the request until the deadline, and not only three times.
         """
-        tries, pause = 0, 0.2
+        tries, pause = 0, 0.1
         while True:
             tries += 1
             is_last = deadline.passed or not (is_patient or tries < _TRIES)
@@ -225,7 +225,7 @@ class HubApi:
                 if is_last or not (answer.status in _AWAY or is_echo):
                     return answer
                 if is_echo:
-                    self.pause(0.5, deadline)
+                    self.pause(0.25, deadline)
                     continue
             self._note_outage(deadline)
             self.pause(pause * (1 + random.random() / 2), deadline)  # noqa: S311

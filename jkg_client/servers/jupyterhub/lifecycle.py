@@ -28,7 +28,7 @@ from .models import Answer, HubServer, ServerProgress
 
 _log = logging.getLogger("jkg_client")
 
-_FIRST_PAUSE, _PAUSE, _LONGEST_PAUSE = 0.05, 0.25, 2.0
+_FIRST_PAUSE, _PAUSE, _LONGEST_PAUSE = 0.01, 0.25, 2.0
 """Seconds between two requests for the state of the server. They become longer."""
 _FIRST_STREAM, _LONGEST_STREAM = 1.0, 5.0
 """Seconds of reading events between two such requests, because a proxy may hold events back."""
