@@ -145,3 +145,31 @@ def test_a_large_message_is_not_in_memory_twice_after_it_was_read() -> None:
     assert held < 1.5 * size
     reader.feed(b"\x01a")
     assert reader.next() == (TEXT, b"a")
+
+
+def test_memory_is_taken_as_a_large_message_arrives_not_as_it_is_announced() -> None:
+    size = 2**28
+    reader = FrameReader(size)
+    tracemalloc.start()
+    try:
+        reader.feed(b"\x82\x7f" + size.to_bytes(8, "big") + b"a")
+        assert reader.next() is None
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < size / 32
+
+
+@pytest.mark.parametrize("piece", [1, 4096, 2**16 + 9, 2**17 + 25])
+def test_large_messages_and_what_follows_them_are_read_from_pieces_of_any_size(piece: int) -> None:
+    large = bytes(range(256)) * 260
+    sent = b"\x82\x7f" + len(large).to_bytes(8, "big") + large
+    data = b"".join([sent, b"\x81\x01a", sent, b"\x89\x00", sent])
+    reader = FrameReader(2**20)
+    read: list[object] = []
+    for start in range(0, len(data), piece):
+        reader.feed(data[start : start + piece])
+        while (received := reader.next()) is not None:
+            read.append((received.opcode, bytes(received.data)))
+    whole = (BINARY, large)
+    assert read == [whole, (TEXT, b"a"), whole, (PING, b""), whole]

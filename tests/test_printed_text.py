@@ -189,3 +189,16 @@ def test_a_long_line_stays_within_reach() -> None:
     text.append("\rX")
     assert (len(text), text.news) == (1_100_005, 1_100_005)
     assert picture(str(text)) == "ab\nX" + "c" * 1_099_999
+
+
+def test_lines_that_settle_in_chunks_stay_as_they_were_printed() -> None:
+    # No chunk ends with a line. The cursor goes up and erases one of the last thousand lines.
+    lines = "".join(f"{number:0100}\n" for number in range(40_000))
+    chunks = [lines[start : start + 77_777] for start in range(0, len(lines), 77_777)]
+    erasing = "\x1b[900A\x1b[2Kerased\r\x1b[900B"
+    text = PrintedText()
+    for chunk in [*chunks, erasing]:
+        text.append(chunk)
+    text.fold()
+    assert picture(str(text)) == picture(lines + erasing)
+    assert "erased" in str(text)

@@ -49,18 +49,11 @@ class Message:
     msg_type: str = field(init=False, repr=False, eq=False)
     parent_id: str | None = field(init=False, repr=False, eq=False)
 
-    @msg_id.default
-    def _msg_id(self) -> str:
-        return str(self.header["msg_id"])
-
-    @msg_type.default
-    def _msg_type(self) -> str:
-        return str(self.header["msg_type"])
-
-    @parent_id.default
-    def _parent_id(self) -> str | None:
+    def __attrs_post_init__(self) -> None:
         parent = self.parent_header.get("msg_id")
-        return parent if isinstance(parent, str) else None
+        object.__setattr__(self, "msg_id", str(self.header["msg_id"]))
+        object.__setattr__(self, "msg_type", str(self.header["msg_type"]))
+        object.__setattr__(self, "parent_id", parent if isinstance(parent, str) else None)
 
 
 def new_session() -> str:

@@ -31,8 +31,8 @@ from .stepwise import decoded
 Frame = Union[str, bytes]
 """A WebSocket message: ``str`` for a text frame, ``bytes`` for a binary one."""
 
-_LARGE = 2**20
-"""The texts of a frame with at least this number of bytes are decoded in steps."""
+_SMALL = 2**12
+"""The parts of a frame with fewer bytes are copied, which is quicker than a view of each."""
 
 ReceivedFrame = Union[Frame, bytearray]
 """A large binary frame is the buffer that it was received in."""
@@ -144,15 +144,14 @@ def _unpack_v1(frame: ReceivedFrame) -> Packed:
     if offsets[-1] != len(frame):
         raise WireError(f"the last offset is {offsets[-1]}, not the frame's end", frame)
     _check_order(offsets, 8 * (count + 1), frame)
-    whole = memoryview(frame)  # a slice of bytes is a copy
-    channel = str(whole[offsets[0] : offsets[1]], "utf-8")
-    spans = zip(offsets[1:5], offsets[2:6])
-    if len(frame) < _LARGE:
-        texts = [str(whole[a:b], "utf-8", "replace") for a, b in spans]
+    is_small = len(frame) < _SMALL
+    whole = frame if is_small else memoryview(frame)
+    channel, *parts = [whole[a:b] for a, b in zip(offsets, offsets[1:])]
+    if is_small:
+        texts = [str(part, "utf-8", "replace") for part in parts[:4]]
     else:
-        texts = [decoded(whole[a:b]) for a, b in spans]
-    buffers = [bytes(whole[a:b]) for a, b in zip(offsets[5:], offsets[6:])]
-    return Packed((channel, *texts), tuple(buffers), Framing.V1)
+        texts = [decoded(part) for part in parts[:4]]
+    return Packed((str(channel, "utf-8"), *texts), tuple(map(bytes, parts[4:])), Framing.V1)
 
 
 def _unpack_default(frame: bytes | bytearray) -> Packed:
