@@ -190,7 +190,7 @@ class Script:
         return self._acts[at]
 
     def play(self, number: int) -> Json:
-        """The steps in the format for the kernel. ``number`` is the number of the script."""
+        """The steps, as they are sent to the kernel. ``number`` is the number of the script."""
         return {
             "script": number,
             "steps": [dict(step) for step in self._steps],

@@ -72,7 +72,8 @@ class DockerJupyterServer:
             loopback or, if the engine is reached by tcp, the address of the engine.
         port: Port at which the server is published. None for a free one.
         docker_host: Address of the engine, as in ``DOCKER_HOST``: unix, tcp, ssh or npipe.
-        startup_timeout: Time limit for the server to start, in seconds. The image is not counted.
+        startup_timeout: Time limit for the server to start, in seconds, without the time to build
+            or pull the image.
         image_timeout: Time limit to build or pull the image, in seconds.
         on_progress: Function that is called with each ``ImageProgress``. None logs the steps.
         docker_kwargs: Further options of the container, such as ``mem_limit="2g"``, with the names
@@ -254,7 +255,7 @@ class DockerJupyterServer:
 
         Raises:
             OSError: The file cannot be read.
-            EngineError: It cannot be written.
+            EngineError: The copy cannot be written.
             ClientClosed: After ``stop``. The other methods for files raise it, too.
         """
         return self._files().put(source, path)
@@ -277,7 +278,7 @@ class DockerJupyterServer:
         Raises:
             FileNotFoundError: There is no such file.
             OSError: It is not a regular file, it is too large, or the copy cannot be written.
-            EngineError: It cannot be read.
+            EngineError: The file cannot be read.
         """
         return self._files().get(path, destination, max_bytes)
 
@@ -289,7 +290,7 @@ class DockerJupyterServer:
 
         Raises:
             FileNotFoundError: There is no such folder.
-            EngineError: It cannot be read.
+            EngineError: The folder cannot be read.
         """
         return self._files().names(path)
 
