@@ -145,9 +145,10 @@ class DockerJupyterServer:
 
         Args:
             name: Name or id of the container.
-            token: Token of the server. None takes the ``TOKEN`` of the container.
+            token: Token of the server. None for the value of ``TOKEN`` in the container's
+                environment.
             stop_container: Whether ``stop`` ends the container.
-            auto_remove: Whether the container is removed then.
+            auto_remove: Whether the container is removed when ``stop`` has ended it.
             docker_host: As in the constructor.
             startup_timeout: Time limit for an answer of the server, in seconds.
 
@@ -277,7 +278,7 @@ class DockerJupyterServer:
 
         Raises:
             FileNotFoundError: There is no such file.
-            OSError: It is not a regular file, it is too large, or the copy cannot be written.
+            OSError: The file is not regular, or is too large, or the copy cannot be written.
             EngineError: The file cannot be read.
         """
         return self._files().get(path, destination, max_bytes)
