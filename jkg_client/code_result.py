@@ -40,7 +40,7 @@ class CodeResult:
         output_files: Absolute paths of the images and pages that the blocks have shown.
         status: Status of the last block that ran.
         kernel_restarted: Whether the kernel was restarted, so that its variables are lost.
-        truncated: The missing output. None if nothing is missing.
+        truncated: What is known about missing output. None if nothing is missing.
         results: One result for each block that ran.
         skipped: Languages of the blocks that did not run, because they hold data or prose.
         renderings: For each block that ran, its outputs as text and files.

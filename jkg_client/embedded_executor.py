@@ -41,7 +41,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         on_output: Function that is called with each output as soon as it arrives.
         timeouts: Time limits that the caller does not set per call.
         page_scripts: As for ``JupyterCodeExecutor``.
-        notebook: File that is kept up to date as a notebook of the session. None for no file.
+        notebook: Notebook file in which the session is recorded as it runs. None for no file.
 
     Raises:
         ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
@@ -96,7 +96,7 @@ class AsyncEmbeddedIPythonCodeExecutor(AsyncKernelCodeExecutor):
         on_output: Function that is called in the event loop with each output.
 
     Raises:
-        ValueError: An argument is wrong. Some are checked only when the kernel is started.
+        ValueError: An argument is wrong. Some arguments are checked only when the kernel starts.
     """
 
     def __init__(

@@ -40,7 +40,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
         timeouts: Time limits that the caller does not set per call.
         page_scripts: JavaScript libraries for pages with charts, by name: the path of a file or a
             URL, such as ``{"plotly": "plotly.min.js"}``. None loads them from public servers.
-        notebook: File that is kept up to date as a notebook of the session. None for no file.
+        notebook: Notebook file in which the session is recorded as it runs. None for no file.
 
     Raises:
         ValueError: An argument is wrong. ``KernelSpecNotFound`` lists the kernels that exist.
@@ -98,7 +98,7 @@ class AsyncJupyterCodeExecutor(AsyncKernelCodeExecutor):
         on_output: Function that is called in the event loop with each output.
 
     Raises:
-        ValueError: An argument is wrong. Some are checked only when the kernel is started.
+        ValueError: An argument is wrong. Some arguments are checked only when the kernel starts.
     """
 
     def __init__(

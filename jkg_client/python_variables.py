@@ -178,7 +178,7 @@ def checked_name(name: object) -> str:
     """``name``, if it can be the name of a variable.
 
     Raises:
-        ValueError: It cannot.
+        ValueError: ``name`` cannot be the name of a variable.
     """
     text = arguments.text("name", name)
     if not text.isidentifier() or keyword.iskeyword(text):

@@ -49,7 +49,7 @@ class MarkdownCodeExtractor:
         assert blocks == [CodeBlock("print(1)", "python")]
 
     Attributes:
-        default_language: Language of blocks without a label. None guesses, as AutoGen does:
+        default_language: Language of blocks without a label. If None, it is guessed as in AutoGen:
             ``sh`` for a line that begins with ``pip``, ``python`` or ``$``; ``python`` for code
             that can hardly be anything else; data for a traceback or a tree of files; otherwise
             ``""``, the kernel's own language.
@@ -70,7 +70,7 @@ class MarkdownCodeExtractor:
             message: Text, a list of parts as OpenAI's API has them, or None.
 
         Raises:
-            ValueError: ``message`` is something else.
+            ValueError: ``message`` has a different type.
         """
         if not (message is None or isinstance(message, (str, list, tuple))):
             kind = type(message).__name__

@@ -146,7 +146,7 @@ class JupyterConnectionInfo:
         verify: bool | str = True,
         cert: Certificate | None = None,
     ) -> JupyterConnectionInfo:
-        """From an address as a browser shows it: ``https://hub.example.com/user/me/?token=…``.
+        """Read an address as a browser shows it: ``https://hub.example.com/user/me/?token=…``.
 
         Args:
             url: ``http`` or ``https``. The path of a page, such as ``/lab`` or
@@ -173,12 +173,12 @@ class JupyterConnectionInfo:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> JupyterConnectionInfo:
-        """From the variables with which Jupyter itself finds a gateway.
+        """Read the environment variables with which Jupyter itself finds a gateway.
 
-        ``JUPYTER_GATEWAY_URL`` is the address of the server itself, not of a page. The others are
-        ``JUPYTER_GATEWAY_AUTH_TOKEN``, ``_AUTH_SCHEME``, ``_AUTH_HEADER_KEY``, ``_HEADERS`` (a JSON
-        object), ``_HTTP_USER`` with ``_HTTP_PWD``, ``_VALIDATE_CERT``, ``_CA_CERTS``,
-        ``_CLIENT_CERT`` and ``_CLIENT_KEY``, as described in
+        ``JUPYTER_GATEWAY_URL`` is the address of the server itself, not of a page. The other
+        variables are ``JUPYTER_GATEWAY_AUTH_TOKEN``, ``_AUTH_SCHEME``, ``_AUTH_HEADER_KEY``,
+        ``_HEADERS`` (a JSON object), ``_HTTP_USER`` with ``_HTTP_PWD``, ``_VALIDATE_CERT``,
+        ``_CA_CERTS``, ``_CLIENT_CERT`` and ``_CLIENT_KEY``, as described in
         https://jupyter-server.readthedocs.io/en/latest/operators/configuring-extensions.html
 
         Args:

@@ -86,7 +86,7 @@ class JupyterCodeExecutor(CodeExecutor, Component[JupyterCodeExecutorConfig]):
             not part of the configuration.
 
     Raises:
-        ValueError: An argument is wrong. Some are checked only when the kernel is started.
+        ValueError: An argument is wrong. Some arguments are checked only when the kernel starts.
     """
 
     component_config_schema = JupyterCodeExecutorConfig

@@ -20,7 +20,7 @@ class NotebookParameter:
         name: Name of the variable.
         default: Code of the default value. Empty if the code has none for this name alone, as in
             ``c, d = pair()``.
-        annotation: Code of the type. Empty if there is none.
+        annotation: Code of the type annotation. Empty if the parameter has none.
         help: The comment at the end of the line.
     """
 

@@ -70,8 +70,8 @@ def run_notebook(
             saved after each cell and while cells run, and is complete at any time.
         parameters: Values for a new cell after the cell with the tag ``parameters``. ``{}`` removes
             the new cell of an earlier run; None keeps it.
-        secret_parameters: Further values, or names of some in ``parameters``. They are saved as
-            ``******``.
+        secret_parameters: Further parameters with values, or names of parameters in ``parameters``.
+            The notebook shows ``******`` instead of their values.
         timeout: Time limit for all cells together, in seconds. None for no limit.
         cell_timeout: Time limit for each cell, in seconds. Metadata
             ``{"execution": {"timeout": 30}}`` of a cell override it. None uses the metadata of the

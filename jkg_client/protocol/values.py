@@ -68,7 +68,8 @@ class Display:
         data: The forms by MIME type: text, base64 for binary forms, objects for JSON forms.
         metadata: Metadata of the display, which may be by MIME type.
         display_id: Id by which later messages may replace the display.
-        execution_count: Number of the cell if this is its value. None if the cell displayed it.
+        execution_count: Number of the cell if the object is the value of the cell. None if code
+            in the cell displayed the object.
         is_update: Whether it replaces what an earlier cell has shown. This does not count when two
             displays are compared.
     """

@@ -166,7 +166,7 @@ class LocalJupyterServer:
 
         Raises:
             FileNotFoundError: There is no such file.
-            OSError: It is not a regular file, it is too large, or it cannot be read or written.
+            OSError: The file is not a regular file, is too large, or cannot be read or written.
         """
         return self._files.get(path, destination, max_bytes)
 

@@ -22,7 +22,7 @@ class RestFault:
         method: Method of the requests. Wildcards are allowed.
         path: Path of the requests. Wildcards are allowed.
         seconds: Delay of the answer. None for no answer.
-        answer: Answer instead of the right answer. None for the right answer.
+        answer: Wrong answer to send. None for the right answer.
         cut: Number of bytes of the answer after which the connection is cut. None for no cut.
         rst: Whether the connection is cut by a TCP reset.
     """

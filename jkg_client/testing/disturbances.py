@@ -31,7 +31,7 @@ class RateLimit:
     Attributes:
         messages: Messages per second.
         data: Bytes of streams per second.
-        window: Both are counted over this number of seconds.
+        window: Messages and bytes are counted over this number of seconds.
     """
 
     messages: float = field(default=0.0, validator=validator(arguments.pause))

@@ -74,8 +74,8 @@ class FakeGateway:
         token: Token that clients must send. None for no token. The default is a random one.
         base_path: The path before ``/api``.
         kernel_names: Names of its kernels, all of which run Python. The first is the default.
-        list_kernels: Whether it lists kernels and sessions. A real kernel gateway lists them only
-            if its configuration says so.
+        list_kernels: Whether clients can list kernels and sessions. A real kernel gateway lists
+            them only if its configuration says so.
         max_kernels: How many kernels may run at a time. None for no limit.
         ipython: Whether kernels run IPython or plain Python. None for IPython if it is installed.
         strict: Whether every cell must have a script.

@@ -60,7 +60,7 @@ class KernelNotStarted(RuntimeError):
 
 
 def flavour_for(ipython: bool | None) -> Flavour:
-    """IPython if it is wanted or, for None, if it is installed.
+    """``ipython`` for True, ``python`` for False; None chooses IPython if it is installed.
 
     Raises:
         ValueError: IPython is wanted, but not installed.

@@ -22,7 +22,7 @@ class Script:
         gateway.script("fit()").stream("epoch 1\n").hangs()
 
     Bytes in the content of a message are sent in base64. Other objects that JSON cannot express
-    are a ``ValueError``.
+    raise a ``ValueError``.
 
     Attributes:
         cell: Text of the cells to which the script belongs, or a pattern that is found in them.
@@ -186,11 +186,11 @@ class Script:
         return self._add("call", at=len(self._acts) - 1)
 
     def act(self, at: int) -> Callable[[], Any]:
-        """The function that the step ``then`` with the number ``at`` calls."""
+        """The function of call number ``at`` to ``then``, counted from 0."""
         return self._acts[at]
 
     def play(self, number: int) -> Json:
-        """The steps in the format for the kernel. ``number`` is the number of the script."""
+        """The steps, as they are sent to the kernel. ``number`` is the number of the script."""
         return {
             "script": number,
             "steps": [dict(step) for step in self._steps],

@@ -42,7 +42,7 @@ class SessionKernel:
         jupyter_server: A server that this program has started, or a ``JupyterConnectionInfo``. None
             for a kernel on this machine without a server.
         kernel_name: Name of the kernel to start.
-        notebook: File that is kept up to date as a notebook of the session. None for no file.
+        notebook: Notebook file in which the session is recorded as it runs. None for no file.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ def create_server(
             for kernels on this machine without a server.
         kernel_name: Name of the kernel to start.
         limits: Limits for a call.
-        notebook: File that is kept up to date as a notebook of the session. Further sessions get
+        notebook: Notebook file in which the session is recorded as it runs. Further sessions get
             ``name-2.ipynb`` and so on. None for no file.
 
     Raises:

@@ -36,7 +36,7 @@ class GatewayKernelClient(AsyncKernelClient):
         options: Arguments of ``AsyncKernelClient``.
     """
 
-    timeouts = AnyTrait(TIMEOUTS, help="Time limits: a jkg_client Timeouts.")
+    timeouts = AnyTrait(TIMEOUTS, help="Time limits, as a jkg_client.Timeouts object.")
 
     def __init__(
         self, provider: JupyterClient, kernel_id: str, *, first_code: str = "", **options: Any

@@ -72,7 +72,8 @@ class DockerJupyterServer:
             loopback or, if the engine is reached by tcp, the address of the engine.
         port: Port at which the server is published. None for a free one.
         docker_host: Address of the engine, as in ``DOCKER_HOST``: unix, tcp, ssh or npipe.
-        startup_timeout: Time limit for the server to start, in seconds. The image is not counted.
+        startup_timeout: Time limit for the server to start, in seconds, without the time to build
+            or pull the image.
         image_timeout: Time limit to build or pull the image, in seconds.
         on_progress: Function that is called with each ``ImageProgress``. None logs the steps.
         docker_kwargs: Further options of the container, such as ``mem_limit="2g"``, with the names
@@ -144,9 +145,10 @@ class DockerJupyterServer:
 
         Args:
             name: Name or id of the container.
-            token: Token of the server. None takes the ``TOKEN`` of the container.
+            token: Token of the server. None for the value of ``TOKEN`` in the container's
+                environment.
             stop_container: Whether ``stop`` ends the container.
-            auto_remove: Whether the container is removed then.
+            auto_remove: Whether the container is removed when ``stop`` has ended it.
             docker_host: As in the constructor.
             startup_timeout: Time limit for an answer of the server, in seconds.
 
@@ -254,7 +256,7 @@ class DockerJupyterServer:
 
         Raises:
             OSError: The file cannot be read.
-            EngineError: It cannot be written.
+            EngineError: The copy cannot be written.
             ClientClosed: After ``stop``. The other methods for files raise it, too.
         """
         return self._files().put(source, path)
@@ -276,8 +278,8 @@ class DockerJupyterServer:
 
         Raises:
             FileNotFoundError: There is no such file.
-            OSError: It is not a regular file, it is too large, or the copy cannot be written.
-            EngineError: It cannot be read.
+            OSError: The file is not regular, or is too large, or the copy cannot be written.
+            EngineError: The file cannot be read.
         """
         return self._files().get(path, destination, max_bytes)
 
@@ -289,7 +291,7 @@ class DockerJupyterServer:
 
         Raises:
             FileNotFoundError: There is no such folder.
-            EngineError: It cannot be read.
+            EngineError: The folder cannot be read.
         """
         return self._files().names(path)
 

@@ -73,7 +73,7 @@ class ServerProgress:
 
     Attributes:
         message: The hub's message.
-        progress: Percentage. None if the hub does not say.
+        progress: Percentage of the start. None if the hub reports none.
         ready: Whether the hub considers the server started.
         failed: Whether the start has failed. ``message`` says why.
     """

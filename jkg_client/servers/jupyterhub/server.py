@@ -41,7 +41,8 @@ class JupyterHubServer:
         server_name: Name of the server. Empty for the user's default server.
         options: Options for the hub's spawner, in the format of its form in the browser.
         timeout: Time limit for the server to start, in seconds.
-        stop_server: Whether ``stop`` stops the server. None stops it if it was started here.
+        stop_server: Whether ``stop`` stops the server. If None, ``stop`` stops it
+            only if this object started it.
         on_progress: Function that is called with each ``ServerProgress`` of the hub.
         keep_active: Seconds between reports to the hub that the server is in use. Without reports,
             the hub may stop the server while a long cell prints nothing. None for no reports.

@@ -65,7 +65,7 @@ class Outbox:
         self._thread.start()
 
     def print(self, name: str, text: str, parent: Parent) -> None:
-        """Send ``text`` on the stream ``name``, soon."""
+        """Queue ``text`` of the stream ``name``. It is sent a moment later."""
         self._put(Text(name, text, parent))
 
     def say(

@@ -12,7 +12,12 @@ from .shells import Flavour, Shell
 
 
 def main(arguments: list[str]) -> None:
-    """Start as ``forks`` or ``spawned``, with a flavour. Orders are read as lines from stdin."""
+    """Start kernels; each order is a line of stdin.
+
+    Args:
+        arguments: ``forks`` for many kernels or ``spawned`` for one, and ``ipython`` or ``python``
+            for the program that runs the cells.
+    """
     way, flavour = arguments
     # Cells must not see the arguments of this program.
     del sys.argv[1:]

@@ -73,7 +73,7 @@ class Pipe:
         thread.start()
 
     def sync(self) -> None:
-        """Wait until all that was written has been printed."""
+        """Wait until all text that was written to the pipe has been printed."""
         self._synced.clear()
         # When the token has come out of the pipe, all older text has come out, too.
         os.write(self._end, self._token)
