@@ -59,7 +59,7 @@ class _Executor(KernelCodeExecutor):
         run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def report_again(self, result: object) -> None:
-        """Report a restart in ``result`` again with the next result: this one was not read."""
+        """Report a restart in ``result`` again with the next result: nobody has read this one."""
         if isinstance(result, CodeResult) and result.kernel_restarted:
             self._replaced = True
 
@@ -266,7 +266,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             return await asyncio.shield(waiting)
         except asyncio.CancelledError:
             job.cancelled = True
-            # Read its exception, or asyncio logs that nobody has read it.
+            # Read the exception. Otherwise, asyncio logs that nobody has read it.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
             if not future.cancel():
                 await whole(self._ended(job, waiting))
@@ -279,7 +279,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             with contextlib.suppress(JkgError):
                 await loop.run_in_executor(None, self._executor.end, job.run)
         await asyncio.wait({waiting})
-        # It may have ended before it was cancelled.
+        # The job may have ended before it was cancelled.
         failed = waiting.exception() is not None
         if self._executor is not None and not (failed or job.reported):
             self._executor.report_again(waiting.result())
@@ -306,7 +306,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             self._loop.call_soon_threadsafe(self._on_output, output)
 
     def _abandon(self) -> None:
-        """Stop a kernel that may still be starting as soon as it has started. Do not wait."""
+        """Stop the kernel, without waiting. A starting kernel is stopped when it has started."""
         if self._stopped:
             return  # ``stop`` does it
         self._stopped = True

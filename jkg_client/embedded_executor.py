@@ -63,7 +63,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         page_scripts: PageScripts | None = None,
         notebook: NotebookOption = None,
     ) -> None:
-        # Checked before anything is imported.
+        # Check the arguments before anything is imported.
         arguments.executor(kernel_name, timeout, output_dir, None, env, max_output, on_output)
         _check_others(cwd, timeouts, page_scripts, notebook)
         super().__init__(

@@ -48,7 +48,7 @@ class Command:
     """A command, as a shell completes it.
 
     Attributes:
-        help: In a few words.
+        help: Help in a few words.
         options: Its options, with those of its actions.
         words: Allowed values of its first argument, such as ``start``. Empty if there is no list.
     """

@@ -80,6 +80,6 @@ class Interruptions:
 
 
 def _say(text: bytes) -> None:
-    # Not ``print``: the signal may have interrupted a write to the same buffer.
+    # Do not use ``print``: the signal may have interrupted a write to the same buffer.
     with contextlib.suppress(OSError):
         os.write(2, text)

@@ -1,6 +1,7 @@
-"""Runs a script in a kernel as ``python script.py`` would. It is sent to the kernel as text.
+"""Runs a script in a kernel as ``python script.py`` would.
 
-It uses only the standard library, and adds nothing to the variables of the script.
+This module is sent to the kernel as text. It uses only the standard library, and adds nothing to
+the variables of the script.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def begin(main: dict[str, Any], argv: list[str], file: str | None, text: str) ->
     """
     setattr(sys, _STATE, _Before(main))
     sys.argv = list(argv)
-    # IPython's own functions would end the kernel, which others may use.
+    # IPython's own functions would end the kernel, which other clients may use.
     main["exit"] = main["quit"] = _leave
     if file is None:
         return

@@ -139,9 +139,9 @@ def info_of(
     """The address of a running server.
 
     Args:
-        url: URL of the server. None for the one of the environment.
+        url: URL of the server. None for the URL of the environment.
         environ: ``JKG_TOKEN``, and the variables that ``JupyterConnectionInfo.from_env`` reads.
-        token: Replaces the token of the environment. A token in ``url`` wins.
+        token: Replaces the token of the environment. A token in ``url`` has priority.
 
     Raises:
         ValueError: The URL or a variable is not valid.

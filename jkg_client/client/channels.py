@@ -23,10 +23,11 @@ Incoming = Union[Message, Gap]
 class KernelChannels(Protocol):
     """All channels of one kernel, in both directions, with one session id.
 
-    Messages of all channels arrive in one stream; those of iopub keep their order. If the kernel
-    dies or starts again, the channels report this as Jupyter servers do: by a ``status`` message on
-    iopub with an empty ``parent_header``. Its ``execution_state`` is ``restarting`` if another
-    process will follow, ``starting`` if this process has begun, and ``dead`` if none will follow.
+    Messages of all channels arrive in one stream. The messages of iopub keep their order. If the
+    kernel dies or starts again, the channels report this as Jupyter servers do: by a ``status``
+    message on iopub with an empty ``parent_header``. Its ``execution_state`` is ``restarting`` if
+    another process will follow, ``starting`` if this process has begun, and ``dead`` if none will
+    follow.
 
     One thread at a time may use the channels. Only ``abort`` may be called from any thread, at any
     time. The constructor connects.
@@ -71,7 +72,7 @@ class KernelChannels(Protocol):
         ...
 
     def drain(self) -> Iterator[Incoming]:
-        """The messages that have arrived since the last read. After that, the connection works.
+        """Yield the messages since the last read, and make sure that the connection works.
 
         After ``Timeouts.stale`` seconds without use, the connection is tested first. The iterator
         ends after a few seconds, even if the kernel sends faster than we read.
@@ -81,7 +82,7 @@ class KernelChannels(Protocol):
     def refresh(self) -> None:
         """After a pause without reading: make sure that the connection works.
 
-        Like ``drain``, but the messages are kept for the next ``receive``.
+        This works like ``drain``, but the messages are kept for the next ``receive``.
         """
         ...
 
@@ -124,7 +125,7 @@ class KernelControl(Protocol):
 
     Every method raises:
         KernelNotFound: The kernel does not exist any more.
-        GatewayError: The server does not answer, or it refuses.
+        GatewayError: The server does not answer, or it refuses the request.
     """
 
     def interrupt(self, deadline: Deadline) -> None:
@@ -157,7 +158,7 @@ class KernelControl(Protocol):
             state is unknown or was not found out in time.
 
         Raises:
-            KernelNotFound: The kernel does not exist any more. Nothing else is raised.
+            KernelNotFound: The kernel does not exist any more. No other exception is raised.
         """
         ...
 
@@ -167,8 +168,8 @@ class KernelConnection:
     """A connection to a kernel.
 
     Attributes:
-        channels: Its messages.
-        control: Interrupts and restarts it.
+        channels: Send and receive the messages of the kernel.
+        control: Interrupts and restarts the kernel.
     """
 
     channels: KernelChannels
@@ -179,7 +180,7 @@ class KernelProvider(Protocol):
     """Starts kernels and connects to them: a Jupyter server, this machine, or a test.
 
     Any thread may use it. Every method except ``close`` raises:
-        GatewayError: The provider cannot be reached, or it refuses.
+        GatewayError: The provider cannot be reached, or it refuses the request.
     """
 
     def start_kernel(
@@ -197,7 +198,8 @@ class KernelProvider(Protocol):
             timeout_seconds: Time limit for the whole start.
 
         Raises:
-            KernelSpecNotFound: No such kernel is installed. The message lists those that are.
+            KernelSpecNotFound: No such kernel is installed. The message lists the installed
+                kernels.
             ValueError: A name or a value is not a string.
         """
         ...
@@ -226,6 +228,6 @@ class KernelProvider(Protocol):
     def close(self) -> None:
         """Close everything; a second call does nothing.
 
-        Kernels on a server keep running, those on this machine end.
+        Kernels on a server keep running. Kernels on this machine end.
         """
         ...

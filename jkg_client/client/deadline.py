@@ -34,7 +34,7 @@ class Deadline:
         return f"Deadline({self.seconds})"
 
     def left(self) -> float | None:
-        """Seconds left. 0.0 if it has passed, None if it has no end."""
+        """Seconds left. 0.0 if the deadline has passed, None if it has no end."""
         return None if self._end is None else max(0.0, self._end - self._clock())
 
     @property

@@ -53,10 +53,10 @@ class JupyterKernelClient(SavesSession):
             client.delete_kernel(kernel_id)
 
     Args:
-        provider: Has the kernel, such as a ``JupyterClient``. ``stop`` does not close it.
+        provider: The owner of the kernel, such as a ``JupyterClient``. ``stop`` does not close it.
         kernel_id: Id of the kernel.
-        connect_timeout: Time limit for the first connection, in seconds. Servers let it wait
-            until the kernel has started.
+        connect_timeout: Time limit for the first connection, in seconds. A server may delay the
+            connection until the kernel has started.
         timeouts: Time limits that the caller does not set per call.
         keep_session: Whether to keep the code that was run, for ``save_notebook``.
 
@@ -107,8 +107,8 @@ class JupyterKernelClient(SavesSession):
         """Close the connection; the kernel keeps running. Any thread may call this, also twice.
 
         Threads that wait for the kernel get ``ClientClosed``. If a thread is in a callback,
-        ``stop`` waits for it, at most for the grace period. In a forked child process, ``stop``
-        does nothing.
+        ``stop`` waits for the callback, at most for the grace period. In a forked child process,
+        ``stop`` does nothing.
         """
         if self._process != os.getpid():
             # Even a close frame would end the parent's connection.
@@ -156,13 +156,13 @@ class JupyterKernelClient(SavesSession):
             timeout_seconds: Time limit for the whole cell, not for each message. None: no limit.
             on_output: Function that is called with each output as soon as it arrives. Text arrives
                 in pieces, as the kernel sends it.
-            on_input: Function that answers when the code asks for a line; ``input`` works in a
-                terminal. None makes ``input()`` raise an error in the cell. If the function raises
-                ``EOFError``, the code's input ends.
+            on_input: Function that answers when the code asks for a line of input. In a terminal,
+                pass ``input``. None makes ``input()`` raise an error in the cell. If the function
+                raises ``EOFError``, the code's input ends.
             silent: Run without counting the cell and without keeping it in the history.
             store_history: Whether the kernel counts the cell and keeps it in its history.
             user_expressions: Expressions by name, which the kernel evaluates after the code.
-            max_output: How many characters of output are kept.
+            max_output: Number of characters of output that are kept.
 
         Returns:
             The outputs of the cell, and how it ended (``status``).
@@ -236,7 +236,7 @@ class JupyterKernelClient(SavesSession):
         Args:
             code: The code.
             cursor_pos: Position in characters. None for the end.
-            detail_level: 1 asks for more, such as the source code.
+            detail_level: 1 asks for more information, such as the source code.
             timeout_seconds: Time limit for the answer.
         """
         position = arguments.position(code, cursor_pos)
@@ -318,7 +318,7 @@ class JupyterKernelClient(SavesSession):
         Raises:
             ClientClosed: The client was stopped, or it belongs to another process.
         """
-        # Before the lock: in a forked child, a thread that does not exist there may hold it.
+        # Check this before the lock, which in a forked child may belong to a thread of the parent.
         self._check_process()
         with self._lock:
             self._check_usable()
@@ -343,7 +343,7 @@ class JupyterKernelClient(SavesSession):
         deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))
         exchange = self._in_turn(lambda: self._conversation.ask(request, deadline))
         if exchange.reply is None:
-            # Without a limit, the kernel died, or an interrupt arrived just before it answered.
+            # If no limit passed, the kernel died, or an interrupt came just before the answer.
             limit = "" if exchange.done else f" within {timeout_seconds:g} s"
             kernel = f"kernel {self._kernel_id}{' died and' if exchange.dead else ''}"
             raise KernelNotReady(f"{kernel} gave no answer to {request.msg_type}{limit}")

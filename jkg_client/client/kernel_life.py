@@ -31,7 +31,7 @@ class KernelLife:
 
     def died(self) -> None:
         """The process has ended, or was replaced."""
-        # Only once for each process: "starting" follows "restarting".
+        # Report only one restart for each process: "starting" follows "restarting".
         self._is_untold |= self.is_up
         self.needs_check, self.is_up, self._process = True, False, None
         self.is_new = True

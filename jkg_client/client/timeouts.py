@@ -8,9 +8,9 @@ from attrs import Attribute, field, frozen
 
 
 def _check(_: Any, attribute: Attribute[float], value: Any) -> None:
-    # 0 is allowed: nothing is waited for then.
+    # 0 is allowed. It means no waiting.
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (is_number and value >= 0):  # NaN is not, either
+    if not (is_number and value >= 0):  # NaN is refused, too
         raise ValueError(f"{attribute.name} must be a number of seconds, not {value!r:.200}")
 
 
@@ -32,9 +32,10 @@ class Timeouts:
         stale: Time without use after which the client checks that a connection is still alive,
             before it uses the connection again. Proxies may drop connections without a message.
         pong: To receive the answer to a ping, which proves that the connection is alive.
-        handshake: For one attempt to reconnect. Some servers let it wait for 5 seconds while they
-            close the broken connection, so a shorter limit can make reconnecting impossible.
-        reconnect: To restore a broken connection, with as many attempts as are possible in it.
+        handshake: For one attempt to reconnect. Some servers delay an attempt by 5 seconds while
+            they close the broken connection, so a shorter limit can make reconnecting impossible.
+        reconnect: To restore a broken connection, with as many attempts as are possible in this
+            time.
         grace: For a cell to end after an interrupt. After that the kernel is restarted.
         ready: For a kernel to answer after a start or a restart.
         sending: To send a request.

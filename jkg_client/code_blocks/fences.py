@@ -1,7 +1,7 @@
 """Fences: the lines that begin and end a code block.
 
-These are the fences of CommonMark (https://spec.commonmark.org/0.31.2/#fenced-code-blocks), and
-those that language models write: after text, in quotes and lists, at any indentation.
+These are the fences of CommonMark (https://spec.commonmark.org/0.31.2/#fenced-code-blocks), and the
+fences that language models write: after text, in quotes and lists, at any indentation.
 
 Every regular expression here is matched at a known place, and reads each character only once.
 """
@@ -28,7 +28,7 @@ _QUOTE = re.compile(rf"[{_UNSEEN}]*(?: {{0,3}}>)+ ?")
 _MARKER = re.compile(r"(?:[-*+•]|\d{1,9}[.)])[ \t]+")
 _RUN = re.compile(r"`+|~+")
 _BACKTICKS = re.compile(r"`+")
-# ``{code-cell} python`` is MyST's.
+# MyST writes ``{code-cell} python``.
 _DIRECTIVE = re.compile(r"[\s{]*(?:code-cell|code-block|code|sourcecode|jupyter-execute)\}")
 # ``python output``
 _PRINTED = re.compile(
@@ -132,7 +132,7 @@ def ending(line: str) -> Ending | None:
         return Ending(mark, length, kind, is_language=names_language(info), indent=indent)
     if inner.endswith("```"):
         runs = _BACKTICKS.findall(inner)
-        # An even number of them is inline code, as in a comment.
+        # An even number of such fences is inline code, as in a comment.
         return Ending("`", len(runs[-1]), "behind code") if len(runs) % 2 else None
     return None
 
@@ -144,9 +144,9 @@ def names_language(info: str) -> bool:
 
 
 def unquoted(line: str, quote: int) -> str | None:
-    """``line`` without ``quote`` quote marks. None if it has fewer.
+    """``line`` without ``quote`` quote marks. None if there are fewer.
 
-    The blank after the last one is kept, because it may be missing in other lines.
+    The blank after the last quote mark is kept, because other lines may not have it.
     """
     at = 0
     for _ in range(quote):

@@ -1,7 +1,7 @@
 """Shell code: removes the marks of notebooks, and makes ``pip install`` quiet.
 
 The code is only *scanned*, in one pass, to find commands outside of strings, comments and
-here-documents. If it is uncertain whether text is a command, it is not changed.
+here-documents. If it is uncertain whether text is a command, the text is not changed.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _after_options(words: Sequence[re.Match[str]], at: int) -> int:
 def _bare(code: str) -> str:
     """``code`` with strings, comments and here-documents replaced by text of the same length.
 
-    Continued lines become one line, strings, comments and here-documents one word.
+    Continued lines become one line. Each string, comment and here-document becomes one word.
     """
     return join(_bare_parts(code))
 

@@ -125,7 +125,7 @@ class ZmqChannels:
         *,
         is_new_kernel: bool = False,  # noqa: ARG002 - ``send`` finds the new process
     ) -> Gap | None:
-        """Check whether the process lives. A kernel without heartbeat is only logged."""
+        """Check whether the process lives. A missing heartbeat is only logged."""
         self._check_open()
         self._follow()
         if not self._sockets.beats():
@@ -172,7 +172,8 @@ class ZmqChannels:
             self._waiting.append(last_words)
             return False
         new = self._kernel.successor(old)
-        # The new process has a new key, so late messages of the old one cannot be mistaken for its.
+        # The new process has a new key, so late messages of the old process cannot be mistaken for
+        # messages of the new one.
         sockets = KernelSockets.connected(new.info, self._session)
         self._sockets, sockets = sockets, self._sockets
         self._launch, self._hears = new, False

@@ -132,7 +132,7 @@ else:
             os.killpg(process.pid, signal.SIGKILL)
 
     def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-        # No other process can get its id until it is reaped.
+        # Until the process is reaped, no other process can get its id.
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, number)

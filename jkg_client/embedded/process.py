@@ -169,7 +169,7 @@ class KernelProcess:
             _log.info("kernel process %s: %s", self.pid, stage)
             push()
         self.wait(Deadline(times.terminate))
-        # Before the process is reaped, because then another one could get its id.
+        # Do this before the process is reaped, because after that another process could get its id.
         platforms.end_children(self._process, times.children)
 
     def _stages(
@@ -179,7 +179,8 @@ class KernelProcess:
 
         def interrupt() -> None:
             self.interrupt()
-            # ipykernel loses the shutdown request if the interrupt comes while it handles it.
+            # ipykernel loses the shutdown request if the interrupt comes while it handles that
+            # request.
             if not self.wait(Deadline(_BETWEEN)):
                 ask()
 

@@ -41,7 +41,7 @@ class PlainHttp(ssl.SSLError):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """For ``requests.Session.mount``."""
+    """An adapter with deadlines, for ``requests.Session.mount``."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Create the connection pools for servers without a proxy."""
@@ -98,7 +98,7 @@ def limits(deadline: Deadline) -> Any:
 def _with_xsrf(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Send the same XSRF value as cookie and as header. A Jupyter Server without token checks this.
 
-    It protects the server from requests that a foreign web page sends through a browser.
+    The check protects the server from requests that a foreign web page sends through a browser.
     """
     said = SimpleCookie(request.headers.get("Cookie", "")).get(_XSRF_COOKIE)
     if said is None:
@@ -113,7 +113,7 @@ class Doubt:
     """Finds out whether a server with a slow response is working or dead.
 
     Attributes:
-        seconds: How long to wait for the response before ``check`` is called, once.
+        seconds: Time to wait for the response before ``check`` is called. It is called only once.
         check: Raises ``GatewayError`` if the server is dead. The request is given up then.
         failure: The exception that ``check`` has raised.
     """
@@ -161,7 +161,7 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._doubt is not None:
             self._sock.settimeout(self._doubtful.left() or 0.001)
-            # Not through the raw stream: it cannot be read again after a timeout.
+            # Do not read from the raw stream: it cannot be read again after a timeout.
             with contextlib.suppress(socket.timeout):
                 if not self._doubtful.passed:
                     return self._sock.recv_into(buffer)
@@ -181,7 +181,8 @@ class _Reader(io.RawIOBase):
 class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        # The rest of the request's limit, because urllib3's Timeout was given as ``total``.
+        # The socket's timeout is the time left for the request, because urllib3 got a ``total``
+        # limit.
         reader = _Reader(self.fp.detach(), sock, Deadline(sock.gettimeout()))
         self.fp = io.BufferedReader(reader)
 

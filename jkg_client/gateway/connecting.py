@@ -93,7 +93,7 @@ def open_stream(route: Route, deadline: Deadline) -> socket.socket:
     """A connection to the server, through its proxy and with TLS if needed.
 
     Raises:
-        ProxyFault: The proxy does not answer, or it refuses.
+        ProxyFault: The proxy does not answer, or it refuses the connection.
         ssl.SSLError: The TLS handshake fails.
         OSError: The server cannot be reached. ``socket.timeout`` if the deadline passes.
     """
@@ -219,7 +219,7 @@ def _secured(stream: socket.socket, route: Route, deadline: Deadline) -> ssl.SSL
     if isinstance(stream, ssl.SSLSocket):
         raise ProxyFault(f"TLS to {route.host} cannot go through a proxy that speaks TLS, too")
     context = _context(route)
-    # Limits the whole handshake.
+    # This limits the whole handshake.
     stream.settimeout(_left(deadline))
     return context.wrap_socket(stream, server_hostname=route.host.partition("%")[0])
 

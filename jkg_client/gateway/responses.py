@@ -44,7 +44,7 @@ def read_body(response: requests.Response, request: str) -> str:
         size += len(chunk)
         if size > _BODY_LIMIT:
             raise NotAGateway(f"{request}: answer of over {_BODY_LIMIT} bytes")
-    if response.raw.length_remaining:  # urllib3 1 does not mind
+    if response.raw.length_remaining:  # urllib3 1 raises no error
         raise requests.ConnectionError("the answer was cut short")
     return b"".join(chunks).decode("utf-8", "replace")
 

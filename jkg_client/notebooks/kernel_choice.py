@@ -1,4 +1,4 @@
-"""Chooses the kernel for a notebook: the one of the caller, or the one of its metadata."""
+"""Chooses the kernel for a notebook: the one that the caller names, or the one of the metadata."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ class Parameters:
 
         Args:
             parameters: A mapping, or None.
-            secret_parameters: A mapping of further parameters, names of some in ``parameters``, or
-                None.
+            secret_parameters: A mapping of further parameters, names of parameters in
+                ``parameters``, or None.
 
         Raises:
             ValueError: An argument is wrong.
@@ -138,7 +138,7 @@ def _code(values: Mapping[str, Any], kernel_name: str, language: str) -> str:
             kind = type(value).__name__
             raise ValueError(f"parameter {name!r}: {language} cannot have values of type {kind}")
     try:
-        from papermill.exceptions import PapermillException  # noqa: PLC0415 - needed for few
+        from papermill.exceptions import PapermillException  # noqa: PLC0415 - few notebooks need it
         from papermill.translators import translate_parameters  # noqa: PLC0415
     except ImportError as exc:
         raise ValueError(

@@ -173,7 +173,7 @@ class NotebookPage:
 
 
 def _bokeh(html: str, text: str) -> Iterable[str]:
-    """HTML that loads bokeh for a figure, if nothing else does. The figure names the release."""
+    """HTML that loads bokeh for a figure, if no other HTML does. The figure names the release."""
     found = _BOKEH.search(text) if "Bokeh.embed" in text else None
     if found is None or loads(html, "bokeh"):
         return []

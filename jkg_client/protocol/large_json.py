@@ -1,8 +1,8 @@
 """Reads large JSON texts in steps, between which other threads can run.
 
-A kernel sends everything that a cell prints at once as one string, which may have megabytes, and a
-chart with all its points as one array. The decoder of ``json`` reads them in one call of C, during
-which all other threads wait.
+A kernel sends all text that a cell prints at once as one string, which may have megabytes. It sends
+all points of a chart as one array. The decoder of ``json`` reads each of them in one call of C,
+during which all other threads wait.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _scan: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
 class SteppingDecoder:
     """A decoder that reads long strings, arrays and objects in steps.
 
-    It gives the values of ``json.JSONDecoder``, but has other words for errors.
+    It returns the same values as ``json.JSONDecoder``, but its error messages are different.
 
     Args:
         step: Characters that are read at once, at least 12.
@@ -119,9 +119,9 @@ def raw_decode(text: str) -> tuple[Any, int]:
 
 
 def _all_at_once(window: str, brackets: str) -> tuple[Items, int, bool] | None:
-    """The items up to one of the last commas, its end, and whether a bracket came before it.
+    """The items up to one of the last commas, the comma's end, and whether a bracket came first.
 
-    Nothing if these commas are within items.
+    None if these commas are within items.
     """
     for item_end in _ITEM_ENDS:
         comma = window.rfind(item_end) + len(item_end) - 1

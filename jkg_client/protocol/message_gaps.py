@@ -34,8 +34,8 @@ answer is three messages. We measured three for each reconnection on all servers
 class Gap:
     """A place between two messages where others may have been lost.
 
-    Every gap is reported once, at its place. The reader decides what it means for the running cell,
-    and whether the numbers in the message ids prove that nothing is missing.
+    Every gap is reported once, at its place. The reader decides whether the running cell has lost
+    messages, and whether the numbers in the message ids prove that nothing is missing.
 
     Attributes:
         unread: Number of messages that came here and could not be decoded.
@@ -101,7 +101,7 @@ class MessageGaps:
 
     @property
     def missing(self) -> int:
-        """Minimal number of lost messages."""
+        """The smallest possible number of lost messages."""
         certain = tail = 0
         others = self._forgotten
         for hole in self._holes:
@@ -133,7 +133,7 @@ class MessageGaps:
 
     @property
     def may_lack(self) -> bool:
-        """Whether messages may have been lost at a gap, and nothing proves that none was."""
+        """Whether messages may have been lost at a gap, and nothing proves the opposite."""
         return self.is_cut and not self.is_whole
 
     def skip(self, gap: Gap) -> None:

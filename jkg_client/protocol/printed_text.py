@@ -169,7 +169,7 @@ class PrintedText:
 
 
 def _last_lines(text: str, most: int) -> tuple[str, str, int]:
-    """The text before its last newlines, the text after the first of them, and their number."""
+    """The text up to the first of its last newlines, the rest, and the number of these newlines."""
     end = len(text)
     for number in range(most):
         end = text.rfind("\n", 0, end)

@@ -3,8 +3,8 @@
 The formats: https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html
 
 ``DEFAULT``
-    No subprotocol. Without buffers a text frame: one JSON document, the channel in it.
-    With buffers a binary frame: the count of parts and the offset of each, counted from
+    No subprotocol. Without buffers: a text frame with one JSON document, which contains the
+    channel. With buffers a binary frame: the count of parts and the offset of each, counted from
     the frame's start, as big-endian uint32; then the JSON document; then the buffers.
 ``V1``
     Subprotocol ``v1.kernel.websocket.jupyter.org``. Always a binary frame: the count of
@@ -98,7 +98,7 @@ def parse(packed: Packed) -> Message:
 
     Raises:
         WireError: The JSON is invalid, or a required field is missing or has a wrong type.
-            ``frame`` is the text then.
+            The ``frame`` of the error is then the text.
     """
     try:
         if len(packed.texts) == 1:
@@ -208,7 +208,7 @@ def message_of(
 
 
 def _nonsense(framing: Framing, exc: Exception, frame: ReceivedFrame) -> WireError:
-    # Not its repr: that of a UnicodeDecodeError contains all the data.
+    # Not the exception's repr: for a UnicodeDecodeError, it contains all the data.
     said = f"{type(exc).__name__}: {exc}"
     return WireError(f"not a {framing.name} message ({said})", frame)
 

@@ -90,7 +90,7 @@ class Child:
         Raises:
             OSError: There is no such command or folder, or the log cannot be written.
         """
-        # A pipe nobody reads fills up and stops the gateway: output goes to a file.
+        # A pipe that nobody reads fills up and stops the gateway. So output goes to a file.
         with place.log_file.open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -139,7 +139,7 @@ class Child:
         finally:
             if self._process.poll() is None:
                 _force_to_end(self._process)
-                # With a limit: after a Ctrl-C at a bad moment, Popen would wait for ever.
+                # Wait with a limit: after a Ctrl-C at a bad moment, Popen would wait for ever.
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(_LAST_SECONDS)
             self.place.remove()
@@ -173,7 +173,7 @@ else:
         _signal_group(process, signal.SIGKILL)
 
     def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-        # No other process can get its number until ``poll`` has reaped it.
+        # Until ``poll`` has reaped the process, no other process can get its number.
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)

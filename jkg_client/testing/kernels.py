@@ -92,7 +92,7 @@ class FakeKernel:
                 self._nudge()
 
     def detach(self, client: Client, unsent: Callable[[], list[Message]]) -> None:
-        """Remove a WebSocket. After the last one, messages are kept, ``unsent`` messages first."""
+        """Remove a WebSocket. If it was the last, keep messages, ``unsent`` first."""
         with self._lock:
             if client not in self._clients:
                 return
@@ -144,7 +144,7 @@ class FakeKernel:
         self._process.join()
 
     def deliver(self, message: Message, session: str | None) -> None:
-        """Send a message to the socket of ``session``, or to all sockets for None; or keep it."""
+        """Send a message to the socket of ``session``, or to all. If there is none, keep it."""
         with self._lock:
             self._note(message)
             for client in self._clients:
@@ -172,7 +172,8 @@ class FakeKernel:
                 self._nudge()
 
     def _nudge(self) -> None:
-        # Gateways check whether the kernel answers. Clients receive the status messages of it.
+        # Gateways check whether the kernel answers. Clients receive the status messages of this
+        # check.
         self._nudged = True
         self._process.ask(kernel_info_request(self._gateway), self._gateway)
 

@@ -79,7 +79,7 @@ class FakeProcess:
     def start(self, after: float = 0.0) -> None:
         """Begin to answer ``after`` this number of seconds."""
         if not after:
-            # Not in the thread, so that the caller gets the exception.
+            # Not in the new thread, so that the caller gets the exception.
             self._launch()
         thread = threading.Thread(
             target=self._live, args=(after,), name="jkg fake kernel", daemon=True
@@ -104,7 +104,7 @@ class FakeProcess:
             return [one for one in self._waiting if one[0].channel != SCRIPT]
 
     def shut_down(self, *, restart: bool) -> None:
-        """End the process in order, and wait for its end. ``restart`` tells clients the reason."""
+        """End the process in order, and wait for its end. ``restart`` is for clients."""
         self._ending.set()
         self._send(shutdown_request(new_session(), restart=restart), "")
         if self._thread is not None:

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback, with one thread that accepts and one for each connection."""
+"""An HTTP server on loopback. One thread accepts connections, and each connection has its own."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Reads requests from one connection while it is open."""
 
     protocol_version = "HTTP/1.1"
-    server: Answers  # type: ignore[assignment]  # it only passes it through
+    server: Answers  # type: ignore[assignment]  # the base class only stores it
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):

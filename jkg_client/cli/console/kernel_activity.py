@@ -44,7 +44,7 @@ class KernelActivity:
     _is_dead: bool = field(default=False, init=False)
 
     def hear(self, message: Message) -> bool:
-        """Process a message. Returns whether it is finished, so that no other code needs it."""
+        """Process a message. Returns whether no other code needs the message."""
         if message.channel != "iopub":
             return False
         if message.parent_id is None:
@@ -63,7 +63,7 @@ class KernelActivity:
         return False
 
     def answered(self) -> None:
-        """Note that the kernel has answered, so that a later death is a new one."""
+        """Note that the kernel has answered, so that a later death counts as a new one."""
         self._is_dead = False
 
     def _life(self, message: Message) -> None:
@@ -72,7 +72,8 @@ class KernelActivity:
             return
         self.is_busy = False
         self.is_ended = message.content.get("execution_state") == "dead"
-        # Servers may report a death more than once. During a cell, its result reports it.
+        # Servers may report a death more than once. While a cell runs, its result reports the
+        # death.
         if not (self._is_dead or self.is_running):
             self.tell(f"jkg: {GONE if self.is_ended else DEATH}")
         self._is_dead = True

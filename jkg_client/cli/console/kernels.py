@@ -93,7 +93,7 @@ def console_kernel(
     """A kernel that is ready, or a running kernel that is busy with another client.
 
     Args:
-        provider: Starts the kernel, or has it.
+        provider: Starts the kernel, or has the running one.
         name: Name of the kernel to start.
         kernel_id: Id of a running kernel to use instead. It is kept.
         activity: Gets all messages of the kernel.

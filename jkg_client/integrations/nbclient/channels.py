@@ -53,7 +53,7 @@ class GatewayChannel:
         self._is_running = False
 
     def is_alive(self) -> bool:
-        """Whether it was not stopped."""
+        """Whether the channel was not stopped."""
         return self._is_running
 
 
@@ -78,7 +78,7 @@ class GatewayHeartbeat:
         self._is_running = False
 
     def is_alive(self) -> bool:
-        """Whether it was not stopped."""
+        """Whether the channel was not stopped."""
         return self._is_running
 
     def is_beating(self) -> bool:

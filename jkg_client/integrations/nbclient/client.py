@@ -207,7 +207,7 @@ class GatewayKernelClient(AsyncKernelClient):
                 raise TimeoutError("Timeout waiting for output")
 
     async def _answers(self, deadline: Deadline) -> bool:
-        """Whether the kernel answers in time, also on iopub, which may be later after a start."""
+        """Whether the kernel answers in time, also on iopub, which may start to work later."""
         msg_id = self.kernel_info()
         try:
             for channel in (self.shell_channel, self.iopub_channel):

@@ -13,7 +13,7 @@ def use_gateway() -> None:
 
     This is for programs that create ``NotebookClient`` themselves and have no option for its kernel
     manager, such as nbmake (in ``conftest.py``), jupyter-cache and MyST-NB (in ``conf.py``). If a
-    program passes a kernel manager, that one is used.
+    program passes a kernel manager, that manager is used.
 
     Raises:
         ImportError: nbclient is not installed.

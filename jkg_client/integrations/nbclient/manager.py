@@ -81,7 +81,7 @@ class GatewayKernelManager(AsyncKernelManager):
 
         Args:
             kernel_id: Id of a running kernel to use instead. It is kept.
-            kernel_name: Name of the kernel. None for that of the manager.
+            kernel_name: Name of the kernel. None for the kernel name of the manager.
             cwd: Folder for the code, if the kernel's machine has it. Only for Python kernels.
             env: Environment variables. Those that differ from this process and all ``KERNEL_*``
                 are sent. Kernel gateways pass on ``KERNEL_*`` and the names in their allow-list.
@@ -196,8 +196,8 @@ def _kernel_environment(env: Mapping[str, str] | None) -> dict[str, str] | None:
     """The variables to send to a remote kernel.
 
     Programs pass a copy of their whole environment with additions. Only the additions and
-    ``KERNEL_*`` are sent. None if there are none: a server that receives ``env`` replaces the
-    kernel's environment by it.
+    ``KERNEL_*`` are sent. None if there are no such variables: a server that receives ``env``
+    replaces the kernel's environment by it.
     """
     given = {**os.environ, **(env or {})}
     return {

@@ -19,7 +19,7 @@ from .images import ImageProgress
 
 logger: logging.Logger = logging.getLogger("jkg_client")
 
-# The rule of Docker engines.
+# The rule of Docker engines for names.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 Report = Callable[[ImageProgress], object]
@@ -115,7 +115,7 @@ class ContainerSettings:
         name: Name of the container. None for a new name.
         token: Token of the server. None for no token.
         env: Environment variables to add.
-        work_dir: Directory to mount. None for none.
+        work_dir: Directory to mount. None for no directory.
         ip: Address at which the server is published. None for loopback or, if the engine is
             reached by tcp, the address of the engine.
         port: Port at which the server is published. None for a free port.

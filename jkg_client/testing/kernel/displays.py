@@ -59,7 +59,7 @@ def _call(value: Any, method: str, **arguments: Any) -> Any:
         return function(**arguments)
     except NotImplementedError:
         return None
-    except Exception:  # noqa: BLE001 - IPython shows what failed and goes on without it
+    except Exception:  # noqa: BLE001 - IPython shows the error and goes on
         traceback.print_exc()
         return None
 

@@ -110,7 +110,7 @@ class KernelFace:
 
 
 class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
-    """IPython's shell in a kernel. Libraries ask for its class by this name."""
+    """IPython's shell in a kernel. Libraries look for the class by this name."""
 
     displayhook_class: Any = Type(ResultHook)
     display_pub_class: Any = Type(Publisher)
@@ -226,7 +226,7 @@ class IPythonShell(Shell):
         failed = None
         try:
             source = self._ip.transform_cell(cell.code)
-        except Exception:  # noqa: BLE001 - told when the cell is run
+        except Exception:  # noqa: BLE001 - reported when the cell is run
             source, failed = cell.code, sys.exc_info()
         transformed = {"transformed_cell": source, "preprocessing_exc_tuple": failed}
         if self._ip.should_run_async(cell.code, **transformed):

@@ -94,7 +94,7 @@ class PlainShell(Shell):
                 value = eval(code, self.namespace)  # noqa: S307 - what a kernel is for
                 if code.co_flags & inspect.CO_COROUTINE:
                     await value
-        except BaseException as exc:  # noqa: BLE001 - that it is cancelled, too
+        except BaseException as exc:  # noqa: BLE001 - a cancelled cell has an outcome, too
             return self._failed(cell, exc)
         return self._succeeded(cell)
 
@@ -124,7 +124,7 @@ class PlainShell(Shell):
     def _value(self, expression: str) -> dict[str, Any]:
         try:
             data, metadata = mime_bundle(eval(expression, self.namespace))  # noqa: S307
-        except Exception as exc:  # noqa: BLE001 - its error is its value
+        except Exception as exc:  # noqa: BLE001 - the error becomes the value
             lines = traceback.format_exception_only(type(exc), exc)
             return {"status": "error", **error_content(exc), "traceback": lines}
         return {"status": "ok", "data": data, "metadata": metadata}
@@ -226,5 +226,5 @@ def _described(name: str, value: Any) -> str:
 
 
 def _compile(source: Any, file: str, mode: str, flags: int = 0) -> Any:
-    # Not ast.parse: it would be a line in the traceback of a syntax error.
+    # Not ast.parse: its call would appear in the traceback of a syntax error.
     return compile(source, file, mode, flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

@@ -54,7 +54,7 @@ def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
     with contextlib.suppress(OSError):
         os.chdir(order["cwd"])
     if hasattr(os, "register_at_fork"):
-        # Otherwise a child that outlives the kernel would hide its end from the gateway.
+        # Otherwise a child that outlives the kernel would hide the kernel's end from the gateway.
         os.register_at_fork(after_in_child=line.close)
     transport = MessageSocket(line)
     outbox = Outbox(transport, order["session"])
@@ -62,7 +62,7 @@ def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
     hand_down()
     Service(transport, outbox, streams, shell).serve()
     with contextlib.suppress(Exception):
-        atexit._run_exitfuncs()  # noqa: SLF001 - nobody else does in a forked process
+        atexit._run_exitfuncs()  # noqa: SLF001 - nothing else calls them after a fork
     streams.flush()
     os._exit(0)
 

@@ -124,7 +124,7 @@ class Service:
         lost: Collection[str] = ()
         try:
             lost = await self._handle(request)
-        except Exception:  # noqa: BLE001 - of a request that lacks a field kernels say nothing
+        except Exception:  # noqa: BLE001 - kernels ignore a request without a field
             self._streams.log(traceback.format_exc())
         if "idle" not in lost:
             self._status("idle", request)

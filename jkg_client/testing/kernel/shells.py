@@ -37,7 +37,7 @@ class Outcome:
         payload: Payload of the reply, such as a page.
         user_expressions: Values of the expressions in the request.
         exits: Whether the cell asks the kernel to exit.
-        loses: Messages of its end that are not sent.
+        loses: Messages about the end of the cell that are not sent.
     """
 
     error: Mapping[str, Any] | None = None

@@ -21,7 +21,8 @@ def error_content(exc: BaseException) -> dict[str, Any]:
     elif isinstance(exc, SyntaxError):
         lines = "".join(told.format_exception_only()).splitlines()
     else:
-        # An exit is not a fault of the code. An error of this package does not come from its lines.
+        # Show no lines of code: an exit is not a fault, and this package's errors have other
+        # causes.
         lines = [f"{name}: {value}"]
     return {"ename": name, "evalue": value, "traceback": lines}
 
