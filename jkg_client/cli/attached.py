@@ -25,7 +25,7 @@ class AttachedKernels:
         env: Mapping[str, str] | None = None,
         timeout_seconds: float = 120.0,
     ) -> str:
-        """Start a kernel. It is not deleted, either."""
+        """Start a kernel. This kernel is not deleted, either."""
         return self._provider.start_kernel(
             kernel_spec_name, env=env, timeout_seconds=timeout_seconds
         )

@@ -1,4 +1,4 @@
-"""The checks of ``jkg doctor``. Each reports a fact and, if needed, what to do."""
+"""The checks of ``jkg doctor``. Each check reports a fact and, if needed, an advice."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     The status is one of ``exit_statuses``, or the exit status of the code.
 
     Args:
-        argv: Arguments of the command. None for those of the process.
+        argv: Arguments of the command. None for the arguments of the process.
 
     Raises:
         SystemExit: Only raised by argparse, for help and usage errors.

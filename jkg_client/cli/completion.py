@@ -34,7 +34,7 @@ class Option:
         names: Names such as ``-v`` and ``--verbose``.
         help: Short help text.
         choices: Allowed values. Empty if there is no list.
-        takes: Kind of the value: ``word``, ``path``, or empty for none.
+        takes: Kind of the value: ``word``, ``path``, or empty if there is no value.
     """
 
     names: tuple[str, ...]

@@ -23,7 +23,7 @@ class Interruptions:
 
     Args:
         kernel: The kernel that runs the code.
-        answers: Answers input requests. While it waits for a line, Ctrl-C ends that wait.
+        answers: Answers input requests. While this object waits for a line, Ctrl-C ends the wait.
 
     Attributes:
         count: Number of times that Ctrl-C was pressed.

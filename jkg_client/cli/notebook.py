@@ -36,7 +36,7 @@ def run(
         args: The options of the command.
         screen: Shows the progress.
         provider: Starts the kernel.
-        outputs: Shows the outputs. None if they are only saved.
+        outputs: Shows the outputs. None if the outputs are only saved.
     """
     try:
         notebook = run_notebook(

@@ -25,8 +25,8 @@ class Way:
     """A place where kernels run: a server, a container, or this machine.
 
     Attributes:
-        kind: Name of the option that chooses it.
-        value: The image or the address. None for the default one, or for the one of the
+        kind: Name of the option that chooses this place.
+        value: The image or the address. None for the default image, or for the address in the
             environment.
         origin: Where the choice comes from: an option, a variable, or ``default``.
     """

@@ -26,8 +26,8 @@ class KernelChannels(Protocol):
     Messages of all channels arrive in one stream. The messages of iopub keep their order. If the
     kernel dies or starts again, the channels report this as Jupyter servers do: by a ``status``
     message on iopub with an empty ``parent_header``. Its ``execution_state`` is ``restarting`` if
-    another process will follow, ``starting`` if this process has begun, and ``dead`` if none will
-    follow.
+    another process will follow, ``starting`` if this process has begun, and ``dead`` if no process
+    will follow.
 
     One thread at a time may use the channels. Only ``abort`` may be called from any thread, at any
     time. The constructor connects.
@@ -54,7 +54,7 @@ class KernelChannels(Protocol):
         If the connection is broken before the message is sent, it is restored first.
 
         Returns:
-            The gap, if the connection was restored. The answers to the message come after it.
+            The gap, if the connection was restored. The answers to the message come after the gap.
             Otherwise None.
 
         Raises:
@@ -87,7 +87,7 @@ class KernelChannels(Protocol):
         ...
 
     def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
-        """After silence: ask for a sign of life. Reconnect if none has come since the last call.
+        """After silence: ask for a sign of life. Reconnect if no sign has come since the last call.
 
         This does not wait for the sign of life.
 
@@ -132,7 +132,7 @@ class KernelControl(Protocol):
         """Interrupt the running cell, as Ctrl-C does. This does not wait for the effect.
 
         Args:
-            deadline: For the request. If it has no end, the default time limit applies.
+            deadline: For the request. If this deadline has no end, the default time limit applies.
         """
         ...
 
@@ -140,10 +140,10 @@ class KernelControl(Protocol):
         """Replace the kernel's process, even if it is busy. Variables are lost, the id stays.
 
         When this returns, the new process has been started, but it may not answer yet. The same
-        channels lead to it. Unread messages of the old process may be lost.
+        channels lead to the new process. Unread messages of the old process may be lost.
 
         Args:
-            deadline: For the start. If it has no end, the default time limit applies.
+            deadline: For the start. If this deadline has no end, the default time limit applies.
         """
         ...
 

@@ -126,7 +126,7 @@ class Conversation:
         return self._result(exchange, gave_up)
 
     def ask(self, request: Message, deadline: Deadline) -> Exchange:
-        """Send one request. The caller has to check whether it was answered in time."""
+        """Send one request. The caller has to check whether the answer came in time."""
         self.prepare()
         exchange = Exchange(request.msg_id)
         self._line.send(request)

@@ -43,7 +43,7 @@ class Deadline:
         return self._end is not None and self._clock() >= self._end
 
     def later(self, seconds: float) -> Deadline:
-        """A deadline ``seconds`` after this one, or from now on if it has passed."""
+        """A deadline ``seconds`` after this one, or from now on if this one has passed."""
         left = self.left()
         return Deadline(None if left is None else left + seconds, clock=self._clock)
 

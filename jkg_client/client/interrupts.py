@@ -30,7 +30,7 @@ def interrupt_until_done(
 
 
 def interrupt_unless_dead(control: KernelControl, deadline: Deadline) -> None:
-    """Interrupt the kernel. Ignore the error if its process has just died."""
+    """Interrupt the kernel. Ignore the error if the kernel's process has just died."""
     try:
         control.interrupt(deadline)
     except GatewayStatus as exc:

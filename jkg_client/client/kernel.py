@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class JupyterKernelClient(SavesSession):
-    """A connection to one running kernel. Several threads may use it: their calls queue.
+    """A connection to one running kernel. Several threads may use it; their calls run in turn.
 
     Example::
 
@@ -279,7 +279,7 @@ class JupyterKernelClient(SavesSession):
         """Restart the kernel, even if it is busy, and wait until it answers.
 
         Args:
-            timeout_seconds: Time limit for all of it.
+            timeout_seconds: Time limit for the whole restart.
 
         Raises:
             KernelNotReady: The kernel does not answer in time.
@@ -291,7 +291,7 @@ class JupyterKernelClient(SavesSession):
         """Restart the kernel to end the cell of another thread. The next result says so.
 
         Args:
-            timeout_seconds: Time limit for all of it.
+            timeout_seconds: Time limit for the whole restart.
 
         Raises:
             KernelNotReady: The kernel does not answer in time.

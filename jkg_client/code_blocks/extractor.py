@@ -68,7 +68,7 @@ class MarkdownCodeExtractor:
         The last fence need not be closed, because answers are sometimes cut off.
 
         Args:
-            message: Text, a list of parts as OpenAI's API has them, or None.
+            message: Text, a list of parts in the format of OpenAI's API, or None.
 
         Raises:
             ValueError: ``message`` has a different type.

@@ -51,7 +51,7 @@ class Fence:
         length: Number of these characters.
         info: The text after it.
         indent: Columns before it, including list markers.
-        quote: Number of quotes around it.
+        quote: Number of block quotes around the fence.
         behind_text: Whether its line has text before it.
     """
 
@@ -124,7 +124,7 @@ def ending(line: str) -> Ending | None:
     if run and len(run[0]) >= 3:
         mark, length, info = run[0][0], len(run[0]), inner[run.end() :]
         if mark == "`" and "`" in info:
-            # Inline code, unless another block begins after some words.
+            # This is inline code, unless another block begins after some words.
             begins = info[0] != "`" and _behind_text(info, 0, 0)
             return Ending(mark, length, "reopening", rest=info) if begins else None
         kind: EndKind = "bare" if not info else "prose" if _is_prose(info) else "labelled"

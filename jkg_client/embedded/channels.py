@@ -39,7 +39,7 @@ class ZmqChannels:
 
     Args:
         kernel: The kernel.
-        deadline: For its first message on iopub.
+        deadline: For the first message of the kernel on iopub.
         timeouts: Time limits for later operations.
 
     Raises:

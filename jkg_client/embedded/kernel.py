@@ -63,7 +63,7 @@ class LocalKernel:
         return self._launch is launch and self._gone is None
 
     def successor(self, launch: Launch) -> Launch:
-        """The process after ``launch``, which has ended. Start it if there is none yet.
+        """The process after ``launch``, which has ended. Start that process if necessary.
 
         Raises:
             KernelStartError: The process ended before it answered, several times.
@@ -86,7 +86,7 @@ class LocalKernel:
             return self._launch
 
     def interrupt(self, deadline: Deadline) -> None:
-        """Interrupt the running cell. Wait while it starts, because a signal would kill it."""
+        """Interrupt the running cell. Wait while the kernel starts: a signal would kill it."""
         _log.info("kernel %s: interrupt", self.kernel_id)
         launch = self.launch()
         limit = deadline.within(_USUAL_SECONDS)

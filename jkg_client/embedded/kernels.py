@@ -80,7 +80,7 @@ class LocalKernels:
         env: Mapping[str, str] | None = None,
         timeout_seconds: float = 120.0,  # noqa: ARG002 - the process starts at once
     ) -> str:
-        """Start a kernel, and return its id. It does not answer yet.
+        """Start a kernel, and return its id. The kernel does not answer yet.
 
         Args:
             kernel_spec_name: Name of an installed kernel.

@@ -104,7 +104,7 @@ else:
         try:
             ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
-            # It was reaped, here or by the program, which may ignore SIGCHLD.
+            # The process was reaped, here or by the program, which may ignore SIGCHLD.
             return process.poll()
         if ended is None:
             return None

@@ -89,7 +89,7 @@ class KernelSockets:
         one.send_multipart(encode(message, self.info.key), zmq.NOBLOCK, copy=True)
 
     def receive(self, seconds: float) -> Incoming | None:
-        """The next message, or a gap for an unreadable message. None if none arrives in time."""
+        """The next message, or a gap for an unreadable message. None if nothing arrives in time."""
         if not self._ready:
             # One message of each channel, so that a busy channel does not delay the others.
             for one, _ in self._poller.poll(math.ceil(seconds * 1000)):

@@ -46,7 +46,7 @@ class Transport(Protocol):
 
     @property
     def said_goodbye(self) -> bool:
-        """Whether the server has sent a close frame, so that no message is lost."""
+        """Whether the server has sent a close frame. Then no message is lost."""
         ...
 
     def send(self, message: Message, deadline: Deadline) -> None:
@@ -69,7 +69,7 @@ class Transport(Protocol):
         ...
 
     def abort(self) -> None:
-        """Break the connection; from any thread."""
+        """Break the connection. Any thread may call this."""
         ...
 
     def close(self) -> None:

@@ -83,7 +83,7 @@ class DeadlineWebSocket:
             HandshakeError: The answer does not come from a WebSocket server.
             OSError: The server cannot be reached. ``socket.timeout`` if the deadline passes.
         """
-        # A server without subprotocols answers without one. That is accepted.
+        # The answer of a server without subprotocols names none. We accept that.
         headers = {**address.headers, SUBPROTOCOL: str(Framing.V1.value)}
         if address.cookie:
             headers["Cookie"] = address.cookie

@@ -53,7 +53,7 @@ def shake_hands(
         deadline: For the whole handshake.
 
     Raises:
-        HandshakeError: The answer is not HTTP, or not that of a WebSocket server.
+        HandshakeError: The answer is not HTTP, or does not come from a WebSocket server.
         OSError: The stream is broken. ``socket.timeout`` if the deadline passes.
     """
     key = base64.b64encode(os.urandom(16)).decode()

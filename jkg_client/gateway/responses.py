@@ -32,7 +32,7 @@ PROXY_REFUSES = 407
 
 _BODY_LIMIT = 32 * 2**20
 
-# Error codes of OpenSSL for data that is not TLS. They depend on its release.
+# Error codes of OpenSSL for data that is not TLS. They depend on the release of OpenSSL.
 _NO_TLS = ("HTTP_REQUEST", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER")
 
 

@@ -137,7 +137,8 @@ class JupyterClient:
             timeout_seconds: Time limit for the whole start.
 
         Raises:
-            KernelSpecNotFound: No such kernel is installed. The message lists the installed ones.
+            KernelSpecNotFound: No such kernel is installed. The message lists the installed
+                kernels.
             GatewayFull: The server already runs as many kernels as it allows.
             ValueError: A name or a value is not a string.
         """

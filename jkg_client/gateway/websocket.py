@@ -33,7 +33,7 @@ class WebSocketTransport:
 
     Attributes:
         framing: The message format that the server has accepted.
-        said_goodbye: The server has sent a close frame, so that no message is lost.
+        said_goodbye: The server has sent a close frame. Then no message is lost.
 
     Args:
         address: Address of the WebSocket.

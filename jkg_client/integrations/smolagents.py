@@ -283,7 +283,7 @@ def _defining_cell(tools: Mapping[str, Tool]) -> str:
 
 
 def _exec(source: str) -> str:
-    # Run in a dict of its own, so that it does not change the agent's variables.
+    # Run the source in its own dict, so that it does not change the agent's variables.
     return f"_jkg = {{}}\nexec({source!r}, _jkg)"
 
 

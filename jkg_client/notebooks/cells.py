@@ -105,8 +105,7 @@ class CellRun:
     def _limit(self, metadata: Mapping[str, object]) -> float | None:
         own = limit_of(metadata)
         if own is not None:
-            # The limit of the cell has priority over the caller's limit, and that over the
-            # notebook's.
+            # Use the first limit that is set: that of the cell, of the caller, or of the notebook.
             return own
         given = self.options.limits.cell_timeout
         return given if given is not None else limit_of(self.notebook.metadata)

@@ -25,7 +25,7 @@ _CHANGE = {
 def change_folder(
     kernel: JupyterKernelClient, language: str, folder: str, deadline: Deadline
 ) -> None:
-    """Change the kernel's working directory to ``folder`` of its machine, without history.
+    """Change the kernel's working directory to ``folder``. The history does not contain this.
 
     Raises:
         ValueError: There is no such folder, or the kernel's language is not supported.

@@ -87,7 +87,7 @@ class Exchange:
         )
 
     def feed(self, message: Message) -> Happened | None:
-        """Process one message. Returns its effect, if it has one.
+        """Process one message. Returns the effect of the message, if there is one.
 
         Messages that answer other requests are ignored: requests of the gateway itself, and cells
         whose time limit has passed.
@@ -125,8 +125,9 @@ class Exchange:
     def overtake(self, later: Exchange) -> None:
         """End the exchange, because the kernel has already answered a ``later`` request.
 
-        If the answer has another session id, another process has sent it, and the one before has
-        died: https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
+        If the answer has another session id, another process has sent it, and the process before it
+        has died:
+        https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
         """
         if self.process is not None and later.process not in (None, self.process):
             self.dead = True

@@ -96,7 +96,7 @@ def _next_line(text: str, at: int) -> int:
 def _status(value: str) -> int:
     if value in _SUCCESS:
         return 0
-    # Operating systems keep eight bits. A failure must not become 0.
+    # Operating systems keep eight bits of an exit status. A failure must not become 0.
     return (int(value) & 0xFF or 1) if _NUMBER.fullmatch(value) else 1
 
 

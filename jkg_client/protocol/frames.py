@@ -92,7 +92,7 @@ class FrameReader:
     def feed(self, data: bytes) -> None:
         """Add received data."""
         rest = data if self._large is None else self._large.fill(data)
-        # Do this once for all frames of the last read. Each time moves the rest of the data.
+        # Do this once for all frames of the last read, because it moves the rest of the data.
         if self._taken:
             del self._ahead[: self._taken]
             self._taken = 0

@@ -140,7 +140,7 @@ class OutputArea:
         Args:
             msg_type: Type of the message.
             content: Content of the message.
-            owner: The widget that has captured the output. None if no widget has.
+            owner: The widget that has captured the output. None if no widget has captured it.
         """
         fold = _FOLDS.get(msg_type)
         self._owner = owner
@@ -281,7 +281,7 @@ def _display_of(content: Json) -> Display:
 def _size(output: Display | Failure) -> int:
     """Number of characters of ``output``, without MIME types and ids of usual lengths."""
     if isinstance(output, Failure):
-        # Not with map(), which would stop all other threads while it counts millions of lines.
+        # Do not use map(), which would stop all other threads while it counts millions of lines.
         return sum(len(line) for line in (output.ename, output.evalue, *output.traceback))
     names = len(output.display_id or "") + sum(len(mime_type) + ITEM for mime_type in output.data)
     shown = sum(map(weight, output.data.values())) + weight(output.metadata)

@@ -93,7 +93,7 @@ class PrintedText:
     def take_left(self, size: int) -> PrintedText:
         """Remove the first ``size`` characters and return them."""
         taken = PrintedText()
-        # Piece by piece, so that the text is not in memory twice.
+        # Move it piece by piece, so that the text is not in memory twice.
         for piece in self._pieces(size):
             taken._settled.append(piece)
             taken._size += len(piece)
@@ -130,7 +130,8 @@ class PrintedText:
             chunk = chunks.popleft()
             piece = chunk[:size]
             if len(piece) < len(chunk):
-                # In pieces, so that taking a few more characters does not copy the whole rest.
+                # Cut it in pieces, so that taking a few more characters does not copy the whole
+                # rest.
                 starts = range(len(piece), len(chunk), _JOIN)
                 chunks.extendleft(chunk[i : i + _JOIN] for i in reversed(starts))
             size -= len(piece)

@@ -142,7 +142,7 @@ class ExecutionResult:
         return mime_bundle(self.outputs, f"<{self.status}, no output>")
 
     def raise_for_error(self) -> None:
-        """Raise unless the cell succeeded.
+        """Raise an error unless the cell succeeded.
 
         Raises:
             ExecutionTimeout: For status ``timeout``.

@@ -51,7 +51,7 @@ class _Lines:
                 line += 1
             yield one.number, text[start:end]
             start = end
-        # Blanks in the last line are what an erased bar has left.
+        # Blanks in the last line are the remains of an erased bar.
         last = text.rfind("\n") + 1
         end = len(text) if text[last:].strip(" ") else last
         yield self.begun[-1].number, text[start : max(start, end)]

@@ -94,7 +94,7 @@ def cut_forms(data: Mapping[str, Any], most: int) -> tuple[dict[str, Any], int]:
 
 
 def cut_traceback(lines: Sequence[str], most: int) -> tuple[tuple[str, ...], int]:
-    """Shorten the lines of a traceback. Mostly its end is kept."""
+    """Shorten the lines of a traceback. The end gets most of the room."""
     text, size = cut(strip_ansi(join(lines, "\n")), most, head=most // 4)
     return tuple(lines_of(text)) if text else (), size
 

@@ -208,12 +208,12 @@ def message_of(
 
 
 def _nonsense(framing: Framing, exc: Exception, frame: ReceivedFrame) -> WireError:
-    # Not the exception's repr: for a UnicodeDecodeError, it contains all the data.
+    # Do not use the exception's repr: for a UnicodeDecodeError, it contains all the data.
     said = f"{type(exc).__name__}: {exc}"
     return WireError(f"not a {framing.name} message ({said})", frame)
 
 
-# Created once: json.dumps would create one each time.
+# This encoder is created once: json.dumps would create one each time.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _WHITE = " \t\n\r"
 _LONGEST_PARENT = 2**12

@@ -92,7 +92,7 @@ class FakeKernel:
                 self._nudge()
 
     def detach(self, client: Client, unsent: Callable[[], list[Message]]) -> None:
-        """Remove a WebSocket. If it was the last, keep messages, ``unsent`` first."""
+        """Remove a WebSocket. After the last one, keep messages; ``unsent`` ones come first."""
         with self._lock:
             if client not in self._clients:
                 return
@@ -144,7 +144,7 @@ class FakeKernel:
         self._process.join()
 
     def deliver(self, message: Message, session: str | None) -> None:
-        """Send a message to the socket of ``session``, or to all. If there is none, keep it."""
+        """Send a message to the socket of ``session``, or to all. Without a socket, keep it."""
         with self._lock:
             self._note(message)
             for client in self._clients:

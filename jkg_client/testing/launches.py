@@ -160,7 +160,7 @@ class _Starter:
 
 
 def _received(line: socket.socket, size: int) -> bytes:
-    """The first bytes on a new connection. Fewer if they do not arrive at once."""
+    """The first bytes on a new connection. Fewer bytes if they do not arrive at once."""
     said = b""
     line.settimeout(GREETING)
     with contextlib.suppress(OSError):

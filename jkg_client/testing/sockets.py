@@ -126,7 +126,7 @@ class KernelSocket:
             self._hang_up()
             if self._writer.ident is not None:
                 self._writer.join()
-            # Closed here, and not later by the server, because only closing sends a TCP reset.
+            # Close it here, and not later in the server, because only closing sends a TCP reset.
             reader.close()
             self._socket.close()
             self._gone.set()

@@ -30,7 +30,7 @@ class KernelActivity:
         tell: Shows lines, above the prompt if there is one.
         shows_others: Whether to show the cells of other clients.
         session: Session id of this client. Empty while it is unknown.
-        is_running: Whether a cell of this client is running. Then its output is shown elsewhere.
+        is_running: Whether a cell of this client is running. Then other code shows its output.
         is_busy: Whether the kernel seems to run code of another client.
         is_ended: Whether the kernel has died and was not started again.
     """

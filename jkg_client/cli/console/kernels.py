@@ -30,8 +30,8 @@ class ConsoleKernel:
     Attributes:
         client: Runs cells.
         name: Name of its kernelspec. Empty if unknown.
-        is_attached: Whether it was running before, so that it is kept at the end.
-        info: The kernel's answer to ``kernel_info_request``. Empty if it is busy.
+        is_attached: Whether the kernel was running before. Then it is kept at the end.
+        info: The kernel's answer to ``kernel_info_request``. Empty if the kernel is busy.
     """
 
     client: JupyterKernelClient

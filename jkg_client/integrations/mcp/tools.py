@@ -55,7 +55,7 @@ class Limits:
         """The time limit of a call that asks for ``asked`` seconds. None asks for the default.
 
         Raises:
-            ToolError: The call asks for too many seconds, or for none.
+            ToolError: The call asks for too many seconds, or for no time at all.
         """
         if asked is None:
             return self.timeout

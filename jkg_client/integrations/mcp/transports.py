@@ -125,7 +125,7 @@ def serve_http(
 
         def end() -> None:
             http.should_exit = True
-            # Do not log the answers that are cut off by the end.
+            # Do not log the answers that the end of the server cuts off.
             for name in ("mcp", "uvicorn.error"):
                 logging.getLogger(name).setLevel(logging.CRITICAL)
 

@@ -25,7 +25,7 @@ class GatewayChannel:
         self._is_running = True
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
-        """The next message. Raises ``queue.Empty`` if none arrives in time."""
+        """The next message. Raises ``queue.Empty`` if nothing arrives in time."""
         return await self._queue.get(timeout)
 
     async def get_msgs(self) -> list[dict[str, Any]]:

@@ -228,7 +228,7 @@ class GatewayKernelClient(AsyncKernelClient):
         return self._by_name[name]
 
     def _connector(self) -> Callable[[], tuple[RelayedChannels, KernelControl]]:
-        # No reference to the client, so that an unused client can be garbage-collected.
+        # Keep no reference to the client, so that an unused client can be garbage-collected.
         provider, kernel_id, timeouts = self._provider, self.kernel_id, self.timeouts
 
         def connect() -> tuple[RelayedChannels, KernelControl]:

@@ -83,8 +83,9 @@ class GatewayKernelManager(AsyncKernelManager):
             kernel_id: Id of a running kernel to use instead. It is kept.
             kernel_name: Name of the kernel. None for the kernel name of the manager.
             cwd: Folder for the code, if the kernel's machine has it. Only for Python kernels.
-            env: Environment variables. Those that differ from this process and all ``KERNEL_*``
-                are sent. Kernel gateways pass on ``KERNEL_*`` and the names in their allow-list.
+            env: Environment variables. The variables that differ from this process, and all
+                ``KERNEL_*``, are sent. Kernel gateways pass on ``KERNEL_*`` and the names in their
+                allow-list.
             extra_arguments: Arguments for the command line of local kernels. Not used here.
             ignored: Further options of local kernels. Not used here.
 

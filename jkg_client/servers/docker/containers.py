@@ -156,7 +156,7 @@ def end(engine: Engine, container: str, timeout_seconds: float, *, removes: bool
 
 
 def with_network(engine: Engine, data: dict[str, Any]) -> dict[str, Any]:
-    """The description ``data``. The network of another container is added if this one uses it."""
+    """The description ``data``. If the container uses another container's network, add that."""
     mode, _, other = data["HostConfig"].get("NetworkMode", "").partition(":")
     lender = engine.inspect(other) if mode == "container" else None
     return {**data, "NetworkSettings": lender["NetworkSettings"]} if lender else data

@@ -33,7 +33,8 @@ class ImageProgress:
 
     Attributes:
         text: The message: a step, a line of a step's output, or the state of a layer.
-        current: Number of steps begun, or bytes of the layer done. None for other messages.
+        current: Number of steps that have begun, or of bytes of the layer that are done. None for
+            other messages.
         total: Number of steps or bytes in all. None if the engine does not know.
         layer: Id of the layer. None for a step or its output.
     """

@@ -30,7 +30,7 @@ class Launch:
 
     Args:
         settings: The server, and how to use it.
-        given_up: If another thread sets it, ``bring_up`` ends and stops the server again.
+        given_up: An event. If another thread sets it, ``bring_up`` ends and stops the server again.
     """
 
     def __init__(self, settings: HubSettings, given_up: threading.Event | None = None) -> None:

@@ -112,7 +112,7 @@ class HubServer:
         ready: Whether the server answers, according to the hub.
         pending: The action that the hub has not finished: ``spawn``, ``stop`` and others. None for
             no action.
-        stopped: Whether the server is not running, starting or stopping.
+        stopped: Whether the server neither runs nor starts nor stops.
     """
 
     name: str

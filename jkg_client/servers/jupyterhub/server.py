@@ -95,7 +95,7 @@ class JupyterHubServer:
             keep_active=keep_active,
         )
         self._launch = Launch(settings)
-        # Before the start, so that an exception or a forgotten stop() does not leave the server
+        # Do this before the start, so that no exception or forgotten stop() leaves the server
         # running.
         self._finalizer = weakref.finalize(self, self._launch.end_forgotten)
         self._launch.bring_up()

@@ -111,7 +111,7 @@ class Watchdog(threading.Thread):
         """Hide stdin from all other code, above all from kernels, and start to watch it.
 
         Args:
-            folder: Folder to remove if the parent has ended and cannot do it.
+            folder: Folder to remove if the parent has ended and cannot remove it.
         """
         self._folder = folder
         self._pipe = os.dup(0)
@@ -133,7 +133,7 @@ class Watchdog(threading.Thread):
         os._exit(1)
 
     def tidy(self) -> None:
-        """Remove the folder if the parent cannot do it any more."""
+        """Remove the folder if the parent cannot remove it any more."""
         if self._orphaned:
             shutil.rmtree(self._folder, ignore_errors=True)
 

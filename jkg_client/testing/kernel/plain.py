@@ -226,5 +226,5 @@ def _described(name: str, value: Any) -> str:
 
 
 def _compile(source: Any, file: str, mode: str, flags: int = 0) -> Any:
-    # Not ast.parse: its call would appear in the traceback of a syntax error.
+    # Do not use ast.parse: its call would appear in the traceback of a syntax error.
     return compile(source, file, mode, flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

@@ -28,7 +28,7 @@ _PID = struct.Struct(">Q")
 def connect(order: Json) -> socket.socket:
     """Make this a process that signals can end, and connect it to the gateway."""
     _reset_signals()
-    # Not create_connection: it imports modules to look up names, again in each kernel.
+    # Do not use create_connection: it imports modules to look up names, again in each kernel.
     line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     line.connect(("127.0.0.1", order["port"]))
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -76,6 +76,6 @@ def _reset_signals() -> None:
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if hasattr(os, "setsid"):
-        # A group of its own: an interrupt reaches only the kernel and its child processes.
+        # Make a separate group: an interrupt reaches only the kernel and its child processes.
         with contextlib.suppress(PermissionError):
             os.setsid()
