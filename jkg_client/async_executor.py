@@ -173,7 +173,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         """Start the kernel. Does nothing if it is started already.
 
         Raises:
-            JkgError: For the same reasons as the constructor of ``JupyterCodeExecutor``.
+            JkgError: The reasons are the same as for the constructor of ``JupyterCodeExecutor``.
         """
         await self._in_turn(lambda *_: None)
 

@@ -123,7 +123,7 @@ class _Command(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         parsed, unknown = super().parse_known_args(words, namespace)
         if unknown:
-            # Refuse them here, so that the usage of this command is shown, not that of ``jkg``.
+            # Refuse them here, so that the error shows the usage of this command, not of ``jkg``.
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed, unknown
 

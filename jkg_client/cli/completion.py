@@ -49,7 +49,7 @@ class Command:
 
     Attributes:
         help: Help in a few words.
-        options: Its options, with those of its actions.
+        options: Its options, with the options of its actions.
         words: Allowed values of its first argument, such as ``start``. Empty if there is no list.
     """
 

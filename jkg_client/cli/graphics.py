@@ -72,7 +72,7 @@ class Graphics:
 
 
 def protocol_of(answers: str) -> Protocol:
-    """The protocol of a terminal with these answers. ``none`` if it is uncertain."""
+    """The protocol of a terminal that gave these answers. ``none`` if it is uncertain."""
     if "\x1b_Gi=31;OK" in answers:
         return "kitty"
     _, is_named, name = answers.partition("\x1bP>|")

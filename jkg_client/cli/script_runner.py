@@ -35,7 +35,7 @@ def begin(main: dict[str, Any], argv: list[str], file: str | None, text: str) ->
     Args:
         main: Variables of the user.
         argv: Value for ``sys.argv``.
-        file: Path of the script. None if there is none.
+        file: Path of the script. None if the code is not a script.
         text: Text of the script.
     """
     setattr(sys, _STATE, _Before(main))
@@ -52,7 +52,7 @@ def begin(main: dict[str, Any], argv: list[str], file: str | None, text: str) ->
         else:
             sys.path.insert(0, folder)
     else:
-        # For tracebacks, which show the lines of the script.
+        # Tracebacks show the lines of the script from this cache.
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)
 
 

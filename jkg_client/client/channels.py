@@ -92,7 +92,7 @@ class KernelChannels(Protocol):
         This does not wait for the sign of life.
 
         Args:
-            deadline: For a reconnect.
+            deadline: Time limit for a reconnect.
             is_new_kernel: The kernel has started again and has not answered since. The old
                 connection may not lead to the new process, so a new connection is made.
 
@@ -107,7 +107,7 @@ class KernelChannels(Protocol):
         The next ``receive`` or ``drain`` returns the gap.
 
         Args:
-            limit: For a reconnect.
+            limit: Time limit for a reconnect.
         """
         ...
 
@@ -132,7 +132,7 @@ class KernelControl(Protocol):
         """Interrupt the running cell, as Ctrl-C does. This does not wait for the effect.
 
         Args:
-            deadline: For the request. If this deadline has no end, the default time limit applies.
+            deadline: Time limit for the request. If it has no end, the default time limit applies.
         """
         ...
 
@@ -143,7 +143,7 @@ class KernelControl(Protocol):
         channels lead to the new process. Unread messages of the old process may be lost.
 
         Args:
-            deadline: For the start. If this deadline has no end, the default time limit applies.
+            deadline: Time limit for the start. If it has no end, the default time limit applies.
         """
         ...
 
@@ -151,7 +151,7 @@ class KernelControl(Protocol):
         """The state of the kernel, without asking the kernel itself.
 
         Args:
-            deadline: For the request.
+            deadline: Time limit for the request.
 
         Returns:
             ``busy``, ``idle``, ``starting`` or another execution state of the protocol. None if the
@@ -209,7 +209,7 @@ class KernelProvider(Protocol):
 
         Args:
             kernel_id: Id of a running kernel.
-            deadline: For connecting.
+            deadline: Time limit for connecting.
             timeouts: Time limits of the channels.
 
         Raises:

@@ -158,7 +158,7 @@ class Conversation:
         """The kernel was restarted on request: wait until it answers.
 
         Args:
-            deadline: For the wait.
+            deadline: Time limit for the wait.
             is_known: The caller knows that variables are lost, so no result has to report it.
         """
         for _ in self._channels.drain():

@@ -37,7 +37,7 @@ class KernelLife:
         self.is_new = True
 
     def sent(self) -> None:
-        """A cell was sent. A death from now on has to be reported."""
+        """A cell was sent. From now on, the death of the process must be reported."""
         self.is_up = True
 
     def doubt(self) -> None:

@@ -3,7 +3,7 @@
 A block ends at its closing fence. Models forget the fence, put text after it, or show fences inside
 of strings. Then later lines decide which end a person would choose. The number of characters that
 are read ahead is limited to several times the length of the page. Beyond this limit, the first
-possible end is taken. So the time is always linear in the length of the page.
+possible end is taken. So the time grows only linearly with the length of the page.
 
 If a page has more than 20,000 lines with fences or tags, only the part with these lines is read. A
 block of prose at the end says so. Executors do not run it.
@@ -81,7 +81,7 @@ _NOT_READ = Found("note", f"Code blocks after the first {MOST} lines with fences
 
 
 def blocks(text: str) -> list[Found]:
-    """The code blocks of ``text`` in order, without those in thoughts and comments."""
+    """The code blocks of ``text`` in order, without the blocks in thoughts and comments."""
     text = text.replace("\r\n", "\n")
     if "\n" not in text.rstrip("\n"):
         text = text.replace("\r", "\n")

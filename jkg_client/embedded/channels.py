@@ -39,7 +39,7 @@ class ZmqChannels:
 
     Args:
         kernel: The kernel.
-        deadline: For the first message of the kernel on iopub.
+        deadline: Time limit for the first message of the kernel on iopub.
         timeouts: Time limits for later operations.
 
     Raises:
@@ -152,7 +152,7 @@ class ZmqChannels:
             if incoming.channel == "shell":
                 self._launch.answered.set()
             # Only an answer counts. XPUB's welcome message comes before the kernel's "starting",
-            # and a later "starting" would look like that of a restart.
+            # and a later "starting" would look like a restart.
             self._hears |= incoming.channel == "iopub" and incoming.parent_id is not None
         return incoming
 

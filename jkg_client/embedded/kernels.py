@@ -84,8 +84,8 @@ class LocalKernels:
 
         Args:
             kernel_spec_name: Name of an installed kernel.
-            env: Environment variables that are added to those of this process. Secrets of this
-                process are left out.
+            env: Environment variables that are added to the variables of this process. Secrets of
+                this process are left out.
             timeout_seconds: Not used, because the process starts at once.
 
         Raises:

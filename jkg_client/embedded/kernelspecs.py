@@ -59,7 +59,7 @@ class KernelSpec:
 
     @property
     def is_ipython(self) -> bool:
-        """Whether the command line is that of ipykernel."""
+        """Whether the command line runs ipykernel."""
         return "ipykernel_launcher" in self.argv or "ipykernel" in self.argv
 
     def command(self, connection_file: Path) -> list[str]:

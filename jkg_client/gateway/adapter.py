@@ -76,8 +76,8 @@ def session_for(
     session = StayingSession()
     for scheme in ("http://", "https://"):
         session.mount(scheme, DeadlineAdapter())
-    # Otherwise ``requests`` would prefer the environment's authorities to those that were given,
-    # and ~/.netrc to our token.
+    # Otherwise ``requests`` would prefer the environment's authorities to those of the caller, and
+    # ~/.netrc to our token.
     session.trust_env = False
     session.headers.update(info.all_headers)
     if not any(name.lower() == "authorization" for name in info.all_headers):
@@ -199,7 +199,8 @@ class _SecureConnection(HTTPSConnection):
         if self.proxy is not None or not isinstance(whole, (int, float)) or whole <= _DOUBT:
             super().connect()
             return
-        # A plain HTTP server waits for the end of a line, which TLS never sends.
+        # A plain HTTP server waits for the end of a line, which TLS never sends. So wait only
+        # briefly.
         self.timeout = _DOUBT
         with contextlib.suppress(socket.timeout, ConnectTimeoutError):
             super().connect()

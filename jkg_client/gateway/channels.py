@@ -88,7 +88,7 @@ class ServerChannels:
         open_socket: Connects with a session id, before a deadline.
         ask: Returns the REST model of the kernel, or None if there is no answer in time. Raises
             KernelNotFound.
-        deadline: For the first connection.
+        deadline: Time limit for the first connection.
         timeouts: The other time limits.
         clock: The clock.
 

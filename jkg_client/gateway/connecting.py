@@ -54,7 +54,7 @@ class Route:
 
 
 def authorities_of(info: JupyterConnectionInfo, environ: Mapping[str, str]) -> Authorities:
-    """The certificate authorities: those in ``info``, else those in the environment.
+    """The certificate authorities in ``info``, else the ones in the environment.
 
     Raises:
         ValueError: A file with authorities or with a client certificate does not exist.
@@ -110,7 +110,7 @@ def open_stream(route: Route, deadline: Deadline) -> socket.socket:
 def read_head(stream: socket.socket, deadline: Deadline) -> bytes:
     """The head of a response, up to the blank line.
 
-    Not a byte more is read, because data of another protocol follows.
+    No further byte is read, because data of another protocol follows.
 
     Raises:
         OSError: The head is incomplete or too long. ``socket.timeout`` if the deadline passes.

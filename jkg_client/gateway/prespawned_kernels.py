@@ -21,7 +21,7 @@ class PrespawnedKernels:
     Args:
         client: Client of the server. Only the constructor uses it.
         count: Number of kernels to start.
-        deadline: For the start requests. A kernel may need longer until it answers.
+        deadline: Time limit for the start requests. A kernel may need longer until it answers.
 
     Raises:
         KernelSpecNotFound: The server has no ``PRESPAWNED_KERNEL``.

@@ -85,8 +85,8 @@ class JupyterClient:
         Raises:
             GatewayError: Every method of this class raises it: ``GatewayUnreachable`` if nothing
                 answers, ``GatewayTimeout`` if the answer takes too long, ``GatewayUnauthorized`` if
-                the token is wrong, ``NotAGateway`` if the answer is not that of a Jupyter server,
-                and ``GatewayStatus`` for any other error status.
+                the token is wrong, ``NotAGateway`` if the answer does not come from a Jupyter
+                server, and ``GatewayStatus`` for any other error status.
         """
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
         answer = self._http.json("GET", "/api/kernelspecs", timeout_seconds=limit)

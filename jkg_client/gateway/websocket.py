@@ -37,7 +37,7 @@ class WebSocketTransport:
 
     Args:
         address: Address of the WebSocket.
-        deadline: For the handshake.
+        deadline: Time limit for the handshake.
 
     Raises:
         GatewayUnreachable: There is no answer, or it does not come from a WebSocket server.

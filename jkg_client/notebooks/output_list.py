@@ -109,7 +109,7 @@ class OutputList:
             self._clear_if_due()
 
     def replace(self, nodes: list[Node]) -> None:
-        """Replace all outputs by those of a widget's state."""
+        """Replace all outputs by the outputs in a widget's state."""
         self.clear(wait=False)
         self.nodes.extend(self.make(node) for node in nodes)
 

@@ -28,7 +28,8 @@ class Parameters:
     Attributes:
         values: All values by name, including the secret ones.
         secrets: Names of the parameters that are not saved.
-        is_given: Whether the caller has passed parameters. ``{}`` removes those of an earlier run.
+        is_given: Whether the caller has passed parameters. ``{}`` removes the parameters of an
+            earlier run.
     """
 
     values: Mapping[str, Any] = field(repr=False)
@@ -80,7 +81,7 @@ class Injection:
 def inject(
     notebook: NotebookNode, parameters: Parameters, kernel_name: str, language: str
 ) -> Injection | None:
-    """Put the parameters into the notebook. Return the new cell, or None if none is needed.
+    """Put the parameters into the notebook. Return the new cell, or None if no cell is needed.
 
     Raises:
         ValueError: A name or a value cannot be expressed in the kernel's language.

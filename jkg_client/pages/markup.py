@@ -110,7 +110,7 @@ def mentions_id_of(script: str, html: str) -> bool:
 
 
 def _running_text(html: str) -> str | None:
-    """The text of ``html``. None if it has tags other than those of ordinary text."""
+    """The text of ``html``. None if it has tags that ordinary text does not have."""
     first, *pieces = html.split("<")
     texts = [first]
     is_style = False

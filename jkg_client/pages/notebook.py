@@ -1,8 +1,8 @@
 """Adds the scripts that each display of a cell needs from other displays.
 
-In a notebook, all outputs are parts of one page. A script can change what was displayed before, and
-use libraries that an earlier cell has loaded. Here each display becomes a separate page, so it
-needs a copy of these scripts.
+In a notebook, all outputs are parts of one page. A script can change earlier displays, and use
+libraries that an earlier cell has loaded. Here each display becomes a separate page, so it needs a
+copy of these scripts.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class BoundedOutput:
         return self._trim()
 
     def replace(self, slots: Iterable[ValueSlot], value: Any, size: int) -> list[ValueSlot]:
-        """Replace the value in those of ``slots`` that are still kept."""
+        """Replace the value in each slot of ``slots`` that is still kept."""
         kept, whole = [slot for slot in slots if slot.kept], size
         after = self._size + sum(size - slot.size for slot in kept)
         if after > self.limit and size > self.limit // 2:

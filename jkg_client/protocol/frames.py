@@ -149,7 +149,8 @@ class FrameReader:
             return None
         data = bytes(memoryview(ahead)[start:end])
         if end == len(ahead):
-            # Free the memory now. For other frames, ``feed`` does it for all at once.
+            # Free the memory now. The memory of other frames is freed by ``feed``, for all frames
+            # at once.
             del ahead[:end]
             end = 0
         self._taken = end

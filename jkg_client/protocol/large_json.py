@@ -73,7 +73,7 @@ class SteppingDecoder:
     def _string(self, text: str, start: int) -> tuple[str, int]:
         """The string whose first character is at ``start``, and the end of its quotation mark."""
         if text.find("\\", start, text.find('"', start)) < 0:
-            # Without escapes, as in an image, this is quick, and needs no second copy.
+            # If there are no escapes, as in an image, this is quick, and needs no second copy.
             return _scan_string(text, start, True)
         parts: list[str] = []
         while len(text) - start > self._step:
@@ -138,7 +138,7 @@ def _all_at_once(window: str, brackets: str) -> tuple[Items, int, bool] | None:
 
 
 def _one_by_one(window: str, brackets: str) -> tuple[Items, int, bool]:
-    """The items that are whole in the window, their end, and whether a bracket ends them."""
+    """The items that are complete in the window, their end, and whether a bracket ends them."""
     items = _no_items(brackets)
     at, closed = 0, False
     try:

@@ -30,8 +30,8 @@ _LINES = 1000
 class PrintedText:
     """Text that grows at its end and can be dropped at its start.
 
-    The text is kept as it was printed. Only if text is overwritten very often, for example by a
-    progress bar that runs for hours, overwritten text is dropped from time to time.
+    The text is kept as it was printed. Overwritten text is dropped only if there is very much of
+    it, for example from a progress bar that runs for hours.
     """
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ class RanCode:
     Attributes:
         number: Its place in the session, from 1.
         code: The code.
-        outputs: Its outputs, including those after its end.
+        outputs: Its outputs, including the outputs after its end.
         execution_count: The number in ``In [n]``. None if the cell has none.
         size: Number of characters in code and outputs.
     """

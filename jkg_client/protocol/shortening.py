@@ -69,7 +69,7 @@ def cut_forms(data: Mapping[str, Any], most: int) -> tuple[dict[str, Any], int]:
 
     Returns:
         The forms that fit into ``most`` characters, and their number of characters. A line in the
-        plain text says what was dropped.
+        plain text names the dropped forms.
     """
     sizes = {name: weight(form) for name, form in data.items()}
     readable = [name for name in data if name in _READABLE and _joined(data[name]) is not None]

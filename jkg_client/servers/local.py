@@ -174,7 +174,7 @@ class LocalJupyterServer:
         """Names in a folder. Names of folders end with ``/``.
 
         Args:
-            path: The folder, relative to the one in which kernels start.
+            path: The folder, relative to the folder in which kernels start.
 
         Raises:
             OSError: There is no such folder, or it cannot be read.

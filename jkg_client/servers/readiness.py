@@ -34,7 +34,7 @@ def wait_until_ready(
         ended: Returns how the server ended, such as "exit code 1". None while it runs.
         log_tail: Returns the end of the server's log, without secrets.
         name: The server and its address, for the message.
-        deadline: For the whole wait.
+        deadline: Time limit for the whole wait.
         sleep: Waits this number of seconds.
 
     Raises:

@@ -92,7 +92,7 @@ class GatewaySettings:
     def line(self, ip: str, address: JupyterConnectionInfo, place: Place) -> str:
         """The line of JSON that the launcher reads, with all settings that must not be overridden.
 
-        The names of the settings are those of
+        The settings have the names of
         https://jupyter-kernel-gateway.readthedocs.io/en/latest/config-options.html
         """
         gateway = {

@@ -24,7 +24,7 @@ GONE = "the kernel died and was not started again"
 
 @define(eq=False)
 class KernelActivity:
-    """Shows what other clients run, and what background threads print, at the prompt.
+    """Shows cells of other clients, and output of background threads, at the prompt.
 
     Attributes:
         tell: Shows lines, above the prompt if there is one.

@@ -95,7 +95,7 @@ class GatewayKernelClient(AsyncKernelClient):
 
     @property
     def control_channel(self) -> Any:
-        """Requests that overtake those on ``shell``."""
+        """Requests that overtake the requests on ``shell``."""
         return self._channel("control")
 
     @property

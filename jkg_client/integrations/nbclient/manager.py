@@ -34,8 +34,8 @@ class GatewayKernelManager(AsyncKernelManager):
     and when no variable refers to the manager. A kernel that was given as ``kernel_id`` is kept.
     """
 
-    # The methods are coroutines as those of AsyncKernelManager, but the annotations of its base
-    # class do not say so.
+    # The methods are coroutines, as in AsyncKernelManager, but the annotations of its base class do
+    # not say so.
 
     server = AnyTrait(None, allow_none=True, help="A server, or a JupyterConnectionInfo.")
     kernel_name = Unicode("", config=True, help="Name of the kernel; empty for the default.")

@@ -54,7 +54,7 @@ class Container:
 
         Args:
             own: The container in which this program runs. None outside of containers.
-            deadline: For the whole wait.
+            deadline: Time limit for the whole wait.
 
         Raises:
             ServerStartError: The server does not answer. The message has the end of the server's

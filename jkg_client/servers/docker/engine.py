@@ -108,7 +108,7 @@ class Engine:
             dockerfile: The text of a Dockerfile, or the path of one. With a path, the Dockerfile
                 may copy files of its folder.
             report: Function that is called with each progress message.
-            deadline: For the whole build.
+            deadline: Time limit for the whole build.
             label: Name of a label that the image gets.
             platform: As in ``docker build --platform``.
         """

@@ -1,6 +1,6 @@
 """Options of a container: safe by default. Options of the user override all others.
 
-Names are those of the Docker library:
+The options have the names of the Docker library:
 https://docker-py.readthedocs.io/en/stable/containers.html#docker.models.containers.ContainerCollection.run
 """
 

@@ -218,7 +218,7 @@ class DockerJupyterServer:
     def remove_orphans(docker_host: str | None = None) -> list[str]:
         """Remove the containers whose program has ended without removing them. Returns their names.
 
-        Containers of programs on other machines, and those with ``stop_container=False``, are kept.
+        Containers of programs on other machines, and with ``stop_container=False``, are kept.
 
         Args:
             docker_host: As in the constructor.
@@ -288,7 +288,7 @@ class DockerJupyterServer:
         """Names in a folder of the container. Names of folders end with ``/``.
 
         Args:
-            path: The folder, relative to the one in which kernels start.
+            path: The folder, relative to the folder in which kernels start.
 
         Raises:
             FileNotFoundError: There is no such folder.

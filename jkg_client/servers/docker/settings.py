@@ -84,7 +84,7 @@ def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
 
 
 def dockerfile_at(path: str | os.PathLike[str] | None) -> Path | None:
-    """The Dockerfile at ``path``. Raise ``ValueError`` if there is none."""
+    """The Dockerfile at ``path``. Raise ``ValueError`` if there is no such file."""
     place = _absolute(path)
     if place is not None and not place.is_file():
         raise ValueError(f"there is no Dockerfile {place}")

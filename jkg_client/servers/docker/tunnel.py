@@ -54,7 +54,7 @@ class Tunnel:
 
         Args:
             url: ``ssh://[user@]host[:port][/path/of/socket]``.
-            deadline: For opening it.
+            deadline: Time limit for opening the tunnel.
 
         Raises:
             EngineError: The tunnel cannot be opened. The message has the output of ssh.

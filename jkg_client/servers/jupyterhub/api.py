@@ -204,7 +204,7 @@ class HubApi:
 
         Args:
             path: Path below the API.
-            deadline: For all attempts.
+            deadline: Time limit for all attempts.
             is_patient: Whether to repeat the request until the deadline, and not only three times.
         """
         tries, pause = 0, 0.1

@@ -150,6 +150,6 @@ def _user(caller: Caller, named: str | None) -> str:
 
 
 def _body(version: tuple[int, ...], settings: HubSettings) -> dict[str, Any]:
-    # Send the options even if they are empty. Otherwise, a hub uses those of the last start.
+    # Send the options even if they are empty. Otherwise, a hub uses the options of the last start.
     options = dict(settings.options)
     return {"user_options": options} if version >= (6,) else options

@@ -172,7 +172,7 @@ class ServerLifecycle:
             self._check_refusal(answer, deadline)
 
     def _asked(self, deadline: Deadline) -> Answer | None:
-        """Ask the hub to start the server. Returns its answer, or None if there is none.
+        """Ask the hub to start the server. Returns the hub's answer, or None if it does not answer.
 
         Asking twice is safe: a server has only one start at a time.
         """

@@ -23,7 +23,7 @@ _RECONNECT = 10
 # A program's cells do not belong in the history of the user.
 _HISTORY = "--HistoryManager.hist_file=:memory:"
 _MODULE = ["-m", "ipykernel_launcher"]
-# Code that replaces ``-m ipykernel``: the limit of a queue must be set before its socket is bound.
+# Runs instead of ipykernel_launcher: the limit of a queue must be set before its socket is bound.
 _UNLIMITED_QUEUE = """
 import sys
 if sys.path[0] == "":

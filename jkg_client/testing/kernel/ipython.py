@@ -184,7 +184,7 @@ class IPythonShell(Shell):
         self._ip.Completer.use_jedi = find_spec("jedi") is not None
 
     def _warm_up(self) -> None:
-        # Import what the first cell, the first value and the first traceback need.
+        # Import the modules that the first cell, the first value and the first traceback need.
         ip = self._ip
         before = [(names, dict(names)) for names in (ip.user_ns, ip.user_ns_hidden)]
         ip.displayhook.console = ip.display_pub.console = _Nobody()
