@@ -308,7 +308,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
     def _abandon(self) -> None:
         """Stop the kernel, without waiting. A starting kernel is stopped when it has started."""
         if self._stopped:
-            return  # ``stop`` does it
+            return  # ``stop`` ends the kernel
         self._stopped = True
         self._worker.submit(self._stop_executor)
         self._worker.close(wait=False)
@@ -316,7 +316,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
     def _end(self) -> None:
         self._stop_executor()
         self._worker.close(wait=True)
-        self._stop_executor()  # it may have been starting during the first call
+        self._stop_executor()  # the executor may have been starting during the first call
 
     def _stop_executor(self) -> None:
         if self._executor is not None:

@@ -96,7 +96,7 @@ class CodeResult:
         write = into(folder)
         renderings: list[Rendering] = []
         texts: list[str] = []
-        before_last = 0  # number of texts of the blocks before the last one
+        before_last = 0  # number of texts of the blocks before the last block
         for result in results:
             # Two separate screens: a cell does not overwrite late output of the cell before it.
             seen = [*as_seen(result.late_outputs), *as_seen(result.outputs)]

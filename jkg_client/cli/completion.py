@@ -49,7 +49,7 @@ class Command:
 
     Attributes:
         help: Help in a few words.
-        options: Its options, with the options of its actions.
+        options: Options of the command and of its actions.
         words: Allowed values of its first argument, such as ``start``. Empty if there is no list.
     """
 
@@ -80,7 +80,7 @@ def _command(text: str, parser: argparse.ArgumentParser) -> Command:
     options: dict[tuple[str, ...], Option] = {}
     words: list[str] = []
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
             inner = [_command("", one) for one in action.choices.values()]
             options.update({option.names: option for one in inner for option in one.options})
         if not action.option_strings:

@@ -41,7 +41,7 @@ def run(
     try:
         notebook = run_notebook(
             args.file,
-            provider,  # type: ignore[arg-type]  # all our providers list them
+            provider,  # type: ignore[arg-type]  # all our providers list their kernels
             output=None if args.output == "-" else args.output,
             parameters=_parameters(args),
             cell_timeout=None if args.timeout == math.inf else args.timeout,

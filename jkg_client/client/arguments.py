@@ -20,7 +20,7 @@ def seconds(name: str, value: object, or_none: str = "") -> float:
 
     Args:
         name: Name of the argument.
-        value: Its value.
+        value: Value of the argument.
         or_none: Addition to the message if None is allowed, too.
     """
     number = math.nan

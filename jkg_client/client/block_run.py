@@ -34,7 +34,7 @@ class BlockRun:
             self._running.acquire()
 
     def end(self) -> None:
-        """Call this after the last block. It waits until no interrupt can hit later blocks."""
+        """Call this after the last block. Wait until no interrupt can hit later blocks."""
         self._running.release()
         with self._interrupting:
             pass

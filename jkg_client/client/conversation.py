@@ -245,7 +245,7 @@ class Conversation:
         """Process a message that does not answer the pending request."""
         if self._cell is None or message.parent_id != self._cell.msg_id:
             return self._late_output.feed(message)
-        # It may belong to a cell that we are ending while another request waits for its answer.
+        # The message may belong to a cell that we are ending while another request is pending.
         return self._cell.feed(message)
 
     def _tell(self, happened: Happened | None, callbacks: Callbacks) -> None:

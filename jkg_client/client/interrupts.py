@@ -15,7 +15,7 @@ def interrupt_until_done(
     """Interrupt, wait, and interrupt again.
 
     Args:
-        interrupt: Interrupts once. Its argument says whether it was called before.
+        interrupt: Interrupts once. Its argument says whether this is a repetition.
         is_done: Waits for a while, and returns whether the code has ended.
         tries: Number of interrupts.
 

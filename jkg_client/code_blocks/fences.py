@@ -75,7 +75,7 @@ class Ending:
     Attributes:
         mark: A backtick or a tilde.
         length: Number of these characters.
-        kind: Its possible meaning.
+        kind: Possible meaning of the fence.
         is_language: Whether a language follows it.
         indent: Columns before it.
         rest: The text after it, if another block begins there.

@@ -69,8 +69,8 @@ class Found:
     """A code block in a page.
 
     Attributes:
-        label: Its language in lower case. ``""`` for none.
-        code: Its code, without the indentation of the fence.
+        label: Language of the block in lower case. ``""`` for none.
+        code: Code of the block, without the indentation of the fence.
     """
 
     label: str

@@ -39,7 +39,7 @@ class Tag:
 
     Attributes:
         line: Number of its line.
-        start: Its first column.
+        start: First column of the tag.
         end: The column after it.
         closes: Whether it ends a section.
         is_comment: Whether it belongs to an HTML comment.

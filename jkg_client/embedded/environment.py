@@ -44,7 +44,7 @@ def environment(
 
     Args:
         spec: The kernel. Its variables are added.
-        env: Variables of the caller. They override the others.
+        env: Variables of the caller. They override all other variables.
         program: First word of the command line.
         environ: Environment of this process.
     """

@@ -57,7 +57,7 @@ if sys.platform == "win32":
             startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [int(self._event)]})
             return {**APART, "startupinfo": startup}
 
-        def send(self, process: subprocess.Popen[bytes]) -> None:  # noqa: ARG002 - as elsewhere
+        def send(self, process: subprocess.Popen[bytes]) -> None:  # noqa: ARG002 - as on POSIX
             """Interrupt the kernel."""
             self._kernel32.SetEvent(wintypes.HANDLE(self._event))
 

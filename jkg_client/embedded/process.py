@@ -218,7 +218,7 @@ def _started_watchdog(output: int, folder: Folder) -> subprocess.Popen[bytes]:
 
 
 def _tell(watchdog: subprocess.Popen[bytes], line: str) -> None:
-    assert watchdog.stdin is not None  # noqa: S101 - it is a pipe
+    assert watchdog.stdin is not None  # noqa: S101 - stdin is a pipe
     with contextlib.suppress(OSError):
         watchdog.stdin.write(f"{line}\n".encode("ascii"))
         watchdog.stdin.flush()
@@ -226,7 +226,7 @@ def _tell(watchdog: subprocess.Popen[bytes], line: str) -> None:
 
 def _dismiss(watchdog: subprocess.Popen[bytes]) -> None:
     """Let the watchdog write the rest of the output, and end."""
-    assert watchdog.stdin is not None  # noqa: S101 - it is a pipe
+    assert watchdog.stdin is not None  # noqa: S101 - stdin is a pipe
     # Send a newline first: this must be the second line even if the first was never written.
     _tell(watchdog, "\nended")
     with contextlib.suppress(OSError):

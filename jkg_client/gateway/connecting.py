@@ -40,7 +40,7 @@ class Route:
 
     Attributes:
         host: The server's name or address.
-        port: Its port.
+        port: The server's port.
         authorities: Certificate authorities for TLS. None for no TLS.
         cert: Client certificate.
         proxy: URL of the proxy. None for no proxy.
@@ -219,7 +219,7 @@ def _secured(stream: socket.socket, route: Route, deadline: Deadline) -> ssl.SSL
     if isinstance(stream, ssl.SSLSocket):
         raise ProxyFault(f"TLS to {route.host} cannot go through a proxy that speaks TLS, too")
     context = _context(route)
-    # This limits the whole handshake.
+    # This time limit is for the whole handshake.
     stream.settimeout(_left(deadline))
     return context.wrap_socket(stream, server_hostname=route.host.partition("%")[0])
 

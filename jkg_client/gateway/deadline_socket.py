@@ -50,8 +50,8 @@ class DeadlineWebSocket:
     """A WebSocket with one deadline for all reads or writes of a message.
 
     websocket-client is not used for reading and sending: its time limit starts again with every
-    piece of a frame. It also reads each frame in three pieces, and its UTF-8 check takes seconds
-    for a large image.
+    piece of a frame. websocket-client also reads each frame in three pieces, and its UTF-8 check
+    takes seconds for a large image.
 
     Attributes:
         answer: The server's answer to the handshake.

@@ -24,8 +24,8 @@ class KernelChoice:
 
     Attributes:
         name: Name by which it is started.
-        language: Its language. Empty if unknown.
-        display_name: Its name for people.
+        language: Language of the kernel. Empty if unknown.
+        display_name: Name of the kernel for people.
     """
 
     name: str

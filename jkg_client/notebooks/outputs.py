@@ -79,7 +79,7 @@ class CellOutputs:
 
     Attributes:
         cell: The cell in the notebook.
-        outputs: Its outputs.
+        outputs: Outputs of the cell.
     """
 
     cell: Node

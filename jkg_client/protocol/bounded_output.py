@@ -37,7 +37,7 @@ class ValueSlot:
 
     Attributes:
         value: The output.
-        size: Its number of characters.
+        size: Number of characters of the output.
         cut: Number of characters that were removed from it.
         kept: False if the output was dropped.
     """

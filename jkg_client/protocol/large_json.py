@@ -115,7 +115,7 @@ def raw_decode(text: str) -> tuple[Any, int]:
     try:
         return _STEPPING.raw_decode(text) if len(text) >= _LARGE else _scan(text, 0)
     except (ValueError, StopIteration, RecursionError):
-        return _DECODER.raw_decode(text)  # for the usual message and the usual depth
+        return _DECODER.raw_decode(text)  # this works for messages of the usual depth
 
 
 def _all_at_once(window: str, brackets: str) -> tuple[Items, int, bool] | None:

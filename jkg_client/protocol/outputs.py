@@ -113,7 +113,7 @@ class OutputArea:
     failure: Failure | None = None
     _kept: BoundedOutput = field(init=False)
     _owner: str | None = field(default=None, init=False)  # the widget that captures outputs, if any
-    _clear_next: set[str | None] = field(factory=set, init=False)  # owners
+    _clear_next: set[str | None] = field(factory=set, init=False)  # owners of the outputs to clear
     # Slots by display id, in order. They are keys of a dict, because one id may have a million
     # slots.
     _displays: dict[str, dict[ValueSlot, None]] = field(factory=dict, init=False)

@@ -104,7 +104,7 @@ def decoded(data: bytes | bytearray | memoryview, step: int = 2**24) -> str:
     if len(data) <= step:
         return str(data, "utf-8", "replace")
     try:
-        return str(data, "ascii")  # an image: this is quick, and needs no second copy
+        return str(data, "ascii")  # for an image, this is quick, and needs no second copy
     except UnicodeDecodeError:
         pass
     decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -106,7 +106,7 @@ class Failure:
 
     Attributes:
         ename: Name of the exception's class.
-        evalue: Its message.
+        evalue: Message of the exception.
         traceback: Lines as the kernel sent them, with colours.
     """
 

@@ -73,7 +73,7 @@ class Child:
     """A process that reads one line from stdin, and ends when its stdin ends.
 
     Attributes:
-        place: Its files.
+        place: Files of the process.
     """
 
     place: Place
@@ -117,7 +117,7 @@ class Child:
 
     def tell(self, line: str) -> None:
         """Write the line that the process waits for."""
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        assert self._process.stdin is not None  # noqa: S101 - stdin is a pipe
         # The pipe is broken if the process has ended. The exit code and the log explain that.
         with contextlib.suppress(OSError):
             self._process.stdin.write(f"{line}\n".encode())

@@ -50,7 +50,7 @@ def wait_until_ready(
             if why:
                 raise ServerStartError(f"{name} {why}{_quoted(log_tail())}") from exc
             if isinstance(exc, GatewayTimeout):
-                limit = min(limit * 2, LONGEST_LIMIT)  # a busy machine
+                limit = min(limit * 2, LONGEST_LIMIT)  # a busy machine needs more time
         else:
             return
         sleep(min(pause, deadline.within(pause).left() or 0.0))

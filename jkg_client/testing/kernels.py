@@ -66,7 +66,7 @@ class FakeKernel:
 
     @property
     def model(self) -> dict[str, Any]:
-        """Its description in the REST API."""
+        """Description of the kernel in the REST API."""
         with self._lock:
             return {
                 "id": self.id,
@@ -215,7 +215,7 @@ class FakeSession:
 
     @property
     def model(self) -> dict[str, Any]:
-        """Its description in the REST API."""
+        """Description of the session in the REST API."""
         return {"id": self.id, "notebook": {"path": self.path}, "kernel": self.kernel.model}
 
 

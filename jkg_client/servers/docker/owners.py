@@ -31,7 +31,7 @@ class Owner:
     Attributes:
         node: Name of its machine.
         boot: Id of the machine's current boot. Empty if unknown (not on Linux).
-        namespace: Its namespace of process ids. Empty if unknown.
+        namespace: Namespace of its process id. Empty if unknown.
         pid: Process id.
         started: Start of the process, in ticks since the boot. Empty if unknown.
         container: Id of the container in which the process itself runs. Empty outside of
@@ -91,7 +91,7 @@ class ServerContainer:
         name: Name of the container, for ``DockerJupyterServer.attach``.
         id: Id of the container.
         image: Name of its image.
-        status: Its status in the words of the engine, such as "Up 5 minutes".
+        status: Status of the container in the words of the engine, such as "Up 5 minutes".
         owner: The process that started it.
         is_orphan: Whether that process has ended without removing the container, although the
             container should not be kept.

@@ -170,7 +170,7 @@ class IPythonShell(Shell):
 
     def __init__(self) -> None:
         config = Config()
-        # Do not use the history of the user. It would also start a thread.
+        # Do not use the history of the user. The history would also start a thread.
         config.HistoryManager.enabled = False
         config.IPKernelApp.connection_file = ""
         # IPython always creates a folder for its profile.

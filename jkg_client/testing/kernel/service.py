@@ -1,8 +1,8 @@
 """Answers the requests to a kernel, in the order of a real one.
 
-The main thread answers requests on the shell channel one after the other. This thread has
-an event loop, as in ipykernel, so cells find a running loop. A second thread answers requests on
-the control channel, and a third thread reads the connection to the gateway.
+The main thread answers requests on the shell channel one after the other. The main thread has an
+event loop, as in ipykernel, so cells find a running loop. A second thread answers requests on the
+control channel, and a third thread reads the connection to the gateway.
 """
 
 from __future__ import annotations

@@ -30,5 +30,5 @@ def error_content(exc: BaseException) -> dict[str, Any]:
 def _evalue(exc: BaseException) -> str:
     try:
         return str(exc)
-    except Exception as broken:  # noqa: BLE001 - a cell's own __str__
+    except Exception as broken:  # noqa: BLE001 - the cell may define __str__
         return f"<unprintable: {broken!r}>"
