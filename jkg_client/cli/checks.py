@@ -1,4 +1,4 @@
-"""The checks of ``jkg doctor``. Each check reports a fact and, if needed, an advice."""
+"""The checks of ``jkg doctor``. Each check reports a fact and, if needed, advice."""
 
 from __future__ import annotations
 

@@ -202,8 +202,8 @@ class Conversation:
         ``marker`` is a later request. After its answer, no more messages of ``exchange`` follow.
         """
         while not (exchange.done or deadline.passed or (sign and sign.reply)):
-            # After too much output, servers drop even idle. After an interrupt outside of the code,
-            # the reply may be missing.
+            # After too much output, servers drop even idle. If an interrupt comes outside of the
+            # code, the reply may be missing.
             ends = exchange.ending and (marker is None or marker.ending)
             is_short = ends or self._queued.is_running
             incoming = self._line.receive(deadline.within(_SETTLING) if is_short else deadline)

@@ -129,7 +129,7 @@ class JupyterKernelClient(SavesSession):
             timeout_seconds: Time limit. None waits for ever.
 
         Raises:
-            GatewayError: The server cannot be reached, or the kernel is gone.
+            GatewayError: The server cannot be reached, or the kernel does not exist.
         """
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
         return self._in_turn(lambda: self._conversation.answers(Deadline(limit)))
@@ -271,7 +271,7 @@ class JupyterKernelClient(SavesSession):
         """Interrupt the running cell, as Ctrl-C does. Any thread may call this.
 
         Raises:
-            GatewayError: The server cannot be reached, or the kernel is gone.
+            GatewayError: The server cannot be reached, or the kernel does not exist.
         """
         self._control.interrupt(Deadline(None))
 

@@ -142,7 +142,7 @@ class LocalJupyterServer:
         Args:
             source: The file to copy.
             path: Destination, relative to the folder in which kernels start. A ``/`` at the end
-                means a folder. None for that folder and the same name.
+                means a folder. None for that folder and the name of ``source``.
 
         Raises:
             OSError: The file cannot be read or written.

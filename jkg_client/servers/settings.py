@@ -43,7 +43,7 @@ def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
 
 
 def _absolute(python: str) -> str:
-    # A relative path would be looked for in the child's folder.
+    # The child would look for a relative path in its own folder.
     return os.path.abspath(python) if os.path.dirname(python) else python  # noqa: PTH100, PTH120
 
 

@@ -79,8 +79,8 @@ class FakeGateway:
         max_kernels: How many kernels may run at a time. None for no limit.
         ipython: Whether kernels run IPython or plain Python. None for IPython if it is installed.
         strict: Whether every cell must have a script.
-        reply: Place of the reply among the other messages of a cell. Real kernels use each of the
-            possible places.
+        reply: Place of the reply among the other messages of a cell. Real kernels use all possible
+            places.
         subprotocol: Whether the gateway supports the v1 framing, as servers do since 2022.
         ping_interval: Seconds between the pings of the gateway.
         ping_timeout: Seconds without a pong after which the gateway closes the connection.

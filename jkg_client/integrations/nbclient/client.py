@@ -115,7 +115,7 @@ class GatewayKernelClient(AsyncKernelClient):
             self._relay.revive()
 
     async def is_alive(self) -> bool:
-        """Whether the kernel lives and is still the process that was connected."""
+        """Whether the kernel lives, and is the process to which this client has connected."""
         return self._relay is not None and self._relay.is_alive
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:

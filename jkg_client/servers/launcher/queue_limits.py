@@ -8,8 +8,8 @@ silently drops messages: printed lines, and even the end of the cell. Three more
 - Cells are not written to the history database of the user.
 - Kernels that only support TCP use TCP, although the server prefers Unix sockets.
 
-No library is imported here. If the server has not loaded the libraries to change, nothing is
-changed. See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM, ZMQ_RECONNECT_IVL).
+No library is imported here. If the server has not loaded the library that is to be changed, nothing
+is changed. See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM, ZMQ_RECONNECT_IVL).
 """
 
 from __future__ import annotations
