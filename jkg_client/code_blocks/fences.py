@@ -132,7 +132,7 @@ def ending(line: str) -> Ending | None:
         return Ending(mark, length, kind, is_language=names_language(info), indent=indent)
     if inner.endswith("```"):
         runs = _BACKTICKS.findall(inner)
-        # An even number of such fences is inline code, as in a comment.
+        # If the number of backtick runs is even, they are inline code, as in a comment.
         return Ending("`", len(runs[-1]), "behind code") if len(runs) % 2 else None
     return None
 

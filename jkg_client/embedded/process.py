@@ -227,7 +227,7 @@ def _tell(watchdog: subprocess.Popen[bytes], line: str) -> None:
 def _dismiss(watchdog: subprocess.Popen[bytes]) -> None:
     """Let the watchdog write the rest of the output, and end."""
     assert watchdog.stdin is not None  # noqa: S101 - stdin is a pipe
-    # Send a newline first: this must be the second line even if the first was never written.
+    # Send a newline first: "ended" must be the second line even if the first was never written.
     _tell(watchdog, "\nended")
     with contextlib.suppress(OSError):
         watchdog.stdin.close()

@@ -182,8 +182,8 @@ class _Reader(io.RawIOBase):
 class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        # The socket's timeout is the time left for the request, because urllib3 got a ``total``
-        # limit.
+        # The socket's timeout is the time left for the request, because urllib3 got a limit for the
+        # whole request.
         reader = _Reader(self.fp.detach(), sock, Deadline(sock.gettimeout()))
         self.fp = io.BufferedReader(reader)
 

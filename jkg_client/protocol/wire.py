@@ -4,8 +4,8 @@ The formats: https://jupyter-server.readthedocs.io/en/latest/developers/websocke
 
 ``DEFAULT``
     No subprotocol. Without buffers: a text frame with one JSON document, which contains the
-    channel. With buffers a binary frame: the count of parts and the offset of each, counted from
-    the frame's start, as big-endian uint32; then the JSON document; then the buffers.
+    channel. With buffers: a binary frame with the count of parts and the offset of each, counted
+    from the frame's start, as big-endian uint32; then the JSON document; then the buffers.
 ``V1``
     Subprotocol ``v1.kernel.websocket.jupyter.org``. Always a binary frame: the count of
     offsets and the offsets as little-endian uint64; then channel, header, parent header,

@@ -131,7 +131,7 @@ def place_for(path: str, destination: LocalPath | None) -> Path:
 
 @contextmanager
 def written(place: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing. The file appears at ``place`` only if all was written."""
+    """Open a file for writing. The file appears at ``place`` only if there was no error."""
     # Do not use tempfile: its files are private, but this file should follow the umask.
     new = place.parent / f".jkg-{secrets.token_hex(8)}"
     try:

@@ -166,7 +166,7 @@ class Engine:
         return log.decode("utf-8", "replace")
 
     def stop(self, container: str, seconds: float) -> None:
-        """Stop a container; kill it after the time limit. Nothing to do if it has ended."""
+        """Stop a container; kill it after the time limit. Do nothing if it has ended."""
         what = f"cannot stop container {container[:12]}"
         found(lambda: self._api.stop(container, timeout=max(1, round(seconds))), what)
 
