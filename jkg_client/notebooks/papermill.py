@@ -62,7 +62,7 @@ def _chosen(nb: NotebookNode, name: str | None) -> Any:
 
 @contextmanager
 def server_of(server: Any) -> Iterator[Any]:
-    """``server``. If it is None and the environment names only a hub, the server there."""
+    """``server``. If it is None and the environment names only a hub, the user's server."""
     names_hub = all(
         os.environ.get(f"JUPYTERHUB_API_{name}", "").strip() for name in ("URL", "TOKEN")
     )
