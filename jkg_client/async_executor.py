@@ -59,7 +59,7 @@ class _Executor(KernelCodeExecutor):
         run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def report_again(self, result: object) -> None:
-        """Report a restart in ``result`` again with the next result: this one was not read."""
+        """Report a restart in ``result`` again with the next result: nobody has read this one."""
         if isinstance(result, CodeResult) and result.kernel_restarted:
             self._replaced = True
 
@@ -173,7 +173,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         """Start the kernel. Does nothing if it is started already.
 
         Raises:
-            JkgError: For the same reasons as the constructor of ``JupyterCodeExecutor``.
+            JkgError: The reasons are the same as for the constructor of ``JupyterCodeExecutor``.
         """
         await self._in_turn(lambda *_: None)
 
@@ -266,7 +266,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             return await asyncio.shield(waiting)
         except asyncio.CancelledError:
             job.cancelled = True
-            # Read its exception, or asyncio logs that nobody has read it.
+            # Read the exception. Otherwise, asyncio logs that nobody has read it.
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())
             if not future.cancel():
                 await whole(self._ended(job, waiting))
@@ -279,7 +279,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             with contextlib.suppress(JkgError):
                 await loop.run_in_executor(None, self._executor.end, job.run)
         await asyncio.wait({waiting})
-        # It may have ended before it was cancelled.
+        # The job may have ended before it was cancelled.
         failed = waiting.exception() is not None
         if self._executor is not None and not (failed or job.reported):
             self._executor.report_again(waiting.result())
@@ -306,9 +306,9 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
             self._loop.call_soon_threadsafe(self._on_output, output)
 
     def _abandon(self) -> None:
-        """Stop a kernel that may still be starting as soon as it has started. Do not wait."""
+        """Stop the kernel, without waiting. A starting kernel is stopped when it has started."""
         if self._stopped:
-            return  # ``stop`` does it
+            return  # ``stop`` ends the kernel
         self._stopped = True
         self._worker.submit(self._stop_executor)
         self._worker.close(wait=False)
@@ -316,7 +316,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
     def _end(self) -> None:
         self._stop_executor()
         self._worker.close(wait=True)
-        self._stop_executor()  # it may have been starting during the first call
+        self._stop_executor()  # the executor may have been starting during the first call
 
     def _stop_executor(self) -> None:
         if self._executor is not None:

@@ -34,13 +34,13 @@ class CodeResult:
         assert (result.exit_code, result.output) == (0, "42\n")
 
     Attributes:
-        exit_code: The exit status that the code chose with ``sys.exit(3)`` or as a shell block.
+        exit_code: The exit status that the code chose, with ``sys.exit(3)`` or in a shell block.
             Otherwise 0 for success, 1 for an error, 124 for a timeout, 137 for a dead kernel.
         output: The output of the blocks, as text. An error is at the end.
         output_files: Absolute paths of the images and pages that the blocks have shown.
         status: Status of the last block that ran.
         kernel_restarted: Whether the kernel was restarted, so that its variables are lost.
-        truncated: What is known about missing output. None if nothing is missing.
+        truncated: The output that is known to be missing. None if nothing is missing.
         results: One result for each block that ran.
         skipped: Languages of the blocks that did not run, because they hold data or prose.
         renderings: For each block that ran, its outputs as text and files.
@@ -96,7 +96,7 @@ class CodeResult:
         write = into(folder)
         renderings: list[Rendering] = []
         texts: list[str] = []
-        before_last = 0  # number of texts of the blocks before the last one
+        before_last = 0  # number of texts of the blocks before the last block
         for result in results:
             # Two separate screens: a cell does not overwrite late output of the cell before it.
             seen = [*as_seen(result.late_outputs), *as_seen(result.outputs)]
@@ -141,7 +141,7 @@ def not_run(languages: Sequence[str]) -> str:
 
 
 def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
-    """Notes for the reader of the text: what is missing in it, and why the code ended."""
+    """Notes for the reader of the output: its missing parts, and the reason why the code ended."""
     if result.truncated:
         yield f"Note: {result.truncated}."
     if result.status == "aborted":

@@ -34,8 +34,8 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         kernel_name: Name of the installed kernel to start.
         timeout: Time limit for each block, in seconds.
         output_dir: Folder for images and pages. It is created, but not its parents.
-        env: Environment variables that are added to those of this process. Secrets of this process
-            are left out.
+        env: Environment variables that are added to the variables of this process. Secrets of this
+            process are left out.
         cwd: Folder in which the kernel starts. None for the current folder.
         max_output: Number of characters of a block's output that are kept.
         on_output: Function that is called with each output as soon as it arrives.
@@ -63,7 +63,7 @@ class EmbeddedIPythonCodeExecutor(KernelCodeExecutor):
         page_scripts: PageScripts | None = None,
         notebook: NotebookOption = None,
     ) -> None:
-        # Checked before anything is imported.
+        # Check the arguments before anything is imported.
         arguments.executor(kernel_name, timeout, output_dir, None, env, max_output, on_output)
         _check_others(cwd, timeouts, page_scripts, notebook)
         super().__init__(

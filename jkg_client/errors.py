@@ -97,13 +97,13 @@ class GatewayStatus(GatewayError):
 
     Attributes:
         status: HTTP status code. 0 if there is no server, as for an embedded kernel.
-        request: Method and URL, without the token. For an embedded kernel, its name.
+        request: Method and URL, without the token. For an embedded kernel, the name of the kernel.
         body: Beginning of the answer, at most 500 characters.
         hint: What the caller can do. It may be empty.
     """
 
     def __init__(self, status: int, request: str, body: str, hint: str = "") -> None:
-        super().__init__(status, request, body, hint)  # args, so that it pickles
+        super().__init__(status, request, body, hint)  # as args, so that it can be pickled
         self.status = status
         self.request = request
         self.body = body
@@ -152,7 +152,7 @@ class TooManyServers(ServerStartError):
     """
 
     def __init__(self, message: str, servers: tuple[str, ...] = ()) -> None:
-        super().__init__(message, servers)  # args, so that it pickles
+        super().__init__(message, servers)  # as args, so that it can be pickled
         self.message = message
         self.servers = servers
 
@@ -161,7 +161,7 @@ class TooManyServers(ServerStartError):
 
 
 class KernelStartError(GatewayError):
-    """An embedded kernel ended before it answered. The message has the end of its output."""
+    """An embedded kernel ended before it answered. The message has the last lines of its output."""
 
 
 class EngineError(JkgError):
@@ -193,7 +193,7 @@ class VariableNotFound(JkgError, LookupError):
     """The kernel has no variable of this name.
 
     Attributes:
-        name: The name.
+        name: Name of the variable.
     """
 
     def __init__(self, name: str) -> None:
@@ -209,7 +209,7 @@ class NotJsonValue(JkgError, ValueError):
 
     Attributes:
         name: Name of the variable.
-        kind: Name of its class.
+        kind: Name of the value's class.
         reason: The kernel's error.
     """
 
@@ -234,7 +234,7 @@ class ExecutionError(JkgError):
     """The cell failed. Only ``ExecutionResult.raise_for_error`` raises this.
 
     Attributes:
-        message: The exception of the cell, or how it ended.
+        message: The exception of the cell, or a sentence that says how the cell ended.
         result: The ``ExecutionResult``.
     """
 
@@ -261,14 +261,15 @@ class NotebookError(JkgError):
     Attributes:
         message: What happened.
         status: ``error``: a cell failed. ``timeout``: a time limit has passed. ``died``: the kernel
-            died, or did not start. ``incomplete``: all cells ran, but output of one was lost.
+            died, or did not start. ``incomplete``: all cells ran, but some output was lost.
             ``unreachable``: the connection to the kernel broke.
         notebook: The notebook with the outputs so far, a ``NotebookNode``.
         index: Position of the cell in ``notebook.cells``. None if no cell had begun.
-        number: Position of the cell in the notebook as it was passed, from 0. None if no cell had
-            begun, or if the cell sets the parameters.
+        number: Position of the cell in the notebook that the caller passed, from 0. None if no cell
+            had begun, or if the cell sets the parameters.
         traceback: The exception of the cell, without colours.
-        exit_code: Exit status for a program: the code's own, or 1, 124 or 137.
+        exit_code: Exit status for a program that runs notebooks: the exit status of the code, or 1,
+            124 or 137.
     """
 
     def __init__(
@@ -297,7 +298,7 @@ class NotebookError(JkgError):
 
     @property
     def source(self) -> str:
-        """Code of the cell, as it is saved. Empty if no cell had begun."""
+        """Code of the cell, as the saved notebook has it. Empty if no cell had begun."""
         return "" if self.index is None else str(self.cell.source)
 
     def __str__(self) -> str:

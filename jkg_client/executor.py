@@ -41,7 +41,7 @@ _NEVER_RAN = ExecutionResult(status="aborted")
 
 
 class KernelCodeExecutor(VariableAccess, SavesSession):
-    """Runs code blocks in one kernel, which keeps its state between them.
+    """Runs code blocks in one kernel, which keeps its state between the blocks.
 
     Args:
         provider: Starts the kernel. ``stop`` closes the provider.
@@ -196,7 +196,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         listen = on_output or self._on_output
         blocks = arguments.blocks(code_blocks)
         limit = self._timeout if timeout is None else arguments.seconds("timeout", timeout)
-        # Before the lock: in a forked child, a thread that does not exist there may hold it.
+        # Check this before the lock, which in a forked child may belong to a thread of the parent.
         self._owned.check_process()
         with self._lock:
             run.begin()
@@ -302,7 +302,7 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         except KernelNotFound:
             if self._owned.is_attached:
                 raise
-            # It was deleted, culled or dead before ``do`` could send anything.
+            # The kernel was deleted, culled or dead before ``do`` could send anything.
             self._replaced = True
             self._owned.forget()
             return do()

@@ -35,7 +35,7 @@ def install_command(cell: str, typed: str | None = None) -> str | None:
 
     Args:
         cell: The cell. Its command may have a ``-qq`` that this package has added.
-        typed: The code of the user, without this option. None if it is the cell.
+        typed: The code of the user, without this option. None if this code is the cell itself.
     """
     last = _last_command(cell)
     if "install" not in last or not _INSTALL.match(last):

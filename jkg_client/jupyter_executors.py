@@ -18,7 +18,7 @@ from .session_file import NotebookOption
 
 
 class JupyterCodeExecutor(KernelCodeExecutor):
-    """Runs code blocks in one kernel on a Jupyter server. The kernel keeps its state between them.
+    """Runs code blocks in one kernel on a Jupyter server. The kernel keeps its state.
 
     Example::
 
@@ -65,7 +65,7 @@ class JupyterCodeExecutor(KernelCodeExecutor):
     ) -> None:
         self._server = jupyter_server  # a reference, so that a started server does not end
         self._place = f" at {info_of(jupyter_server).url}"
-        # Checked before a connection is opened.
+        # Check the arguments before a connection is opened.
         arguments.executor(kernel_name, timeout, output_dir, kernel_id, env, max_output, on_output)
         super().__init__(
             provider_of(jupyter_server),

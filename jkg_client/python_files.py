@@ -35,7 +35,7 @@ if last:
         file.write(data)
 """
 
-# Opened without blocking, so that a FIFO or a device cannot hang the kernel.
+# The file is opened without blocking, so that a FIFO or a device cannot hang the kernel.
 _GET = """
 import base64, os, stat
 at_once = getattr(os, "O_NONBLOCK", 0)

@@ -153,7 +153,7 @@ def setting(name: object, value: object) -> Callable[[RunUnseen], None]:
 
 
 def carrying(text: str, source: str, **values: object) -> list[str]:
-    """Cells that send a text to the kernel in parts. The last cell runs ``source`` with it.
+    """Cells that send a text to the kernel in parts. The last cell runs ``source`` with the text.
 
     Args:
         text: Text of any length. ``source`` finds it in the variable ``text``.

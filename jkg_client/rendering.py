@@ -160,7 +160,7 @@ def render(outputs: Iterable[Output], write: Write, page: NotebookPage | None = 
 def render_seen(
     shown: Sequence[Output], write: Write, page: NotebookPage | None = None
 ) -> Rendering:
-    """As ``render``, for outputs that are already as a terminal shows them."""
+    """The same as ``render``, for outputs whose text already looks as on a terminal."""
     if not shown:
         return Rendering(())
     whole = (NotebookPage() if page is None else page).complete(shown)
@@ -301,7 +301,7 @@ def made_folder(output_dir: Path) -> Path:
     """Create ``output_dir``, but not its parents.
 
     Raises:
-        ValueError: It does not exist and cannot be created.
+        ValueError: The folder does not exist and cannot be created.
     """
     folder = output_dir.absolute()
     try:
@@ -310,7 +310,7 @@ def made_folder(output_dir: Path) -> Path:
     except FileNotFoundError as exc:
         why = _why_not(folder.parent)
         raise ValueError(
-            # AutoGen's message begins so, too.
+            # AutoGen's message begins in the same way.
             f"Output directory {folder} does not exist. It cannot be created: {why}"
         ) from exc
     except (OSError, ValueError) as exc:

@@ -19,7 +19,7 @@ SECRET_VARIABLES = frozenset(
     }
 )
 
-# All variables with this prefix: a URL may contain a token, and headers a password. Code in a
+# All variables with this prefix count: a URL may contain a token, and headers a password. Code in a
 # kernel does not need the gateway of the program.
 _GATEWAY = "JUPYTER_GATEWAY_"
 

@@ -32,7 +32,7 @@ def real_path(name: str, path: object) -> Path:
     """The path of a file, without symbolic links.
 
     Raises:
-        ValueError: This is not a path. The message names the argument ``name``.
+        ValueError: ``path`` is not a path. The message names the argument ``name``.
     """
     given = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if not isinstance(given, str) or not given:

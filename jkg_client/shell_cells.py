@@ -79,7 +79,7 @@ def ends_with_shell(cell: str) -> str:
 
 def _leaves_process(script: str) -> bool:
     """Whether the script may start a background process."""
-    # In pieces, because one search through megabytes would block all other threads.
+    # Search in pieces, because one search through megabytes would block all other threads.
     end = 0
     while end < len(script):
         start = max(0, end - _LONGEST_WORD)  # a word may cross the border of two pieces

@@ -36,7 +36,7 @@ class VariableAccess(ABC):
             VariableNotFound: The kernel has no variable of this name.
             NotJsonValue: JSON cannot express the value.
             ValueError: ``name`` cannot be the name of a variable.
-            JkgError: For the same reasons as ``variables``.
+            JkgError: The reasons are the same as for ``variables``.
         """
         checked = python_variables.checked_name(name)
         return self._in_python(lambda run: python_variables.get(run, checked))
@@ -51,7 +51,7 @@ class VariableAccess(ABC):
         Raises:
             ValueError: ``name`` cannot be the name of a variable, or JSON cannot express
                 ``value``. Nothing was sent.
-            JkgError: For the same reasons as ``variables``.
+            JkgError: The reasons are the same as for ``variables``.
         """
         self._in_python(python_variables.setting(name, value))
 

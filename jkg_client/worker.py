@@ -17,7 +17,8 @@ class Worker:
     """Runs jobs in one thread, in the order of ``submit``.
 
     A program waits at its end for threads of ``concurrent.futures``, perhaps as long as a cell
-    runs. This thread is a daemon. It ends with ``close``, or when no variable refers to the worker.
+    runs. The thread of a ``Worker`` is a daemon. It ends with ``close``, or when no variable refers
+    to the worker.
 
     Args:
         name: Name of the thread.

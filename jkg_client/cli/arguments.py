@@ -3,7 +3,7 @@
 A subcommand is a module of this package with the name of the command: ``add(command)`` adds its
 options, ``run(args, screen)`` runs it and returns the exit status, ``DESCRIPTION`` and
 ``EXAMPLES`` are the texts of its help. The module is loaded only when its command is used, so that
-no command waits for the libraries of another.
+no command waits for the libraries of another command.
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ def parsers() -> Iterator[tuple[str, str, argparse.ArgumentParser]]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the command line. ``run`` of its result is the function of the command.
+    """The parser of the command line.
 
-    There is no ``run`` if the command line names no command.
+    The attribute ``run`` of its result is the function of the command. There is no ``run`` if the
+    command line names no command.
     """
     # Options cannot be abbreviated: a new option could change the meaning of old scripts.
     jkg = argparse.ArgumentParser(
@@ -122,7 +123,7 @@ class _Command(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         parsed, unknown = super().parse_known_args(words, namespace)
         if unknown:
-            # Refused here, so that the usage of this command is shown, not that of ``jkg``.
+            # Refuse them here, so that the error shows the usage of this command, not of ``jkg``.
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed, unknown
 

@@ -25,7 +25,7 @@ class AttachedKernels:
         env: Mapping[str, str] | None = None,
         timeout_seconds: float = 120.0,
     ) -> str:
-        """Start a kernel. It is not deleted, either."""
+        """Start a kernel. This kernel is not deleted, either."""
         return self._provider.start_kernel(
             kernel_spec_name, env=env, timeout_seconds=timeout_seconds
         )
@@ -54,7 +54,7 @@ class _Interrupts:
         """Interrupt the running cell."""
         self._control.interrupt(deadline)
 
-    def restart(self, deadline: Deadline) -> None:  # noqa: ARG002 - it always refuses
+    def restart(self, deadline: Deadline) -> None:  # noqa: ARG002 - a restart is always refused
         """Refuse, because other clients may need the variables of the kernel."""
         raise GatewayTimeout(
             f"the code in kernel {self._kernel_id} does not end after an interrupt. The kernel was"

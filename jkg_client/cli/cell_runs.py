@@ -83,7 +83,7 @@ class CellRuns:
 
         Args:
             cell: The cell.
-            typed: The code from which the cell was made. None if it is the cell.
+            typed: The code from which the cell was made. None if this code is the cell itself.
 
         Raises:
             JkgError: The connection to the kernel is lost. The output so far was shown.

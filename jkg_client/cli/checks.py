@@ -1,4 +1,4 @@
-"""The checks of ``jkg doctor``. Each reports a fact and, if needed, what to do."""
+"""The checks of ``jkg doctor``. Each check reports a fact and, if needed, advice."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        name: Name of the checked thing.
+        name: Name of the checked part.
         state: ``ok``, ``fails``, ``missing`` (an optional part is missing) or ``info``.
         says: The fact, without secrets.
-        advice: What the user can do. Empty for nothing.
+        advice: What the user can do. Empty if nothing needs to be done.
     """
 
     name: str

@@ -23,10 +23,10 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit status.
 
-    The status is one of ``exit_statuses``, or that of the code.
+    The status is one of ``exit_statuses``, or the exit status of the code.
 
     Args:
-        argv: Arguments of the command. None for those of the process.
+        argv: Arguments of the command. None for the arguments of the process.
 
     Raises:
         SystemExit: Only raised by argparse, for help and usage errors.

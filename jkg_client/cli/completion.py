@@ -34,7 +34,7 @@ class Option:
         names: Names such as ``-v`` and ``--verbose``.
         help: Short help text.
         choices: Allowed values. Empty if there is no list.
-        takes: Kind of the value: ``word``, ``path``, or empty for none.
+        takes: Kind of the value: ``word``, ``path``, or empty if there is no value.
     """
 
     names: tuple[str, ...]
@@ -48,8 +48,8 @@ class Command:
     """A command, as a shell completes it.
 
     Attributes:
-        help: In a few words.
-        options: Its options, with those of its actions.
+        help: Help in a few words.
+        options: Options of the command and of its actions.
         words: Allowed values of its first argument, such as ``start``. Empty if there is no list.
     """
 
@@ -80,7 +80,7 @@ def _command(text: str, parser: argparse.ArgumentParser) -> Command:
     options: dict[tuple[str, ...], Option] = {}
     words: list[str] = []
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
             inner = [_command("", one) for one in action.choices.values()]
             options.update({option.names: option for one in inner for option in one.options})
         if not action.option_strings:

@@ -72,7 +72,7 @@ class Graphics:
 
 
 def protocol_of(answers: str) -> Protocol:
-    """The protocol of a terminal with these answers. ``none`` if it is uncertain."""
+    """The protocol of a terminal that gave these answers. ``none`` if it is uncertain."""
     if "\x1b_Gi=31;OK" in answers:
         return "kitty"
     _, is_named, name = answers.partition("\x1bP>|")
@@ -104,7 +104,7 @@ def _kitty(data: bytes, mime_type: str) -> str:
     return "".join(parts) + "\n"
 
 
-def _iterm2(data: bytes, mime_type: str) -> str:  # noqa: ARG001 - it supports all formats
+def _iterm2(data: bytes, mime_type: str) -> str:  # noqa: ARG001 - iTerm2 supports all formats
     text = base64.b64encode(data).decode()
     return f"\x1b]1337;File=inline=1;size={len(data)};preserveAspectRatio=1:{text}\a\n"
 

@@ -23,8 +23,8 @@ class InputAnswers:
     Attributes:
         screen: Shows the prompt.
         is_at_end: Whether stdin was already read to its end, because it was the code.
-        shows_prompt: Whether the prompt is shown. Not with ``--json``.
-        is_waiting: Whether it is waiting for a line.
+        shows_prompt: Whether the prompt is shown. False with ``--json``.
+        is_waiting: Whether this object is waiting for a line.
         is_cancelled: Whether Ctrl-C was pressed during the wait.
     """
 
@@ -70,7 +70,7 @@ class InputAnswers:
         return text.rstrip("\r\n") if text.endswith("\n") else text
 
     def _await_line(self) -> None:
-        """Wait until the terminal has a line. A signal just before a read would not end it."""
+        """Wait until the terminal has a line. A signal just before ``read`` would not end it."""
         if sys.platform == "win32" or not sys.stdin.isatty():
             return
         while not select.select([sys.stdin], [], [], _PAUSE)[0]:

@@ -23,7 +23,7 @@ class Interruptions:
 
     Args:
         kernel: The kernel that runs the code.
-        answers: Answers input requests. While it waits for a line, Ctrl-C ends that wait.
+        answers: Answers input requests. While this object waits for a line, Ctrl-C ends the wait.
 
     Attributes:
         count: Number of times that Ctrl-C was pressed.
@@ -80,6 +80,6 @@ class Interruptions:
 
 
 def _say(text: bytes) -> None:
-    # Not ``print``: the signal may have interrupted a write to the same buffer.
+    # Do not use ``print``: the signal may have interrupted a write to the same buffer.
     with contextlib.suppress(OSError):
         os.write(2, text)

@@ -62,7 +62,7 @@ class KernelFiles:
     """Files on the machine of a Python kernel. Paths are relative to its current folder.
 
     Attributes:
-        kernel: The kernel that copies them.
+        kernel: The kernel that copies the files.
         seconds: Time limit for each cell.
     """
 

@@ -19,7 +19,7 @@ def ids_of(client: JupyterClient, words: Sequence[str]) -> list[str]:
     """The ids of the kernels whose ids begin with these words. Each id is returned once.
 
     Raises:
-        ValueError: No id begins with a word, or several do.
+        ValueError: No id begins with a word, or several ids do.
     """
     known = known_ids(client)
     return list(dict.fromkeys(_id_of(word, known) for word in words))
@@ -29,7 +29,7 @@ def running_id(client: JupyterClient, word: str) -> str:
     """The id of the kernel that ``--kernel-id`` names.
 
     Raises:
-        ValueError: No id begins with ``word``, or several do.
+        ValueError: No id begins with ``word``, or several ids do.
     """
     if len(word) >= _WHOLE:
         return word

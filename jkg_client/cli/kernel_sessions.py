@@ -29,7 +29,7 @@ def kernel_of(
     """A kernel that is ready. If it was started here, it is deleted at the end of the block.
 
     Args:
-        provider: Starts the kernel, or has it.
+        provider: Starts the kernel, or has the running one.
         kernel_name: Name of the kernel to start.
         kernel_id: Id of a running kernel to use instead.
         env: Environment variables of a kernel that is started.
@@ -52,7 +52,7 @@ def kernel_of(
 
 @contextlib.contextmanager
 def told_if_slow(screen: Screen, text: str) -> Iterator[None]:
-    """If the block takes long, show ``text`` on a terminal. It is removed at the end."""
+    """If the block takes long, show ``text`` on a terminal. Remove it at the end."""
     if not screen.can_draw:
         yield
         return

@@ -169,7 +169,7 @@ def _stop(client: JupyterClient, args: argparse.Namespace, screen: Screen) -> in
     else:
         ids = ids_of(client, args.ids)
     for kernel_id in ids:
-        # Another program may have stopped it in the meantime.
+        # Another program may have stopped the kernel in the meantime.
         with contextlib.suppress(KernelNotFound):
             client.delete_kernel(kernel_id)
             screen.line(kernel_id)

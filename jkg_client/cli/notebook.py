@@ -34,14 +34,14 @@ def run(
 
     Args:
         args: The options of the command.
-        screen: For the progress.
+        screen: Shows the progress.
         provider: Starts the kernel.
-        outputs: Shows the outputs. None if they are only saved.
+        outputs: Shows the outputs. None if the outputs are only saved.
     """
     try:
         notebook = run_notebook(
             args.file,
-            provider,  # type: ignore[arg-type]  # all of ours list their kernels
+            provider,  # type: ignore[arg-type]  # all our providers list their kernels
             output=None if args.output == "-" else args.output,
             parameters=_parameters(args),
             cell_timeout=None if args.timeout == math.inf else args.timeout,
@@ -78,7 +78,7 @@ class _Progress:
     _outputs: CellOutputsShown | None
 
     def __call__(self, progress: CellProgress) -> None:
-        """Show it."""
+        """Show one message."""
         if progress.state != "running" and self._outputs is not None:
             self._outputs.show(progress.cell)
         number = progress.done + (progress.state == "running")

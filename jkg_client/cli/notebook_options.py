@@ -40,8 +40,8 @@ def is_notebook(args: argparse.Namespace) -> bool:
     """Whether the arguments of the command name a notebook.
 
     Raises:
-        ValueError: There are options for notebooks only but no notebook, or options that are not
-            for notebooks.
+        ValueError: There are options for notebooks but no notebook, or a notebook but options for
+            other code.
     """
     is_file = args.code is None and getattr(args, "module", None) is None
     if is_file and names_notebook(args.file):

@@ -1,4 +1,4 @@
-"""Shows the outputs of a notebook's cells in the same way as those of other code."""
+"""Shows the outputs of a notebook's cells in the same way as the outputs of other code."""
 
 from __future__ import annotations
 

@@ -17,14 +17,14 @@ def seconds(text: str) -> float:
 
 
 def not_empty(text: str) -> str:
-    """A text that is not empty. An unset variable of a shell would give an empty one."""
+    """A text that is not empty. An unset variable of a shell would give an empty text."""
     if not text.strip():
         raise argparse.ArgumentTypeError("the value is empty")
     return text
 
 
 def port(text: str) -> int:
-    """A port. 0 for a free one."""
+    """A port. 0 means a free port."""
     try:
         number = int(text)
     except ValueError:

@@ -1,6 +1,7 @@
-"""Runs a script in a kernel as ``python script.py`` would. It is sent to the kernel as text.
+"""Runs a script in a kernel as ``python script.py`` would.
 
-It uses only the standard library, and adds nothing to the variables of the script.
+This module is sent to the kernel as text. It uses only the standard library, and adds nothing to
+the variables of the script.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ def begin(main: dict[str, Any], argv: list[str], file: str | None, text: str) ->
     Args:
         main: Variables of the user.
         argv: Value for ``sys.argv``.
-        file: Path of the script. None if there is none.
+        file: Path of the script. None if the code is not a script.
         text: Text of the script.
     """
     setattr(sys, _STATE, _Before(main))
     sys.argv = list(argv)
-    # IPython's own functions would end the kernel, which others may use.
+    # IPython's own functions would end the kernel, which other clients may use.
     main["exit"] = main["quit"] = _leave
     if file is None:
         return
@@ -51,7 +52,7 @@ def begin(main: dict[str, Any], argv: list[str], file: str | None, text: str) ->
         else:
             sys.path.insert(0, folder)
     else:
-        # For tracebacks, which show the lines of the script.
+        # Tracebacks show the lines of the script from this cache.
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)
 
 

@@ -24,7 +24,7 @@ _RUNNING = ("url", "hub")
 
 @contextlib.contextmanager
 def provider_of(args: argparse.Namespace, screen: Screen) -> Iterator[KernelProvider]:
-    """The provider of kernels. A server that is started for it ends with the ``with`` block.
+    """The provider of kernels. A server that is started here ends with the ``with`` block.
 
     Raises:
         ValueError: The options contradict each other.
@@ -54,7 +54,7 @@ def server_of(
 ) -> AbstractContextManager[JupyterConnectable | None]:
     """The server that a command has chosen. None for kernels of this machine without a server.
 
-    A server that is started ends with the ``with`` block.
+    A server that is started here ends with the ``with`` block.
 
     Raises:
         ValueError: The options contradict each other.
@@ -71,7 +71,7 @@ def server_of(
 def opened(
     way: Way, args: argparse.Namespace, screen: Screen
 ) -> AbstractContextManager[JupyterConnectable]:
-    """The server of a ``Way``. Not for ``embedded``, which has no server."""
+    """The server of a ``Way``. Do not call it for ``embedded``."""
     if way.kind == "docker":
         return docker_server(way, args, screen)
     if way.kind == "hub":
@@ -139,9 +139,9 @@ def info_of(
     """The address of a running server.
 
     Args:
-        url: URL of the server. None for the one of the environment.
+        url: URL of the server. None for the URL of the environment.
         environ: ``JKG_TOKEN``, and the variables that ``JupyterConnectionInfo.from_env`` reads.
-        token: Replaces the token of the environment. A token in ``url`` wins.
+        token: Replaces the token of the environment. A token in ``url`` has priority.
 
     Raises:
         ValueError: The URL or a variable is not valid.

@@ -76,7 +76,7 @@ class ShownToPeople:
 
     def _failure(self, failure: Failure) -> None:
         if is_exit(failure):
-            # As an interpreter does: a number is the exit status, a text is printed.
+            # Do the same as an interpreter: a number is the exit status, a text is printed.
             if not _is_number(failure.evalue):
                 self._screen.line(strip_ansi(failure.evalue), to_err=True)
             return

@@ -9,7 +9,7 @@ from .screen import Screen
 
 
 def show_table(screen: Screen, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows. On a terminal in columns with a head, in a pipe with tabs and without a head.
+    """Print rows: on a terminal in columns with a head, in a pipe with tabs and without a head.
 
     Args:
         screen: The screen.

@@ -60,6 +60,6 @@ def _until_last(terminal: int, deadline: Deadline) -> str:
 
 
 def _is_whole(answers: str) -> bool:
-    """Whether the answers contain the one to DA1: ``ESC [ ? numbers c``."""
+    """Whether the answers contain the answer to DA1: ``ESC [ ? numbers c``."""
     attributes, found, _ = answers.rpartition("\x1b[?")[2].partition("c")
     return bool(found) and "\x1b[?" in answers and set(attributes) <= set("0123456789;")

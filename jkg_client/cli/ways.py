@@ -25,8 +25,9 @@ class Way:
     """A place where kernels run: a server, a container, or this machine.
 
     Attributes:
-        kind: Name of the option that chooses it.
-        value: The image or the address. None for the default one or that of the environment.
+        kind: Name of the option that chooses this place.
+        value: The image or the address. None for the default image, or for the address in the
+            environment.
         origin: Where the choice comes from: an option, a variable, or ``default``.
     """
 
@@ -47,7 +48,7 @@ def way_of(args: argparse.Namespace) -> Way:
         args: Options of the command.
 
     Raises:
-        ValueError: For options that make no sense together.
+        ValueError: The options contradict each other.
         ImportError: Nothing was chosen, and nothing is installed.
     """
     way = chosen_way(args) or installed_way("embedded", "local")
@@ -63,7 +64,7 @@ def chosen_way(args: argparse.Namespace) -> Way | None:
     """The ``Way`` that the options or the environment choose.
 
     Raises:
-        ValueError: For options that make no sense together.
+        ValueError: The options contradict each other.
     """
     chosen = _chosen(args)
     if args.hub_server is not None and chosen != Way("hub", args.hub, "--hub"):

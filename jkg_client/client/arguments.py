@@ -20,7 +20,7 @@ def seconds(name: str, value: object, or_none: str = "") -> float:
 
     Args:
         name: Name of the argument.
-        value: Its value.
+        value: Value of the argument.
         or_none: Addition to the message if None is allowed, too.
     """
     number = math.nan
@@ -84,7 +84,7 @@ def flag(name: str, value: object) -> None:
 
 
 def position(code: object, cursor_pos: int | None) -> int:
-    """A position in ``code``; None is its end."""
+    """A position in ``code``. None means the end of the code."""
     length = len(text("code", code))
     return length if cursor_pos is None else at_least("cursor_pos", cursor_pos, 0)
 
@@ -205,7 +205,7 @@ def blocks(code_blocks: object) -> list[Any]:
     """The blocks as a list. AutoGen's own blocks are accepted, too.
 
     Raises:
-        ValueError: This is not a list of code blocks.
+        ValueError: ``code_blocks`` is not a list of code blocks.
     """
     if not isinstance(code_blocks, Iterable) or isinstance(code_blocks, (str, bytes)):
         kind = type(code_blocks).__name__
@@ -224,5 +224,5 @@ def blocks(code_blocks: object) -> list[Any]:
 
 
 def _kind(value: object) -> str:
-    # Only the type: an object of another package may contain a token.
+    # Show only the type, because an object of another package may contain a token.
     return type(value).__name__

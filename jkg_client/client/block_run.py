@@ -34,7 +34,7 @@ class BlockRun:
             self._running.acquire()
 
     def end(self) -> None:
-        """Call this after the last block. It waits for interrupts, which could hit later blocks."""
+        """Call this after the last block. Wait until no interrupt can hit later blocks."""
         self._running.release()
         with self._interrupting:
             pass
@@ -59,7 +59,7 @@ class BlockRun:
         with self._interrupting:
             if not self._running.locked():
                 return
-            # Several times, because an interrupt between two blocks has no effect.
+            # Interrupt several times, because an interrupt between two blocks has no effect.
             tries = math.ceil(timeouts.grace / _AGAIN)
             is_done = interrupt_until_done(interrupt, lambda: self._has_ended(_AGAIN), tries)
             kernel = None if is_done else find()

@@ -23,7 +23,7 @@ class Callbacks:
 
     Attributes:
         on_output: Called with each output.
-        on_input: Answers input requests of the code. None ends the input at each request.
+        on_input: Answers input requests of the code. If None, each request gets the end of input.
     """
 
     on_output: OnOutput | None = None

@@ -23,10 +23,11 @@ Incoming = Union[Message, Gap]
 class KernelChannels(Protocol):
     """All channels of one kernel, in both directions, with one session id.
 
-    Messages of all channels arrive in one stream; those of iopub keep their order. If the kernel
-    dies or starts again, the channels report this as Jupyter servers do: by a ``status`` message on
-    iopub with an empty ``parent_header``. Its ``execution_state`` is ``restarting`` if another
-    process will follow, ``starting`` if this process has begun, and ``dead`` if none will follow.
+    Messages of all channels arrive in one stream. The messages of iopub keep their order. If the
+    kernel dies or starts again, the channels report this as Jupyter servers do: by a ``status``
+    message on iopub with an empty ``parent_header``. Its ``execution_state`` is ``restarting`` if
+    another process will follow, ``starting`` if this process has begun, and ``dead`` if no process
+    will follow.
 
     One thread at a time may use the channels. Only ``abort`` may be called from any thread, at any
     time. The constructor connects.
@@ -53,7 +54,7 @@ class KernelChannels(Protocol):
         If the connection is broken before the message is sent, it is restored first.
 
         Returns:
-            The gap, if the connection was restored. The answers to the message come after it.
+            The gap, if the connection was restored. The answers to the message come after the gap.
             Otherwise None.
 
         Raises:
@@ -71,7 +72,7 @@ class KernelChannels(Protocol):
         ...
 
     def drain(self) -> Iterator[Incoming]:
-        """The messages that have arrived since the last read. After that, the connection works.
+        """Yield the messages since the last read, and make sure that the connection works.
 
         After ``Timeouts.stale`` seconds without use, the connection is tested first. The iterator
         ends after a few seconds, even if the kernel sends faster than we read.
@@ -81,17 +82,17 @@ class KernelChannels(Protocol):
     def refresh(self) -> None:
         """After a pause without reading: make sure that the connection works.
 
-        Like ``drain``, but the messages are kept for the next ``receive``.
+        This works like ``drain``, but the messages are kept for the next ``receive``.
         """
         ...
 
     def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
-        """After silence: ask for a sign of life. Reconnect if none has come since the last call.
+        """After silence: ask for a sign of life. Reconnect if no sign has come since the last call.
 
         This does not wait for the sign of life.
 
         Args:
-            deadline: For a reconnect.
+            deadline: Time limit for a reconnect.
             is_new_kernel: The kernel has started again and has not answered since. The old
                 connection may not lead to the new process, so a new connection is made.
 
@@ -106,7 +107,7 @@ class KernelChannels(Protocol):
         The next ``receive`` or ``drain`` returns the gap.
 
         Args:
-            limit: For a reconnect.
+            limit: Time limit for a reconnect.
         """
         ...
 
@@ -124,14 +125,14 @@ class KernelControl(Protocol):
 
     Every method raises:
         KernelNotFound: The kernel does not exist any more.
-        GatewayError: The server does not answer, or it refuses.
+        GatewayError: The server does not answer, or it refuses the request.
     """
 
     def interrupt(self, deadline: Deadline) -> None:
         """Interrupt the running cell, as Ctrl-C does. This does not wait for the effect.
 
         Args:
-            deadline: For the request. If it has no end, the default time limit applies.
+            deadline: Time limit for the request. If it has no end, the default time limit applies.
         """
         ...
 
@@ -139,10 +140,10 @@ class KernelControl(Protocol):
         """Replace the kernel's process, even if it is busy. Variables are lost, the id stays.
 
         When this returns, the new process has been started, but it may not answer yet. The same
-        channels lead to it. Unread messages of the old process may be lost.
+        channels lead to the new process. Unread messages of the old process may be lost.
 
         Args:
-            deadline: For the start. If it has no end, the default time limit applies.
+            deadline: Time limit for the start. If it has no end, the default time limit applies.
         """
         ...
 
@@ -150,14 +151,14 @@ class KernelControl(Protocol):
         """The state of the kernel, without asking the kernel itself.
 
         Args:
-            deadline: For the request.
+            deadline: Time limit for the request.
 
         Returns:
             ``busy``, ``idle``, ``starting`` or another execution state of the protocol. None if the
             state is unknown or was not found out in time.
 
         Raises:
-            KernelNotFound: The kernel does not exist any more. Nothing else is raised.
+            KernelNotFound: The kernel does not exist any more. No other exception is raised.
         """
         ...
 
@@ -167,8 +168,8 @@ class KernelConnection:
     """A connection to a kernel.
 
     Attributes:
-        channels: Its messages.
-        control: Interrupts and restarts it.
+        channels: Send and receive the messages of the kernel.
+        control: Interrupts and restarts the kernel.
     """
 
     channels: KernelChannels
@@ -179,7 +180,7 @@ class KernelProvider(Protocol):
     """Starts kernels and connects to them: a Jupyter server, this machine, or a test.
 
     Any thread may use it. Every method except ``close`` raises:
-        GatewayError: The provider cannot be reached, or it refuses.
+        GatewayError: The provider cannot be reached, or it refuses the request.
     """
 
     def start_kernel(
@@ -197,7 +198,8 @@ class KernelProvider(Protocol):
             timeout_seconds: Time limit for the whole start.
 
         Raises:
-            KernelSpecNotFound: No such kernel is installed. The message lists those that are.
+            KernelSpecNotFound: No such kernel is installed. The message lists the installed
+                kernels.
             ValueError: A name or a value is not a string.
         """
         ...
@@ -207,7 +209,7 @@ class KernelProvider(Protocol):
 
         Args:
             kernel_id: Id of a running kernel.
-            deadline: For connecting.
+            deadline: Time limit for connecting.
             timeouts: Time limits of the channels.
 
         Raises:
@@ -226,6 +228,6 @@ class KernelProvider(Protocol):
     def close(self) -> None:
         """Close everything; a second call does nothing.
 
-        Kernels on a server keep running, those on this machine end.
+        Kernels on a server keep running. Kernels on this machine end.
         """
         ...

@@ -78,8 +78,8 @@ class Conversation:
     ) -> ExecutionResult:
         """Run one cell; ``deadline`` is its time limit.
 
-        If earlier code fails, the kernel aborts a waiting cell without running it. The earlier code
-        is that of another client, or ours that we have interrupted. Then the cell is sent again.
+        If earlier code fails, the kernel aborts a waiting cell without running it. Another client
+        has sent the earlier code, or we have interrupted it. Then the cell is sent again.
         """
         result = self._run(request, exchange, deadline, callbacks)
         for _ in range(20):
@@ -126,7 +126,7 @@ class Conversation:
         return self._result(exchange, gave_up)
 
     def ask(self, request: Message, deadline: Deadline) -> Exchange:
-        """Send one request. The caller has to check whether it was answered in time."""
+        """Send one request. The caller has to check whether the answer came in time."""
         self.prepare()
         exchange = Exchange(request.msg_id)
         self._line.send(request)
@@ -158,7 +158,7 @@ class Conversation:
         """The kernel was restarted on request: wait until it answers.
 
         Args:
-            deadline: For the wait.
+            deadline: Time limit for the wait.
             is_known: The caller knows that variables are lost, so no result has to report it.
         """
         for _ in self._channels.drain():
@@ -202,8 +202,8 @@ class Conversation:
         ``marker`` is a later request. After its answer, no more messages of ``exchange`` follow.
         """
         while not (exchange.done or deadline.passed or (sign and sign.reply)):
-            # After too much output, servers drop even idle; after an interrupt outside of the code,
-            # the reply may be missing.
+            # After too much output, servers drop even idle. If an interrupt comes outside of the
+            # code, the reply may be missing.
             ends = exchange.ending and (marker is None or marker.ending)
             is_short = ends or self._queued.is_running
             incoming = self._line.receive(deadline.within(_SETTLING) if is_short else deadline)
@@ -245,7 +245,7 @@ class Conversation:
         """Process a message that does not answer the pending request."""
         if self._cell is None or message.parent_id != self._cell.msg_id:
             return self._late_output.feed(message)
-        # It may belong to a cell that is being ended while another request waits for its answer.
+        # The message may belong to a cell that we are ending while another request is pending.
         return self._cell.feed(message)
 
     def _tell(self, happened: Happened | None, callbacks: Callbacks) -> None:
@@ -295,8 +295,8 @@ class Conversation:
     def _see_alive(self, exchange: Exchange, callbacks: Callbacks) -> None:
         """Find out, before the interrupt, whether the kernel has died by itself.
 
-        Servers report a death within this time. A living kernel answers on the control channel, or
-        not at all.
+        Servers report a death within ``_DEATH_TOLD`` seconds. A living kernel answers on the
+        control channel, or not at all.
         """
         request = evolve(kernel_info_request(self._channels.session), channel="control")
         self._line.send(request, self._clock.deadline(self._timeouts.grace))

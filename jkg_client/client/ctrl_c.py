@@ -12,8 +12,8 @@ class CtrlCHeldBack:
     """Inside ``with``, Ctrl-C waits until the end. A second Ctrl-C works at once.
 
     Otherwise, a ``KeyboardInterrupt`` between the server's answer and the line that stores it would
-    leave a kernel that is never deleted. This works in the main thread only, which alone gets
-    signals, and only if Python handles Ctrl-C.
+    leave a kernel that is never deleted. The delay works only in the main thread, because other
+    threads get no signals, and only if Python handles Ctrl-C.
     """
 
     def __init__(self) -> None:

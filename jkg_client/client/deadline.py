@@ -34,7 +34,7 @@ class Deadline:
         return f"Deadline({self.seconds})"
 
     def left(self) -> float | None:
-        """Seconds left. 0.0 if it has passed, None if it has no end."""
+        """Seconds left. 0.0 if the deadline has passed, None if it has no end."""
         return None if self._end is None else max(0.0, self._end - self._clock())
 
     @property
@@ -43,7 +43,7 @@ class Deadline:
         return self._end is not None and self._clock() >= self._end
 
     def later(self, seconds: float) -> Deadline:
-        """A deadline ``seconds`` after this one, or from now on if it has passed."""
+        """A deadline ``seconds`` after this one, or from now on if this one has passed."""
         left = self.left()
         return Deadline(None if left is None else left + seconds, clock=self._clock)
 

@@ -15,7 +15,7 @@ def interrupt_until_done(
     """Interrupt, wait, and interrupt again.
 
     Args:
-        interrupt: Interrupts once. Its argument says whether it was called before.
+        interrupt: Interrupts once. Its argument says whether this is a repetition.
         is_done: Waits for a while, and returns whether the code has ended.
         tries: Number of interrupts.
 
@@ -30,7 +30,7 @@ def interrupt_until_done(
 
 
 def interrupt_unless_dead(control: KernelControl, deadline: Deadline) -> None:
-    """Interrupt the kernel. Ignore the error if its process has just died."""
+    """Interrupt the kernel. Ignore the error if the kernel's process has just died."""
     try:
         control.interrupt(deadline)
     except GatewayStatus as exc:

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class JupyterKernelClient(SavesSession):
-    """A connection to one running kernel. Several threads may use it: their calls queue.
+    """A connection to one running kernel. Several threads may use it; their calls run in turn.
 
     Example::
 
@@ -53,10 +53,10 @@ class JupyterKernelClient(SavesSession):
             client.delete_kernel(kernel_id)
 
     Args:
-        provider: Has the kernel, such as a ``JupyterClient``. ``stop`` does not close it.
+        provider: The owner of the kernel, such as a ``JupyterClient``. ``stop`` does not close it.
         kernel_id: Id of the kernel.
-        connect_timeout: Time limit for the first connection, in seconds. Servers let it wait
-            until the kernel has started.
+        connect_timeout: Time limit for the first connection, in seconds. A server may delay the
+            connection until the kernel has started.
         timeouts: Time limits that the caller does not set per call.
         keep_session: Whether to keep the code that was run, for ``save_notebook``.
 
@@ -107,8 +107,8 @@ class JupyterKernelClient(SavesSession):
         """Close the connection; the kernel keeps running. Any thread may call this, also twice.
 
         Threads that wait for the kernel get ``ClientClosed``. If a thread is in a callback,
-        ``stop`` waits for it, at most for the grace period. In a forked child process, ``stop``
-        does nothing.
+        ``stop`` waits for the callback, at most for the grace period. In a forked child process,
+        ``stop`` does nothing.
         """
         if self._process != os.getpid():
             # Even a close frame would end the parent's connection.
@@ -129,7 +129,7 @@ class JupyterKernelClient(SavesSession):
             timeout_seconds: Time limit. None waits for ever.
 
         Raises:
-            GatewayError: The server cannot be reached, or the kernel is gone.
+            GatewayError: The server cannot be reached, or the kernel does not exist.
         """
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
         return self._in_turn(lambda: self._conversation.answers(Deadline(limit)))
@@ -156,13 +156,13 @@ class JupyterKernelClient(SavesSession):
             timeout_seconds: Time limit for the whole cell, not for each message. None: no limit.
             on_output: Function that is called with each output as soon as it arrives. Text arrives
                 in pieces, as the kernel sends it.
-            on_input: Function that answers when the code asks for a line; ``input`` works in a
-                terminal. None makes ``input()`` raise an error in the cell. If the function raises
-                ``EOFError``, the code's input ends.
+            on_input: Function that answers when the code asks for a line of input. In a terminal,
+                pass ``input``. None makes ``input()`` raise an error in the cell. If the function
+                raises ``EOFError``, the code's input ends.
             silent: Run without counting the cell and without keeping it in the history.
             store_history: Whether the kernel counts the cell and keeps it in its history.
             user_expressions: Expressions by name, which the kernel evaluates after the code.
-            max_output: How many characters of output are kept.
+            max_output: Number of characters of output that are kept.
 
         Returns:
             The outputs of the cell, and how it ended (``status``).
@@ -236,7 +236,7 @@ class JupyterKernelClient(SavesSession):
         Args:
             code: The code.
             cursor_pos: Position in characters. None for the end.
-            detail_level: 1 asks for more, such as the source code.
+            detail_level: 1 asks for more information, such as the source code.
             timeout_seconds: Time limit for the answer.
         """
         position = arguments.position(code, cursor_pos)
@@ -271,7 +271,7 @@ class JupyterKernelClient(SavesSession):
         """Interrupt the running cell, as Ctrl-C does. Any thread may call this.
 
         Raises:
-            GatewayError: The server cannot be reached, or the kernel is gone.
+            GatewayError: The server cannot be reached, or the kernel does not exist.
         """
         self._control.interrupt(Deadline(None))
 
@@ -279,7 +279,7 @@ class JupyterKernelClient(SavesSession):
         """Restart the kernel, even if it is busy, and wait until it answers.
 
         Args:
-            timeout_seconds: Time limit for all of it.
+            timeout_seconds: Time limit for the whole restart.
 
         Raises:
             KernelNotReady: The kernel does not answer in time.
@@ -291,7 +291,7 @@ class JupyterKernelClient(SavesSession):
         """Restart the kernel to end the cell of another thread. The next result says so.
 
         Args:
-            timeout_seconds: Time limit for all of it.
+            timeout_seconds: Time limit for the whole restart.
 
         Raises:
             KernelNotReady: The kernel does not answer in time.
@@ -318,7 +318,7 @@ class JupyterKernelClient(SavesSession):
         Raises:
             ClientClosed: The client was stopped, or it belongs to another process.
         """
-        # Before the lock: in a forked child, a thread that does not exist there may hold it.
+        # Check this before the lock, which in a forked child may belong to a thread of the parent.
         self._check_process()
         with self._lock:
             self._check_usable()
@@ -343,7 +343,7 @@ class JupyterKernelClient(SavesSession):
         deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))
         exchange = self._in_turn(lambda: self._conversation.ask(request, deadline))
         if exchange.reply is None:
-            # Without a limit, the kernel died, or an interrupt arrived just before it answered.
+            # If no limit passed, the kernel died, or an interrupt came just before the answer.
             limit = "" if exchange.done else f" within {timeout_seconds:g} s"
             kernel = f"kernel {self._kernel_id}{' died and' if exchange.dead else ''}"
             raise KernelNotReady(f"{kernel} gave no answer to {request.msg_type}{limit}")

@@ -31,13 +31,13 @@ class KernelLife:
 
     def died(self) -> None:
         """The process has ended, or was replaced."""
-        # Only once for each process: "starting" follows "restarting".
+        # Report only one restart for each process: "starting" follows "restarting".
         self._is_untold |= self.is_up
         self.needs_check, self.is_up, self._process = True, False, None
         self.is_new = True
 
     def sent(self) -> None:
-        """A cell was sent. A death from now on has to be reported."""
+        """A cell was sent. From now on, the death of the process must be reported."""
         self.is_up = True
 
     def doubt(self) -> None:

@@ -25,10 +25,10 @@ class KernelOwnership:
     It has no reference to the executor, so that the executor can be garbage-collected.
 
     Attributes:
-        provider: Starts and deletes the kernel. It is closed at the end.
-        kernel_id: Id of the kernel. None while there is none.
+        provider: Starts and deletes the kernel. The provider is closed at the end.
+        kernel_id: Id of the kernel. None while there is no kernel.
         is_attached: The kernel existed before the executor, and is not deleted.
-        kernel: The connection. None while there is none.
+        kernel: The connection. None while there is no connection.
     """
 
     provider: KernelProvider

@@ -8,9 +8,9 @@ from attrs import Attribute, field, frozen
 
 
 def _check(_: Any, attribute: Attribute[float], value: Any) -> None:
-    # 0 is allowed: nothing is waited for then.
+    # 0 is allowed. It means no waiting.
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (is_number and value >= 0):  # NaN is not, either
+    if not (is_number and value >= 0):  # NaN is refused, too
         raise ValueError(f"{attribute.name} must be a number of seconds, not {value!r:.200}")
 
 
@@ -25,19 +25,21 @@ class Timeouts:
         JupyterCodeExecutor(server, timeouts=Timeouts(launch=300, grace=1))
 
     Attributes:
-        launch: To start or restart a kernel. Enterprise Gateway may have to schedule a pod for it.
+        launch: Time limit to start or restart a kernel. Enterprise Gateway may have to schedule a
+            pod for it.
         first_heartbeat: Silence after a request until the client asks whether connection and
-            kernel are alive. It is short, because most dead kernels died before the request.
+            kernel are alive. This time is short, because most dead kernels died before the request.
         heartbeat: Further silence until the client asks again.
         stale: Time without use after which the client checks that a connection is still alive,
             before it uses the connection again. Proxies may drop connections without a message.
-        pong: To receive the answer to a ping, which proves that the connection is alive.
-        handshake: For one attempt to reconnect. Some servers let it wait for 5 seconds while they
-            close the broken connection, so a shorter limit can make reconnecting impossible.
-        reconnect: To restore a broken connection, with as many attempts as are possible in it.
-        grace: For a cell to end after an interrupt. After that the kernel is restarted.
-        ready: For a kernel to answer after a start or a restart.
-        sending: To send a request.
+        pong: Time limit for the answer to a ping, which proves that the connection is alive.
+        handshake: Time limit for one attempt to reconnect. Some servers delay an attempt by 5
+            seconds while they close the broken connection, so a shorter limit can make reconnecting
+            impossible.
+        reconnect: Time limit to restore a broken connection, with as many attempts as are possible.
+        grace: Time limit for a cell to end after an interrupt. After that the kernel is restarted.
+        ready: Time limit for a kernel to answer after a start or a restart.
+        sending: Time limit to send a request.
 
     Raises:
         ValueError: A value is not a number, or it is negative.

@@ -18,7 +18,7 @@ _LONGEST = 2**20
 
 
 def unescaped(code: str, *, is_python: bool) -> str:
-    r"""``code`` with newlines instead of ``\n``, if it can have no other meaning.
+    r"""``code`` with newlines instead of ``\n``, if ``\n`` can have no other meaning.
 
     Args:
         code: The argument of a tool.

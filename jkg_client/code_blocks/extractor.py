@@ -22,7 +22,8 @@ _THOUGHTS = frozenset(
 
 _PROGRAM = re.compile(r"\s*#! ?/\S{0,80}?(?:/| |env )(?P<name>python|bash|sh|zsh|dash)[\d. \n]")
 _SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
-# A label that is not behind the fence, but in the next line. These words alone are not code.
+# A label that is not behind the fence, but in the next line. Alone in a line, these words are not
+# code.
 _LABEL_LINE = re.compile(r"[ \t]*(?P<label>(?i:python3?|py|bash|shell))[ \t]*\n(?=[\s]*\S)")
 _TRACEBACK = "Traceback (most recent call last):"
 _TREE_LINE = re.compile(r"^[ \t]*[\u2500-\u257f]", re.MULTILINE)
@@ -51,7 +52,7 @@ class MarkdownCodeExtractor:
     Attributes:
         default_language: Language of blocks without a label. If None, it is guessed as in AutoGen:
             ``sh`` for a line that begins with ``pip``, ``python`` or ``$``; ``python`` for code
-            that can hardly be anything else; data for a traceback or a tree of files; otherwise
+            that is almost certainly Python; data for a traceback or a tree of files; otherwise
             ``""``, the kernel's own language.
     """
 
@@ -67,7 +68,7 @@ class MarkdownCodeExtractor:
         The last fence need not be closed, because answers are sometimes cut off.
 
         Args:
-            message: Text, a list of parts as OpenAI's API has them, or None.
+            message: Text, a list of parts in the format of OpenAI's API, or None.
 
         Raises:
             ValueError: ``message`` has a different type.

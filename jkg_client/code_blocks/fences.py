@@ -1,7 +1,7 @@
 """Fences: the lines that begin and end a code block.
 
-These are the fences of CommonMark (https://spec.commonmark.org/0.31.2/#fenced-code-blocks), and
-those that language models write: after text, in quotes and lists, at any indentation.
+These are the fences of CommonMark (https://spec.commonmark.org/0.31.2/#fenced-code-blocks), and the
+fences that language models write: after text, in quotes and lists, at any indentation.
 
 Every regular expression here is matched at a known place, and reads each character only once.
 """
@@ -28,7 +28,7 @@ _QUOTE = re.compile(rf"[{_UNSEEN}]*(?: {{0,3}}>)+ ?")
 _MARKER = re.compile(r"(?:[-*+•]|\d{1,9}[.)])[ \t]+")
 _RUN = re.compile(r"`+|~+")
 _BACKTICKS = re.compile(r"`+")
-# ``{code-cell} python`` is MyST's.
+# MyST writes ``{code-cell} python``.
 _DIRECTIVE = re.compile(r"[\s{]*(?:code-cell|code-block|code|sourcecode|jupyter-execute)\}")
 # ``python output``
 _PRINTED = re.compile(
@@ -51,7 +51,7 @@ class Fence:
         length: Number of these characters.
         info: The text after it.
         indent: Columns before it, including list markers.
-        quote: Number of quotes around it.
+        quote: Number of block quotes around the fence.
         behind_text: Whether its line has text before it.
     """
 
@@ -75,7 +75,7 @@ class Ending:
     Attributes:
         mark: A backtick or a tilde.
         length: Number of these characters.
-        kind: Its possible meaning.
+        kind: Possible meaning of the fence.
         is_language: Whether a language follows it.
         indent: Columns before it.
         rest: The text after it, if another block begins there.
@@ -124,7 +124,7 @@ def ending(line: str) -> Ending | None:
     if run and len(run[0]) >= 3:
         mark, length, info = run[0][0], len(run[0]), inner[run.end() :]
         if mark == "`" and "`" in info:
-            # Inline code, unless another block begins after some words.
+            # This is inline code, unless another block begins after some words.
             begins = info[0] != "`" and _behind_text(info, 0, 0)
             return Ending(mark, length, "reopening", rest=info) if begins else None
         kind: EndKind = "bare" if not info else "prose" if _is_prose(info) else "labelled"
@@ -132,7 +132,7 @@ def ending(line: str) -> Ending | None:
         return Ending(mark, length, kind, is_language=names_language(info), indent=indent)
     if inner.endswith("```"):
         runs = _BACKTICKS.findall(inner)
-        # An even number of them is inline code, as in a comment.
+        # If the number of backtick runs is even, they are inline code, as in a comment.
         return Ending("`", len(runs[-1]), "behind code") if len(runs) % 2 else None
     return None
 
@@ -144,9 +144,9 @@ def names_language(info: str) -> bool:
 
 
 def unquoted(line: str, quote: int) -> str | None:
-    """``line`` without ``quote`` quote marks. None if it has fewer.
+    """``line`` without ``quote`` quote marks. None if there are fewer.
 
-    The blank after the last one is kept, because it may be missing in other lines.
+    The blank after the last quote mark is kept, because other lines may not have it.
     """
     at = 0
     for _ in range(quote):

@@ -140,7 +140,7 @@ _PROGRAMMING = {
 }
 # The name of a file instead of a language: ```src/main.py
 _FILE = re.compile(r"[\w./+-]*\.(?P<suffix>\w{1,10})")
-# The text before the language in a class of HTML, and in a type of a file: ```text/x-python
+# The text before the language in an HTML class, and in a MIME type: ```text/x-python
 _CLASS = re.compile(r"(?:(?:language|lang|highlight-source)-|(?:application|text)/(?:x-)?)(?=.)")
 # ```console-output, ```python-traceback
 _PRINTED = re.compile(r"[\w.]+[_-](?:errors?|logs?|outputs?|results?|traceback)")
@@ -148,7 +148,7 @@ _PRINTED = re.compile(r"[\w.]+[_-](?:errors?|logs?|outputs?|results?|traceback)"
 
 @cached
 def canonical(language: str) -> str:
-    """One name for all labels of a language. ``""`` for the kernel's own."""
+    """One name for all labels of a language. ``""`` for the kernel's own language."""
     name = language.strip().lower()
     prefix = _CLASS.match(name)
     name = name[prefix.end() :] if prefix else name
@@ -167,7 +167,7 @@ def canonical(language: str) -> str:
 
 @cached
 def is_known(language: str) -> bool:
-    """Whether it is a common label, for code or data."""
+    """Whether ``language`` is a common label for code or data."""
     name = canonical(language)
     return bool(name) and (name in _PROGRAMMING or name in SHELLS or name in _DATA)
 
@@ -175,14 +175,14 @@ def is_known(language: str) -> bool:
 def is_data(language: str, kernel_language: str = "") -> bool:
     """Whether blocks with this label contain data or prose, which a kernel does not run.
 
-    If it is the kernel's own language, the kernel runs them nevertheless.
+    If the label names the kernel's own language, the kernel runs the blocks nevertheless.
     """
     name = canonical(language)
     return name in _DATA and name != canonical(kernel_language)
 
 
 def is_python(language: str) -> bool:
-    """Whether it is a label of Python."""
+    """Whether ``language`` is a label of Python."""
     return canonical(language) == "python"
 
 

@@ -1,6 +1,6 @@
 """Finds the lines where a block, or a part that may contain a fence, can begin or end.
 
-They are found in one scan. The other lines, perhaps millions, are neither read one by one nor
+One scan finds these lines. The other lines, perhaps millions, are neither read one by one nor
 stored.
 """
 
@@ -30,7 +30,7 @@ class NotableLines:
 
     Attributes:
         numbers: The line numbers in order.
-        cut: The end of the text that was read. None if that is the whole text.
+        cut: The end of the text that was read. None if the whole text was read.
     """
 
     numbers: Sequence[int]

@@ -25,11 +25,11 @@ _MOST_STRINGS = 500_000
 
 
 class Insides(Protocol):
-    """Finds the lines of a block that are inside of something that may contain fences."""
+    """Finds the lines of a block that are inside of a text that may contain fences."""
 
     @property
     def is_open(self) -> bool:
-        """Whether the next line is inside of it."""
+        """Whether the next line is inside of such a text."""
         ...
 
     @property
@@ -85,7 +85,7 @@ class HereDocuments:
 
     @property
     def needs_every_line(self) -> bool:
-        """Any line can end an open here-document."""
+        """True for an open here-document, because any line can end it."""
         return self.is_open
 
     def feed(self, line: str) -> None:
@@ -115,7 +115,7 @@ class Nowhere:
 
 @define
 class Throughout:
-    """The whole block may contain fences: it is a page, or a cell that writes one to a file."""
+    """The whole block may contain fences: it is a page, or a cell that writes a page to a file."""
 
     is_open: bool = True
     needs_every_line: bool = False

@@ -2,11 +2,11 @@
 
 A block ends at its closing fence. Models forget the fence, put text after it, or show fences inside
 of strings. Then later lines decide which end a person would choose. The number of characters that
-are read ahead is limited to several times the length of the page. Beyond that, the first possible
-end is taken. So the time is always linear in the length of the page.
+are read ahead is limited to several times the length of the page. Beyond this limit, the first
+possible end is taken. So the time grows only linearly with the length of the page.
 
 If a page has more than 20,000 lines with fences or tags, only the part with these lines is read. A
-block of prose, which is not run, is added at the end and says so.
+block of prose at the end says so. Executors do not run it.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Found:
     """A code block in a page.
 
     Attributes:
-        label: Its language in lower case. ``""`` for none.
-        code: Its code, without the indentation of the fence.
+        label: Language of the block in lower case. ``""`` for none.
+        code: Code of the block, without the indentation of the fence.
     """
 
     label: str
@@ -81,7 +81,7 @@ _NOT_READ = Found("note", f"Code blocks after the first {MOST} lines with fences
 
 
 def blocks(text: str) -> list[Found]:
-    """The code blocks of ``text`` in order, without those in thoughts and comments."""
+    """The code blocks of ``text`` in order, without the blocks in thoughts and comments."""
     text = text.replace("\r\n", "\n")
     if "\n" not in text.rstrip("\n"):
         text = text.replace("\r", "\n")
@@ -141,7 +141,8 @@ class _Page:
             return mark == end and names_language(fence.info)
         if first == self._first[-1] or not is_labelled(self.lines[first]):
             return True
-        # Another block begins later. This is a block only if code follows, but no inline code.
+        # Another block begins later. This fence begins a block only if code follows, but no inline
+        # code.
         has_code = any(self.lines[n].strip() for n in range(at, mark))
         return has_code and mark == first and names_language(fence.info)
 
@@ -226,7 +227,7 @@ def _in_strings(lines: Sequence[str]) -> Iterator[bool]:
 
 
 def _with_blanks(lines: Sequence[str]) -> list[str]:
-    """Lines of Python with blanks instead of no-break spaces, which are errors, as indentation."""
+    """Lines of Python, indented by blanks instead of no-break spaces, which are errors."""
     fixed = zip(lines, _in_strings(lines))
     return [line if inside else _NO_BREAKS.sub(_blanks, line) for line, inside in fixed]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from ..protocol.stepwise import end_of, search
 from .shell_code import MOST_HIDDEN, MOST_INSTALLS, quiet_pip
 
-# Several magics that run their body as Python may follow each other. The last one decides.
+# Several magics that run their body as Python may follow each other. The last magic decides.
 _CELL_MAGIC = re.compile(
     r"(?:\s*%%(?:capture|prun|timeit|time)\b[^\n]*)*"
     r"(?:\s*%%(?:script[ \t]+(?:-\S+[ \t]+)*)?(?P<name>\w+)[^\n]*)?"

@@ -134,10 +134,10 @@ class Reading:
         return after
 
     def _at(self, number: int, line: str) -> End | None:
-        """The end, if a fence in this line is one."""
+        """The end of the block, if this line has it."""
         found = ending(line)
         if found is None or not found.fits(self.fence) or self.nesting.holds(found.kind):
-            # If the assumption is wrong, the block is read again with another one.
+            # If the assumption is wrong, the block is read again with another assumption.
             return self._cut(number) if self.nesting.is_broken else None
         return self._decided(found, number, line)
 
@@ -181,7 +181,10 @@ class Reading:
         return evolve(self._possible, looked=self._possible.looked + self._read)
 
     def _ends_thought(self, tag: Tag) -> bool:
-        """Whether it ends a thought that contains this block, a draft without closing fence."""
+        """Whether ``tag`` ends a thought around this block.
+
+        Such a block is a draft without closing fence.
+        """
         if tag.is_comment or self.nesting.insides.is_open:
             return False
         self._thinks |= not tag.closes
@@ -189,9 +192,10 @@ class Reading:
 
 
 def _without_words(code: Sequence[str]) -> Sequence[str]:
-    """Lines of a block without the words that introduce the next one, such as ``Then run:``.
+    """Lines of a block without the words that introduce the next block, such as ``Then run:``.
 
-    They are the last paragraph of the block, which ends with a colon. Complete code does not.
+    They are the last paragraph of the block, which ends with a colon. Complete code does not end
+    with a colon.
     """
     end = len(code)
     while end and not code[end - 1].strip():

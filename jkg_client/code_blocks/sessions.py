@@ -18,13 +18,13 @@ _PROMPT = (
 )
 _SHELL_PROMPT = re.compile(_PROMPT, re.MULTILINE)
 _STATEMENT = r"(?:for|while|until|if|case|select)(?![\w-])"
-# Commands that end with their lines. Many are read at once, because there may be millions.
+# Commands of one line each. Many are read at once, because there may be millions.
 _SHORT_COMMANDS = re.compile(
     rf"(?:{_PROMPT}(?:(?!{_STATEMENT})[ \w./=,:@%+~*?!$|&;()>-]|<(?!<)"
     rf"|'[^'\\\n]{{0,500}}'|\"[^\"\\\n]{{0,500}}\"){{0,500}}(?<![|&])(?:\n|\Z)){{1,500}}",
     re.MULTILINE,
 )
-# Where a command begins: "for" and "done" are words like others elsewhere.
+# Where a command begins. Elsewhere, "for" and "done" are ordinary words.
 _BEGIN = r"(?:^|[;&|({]|(?<![\w-])(?:do|then|else|in))[ \t]{0,200}"
 _OUT_OF_QUOTES = re.compile(
     r"\\.|['\"]|(?<!\S)#.*"
@@ -49,7 +49,7 @@ def shell_commands(session: str) -> str:
     at = 0
     while at <= len(session):
         if not command.goes_on:
-            # Past the lines of output, of which there may be millions.
+            # Skip the lines of output, of which there may be millions.
             found = search(_SHELL_PROMPT, session, at)
             if found is None:
                 break

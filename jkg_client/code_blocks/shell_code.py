@@ -1,7 +1,7 @@
 """Shell code: removes the marks of notebooks, and makes ``pip install`` quiet.
 
 The code is only *scanned*, in one pass, to find commands outside of strings, comments and
-here-documents. If it is uncertain whether text is a command, it is not changed.
+here-documents. If it is uncertain whether text is a command, the text is not changed.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def quiet_pip(code: str) -> str:
 def _ends_of_installs(bare: str) -> Iterator[int]:
     start = 0
     for piece in pieces(bare, _COMMAND_END):
-        # Only the last command of a piece can be longer than this.
+        # Only the last command of a piece can be longer than this limit.
         for command in _COMMAND.finditer(piece, 0, STEP + _LONGEST_COMMAND):
             if len(command[0]) < _LONGEST_COMMAND and "install" in command[0]:
                 end = _end_of_install(list(_WORD.finditer(command[0])))
@@ -119,7 +119,7 @@ def _after_options(words: Sequence[re.Match[str]], at: int) -> int:
 def _bare(code: str) -> str:
     """``code`` with strings, comments and here-documents replaced by text of the same length.
 
-    Continued lines become one line, strings, comments and here-documents one word.
+    Continued lines become one line. Each string, comment and here-document becomes one word.
     """
     return join(_bare_parts(code))
 

@@ -14,7 +14,8 @@ from attrs import define, field, frozen
 from ..protocol.stepwise import matches
 
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
-# Only the names ignore case. So the search can go from one possible first character to the next.
+# Only the names of tags ignore case. So the search can go from one possible first character to the
+# next.
 TAG = (
     rf"<(?:(?P<end>/?)(?i:(?:antml:|seed:)?(?:{_NAMES}))>|(?P<comment>!--)"
     r"|\|(?:(?i:begin_of_thought|start_thinking)|(?P<end4>(?i:end_of_thought|end_thinking)))\|>"
@@ -38,7 +39,7 @@ class Tag:
 
     Attributes:
         line: Number of its line.
-        start: Its first column.
+        start: First column of the tag.
         end: The column after it.
         closes: Whether it ends a section.
         is_comment: Whether it belongs to an HTML comment.

@@ -28,10 +28,10 @@ def unfenced(code: str, language: str = "") -> CodeBlock:
 
     Args:
         code: The argument.
-        language: The language, from the model or the tool. ``""`` for the kernel's own.
+        language: The language, from the model or the tool. ``""`` for the kernel's own language.
     """
     code = unescaped(code, is_python=canonical(language) in ("", "python"))
-    # The fence was lost, its label was not.
+    # The fence is missing, but its label is there.
     label = _FIRST_LINE.match(code) if canonical(language) in ("", "python") else None
     given = CodeBlock(code[label.end() :], language) if label else CodeBlock(code, language)
     if "`" not in code and "~~~" not in code:

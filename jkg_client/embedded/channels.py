@@ -39,7 +39,7 @@ class ZmqChannels:
 
     Args:
         kernel: The kernel.
-        deadline: For its first message on iopub.
+        deadline: Time limit for the first message of the kernel on iopub.
         timeouts: Time limits for later operations.
 
     Raises:
@@ -125,7 +125,7 @@ class ZmqChannels:
         *,
         is_new_kernel: bool = False,  # noqa: ARG002 - ``send`` finds the new process
     ) -> Gap | None:
-        """Check whether the process lives. A kernel without heartbeat is only logged."""
+        """Check whether the process lives. A missing heartbeat is only logged."""
         self._check_open()
         self._follow()
         if not self._sockets.beats():
@@ -152,7 +152,7 @@ class ZmqChannels:
             if incoming.channel == "shell":
                 self._launch.answered.set()
             # Only an answer counts. XPUB's welcome message comes before the kernel's "starting",
-            # and a later "starting" would look like that of a restart.
+            # and a later "starting" would look like a restart.
             self._hears |= incoming.channel == "iopub" and incoming.parent_id is not None
         return incoming
 
@@ -172,7 +172,8 @@ class ZmqChannels:
             self._waiting.append(last_words)
             return False
         new = self._kernel.successor(old)
-        # The new process has a new key, so late messages of the old one cannot be mistaken for its.
+        # The new process has a new key, so late messages of the old process cannot be mistaken for
+        # messages of the new one.
         sockets = KernelSockets.connected(new.info, self._session)
         self._sockets, sockets = sockets, self._sockets
         self._launch, self._hears = new, False

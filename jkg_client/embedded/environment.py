@@ -44,14 +44,15 @@ def environment(
 
     Args:
         spec: The kernel. Its variables are added.
-        env: Variables of the caller. They override the others.
+        env: Variables of the caller. They override all other variables.
         program: First word of the command line.
         environ: Environment of this process.
     """
     inherited = without_secrets(environ)
     for name in _NOT_INHERITED:
         inherited.pop(name, None)
-    # Without it, ipykernel's debugger prints a warning, perhaps while the first cell runs.
+    # Without this variable, ipykernel's debugger prints a warning, perhaps while the first cell
+    # runs.
     inherited.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     given = {**inherited, **spec.environment(inherited), **env, "JPY_PARENT_PID": str(os.getpid())}
     # Cells with `!pip` or `%%bash` should find the programs of the kernel's environment, even if

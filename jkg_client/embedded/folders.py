@@ -48,7 +48,7 @@ class Folder:
             # mkdtemp creates a folder that only this user can enter.
             path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             lock = _locked(path / _LOCK, create=True)
-            # Before it was locked, another process may have removed it as an abandoned folder.
+            # Before the lock, another process may have removed this folder as an abandoned one.
             if lock is not None and (path / _LOCK).exists():
                 return cls(path, lock)
             if lock is not None:
@@ -68,7 +68,7 @@ def _sweep(parent: Path) -> None:
     """Remove the folders of owners that have ended."""
     for path in parent.glob(f"{_PREFIX}*"):
         if not (path / _LOCK).exists():
-            continue  # another process is creating it
+            continue  # another process is creating the folder
         lock = _locked(path / _LOCK, create=False)
         if lock is not None:
             Folder(path, lock).remove()

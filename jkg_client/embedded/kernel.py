@@ -63,7 +63,7 @@ class LocalKernel:
         return self._launch is launch and self._gone is None
 
     def successor(self, launch: Launch) -> Launch:
-        """The process after ``launch``, which has ended. It is started if there is none yet.
+        """The process after ``launch``, which has ended. Start that process if necessary.
 
         Raises:
             KernelStartError: The process ended before it answered, several times.
@@ -86,7 +86,7 @@ class LocalKernel:
             return self._launch
 
     def interrupt(self, deadline: Deadline) -> None:
-        """Interrupt the running cell. A starting kernel is awaited: a signal would kill it."""
+        """Interrupt the running cell. Wait while the kernel starts: a signal would kill it."""
         _log.info("kernel %s: interrupt", self.kernel_id)
         launch = self.launch()
         limit = deadline.within(_USUAL_SECONDS)
@@ -107,7 +107,7 @@ class LocalKernel:
             self._start()
 
     def state(self, deadline: Deadline) -> str | None:  # noqa: ARG002 - no request is sent
-        """``starting`` until the process has answered. Then None, for unknown."""
+        """``starting`` until the process has answered. After that None, which means unknown."""
         return None if self.launch().answered.is_set() else "starting"
 
     def stop(self) -> None:

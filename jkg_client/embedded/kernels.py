@@ -80,12 +80,12 @@ class LocalKernels:
         env: Mapping[str, str] | None = None,
         timeout_seconds: float = 120.0,  # noqa: ARG002 - the process starts at once
     ) -> str:
-        """Start a kernel, and return its id. It does not answer yet.
+        """Start a kernel, and return its id. The kernel does not answer yet.
 
         Args:
             kernel_spec_name: Name of an installed kernel.
-            env: Environment variables that are added to those of this process. Secrets of this
-                process are left out.
+            env: Environment variables that are added to the variables of this process. Secrets of
+                this process are left out.
             timeout_seconds: Not used, because the process starts at once.
 
         Raises:

@@ -22,7 +22,7 @@ from ..errors import KernelSpecNotFound
 from ..protocol.messages import Json
 
 with warnings.catch_warnings():
-    # Some releases warn at import about a future change of paths.
+    # Some releases of jupyter_core warn at import about a future change of paths.
     warnings.simplefilter("ignore", DeprecationWarning)
     from jupyter_core.paths import jupyter_path
 
@@ -59,7 +59,7 @@ class KernelSpec:
 
     @property
     def is_ipython(self) -> bool:
-        """Whether the command line is that of ipykernel."""
+        """Whether the command line runs ipykernel."""
         return "ipykernel_launcher" in self.argv or "ipykernel" in self.argv
 
     def command(self, connection_file: Path) -> list[str]:
@@ -71,7 +71,7 @@ class KernelSpec:
         }
         argv = list(self.argv)
         if argv[0] in _THIS_PYTHON:
-            # The first Python on PATH may be another one, without the kernel.
+            # The first Python on PATH may be another Python, without the kernel.
             argv[0] = sys.executable
         return [
             _PLACEHOLDER.sub(lambda found: known.get(found[1], found[0]), word) for word in argv
@@ -89,7 +89,7 @@ def find(name: str) -> KernelSpec:
     """The kernel with this name. Upper and lower case do not matter.
 
     Raises:
-        ValueError: ``name`` is not a name.
+        ValueError: ``name`` cannot be the name of a kernel.
         KernelSpecNotFound: No such kernel is installed, or it cannot be started here. The message
             lists the installed kernels.
     """
@@ -123,7 +123,7 @@ def listed() -> dict[str, Any]:
 
 
 def installed() -> dict[str, Path]:
-    """The folder of each kernel by its name in lower case. Earlier folders win."""
+    """The folder of each kernel by its name in lower case. Earlier folders have priority."""
     found: dict[str, Path] = {}
     for place in map(Path, jupyter_path("kernels")):
         try:

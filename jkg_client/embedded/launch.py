@@ -60,7 +60,7 @@ class Launch:
         plan: Settings of the kernel.
         info: Addresses of the process.
         process: The process.
-        answered: Set when the process has answered on shell.
+        answered: An event that is set when the process has answered on shell.
         was_stopped: Whether ``stop`` has ended the process.
     """
 

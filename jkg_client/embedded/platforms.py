@@ -57,7 +57,7 @@ if sys.platform == "win32":
             startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [int(self._event)]})
             return {**APART, "startupinfo": startup}
 
-        def send(self, process: subprocess.Popen[bytes]) -> None:  # noqa: ARG002 - as elsewhere
+        def send(self, process: subprocess.Popen[bytes]) -> None:  # noqa: ARG002 - as on POSIX
             """Interrupt the kernel."""
             self._kernel32.SetEvent(wintypes.HANDLE(self._event))
 
@@ -104,7 +104,7 @@ else:
         try:
             ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
-            # It was reaped, here or by the program, which may ignore SIGCHLD.
+            # The process was reaped, here or by the program, which may ignore SIGCHLD.
             return process.poll()
         if ended is None:
             return None
@@ -132,7 +132,7 @@ else:
             os.killpg(process.pid, signal.SIGKILL)
 
     def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-        # No other process can get its id until it is reaped.
+        # Until the process is reaped, no other process can get its id.
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, number)

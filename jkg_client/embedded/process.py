@@ -169,7 +169,7 @@ class KernelProcess:
             _log.info("kernel process %s: %s", self.pid, stage)
             push()
         self.wait(Deadline(times.terminate))
-        # Before the process is reaped, because then another one could get its id.
+        # Do this before the process is reaped, because after that another process could get its id.
         platforms.end_children(self._process, times.children)
 
     def _stages(
@@ -179,7 +179,8 @@ class KernelProcess:
 
         def interrupt() -> None:
             self.interrupt()
-            # ipykernel loses the shutdown request if the interrupt comes while it handles it.
+            # ipykernel loses the shutdown request if the interrupt comes while it handles that
+            # request.
             if not self.wait(Deadline(_BETWEEN)):
                 ask()
 
@@ -217,7 +218,7 @@ def _started_watchdog(output: int, folder: Folder) -> subprocess.Popen[bytes]:
 
 
 def _tell(watchdog: subprocess.Popen[bytes], line: str) -> None:
-    assert watchdog.stdin is not None  # noqa: S101 - it is a pipe
+    assert watchdog.stdin is not None  # noqa: S101 - stdin is a pipe
     with contextlib.suppress(OSError):
         watchdog.stdin.write(f"{line}\n".encode("ascii"))
         watchdog.stdin.flush()
@@ -225,8 +226,8 @@ def _tell(watchdog: subprocess.Popen[bytes], line: str) -> None:
 
 def _dismiss(watchdog: subprocess.Popen[bytes]) -> None:
     """Let the watchdog write the rest of the output, and end."""
-    assert watchdog.stdin is not None  # noqa: S101 - it is a pipe
-    # The newline first: this must be the second line even if the first was never written.
+    assert watchdog.stdin is not None  # noqa: S101 - stdin is a pipe
+    # Send a newline first: "ended" must be the second line even if the first was never written.
     _tell(watchdog, "\nended")
     with contextlib.suppress(OSError):
         watchdog.stdin.close()

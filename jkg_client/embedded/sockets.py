@@ -80,7 +80,8 @@ class KernelSockets:
         """Send ``message`` on its channel. ZeroMQ keeps it until the kernel is connected.
 
         Raises:
-            ValueError: JSON cannot express it, or there is no such channel. Nothing was sent.
+            ValueError: JSON cannot express the message, or there is no such channel. Nothing was
+                sent.
         """
         one = self._sockets.get(message.channel)
         if one is None:
@@ -88,7 +89,7 @@ class KernelSockets:
         one.send_multipart(encode(message, self.info.key), zmq.NOBLOCK, copy=True)
 
     def receive(self, seconds: float) -> Incoming | None:
-        """The next message, or a gap for one that cannot be read. None if none arrives in time."""
+        """The next message, or a gap for an unreadable message. None if nothing arrives in time."""
         if not self._ready:
             # One message of each channel, so that a busy channel does not delay the others.
             for one, _ in self._poller.poll(math.ceil(seconds * 1000)):
@@ -96,7 +97,7 @@ class KernelSockets:
         return self._ready.popleft() if self._ready else None
 
     def beats(self) -> bool:
-        """Send a heartbeat. Returns whether the last one was answered; True for the first."""
+        """Send a heartbeat. Returns whether the last heartbeat was answered; True for the first."""
         heart = self._heart
         if heart is None:
             heart = self._heart = self._context.socket(zmq.DEALER)

@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 if sys.path[0] == "":
-    # As ipykernel_launcher does. Otherwise a user's token.py would hide that of the library.
+    # ipykernel_launcher does this, too. Otherwise, a user's token.py would hide Python's own
+    # token.py.
     del sys.path[0]
 
 from ipykernel.kernelapp import IPKernelApp

@@ -41,7 +41,7 @@ class PlainHttp(ssl.SSLError):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """For ``requests.Session.mount``."""
+    """An adapter with deadlines, for ``requests.Session.mount``."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Create the connection pools for servers without a proxy."""
@@ -76,8 +76,8 @@ def session_for(
     session = StayingSession()
     for scheme in ("http://", "https://"):
         session.mount(scheme, DeadlineAdapter())
-    # Otherwise ``requests`` would prefer the environment's authorities to those that were given,
-    # and ~/.netrc to our token.
+    # Otherwise ``requests`` would prefer the environment's authorities to those of the caller, and
+    # ~/.netrc to our token.
     session.trust_env = False
     session.headers.update(info.all_headers)
     if not any(name.lower() == "authorization" for name in info.all_headers):
@@ -98,7 +98,7 @@ def limits(deadline: Deadline) -> Any:
 def _with_xsrf(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Send the same XSRF value as cookie and as header. A Jupyter Server without token checks this.
 
-    It protects the server from requests that a foreign web page sends through a browser.
+    The check protects the server from requests that a foreign web page sends through a browser.
     """
     said = SimpleCookie(request.headers.get("Cookie", "")).get(_XSRF_COOKIE)
     if said is None:
@@ -113,7 +113,8 @@ class Doubt:
     """Finds out whether a server with a slow response is working or dead.
 
     Attributes:
-        seconds: How long to wait for the response before ``check`` is called, once.
+        seconds: Time to wait for the response before ``check`` is called. There is only one such
+            call.
         check: Raises ``GatewayError`` if the server is dead. The request is given up then.
         failure: The exception that ``check`` has raised.
     """
@@ -161,7 +162,7 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._doubt is not None:
             self._sock.settimeout(self._doubtful.left() or 0.001)
-            # Not through the raw stream: it cannot be read again after a timeout.
+            # Do not read from the raw stream: it cannot be read again after a timeout.
             with contextlib.suppress(socket.timeout):
                 if not self._doubtful.passed:
                     return self._sock.recv_into(buffer)
@@ -181,7 +182,8 @@ class _Reader(io.RawIOBase):
 class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        # The rest of the request's limit, because urllib3's Timeout was given as ``total``.
+        # The socket's timeout is the time left for the request, because urllib3 got a limit for the
+        # whole request.
         reader = _Reader(self.fp.detach(), sock, Deadline(sock.gettimeout()))
         self.fp = io.BufferedReader(reader)
 
@@ -198,7 +200,8 @@ class _SecureConnection(HTTPSConnection):
         if self.proxy is not None or not isinstance(whole, (int, float)) or whole <= _DOUBT:
             super().connect()
             return
-        # A plain HTTP server waits for the end of a line, which TLS never sends.
+        # A plain HTTP server waits for the end of a line, which TLS never sends. So wait only
+        # briefly.
         self.timeout = _DOUBT
         with contextlib.suppress(socket.timeout, ConnectTimeoutError):
             super().connect()

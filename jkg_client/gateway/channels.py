@@ -41,12 +41,12 @@ class Transport(Protocol):
 
     @property
     def bytes_received(self) -> int:
-        """Counts all received bytes, so it grows with every sign of life."""
+        """Number of received bytes. It grows with every sign of life."""
         ...
 
     @property
     def said_goodbye(self) -> bool:
-        """Whether the server has sent a close frame, so that no message is lost."""
+        """Whether the server has sent a close frame. Then no message is lost."""
         ...
 
     def send(self, message: Message, deadline: Deadline) -> None:
@@ -69,7 +69,7 @@ class Transport(Protocol):
         ...
 
     def abort(self) -> None:
-        """Break the connection; from any thread."""
+        """Break the connection. Any thread may call this."""
         ...
 
     def close(self) -> None:
@@ -78,7 +78,7 @@ class Transport(Protocol):
 
 
 class ServerChannels:
-    """The channels of a kernel on a server, with one session id. A ``KernelChannels``.
+    """The channels of a kernel on a server, with one session id. Implements ``KernelChannels``.
 
     While no client is connected, the server keeps the kernel's messages. It sends them to a client
     that connects again with the same session id.
@@ -86,8 +86,9 @@ class ServerChannels:
     Args:
         name: Name of the kernel for log and error messages.
         open_socket: Connects with a session id, before a deadline.
-        ask: The REST model of the kernel, or None without an answer in time. Raises KernelNotFound.
-        deadline: For the first connection.
+        ask: Returns the REST model of the kernel, or None if there is no answer in time. Raises
+            KernelNotFound.
+        deadline: Time limit for the first connection.
         timeouts: The other time limits.
         clock: The clock.
 
@@ -159,7 +160,7 @@ class ServerChannels:
     def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
         """Wait until a message may have arrived, or until ``wake`` has something to read.
 
-        For a thread that receives messages and also sends those of other threads.
+        A thread uses this if it receives messages and also sends messages of other threads.
         """
         if not self._early:
             self._transport.wait_for_input(wake, seconds)
@@ -191,11 +192,11 @@ class ServerChannels:
         self._early.extendleft(reversed(kept))
 
     def drain(self) -> Iterator[Incoming]:
-        """The messages that have arrived since the last read. After that, the connection works."""
+        """Yield the messages since the last read, and make sure that the connection works."""
         if self._clock.now() - self._used > self._timeouts.stale:
             self.prove_alive(self._clock.deadline(self._timeouts.reconnect))
-        # Limited, because the kernel may send faster than we read, and each new connection may
-        # break.
+        # Reading is limited, because the kernel may send faster than we read, and each new
+        # connection may break.
         whole = self._clock.deadline(self._timeouts.reconnect)
         limit = whole.within(self._timeouts.pong)
         while not limit.passed:
@@ -223,7 +224,8 @@ class ServerChannels:
             self._early.append(_unread(exc))
             return
         except GatewayUnreachable as exc:
-            # Not left to the next receive: after a close frame the socket stays open for a while.
+            # Do not leave this to the next receive: after a close frame the socket stays open for a
+            # while.
             self._early.append(self._mend(limit, exc))
             return
         if early is not None:
@@ -252,7 +254,7 @@ class ServerChannels:
             try:
                 return self._open_socket(self._session, deadline)
             except GatewayStatus as exc:
-                # From a proxy whose timeout is shorter than the start of the kernel.
+                # These come from a proxy whose timeout is shorter than the start of the kernel.
                 if exc.status not in {502, 503, 504} or deadline.passed:
                     raise
             self._clock.sleep(pause)

@@ -40,7 +40,7 @@ class Route:
 
     Attributes:
         host: The server's name or address.
-        port: Its port.
+        port: The server's port.
         authorities: Certificate authorities for TLS. None for no TLS.
         cert: Client certificate.
         proxy: URL of the proxy. None for no proxy.
@@ -54,7 +54,7 @@ class Route:
 
 
 def authorities_of(info: JupyterConnectionInfo, environ: Mapping[str, str]) -> Authorities:
-    """The certificate authorities: those in ``info``, else those in the environment.
+    """The certificate authorities in ``info``, else the ones in the environment.
 
     Raises:
         ValueError: A file with authorities or with a client certificate does not exist.
@@ -93,7 +93,7 @@ def open_stream(route: Route, deadline: Deadline) -> socket.socket:
     """A connection to the server, through its proxy and with TLS if needed.
 
     Raises:
-        ProxyFault: The proxy does not answer, or it refuses.
+        ProxyFault: The proxy does not answer, or it refuses the connection.
         ssl.SSLError: The TLS handshake fails.
         OSError: The server cannot be reached. ``socket.timeout`` if the deadline passes.
     """
@@ -110,7 +110,7 @@ def open_stream(route: Route, deadline: Deadline) -> socket.socket:
 def read_head(stream: socket.socket, deadline: Deadline) -> bytes:
     """The head of a response, up to the blank line.
 
-    Not a byte more is read, because data of another protocol follows.
+    No further byte is read, because data of another protocol follows.
 
     Raises:
         OSError: The head is incomplete or too long. ``socket.timeout`` if the deadline passes.
@@ -219,7 +219,7 @@ def _secured(stream: socket.socket, route: Route, deadline: Deadline) -> ssl.SSL
     if isinstance(stream, ssl.SSLSocket):
         raise ProxyFault(f"TLS to {route.host} cannot go through a proxy that speaks TLS, too")
     context = _context(route)
-    # Limits the whole handshake.
+    # This time limit is for the whole handshake.
     stream.settimeout(_left(deadline))
     return context.wrap_socket(stream, server_hostname=route.host.partition("%")[0])
 

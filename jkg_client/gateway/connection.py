@@ -26,7 +26,7 @@ from .page_addresses import base_of, escaped
 
 def _check_host(_: Any, __: Attribute[str], host: str) -> None:
     if not host or any(mark in host for mark in "/?#@ \t\r\n"):
-        # Not shown: a URL given as host may have a token in it.
+        # The value is not shown, because a URL that was passed as host may contain a token.
         raise ValueError(
             "host must be a bare name or address; for a URL use JupyterConnectionInfo.from_url"
         )
@@ -71,10 +71,10 @@ class JupyterConnectionInfo:
         port: None for the usual port of the scheme: 443 or 80.
         token: Sent as ``Authorization: token …``, never in a URL. None for no token.
         base_path: The path before ``/api``, such as ``/user/me`` on a JupyterHub. Characters that
-            URLs cannot contain are escaped; escapes in it are kept.
-        headers: Sent with every request. An ``Authorization`` in it replaces the token.
-        verify: True checks the server's certificate against the usual authorities, a path against
-            those in this PEM file. False does not check it.
+            URLs cannot contain are escaped. Existing escapes are kept.
+        headers: Sent with every request. An ``Authorization`` header replaces the token.
+        verify: True checks the server's certificate against the usual authorities. A path checks it
+            against the authorities in this PEM file. False checks nothing.
         cert: Client certificate: a PEM file with key and certificate, or (certificate, key).
 
     Raises:
@@ -109,7 +109,7 @@ class JupyterConnectionInfo:
 
     @property
     def websocket_url(self) -> str:
-        """The same root for WebSockets."""
+        """Root of the server's WebSockets, in the same form as ``url``."""
         return f"ws{self._rest_of_url}"
 
     @property
@@ -157,8 +157,8 @@ class JupyterConnectionInfo:
             cert: As in the constructor.
 
         Raises:
-            ValueError: ``url`` is not such a URL. The message does not show it, because it may
-                contain a token.
+            ValueError: ``url`` is not an ``http`` or ``https`` URL. The message does not show
+                ``url``, which may contain a token.
         """
         given = _literally(arguments.text("url", url))
         query = urlsplit(url.strip()).query
@@ -256,8 +256,9 @@ def info_of(server: object, name: str = "jupyter_server") -> JupyterConnectionIn
     """The connection info of ``server``, which the caller got as argument ``name``.
 
     Raises:
-        ValueError: ``server`` has none. The message shows its type, because AutoGen has a class of
-            the same name. It does not show the value, which may contain a token.
+        ValueError: ``server`` has no connection info. The message shows the type of ``server``,
+            because AutoGen has a class of the same name. It does not show the value, which may
+            contain a token.
     """
     info = getattr(server, "connection_info", server)
     if isinstance(info, JupyterConnectionInfo):
@@ -301,7 +302,7 @@ class _GatewayEnv:
         except ValueError:
             headers = None
         if not isinstance(headers, dict):
-            # Not shown: headers carry secrets.
+            # The value is not shown, because headers contain secrets.
             raise ValueError("JUPYTER_GATEWAY_HEADERS is not a JSON object")  # noqa: TRY004
         user, password = self.get("HTTP_USER"), self.get("HTTP_PWD")
         if user and password:

@@ -50,8 +50,8 @@ class DeadlineWebSocket:
     """A WebSocket with one deadline for all reads or writes of a message.
 
     websocket-client is not used for reading and sending: its time limit starts again with every
-    piece of a frame. It also reads each frame in three pieces, and its UTF-8 check takes seconds
-    for a large image.
+    piece of a frame. websocket-client also reads each frame in three pieces, and its UTF-8 check
+    takes seconds for a large image.
 
     Attributes:
         answer: The server's answer to the handshake.
@@ -70,7 +70,7 @@ class DeadlineWebSocket:
         self._said_goodbye = False
         self._quickack: int | None = getattr(socket, "TCP_QUICKACK", None)
         self._poll: Callable[[int], object] | None = None
-        if sys.platform != "win32":  # it has no poll
+        if sys.platform != "win32":  # Windows has no poll
             poll = select.poll()
             poll.register(stream, select.POLLIN)
             self._poll = poll.poll
@@ -80,10 +80,10 @@ class DeadlineWebSocket:
         """Connect before ``deadline``. ``answer`` says whether the server has accepted.
 
         Raises:
-            HandshakeError: This is not a WebSocket server.
+            HandshakeError: The answer does not come from a WebSocket server.
             OSError: The server cannot be reached. ``socket.timeout`` if the deadline passes.
         """
-        # A server without subprotocols answers without one. That is accepted.
+        # The answer of a server without subprotocols names none. We accept that.
         headers = {**address.headers, SUBPROTOCOL: str(Framing.V1.value)}
         if address.cookie:
             headers["Cookie"] = address.cookie
@@ -118,7 +118,7 @@ class DeadlineWebSocket:
 
         Args:
             deadline: When to stop. While parts of a message arrive, it may take a little longer.
-            sign_will_do: Return for a ping or pong, too.
+            sign_will_do: Whether to return for a ping or pong, too.
 
         Raises:
             ValueError: The received data is invalid.
@@ -192,11 +192,11 @@ class DeadlineWebSocket:
         # Tornado's small writes wait until earlier data is acknowledged (Nagle's algorithm), and
         # operating systems delay acknowledgements by 40 ms or more.
         if self._quickack is not None:
-            # Linux resets the option, so it is set each time. A `with` would take as long again.
+            # Linux resets the option, so it is set each time. A `with` would double the time.
             try:  # noqa: SIM105
                 stream.setsockopt(socket.IPPROTO_TCP, self._quickack, 1)
             except OSError:
-                pass  # not a TCP socket, or broken: then reading fails
+                pass  # not a TCP socket, or a broken one, from which reading fails
         try:
             data = stream.recv(_AT_ONCE)
         except (socket.timeout, BlockingIOError, ssl.SSLWantReadError):

@@ -49,11 +49,11 @@ def shake_hands(
     Args:
         stream: A new connection to the server.
         url: A ``ws`` or ``wss`` URL.
-        headers: Headers in addition to those of the handshake itself.
-        deadline: For the whole handshake.
+        headers: Headers in addition to the headers of the handshake itself.
+        deadline: Time limit for the whole handshake.
 
     Raises:
-        HandshakeError: The answer is not HTTP, or not that of a WebSocket server.
+        HandshakeError: The answer is not HTTP, or does not come from a WebSocket server.
         OSError: The stream is broken. ``socket.timeout`` if the deadline passes.
     """
     key = base64.b64encode(os.urandom(16)).decode()

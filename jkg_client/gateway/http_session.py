@@ -41,8 +41,8 @@ of this check."""
 class HttpSession:
     """Requests to one server.
 
-    If the connection breaks, only GET is tried again: a POST whose response was lost may already
-    have started a kernel.
+    If the connection breaks, only GET requests are tried again: a POST whose response was lost may
+    already have started a kernel.
 
     Args:
         info: The server.

@@ -23,7 +23,7 @@ def may_be_of_a_hub(
 ) -> bool:
     """Whether a hub may have answered instead of the server.
 
-    A user's server sends the version header of the hub, too. Without another sign, the page at
+    A user's server sends the version header of the hub, too. If there is no other sign, the page at
     ``page_about`` decides.
 
     Args:
@@ -70,7 +70,7 @@ def page_error(
 
     Args:
         request: Method and URL of the request to the server.
-        status: Status of the response to it.
+        status: Status of the response to that request.
         page: Status and headers of the hub's page.
     """
     page_status, target = page[0], _path_of(page[1].get("Location", ""))

@@ -21,7 +21,7 @@ _log = logging.getLogger("jkg_client")
 
 
 class ServerKernel:
-    """A kernel of a server. A ``KernelControl``.
+    """A kernel of a server. Implements ``KernelControl``.
 
     Args:
         http: HTTP session with the server.
@@ -83,7 +83,7 @@ class ServerKernel:
         return answer
 
     def model_if_told(self, deadline: Deadline) -> dict[str, Any] | None:
-        """The same data. None if the server does not answer in time.
+        """The result of ``model``. None if the server does not answer in time.
 
         A failure of the REST connection says nothing about the kernel.
         """
@@ -101,5 +101,5 @@ class ServerKernel:
         return state if isinstance(state, str) else None
 
     def channels_address(self, session: str) -> ChannelsAddress:
-        """The address of its WebSocket, and the data for the handshake."""
+        """The address of the kernel's WebSocket, and the data for the handshake."""
         return self._http.channels_address(f"{self._path}/channels", session)

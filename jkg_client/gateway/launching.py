@@ -26,7 +26,7 @@ def start_request(name: str, env: Mapping[str, str] | None, path: str | None) ->
 
 def session_request(request: Mapping[str, Any]) -> dict[str, Any]:
     """The body of ``POST /api/sessions`` that starts the same kernel, without its ``env``."""
-    # A new name: a session that exists already would return its own kernel.
+    # Use a new name: a session that exists already would return its own kernel.
     name = f"jkg-{uuid.uuid4().hex}"
     kernel = {"name": request["name"]}
     return {"kernel": kernel, "name": name, "path": request.get("path") or name, "type": "console"}

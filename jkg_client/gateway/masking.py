@@ -24,7 +24,7 @@ def masked(info: JupyterConnectionInfo, text: str) -> str:
     """``text`` with ``[token]`` or ``[header]`` in place of each secret of ``info``."""
     secrets = {form: "[header]" for value in _header_secrets(info) for form in _forms(value)}
     secrets.update(dict.fromkeys(_forms(info.token or ""), "[token]"))
-    # Longest first, because one secret may be a part of another.
+    # Replace the longest first, because one secret may be a part of another.
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, secrets[secret])
     return text

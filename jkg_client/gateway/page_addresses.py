@@ -46,11 +46,11 @@ def base_of(path: str, query: str = "") -> str:
 
     Args:
         path: Path of the page's address, unchanged.
-        query: Query of the same address. That of a login page contains the next page.
+        query: Query of the same address. The query of a login page contains the next page.
     """
     parts = path.rstrip("/").split("/")
     for i in range(1, len(parts)):
-        # The name of a JupyterHub user may equal that of a page.
+        # The name of a JupyterHub user may also be the name of a page.
         if parts[i - 1] != "user" and _is_page(parts[i:]):
             return _server_of_hub_page(parts[:i], parts[i:], query) or "/".join(parts[:i])
     return "/".join(parts)

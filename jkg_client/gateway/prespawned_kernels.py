@@ -19,9 +19,9 @@ class PrespawnedKernels:
     """Running kernels that no executor uses yet.
 
     Args:
-        client: Client of the server. It is used by the constructor only.
+        client: Client of the server. Only the constructor uses it.
         count: Number of kernels to start.
-        deadline: For the start requests. A kernel may need longer until it answers.
+        deadline: Time limit for the start requests. A kernel may need longer until it answers.
 
     Raises:
         KernelSpecNotFound: The server has no ``PRESPAWNED_KERNEL``.
@@ -36,7 +36,7 @@ class PrespawnedKernels:
         )
 
     def take(self, client: JupyterClient, kernel_spec_name: str) -> str | None:
-        """Hand over a kernel of this name and return its id; None if none is left.
+        """Hand over a kernel of this name and return its id; None if no such kernel is left.
 
         Raises:
             GatewayError: The server cannot be reached.

@@ -32,7 +32,7 @@ PROXY_REFUSES = 407
 
 _BODY_LIMIT = 32 * 2**20
 
-# Error codes of OpenSSL for data that is not TLS. They depend on its release.
+# Error codes of OpenSSL for data that is not TLS. They depend on the release of OpenSSL.
 _NO_TLS = ("HTTP_REQUEST", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER")
 
 
@@ -44,7 +44,7 @@ def read_body(response: requests.Response, request: str) -> str:
         size += len(chunk)
         if size > _BODY_LIMIT:
             raise NotAGateway(f"{request}: answer of over {_BODY_LIMIT} bytes")
-    if response.raw.length_remaining:  # urllib3 1 does not mind
+    if response.raw.length_remaining:  # urllib3 1 raises no error
         raise requests.ConnectionError("the answer was cut short")
     return b"".join(chunks).decode("utf-8", "replace")
 

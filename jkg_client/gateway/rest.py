@@ -33,8 +33,8 @@ from .websocket import WebSocketTransport
 class JupyterClient:
     """The REST API of one Jupyter server.
 
-    If a connection breaks, only GET is tried again: a POST whose answer was lost may already have
-    started a kernel.
+    If a connection breaks, only GET requests are tried again: a POST whose answer was lost may
+    already have started a kernel.
 
     Example::
 
@@ -83,10 +83,10 @@ class JupyterClient:
             timeout_seconds: Time limit. None uses ``request_timeout``.
 
         Raises:
-            GatewayError: As every method here: ``GatewayUnreachable`` if nothing answers,
-                ``GatewayTimeout`` if the answer takes too long, ``GatewayUnauthorized`` if the
-                token is wrong, ``NotAGateway`` if the answer is not that of a Jupyter server, and
-                ``GatewayStatus`` for any other error status.
+            GatewayError: Every method of this class raises it: ``GatewayUnreachable`` if nothing
+                answers, ``GatewayTimeout`` if the answer takes too long, ``GatewayUnauthorized`` if
+                the token is wrong, ``NotAGateway`` if the answer does not come from a Jupyter
+                server, and ``GatewayStatus`` for any other error status.
         """
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
         answer = self._http.json("GET", "/api/kernelspecs", timeout_seconds=limit)
@@ -95,7 +95,7 @@ class JupyterClient:
         return answer
 
     def list_kernels(self) -> list[dict[str, Any]]:
-        """The kernels that are running. Kernel gateways only list them if their option says so.
+        """The kernels that are running. Kernel gateways list them only if an option allows it.
 
         Raises:
             GatewayStatus: The server does not list its kernels.
@@ -128,15 +128,17 @@ class JupyterClient:
         """Start a kernel and return its id.
 
         Args:
-            kernel_spec_name: One of ``list_kernel_specs``.
-            env: Environment variables of the kernel. Kernel gateways pass on ``KERNEL_*`` and those
-                on their allow-list, and remove most others. Jupyter Server ignores ``env``.
+            kernel_spec_name: Name of a kernel in ``list_kernel_specs``.
+            env: Environment variables of the kernel. Kernel gateways pass on ``KERNEL_*`` variables
+                and the variables on their allow-list, and remove most others. Jupyter Server
+                ignores ``env``.
             path: Folder in which the kernel starts, relative to the server's root. Kernel gateways
                 ignore it.
             timeout_seconds: Time limit for the whole start.
 
         Raises:
-            KernelSpecNotFound: No such kernel is installed. The message lists the installed ones.
+            KernelSpecNotFound: No such kernel is installed. The message lists the installed
+                kernels.
             GatewayFull: The server already runs as many kernels as it allows.
             ValueError: A name or a value is not a string.
         """
@@ -147,11 +149,11 @@ class JupyterClient:
         except (GatewayUnauthorized, GatewayFull, ServerNotRunning):
             raise
         except GatewayStatus as exc:
-            # Servers answer an unknown name with 500, 501 or 404. So ask for the installed ones.
+            # Servers answer an unknown name with 500, 501 or 404. So ask for the installed kernels.
             installed = list(self.list_kernel_specs()["kernelspecs"])
             if kernel_spec_name in installed:
                 raise
-            # It begins with the words of AutoGen, for programs that search for them.
+            # The message begins with AutoGen's words, because programs may search for these words.
             raise KernelSpecNotFound(
                 f"Kernel {kernel_spec_name!r} is not installed. Server: {self._info.url};"
                 f" installed there: {', '.join(map(str, installed)) or 'none'}"
@@ -198,8 +200,8 @@ class JupyterClient:
 
         Args:
             kernel_id: Id of the kernel.
-            deadline: For the connection.
-            timeouts: For the use of the connection.
+            deadline: Time limit for connecting.
+            timeouts: Time limits for the use of the connection.
 
         Raises:
             KernelNotFound: There is no such kernel.
@@ -242,7 +244,7 @@ class JupyterClient:
         except GatewayStatus as exc:
             if exc.status != 405:
                 raise
-            # jupyverse starts kernels together with a session only.
+            # jupyverse starts a kernel only together with a session.
             path, asked = "/api/sessions", session_request(request)
             session = self._http.json("POST", path, asked, timeout_seconds=timeout_seconds)
             model = session.get("kernel") if isinstance(session, dict) else session

@@ -33,14 +33,14 @@ class WebSocketTransport:
 
     Attributes:
         framing: The message format that the server has accepted.
-        said_goodbye: The server has sent a close frame, so that no message is lost.
+        said_goodbye: The server has sent a close frame. Then no message is lost.
 
     Args:
         address: Address of the WebSocket.
-        deadline: For the handshake.
+        deadline: Time limit for the handshake.
 
     Raises:
-        GatewayUnreachable: There is no answer, or not that of a WebSocket server.
+        GatewayUnreachable: There is no answer, or it does not come from a WebSocket server.
         GatewayUnauthorized: The server refuses the token.
         KernelNotFound: The server has no such kernel.
     """
@@ -81,7 +81,7 @@ class WebSocketTransport:
         try:
             self._socket.send(opcode, data, deadline)
         except BaseException as exc:
-            # After half a frame, the server would take the next one for the other half.
+            # After half a frame, the server would take the next frame for the other half.
             self._socket.shutdown()
             if isinstance(exc, _FOREIGN):
                 raise _translation(self._url, exc) from exc
@@ -151,7 +151,7 @@ def _translation(url: str, exc: BaseException) -> GatewayUnreachable:
 
 
 def _refused(url: str, status: int, location: str) -> GatewayStatus:
-    # Without the body: it is a page for browsers and may contain our headers.
+    # Leave out the body: it is a page for browsers and may contain our headers.
     request = f"WebSocket {url}"
     if status in {401, 403}:
         return GatewayUnauthorized(status, request, "", "the token is wrong or missing")

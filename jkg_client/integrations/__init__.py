@@ -1,1 +1,1 @@
-"""Adapters to frameworks: one module or package for each, which needs the extra of its name."""
+"""Adapters to frameworks: one module or package for each, which needs the extra of that name."""

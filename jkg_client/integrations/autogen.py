@@ -209,7 +209,7 @@ def _server_at(url: str | None) -> JupyterConnectionInfo | None:
         known = JupyterConnectionInfo.from_env()
         if known.url == asked.url:
             return known
-    return asked  # without a token: the one in the environment is for another server
+    return asked  # without the environment's token, which is for another server
 
 
 def _cancel(running: asyncio.Future[Any]) -> None:

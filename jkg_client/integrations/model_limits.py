@@ -16,7 +16,7 @@ def checked(max_text: int) -> int:
     """``max_text``, if it is a valid limit.
 
     Raises:
-        ValueError: It is not a positive whole number.
+        ValueError: ``max_text`` is not a positive whole number.
     """
     if not isinstance(max_text, int) or isinstance(max_text, bool) or max_text < 1:
         raise ValueError(f"max_text must be a positive number of characters, not {max_text!r}")

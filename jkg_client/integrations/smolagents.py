@@ -158,8 +158,8 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
             The value of the last expression, as an image or a text, or the final answer.
 
         Raises:
-            AgentError: The code failed, took too long or killed its kernel. The message is its
-                whole output. Or the final answer cannot be read.
+            AgentError: The code failed, took too long or killed its kernel; then the message is the
+                whole output of the code. Or the final answer cannot be read.
             GatewayError: The server cannot be reached.
         """
         result = self._execute(unfenced(code, "python").code)
@@ -221,7 +221,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         self._executor.stop()
 
     def _hear(self, output: Output) -> None:
-        # Read from the output as it arrives, because the result may be shortened.
+        # Read the answer from the output as it arrives, because the result may be shortened.
         if isinstance(output, Failure) and output.ename == self.FINAL_ANSWER_EXCEPTION:
             self._final = output.evalue
         if self._on_output is not None:
@@ -238,7 +238,7 @@ class JupyterExecutor(RemotePythonExecutor):  # type: ignore[misc]  # it has no 
         return self._executor.execute_code_blocks(blocks, store_history=store_history)
 
     def _do(self, *cells: str) -> None:
-        # Not stored in the history, because this is not the agent's code.
+        # Do not keep these cells in the history, because they are not the agent's code.
         result = self._execute(*cells, store_history=False)
         if result.kernel_restarted:
             # The new kernel has not run these cells, or has lost earlier tools and variables.
@@ -283,7 +283,7 @@ def _defining_cell(tools: Mapping[str, Tool]) -> str:
 
 
 def _exec(source: str) -> str:
-    # Run in a dict of its own, so that it does not change the agent's variables.
+    # Run the source in its own dict, so that it does not change the agent's variables.
     return f"_jkg = {{}}\nexec({source!r}, _jkg)"
 
 

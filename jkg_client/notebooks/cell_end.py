@@ -28,7 +28,7 @@ class CellEnd:
     status: str
     failure: Failure | None = None
     exit_code: int | None = None
-    lost: Truncation = Truncation()  # noqa: RUF009 - it is frozen
+    lost: Truncation = Truncation()  # noqa: RUF009 - the class is frozen
     cause: JkgError | None = None
 
     @classmethod

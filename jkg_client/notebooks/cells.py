@@ -41,7 +41,8 @@ class CellRun:
         observer: Gets the events of the run.
         interruption: Allows another thread to end the run.
         failed: Index of the failed cell, and how it ended. None while no cell has failed.
-        incomplete: Index of the first cell with lost output, and how much was lost. None for none.
+        incomplete: Index of the first cell with lost output, and how much was lost. None if no
+            output was lost.
     """
 
     notebook: NotebookNode
@@ -104,7 +105,7 @@ class CellRun:
     def _limit(self, metadata: Mapping[str, object]) -> float | None:
         own = limit_of(metadata)
         if own is not None:
-            # The limit of the cell itself wins, then that of the caller, then the notebook's.
+            # Use the first limit that is set: that of the cell, of the caller, or of the notebook.
             return own
         given = self.options.limits.cell_timeout
         return given if given is not None else limit_of(self.notebook.metadata)

@@ -39,7 +39,7 @@ def read_notebook(source: NotebookSource) -> NotebookNode:
     """The notebook in format 4. A notebook that is passed as an object is copied.
 
     Raises:
-        ValueError: This is not a notebook.
+        ValueError: The source is not a notebook.
         OSError: The file cannot be read.
     """
     if isinstance(source, Mapping):

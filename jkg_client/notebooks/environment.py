@@ -25,7 +25,9 @@ _CHANGE = {
 def change_folder(
     kernel: JupyterKernelClient, language: str, folder: str, deadline: Deadline
 ) -> None:
-    """Change the kernel's working directory to ``folder`` of its machine, without history.
+    """Change the kernel's working directory to ``folder`` on the kernel's machine.
+
+    The history does not contain the code that does this.
 
     Raises:
         ValueError: There is no such folder, or the kernel's language is not supported.

@@ -18,7 +18,7 @@ class NotebookParameter:
 
     Attributes:
         name: Name of the variable.
-        default: Code of the default value. Empty if the code has none for this name alone, as in
+        default: Code of the default value. Empty if no expression belongs to this name alone, as in
             ``c, d = pair()``.
         annotation: Code of the type annotation. Empty if the parameter has none.
         help: The comment at the end of the line.
@@ -42,7 +42,7 @@ def inspect_notebook(notebook: NotebookSource) -> dict[str, NotebookParameter]:
         notebook: A path, an open file or a ``NotebookNode``.
 
     Raises:
-        ValueError: This is not a notebook, or its parameters are not Python code.
+        ValueError: ``notebook`` is not a notebook, or its parameters are not Python code.
     """
     # Imported only here, because it needs nbformat.
     from .documents import code_cells, has_tag, read_notebook  # noqa: PLC0415
@@ -58,7 +58,7 @@ def inspect_notebook(notebook: NotebookSource) -> dict[str, NotebookParameter]:
 
 
 def assigned_names(source: str) -> set[str] | None:
-    """The names that Python code sets. None if it is not plain Python, as with magics."""
+    """The names that Python code sets. None if the code is not plain Python, as with magics."""
     try:
         return {parameter.name for parameter in parameters_in(source)}
     except (SyntaxError, ValueError, RecursionError):

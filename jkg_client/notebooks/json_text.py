@@ -1,6 +1,6 @@
 """Encodes a notebook as JSON in the layout of nbformat.
 
-It is encoded cell by cell, so that a large notebook is never copied as a whole.
+The notebook is encoded cell by cell, so that a large notebook is never copied as a whole.
 """
 
 from __future__ import annotations

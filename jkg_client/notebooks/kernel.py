@@ -41,7 +41,8 @@ class NotebookKernel:
     Attributes:
         outputs: Puts the kernel's messages into the notebook.
         on_message: Function that is called with each message that answers a cell.
-        on_pause: Function that is called after each message, and regularly while none arrives.
+        on_pause: Function that is called after each message, and regularly while no message
+            arrives.
     """
 
     outputs: NotebookOutputs

@@ -1,4 +1,4 @@
-"""Chooses the kernel for a notebook: the one of the caller, or the one of its metadata."""
+"""Chooses the kernel for a notebook: the one that the caller names, or the one of the metadata."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class KernelChoice:
 
     Attributes:
         name: Name by which it is started.
-        language: Its language. Empty if unknown.
-        display_name: Its name for people.
+        language: Language of the kernel. Empty if unknown.
+        display_name: Name of the kernel for people.
     """
 
     name: str

@@ -28,7 +28,7 @@ class KernelProcess:
         if tells_of_death(message, is_up=True):
             self.is_gone = True
         elif message.msg_type == "status" and message.parent_header.get("session") == self.session:
-            # The only sign of a restart whose message was lost with a broken connection.
+            # This is the only sign of a restart if the message about it was lost with a connection.
             process = message.header.get("session")
             self.is_replaced |= self._known is not None and process != self._known
             self.is_gone |= self.is_replaced

@@ -101,7 +101,7 @@ class RunOptions:
 
 
 def limit_of(metadata: Mapping[str, Any]) -> float | None:
-    """The time limit in metadata such as ``{"execution": {"timeout": 30}}``. None if none."""
+    """The time limit in metadata such as ``{"execution": {"timeout": 30}}``, or None."""
     execution = metadata.get("execution")
     seconds = execution.get("timeout") if isinstance(execution, dict) else None
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):

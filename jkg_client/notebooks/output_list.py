@@ -63,7 +63,7 @@ class OutputList:
         self._chunks.append(text)
 
     def display(self, output_type: str, content: Json) -> None:
-        """Add a displayed object. Earlier outputs with its display id are replaced by it."""
+        """Add a displayed object. It replaces earlier outputs with its display id."""
         self.update(content)
         data, metadata = mapping_of(content.get("data")), mapping_of(content.get("metadata"))
         node: Node = {"output_type": output_type, "data": data, "metadata": metadata}
@@ -89,14 +89,14 @@ class OutputList:
             node.update(new)
 
     def error(self, ename: str, evalue: str, traceback: list[str]) -> None:
-        """Add an exception. The limit does not apply to it."""
+        """Add an exception. The limit does not apply to exceptions."""
         self._clear_if_due()
         self.settle()
         node = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": traceback}
         self.nodes.append(self.make(node))
 
     def note(self, text: str) -> None:
-        """Add a note of this package on stderr. The limit does not apply to it."""
+        """Add a note of this package on stderr. The limit does not apply to notes."""
         self.settle()
         self.nodes.append(
             self.make({"output_type": "stream", "name": "stderr", "text": f"{text}\n"})
@@ -109,7 +109,7 @@ class OutputList:
             self._clear_if_due()
 
     def replace(self, nodes: list[Node]) -> None:
-        """Replace all outputs by those of a widget's state."""
+        """Replace all outputs by the outputs in a widget's state."""
         self.clear(wait=False)
         self.nodes.extend(self.make(node) for node in nodes)
 

@@ -54,11 +54,11 @@ class NotebookOutputs:
         return CellOutputs(cell, outputs, self.widgets)
 
     def sent(self, request_id: str, cell: CellOutputs) -> None:
-        """Note the request id of a cell. A cell has several if it was aborted and sent again."""
+        """Note the request id of a cell. A cell that was aborted and sent again has several ids."""
         self._cells[request_id] = cell
 
     def feed(self, message: Message) -> CellOutputs | None:
-        """Process one message, and return the cell that it answers. None if it answers none."""
+        """Process one message, and return the cell that it answers. None if it answers no cell."""
         cell = self._cells.get(message.parent_id or "")
         if message.channel == "iopub":
             self.widgets.feed(message)
@@ -79,7 +79,7 @@ class CellOutputs:
 
     Attributes:
         cell: The cell in the notebook.
-        outputs: Its outputs.
+        outputs: Outputs of the cell.
     """
 
     cell: Node

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class JkgEngine:
     """Runs notebooks on a server that environment variables name, or on this machine.
 
-    The server is the gateway of JUPYTER_GATEWAY_URL. Without it, it is the user's server on the hub
-    of JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN. Without these, the kernel runs on this machine.
+    The server is the gateway of JUPYTER_GATEWAY_URL. Without that variable, the server is the
+    user's server on the hub of JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN. Without these
+    variables, the kernel runs on this machine.
     """
 
     @classmethod
@@ -39,13 +40,13 @@ class JkgEngine:
 
     @classmethod
     def nb_kernel_name(cls, nb: NotebookNode, name: str | None = None) -> str:
-        """Name of the kernel for ``nb``. The server is asked if the notebook names none."""
+        """Name of the kernel for ``nb``. If the notebook does not name it, the server is asked."""
         given = name or nb.metadata.get("kernelspec", {}).get("name")
         return given or _chosen(nb, name).name
 
     @classmethod
     def nb_language(cls, nb: NotebookNode, language: str | None = None) -> str:
-        """Language of ``nb``. The server is asked if the notebook names none."""
+        """Language of ``nb``. If the notebook does not name it, the server is asked."""
         from .kernel_choice import language_of  # noqa: PLC0415
 
         return language or language_of(nb) or _chosen(nb, None).language
@@ -61,7 +62,7 @@ def _chosen(nb: NotebookNode, name: str | None) -> Any:
 
 @contextmanager
 def server_of(server: Any) -> Iterator[Any]:
-    """``server``. If it is None and only a hub is named, the user's server on that hub."""
+    """``server``. If it is None and the environment names only a hub, the user's server."""
     names_hub = all(
         os.environ.get(f"JUPYTERHUB_API_{name}", "").strip() for name in ("URL", "TOKEN")
     )

@@ -23,7 +23,7 @@ class ExecutionManager(NotebookExecutionManager):  # type: ignore[misc]  # paper
 
     Args:
         notebook: The notebook.
-        output: Destination of the notebook. None for none.
+        output: Destination of the notebook. None if it is not saved.
         options: ``progress_bar``, ``log_output`` and ``autosave_cell_every`` of papermill.
     """
 

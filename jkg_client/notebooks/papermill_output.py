@@ -54,7 +54,8 @@ class PapermillOutput:
         """
         inner, file = papermill_io.get_handler(path), None
         if isinstance(inner, LocalHandler):
-            # Papermill has changed the working directory; the path is relative to the old one.
+            # Papermill has changed the working directory; the path is relative to the old
+            # directory.
             before = inner.cwd(None)
             inner.cwd(before)
             file = NotebookFile.at(Path(before or ".") / path)

@@ -45,7 +45,7 @@ class PapermillRun:
         manager: Papermill's record of the run.
         log: Papermill's log of outputs.
         options: Options of the run.
-        output: Destination of the notebook. None for none.
+        output: Destination of the notebook. None if it is not saved.
         secrets: Names of parameters that are not saved.
     """
 

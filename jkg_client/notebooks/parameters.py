@@ -28,7 +28,8 @@ class Parameters:
     Attributes:
         values: All values by name, including the secret ones.
         secrets: Names of the parameters that are not saved.
-        is_given: Whether the caller has passed parameters. ``{}`` removes those of an earlier run.
+        is_given: Whether the caller has passed parameters. ``{}`` removes the parameters of an
+            earlier run.
     """
 
     values: Mapping[str, Any] = field(repr=False)
@@ -41,8 +42,8 @@ class Parameters:
 
         Args:
             parameters: A mapping, or None.
-            secret_parameters: A mapping of further parameters, names of some in ``parameters``, or
-                None.
+            secret_parameters: A mapping of further parameters, names of parameters in
+                ``parameters``, or None.
 
         Raises:
             ValueError: An argument is wrong.
@@ -80,7 +81,7 @@ class Injection:
 def inject(
     notebook: NotebookNode, parameters: Parameters, kernel_name: str, language: str
 ) -> Injection | None:
-    """Put the parameters into the notebook. Return the new cell, or None if none is needed.
+    """Put the parameters into the notebook. Return the new cell, or None if no cell is needed.
 
     Raises:
         ValueError: A name or a value cannot be expressed in the kernel's language.
@@ -138,7 +139,7 @@ def _code(values: Mapping[str, Any], kernel_name: str, language: str) -> str:
             kind = type(value).__name__
             raise ValueError(f"parameter {name!r}: {language} cannot have values of type {kind}")
     try:
-        from papermill.exceptions import PapermillException  # noqa: PLC0415 - needed for few
+        from papermill.exceptions import PapermillException  # noqa: PLC0415 - few notebooks need it
         from papermill.translators import translate_parameters  # noqa: PLC0415
     except ImportError as exc:
         raise ValueError(

@@ -38,7 +38,7 @@ def kernels_of(server: object, cwd: Path | None) -> Iterator[NotebookKernels]:
         cwd: Folder in which kernels on this machine start.
 
     Raises:
-        ValueError: ``server`` is not a server.
+        ValueError: ``server`` is not a ``NotebookServer``.
     """
     if isinstance(server, NotebookKernels):
         yield server

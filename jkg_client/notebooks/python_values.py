@@ -65,7 +65,7 @@ def _items(value: Iterable[Any], depth: int) -> str:
 
 
 def _of_module(value: Any, _: int) -> str:
-    """A value whose ``repr`` is a call of a class in its module, with plain values."""
+    """A value whose ``repr`` calls a class of its module with plain values."""
     text = repr(value)
     name = type(value).__module__.partition(".")[0].lstrip("_")
     prefix = f"{name}."

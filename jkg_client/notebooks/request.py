@@ -70,7 +70,7 @@ class RunRequest:
             interruption: Allows another thread to end the run.
 
         Raises:
-            JkgError: For the same reasons as ``run_notebook``.
+            JkgError: The reasons are the same as for ``run_notebook``.
         """
         file = None if self.output is None else NotebookFile.at(self.output)
         notebook = read_notebook(self.notebook)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 SecretParameters = Union[Mapping[str, Any], Iterable[str], None]
 
-# A task that waits for a run in another thread passes its ``Interruption`` to the run by this.
+# A task that waits for a run in another thread passes its ``Interruption`` to the run in this
+# variable.
 _interruption: ContextVar[Interruption | None] = ContextVar("_interruption", default=None)
 
 
@@ -68,8 +69,8 @@ def run_notebook(
             which needs the extra ``embedded``.
         output: File for the notebook with its outputs. It may be the file of ``notebook``. It is
             saved after each cell and while cells run, and is complete at any time.
-        parameters: Values for a new cell after the cell with the tag ``parameters``. ``{}`` removes
-            the new cell of an earlier run; None keeps it.
+        parameters: Values that a new cell sets, after the cell with the tag ``parameters``. ``{}``
+            removes the new cell of an earlier run; None keeps it.
         secret_parameters: Further parameters with values, or names of parameters in ``parameters``.
             The notebook shows ``******`` instead of their values.
         timeout: Time limit for all cells together, in seconds. None for no limit.
@@ -85,7 +86,8 @@ def run_notebook(
         env: Environment variables of the kernel.
         max_output: Number of characters of output to keep of each cell. None keeps all.
         on_cell: Function that is called with a ``CellProgress`` when a cell begins and ends.
-        on_input: Function that answers input requests of the code. None makes them an error.
+        on_input: Function that answers input requests of the code. With None, an input request
+            raises an error in the code.
         timeouts: Time limits that the caller does not set per call.
 
     Returns:
@@ -149,7 +151,7 @@ async def run_notebook_async(
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        # Read its exception, or asyncio logs that nobody has read it.
+        # Read the exception of the run. Otherwise, asyncio logs that nobody has read it.
         running.add_done_callback(lambda done: done.cancelled() or done.exception())
         await whole(_ended(interruption, running))
         raise

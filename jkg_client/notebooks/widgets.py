@@ -76,7 +76,7 @@ class Widgets:
     def take_updates(self) -> list[tuple[str, Json]]:
         """Comm ids and data of messages that send captured outputs to the kernel.
 
-        Then ``Output.outputs`` in the kernel has them, as with a browser.
+        Then ``Output.outputs`` in the kernel contains these outputs, as with a browser.
         """
         self.settle()
         updates: list[tuple[str, Json]] = []
@@ -118,7 +118,8 @@ class Widgets:
             widget.outputs = OutputList([], self.displays)
         outputs = state.get("outputs")
         if isinstance(outputs, (list, tuple)):
-            # ``append_stdout`` and similar calls change the outputs in the kernel; they win.
+            # ``append_stdout`` and similar calls change the outputs in the kernel, which have
+            # priority.
             widget.outputs.replace([dict(mapping_of(output)) for output in outputs])
             widget.is_ahead = False
         if "msg_id" in state:

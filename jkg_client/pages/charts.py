@@ -195,8 +195,8 @@ def _vega(chart: _Chart, libraries: Libraries) -> str:
 
 
 def _page(spec: Json, tags: list[str], draws: str) -> str:
-    # Written as a JavaScript expression, because kernels send NaN and Infinity, which JSON lacks.
-    # Without "<", nothing in it can end the script element.
+    # Write a JavaScript expression, because kernels send NaN and Infinity, which JSON lacks.
+    # Without "<", nothing in the text can end the script element.
     text = json.dumps(spec).replace("<", "\\u003c")
     return _PAGE.format(libraries="\n".join(tags), chart=text, draws=draws)
 

@@ -42,7 +42,7 @@ class Libraries:
         return cls({name: _given(name, place) for name, place in (page_scripts or {}).items()})
 
     def tag(self, name: str, url: str) -> str:
-        """HTML that includes a library: the one of the caller, or the one at ``url``."""
+        """HTML that includes a library: the caller's own source, or the file at ``url``."""
         return self.tags.get(name) or fetched(url)
 
 

@@ -21,7 +21,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 @frozen
 class _Loader:
-    """HTML that loads libraries, and their JavaScript names. No names if they are unknown."""
+    """HTML that loads libraries, and the JavaScript names of these libraries if they are known."""
 
     html: str
     names: tuple[str, ...]
@@ -36,7 +36,7 @@ class Loaders:
     """The newest scripts that load libraries.
 
     Attributes:
-        most: Limit for all of them, in characters.
+        most: Limit for all these scripts, in characters.
     """
 
     most: int

@@ -32,7 +32,7 @@ _INLINE = frozenset(
 ) | {"tt", "u", "var"}
 """Tags of plain text. HTML with other tags, such as tables or images, shows more than text."""
 
-# With limits, because html.unescape would turn any number of digits into an integer.
+# The lengths are limited, because html.unescape would turn any number of digits into an integer.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 
 _INVISIBLE = re.compile(r"\s*<(?:(script|style|title|!--)|(?:link|meta)\b)[^>]*>?")
@@ -110,7 +110,7 @@ def mentions_id_of(script: str, html: str) -> bool:
 
 
 def _running_text(html: str) -> str | None:
-    """The text of ``html``. None if it has tags other than those of ordinary text."""
+    """The text of ``html``. None if it has tags that ordinary text does not have."""
     first, *pieces = html.split("<")
     texts = [first]
     is_style = False

@@ -1,8 +1,8 @@
 """Adds the scripts that each display of a cell needs from other displays.
 
-In a notebook, all outputs are parts of one page. A script can change what was displayed before, and
-use libraries that an earlier cell has loaded. Here each display becomes a separate page, so it
-needs a copy of these scripts.
+In a notebook, all outputs are parts of one page. A script can change earlier displays, and use
+libraries that an earlier cell has loaded. Here each display becomes a separate page, so it needs a
+copy of these scripts.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class NotebookPage:
 
 
 def _bokeh(html: str, text: str) -> Iterable[str]:
-    """HTML that loads bokeh for a figure, if nothing else does. The figure names the release."""
+    """HTML that loads bokeh for a figure, if no other HTML does. The figure names the release."""
     found = _BOKEH.search(text) if "Bokeh.embed" in text else None
     if found is None or loads(html, "bokeh"):
         return []

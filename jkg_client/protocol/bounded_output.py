@@ -37,9 +37,9 @@ class ValueSlot:
 
     Attributes:
         value: The output.
-        size: Its number of characters.
+        size: Number of characters of the output.
         cut: Number of characters that were removed from it.
-        kept: Whether it was not dropped.
+        kept: False if the output was dropped.
     """
 
     value: Any
@@ -61,7 +61,7 @@ Shorten = Callable[[Any, int], "tuple[Any, int]"]
 
 @define
 class BoundedOutput:
-    """Slots in order: up to ``limit`` all of them, beyond that the first and the last half.
+    """Slots in order: all of them up to ``limit`` characters, then the first and the last half.
 
     A value that is too large for its half is shortened.
 
@@ -104,7 +104,7 @@ class BoundedOutput:
         return self._trim()
 
     def replace(self, slots: Iterable[ValueSlot], value: Any, size: int) -> list[ValueSlot]:
-        """Replace the value in those of ``slots`` that are still kept."""
+        """Replace the value in each slot of ``slots`` that is still kept."""
         kept, whole = [slot for slot in slots if slot.kept], size
         after = self._size + sum(size - slot.size for slot in kept)
         if after > self.limit and size > self.limit // 2:
@@ -157,7 +157,7 @@ class BoundedOutput:
         """Drop overwritten text of streams that have grown a lot."""
         slots = self._slots()
         for slot in slots if self._tail is None else (slots[-1],):
-            # Not for each character, because folding takes time for the whole text.
+            # Do not fold for each character, because folding takes time for the whole text.
             if isinstance(slot, StreamSlot) and 4 * slot.text.news >= self.limit:
                 self._size -= slot.size
                 slot.text.fold()
@@ -189,7 +189,7 @@ class BoundedOutput:
             self._room -= slot.size
             self._head.append(tail.popleft())
         else:
-            # At least by half: shortening a large value for each character would be slow.
+            # Shorten at least by half: to shorten a large value for each character would be slow.
             room = min(slot.size - excess, slot.size // 2)
             if room < _WORTH_KEEPING:
                 return False

@@ -87,7 +87,7 @@ class Exchange:
         )
 
     def feed(self, message: Message) -> Happened | None:
-        """Process one message. Returns its effect, if it has one.
+        """Process one message. Returns the effect of the message, if there is one.
 
         Messages that answer other requests are ignored: requests of the gateway itself, and cells
         whose time limit has passed.
@@ -125,8 +125,9 @@ class Exchange:
     def overtake(self, later: Exchange) -> None:
         """End the exchange, because the kernel has already answered a ``later`` request.
 
-        If the answer has another session id, another process has sent it, and the one before has
-        died: https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
+        If the answer has another session id, another process has sent it, and the process before it
+        has died:
+        https://jupyter-client.readthedocs.io/en/stable/messaging.html#general-message-format
         """
         if self.process is not None and later.process not in (None, self.process):
             self.dead = True
@@ -143,7 +144,7 @@ class Exchange:
         kernel_restarted: bool = False,
         late: OutputArea | None = None,
     ) -> ExecutionResult:
-        """Everything that has arrived, as a result.
+        """The result, made of everything that has arrived.
 
         Args:
             gave_up: Whether the time limit has passed. It does not matter whether an interrupt
@@ -284,15 +285,15 @@ class Exchange:
 
     def _news(self, message: Message) -> None:
         # The gateway reports a dead kernel only by this message without a parent: no idle, no reply
-        # and no closed socket follow. If a kernel starts after it had begun with our request, it is
-        # a new process.
+        # and no closed socket follow. If a kernel starts after our request has begun, it is a new
+        # process.
         if not self.dead and tells_of_death(message, is_up=self._begun):
             self.dead = True
             cause = message.content.get("reason")
             self._cause = cause[:_CAUSE] if isinstance(cause, str) else ""
 
     def _replied(self, reply: Json) -> Output | None:
-        """Process the reply. Returns the help text of ``obj?``, which it may contain."""
+        """Process the reply. Returns the help text of ``obj?``, which the reply may contain."""
         payload = reply.get("payload")
         pages = payload if isinstance(payload, list) else ()
         self.reply, self._payload = reply, [mapping_of(page) for page in pages]
@@ -315,7 +316,8 @@ def tells_of_death(message: Message, *, is_up: bool) -> bool:
 
     Args:
         message: Any message.
-        is_up: Whether the kernel has answered before. If it starts now, it is another process.
+        is_up: Whether the kernel has answered before. If a kernel starts after that, it is another
+            process.
     """
     if message.parent_id is not None or message.msg_type != "status":
         return False

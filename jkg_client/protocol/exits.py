@@ -16,7 +16,7 @@ from .outputs import Display, Failure, Output
 
 _SUCCESS = ("", "None", "False", "0")
 _NUMBER = re.compile(r"[+-]?\d{1,9}")
-# IPython says this of subclasses of SystemExit too.
+# IPython prints this for subclasses of SystemExit, too.
 _LEAVES = "An exception has occurred, use %tb to see the full traceback."
 _TRACEBACK = "Traceback (most recent call last)"
 _ADVICE = "UserWarning: To exit: use 'exit', 'quit', or Ctrl-D."
@@ -53,7 +53,7 @@ def without_traceback(failure: Failure) -> Failure:
 
 
 def displays_exit(output: Output) -> bool:
-    """Whether it is the traceback of an exit, displayed by a library such as rich.
+    """Whether ``output`` is the traceback of an exit, displayed by a library such as rich.
 
     Such a library replaces IPython's own message about exceptions.
     """
@@ -74,7 +74,7 @@ def exit_of(payload: Iterable[Mapping[str, Any]]) -> Failure | None:
 
 
 def without_advice(text: Any) -> Any:
-    """Text of stderr without IPython's hint how to leave it."""
+    """Text of stderr without IPython's hint how to leave IPython."""
     if not isinstance(text, str) or _ADVICE not in text:
         return text
     kept: list[str] = []
@@ -96,7 +96,7 @@ def _next_line(text: str, at: int) -> int:
 def _status(value: str) -> int:
     if value in _SUCCESS:
         return 0
-    # Operating systems keep eight bits. A failure must not become 0.
+    # Operating systems keep eight bits of an exit status. A failure must not become 0.
     return (int(value) & 0xFF or 1) if _NUMBER.fullmatch(value) else 1
 
 

@@ -28,7 +28,7 @@ _WIDTHS = {126: 2, 127: 8}
 def beginning(opcode: int, size: int) -> bytes:
     """The beginning of a client's frame with a whole message of ``size`` bytes.
 
-    The four bytes of the mask and the masked message follow it.
+    The four bytes of the mask and the masked message follow this beginning.
     """
     if size <= _LONGEST_CONTROL:
         return bytes((0x80 | opcode, 0x80 | size))
@@ -64,7 +64,7 @@ class _LargeFrame:
         self.data = bytearray(min(size, _RESERVED))
 
     def fill(self, received: bytes | memoryview) -> bytes | memoryview:
-        """Add received data. Returns what is left of it for the next frame."""
+        """Add received data. Returns the rest, which belongs to the next frame."""
         taken = min(len(received), self.missing)
         self.data[self._filled : self._filled + taken] = received[:taken]
         self._filled += taken
@@ -74,25 +74,25 @@ class _LargeFrame:
 
 @define
 class FrameReader:
-    """Feed it all received data, and call ``next`` until it returns None.
+    """Reads frames. Feed it all received data, and call ``next`` until it returns None.
 
     Text is not checked for UTF-8: an invalid character must not break the connection.
 
     Attributes:
-        limit: Bytes of a message, at most.
+        limit: Largest size of a message, in bytes.
     """
 
     limit: int
     _ahead: bytearray = field(factory=bytearray, init=False)
     _taken: int = field(default=0, init=False)  # bytes that were already read
-    _large: _LargeFrame | None = field(default=None, init=False)  # the one that arrives now
+    _large: _LargeFrame | None = field(default=None, init=False)  # the frame that is arriving
     _begun: int = field(default=0, init=False)  # opcode of a message in parts
     _parts: bytearray = field(factory=bytearray, init=False)
 
     def feed(self, data: bytes) -> None:
         """Add received data."""
         rest = data if self._large is None else self._large.fill(data)
-        # Once for all frames of the last read. Once per frame would move the rest each time.
+        # Do this once for all frames of the last read, because it moves the rest of the data.
         if self._taken:
             del self._ahead[: self._taken]
             self._taken = 0
@@ -149,7 +149,8 @@ class FrameReader:
             return None
         data = bytes(memoryview(ahead)[start:end])
         if end == len(ahead):
-            # Free the memory now. For other frames, ``feed`` does it for all at once.
+            # Free the memory now. The memory of other frames is freed by ``feed``, for all frames
+            # at once.
             del ahead[:end]
             end = 0
         self._taken = end

@@ -1,7 +1,7 @@
 """Kernels that send idle before the value of the cell.
 
 By the protocol, idle comes last. Deno sends values in a separate task, and in about one of 20 cells
-idle arrives before the value. The answer to a later request always arrives after it.
+idle arrives before the value. The answer to a later request always arrives after the value.
 """
 
 from __future__ import annotations

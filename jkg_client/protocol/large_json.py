@@ -1,8 +1,8 @@
 """Reads large JSON texts in steps, between which other threads can run.
 
-A kernel sends everything that a cell prints at once as one string, which may have megabytes, and a
-chart with all its points as one array. The decoder of ``json`` reads them in one call of C, during
-which all other threads wait.
+A kernel sends all text that a cell prints at once as one string, which may have megabytes. It sends
+all points of a chart as one array. The decoder of ``json`` reads each of them in one call of C,
+during which all other threads wait.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _scan: Callable[[str, int], tuple[Any, int]] = vars(_DECODER)["scan_once"]
 class SteppingDecoder:
     """A decoder that reads long strings, arrays and objects in steps.
 
-    It gives the values of ``json.JSONDecoder``, but has other words for errors.
+    It returns the same values as ``json.JSONDecoder``, but its error messages are different.
 
     Args:
         step: Characters that are read at once, at least 12.
@@ -73,7 +73,7 @@ class SteppingDecoder:
     def _string(self, text: str, start: int) -> tuple[str, int]:
         """The string whose first character is at ``start``, and the end of its quotation mark."""
         if text.find("\\", start, text.find('"', start)) < 0:
-            # Without escapes, as in an image, this is quick, and needs no second copy.
+            # If there are no escapes, as in an image, this is quick, and needs no second copy.
             return _scan_string(text, start, True)
         parts: list[str] = []
         while len(text) - start > self._step:
@@ -115,13 +115,13 @@ def raw_decode(text: str) -> tuple[Any, int]:
     try:
         return _STEPPING.raw_decode(text) if len(text) >= _LARGE else _scan(text, 0)
     except (ValueError, StopIteration, RecursionError):
-        return _DECODER.raw_decode(text)  # for the usual message and the usual depth
+        return _DECODER.raw_decode(text)  # this works for messages of the usual depth
 
 
 def _all_at_once(window: str, brackets: str) -> tuple[Items, int, bool] | None:
-    """The items up to one of the last commas, its end, and whether a bracket came before it.
+    """The items up to one of the last commas, the comma's end, and whether a bracket came first.
 
-    Nothing if these commas are within items.
+    None if these commas are within items.
     """
     for item_end in _ITEM_ENDS:
         comma = window.rfind(item_end) + len(item_end) - 1
@@ -138,7 +138,7 @@ def _all_at_once(window: str, brackets: str) -> tuple[Items, int, bool] | None:
 
 
 def _one_by_one(window: str, brackets: str) -> tuple[Items, int, bool]:
-    """The items that are whole in the window, their end, and whether a bracket ends them."""
+    """The items that are complete in the window, their end, and whether a bracket ends them."""
     items = _no_items(brackets)
     at, closed = 0, False
     try:

@@ -34,11 +34,11 @@ answer is three messages. We measured three for each reconnection on all servers
 class Gap:
     """A place between two messages where others may have been lost.
 
-    Every gap is reported once, at its place. The reader decides what it means for the running cell,
-    and whether the numbers in the message ids prove that nothing is missing.
+    Every gap is reported once, at its place. The reader decides whether the running cell has lost
+    messages, and whether the numbers in the message ids prove that nothing is missing.
 
     Attributes:
-        unread: Number of messages that came here and could not be decoded.
+        unread: Number of messages that arrived at this place and could not be decoded.
         may_lack: Whether other messages may have been lost here. False if it is certain that no
             message was lost, for example because the server has kept and repeated the messages.
         end_unseen: Whether we may have missed the end of a request. A reader that waits for the end
@@ -52,7 +52,7 @@ class Gap:
 
 @define
 class _Hole:
-    """The numbers ``first`` to ``last`` have not arrived. ``is_certain`` if there was a gap."""
+    """The numbers ``first`` to ``last`` have not arrived. ``is_certain``: there was a gap."""
 
     first: int
     last: int
@@ -88,7 +88,7 @@ class MessageGaps:
     _own_last: int = field(default=-1, init=False)
     _end: int | None = field(default=None, init=False)  # the number of the request's ``idle``
     _replied: bool = field(default=False, init=False)
-    # IPython takes a number for the value of a cell, even if it does not send the value.
+    # IPython uses a message number for the value of a cell, even if it does not send the value.
     _unsent: int = field(default=1, init=False)
     # Requests of other clients; we do not receive the replies to them.
     _foreign: set[int] = field(factory=set, init=False)
@@ -101,7 +101,7 @@ class MessageGaps:
 
     @property
     def missing(self) -> int:
-        """Minimal number of lost messages."""
+        """The smallest possible number of lost messages."""
         certain = tail = 0
         others = self._forgotten
         for hole in self._holes:
@@ -133,7 +133,7 @@ class MessageGaps:
 
     @property
     def may_lack(self) -> bool:
-        """Whether messages may have been lost at a gap, and nothing proves that none was."""
+        """Whether messages may have been lost at a gap, and nothing proves the opposite."""
         return self.is_cut and not self.is_whole
 
     def skip(self, gap: Gap) -> None:

@@ -30,8 +30,8 @@ class Message:
     kept.
 
     Attributes:
-        channel: ``shell``, ``control``, ``iopub`` or ``stdin``. Some servers send others, which are
-            ignored.
+        channel: ``shell``, ``control``, ``iopub`` or ``stdin``. Some servers use other channels,
+            which are ignored.
         buffers: Binary attachments, outside the JSON.
         msg_id: Id of this message.
         msg_type: Its type: ``execute_request``, ``stream``, ``status`` and others.
@@ -193,7 +193,8 @@ def parentless_status(state: str, session: str, reason: str | None = None) -> Me
     Args:
         state: ``restarting``, ``starting`` or ``dead``.
         session: Id of the session.
-        reason: How the previous process ended, if it was not stopped. Servers do not send it.
+        reason: How the previous process ended, if it was not stopped. Servers do not send the
+            reason.
     """
     content = {"execution_state": state, **({"reason": reason} if reason else {})}
     return Message(channel="iopub", header=new_header("status", session), content=content)

@@ -48,7 +48,7 @@ def plain_text(outputs: Iterable[Output]) -> str:
 def as_seen(outputs: Iterable[Output]) -> Iterator[Output]:
     """The outputs with streams as a terminal shows them. Adjacent streams become one text.
 
-    Widgets are omitted if their text only shows how they began, as that of a progress bar.
+    A widget is omitted if its text only shows its first state, as for a progress bar.
     """
     screen: list[Stream] = []
     for output in outputs:
@@ -71,7 +71,7 @@ def _on_screen(streams: list[Stream]) -> Stream:
 
 
 def join_text(pieces: Iterable[tuple[str, bool]]) -> str:
-    """Join texts. A piece with True gets lines of its own."""
+    """Join texts. A piece that comes with True gets lines of its own."""
     parts: list[str] = []
     alone_before = False
     for text, alone in pieces:
@@ -112,9 +112,10 @@ class OutputArea:
     rate_limited: bool = False
     failure: Failure | None = None
     _kept: BoundedOutput = field(init=False)
-    _owner: str | None = field(default=None, init=False)  # the widget that captures, if any
-    _clear_next: set[str | None] = field(factory=set, init=False)  # owners
-    # Slots by display id, in order. A dict, because there may be a million slots of one id.
+    _owner: str | None = field(default=None, init=False)  # the widget that captures outputs, if any
+    _clear_next: set[str | None] = field(factory=set, init=False)  # owners of the outputs to clear
+    # Slots by display id, in order. They are keys of a dict, because one id may have a million
+    # slots.
     _displays: dict[str, dict[ValueSlot, None]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -139,7 +140,7 @@ class OutputArea:
         Args:
             msg_type: Type of the message.
             content: Content of the message.
-            owner: The widget that has captured the output. None if no widget has.
+            owner: The widget that has captured the output. None if no widget has captured it.
         """
         fold = _FOLDS.get(msg_type)
         self._owner = owner
@@ -278,9 +279,9 @@ def _display_of(content: Json) -> Display:
 
 
 def _size(output: Display | Failure) -> int:
-    """Its number of characters, without MIME types and ids of usual lengths."""
+    """Number of characters of ``output``, without MIME types and ids of usual lengths."""
     if isinstance(output, Failure):
-        # Not with map(), which would stop all other threads while it counts millions of lines.
+        # Do not use map(), which would stop all other threads while it counts millions of lines.
         return sum(len(line) for line in (output.ename, output.evalue, *output.traceback))
     names = len(output.display_id or "") + sum(len(mime_type) + ITEM for mime_type in output.data)
     shown = sum(map(weight, output.data.values())) + weight(output.metadata)

@@ -30,8 +30,8 @@ _LINES = 1000
 class PrintedText:
     """Text that grows at its end and can be dropped at its start.
 
-    The text is kept as it was printed. Only if text is overwritten very often, for example by a
-    progress bar that runs for hours, overwritten text is dropped from time to time.
+    The text is kept as it was printed. Overwritten text is dropped only if there is very much of
+    it, for example from a progress bar that runs for hours.
     """
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class PrintedText:
     def take_left(self, size: int) -> PrintedText:
         """Remove the first ``size`` characters and return them."""
         taken = PrintedText()
-        # Piece by piece, so that the text is not in memory twice.
+        # Move it piece by piece, so that the text is not in memory twice.
         for piece in self._pieces(size):
             taken._settled.append(piece)
             taken._size += len(piece)
@@ -130,7 +130,8 @@ class PrintedText:
             chunk = chunks.popleft()
             piece = chunk[:size]
             if len(piece) < len(chunk):
-                # In pieces, so that taking a few more characters does not copy the whole rest.
+                # Cut it in pieces, so that taking a few more characters does not copy the whole
+                # rest.
                 starts = range(len(piece), len(chunk), _JOIN)
                 chunks.extendleft(chunk[i : i + _JOIN] for i in reversed(starts))
             size -= len(piece)
@@ -169,7 +170,7 @@ class PrintedText:
 
 
 def _last_lines(text: str, most: int) -> tuple[str, str, int]:
-    """The text before its last newlines, the text after the first of them, and their number."""
+    """The text up to the first of its last newlines, the rest, and the number of these newlines."""
     end = len(text)
     for number in range(most):
         end = text.rfind("\n", 0, end)

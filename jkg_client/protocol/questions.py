@@ -40,7 +40,7 @@ class Question:
 
     Attributes:
         request: The input request.
-        asker: The message that asked. The answer must name it.
+        asker: The message with the input request. The answer must refer to this message.
     """
 
     request: InputRequest

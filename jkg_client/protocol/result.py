@@ -25,7 +25,7 @@ class DataItem:
     """One form of one display.
 
     Attributes:
-        mime_type: Its MIME type.
+        mime_type: MIME type of the form.
         data: Text, or base64 if the form is binary, or an object if the form is JSON.
     """
 
@@ -40,10 +40,11 @@ class Truncation:
     Attributes:
         characters: Number of characters that were dropped, because the output was larger than
             ``max_output``.
-        messages: Number of messages that were lost or could not be read. There may be more.
+        messages: Number of messages that were lost or could not be read. The true number may be
+            larger.
         rate_limited: Whether the server dropped output because of its rate limit.
-        connection_lost: Whether the connection broke, and output may be missing because of that.
-            ``messages`` says how much, if that is known.
+        connection_lost: Whether the connection broke, so that output may be missing. If the number
+            of lost messages is known, ``messages`` has it.
     """
 
     characters: int = 0
@@ -83,13 +84,14 @@ class ExecutionResult:
         outputs: The outputs of the cell in order. Streams are as printed, with colours.
         late_outputs: Outputs of threads and background tasks of earlier cells, after the end of
             those cells. ``output`` and ``data_items`` do not contain them.
-        failure: The exception of the cell. For ``timeout``, the exception of the interrupt.
+        failure: The exception of the cell. For ``timeout``, the exception that the interrupt
+            caused.
         exit_code: The exit status of code that ended itself with ``sys.exit``, ``exit()`` or as
             a shell cell. None otherwise.
         execution_count: The number in ``In [n]``. None if the cell has none.
         user_expressions: Values of the expressions that were passed to ``execute``.
         kernel_restarted: Whether variables are lost, because the kernel was restarted since the
-            previous cell or by this one.
+            previous cell or by this cell.
         truncated: The output that is missing in ``outputs``. None if nothing is missing.
     """
 
@@ -104,7 +106,7 @@ class ExecutionResult:
     truncated: Truncation | None = None
 
     def after(self, earlier: ExecutionResult) -> ExecutionResult:
-        """This result, with the late outputs and the restart of an ``earlier`` one."""
+        """This result, with the late outputs and the restart of an ``earlier`` result."""
         return evolve(
             self,
             late_outputs=(*earlier.late_outputs, *self.late_outputs),
@@ -120,7 +122,7 @@ class ExecutionResult:
     def output(self) -> str:
         """All outputs as text: streams as a terminal shows them, ``text/plain``, the traceback.
 
-        It is without colours, and without text that was overwritten or erased.
+        Colours are removed, and so is text that was overwritten or erased.
         """
         return plain_text(self.outputs)
 
@@ -140,7 +142,7 @@ class ExecutionResult:
         return mime_bundle(self.outputs, f"<{self.status}, no output>")
 
     def raise_for_error(self) -> None:
-        """Raise unless the cell succeeded.
+        """Raise an error unless the cell succeeded.
 
         Raises:
             ExecutionTimeout: For status ``timeout``.

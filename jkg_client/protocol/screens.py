@@ -17,7 +17,7 @@ from .values import Stream
 
 @frozen
 class _Begun:
-    """The lines of a screen from ``line`` on were begun when the stream with this number wrote."""
+    """Lines of a screen, from ``line`` on, which the text with this ``number`` has begun."""
 
     number: int
     line: int
@@ -25,7 +25,7 @@ class _Begun:
 
 @define
 class _Lines:
-    """The lines of one stream, and when they were begun."""
+    """The lines of one stream, and which text has begun each of them."""
 
     screen: Screen
     begun: list[_Begun] = field(factory=list)
@@ -41,7 +41,7 @@ class _Lines:
         self._height = height
 
     def parts(self) -> Iterator[tuple[int, str]]:
-        """The lines that were begun together, each with the number of the stream that wrote."""
+        """The lines that one text has begun together, with the number of this text."""
         text = str(self.screen)
         start = line = 0
         for one, following in zip(self.begun, self.begun[1:]):
@@ -51,7 +51,7 @@ class _Lines:
                 line += 1
             yield one.number, text[start:end]
             start = end
-        # Blanks in the last line are what an erased bar has left.
+        # Blanks in the last line are the remains of an erased bar.
         last = text.rfind("\n") + 1
         end = len(text) if text[last:].strip(" ") else last
         yield self.begun[-1].number, text[start : max(start, end)]

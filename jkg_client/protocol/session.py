@@ -29,9 +29,9 @@ class RanCode:
     """A cell of code.
 
     Attributes:
-        number: Its place in the session, from 1.
+        number: Place of the cell in the session, from 1.
         code: The code.
-        outputs: Its outputs, including those after its end.
+        outputs: Outputs of the cell, including the outputs after its end.
         execution_count: The number in ``In [n]``. None if the cell has none.
         size: Number of characters in code and outputs.
     """
@@ -48,7 +48,7 @@ class Remark:
     """Text in Markdown between cells of code.
 
     Attributes:
-        number: Its place in the session, from 1.
+        number: Place of the text in the session, from 1.
         text: The text.
         size: Number of its characters.
     """

@@ -94,7 +94,7 @@ def _forms(output: Display) -> _Node:
 
 
 def _form(mime_type: str, form: Any) -> Any:
-    """The form of a MIME type. JSON in place of text, which some kernels send, becomes text."""
+    """The form of a MIME type. If a kernel has sent JSON in place of text, it becomes text."""
     is_json = mime_type == "application/json" or mime_type.endswith("+json")
     is_text = isinstance(form, str) or (
         isinstance(form, list) and all(isinstance(line, str) for line in form)

@@ -28,7 +28,7 @@ def dropped_here(characters: int) -> str:
 
 
 def is_dropped_here(text: str) -> bool:
-    """Whether ``text`` is such a line."""
+    """Whether ``text`` is a line of ``dropped_here``."""
     return _DROPPED.fullmatch(text) is not None
 
 
@@ -41,7 +41,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def cut(text: str, most: int, *, head: int | None = None) -> tuple[str, int]:
-    """Shorten a text. A text that was shortened before keeps one gap.
+    """Shorten a text. Even a text that was shortened before has only one gap.
 
     Args:
         text: The text.
@@ -68,8 +68,8 @@ def cut_forms(data: Mapping[str, Any], most: int) -> tuple[dict[str, Any], int]:
     """Shorten the forms of one object: text is shortened, other forms are dropped if too large.
 
     Returns:
-        The forms that fit into ``most`` characters, and how many these have. A line in the plain
-        text says what was dropped.
+        The forms that fit into ``most`` characters, and their number of characters. A line in the
+        plain text names the dropped forms.
     """
     sizes = {name: weight(form) for name, form in data.items()}
     readable = [name for name in data if name in _READABLE and _joined(data[name]) is not None]
@@ -94,7 +94,7 @@ def cut_forms(data: Mapping[str, Any], most: int) -> tuple[dict[str, Any], int]:
 
 
 def cut_traceback(lines: Sequence[str], most: int) -> tuple[tuple[str, ...], int]:
-    """Shorten the lines of a traceback. Mostly its end is kept."""
+    """Shorten the lines of a traceback. The end gets most of the room."""
     text, size = cut(strip_ansi(join(lines, "\n")), most, head=most // 4)
     return tuple(lines_of(text)) if text else (), size
 

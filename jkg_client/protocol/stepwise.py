@@ -1,7 +1,7 @@
 """Works on long texts in steps, between which other threads can run.
 
 A call of C on megabytes, such as a search with a regular expression, stops all other threads until
-it ends. Also the event loop of a program that waits for such a call in another thread.
+it ends. It even stops the event loop of a program that waits for the call in another thread.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def search(pattern: re.Pattern[str], text: str, at: int = 0) -> re.Match[str] | 
     """The first match of a ``pattern`` from ``at`` on. Its matches must be short."""
     for start in range(at, len(text), STEP):
         found = pattern.search(text, start, start + STEP + _LONGEST)
-        # Behind the step, the pattern may not have seen all of the text that it needs.
+        # A match that begins behind the step may be incomplete.
         if found and found.start() < start + STEP:
             return found
     return None
@@ -52,7 +52,7 @@ def end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def pieces(text: str, cut: re.Pattern[str] = _LINE_END) -> Iterator[str]:
-    """``text`` in pieces that end with a match of ``cut``, by default with a line."""
+    """``text`` in pieces that end with a match of ``cut``, by default with a line end."""
     start = 0
     while len(text) - start > STEP:
         found = search(cut, text, start + STEP)
@@ -64,7 +64,7 @@ def pieces(text: str, cut: re.Pattern[str] = _LINE_END) -> Iterator[str]:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of ``text``. After a newline at its end there is an empty one."""
+    """The lines of ``text``. After a newline at its end there is an empty line."""
     lines: list[str] = []
     for piece in pieces(text):
         if lines:
@@ -104,7 +104,7 @@ def decoded(data: bytes | bytearray | memoryview, step: int = 2**24) -> str:
     if len(data) <= step:
         return str(data, "utf-8", "replace")
     try:
-        return str(data, "ascii")  # an image: this is quick, and needs no second copy
+        return str(data, "ascii")  # for an image, this is quick, and needs no second copy
     except UnicodeDecodeError:
         pass
     decoder = codecs.getincrementaldecoder("utf-8")("replace")

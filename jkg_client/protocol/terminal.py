@@ -71,7 +71,7 @@ class Condensed:
 
 
 def condensed(text: str, moves: int | None = None) -> Condensed:
-    """``text`` without overwritten parts. More text can be appended as to the original.
+    """``text`` without overwritten parts. More text can be appended to it as to the original.
 
     Args:
         text: Text for a terminal.
@@ -93,7 +93,7 @@ def allowed_moves(size: int) -> int:
 
 
 class Screen:
-    """The lines that a stream shows, whose text comes in parts.
+    """The lines that a stream shows. Its text comes in parts.
 
     After too many movements, the text of further parts is added without control codes. Then no
     character is lost, but nothing is overwritten either.
@@ -131,7 +131,7 @@ class Screen:
 
     @property
     def rest(self) -> str:
-        """Text after too many movements. It has no control codes but carriage returns."""
+        """Text after too many movements. It has no control codes except carriage returns."""
         return "\n".join(["", "".join(self._rest)]) if self._rest else ""
 
     def __str__(self) -> str:

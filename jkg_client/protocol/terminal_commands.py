@@ -1,6 +1,6 @@
-"""Patterns of escape sequences, and those sequences that move the cursor or erase.
+"""Patterns of escape sequences, and the effects of sequences that move the cursor or erase.
 
-The sequences are those of ECMA-48, and the few of xterm that programs use:
+The sequences come from ECMA-48, and a few that programs use come from xterm:
 https://ecma-international.org/publications-and-standards/standards/ecma-48/
 https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
 """

@@ -35,8 +35,8 @@ class Grid:
     """Lines of a terminal and its cursor.
 
     Args:
-        size: Characters of the text that will be written. It limits the work for erasures and the
-            number of blanks.
+        size: Characters of the text that will be written. This number limits the work for erasures
+            and the number of blanks.
         keeps_colours: Whether to keep sequences that do not move the cursor, each before the
             character that follows it.
     """

@@ -14,7 +14,7 @@ _CUT_WITHOUT_ESCAPES = re.compile(r"[\n\x08]")
 
 # A character, a backspace, and the character that overwrites it.
 _OVERWRITTEN = re.compile(r"[^\n\r\x08\x1b]\x08(?=[^\n\r\x08\x1b])")
-# Erases the rest of a line. Only the first of several has an effect.
+# Erases the rest of a line. Only the first of several such codes has an effect.
 _ERASE = r"\x1b\[0?K"
 _ERASED_AGAIN = re.compile(rf"{_ERASE}(?:[^\n\r\x08\x1b]*{_ERASE})+")
 
@@ -51,7 +51,7 @@ def erased(row: str, column: int, number: int) -> str:
 
 
 def overwritten(line: str) -> str:
-    """A line after its carriage returns: later parts have overwritten earlier ones."""
+    """A line after its carriage returns: later parts have overwritten earlier parts."""
     shown: list[str] = []
     size, end = 0, len(line)
     while end >= 0:

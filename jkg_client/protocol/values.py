@@ -53,7 +53,7 @@ class Stream:
 
     Attributes:
         name: ``stdout`` or ``stderr``.
-        text: As it was printed.
+        text: The text as it was printed.
     """
 
     name: str
@@ -70,8 +70,8 @@ class Display:
         display_id: Id by which later messages may replace the display.
         execution_count: Number of the cell if the object is the value of the cell. None if code
             in the cell displayed the object.
-        is_update: Whether it replaces what an earlier cell has shown. This does not count when two
-            displays are compared.
+        is_update: Whether it replaces a display of an earlier cell. A comparison of two displays
+            ignores this attribute.
     """
 
     data: Mapping[str, Any] = field(repr=_short_items)
@@ -91,7 +91,7 @@ class Display:
 
     @property
     def has_stale_text(self) -> bool:
-        """Whether its text only shows how a widget began, which changes in a browser.
+        """Whether the text only shows the first state of a widget, which changes in a browser.
 
         Such widgets are progress bars of ``tqdm.notebook``, and the empty ``Output()`` for the
         progress bars of rich.
@@ -106,7 +106,7 @@ class Failure:
 
     Attributes:
         ename: Name of the exception's class.
-        evalue: Its message.
+        evalue: Message of the exception.
         traceback: Lines as the kernel sent them, with colours.
     """
 
@@ -145,7 +145,7 @@ Output = Union[Stream, Display, Failure]
 
 
 def mapping_of(value: Any) -> Json:
-    """``value`` if it is a JSON object, else an empty one."""
+    """``value`` if it is a JSON object, else an empty object."""
     return value if isinstance(value, dict) else {}
 
 

@@ -3,9 +3,9 @@
 The formats: https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html
 
 ``DEFAULT``
-    No subprotocol. Without buffers a text frame: one JSON document, the channel in it.
-    With buffers a binary frame: the count of parts and the offset of each, counted from
-    the frame's start, as big-endian uint32; then the JSON document; then the buffers.
+    No subprotocol. Without buffers: a text frame with one JSON document, which contains the
+    channel. With buffers: a binary frame with the count of parts and the offset of each, counted
+    from the frame's start, as big-endian uint32; then the JSON document; then the buffers.
 ``V1``
     Subprotocol ``v1.kernel.websocket.jupyter.org``. Always a binary frame: the count of
     offsets and the offsets as little-endian uint64; then channel, header, parent header,
@@ -98,7 +98,7 @@ def parse(packed: Packed) -> Message:
 
     Raises:
         WireError: The JSON is invalid, or a required field is missing or has a wrong type.
-            ``frame`` is the text then.
+            The ``frame`` of the error is then the text.
     """
     try:
         if len(packed.texts) == 1:
@@ -208,12 +208,12 @@ def message_of(
 
 
 def _nonsense(framing: Framing, exc: Exception, frame: ReceivedFrame) -> WireError:
-    # Not its repr: that of a UnicodeDecodeError contains all the data.
+    # Do not use the exception's repr: for a UnicodeDecodeError, it contains all the data.
     said = f"{type(exc).__name__}: {exc}"
     return WireError(f"not a {framing.name} message ({said})", frame)
 
 
-# Created once: json.dumps would create one each time.
+# This encoder is created once: json.dumps would create one each time.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _WHITE = " \t\n\r"
 _LONGEST_PARENT = 2**12

@@ -73,7 +73,7 @@ class Child:
     """A process that reads one line from stdin, and ends when its stdin ends.
 
     Attributes:
-        place: Its files.
+        place: Files of the process.
     """
 
     place: Place
@@ -90,7 +90,7 @@ class Child:
         Raises:
             OSError: There is no such command or folder, or the log cannot be written.
         """
-        # A pipe nobody reads fills up and stops the gateway: output goes to a file.
+        # A pipe that nobody reads fills up and stops the gateway. So output goes to a file.
         with place.log_file.open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -117,7 +117,7 @@ class Child:
 
     def tell(self, line: str) -> None:
         """Write the line that the process waits for."""
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        assert self._process.stdin is not None  # noqa: S101 - stdin is a pipe
         # The pipe is broken if the process has ended. The exit code and the log explain that.
         with contextlib.suppress(OSError):
             self._process.stdin.write(f"{line}\n".encode())
@@ -139,7 +139,7 @@ class Child:
         finally:
             if self._process.poll() is None:
                 _force_to_end(self._process)
-                # With a limit: after a Ctrl-C at a bad moment, Popen would wait for ever.
+                # Wait with a limit: after a Ctrl-C at a bad moment, Popen would wait for ever.
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(_LAST_SECONDS)
             self.place.remove()
@@ -173,7 +173,7 @@ else:
         _signal_group(process, signal.SIGKILL)
 
     def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-        # No other process can get its number until ``poll`` has reaped it.
+        # Until ``poll`` has reaped the process, no other process can get its number.
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)

@@ -23,7 +23,7 @@ LARGEST_FILE = 2**30
 
 _PIECE = 2**16
 
-# Without it, opening a FIFO waits for a writer, perhaps for ever.
+# Without O_NONBLOCK, opening a FIFO waits for a writer, perhaps for ever.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
@@ -87,8 +87,9 @@ def opened(path: LocalPath) -> Iterator[BinaryIO]:
     """Open a regular file for reading.
 
     Raises:
-        IsADirectoryError: It is a folder.
-        OSError: It is a FIFO, a device or a socket, or it cannot be read. Opening never waits.
+        IsADirectoryError: ``path`` is a folder.
+        OSError: ``path`` is a FIFO, a device or a socket, or it cannot be read. Opening never
+            waits.
     """
     with open(path, "rb", opener=_opener) as file:
         # Check the open file, not the path: untrusted code could replace the file in between.
@@ -130,8 +131,8 @@ def place_for(path: str, destination: LocalPath | None) -> Path:
 
 @contextmanager
 def written(place: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing. It appears at ``place`` only if all was written without an error."""
-    # Not tempfile: its files are private, but this one should follow the umask.
+    """Open a file for writing. The file appears at ``place`` only if there was no error."""
+    # Do not use tempfile: its files are private, but this file should follow the umask.
     new = place.parent / f".jkg-{secrets.token_hex(8)}"
     try:
         with new.open("xb") as file:

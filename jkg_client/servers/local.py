@@ -64,11 +64,11 @@ class LocalJupyterServer:
         cwd: Folder in which the server and its kernels start. None for the current folder.
         env: Environment variables that are added for the server and its kernels.
         prespawn_count: Number of Python kernels to start in advance. The first executors without
-            ``env`` use them, and so start at once.
+            ``env`` use these kernels, so that they start at once.
 
     Raises:
         ValueError: An argument is wrong.
-        ServerStartError: The server does not start. Only ``log_file`` is left of it.
+        ServerStartError: The server does not start. Only ``log_file`` is kept.
     """
 
     GenerateToken = GenerateToken
@@ -109,7 +109,7 @@ class LocalJupyterServer:
         deadline = Deadline(startup_timeout)
         self._info, self._child = _started(address, settings, deadline)
         _log.info("server at %s: was started", self._info.url)
-        # Without this, an exception elsewhere or a forgotten stop() would leave it running.
+        # Without this, an exception elsewhere or a forgotten stop() would leave the server running.
         self._finalizer = weakref.finalize(self, self._child.stop, _FORGOTTEN_SECONDS)
         self._prespawned_kernels = self._started_kernels(prespawn_count, deadline)
 
@@ -142,7 +142,7 @@ class LocalJupyterServer:
         Args:
             source: The file to copy.
             path: Destination, relative to the folder in which kernels start. A ``/`` at the end
-                means a folder. None for that folder and the same name.
+                means a folder. None for that folder and the name of ``source``.
 
         Raises:
             OSError: The file cannot be read or written.
@@ -174,7 +174,7 @@ class LocalJupyterServer:
         """Names in a folder. Names of folders end with ``/``.
 
         Args:
-            path: The folder, relative to the one in which kernels start.
+            path: The folder, relative to the folder in which kernels start.
 
         Raises:
             OSError: There is no such folder, or it cannot be read.

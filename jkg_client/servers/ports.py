@@ -38,7 +38,8 @@ def free_port(ip: str, port: int = 0) -> int:
 
 def _bound(family: int, kind: int, address: tuple[object, ...]) -> int:
     with socket.socket(family, kind) as probe:
-        # As the server does. Otherwise connections of an earlier server block the port for a while.
+        # The server sets this option, too. Without it, connections of an earlier server block the
+        # port for a while.
         if os.name == "posix":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)

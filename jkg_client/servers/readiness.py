@@ -31,10 +31,10 @@ def wait_until_ready(
         ask: Sends one request with this time limit. It raises ``GatewayError`` if the server does
             not answer correctly. Even a refusal does not end the wait: another program may use
             the port until our server notices that and ends.
-        ended: How the server ended, such as "exit code 1". None while it runs.
-        log_tail: The end of its log, without secrets.
+        ended: Returns how the server ended, such as "exit code 1". None while it runs.
+        log_tail: Returns the end of the server's log, without secrets.
         name: The server and its address, for the message.
-        deadline: For the whole wait.
+        deadline: Time limit for the whole wait.
         sleep: Waits this number of seconds.
 
     Raises:
@@ -50,7 +50,7 @@ def wait_until_ready(
             if why:
                 raise ServerStartError(f"{name} {why}{_quoted(log_tail())}") from exc
             if isinstance(exc, GatewayTimeout):
-                limit = min(limit * 2, LONGEST_LIMIT)  # a busy machine
+                limit = min(limit * 2, LONGEST_LIMIT)  # a busy machine needs more time
         else:
             return
         sleep(min(pause, deadline.within(pause).left() or 0.0))

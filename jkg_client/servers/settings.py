@@ -43,7 +43,7 @@ def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
 
 
 def _absolute(python: str) -> str:
-    # A relative path would be looked for in the child's folder.
+    # The child would look for a relative path in its own folder.
     return os.path.abspath(python) if os.path.dirname(python) else python  # noqa: PTH100, PTH120
 
 
@@ -73,14 +73,14 @@ class GatewaySettings:
         """The command that runs the launcher, which is copied into the server's private folder.
 
         It uses neither ``-m`` nor ``-c``: they put the current folder on ``sys.path``, where a
-        user's ``token.py`` would hide the one of the library.
+        user's ``token.py`` would hide ``token`` of the standard library.
         """
         return [self.python, str(launcher.put_into(place.folder))]
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Environment of the gateway. Its kernels inherit it."""
-        # A variable that the caller adds is meant for the kernels. KG_AUTH_TOKEN alone would
-        # change the token of the gateway itself.
+        # A variable that the caller adds is meant for the kernels. But KG_AUTH_TOKEN would change
+        # the token of the gateway itself.
         env = {**without_secrets(environ), **self.env}
         env.pop("KG_AUTH_TOKEN", None)
         # Cells with `!pip` or `%%bash` should find the programs of the kernel's environment, even
@@ -92,7 +92,7 @@ class GatewaySettings:
     def line(self, ip: str, address: JupyterConnectionInfo, place: Place) -> str:
         """The line of JSON that the launcher reads, with all settings that must not be overridden.
 
-        The names are those of
+        The settings have the names of
         https://jupyter-kernel-gateway.readthedocs.io/en/latest/config-options.html
         """
         gateway = {

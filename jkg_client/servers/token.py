@@ -23,7 +23,7 @@ def token_for(choice: TokenChoice) -> str | None:
     """The token for ``choice``.
 
     Raises:
-        ValueError: It is not one of the values that ``TokenChoice`` allows.
+        ValueError: ``choice`` is not one of the values that ``TokenChoice`` allows.
     """
     if choice is GenerateToken or isinstance(choice, GenerateToken):
         return secrets.token_hex(32)

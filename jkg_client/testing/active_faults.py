@@ -64,7 +64,7 @@ class ActiveFaults:
     Attributes:
         limit: Limit for output. None for no limit.
         is_noisy: Whether clients also receive messages of another client.
-        gate: While it is not set, WebSockets neither send nor read.
+        gate: An event. While it is not set, WebSockets neither send nor read.
     """
 
     def __init__(self) -> None:

@@ -47,7 +47,7 @@ class RateLimiter:
     _exceeded: set[str] = field(factory=set, init=False)
 
     def admitted(self, message: Message, size: int, limit: RateLimit, now: float) -> list[Message]:
-        """The messages to send instead of ``message``: itself, none, or a notice."""
+        """The messages to send instead of ``message``: the message itself, nothing, or a notice."""
         if message.channel != "iopub":
             return [message]
         if message.content.get("execution_state") == "idle":

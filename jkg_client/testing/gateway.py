@@ -79,14 +79,15 @@ class FakeGateway:
         max_kernels: How many kernels may run at a time. None for no limit.
         ipython: Whether kernels run IPython or plain Python. None for IPython if it is installed.
         strict: Whether every cell must have a script.
-        reply: When the reply to a cell is sent. Real kernels use each of these orders.
-        subprotocol: Whether it supports the v1 framing, as servers do since 2022.
-        ping_interval: Seconds between its pings.
-        ping_timeout: Seconds without a pong after which it closes the connection.
+        reply: Place of the reply among the other messages of a cell. Real kernels use all possible
+            places.
+        subprotocol: Whether the gateway supports the v1 framing, as servers do since 2022.
+        ping_interval: Seconds between the pings of the gateway.
+        ping_timeout: Seconds without a pong after which the gateway closes the connection.
         restart_delay: Seconds between the death of a kernel and its restart.
         restart_limit: Number of deaths in a row after which a kernel is not restarted.
         faults: Causes faults of the gateway.
-        journal: The requests and messages that it has received.
+        journal: The requests and messages that the gateway has received.
     """
 
     token: str | None = field(factory=new_session)

@@ -73,7 +73,7 @@ def _v1(frame: Frame) -> Message | None:
     try:
         message = decode(frame, Framing.V1)
     except WireError as exc:
-        # Servers only check the offsets; the kernel ignores what it cannot read.
+        # Servers only check the offsets; the kernel ignores messages that it cannot read.
         if isinstance(exc.__cause__, (ValueError, KeyError, TypeError)):
             return None
         raise

@@ -90,7 +90,7 @@ def _fit(*pairs: tuple[str, str]) -> bool:
 
 
 def _tells(name: str, value: Any) -> bool:
-    # Some clients let a failed cell abort the waiting cells, ours does not. Both are usual.
+    # Some clients let a failed cell abort the waiting cells, our client does not. Both are usual.
     return name != "stop_on_error" and (name not in USUAL or value != USUAL[name])
 
 

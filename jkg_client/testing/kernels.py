@@ -66,7 +66,7 @@ class FakeKernel:
 
     @property
     def model(self) -> dict[str, Any]:
-        """Its description in the REST API."""
+        """Description of the kernel in the REST API."""
         with self._lock:
             return {
                 "id": self.id,
@@ -92,7 +92,7 @@ class FakeKernel:
                 self._nudge()
 
     def detach(self, client: Client, unsent: Callable[[], list[Message]]) -> None:
-        """Remove a WebSocket. After the last one, messages are kept, ``unsent`` messages first."""
+        """Remove a WebSocket. After the last one, keep messages; ``unsent`` ones come first."""
         with self._lock:
             if client not in self._clients:
                 return
@@ -144,7 +144,7 @@ class FakeKernel:
         self._process.join()
 
     def deliver(self, message: Message, session: str | None) -> None:
-        """Send a message to the socket of ``session``, or to all sockets for None; or keep it."""
+        """Send a message to the socket of ``session``, or to all. Without a socket, keep it."""
         with self._lock:
             self._note(message)
             for client in self._clients:
@@ -172,7 +172,8 @@ class FakeKernel:
                 self._nudge()
 
     def _nudge(self) -> None:
-        # Gateways check whether the kernel answers. Clients receive the status messages of it.
+        # Gateways check whether the kernel answers. Clients receive the status messages of this
+        # check.
         self._nudged = True
         self._process.ask(kernel_info_request(self._gateway), self._gateway)
 
@@ -214,7 +215,7 @@ class FakeSession:
 
     @property
     def model(self) -> dict[str, Any]:
-        """Its description in the REST API."""
+        """Description of the session in the REST API."""
         return {"id": self.id, "notebook": {"path": self.path}, "kernel": self.kernel.model}
 
 

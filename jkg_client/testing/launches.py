@@ -67,7 +67,7 @@ def flavour_for(ipython: bool | None) -> Flavour:
     """
     if ipython is False:
         return "python"
-    # If it is imported already, searching for it is not necessary.
+    # If IPython is imported already, searching for it is not necessary.
     is_there = sys.modules.get("IPython") is not None or find_spec("IPython") is not None
     if ipython and not is_there:
         raise ValueError("ipython=True needs IPython where the tests run: pip install ipython")
@@ -160,7 +160,7 @@ class _Starter:
 
 
 def _received(line: socket.socket, size: int) -> bytes:
-    """The first bytes on a new connection. Fewer if they do not arrive at once."""
+    """The first bytes on a new connection. Fewer bytes if they do not arrive at once."""
     said = b""
     line.settimeout(GREETING)
     with contextlib.suppress(OSError):

@@ -79,7 +79,7 @@ class FakeProcess:
     def start(self, after: float = 0.0) -> None:
         """Begin to answer ``after`` this number of seconds."""
         if not after:
-            # Not in the thread, so that the caller gets the exception.
+            # Launch it here, not in the new thread, so that the caller gets the exception.
             self._launch()
         thread = threading.Thread(
             target=self._live, args=(after,), name="jkg fake kernel", daemon=True
@@ -104,7 +104,7 @@ class FakeProcess:
             return [one for one in self._waiting if one[0].channel != SCRIPT]
 
     def shut_down(self, *, restart: bool) -> None:
-        """End the process in order, and wait for its end. ``restart`` tells clients the reason."""
+        """End the process in order, and wait for its end. Clients receive ``restart``."""
         self._ending.set()
         self._send(shutdown_request(new_session(), restart=restart), "")
         if self._thread is not None:
@@ -142,7 +142,8 @@ class FakeProcess:
         self._serve()
 
     def _launch(self) -> None:
-        # Sent before the kernel answers. Clients that connect later do not receive this message.
+        # This message is sent before the kernel answers. Clients that connect later do not receive
+        # this message.
         header = {**new_header("status", self._session), "username": "kernel"}
         starting = {"execution_state": "starting"}
         self._deliver(Message(channel="iopub", header=header, content=starting), None)
@@ -164,7 +165,8 @@ class FakeProcess:
                 try:
                     self._transport.send(message, session)
                 except OSError:
-                    # The process has ended. The next one gets the message, as from a ZeroMQ queue.
+                    # The process has ended. The next process gets the message, as from a ZeroMQ
+                    # queue.
                     self._waiting.append((message, session))
 
     def _serve(self) -> None:

@@ -37,7 +37,8 @@ class Prompter:
         self._strict = strict
         self._unscripted: deque[str] = deque(maxlen=REMEMBERED)
         self._scripts: list[Script] = []
-        # Removed scripts, too, because their cells may still run. The index is the script's number.
+        # Includes removed scripts, because their cells may still run. The index is the script's
+        # number.
         self._numbered: list[Script] = []
         self._failures: list[str] = []
         self._lock = threading.Lock()
@@ -69,7 +70,7 @@ class Prompter:
             script = self._numbered[content["script"]]
         try:
             script.act(content["at"])()
-        except BaseException as exc:  # noqa: BLE001 - told in the cell, and to the test
+        except BaseException as exc:  # noqa: BLE001 - reported in the cell and to the test
             error = error_content(exc)
             self._failures.append(f"a function of {script!r} raised {exc!r}")
         return {"call": content["call"], "error": error}

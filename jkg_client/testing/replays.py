@@ -28,7 +28,7 @@ class Recording:
     Attributes:
         name: Name of the file.
         framing: Framing of all the frames.
-        frames: The frames. Each has True if the client has sent it.
+        frames: The frames. Each comes with a bool: whether the client has sent it.
     """
 
     name: str

@@ -100,7 +100,7 @@ class RestApi:
 
 
 def is_from_here(call: Call) -> bool:
-    """Whether the ``Origin`` of the request shows no other site."""
+    """Whether the ``Origin`` of the request names no other site."""
     origin = call.header("Origin").lower()
     return not origin or origin.partition("//")[2] == call.header("Host").lower()
 
@@ -181,7 +181,7 @@ def _name(api: RestApi, model: Mapping[str, Any]) -> Any:
 
 
 def _is_known(api: RestApi, name: Any) -> bool:
-    # Jupyter ignores upper and lower case in names of kernels.
+    # Jupyter ignores the case of letters in names of kernels.
     return isinstance(name, str) and name.lower() in api.kernel_specs
 
 
@@ -324,7 +324,7 @@ def _page(body: bytes, kind: str) -> dict[str, HttpAnswer]:
     }
 
 
-# These need no token, and accept every origin.
+# These pages need no token, and accept every origin.
 PAGES: dict[str, dict[str, HttpAnswer]] = {
     "/api/swagger.json": _page(json.dumps(SWAGGER).encode(), "application/json"),
     "/api/swagger.yaml": _page(json.dumps(SWAGGER, indent=2).encode(), "application/octet-stream"),

@@ -186,7 +186,7 @@ class Script:
         return self._add("call", at=len(self._acts) - 1)
 
     def act(self, at: int) -> Callable[[], Any]:
-        """The function of call number ``at`` to ``then``, counted from 0."""
+        """The function that call number ``at`` has passed to ``then``. Calls are counted from 0."""
         return self._acts[at]
 
     def play(self, number: int) -> Json:

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback, with one thread that accepts and one for each connection."""
+"""An HTTP server on loopback. One thread accepts connections; each connection has its thread."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Reads requests from one connection while it is open."""
 
     protocol_version = "HTTP/1.1"
-    server: Answers  # type: ignore[assignment]  # it only passes it through
+    server: Answers  # type: ignore[assignment]  # the base class only stores it
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):
@@ -190,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(self._bytes(answer))
 
     def _call(self) -> Call:
-        # Not self.path: "//api" is "/api" there.
+        # Do not use self.path: "//api" is "/api" there.
         path, _, query = self.requestline.split()[1].partition("?")
         if self.request_version == "HTTP/1.1" and "Host" not in self.headers:
             raise ValueError("no Host")

@@ -1,7 +1,7 @@
 """The server's side of a kernel's WebSocket, by the protocol of the library ``websockets``.
 
-The library does no I/O here. We use our own TCP socket, so that we can cut it within a frame. One
-thread reads, and another one writes.
+The library does no I/O here. We use our own TCP socket, so that we can cut the connection within a
+frame. One thread reads, and another one writes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class SocketOptions:
 
 
 def shake_hands(head: bytes, options: SocketOptions) -> tuple[ServerProtocol, bytes, bool]:
-    """The protocol after the opening handshake, the answer as bytes, and whether it is open."""
+    """The protocol after the handshake, the answer as bytes, and whether the connection is open."""
 
     def select(_: ServerProtocol, offered: object) -> object:
         known = options.subprotocol and Framing.V1.value in list(offered)  # type: ignore[call-overload]
@@ -126,7 +126,7 @@ class KernelSocket:
             self._hang_up()
             if self._writer.ident is not None:
                 self._writer.join()
-            # Closed here, and not later by the server, because only closing sends a TCP reset.
+            # Close it here, and not later in the server, because only closing sends a TCP reset.
             reader.close()
             self._socket.close()
             self._gone.set()

@@ -187,7 +187,7 @@ class ConsoleCells(CellRuns):
         while ended is None:
             try:
                 ended = self._next_event()
-            except KeyboardInterrupt as exc:  # noqa: PERF203 - it may come at any moment
+            except KeyboardInterrupt as exc:  # noqa: PERF203 - Ctrl-C may come at any moment
                 if exc.args:
                     raise  # another signal: the command ends
                 self._interrupted()

@@ -1,4 +1,4 @@
-"""Guesses whether code is complete, if the kernel does not say it."""
+"""Guesses whether code is complete, if the kernel does not say so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _UNFINISHED = (":", "\\", ",", "{", "(", "[")
 
 
 def is_complete(code: str) -> bool:
-    """Whether Enter at the end of ``code`` runs it. After a blank line it does."""
+    """Whether Enter at the end of ``code`` runs it. After a blank line, Enter does."""
     lines = code.split("\n")
     if not code.strip() or (len(lines) > 1 and not lines[-1].strip()):
         return True

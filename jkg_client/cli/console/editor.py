@@ -157,7 +157,7 @@ class _KernelCompleter(Completer):
     async def get_completions_async(
         self, document: Document, complete_event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
-        """The same, in another thread."""
+        """The same as ``get_completions``, in another thread."""
         found = await asyncio.get_running_loop().run_in_executor(
             None, lambda: list(self.get_completions(document, complete_event))
         )

@@ -27,7 +27,7 @@ def history_file(kernel_name: str, environ: Mapping[str, str] = os.environ) -> P
 
 
 class PrivateHistory(History):
-    """Cells in a file that only its user may read. Cells that begin with a space are not kept.
+    """Cells in a file that only the user may read. Cells that begin with a space are not kept.
 
     If the file cannot be read or written, there is no history, but no error.
 

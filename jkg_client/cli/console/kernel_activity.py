@@ -24,13 +24,13 @@ GONE = "the kernel died and was not started again"
 
 @define(eq=False)
 class KernelActivity:
-    """Shows what other clients run, and what background threads print, at the prompt.
+    """Shows cells of other clients, and output of background threads, at the prompt.
 
     Attributes:
         tell: Shows lines, above the prompt if there is one.
         shows_others: Whether to show the cells of other clients.
         session: Session id of this client. Empty while it is unknown.
-        is_running: Whether a cell of this client is running. Then its output is shown elsewhere.
+        is_running: Whether a cell of this client is running. Then other code shows its output.
         is_busy: Whether the kernel seems to run code of another client.
         is_ended: Whether the kernel has died and was not started again.
     """
@@ -44,7 +44,7 @@ class KernelActivity:
     _is_dead: bool = field(default=False, init=False)
 
     def hear(self, message: Message) -> bool:
-        """Process a message. Returns whether it is finished, so that no other code needs it."""
+        """Process a message. Returns whether no other code needs the message."""
         if message.channel != "iopub":
             return False
         if message.parent_id is None:
@@ -63,7 +63,7 @@ class KernelActivity:
         return False
 
     def answered(self) -> None:
-        """Note that the kernel has answered, so that a later death is a new one."""
+        """Note that the kernel has answered, so that a later death counts as a new one."""
         self._is_dead = False
 
     def _life(self, message: Message) -> None:
@@ -72,7 +72,8 @@ class KernelActivity:
             return
         self.is_busy = False
         self.is_ended = message.content.get("execution_state") == "dead"
-        # Servers may report a death more than once. During a cell, its result reports it.
+        # Servers may report a death more than once. While a cell runs, its result reports the
+        # death.
         if not (self._is_dead or self.is_running):
             self.tell(f"jkg: {GONE if self.is_ended else DEATH}")
         self._is_dead = True

@@ -42,7 +42,7 @@ class KernelQueries:
         return indent if isinstance(indent, str) else ""
 
     def matches(self, code: str, position: int) -> Json:
-        """The reply with completions. Empty if there was none in time."""
+        """The reply with completions. Empty if there was no reply in time."""
         return self._asked(
             lambda: self._kernel.complete(code, position, MATCHES_SECONDS), MATCHES_SECONDS
         )

@@ -30,8 +30,8 @@ class ConsoleKernel:
     Attributes:
         client: Runs cells.
         name: Name of its kernelspec. Empty if unknown.
-        is_attached: Whether it was running before, so that it is kept at the end.
-        info: The kernel's answer to ``kernel_info_request``. Empty if it is busy.
+        is_attached: Whether the kernel was running before. Then it is kept at the end.
+        info: The kernel's answer to ``kernel_info_request``. Empty if the kernel is busy.
     """
 
     client: JupyterKernelClient
@@ -93,7 +93,7 @@ def console_kernel(
     """A kernel that is ready, or a running kernel that is busy with another client.
 
     Args:
-        provider: Starts the kernel, or has it.
+        provider: Starts the kernel, or has the running one.
         name: Name of the kernel to start.
         kernel_id: Id of a running kernel to use instead. It is kept.
         activity: Gets all messages of the kernel.

@@ -122,7 +122,8 @@ class ListeningProvider:
     Attributes:
         channels: The channels of the last connection.
         control: The control of the last connection.
-        may_restart: Whether the kernel may be restarted. Not if it was not started here.
+        may_restart: Whether the kernel may be restarted. False for a kernel that was not started
+            here.
     """
 
     _provider: KernelProvider

@@ -120,7 +120,7 @@ class ConsoleSession:
         while goes_on:
             try:
                 goes_on = self._step()
-            except KeyboardInterrupt as exc:  # noqa: PERF203 - also between cell and prompt
+            except KeyboardInterrupt as exc:  # noqa: PERF203 - Ctrl-C may come at any moment
                 if exc.args == (_SIGQUIT,):
                     goes_on = False
                 elif exc.args:

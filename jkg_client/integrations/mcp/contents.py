@@ -27,12 +27,12 @@ _READABLE = ("text/plain", "text/markdown", "text/latex", "application/json")
 
 
 def contents(result: ExecutionResult, seconds: float, max_text: int) -> list[ContentBlock]:
-    """The outputs of a cell, with notes about what is missing and why it ended.
+    """The outputs of a cell, with notes about missing output and about the end of the cell.
 
     Args:
         result: Result of the cell.
         seconds: Time limit of the cell.
-        max_text: Longest text, in characters. A note counts the missing ones.
+        max_text: Longest text, in characters. A note counts the missing characters.
     """
     blocks: list[ContentBlock] = []
     pieces: list[tuple[str, bool]] = []

@@ -76,7 +76,7 @@ class SessionKernel:
         Args:
             blocks: The blocks in order.
             seconds: Time limit for each block. The start of the kernel does not count.
-            tell: Function that is called once per second while they run.
+            tell: Function that is called once per second while the blocks run.
             store_history: Whether the kernel counts the blocks and keeps them in its history.
 
         Returns:
@@ -91,7 +91,7 @@ class SessionKernel:
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
-            # Do not wait for it. It keeps the lock until the kernel can be used again.
+            # Do not wait for the call. It keeps the lock until the kernel can be used again.
             call.cancel()
             raise
 
@@ -105,7 +105,7 @@ class SessionKernel:
             return await self._executor.variables()
 
     async def restart(self) -> None:
-        """Interrupt the running call and those that wait, and restart the kernel."""
+        """Interrupt the running call and the waiting calls, and restart the kernel."""
         turn = asyncio.ensure_future(self._turn.acquire())
         try:
             while not turn.done():
@@ -145,7 +145,8 @@ class SessionKernel:
                     await tell(time.monotonic() - started, heard)
                 return (await running).results
             finally:
-                # If it is still running, this interrupts the kernel and waits until it is usable.
+                # If the call is still running, this interrupts the kernel and waits until it is
+                # usable.
                 running.cancel()
                 await asyncio.wait({running})
                 _remove_files(running)
@@ -153,7 +154,7 @@ class SessionKernel:
     def _forget(self, call: asyncio.Future[tuple[ExecutionResult, ...]]) -> None:
         self._calls.discard(call)
         if not call.cancelled():
-            call.exception()  # or asyncio logs that nobody has read it
+            call.exception()  # otherwise asyncio logs that nobody has read it
 
     def _hear(self, output: Output) -> None:
         if isinstance(output, Stream):

@@ -44,7 +44,7 @@ def create_server(
     *,
     notebook: Path | str | None = None,
 ) -> MCPServer[SessionKernels]:
-    """An MCP server. Run it by ``serve_stdio`` or ``serve_http``.
+    """An MCP server. Run it with ``serve_stdio`` or ``serve_http``.
 
     Args:
         jupyter_server: A server that this program has started, or a ``JupyterConnectionInfo``. None

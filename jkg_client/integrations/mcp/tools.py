@@ -55,7 +55,7 @@ class Limits:
         """The time limit of a call that asks for ``asked`` seconds. None asks for the default.
 
         Raises:
-            ToolError: The call asks for too many seconds, or for none.
+            ToolError: The call asks for too many seconds, or for no time at all.
         """
         if asked is None:
             return self.timeout
@@ -184,7 +184,7 @@ class Tools:
         *,
         store_history: bool,
     ) -> tuple[tuple[ExecutionResult, ...], str]:
-        """The results, and the error that ended the call. Empty if there was none."""
+        """The results, and the error that ended the call. The error may be empty."""
         try:
             kernel = _kernel(ctx)
             return await kernel.run(blocks, seconds, tell, store_history=store_history), ""
@@ -205,7 +205,8 @@ class Tools:
         async def tell(passed: float, _: str) -> None:
             await ctx.report_progress(passed, self.limits.timeout)
 
-        # Not stored in the history, which kernels save on disk: the cells contain whole files.
+        # Do not keep these cells in the history, which kernels save on disk: they contain whole
+        # files.
         results, trouble = await self._run(
             ctx, blocks, self.limits.timeout, tell, store_history=False
         )

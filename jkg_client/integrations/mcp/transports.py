@@ -103,7 +103,7 @@ def serve_http(
         streamable_http_path=PATH,
         host=options.host,
         session_idle_timeout=options.idle,
-        # Replaced by LocalCheck: this protection compares only the beginnings of names, and it
+        # LocalCheck replaces this protection, which compares only the beginnings of names, and
         # starts a session before the check.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         max_sessions=options.max_sessions,
@@ -125,7 +125,7 @@ def serve_http(
 
         def end() -> None:
             http.should_exit = True
-            # Do not log the answers that are cut off by the end.
+            # Do not log the answers that the end of the server cuts off.
             for name in ("mcp", "uvicorn.error"):
                 logging.getLogger(name).setLevel(logging.CRITICAL)
 
@@ -165,7 +165,7 @@ def _handled(end: Callable[[int], None]) -> Iterator[None]:
     for number in (one for one in signal.Signals if one.name in _ENDING):
         # An ignored signal, as with nohup, stays ignored.
         if signal.getsignal(number) != signal.SIG_IGN:
-            # Impossible on Windows and outside of the main thread.
+            # Loops have no signal handlers on Windows and outside of the main thread.
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 known = signal.getsignal(number)
                 loop.add_signal_handler(number, end, int(number))

@@ -79,9 +79,9 @@ class Cells:
             cell.is_marked = True
 
     def overtaken(self) -> list[Message]:
-        """The messages for the reader when the kernel has answered that request.
+        """The messages for the reader when the kernel has answered the request of ``mark``.
 
-        The marked cells have ended, too, even if their reply or idle was lost.
+        The cells before that request have ended, too, even if their reply or idle was lost.
         """
         cells = [cell for cell in self._cells.values() if cell.is_marked]
         return [message for cell in cells for message in self._ended(cell)]

@@ -25,7 +25,7 @@ class GatewayChannel:
         self._is_running = True
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
-        """The next message. Raises ``queue.Empty`` if none arrives in time."""
+        """The next message. Raises ``queue.Empty`` if nothing arrives in time."""
         return await self._queue.get(timeout)
 
     async def get_msgs(self) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ class GatewayChannel:
         self._is_running = False
 
     def is_alive(self) -> bool:
-        """Whether it was not stopped."""
+        """Whether the channel was not stopped."""
         return self._is_running
 
 
@@ -78,7 +78,7 @@ class GatewayHeartbeat:
         self._is_running = False
 
     def is_alive(self) -> bool:
-        """Whether it was not stopped."""
+        """Whether the channel was not stopped."""
         return self._is_running
 
     def is_beating(self) -> bool:

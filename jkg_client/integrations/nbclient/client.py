@@ -95,7 +95,7 @@ class GatewayKernelClient(AsyncKernelClient):
 
     @property
     def control_channel(self) -> Any:
-        """Requests that overtake those on ``shell``."""
+        """Requests that overtake the requests on ``shell``."""
         return self._channel("control")
 
     @property
@@ -115,7 +115,7 @@ class GatewayKernelClient(AsyncKernelClient):
             self._relay.revive()
 
     async def is_alive(self) -> bool:
-        """Whether the kernel lives and is still the process that was connected."""
+        """Whether the kernel lives, and is the process to which this client has connected."""
         return self._relay is not None and self._relay.is_alive
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
@@ -207,7 +207,7 @@ class GatewayKernelClient(AsyncKernelClient):
                 raise TimeoutError("Timeout waiting for output")
 
     async def _answers(self, deadline: Deadline) -> bool:
-        """Whether the kernel answers in time, also on iopub, which may be later after a start."""
+        """Whether the kernel answers in time, also on iopub, which may start to work later."""
         msg_id = self.kernel_info()
         try:
             for channel in (self.shell_channel, self.iopub_channel):
@@ -228,7 +228,7 @@ class GatewayKernelClient(AsyncKernelClient):
         return self._by_name[name]
 
     def _connector(self) -> Callable[[], tuple[RelayedChannels, KernelControl]]:
-        # No reference to the client, so that an unused client can be garbage-collected.
+        # Keep no reference to the client, so that an unused client can be garbage-collected.
         provider, kernel_id, timeouts = self._provider, self.kernel_id, self.timeouts
 
         def connect() -> tuple[RelayedChannels, KernelControl]:

@@ -11,9 +11,9 @@ from .manager import GatewayKernelManager
 def use_gateway() -> None:
     """Make ``nbclient`` run notebooks on the server that environment variables name.
 
-    This is for programs that create ``NotebookClient`` themselves and have no option for its kernel
-    manager, such as nbmake (in ``conftest.py``), jupyter-cache and MyST-NB (in ``conf.py``). If a
-    program passes a kernel manager, that one is used.
+    Call this in programs that create ``NotebookClient`` themselves and have no option for its
+    kernel manager, such as nbmake (in ``conftest.py``), jupyter-cache and MyST-NB (in ``conf.py``).
+    If a program passes a kernel manager, that manager is used.
 
     Raises:
         ImportError: nbclient is not installed.

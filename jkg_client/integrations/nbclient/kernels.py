@@ -14,7 +14,7 @@ from ...protocol.values import mapping_of
 from ...servers.jupyterhub.server import JupyterHubServer
 
 _CHANGE_FOLDER = (
-    "__import__('os').path.isdir({0!r}) and __import__('os').chdir({0!r})"  # defines no name
+    "__import__('os').path.isdir({0!r}) and __import__('os').chdir({0!r})"  # this defines no name
 )
 
 

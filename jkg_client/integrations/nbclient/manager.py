@@ -34,8 +34,8 @@ class GatewayKernelManager(AsyncKernelManager):
     and when no variable refers to the manager. A kernel that was given as ``kernel_id`` is kept.
     """
 
-    # The methods are coroutines as those of AsyncKernelManager, but the annotations of its base
-    # class do not say so.
+    # The methods are coroutines, as in AsyncKernelManager, but the annotations of its base class do
+    # not say so.
 
     server = AnyTrait(None, allow_none=True, help="A server, or a JupyterConnectionInfo.")
     kernel_name = Unicode("", config=True, help="Name of the kernel; empty for the default.")
@@ -81,10 +81,11 @@ class GatewayKernelManager(AsyncKernelManager):
 
         Args:
             kernel_id: Id of a running kernel to use instead. It is kept.
-            kernel_name: Name of the kernel. None for that of the manager.
+            kernel_name: Name of the kernel. None for the kernel name of the manager.
             cwd: Folder for the code, if the kernel's machine has it. Only for Python kernels.
-            env: Environment variables. Those that differ from this process and all ``KERNEL_*``
-                are sent. Kernel gateways pass on ``KERNEL_*`` and the names in their allow-list.
+            env: Environment variables. The variables that differ from this process, and all
+                ``KERNEL_*``, are sent. Kernel gateways pass on ``KERNEL_*`` and the names in their
+                allow-list.
             extra_arguments: Arguments for the command line of local kernels. Not used here.
             ignored: Further options of local kernels. Not used here.
 
@@ -196,8 +197,8 @@ def _kernel_environment(env: Mapping[str, str] | None) -> dict[str, str] | None:
     """The variables to send to a remote kernel.
 
     Programs pass a copy of their whole environment with additions. Only the additions and
-    ``KERNEL_*`` are sent. None if there are none: a server that receives ``env`` replaces the
-    kernel's environment by it.
+    ``KERNEL_*`` are sent. None if there are no such variables: a server that receives ``env``
+    replaces the kernel's environment by it.
     """
     given = {**os.environ, **(env or {})}
     return {

@@ -109,7 +109,7 @@ class MessageQueue:
 
     def _wake(self) -> None:
         for loop, future in self._waiters:
-            with contextlib.suppress(RuntimeError):  # its loop is closed
+            with contextlib.suppress(RuntimeError):  # the loop of the reader is closed
                 loop.call_soon_threadsafe(_done, future)
         self._waiters.clear()
 

@@ -109,7 +109,7 @@ class Relay:
             self._abort()
         self._wake_up()
         if self._thread is not threading.current_thread():
-            # With a limit, because a thread that is connecting cannot be woken up.
+            # Wait with a limit, because a thread that is connecting cannot be woken up.
             self._thread.join(self._timeouts.grace)
 
     def _wake_up(self) -> None:
@@ -156,7 +156,8 @@ class Relay:
         return any(queue.is_full for queue in self.queues.values())
 
     def _read_some(self) -> None:
-        # Not ``receive`` with a deadline of 0: it would have no time to restore the connection.
+        # Do not use ``receive`` with a deadline of 0: it would have no time to restore the
+        # connection.
         for incoming in self._channels.drain():
             self._heard, self._silence = self._clock.now(), self._timeouts.heartbeat
             self._take(incoming)

@@ -53,7 +53,7 @@ def networks_of(container: Json) -> dict[str, Any]:
 
 
 def own_ids(name: str, root: Path = Path("/")) -> Iterator[str]:
-    """Possible ids or names of the container in which this program runs. None outside of one.
+    """Possible ids or names of the container of this program. Empty outside of containers.
 
     Args:
         name: Host name of this machine.

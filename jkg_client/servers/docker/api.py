@@ -1,4 +1,4 @@
-"""Adds to the Docker library what it lacks: time limits, closed sockets and plain errors."""
+"""Adds missing parts to the Docker library: time limits, closed sockets and plain errors."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def look(url: str) -> None:
     Raises:
         EngineError: No program listens there.
     """
-    # If nobody listens, the library leaves a socket open, and its message is hard to understand.
+    # If no program listens, the library leaves a socket open and raises an unclear error.
     if url.startswith("unix://"):
         if sys.platform == "win32":
             raise EngineError(f"no Docker engine at {url}: Python has no Unix sockets on Windows")

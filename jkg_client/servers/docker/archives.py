@@ -63,7 +63,7 @@ def unpacked(pieces: Iterator[bytes], file: BinaryIO, max_bytes: int) -> None:
                     raise IsADirectoryError(member.name)
                 raise OSError("not a regular file")
             file.writelines(within(max_bytes, iter(lambda: content.read(_PIECE), b"")))
-    # tarfile raises all of these for the damaged archives that Podman or a proxy may send.
+    # tarfile raises all these exceptions for the damaged archives that Podman or a proxy may send.
     except (tarfile.TarError, LookupError, ValueError, RecursionError) as exc:
         raise OSError(f"the archive is damaged: {exc}") from exc
 

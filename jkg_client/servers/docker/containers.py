@@ -31,7 +31,7 @@ class Container:
     """A container with a Jupyter server in it.
 
     Attributes:
-        engine: The engine that runs it. It is closed with this object.
+        engine: The engine that runs the container. The connection to it is closed with this object.
         id: Id of the container.
         name: Name of the container.
         token: Token of the server.
@@ -54,10 +54,11 @@ class Container:
 
         Args:
             own: The container in which this program runs. None outside of containers.
-            deadline: For the whole wait.
+            deadline: Time limit for the whole wait.
 
         Raises:
-            ServerStartError: The server does not answer. The message has the end of its log.
+            ServerStartError: The server does not answer. The message has the end of the server's
+                log.
         """
         host, port = self._address(own, deadline)
         info = JupyterConnectionInfo(host, use_https=False, port=port, token=self.token)
@@ -155,7 +156,7 @@ def end(engine: Engine, container: str, timeout_seconds: float, *, removes: bool
 
 
 def with_network(engine: Engine, data: dict[str, Any]) -> dict[str, Any]:
-    """The description ``data``; if the container uses another one's network, with that network."""
+    """The description ``data``. If the container uses another container's network, add that."""
     mode, _, other = data["HostConfig"].get("NetworkMode", "").partition(":")
     lender = engine.inspect(other) if mode == "container" else None
     return {**data, "NetworkSettings": lender["NetworkSettings"]} if lender else data
@@ -169,7 +170,8 @@ def _are_neighbours(own: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
 class _Refused(Exception):
     """The server refuses the token.
 
-    It ends the wait at once: no other program can be at this address, so waiting does not help.
+    This error ends the wait at once: no other program can be at this address, so waiting does not
+    help.
     """
 
 

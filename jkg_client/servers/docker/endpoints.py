@@ -27,7 +27,7 @@ class Endpoint:
 
     Attributes:
         url: As in ``DOCKER_HOST``: ``unix://``, ``npipe://``, ``tcp://`` or ``ssh://``.
-        tls: TLS configuration of the library. False for no TLS.
+        tls: TLS configuration of the Docker library. False for no TLS.
     """
 
     url: str
@@ -56,10 +56,11 @@ class Endpoint:
 
 
 def find_endpoint(docker_host: str | None, environ: Mapping[str, str]) -> Endpoint:
-    """The engine at ``docker_host``; by default the one that the ``docker`` command uses.
+    """The engine at ``docker_host``; by default the engine of the ``docker`` command.
 
-    ``DOCKER_HOST``, ``DOCKER_CONTEXT`` or the current context name that engine. Without them it
-    is one on this machine: of the system, of the user (rootless), of Docker Desktop or of Podman.
+    ``DOCKER_HOST``, ``DOCKER_CONTEXT`` or the current context name that engine. Without them, the
+    engine is on this machine: the engine of the system, of the user (rootless), of Docker Desktop
+    or of Podman.
 
     Raises:
         ValueError: The address is not valid.

@@ -108,7 +108,7 @@ class Engine:
             dockerfile: The text of a Dockerfile, or the path of one. With a path, the Dockerfile
                 may copy files of its folder.
             report: Function that is called with each progress message.
-            deadline: For the whole build.
+            deadline: Time limit for the whole build.
             label: Name of a label that the image gets.
             platform: As in ``docker build --platform``.
         """
@@ -166,7 +166,7 @@ class Engine:
         return log.decode("utf-8", "replace")
 
     def stop(self, container: str, seconds: float) -> None:
-        """Stop a container; kill it after the time limit. Does nothing if it has ended."""
+        """Stop a container; kill it after the time limit. Do nothing if it has ended."""
         what = f"cannot stop container {container[:12]}"
         found(lambda: self._api.stop(container, timeout=max(1, round(seconds))), what)
 

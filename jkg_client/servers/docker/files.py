@@ -1,4 +1,4 @@
-"""Files in a container. The engine copies them, without the server in the container."""
+"""Files in a container. The engine copies them, without help of the server in the container."""
 
 from __future__ import annotations
 

@@ -32,8 +32,9 @@ class ImageProgress:
         DockerJupyterServer.build_image(on_progress=lambda progress: print(progress.text))
 
     Attributes:
-        text: The message: a step, a line of a step's output, or what happens to a layer.
-        current: Number of steps begun, or bytes of the layer done. None for other messages.
+        text: The message: a step, a line of a step's output, or the state of a layer.
+        current: Number of steps that have begun, or of bytes of the layer that are done. None for
+            other messages.
         total: Number of steps or bytes in all. None if the engine does not know.
         layer: Id of the layer. None for a step or its output.
     """
@@ -57,7 +58,7 @@ class ImageLog:
     """Log of a build or a pull. Feed it every item of the engine's answer.
 
     Attributes:
-        error: The reason of the failure. None if there was none so far.
+        error: The reason of the failure. None if nothing has failed so far.
     """
 
     error: str | None = None
@@ -66,7 +67,7 @@ class ImageLog:
 
     @property
     def tail(self) -> str:
-        """The last lines."""
+        """The last lines of the log."""
         return "\n".join([*self._lines, *filter(None, [self._rest])])
 
     def feed(self, item: dict[str, Any]) -> list[ImageProgress]:

@@ -1,8 +1,8 @@
 """Configuration file of the server in a container. It is appended to ``launcher/queue_limits.py``.
 
 Jupyter's configuration loader executes it in the container and defines ``get_config``.
-``jkg_client`` need not be installed there. Settings of the image and of its command line win.
-See https://jupyter-server.readthedocs.io/en/latest/users/configuration.html
+``jkg_client`` need not be installed there. Settings of the image and of its command line have
+priority. See https://jupyter-server.readthedocs.io/en/latest/users/configuration.html
 """
 
 import functools
@@ -15,7 +15,7 @@ from typing import Any
 class _Everything(list):  # type: ignore[type-arg]  # must run on any Python version
     """An allow-list that contains every variable, so that ``env`` adds to a kernel's environment.
 
-    Without it, a kernel gateway removes HOME and most of ``env``, to protect itself from its
+    Without this list, a kernel gateway removes HOME and most of ``env``, to protect itself from its
     clients. Our clients may run any code anyway.
     """
 
@@ -32,7 +32,8 @@ _parameters = inspect.signature(_start)
 
 @functools.wraps(_start)
 def _start_without_token(*args: Any, **kwargs: Any) -> None:
-    # The server needs TOKEN for its own settings. Its child processes, the kernels, do not.
+    # The server needs TOKEN for its own settings. Its child processes, the kernels, do not need
+    # TOKEN.
     said = _parameters.bind(*args, **kwargs)
     env = said.arguments.get("env")
     env = os.environ if env is None else env

@@ -50,7 +50,7 @@ def connect(docker_host: str | None) -> Engine:
 def launch(
     settings: ContainerSettings, docker_host: str | None
 ) -> tuple[Container, JupyterConnectionInfo]:
-    """Start a container, and return it with the address of its server when that answers.
+    """Start a container. When its server answers, return the container and the server's address.
 
     Raises:
         ServerStartError: The server does not start. The container is removed.
@@ -142,7 +142,7 @@ def _starting() -> Iterator[None]:
 
 
 def own_container(engine: Engine) -> dict[str, Any] | None:
-    """The engine's description of the container in which this program runs. None outside of one."""
+    """The engine's description of the container of this program. None outside of containers."""
     for name in own_ids(platform.node()):
         told = engine.inspect(name)
         if told is not None:
@@ -176,7 +176,7 @@ def _built(
     text = path.read_text(encoding="utf-8") if path else DEFAULT_DOCKERFILE
     tag = tag_of(f"{text}\n{wanted}" if wanted else text)
     # A Dockerfile of the user is always built again: the files that it copies may have changed.
-    # The engine's cache makes that quick if they have not.
+    # If they have not changed, the engine's cache makes the build quick.
     if path or not engine.has_image(tag):
         logger.info("building image %s", tag)
         engine.build(tag, path or text, report, deadline, label=LABEL, platform=wanted)
@@ -232,7 +232,8 @@ def _started(
 
 
 def _undo(engine: Engine, mark: str) -> None:
-    # Found by its label: after an interrupt during ``create`` its id is unknown.
+    # Find the container by its label, because after an interrupt during ``create`` its id is
+    # unknown.
     try:
         for made in engine.containers(f"{LAUNCH}={mark}"):
             engine.remove(made["Id"])
@@ -277,7 +278,8 @@ def _publishing_ip(engine: Engine) -> str:
     if host is None:
         return _LOOPBACK
     try:
-        # Publish only on the address at which we reach the engine, not on all of its machine.
+        # Publish only on the address at which we reach the engine, not on all addresses of its
+        # machine.
         return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
     except OSError as exc:
         raise EngineError(f"cannot find {host}: {exc}") from exc

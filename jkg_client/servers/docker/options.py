@@ -1,6 +1,6 @@
 """Options of a container: safe by default. Options of the user override all others.
 
-Names are those of the Docker library:
+The options have the names of the Docker library:
 https://docker-py.readthedocs.io/en/stable/containers.html#docker.models.containers.ContainerCollection.run
 """
 
@@ -45,8 +45,8 @@ def container_options(
         given: Options of the user. They override all others.
         env: Environment variables to add.
         labels: Labels to add.
-        publish: Address and port of the engine's machine at which the server is published. A port
-            of None is a free one. None does not publish it.
+        publish: Address and port of the engine's machine at which the server is published. If the
+            port is None, a free port is used. If ``publish`` is None, the server is not published.
         work_dir: Directory of the engine's machine that is mounted at ``WORK_DIR``.
         others: Further options of this package.
     """

@@ -31,10 +31,11 @@ class Owner:
     Attributes:
         node: Name of its machine.
         boot: Id of the machine's current boot. Empty if unknown (not on Linux).
-        namespace: Its namespace of process ids. Empty if unknown.
+        namespace: Namespace of its process id. Empty if unknown.
         pid: Process id.
         started: Start of the process, in ticks since the boot. Empty if unknown.
-        container: Id of the container in which it runs. Empty outside of containers.
+        container: Id of the container in which the process itself runs. Empty outside of
+            containers.
     """
 
     node: str = field(validator=instance_of(str))
@@ -46,7 +47,7 @@ class Owner:
 
     @classmethod
     def here(cls, container: str = "") -> Owner:
-        """This process."""
+        """The owner for the current process."""
         pid = os.getpid()
         return cls(pid=pid, started=_started(pid), container=container, **_machine())
 
@@ -69,7 +70,7 @@ class Owner:
         machine = _machine()
         if any(getattr(self, name) != there for name, there in machine.items()):
             return False
-        # /proc may hide the start time of other users' processes; then it is empty.
+        # /proc may hide the start time of other users' processes. The time is then empty.
         return not _runs(self.pid) or _started(self.pid) not in ("", self.started)
 
     def __str__(self) -> str:
@@ -90,7 +91,7 @@ class ServerContainer:
         name: Name of the container, for ``DockerJupyterServer.attach``.
         id: Id of the container.
         image: Name of its image.
-        status: Its status in the words of the engine, such as "Up 5 minutes".
+        status: Status of the container in the words of the engine, such as "Up 5 minutes".
         owner: The process that started it.
         is_orphan: Whether that process has ended without removing the container, although the
             container should not be kept.
@@ -158,8 +159,8 @@ def _started(pid: int) -> str:
 
 
 def _fields(pid: int) -> list[str]:
-    # The fields from number 3, the state. The name before it may contain blanks and parentheses:
-    # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    # The fields from field 3 on, which is the state. Field 2, a name, may contain blanks and
+    # parentheses: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
     return _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
 
 

@@ -42,10 +42,10 @@ class DockerJupyterServer:
     or when this object or the interpreter ends. If this process is killed, the container stays:
     ``containers`` lists such containers, and ``remove_orphans`` removes them.
 
-    The engine is the one that the ``docker`` command uses: that of ``DOCKER_HOST`` or
-    ``DOCKER_CONTEXT``, or the default one. The server listens on the loopback of the engine's
-    machine, at a random port. The container has no capabilities, cannot gain any, and has at most
-    1024 processes.
+    This class uses the same engine as the ``docker`` command: the engine of ``DOCKER_HOST`` or
+    ``DOCKER_CONTEXT``, or the default engine. The server listens on the loopback of the engine's
+    machine, at a random port. The container has no capabilities, cannot gain capabilities, and has
+    at most 1024 processes.
 
     Example::
 
@@ -63,13 +63,14 @@ class DockerJupyterServer:
         stop_container: Whether ``stop`` ends the container. If not, ``attach`` finds it again.
         docker_env: Environment variables that are added for the server and its kernels.
         token: ``GenerateToken`` for a random token, a ``str``, or None for no token. ``TOKEN`` in
-            ``docker_env`` sets it, too.
+            ``docker_env`` sets the token, too.
         dockerfile: Path of a Dockerfile, from which the image is built with the files in its
             folder. None for ``DEFAULT_DOCKERFILE``. A changed Dockerfile is built again.
         work_dir: Folder of this machine in which kernels work. It is mounted at ``/work``, and
             created if it is missing.
-        ip: Address of the engine's machine at which the server is published. None for its
-            loopback or, if the engine is reached by tcp, the address of the engine.
+        ip: Address of the engine's machine at which the server is published. None for the loopback
+            address of that machine or, if the engine is reached by tcp, for the address of the
+            engine.
         port: Port at which the server is published. None for a free one.
         docker_host: Address of the engine, as in ``DOCKER_HOST``: unix, tcp, ssh or npipe.
         startup_timeout: Time limit for the server to start, in seconds, without the time to build
@@ -77,7 +78,7 @@ class DockerJupyterServer:
         image_timeout: Time limit to build or pull the image, in seconds.
         on_progress: Function that is called with each ``ImageProgress``. None logs the steps.
         docker_kwargs: Further options of the container, such as ``mem_limit="2g"``, with the names
-            of ``docker.DockerClient.containers.run``. They override everything above.
+            of ``docker.DockerClient.containers.run``. They override the other arguments.
 
     Raises:
         ValueError: An argument is wrong.
@@ -217,7 +218,7 @@ class DockerJupyterServer:
     def remove_orphans(docker_host: str | None = None) -> list[str]:
         """Remove the containers whose program has ended without removing them. Returns their names.
 
-        Containers of programs on other machines, and those with ``stop_container=False``, are kept.
+        Containers of programs on other machines, and with ``stop_container=False``, are kept.
 
         Args:
             docker_host: As in the constructor.
@@ -252,12 +253,12 @@ class DockerJupyterServer:
         Args:
             source: The file to copy.
             path: Destination, relative to the folder in which kernels start. A ``/`` at the end
-                means a folder. None for that folder and the same name.
+                means a folder. None for that folder and the name of ``source``.
 
         Raises:
             OSError: The file cannot be read.
             EngineError: The copy cannot be written.
-            ClientClosed: After ``stop``. The other methods for files raise it, too.
+            ClientClosed: The server was stopped. The other methods for files raise this, too.
         """
         return self._files().put(source, path)
 
@@ -287,7 +288,7 @@ class DockerJupyterServer:
         """Names in a folder of the container. Names of folders end with ``/``.
 
         Args:
-            path: The folder, relative to the one in which kernels start.
+            path: The folder, relative to the folder in which kernels start.
 
         Raises:
             FileNotFoundError: There is no such folder.
@@ -296,7 +297,7 @@ class DockerJupyterServer:
         return self._files().names(path)
 
     def stop(self, timeout_seconds: float = 10.0) -> None:
-        """End the server and its container, unless it is to be kept. A second call does nothing.
+        """End server and container, unless the container is kept. A second call does nothing.
 
         Args:
             timeout_seconds: Time after which the server is killed.
@@ -322,7 +323,8 @@ class DockerJupyterServer:
 
     def _own(self, container: Container, info: JupyterConnectionInfo) -> None:
         self._container, self._info = container, info
-        # Without this, an exception elsewhere or a forgotten stop() would leave it running.
+        # Without this, an exception elsewhere or a forgotten stop() would leave the container
+        # running.
         self._finalizer = weakref.finalize(self, container.abandon, _FORGOTTEN_SECONDS)
 
 

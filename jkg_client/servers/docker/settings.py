@@ -19,7 +19,7 @@ from .images import ImageProgress
 
 logger: logging.Logger = logging.getLogger("jkg_client")
 
-# The rule of Docker engines.
+# The rule of Docker engines for names.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 Report = Callable[[ImageProgress], object]
@@ -84,7 +84,7 @@ def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
 
 
 def dockerfile_at(path: str | os.PathLike[str] | None) -> Path | None:
-    """The Dockerfile at ``path``. Raise ``ValueError`` if there is none."""
+    """The Dockerfile at ``path``. Raise ``ValueError`` if there is no such file."""
     place = _absolute(path)
     if place is not None and not place.is_file():
         raise ValueError(f"there is no Dockerfile {place}")
@@ -115,7 +115,7 @@ class ContainerSettings:
         name: Name of the container. None for a new name.
         token: Token of the server. None for no token.
         env: Environment variables to add.
-        work_dir: Directory to mount. None for none.
+        work_dir: Directory to mount. None for no directory.
         ip: Address at which the server is published. None for loopback or, if the engine is
             reached by tcp, the address of the engine.
         port: Port at which the server is published. None for a free port.

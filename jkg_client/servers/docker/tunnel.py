@@ -54,7 +54,7 @@ class Tunnel:
 
         Args:
             url: ``ssh://[user@]host[:port][/path/of/socket]``.
-            deadline: For opening it.
+            deadline: Time limit for opening the tunnel.
 
         Raises:
             EngineError: The tunnel cannot be opened. The message has the output of ssh.
@@ -113,7 +113,7 @@ def _started(url: str, forward: str, place: Place) -> Child:
         command += ["-o", f"{name}={value}"]
     command += ["-l", unquote(parts.username)] if parts.username else []
     command += ["-p", str(parts.port)] if parts.port else []
-    # ``cat`` ends with its stdin, so ssh ends with this process, even if that is killed.
+    # ``cat`` ends with its stdin, so ssh ends with this process, even if this process is killed.
     command += ["-L", forward, "--", _host(parts.netloc), f"echo {_READY} && exec cat"]
     try:
         return Child.start(command, place, cwd=None, env=os.environ)
@@ -130,8 +130,8 @@ def _host(netloc: str) -> str:
 
 def _opened(child: Child, is_open: Callable[[], bool], url: str, deadline: Deadline) -> Child:
     try:
-        # ssh prints _READY when it listens itself. Before that, another program could listen on
-        # the port and would receive the token.
+        # ssh prints _READY when ssh itself listens on the port. Before that, another program could
+        # listen there, and would receive the token.
         while not (_READY in child.place.log_tail().splitlines() and is_open()):
             how = child.ended()
             if how or deadline.passed:

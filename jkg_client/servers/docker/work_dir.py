@@ -28,8 +28,8 @@ class WorkDir:
 
     Attributes:
         path: The directory.
-        source: Its path on the engine's machine.
-        is_new: Whether it was created by ``prepared``.
+        source: Path of the directory on the engine's machine.
+        is_new: Whether ``prepared`` has created the directory.
         is_rootless: Whether the engine is rootless: its user is root in the containers.
     """
 

@@ -25,7 +25,7 @@ def hub_at(
     """The hub at any of its addresses. ``base_path`` is the hub's prefix, without ``/hub``.
 
     Raises:
-        ValueError: This is not the URL of a hub.
+        ValueError: ``url`` is not the URL of a hub.
     """
     info = JupyterConnectionInfo.from_url(url, headers=headers, verify=verify, cert=cert)
     base = info.base_path.partition("/user/")[0]
@@ -84,7 +84,7 @@ def check_name(kind: str, name: str | None, *, may_be_empty: bool) -> None:
     """Check that ``name`` can be part of a URL of the hub.
 
     Raises:
-        ValueError: It is not a string, or the URL would lead elsewhere.
+        ValueError: ``name`` is not a string, or the URL would lead elsewhere.
     """
     if name is None or (name == "" and may_be_empty):
         return

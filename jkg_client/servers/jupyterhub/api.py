@@ -63,7 +63,7 @@ class HubApi:
     Args:
         hub: Address of the hub. Its ``base_path`` is without ``/hub``.
         token: The token, or a function that is called before each request.
-        given_up: When it is set, waits end with ``ClientClosed``.
+        given_up: An event. When it is set, waits end with ``ClientClosed``.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class HubApi:
         """The token for the next request.
 
         Raises:
-            ValueError: It is not a token. The message does not show it.
+            ValueError: The value is not a token. The message does not show the value.
         """
         token = self._token() if callable(self._token) else self._token
         if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
@@ -130,12 +130,12 @@ class HubApi:
     def servers(
         self, user: str, deadline: Deadline, *, stopped_too: bool = False
     ) -> dict[str, HubServer]:
-        """Servers of a user: those that are running, starting or stopping. Optionally all.
+        """Servers of a user that are running, starting or stopping; with ``stopped_too`` all.
 
         If the hub cannot be reached, this waits for it until the deadline.
 
         Raises:
-            GatewayUnauthorized: The token may not see them, or there is no such user.
+            GatewayUnauthorized: The token may not see the servers, or there is no such user.
         """
         query = "?include_stopped_servers" if stopped_too else ""
         answer = self._get(path_of_user(user) + query, deadline, is_patient=True)
@@ -147,7 +147,7 @@ class HubApi:
         return servers
 
     def start(self, user: str, server: str, body: Any, deadline: Deadline) -> Answer:
-        """Ask the hub to start a server. Whether it starts is in the state of the server.
+        """Ask the hub to start a server. The state of the server shows whether it starts.
 
         Raises:
             GatewayUnreachable: The hub did not answer. It may have received the request.
@@ -155,7 +155,7 @@ class HubApi:
         return self._send("POST", path_of_server(user, server), body, deadline)
 
     def stop(self, user: str, server: str, deadline: Deadline) -> Answer:
-        """Ask the hub to stop a server, in the same way."""
+        """Ask the hub to stop a server. Raises the same error as ``start``."""
         return self._send("DELETE", path_of_server(user, server), None, deadline)
 
     def post_activity(self, user: str, body: Any, deadline: Deadline) -> Answer:
@@ -167,8 +167,8 @@ class HubApi:
     ) -> Generator[ServerProgress, None, None]:
         """The events of a start, from its beginning, until it ends or the deadline passes.
 
-        Events only inform; the state is in ``servers``. If the hub sends no events, the stream is
-        empty.
+        The events are only information. ``servers`` returns the state. If the hub sends no events,
+        the stream is empty.
         """
         request = f"GET {self._url}{path_of_server(user, server)}/progress"
         token = self.fresh_token()
@@ -204,7 +204,7 @@ class HubApi:
 
         Args:
             path: Path below the API.
-            deadline: For all attempts.
+            deadline: Time limit for all attempts.
             is_patient: Whether to repeat the request until the deadline, and not only three times.
         """
         tries, pause = 0, 0.1

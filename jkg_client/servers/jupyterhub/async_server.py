@@ -84,7 +84,7 @@ class AsyncJupyterHubServer:
     def from_env(
         cls, environ: Mapping[str, str] | None = None, **options: Any
     ) -> AsyncJupyterHubServer:
-        """From the variables that a hub sets, as ``JupyterHubServer.from_env`` does.
+        """Take the arguments from the variables of a hub, as ``JupyterHubServer.from_env`` does.
 
         Args:
             environ: The variables. None for ``os.environ``.
@@ -110,7 +110,7 @@ class AsyncJupyterHubServer:
         """Start the server, or use it if it is already running. A second call does nothing.
 
         Raises:
-            GatewayError: As the constructor of ``JupyterHubServer``.
+            GatewayError: The constructor of ``JupyterHubServer`` lists the reasons.
         """
         if self._launch is not None:
             return
@@ -126,7 +126,7 @@ class AsyncJupyterHubServer:
         """Stop the server, unless it is kept, and wait for its end. A second call does nothing.
 
         Args:
-            timeout_seconds: Time limit for all of it.
+            timeout_seconds: Time limit for the whole stop.
         """
         arguments.pause("timeout_seconds", timeout_seconds)
         launch, finalizer = self._launch, self._finalizer

@@ -29,8 +29,8 @@ class Launch:
     """One use of a hub's server, from the first request to the last.
 
     Args:
-        settings: Which server, and what to do with it.
-        given_up: If another thread sets it, ``bring_up`` ends and stops the server again.
+        settings: The server, and how to use it.
+        given_up: An event. If another thread sets it, ``bring_up`` ends and stops the server again.
     """
 
     def __init__(self, settings: HubSettings, given_up: threading.Event | None = None) -> None:
@@ -56,7 +56,7 @@ class Launch:
         """Start the server, or use it if it is running. If that fails, stop it again.
 
         Raises:
-            GatewayError: The hub cannot be reached, or it refuses.
+            GatewayError: The hub cannot be reached, or it refuses a request.
             ServerStartError: The server does not start.
             ValueError: The token belongs to a service, and no user is named.
         """
@@ -64,7 +64,7 @@ class Launch:
         try:
             self._bring_up(deadline)
         except BaseException:
-            # Also with stop_server=False: the caller would not know that the server runs.
+            # Do this also with stop_server=False: the caller would not know that the server runs.
             self._end(_UNDO_SECONDS, is_wanted=self._life is not None and self._life.owns)
             raise
 
@@ -72,7 +72,7 @@ class Launch:
         """Stop the server, unless it is kept. A second call does nothing.
 
         Returns:
-            Whether nothing is left to do.
+            True if nothing is left to do.
         """
         return self._end(seconds, is_wanted=self._must_stop)
 
@@ -150,6 +150,6 @@ def _user(caller: Caller, named: str | None) -> str:
 
 
 def _body(version: tuple[int, ...], settings: HubSettings) -> dict[str, Any]:
-    # Sent even if empty: without options, a hub uses those of the last start.
+    # Send the options even if they are empty. Otherwise, a hub uses the options of the last start.
     options = dict(settings.options)
     return {"user_options": options} if version >= (6,) else options

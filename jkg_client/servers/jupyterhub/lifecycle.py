@@ -93,7 +93,7 @@ class ServerLifecycle:
         """Start the server, and return its address when the hub reports it ready and it answers.
 
         Raises:
-            ServerStartError: It does not start. The message has the hub's reason.
+            ServerStartError: The server does not start. The message has the hub's reason.
             GatewayError: The hub cannot be reached, or the token does not allow this.
         """
         why, pause = "", _FIRST_PAUSE
@@ -123,7 +123,8 @@ class ServerLifecycle:
         """Stop the server, and wait until it has stopped.
 
         Raises:
-            GatewayError: The hub cannot be reached, refuses, or does not stop the server in time.
+            GatewayError: The hub cannot be reached, refuses the request, or does not stop the
+                server in time.
         """
         if os.getpid() != self._process:
             return  # a forked child must not stop the server of its parent
@@ -171,7 +172,7 @@ class ServerLifecycle:
             self._check_refusal(answer, deadline)
 
     def _asked(self, deadline: Deadline) -> Answer | None:
-        """Ask the hub to start the server. Returns its answer, or None if there is none.
+        """Ask the hub to start the server. Returns the hub's answer, or None if it does not answer.
 
         Asking twice is safe: a server has only one start at a time.
         """
@@ -186,7 +187,7 @@ class ServerLifecycle:
         return answer
 
     def _check_refusal(self, answer: Answer, deadline: Deadline) -> None:
-        """Raise, unless the hub refuses only because the server runs, starts or stops."""
+        """Raise an error, unless the hub refuses only because the server runs, starts or stops."""
         if answer.status == 400:
             server = self._state(deadline)
             if server is not None and not server.stopped:
@@ -224,7 +225,7 @@ class ServerLifecycle:
         self._api.pause(seconds, deadline)
 
     def _explain_the_end(self, deadline: Deadline) -> None:
-        """Raise with the reason why the start has failed, unless it should be tried again."""
+        """Raise an error with the reason of the failed start, unless it should be tried again."""
         with self._events(deadline.within(_ANSWERING)) as events:
             cause = next((event.message for event in events if event.failed), "")
         reasons = "; before that: ".join(filter(None, (cause, self._refusal)))

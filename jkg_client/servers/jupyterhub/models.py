@@ -110,8 +110,9 @@ class HubServer:
         name: Empty for the user's default server.
         url: Path, or a whole URL if the hub gives each user a domain.
         ready: Whether the server answers, according to the hub.
-        pending: What the hub is doing with it: ``spawn``, ``stop`` and others. None for nothing.
-        stopped: Whether it neither runs nor starts nor stops.
+        pending: The action that the hub has not finished: ``spawn``, ``stop`` and others. None for
+            no action.
+        stopped: Whether the server neither runs nor starts nor stops.
     """
 
     name: str
@@ -133,7 +134,7 @@ def caller_of(model: Any) -> Caller | None:
 def servers_of(model: Any) -> dict[str, HubServer] | None:
     """The servers in the hub's description of a user, by name. None if it is not a description.
 
-    A hub omits ``servers`` if none that the token may see is running.
+    If the token may see no running server, the hub omits ``servers``.
     """
     servers = model.get("servers", {}) if isinstance(model, dict) else None
     if not isinstance(servers, dict):

@@ -26,7 +26,7 @@ class JupyterHubServer:
 
     The constructor returns when the server answers. A server that was started here ends with
     ``stop``, with the ``with`` block, and when this object or the program ends. If the program is
-    killed, the hub has to stop it.
+    killed, the hub has to stop the server.
 
     Example::
 
@@ -36,7 +36,7 @@ class JupyterHubServer:
 
     Args:
         url: Address of the hub, with its prefix if it has one.
-        token: A token of the hub, or a function without arguments that returns a valid one.
+        token: A token of the hub, or a function without arguments that returns a valid token.
         user: Owner of the server. None for the owner of the token. Required for a service's token.
         server_name: Name of the server. Empty for the user's default server.
         options: Options for the hub's spawner, in the format of its form in the browser.
@@ -95,13 +95,14 @@ class JupyterHubServer:
             keep_active=keep_active,
         )
         self._launch = Launch(settings)
-        # Before the start, so that an exception or a forgotten stop() does not leave it running.
+        # Do this before the start, so that no exception or forgotten stop() leaves the server
+        # running.
         self._finalizer = weakref.finalize(self, self._launch.end_forgotten)
         self._launch.bring_up()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Any) -> JupyterHubServer:
-        """From the variables that a hub sets for its services and for its users' servers.
+        """Take the arguments from the variables that a hub sets for services and users' servers.
 
         These are ``JUPYTERHUB_API_URL`` and ``JUPYTERHUB_API_TOKEN`` and, if set,
         ``JUPYTERHUB_PUBLIC_HUB_URL`` or ``JUPYTERHUB_HOST``, ``JUPYTERHUB_USER`` and
@@ -131,7 +132,7 @@ class JupyterHubServer:
         If the server cannot be stopped, a warning is logged.
 
         Args:
-            timeout_seconds: Time limit for all of it.
+            timeout_seconds: Time limit for the whole stop.
         """
         arguments.pause("timeout_seconds", timeout_seconds)
         if self._launch.stop(timeout_seconds):

@@ -1,9 +1,9 @@
 """Runs a kernel gateway that ends when its parent process ends.
 
-It runs as a script, with an interpreter that need not have ``jkg_client``, so it imports nothing of
-it. One line of JSON on stdin has the settings. They are not on the command line, in the environment
-or in a file, because the token is among them. After that, the parent keeps stdin open for as long
-as the gateway should run.
+It runs as a script, with an interpreter that need not have ``jkg_client``, so it does not import
+that package. One line of JSON on stdin has the settings. They are not on the command line, in the
+environment or in a file, because the token is among them. After that, the parent keeps stdin open
+for as long as the gateway should run.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def main() -> None:
     watchdog.guard(settings["folder"])
     here = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - as Python itself does
     sys.path[:] = [entry for entry in sys.path if entry != here]
-    # This optional dependency of jsonschema takes two thirds of the start to import, for a check
-    # that is not used here.
+    # The import of this optional dependency of jsonschema would take two thirds of the start. It is
+    # only for a check that is not used here.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # the documented way
     try:
         serve(settings, watchdog)
@@ -46,7 +46,7 @@ def main() -> None:
 def serve(settings: dict[str, Any], watchdog: Watchdog) -> None:
     """Run a gateway with these settings, which override files and environment."""
     try:
-        # Imported by name, because the type checker's environment need not have it.
+        # Imported by name, because the type checker's environment may not have it.
         gateway = importlib.import_module("kernel_gateway.gatewayapp").KernelGatewayApp
     except ModuleNotFoundError as exc:
         if exc.name != "kernel_gateway":
@@ -81,8 +81,8 @@ class Secret(str):
 class Everything(list[str]):
     """An allow-list that contains every variable, so that ``env`` adds to a kernel's environment.
 
-    Without it, the gateway removes HOME and most of ``env``, to protect itself from its clients.
-    Our clients may run any code anyway.
+    Without this list, the gateway removes HOME and most of ``env``, to protect itself from its
+    clients. Our clients may run any code anyway.
     """
 
     def __contains__(self, name: object) -> bool:
@@ -111,7 +111,7 @@ class Watchdog(threading.Thread):
         """Hide stdin from all other code, above all from kernels, and start to watch it.
 
         Args:
-            folder: Folder to remove if the parent has ended and cannot do it.
+            folder: Folder to remove if the parent has ended and cannot remove it.
         """
         self._folder = folder
         self._pipe = os.dup(0)
@@ -133,7 +133,7 @@ class Watchdog(threading.Thread):
         os._exit(1)
 
     def tidy(self) -> None:
-        """Remove the folder if the parent cannot do it any more."""
+        """Remove the folder if the parent cannot remove it any more."""
         if self._orphaned:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -8,8 +8,8 @@ silently drops messages: printed lines, and even the end of the cell. Three more
 - Cells are not written to the history database of the user.
 - Kernels that only support TCP use TCP, although the server prefers Unix sockets.
 
-No library is imported here. If the server has not loaded it, nothing is changed.
-See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM, ZMQ_RECONNECT_IVL).
+No library is imported here. If the server has not loaded the library that is to be changed, nothing
+is changed. See https://zeromq.org/socket-api/ (ZMQ_SNDHWM, ZMQ_RCVHWM, ZMQ_RECONNECT_IVL).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RECONNECT = 10
 # A program's cells do not belong in the history of the user.
 _HISTORY = "--HistoryManager.hist_file=:memory:"
 _MODULE = ["-m", "ipykernel_launcher"]
-# Replaces that module: the limit of a queue must be set before its socket is bound.
+# Runs instead of ipykernel_launcher: the limit of a queue must be set before its socket is bound.
 _UNLIMITED_QUEUE = """
 import sys
 if sys.path[0] == "":

@@ -16,7 +16,7 @@ def clean(value: Any) -> Any:
         return [clean(item) for item in value]
     if isinstance(value, (bytes, bytearray)):
         return b64encode(value).decode("ascii")
-    # Not isinstance: a subclass may change how its values are written.
+    # Do not use isinstance: a subclass may change how its values are written.
     if value is None or type(value) in (str, bool, int):
         return value
     if isinstance(value, str):

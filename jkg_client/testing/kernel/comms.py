@@ -1,4 +1,4 @@
-"""Comms, the connections of widgets, by the package ``comm`` if it is installed."""
+"""Comms, which connect widgets with their kernel. They need the package ``comm``."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _call(value: Any, method: str, **arguments: Any) -> Any:
         return function(**arguments)
     except NotImplementedError:
         return None
-    except Exception:  # noqa: BLE001 - IPython shows what failed and goes on without it
+    except Exception:  # noqa: BLE001 - IPython shows the error and goes on
         traceback.print_exc()
         return None
 
@@ -102,7 +102,7 @@ class Displays:
         self.display(value, display_id=display_id, update=True, **options)
 
     def clear_output(self, wait: bool = False) -> None:
-        """Clear the output of the cell. With ``wait``, only when the next output comes."""
+        """Clear the output of the cell. With ``wait``, clear it when the next output comes."""
         self._say("clear_output", {"wait": wait})
 
 

@@ -39,7 +39,7 @@ class Execution:
     """Runs cells, one at a time, or plays their scripts.
 
     Attributes:
-        is_idle: Set while no cell runs.
+        is_idle: An event that is set while no cell runs.
         console: Sends the messages of the cell.
     """
 
@@ -88,7 +88,7 @@ class Execution:
                 return self._play(cell, decision.content)
             with _environment(decision.content["env"]):
                 return await self._run(cell)
-        except BaseException as exc:  # noqa: BLE001 - whatever gets through is its outcome
+        except BaseException as exc:  # noqa: BLE001 - any exception is an outcome of the cell
             error = error_content(exc)
             self.console.say("error", error)
             return Outcome(error=error)

@@ -79,7 +79,7 @@ async def awaited(coroutine: Awaitable[T]) -> T:
 def send_interrupt() -> None:
     """Interrupt the running cell, and the processes that it has started."""
     if sys.platform == "win32":
-        import _thread  # noqa: PLC0415 - there are no signals for processes
+        import _thread  # noqa: PLC0415 - only where processes get no signals
 
         _thread.interrupt_main()
     elif os.getpgid(0) == os.getpid():

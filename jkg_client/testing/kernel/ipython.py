@@ -110,7 +110,7 @@ class KernelFace:
 
 
 class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
-    """IPython's shell in a kernel. Libraries ask for its class by this name."""
+    """IPython's shell in a kernel. Libraries look for the class by this name."""
 
     displayhook_class: Any = Type(ResultHook)
     display_pub_class: Any = Type(Publisher)
@@ -170,7 +170,7 @@ class IPythonShell(Shell):
 
     def __init__(self) -> None:
         config = Config()
-        # Do not use the history of the user. It would also start a thread.
+        # Do not use the history of the user. The history would also start a thread.
         config.HistoryManager.enabled = False
         config.IPKernelApp.connection_file = ""
         # IPython always creates a folder for its profile.
@@ -184,7 +184,7 @@ class IPythonShell(Shell):
         self._ip.Completer.use_jedi = find_spec("jedi") is not None
 
     def _warm_up(self) -> None:
-        # Import what the first cell, the first value and the first traceback need.
+        # Import the modules that the first cell, the first value and the first traceback need.
         ip = self._ip
         before = [(names, dict(names)) for names in (ip.user_ns, ip.user_ns_hidden)]
         ip.displayhook.console = ip.display_pub.console = _Nobody()
@@ -226,7 +226,7 @@ class IPythonShell(Shell):
         failed = None
         try:
             source = self._ip.transform_cell(cell.code)
-        except Exception:  # noqa: BLE001 - told when the cell is run
+        except Exception:  # noqa: BLE001 - reported when the cell is run
             source, failed = cell.code, sys.exc_info()
         transformed = {"transformed_cell": source, "preprocessing_exc_tuple": failed}
         if self._ip.should_run_async(cell.code, **transformed):

@@ -83,7 +83,7 @@ class PlainShell(Shell):
             if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
                 return self._run_awaiting(cell, codes)
             for code in codes:
-                eval(code, self.namespace)  # noqa: S307 - what a kernel is for
+                eval(code, self.namespace)  # noqa: S307 - running code is the purpose
         except BaseException as exc:  # noqa: BLE001 - every error of a cell is its outcome
             return self._failed(cell, exc)
         return self._succeeded(cell)
@@ -91,10 +91,10 @@ class PlainShell(Shell):
     async def _run_awaiting(self, cell: Cell, codes: list[CodeType]) -> Outcome:
         try:
             for code in codes:
-                value = eval(code, self.namespace)  # noqa: S307 - what a kernel is for
+                value = eval(code, self.namespace)  # noqa: S307 - running code is the purpose
                 if code.co_flags & inspect.CO_COROUTINE:
                     await value
-        except BaseException as exc:  # noqa: BLE001 - that it is cancelled, too
+        except BaseException as exc:  # noqa: BLE001 - a cancelled cell has an outcome, too
             return self._failed(cell, exc)
         return self._succeeded(cell)
 
@@ -124,7 +124,7 @@ class PlainShell(Shell):
     def _value(self, expression: str) -> dict[str, Any]:
         try:
             data, metadata = mime_bundle(eval(expression, self.namespace))  # noqa: S307
-        except Exception as exc:  # noqa: BLE001 - its error is its value
+        except Exception as exc:  # noqa: BLE001 - the error becomes the value
             lines = traceback.format_exception_only(type(exc), exc)
             return {"status": "error", **error_content(exc), "traceback": lines}
         return {"status": "ok", "data": data, "metadata": metadata}
@@ -178,7 +178,7 @@ class PlainShell(Shell):
         name = (before.group() if before else "") + (after.group() if after else "")
         try:
             value = eval(name, self.namespace)  # noqa: S307 - the client asks for it
-        except Exception:  # noqa: BLE001 - then there is no such object
+        except Exception:  # noqa: BLE001 - no such object
             return {"found": False, "data": {}, "metadata": {}}
         return {"found": True, "data": {"text/plain": _described(name, value)}, "metadata": {}}
 
@@ -226,5 +226,5 @@ def _described(name: str, value: Any) -> str:
 
 
 def _compile(source: Any, file: str, mode: str, flags: int = 0) -> Any:
-    # Not ast.parse: it would be a line in the traceback of a syntax error.
+    # Do not use ast.parse: its call would appear in the traceback of a syntax error.
     return compile(source, file, mode, flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

@@ -29,7 +29,7 @@ def serve(prepare: Callable[[], Shell], orders: BinaryIO) -> None:
 
     Args:
         prepare: Creates a shell that is ready to run cells.
-        orders: Lines of JSON from the test's process, which waits for a kernel after each.
+        orders: Lines of JSON from the test's process, which waits for a kernel after each line.
     """
     parent = os.getppid()
     # Ctrl-C in the terminal is meant for the tests, not for this process.
@@ -73,6 +73,7 @@ def _reap(kernels: set[int]) -> None:
 
 def _end(kernels: set[int]) -> None:
     for pid in tuple(kernels):
-        # A kernel without a group has not connected yet. Now it cannot, so it ends by itself.
+        # A kernel without a group has not connected yet. Now it cannot connect any more, so it ends
+        # by itself.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)

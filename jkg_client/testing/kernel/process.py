@@ -28,7 +28,7 @@ _PID = struct.Struct(">Q")
 def connect(order: Json) -> socket.socket:
     """Make this a process that signals can end, and connect it to the gateway."""
     _reset_signals()
-    # Not create_connection: it imports modules to look up names, again in each kernel.
+    # Do not use create_connection: it imports modules to look up names, again in each kernel.
     line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     line.connect(("127.0.0.1", order["port"]))
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -54,7 +54,7 @@ def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
     with contextlib.suppress(OSError):
         os.chdir(order["cwd"])
     if hasattr(os, "register_at_fork"):
-        # Otherwise a child that outlives the kernel would hide its end from the gateway.
+        # Otherwise a child that outlives the kernel would hide the kernel's end from the gateway.
         os.register_at_fork(after_in_child=line.close)
     transport = MessageSocket(line)
     outbox = Outbox(transport, order["session"])
@@ -62,7 +62,7 @@ def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
     hand_down()
     Service(transport, outbox, streams, shell).serve()
     with contextlib.suppress(Exception):
-        atexit._run_exitfuncs()  # noqa: SLF001 - nobody else does in a forked process
+        atexit._run_exitfuncs()  # noqa: SLF001 - nothing else calls them after a fork
     streams.flush()
     os._exit(0)
 
@@ -76,6 +76,6 @@ def _reset_signals() -> None:
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     if hasattr(os, "setsid"):
-        # A group of its own: an interrupt reaches only the kernel and its child processes.
+        # Make a separate group: an interrupt reaches only the kernel and its child processes.
         with contextlib.suppress(PermissionError):
             os.setsid()

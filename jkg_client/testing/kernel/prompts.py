@@ -12,7 +12,7 @@ from ...protocol.messages import EOT, Json
 
 
 class StdinNotImplementedError(Exception):
-    """The client cannot answer input requests. The name of the class is that of ipykernel."""
+    """The client cannot answer input requests. The class has the same name as in ipykernel."""
 
 
 class Prompts:

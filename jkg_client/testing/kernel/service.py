@@ -1,8 +1,8 @@
 """Answers the requests to a kernel, in the order of a real one.
 
-The main thread answers requests on the shell channel one after the other. This thread has
-an event loop, as in ipykernel, so cells find a running loop. A second thread answers requests on
-the control channel, and a third thread reads the connection to the gateway.
+The main thread answers requests on the shell channel one after the other. The main thread has an
+event loop, as in ipykernel, so cells find a running loop. A second thread answers requests on the
+control channel, and a third thread reads the connection to the gateway.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Service:
         lost: Collection[str] = ()
         try:
             lost = await self._handle(request)
-        except Exception:  # noqa: BLE001 - of a request that lacks a field kernels say nothing
+        except Exception:  # noqa: BLE001 - kernels ignore a request without a field
             self._streams.log(traceback.format_exc())
         if "idle" not in lost:
             self._status("idle", request)

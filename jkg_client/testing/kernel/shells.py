@@ -37,7 +37,7 @@ class Outcome:
         payload: Payload of the reply, such as a page.
         user_expressions: Values of the expressions in the request.
         exits: Whether the cell asks the kernel to exit.
-        loses: Messages of its end that are not sent.
+        loses: Messages about the end of the cell that are not sent.
     """
 
     error: Mapping[str, Any] | None = None
@@ -62,7 +62,7 @@ class Shell(Protocol):
         """Connect the shell to a kernel. Returns functions for its messages, by message type."""
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:
-        """Run a cell. If it has ``await`` at its top level, the outcome has to be awaited."""
+        """Run a cell. If it has ``await`` at its top level, the caller must await the outcome."""
 
     def skip(self, cell: Cell) -> None:
         """Count a cell whose script was played, and keep it in the history."""

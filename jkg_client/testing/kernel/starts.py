@@ -22,10 +22,10 @@ def main(arguments: list[str]) -> None:
     # Cells must not see the arguments of this program.
     del sys.argv[1:]
     orders = os.fdopen(os.dup(0), "rb")
-    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - no path of ours
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - os.devnull is not a Path
         os.dup2(nothing.fileno(), 0)
     if way == "forks" and sys.platform != "win32":
-        from .prepared import serve  # noqa: PLC0415 - not where nothing forks
+        from .prepared import serve  # noqa: PLC0415 - only where processes can fork
 
         serve(lambda: prepare(cast("Flavour", flavour)), orders)
     else:
@@ -36,9 +36,9 @@ def main(arguments: list[str]) -> None:
 def prepare(flavour: Flavour) -> Shell:
     """A shell, ready to run cells."""
     if flavour == "ipython":
-        from .ipython import IPythonShell  # noqa: PLC0415 - not where it is not installed
+        from .ipython import IPythonShell  # noqa: PLC0415 - may not be installed
 
         return IPythonShell()
-    from .plain import PlainShell  # noqa: PLC0415 - only the one that is needed
+    from .plain import PlainShell  # noqa: PLC0415 - load only the needed shell
 
     return PlainShell()

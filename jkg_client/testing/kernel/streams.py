@@ -89,7 +89,8 @@ class Pipe:
                 self._print(decoder.decode(before, final=True))
                 self._synced.set()
                 before, token, rest = rest.partition(self._token)
-            # The end may be the first part of the token. The rest of the token follows at once.
+            # The text may end with the first part of the token. The rest of the token follows at
+            # once.
             sizes = range(len(self._token) - 1, 0, -1)
             cut = next((n for n in sizes if before.endswith(self._token[:n])), 0)
             waiting = before[len(before) - cut :]

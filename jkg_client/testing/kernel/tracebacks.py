@@ -21,7 +21,8 @@ def error_content(exc: BaseException) -> dict[str, Any]:
     elif isinstance(exc, SyntaxError):
         lines = "".join(told.format_exception_only()).splitlines()
     else:
-        # An exit is not a fault of the code. An error of this package does not come from its lines.
+        # Show no lines of code: an exit is not a fault, and this package's errors have other
+        # causes.
         lines = [f"{name}: {value}"]
     return {"ename": name, "evalue": value, "traceback": lines}
 
@@ -29,5 +30,5 @@ def error_content(exc: BaseException) -> dict[str, Any]:
 def _evalue(exc: BaseException) -> str:
     try:
         return str(exc)
-    except Exception as broken:  # noqa: BLE001 - a cell's own __str__
+    except Exception as broken:  # noqa: BLE001 - the cell may define __str__
         return f"<unprintable: {broken!r}>"

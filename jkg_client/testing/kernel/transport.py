@@ -1,8 +1,8 @@
 """Messages between a fake gateway and the process of a kernel, over one stream socket.
 
-A message is a frame in the v1 framing. Before it, the length is sent, and the session of the
-WebSocket that has sent the message or should receive it (empty for all). Messages on the channel
-``script`` are about scripted cells. Clients never receive them.
+A message is a frame in the v1 framing. Two values come before the frame: its length, and the
+session of the WebSocket that has sent the message or should receive it. An empty session means all
+WebSockets. Messages on the channel ``script`` are about scripted cells. Clients never receive them.
 """
 
 from __future__ import annotations
