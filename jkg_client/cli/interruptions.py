@@ -35,6 +35,7 @@ class Interruptions:
         self._answers = answers
         self._before: Any = None
         self._senders: list[threading.Thread] = []
+        self._is_starting = False
 
     def __enter__(self) -> Interruptions:
         if threading.current_thread() is threading.main_thread():
@@ -54,25 +55,31 @@ class Interruptions:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
         for sender in self._senders:
-            # RuntimeError: the thread has not started, because the second Ctrl-C came first.
-            with contextlib.suppress(RuntimeError):
-                sender.join(_SECONDS)
+            sender.join(_SECONDS)
 
     def _pressed(self, number: int, _: FrameType | None) -> None:
         self.count += 1
         if self._answers.is_waiting:
             self._answers.is_cancelled = True
             raise KeyboardInterrupt(number)
+        if self._is_starting:
+            return  # an exception inside of ``start`` would break its lock; the first call goes on
         if self.count == 1:
             _say(_FIRST)
-            sender = threading.Thread(target=self._interrupt, name="jkg-interrupt", daemon=True)
-            self._senders.append(sender)
-            sender.start()
-            return
+            self._start_sender()
+            if self.count == 1:
+                return
         _say(_SECOND)
         # Without this, the client would first wait for the interrupt and restart the kernel.
         self._kernel.stop()
         raise KeyboardInterrupt(number)
+
+    def _start_sender(self) -> None:
+        self._is_starting = True
+        sender = threading.Thread(target=self._interrupt, name="jkg-interrupt", daemon=True)
+        sender.start()
+        self._senders.append(sender)
+        self._is_starting = False
 
     def _interrupt(self) -> None:
         with contextlib.suppress(JkgError):
