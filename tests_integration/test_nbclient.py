@@ -204,7 +204,7 @@ def test_a_kernel_that_is_not_installed_is_told_with_those_that_are(run: Run) ->
     except KernelSpecNotFound as exc:
         print(exc)
     """)
-    assert "no kernel 'nope'" in lines[0]
+    assert "Kernel 'nope' is not installed" in lines[0]
     assert "python3" in lines[0]
 
 
