@@ -125,7 +125,7 @@ class Proxy:
         return self._idle[1]
 
     def hold(self, over: threading.Event) -> None:
-        """Wait while bytes are held, and then for the delay."""
+        """Wait until the proxy no longer holds bytes back, and then for its delay."""
         while self._stalled.is_set() and not over.wait(TICK):
             pass
         over.wait(self.delay_seconds)

@@ -149,7 +149,7 @@ def test_each_status_is_an_error_of_its_own(
 def test_a_user_who_may_not_is_not_told_that_the_token_is_wrong(
     client: JupyterClient, server: FakeGateway, said: str
 ) -> None:
-    # The words of Enterprise Gateway, which also say what to do.
+    # The error message of Enterprise Gateway. It also says what the user can do.
     server.faults.status(403, path="/api/kernels", body={"reason": said, "message": ""})
     with pytest.raises(GatewayUnauthorized, match=rf"answered 403: {re.escape(said)}$"):
         client.start_kernel("python3")

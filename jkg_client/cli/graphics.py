@@ -72,7 +72,7 @@ class Graphics:
 
 
 def protocol_of(answers: str) -> Protocol:
-    """The protocol of a terminal that gave these answers. ``none`` if it is uncertain."""
+    """The image protocol of a terminal, from its answers. ``none`` if they do not name one."""
     if "\x1b_Gi=31;OK" in answers:
         return "kitty"
     _, is_named, name = answers.partition("\x1bP>|")

@@ -170,7 +170,11 @@ class PrintedText:
 
 
 def _last_lines(text: str, most: int) -> tuple[str, str, int]:
-    """The text up to the first of its last newlines, the rest, and the number of these newlines."""
+    """Split off the last lines of ``text``, at most ``most`` of them.
+
+    Returns:
+        The text before these lines, these lines, and how many newlines were counted.
+    """
     end = len(text)
     for number in range(most):
         end = text.rfind("\n", 0, end)
