@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import select
-import signal
 import sys
 
 from attrs import define, field
@@ -50,6 +49,10 @@ class InputAnswers:
                 return getpass.getpass(request.prompt)
             self._show(request.prompt)
             return self._line()
+        except KeyboardInterrupt:
+            # The terminal shows ^C, or getpass has shown the prompt.
+            self.screen.in_line()
+            raise
         finally:
             self.is_waiting = False
 
@@ -75,4 +78,4 @@ class InputAnswers:
             return
         while not select.select([sys.stdin], [], [], _PAUSE)[0]:
             if self.is_cancelled:
-                raise KeyboardInterrupt(int(signal.SIGINT))
+                raise KeyboardInterrupt

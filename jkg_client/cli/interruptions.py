@@ -6,8 +6,9 @@ import contextlib
 import os
 import signal
 import threading
-from types import FrameType, TracebackType
-from typing import Any
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Callable
 
 from ..client.kernel import JupyterKernelClient
 from ..errors import JkgError
@@ -16,6 +17,33 @@ from .input_answers import InputAnswers
 _FIRST = b"jkg: interrupting the code; Ctrl-C again gives up\n"
 _SECOND = b"jkg: giving up\n"
 _SECONDS = 10.0
+
+
+@contextlib.contextmanager
+def ctrl_c_calls(pressed: Callable[[], None], answers: InputAnswers) -> Iterator[None]:
+    """In this block, Ctrl-C calls a function. An exception could break what runs at that moment.
+
+    Args:
+        pressed: The function.
+        answers: Answers input requests. While this object waits for a line, Ctrl-C ends the wait.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    # An ignored signal, as in a shell's background job, stays ignored.
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def handle(*_: object) -> None:
+        if answers.is_waiting:
+            answers.is_cancelled = True
+            raise KeyboardInterrupt
+        pressed()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Interruptions:
@@ -32,18 +60,12 @@ class Interruptions:
     def __init__(self, kernel: JupyterKernelClient, answers: InputAnswers) -> None:
         self.count: int = 0
         self._kernel = kernel
-        self._answers = answers
-        self._before: Any = None
+        self._handler = ctrl_c_calls(self._pressed, answers)
         self._senders: list[threading.Thread] = []
         self._is_starting = False
 
     def __enter__(self) -> Interruptions:
-        if threading.current_thread() is threading.main_thread():
-            before = signal.getsignal(signal.SIGINT)
-            # An ignored signal, as in a shell's background job, stays ignored.
-            if before is signal.default_int_handler:
-                self._before = before
-                signal.signal(signal.SIGINT, self._pressed)
+        self._handler.__enter__()
         return self
 
     def __exit__(
@@ -52,16 +74,12 @@ class Interruptions:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        self._handler.__exit__(kind, exc, traceback)
         for sender in self._senders:
             sender.join(_SECONDS)
 
-    def _pressed(self, number: int, _: FrameType | None) -> None:
+    def _pressed(self) -> None:
         self.count += 1
-        if self._answers.is_waiting:
-            self._answers.is_cancelled = True
-            raise KeyboardInterrupt(number)
         if self._is_starting:
             return  # an exception inside of ``start`` would break its lock; the first call goes on
         if self.count == 1:
@@ -72,7 +90,7 @@ class Interruptions:
         _say(_SECOND)
         # Without this, the client would first wait for the interrupt and restart the kernel.
         self._kernel.stop()
-        raise KeyboardInterrupt(number)
+        raise KeyboardInterrupt
 
     def _start_sender(self) -> None:
         self._is_starting = True

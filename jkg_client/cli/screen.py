@@ -87,6 +87,10 @@ class Screen:
         """Note that the user has pressed Enter on the terminal."""
         self._unfinished.discard("terminal")
 
+    def in_line(self) -> None:
+        """Note that the terminal shows something else in the line, such as ``^C``."""
+        self._unfinished.add("terminal")
+
     def note(self, text: str) -> None:
         """Show a message of the command on stderr."""
         self.line(f"jkg: {text}", to_err=True)

@@ -19,6 +19,7 @@ from ...protocol.questions import InputRequest
 from ...protocol.result import ExecutionResult
 from ..cell_runs import CellRuns
 from ..input_answers import InputAnswers
+from ..interruptions import ctrl_c_calls
 from ..screen import Screen
 from ..shown import ShownToPeople
 
@@ -105,6 +106,11 @@ class _Asked:
 
 
 @define
+class _CtrlC:
+    """The user has pressed Ctrl-C."""
+
+
+@define
 class _Ended:
     """The cell has ended, or could not be run."""
 
@@ -112,7 +118,7 @@ class _Ended:
     failure: BaseException | None
 
 
-_Event = Union[_Asked, _Ended]
+_Event = Union[_Asked, _CtrlC, _Ended]
 
 
 @define(eq=False)
@@ -161,8 +167,11 @@ class ConsoleCells(CellRuns):
         """
         self.shown.begin()
         self._pressed = float("-inf")
-        threading.Thread(target=self._work, args=(code,), name="jkg-cell", daemon=True).start()
-        ended = self._ended()
+        # Events of an earlier cell are of no interest.
+        events = self.answers.events = queue.SimpleQueue()
+        with ctrl_c_calls(lambda: events.put(_CtrlC()), self.answers):
+            threading.Thread(target=self._work, args=(code,), name="jkg-cell", daemon=True).start()
+            ended = self._ended()
         self.shown.settle()
         if ended.result is not None:
             return self._report(ended.result)
@@ -183,24 +192,16 @@ class ConsoleCells(CellRuns):
         self.answers.events.put(ended)
 
     def _ended(self) -> _Ended:
-        ended = None
-        while ended is None:
-            try:
-                ended = self._next_event()
-            except KeyboardInterrupt as exc:  # noqa: PERF203 - Ctrl-C may come at any moment
-                if exc.args:
-                    raise  # another signal: the command ends
-                self._interrupted()
-        return ended
-
-    def _next_event(self) -> _Ended | None:
         limit = _POLL if sys.platform == "win32" else None
-        with contextlib.suppress(queue.Empty):
-            event = self.answers.events.get(timeout=limit)
-            if isinstance(event, _Ended):
-                return event
-            self._answer(event)
-        return None
+        while True:
+            with contextlib.suppress(queue.Empty):
+                event = self.answers.events.get(timeout=limit)
+                if isinstance(event, _Ended):
+                    return event
+                if isinstance(event, _CtrlC):
+                    self._interrupted()
+                else:
+                    self._answer(event)
 
     def _answer(self, asked: _Asked) -> None:
         try:
@@ -212,7 +213,7 @@ class ConsoleCells(CellRuns):
             asked.failure = exc
             self.screen.fresh_line()
             if exc.args:
-                raise
+                raise  # another signal: the command ends
         finally:
             asked.answered.set()
 

@@ -103,7 +103,7 @@ class Execution:
     async def _run(self, cell: Cell) -> Outcome:
         with interruptible():
             outcome = self._shell.run(cell)
-        return outcome if isinstance(outcome, Outcome) else await awaited(outcome)
+            return outcome if isinstance(outcome, Outcome) else await awaited(outcome)
 
     def _conclude(self, request: Request, outcome: Outcome) -> None:
         if "reply" in outcome.loses:

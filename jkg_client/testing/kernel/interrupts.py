@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _Early:
-    """Whether an interrupt came after the request for a cell, but before the cell has begun."""
+    """Whether an interrupt came after the request for a cell, but before its code has begun."""
 
     came = False
 
@@ -44,7 +44,7 @@ def interruptible() -> Iterator[None]:
         return
     try:
         try:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, _interrupt)
             if _Early.came:
                 raise KeyboardInterrupt
             yield
@@ -54,6 +54,23 @@ def interruptible() -> Iterator[None]:
         # The interrupt may have come just before the line above.
         ignore_interrupts()
         raise
+
+
+def _interrupt(*_: Any) -> None:
+    _Early.came = True
+    raise KeyboardInterrupt
+
+
+def code_begins() -> None:
+    """Raise an interrupt that came just before the code of the cell, if there was one.
+
+    IPython may have dropped it: it catches exceptions of the functions that it calls before a cell.
+    """
+    # There is another handler if the code runs more code, or has an ``await`` at its top level.
+    if signal.getsignal(signal.SIGINT) is _interrupt:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if _Early.came:
+            raise KeyboardInterrupt
 
 
 async def awaited(coroutine: Awaitable[T]) -> T:

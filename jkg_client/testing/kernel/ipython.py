@@ -27,6 +27,7 @@ from traitlets.config import Config
 
 from . import comms
 from .console import Console
+from .interrupts import code_begins
 from .shells import Cell, Outcome, Reply, Shell
 
 ENVIRONMENT = {
@@ -141,6 +142,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
         self.exit_now = not self.keepkernel_on_exit
         payload = {"source": "ask_exit", "keepkernel": self.keepkernel_on_exit}
         self.payload_manager.write_payload(payload)
+
+    async def run_ast_nodes(self, *args: Any, **options: Any) -> Any:
+        code_begins()
+        return await super().run_ast_nodes(*args, **options)
 
     def set_next_input(self, text: str, replace: bool = False) -> None:
         payload = {"source": "set_next_input", "text": text, "replace": replace}

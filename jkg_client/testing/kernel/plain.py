@@ -19,6 +19,7 @@ from typing import Any, Callable
 
 from .console import Console
 from .displays import Displays, mime_bundle
+from .interrupts import code_begins
 from .shells import Cell, Outcome, Reply, Shell
 from .tracebacks import error_content
 
@@ -82,6 +83,7 @@ class PlainShell(Shell):
             codes = self._compiled(cell)
             if any(code.co_flags & inspect.CO_COROUTINE for code in codes):
                 return self._run_awaiting(cell, codes)
+            code_begins()
             for code in codes:
                 eval(code, self.namespace)  # noqa: S307 - running code is the purpose
         except BaseException as exc:  # noqa: BLE001 - every error of a cell is its outcome
