@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tables import rows
 
 from jkg_client.errors import JkgError, WireError
+from jkg_client.protocol.large_json import loads
 from jkg_client.protocol.messages import Message
 from jkg_client.protocol.wire import (
     Frame,
@@ -19,7 +20,6 @@ from jkg_client.protocol.wire import (
     decode,
     dumps,
     encode,
-    loads,
     pack,
     parse,
     unpack,

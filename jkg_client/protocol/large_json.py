@@ -21,7 +21,8 @@ _LONGEST_ESCAPE = 6
 # Two escape sequences can be one character.
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u....|.)", re.DOTALL)
 
-_SPACE = re.compile(r"[ \t\n\r]*")
+_WHITE = " \t\n\r"
+_SPACE = re.compile(rf"[{_WHITE}]*")
 
 _ITEM_ENDS = [",", "],", "},", '",']
 """The last comma of a text can be within an item. These commas are more often between two items."""
@@ -103,6 +104,28 @@ class SteppingDecoder:
                 some, at, closed = _item(text, at, brackets, self._value)
             _add(items, some)
         return items, at
+
+
+def loads(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: The JSON is invalid.
+        RecursionError: The value is nested too deeply.
+    """
+    if len(text) < _LARGE:
+        try:
+            value, end = _scan(text, 0)
+        except (ValueError, StopIteration, RecursionError):
+            pass  # the code below raises an error that says more
+        else:
+            if end == len(text):
+                return value
+    text = text.strip(_WHITE)
+    value, end = raw_decode(text)
+    if end < len(text):
+        raise ValueError("something follows the JSON")
+    return value
 
 
 def raw_decode(text: str) -> tuple[Any, int]:

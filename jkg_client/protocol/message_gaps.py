@@ -195,7 +195,8 @@ class MessageGaps:
 
     def _take(self, number: int) -> None:
         if number > self._last:
-            self._open(self._last, number)
+            if number > self._last + 1:
+                self._open(self._last, number)
             self._last = number
         elif number < self._last:
             self._fill(number)

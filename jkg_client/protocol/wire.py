@@ -24,7 +24,7 @@ from typing import Any, Union
 from attrs import frozen
 
 from ..errors import WireError
-from .large_json import raw_decode
+from .large_json import loads
 from .messages import Json, Message
 from .stepwise import decoded
 
@@ -144,14 +144,15 @@ def _unpack_v1(frame: ReceivedFrame) -> Packed:
     if offsets[-1] != len(frame):
         raise WireError(f"the last offset is {offsets[-1]}, not the frame's end", frame)
     _check_order(offsets, 8 * (count + 1), frame)
-    is_small = len(frame) < _SMALL
-    whole = frame if is_small else memoryview(frame)
-    channel, *parts = [whole[a:b] for a, b in zip(offsets, offsets[1:])]
-    if is_small:
-        texts = [str(part, "utf-8", "replace") for part in parts[:4]]
+    channel = str(frame[offsets[0] : offsets[1]], "utf-8")
+    ranges = zip(offsets[1:5], offsets[2:6])
+    if len(frame) < _SMALL:
+        texts = [str(frame[a:b], "utf-8", "replace") for a, b in ranges]
     else:
-        texts = [decoded(part) for part in parts[:4]]
-    return Packed((str(channel, "utf-8"), *texts), tuple(map(bytes, parts[4:])), Framing.V1)
+        whole = memoryview(frame)
+        texts = [decoded(whole[a:b]) for a, b in ranges]
+    buffers = _slices(frame, offsets[5:]) if count > 6 else ()
+    return Packed((channel, *texts), buffers, Framing.V1)
 
 
 def _unpack_default(frame: bytes | bytearray) -> Packed:
@@ -162,8 +163,13 @@ def _unpack_default(frame: bytes | bytearray) -> Packed:
     _check_order(offsets, 4 * (count + 1), frame)
     whole = memoryview(frame)
     document = decoded(whole[offsets[0] : offsets[1]])
-    buffers = tuple([bytes(whole[a:b]) for a, b in zip(offsets[1:], offsets[2:])])
-    return Packed((document,), buffers, Framing.DEFAULT)
+    return Packed((document,), _slices(frame, offsets[1:]), Framing.DEFAULT)
+
+
+def _slices(frame: bytes | bytearray, offsets: tuple[int, ...]) -> tuple[bytes, ...]:
+    """The parts of a frame between each two offsets."""
+    whole = memoryview(frame)
+    return tuple([bytes(whole[a:b]) for a, b in zip(offsets, offsets[1:])])
 
 
 def _check_order(offsets: tuple[int, ...], start: int, frame: ReceivedFrame) -> None:
@@ -215,20 +221,8 @@ def _nonsense(framing: Framing, exc: Exception, frame: ReceivedFrame) -> WireErr
 
 # This encoder is created once: json.dumps would create one each time.
 _ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
-_WHITE = " \t\n\r"
 _LONGEST_PARENT = 2**12
 """Longer parents are not kept."""
-
-
-def loads(text: str) -> Any:
-    """The value of a JSON text. Raises ValueError or RecursionError if it is invalid."""
-    if text == "{}":
-        return {}  # metadata of nearly every message
-    text = text.strip(_WHITE)  # decode() would search it with regular expressions
-    value, end = raw_decode(text)
-    if end < len(text):
-        raise ValueError("something follows the JSON")
-    return value
 
 
 # All answers to a request have the same parent.

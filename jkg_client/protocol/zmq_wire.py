@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from attrs import Attribute, define, field, frozen
 
 from ..errors import WireError
+from .large_json import loads
 from .messages import Message
 from .stepwise import decoded
-from .wire import dumps, loads, message_of
+from .wire import dumps, message_of
 
 DELIMITER = b"<IDS|MSG>"
 
