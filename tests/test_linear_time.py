@@ -16,6 +16,7 @@ from jkg_client.code_blocks import (
     to_cell,
     unfenced,
 )
+from jkg_client.code_blocks.sessions import shell_commands
 
 # Many repetitions of one of these texts have made a regular expression or a loop slow.
 PIECES = [
@@ -171,6 +172,14 @@ def test_after_far_too_many_strings_code_stays_as_it_is(language: str) -> None:
     install, strings = "pip install a\n", "'a' 1\n"
     assert _quieted(f"{install}{strings * 1000}{install}", language) == 2
     assert _quieted(f"{install}{strings * 250_000}{install}", language) == 1
+
+
+@pytest.mark.field("B14")
+def test_a_session_that_is_far_too_long_stays_as_it_is() -> None:
+    for_ever = "$ if\n"
+    assert shell_commands(for_ever * 1000) == "if\n" * 1000
+    session = for_ever * 301_000
+    assert shell_commands(session) == session
 
 
 @pytest.mark.field("B14")

@@ -33,6 +33,8 @@ _OUT_OF_QUOTES = re.compile(
 )
 _IN_QUOTES = re.compile(r"\\.|['\"]")
 _MORE_PROMPT = re.compile(r"[ \t]{0,200}> ?")
+_MOST_LINES = 300_000
+"""A session with more lines that have to be read one by one stays as it is."""
 _PYTHON_PROMPT = re.compile(r"(?P<indent>[ \t]{0,200})(?:>>>|In \[\d*\]:)(?: |\r?$)", re.MULTILINE)
 _MORE = re.compile(r"[ \t]{0,200}(?:\.\.\.:?)(?: |$)")
 
@@ -43,10 +45,13 @@ def is_shell_session(code: str) -> bool:
 
 
 def shell_commands(session: str) -> str:
-    """The commands after the prompts of a shell. All of ``session`` if it has no prompt."""
+    """The commands after the prompts of a shell.
+
+    All of ``session`` if it has no prompt, or if it is far too long.
+    """
     typed: list[str] = []
     command = _Command()
-    at = 0
+    at, left = 0, _MOST_LINES
     while at <= len(session):
         if not command.goes_on:
             # Skip the lines of output, of which there may be millions.
@@ -59,6 +64,9 @@ def shell_commands(session: str) -> str:
                 typed.append(_SHELL_PROMPT.sub("", short[0].removesuffix("\n")))
                 at = short.end()
                 continue
+        left -= 1
+        if left < 0:
+            return session
         end = session.find("\n", at)
         line = session[at : end if end >= 0 else len(session)]
         at += len(line) + 1
