@@ -191,7 +191,7 @@ def test_doctor_says_what_is_there_and_no_secret(
     assert "https_proxy: http://127.0.0.1:9 (environment)" in done.out
     assert "JKG_TOKEN: set (environment)" in done.out
     assert f"gateway: {server.connection_info.url} answers; kernels: python3" in done.out
-    assert "hub: none is named" in done.out
+    assert "hub: not configured" in done.out
     assert "ran a cell" in done.out
     assert (server.connection_info.token or "-") not in done.out
     assert "hunter2" not in done.out

@@ -414,7 +414,7 @@ def test_a_failure_shows_the_journal_and_is_not_doubled(pytester: pytest.Pyteste
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*What did not go as scripted*",
+            "*Differences from the script*",
             "script('never') was never run",
             "*Received by the fake gateway*",
             "*GET /api/nosuch -> 404",

@@ -566,7 +566,7 @@ def test_what_a_callback_raised_after_stop_goes_up(kernel: JupyterKernelClient) 
 def test_a_restart_that_may_not_be_restarts_nothing(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
-    with pytest.raises(RuntimeError, match="whose callback this is"):
+    with pytest.raises(RuntimeError, match="a callback cannot use the kernel"):
         kernel.execute("print(1)", 5, on_output=lambda _: kernel.restart(5))
     kernel.stop()
     with pytest.raises(ClientClosed):

@@ -102,7 +102,7 @@ def test_the_deadline_ends_the_wait_and_the_last_answer_is_told() -> None:
     with pytest.raises(ServerStartError) as caught:
         wait(answers(GatewayUnreachable("refused")), seconds=3)
     assert str(caught.value) == (
-        "the server at http://there did not answer within 3 s; the last try: refused\n"
+        "the server at http://there did not answer within 3 s; the last error: refused\n"
         "Its log is empty."
     )
 

@@ -249,7 +249,7 @@ def test_the_image_is_built_with_a_bar_on_a_terminal(
 
 def test_an_image_that_is_there_is_named(start: Start, engine: docker.DockerClient) -> None:
     name = DockerJupyterServer.build_image()
-    expected = (0, f"{name}\n", "jkg: the image is there already\n")
+    expected = (0, f"{name}\n", "jkg: the image exists already\n")
     assert ended(start("jkg", "build")) == expected
 
 

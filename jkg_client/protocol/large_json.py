@@ -24,7 +24,11 @@ _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u....|.)", re.DOTAL
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 _ITEM_ENDS = [",", "],", "},", '",']
-"""The last comma of a text can be within an item. These commas are more often between two items."""
+"""Texts whose last character may be a comma between two items.
+
+The last comma of all may be within an item. A comma after a bracket or a quotation mark is more
+often between two items.
+"""
 
 Items = Union[list[Any], dict[str, Any]]
 """What an array or an object contains."""
@@ -119,9 +123,12 @@ def raw_decode(text: str) -> tuple[Any, int]:
 
 
 def _all_at_once(window: str, brackets: str) -> tuple[Items, int, bool] | None:
-    """The items up to one of the last commas, the comma's end, and whether a bracket came first.
+    """Read the items before one of the last commas at once.
 
-    None if these commas are within items.
+    Returns:
+        The items, the place after the comma, and False. If the closing bracket comes before the
+        comma: the items, the place after the bracket, and True. None if these commas are within
+        items.
     """
     for item_end in _ITEM_ENDS:
         comma = window.rfind(item_end) + len(item_end) - 1
@@ -153,7 +160,7 @@ def _one_by_one(window: str, brackets: str) -> tuple[Items, int, bool]:
 def _item(
     text: str, at: int, brackets: str, value_at: Callable[[str, int], tuple[Any, int]]
 ) -> tuple[Items, int, bool]:
-    """The item at this place, the end of the comma or bracket behind it, and if it is a bracket."""
+    """The item at this place, the place after its comma or bracket, and whether it is a bracket."""
     key = None
     if brackets == "{}":
         key, at = value_at(text, _after_space(text, at))
