@@ -176,7 +176,7 @@ def test_imports_point_one_way() -> None:
                 assert parts - ARROWS[here] - {here} == set()
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
+def test_no_module_imports_itself_through_other_modules() -> None:
     # Imports for the type checker count, too.
     files = {name: _files(name) for name in FILES}
     reached = {name: _reached(files, name) for name in FILES}
@@ -202,7 +202,7 @@ def _reached(files: dict[str, set[str]], start: str) -> set[str]:
     return reached
 
 
-def test_nobody_needs_the_modules_for_testing() -> None:
+def test_no_module_of_the_package_imports_the_testing_modules() -> None:
     with table() as row:
         for name, names in imports().items():
             if not name.startswith("testing/"):
@@ -210,7 +210,7 @@ def test_nobody_needs_the_modules_for_testing() -> None:
                     assert not {m for m in names if m.startswith("jkg_client.testing")}
 
 
-def test_of_containers_only_the_public_names_are_known() -> None:
+def test_other_modules_import_only_the_public_container_modules() -> None:
     inside = "jkg_client.servers.docker."
     with table() as row:
         for name, names in imports().items():
@@ -230,7 +230,7 @@ def test_the_launcher_runs_without_this_package() -> None:
 
 
 @pytest.mark.parametrize("name", ["embedded/watchdog.py", "embedded/unlimited_queue_kernel.py"])
-def test_what_runs_beside_a_kernel_runs_without_this_package(name: str) -> None:
+def test_programs_that_run_beside_a_kernel_do_not_need_this_package(name: str) -> None:
     assert not {module for module in imports()[name] if module.startswith("jkg_client")}
     # Run by ``python -c``, from wherever the package lies: nothing may be beside it.
     assert not any(
@@ -238,7 +238,7 @@ def test_what_runs_beside_a_kernel_runs_without_this_package(name: str) -> None:
     )
 
 
-def test_each_library_has_its_door() -> None:
+def test_each_library_is_imported_only_by_its_own_modules() -> None:
     with table() as row:
         for name, names in imports().items():
             with row(name):
@@ -272,7 +272,7 @@ INSIDE = {f"testing/kernel/{name}.py" for name in ("execution", "ipython", "plai
                                                     "service", "streams")}  # fmt: skip
 
 
-def test_what_runs_cells_is_imported_in_the_process_of_a_kernel_only() -> None:
+def test_modules_that_run_cells_are_imported_only_in_the_process_of_a_kernel() -> None:
     with table() as row:
         for name, names in imports().items():
             if "testing/kernel/" not in name:
@@ -327,7 +327,7 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (function.end_lineno or 0) - function.lineno + 1 - (said.count("\n") + 1 if said else 0)
 
 
-def test_a_module_says_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
     with table() as row:
         for name, tree in modules().items():
             with row(name):
@@ -335,7 +335,7 @@ def test_a_module_says_what_it_is() -> None:
 
 
 @pytest.mark.pitfall(33)
-def test_importing_it_loads_no_framework_and_says_nothing() -> None:
+def test_an_import_of_the_package_loads_no_framework_and_prints_nothing() -> None:
     told = "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     program = f"import sys; from jkg_client import *; {told}"
     done = subprocess.run(
@@ -376,7 +376,7 @@ def test_the_protocol_needs_no_library_that_moves_bytes() -> None:
     assert done.stdout == "id\n"
 
 
-def test_the_doors_that_are_named_exist() -> None:
+def test_the_modules_that_may_import_a_library_exist() -> None:
     assert {name for doors in DOORS.values() for name in doors if name not in FILES} == set()
 
 
@@ -394,7 +394,7 @@ print("import" in {name for name, _ in events})
 
 
 @pytest.mark.pitfall(33)
-def test_importing_it_starts_no_program_asks_nobody_and_writes_nothing() -> None:
+def test_an_import_of_the_package_has_no_side_effects() -> None:
     done = subprocess.run(
         [sys.executable, "-B", "-c", LOOKS_ON],
         env={**os.environ, "PYTHONPATH": str(ROOT.parent)},

@@ -154,7 +154,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
 
 
 @rows(("call", "said"), REFUSED)
-def test_a_bad_argument_is_named_with_its_value_or_kind(
+def test_an_error_names_a_bad_argument_and_its_value_or_type(
     call: Callable[[], object], said: str
 ) -> None:
     with pytest.raises(ValueError) as caught:
@@ -163,7 +163,7 @@ def test_a_bad_argument_is_named_with_its_value_or_kind(
 
 
 @pytest.mark.parametrize("value", [Wide(), Odd()])
-def test_what_cannot_become_a_number_is_no_time_limit(value: object) -> None:
+def test_a_value_that_is_not_a_number_is_refused_as_time_limit(value: object) -> None:
     with pytest.raises(ValueError, match=r"^t must be a positive number, not <"):
         arguments.seconds("t", value)
 
@@ -179,13 +179,13 @@ def test_what_cannot_become_a_number_is_no_time_limit(value: object) -> None:
         (math.inf, math.inf),
     ],
 )
-def test_a_time_limit_is_a_number_of_any_kind(value: object, number: float) -> None:
+def test_a_time_limit_may_be_a_number_of_any_type(value: object, number: float) -> None:
     assert arguments.seconds("t", value) == number
     assert arguments.optional_seconds("t", value) == number
     assert arguments.optional_seconds("t", None) is None
 
 
-def test_what_is_right_is_taken_as_it_is() -> None:
+def test_valid_arguments_are_accepted_unchanged() -> None:
     assert arguments.at_least("n", 2, 2) == 2
     assert arguments.text("s", "") == ""
     assert arguments.folder("d", "a/b") == Path("a/b")
@@ -218,7 +218,7 @@ def test_what_is_right_is_taken_as_it_is() -> None:
     executor(kernel_id="k", env={"A": "b"}, on_output=print)
 
 
-def test_blocks_of_any_kind_become_a_list() -> None:
+def test_an_iterable_of_blocks_becomes_a_list() -> None:
     blocks = (CodeBlock("1", "python"), CodeBlock("2", ""))
     assert arguments.blocks(iter(blocks)) == list(blocks)
     assert arguments.blocks([]) == []

@@ -228,11 +228,11 @@ def test_an_image_is_saved_if_the_terminal_cannot_or_says_nothing(
         ("\x1bP>|WezTerm 2024\x1b\\\x1b[?65;4;6c", "iterm2"),
     ],
 )
-def test_a_terminal_is_believed_what_it_says(answers: str, protocol: str) -> None:
+def test_the_answers_of_a_terminal_choose_the_image_protocol(answers: str, protocol: str) -> None:
     assert protocol_of(answers) == protocol
 
 
-def test_what_is_no_image_is_not_drawn() -> None:
+def test_only_valid_images_are_drawn() -> None:
     one = Graphics("kitty", None)
     assert one.drawn(Display({"text/plain": "x"})) == ""
     assert one.drawn(Display({"image/png": "not base64!"})) == ""
@@ -240,7 +240,7 @@ def test_what_is_no_image_is_not_drawn() -> None:
 
 
 @pytest.mark.field("CMD36")
-def test_a_slow_start_is_told_on_a_terminal_and_gone_before_the_output(
+def test_a_terminal_shows_a_slow_start_until_the_output_begins(
     server: FakeGateway, terminals: Any
 ) -> None:
     server.faults.delay(1.5, path="/api/kernels", method="POST")

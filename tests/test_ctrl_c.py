@@ -30,7 +30,7 @@ def heard() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def test_it_waits_until_the_end() -> None:
+def test_ctrl_c_waits_until_the_end_of_the_block() -> None:
     with CtrlCHeldBack():
         signal.raise_signal(signal.SIGINT)
         assert came == []
@@ -52,7 +52,7 @@ def test_a_second_ctrl_c_works_at_once() -> None:
     assert came == [signal.SIGINT] * 2
 
 
-def test_it_goes_up_with_the_exception_that_came_first() -> None:
+def test_ctrl_c_is_raised_with_the_first_exception() -> None:
     def fail() -> None:
         with CtrlCHeldBack():
             signal.raise_signal(signal.SIGINT)
@@ -81,7 +81,7 @@ def test_a_handler_that_was_set_in_between_stays() -> None:
 
 
 @pytest.mark.parametrize("disposition", [signal.SIG_IGN, signal.SIG_DFL])
-def test_where_nobody_hears_it_nothing_is_changed(disposition: signal.Handlers) -> None:
+def test_ctrl_c_without_a_python_handler_is_not_changed(disposition: signal.Handlers) -> None:
     signal.signal(signal.SIGINT, disposition)
     with CtrlCHeldBack():
         assert signal.getsignal(signal.SIGINT) == disposition

@@ -49,7 +49,9 @@ def test_without_an_end_it_never_passes() -> None:
     ("whole", "part", "left"),
     [(10.0, 3.0, 3.0), (10.0, 30.0, 6.0), (None, 3.0, 3.0), (4.0, 3.0, 0.0), (1.0, 3.0, 0.0)],
 )
-def test_a_part_ends_no_later_than_the_whole(whole: float | None, part: float, left: float) -> None:
+def test_a_part_of_a_deadline_ends_no_later_than_the_whole(
+    whole: float | None, part: float, left: float
+) -> None:
     clock = Clock()
     deadline = Deadline(whole, clock=clock)
     clock.now += 4.0
@@ -81,7 +83,7 @@ def test_a_clock_of_its_own_runs() -> None:
     ("whole", "more", "left"),
     [(10.0, 3.0, 9.0), (4.0, 3.0, 3.0), (1.0, 3.0, 3.0), (None, 3.0, None)],
 )
-def test_a_later_one_is_so_much_later_or_counts_from_now(
+def test_a_later_deadline_counts_from_the_first_one_or_from_now(
     whole: float | None, more: float, left: float | None
 ) -> None:
     clock = Clock()

@@ -97,18 +97,18 @@ def feed(log: ImageLog, stream: str) -> list[ImageProgress]:
     return [told for line in stream.splitlines() if line for told in log.feed(json.loads(line))]
 
 
-def test_a_build_is_told_line_by_line() -> None:
+def test_a_build_is_reported_line_by_line() -> None:
     told = feed(ImageLog(), BUILD)
     assert [(step.text, step.current, step.total) for step in told] == BUILD_LINES
     assert {step.layer for step in told} == {None}
 
 
-def test_steps_of_a_build_are_told_from_their_output() -> None:
+def test_steps_of_a_build_are_distinguished_from_their_output() -> None:
     told = feed(ImageLog(), BUILD)
     assert [step.current for step in told if step.is_step] == [1, 2]
 
 
-def test_a_line_is_told_when_it_is_whole() -> None:
+def test_a_line_is_reported_when_it_is_complete() -> None:
     log = ImageLog()
     assert log.feed({"stream": "Step 1"}) == []
     assert log.feed({"stream": "/3 : FROM"}) == []
@@ -116,7 +116,7 @@ def test_a_line_is_told_when_it_is_whole() -> None:
     assert log.tail == "Step 1/3 : FROM x\nnext"
 
 
-def test_noise_of_a_build_is_told_as_lines() -> None:
+def test_unusual_output_of_a_build_is_reported_as_lines() -> None:
     log = ImageLog()
     told = [str(line) for line in feed(log, NOISY_BUILD)]
     assert told[2:] == [
@@ -127,7 +127,7 @@ def test_noise_of_a_build_is_told_as_lines() -> None:
     assert log.error is None
 
 
-def test_a_build_that_failed_has_its_error_and_what_was_printed_before() -> None:
+def test_a_failed_build_has_its_error_and_its_earlier_output() -> None:
     log = ImageLog()
     told = feed(log, FAILED_BUILD)
     assert log.error == "The command '/bin/sh -c echo before; exit 3' returned a non-zero code: 3"
@@ -135,13 +135,13 @@ def test_a_build_that_failed_has_its_error_and_what_was_printed_before() -> None
     assert "before" in log.tail.splitlines()
 
 
-def test_nothing_after_an_error_takes_it_back() -> None:
+def test_a_later_message_does_not_remove_an_error() -> None:
     log = ImageLog()
     feed(log, FAILED_BUILD + BUILD)
     assert "non-zero code: 3" in (log.error or "")
 
 
-def test_a_pull_is_told_layer_by_layer() -> None:
+def test_a_pull_is_reported_layer_by_layer() -> None:
     assert feed(ImageLog(), PULL) == PULL_STEPS
 
 
@@ -155,12 +155,14 @@ def test_a_pull_is_told_layer_by_layer() -> None:
         (ImageProgress("Downloading", 0, None, LAYER), False, f"{LAYER}: Downloading"),
     ],
 )
-def test_what_is_a_step(progress: ImageProgress, is_step: bool, text: str) -> None:
+def test_messages_that_begin_or_end_a_step_or_a_layer_are_steps(
+    progress: ImageProgress, is_step: bool, text: str
+) -> None:
     assert progress.is_step is is_step
     assert str(progress) == text
 
 
-def test_bytes_that_come_in_are_no_lines_of_the_log() -> None:
+def test_progress_in_bytes_is_not_part_of_the_log() -> None:
     log = ImageLog()
     feed(log, PULL)
     assert "Downloading" not in log.tail
@@ -199,7 +201,7 @@ def test_the_log_of_a_long_build_keeps_its_end() -> None:
         ({"stream": "\x00\ud800\n"}, [ImageProgress("\x00\ud800")]),
     ],
 )
-def test_odd_items_are_taken_in(item: dict[str, Any], told: list[ImageProgress]) -> None:
+def test_unusual_items_are_accepted(item: dict[str, Any], told: list[ImageProgress]) -> None:
     log = ImageLog()
     assert log.feed(item) == told
     assert log.error is None
@@ -215,7 +217,7 @@ def test_odd_items_are_taken_in(item: dict[str, Any], told: list[ImageProgress])
     ],
     ids=str,
 )
-def test_why_a_build_failed(item: dict[str, Any]) -> None:
+def test_the_reason_of_a_failed_build_is_known(item: dict[str, Any]) -> None:
     log = ImageLog()
     assert log.feed(item) == []
     assert log.error == "no space"
@@ -234,7 +236,7 @@ def test_colours_of_a_build_are_left_out() -> None:
 
 
 @rows("error", ["no space\n", 5, None, {"code": 1}, ""])
-def test_whatever_an_error_is_it_is_one(error: Any) -> None:
+def test_an_error_of_any_type_counts_as_an_error(error: Any) -> None:
     log = ImageLog()
     assert log.feed({"error": error}) == []
     assert log.error is not None

@@ -44,13 +44,13 @@ def test_a_container_is_safe_by_default() -> None:
     ],
     ids=str,
 )
-def test_the_user_has_the_last_word(given: dict[str, Any]) -> None:
+def test_options_of_the_user_override_all_others(given: dict[str, Any]) -> None:
     made = options(given, others={"user": "5:5", "auto_remove": True})
     assert {name: made[name] for name in given} == given
     assert made["auto_remove"] is True
 
 
-def test_what_we_want_besides_wins_over_the_default_alone() -> None:
+def test_further_options_override_only_the_defaults() -> None:
     assert options(others={"init": None})["init"] is None
     assert options({"init": False}, others={"init": None})["init"] is False
 
@@ -67,7 +67,7 @@ def test_what_we_want_besides_wins_over_the_default_alone() -> None:
         (("B=",), {"TOKEN": "ours", "A": "1", "B": ""}),
     ],
 )
-def test_the_environment_is_added_to(given: Any, environment: dict[str, Any]) -> None:
+def test_environment_variables_are_added(given: Any, environment: dict[str, Any]) -> None:
     made = options({"environment": given}, env={"TOKEN": "ours", "A": "1"})
     assert made["environment"] == environment
 
@@ -104,13 +104,13 @@ def test_the_port_is_published_once(given: Any, publish: Any, ports: dict[Any, A
 @pytest.mark.parametrize(
     "given", [{"network": "host"}, {"network_mode": "host"}, {"network": "container:x"}], ids=str
 )
-def test_nothing_is_published_where_the_network_is_not_of_the_container(
+def test_no_port_is_published_if_the_container_uses_another_network(
     given: dict[str, Any],
 ) -> None:
     assert options(given)["ports"] == {}
 
 
-def test_where_nothing_can_be_written_there_is_room_for_the_configuration() -> None:
+def test_a_read_only_container_has_a_volume_for_the_configuration() -> None:
     made = options({"read_only": True, "mounts": [{"Type": "tmpfs", "Target": "/tmp"}]})
     assert made["mounts"] == [
         {"Type": "tmpfs", "Target": "/tmp"},
@@ -145,7 +145,7 @@ def test_without_a_work_directory_nothing_is_mounted() -> None:
     assert "working_dir" not in made
 
 
-def test_what_was_given_is_left_as_it_was() -> None:
+def test_the_options_of_the_user_are_not_changed() -> None:
     given = {
         "environment": {"A": "1"},
         "labels": {"a": "b"},

@@ -80,7 +80,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_whatever_ends_the_process_is_a_death(kernel: RawKernel, end: str) -> None:
+def test_every_end_of_the_process_is_a_death(kernel: RawKernel, end: str) -> None:
     code = f"x = 1\nimport os, signal, sys\nprint('bye', flush=True)\n{end}"
     kernel.send("execute_request", {"code": code})
     said = [says(message) for message in kernel.until("iopub status restarting")]
@@ -102,7 +102,7 @@ def test_a_kernel_that_is_killed_by_its_pid_has_died(client: RawClient, kernel: 
     assert not is_there(second)
 
 
-def test_a_deleted_kernel_runs_what_it_has_to_at_its_end(
+def test_a_deleted_kernel_runs_its_exit_handlers(
     client: RawClient, kernel: RawKernel, tmp_path: Path
 ) -> None:
     path = tmp_path / "ended"
@@ -113,7 +113,7 @@ def test_a_deleted_kernel_runs_what_it_has_to_at_its_end(
     assert not is_there(pid)
 
 
-def test_what_a_kernel_has_started_ends_with_it(client: RawClient, kernel: RawKernel) -> None:
+def test_child_processes_of_a_kernel_end_with_it(client: RawClient, kernel: RawKernel) -> None:
     code = "import subprocess\nsubprocess.Popen(['sleep', '600']).pid"
     pid = int(kernel.value(code))
     client.gateway.stop()
@@ -190,7 +190,7 @@ WORKS = [
 
 
 @rows(("code", "value"), WORKS)
-def test_what_processes_do_is_done(kernel: RawKernel, code: str, value: str) -> None:
+def test_processes_and_signals_work_in_cells(kernel: RawKernel, code: str, value: str) -> None:
     assert kernel.value(f"{QUIET}{code}") == value
 
 
@@ -206,7 +206,9 @@ PRINTS = [
 
 
 @rows(("code", "text"), PRINTS)
-def test_whatever_prints_prints_to_the_client(kernel: RawKernel, code: str, text: str) -> None:
+def test_output_of_threads_and_processes_is_sent_to_the_client(
+    kernel: RawKernel, code: str, text: str
+) -> None:
     assert kernel.text(f"{QUIET}{code}") == text
 
 
@@ -234,7 +236,7 @@ STUCK = [
 
 
 @rows("code", STUCK)
-def test_an_interrupt_ends_what_is_stuck_outside_of_python(
+def test_an_interrupt_ends_code_that_is_stuck_outside_of_python(
     client: RawClient, kernel: RawKernel, code: str
 ) -> None:
     msg_id = kernel.send("execute_request", {"code": code})
@@ -272,7 +274,7 @@ get_ipython().events.register("pre_execute", interrupt)
     assert "iopub stream never\n" not in said
 
 
-def test_a_stuck_kernel_is_restarted_all_the_same(client: RawClient, kernel: RawKernel) -> None:
+def test_a_stuck_kernel_can_be_restarted(client: RawClient, kernel: RawKernel) -> None:
     code = (
         "import signal\nprint('on', flush=True)\nsignal.signal(2, signal.SIG_IGN)\nwhile True: pass"
     )
@@ -364,7 +366,7 @@ def _write_parent(write: int, code: str) -> NoReturn:
         os._exit(0)
 
 
-def test_where_nothing_forks_a_kernel_is_spawned() -> None:
+def test_without_fork_a_kernel_is_spawned() -> None:
     launched = launch("python", "s", kernel_env(None), forks=False)
     transport = MessageSocket(launched.line)
     try:
@@ -387,7 +389,7 @@ def test_a_kernel_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) 
         launch("python", "s", {}, forks=False)
 
 
-def test_a_gateway_asks_for_ipython_only_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ipython_can_be_required_only_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "IPython", None)
     with pytest.raises(ValueError, match="pip install ipython"):
         FakeGateway(ipython=True)

@@ -135,7 +135,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value[:20])
-def test_a_field_may_hold_anything(executors: Executors, harm: Hostile, value: str) -> None:
+def test_a_field_may_have_any_value(executors: Executors, harm: Hostile, value: str) -> None:
     frames = []
     for (channel, msg_type), fields in FIELDS.items():
         right = {name: json.dumps(field) for name, field in fields.items()}
@@ -154,7 +154,7 @@ def test_a_field_may_hold_anything(executors: Executors, harm: Hostile, value: s
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
-def test_nesting_without_end_costs_only_its_message(
+def test_endless_nesting_loses_only_its_message(
     executors: Executors, harm: Hostile, opening: str
 ) -> None:
     deep = opening * 100_000
@@ -166,7 +166,7 @@ def test_nesting_without_end_costs_only_its_message(
 
 
 # Where exactly the parser gives up depends on the version of Python.
-def test_nesting_that_is_just_read_can_be_shown(executors: Executors, harm: Hostile) -> None:
+def test_the_deepest_readable_nesting_can_be_shown(executors: Executors, harm: Hostile) -> None:
     depths = range(100, 1500, 13)
     bundle = '{{"data": {{"application/json": {0}, "text/plain": {0}}}, "metadata": {0}}}'
     frames = [says("display_data", bundle.format("[" * n + "]" * n)) for n in depths]
@@ -194,7 +194,7 @@ def test_nesting_that_is_just_read_can_be_shown(executors: Executors, harm: Host
         ("1e999", 1),
     ],
 )
-def test_what_names_another_parent_is_not_of_the_cell(
+def test_messages_with_another_parent_do_not_belong_to_the_cell(
     executors: Executors, harm: Hostile, parent: str, unread: int
 ) -> None:
     stream = '{"name": "stdout", "text": "foreign"}'
@@ -225,7 +225,7 @@ def objects_after(feed: Callable[[int], None], counts: tuple[int, int]) -> list[
 
 # Takes long if a display costs a search among those of its id.
 @pytest.mark.parametrize("ids", [1, 7, 10**9])
-def test_displays_by_the_hundred_thousand_are_bounded_whatever_their_ids(ids: int) -> None:
+def test_a_hundred_thousand_displays_with_any_ids_take_bounded_memory(ids: int) -> None:
     area = OutputArea()
 
     def feed(i: int) -> None:
@@ -238,7 +238,7 @@ def test_displays_by_the_hundred_thousand_are_bounded_whatever_their_ids(ids: in
 
 
 # Takes minutes if each of the displays that it changes costs a look at all.
-def test_one_update_of_very_many_displays_ends() -> None:
+def test_one_update_of_very_many_displays_is_quick() -> None:
     area = OutputArea()
     transient = {"transient": {"display_id": "i"}}
     for _ in range(40_000):
@@ -280,7 +280,7 @@ LARGE: dict[str, Callable[[int], tuple[str, dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("place", LARGE)
-def test_what_is_not_shown_is_bounded_too(place: str) -> None:
+def test_the_memory_for_hidden_data_is_bounded_too(place: str) -> None:
     area = OutputArea(MEGABYTE // 4)
     tracemalloc.start()
     try:
@@ -342,7 +342,7 @@ UNSEEN: dict[str, Callable[[int], dict[str, Any]]] = {
 
 @pytest.mark.field("B15")
 @pytest.mark.parametrize("what", UNSEEN)
-def test_nothing_that_a_kernel_sends_piles_up(what: str) -> None:
+def test_repeated_messages_of_a_kernel_take_bounded_memory(what: str) -> None:
     exchange, late = Exchange("request", OutputArea(MEGABYTE)), LateOutput("ours", MEGABYTE)
     tracemalloc.start()
     try:
@@ -392,7 +392,7 @@ BUNDLES: list[dict[str, Any]] = [
 ]
 
 
-def test_files_stay_in_their_folder_under_names_of_ours(
+def test_files_stay_in_their_folder_and_have_our_names(
     executors: Executors, harm: Hostile, tmp_path: Path
 ) -> None:
     about = dict.fromkeys(("filename", "name", "path", "image/png"), "../../../x")
@@ -444,7 +444,7 @@ def test_nothing_that_a_kernel_sends_is_unpickled_or_evaluated() -> None:
 
 
 @pytest.mark.pitfall(52)
-def test_the_only_file_with_data_of_a_kernel_is_named_by_chance() -> None:
+def test_files_with_data_of_a_kernel_have_random_names() -> None:
     writing = {"open", "write_bytes", "write_text", "mkstemp", "NamedTemporaryFile"}
     trees = dict(modules(writing))
     # These write only where the caller says: servers/ and embedded/ the files of what they start,
@@ -486,7 +486,7 @@ MODELS = [
 ]
 
 
-def test_a_kernel_that_cannot_be_is_told(server: FakeGateway, tmp_path: Path) -> None:
+def test_an_invalid_kernel_model_is_a_typed_error(server: FakeGateway, tmp_path: Path) -> None:
     with table() as row:
         for model in MODELS:
             server.faults.status(201, method="POST", path="/api/kernels", body=model or " ")
@@ -497,7 +497,7 @@ def test_a_kernel_that_cannot_be_is_told(server: FakeGateway, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("status", [200, 404, 500])
-def test_any_question_may_be_answered_so(server: FakeGateway, status: int) -> None:
+def test_any_request_may_get_a_hostile_answer(server: FakeGateway, status: int) -> None:
     with JupyterClient(server.connection_info) as client, table() as row:
         questions = (
             client.list_kernel_specs,

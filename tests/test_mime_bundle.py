@@ -66,7 +66,7 @@ PARTS: list[tuple[Output, str]] = [
 
 
 @rows(("output", "html"), PARTS)
-def test_of_each_output_a_page_has_the_form_that_shows_most(output: Output, html: str) -> None:
+def test_a_page_has_the_best_form_of_each_output(output: Output, html: str) -> None:
     image = Display({"image/png": "end"})
     end = '<img src="data:image/png;base64,end">'
     assert bundle(output, image)["text/html"] == f"{html}\n{end}"
@@ -85,7 +85,7 @@ def test_other_forms_are_shown_too(kind: str) -> None:
 
 
 @pytest.mark.field("E12")
-def test_what_is_large_is_short_in_a_repr() -> None:
+def test_large_values_are_short_in_a_repr() -> None:
     image = Display({"image/png": "x" * 10**6, "application/json": list(range(10**5))})
     result = ExecutionResult(status="ok", outputs=(image, Stream("stdout", "y" * 10**6)))
     assert len(repr(result)) < 1000
@@ -109,7 +109,7 @@ def test_a_notebook_shows_a_display_itself() -> None:
 
 
 @pytest.mark.field("E12")
-def test_a_notebook_shows_what_code_blocks_have_shown() -> None:
+def test_a_notebook_shows_the_outputs_of_code_blocks() -> None:
     blocks = (
         ExecutionResult(status="ok", outputs=(PNG,)),
         ExecutionResult(status="error", outputs=(Failure("E", "v"),)),
@@ -123,7 +123,7 @@ def test_a_notebook_shows_what_code_blocks_have_shown() -> None:
 
 
 @pytest.mark.field("E12")
-def test_a_notebook_shows_code_without_output_as_such() -> None:
+def test_a_notebook_shows_the_status_of_code_without_output() -> None:
     assert CodeResult(exit_code=0, output="")._repr_mimebundle_() == {
         "text/plain": "<ok, no output>"
     }

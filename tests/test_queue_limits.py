@@ -59,7 +59,7 @@ def jupyter(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize(("argv", "place"), COMMANDS)
-def test_only_ipython_kernels_are_started_otherwise(
+def test_only_ipython_kernels_are_started_with_another_command(
     jupyter: SimpleNamespace, argv: list[str], place: int | None
 ) -> None:
     LOSE_NOTHING()
@@ -77,7 +77,7 @@ def test_only_ipython_kernels_are_started_otherwise(
         assert spec.argv[place + 2 :] == [*rest, "--HistoryManager.hist_file=:memory:"]
 
 
-def test_a_server_has_room_for_all_that_comes_and_is_quick_to_connect(
+def test_a_server_has_unlimited_queues_and_connects_quickly(
     jupyter: SimpleNamespace,
 ) -> None:
     LOSE_NOTHING()
@@ -100,7 +100,7 @@ def test_a_program_without_kernels_is_left_as_it_is() -> None:
         ("tcp", ["deno", "jupyter", "--conn", "x"], ("tcp", "/folder/kernel-ipc")),
     ],
 )
-def test_kernels_that_may_know_of_tcp_alone_are_reached_by_tcp(
+def test_kernels_that_may_support_only_tcp_use_tcp(
     jupyter: SimpleNamespace, transport: str, argv: list[str] | None, where: tuple[str, str]
 ) -> None:
     LOSE_NOTHING()

@@ -86,21 +86,21 @@ BEGINS = {
 
 
 @rows("words", BEGINS)
-def test_the_beginning_of_a_cell_that_nobody_waits_for_is_told_once(words: str) -> None:
+def test_the_beginning_of_an_abandoned_cell_is_reported_once(words: str) -> None:
     queued, cell = QueuedCells("ours"), Exchange("c1")
     queued.feed(message("theirs"))
     queued.add(cell)
     assert [queued.feed(message(word)) for word in words.split()] == BEGINS[words]
 
 
-def test_of_several_cells_that_wait_one_begins() -> None:
+def test_one_of_several_waiting_cells_begins() -> None:
     queued = QueuedCells("ours")
     for msg_id in ("c0", "c1", "c2"):
         queued.add(Exchange(msg_id))
     assert queued.feed(message("begins"))
 
 
-def test_a_cell_that_was_given_up_says_so() -> None:
+def test_an_abandoned_cell_has_the_failure_not_begun() -> None:
     queued, cell = QueuedCells("ours"), Exchange("c1")
     queued.add(cell)
     failure = cell.result(gave_up=True).failure
@@ -108,7 +108,7 @@ def test_a_cell_that_was_given_up_says_so() -> None:
     assert failure.ename == "NotBegun"
 
 
-def test_a_new_process_knows_of_none() -> None:
+def test_a_new_process_has_no_waiting_cells() -> None:
     queued = QueuedCells("ours")
     queued.feed(message("theirs"))
     queued.add(Exchange("c1"))

@@ -132,7 +132,7 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize(("name", "code"), EXAMPLES, ids=[name for name, _ in EXAMPLES])
-def test_an_example_uses_names_and_arguments_that_there_are(name: str, code: str) -> None:
+def test_an_example_uses_existing_names_and_arguments(name: str, code: str) -> None:
     tree = ast.parse(f"async def example():\n{textwrap.indent(code, '    ')}")
     public = {path.rpartition(".")[2]: thing for path, thing in PUBLIC.items()}
     for node in ast.walk(tree):

@@ -49,7 +49,7 @@ SHELL = {
 @pytest.mark.field("A5")
 @rows(("session", "typed"), PYTHON.items())
 @rows("language", ["pycon", "python-console", "python", ""])
-def test_of_a_session_of_python_only_what_was_typed_is_run(
+def test_only_the_typed_code_of_a_python_session_is_run(
     session: str, typed: str, language: str
 ) -> None:
     assert to_cell(CodeBlock(session, language), "python") == typed
@@ -63,14 +63,14 @@ def test_code_without_prompts_stays_as_it_is(language: str, code: str) -> None:
 
 
 @pytest.mark.field("A5")
-def test_a_label_tells_of_a_session_that_does_not_begin_with_a_prompt() -> None:
+def test_a_label_marks_a_session_that_does_not_begin_with_a_prompt() -> None:
     session = "Python 3.11.7 (main)\n>>> a\n1"
     assert to_cell(CodeBlock(session, "pycon"), "python") == "a"
 
 
 @rows(("session", "typed"), SHELL.items())
 @rows("language", ["console", "terminal", "bash-session", "shell-session"])
-def test_of_a_session_of_a_shell_only_what_was_typed_is_run(
+def test_only_the_typed_commands_of_a_shell_session_are_run(
     session: str, typed: str, language: str
 ) -> None:
     assert to_cell(CodeBlock(session, language), "python") == f"%%bash\n{typed}"

@@ -224,7 +224,7 @@ def test_text_is_shown_as_a_terminal_shows_it(text: str, on_screen: str) -> None
 @given(TEXTS)
 @example("a\x1b[2J\nb")
 @example("\x1b[3Ca\b\x1b[K")
-def test_it_shows_what_a_simple_terminal_shows(text: str) -> None:
+def test_picture_shows_the_text_of_a_simple_terminal(text: str) -> None:
     assert picture(text) == by_a_simple_terminal(text)
 
 
@@ -260,12 +260,12 @@ def test_text_moves_if_it_goes_back_or_erases(text: str, does: bool) -> None:
 @example("ab\x1b[3", "1mc")
 @example("ab\x1b]0;ti", "tle\x07c")
 @example("ab\r", "\nc")
-def test_what_is_condensed_goes_on_as_if_it_was_not(text: str, more: str) -> None:
+def test_more_text_after_condensed_text_looks_the_same(text: str, more: str) -> None:
     folded = condensed(text)
     assert picture(folded.above + folded.rest + more) == picture(text + more)
 
 
-def test_what_is_condensed_keeps_its_colours() -> None:
+def test_condensed_text_keeps_its_colours() -> None:
     text = "\x1b[31mone\x1b[0m\r\x1b[32mtwo\x1b[0m\n\x1b]8;;x\x07link\x1b[A"
     folded = condensed(text)
     assert folded.above == ""
@@ -306,12 +306,12 @@ def test_nested_bars_end_as_they_look() -> None:
         ("\x1b[9Bx" * 1000, 20_000),
     ],
 )
-def test_a_movement_does_not_make_more_text_than_there_is(text: str, most: int) -> None:
+def test_movements_add_only_a_limited_number_of_blanks(text: str, most: int) -> None:
     assert len(picture(text)) <= most
     assert picture(text).rstrip().endswith("x")
 
 
-def test_what_is_a_thousand_lines_above_is_out_of_reach() -> None:
+def test_the_cursor_cannot_reach_lines_more_than_a_thousand_lines_above() -> None:
     assert picture("a\n" * 5000 + "\x1b[9999A\rX") == "a\n" * 4001 + "X\n" + "a\n" * 998
 
 
@@ -352,7 +352,9 @@ PIECES = [
 
 
 @rows(("text", "parts"), PIECES)
-def test_a_long_text_is_worked_on_in_pieces_that_tear_no_code(text: str, parts: list[str]) -> None:
+def test_a_long_text_is_split_into_pieces_without_splitting_a_code(
+    text: str, parts: list[str]
+) -> None:
     assert list(pieces(text)) == parts
 
 
@@ -376,7 +378,7 @@ def test_codes_without_effect_are_left_out(text: str, without: str) -> None:
     ("line", "shown"),
     [("", ""), ("\rab", "ab"), ("ab\r", "ab"), ("abcd\rx\ryz", "yzcd"), ("a\rbc\rd", "dc")],
 )
-def test_later_parts_of_a_line_lie_over_earlier_ones(line: str, shown: str) -> None:
+def test_later_parts_of_a_line_overwrite_earlier_parts(line: str, shown: str) -> None:
     assert overwritten(line) == shown
 
 
@@ -397,7 +399,7 @@ def test_codes_of_one_character_are_read_as_two(text: str, two: str) -> None:
     ("most", "shown", "followed"),
     [(1, "ab\n{0}\n\nonetwo\n{0}\nend", 1), (2, "ab\n{0}\nontwo\n{0}\n\nend", 3)],
 )
-def test_after_so_many_movements_no_more_is_followed(most: int, shown: str, followed: int) -> None:
+def test_movements_beyond_the_limit_are_not_followed(most: int, shown: str, followed: int) -> None:
     wide = "c" * 70_000
     folded = condensed(f"\x1b[Aab\n{wide}\none\x1b[1m\btwo\n{wide}\nend", most)
     assert strip_ansi(folded.above + folded.rest) == shown.format(wide)
@@ -422,7 +424,7 @@ def test_a_screen_shows_text_whose_codes_come_in_parts(parts: list[str], shown: 
     assert str(screen) == shown
 
 
-def test_after_so_many_movements_a_screen_shows_returns_as_line_ends() -> None:
+def test_after_too_many_movements_carriage_returns_become_line_ends() -> None:
     screen = Screen(100, 1)
     for part in ("a\x1b[Db", "\x1b[1mc\bd\r\ne\rf", "g\x1b[K"):
         screen.write(part)
@@ -508,9 +510,7 @@ def seconds(of: Callable[[str], object], text: str) -> float:
 
 
 @pytest.mark.field("B14")
-def test_after_very_many_movements_text_is_shown_without_control_codes_and_nothing_is_lost() -> (
-    None
-):
+def test_after_too_many_movements_all_text_is_shown_without_control_codes() -> None:
     # Far more than a program needs, and each of them costs time.
     text = "\x1b[1K\x1b[H" * 80_000 + "one\x1b[1m\btwo\n\x1b[2Athree\rfour\r\nfive"
     assert picture(text).strip() == "onetwo\nthree\nfour\nfive"

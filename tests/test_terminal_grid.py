@@ -60,7 +60,7 @@ def test_codes_move_and_erase_as_on_a_terminal(text: str, shown: str) -> None:
         ("\x1b[9999;1Hx", [*SCREEN, *[""] * 1001, "x"]),
     ],
 )
-def test_what_has_left_the_screen_stays(codes: str, screen: list[str]) -> None:
+def test_lines_above_the_screen_are_kept(codes: str, screen: list[str]) -> None:
     text = "\n".join([*LINES, codes])
     assert picture(text) == "\n".join([*GONE, *screen])
 
@@ -70,7 +70,7 @@ def test_what_has_left_the_screen_stays(codes: str, screen: list[str]) -> None:
     ("before", "after", "found"),
     [(1500, 1000, 1502), (1900, 600, 1900), (0, 2500, 1502), (0, 2185, 1187)],
 )
-def test_a_saved_place_goes_up_with_its_line(before: int, after: int, found: int) -> None:
+def test_a_saved_cursor_position_moves_with_its_line(before: int, after: int, found: int) -> None:
     line = "c" * 29 + "\n"
     text = line * before + "\x1b[C\x1b7\n" + line * after + "\x1b8X"
     lines = picture(text).split("\n")
@@ -114,7 +114,7 @@ def test_a_line_is_erased_again_when_it_has_grown() -> None:
 
 
 @rows(("times", "left"), [(80, 0), (130, 49_984)])
-def test_of_very_many_erasures_the_last_ones_erase_little(times: int, left: int) -> None:
+def test_the_last_of_very_many_erasures_erase_little(times: int, left: int) -> None:
     # Each of them takes time for the whole line.
     text = "x" * 50_000 + "\x1b[1K\x1b[D\x1b[C" * times + "\r" + "y" * 50_000 + "\x1b[1K!"
     assert picture(text) == "y" * left + " " * (50_000 - left) + "!"
@@ -136,7 +136,7 @@ def test_of_very_many_erasures_the_last_ones_erase_little(times: int, left: int)
         ("ab\r" + "\x1b[31m" * 59 + "\x1b[1mx", "\x1b[1mxb\r\x1b[1C"),
     ],
 )
-def test_what_is_condensed_says_how_to_go_on(text: str, rest: str) -> None:
+def test_condensed_text_ends_with_the_movement_to_the_cursor(text: str, rest: str) -> None:
     folded = condensed(text)
     assert (folded.above, folded.rest) == ("", rest)
     assert picture(folded.rest + "\x1b8X\nY") == picture(text + "\x1b8X\nY")

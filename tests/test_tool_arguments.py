@@ -126,5 +126,5 @@ def test_a_block_without_a_label_is_in_the_language_of_the_tool() -> None:
 
 
 @pytest.mark.field("A7")
-def test_a_label_says_more_than_the_tool() -> None:
+def test_a_label_overrides_the_language_of_the_tool() -> None:
     assert unfenced("```bash\nls\n```", "python") == CodeBlock("ls", "bash")

@@ -46,7 +46,7 @@ def test_a_time_limit_interrupts_no_code_of_another_program(
 
 @pytest.mark.field("C8")
 @pytest.mark.pitfall(18)
-def test_a_failure_of_another_program_aborts_nothing_of_ours(
+def test_a_failure_of_another_program_does_not_abort_our_cells(
     server: JupyterConnectable, kernel: JupyterKernelClient
 ) -> None:
     with (
@@ -61,7 +61,7 @@ def test_a_failure_of_another_program_aborts_nothing_of_ours(
 
 
 @pytest.mark.field("C8")
-def test_a_failure_of_ours_aborts_nothing_of_another_program(
+def test_a_failure_of_our_cell_does_not_abort_cells_of_another_program(
     server: JupyterConnectable, kernel: JupyterKernelClient
 ) -> None:
     begun = threading.Event()

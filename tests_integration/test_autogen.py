@@ -135,9 +135,7 @@ for file in sorted(pathlib.Path(root, "coding", "jupyter").glob("*.py")):
 """
 
 
-def test_who_comes_from_autogen_finds_all_classes_methods_and_arguments(
-    python: Path, tmp_path: Path
-) -> None:
+def test_all_classes_methods_and_arguments_of_autogen_exist(python: Path, tmp_path: Path) -> None:
     said = printed(python, Example("", MISSING, ""), tmp_path, {}).splitlines()
     compared = [line.split()[1] for line in said if line.startswith("compared ")]
     assert compared == [
@@ -251,7 +249,7 @@ def messages(said: str) -> list[str]:
     return [str(json.loads(line[len(start) :])) for line in lines]
 
 
-def test_agents_of_every_kind_run_blocks_whatever_becomes_of_them(
+def test_agents_of_every_kind_run_blocks_with_any_outcome(
     python: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
     env = server_variables(gateway)
@@ -277,7 +275,7 @@ def test_agents_of_every_kind_run_blocks_whatever_becomes_of_them(
         assert told.startswith(start), said
 
 
-def test_autogen_0_7_does_what_the_page_says(
+def test_the_example_for_autogen_0_7_works(
     autogen_0_7: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
     env = server_variables(gateway)
@@ -590,14 +588,14 @@ def test_teams_agents_and_tools_of_autogen_0_7_share_an_executor(
     ]
 
 
-def test_what_the_page_says_to_import_is_there() -> None:
+def test_imports_of_the_page_exist() -> None:
     imported = re.findall(r"`from jkg_client import ([\w, ]+)`", PAGE.read_text(encoding="utf-8"))
     names = {name for line in imported for name in line.split(", ")}
     assert {"CodeBlock", "DockerJupyterServer", "JupyterCodeExecutor"} <= names
     assert names <= set(jkg_client.__all__)
 
 
-def test_the_page_shows_what_the_model_is_told() -> None:
+def test_the_page_shows_the_system_message() -> None:
     shown = textwrap.indent(CODE_WRITER_SYSTEM_MESSAGE, "    ")
     assert shown in PAGE.read_text(encoding="utf-8")
 

@@ -102,9 +102,7 @@ def is_there(engine: docker.DockerClient, container: str) -> bool:
     return False
 
 
-def test_a_local_server_runs_code_here_and_is_gone_with_the_command(
-    start: Start, tmp_path: Path
-) -> None:
+def test_a_local_server_runs_code_and_ends_with_the_command(start: Start, tmp_path: Path) -> None:
     code = "import os, sys; print(os.getppid()); print('oops', file=sys.stderr); os.getcwd()"
     process = start("jkg", "run", "--local", "-c", code)
     status, out, err = ended(process)
@@ -163,7 +161,7 @@ def test_a_script_runs_as_python_runs_it(start: Start, tmp_path: Path, way: str)
 
 
 @pytest.mark.field("CMD5", "CMD31")
-def test_a_death_of_a_real_kernel_is_137_and_named_in_json(start: Start) -> None:
+def test_the_exit_status_after_a_real_death_is_137_and_json_names_it(start: Start) -> None:
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     status, out, _ = ended(start("jkg", "run", "--embedded", "--json", "-c", code))
     last = json.loads(out.splitlines()[-1])
@@ -171,7 +169,7 @@ def test_a_death_of_a_real_kernel_is_137_and_named_in_json(start: Start) -> None
 
 
 @pytest.mark.field("CMD37")
-def test_a_kernel_whose_program_is_missing_is_told_at_once(start: Start, tmp_path: Path) -> None:
+def test_a_kernel_with_a_missing_program_is_reported_at_once(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "share" / "kernels" / "gone"
     folder.mkdir(parents=True)
     spec = {"argv": ["/no/such/program", "{connection_file}"], "display_name": "Gone"}
@@ -184,7 +182,7 @@ def test_a_kernel_whose_program_is_missing_is_told_at_once(start: Start, tmp_pat
     assert "/no/such/program" in err
 
 
-def test_an_image_is_drawn_as_sixel_where_pillow_is(start: Start) -> None:
+def test_an_image_is_drawn_as_sixel_if_pillow_is_installed(start: Start) -> None:
     # Pillow comes with what draws images; here it makes one, too.
     code = "from PIL import Image; Image.new('RGB', (2, 8), 'red')"
     status, out, err = ended(start("jkg", "run", "--embedded", "--images", "sixel", "-c", code))
@@ -198,7 +196,7 @@ def test_sys_exit_of_a_script_that_succeeded_is_success(start: Start, tmp_path: 
     assert ended(start("jkg", "run", "script.py"))[:2] == (0, "done\n")
 
 
-def test_a_container_runs_code_and_is_gone_with_the_command(
+def test_a_container_runs_code_and_is_removed_with_the_command(
     start: Start, engine: docker.DockerClient
 ) -> None:
     code = "import socket; print(socket.gethostname())"
@@ -247,13 +245,15 @@ def test_the_image_is_built_with_a_bar_on_a_terminal(
     assert "\n" not in "".join(sent)
 
 
-def test_an_image_that_is_there_is_named(start: Start, engine: docker.DockerClient) -> None:
+def test_build_prints_the_name_of_an_existing_image(
+    start: Start, engine: docker.DockerClient
+) -> None:
     name = DockerJupyterServer.build_image()
     expected = (0, f"{name}\n", "jkg: the image exists already\n")
     assert ended(start("jkg", "build")) == expected
 
 
-def test_a_build_that_fails_says_why(start: Start, dockerfiles: Dockerfiles) -> None:
+def test_a_failed_build_reports_the_reason(start: Start, dockerfiles: Dockerfiles) -> None:
     path = str(dockerfiles("RUN echo this is why >&2; exit 7"))
     status, out, err = ended(start("jkg", "build", "--dockerfile", path))
     assert (status, out) == (125, "")
@@ -290,7 +290,9 @@ def test_orphans_are_removed_and_named(start: Start, tmp_path: Path) -> None:
     assert [line for line in asked if line.startswith("DELETE")] == ["DELETE orphan"]
 
 
-def test_the_page_prints_what_it_says(start: Start, engine: docker.DockerClient) -> None:
+def test_the_examples_of_the_page_print_the_shown_output(
+    start: Start, engine: docker.DockerClient
+) -> None:
     DockerJupyterServer.build_image()
     text = PAGE.read_text(encoding="utf-8")
     found = re.findall(r"^```sh\n(.*?)^```\n+```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

@@ -119,7 +119,9 @@ def test_serve_ends_by_a_signal_and_leaves_no_server(
     assert (process.returncode, said) == (status, "jkg: the server runs until Ctrl-C\n")
 
 
-def test_the_page_prints_what_it_says(environ: dict[str, str], tmp_path: Path) -> None:
+def test_the_examples_of_the_page_print_the_shown_output(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
     text = PAGE.read_text(encoding="utf-8")
     found = re.findall(r"^```sh\n(.*?)^```\n+```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(found) == text.count("```sh\n") > 0

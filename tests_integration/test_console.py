@@ -178,7 +178,7 @@ def test_typing_pasting_and_completing(attached: Console) -> None:
 
 
 @pytest.mark.field("CMD6", "CMD7", "CMD16", "CMD17")
-def test_what_another_client_runs_is_seen_and_can_be_interrupted(
+def test_code_of_another_client_is_shown_and_can_be_interrupted(
     attached: Console, other: JupyterKernelClient, client: JupyterClient
 ) -> None:
     first = attached()
@@ -211,7 +211,7 @@ def test_what_another_client_runs_is_seen_and_can_be_interrupted(
 
 
 @pytest.mark.field("CMD9")
-def test_code_that_swallows_interrupts_is_ended_by_a_restart(attached: Console) -> None:
+def test_code_that_catches_interrupts_is_ended_by_a_restart(attached: Console) -> None:
     console = attached()
     console.wait_for("In [")
     loop = (
@@ -230,7 +230,7 @@ def test_code_that_swallows_interrupts_is_ended_by_a_restart(attached: Console) 
 
 
 @pytest.mark.field("CMD5")
-def test_a_kernel_that_dies_is_told_and_the_prompt_is_usable(open_console: Console) -> None:
+def test_a_death_is_shown_and_the_prompt_stays_usable(open_console: Console) -> None:
     console = open_console("--embedded")
     console.wait_for_prompt("In [1]:")
     run(console, "import os; os._exit(3)", "variables are gone")

@@ -54,13 +54,13 @@ def rootless(engine: docker.DockerClient) -> Iterator[Engine]:
 # Docker without root
 
 
-def test_an_engine_without_root_is_an_engine_as_well(rootless: Engine, tmp_path: Path) -> None:
+def test_a_rootless_engine_runs_servers(rootless: Engine, tmp_path: Path) -> None:
     with DockerJupyterServer(docker_host=rootless.unix) as server:
         assert_it_works(server, tmp_path)
     assert containers_of(rootless) == []
 
 
-def test_limits_that_the_engine_ignores_are_pointed_out(
+def test_limits_that_the_engine_ignores_cause_a_warning(
     rootless: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     with DockerJupyterServer(docker_host=rootless.unix, mem_limit="300m") as server:
@@ -69,7 +69,7 @@ def test_limits_that_the_engine_ignores_are_pointed_out(
 
 
 @pytest.mark.parametrize("name", ["there", "new"])
-def test_without_root_a_directory_is_shared_with_who_runs_the_engine(
+def test_a_rootless_engine_shares_a_directory_with_its_user(
     rootless: Engine, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     user = rootless.socket.stat().st_uid
@@ -166,7 +166,7 @@ def test_a_directory_that_is_mounted_in_both_is_the_same(remote: Engine, tmp_pat
         assert len(containers_of(remote)) == 1
 
 
-def test_what_a_container_has_started_is_an_orphan_when_that_is_gone(remote: Engine) -> None:
+def test_a_container_started_by_a_removed_container_is_an_orphan(remote: Engine) -> None:
     code = """
 from jkg_client import DockerJupyterServer
 server = DockerJupyterServer()
@@ -248,7 +248,7 @@ def test_an_image_is_pulled_and_that_is_reported(pushed: str) -> None:
     assert "Pull complete" in [progress.text for progress in said if progress.is_step]
 
 
-def test_what_the_registry_says_of_an_unknown_image_is_told(pushed: str) -> None:
+def test_the_error_for_an_unknown_image_has_the_message_of_the_registry(pushed: str) -> None:
     unknown = pushed.removesuffix("1") + "2"
     with pytest.raises(ServerStartError, match=f"cannot pull image {re.escape(unknown)}.*unknown"):
         DockerJupyterServer(custom_image_name=unknown)

@@ -55,7 +55,7 @@ def hub_variables(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_the_example_prints_what_the_page_says(
+def test_the_example_prints_the_output_of_the_page(
     example: Example,
     remote: JupyterConnectable,
     tmp_path: Path,
@@ -103,7 +103,7 @@ def test_the_first_command_of_the_readme_runs_the_hello_example() -> None:
 
 
 @pytest.mark.field("G1")
-def test_a_kernel_that_is_installed_on_the_machine_is_not_among_those_of_the_examples(
+def test_kernels_installed_on_this_machine_are_hidden_from_the_examples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "kernels" / "deno"

@@ -105,7 +105,7 @@ def said(kernel: JupyterKernelClient, code: str) -> str:
 
 
 @pytest.mark.field("K20", "K27")
-def test_it_keeps_its_state_and_tells_what_happens(
+def test_a_kernel_keeps_its_state_and_errors_and_deaths_are_reported(
     start: Starter, name: str, language: Language
 ) -> None:
     kernel = start(name)
@@ -121,7 +121,7 @@ def test_it_keeps_its_state_and_tells_what_happens(
 
 
 @pytest.mark.field("K23")
-def test_a_time_limit_holds_whatever_an_interrupt_does(
+def test_a_time_limit_is_kept_whatever_an_interrupt_does(
     start: Starter, name: str, language: Language
 ) -> None:
     kernel = start(name)

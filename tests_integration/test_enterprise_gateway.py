@@ -30,16 +30,16 @@ from behaviours import (
     run,
     test_a_timeout_keeps_output_and_state,
     test_an_interrupt_from_another_thread_ends_the_cell,
-    test_an_unknown_kernel_names_those_installed,
     test_code_that_ignores_the_interrupt_is_ended_by_a_restart,
-    test_ctrl_c_interrupts_the_kernel_and_goes_up,
-    test_hello_world_prints_exactly_what_the_seed_shows,
-    test_input_is_asked_for_and_given,
+    test_ctrl_c_interrupts_the_kernel_and_is_raised,
+    test_hello_world_has_exactly_the_output_of_the_seed,
+    test_input_requests_are_answered,
     test_restart_removes_variables_and_the_result_does_not_report_it,
     test_rich_output_becomes_a_file_byte_for_byte,
     test_stop_deletes_the_kernel_and_may_be_called_twice,
     test_the_death_of_a_kernel_is_reported_with_its_output,
-    test_variables_live_from_block_to_block,
+    test_the_error_for_an_unknown_kernel_lists_the_installed_ones,
+    test_variables_are_kept_between_blocks,
 )
 from environments import environment
 from filelock import FileLock
@@ -62,16 +62,16 @@ from jkg_client.servers.ports import free_port
 __all__ = [
     "test_a_timeout_keeps_output_and_state",
     "test_an_interrupt_from_another_thread_ends_the_cell",
-    "test_an_unknown_kernel_names_those_installed",
     "test_code_that_ignores_the_interrupt_is_ended_by_a_restart",
-    "test_ctrl_c_interrupts_the_kernel_and_goes_up",
-    "test_hello_world_prints_exactly_what_the_seed_shows",
-    "test_input_is_asked_for_and_given",
+    "test_ctrl_c_interrupts_the_kernel_and_is_raised",
+    "test_hello_world_has_exactly_the_output_of_the_seed",
+    "test_input_requests_are_answered",
     "test_restart_removes_variables_and_the_result_does_not_report_it",
     "test_rich_output_becomes_a_file_byte_for_byte",
     "test_stop_deletes_the_kernel_and_may_be_called_twice",
     "test_the_death_of_a_kernel_is_reported_with_its_output",
-    "test_variables_live_from_block_to_block",
+    "test_the_error_for_an_unknown_kernel_lists_the_installed_ones",
+    "test_variables_are_kept_between_blocks",
 ]
 
 HERE = "127.0.0.1"
@@ -367,7 +367,7 @@ def test_the_kernel_runs_on_the_machine_that_is_reached_through_ssh(
     assert f"Kernel launched on '{ELSEWHERE}', pid: {pid}, ID: {executor.kernel_id}" in site.log
 
 
-def test_what_begins_with_kernel_is_passed_on_and_the_rest_is_not(executors: Executors) -> None:
+def test_only_variables_that_begin_with_kernel_are_passed_on(executors: Executors) -> None:
     given = {"KERNEL_USERNAME": "ada", "KERNEL_OF_TRUTH": "two words", "TRUTH": "none"}
     executor = executors(env=given)
     assert _environ(executor, "KERNEL_USERNAME") == "ada"
@@ -388,7 +388,7 @@ def test_stop_leaves_no_process_on_the_other_machine(
     _wait_until_gone(site, kernel_id)
 
 
-def test_deletion_during_a_cell_leaves_no_process_and_is_told(
+def test_a_deletion_during_a_cell_is_a_death_and_leaves_no_process(
     site: Site, client: JupyterClient, kernel: JupyterKernelClient
 ) -> None:
     result = kernel.execute(
@@ -409,7 +409,7 @@ def test_a_kernel_that_dies_while_nobody_is_connected_is_gone(
         executors(kernel_id=kernel_id)
 
 
-def test_a_kernel_killed_on_the_other_machine_is_told_in_seconds(
+def test_a_kernel_killed_on_the_other_machine_is_reported_in_seconds(
     kernel: JupyterKernelClient,
 ) -> None:
     pid = int(kernel.execute("x = 1\nimport os\nprint(os.getpid())", 20).output)
@@ -420,7 +420,7 @@ def test_a_kernel_killed_on_the_other_machine_is_told_in_seconds(
     assert kernel.execute("print('x' in globals())", 20).output == "False\n"
 
 
-def test_a_launch_that_takes_too_long_for_the_gateway_is_told_with_its_reason(
+def test_the_error_has_the_reason_if_the_gateway_gives_up_a_launch(
     site: Site, client: JupyterClient
 ) -> None:
     kernel_id = str(uuid.uuid4())
@@ -432,12 +432,12 @@ def test_a_launch_that_takes_too_long_for_the_gateway_is_told_with_its_reason(
     _wait_until_gone(site, kernel_id)
 
 
-def test_a_slow_launch_that_it_waits_for_succeeds(client: JupyterClient) -> None:
+def test_a_slow_launch_within_the_time_limit_succeeds(client: JupyterClient) -> None:
     kernel_id = client.start_kernel("slow", env={"KERNEL_LAUNCH_TIMEOUT": "60"})
     client.delete_kernel(kernel_id)
 
 
-def test_a_launch_that_took_too_long_for_us_can_be_undone_by_the_id_that_we_chose(
+def test_a_launch_beyond_our_time_limit_can_be_undone_by_its_chosen_id(
     site: Site, client: JupyterClient
 ) -> None:
     kernel_id = str(uuid.uuid4())
@@ -448,7 +448,7 @@ def test_a_launch_that_took_too_long_for_us_can_be_undone_by_the_id_that_we_chos
     _wait_until_gone(site, kernel_id)
 
 
-def test_a_machine_that_cannot_be_reached_is_told_with_the_gateways_reason(
+def test_the_error_for_an_unreachable_machine_has_the_reason_of_the_gateway(
     client: JupyterClient,
 ) -> None:
     with pytest.raises(GatewayStatus, match=rf"starting kernel on '{NOWHERE}'") as caught:
@@ -456,7 +456,7 @@ def test_a_machine_that_cannot_be_reached_is_told_with_the_gateways_reason(
     assert caught.value.status == 500
 
 
-def test_a_user_who_may_not_start_kernels_is_told_so(client: JupyterClient) -> None:
+def test_an_unauthorized_user_is_an_error(client: JupyterClient) -> None:
     with pytest.raises(GatewayUnauthorized, match="'nobody-here' is not authorized") as caught:
         client.start_kernel("python3", env={"KERNEL_USERNAME": "nobody-here"})
     assert "token" not in str(caught.value)

@@ -312,7 +312,7 @@ def played(scene: Scene, server: Server, kernel_id: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)
-def test_scenes_go_on_as_with_ipykernel(
+def test_scenes_have_the_messages_of_ipykernel(
     scene: Scene, servers: tuple[Server, Server], kernels: tuple[str, str]
 ) -> None:
     real, fake = (played(scene, *both) for both in zip(servers, kernels))
@@ -320,7 +320,7 @@ def test_scenes_go_on_as_with_ipykernel(
 
 
 @pytest.mark.parametrize("asked", CONVERSATIONS, ids=str)
-def test_kernels_say_what_ipykernel_says(
+def test_kernels_send_the_messages_of_ipykernel(
     asked: Asked, servers: tuple[Server, Server], kernels: tuple[str, str]
 ) -> None:
     both = [Line(*one) for one in zip(servers, kernels)]

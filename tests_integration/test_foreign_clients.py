@@ -205,7 +205,7 @@ def test_autogen_gives_up_a_cell_and_restarts_its_kernel(
 
 
 @pytest.mark.parametrize("token", ["autogen has another", None])
-def test_autogen_without_the_token_is_not_let_in(
+def test_autogen_without_the_token_is_refused(
     autogen: Path, gateway: FakeGateway, tmp_path: Path, token: str | None
 ) -> None:
     port = gateway.connection_info.port
@@ -320,7 +320,7 @@ THROUGH_A_SERVER: list[tuple[str, list[Output]]] = [
 ]
 
 
-def test_a_jupyter_server_runs_its_kernels_there(
+def test_a_jupyter_server_runs_its_kernels_on_the_fake_gateway(
     jupyter_server: JupyterConnectionInfo, gateway: FakeGateway
 ) -> None:
     with JupyterClient(jupyter_server) as client, JupyterClient(gateway.connection_info) as fake:
@@ -340,7 +340,7 @@ def test_a_jupyter_server_runs_its_kernels_there(
     assert done == [*STARTED, INTERRUPTED, RESTARTED, DELETED]
 
 
-def test_a_jupyter_server_keeps_its_sessions_there(
+def test_a_jupyter_server_keeps_its_sessions_on_the_fake_gateway(
     jupyter_server: JupyterConnectionInfo, gateway: FakeGateway
 ) -> None:
     def ask(method: str, path: str, **options: Any) -> requests.Response:

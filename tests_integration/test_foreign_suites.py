@@ -79,7 +79,7 @@ SUITES = (KERNEL_CLIENT, KERNEL_GATEWAY, JUPYTER_SERVER, AUTOGEN_EXT, SMOLAGENTS
 
 @pytest.mark.field("F11")
 @pytest.mark.parametrize("suite", SUITES, ids=[suite.name for suite in SUITES])
-def test_the_tests_of_others_pass_on_the_fake_gateway(
+def test_test_suites_of_other_packages_pass_on_the_fake_gateway(
     suite: Suite, pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
     outcome = run(pytestconfig, suite, tmp_path)

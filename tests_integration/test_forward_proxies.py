@@ -136,7 +136,7 @@ def _answer(info: JupyterConnectionInfo, folder: Path) -> str:
 @pytest.mark.field("C6")
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 @pytest.mark.parametrize("scheme", ["", "http://"])
-def test_rest_and_websocket_go_through_the_proxy_that_is_named_in_any_spelling(
+def test_rest_and_websocket_use_the_proxy_in_any_spelling(
     server: JupyterConnectionInfo,
     proxies: Proxies,
     variable: str,
@@ -154,7 +154,7 @@ def test_rest_and_websocket_go_through_the_proxy_that_is_named_in_any_spelling(
 
 
 @pytest.mark.field("C6")
-def test_a_user_and_a_password_are_shown_to_the_proxy(
+def test_a_user_and_a_password_are_sent_to_the_proxy(
     server: JupyterConnectionInfo,
     proxies: Proxies,
     environment: pytest.MonkeyPatch,

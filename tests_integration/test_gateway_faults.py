@@ -185,7 +185,7 @@ GIVEN_UP = TIMEOUTS.first_heartbeat + 2 * TIMEOUTS.heartbeat + TIMEOUTS.pong + T
 
 
 @pytest.mark.parametrize("seconds", [1.0, 5.0])
-def test_a_gateway_that_hangs_for_a_while_between_cells_costs_nothing(
+def test_a_short_hang_of_the_gateway_between_cells_loses_nothing(
     gateway: Gateway, kernel: JupyterKernelClient, later: Later, clock: Clock, seconds: float
 ) -> None:
     gateway.hang()
@@ -198,7 +198,7 @@ def test_a_gateway_that_hangs_for_a_while_between_cells_costs_nothing(
 
 
 @pytest.mark.parametrize("seconds", [1.0, 5.0])
-def test_a_gateway_that_hangs_for_a_while_during_a_cell_costs_nothing_silently(
+def test_losses_in_a_short_hang_during_a_cell_are_reported(
     gateway: Gateway, kernel: JupyterKernelClient, later: Later, clock: Clock, seconds: float
 ) -> None:
     def hang() -> None:
@@ -213,7 +213,7 @@ def test_a_gateway_that_hangs_for_a_while_during_a_cell_costs_nothing_silently(
 
 
 @pytest.mark.pitfall(7)
-def test_a_gateway_that_hangs_for_good_is_a_typed_error_until_it_goes_on(
+def test_a_gateway_that_hangs_is_a_typed_error_until_it_continues(
     gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
 ) -> None:
     gateway.hang()
@@ -225,7 +225,7 @@ def test_a_gateway_that_hangs_for_good_is_a_typed_error_until_it_goes_on(
     assert runs(kernel) in {0, 1}
 
 
-def test_a_gateway_that_hangs_for_good_during_a_cell_is_told_with_what_had_come(
+def test_the_error_of_a_hang_during_a_cell_has_the_output_so_far(
     gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
 ) -> None:
     def hang() -> None:
@@ -250,7 +250,7 @@ def test_a_gateway_that_was_killed_is_a_typed_error(
     clock.told(GIVEN_UP)
 
 
-def test_a_gateway_that_was_killed_during_a_cell_is_told_with_what_had_come(
+def test_the_error_of_a_gateway_killed_during_a_cell_has_the_output_so_far(
     gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
 ) -> None:
     def kill() -> None:
@@ -263,7 +263,7 @@ def test_a_gateway_that_was_killed_during_a_cell_is_told_with_what_had_come(
     assert caught.value.result.output == "on\n"
 
 
-def test_a_gateway_that_came_back_without_kernels_gives_the_next_block_a_new_one(
+def test_after_a_gateway_restart_the_next_block_gets_a_new_kernel(
     gateway: Gateway, executors: Executors, clock: Clock
 ) -> None:
     executor = executors()
@@ -278,7 +278,7 @@ def test_a_gateway_that_came_back_without_kernels_gives_the_next_block_a_new_one
     assert not run(executor, "1").kernel_restarted
 
 
-def test_a_gateway_that_came_back_without_kernels_during_a_block_is_a_death(
+def test_a_gateway_restart_during_a_block_is_a_death(
     gateway: Gateway, executors: Executors, later: Later, clock: Clock
 ) -> None:
     def kill() -> None:
@@ -294,7 +294,7 @@ def test_a_gateway_that_came_back_without_kernels_during_a_block_is_a_death(
     assert run(executor, "print('x' in globals())").output.startswith("False\n")
 
 
-def test_a_gateway_that_came_back_without_the_attached_kernel_says_what_to_do(
+def test_after_a_gateway_restart_the_error_for_an_attached_kernel_says_what_to_do(
     gateway: Gateway, client: JupyterClient, executors: Executors, clock: Clock
 ) -> None:
     executor = executors(kernel_id=client.start_kernel("python3"))
@@ -306,7 +306,7 @@ def test_a_gateway_that_came_back_without_the_attached_kernel_says_what_to_do(
     clock.told(5)
 
 
-def test_a_kernel_that_may_have_no_more_memory_says_so_and_keeps_its_state(
+def test_a_kernel_at_its_memory_limit_raises_an_error_and_keeps_its_state(
     kernel: JupyterKernelClient, clock: Clock
 ) -> None:
     code = (
@@ -325,7 +325,7 @@ def test_a_kernel_that_may_have_no_more_memory_says_so_and_keeps_its_state(
 
 @pytest.mark.pitfall(4)
 @pytest.mark.parametrize("busy", [True, False])
-def test_a_kernel_that_the_system_killed_is_told(
+def test_a_kernel_killed_by_the_system_is_reported(
     kernel: JupyterKernelClient, clock: Clock, busy: bool
 ) -> None:
     pid = int(kernel.execute("import os\nprint(os.getpid())", 30).output)
@@ -348,7 +348,7 @@ def test_a_kernel_that_the_system_killed_is_told(
 
 @pytest.mark.pitfall(5)
 @pytest.mark.parametrize("busy", [True, False])
-def test_a_kernel_that_somebody_deleted_is_told(
+def test_a_kernel_deleted_by_another_program_is_reported(
     kernel: JupyterKernelClient, client: JupyterClient, clock: Clock, busy: bool
 ) -> None:
     def delete() -> None:
@@ -367,7 +367,7 @@ def test_a_kernel_that_somebody_deleted_is_told(
 
 
 @pytest.mark.parametrize("busy", [True, False])
-def test_a_block_on_a_deleted_kernel_is_told_and_the_next_has_a_new_one(
+def test_a_deletion_is_reported_and_the_next_block_gets_a_new_kernel(
     client: JupyterClient, executors: Executors, clock: Clock, busy: bool
 ) -> None:
     def delete() -> None:
@@ -401,7 +401,7 @@ class TestCulling:
         return {"env": {"JUPYTER_CONFIG_DIR": str(tmp_path)}}
 
     @pytest.mark.pitfall(5)
-    def test_a_kernel_culled_between_blocks_is_replaced_and_told(
+    def test_a_kernel_culled_between_blocks_is_replaced_and_reported(
         self, client: JupyterClient, executors: Executors, clock: Clock
     ) -> None:
         executor = executors()
@@ -415,7 +415,7 @@ class TestCulling:
         assert (result.exit_code, result.status) in {(0, "ok"), (137, "died")}
         assert run(executor, "print('x' in globals())").output.startswith("False\n")
 
-    def test_an_attached_kernel_that_was_culled_says_what_to_do(
+    def test_the_result_for_a_culled_attached_kernel_says_what_to_do(
         self, client: JupyterClient, executors: Executors, clock: Clock
     ) -> None:
         kernel_id = client.start_kernel("python3")

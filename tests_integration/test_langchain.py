@@ -52,7 +52,7 @@ def lowest(pytestconfig: pytest.Config) -> Path:
     )
 
 
-def test_an_agent_does_what_the_page_says(
+def test_the_example_of_the_page_with_an_agent_works(
     python: Path, gateway: JupyterConnectable, model: ModelServer, tmp_path: Path
 ) -> None:
     env = {**model.variables, **server_variables(gateway)}
@@ -216,7 +216,7 @@ with JupyterTool(timeout=60) as tool:
         ),
     ],
 )
-def test_the_tool_keeps_its_promises(
+def test_the_tool_has_the_documented_behaviour(
     any_python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
 ) -> None:
     assert run_alone(any_python, BEGINNING + code, gateway, tmp_path) == expected

@@ -184,7 +184,9 @@ def test_a_kernel_that_dies_ends_the_notebook_and_is_deleted(run: Run) -> None:
 
 @pytest.mark.field("N36")
 @pytest.mark.parametrize("waits", ["import time; time.sleep(60)", "await asyncio.sleep(60)"])
-def test_a_cell_whose_time_is_up_is_interrupted_and_the_next_one_runs(run: Run, waits: str) -> None:
+def test_a_cell_beyond_its_time_limit_is_interrupted_and_the_next_one_runs(
+    run: Run, waits: str
+) -> None:
     lines = run.python(f"""{RUN_CELLS}
     options = {{"timeout": 1, "interrupt_on_timeout": True, "allow_errors": True}}
     show(run("import asyncio; print(1)", "{waits}", "print(3)", **options))
@@ -195,7 +197,7 @@ def test_a_cell_whose_time_is_up_is_interrupted_and_the_next_one_runs(run: Run, 
 
 
 @pytest.mark.field("N36")
-def test_a_kernel_that_is_not_installed_is_told_with_those_that_are(run: Run) -> None:
+def test_the_error_for_a_missing_kernel_lists_the_installed_kernels(run: Run) -> None:
     lines = run.python(f"""{RUN_CELLS}
     from jkg_client.errors import KernelSpecNotFound
     try:
@@ -209,7 +211,7 @@ def test_a_kernel_that_is_not_installed_is_told_with_those_that_are(run: Run) ->
 
 
 @pytest.mark.field("N37")
-def test_a_kernel_that_was_there_before_stays(run: Run) -> None:
+def test_an_attached_kernel_is_not_deleted(run: Run) -> None:
     with JupyterClient(run.server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
     try:
@@ -246,7 +248,7 @@ LINES = "import time\nprint('a', flush=True)\ntime.sleep(0.2)\nprint('b', flush=
         ("cut_within", "execute_reply", ["a\nb\n[1 message was lost]\nNoReply", ""]),
     ],
 )
-def test_a_connection_that_breaks_is_mended_and_what_is_lost_is_told(
+def test_a_broken_connection_is_restored_and_losses_are_reported(
     folder: Path, tmp_path: Path, where: str, msg_type: str, expected: list[str]
 ) -> None:
     with FakeGateway() as fake:
@@ -340,7 +342,7 @@ def test_myst_nb_runs_the_notebooks_of_a_book(run: Run) -> None:
     assert HERE in (run.here / "out" / "index.txt").read_text(encoding="utf-8")
 
 
-def test_papermill_takes_the_kernel_manager(run: Run) -> None:
+def test_papermill_uses_the_kernel_manager(run: Run) -> None:
     run.notebook("x = 20", WHERE)
     run.python("""
     import papermill
@@ -353,7 +355,7 @@ def test_papermill_takes_the_kernel_manager(run: Run) -> None:
     assert texts(run.here / "out.ipynb") == ["", f"{HERE}\n"]
 
 
-def test_nbclient_runs_by_the_manager_of_jupyter_server_on_the_fake(
+def test_nbclient_works_with_the_manager_of_jupyter_server_on_the_fake(
     folder: Path, tmp_path: Path
 ) -> None:
     # Its client sends no token when it connects to a kernel.

@@ -115,7 +115,7 @@ def _compared(ours: Any, theirs: Any) -> Iterator[tuple[int, Any, Any]]:
             yield index, first, second
 
 
-def test_each_cell_shows_what_it_shows_by_nbclient(
+def test_each_cell_has_the_same_outputs_as_with_nbclient(
     server: JupyterConnectable, folder: Path
 ) -> None:
     def ran(path: Path) -> Any:

@@ -51,7 +51,7 @@ def test_a_server_without_a_token_runs_code(pytestconfig: pytest.Config, tmp_pat
 
 
 @pytest.mark.field("C7")
-def test_a_server_with_a_password_wants_a_token_besides(
+def test_a_server_with_a_password_needs_a_token(
     pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
     python = environment(pytestconfig, JUPYTER_SERVER.name, *JUPYTER_SERVER.requirements)

@@ -61,7 +61,7 @@ def dist(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_an_index_takes_what_is_built(tools: Path, dist: Path) -> None:
+def test_the_built_files_pass_the_checks_of_the_package_index(tools: Path, dist: Path) -> None:
     built = sorted(dist.iterdir())
     assert [path.suffix for path in built] == [".whl", ".gz"]
     said([tools, "-m", "twine", "check", "--strict", *built], dist)

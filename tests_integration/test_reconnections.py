@@ -14,7 +14,7 @@ TIMES = 8
 
 
 @pytest.mark.every_server
-def test_it_asks_no_more_than_is_allowed_for(server: JupyterConnectable) -> None:
+def test_a_reconnect_uses_no_more_message_numbers_than_allowed(server: JupyterConnectable) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
         try:
