@@ -45,7 +45,7 @@ def executors(server: JupyterConnectable, tmp_path: Path, timeouts: Timeouts) ->
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:
-    """Of an event loop that complains about what blocks it for long."""
+    """Longest time that a callback may block the event loop, in seconds. The loop reports more."""
 
     async def timed() -> T:
         return await asyncio.wait_for(main(), 60)
@@ -66,7 +66,7 @@ def kernels_of(server: JupyterConnectable) -> list[str]:
 
 
 class Outputs(list[str]):
-    """What came, as ``on_output``; and when the first did."""
+    """An ``on_output`` that keeps the outputs, and the time of the first one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ def test_a_block_becomes_a_cell_in_another_thread(executors: Executors) -> None:
             return (await executor.execute_code_blocks(blocks)).output
 
     assert run(main) == "42"
-    # That it is a string is checked before anything is sent; what is made of it may take longer.
+    # Only its type is checked in the loop. Converting it to a cell may take longer.
     assert threads[-1] is not threading.main_thread()
 
 

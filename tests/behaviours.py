@@ -40,7 +40,7 @@ from jkg_client import (
 
 LOOP = "print('on', flush=True)\nwhile True: pass"
 SLEEP = "import time\nprint('on', flush=True)\ntime.sleep(60)"
-"""The same where a loop would keep a core busy until the time limit."""
+"""Instead of a loop that would keep a core busy until the time limit."""
 STUBBORN = """
 import time
 said = False
@@ -53,7 +53,7 @@ while True:
     except KeyboardInterrupt:
         pass
 """
-"""Who reads ``on`` may interrupt before ``print`` has returned: that is within ``try``, too."""
+"""``print`` is within ``try``, because an interrupt may come before ``print`` has returned."""
 PNG = bytes.fromhex("89504e470d0a1a0a") + bytes(range(256))
 
 
@@ -217,7 +217,7 @@ def test_rich_output_becomes_a_file_byte_for_byte(
     assert Path(path).suffix == suffix
     assert Path(path).parent == tmp_path
     assert Path(path).read_bytes() == (value.encode() if isinstance(value, str) else value)
-    # Beside a page the plain form says what is in it; beside an image it says nothing.
+    # The plain text beside a page has the content; beside an image it has only a type.
     assert ("it" in result.output.splitlines()) == (suffix == ".html")
 
 
@@ -331,7 +331,7 @@ def test_a_call_may_have_its_own_time_limit(executors: Executors) -> None:
 @pytest.mark.pitfall(4)
 def test_the_death_of_a_kernel_is_reported_with_its_output(executor: JupyterCodeExecutor) -> None:
     run(executor, "x = 1")
-    # The pause is the kernel's: its last words leave it by a thread that dies with it.
+    # Without the pause, the thread that sends the output would die before it has sent all.
     code = "print('bye', flush=True)\nimport os, time\ntime.sleep(0.3)\nos._exit(1)"
     result = run(executor, code)
     assert result.exit_code == 137
@@ -356,7 +356,7 @@ def test_exit_ends_the_kernel_and_the_next_block_runs(executor: JupyterCodeExecu
     assert run(executor, "print('x' in globals())").output == "False\n"
 
 
-# What ends a script, its exit status, and what is shown of it.
+# Code that ends a script, its exit status, and the output that is shown.
 EXITS = [
     ("import sys; sys.exit()", 0, ""),
     ("import sys; sys.exit(0)", 0, ""),
@@ -420,7 +420,7 @@ def test_a_shell_block_ends_when_its_shell_ends(
     assert result.status == "ok"
     word, process = result.output.split()
     assert word == "started"
-    # It runs on, and can be ended.
+    # The process continues to run, and can be ended.
     assert run(executor, f"kill {process}", language="sh").status == "ok"
 
 
@@ -428,7 +428,7 @@ def test_a_shell_block_ends_when_its_shell_ends(
 @pytest.mark.ipython
 @pytest.mark.field("B8")
 def test_background_processes_may_continue_to_print(executor: JupyterCodeExecutor) -> None:
-    # By a pipe that nobody reads, the loop would end at its next echo.
+    # If nobody read the pipe, the loop would end at its next echo.
     loop = "(while sleep 0.05; do echo on || exit; done; exit) &\necho $!"
     process = run(executor, loop, language="sh").output.split()[-1]
     assert run(executor, f"sleep 0.5; kill {process}", language="sh").status == "ok"
@@ -525,7 +525,7 @@ def test_a_restart_by_another_thread_ends_the_running_cell(kernel: JupyterKernel
 
     result = kernel.execute(LOOP, 30, on_output=restart)
     threads[0].join()
-    # Some kernels get round to saying that they were interrupted.
+    # Some kernels still report the interrupt.
     assert result.status in {"died", "error"}
     assert result.failure is None or result.failure.ename == "KeyboardInterrupt"
     assert kernel.execute("print('fine')", 20).output == "fine\n"
@@ -696,5 +696,6 @@ def test_late_output_of_a_thread_comes_with_the_next_cell(
         print("in time")
     """
     assert run(executor, textwrap.dedent(start)).output == "in time\n"
-    time.sleep(0.6)  # so that it comes between the two, but nothing depends on that
+    # The output should come between the two cells, but the test does not depend on that.
+    time.sleep(0.6)
     assert run(executor, "thread.join()\nprint('next')").output == "late\nnext\n"

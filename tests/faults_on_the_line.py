@@ -72,7 +72,7 @@ def timeouts(unit: float) -> Timeouts:
 
 @pytest.fixture
 def languid(unit: float) -> Timeouts:
-    """A heartbeat that is longer than one wait for an answer, as in the defaults."""
+    """Timeouts with a heartbeat that is longer than one wait for an answer, as in the defaults."""
     return Timeouts() if unit == 1.0 else Timeouts(first_heartbeat=1.2, heartbeat=2.0, pong=0.5)
 
 
@@ -304,7 +304,7 @@ def test_an_idle_connection_dropped_between_cells_loses_nothing(
     proxy.drop_idle(unit, way)
     pause = threading.Event()
     pause.wait(2 * unit)
-    proxy.drop_idle(3600)  # some servers let a handshake wait for longer than that
+    proxy.drop_idle(3600)  # some servers delay a handshake for longer than that
     seen = see(kernel, lambda: None)
     seen.record(record_property)
     assert (seen.result.status, seen.is_whole, seen.is_told) == ("ok", True, False)

@@ -43,7 +43,7 @@ ARROWS = {
     "errors": set(),
     "protocol": {"errors"},
     "client": {*CORE, "session_file"},
-    # JSON text into a file: all that runs code can save it.
+    # These save JSON text in files. All parts that run code may use them.
     "session_file": CORE,
     "gateway": {*CORE, "client"},
     "embedded": {*CORE, "client", "secret_variables"},
@@ -84,10 +84,10 @@ DOORS = {
     "docker": {f"servers/docker/{name}.py" for name in ("api", "endpoints", "engine")},
     "websockets": {"testing/sockets.py"},
     "pytest": {"testing/plugin.py"},
-    # Without them the console still works on a plain terminal.
+    # Without these libraries, the console still works on a plain terminal.
     "prompt_toolkit": {f"cli/console/{name}.py" for name in ("__init__", "editor", "history")},
     "pygments": {f"cli/console/{name}.py" for name in ("__init__", "editor")},
-    # In the process of a fake kernel, where they are installed.
+    # Only in the process of a fake kernel, if they are installed.
     "IPython": {"testing/kernel/ipython.py"},
     "comm": {"testing/kernel/comms.py"},
     "kernel_gateway": {"servers/launcher/__main__.py"},
@@ -100,7 +100,7 @@ DOORS = {
     "jupyter_core": {"embedded/__init__.py", "embedded/kernelspecs.py"},
     "ipykernel": {"embedded/unlimited_queue_kernel.py"},
     "PIL": {"cli/sixel.py", "integrations/smolagents.py"},
-    # Notebooks need it anyway; the extra is asked for in one place.
+    # Notebooks need it anyway. Only one module names the extra in its error.
     "nbformat": {name for name in FILES if name.startswith("notebooks/")},
     "papermill": {
         "notebooks/parameters.py",
@@ -109,10 +109,10 @@ DOORS = {
     "click": {"notebooks/papermill_run.py"},
 }
 
-# No clock, file, socket, environment or chance; new_header alone stamps an id and the time.
+# No clock, file, socket, environment or random number. Only new_header adds an id and the time.
 PURE = {"__future__", "attrs", "collections", "enum", "json", "re", "struct", "typing"}
 PURE |= {"base64", "binascii", "codecs", "functools", "itertools"}
-# A signature is computed from the bytes and the key alone.
+# A signature is computed only from the bytes and the key.
 SIGNS = {"hashlib", "hmac"}
 STAMPS = {"datetime", "secrets"}
 
@@ -187,7 +187,7 @@ def _files(name: str) -> set[str]:
     """The modules of this package that a module imports, as names of files."""
     paths = {m.replace("jkg_client.", "", 1).replace(".", "/") for m in imports()[name]}
     files = {f"{path}.py" for path in paths} & set(FILES)
-    # ``from . import cells`` needs the module, and nothing that the package has besides.
+    # ``from . import cells`` needs only this module of the package.
     packages = paths - {Path(file).parent.as_posix() for file in files}
     return files | ({f"{path}/__init__.py" for path in packages} & set(FILES))
 
@@ -232,7 +232,7 @@ def test_the_launcher_runs_without_this_package() -> None:
 @pytest.mark.parametrize("name", ["embedded/watchdog.py", "embedded/unlimited_queue_kernel.py"])
 def test_programs_that_run_beside_a_kernel_do_not_need_this_package(name: str) -> None:
     assert not {module for module in imports()[name] if module.startswith("jkg_client")}
-    # Run by ``python -c``, from wherever the package lies: nothing may be beside it.
+    # It is run by ``python -c``, so it cannot import a module beside it.
     assert not any(
         isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(modules()[name])
     )
@@ -250,7 +250,7 @@ def test_each_library_is_imported_only_by_its_own_modules() -> None:
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="cannot tell what is the standard library")
 def test_no_other_library_is_imported() -> None:
     known = {*sys.stdlib_module_names, *DOORS, "attrs", "jkg_client"}
-    # The stand-in for pip brings the real one in.
+    # The replacement of pip imports the real pip.
     inner = {"testing/kernel/refusals/pip.py": {"pip"}}
     with table() as row:
         for name, names in imports().items():
@@ -303,7 +303,7 @@ def test_the_core_neither_waits_nor_logs() -> None:
 
 
 def test_a_module_holds_one_idea() -> None:
-    # At 300 lines one looks for a second idea; code is not compressed to stay below a number.
+    # At 300 lines, look for a second idea. Do not compress code to stay below a number.
     with table() as row:
         for name, path in FILES.items():
             with row(name):
@@ -322,7 +322,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of it, without those of its docstring."""
+    """Number of lines of a function, without its docstring."""
     said = ast.get_docstring(function, clean=False)
     return (function.end_lineno or 0) - function.lineno + 1 - (said.count("\n") + 1 if said else 0)
 

@@ -53,7 +53,7 @@ FIELD: Any = SimpleNamespace(name="text")
 
 
 def checked(value: object, **options: bool) -> None:
-    """As the field ``text`` of an attrs class."""
+    """Check a value as the field ``text`` of an attrs class."""
     arguments.validator(arguments.text, **options)(None, FIELD, value)
 
 

@@ -18,7 +18,7 @@ ENTRIES = st.lists(
 
 
 def shortened(value: object, most: int) -> tuple[object, int]:
-    """As if any part of a value was a value."""
+    """Shorten a value: any part of it is a value, too."""
     return value, most
 
 
@@ -44,7 +44,7 @@ def count_of(kept: BoundedOutput) -> int:
 
 
 def filled(limit: int, *entries: str | int) -> BoundedOutput:
-    """Text goes to one stream, a number is a value of that size."""
+    """The output after these entries: a text of a stream, or a number for a value of this size."""
     kept = bounded(limit)
     for entry in entries:
         if isinstance(entry, str):
@@ -148,7 +148,7 @@ def test_an_endless_stream_takes_no_more_than_the_limit() -> None:
     assert kept.dropped == 20 + 270 + 3600 + 45_000 - 10_000
 
 
-# Takes minutes if a small write costs what the tail is long.
+# This takes minutes if the time of a small write grows with the length of the tail.
 def test_small_writes_beyond_a_large_limit_are_quick() -> None:
     kept = filled(2**25, "x" * 2**25)
     for _ in range(20_000):

@@ -1,4 +1,4 @@
-"""What the log says of cells. And forks: they may not use the clients of their parents."""
+"""Log messages about cells. Also: forked children cannot use the clients of their parents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEBUG, INFO = logging.DEBUG, logging.INFO
 OK = (DEBUG, "the code ended, status ok")
 Said = list[tuple[int, str]]
 
-# The time limit of a cell, its result, and what the log says of it.
+# The time limit of a cell, its result, and the log messages.
 CELLS: list[tuple[float | None, ExecutionResult, Said]] = [
     (None, ExecutionResult(status="ok"), [(DEBUG, "the code ended, status ok")]),
     (

@@ -46,16 +46,16 @@ Terminal = tuple[Screen, Callable[[], str]]
 
 @pytest.fixture(autouse=True)
 def foreground() -> Iterator[None]:
-    """The command is started as by a person, who can end it by any signal."""
+    """Start the command as a person would: any signal can end it."""
     with in_the_foreground():
         yield
 
 
 @pytest.fixture
 def environ(server: FakeGateway, tmp_path: Path) -> dict[str, str]:
-    """Of a process that uses the fake gateway."""
+    """Environment of a process that uses the fake gateway."""
     plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
-    plain.pop("PYTHONUNBUFFERED", None)  # it would hide what is not flushed
+    plain.pop("PYTHONUNBUFFERED", None)  # it would hide missing flushes
     url, token = server.connection_info.url, server.connection_info.token or ""
     here = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"}
     return {**plain, **here, "JUPYTER_GATEWAY_URL": url, "JKG_TOKEN": token}
@@ -63,7 +63,7 @@ def environ(server: FakeGateway, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start(commands: Commands, environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts the command in a process of its own; it ends with the test."""
+    """Starts the command in its own process, which ends with the test."""
     with contextlib.ExitStack() as stack:
 
         def start(*words: str, **options: Any) -> Any:
@@ -77,7 +77,7 @@ def start(commands: Commands, environ: dict[str, str], tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def start_anew(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts Python, and the command in it; it ends with the test."""
+    """Starts the command in a new interpreter, which ends with the test."""
     with contextlib.ExitStack() as stack:
 
         def start(*words: str, env: dict[str, str] | None = None, **options: Any) -> Any:
@@ -92,7 +92,7 @@ def start_anew(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
                 )
             )
             stack.callback(process.kill)
-            # Nobody waits for a line that does not come.
+            # Do not wait for a line that never comes.
             timer = threading.Timer(SECONDS, process.kill)
             stack.callback(timer.join)
             stack.callback(timer.cancel)
@@ -121,7 +121,7 @@ def called(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Jkg:
-    """Runs the command in this process: quicker, for what needs no process of its own."""
+    """Runs the command in this process, which is quicker."""
     monkeypatch.chdir(tmp_path)
     for name in set(os.environ) - set(environ):
         monkeypatch.delenv(name)
@@ -144,7 +144,7 @@ def called(
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
-    """A screen on a terminal of 40 columns, and what the terminal was sent since last asked."""
+    """A screen on a terminal of 40 columns, and the text that it has sent since the last call."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
 
@@ -162,7 +162,7 @@ def terminal() -> Iterator[Terminal]:
 
 
 def shown(sent: str) -> list[str]:
-    """Lines as they stand on a terminal that was sent this."""
+    """The lines on a terminal that has received this text."""
     lines = []
     for line in sent.replace("\r\n", "\n").split("\n"):
         cells: list[str] = []
@@ -550,7 +550,7 @@ BARS = [
 ]
 
 
-# "-]" stands for what is missing of twenty columns.
+# "-]" stands for the rest of twenty columns.
 @rows(("step", "progress", "line"), BARS)
 def test_a_progress_bar_shows_the_progress_of_an_image(
     step: ImageProgress | None, progress: ImageProgress, line: str
@@ -676,7 +676,7 @@ def _sent_to_a_terminal(
 
 
 def _until_closed(screen: Any) -> Iterator[bytes]:
-    # A terminal that nobody has open any more is an error, not an end.
+    # If no process has the terminal open any more, reading is an error.
     with contextlib.suppress(OSError):
         yield from iter(lambda: os.read(screen.fileno(), 65536), b"")
 

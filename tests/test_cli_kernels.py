@@ -38,7 +38,7 @@ def jkg(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Jkg:
-    """Runs a command to its end, in a folder of its own."""
+    """Runs a command to its end, in its own folder."""
     monkeypatch.setenv("JUPYTER_GATEWAY_URL", server.connection_info.url)
     monkeypatch.setenv("JKG_TOKEN", server.connection_info.token or "")
     monkeypatch.chdir(tmp_path)

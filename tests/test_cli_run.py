@@ -40,7 +40,7 @@ Run = Callable[..., Done]
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own, where no server is known and no wish about colours is set."""
+    """An empty folder, and an environment without a server and without settings for colours."""
     for name in ("JUPYTER_GATEWAY_URL", "JKG_TOKEN", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -507,13 +507,13 @@ def test_other_shells_get_every_command_and_option(run: Run, shell: str) -> None
 def test_arguments_are_utf_8_in_every_locale(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, locale: str
 ) -> None:
-    # In UTF-8, also where the tests run in another encoding.
+    # In UTF-8, even if the tests run in another encoding.
     written(place, os.fsdecode("é.py".encode()), "import sys; print(ascii(sys.argv))")
     for name, value in {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     code = ["-c", "import sys; print(ascii('é'), ascii(sys.argv))", "日本"]
-    # Python takes C and POSIX for the same.
+    # Python treats C and POSIX in the same way.
     for words in [["é.py", "日本"], code] if locale == "C" else [["é.py", "日本"]]:
         done = subprocess.run(
             [sys.executable, "-m", "jkg_client", "run", *(word.encode() for word in words)],

@@ -120,7 +120,7 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 def answered(
     ends: tuple[socket.socket, socket.socket], answer: bytes, headers: dict[str, str] | None = None
 ) -> tuple[HandshakeAnswer, str]:
-    """What comes of a handshake that is answered so, and what was asked."""
+    """The result of a handshake with this answer, and the request."""
     ours, theirs = ends
     asked = bytearray()
 
@@ -163,7 +163,7 @@ def test_a_handshake_follows_the_rfc_and_has_no_origin(
         "Authorization": "token t",
         "X": "y",
     }
-    assert ends[0].recv(10) == b"\x81\x00"  # what follows is a frame: none of it was taken
+    assert ends[0].recv(10) == b"\x81\x00"  # the frame after the head was not read
 
 
 def test_headers_of_the_caller_replace_default_headers(

@@ -16,7 +16,7 @@ from jkg_client.gateway.connection import (
 
 SECRET = "s3cr3t-t0k3n"
 
-# One row a way to say where a server is: REST and WebSocket.
+# One row for each form of an address: REST and WebSocket.
 URLS: list[tuple[JupyterConnectionInfo, str]] = [
     (JupyterConnectionInfo("localhost", False, 8888), "://localhost:8888"),
     (JupyterConnectionInfo("localhost", False), "://localhost"),
@@ -58,7 +58,7 @@ def test_loopback_is_this_machine(host: str, loopback: bool) -> None:
     assert JupyterConnectionInfo(host, False).is_loopback is loopback
 
 
-# One row a form of address that people paste: URL, what it comes to, token.
+# One row for each form of a pasted address: URL, clean URL, token.
 FROM_URL = [
     ("http://localhost:8888", "http://localhost:8888", None),
     ("http://localhost:8888/", "http://localhost:8888", None),
@@ -97,7 +97,7 @@ def test_an_address_is_read_as_a_browser_shows_it(url: str, root: str, token: st
     assert (info.url, info.token) == (root, token)
 
 
-# JupyterHub leaves these as they are; the last two it escapes, and they must stay so.
+# JupyterHub does not escape these, except for the last two, which must stay escaped.
 @pytest.mark.field("C3")
 @rows("name", ["a.b@example.org", "a~b", "a-b_c", "A.B", "a%2Bb", "%C3%A9%20x"])
 def test_a_user_is_written_as_the_hub_writes_it(name: str) -> None:
@@ -210,7 +210,7 @@ def test_secrets_are_not_in_the_repr() -> None:
     assert SECRET not in f"{info!r} {info} {info.url} {info.websocket_url}"
 
 
-# One row a choice of headers: token, headers, what is sent.
+# One row for each choice of headers: token, headers, sent headers.
 @rows(
     ("token", "headers", "sent"),
     [
@@ -255,7 +255,7 @@ def test_a_connection_can_be_connected_to() -> None:
 
 BASIC = "Basic " + b64encode(b"me:pw").decode()
 
-# One row a variable, beside JUPYTER_GATEWAY_URL=https://gw:1/x.
+# One row for each variable, in addition to JUPYTER_GATEWAY_URL=https://gw:1/x.
 FROM_ENV: list[tuple[dict[str, str], dict[str, Any]]] = [
     ({}, {}),
     ({"AUTH_TOKEN": "abc"}, {"token": "abc"}),

@@ -26,7 +26,7 @@ SECONDS = 60
 
 
 def environment(server: FakeGateway, folder: Path) -> dict[str, str]:
-    """Of a user of the fake gateway, whose terminal can do nothing."""
+    """Environment of a user of the fake gateway with a dumb terminal."""
     plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
     info = server.connection_info
     return {
@@ -61,7 +61,7 @@ def typed(commands: Commands, text: str, env: dict[str, str], *words: str) -> tu
 def _read(master: int) -> bytes:
     try:
         return os.read(master, 4096)
-    except OSError:  # so Linux says that nobody has the other end any more
+    except OSError:  # Linux: the other end is closed
         return b""
 
 

@@ -21,7 +21,7 @@ def hear(number: int, frame: FrameType | None) -> None:
 
 @pytest.fixture(autouse=True)
 def heard() -> Iterator[None]:
-    """Ctrl-C is heard by ``hear``, whatever the tests were started with."""
+    """``hear`` handles Ctrl-C, with any signal settings of the tests."""
     came.clear()
     before = signal.signal(signal.SIGINT, hear)
     try:

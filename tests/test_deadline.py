@@ -8,7 +8,7 @@ from jkg_client.client.deadline import Deadline
 
 
 class Clock:
-    """Goes by hand."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0

@@ -16,7 +16,7 @@ from jkg_client.protocol.frames import BINARY, TEXT
 FRAME = b"\x81\x02ok"
 """A whole text message, as a server sends it."""
 PONG = b"\x8a\x80"
-"""How an empty pong of a client begins; a mask of four bytes follows."""
+"""The beginning of an empty pong of a client. A mask of four bytes follows."""
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from jkg_client.servers.docker.addresses import address_of, networks_of, own_ids
 
 
 def told(mode: str, ports: Any, **networks: tuple[str, str]) -> dict[str, Any]:
-    """An engine's answer; ``networks`` have an IPv4 and an IPv6 address each."""
+    """An answer of an engine. Each of ``networks`` has an IPv4 and an IPv6 address."""
     return {
         "HostConfig": {"NetworkMode": mode},
         "NetworkSettings": {
@@ -119,7 +119,7 @@ def test_a_container_on_another_machine_is_reached_at_this_address(
         (LOOPBACK, ["bridge"], ("172.17.0.3", 8888)),
         (SIX, {"six": {}}, ("172.24.0.2", 8888)),
         (ONLY_SIX, ["six"], ("fd00:6b67:7574::2", 8888)),
-        # To be there is not to have an address there.
+        # A container may be in a network without having an address there.
         (HOST, ["host"], ("127.0.0.1", 8888)),
         (NONE, ["none"], None),
         (TWO, ["foreign"], ("127.0.0.1", 32796)),
@@ -150,7 +150,7 @@ def test_address_of_does_not_change_the_description() -> None:
 
 
 def test_in_a_container_the_host_name_is_the_last_id() -> None:
-    """In a container the name of the machine comes last; outside there is nothing to look for."""
+    """In a container, the host name is the last id. Outside of containers, there is no id."""
     ids = list(own_ids("machine"))
     assert ids[-1:] in ([], ["machine"])
     assert len(set(ids)) == len(ids)

@@ -21,7 +21,7 @@ BLOCK = 512
 def header(
     name: str = "x", *, size: int = 0, kind: bytes = tarfile.REGTYPE, link: str = ""
 ) -> bytes:
-    """The block before a member's content, as the tar format has it."""
+    """The header of a member, in the tar format."""
     member = tarfile.TarInfo(name)
     member.size, member.type, member.linkname = size, kind, link
     return member.tobuf(tarfile.GNU_FORMAT)
@@ -42,7 +42,7 @@ def content_of(pieces: Iterator[bytes]) -> bytes:
 
 
 def members(file: Any) -> list[tuple[tarfile.TarInfo, bytes]]:
-    """By the standard library, which is not what has packed it: a file, not a stream."""
+    """The members, read by the standard library as a file, and not as a stream."""
     with tarfile.open(fileobj=io.BytesIO(file.read()), encoding="utf-8") as tar:
         return [(member, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
 
@@ -138,7 +138,7 @@ def test_only_the_first_file_of_an_archive_is_read() -> None:
     assert content_of(iter([both])) == b"1"
 
 
-# What a member is that is no file; a link is followed by name, on the engine's side.
+# Members that are not files. The engine follows links by name.
 @rows(
     "kind",
     [

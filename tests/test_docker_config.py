@@ -16,7 +16,7 @@ from jkg_client.servers import docker, launcher
 ROOM = os.path.join(os.path.dirname(launcher.__file__), "queue_limits.py")  # noqa: PTH118,PTH120
 CONFIG = os.path.join(os.path.dirname(docker.__file__), "jupyter_config.py")  # noqa: PTH118,PTH120
 
-# Executes the configuration, then code; all that it prints is one line of JSON.
+# Executes the configuration, then code. It prints only one line of JSON.
 PROGRAM = f"""
 import json, os, subprocess, sys
 from types import MappingProxyType, SimpleNamespace
@@ -47,7 +47,7 @@ def run(code: str, **added: str) -> Any:
     return json.loads(done.stdout)
 
 
-# As kernels are started, and as others may be.
+# Ways to start kernels and other programs.
 ENVIRONMENTS = [
     "None",
     "os.environ",
@@ -93,7 +93,7 @@ def test_every_child_process_starts_without_the_token() -> None:
     assert [child.get("TOKEN") for child in run(code, TOKEN=SECRET)] == [None] * 3
 
 
-# An empty token is none: not everything that is empty has to go.
+# An empty token means no token, so empty variables must not be removed.
 @rows("added", [{}, {"TOKEN": ""}], ids=["unset", "empty"])
 @rows("env", ["None", "dict(os.environ)"])
 def test_without_a_token_no_variable_is_removed(env: str, added: dict[str, str]) -> None:

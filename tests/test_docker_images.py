@@ -1,4 +1,4 @@
-"""Images: what an engine says when it builds and pulls them, and the bundled Dockerfile.
+"""Messages of an engine that builds and pulls images, and the bundled Dockerfile.
 
 The streams are those of Docker 20.10.24, cut down by hand.
 """
@@ -49,7 +49,7 @@ BUILD_LINES = [
     ("---> 2b6e11cdcdc2", None, None),
     ("Successfully built 2b6e11cdcdc2", None, None),
 ]
-# Bytes that are no UTF-8, a line that a program writes again and again, and one without an end.
+# Bytes that are not UTF-8, a line that a program overwrites, and a line without an end.
 NOISY_BUILD = r"""
 {"stream":"Step 2/2 : RUN noise"}
 {"stream":"\n"}
@@ -93,7 +93,7 @@ PULL_STEPS = [
 
 
 def feed(log: ImageLog, stream: str) -> list[ImageProgress]:
-    """All that is new in a stream as it was recorded, an item a line."""
+    """The progress messages of a recorded stream with one item per line."""
     return [told for line in stream.splitlines() if line for told in log.feed(json.loads(line))]
 
 
@@ -178,7 +178,7 @@ def test_the_log_of_a_long_build_keeps_its_end() -> None:
     assert 10 <= len(kept) <= 100
 
 
-# Podman's engine and later ones of Docker leave out what they do not know.
+# Podman and newer Docker engines omit unknown fields.
 @rows(
     ("item", "told"),
     [
@@ -207,7 +207,7 @@ def test_unusual_items_are_accepted(item: dict[str, Any], told: list[ImageProgre
     assert log.error is None
 
 
-# The field "error" is deprecated: later engines will say it in the detail alone.
+# The field "error" is deprecated: later engines will only send the detail.
 @pytest.mark.parametrize(
     "item",
     [
@@ -223,7 +223,7 @@ def test_the_reason_of_a_failed_build_is_known(item: dict[str, Any]) -> None:
     assert log.error == "no space"
 
 
-# Docker 20.10.24 colours what a step prints to stderr.
+# Docker 20.10.24 colours the stderr of a step.
 def test_colours_of_a_build_are_left_out() -> None:
     log = ImageLog()
     told = [
@@ -246,17 +246,17 @@ def test_a_changed_dockerfile_has_another_tag() -> None:
     tags = {tag_of(text) for text in ("FROM a\n", "FROM a", "FROM b\n", "FROM ä\n", "")}
     assert len(tags) == 5
     for tag in tags:
-        # What engines take for a name and a tag.
+        # The names and tags that engines accept.
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]*:[A-Za-z0-9_.-]{1,128}", tag)
 
 
 def test_the_same_dockerfile_has_the_same_tag() -> None:
-    # By sha256sum.
+    # The digest was computed by sha256sum.
     assert tag_of("FROM a\n") == "jkg-client:20a51c180619"
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
-    """Those of a Dockerfile: continued lines joined, comments dropped."""
+    """The instructions of a Dockerfile: continued lines are joined, comments are dropped."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ").splitlines()
     pairs = [line.split(maxsplit=1) for line in joined if line.strip()]
@@ -285,7 +285,7 @@ def test_the_bundled_dockerfile_can_be_read_from_the_class() -> None:
 
 
 def started(folder: Path, env: dict[str, str]) -> Any:
-    """What the command of the bundled Dockerfile starts, and with which environment."""
+    """The program that the bundled Dockerfile starts, and its environment."""
     (command,) = [words for name, words in instructions(DEFAULT_DOCKERFILE) if name == "CMD"]
     code = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
     python = folder / "python"

@@ -1,4 +1,4 @@
-"""Options of a container: safe by default; those of the user have priority."""
+"""Options of a container: safe by default, and overridden by the user."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_the_options_of_the_user_are_not_changed() -> None:
     assert given == before
 
 
-# As Docker 20.10.24 says it.
+# In the format of Docker 20.10.24.
 @rows(
     ("told", "environment"),
     [

@@ -35,7 +35,7 @@ FAR = Owner(node="nosuch", boot="b", namespace="s", pid=5, started="7")
 
 @contextmanager
 def program() -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Another process and its label; it runs until the end of the block."""
+    """The label of another process, and the process, which runs until the end of the block."""
     command = [sys.executable, "-c", WRITES_ITS_LABEL]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -45,7 +45,7 @@ def program() -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 def written(owner: Owner, kept: bool = False) -> dict[str, str]:
-    """Labels as they are on containers."""
+    """The labels of a container."""
     return {OWNER: owner.label, KEPT: "true" if kept else "false"}
 
 
@@ -101,7 +101,7 @@ def test_a_process_is_gone_when_it_has_ended() -> None:
         owner = Owner.from_label(label)
         assert owner is not None
         assert not owner.is_gone
-    # Windows cannot be asked without disturbing the process.
+    # On Windows, this cannot be checked without disturbing the process.
     assert owner.is_gone is (os.name == "posix")
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from jkg_client import DockerJupyterServer
 
-# The arguments of AutoGen 0.2, with its defaults but for the token, which is an instance there.
+# The arguments of AutoGen 0.2 and their defaults. Only the token is an instance there.
 AUTOGEN = {
     "custom_image_name": None,
     "container_name": None,
@@ -26,7 +26,7 @@ AUTOGEN = {
 
 @pytest.fixture(autouse=True)
 def no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever gets as far as an engine finds none."""
+    """Code that connects to an engine finds none."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nosuch.sock")
 
 
@@ -35,7 +35,7 @@ def test_the_arguments_of_autogen_have_its_defaults() -> None:
     assert {name: parameters[name].default for name in AUTOGEN} == AUTOGEN
 
 
-# Without the library they are told all the same: it is not even looked for.
+# They are reported before the Docker library is imported.
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -87,7 +87,7 @@ def test_addresses_are_normalized_for_the_engine(ip: str | None, address: str | 
     assert settings(ip=ip).ip == address
 
 
-# What an engine does not know as an address, it takes for all addresses.
+# An engine treats an invalid address as "all addresses".
 @rows("ip", ["", "example.com", "127.0.0.1:80", "127.1", "eth0", "::1]x", " "])
 def test_an_invalid_address_is_refused(ip: str) -> None:
     with pytest.raises(ValueError, match="ip"):

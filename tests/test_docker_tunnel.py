@@ -66,8 +66,8 @@ FAR = "ssh://me@far"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where private folders are made; short, as the path of a socket must be."""
-    assert tmp_path.is_dir()  # made before the place for such is another
+    """The place of private folders. It is short, because the path of a socket must be short."""
+    assert tmp_path.is_dir()  # created before the place of temporary folders changes
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)
@@ -75,7 +75,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The words that ssh was called with, in a file."""
+    """The file with the arguments of ssh."""
     program, ssh = tmp_path / "ssh.py", tmp_path / "bin" / "ssh"
     program.write_text(SSH, encoding="utf-8")
     ssh.parent.mkdir()
@@ -124,7 +124,7 @@ def words(seen: Path) -> list[str]:
 
 
 def after(option: str, seen: Path) -> list[str]:
-    """The word behind each ``option``."""
+    """The word after each ``option``."""
     said = words(seen)
     return [there for word, there in zip(said, said[1:]) if word == option]
 
@@ -182,11 +182,11 @@ def test_a_tunnel_leads_to_a_port(host: str, there: str, seen: Path) -> None:
     [
         ("ssh://far.example", [], [], "far.example"),
         ("ssh://me@far.example:2222", ["me"], ["2222"], "far.example"),
-        # As in the configuration of ssh, which heeds the case.
+        # Names in ssh's configuration have upper and lower case.
         ("ssh://me@MyServer:22", ["me"], ["22"], "MyServer"),
         ("ssh://a%40b@far", ["a@b"], [], "far"),
         ("ssh://[fd00::1]:22", [], ["22"], "fd00::1"),
-        # Words that look like options are none.
+        # Words that look like options must not be options.
         ("ssh://-oProxyCommand=id", [], [], "-oProxyCommand=id"),
         ("ssh://-oProxyCommand=id@far", ["-oProxyCommand=id"], [], "far"),
     ],

@@ -17,7 +17,7 @@ from jkg_client.protocol.result import ExecutionResult
 RESULT = ExecutionResult(status="timeout", outputs=(Stream("stdout", "a"),))
 STATUS = (401, "GET http://h:1/api", "Unauthorized", "the token is wrong")
 
-# One row an exception: arguments, what it says, what it can be caught as.
+# One row for each exception: arguments, message, built-in base classes.
 EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exception], ...]]] = [
     (errors.WireError, ("cut", b"\x00ab"), "cut; frame of 3, starts b'\\x00ab'", (ValueError,)),
     (errors.GatewayError, ("gone",), "gone", ()),

@@ -186,7 +186,7 @@ def test_a_starting_kernel_is_another_process_only_after_the_request_began(
     assert fed(*messages, begun=begun).dead is dead
 
 
-# One row a way to end.
+# One row for each way to end.
 @rows(
     ("messages", "ended"),
     [
@@ -215,7 +215,7 @@ def test_an_error_that_is_only_in_the_reply_is_shown() -> None:
     assert result.output == "a\nE: v"
 
 
-# An empty or short message may stand in the output by chance.
+# An empty or short message may be in the output by chance.
 @rows(("evalue", "shown"), [("", "E: "), ("1", "E: 1")])
 def test_an_error_is_shown_though_its_message_was_printed_by_chance(
     evalue: str, shown: str
@@ -340,7 +340,7 @@ def test_other_messages_on_stdin_ask_for_nothing() -> None:
     assert Exchange("req").feed(message("stdin", "input_reply", {"prompt": "x"})) is None
 
 
-# Python code that we interrupted ends in one of these.
+# Interrupted Python code ends with one of these exceptions.
 @rows("ename", ["KeyboardInterrupt", "CancelledError"])
 @rows("told", ["on iopub", "in the reply", "both"])
 def test_a_timeout_does_not_show_the_interrupt_but_has_it_as_failure(ename: str, told: str) -> None:
@@ -364,7 +364,7 @@ def test_a_timeout_stays_a_timeout_however_the_cell_ended(messages: tuple[Messag
     assert fed(*messages).result(gave_up=True).status == "timeout"
 
 
-# A death is told late: the time may have been up before we knew.
+# A death is reported late, so the time limit may have passed before the report.
 def test_a_kernel_that_died_without_a_reply_did_not_time_out() -> None:
     assert fed(BUSY, status("dead", None)).result(gave_up=True).status == "died"
 
@@ -503,12 +503,12 @@ def test_answers_to_expressions_are_as_the_kernel_gave_them() -> None:
     assert (result.user_expressions, result.execution_count) == (answers, 3)
 
 
-# How much output may be kept, values of expressions, and those that are.
+# The limit of the output, values of expressions, and the values that are kept.
 TOO_LARGE = {"status": "error", "ename": "TooLarge", "traceback": []}
 ROOMS: list[tuple[int, Json, Json]] = [
     (10, {"a": "123456789", "b": ""}, {"a": "123456789"}),
     (10, {"a": "1234567890", "b": ""}, {"a": {**TOO_LARGE, "evalue": "11 characters"}}),
-    # One that is too large leaves room for the next, and counts as 80.
+    # A value that is too large counts as 80, so the next one may fit.
     (
         100,
         {"a": "x" * 200, "b": "y" * 18, "c": "", "d": ""},

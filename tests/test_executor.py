@@ -221,7 +221,7 @@ def test_the_repr_of_an_async_executor_shows_whether_it_was_started(
 
 
 class AutoGensInfo:
-    """Where a server is, as AutoGen has it."""
+    """A class like AutoGen's connection info."""
 
     host, use_https, port, token = "x", False, 1, "secret"
 
@@ -230,7 +230,7 @@ class AutoGensInfo:
 
 
 class AutoGensServer:
-    """One that AutoGen has launched."""
+    """A class like a server of AutoGen."""
 
     connection_info = AutoGensInfo()
 
@@ -273,7 +273,7 @@ def test_a_removed_output_dir_is_created_again(executors: Executors, tmp_path: P
 
 @frozen
 class PrespawningServer:
-    """The fake, with kernels that have been started already."""
+    """The fake gateway with prespawned kernels."""
 
     connection_info: JupyterConnectionInfo
     prespawned_kernels: PrespawnedKernels
@@ -503,7 +503,7 @@ def test_stop_while_a_new_kernel_is_started_leaves_none(
 def interrupted(
     executors: Executors, grace: float, *codes: str, then: str
 ) -> tuple[CodeResult, CodeResult]:
-    """What ``codes`` come to, interrupted at their first output, and ``then``, which waits."""
+    """The result of ``codes``, interrupted at their first output, and of the waiting ``then``."""
     began = threading.Event()
     timeouts = Timeouts(grace=grace)
     executor = executors(on_output=lambda _: began.set(), timeouts=timeouts)
@@ -523,7 +523,7 @@ print('on', flush=True)
 time.sleep(1.5)
 _ = signal.signal(signal.SIGINT, before)
 """
-"""Ends by itself after 1.5 seconds, and by no interrupt."""
+"""Code that ignores interrupts and ends after 1.5 seconds."""
 
 
 def test_a_late_interrupt_does_not_end_another_call(

@@ -146,7 +146,7 @@ def test_live_output_shows_no_traceback_of_an_exit_either() -> None:
     assert exchange.feed(stream(ADVICE, "stderr")) is None
 
 
-# IPython's exit(3) takes 3 for its own keep_kernel, and hands it on.
+# IPython's exit(3) passes 3 on as its own argument keep_kernel.
 @pytest.mark.field("B7")
 @rows(
     ("keep", "status", "code"),

@@ -109,7 +109,7 @@ def test_an_answer_may_be_cut_after_the_request_was_carried_out(
     client: RawClient, after: int, rst: bool
 ) -> None:
     client.gateway.faults.cut_answer(after, method="POST", rst=rst)
-    # Some releases of urllib3 take half a body for a whole one, which then is no JSON.
+    # Some releases of urllib3 accept half a body, which is not valid JSON.
     with pytest.raises((requests.RequestException, ValueError)):
         client.rest("POST", "/api/kernels").json()
     assert len(client.rest("GET", "/api/kernels").json()) == 1
@@ -139,7 +139,7 @@ def test_messages_after_a_cut_are_not_received(client: RawClient, rst: bool, aga
             kernel.send("execute_request", {"code": "1"})
         with pytest.raises(CUT):
             kernel.until("iopub execute_input")
-        # An answer on a new connection: by now it would have been noted.
+        # After an answer on a new connection, the journal would contain the request.
         with client.connect(kernel.id, session=session) as other:
             assert other.value("2") == "2"
     (asked,) = gateway.journal.messages("execute_request")
@@ -308,7 +308,7 @@ def test_too_much_data_is_dropped_with_a_notice(client: RawClient, kernel: RawKe
     notice, result = kernel.outputs("print('x' * 1000)\n5")
     assert notice == {"name": "stderr", "text": NOTICE}
     assert result["data"] == {"text/plain": "5"}
-    # With idle the server counts anew.
+    # After idle, the server counts from 0 again.
     assert kernel.text("print('y')") == "y\n"
 
 

@@ -185,7 +185,7 @@ def test_an_old_server_knows_no_subprotocol() -> None:
         client.connect(subprotocols=[V1])
 
 
-# As kernel gateway 3.0.1 wrote them: id and type twice. AutoGen 0.2 looks for them outside.
+# Kernel gateway 3.0.1 sends id and type twice. AutoGen 0.2 reads them outside of the header.
 FIELDS = [
     "header",
     "msg_id",
@@ -320,7 +320,7 @@ def test_a_client_with_a_new_session_gets_only_later_messages(client: RawClient)
     with client.connect(kernel.id, session="other") as kernel:
         back.set()
         said = [says(message) for message in kernel.until("iopub status idle")]
-    # What was said before is gone, the reply goes to who asked.
+    # Earlier messages are gone. The reply is sent to the client that has sent the request.
     assert said[-2:] == ["iopub stream 3", "iopub status idle"]
     assert "shell execute_reply ok" not in said
 
@@ -376,7 +376,7 @@ def test_a_ping_to_a_client_that_has_gone_closes_the_connection() -> None:
     with raw_client(ping_interval=0.02) as client:
         kernel = client.connect()
         kernel.until("iopub status idle")
-        # The reader is kept from noticing first.
+        # Otherwise, the reading thread would notice it first.
         client.gateway.faults.hold()
         kernel.send("kernel_info_request", {})
         kernel.socket.shutdown()

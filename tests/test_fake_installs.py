@@ -15,13 +15,13 @@ from tables import rows
 from jkg_client import CodeBlock, JupyterCodeExecutor
 from jkg_client.testing import FakeGateway
 
-# Without a network pip would fail, too, but with other words.
+# Without a network, pip would fail, too, but with another message.
 REFUSED = "installs and removes no packages"
 
 
 @pytest.fixture(autouse=True)
 def activated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``python`` and ``pip`` are found, also where the environment of the tests is not active."""
+    """``python`` and ``pip`` are found, even if the environment of the tests is not activated."""
     folder = str(Path(sys.executable).parent)
     monkeypatch.setenv("PATH", os.pathsep.join([folder, os.environ["PATH"]]))
 

@@ -39,7 +39,7 @@ OK, INPUT = "shell execute_reply ok", "iopub execute_input"
 FAILED = "shell execute_reply error"
 USAGE = "iopub stream UsageError: Line magic function `%nosuch` not found.\n"
 
-# What a cell says, message by message.
+# The messages of a cell.
 CELLS: list[tuple[str, list[str]]] = [
     ("x = 1", [BUSY, INPUT, OK, IDLE]),
     ("1", [BUSY, INPUT, "iopub execute_result", OK, IDLE]),
@@ -79,7 +79,7 @@ def test_the_place_of_the_reply_can_be_chosen(reply: str, said: list[str]) -> No
         assert [says(message) for message in kernel.execute("print('a')\n1")] == said
 
 
-# Cells one after the other, and the value of the last.
+# Consecutive cells, and the value of the last one.
 VALUES: list[tuple[list[str], str]] = [
     (["5", "Out[1]"], "5"),  # the first cells of their kernel
     (["x = 20", "x += 1", "x * 2"], "42"),
@@ -231,7 +231,7 @@ def test_code_may_be_timed(kernel: RawKernel, code: str, printed: str, value: st
 
 def test_code_that_is_timed_may_fail(kernel: RawKernel) -> None:
     *streams, error = kernel.outputs("x = 1\n%time x / 0")
-    # IPython 8 tells neither the time of what failed nor its source.
+    # IPython 8 shows neither the time of failed code nor its source.
     assert re.fullmatch(f"(?:{TIMES})?", "".join(said["text"] for said in streams))
     assert error["ename"] == "ZeroDivisionError"
     traceback = "\n".join(error["traceback"])
@@ -399,7 +399,7 @@ HANGS = [
     "import time\ntime.sleep(60)",
     "from time import sleep\nwhile True: sleep(60)",
     "input()",
-    # Before the shell runs nothing but IPython could hear of an interrupt, and IPython may not.
+    # Before the shell runs, an interrupt would reach only IPython, which may ignore it.
     "%%bash\necho on\nsleep 60",
 ]
 
@@ -414,7 +414,7 @@ def test_an_interrupt_ends_the_wait_of_a_cell(
     kernel.until("iopub stream on\n")
     client.interrupt(kernel)
     said = {says(one) for one in kernel.answers(msg_id)}
-    # The shell is interrupted, too; IPython tells of what it notices first.
+    # The shell is interrupted, too. IPython reports the event that it notices first.
     scripts = {"iopub stream Process is interrupted.\n", "iopub stream Process was interrupted.\n"}
     scripts |= {"iopub error CalledProcessError"}
     assert said & {"iopub error KeyboardInterrupt", *(scripts if is_script else ())}
@@ -468,7 +468,7 @@ def test_cells_after_a_failed_cell_are_aborted(kernel: RawKernel) -> None:
     kernel.until("stdin input_request")
     aborted = kernel.send("execute_request", {"code": "print('never')"})
     info = kernel.send("kernel_info_request", {})
-    # The control channel is answered at once, so the two above have arrived.
+    # Control requests are answered at once, so the two cells above have arrived.
     kernel.answers(kernel.send("kernel_info_request", {}, channel="control"))
     kernel.send("input_reply", {"value": "\x04"}, channel="stdin")
     said = [says(message) for message in kernel.answers(aborted)]
@@ -593,7 +593,7 @@ def test_nothing_of_the_tests_process_is_changed(
 
 
 def _own() -> tuple[object, ...]:
-    """What cells changed when they still ran in this process."""
+    """The state of this process that a cell could change if it ran here."""
     hooks = sys.stdout, sys.stderr, sys.unraisablehook, sys.excepthook, threading.Thread.start
     functions = os.kill, os._exit, os.system, time.sleep, builtins.input, builtins.__import__
     settings = Path.cwd(), dict(os.environ), gc.isenabled(), sys.getrecursionlimit()
@@ -717,7 +717,7 @@ def test_the_error_of_a_cell_is_the_error_of_ipykernel(kernel: RawKernel) -> Non
     assert re.fullmatch(r"invalid syntax \(\d+\.py, line 1\)", reply["evalue"])
 
 
-# What in IPython needs more than a namespace.
+# Features of IPython that need more than a namespace.
 RICH = [
     ("%%html\n<b>x</b>", {"text/html": "<b>x</b>\n"}),
     ("from IPython.display import Latex\nLatex('x')", {"text/latex": "x"}),

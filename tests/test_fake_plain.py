@@ -29,7 +29,7 @@ BUSY, IDLE = "iopub status busy", "iopub status idle"
 OK, INPUT = "shell execute_reply ok", "iopub execute_input"
 FAILED = "shell execute_reply error"
 
-# What a cell says, message by message.
+# The messages of a cell.
 CELLS: list[tuple[str, list[str]]] = [
     ("x = 1", [BUSY, INPUT, OK, IDLE]),
     ("print(1)\n2", [BUSY, INPUT, "iopub stream 1\n", "iopub execute_result", OK, IDLE]),
@@ -95,7 +95,7 @@ def test_tracebacks_show_only_frames_of_the_cell(kernel: RawKernel) -> None:
     assert "jkg_client" not in traceback
 
 
-# Cells that are for IPython.
+# Cells that only IPython understands.
 MAGICS = ["!ls", "%pip install x", "%%bash\nls", "x = !ls", "x = %time 1", "len?", "pip install x"]
 
 

@@ -49,7 +49,7 @@ def is_there(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # One that has ended may wait a while for its new parent to notice.
+    # A process that has ended may stay a zombie for a while.
     state = Path(f"/proc/{pid}/stat")
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return state.read_text().rpartition(")")[2].split()[0] != "Z"
@@ -67,7 +67,7 @@ def pid_of(kernel: RawKernel) -> int:
     return int(kernel.value("import os\nos.getpid()"))
 
 
-# What ends a kernel, and what it leaves of what it has printed.
+# Ways to end a kernel.
 ENDS = [
     "os._exit(1)",
     "os.abort()",
@@ -152,10 +152,10 @@ def test_it_imports_from_where_the_tests_do(
         assert kernel.value("import only_here\nonly_here.answer") == "42"
 
 
-# Since 3.12 Python warns of each fork where there are threads.
+# Since 3.12, Python warns of each fork in a process with threads.
 QUIET = "import warnings\nwarnings.simplefilter('ignore')\n"
 
-# What works in a process of one's own, and its value.
+# Code that needs its own process, and its value.
 WORKS = [
     ("import pickle\nclass A: pass\ntype(pickle.loads(pickle.dumps(A()))).__name__", "'A'"),
     (
@@ -194,7 +194,7 @@ def test_processes_and_signals_work_in_cells(kernel: RawKernel, code: str, value
     assert kernel.value(f"{QUIET}{code}") == value
 
 
-# Who else prints than the cell's own thread, and what comes.
+# Code that prints outside of the thread of the cell, and the text.
 PRINTS = [
     ("import os\nos.system('echo a')", "a\n"),
     ("import os\nos.write(1, b'b')", "b"),
@@ -222,7 +222,7 @@ def test_an_interrupt_also_reaches_the_child_processes_of_a_cell(
     assert "iopub error KeyboardInterrupt" in [says(one) for one in kernel.answers(msg_id)]
 
 
-# What is stuck where no exception of Python reaches it.
+# Code that is stuck where Python cannot raise an exception.
 STUCK = [
     (
         "import threading\nprint('on', flush=True)\nthreading.Lock().acquire() and None\n"
@@ -300,7 +300,7 @@ for code in ("import os\\nos.getpid(), os.getppid()", "import time\\ntime.sleep(
         kernel.execute("print('on', flush=True)\\n" + code, 20, on_output=lambda _: {end})
 """
 
-# How the tests' process ends.
+# Ways in which the process of the tests ends.
 ENDINGS = [
     "os.kill(os.getpid(), signal.SIGKILL)",
     "os._exit(0)",

@@ -81,7 +81,7 @@ ANSWERS: list[tuple[str, str, Any, int]] = [
 @pytest.mark.field("F5")
 def test_two_slashes_in_a_path_are_not_one_slash(client: RawClient) -> None:
     info = client.gateway.connection_info
-    # Old releases of requests make one of them.
+    # Old releases of requests replace two slashes by one.
     connection = http.client.HTTPConnection(info.host, info.port, timeout=10)
     with contextlib.closing(connection):
         connection.request("GET", "//api/kernels", headers=info.all_headers)
@@ -97,7 +97,7 @@ def test_statuses_are_those_of_a_kernel_gateway(
         assert client.rest(method, path, data=body).status_code == status
 
 
-# Token in the header, token in the query, and whether kernel gateway 3.0.1 took it.
+# Token in the header, token in the query, and whether kernel gateway 3.0.1 accepted it.
 TOKENS = [
     (None, None, False),
     ("token secret", None, True),
@@ -201,7 +201,7 @@ def test_all_paths_are_below_the_base_path() -> None:
             assert kernel.value("1 + 1") == "2"
 
 
-# Origin, beside the address of the gateway, and what a request and a WebSocket are answered.
+# The origin, and the statuses for a request and a WebSocket. {host} is the gateway.
 ORIGINS = [
     ("http://evil.example", 404, 403),
     ("null", 404, 403),
@@ -237,7 +237,7 @@ def test_sessions_own_a_kernel(client: RawClient) -> None:
     assert client.model(session["kernel"]["id"])["name"] == "python3"
     assert [one["id"] for one in client.rest("GET", "/api/sessions").json()] == [session["id"]]
     path = f"/api/sessions/{session['id']}"
-    # It cannot tell of one session: an error of kernel gateway 3.0.1.
+    # Kernel gateway 3.0.1 fails if one session is requested.
     assert client.rest("GET", path).status_code == 500
     assert client.rest("DELETE", path).status_code == 204
     assert client.rest("GET", f"/api/kernels/{session['kernel']['id']}").status_code == 404

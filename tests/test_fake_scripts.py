@@ -221,7 +221,7 @@ def test_the_error_for_an_unscripted_cell_names_a_similar_script() -> None:
         assert error["evalue"].endswith("similar is script('model.fit(x)')")
 
 
-# What a user writes, in which language, and what stands in the script.
+# Code of a user, its language, and the argument of ``script``.
 WRITTEN: list[tuple[str, str, str | re.Pattern[str]]] = [
     ("pip install numpy", "bash", "pip install numpy"),
     ("pip install numpy\necho done", "sh", "pip install numpy\necho done"),
@@ -256,7 +256,7 @@ def test_a_function_of_the_test_that_raises_fails_the_cell_and_the_test() -> Non
         assert kernel.outputs("cell")[0]["ename"] == "KeyError"
 
 
-# A fault that nothing meets, and what is said of it.
+# A fault that never occurs, and the complaint.
 UNMET: list[tuple[Callable[[FakeGateway], object], str]] = [
     (lambda it: it.faults.status(500, path="/api/kernel"), r"\* /api/kernel never occurred"),
     (lambda it: it.faults.delay(0.1, method="PUT"), r"PUT \* never occurred"),
@@ -317,7 +317,7 @@ def test_recordings_are_played_byte_for_byte(client: RawClient, path: Path) -> N
     client.gateway.replay(path)
     v1 = ["v1.kernel.websocket.jupyter.org"] if path.stem.endswith("v1") else None
     with client.connect(subprotocols=v1) as kernel:
-        # The client says what the recorded one said, under the same ids.
+        # The client sends the recorded messages with the same ids.
         for frame in recorded(path, "client"):
             sent = raw(frame)
             kernel.socket.send(sent, 1 if isinstance(sent, str) else 2)
@@ -325,7 +325,7 @@ def test_recordings_are_played_byte_for_byte(client: RawClient, path: Path) -> N
         seen: list[object] = []
         while len(seen) < len(expected) + 2:
             seen.append(kernel.socket.recv())
-    # Two messages more: busy and idle when the gateway asks the fresh kernel.
+    # Two more messages: busy and idle for the query of the gateway to the new kernel.
     assert [frame for frame in seen if frame in expected] == expected
 
 
@@ -362,7 +362,7 @@ def test_a_recording_not_played_to_its_end_fails_the_test() -> None:
 
 
 def run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
-    """Run the tests in ``code`` with our plugin, and none of those that happen to be installed."""
+    """Run the tests in ``code`` with our plugin, without other installed plugins."""
     pytester.makepyfile(code)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
@@ -395,7 +395,7 @@ def test_the_fixture_fails_a_test_that_does_not_play_its_script(pytester: pytest
     )
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["script('never') was never run"])
-    # Our own source helps nobody.
+    # Our own source would not help the reader.
     result.stdout.no_fnmatch_line("*gateway.check()*")
 
 
@@ -440,7 +440,7 @@ def test_pytest_finds_the_plugin_by_its_entry_point(
     root = Path(__file__).parent.parent
     settings = configparser.ConfigParser()
     settings.read(root / "setup.cfg", encoding="utf-8")
-    # What an installation makes of it. An installed package would be found, too, and is the same.
+    # The entry point, as an installation creates it. An installed package has the same one.
     installed = pytester.mkdir("site") / "jkg_client-0.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: jkg-client\nVersion: 0\n")
@@ -456,7 +456,7 @@ def test_pytest_finds_the_plugin_by_its_entry_point(
         def test_it(fake_kernel):
             assert fake_kernel.execute("1", 10).is_ok
     """)
-    # It starts sooner without the other plugins, and without a look at each assert.
+    # It starts faster without other plugins and without assertion rewriting.
     others = ("cacheprovider", "hypothesispytest", "randomly", "timeout", "xdist")
     options = [option for name in others for option in ("-p", f"no:{name}")]
     result = pytester.runpytest_subprocess("--assert=plain", *options, timeout=60)

@@ -1,4 +1,4 @@
-"""Every row of docs/field.md has a test that is marked with its line, and the other way round."""
+"""Every row of docs/field.md has a test with its mark, and every mark has a row."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ CONTENT = bytes(range(256)) * 3
 
 @pytest.fixture
 def there(tmp_path: Path) -> Path:
-    """Where kernels start."""
+    """The folder in which kernels start."""
     folder = tmp_path / "there"
     folder.mkdir()
     return folder

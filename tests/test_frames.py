@@ -13,7 +13,7 @@ HELLO = bytes.fromhex("81 05 48 65 6c 6c 6f")
 HEL, LO = bytes.fromhex("01 03 48 65 6c"), bytes.fromhex("80 02 6c 6f")
 PINGED = bytes.fromhex("89 05 48 65 6c 6c 6f")
 
-# One row what comes, and the messages in it.
+# Received bytes, and their messages.
 WHOLE: dict[str, tuple[bytes, list[tuple[int, bytes]]]] = {
     "text": (HELLO, [(TEXT, b"Hello")]),
     "two in one read": (2 * HELLO, [(TEXT, b"Hello"), (TEXT, b"Hello")]),
@@ -57,7 +57,7 @@ def test_a_part_of_a_frame_is_not_a_message(count: int) -> None:
     assert reader.next() is None
 
 
-# One row what breaks the rules of the format.
+# Frames that break the rules of the format.
 STRANGE: dict[str, bytes] = {
     "compressed": b"\xc1\x00",
     "a reserved bit": b"\xa1\x00",

@@ -212,7 +212,7 @@ def test_events_may_be_cut_anywhere(hub: ScriptedHub, size: int) -> None:
     hub.ready_with(request=2)
     with start(hub, on_progress=told.append):
         pass
-    # The second stream has what the hub says by itself.
+    # The second stream has the usual events of the hub.
     assert told[:3] == [
         ServerProgress("günstig", 5),
         ServerProgress(""),

@@ -85,7 +85,7 @@ def test_a_connection_cut_between_cells_is_restored_and_the_cell_runs_once(
 def test_a_connection_cut_during_a_cell_is_restored_without_a_loss(
     kernels: Any, server: FakeGateway, msg_type: str, rst: bool
 ) -> None:
-    # A connection that is given up too early takes along what the server has kept.
+    # If the client gives up a connection too early, the kept messages are lost.
     patient = evolve(QUICK, first_heartbeat=10.0, heartbeat=20.0, pong=15.0, handshake=20.0)
     kernel = kernels(timeouts=evolve(patient, reconnect=40.0))
     server.faults.cut_before(msg_type, rst=rst)
@@ -179,7 +179,7 @@ def test_a_kernel_deleted_while_its_cell_runs_is_a_death(
 
     loop = "print('on', flush=True)\nimport time; time.sleep(60)"
     result = kernel.execute(loop, 30, on_output=delete)
-    # Servers interrupt a kernel before they end it, and it may still say so.
+    # Servers interrupt a kernel before they end it, and the kernel may still report that.
     assert result.status == "died"
     assert result.output.startswith("on\n")
     with pytest.raises(KernelNotFound):
@@ -189,7 +189,7 @@ def test_a_kernel_deleted_while_its_cell_runs_is_a_death(
 def test_a_kernel_that_dies_before_its_answer_to_a_query_is_a_death(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
-    # After a cut the kernel is asked whether it is past the cell; dead, it never says.
+    # After a cut, the client sends a query. A dead kernel never answers.
     server.script("dying").stream("on\n").then(server.faults.cut_now).pauses(0.5).dies()
     result = kernel.execute("dying", 10)
     assert (result.status, result.output, result.failure) == ("died", "on\n", None)
@@ -526,7 +526,7 @@ def test_stop_ends_a_reconnect(server: FakeGateway, kernels: Any) -> None:
     assert cut.wait(5)
     while not server.journal.requests("GET", "*/channels")[1:]:
         thread.join(0.02)
-    kernel.stop()  # in the handshake, where no abort of the old connection is heard
+    kernel.stop()  # during the handshake, where an abort of the old connection has no effect
     thread.join(5)
     assert not thread.is_alive()
     assert len(said) == 1
@@ -678,7 +678,7 @@ def test_a_close_frame_of_the_server_loses_nothing(
 
 @pytest.mark.pitfall(10, 12)
 def test_output_long_after_the_reply_is_awaited() -> None:
-    # Without the subprotocol, so that the frame is the same on every line.
+    # Without the subprotocol, so that the frame is the same on every connection.
     with (
         FakeGateway(subprotocol=False) as server,
         JupyterClient(server.connection_info) as client,

@@ -13,7 +13,7 @@ from tables import rows
 from jkg_client.protocol.large_json import SteppingDecoder, raw_decode
 
 LARGE = 2**20
-"""Characters from which on a text is read in steps."""
+"""Number of characters from which on a text is read in steps."""
 
 # Written in JSON, whole and cut off.
 PIECES = ["\\u001b", "\\n", "\\\\", '\\"', "a", "é", "漢", "😀", "\\ud83d\\ude00", "\\ud83d"]
@@ -23,7 +23,7 @@ FORMS = ['"%"', '["%"]', '{"t":"%"}', '{"t": "%", "u": [1, "%"]}', '[[1],"%"]', 
 
 
 def _decoded(decoder: json.JSONDecoder | SteppingDecoder, text: str) -> str:
-    """What the decoder gives. As text, because two values that are NaN are not equal."""
+    """The result of the decoder as text, because two NaN values are not equal."""
     try:
         return repr(decoder.raw_decode(text))
     except ValueError:
@@ -93,7 +93,7 @@ def test_errors_in_a_large_message_are_the_errors_of_json(text: str) -> None:
     assert str(raised.value) == str(expected.value)
 
 
-# With what ends an item also within strings.
+# Strings that contain the ends of items.
 VALUES = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.floats(), st.text('],{}:"\\a', max_size=9)

@@ -95,7 +95,7 @@ TASKS: dict[str, Callable[[str], object]] = {
 }
 
 SIZE = 10_000
-"""Characters of a text."""
+"""Number of characters of a text."""
 
 MOMENT = 0.02
 """Shorter times are not checked further: quadratic time would be longer for such a text."""

@@ -1,6 +1,6 @@
 """The launching of a local server, with programs in place of the interpreter.
 
-No Jupyter is needed: the programs do what a gateway does, or fails to do.
+No Jupyter is needed: the programs behave like a gateway, or like a broken gateway.
 """
 
 from __future__ import annotations
@@ -320,7 +320,7 @@ def test_a_server_that_cannot_start_kernels_fails_with_prespawn_count(
 
 
 def test_the_error_for_a_missing_kernel_gateway_says_what_to_install(tmp_path: Path) -> None:
-    # -I -S: no site-packages, whatever is installed here.
+    # -I -S: without site-packages.
     bare = "import os, sys; os.execv(sys.executable, [sys.executable, '-I', '-S', *sys.argv[1:]])"
     assert 'pip install "jkg-client[local]"' in failure(python=program(tmp_path, bare))
 
@@ -396,7 +396,7 @@ if not first.exists():
             assert listens(server.connection_info)
 
 
-# To the end of it, more than any pipe holds.
+# Write more than any pipe can hold.
 NOISE = """
 import http.server, sys
 

@@ -54,7 +54,7 @@ PARTS: list[tuple[Output, str]] = [
     # Forms that are not of the type that they should have.
     (Display({"image/png": 3, "text/html": "<i>b</i>"}), "<div><i>b</i></div>"),
     (Display({"text/html": 3, "text/plain": "b"}), "<pre>b</pre>"),
-    # The first of these that there is, whatever comes before it.
+    # The first of these forms that exists is used.
     (Display({"text/html": "a", "image/png": "b"}), '<img src="data:image/png;base64,b">'),
     (Display({"text/html": "a", "image/svg+xml": "<svg/>"}), "<div><svg/></div>"),
     (Display({"text/markdown": "*a*", "text/html": "b"}), "<div>b</div>"),
@@ -129,7 +129,7 @@ def test_a_notebook_shows_the_status_of_code_without_output() -> None:
     }
 
 
-# A value, and its repr within that of what has it.
+# A value, and its repr in the repr of an output.
 REPRS: list[tuple[object, str]] = [
     (Stream("stdout", "x" * 200), f"Stream(name='stdout', text='{'x' * 200}')"),
     (Stream("stdout", "x" * 201), f"Stream(name='stdout', text='{'x' * 100}'… (201 characters))"),

@@ -48,7 +48,7 @@ FIELDS = st.sampled_from(
 )
 CONTENTS = st.dictionaries(FIELDS, JSON | st.dictionaries(st.just("display_id"), JSON), max_size=6)
 
-# As kernel gateway 3.0.1 says it.
+# The text of kernel gateway 3.0.1.
 DATA_RATE = (
     "\n\nIOPub data rate exceeded.\nThe Jupyter server will temporarily stop sending output\n"
     "to the client in order to avoid crashing it.\nTo change this limit, set the config variable\n"
@@ -91,7 +91,7 @@ def fed(*messages: tuple[str, Json], max_output: int = 10_000) -> OutputArea:
 
 
 def kept(area: OutputArea) -> int:
-    """Characters in it, without the remarks on what is missing."""
+    """Number of kept characters, without the notes about missing output."""
     texts: list[str] = []
     for output in area.outputs:
         if isinstance(output, Failure):
@@ -105,7 +105,7 @@ def shown(text: str, display_id: str | None = None) -> Display:
     return Display({"text/plain": text}, {}, display_id)
 
 
-# One row a thing that cells do.
+# One row for each action of cells.
 CELLS: list[tuple[list[tuple[str, Json]], list[Output]]] = [
     ([], []),
     ([out("a"), out("b\n"), out("c")], [Stream("stdout", "ab\nc")]),
@@ -182,7 +182,7 @@ def test_messages_become_outputs(messages: list[tuple[str, Json]], outputs: list
     assert list(fed(*messages).outputs) == outputs
 
 
-# Each with the output that it adds or changes.
+# Messages, each with the output that it adds or changes.
 @rows(
     ("message", "output"),
     [
@@ -321,7 +321,7 @@ def test_an_id_of_a_display_has_no_more_than_1024_characters(length: int, is_kep
     assert area.outputs == (shown("a", "i" * length if is_kept else None),)
 
 
-# Beside the text: 1000 of the id, 10 of the MIME type and 16 for the form; 1024 are free.
+# In addition to the text: 1000 for the id, 10 for the MIME type, 16 for the form; 1024 are free.
 @rows(("most", "dropped"), [(5, 0), (4, 2)])
 def test_names_count_as_output_where_they_are_longer_than_usual(most: int, dropped: int) -> None:
     area = fed(display("abc", "i" * 1000), max_output=most)
@@ -462,7 +462,7 @@ def test_the_cursor_does_not_move_into_the_text_before_a_gap() -> None:
         ([out("a\n"), err("\r"), out("b\n")], "a\nb\n"),
         ([err("a\r\nb\n 50%\r    \r"), out("c\n")], "a\nb\nc\n"),
         ([err("50%\r\x1b[KXX"), out("a\n")], "XX\na\n"),
-        # What a stream has sent before allows blanks later.
+        # Earlier text of a stream allows blanks later.
         (
             [out("x" * 9_000 + "\n"), err("e\n"), out("\x1b[999Cx\n" * 8)],
             "x" * 9_000 + "\ne\n" + (" " * 999 + "x\n") * 8,
@@ -530,7 +530,7 @@ def test_a_display_is_its_plain_text(data: Json, text: str) -> None:
     assert Display(data).text == text
 
 
-# True: stands on lines of its own.
+# True: on separate lines.
 @rows(
     ("pieces", "text"),
     [
@@ -571,7 +571,7 @@ def test_other_widgets_are_shown_as_plain_text() -> None:
     assert plain_text(fed(("display_data", {"data": view})).outputs) == "IntSlider(value=0)"
 
 
-# A quarter of what may be kept is for metadata.
+# A quarter of the limit is for metadata.
 @rows(("weight", "shown"), [(100, 300), (101, 400)])
 def test_metadata_may_take_a_quarter_of_the_room_of_a_large_value(weight: int, shown: int) -> None:
     metadata = {"a": "x" * (weight - 17)}

@@ -5,7 +5,7 @@ from tables import rows, table
 
 from jkg_client import JupyterConnectionInfo
 
-# One row a page that Jupyter serves, below the base of its server.
+# One row for each page of Jupyter, below the base path of its server.
 PAGES = [
     "lab",
     "lab/",
@@ -76,7 +76,7 @@ def test_a_prefix_that_is_not_a_page_is_kept_whole(base: str) -> None:
     assert JupyterConnectionInfo.from_url(f"https://h{base}/").url == f"https://h{base}"
 
 
-# One row an address of a hub's own pages, and the server that it is about.
+# One row for each page of a hub, and the server that the page is about.
 HUB = [
     ("/hub/home", ""),
     ("/hub/token", ""),

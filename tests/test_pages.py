@@ -47,7 +47,7 @@ def one_page(folder: Path, *outputs: Output, page: NotebookPage | None = None) -
     return found
 
 
-# One row a MIME type of a chart: what its page fetches.
+# One row for each MIME type of a chart: the files that its page fetches.
 @pytest.mark.field("B1")
 @pytest.mark.parametrize(
     ("mime_type", "chart", "fetched"),
@@ -118,7 +118,7 @@ def test_a_chart_that_comes_as_json_becomes_a_page(
     assert f"const chart = {json.dumps(chart)};" in page
 
 
-# One row a figure of plotly, by what only some releases draw or name.
+# One row for each figure of plotly with a feature of only some releases.
 @pytest.mark.field("B1")
 @pytest.mark.parametrize(
     ("figure", "release"),
@@ -154,7 +154,7 @@ def test_data_of_a_chart_cannot_end_the_script(tmp_path: Path) -> None:
     assert '"y": [NaN, Infinity, null]' in page
 
 
-# One row a display with a chart, and what is taken.
+# One row for each display with a chart, and the form that is used.
 @pytest.mark.field("B1")
 @pytest.mark.parametrize(
     ("forms", "taken"),
@@ -302,7 +302,7 @@ def test_a_page_that_needs_requirejs_fetches_it(tmp_path: Path) -> None:
     assert one_page(tmp_path, Display({"text/html": either})) == either
 
 
-# One row a script that stands alone: whether it makes a page.
+# One row for each script without HTML: whether it makes a page.
 @pytest.mark.parametrize(
     ("script", "is_page"),
     [
@@ -426,7 +426,7 @@ def test_the_asynchronous_executor_takes_libraries_too(
     assert sources(Path(name).read_text(encoding="utf-8")) == ["http://mirror.test/plotly.js"]
 
 
-# One row a text that is slow to read where reading goes back and forth.
+# One row for each text that is slow to read with backtracking.
 HOSTILE = [
     *("<", "<pre>", "<style>", "<style", "&#", "&#9", "&amp", "<!--", "<script", "<script>"),
     *("</script", "<script></script>", " ", "id", "id=", "id ='aaaa' ", 'id="', "<a>x</a>"),
@@ -452,5 +452,5 @@ def test_html_is_read_in_linear_time(look: Callable[[str], bool], text: str) -> 
         look(html)
         return time.process_time() - started
 
-    # Of quadratic time the second is 16 times as long, and minutes.
+    # With quadratic time, the second text would take 16 times as long, which is minutes.
     assert took(400_000) < 12 * took(100_000) + 1

@@ -40,13 +40,13 @@ def test_folding_changes_nothing_visible(before: list[str], after: list[str]) ->
     assert picture(str(text)) == picture("".join([*before, *after]))
 
 
-# What was printed, how many of its characters could be folded, what it is then, and how many
-# can be folded when a character more has come.
+# Printed text, the number of characters that could be folded, the folded text, and the number of
+# characters that can be folded after one more character.
 FOLDED = [
     ("ab", 0, "ab", 0),
     ("ab\rcd\n", 6, "cd\n", 0),
     ("abcdefghijkl\rabcdefghijkl\rc", 27, "cbcdefghijkl\r\x1b[1C", 1),
-    # Folding would make it no shorter.
+    # Folding would not make it shorter.
     ("ab\rc", 4, "ab\rc", 1),
     ("a\b", 2, "a\b", 1),
 ]
@@ -157,7 +157,7 @@ def test_a_part_of_several_long_chunks_can_be_taken() -> None:
     assert (len(text), str(text)) == (10_001, "b" * 10_000 + "c")
 
 
-# Each of these takes minutes if a chunk costs what the text before it is long.
+# Each of these takes minutes if the time for a chunk grows with the text before it.
 @rows(
     "chunks",
     [

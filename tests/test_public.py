@@ -15,7 +15,7 @@ from tables import rows
 import jkg_client
 from jkg_client.errors import JkgError
 
-# As promised in DESIGN: names of arguments by position, and by keyword only.
+# As promised in DESIGN: names of positional arguments, and of keyword-only arguments.
 SIGNATURES = [
     ("JupyterConnectionInfo", "host use_https port token", "base_path headers verify cert"),
     ("JupyterConnectionInfo.from_url", "url", "token"),

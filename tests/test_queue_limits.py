@@ -16,7 +16,7 @@ LOSE_NOTHING: Callable[[], None] = runpy.run_path(
     str(Path(launcher.__file__).with_name("queue_limits.py"))
 )["lift_queue_limits"]
 
-# The command of a kernelspec, and where in it another program takes the module's place.
+# The command of a kernelspec, and the position where the module is replaced by a program.
 COMMANDS = [
     (["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], 1),
     (["python", "-X", "frozen_modules=off", "-m", "ipykernel_launcher", "-f", "x"], 3),
@@ -29,7 +29,7 @@ COMMANDS = [
 
 @pytest.fixture
 def jupyter(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """What the module changes, as jupyter_client has it."""
+    """The parts of jupyter_client that the module changes."""
 
     class ConnectionFileMixin:
         context = SimpleNamespace(rcvhwm=1000, reconnect_ivl=100)

@@ -1,4 +1,4 @@
-"""Two clients of one kernel: our cells that wait while code of the other one runs."""
+"""Two clients of one kernel: our cells that wait while code of the other client runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jkg_client.client.queued_cells import QueuedCells
 from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.messages import Json, Message
 
-# One row a word: channel, type, content and what it answers.
+# One row for each word: channel, type, content and parent.
 WORDS: dict[str, tuple[str, str, Json, Json]] = {
     "theirs": ("iopub", "execute_input", {}, {"msg_id": "t1", "session": "theirs"}),
     "others": ("iopub", "execute_input", {}, {"msg_id": "t2", "session": "others"}),
@@ -48,7 +48,7 @@ def message(word: str) -> Message:
     return Message(channel=channel, header=header, parent_header=parent, content=content)
 
 
-# One row what came, and whether a cell of ours that has not begun waits behind another client.
+# The received messages, and whether a new cell of ours waits behind another client.
 WAITS = {
     "": False,
     "theirs": True,
@@ -75,7 +75,7 @@ def test_a_cell_waits_while_code_of_another_client_runs(words: str) -> None:
     assert not queued.waits(Exchange("c1", begun=True))
 
 
-# One row what comes while a cell of ours waits that was given up, and when it begins.
+# The messages while an abandoned cell of ours waits, and when it begins.
 BEGINS = {
     "begins": [True],
     "theirs-idle begins": [False, True],

@@ -33,7 +33,7 @@ class Clock:
 
 
 def answers(*words: Exception | None) -> Callable[[float], None]:
-    """Gives each of ``words`` once, then always the last one. None is the right answer."""
+    """Gives each of these answers once, then always the last one. None is the right answer."""
     said: Iterator[Exception | None] = iter(words)
 
     def ask(_: float) -> None:

@@ -55,8 +55,8 @@ def cell(*outputs: tuple[str, dict[str, Any]], reply: dict[str, Any] | None = No
     return [(msg_type, "cell-1", content) for msg_type, content in said]
 
 
-# Type, parent and the telling part of the content of all that is said, iopub first. Between
-# channels there is no order.
+# Type, parent and the important part of the content of all messages, first on iopub. The order
+# of messages on different channels is not defined.
 DIVISION = {"ename": "ZeroDivisionError", "evalue": "division by zero"}
 SAID: dict[str, list[Said]] = {
     "hello": cell(out("Hello, World!\n")),
@@ -143,7 +143,7 @@ CELLS = [path for path in RECORDINGS if path.name.split(".")[0] != "connect"]
 
 
 def frames(path: Path, who: str) -> list[Message]:
-    """What ``who`` sent, decoded."""
+    """The decoded messages of ``who``."""
     recording = json.loads(path.read_text(encoding="utf-8"))
     framing = {"default": Framing.DEFAULT, "v1": Framing.V1}[recording["framing"]]
     raw = [frame for frame in recording["frames"] if frame["from"] == who]
@@ -224,7 +224,7 @@ def fold(path: Path, msg_id: str = "cell-1") -> Exchange:
     return exchange
 
 
-# Status, the text a user reads, and the outputs; failures have tests of their own below.
+# Status, output as text, and the outputs. Failures have their own tests below.
 FOLDED: dict[str, tuple[str, str, tuple[Output, ...]]] = {
     "hello": ("ok", "Hello, World!\n", (Stream("stdout", "Hello, World!\n"),)),
     "interleaved": (

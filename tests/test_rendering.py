@@ -40,7 +40,7 @@ def rendered(folder: Path, *outputs: Output) -> tuple[str, list[tuple[str, bytes
     return text, [(path.suffix, path.read_bytes()) for path in rendering.files]
 
 
-# One row a MIME type: text, suffix and bytes of the file.
+# One row for each MIME type: text, suffix and bytes of the file.
 FILES: list[tuple[str, Any, str, str, bytes]] = [
     ("image/png", encoded(PNG), "Image data saved to FILE", ".png", PNG),
     ("image/jpeg", encoded(JPEG), "Image data saved to FILE", ".jpeg", JPEG),
@@ -76,7 +76,7 @@ def test_images_and_pages_become_files(
     assert rendered(tmp_path, Display({mime_type: data})) == (text, [(suffix, content)])
 
 
-# One row a MIME type that is shown as text.
+# One row for each MIME type that is shown as text.
 @pytest.mark.parametrize(
     ("data", "text"),
     [
@@ -156,7 +156,7 @@ def test_json_is_never_shown_in_full_if_it_is_large(
     assert 200 < len(text) < 10_100
 
 
-# One row a text beside an image: whether it is worth reading.
+# One row for each text beside an image: whether it is worth reading.
 @pytest.mark.field("B16")
 @pytest.mark.parametrize(
     ("plain", "is_shown"),
@@ -186,7 +186,7 @@ def test_text_beside_an_image_is_shown_if_it_has_more_than_a_type(
     )
 
 
-# As rich sends what it prints.
+# Displays of rich for printed text.
 PRINTED = """<pre style="white-space:pre;font-family:Menlo,'DejaVu Sans Mono'">\
 <span style="font-weight: bold">{</span>\
 <span style="color: #008000">'a'</span>: <span>&lt;1&gt; &amp;</span> &#x27;b&#39;
@@ -194,7 +194,7 @@ PRINTED = """<pre style="white-space:pre;font-family:Menlo,'DejaVu Sans Mono'">\
 """
 
 
-# One row a page that its plain text repeats, or does not.
+# One row for each page: whether its plain text repeats it.
 @pytest.mark.field("B6")
 @pytest.mark.parametrize(
     ("html", "plain", "is_text"),
@@ -263,7 +263,7 @@ def test_thirty_prints_of_rich_make_no_file(tmp_path: Path) -> None:
     assert (text, files) == ("".join(f"{i}\n" for i in range(30)), [])
 
 
-# One row a choice: the best form, and what is told beside it.
+# One row for each choice: the best form, and the text beside it.
 @pytest.mark.parametrize(
     ("data", "text", "suffix"),
     [
@@ -393,7 +393,7 @@ def test_no_folder_is_created_without_files(tmp_path: Path) -> None:
 
 
 def test_an_unwritable_folder_loses_only_the_file(tmp_path: Path) -> None:
-    # Below a file no folder can be made, whoever we are.
+    # No user can create a folder below a file.
     (tmp_path / "file").touch()
     outputs = (Stream("stdout", "a\n"), Display({"text/html": "<p>", "text/plain": "p"}))
     rendering = render(outputs, into(tmp_path / "file" / "x"))

@@ -31,7 +31,7 @@ def filtered(one: Filter, *chunks: str) -> list[str]:
     return [*map(one.feed, chunks), one.end()]
 
 
-# One row a way to print, with what a file has got after each chunk, and at the end.
+# One row for each way to print, with the text in the file after each chunk and at the end.
 @pytest.mark.field("B4")
 @rows(
     ("chunks", "shown"),

@@ -86,7 +86,7 @@ def test_rich_forms_are_unchanged_and_the_file_is_strict_json() -> None:
     assert output["metadata"] == {"a": 1}
 
 
-# An output, and how it is written into a notebook.
+# An output, and its form in a notebook.
 NODES: list[tuple[Output, Json]] = [
     (Stream("stderr", "a\n"), {"output_type": "stream", "name": "stderr", "text": "a\n"}),
     (
@@ -129,7 +129,7 @@ def test_an_output_is_written_in_the_format_of_notebooks(output: Output, node: J
     ]
 
 
-# The form of an output, by its MIME type, and what the file has of it.
+# MIME type, data, and the data in the file.
 FORMS: list[tuple[str, Any, Any]] = [
     ("text/plain", "a", "a"),
     ("text/plain", ["a\n", "b"], ["a\n", "b"]),
@@ -149,7 +149,7 @@ def test_forms_are_text_or_json_as_their_type_says(mime_type: str, form: Any, wr
     assert notebook(session)["cells"][0]["outputs"][0]["data"] == {mime_type: written}
 
 
-# The name of the kernel, what it says of its language, and the metadata of the notebook.
+# The name of the kernel, its language_info, and the metadata of the notebook.
 METADATA: list[tuple[str, Json, Json]] = [
     ("", {}, {}),
     ("python3", {}, {"kernelspec": {"name": "python3", "display_name": "python3"}}),
@@ -224,7 +224,7 @@ def test_a_notebook_says_how_many_cells_were_dropped(ran: int, words: str) -> No
     assert last["id"] == f"cell-{ran}"
 
 
-# How a cell ended, and what its outputs then say of it.
+# How a cell ended, and the outputs that explain this.
 ENDS: list[tuple[Status, Truncation | None, list[Output]]] = [
     ("ok", None, []),
     ("error", None, []),
@@ -262,7 +262,7 @@ ENDS: list[tuple[Status, Truncation | None, list[Output]]] = [
         ],
     ),
     ("ok", Truncation(messages=2), [Stream("stderr", "[2 messages were lost]\n")]),
-    # The outputs say themselves where characters are missing.
+    # The outputs themselves contain a note about missing characters.
     ("ok", Truncation(characters=2, messages=2), []),
 ]
 
@@ -279,7 +279,7 @@ def test_a_session_adds_the_ending_of_a_cell_if_its_outputs_do_not_show_it(
     assert cell.outputs == (printed("a"), *told)
 
 
-# An output, and how many characters it counts as.
+# An output, and its size in characters.
 SIZES: list[tuple[Output, int]] = [
     (printed("abcde"), 5),
     (Display({"text/plain": "abc", "text/html": "de"}), 5),
@@ -293,7 +293,7 @@ SIZES: list[tuple[Output, int]] = [
 def test_a_session_keeps_characters_up_to_its_limit(
     output: Output, size: int, is_late: bool
 ) -> None:
-    # A cell counts as 1000 characters beside its text.
+    # A cell counts as 1000 characters in addition to its text.
     for lacking in (0, 1):
         session = Session(limit=1002 + size + 1003 - lacking)
         session.ran("ab", ok() if is_late else ok(output))

@@ -7,7 +7,7 @@ from tables import rows
 
 from jkg_client.code_blocks import CodeBlock, to_cell
 
-# What a session of Python shows, and what was typed in it.
+# A Python session, and its typed code.
 PYTHON = {
     ">>> 1 + 1\n2": "1 + 1",
     ">>> x = 1\n>>> x\n1\n": "x = 1\nx",
@@ -24,7 +24,7 @@ PYTHON = {
     "In [1]: if x:\n   ...:     y\n   ...:\nOut[1]: 1": "if x:\n    y\n",
 }
 
-# Likewise of a shell.
+# A shell session, and its typed commands.
 SHELL = {
     "$ echo \"it\" \\\n  's'\nit's\n$ pwd\n/home\n": "echo \"it\" \\\n  's'\npwd",
     "me@host:~/x$ ls\na.txt": "ls",

@@ -56,7 +56,7 @@ def test_the_launcher_needs_nothing_of_this_package(name: str) -> None:
     assert "from ." not in launcher.source(name)
 
 
-# One row a rule: the environment here, what the user adds, what the gateway gets.
+# One row for each rule: our environment, the variables of the user, the gateway's environment.
 @rows(
     ("environ", "added", "expected"),
     [

@@ -55,7 +55,7 @@ def test_other_cells_stay_as_they_are(cell: str) -> None:
 
 
 def test_a_word_is_found_at_the_border_of_two_pieces() -> None:
-    # Wherever the pieces end in which it is searched.
+    # Try all places where the pieces of the search may end.
     for start in range(2**16 - 12, 2**16 + 3):
         before = "%%bash\n" + ":" * start
         assert ends_with_shell(f"{before} setsid x") != f"{before} setsid x"

@@ -35,7 +35,7 @@ def test_beginning_and_end_of_a_long_text_are_kept(text: str, most: int, short: 
     assert shortened(text, most) == short
 
 
-# A text, what may be kept of it and of its beginning, and what is kept.
+# A text, the limits for all of it and for its beginning, and the kept text.
 CUTS: list[tuple[str, int, int | None, str, int]] = [
     ("abcdefghij", 10, None, "abcdefghij", 10),
     ("abcdefghij", 4, None, f"ab{dropped_here(6)}ij", 4),
@@ -47,7 +47,7 @@ CUTS: list[tuple[str, int, int | None, str, int]] = [
     (f"ab{dropped_here(6)}ij", 4, None, f"ab{dropped_here(6)}ij", 4),
     (f"ab{dropped_here(6)}ij", 2, None, f"a{dropped_here(8)}j", 2),
     (f"abcd{dropped_here(6)}", 2, None, f"a{dropped_here(9)}", 1),
-    # What stands before or after the gap is shorter than its half.
+    # The text before or after the gap is shorter than half of the limit.
     (f"ab{dropped_here(6)}{'c' * 99}xyz", 10, None, f"ab{dropped_here(100)}{'c' * 5}xyz", 10),
     (f"{'c' * 99}{dropped_here(6)}yz", 10, None, f"{'c' * 5}{dropped_here(100)}yz", 7),
 ]
@@ -76,7 +76,7 @@ def test_a_gap_is_distinguished_from_other_text(text: str, is_one: bool) -> None
 
 LEFT_OUT = "[dropped, larger than may be kept: "
 NONE = {f"a/{number}": "" for number in range(20)}
-# Forms of an object, how many characters may be kept, and what is kept.
+# Forms of an object, the limit in characters, and the kept forms.
 KEPT: list[tuple[dict[str, Any], int, dict[str, Any], int]] = [
     (
         {"text/plain": "abcdef", "image/png": "0" * 10},
@@ -91,7 +91,7 @@ KEPT: list[tuple[dict[str, Any], int, dict[str, Any], int]] = [
         6,
     ),
     ({"image/png": "0" * 10}, 9, {"text/plain": f"{LEFT_OUT}image/png (10 characters)]"}, 0),
-    # Half of the room is for what can be read.
+    # Half of the limit is for readable text.
     (
         {"image/png": "0" * 5, "text/plain": "a" * 10},
         10,

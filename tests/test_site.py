@@ -14,7 +14,7 @@ from documentation import ROOT
 import jkg_client
 from jkg_client import testing
 
-# Behind all else: the package that is tested is the installed one, not the one of this checkout.
+# At the end of the path, so that the installed package is tested, not this checkout.
 sys.path.append(str(ROOT))
 
 from pictures import benchmark

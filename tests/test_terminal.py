@@ -14,7 +14,7 @@ from jkg_client.protocol.terminal import Screen, condensed, moves, picture, stri
 from jkg_client.protocol.terminal_commands import Command, command, in_two
 from jkg_client.protocol.terminal_pieces import overwritten, pieces, without_idle_codes
 
-# One row a rule of terminals.
+# One row for each rule of terminals.
 SHOWN = [
     ("one\ntwo", "one\ntwo"),
     ("", ""),
@@ -68,7 +68,7 @@ SHOWN = [
 ]
 
 SHOWN += [
-    # The cursor goes where nothing is, up to column 1000.
+    # The cursor moves beyond the text, up to column 1000.
     ("\x1b[2000Cx", " " * 1000 + "x"),
     ("\x1b[1002Gx", " " * 1000 + "x"),
     ("\x1b[1000Gx", " " * 999 + "x"),
@@ -90,7 +90,7 @@ SHOWN += [
     ("a\nb\x1bcX", "X"),
 ]
 
-# What a sequence does. Counts are 1 and places begin with 1 where nothing else is said.
+# The effects of sequences. Default counts are 1, and places are counted from 1.
 COMMANDS = [
     ("\x1b7", Command(letter="s")),
     ("\x1b8", Command(letter="u")),
@@ -126,7 +126,7 @@ COMMANDS = [
     ("\x1b[G", Command(column=0)),
     ("\x1b[9G", Command(column=8)),
     ("\x1b[5`", Command(column=4)),
-    # Of a number nine digits are read.
+    # Nine digits of a number are read.
     ("\x1b[1234567890123A", Command(down=-123456789)),
 ]
 
@@ -335,7 +335,7 @@ def test_plain_text_has_no_escape_sequences(text: str, plain: str) -> None:
     assert strip_ansi(text) == plain
 
 
-# A piece has 65536 characters, and then goes on to where nothing is torn.
+# A piece has 65536 characters, and then continues to a place outside of a sequence.
 PIECES = [
     ("", [""]),
     ("a" * 65536, ["a" * 65536]),
@@ -458,7 +458,7 @@ def test_the_height_of_a_screen_is_its_number_of_lines(text: str, height: int) -
     assert screen.height == height
 
 
-# Repeated many times. It would take minutes if each code took time for the whole text.
+# These are repeated many times. If each code took time for the whole text, it would take minutes.
 HOSTILE = {
     "erase": "\x1b[1K",
     "erase and write": "\x1b[1Kx",
@@ -486,7 +486,7 @@ HOSTILE = {
     "C1": "\x9b1A",
     "nested bars": "\r 10%|####|\n\r 20%|###|\x1b[A",
 }
-# Once, with very much behind it.
+# These occur once, before very much text.
 LONG = {
     "parameters": ("\x1b[", "1;"),
     "title": ("\x1b]0;", "t"),
@@ -511,10 +511,10 @@ def seconds(of: Callable[[str], object], text: str) -> float:
 
 @pytest.mark.field("B14")
 def test_after_too_many_movements_all_text_is_shown_without_control_codes() -> None:
-    # Far more than a program needs, and each of them costs time.
+    # This is far more than a program needs, and each movement takes time.
     text = "\x1b[1K\x1b[H" * 80_000 + "one\x1b[1m\btwo\n\x1b[2Athree\rfour\r\nfive"
     assert picture(text).strip() == "onetwo\nthree\nfour\nfive"
-    # More text can follow the other one, which is not shown before.
+    # More text can be appended to the condensed text.
     folded = condensed(text)
     assert (folded.above + folded.rest).strip() == "onetwo\nthree\rfour\r\nfive"
 
@@ -528,6 +528,6 @@ def test_four_times_the_text_takes_no_more_than_ten_times_as_long(
     small, middle, large = (
         start * times + part * (times * 5_000 // len(part)) for times in (1, 2, 4)
     )
-    least = max(seconds(of, small), 0.01)  # less than that says nothing
+    least = max(seconds(of, small), 0.01)  # shorter times are not precise
     assert seconds(of, middle) < 5 * least
     assert seconds(of, large) < 10 * least

@@ -11,11 +11,11 @@ LINES = [str(i) for i in range(1500)]
 GONE, SCREEN = LINES[:501], LINES[501:]
 
 
-# A movement counts as often as it stands there; erasing twice is erasing once.
+# Repeated movements add up. Erasing twice has the effect of erasing once.
 @rows(
     ("text", "shown"),
     [
-        # A code that stands there twice moves or erases twice.
+        # A repeated code moves or erases twice.
         ("ab\x1b[E\x1b[Ec", "ab\n\nc"),
         ("a\x1bD\x1bDb", "a\n\n b"),
         ("a\nb\n\x1bM\x1bMx", "x\nb\n"),
@@ -24,7 +24,7 @@ GONE, SCREEN = LINES[:501], LINES[501:]
         ("abcd\x1b[D\x1b[DX", "abXd"),
         ("abcd\b\b\x1b[1K\x1b[1K", "   d"),
         ("abc\r\x1b[X\x1b[Xd", "dbc"),
-        # Below and behind the text nothing is erased.
+        # Below and after the text, nothing is erased.
         ("ab\x1b[X", "ab"),
         ("abc\b\x1b[9X", "ab "),
         ("a\x1b[B\x1b[X", "a"),
@@ -52,7 +52,7 @@ def test_codes_move_and_erase_as_on_a_terminal(text: str, shown: str) -> None:
         ("\x1b[10A\x1b[J", [*SCREEN[:-10], ""]),
         ("\x1b[2J", [""]),
         ("\x1b[2Jx", [""] * 999 + ["x"]),
-        # A program that clears the screen for each of its pictures leaves the rest alone.
+        # A program that clears the screen again and again does not change other lines.
         ("\x1b[2J\x1b[Hx\n" * 3, ["x", ""]),
         ("\x1bcx", ["x"]),
         # There are a thousand lines more below.
@@ -120,7 +120,7 @@ def test_the_last_of_very_many_erasures_erase_little(times: int, left: int) -> N
     assert picture(text) == "y" * left + " " * (50_000 - left) + "!"
 
 
-# What is left of the text, and the way to where the cursor is. More text goes on there.
+# The rest of the text, and the movement to the cursor, where more text continues.
 @rows(
     ("text", "rest"),
     [
@@ -128,7 +128,7 @@ def test_the_last_of_very_many_erasures_erase_little(times: int, left: int) -> N
         ("a\x1b7\nb\nc\nd\x1b[A", "a\nb\nc\nd\x1b[3A\r\x1b[1C\x1b7\x1b[2B\r\x1b[1C"),
         ("a\x1b[31m\x1b[1mb\rc", "c\x1b[31m\x1b[1mb\r\x1b[1C"),
         ("a\r\x1b[1m\nb", "a\n\x1b[1mb"),
-        # More text may complete what has begun.
+        # More text may complete the unfinished code.
         ("ab\r", "ab\r"),
         ("ab\x1b[3", "ab\x1b[3"),
         # Of very many colours in one place, the last one is kept.

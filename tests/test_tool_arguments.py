@@ -36,7 +36,7 @@ FENCED = {
     "behind a thought": ("<think>```python\na\n```</think>\n```python\nb\n```", ("b", "python")),
 }
 
-# Escaped once too often, and what is meant.
+# Code that was escaped once too often, and the code that was meant.
 ESCAPED = {
     "newlines": (r"x = 1\nprint(x)", "x = 1\nprint(x)"),
     "windows newlines": (r"x = 1\r\nprint(x)", "x = 1\nprint(x)"),
@@ -70,7 +70,7 @@ NOT_ESCAPED = {
 }
 
 
-# What is code already, by language.
+# Arguments that are already code, by language.
 CODE = {
     "no fence": ("print(1)", ""),
     "nothing": ("", ""),

@@ -36,9 +36,9 @@ FULL = Message(
     content={"text": "\u00e9"},
     buffers=(b"\x00\xff", b""),
 )
-# One row a framing rule. Bytes are written out by hand from the specification,
+# One row for each framing rule. The bytes are written by hand from the specification,
 # https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html;
-# never paste in what encode() printed.
+# never paste the output of encode().
 BOOK: list[tuple[Framing, Message, Frame]] = [
     (
         Framing.DEFAULT,
@@ -147,7 +147,7 @@ def v1_parts(**changed: bytes) -> list[bytes]:
 
 
 def read(frame: Frame, framing: Framing) -> tuple[Any, list[bytes]]:
-    """What is in a frame: channel and four JSON parts, and the buffers."""
+    """Channel, four JSON parts and the buffers of a frame."""
     if framing is Framing.V1:
         assert isinstance(frame, bytes)
         count = int.from_bytes(frame[:8], "little")
@@ -305,7 +305,7 @@ def test_a_header_names_its_message_in_text(key: str, value: Any) -> None:
         decode(write_v1(*v1_parts(header=json.dumps(header).encode())), Framing.V1)
 
 
-# As xeus has it in its iopub_welcome.
+# As in the iopub_welcome of xeus.
 @pytest.mark.field("C10")
 @pytest.mark.parametrize("name", ["parent_header", "metadata"])
 def test_null_as_parent_means_no_parent(name: str) -> None:
@@ -390,7 +390,7 @@ def test_invalid_offsets_are_refused(framing: Framing, frame: bytes) -> None:
 
 OUT_OF_ORDER = "offsets out of order or outside the frame"
 NO_OBJECT = "in place of a JSON object)"
-# What came, and what is wrong with it.
+# A frame, and its fault.
 REASONS: list[tuple[Framing, Frame, str]] = [
     (Framing.DEFAULT, struct.pack(">I", 0) + JSON_BYTES, "0 parts"),
     (Framing.DEFAULT, struct.pack(">2I", 3, 8), "3 parts"),
@@ -452,7 +452,7 @@ def test_a_message_may_have_hundreds_of_empty_buffers() -> None:
     assert decode(frame).buffers == (b"",) * 300
 
 
-# JSON may stand between white space, and nothing else.
+# Only white space may surround JSON.
 @rows(
     ("text", "value"),
     [("{}", {}), (' {"a": 1}', {"a": 1}), ("\t\r\n[1]\n\r\t ", [1]), (' "" ', "")],
@@ -520,7 +520,7 @@ def test_the_parts_of_a_frame_make_the_same_frame_again(framing: Framing, frame:
     assert pack(unpack(frame, framing)) == frame
 
 
-# One row a place that refuses a frame: what it is named, and the frame that the error holds.
+# One row for each place that refuses a frame: the message, and the frame in the error.
 REFUSED: list[tuple[Framing, Frame, str]] = [
     (Framing.V1, "{}", "a text frame, where V1 sends binary ones only"),
     (Framing.V1, b"\x05" + bytes(7) + bytes(40), "5 offsets"),

@@ -90,7 +90,7 @@ WRONG: dict[str, list[Any]] = {
     ),
     "Report | None": FUNCTIONS,
 }
-# Further wrong values of a few parameters, and those that any value fits.
+# Further wrong values of a few parameters, and parameters that accept any value.
 MORE: dict[str, list[Any]] = {
     "url": ADDRESSES[2:],
     "kernel_id": [""],

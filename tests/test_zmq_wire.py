@@ -28,7 +28,7 @@ FULL = Message(
 )
 # Written by hand from the specification,
 # https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol; the digests
-# are what `printf '…' | openssl dgst -HMAC secret -sha256` says of the four JSON parts in a row.
+# are the output of `printf '…' | openssl dgst -HMAC secret -sha256` for the four joined JSON parts.
 BOOK: list[tuple[str, Message, list[bytes]]] = [
     (
         "hmac-sha256",

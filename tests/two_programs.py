@@ -38,7 +38,7 @@ def test_a_time_limit_interrupts_no_code_of_another_program(
         late = ours.execute("import time; time.sleep(60); print('never')", 0.5)
         assert (late.status, late.output.partition(":")[0]) == ("timeout", "NotBegun")
         assert not late.kernel_restarted
-        # What waits is ours: it is interrupted when its turn comes.
+        # The waiting cell is ours. It is interrupted when it begins.
         after = ours.execute("print('after')", 30)
         assert theirs.result(60).output == "on\nwhole\n"
         assert (after.status, after.output, after.kernel_restarted) == ("ok", "after\n", False)

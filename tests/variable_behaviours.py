@@ -82,7 +82,7 @@ def test_the_error_for_a_missing_variable_has_its_name(executor: JupyterCodeExec
         executor.get("nowhere")
     assert caught.value.name == "nowhere"
     with pytest.raises(VariableNotFound):
-        executor.get("print")  # a builtin is no variable
+        executor.get("print")  # a builtin is not a variable
 
 
 @pytest.mark.parametrize("value", ["object()", "{1, 2}", "b'x'", "(x := []).append(x) or x"])
@@ -101,7 +101,7 @@ BAD_NAMES: list[Any] = ["", "a b", "a.b", "x[0]", "1x", "class", None, 3, b"x", 
 def test_bad_names_and_values_are_reported_before_anything_is_sent(
     executor: JupyterCodeExecutor,
 ) -> None:
-    executor.stop()  # else it would say that it was stopped
+    executor.stop()  # otherwise it would raise ClientClosed
     for name in BAD_NAMES:
         with pytest.raises(ValueError, match=r"^name must be"):
             executor.get(name)
