@@ -34,14 +34,14 @@ ANSWERS: list[Answer] = [call(1, NUMBERS), call(2, "print(numbers[-1])\n1/0"), "
 
 @pytest.fixture
 def python(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of its environment, which has what we need, too."""
+    """The interpreter of an environment with AG2 and our requirements."""
     requirements = ["ag2[openai]==1.2.1", *our_requirements()]
     return environment(pytestconfig, "ag2-1", *requirements) / "python"
 
 
 @pytest.fixture
 def lowest(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of one with the lowest release that the extra allows."""
+    """The interpreter of an environment with the lowest release that our extra allows."""
     return environment(pytestconfig, "ag2-1-lowest", *lowest_requirements("ag2")) / "python"
 
 

@@ -1,6 +1,6 @@
 """AutoGen 0.2, AG2 0.14 and AutoGen 0.7, with the real packages; a script plays the model.
 
-Each runs in an environment of its own, on the fake gateway and on a real one.
+Each runs in its own environment, on the fake gateway and on a real one.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ fibonacci(14)
 
 @pytest.fixture(params=FRAMEWORKS)
 def python(request: pytest.FixtureRequest) -> Path:
-    """The interpreter of a framework's environment, which has what we need, too."""
+    """The interpreter of an environment with the framework and our requirements."""
     requirements = [*FRAMEWORKS[request.param], *our_requirements()]
     return environment(request.config, request.param, *requirements) / "python"
 
 
 @pytest.fixture
 def autogen_0_7(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of its environment, likewise."""
+    """The interpreter of an environment with AutoGen 0.7 and our requirements."""
     packages = ("core", "agentchat", "ext")
     requirements = [f"autogen-{package}==0.7.5" for package in packages]
     return environment(pytestconfig, "autogen-0.7", *requirements, *our_requirements()) / "python"
@@ -73,7 +73,7 @@ def test_two_agents_find_a_fibonacci_number(
 ) -> None:
     env = {**model.variables, **server_variables(gateway)}
     said = printed(python, CONVERSATION, tmp_path, env)
-    _, expected, _ = CONVERSATION.output.split("…")  # before and after it theirs differ
+    _, expected, _ = CONVERSATION.output.split("…")  # the other parts differ between the frameworks
     assert expected.strip() in said, said
     told = [question["messages"][0] for question in model.asked]
     assert len(told) == 2, told
@@ -150,7 +150,7 @@ def test_all_classes_methods_and_arguments_of_autogen_exist(python: Path, tmp_pa
     ]
     assert [line for line in said if not line.startswith("compared ")] == [
         "JupyterKernelClient ExecutionResult",
-        "JupyterKernelClient __init__ self websocket",  # made by get_kernel_client alone
+        "JupyterKernelClient __init__ self websocket",  # only get_kernel_client creates it
     ]
 
 
@@ -243,7 +243,7 @@ with JupyterCodeExecutor(server, timeout=3, output_dir="files") as executor:
 
 
 def messages(said: str) -> list[str]:
-    """What our programs print, without what the frameworks do."""
+    """The messages that our programs print, without lines that the frameworks print."""
     start = "message "
     lines = [line for line in said.splitlines() if line.startswith(start)]
     return [str(json.loads(line[len(start) :])) for line in lines]

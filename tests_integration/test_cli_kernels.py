@@ -1,4 +1,4 @@
-"""Commands about kernels and files, on a kernel gateway that ``jkg serve`` has started."""
+"""Commands for kernels and files, on a kernel gateway that ``jkg serve`` has started."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def serving(environ: dict[str, str], folder: Path, *words: str) -> subprocess.Po
 
 @pytest.fixture
 def served(environ: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of a shell that has taken in what ``jkg serve`` prints."""
+    """The environment of a shell with the variables that ``jkg serve`` prints."""
     with serving(environ, tmp_path, "--json") as process:
         try:
             assert process.stdout is not None

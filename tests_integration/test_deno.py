@@ -25,7 +25,7 @@ SERVER = Kind(
     jupyter_server_2,
 )
 CELLS = 200
-"""One in 20 has ended before its value came."""
+"""So many, because only about one cell in 20 ends before its value has come."""
 
 
 def write_spec(programs: Path) -> None:

@@ -38,7 +38,7 @@ from jkg_client.servers.docker.owners import OWNER
 
 LIMIT = 30
 SHORT = Timeouts(reconnect=5)
-"""What is gone does not come back at its old address."""
+"""The client gives up soon: a container that is gone does not return at its old address."""
 
 COUNTS = """
 import time
@@ -64,7 +64,7 @@ def remote(engine: docker.DockerClient, pytestconfig: pytest.Config) -> Iterator
 
 @pytest.fixture
 def there(remote: Engine) -> Iterator[docker.DockerClient]:
-    """The engine elsewhere, asked without our code."""
+    """A client of the engine elsewhere that does not use our code."""
     with client_of(remote.unix) as client:
         yield client
 
@@ -74,9 +74,9 @@ def _nothing_is_left(
     remote: Engine,
     there: docker.DockerClient,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,  # made before its place changes
+    tmp_path: Path,  # created before tempfile.tempdir changes
 ) -> Iterator[None]:
-    """No container there; here, no process and no folder of a tunnel."""
+    """Afterwards no container is left there, and here no process or folder of a tunnel."""
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     with tempfile.TemporaryDirectory(prefix="jkg-", dir="/tmp") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
@@ -92,13 +92,13 @@ def _nothing_is_left(
 
 @pytest.fixture
 def ssh(remote: Engine, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Its address by ssh, which finds its key."""
+    """Address of the engine for ssh. The environment makes ssh find its key."""
     monkeypatch.setenv("PATH", remote.path)
     return remote.ssh
 
 
 def tunnels(remote: Engine) -> list[Any]:
-    """Processes that connect us to the engine's machine; the one to the engine first."""
+    """Our ssh processes to the engine's machine, oldest first: the first leads to the engine."""
     host = urlsplit(remote.ssh).hostname
     found = (p for p in psutil.process_iter(["name", "cmdline"]) if p.info["name"] == "ssh")
     ours = [process for process in found if host in (process.info["cmdline"] or ())]
@@ -284,7 +284,7 @@ def test_a_restart_of_the_engine_is_reported_and_can_be_survived(remote: Engine)
 
 
 def in_use(there: docker.DockerClient) -> Any:
-    """All that takes room on the engine."""
+    """Everything that uses disk space on the engine, and the networks."""
     used = there.df()
     kinds = ("Images", "Containers", "Volumes", "BuildCache")
     layers = {image.id: image.attrs["RootFS"] for image in there.images.list(all=True)}
@@ -293,7 +293,7 @@ def in_use(there: docker.DockerClient) -> Any:
 
 
 def of_this_process() -> tuple[int, int, int]:
-    """How many files and sockets, threads, and children it has."""
+    """Numbers of open files and sockets, of threads, and of children of this process."""
     gc.collect()
     process = psutil.Process()
     return process.num_fds(), process.num_threads(), len(process.children())
@@ -306,7 +306,7 @@ def test_twenty_servers_leave_nothing(
         with DockerJupyterServer(docker_host=remote.tcp) as server:
             assert run(server, "print(1)").output == "1\n"
 
-    cycle()  # what is loaded once, and stays
+    cycle()  # the first one loads what stays loaded
     before = in_use(there), of_this_process()
     started = time.monotonic()
     for _ in range(20):
@@ -319,7 +319,7 @@ def test_twenty_servers_leave_nothing(
 
 
 def context(folder: Path, name: str, url: str) -> None:
-    """Make a context as the ``docker`` command does it."""
+    """Create a context as the ``docker`` command does."""
     subprocess.run(
         ["docker", "context", "create", name, "--docker", f"host={url}"],
         env={**os.environ, "DOCKER_CONFIG": str(folder)},

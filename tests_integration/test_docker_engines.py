@@ -73,7 +73,7 @@ def test_a_rootless_engine_shares_a_directory_with_its_user(
     rootless: Engine, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     user = rootless.socket.stat().st_uid
-    # Not in pytest's, which nobody else may enter.
+    # Not in pytest's folder, which other users may not enter.
     with tempfile.TemporaryDirectory(dir="/tmp") as parent:
         folder = Path(parent, name)
         Path(parent).chmod(0o755)
@@ -82,7 +82,7 @@ def test_a_rootless_engine_shares_a_directory_with_its_user(
             os.chown(folder, user, user)
         with DockerJupyterServer(docker_host=rootless.unix, work_dir=folder) as server:
             result = run(server, "open('f', 'w').write('there')\n!pip --version")
-        # Made by root, who is somebody else to this engine.
+        # We run as root and have created the new folder. For this engine root is another user.
         assert ("cannot write" in caplog.text) == (name == "new")
         if name == "there":
             assert result.exit_code == 0
@@ -94,7 +94,7 @@ def test_a_rootless_engine_shares_a_directory_with_its_user(
 
 @contextmanager
 def container_with_us(remote: Engine, **options: Any) -> Iterator[DockerJupyterServer]:
-    """A server whose kernels can use this package and the engine that it runs on."""
+    """A server whose kernels can use this package and the engine of the server."""
     packages = [Path(module.__file__ or "").parent for module in (jkg_client, docker)]
     shared = {
         **{str(path): {"bind": f"{LIBRARIES}/{path.name}", "mode": "ro"} for path in packages},
@@ -112,7 +112,7 @@ def container_with_us(remote: Engine, **options: Any) -> Iterator[DockerJupyterS
 
 
 def inside(options: str, code: str) -> str:
-    """A block for a container, which runs ``code`` in another."""
+    """A block that runs in a container, and there runs ``code`` in another container."""
     return f"""
 from jkg_client import CodeBlock, DockerJupyterServer, JupyterCodeExecutor
 with DockerJupyterServer({options}) as server, JupyterCodeExecutor(server) as executor:
@@ -223,7 +223,7 @@ def proxy(registry: int) -> Iterator[Proxy]:
 def pushed(
     engine: docker.DockerClient, registry: int, proxy: Proxy, dockerfiles: Dockerfiles
 ) -> Iterator[str]:
-    """An image that the registry has, by way of the proxy, and the engine has not."""
+    """An image that only the registry has. The engine can pull it through the proxy."""
     lines = "RUN head --bytes=20M /dev/urandom >blob"
     local = DockerJupyterServer.build_image(dockerfiles(lines))
     repository = f"127.0.0.1:{registry}/jkg-test"

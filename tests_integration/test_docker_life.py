@@ -43,7 +43,7 @@ print("up", flush=True)
 
 @contextmanager
 def program(code: str) -> Iterator[subprocess.Popen[str]]:
-    """Another program, which has ended afterwards."""
+    """Another program. The ``with`` block kills it at its end."""
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
     ) as process:
@@ -258,7 +258,7 @@ def test_containers_of_a_killed_program_are_known_and_can_be_removed(
 def test_a_kernel_killed_by_the_memory_limit_is_a_death(servers: Servers) -> None:
     server = servers(mem_limit="300m", memswap_limit="300m")
     with JupyterCodeExecutor(server, timeout=30) as executor:
-        # What is not on its way when the kernel is killed dies with it.
+        # Output that has not been sent when the kernel is killed is lost, so the code sleeps.
         code = "import time\nprint('before')\ntime.sleep(1)\nx = b'x' * 10**9\nprint('after')"
         result = executor.execute_code_blocks([CodeBlock(code, "python")])
         assert (result.status, result.exit_code) == ("died", 137)
@@ -346,7 +346,7 @@ def test_files_go_in_and_come_out_byte_for_byte(one: DockerJupyterServer, tmp_pa
     assert one.put_file(source) == "/home/jovyan/data file.bin"
     assert one.put_file(source, "deep/") == "/home/jovyan/deep/data file.bin"
     assert one.put_file(source, "deep/er/x.bin") == "/home/jovyan/deep/er/x.bin"
-    # To be opened for writing it must belong to the kernel's user.
+    # The kernel can open the file for writing only if the file belongs to the kernel's user.
     code = "print(open('deep/er/x.bin', 'rb+').read() == bytes(range(256)) * 40_000)"
     assert run(one, code).output == "True\n"
     assert one.get_file("deep/er/x.bin", tmp_path / "copy.bin").read_bytes() == content

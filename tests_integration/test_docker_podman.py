@@ -1,6 +1,6 @@
 """DockerJupyterServer on Podman.
 
-By themselves, for one such engine runs at a time: who has started it keeps it for the module.
+In their own module, which keeps the engine, because only one such engine runs at a time.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The code in README and docs, run as it stands, prints what stands below it.
+"""The unchanged code in README and docs prints the output that the page shows.
 
-``tests/documentation.py`` says how.
-What shows a framework is run with it, by ``test_autogen.py``,
-``test_ag2.py``, ``test_langchain.py``, ``test_mcp.py`` and ``test_smolagents.py``.
+``tests/documentation.py`` describes the form of these examples.
+The tests of the frameworks run the pages about frameworks: ``test_autogen.py``, ``test_ag2.py``,
+``test_langchain.py``, ``test_mcp.py`` and ``test_smolagents.py``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted(set((ROOT / "docs").glob("*.md")) - FRAMEWORKS),
 ]
-# Whole programs among the examples of the reference. Containers take longer, and have a page.
+# Whole programs of the reference. Not those with containers: they are slow, and have a page.
 PROGRAMS = {
     name: code
     for name, code in REFERENCE
@@ -46,7 +46,7 @@ def remote() -> Iterator[JupyterConnectable]:
 
 @pytest.fixture(scope="module")
 def hub_variables(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
-    """What a hub gives to its services."""
+    """The environment variables that a hub gives to its services."""
     with running_hub(pytestconfig) as hub:
         yield {
             "JUPYTERHUB_API_URL": f"{hub.url}/hub/api",

@@ -15,9 +15,9 @@ from jkg_client.executor import KernelCodeExecutor
 
 __all__ = ["executors", "kernel", "server"]
 
-# There is no server that could refuse a token.
+# Embedded kernels have no server that could refuse a token.
 del test_a_wrong_token_is_reported_at_once  # noqa: F821
-# They ask the server; their like is below.
+# These ask the server. Similar tests are below.
 del test_a_kernel_deleted_by_another_program_is_replaced  # noqa: F821
 del test_stop_deletes_the_kernel_and_may_be_called_twice  # noqa: F821
 

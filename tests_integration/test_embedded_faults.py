@@ -57,7 +57,7 @@ __all__ = [
 
 @pytest.fixture
 def client(server: LocalKernels) -> LocalKernels:
-    """Whoever runs the kernels."""
+    """The owner of the kernels: here not a client of a server."""
     return server
 
 

@@ -20,17 +20,17 @@ REQUIREMENTS = ("bash_kernel==0.10.0", "deno==2.9.8", "ipykernel==6.29.5", "xeus
 
 @frozen(kw_only=True)
 class Language:
-    """A kernel, and the same things said in its language.
+    """A kernel, and cells with the same effects in each language.
 
     Attributes:
-        argv: Its command line; the first word is in the environment of these kernels.
-        keeps: Sets a variable.
-        shows: Prints it; after a restart it prints nothing, or an error.
-        fails: Fails.
-        loops: Runs for ever.
-        dies: Ends the kernel's process.
-        cause: How that is told.
-        survives: An interrupt ends the cell and not the kernel.
+        argv: Its command line. The first word is a program in the environment of these kernels.
+        keeps: Cell that sets a variable.
+        shows: Cell that prints the variable. After a restart it prints nothing, or an error.
+        fails: Cell that fails.
+        loops: Cell that runs for ever.
+        dies: Cell that ends the kernel's process.
+        cause: How the result describes this death.
+        survives: Whether an interrupt ends only the cell, and not the kernel.
     """
 
     argv: tuple[str, ...]
@@ -98,7 +98,7 @@ def name(language: Language, spec: SpecWriter, programs: Path) -> str:
 
 
 def said(kernel: JupyterKernelClient, code: str) -> str:
-    """What a cell says. Deno may say that it is done before it says the rest: with the next."""
+    """The output of a cell. Deno may send it after idle: then the next cell receives it."""
     first, second = kernel.execute(code, 30), kernel.execute("", 30)
     outputs = (*first.outputs, *second.late_outputs)
     return "".join(output.text for output in outputs if isinstance(output, Stream))

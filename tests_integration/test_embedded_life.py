@@ -43,9 +43,9 @@ from jkg_client.protocol.messages import Message, execute_request, kernel_info_r
 __all__ = ["kernels", "spec", "start"]
 
 SOON = 15.0
-"""Seconds in which a process must have ended: much, for a machine may be busy."""
+"""Seconds in which a process must end. Many, because the machine may be busy."""
 
-# The pause is for the kernel's thread that sends: without it nobody hears what was printed.
+# In the pause the kernel's thread sends the output. Without the pause the output would be lost.
 HOLDS_GIL = "import ctypes, time\ntime.sleep(1)\nctypes.PyDLL(None).sleep(60)"
 
 SWALLOWS_ALL = """
@@ -94,7 +94,7 @@ with LocalKernels() as kernels, JupyterKernelClient(
 
 
 def after_a_pause(name: str, folder: Path) -> list[str]:
-    """What a client says that was stopped while the kernel sent 3000 messages."""
+    """Output of a client that was stopped while the kernel sent 3000 messages."""
     done = folder / "done"
     with program(PAUSES.format(done=str(done), name=name)) as client:
         waiting, limit = threading.Event(), Deadline(60)
@@ -113,12 +113,12 @@ def test_nothing_is_lost_while_the_client_pauses(tmp_path: Path) -> None:
 def test_messages_dropped_by_the_kernel_are_counted_by_the_ids(
     spec: SpecWriter, tmp_path: Path
 ) -> None:
-    # Not run by our program, so it has room for a thousand messages.
+    # We do not start this kernel by our own program, so its queue holds a thousand messages.
     name = spec(["python", "-m", "ipykernel", "-f", "{connection_file}"])
     status, shown, missing = after_a_pause(name, tmp_path)
     assert status == "ok"
     assert int(shown) < 3000
-    # One may be thought to be the number that IPython gives to a value that is not shown.
+    # One missing number may be counted as the number of a value that IPython does not show.
     assert 3000 - int(shown) - 1 <= int(missing) <= 3000 - int(shown) + 1
 
 
@@ -238,7 +238,7 @@ executor.stop()
 
 @pytest.mark.field("K18")
 def test_a_forked_child_does_not_affect_its_parent() -> None:
-    # pyzmq takes it for a leak that a child does not close what is its parent's.
+    # The child does not close its parent's sockets, and pyzmq warns of this as a leak.
     with program(
         "import warnings\nwarnings.simplefilter('ignore', ResourceWarning)\n" + FORKS
     ) as parent:

@@ -1,4 +1,4 @@
-"""What the sockets of a client do with messages that are not the kernel's."""
+"""The sockets of a client, with messages that do not come from the kernel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def info(tmp_path: Path) -> ConnectionInfo:
 
 @pytest.fixture
 def iopub(info: ConnectionInfo) -> Iterator[zmq.Socket[bytes]]:
-    """The end of a kernel that publishes, and hears who subscribes."""
+    """The kernel's iopub socket. It also receives the subscriptions of clients."""
     with zmq.Context() as context, context.socket(zmq.XPUB) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.bind(info.address("iopub"))

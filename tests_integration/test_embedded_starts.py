@@ -1,4 +1,4 @@
-"""How a kernel of our own comes up, and what is told when it does not."""
+"""The start of an embedded kernel, and the errors when the start fails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from jkg_client.errors import KernelStartError
 
 __all__ = ["kernels", "spec", "start"]
 
-# Fails twice as a kernel does whose port is taken, and tells where it should have listened.
+# Fails twice like a kernel whose port is in use, and writes down the ports of each try.
 UNLUCKY = """
 import json, os, sys
 from pathlib import Path

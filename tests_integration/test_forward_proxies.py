@@ -45,10 +45,10 @@ class Proxies:
     """Addresses of proxies, as a user would write them, and a log.
 
     Attributes:
-        open: Lets everybody through.
-        guarded: Wants the user ``me`` with the password ``password``.
-        socks: Likewise, by SOCKS 5.
-        log: Where ``open`` says what it was asked for.
+        open: HTTP proxy without a password.
+        guarded: HTTP proxy that requires the user ``me`` with the password ``password``.
+        socks: SOCKS 5 proxy that requires the same user and password.
+        log: File to which ``open`` writes its requests.
     """
 
     open: str
@@ -66,7 +66,7 @@ def there() -> Iterator[Machine]:
 
 @pytest.fixture(scope="module", params=["IPv4", "IPv6"])
 def server(request: pytest.FixtureRequest, there: Machine) -> Iterator[JupyterConnectionInfo]:
-    """At an address that is not a loopback, so that proxies are asked."""
+    """A server at an address that is no loopback address, so that clients use the proxy."""
     host = there.here if request.param == "IPv4" else there.here6
     with LocalJupyterServer(host) as running:
         yield running.connection_info
@@ -201,7 +201,7 @@ def test_a_dead_proxy_is_named_without_its_password(
 
 @pytest.mark.field("C6")
 @pytest.mark.parametrize(
-    # To a wrong password tinyproxy says 401, as if it were the server.
+    # If the password is wrong, tinyproxy answers 401, as if it were the server.
     ("login", "error"),
     [("", GatewayUnreachable), ("me:wrong-word@", GatewayUnauthorized)],
 )

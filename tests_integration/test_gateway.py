@@ -1,4 +1,4 @@
-"""What only a real kernel gateway can show: size, speed of failure, what is left behind."""
+"""Tests that need a real kernel gateway: large output, quick errors, and what remains."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_real_ctrl_c_interrupts_and_leaves_the_client_usable(server: JupyterCo
 def test_several_executors_on_one_server_run_at_the_same_time(
     executors: Executors, tmp_path: Path
 ) -> None:
-    # None of them ends before all have begun.
+    # No cell ends before all cells have begun.
     code = """
         import pathlib, time
         here = pathlib.Path({folder!r})
@@ -193,7 +193,7 @@ def test_several_executors_on_one_server_run_at_the_same_time(
 
 @contextlib.contextmanager
 def _listener(answer: bytes | None) -> Iterator[int]:
-    """A port where ``answer`` is what every connection gets; None: nothing, for ever."""
+    """A port that sends ``answer`` to each connection. None: it never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         stopping = threading.Event()
         listening.settimeout(0.1)
@@ -345,7 +345,7 @@ def test_displayed_bytes_are_unchanged(kernel: JupyterKernelClient) -> None:
 def test_after_a_disconnect_for_missing_pongs_every_cell_runs_once() -> None:
     def settings(info: JupyterConnectionInfo) -> dict[str, Any]:
         config = jupyter_server_2(info)
-        # As after 90 s, in two.
+        # Disconnects after 2 s instead of 90 s.
         config["ServerApp"]["tornado_settings"] = {"ws_ping_interval": 300, "ws_ping_timeout": 1500}
         return config
 
@@ -435,7 +435,7 @@ def test_a_cell_with_a_lost_end_still_ends(executor: JupyterCodeExecutor) -> Non
     for _ in range(3):
         result = executor.execute_code_blocks([CodeBlock(LOSES_IDLE, "python")])
         assert (result.status, result.results[0].output) == ("ok", "all\n")
-        # A late question of the server, to which we see no answer, may look like the lost message.
+        # The kernel's answer to a late request of the server may hide the lost message.
         if result.truncated is not None:
             break
     assert str(result.truncated) == "1 message was lost"

@@ -1,7 +1,8 @@
-"""Faults of the gateway's process and of its kernels; each test has a gateway to destroy.
+"""Faults of the gateway's process and of its kernels. Each test has its own gateway.
 
-What is promised: told within seconds of the server telling, or of a bounded probe where it
-tells nothing; then usable again, or a typed error that says what to do.
+The client reports a fault within seconds after the server reports it. If the server reports
+nothing, a probe with a time limit finds the fault. Then the client is usable again, or it raises a
+typed error that says what to do.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ TIMEOUTS = Timeouts(
     first_heartbeat=0.5, heartbeat=2.0, pong=2.0, reconnect=8.0, grace=2.0, ready=30.0, sending=8.0
 )
 SLACK = 8.0
-"""Seconds that a busy machine may add."""
+"""Seconds that a busy machine may need in addition."""
 SILENT = "runs.append(1)\nprint('on', flush=True)\nimport time\ntime.sleep(4)\nprint('off')"
 FOR_EVER = "runs.append(1)\nprint('on', flush=True)\nwhile True: pass"
 
@@ -140,7 +141,7 @@ def later() -> Iterator[Later]:
 
 @define
 class Clock:
-    """Notes how long it took until a fault was told."""
+    """Measures how long it took until a fault was reported."""
 
     record: Record
     since: float = 0.0
@@ -161,13 +162,13 @@ def clock(record_property: Record) -> Clock:
 
 
 def once(action: Callable[[], None]) -> Callable[[object], None]:
-    """A callback that acts on the first output only."""
+    """A callback that calls ``action`` at the first output only."""
     actions = [action]
     return lambda _: actions.pop()() if actions else None
 
 
 def runs(kernel: JupyterKernelClient) -> int:
-    """How often the code has run; the block that tells is right, and clean."""
+    """How often the code has run. The cell that prints it must succeed without notes."""
     result = kernel.execute("print(len(runs))", 30)
     assert (result.status, result.truncated, result.kernel_restarted) == ("ok", None, False)
     return int(result.output)
@@ -178,10 +179,10 @@ def run(executor: JupyterCodeExecutor, code: str) -> CodeResult:
 
 
 CULLED_AFTER = 6
-"""Seconds; a kernel that takes longer to start is culled before it is ready."""
+"""Seconds. A kernel whose start takes longer is culled before it is ready."""
 
 GIVEN_UP = TIMEOUTS.first_heartbeat + 2 * TIMEOUTS.heartbeat + TIMEOUTS.pong + TIMEOUTS.reconnect
-"""Seconds until the client gives a gateway up that says nothing."""
+"""Seconds until the client gives up a silent gateway."""
 
 
 @pytest.mark.parametrize("seconds", [1.0, 5.0])
@@ -435,7 +436,8 @@ class TestCulling:
         result = kernel.execute(FOR_EVER, 60, on_output=once(clock.start))
         clock.told(CULLED_AFTER + 1 + TIMEOUTS.heartbeat)
         assert result.output.splitlines()[0] == "on"
-        if result.status == "error":  # servers interrupt first: now and then that is told in time
+        # The server interrupts the cell first. Sometimes this is reported in time.
+        if result.status == "error":
             assert result.failure is not None
             assert result.failure.ename == "KeyboardInterrupt"
             wait_until_gone(client, kernel.kernel_id)

@@ -34,7 +34,7 @@ from jkg_client import (
 )
 
 SOON = 10.0
-"""Seconds in which what is true must be told: this machine may be busy."""
+"""Seconds in which a change must be reported. Many, because the machine may be busy."""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ def run(server: JupyterConnectable, code: str, folder: Path, **options: Any) -> 
         return executor.execute_code_blocks([CodeBlock(code, "python")])
 
 
-# Users as sites have them; JupyterHub escapes all but the first two.
+# Names of users that sites have. JupyterHub escapes all but the first two.
 @pytest.mark.field("C3", "H23")
 @pytest.mark.parametrize("user", ["a.b@example.org", "Al@ex.org", "x y+z", "\u00e9'~"])
 def test_users_with_odd_names_run_code(hub: Hub, user: str, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_each_event_of_a_start_is_reported(hub: Hub) -> None:
     assert messages[:2] == ["Server requested", "the server was asked for"]
     assert "waited 2 s" in messages
     assert len(set(messages)) == len(messages)
-    # Without options: not those of the last time.
+    # Without options the hub must not use the options of the last start.
     with start(hub, "follower"):
         assert hub.servers("follower")[""]["user_options"] == {}
 
@@ -156,7 +156,7 @@ def test_a_start_that_the_administrator_ends_is_an_error(hub: Hub) -> None:
 def test_the_error_for_too_many_servers_has_their_names(hub: Hub) -> None:
     hub.token("limited")
     for name in ("one", "two"):
-        hub.ask("PUT", f"/users/limited/servers/{name}", {})  # made, not started
+        hub.ask("PUT", f"/users/limited/servers/{name}", {})  # this does not start it
     with pytest.raises(TooManyServers, match="maximum of 2 named servers") as caught:
         start(hub, "limited", server_name="three")
     assert caught.value.servers == ("one", "two")

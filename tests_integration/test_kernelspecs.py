@@ -1,4 +1,4 @@
-"""Kernelspecs as they are found on this machine."""
+"""The search for kernelspecs on this machine."""
 
 from __future__ import annotations
 

@@ -30,12 +30,12 @@ from jkg_client import (
 )
 
 GONE_SECONDS = 10.0
-"""Within which processes must be gone when nobody waits for them; it takes about one."""
+"""Seconds in which processes must end after their program. They need about one."""
 
 PROCESSES = "import os, json; print(json.dumps([os.getppid(), os.getpid()]))"
-"""A cell that tells the process ids of gateway and kernel."""
+"""A cell that prints the process ids of gateway and kernel."""
 
-# Holds the interpreter's lock: neither signals nor the kernel's own watchdog get a turn.
+# Holds the interpreter's lock, so that signal handlers and the kernel's watchdog cannot run.
 STUCK_SOON = """
 import re, threading
 threading.Timer(0.2, re.match, ["(a|aa)+$", "a" * 100 + "b"]).start()
@@ -46,7 +46,7 @@ HOSTILE = "raise SystemExit('a file of the current directory was imported')"
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where private folders are made, by child processes, too."""
+    """The folder for temporary folders, of this process and of its children."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -69,7 +69,7 @@ def cell(
     code: str,
     env: dict[str, str] | None = None,
 ) -> str:
-    """What ``code`` prints in a kernel of its own."""
+    """Run ``code`` in a new kernel, and return its output."""
     with kernel_of(server, env) as kernel:
         result = kernel.execute(code, 60)
     assert result.status == "ok", result.output
@@ -77,7 +77,7 @@ def cell(
 
 
 def processes_of(server: LocalJupyterServer | JupyterConnectionInfo) -> list[psutil.Process]:
-    """The gateway and a new kernel."""
+    """The processes of the gateway and of a new kernel."""
     return [psutil.Process(pid) for pid in json.loads(cell(server, PROCESSES))]
 
 
@@ -87,7 +87,7 @@ def are_gone(processes: list[psutil.Process]) -> bool:
 
 @contextmanager
 def parent(code: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Another program, whose output can be read; in the end it is killed."""
+    """Another program, whose output can be read. It is killed at the end."""
     with subprocess.Popen(
         [sys.executable, "-c", f"from jkg_client import LocalJupyterServer\n{code}"],
         stdin=subprocess.PIPE,
@@ -255,7 +255,7 @@ def test_configuration_files_do_not_override_arguments(tmp_path: Path, name: str
         assert cell(server, "import os; print('HOME' in os.environ)", {"A": "b"}) == "True\n"
         with server.get_client() as client:
             assert len(client.list_kernels()) == 1
-            with pytest.raises(GatewayStatus):  # what we do not say is heeded
+            with pytest.raises(GatewayStatus):  # options that we do not set come from the file
                 client.start_kernel("python3")
         assert "is available at" in server.log_file.read_text(encoding="utf-8")
 
@@ -311,7 +311,7 @@ def test_a_stopped_server_leaves_no_process_and_no_file(temporary: Path) -> None
 
 
 def stuck(kernel: JupyterKernelClient) -> list[psutil.Process]:
-    """The gateway and the kernel, which does not listen to anybody any more."""
+    """Block the kernel for ever, and return the processes of gateway and kernel."""
     processes = [psutil.Process(pid) for pid in json.loads(kernel.execute(PROCESSES, 60).output)]
     kernel.execute(STUCK_SOON, 60)
     while kernel.wait_for_ready(1.0):
@@ -440,7 +440,7 @@ except KeyboardInterrupt:
         assert processes[0].is_running()
 
 
-# As Ctrl-C does when the server has been started and is waited for.
+# Sends the signal of Ctrl-C while the program waits for the started server.
 INTERRUPTS = """#!/bin/sh
 read settings
 kill -INT $PPID

@@ -1,4 +1,4 @@
-"""``jkg mcp`` and its page, with the official client in an environment of its own."""
+"""``jkg mcp`` and its page, with the official client in a separate environment."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def fake() -> Iterator[FakeGateway]:
 
 @pytest.fixture
 def python(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of an environment with the official package and what we need."""
+    """The interpreter of an environment with the official package and our requirements."""
     return environment(pytestconfig, "mcp", *our_requirements("mcp", "local", "docker")) / "python"
 
 
 @pytest.fixture
 def start(python: Path, tmp_path: Path) -> Iterator[Start]:
-    """Starts programs in that environment, which end with the test."""
+    """Starts programs in this environment. They end after the test."""
     with ExitStack() as stack:
 
         def start(
@@ -98,7 +98,7 @@ def start(python: Path, tmp_path: Path) -> Iterator[Start]:
                 )
             )
             stack.callback(process.kill)
-            # Nobody waits for a line that does not come.
+            # A read cannot have a time limit, so the timer ends the program.
             timer = threading.Timer(RUNNING, process.kill)
             stack.callback(timer.join)
             stack.callback(timer.cancel)
@@ -119,7 +119,7 @@ def environ(server: JupyterConnectable | None) -> dict[str, str]:
 
 
 def printed(start: Start, code: str, server: JupyterConnectable | None, *words: str) -> list[str]:
-    """Lines of a program that succeeds."""
+    """Run a program, which must succeed, and return its lines."""
     process = start("-c", code, *words, server=server)
     out, err = process.communicate(timeout=RUNNING)
     assert process.returncode == 0, err
@@ -753,7 +753,7 @@ def test_the_end_of_stdin_and_signals_end_server_and_kernel_while_code_runs(
 
 
 def listening(start: Start, server: JupyterConnectable, *words: str, **env: str) -> Any:
-    """A server by HTTP, and its address."""
+    """Start an HTTP server. Returns its process and its address."""
     options = ("mcp", "--http", "--port", "0", *words)
     process = start("-W", "error", "-m", "jkg_client", *options, server=server, **env)
     assert process.stderr is not None
@@ -869,7 +869,7 @@ def test_requests_without_the_right_token_are_refused(start: Start, fake: FakeGa
     _, url = listening(start, fake, JKG_MCP_TOKEN="right")
     refused, wrong, other, right, misled = printed(start, REFUSED, None, url)
     assert (refused, wrong, other, misled) == ("401", "401", "401", "421")
-    assert right == "400"  # let in, and told what is wrong with the request
+    assert right == "400"  # the token is accepted, but the request is invalid
 
 
 def test_pages_of_the_web_cannot_reach_the_server_at_any_local_address(

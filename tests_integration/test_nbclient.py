@@ -1,4 +1,4 @@
-"""Programs that run notebooks by nbclient run them on a gateway, each as its users call it."""
+"""Programs that use nbclient run notebooks on a gateway, with the commands of their users."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUNNING = 60.0
 
 WHERE = "import sys; print(x + 1, sys.executable)"
 HERE = f"21 {sys.executable}"
-"""What ``WHERE`` prints on the gateway. Locally it would be the interpreter of the environment."""
+"""Output of ``WHERE`` on the gateway. A local kernel would print another interpreter."""
 
 MANAGER = "jkg_client.integrations.nbclient.GatewayKernelManager"
 
@@ -42,7 +42,7 @@ PACKAGES = (
 
 @pytest.fixture(scope="module")
 def folder(pytestconfig: pytest.Config) -> Path:
-    """The ``bin`` folder of an environment with the programs; some bring a kernel of theirs."""
+    """The ``bin`` folder of an environment with the programs. Some of them require ipykernel."""
     return environment(pytestconfig, "nbclient", *PACKAGES, *our_requirements("nbclient"))
 
 
@@ -52,7 +52,7 @@ def run(folder: Path, gateway: JupyterConnectable, tmp_path: Path) -> Run:
 
 
 class Run:
-    """Runs programs that find the gateway in the environment; no kernel may be left there."""
+    """Runs programs. The environment names the gateway, where they must leave no kernel."""
 
     def __init__(self, folder: Path, server: JupyterConnectable, here: Path) -> None:
         self.folder, self.server, self.here = folder, server, here
@@ -112,7 +112,7 @@ def notebook(*cells: str) -> dict[str, Any]:
 
 
 def texts(path: Path) -> list[str]:
-    """What each cell of a notebook shows, as text."""
+    """The text output of each cell of a notebook."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return ["".join(_text(output) for output in cell.get("outputs", ())) for cell in cells]
 
@@ -122,7 +122,7 @@ def _text(output: dict[str, Any]) -> str:
     return "".join(said or "")
 
 
-# Read by the programs below.
+# The programs below begin with this.
 RUN_CELLS = """
     import json, sys
     import nbformat
@@ -178,7 +178,7 @@ def test_a_kernel_that_dies_ends_the_notebook_and_is_deleted(run: Run) -> None:
     """)
     said = [json.loads(line) for line in lines if line.startswith("[")]
     assert "DeadKernelError" in lines
-    # The dying kernel may not have got to say that it had begun with the second.
+    # The kernel may die before it reports that the second cell has begun.
     assert (said[0], said[2]) == ([1, "1\n"], [None])
 
 
@@ -358,7 +358,7 @@ def test_papermill_uses_the_kernel_manager(run: Run) -> None:
 def test_nbclient_works_with_the_manager_of_jupyter_server_on_the_fake(
     folder: Path, tmp_path: Path
 ) -> None:
-    # Its client sends no token when it connects to a kernel.
+    # The client sends no token when it connects to a kernel.
     with FakeGateway(token=None) as fake:
         lines = Run(folder, fake, tmp_path).python(f"""{RUN_CELLS}
     from jupyter_server.gateway.gateway_client import GatewayClient

@@ -1,4 +1,4 @@
-"""Notebooks on a real gateway and in embedded kernels, by themselves, by papermill and by jkg."""
+"""Notebooks on a real gateway and in embedded kernels, by our functions, papermill and jkg."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_an_environment_variable_for_the_kernel_is_passed_on(server: JupyterConn
 
 @pytest.fixture
 def papermill(server: JupyterConnectable, tmp_path: Path) -> Runner:
-    """Runs papermill on a notebook, by our engine, on the server."""
+    """Runs a notebook by papermill with our engine on the server."""
     info = server.connection_info
     env = {
         **os.environ,
@@ -153,7 +153,7 @@ def _wait_for(path: Path, text: str) -> None:
 
 
 def statuses(node: Any) -> list[Any]:
-    """Papermill's word for each code cell."""
+    """Papermill's status of each code cell."""
     return [c.metadata.papermill.status for c in node.cells if c.cell_type == "code"]
 
 

@@ -1,4 +1,4 @@
-"""Through nginx, which rewrites a prefix and drops WebSockets that are silent for a second."""
+"""Clients behind nginx, which rewrites a prefix and drops WebSockets silent for a second."""
 
 from __future__ import annotations
 
@@ -93,12 +93,12 @@ http {{
 }}
 """
 DROPPING = 20.0
-"""Seconds in which the gateway must have noticed that nginx has dropped the connection."""
+"""Seconds in which the gateway must notice that nginx has dropped the connection."""
 
 
 @pytest.fixture(scope="module", params=["", "/its/own"], ids=["at the root", "below a path"])
 def gateway(request: pytest.FixtureRequest) -> Iterator[JupyterConnectionInfo]:
-    """What nginx hides, without a prefix or with one of its own."""
+    """The gateway behind nginx, without a prefix or with its own prefix."""
     info = JupyterConnectionInfo("127.0.0.1", use_https=False, base_path=request.param)
     with started("kernel_gateway", kernel_gateway, info) as running:
         yield running
@@ -113,11 +113,11 @@ def plain_port() -> int:
 def server(
     gateway: JupyterConnectionInfo, plain_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[JupyterConnectionInfo]:
-    # Debian has it where only root looks.
+    # Debian has nginx in a folder that only root's PATH contains.
     nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
     if nginx is None:
         missing = "nginx is missing: apt-get install --no-install-recommends nginx-light"
-        # CI installs it; the README's command has to get through without.
+        # On CI a missing program is an error. Contributors may run the tests without it.
         if "CI" in os.environ:
             pytest.fail(missing)
         pytest.skip(missing)

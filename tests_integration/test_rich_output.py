@@ -1,4 +1,4 @@
-"""What libraries for charts and tables really send, as text and files, and in a browser."""
+"""Outputs of real libraries for charts and tables: as text, as files and in a browser."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def remote(python: Path) -> Iterator[LocalJupyterServer]:
 
 @pytest.fixture(scope="module")
 def scripts(remote: LocalJupyterServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Files of the libraries that draw, taken from Python packages."""
+    """JavaScript files of the chart libraries, taken from Python packages."""
     folder = tmp_path_factory.mktemp("scripts")
     code = f"""
         import pathlib, plotly, vl_convert
@@ -54,7 +54,7 @@ def scripts(remote: LocalJupyterServer, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def run(remote: LocalJupyterServer, scripts: dict[str, str], tmp_path: Path) -> Iterator[Run]:
-    """Runs cells in a new kernel; the pages contain what draws them."""
+    """Runs cells in a new kernel. Saved pages contain the JavaScript of the libraries."""
     with JupyterCodeExecutor(remote, output_dir=tmp_path, page_scripts=scripts) as executor:
 
         def run(*cells: str) -> CodeResult:
@@ -194,7 +194,7 @@ def test_the_first_state_of_a_tqdm_widget_is_not_shown(run: Run, module: str) ->
     assert run(bar).output == "done\n"
 
 
-# Beside a bar on stderr, what is printed on stdout has lines of its own. "N" stands for figures.
+# Text on stdout gets its own lines beside a progress bar on stderr. "N" stands for the bar.
 @pytest.mark.field("B5")
 @pytest.mark.parametrize(
     ("code", "lines"),
@@ -231,7 +231,7 @@ def test_a_failed_installation_is_reported_if_rich_prints_values(run: Run) -> No
     assert result.output.endswith("failed with exit status 1.\n")
 
 
-# One row a value: what is said of it, and what is saved.
+# A row for each value: the cell, its text, and the suffixes of saved files.
 @pytest.mark.parametrize(
     ("code", "said", "suffixes"),
     [

@@ -36,7 +36,7 @@ final_answer({"total": total, "cities": cities})
 
 @pytest.fixture
 def python(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of its environment, which has what we need, too."""
+    """The interpreter of an environment with smolagents and our requirements."""
     requirements = ["smolagents[openai]==1.26.0", *our_requirements()]
     return environment(pytestconfig, "smolagents", *requirements) / "python"
 

@@ -1,6 +1,6 @@
-"""TLS with an authority of one's own, and what is said when it does not work out.
+"""TLS with a private certificate authority, and the errors when it does not work.
 
-The kernel gateway is the real one. REST and WebSocket are asked alike: they reach the server
+The kernel gateway is real. Most tests check REST and the WebSocket, because these reach the server
 through different libraries.
 """
 
@@ -44,14 +44,14 @@ BOTH_WAYS = pytest.mark.parametrize("ask", [_rest, _websocket])
 
 @frozen
 class Files:
-    """PEM files: of our authority, another one, and certificates that they have given.
+    """PEM files of two certificate authorities, and of certificates that ours has signed.
 
     Attributes:
         ours: Our authority.
-        other: One that has nothing to do with the server.
-        server: Key and certificates for 127.0.0.1, not for localhost.
-        client: Of a client, by our authority; key and certificates in one file.
-        client_parts: The same as (certificates, key).
+        other: An authority that has not signed the server's certificate.
+        server: The server's key and certificates, for 127.0.0.1 and not for localhost.
+        client: A client's key and certificates in one file, signed by our authority.
+        client_parts: The content of ``client`` in two files: (certificates, key).
     """
 
     ours: str
@@ -96,7 +96,7 @@ Start = Callable[..., JupyterConnectionInfo]
 
 @pytest.fixture(scope="module")
 def start(files: Files) -> Iterator[Start]:
-    """Starts gateways that speak TLS, with these further settings."""
+    """Starts gateways with TLS, and with further settings."""
     with ExitStack() as stack:
 
         def start(**more: Any) -> JupyterConnectionInfo:
@@ -115,13 +115,13 @@ def start(files: Files) -> Iterator[Start]:
 
 @pytest.fixture(scope="module")
 def server(start: Start) -> JupyterConnectionInfo:
-    """Anybody may connect who trusts our authority."""
+    """A gateway for all clients that trust our authority."""
     return evolve(start(), cert=None)
 
 
 @pytest.fixture(scope="module")
 def strict(start: Start, files: Files) -> JupyterConnectionInfo:
-    """Wants a certificate of the client."""
+    """A gateway that requires a certificate of the client."""
     return start(client_ca=files.ours)
 
 
@@ -135,7 +135,7 @@ def test_a_custom_authority_is_trusted(server: JupyterConnectionInfo, tmp_path: 
     assert _hello(server, tmp_path) == "hello\n"
 
 
-# It warns of every request, and is right.
+# urllib3 rightly warns of each request.
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 def test_without_verification_any_certificate_is_accepted(
     server: JupyterConnectionInfo, tmp_path: Path

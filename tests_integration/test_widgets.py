@@ -1,4 +1,4 @@
-"""Widgets of ipywidgets that take the outputs of a cell."""
+"""Widgets of ipywidgets that capture the outputs of a cell."""
 
 from __future__ import annotations
 
