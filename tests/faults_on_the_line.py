@@ -450,7 +450,7 @@ def test_a_connection_that_cannot_be_restored_is_an_error_with_the_output_so_far
 
 
 @pytest.mark.parametrize("way", ["fin", "rst", "silent"])
-def test_a_break_while_input_is_awaited_keeps_the_answer_or_is_reported(
+def test_after_a_disconnect_during_input_the_answer_arrives_or_its_loss_is_reported(
     server: JupyterConnectable, connect: Connect, timeouts: Timeouts, proxy: Proxy, way: Way
 ) -> None:
     kernel = connect(evolve(timeouts, stale=0.0))

@@ -37,7 +37,7 @@ BELOW_EXECUTOR = {
     "variable_access",
 }
 FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "jupyter_executors", "prompts", "worker"}
-# What each part may import of the others.
+# The parts that each part may import.
 ARROWS = {
     "_version": set(),
     "errors": set(),
@@ -148,7 +148,7 @@ def _name_of(function: ast.expr) -> str:
 
 @functools.cache
 def imports() -> dict[str, set[str]]:
-    """What each module imports."""
+    """The imports of each module."""
     return {name: set(imported(name, tree)) for name, tree in modules().items()}
 
 

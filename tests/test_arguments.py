@@ -57,7 +57,7 @@ def checked(value: object, **options: bool) -> None:
     arguments.validator(arguments.text, **options)(None, FIELD, value)
 
 
-# One row a call that is refused, and the message.
+# One row for each refused call, and the message.
 REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.seconds("t", 0), "t must be a positive number, not 0"),
     (lambda: arguments.seconds("t", -0.5), "t must be a positive number, not -0.5"),

@@ -60,7 +60,7 @@ def test_all_is_kept_up_to_the_limit(limit: int) -> None:
     assert (both(kept), kept.dropped) == (("x" * limit, ""), 0)
 
 
-# One row a place where the gap can lie.
+# One row for each place of the gap.
 @rows(
     ("limit", "entries", "head", "tail", "dropped"),
     [
@@ -254,7 +254,7 @@ def test_a_value_that_grows_in_the_tail_pushes_out_earlier_output() -> None:
     assert size_of(kept) == 10
 
 
-def test_a_value_too_large_for_the_head_leaves_it_with_all_later_slots() -> None:
+def test_a_value_too_large_for_the_head_removes_its_slot_and_all_later_ones() -> None:
     kept = bounded(10)
     slot = ValueSlot("v", 1)
     kept.write("out", "a")

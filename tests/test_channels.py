@@ -485,7 +485,7 @@ def test_channels_that_are_closed_during_a_reconnect_stay_closed() -> None:
         channels.receive(server.within(5))
 
 
-def test_it_may_be_closed_twice() -> None:
+def test_channels_may_be_closed_twice() -> None:
     server = Server("a")
     channels = server.connect()
     channels.close()

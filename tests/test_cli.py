@@ -348,7 +348,7 @@ def test_every_command_has_help(
     assert capsys.readouterr().out.startswith(f"usage: jkg {command}".rstrip())
 
 
-def test_it_is_installed_as_jkg() -> None:
+def test_the_command_is_installed_as_jkg() -> None:
     setup = configparser.ConfigParser()
     with (Path(__file__).parent.parent / "setup.cfg").open(encoding="utf-8") as file:
         setup.read_file(file)
@@ -501,7 +501,7 @@ def test_a_signal_that_was_ignored_at_the_start_stays_ignored(
     assert process.communicate(timeout=SECONDS)[0] == "done\n"
 
 
-def test_kernels_are_listed_a_line_each(called: Jkg) -> None:
+def test_kernelspecs_are_listed_one_per_line(called: Jkg) -> None:
     with FakeGateway(kernel_names=("python3", "julia-1.10"), base_path="/user/me") as hub:
         info = hub.connection_info
         done = called(
@@ -642,7 +642,7 @@ def test_a_pipe_gets_the_last_state_of_nested_bars(called: Jkg) -> None:
     assert called("run", "-c", code).stdout == "outer 2\ninner 8\n"
 
 
-def test_a_note_on_a_terminal_begins_on_a_line_of_its_own(
+def test_a_note_on_a_terminal_begins_on_a_new_line(
     commands: Commands, environ: dict[str, str]
 ) -> None:
     code = "import time\nprint('no end', end='', flush=True)\ntime.sleep(60)"

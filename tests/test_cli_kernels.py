@@ -203,7 +203,7 @@ def test_doctor_reports_the_settings_without_secrets(
 
 
 @pytest.mark.field("CMD43")
-def test_doctor_fails_where_no_kernel_runs(jkg: Jkg) -> None:
+def test_doctor_fails_if_no_kernel_can_be_started(jkg: Jkg) -> None:
     done = jkg("doctor", "--url", "http://127.0.0.1:9")
     assert done.status == 1
     assert "FAILS    kernel: " in done.out

@@ -187,7 +187,7 @@ TERMINALS = [
 
 @pytest.mark.field("CMD26", "CMD27")
 @pytest.mark.parametrize(("answer", "drawing"), TERMINALS)
-def test_an_image_is_drawn_on_a_terminal_that_says_that_it_can(
+def test_an_image_is_drawn_if_the_terminal_reports_that_it_can_show_images(
     server: FakeGateway, terminals: Any, tmp_path: Path, answer: str, drawing: str
 ) -> None:
     server.script("draw()").display({"image/png": PNG, "text/plain": "<Figure>"}).stream("after\n")

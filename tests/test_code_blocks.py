@@ -41,8 +41,8 @@ def test_a_block_does_not_change() -> None:
         block.code = "y"  # type: ignore[misc]  # that it fails is the point
 
 
-# One row a rule of https://spec.commonmark.org/0.31.2/#fenced-code-blocks, or one more that
-# answers of language models need.
+# One row for each rule of https://spec.commonmark.org/0.31.2/#fenced-code-blocks, and for further
+# rules that answers of language models need.
 FENCES = {
     "backticks": ("```python\nx\n```\n", [("python", "x")]),
     "tildes": ("~~~python\nx\n~~~\n", [("python", "x")]),

@@ -73,7 +73,7 @@ def test_a_missing_file_is_reported_before_anything_is_sent(
         JupyterClient(info(**given))
 
 
-# One row a spelling: variable, value, the proxy for https://example.com.
+# One row for each spelling: variable, value, the proxy for https://example.com.
 @pytest.mark.field("C6")
 @pytest.mark.parametrize(
     ("environ", "proxy"),

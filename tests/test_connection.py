@@ -246,7 +246,7 @@ def test_a_connection_is_a_value() -> None:
     assert pickle.loads(pickle.dumps(one)) == one
 
 
-def test_a_connection_can_be_connected_to() -> None:
+def test_a_connection_info_is_a_jupyter_connectable() -> None:
     info = JupyterConnectionInfo("h", False)
     assert isinstance(info, JupyterConnectable)
     assert info.connection_info is info

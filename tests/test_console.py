@@ -130,7 +130,7 @@ def test_cells_of_other_clients_can_be_hidden() -> None:
 
 
 @pytest.mark.field("CMD16")
-def test_a_kernel_is_busy_from_the_beginning_to_the_end_of_a_cell_of_others() -> None:
+def test_a_kernel_is_busy_during_a_cell_of_another_client() -> None:
     news = KernelActivity(print, session="ours")
     news.hear(of_session("theirs", "status", execution_state="busy"))
     assert news.is_busy

@@ -769,7 +769,7 @@ def test_a_line_is_replaced_only_while_the_new_kernel_gives_no_answer() -> None:
     assert kernel.did == "info check info check info"
 
 
-def test_a_kernel_that_starts_while_it_is_asked_is_asked_again_on_the_same_line() -> None:
+def test_a_kernel_that_starts_during_a_query_gets_another_on_the_same_connection() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.forget()
     kernel.channels.during.extend(["starting", "answers"])

@@ -38,7 +38,7 @@ def test_ctrl_c_waits_until_the_end_of_the_block() -> None:
     assert signal.getsignal(signal.SIGINT) is hear
 
 
-def test_without_it_nothing_happens() -> None:
+def test_without_ctrl_c_a_block_changes_nothing() -> None:
     with CtrlCHeldBack():
         pass
     assert (came, signal.getsignal(signal.SIGINT)) == ([], hear)
@@ -63,7 +63,7 @@ def test_ctrl_c_is_raised_with_the_first_exception() -> None:
     assert came == [signal.SIGINT]
 
 
-def test_one_within_another_holds_it_to_the_end_of_the_outer() -> None:
+def test_a_nested_block_holds_ctrl_c_back_until_the_outer_block_ends() -> None:
     with CtrlCHeldBack():
         with CtrlCHeldBack():
             signal.raise_signal(signal.SIGINT)

@@ -48,7 +48,7 @@ def test_a_pong_is_sent_only_if_nothing_else_acknowledges_at_once(
 @pytest.mark.parametrize(
     "sent", [b"\x81\x02\xffk", b"\x01\x01\xff\x80\x01k"], ids=["whole", "parts"]
 )
-def test_text_is_taken_as_it_is(sent: bytes) -> None:
+def test_text_frames_are_accepted_without_a_check_for_utf8(sent: bytes) -> None:
     # websocket-client's own check of UTF-8 takes seconds for an image, and drops the connection.
     with pair() as (opened, theirs):
         theirs.sendall(sent)

@@ -134,7 +134,7 @@ def test_a_work_directory_is_mounted_beside_other_volumes(given: Any, volumes: A
     assert (made["volumes"], made["working_dir"]) == (volumes, "/work")
 
 
-def test_kernels_may_start_elsewhere_than_in_the_work_directory() -> None:
+def test_kernels_may_start_in_another_directory_than_the_work_directory() -> None:
     made = options({"working_dir": "/srv"}, work_dir=PurePosixPath("/folder"))
     assert made["working_dir"] == "/srv"
 
@@ -175,7 +175,7 @@ def test_the_environment_of_a_container(told: Any, environment: dict[str, str]) 
     assert environment_of({"Config": {}}) == {}
 
 
-def test_a_folder_that_is_mounted_already_is_mounted_once_more() -> None:
+def test_a_work_directory_that_is_also_a_volume_is_mounted_twice() -> None:
     given = {"/folder": {"bind": "/data", "mode": "ro"}}
     made = options({"volumes": given}, work_dir=PurePosixPath("/folder"))
     assert made["volumes"] == ["/folder:/data:ro", "/folder:/work:rw"]

@@ -92,7 +92,7 @@ def test_a_label_that_we_did_not_write_has_no_owner(label: str) -> None:
     assert not is_orphan({OWNER: label, KEPT: "false"}, never)
 
 
-def test_this_process_is_not_gone() -> None:
+def test_the_owner_of_this_process_is_not_gone() -> None:
     assert not Owner.here().is_gone
 
 

@@ -61,7 +61,7 @@ def test_checking_a_work_directory_does_not_create_it(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_a_dockerfile_is_found_from_elsewhere_too(
+def test_a_relative_path_of_a_dockerfile_becomes_absolute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Dockerfile").touch()

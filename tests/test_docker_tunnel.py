@@ -131,7 +131,7 @@ def after(option: str, seen: Path) -> list[str]:
 
 @pytest.mark.parametrize("way", [to_socket, to_port])
 @pytest.mark.parametrize("how", ["", "is slow"])
-def test_a_tunnel_is_open_when_it_is_there(
+def test_a_tunnel_works_as_soon_as_it_exists(
     way: Any, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOW", how)

@@ -203,7 +203,9 @@ def test_a_starting_kernel_is_another_process_only_after_the_request_began(
     ],
 )
 @pytest.mark.pitfall(18)
-def test_the_status_says_how_it_ended(messages: tuple[Message, ...], ended: str) -> None:
+def test_the_status_of_a_result_says_how_the_cell_ended(
+    messages: tuple[Message, ...], ended: str
+) -> None:
     result = fed(*messages).result()
     assert (result.status, result.is_ok) == (ended, ended == "ok")
 

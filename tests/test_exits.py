@@ -152,7 +152,7 @@ def test_live_output_shows_no_traceback_of_an_exit_either() -> None:
     ("keep", "status", "code"),
     [(False, "ok", 0), (0, "ok", 0), (True, "ok", 0), (3, "error", 3), ("no", "error", 1)],
 )
-def test_exit_has_the_status_that_it_was_given(keep: object, status: str, code: int) -> None:
+def test_the_argument_of_exit_is_the_exit_code(keep: object, status: str, code: int) -> None:
     result = fed(reply(payload=[{"source": "ask_exit", "keepkernel": keep}]), IDLE).result()
     assert (result.status, result.exit_code) == (status, code)
 

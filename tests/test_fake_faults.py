@@ -77,7 +77,7 @@ def test_a_status_fault_can_redirect_to_a_login_page(client: RawClient) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (302, "/hub/login")
 
 
-def test_a_handshake_is_a_request_like_others(client: RawClient) -> None:
+def test_faults_for_requests_also_apply_to_handshakes(client: RawClient) -> None:
     kernel_id = client.start()
     client.gateway.faults.status(403, path="/api/kernels/*/channels")
     with pytest.raises(websocket.WebSocketBadStatusException, match="403"):

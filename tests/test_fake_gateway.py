@@ -65,7 +65,7 @@ def test_a_stopped_gateway_does_not_listen() -> None:
         requests.get(url, timeout=10)
 
 
-def test_it_is_a_jupyter_connectable(client: RawClient) -> None:
+def test_a_fake_gateway_is_a_jupyter_connectable(client: RawClient) -> None:
     assert isinstance(client.gateway, JupyterConnectable)
     assert client.gateway.connection_info.is_loopback
     assert client.gateway.connection_info.token

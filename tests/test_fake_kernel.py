@@ -74,7 +74,7 @@ ORDERS = [
 
 
 @pytest.mark.parametrize(("reply", "said"), ORDERS)
-def test_the_place_of_the_reply_can_be_chosen(reply: str, said: list[str]) -> None:
+def test_the_order_of_reply_and_other_messages_can_be_chosen(reply: str, said: list[str]) -> None:
     with raw_client(reply=reply) as client, client.connect() as kernel:
         assert [says(message) for message in kernel.execute("print('a')\n1")] == said
 
@@ -259,7 +259,7 @@ def test_a_cell_may_be_captured(kernel: RawKernel) -> None:
     assert [said["data"]["text/plain"] for said in shown] == ["'shown'", "5"]
 
 
-def test_a_part_of_it_may_be_captured(kernel: RawKernel) -> None:
+def test_capture_can_leave_out_stdout_stderr_or_displays(kernel: RawKernel) -> None:
     (text,) = kernel.outputs("%%capture --no-stdout\nprint('a')\n5")
     assert text == {"name": "stdout", "text": "a\n"}
     (result,) = kernel.outputs("%%capture --no-display\nprint('a')\n5")

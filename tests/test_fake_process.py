@@ -143,7 +143,7 @@ def test_the_token_of_a_gateway_is_not_for_its_kernels(monkeypatch: pytest.Monke
         assert kernel.value(code) == "[None, 'open']"
 
 
-def test_it_imports_from_where_the_tests_do(
+def test_a_kernel_imports_modules_from_the_path_of_the_tests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "only_here.py").write_text("answer = 42")
@@ -342,7 +342,7 @@ def test_a_prepared_process_that_was_killed_is_replaced() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_of_the_tests_has_kernels_of_its_own() -> None:
+def test_a_forked_child_of_the_tests_gets_its_own_kernels() -> None:
     code = "import os\nos.getppid()"
     with raw_client(ipython=False) as client, client.connect() as kernel:
         mine = kernel.value(code)

@@ -296,7 +296,7 @@ def test_circular_links_and_fifos_of_hostile_code_do_no_harm(here: Path, there: 
     assert LocalFiles(here).names("") == ["data.bin"]
 
 
-# One row a call with a wrong argument, and the argument.
+# One row for each call with a wrong argument, and the argument.
 WRONG: list[tuple[Callable[[LocalFiles], object], str]] = [
     (lambda files: files.put(3, None), "source"),  # type: ignore[arg-type]
     (lambda files: files.put(b"data.bin", None), "source"),  # type: ignore[arg-type]

@@ -165,7 +165,7 @@ def wait_for(true: Callable[[], object]) -> None:
         time.sleep(0.001)
 
 
-def test_it_connects_once_within_its_limit(kernel: Kernel) -> None:
+def test_a_client_connects_once_with_its_limits(kernel: Kernel) -> None:
     client = JupyterKernelClient(kernel, "k1")
     assert kernel.connected == [("k1", 120.0, TIMEOUTS)]
     assert client.kernel_id == "k1"
@@ -323,7 +323,7 @@ def test_bad_arguments_of_a_query_are_named(
         ({"keep_session": 1}, "keep_session must be True or False, not 1"),
     ],
 )
-def test_bad_arguments_are_refused_before_it_connects(
+def test_bad_arguments_are_refused_before_a_client_connects(
     kernel: Kernel, options: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ValueError) as caught:
@@ -422,7 +422,9 @@ def test_the_smallest_max_output_is_two_characters(client: JupyterKernelClient) 
     assert client.execute("1", 0.5, max_output=2).is_ok
 
 
-def test_it_waits_until_the_kernel_answers(kernel: Kernel, client: JupyterKernelClient) -> None:
+def test_wait_for_ready_waits_until_the_kernel_answers(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
     assert client.wait_for_ready(5)
     assert client.wait_for_ready()
     kernel.silent = True
@@ -484,7 +486,7 @@ def test_a_callback_cannot_use_the_client_of_its_cell(
         uses.pop()()
 
     while uses:
-        with pytest.raises(RuntimeError, match=r"^the kernel is busy with the cell"):
+        with pytest.raises(RuntimeError, match=r"^a callback cannot use the kernel"):
             client.execute("1", 5, on_output=use_it)
     assert "restart" not in kernel.did
     assert client.execute("2", 5).is_ok

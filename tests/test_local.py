@@ -171,7 +171,9 @@ def test_a_server_starts_in_cwd_with_env(gateway: Path, tmp_path: Path) -> None:
     ("ip", "host"),
     [("::1", "::1"), ("[::1]", "::1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1")],
 )
-def test_a_server_is_reached_at_this_host(gateway: Path, ip: str, host: str) -> None:
+def test_the_host_of_a_server_is_an_address_that_clients_can_connect_to(
+    gateway: Path, ip: str, host: str
+) -> None:
     with LocalJupyterServer(ip, python=gateway) as server:
         assert server.connection_info.host == host
         assert listens(server.connection_info)
@@ -228,7 +230,7 @@ def test_a_log_that_was_asked_for_is_kept_and_continued(gateway: Path, tmp_path:
     assert log.read_text(encoding="utf-8").count('"pid"') == 2
 
 
-# One row an argument: the message names it.
+# One row for each wrong argument, which the message names.
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

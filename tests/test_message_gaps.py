@@ -233,7 +233,7 @@ def test_a_thousand_holes_are_remembered_and_can_be_filled() -> None:
 
 # Each request of another client may have a reply and an input request that we do not receive.
 @rows(("others", "missing"), [(9_999, 30_000 - 2 * 9_999), (10_000, 1)])
-def test_after_many_requests_of_others_only_certain_losses_are_counted(
+def test_after_many_requests_of_other_clients_only_certain_losses_are_counted(
     others: int, missing: int
 ) -> None:
     gaps = fed("b4 unread")

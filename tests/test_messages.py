@@ -185,7 +185,7 @@ def test_requests_are_as_specified(make: Request, msg_type: str, content: dict[s
     assert request_.buffers == ()
 
 
-def test_requests_have_ids_of_their_own() -> None:
+def test_each_request_has_its_own_id() -> None:
     assert len({make().msg_id for make, _, _ in REQUESTS}) == len(REQUESTS)
 
 

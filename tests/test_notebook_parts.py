@@ -93,7 +93,7 @@ def test_clear_output_removes_the_outputs(messages: list[Message], left: list[st
 
 
 @pytest.mark.field("N30")
-def test_streams_keep_their_alternation() -> None:
+def test_alternating_streams_stay_separate_outputs() -> None:
     cell = folded(text("a"), text("b"), text("c", "stderr"), text("d"), text(""), text("e"))
     assert shown(cell) == ["ab", "c", "de"]
 

@@ -178,7 +178,9 @@ CELLS: list[tuple[list[tuple[str, Json]], list[Output]]] = [
 
 @pytest.mark.pitfall(14, 17)
 @rows(("messages", "outputs"), CELLS)
-def test_messages_become_outputs(messages: list[tuple[str, Json]], outputs: list[Output]) -> None:
+def test_the_messages_of_a_cell_become_these_outputs(
+    messages: list[tuple[str, Json]], outputs: list[Output]
+) -> None:
     assert list(fed(*messages).outputs) == outputs
 
 
@@ -248,7 +250,7 @@ def test_an_update_keeps_the_execution_count_of_the_value() -> None:
     assert not shown.is_update
 
 
-def test_an_exception_that_is_shortened_later_is_not_the_last_one() -> None:
+def test_shortening_an_earlier_exception_does_not_make_it_the_failure() -> None:
     area = fed(error("A", "a" * 100), error("B", "b"), max_output=60)
     assert area.failure == Failure("B", "b")
 
@@ -282,7 +284,7 @@ def test_an_exception_after_output_of_a_widget_belongs_to_the_cell() -> None:
     assert area.failure == Failure("E", "v")
 
 
-def test_clearing_makes_room_again() -> None:
+def test_clearing_makes_room_for_new_output() -> None:
     area = fed(out("0123456789A"), clear(wait=False), out("new"), max_output=10)
     assert (area.outputs, area.dropped) == ((Stream("stdout", "new"),), 0)
 
@@ -323,7 +325,7 @@ def test_an_id_of_a_display_has_no_more_than_1024_characters(length: int, is_kep
 
 # In addition to the text: 1000 for the id, 10 for the MIME type, 16 for the form; 1024 are free.
 @rows(("most", "dropped"), [(5, 0), (4, 2)])
-def test_names_count_as_output_where_they_are_longer_than_usual(most: int, dropped: int) -> None:
+def test_long_ids_and_names_count_as_output(most: int, dropped: int) -> None:
     area = fed(display("abc", "i" * 1000), max_output=most)
     assert area.outputs == (shown("abc", "i" * 1000),)
     assert area.dropped == dropped

@@ -25,7 +25,7 @@ def printed(*chunks: str) -> PrintedText:
 
 @BOUNDED
 @given(CHUNKS)
-def test_a_little_text_stays_as_it_was_printed(chunks: list[str]) -> None:
+def test_a_short_printed_text_is_unchanged(chunks: list[str]) -> None:
     assert str(printed(*chunks)) == "".join(chunks)
 
 

@@ -54,7 +54,7 @@ def described(docstring: str) -> set[str]:
     return {*_ENTRY.findall(docstring), *_NAMED.findall(docstring)}
 
 
-# By class, if there is one, and function.
+# Name: class and function. The class is '' for a function of a module.
 FUNCTIONS: dict[str, tuple[Any, Any]] = {
     **{name: ("", thing) for name, thing in PUBLIC.items() if inspect.isfunction(thing)},
     **{

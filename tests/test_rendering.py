@@ -176,7 +176,7 @@ def test_json_is_never_shown_in_full_if_it_is_large(
         ("", False),
     ],
 )
-def test_text_beside_an_image_is_shown_if_it_has_more_than_a_type(
+def test_text_beside_an_image_is_shown_if_it_is_more_than_a_type_name(
     tmp_path: Path, plain: str, is_shown: bool
 ) -> None:
     text, _ = rendered(tmp_path, Display({"image/png": encoded(PNG), "text/plain": plain}))

@@ -1,4 +1,4 @@
-"""What a session keeps, and how it looks as a notebook. No gateway, no file."""
+"""The cells of a session, and its form as a notebook. No gateway, no file."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_only_the_typed_code_of_a_python_session_is_run(
 @pytest.mark.field("A5")
 @rows("code", ["x = 1", "x >> 1", "# >>> x", "x = [\n    ...\n]"])
 @rows("language", ["pycon", "python"])
-def test_code_without_prompts_stays_as_it_is(language: str, code: str) -> None:
+def test_code_without_prompts_is_unchanged(language: str, code: str) -> None:
     assert to_cell(CodeBlock(code, language), "python") == code
 
 
@@ -84,5 +84,5 @@ def test_a_shell_block_that_begins_with_a_prompt_is_a_session(session: str, type
 
 @rows("code", ["ls\npwd", "# ls\npwd", "$HOME/x\ny", "echo x > y\n> z", "ls\n    $x y"])
 @rows("language", ["bash", "console"])
-def test_shell_code_without_prompts_stays_as_it_is(language: str, code: str) -> None:
+def test_shell_code_without_prompts_is_unchanged(language: str, code: str) -> None:
     assert to_cell(CodeBlock(code, language), "python") == f"%%bash\n{code}"

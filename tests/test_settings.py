@@ -77,7 +77,7 @@ def test_the_launcher_needs_nothing_of_this_package(name: str) -> None:
         ({"PATH": "a"}, {"KG_AUTH_TOKEN": "s"}, {"PATH": f"{BIN}{os.pathsep}a"}),
     ],
 )
-def test_the_gateway_gets_this_environment(
+def test_the_environment_of_the_gateway_keeps_these_rules(
     environ: dict[str, str], added: dict[str, str], expected: dict[str, str]
 ) -> None:
     assert evolve(SETTINGS, env=added).environment(environ) == expected
@@ -118,7 +118,7 @@ def test_kernels_use_unix_sockets_if_the_path_is_short() -> None:
         return json.loads(line)["config"].get("KernelManager")
 
     assert transport("/tmp/jkg-12345678") == {"transport": "ipc"}
-    # As on macOS, where ZeroMQ would refuse the sockets' paths.
+    # A folder of macOS, too long for paths of ZeroMQ's sockets.
     assert transport("/var/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T/jkg-12345678") is None
 
 

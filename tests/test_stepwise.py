@@ -71,7 +71,7 @@ def test_pieces_are_the_text_and_end_with_a_line(at: int, end: str) -> None:
     assert all(part.find("\n", STEP) in (-1, len(part) - 1) for part in parts)
 
 
-def test_a_repeated_match_ends_where_it_would_without_a_limit() -> None:
+def test_repeated_limited_matches_end_at_the_same_place_as_one_unlimited_match() -> None:
     limited, whole = re.compile(r"(?:[^'\\]{1,9}|\\.){1,3}"), re.compile(r"(?:[^'\\]|\\.)*")
     for text in ("", "'", "a'", "x" * 100 + "'y", "\\'" * 50 + "'", "\\", "ab\\"):
         found = whole.match(text)

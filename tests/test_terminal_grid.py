@@ -95,7 +95,7 @@ def test_in_an_endless_line_the_cursor_goes_back_a_million_columns() -> None:
     assert picture(line + "\b\bY") == "x" * 2_097_151 + "Yx"
 
 
-def test_each_character_of_a_text_allows_a_blank_more() -> None:
+def test_each_printed_character_allows_one_more_blank() -> None:
     lines = ["x" * 10_000, *["\x1b[999Cx"] * 8]
     assert picture("\n".join(lines)) == "\n".join([lines[0], *[" " * 999 + "x"] * 8])
 

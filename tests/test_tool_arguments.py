@@ -104,7 +104,7 @@ def test_an_argument_that_is_a_fenced_block_means_the_code_in_it(
 
 @pytest.mark.field("A7")
 @rows(("code", "language"), CODE.values(), ids=CODE)
-def test_code_that_only_shows_fences_stays_as_it_is(code: str, language: str) -> None:
+def test_code_that_only_shows_fences_is_unchanged(code: str, language: str) -> None:
     assert unfenced(code, language) == CodeBlock(code, language)
 
 

@@ -441,7 +441,9 @@ def refusal(frame: Frame, framing: Framing) -> tuple[WireError, Frame]:
 
 
 @rows(("framing", "frame", "reason"), REASONS)
-def test_each_half_of_decode_reports_the_fault(framing: Framing, frame: Frame, reason: str) -> None:
+def test_the_error_for_an_invalid_frame_has_the_frame_and_the_reason(
+    framing: Framing, frame: Frame, reason: str
+) -> None:
     refused, came = refusal(frame, framing)
     assert reason in refused.reason
     assert refused.frame == came

@@ -82,7 +82,7 @@ def test_parts_follow_the_specification(scheme: str, message: Message, parts: li
 
 
 @pytest.mark.parametrize("identities", [[b"kernel.x.stream"], [b"a", b"\x00\x80"]])
-def test_identities_in_front_are_left_out(identities: list[bytes]) -> None:
+def test_identities_before_the_delimiter_are_left_out(identities: list[bytes]) -> None:
     assert decode([*identities, *encode(BARE, KEY)], "shell", KEY) == BARE
 
 

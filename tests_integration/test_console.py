@@ -251,7 +251,7 @@ def test_sigterm_while_a_password_is_typed_restores_the_terminal(open_console: C
 
 
 @pytest.mark.field("CMD40")
-def test_wide_characters_in_a_narrow_window(attached: Console) -> None:
+def test_wide_characters_can_be_edited_in_a_narrow_window(attached: Console) -> None:
     console = attached(size=(10, 20))
     console.wait_for("In [")
     console.type("'日本語")

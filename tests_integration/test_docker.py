@@ -124,7 +124,9 @@ def test_the_error_for_an_unavailable_image_names_it() -> None:
 
 
 @pytest.mark.pitfall(41)
-def test_only_this_machine_can_reach_it(engine: docker.DockerClient, servers: Servers) -> None:
+def test_only_this_machine_can_reach_a_container(
+    engine: docker.DockerClient, servers: Servers
+) -> None:
     server = servers()
     shown = subprocess.run(
         ["docker", "ps", "--filter", f"name={server.container_name}", "--format", "{{.Ports}}"],

@@ -140,7 +140,7 @@ def network(remote: Engine) -> Iterator[str]:
         ("tcp", {"network": "jkg-test-own"}),
     ],
 )
-def test_a_program_in_a_container_starts_another_beside_it(
+def test_a_program_in_a_container_can_start_another_container(
     remote: Engine, network: str, by: str, options: dict[str, Any]
 ) -> None:
     there = "" if by == "unix" else f"docker_host={remote.tcp!r}"

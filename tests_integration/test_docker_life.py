@@ -129,7 +129,7 @@ def test_a_name_in_use_is_an_error_and_the_other_container_keeps_running(
     assert run(first, "print(1)").output == "1\n"
 
 
-def test_ctrl_c_while_it_starts_leaves_nothing(engine: docker.DockerClient) -> None:
+def test_ctrl_c_while_a_container_starts_leaves_nothing(engine: docker.DockerClient) -> None:
     code = """
 from jkg_client import DockerJupyterServer
 print("go", flush=True)
@@ -299,7 +299,7 @@ def test_two_servers_at_once_do_not_share_anything(servers: Servers) -> None:
 
 @pytest.mark.pitfall(49)
 @pytest.mark.parametrize("relative", [True, False])
-def test_a_directory_is_shared_and_not_writable_for_others(
+def test_a_shared_work_directory_is_not_writable_for_other_users(
     servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -133,7 +133,7 @@ def test_a_time_limit_is_kept_whatever_an_interrupt_does(
     assert said(kernel, language.shows) == "42\n"
 
 
-def test_it_is_restarted_and_ended(
+def test_a_kernel_can_be_restarted_and_ended(
     start: Starter, name: str, language: Language, kernels: LocalKernels
 ) -> None:
     kernel = start(name)

@@ -166,7 +166,7 @@ def test_a_user_and_a_password_are_sent_to_the_proxy(
 
 @pytest.mark.field("C6")
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
-def test_socks_needs_one_library_for_both(
+def test_one_library_is_enough_for_rest_and_websocket_through_socks(
     server: JupyterConnectionInfo,
     proxies: Proxies,
     scheme: str,

@@ -18,7 +18,7 @@ __all__ = ["spec"]
 FILE = Path("/somewhere/kernel.json")
 
 
-def test_the_native_kernel_is_there_without_a_kernelspec(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_native_kernel_is_found_without_a_kernelspec(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernelspecs, "jupyter_path", lambda *_: [])
     assert kernelspecs.names() == ["python3"]
     assert kernelspecs.find("python3").command(FILE)[0] == sys.executable

@@ -911,7 +911,7 @@ for name, value in [
 
 
 @pytest.mark.field("D9")
-def test_only_exact_names_of_this_machine_are_accepted_and_others_use_no_session(
+def test_requests_with_other_host_names_are_refused_without_a_session(
     start: Start, fake: FakeGateway
 ) -> None:
     _, url = listening(start, fake, "--max-sessions", "3")

@@ -63,7 +63,7 @@ http {{
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
-    # As many have it: Host is the one of the server behind it.
+    # A common configuration: Host names the server behind nginx.
     server {{
         listen 127.0.0.1:{plain_port};
         location / {{

@@ -31,7 +31,7 @@ often between two items.
 """
 
 Items = Union[list[Any], dict[str, Any]]
-"""What an array or an object contains."""
+"""The content of an array or of an object."""
 
 _DECODER = json.JSONDecoder()
 # The published types of the module lack the functions that a decoder consists of.
