@@ -59,7 +59,7 @@ class _Executor(KernelCodeExecutor):
         run.interrupt(lambda: self._owned.kernel, self._timeouts)
 
     def report_again(self, result: object) -> None:
-        """Report a restart in ``result`` again with the next result: nobody has read this one."""
+        """Nobody has read ``result``. If it reports a restart, the next result reports it, too."""
         if isinstance(result, CodeResult) and result.kernel_restarted:
             self._replaced = True
 
@@ -212,7 +212,7 @@ class AsyncKernelCodeExecutor(AsyncVariableAccess):
         )
 
     async def language(self) -> str:
-        """The kernel's language in lower case. The kernel is asked, and started if necessary.
+        """The kernel's language in lower case. This starts the kernel if necessary, and asks it.
 
         Before the kernel has started, ``code_extractor`` can only guess the language from the name
         of the kernel.

@@ -150,7 +150,7 @@ def notes(result: ExecutionResult, timeout: float) -> Iterable[str]:
         is_known = not (result.truncated and result.truncated.connection_lost)
         ended = " and was stopped" if is_known else "; it may still be running"
         waited = result.failure is not None and result.failure.ename == NOT_BEGUN
-        what = "waited for its turn for" if waited else "ran longer than"
+        what = "did not begin within" if waited else "ran longer than"
         yield f"Timeout: the code {what} {timeout:g} seconds{'' if waited else ended}."
     if result.status == "died":
         failure = result.failure

@@ -19,7 +19,7 @@
     │   │   └── TooManyServers             the hub allows the user no more servers
     │   └── KernelStartError               an embedded kernel ended before it answered
     ├── EngineError                        the Docker engine, or the connection to it
-    ├── KernelSpecNotFound (ValueError)    no kernel of that name is installed there
+    ├── KernelSpecNotFound (ValueError)    no kernel of this name is installed
     ├── UnknownLanguage (ValueError)       a block that the kernel cannot run (in code_blocks)
     ├── VariableNotFound (LookupError)     the kernel has no variable of this name
     ├── NotJsonValue (ValueError)          JSON cannot express a variable's value
@@ -182,7 +182,7 @@ class EngineError(JkgError):
 
 
 class KernelSpecNotFound(JkgError, ValueError):
-    """No kernel of that name is installed. The message lists the installed kernels."""
+    """No kernel of this name is installed. The message lists the installed kernels."""
 
 
 class KernelNotReady(JkgError, TimeoutError):

@@ -19,7 +19,8 @@ from .protocol.terminal import strip_ansi
 STATUS = {"_exit_code": "{}[_exit_code] if _exit_code else None"}
 """User expressions of a cell that ends with an installation.
 
-A status other than 0 is sent as the message of an error. Its value may not be sent: rich prints it.
+If the status is not 0, the expression raises a KeyError, whose message is the status.
+A value would not always be sent: if the code uses rich, rich prints the value instead.
 """
 
 _LONGEST = 500

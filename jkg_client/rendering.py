@@ -29,7 +29,7 @@ MAX_JSON = 10_000
 """Number of characters that are shown of displayed JSON."""
 
 MAX_OTHER_JSON = 1_000
-"""The same for JSON of an unknown MIME type, which is meant for programs."""
+"""Limit for JSON of an unknown MIME type, which is meant for programs."""
 
 _STRINGS = 5
 """A string in JSON may use one fifth of the limit. Longer strings are data, not text to read."""

@@ -45,7 +45,7 @@ def executors(server: JupyterConnectable, tmp_path: Path, timeouts: Timeouts) ->
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:
-    """Of an event loop that complains about what blocks it for long."""
+    """Longest time that a callback may block the event loop, in seconds. The loop reports more."""
 
     async def timed() -> T:
         return await asyncio.wait_for(main(), 60)
@@ -66,7 +66,7 @@ def kernels_of(server: JupyterConnectable) -> list[str]:
 
 
 class Outputs(list[str]):
-    """What came, as ``on_output``; and when the first did."""
+    """An ``on_output`` that keeps the outputs, and the time of the first one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Outputs(list[str]):
         self.came.set()
 
 
-def test_variables_live_from_call_to_call(executors: Executors) -> None:
+def test_variables_are_kept_between_calls(executors: Executors) -> None:
     async def main() -> list[str]:
         async with executors() as executor:
             return [(await execute(executor, code)).output for code in ("x = 41", "x += 1", "x")]
@@ -88,7 +88,7 @@ def test_variables_live_from_call_to_call(executors: Executors) -> None:
     assert run(main) == ["", "", "42"]
 
 
-def test_the_kernel_is_deleted_in_the_end(executors: Executors, server: JupyterConnectable) -> None:
+def test_the_kernel_is_deleted_at_the_end(executors: Executors, server: JupyterConnectable) -> None:
     async def main() -> list[str]:
         async with executors() as executor:
             assert executor.kernel_id is not None
@@ -101,7 +101,7 @@ def test_the_kernel_is_deleted_in_the_end(executors: Executors, server: JupyterC
     assert threads_of_ours() <= threads
 
 
-def test_it_starts_by_itself_and_is_usable_until_it_is_stopped(executors: Executors) -> None:
+def test_the_first_blocks_start_the_kernel_and_stop_ends_it(executors: Executors) -> None:
     async def main() -> None:
         executor = executors()
         assert executor.kernel_id is None
@@ -114,7 +114,7 @@ def test_it_starts_by_itself_and_is_usable_until_it_is_stopped(executors: Execut
     run(main)
 
 
-def test_the_loop_goes_on_while_a_block_runs(executors: Executors) -> None:
+def test_the_event_loop_continues_while_a_block_runs(executors: Executors) -> None:
     async def main() -> None:
         async with executors() as executor:
             block = asyncio.ensure_future(execute(executor, "import time\ntime.sleep(0.5)"))
@@ -129,7 +129,7 @@ def test_the_loop_goes_on_while_a_block_runs(executors: Executors) -> None:
 
 
 @pytest.mark.field("B14")
-def test_a_block_becomes_a_cell_outside_of_the_loop(executors: Executors) -> None:
+def test_a_block_becomes_a_cell_in_another_thread(executors: Executors) -> None:
     threads: list[threading.Thread] = []
 
     class Block:
@@ -146,11 +146,11 @@ def test_a_block_becomes_a_cell_outside_of_the_loop(executors: Executors) -> Non
             return (await executor.execute_code_blocks(blocks)).output
 
     assert run(main) == "42"
-    # That it is a string is checked before anything is sent; what is made of it may take longer.
+    # Only its type is checked in the loop. Converting it to a cell may take longer.
     assert threads[-1] is not threading.main_thread()
 
 
-def test_output_comes_in_the_loop_before_the_result(executors: Executors) -> None:
+def test_output_is_passed_in_the_event_loop_before_the_result(executors: Executors) -> None:
     async def main() -> None:
         shown = Outputs()
         async with executors(on_output=shown) as executor:
@@ -161,7 +161,7 @@ def test_output_comes_in_the_loop_before_the_result(executors: Executors) -> Non
     run(main)
 
 
-def test_output_comes_in_the_loop_that_asked_for_it(executors: Executors) -> None:
+def test_output_is_passed_in_the_event_loop_of_the_call(executors: Executors) -> None:
     async def main() -> None:
         shown = Outputs()
         executor = executors(on_output=shown)
@@ -197,7 +197,7 @@ def test_executors_in_one_loop_run_at_the_same_time(executors: Executors) -> Non
     run(main)
 
 
-def test_blocks_of_one_executor_run_in_their_order(executors: Executors) -> None:
+def test_blocks_of_one_executor_run_in_order(executors: Executors) -> None:
     async def main() -> list[str]:
         async with executors() as executor:
             await execute(executor, "order = []")
@@ -214,7 +214,7 @@ RESTARTED = "False\nNote: the kernel was restarted, variables are gone."
     ("code", "kept"),
     [(LOOP, "True"), pytest.param(STUBBORN, RESTARTED, marks=pytest.mark.short_grace)],
 )
-def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
+def test_a_cancelled_task_ends_its_block_and_the_kernel_stays_usable(
     executors: Executors, code: str, kept: str
 ) -> None:
     async def main() -> str:
@@ -234,7 +234,7 @@ def test_a_cancelled_task_ends_the_block_and_leaves_a_kernel(
 
 
 @pytest.mark.short_grace
-def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
+def test_a_task_that_is_cancelled_several_times_waits_for_its_kernel(
     executors: Executors, timeouts: Timeouts
 ) -> None:
     async def main() -> str:
@@ -253,7 +253,7 @@ def test_a_task_that_is_cancelled_again_and_again_waits_for_its_kernel(
     assert run(main) == "Note: the kernel was restarted, variables are gone."
 
 
-def test_a_task_that_is_cancelled_after_a_death_leaves_the_report_to_the_next_result(
+def test_after_a_cancelled_task_the_next_result_reports_a_death(
     executors: Executors,
 ) -> None:
     async def main() -> str:
@@ -272,7 +272,7 @@ def test_a_task_that_is_cancelled_after_a_death_leaves_the_report_to_the_next_re
     assert run(main) == RESTARTED
 
 
-def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
+def test_a_call_may_have_its_own_time_limit(executors: Executors) -> None:
     async def main() -> int:
         async with executors() as executor:
             block = CodeBlock(SLEEP, "python")
@@ -281,7 +281,7 @@ def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
     assert run(main) == 124
 
 
-def test_a_cancelled_task_ends_no_block_of_another(executors: Executors) -> None:
+def test_a_cancelled_task_does_not_end_blocks_of_another_task(executors: Executors) -> None:
     async def main() -> set[str]:
         outputs = set()
         async with executors() as executor:
@@ -317,9 +317,7 @@ EAGER = getattr(asyncio, "eager_task_factory", None)  # of Python 3.12
 
 
 @pytest.mark.parametrize("factory", [None, EAGER], ids=["as ever", "eager"])
-def test_a_task_that_waits_for_its_turn_can_be_cancelled_alone(
-    executors: Executors, factory: Any
-) -> None:
+def test_a_waiting_task_can_be_cancelled_alone(executors: Executors, factory: Any) -> None:
     async def main() -> str:
         asyncio.get_running_loop().set_task_factory(factory)
         async with executors() as executor:
@@ -358,9 +356,7 @@ def threads_of_ours() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("jkg_client")}
 
 
-def test_a_stop_that_is_cancelled_is_done_nevertheless(
-    executors: Executors, server: JupyterConnectable
-) -> None:
+def test_a_cancelled_stop_is_completed(executors: Executors, server: JupyterConnectable) -> None:
     async def main() -> None:
         loop, free = asyncio.get_running_loop(), threading.Event()
         loop.set_default_executor(ThreadPoolExecutor(1))

@@ -40,7 +40,7 @@ from jkg_client import (
 
 LOOP = "print('on', flush=True)\nwhile True: pass"
 SLEEP = "import time\nprint('on', flush=True)\ntime.sleep(60)"
-"""The same where a loop would keep a core busy until the time limit."""
+"""Instead of a loop that would keep a core busy until the time limit."""
 STUBBORN = """
 import time
 said = False
@@ -53,7 +53,7 @@ while True:
     except KeyboardInterrupt:
         pass
 """
-"""Who reads ``on`` may interrupt before ``print`` has returned: that is within ``try``, too."""
+"""``print`` is within ``try``, because an interrupt may come before ``print`` has returned."""
 PNG = bytes.fromhex("89504e470d0a1a0a") + bytes(range(256))
 
 
@@ -62,17 +62,17 @@ def run(executor: JupyterCodeExecutor, *codes: str, language: str = "python") ->
 
 
 @pytest.mark.same_everywhere
-def test_hello_world_prints_exactly_what_the_seed_shows(executor: JupyterCodeExecutor) -> None:
+def test_hello_world_has_exactly_the_output_of_the_seed(executor: JupyterCodeExecutor) -> None:
     result = run(executor, "print('Hello, World!')")
     assert str(result) == r"exit_code=0 output='Hello, World!\n' output_files=[]"
 
 
-def test_variables_live_from_block_to_block(executor: JupyterCodeExecutor) -> None:
+def test_variables_are_kept_between_blocks(executor: JupyterCodeExecutor) -> None:
     run(executor, "x = 41")
     assert run(executor, "x += 1", "x").output == "42"
 
 
-def test_each_executor_has_a_kernel_of_its_own(executors: Executors) -> None:
+def test_each_executor_has_its_own_kernel(executors: Executors) -> None:
     first, second = executors(), executors()
     run(first, "x = 1")
     run(second, "x = 2")
@@ -81,18 +81,20 @@ def test_each_executor_has_a_kernel_of_its_own(executors: Executors) -> None:
 
 
 @pytest.mark.same_everywhere
-def test_no_block_and_an_empty_block_do_nothing_successfully(executor: JupyterCodeExecutor) -> None:
+def test_an_empty_list_and_an_empty_block_succeed_without_output(
+    executor: JupyterCodeExecutor,
+) -> None:
     assert str(run(executor)) == "exit_code=0 output='' output_files=[]"
     assert str(run(executor, "")) == "exit_code=0 output='' output_files=[]"
 
 
 @pytest.mark.pitfall(14)
-def test_chunks_are_joined_as_printed(executor: JupyterCodeExecutor) -> None:
+def test_printed_chunks_are_joined(executor: JupyterCodeExecutor) -> None:
     code = "\n".join(["import sys"] + ["print(1, end='')", "sys.stdout.flush()"] * 3)
     assert run(executor, code).output == "111"
 
 
-def test_no_output_is_lost_if_only_pongs_acknowledge(
+def test_no_output_is_lost_without_quick_acknowledgements(
     executor: JupyterCodeExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(socket, "TCP_QUICKACK", raising=False)
@@ -134,7 +136,7 @@ def test_blocks_are_joined_without_blank_lines(executor: JupyterCodeExecutor) ->
 
 
 @pytest.mark.pitfall(11, 13, 15)
-def test_a_failing_block_keeps_all_that_was_shown_and_ends_the_list(
+def test_a_failed_block_keeps_its_output_and_ends_the_list(
     executor: JupyterCodeExecutor,
 ) -> None:
     result = run(executor, "print('one')", "print('two')\n1/0", "print('three')")
@@ -166,7 +168,7 @@ def test_stdout_and_stderr_are_kept_apart(kernel: JupyterKernelClient) -> None:
 
 
 @pytest.mark.same_everywhere
-def test_unicode_and_nul_come_back_exactly(kernel: JupyterKernelClient) -> None:
+def test_unicode_and_nul_are_returned_exactly(kernel: JupyterKernelClient) -> None:
     text = "žluťoučký 漢字 🎉 \x00 end"
     assert kernel.execute(f"print({text!r})", 20).output == text + "\n"
 
@@ -215,7 +217,7 @@ def test_rich_output_becomes_a_file_byte_for_byte(
     assert Path(path).suffix == suffix
     assert Path(path).parent == tmp_path
     assert Path(path).read_bytes() == (value.encode() if isinstance(value, str) else value)
-    # Beside a page the plain form says what is in it; beside an image it says nothing.
+    # The plain text beside a page has the content; beside an image it has only a type.
     assert ("it" in result.output.splitlines()) == (suffix == ".html")
 
 
@@ -243,7 +245,7 @@ def test_clear_output_clears_now_or_with_the_next_output(kernel: JupyterKernelCl
 @pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.pitfall(19)
-def test_a_question_mark_shows_the_page(kernel: JupyterKernelClient) -> None:
+def test_a_question_mark_shows_the_help_text(kernel: JupyterKernelClient) -> None:
     output = kernel.execute("len?", 20).output
     assert "Return the number of items in a container." in output
     assert "\x1b" not in output
@@ -256,7 +258,7 @@ def test_input_is_refused_at_once(kernel: JupyterKernelClient) -> None:
     assert result.failure.ename == "StdinNotImplementedError"
 
 
-def test_input_is_asked_for_and_given(kernel: JupyterKernelClient) -> None:
+def test_input_requests_are_answered(kernel: JupyterKernelClient) -> None:
     asked: list[InputRequest] = []
 
     def answer(request: InputRequest) -> str:
@@ -277,7 +279,7 @@ def test_the_end_of_input_is_an_eoferror(kernel: JupyterKernelClient) -> None:
     assert result.failure.ename == "EOFError"
 
 
-def test_outputs_are_streamed_as_they_come(kernel: JupyterKernelClient) -> None:
+def test_outputs_are_passed_on_as_they_arrive(kernel: JupyterKernelClient) -> None:
     seen: list[Output] = []
     code = "print('a', flush=True)\nprint('b', flush=True)\n5\n"
     result = kernel.execute(code, 20, on_output=seen.append)
@@ -306,7 +308,7 @@ def test_code_that_ignores_the_interrupt_is_ended_by_a_restart(
 
 
 @pytest.mark.pitfall(2)
-def test_the_time_limit_is_the_blocks_not_each_messages(executors: Executors) -> None:
+def test_the_time_limit_is_for_the_block_and_not_for_each_message(executors: Executors) -> None:
     code = "import time\nfor i in range(100):\n    print(i, flush=True)\n    time.sleep(0.1)"
     result = run(executors(timeout=0.75), code)
     assert result.exit_code == 124
@@ -315,7 +317,7 @@ def test_the_time_limit_is_the_blocks_not_each_messages(executors: Executors) ->
 
 
 @pytest.mark.same_everywhere
-def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
+def test_a_call_may_have_its_own_time_limit(executors: Executors) -> None:
     executor = executors(timeout=60)
     blocks = [CodeBlock(SLEEP, "python")]
     result = executor.execute_code_blocks(blocks, timeout=0.5)
@@ -329,7 +331,7 @@ def test_a_call_may_have_a_time_limit_of_its_own(executors: Executors) -> None:
 @pytest.mark.pitfall(4)
 def test_the_death_of_a_kernel_is_reported_with_its_output(executor: JupyterCodeExecutor) -> None:
     run(executor, "x = 1")
-    # The pause is the kernel's: its last words leave it by a thread that dies with it.
+    # Without the pause, the thread that sends the output would die before it has sent all.
     code = "print('bye', flush=True)\nimport os, time\ntime.sleep(0.3)\nos._exit(1)"
     result = run(executor, code)
     assert result.exit_code == 137
@@ -354,7 +356,7 @@ def test_exit_ends_the_kernel_and_the_next_block_runs(executor: JupyterCodeExecu
     assert run(executor, "print('x' in globals())").output == "False\n"
 
 
-# What ends a script, its exit status, and what is shown of it.
+# Code that ends a script, its exit status, and the output that is shown.
 EXITS = [
     ("import sys; sys.exit()", 0, ""),
     ("import sys; sys.exit(0)", 0, ""),
@@ -372,7 +374,7 @@ EXITS = [
 @pytest.mark.same_everywhere
 @pytest.mark.field("B7")
 @pytest.mark.parametrize(("leave", "code", "shown"), EXITS)
-def test_code_that_exits_ends_as_a_script_does_and_the_kernel_stays(
+def test_code_that_exits_ends_like_a_script_and_the_kernel_keeps_running(
     executor: JupyterCodeExecutor, leave: str, code: int, shown: str
 ) -> None:
     result = run(executor, f"x = 1\nprint('bye')\n{leave}")
@@ -385,7 +387,7 @@ def test_code_that_exits_ends_as_a_script_does_and_the_kernel_stays(
 @pytest.mark.same_everywhere
 @pytest.mark.field("B7")
 @pytest.mark.parametrize("leave", ["raise SystemExit", "exit()"])
-def test_blocks_behind_one_that_exits_do_not_run(executor: JupyterCodeExecutor, leave: str) -> None:
+def test_blocks_after_an_exit_do_not_run(executor: JupyterCodeExecutor, leave: str) -> None:
     result = run(executor, "x = 1", f"print('bye')\n{leave}", "print('never')", "print('never')")
     assert (result.status, result.exit_code) == ("ok", 0)
     assert result.output.startswith("bye\n")
@@ -396,7 +398,7 @@ def test_blocks_behind_one_that_exits_do_not_run(executor: JupyterCodeExecutor, 
 @pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.field("B9")
-def test_an_installation_that_fails_is_reported_and_ends_no_block(
+def test_a_failed_installation_is_reported_and_does_not_end_the_block(
     executor: JupyterCodeExecutor,
 ) -> None:
     result = run(executor, "!pip install --no-index no-such-package", "print('goes on')")
@@ -410,7 +412,7 @@ def test_an_installation_that_fails_is_reported_and_ends_no_block(
 @pytest.mark.ipython
 @pytest.mark.field("B8")
 @pytest.mark.parametrize("language", ["bash", "sh", "python"])
-def test_a_shell_block_ends_when_its_shell_does(
+def test_a_shell_block_ends_when_its_shell_ends(
     executor: JupyterCodeExecutor, language: str
 ) -> None:
     magic = "%%bash\n" if language == "python" else ""
@@ -418,7 +420,7 @@ def test_a_shell_block_ends_when_its_shell_does(
     assert result.status == "ok"
     word, process = result.output.split()
     assert word == "started"
-    # It runs on, and can be ended.
+    # The process continues to run, and can be ended.
     assert run(executor, f"kill {process}", language="sh").status == "ok"
 
 
@@ -426,7 +428,7 @@ def test_a_shell_block_ends_when_its_shell_does(
 @pytest.mark.ipython
 @pytest.mark.field("B8")
 def test_background_processes_may_continue_to_print(executor: JupyterCodeExecutor) -> None:
-    # By a pipe that nobody reads, the loop would end at its next echo.
+    # If nobody read the pipe, the loop would end at its next echo.
     loop = "(while sleep 0.05; do echo on || exit; done; exit) &\necho $!"
     process = run(executor, loop, language="sh").output.split()[-1]
     assert run(executor, f"sleep 0.5; kill {process}", language="sh").status == "ok"
@@ -445,7 +447,7 @@ def test_output_of_background_processes_is_shown_while_the_shell_runs(
 
 @pytest.mark.ipython
 @pytest.mark.field("B8")
-def test_a_time_limit_ends_a_shell_that_has_left_a_process(executors: Executors) -> None:
+def test_a_time_limit_ends_a_shell_with_a_background_process(executors: Executors) -> None:
     executor = executors(timeout=2)
     result = run(executor, "sleep 9 &\necho started\nsleep 60", language="sh")
     assert result.status == "timeout"
@@ -454,7 +456,7 @@ def test_a_time_limit_ends_a_shell_that_has_left_a_process(executors: Executors)
 
 
 @pytest.mark.pitfall(5)
-def test_a_kernel_deleted_by_somebody_else_is_replaced(
+def test_a_kernel_deleted_by_another_program_is_replaced(
     executor: JupyterCodeExecutor, server: JupyterConnectable
 ) -> None:
     assert executor.kernel_id is not None
@@ -477,7 +479,7 @@ def test_an_interrupt_from_another_thread_ends_the_cell(kernel: JupyterKernelCli
     assert result.failure.ename == "KeyboardInterrupt"
 
 
-def test_ctrl_c_interrupts_the_kernel_and_goes_up(kernel: JupyterKernelClient) -> None:
+def test_ctrl_c_interrupts_the_kernel_and_is_raised(kernel: JupyterKernelClient) -> None:
     def ctrl_c(_: Output) -> None:
         raise KeyboardInterrupt
 
@@ -488,7 +490,9 @@ def test_ctrl_c_interrupts_the_kernel_and_goes_up(kernel: JupyterKernelClient) -
 
 
 @pytest.mark.pitfall(6)
-def test_threads_queue_and_each_gets_its_own_output(executor: JupyterCodeExecutor) -> None:
+def test_cells_of_threads_run_in_turn_and_each_gets_its_own_output(
+    executor: JupyterCodeExecutor,
+) -> None:
     said: dict[int, str] = {}
 
     def work(number: int) -> None:
@@ -511,7 +515,7 @@ def test_restart_removes_variables_and_the_result_does_not_report_it(
     assert (result.output, result.kernel_restarted) == ("False\n", False)
 
 
-def test_restart_by_another_thread_ends_the_cell_that_runs(kernel: JupyterKernelClient) -> None:
+def test_a_restart_by_another_thread_ends_the_running_cell(kernel: JupyterKernelClient) -> None:
     threads: list[threading.Thread] = []
 
     def restart(_: Output) -> None:
@@ -521,7 +525,7 @@ def test_restart_by_another_thread_ends_the_cell_that_runs(kernel: JupyterKernel
 
     result = kernel.execute(LOOP, 30, on_output=restart)
     threads[0].join()
-    # Some kernels get round to saying that they were interrupted.
+    # Some kernels still report the interrupt.
     assert result.status in {"died", "error"}
     assert result.failure is None or result.failure.ename == "KeyboardInterrupt"
     assert kernel.execute("print('fine')", 20).output == "fine\n"
@@ -550,13 +554,13 @@ def test_a_language_that_the_kernel_does_not_run_is_an_error(executor: JupyterCo
     assert "python" in result.output
 
 
-def test_an_unknown_kernel_names_those_installed(executors: Executors) -> None:
+def test_the_error_for_an_unknown_kernel_lists_the_installed_ones(executors: Executors) -> None:
     with pytest.raises(KernelSpecNotFound, match=r"nosuch.*installed there: .*python3"):
         executors(kernel_name="nosuch")
 
 
 @pytest.mark.pitfall(27)
-def test_a_wrong_token_is_told_at_once(server: JupyterConnectable) -> None:
+def test_a_wrong_token_is_reported_at_once(server: JupyterConnectable) -> None:
     info = server.connection_info
     wrong = JupyterConnectionInfo(
         info.host, info.use_https, info.port, "wrong", base_path=info.base_path, verify=info.verify
@@ -580,7 +584,7 @@ def test_stop_deletes_the_kernel_and_may_be_called_twice(
         run(executor, "1")
 
 
-def test_an_attached_kernel_is_left_running(
+def test_an_attached_kernel_keeps_running(
     executor: JupyterCodeExecutor, executors: Executors
 ) -> None:
     run(executor, "x = 'shared'")
@@ -598,7 +602,7 @@ def test_stop_from_another_thread_wakes_waiting_threads(kernel: JupyterKernelCli
 
 
 @pytest.mark.same_everywhere
-def test_a_callback_may_not_run_another_cell(kernel: JupyterKernelClient) -> None:
+def test_a_callback_cannot_run_another_cell(kernel: JupyterKernelClient) -> None:
     def nested(_: Output) -> None:
         kernel.execute("1", 5)
 
@@ -632,7 +636,7 @@ def test_data_is_skipped_between_blocks_that_run(executor: JupyterCodeExecutor) 
     ]
 
 
-def test_questions_are_answered(kernel: JupyterKernelClient) -> None:
+def test_queries_are_answered(kernel: JupyterKernelClient) -> None:
     kernel.execute("spam = 1", 20)
     assert kernel.kernel_info()["language_info"]["name"] == "python"
     assert "spam" in kernel.complete("spa")["matches"]
@@ -692,5 +696,6 @@ def test_late_output_of_a_thread_comes_with_the_next_cell(
         print("in time")
     """
     assert run(executor, textwrap.dedent(start)).output == "in time\n"
-    time.sleep(0.6)  # so that it comes between the two, but nothing depends on that
+    # The output should come between the two cells, but the test does not depend on that.
+    time.sleep(0.6)
     assert run(executor, "thread.join()\nprint('next')").output == "late\nnext\n"

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
 
 
-# Examples that failed are printed; they are not kept in a checkout that may be read-only.
+# Failed examples are printed. They are not saved, because the checkout may be read-only.
 settings.register_profile("tests", database=None)
-# For mutations: each is tried with some hundred tests, and what fails is not looked at.
+# For mutation testing: each mutation runs hundreds of tests, and nobody reads the failures.
 settings.register_profile(
     "mutation",
     database=None,
@@ -60,7 +60,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def ctrl_c() -> Iterator[None]:
-    """As in a program of a person, also where the tests run in the background."""
+    """Ctrl-C raises KeyboardInterrupt, even if the tests run in the background."""
     with in_the_foreground(("SIGINT",)):
         yield
 

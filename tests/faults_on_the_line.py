@@ -72,7 +72,7 @@ def timeouts(unit: float) -> Timeouts:
 
 @pytest.fixture
 def languid(unit: float) -> Timeouts:
-    """A heartbeat that is longer than one wait for an answer, as in the defaults."""
+    """Timeouts with a heartbeat that is longer than one wait for an answer, as in the defaults."""
     return Timeouts() if unit == 1.0 else Timeouts(first_heartbeat=1.2, heartbeat=2.0, pong=0.5)
 
 
@@ -240,7 +240,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_output_that_a_fault_during_a_cell_costs_is_reported(
+def test_output_lost_in_a_fault_during_a_cell_is_reported(
     kernel: JupyterKernelClient, proxy: Proxy, later: Later, record_property: Record, name: str
 ) -> None:
     seen = see(kernel, lambda: FAULTS[name](proxy, later))
@@ -251,7 +251,7 @@ def test_output_that_a_fault_during_a_cell_costs_is_reported(
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_fault_between_cells_costs_nothing(
+def test_a_fault_between_cells_loses_nothing(
     connect: Connect,
     timeouts: Timeouts,
     proxy: Proxy,
@@ -269,7 +269,7 @@ def test_a_fault_between_cells_costs_nothing(
 
 @pytest.mark.same_everywhere
 @pytest.mark.parametrize("name", ["cut", "reset", "half-open", "refused for a while"])
-def test_a_fault_that_the_next_cell_finds_before_it_is_sent_leaves_it_whole(
+def test_a_fault_noticed_before_the_next_cell_does_not_affect_the_cell(
     connect: Connect, timeouts: Timeouts, proxy: Proxy, later: Later, name: str
 ) -> None:
     kernel = connect(evolve(timeouts, stale=0.0))
@@ -278,7 +278,7 @@ def test_a_fault_that_the_next_cell_finds_before_it_is_sent_leaves_it_whole(
     assert (seen.result.status, seen.is_whole, seen.is_told) == ("ok", True, False)
 
 
-def test_a_request_that_a_half_open_connection_swallows_is_reported(
+def test_a_request_lost_on_a_half_open_connection_is_reported(
     kernel: JupyterKernelClient, proxy: Proxy, record_property: Record
 ) -> None:
     proxy.swallow()
@@ -292,7 +292,7 @@ def test_a_request_that_a_half_open_connection_swallows_is_reported(
 
 @pytest.mark.pitfall(1)
 @pytest.mark.parametrize("way", ["fin", "rst", "silent"])
-def test_an_idle_connection_that_is_dropped_between_cells_costs_nothing(
+def test_an_idle_connection_dropped_between_cells_loses_nothing(
     connect: Connect,
     timeouts: Timeouts,
     proxy: Proxy,
@@ -304,7 +304,7 @@ def test_an_idle_connection_that_is_dropped_between_cells_costs_nothing(
     proxy.drop_idle(unit, way)
     pause = threading.Event()
     pause.wait(2 * unit)
-    proxy.drop_idle(3600)  # some servers let a handshake wait for longer than that
+    proxy.drop_idle(3600)  # some servers delay a handshake for longer than that
     seen = see(kernel, lambda: None)
     seen.record(record_property)
     assert (seen.result.status, seen.is_whole, seen.is_told) == ("ok", True, False)
@@ -312,7 +312,7 @@ def test_an_idle_connection_that_is_dropped_between_cells_costs_nothing(
 
 
 @pytest.mark.parametrize("way", ["fin", "rst"])
-def test_ten_cuts_during_one_cell_cost_nothing_silently(
+def test_losses_in_ten_cuts_during_one_cell_are_reported(
     kernel: JupyterKernelClient, proxy: Proxy, record_property: Record, way: Way
 ) -> None:
     seen = see(kernel, lambda: proxy.cut(way), at=tuple(range(1, LINES, 3)))
@@ -324,7 +324,7 @@ def test_ten_cuts_during_one_cell_cost_nothing_silently(
 
 @pytest.mark.same_everywhere
 @pytest.mark.parametrize("way", ["fin", "rst"])
-def test_a_large_output_cut_in_mid_frame_is_told(
+def test_a_large_output_cut_within_a_frame_is_reported(
     kernel: JupyterKernelClient, proxy: Proxy, way: Way
 ) -> None:
     code = (
@@ -360,7 +360,7 @@ def test_a_silent_cell_on_a_half_open_connection_ends(
 
 
 @pytest.mark.same_everywhere
-def test_a_time_limit_holds_on_a_half_open_line(
+def test_a_time_limit_is_kept_on_a_half_open_connection(
     connect: Connect, timeouts: Timeouts, proxy: Proxy
 ) -> None:
     kernel = connect(evolve(timeouts, grace=2.0))
@@ -380,7 +380,7 @@ def test_a_time_limit_holds_on_a_half_open_line(
 
 @pytest.mark.same_everywhere
 @pytest.mark.parametrize("name", ["half-open", "cut", "unanswered for a while"])
-def test_waiting_for_readiness_outlives_a_fault(
+def test_wait_for_ready_survives_a_fault(
     connect: Connect, languid: Timeouts, proxy: Proxy, later: Later, name: str
 ) -> None:
     kernel = connect(languid)
@@ -399,7 +399,7 @@ def test_a_kernel_is_ready_although_each_answer_takes_longer_than_a_second(
 
 
 @pytest.mark.same_everywhere
-def test_waiting_for_readiness_ends_in_time_where_nobody_answers(
+def test_wait_for_ready_ends_in_time_without_an_answer(
     connect: Connect, languid: Timeouts, proxy: Proxy, unit: float
 ) -> None:
     kernel = connect(languid)
@@ -450,7 +450,7 @@ def test_a_connection_that_cannot_be_restored_is_an_error_with_the_output_so_far
 
 
 @pytest.mark.parametrize("way", ["fin", "rst", "silent"])
-def test_a_break_while_input_is_awaited_keeps_the_answer_or_is_reported(
+def test_after_a_disconnect_during_input_the_answer_arrives_or_its_loss_is_reported(
     server: JupyterConnectable, connect: Connect, timeouts: Timeouts, proxy: Proxy, way: Way
 ) -> None:
     kernel = connect(evolve(timeouts, stale=0.0))

@@ -1,8 +1,8 @@
-"""The command in a process of its own that starts at once.
+"""Starts the command in its own process, without the time to import its modules.
 
-Each start of the command takes a third of a second to import its modules. Here one process imports
-them, and forks for each command: its signals, its terminal, its streams and its end are those of
-a process. How Python itself starts is not shown by these; a few tests start it anew for that.
+A start of the command needs a third of a second for imports. Here one process imports the modules,
+and forks for each command. The signals, the terminal, the streams and the end of such a command are
+real. Only the start of Python itself is not tested. A few tests start a new interpreter for that.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class Command:
     returncode: int | None = field(default=None, init=False)
 
     def poll(self) -> int | None:
-        """The exit status; None while it runs."""
+        """The exit status. None while the command runs."""
         return self._ended(0.0)
 
     def wait(self, timeout: float = DEAD_LATE) -> int:
-        """Wait for the end; the exit status, that of ``subprocess`` if a signal ended it."""
+        """Wait for the end, and return the exit status. It is negative for a signal."""
         status = self._ended(timeout)
         assert status is not None, "the command does not end"
         return status
@@ -64,16 +64,16 @@ class Command:
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """Send a signal, if it still runs."""
+        """Send a signal if the command still runs."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the command."""
         self.send_signal(signal.SIGKILL)
 
     def communicate(self, given: str | None = None, timeout: float = DEAD_LATE) -> tuple[str, str]:
-        """Write to its input, read both of its outputs to their end, and wait for its own."""
+        """Write to stdin, read all of stdout and stderr, and wait until the command ends."""
         said = {"out": "", "err": ""}
 
         def read(name: str, stream: IO[str]) -> None:
@@ -94,7 +94,7 @@ class Command:
         return said["out"], said["err"]
 
     def close(self) -> None:
-        """Kill it, if it still runs, and close its streams."""
+        """Kill the command if it still runs, and close its streams."""
         self.kill()
         self.wait()
         for stream in (self.stdin, self.stdout, self.stderr):
@@ -104,7 +104,7 @@ class Command:
 
 
 class Commands:
-    """Starts commands; one for all tests of a process."""
+    """Starts commands. All tests of a process share one object."""
 
     def __init__(self) -> None:
         self._line, theirs = socket.socketpair()
@@ -114,7 +114,7 @@ class Commands:
                 [sys.executable, "-W", "error", __file__, str(theirs.fileno())],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
                 pass_fds=[theirs.fileno()],
-                # Ctrl-C is for the tests.
+                # Ctrl-C in the terminal must only reach the tests.
                 start_new_session=True,
             )
 
@@ -133,14 +133,14 @@ class Commands:
         """Start ``jkg WORDS``.
 
         Args:
-            words: Behind the name of the command.
-            env: All of its environment.
-            cwd: Its folder.
-            stdin: A file descriptor; None for nothing to read, -1 for a pipe. So the others.
-            stdout: Where it writes.
-            stderr: Where it writes besides.
-            terminal: Its input is a terminal, which becomes its controlling one.
-            encoding: Of the pipes.
+            words: Arguments of the command.
+            env: The whole environment of the command.
+            cwd: Current folder of the command.
+            stdin: A file descriptor. None for an empty input, -1 for a pipe.
+            stdout: As ``stdin``. None drops the output.
+            stderr: As ``stdout``.
+            terminal: Whether stdin is a terminal, which becomes the controlling terminal.
+            encoding: Encoding of the pipes.
         """
         ours, theirs = socket.socketpair()
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -178,7 +178,7 @@ def serve(line: socket.socket) -> dict[str, Any]:
         data = b""
         while len(data) < SIZE.unpack(head)[0]:
             data += line.recv(65536)
-        # One process waits for the command and tells how it ended.
+        # One process waits for the command and reports how it ended.
         if os.fork() == 0:
             line.close()
             ending = socket.socket(fileno=fds[0])
@@ -199,14 +199,14 @@ def serve(line: socket.socket) -> dict[str, Any]:
 
 
 def become(order: dict[str, Any], fds: list[int]) -> None:
-    """Take the streams, the folder, the environment and the terminal that were ordered."""
+    """Set the streams, the folder, the environment and the terminal of the order."""
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
         os.close(fd)
     if order["terminal"]:
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    # As where a person starts it, though the tests may run in the background.
+    # As if a person had started the command: the tests may run in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -228,7 +228,7 @@ def become(order: dict[str, Any], fds: list[int]) -> None:
 
 
 def import_all() -> None:
-    """Import what commands import, so far as it is installed."""
+    """Import the modules that commands import, if they are installed."""
     for name in ("cli", "client", "gateway", "protocol", "notebooks", "code_blocks", "pages"):
         package = importlib.import_module(f"jkg_client.{name}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):

@@ -31,12 +31,12 @@ def hostile(
     socket: Iterable[bytes] = (),
     handshake: bytes | None = None,
 ) -> Iterator[JupyterConnectionInfo]:
-    """Such a server.
+    """A hostile server, for a ``with`` block.
 
     Args:
-        rest: What each REST request is answered, piece by piece.
-        socket: What is sent on each WebSocket; when it ends the line stays open.
-        handshake: In place of a good one.
+        rest: The answer to each REST request, in pieces.
+        socket: Bytes to send on each WebSocket. After them, the connection stays open.
+        handshake: Answer to the handshake. None for a valid one.
     """
     over = threading.Event()
     lines: list[socketlib.socket] = []
@@ -92,13 +92,13 @@ def _handshake(head: bytes) -> bytes:
 
 
 def frame(data: bytes, *, first: int = 0x81, claims: int | None = None) -> bytes:
-    """A WebSocket frame of any kind; ``claims`` is how long it says that it is."""
+    """A WebSocket frame of any kind. ``claims`` is the length in its header, if it is wrong."""
     length = len(data) if claims is None else claims
     return bytes([first, 127]) + length.to_bytes(8, "big") + data
 
 
 def endless(piece: bytes, start: bytes = b"") -> Iterable[bytes]:
-    """``piece`` again and again, until nobody listens; for as many connections as come."""
+    """An endless repetition of ``piece``, which several connections can use."""
     return _Endless(start, piece * max(1, 65536 // len(piece)))
 
 

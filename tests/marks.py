@@ -1,4 +1,4 @@
-"""Marks of tests, read from the source: the integration tests need not be imported for it."""
+"""Reads the marks of tests from the source, without importing the integration tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DEFINITION = re.compile(r"\bdef (\w+)")
 
 
 def marks(name: str) -> Iterator[tuple[str, str]]:
-    """Each argument of each ``pytest.mark.NAME(…)``, and the function that follows."""
+    """Each argument of ``pytest.mark.NAME(…)``, with the name of the marked function."""
     # Also marks of rows of a table: pytest.param(…, marks=pytest.mark.field("B1")).
     mark = re.compile(rf"^( *[^# \n].*)?pytest\.mark\.{name}\(([^)]*)\)", re.MULTILINE)
     for folder in ("tests", "tests_integration"):

@@ -51,7 +51,7 @@ def test_a_notebook_runs_from_a_path_a_file_and_an_object(
     assert given == notebook("x = 1", markdown("# text"), "x + 1")
 
 
-def test_the_file_is_the_notebook_as_it_ran(server: JupyterConnectable, tmp_path: Path) -> None:
+def test_the_file_has_the_returned_notebook(server: JupyterConnectable, tmp_path: Path) -> None:
     path = tmp_path / "out.ipynb"
     ran = run_notebook(notebook("print('é')"), server, output=path)
     assert shown(read(path).cells[0]) == ["é\n"]
@@ -73,7 +73,7 @@ def test_a_kernel_that_dies_stops_the_notebook(server: JupyterConnectable, tmp_p
 
 
 @pytest.mark.field("N2")
-def test_no_cell_runs_on_the_kernel_that_comes_after_a_dead_one(
+def test_no_cell_runs_on_the_kernel_that_replaces_a_dead_one(
     server: JupyterConnectable,
 ) -> None:
     later = "import os, threading\nthreading.Timer(0.3, os._exit, (1,)).start()\nx = 1"
@@ -83,7 +83,7 @@ def test_no_cell_runs_on_the_kernel_that_comes_after_a_dead_one(
 
 
 @pytest.mark.field("N5", "N34")
-def test_an_error_carries_the_notebook_the_cell_and_its_traceback(
+def test_an_error_has_the_notebook_the_cell_and_its_traceback(
     server: JupyterConnectable, tmp_path: Path
 ) -> None:
     path = tmp_path / "out.ipynb"
@@ -103,7 +103,7 @@ def test_errors_may_be_allowed(server: JupyterConnectable) -> None:
 
 
 @pytest.mark.field("N7", "N35")
-def test_a_cell_that_takes_too_long_is_a_timeout_and_no_interrupt(
+def test_a_cell_beyond_its_time_limit_is_a_timeout_and_not_an_interrupt(
     server: JupyterConnectable,
 ) -> None:
     error = failed(NotebookTimeout, notebook("1", SLEEP, "3"), server, cell_timeout=0.7)
@@ -134,7 +134,7 @@ def test_a_cell_that_is_tagged_may_fail(server: JupyterConnectable) -> None:
 
 
 @pytest.mark.field("N10", "N40")
-def test_what_an_earlier_run_has_left_is_gone_but_for_skipped_cells(
+def test_outputs_of_an_earlier_run_are_removed_except_in_skipped_cells(
     server: JupyterConnectable,
 ) -> None:
     stale: dict[str, Any] = {
@@ -154,14 +154,14 @@ def test_what_an_earlier_run_has_left_is_gone_but_for_skipped_cells(
 
 
 @pytest.mark.field("N40")
-def test_cells_without_code_do_not_count_but_comments_do(server: JupyterConnectable) -> None:
+def test_cells_with_only_a_comment_count_and_empty_cells_do_not(server: JupyterConnectable) -> None:
     ran = run_notebook(notebook("", "  \n", "# c", "2"), server)
     assert [cell.execution_count for cell in ran.cells] == [None, None, 1, 2]
 
 
 @pytest.mark.field("N15")
 @pytest.mark.parametrize("end", ["import sys; sys.exit(0)", "import sys; sys.exit()"])
-def test_a_notebook_may_end_itself(server: JupyterConnectable, end: str) -> None:
+def test_a_notebook_may_end_itself_by_an_exit(server: JupyterConnectable, end: str) -> None:
     ran = run_notebook(notebook("print(1)", end, "print(3)"), server)
     assert all_shown(ran) == [["1\n"], [], []]
     assert ran.cells[2].execution_count is None
@@ -190,14 +190,14 @@ def test_a_shell_line_may_fail_and_a_shell_cell_may_not(server: JupyterConnectab
 
 @pytest.mark.ipython
 @pytest.mark.field("N16")
-def test_an_error_that_comes_without_an_output_is_shown(server: JupyterConnectable) -> None:
+def test_an_error_without_an_output_is_shown(server: JupyterConnectable) -> None:
     error = failed(NotebookError, notebook("%nosuchmagic", "2"), server)
     assert shown(error.cell)[-1] == "UsageError"
 
 
 @pytest.mark.field("N17")
 @pytest.mark.parametrize("metadata", [{"x": 1}, {"language_info": {"name": "python"}}])
-def test_a_notebook_that_names_no_kernel_gets_one(
+def test_a_notebook_without_a_kernel_name_gets_a_kernel(
     server: JupyterConnectable, caplog: pytest.LogCaptureFixture, metadata: dict[str, Any]
 ) -> None:
     ran = run_notebook(notebook("1", **metadata), server)
@@ -235,7 +235,7 @@ def test_a_notebook_of_format_3_runs(server: JupyterConnectable, tmp_path: Path)
 
 
 @pytest.mark.field("N18")
-def test_the_language_of_parameters_is_asked_of_the_server(server: JupyterConnectable) -> None:
+def test_the_language_of_parameters_comes_from_the_server(server: JupyterConnectable) -> None:
     given = notebook(
         code("x = 1", "parameters"), "x", kernelspec={"name": "python3", "display_name": "P"}
     )
@@ -243,7 +243,7 @@ def test_the_language_of_parameters_is_asked_of_the_server(server: JupyterConnec
 
 
 @pytest.mark.field("N19")
-def test_the_only_kernel_of_a_language_stands_in_for_one_that_is_missing(
+def test_the_only_kernel_of_a_language_replaces_a_missing_kernel(
     server: JupyterConnectable, caplog: pytest.LogCaptureFixture
 ) -> None:
     spec = {"name": "py37env", "display_name": "P", "language": "python"}
@@ -253,7 +253,7 @@ def test_the_only_kernel_of_a_language_stands_in_for_one_that_is_missing(
 
 
 @pytest.mark.field("N19")
-def test_a_kernel_that_is_not_there_is_told_before_anything_runs(
+def test_a_missing_kernel_is_reported_before_anything_runs(
     server: JupyterConnectable, tmp_path: Path
 ) -> None:
     before, path = kernel_ids(server), tmp_path / "out.ipynb"
@@ -292,7 +292,7 @@ def test_parameters_keep_their_types(server: JupyterConnectable, tmp_path: Path)
 
 
 @pytest.mark.field("N24")
-def test_parameters_come_behind_the_first_tagged_code_cell(server: JupyterConnectable) -> None:
+def test_parameters_come_after_the_first_tagged_code_cell(server: JupyterConnectable) -> None:
     given = notebook(
         markdown("m", "parameters"),
         code("x = 1", "parameters"),
@@ -308,7 +308,7 @@ def test_parameters_come_behind_the_first_tagged_code_cell(server: JupyterConnec
 
 
 @pytest.mark.field("N24", "N25")
-def test_old_parameters_are_told_of_and_can_be_removed(
+def test_old_parameters_cause_a_warning_and_can_be_removed(
     server: JupyterConnectable, caplog: pytest.LogCaptureFixture
 ) -> None:
     ran = run_notebook(notebook("print('x' in dir())"), server, parameters={"x": 1})
@@ -345,7 +345,7 @@ def test_secrets_are_used_and_not_saved(
 
 
 @pytest.mark.field("N33")
-def test_a_question_is_refused_at_once_or_answered(server: JupyterConnectable) -> None:
+def test_an_input_request_is_refused_at_once_or_answered(server: JupyterConnectable) -> None:
     asks = notebook("input('name? ')", "print('on')")
     ran = run_notebook(asks, server, allow_errors=True)
     assert all_shown(ran) == [["StdinNotImplementedError"], ["on\n"]]
@@ -354,7 +354,7 @@ def test_a_question_is_refused_at_once_or_answered(server: JupyterConnectable) -
 
 
 @pytest.mark.field("N37")
-def test_a_kernel_that_was_there_stays(server: JupyterConnectable) -> None:
+def test_a_running_kernel_is_kept(server: JupyterConnectable) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
         run_notebook(notebook("x = 1"), server, kernel_id=kernel_id)
@@ -364,7 +364,7 @@ def test_a_kernel_that_was_there_stays(server: JupyterConnectable) -> None:
 
 
 @pytest.mark.field("N37")
-def test_a_kernel_that_was_started_never_stays(server: JupyterConnectable) -> None:
+def test_a_started_kernel_is_always_deleted(server: JupyterConnectable) -> None:
     before = kernel_ids(server)
 
     def refuse(_: CellProgress) -> None:
@@ -380,7 +380,7 @@ def test_a_kernel_that_was_started_never_stays(server: JupyterConnectable) -> No
 
 
 @pytest.mark.field("N38", "N39")
-def test_the_code_runs_where_it_was_asked_to_and_nothing_else_runs(
+def test_the_code_runs_in_cwd_and_cwd_defines_no_variable(
     server: JupyterConnectable, tmp_path: Path
 ) -> None:
     ran = run_notebook(notebook("import os; os.getcwd()", "sorted(set(dir()) - {'os'})"), server)
@@ -392,13 +392,13 @@ def test_the_code_runs_where_it_was_asked_to_and_nothing_else_runs(
 
 
 @pytest.mark.field("N13")
-def test_what_threads_print_at_the_end_can_be_waited_for(server: JupyterConnectable) -> None:
+def test_final_wait_waits_for_output_of_threads(server: JupyterConnectable) -> None:
     late = "import threading\nthreading.Timer(0.3, print, ('late',)).start()"
     assert all_shown(run_notebook(notebook(late), server, final_wait=1)) == [["late\n"]]
 
 
 @pytest.mark.field("N30")
-def test_neighbours_of_one_stream_are_one_output(server: JupyterConnectable) -> None:
+def test_adjacent_texts_of_one_stream_are_one_output(server: JupyterConnectable) -> None:
     bar = "for i in range(5): print(f'\\r{i}', end='', flush=True)"
     both = (
         "import sys\nfor i in range(2):\n"
@@ -409,13 +409,13 @@ def test_neighbours_of_one_stream_are_one_output(server: JupyterConnectable) -> 
 
 
 @pytest.mark.field("N14")
-def test_many_small_outputs_all_come(server: JupyterConnectable) -> None:
+def test_many_small_outputs_are_complete(server: JupyterConnectable) -> None:
     ran = run_notebook(notebook("for i in range(1000): print('x' * 99, flush=True)"), server)
     assert shown(ran.cells[0]) == [("x" * 99 + "\n") * 1000]
 
 
 @pytest.mark.field("N14")
-def test_output_that_is_not_kept_is_told(server: JupyterConnectable) -> None:
+def test_dropped_output_is_reported(server: JupyterConnectable) -> None:
     given = notebook("print('x' * 5000)", "2")
     error = failed(NotebookError, given, server, max_output=1000)
     assert (error.status, error.number) == ("incomplete", 0)
@@ -442,7 +442,7 @@ def test_parallel_runs_do_not_mix(server: JupyterConnectable, tmp_path: Path) ->
         assert list(pool.map(run, range(8))) == [[[], [f"{number}\n"]] for number in range(8)]
 
 
-def test_the_async_twin_returns_the_same(server: JupyterConnectable) -> None:
+def test_run_notebook_async_returns_the_same_notebook(server: JupyterConnectable) -> None:
     states: list[tuple[str, int, int]] = []
     there = threading.get_ident()
 

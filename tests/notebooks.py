@@ -45,12 +45,12 @@ def notebook(*cells: str | dict[str, Any], minor: int = 4, **metadata: Any) -> N
 
 
 def shown(cell: Any) -> list[Any]:
-    """What a cell shows, a word for each output."""
+    """The outputs of a cell, one word for each."""
     return [_word(output) for output in cell.get("outputs", [])]
 
 
 def all_shown(node: Any) -> list[list[Any]]:
-    """What the cells of a notebook show."""
+    """The outputs of all cells of a notebook, as ``shown`` returns them."""
     return [shown(cell) for cell in node["cells"]]
 
 

@@ -81,7 +81,7 @@ with JupyterCodeExecutor(server, output_dir="/tmp") as executor:
 
 @FORKS
 @pytest.mark.field("D3")
-def test_a_forked_child_can_neither_use_nor_end_what_its_parent_owns(
+def test_a_forked_child_can_neither_use_nor_end_objects_of_its_parent(
     server: JupyterConnectable,
 ) -> None:
     before = kernels(server)
@@ -127,7 +127,7 @@ with JupyterClient(server) as client:
 
 @FORKS
 @pytest.mark.field("D3")
-def test_a_forked_child_may_have_an_executor_of_its_own_and_ask_the_server(
+def test_a_forked_child_may_have_its_own_executor(
     server: JupyterConnectable,
 ) -> None:
     done = run(CHILD_WITH_ITS_OWN, server.connection_info)
@@ -182,7 +182,7 @@ def test_ctrl_c_at_any_moment_leaves_no_kernel_and_no_thread(
 
 
 @pytest.mark.field("D5")
-def test_an_executor_that_is_forgotten_is_ended_and_told(
+def test_a_forgotten_executor_is_ended_and_causes_a_warning(
     server: JupyterConnectable, executors: Executors
 ) -> None:
     before = kernels(server)

@@ -27,7 +27,7 @@ Body = Union[bytes, dict[str, Any], list[Any], str]
 
 @frozen
 class Asked:
-    """A request that came."""
+    """A request that the hub has received."""
 
     method: str
     path: str
@@ -37,7 +37,7 @@ class Asked:
 
 @frozen
 class Said:
-    """An answer; ``pieces`` of it are sent one by one, with pauses of so many seconds."""
+    """An answer. Each of its ``pieces`` is sent after a pause, in seconds."""
 
     status: int
     body: Body = b""
@@ -47,7 +47,7 @@ class Said:
 
 @define
 class Server:
-    """A user's server as the hub has it."""
+    """The state of a user's server."""
 
     ready: bool = False
     pending: str | None = None
@@ -64,13 +64,13 @@ Rule = Callable[[Asked], "Said | None"]
 
 
 class ScriptedHub:
-    """Attributes that tests set:
+    """A hub. Tests set these attributes:
 
-    rules: Asked first, in order, before the hub does what it should; None passes on.
-    start_seconds, stop_seconds: How long that takes.
-    events: Of the progress stream, but for the last one.
-    version, caller: What it says of itself and of the token.
-    url_of: URL of a server, by its name.
+    rules: Functions that are asked in order before the usual answer. None means no answer.
+    start_seconds, stop_seconds: Duration of a start and of a stop.
+    events: Events of the progress stream, without the last one.
+    version, caller: Version of the hub, and its description of the owner of the token.
+    url_of: Function that returns the URL of a server by its name.
     """
 
     def __init__(self, prefix: str = "") -> None:
@@ -89,11 +89,11 @@ class ScriptedHub:
         self.url = ""
 
     def requests(self, method: str, part: str = "") -> list[Asked]:
-        """Those that came, by method and a part of the path."""
+        """The received requests with this method and with ``part`` in the path."""
         return [one for one in self.asked if one.method == method and part in one.path]
 
     def rule(self, method: str, part: str, *answers: Said | None) -> None:
-        """Answer the next requests of this kind so; None leaves one to the hub."""
+        """Give these answers to the next requests of this kind. None is the usual answer."""
         left = list(answers)
 
         def answer(asked: Asked) -> Said | None:
@@ -104,7 +104,7 @@ class ScriptedHub:
         self.rules.append(answer)
 
     def ready_with(self, request: int) -> None:
-        """Let a server become ready when its events are asked for so often."""
+        """Let a server become ready when its events are requested for the ``request``-th time."""
         self.start_seconds = 600
         asked_for = itertools.count(1)
 
@@ -240,7 +240,7 @@ class ScriptedHub:
         return Said(200, {"default": "python3", "kernelspecs": {"python3": {}}})
 
     def later(self, seconds: float, do: Callable[[], object]) -> None:
-        """Do something in a while."""
+        """Call a function after a number of seconds."""
         timer = threading.Timer(seconds, do)
         timer.daemon = True
         timer.start()
@@ -251,13 +251,13 @@ def _below(name: str) -> str:
 
 
 def event_of(event: dict[str, Any]) -> bytes:
-    """An event as the progress stream has it."""
+    """An event in the format of the progress stream."""
     return f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
 
 
 @contextlib.contextmanager
 def scripted_hub(prefix: str = "") -> Iterator[ScriptedHub]:
-    """One that listens."""
+    """A running ``ScriptedHub``."""
     hub, over = ScriptedHub(prefix), threading.Event()
 
     class Talk(BaseHTTPRequestHandler):
@@ -277,7 +277,7 @@ def scripted_hub(prefix: str = "") -> Iterator[ScriptedHub]:
         do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = handle_any  # noqa: N815
 
         def say(self, said: Said) -> None:
-            if said.status == 0:  # as if nobody were there
+            if said.status == 0:  # close the connection without an answer
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
                 return
@@ -322,7 +322,7 @@ def scripted_hub(prefix: str = "") -> Iterator[ScriptedHub]:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether it comes true within so many seconds."""
+    """Whether the condition becomes true within a number of seconds."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, MutableMapping
 
-# Settings of this package, of Jupyter and of what runs in kernels: cells with ! run $SHELL.
+# Settings of this package, of Jupyter and of programs in kernels: cells with ! run $SHELL.
 _OF_KERNELS = ("EG_", "IPYTHON", "JKG_", "JUPYTER", "KERNEL_", "KG_", "MPL", "BASH_ENV", "SHELL")
 # Settings of containers, certificates, terminals and tools.
 _OTHERS = (
@@ -17,17 +17,17 @@ _OTHERS = (
     "WEBSOCKET_CLIENT_",
 )
 _PROXIES = "_PROXY"
-# Of Python's own variables these say where modules are. Without PYTHONDONTWRITEBYTECODE the
-# workers and the many programs of the tests share what the first of them has compiled.
+# Python's own variables with the places of modules. PYTHONDONTWRITEBYTECODE is removed, so that all
+# programs of the tests share the compiled modules.
 _KEPT = {"PYTHONHOME", "PYTHONPATH", "PYTHONPYCACHEPREFIX"}
 
 
 def shut_out(environ: MutableMapping[str, str] = os.environ, *, offline: bool = True) -> None:
-    """Take away the variables that would change what tests and their programs do.
+    """Remove the variables that would change the behaviour of tests and of their programs.
 
     Args:
-        environ: Where.
-        offline: Take away the ways to engines and through proxies, too.
+        environ: The environment to change.
+        offline: Whether to remove the variables for engines and proxies, too.
     """
     for name in tuple(environ):
         capitals = name.upper()
@@ -38,24 +38,24 @@ def shut_out(environ: MutableMapping[str, str] = os.environ, *, offline: bool = 
 
 
 def leave_out_grammars() -> None:
-    """Do not let jsonschema, which nbformat imports, import its grammars of addresses.
+    """Prevent the import of grammars for addresses by jsonschema, which nbformat imports.
 
-    It compiles them for a second in each process. It imports them if they are installed, and
-    without them it does not check the format of addresses. Notebooks have no addresses to check.
+    Their import takes a second in each process. Without them, jsonschema does not check the format
+    of addresses, which notebooks do not have.
     """
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # makes its import fail
 
 
-# Python ignores SIGPIPE itself, and takes that back for programs that it starts.
+# SIGPIPE is not needed: Python ignores it, and restores it in programs that it starts.
 _OF_TERMINALS = ("SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM")
 
 
 @contextlib.contextmanager
 def in_the_foreground(names: tuple[str, ...] = _OF_TERMINALS) -> Iterator[None]:
-    """Signals do what they do to a program that a person has started in a terminal.
+    """In this block, signals have their usual effect, as in a program in a terminal.
 
-    In the background, by ``nohup`` or in a shell script, some of them are ignored, and the
-    programs that are started inherit it.
+    In the background, under ``nohup`` or in a shell script, some signals are ignored. Programs
+    inherit that from the tests.
     """
     known = [signal.Signals[name] for name in names if name in signal.Signals.__members__]
     before = {number: signal.getsignal(number) for number in known}

@@ -37,13 +37,13 @@ BELOW_EXECUTOR = {
     "variable_access",
 }
 FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "jupyter_executors", "prompts", "worker"}
-# What each part may import of the others.
+# The parts that each part may import.
 ARROWS = {
     "_version": set(),
     "errors": set(),
     "protocol": {"errors"},
     "client": {*CORE, "session_file"},
-    # JSON text into a file: all that runs code can save it.
+    # These save JSON text in files. All parts that run code may use them.
     "session_file": CORE,
     "gateway": {*CORE, "client"},
     "embedded": {*CORE, "client", "secret_variables"},
@@ -84,10 +84,10 @@ DOORS = {
     "docker": {f"servers/docker/{name}.py" for name in ("api", "endpoints", "engine")},
     "websockets": {"testing/sockets.py"},
     "pytest": {"testing/plugin.py"},
-    # Without them the console still works on a plain terminal.
+    # Without these libraries, the console still works on a plain terminal.
     "prompt_toolkit": {f"cli/console/{name}.py" for name in ("__init__", "editor", "history")},
     "pygments": {f"cli/console/{name}.py" for name in ("__init__", "editor")},
-    # In the process of a fake kernel, where they are installed.
+    # Only in the process of a fake kernel, if they are installed.
     "IPython": {"testing/kernel/ipython.py"},
     "comm": {"testing/kernel/comms.py"},
     "kernel_gateway": {"servers/launcher/__main__.py"},
@@ -100,7 +100,7 @@ DOORS = {
     "jupyter_core": {"embedded/__init__.py", "embedded/kernelspecs.py"},
     "ipykernel": {"embedded/unlimited_queue_kernel.py"},
     "PIL": {"cli/sixel.py", "integrations/smolagents.py"},
-    # Notebooks need it anyway; the extra is asked for in one place.
+    # Notebooks need it anyway. Only one module names the extra in its error.
     "nbformat": {name for name in FILES if name.startswith("notebooks/")},
     "papermill": {
         "notebooks/parameters.py",
@@ -109,10 +109,10 @@ DOORS = {
     "click": {"notebooks/papermill_run.py"},
 }
 
-# No clock, file, socket, environment or chance; new_header alone stamps an id and the time.
+# No clock, file, socket, environment or random number. Only new_header adds an id and the time.
 PURE = {"__future__", "attrs", "collections", "enum", "json", "re", "struct", "typing"}
 PURE |= {"base64", "binascii", "codecs", "functools", "itertools"}
-# A signature is computed from the bytes and the key alone.
+# A signature is computed only from the bytes and the key.
 SIGNS = {"hashlib", "hmac"}
 STAMPS = {"datetime", "secrets"}
 
@@ -148,7 +148,7 @@ def _name_of(function: ast.expr) -> str:
 
 @functools.cache
 def imports() -> dict[str, set[str]]:
-    """What each module imports."""
+    """The imports of each module."""
     return {name: set(imported(name, tree)) for name, tree in modules().items()}
 
 
@@ -176,7 +176,7 @@ def test_imports_point_one_way() -> None:
                 assert parts - ARROWS[here] - {here} == set()
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
+def test_no_module_imports_itself_through_other_modules() -> None:
     # Imports for the type checker count, too.
     files = {name: _files(name) for name in FILES}
     reached = {name: _reached(files, name) for name in FILES}
@@ -187,7 +187,7 @@ def _files(name: str) -> set[str]:
     """The modules of this package that a module imports, as names of files."""
     paths = {m.replace("jkg_client.", "", 1).replace(".", "/") for m in imports()[name]}
     files = {f"{path}.py" for path in paths} & set(FILES)
-    # ``from . import cells`` needs the module, and nothing that the package has besides.
+    # ``from . import cells`` needs only this module of the package.
     packages = paths - {Path(file).parent.as_posix() for file in files}
     return files | ({f"{path}/__init__.py" for path in packages} & set(FILES))
 
@@ -202,7 +202,7 @@ def _reached(files: dict[str, set[str]], start: str) -> set[str]:
     return reached
 
 
-def test_nobody_needs_the_modules_for_testing() -> None:
+def test_no_module_of_the_package_imports_the_testing_modules() -> None:
     with table() as row:
         for name, names in imports().items():
             if not name.startswith("testing/"):
@@ -210,7 +210,7 @@ def test_nobody_needs_the_modules_for_testing() -> None:
                     assert not {m for m in names if m.startswith("jkg_client.testing")}
 
 
-def test_of_containers_only_the_public_names_are_known() -> None:
+def test_other_modules_import_only_the_public_container_modules() -> None:
     inside = "jkg_client.servers.docker."
     with table() as row:
         for name, names in imports().items():
@@ -230,15 +230,15 @@ def test_the_launcher_runs_without_this_package() -> None:
 
 
 @pytest.mark.parametrize("name", ["embedded/watchdog.py", "embedded/unlimited_queue_kernel.py"])
-def test_what_runs_beside_a_kernel_runs_without_this_package(name: str) -> None:
+def test_programs_that_run_beside_a_kernel_do_not_need_this_package(name: str) -> None:
     assert not {module for module in imports()[name] if module.startswith("jkg_client")}
-    # Run by ``python -c``, from wherever the package lies: nothing may be beside it.
+    # It is run by ``python -c``, so it cannot import a module beside it.
     assert not any(
         isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(modules()[name])
     )
 
 
-def test_each_library_has_its_door() -> None:
+def test_each_library_is_imported_only_by_its_own_modules() -> None:
     with table() as row:
         for name, names in imports().items():
             with row(name):
@@ -250,7 +250,7 @@ def test_each_library_has_its_door() -> None:
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="cannot tell what is the standard library")
 def test_no_other_library_is_imported() -> None:
     known = {*sys.stdlib_module_names, *DOORS, "attrs", "jkg_client"}
-    # The stand-in for pip brings the real one in.
+    # The replacement of pip imports the real pip.
     inner = {"testing/kernel/refusals/pip.py": {"pip"}}
     with table() as row:
         for name, names in imports().items():
@@ -272,7 +272,7 @@ INSIDE = {f"testing/kernel/{name}.py" for name in ("execution", "ipython", "plai
                                                     "service", "streams")}  # fmt: skip
 
 
-def test_what_runs_cells_is_imported_in_the_process_of_a_kernel_only() -> None:
+def test_modules_that_run_cells_are_imported_only_in_the_process_of_a_kernel() -> None:
     with table() as row:
         for name, names in imports().items():
             if "testing/kernel/" not in name:
@@ -303,7 +303,7 @@ def test_the_core_neither_waits_nor_logs() -> None:
 
 
 def test_a_module_holds_one_idea() -> None:
-    # At 300 lines one looks for a second idea; code is not compressed to stay below a number.
+    # At 300 lines, look for a second idea. Do not compress code to stay below a number.
     with table() as row:
         for name, path in FILES.items():
             with row(name):
@@ -322,12 +322,12 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of it, without those of its docstring."""
+    """Number of lines of a function, without its docstring."""
     said = ast.get_docstring(function, clean=False)
     return (function.end_lineno or 0) - function.lineno + 1 - (said.count("\n") + 1 if said else 0)
 
 
-def test_a_module_says_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
     with table() as row:
         for name, tree in modules().items():
             with row(name):
@@ -335,7 +335,7 @@ def test_a_module_says_what_it_is() -> None:
 
 
 @pytest.mark.pitfall(33)
-def test_importing_it_loads_no_framework_and_says_nothing() -> None:
+def test_an_import_of_the_package_loads_no_framework_and_prints_nothing() -> None:
     told = "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     program = f"import sys; from jkg_client import *; {told}"
     done = subprocess.run(
@@ -376,7 +376,7 @@ def test_the_protocol_needs_no_library_that_moves_bytes() -> None:
     assert done.stdout == "id\n"
 
 
-def test_the_doors_that_are_named_exist() -> None:
+def test_the_modules_that_may_import_a_library_exist() -> None:
     assert {name for doors in DOORS.values() for name in doors if name not in FILES} == set()
 
 
@@ -394,7 +394,7 @@ print("import" in {name for name, _ in events})
 
 
 @pytest.mark.pitfall(33)
-def test_importing_it_starts_no_program_asks_nobody_and_writes_nothing() -> None:
+def test_an_import_of_the_package_has_no_side_effects() -> None:
     done = subprocess.run(
         [sys.executable, "-B", "-c", LOOKS_ON],
         env={**os.environ, "PYTHONPATH": str(ROOT.parent)},

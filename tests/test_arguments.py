@@ -53,11 +53,11 @@ FIELD: Any = SimpleNamespace(name="text")
 
 
 def checked(value: object, **options: bool) -> None:
-    """As the field ``text`` of an attrs class."""
+    """Check a value as the field ``text`` of an attrs class."""
     arguments.validator(arguments.text, **options)(None, FIELD, value)
 
 
-# One row a call that is refused, and the message.
+# One row for each refused call, and the message.
 REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.seconds("t", 0), "t must be a positive number, not 0"),
     (lambda: arguments.seconds("t", -0.5), "t must be a positive number, not -0.5"),
@@ -135,18 +135,18 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.position("ab", -1), "cursor_pos must be at least 0, not -1"),
     (
         lambda: executor(kernel_name=[LONG]),
-        f"kernel_name: a kernel's name is needed, not {[LONG]!r:.200}",
+        f"kernel_name must be the name of a kernel, not {[LONG]!r:.200}",
     ),
     (
         lambda: executor(kernel_id=[LONG]),
-        f"kernel_id: a kernel's id is needed, not {[LONG]!r:.200}",
+        f"kernel_id must be the id of a kernel, not {[LONG]!r:.200}",
     ),
-    (lambda: executor(kernel_name=""), "kernel_name: a kernel's name is needed, not ''"),
-    (lambda: executor(kernel_name=None), "kernel_name: a kernel's name is needed, not None"),
+    (lambda: executor(kernel_name=""), "kernel_name must be the name of a kernel, not ''"),
+    (lambda: executor(kernel_name=None), "kernel_name must be the name of a kernel, not None"),
     (lambda: executor(timeout=0), "timeout must be a positive number, not 0"),
     (lambda: executor(output_dir=1), "output_dir must be a path, not 1"),
-    (lambda: executor(kernel_id=""), "kernel_id: a kernel's id is needed, not ''"),
-    (lambda: executor(kernel_id=1), "kernel_id: a kernel's id is needed, not 1"),
+    (lambda: executor(kernel_id=""), "kernel_id must be the id of a kernel, not ''"),
+    (lambda: executor(kernel_id=1), "kernel_id must be the id of a kernel, not 1"),
     (lambda: executor(env=[]), "env must be a mapping, not list"),
     (lambda: executor(max_output=1), "max_output must be at least 2, not 1"),
     (lambda: executor(on_output=1), "on_output must be a function or None, not 1"),
@@ -154,7 +154,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
 
 
 @rows(("call", "said"), REFUSED)
-def test_a_bad_argument_is_named_with_its_value_or_kind(
+def test_an_error_names_a_bad_argument_and_its_value_or_type(
     call: Callable[[], object], said: str
 ) -> None:
     with pytest.raises(ValueError) as caught:
@@ -163,7 +163,7 @@ def test_a_bad_argument_is_named_with_its_value_or_kind(
 
 
 @pytest.mark.parametrize("value", [Wide(), Odd()])
-def test_what_cannot_become_a_number_is_no_time_limit(value: object) -> None:
+def test_a_value_that_is_not_a_number_is_refused_as_time_limit(value: object) -> None:
     with pytest.raises(ValueError, match=r"^t must be a positive number, not <"):
         arguments.seconds("t", value)
 
@@ -179,13 +179,13 @@ def test_what_cannot_become_a_number_is_no_time_limit(value: object) -> None:
         (math.inf, math.inf),
     ],
 )
-def test_a_time_limit_is_a_number_of_any_kind(value: object, number: float) -> None:
+def test_a_time_limit_may_be_a_number_of_any_type(value: object, number: float) -> None:
     assert arguments.seconds("t", value) == number
     assert arguments.optional_seconds("t", value) == number
     assert arguments.optional_seconds("t", None) is None
 
 
-def test_what_is_right_is_taken_as_it_is() -> None:
+def test_valid_arguments_are_accepted_unchanged() -> None:
     assert arguments.at_least("n", 2, 2) == 2
     assert arguments.text("s", "") == ""
     assert arguments.folder("d", "a/b") == Path("a/b")
@@ -218,7 +218,7 @@ def test_what_is_right_is_taken_as_it_is() -> None:
     executor(kernel_id="k", env={"A": "b"}, on_output=print)
 
 
-def test_blocks_of_any_kind_become_a_list() -> None:
+def test_an_iterable_of_blocks_becomes_a_list() -> None:
     blocks = (CodeBlock("1", "python"), CodeBlock("2", ""))
     assert arguments.blocks(iter(blocks)) == list(blocks)
     assert arguments.blocks([]) == []

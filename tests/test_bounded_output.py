@@ -18,7 +18,7 @@ ENTRIES = st.lists(
 
 
 def shortened(value: object, most: int) -> tuple[object, int]:
-    """As if any part of a value was a value."""
+    """Shorten a value: any part of it is a value, too."""
     return value, most
 
 
@@ -44,7 +44,7 @@ def count_of(kept: BoundedOutput) -> int:
 
 
 def filled(limit: int, *entries: str | int) -> BoundedOutput:
-    """Text goes to one stream, a number is a value of that size."""
+    """The output after these entries: a text of a stream, or a number for a value of this size."""
     kept = bounded(limit)
     for entry in entries:
         if isinstance(entry, str):
@@ -60,7 +60,7 @@ def test_all_is_kept_up_to_the_limit(limit: int) -> None:
     assert (both(kept), kept.dropped) == (("x" * limit, ""), 0)
 
 
-# One row a place where the gap can lie.
+# One row for each place of the gap.
 @rows(
     ("limit", "entries", "head", "tail", "dropped"),
     [
@@ -105,9 +105,7 @@ def test_beyond_the_limit_the_first_and_the_last_half_are_kept(
 
 @BOUNDED
 @given(st.integers(1, 200), CHUNKS)
-def test_of_one_stream_the_dropped_characters_are_those_that_are_missing(
-    limit: int, chunks: list[str]
-) -> None:
+def test_dropped_counts_the_missing_characters_of_a_stream(limit: int, chunks: list[str]) -> None:
     whole, kept = "".join(chunks), filled(limit, *chunks)
     head, tail = both(kept)
     assert whole.startswith(head)
@@ -119,7 +117,7 @@ def test_of_one_stream_the_dropped_characters_are_those_that_are_missing(
 
 @BOUNDED
 @given(st.integers(1, 100), ENTRIES)
-def test_of_many_slots_nothing_is_lost_uncounted(
+def test_all_lost_characters_of_many_slots_are_counted(
     limit: int, entries: list[tuple[str, str] | int]
 ) -> None:
     kept, total, values, gone = bounded(limit), 0, 0, 0
@@ -138,7 +136,7 @@ def test_of_many_slots_nothing_is_lost_uncounted(
     assert all(slot.kept for slot in left)
 
 
-def test_a_stream_without_end_takes_no_more_than_the_limit() -> None:
+def test_an_endless_stream_takes_no_more_than_the_limit() -> None:
     kept = bounded(10_000)
     for i in range(10_000):
         kept.write("out", f"{i}\n")
@@ -150,15 +148,15 @@ def test_a_stream_without_end_takes_no_more_than_the_limit() -> None:
     assert kept.dropped == 20 + 270 + 3600 + 45_000 - 10_000
 
 
-# Takes minutes if a small write costs what the tail is long.
-def test_writes_beyond_a_large_limit_cost_what_they_are_long() -> None:
+# This takes minutes if the time of a small write grows with the length of the tail.
+def test_small_writes_beyond_a_large_limit_are_quick() -> None:
     kept = filled(2**25, "x" * 2**25)
     for _ in range(20_000):
         kept.write("out", "yz")
     assert (size_of(kept), kept.dropped) == (2**25, 40_000)
 
 
-def test_alternating_streams_without_end_are_bounded_in_number() -> None:
+def test_the_number_of_slots_of_endless_alternating_streams_is_bounded() -> None:
     kept = bounded(10**9)
     for _ in range(MAX_SLOTS // 2 + 500):
         kept.write("out", "o")
@@ -166,7 +164,7 @@ def test_alternating_streams_without_end_are_bounded_in_number() -> None:
     assert (count_of(kept), kept.dropped) == (MAX_SLOTS, 1000)
 
 
-def test_displays_without_end_are_bounded_in_number() -> None:
+def test_the_number_of_slots_of_endless_displays_is_bounded() -> None:
     kept = bounded(10**9)
     gone = [slot for _ in range(MAX_SLOTS + 500) for slot in kept.append(ValueSlot("", 7))]
     assert [len(half) for half in kept.halves()] == [MAX_SLOTS // 2, MAX_SLOTS // 2]
@@ -174,7 +172,7 @@ def test_displays_without_end_are_bounded_in_number() -> None:
     assert kept.dropped == 500 * 7
 
 
-def test_a_bar_without_end_is_kept_whole() -> None:
+def test_an_endless_progress_bar_is_kept_whole() -> None:
     kept = bounded(100)
     for i in range(10_000):
         kept.write("out", f"\r{i:5} of 10000")
@@ -184,7 +182,7 @@ def test_a_bar_without_end_is_kept_whole() -> None:
 BAR = "".join(f"\r{i:5} of 10000" for i in range(6))
 
 
-def test_bars_of_two_streams_are_kept_whole() -> None:
+def test_progress_bars_of_two_streams_are_kept_whole() -> None:
     kept = bounded(100)
     kept.write("out", BAR)
     kept.write("err", BAR)
@@ -193,7 +191,7 @@ def test_bars_of_two_streams_are_kept_whole() -> None:
     assert (tail, kept.dropped) == ([], 0)
 
 
-def test_a_bar_beside_other_output_makes_room_for_more() -> None:
+def test_a_folded_progress_bar_makes_room_for_other_output() -> None:
     kept = filled(100, 40, BAR)
     assert (size_of(kept), kept.dropped) == (54, 0)
     kept.write("err", "x" * 46)
@@ -235,7 +233,7 @@ def test_a_larger_value_is_kept_whole_if_there_is_room(
     assert (both(kept), kept.dropped, kept.cut) == (shown, dropped, cut)
 
 
-def test_what_was_cut_from_a_value_is_not_missing_when_it_was_replaced() -> None:
+def test_characters_cut_from_a_value_do_not_count_after_it_is_replaced() -> None:
     kept = bounded(1000)
     slot = ValueSlot("v", 5000)
     kept.append(slot)
@@ -246,7 +244,7 @@ def test_what_was_cut_from_a_value_is_not_missing_when_it_was_replaced() -> None
     assert (both(kept), kept.dropped, kept.cut) == (("<w>", "a" * 500), 0, 0)
 
 
-def test_a_value_that_grows_in_the_tail_pushes_out_what_stands_before_it() -> None:
+def test_a_value_that_grows_in_the_tail_pushes_out_earlier_output() -> None:
     kept = filled(10, "abcdefgh")
     slot = ValueSlot("v", 2)
     kept.append(slot)
@@ -256,7 +254,7 @@ def test_a_value_that_grows_in_the_tail_pushes_out_what_stands_before_it() -> No
     assert size_of(kept) == 10
 
 
-def test_a_value_that_outgrows_the_head_leaves_it_with_all_that_followed() -> None:
+def test_a_value_too_large_for_the_head_removes_its_slot_and_all_later_ones() -> None:
     kept = bounded(10)
     slot = ValueSlot("v", 1)
     kept.write("out", "a")
@@ -268,7 +266,7 @@ def test_a_value_that_outgrows_the_head_leaves_it_with_all_that_followed() -> No
     assert kept.dropped + kept.cut == 5 + 3 + 9
 
 
-def test_all_values_that_leave_the_head_are_told() -> None:
+def test_all_values_that_leave_the_head_are_returned() -> None:
     kept = bounded(11)
     grows, *others = slots = [ValueSlot(name, 1) for name in "abc"]
     for slot in slots:
@@ -279,7 +277,7 @@ def test_all_values_that_leave_the_head_are_told() -> None:
     assert (both(kept), kept.dropped) == (("<A>", "456789"), 6)
 
 
-def test_a_head_that_has_become_smaller_leaves_its_room_to_the_tail() -> None:
+def test_the_tail_gets_the_room_of_a_head_that_has_become_smaller() -> None:
     kept = bounded(11)
     slot = ValueSlot("v", 3)
     kept.append(slot)
@@ -289,7 +287,7 @@ def test_a_head_that_has_become_smaller_leaves_its_room_to_the_tail() -> None:
     assert (both(kept), size_of(kept)) == (("<V>", "<large>"), 11)
 
 
-def test_streams_of_one_name_are_apart_where_a_widget_has_captured_one() -> None:
+def test_captured_and_other_text_of_a_stream_are_in_separate_slots() -> None:
     kept = bounded(10)
     for text, owner in (("a", None), ("b", "w"), ("c", "w"), ("d", "v"), ("e", None)):
         kept.write("out", text, owner)
@@ -302,7 +300,7 @@ def test_streams_of_one_name_are_apart_where_a_widget_has_captured_one() -> None
     ]
 
 
-def test_what_a_widget_has_captured_is_taken_out_and_makes_room() -> None:
+def test_removing_captured_output_makes_room() -> None:
     kept = bounded(10)
     own, captured = ValueSlot("own", 1), ValueSlot("captured", 2, owner="w")
     kept.write("out", "ab", "w")
@@ -317,7 +315,7 @@ def test_what_a_widget_has_captured_is_taken_out_and_makes_room() -> None:
     assert (size_of(kept), kept.dropped) == (10, 1)
 
 
-def test_each_value_that_a_widget_has_captured_is_told() -> None:
+def test_removing_captured_values_returns_each_of_them() -> None:
     kept = bounded(10)
     captured = [ValueSlot(name, 1, owner="w") for name in "ab"]
     for slot in captured:
@@ -325,7 +323,7 @@ def test_each_value_that_a_widget_has_captured_is_told() -> None:
     assert kept.remove(lambda slot: slot.owner == "w") == captured
 
 
-def test_a_long_text_that_a_widget_has_captured_is_taken_out_whole() -> None:
+def test_a_long_captured_text_is_removed_completely() -> None:
     kept = bounded(10)
     kept.write("out", "0123456789ABCD", "w")
     kept.write("out", "x")
@@ -333,7 +331,7 @@ def test_a_long_text_that_a_widget_has_captured_is_taken_out_whole() -> None:
     assert both(kept) == ("", "x")
 
 
-def test_what_a_widget_has_captured_is_taken_out_on_both_sides_of_the_gap() -> None:
+def test_captured_output_is_removed_on_both_sides_of_the_gap() -> None:
     kept = bounded(10)
     for text, owner in (("ab", "w"), ("cde", None), ("fghij", None), ("k", "w"), ("l", None)):
         kept.write("out", text, owner)
@@ -342,7 +340,7 @@ def test_what_a_widget_has_captured_is_taken_out_on_both_sides_of_the_gap() -> N
     assert (both(kept), size_of(kept)) == (("cde", "hijl"), 7)
 
 
-def test_a_value_that_is_gone_cannot_be_replaced() -> None:
+def test_a_dropped_value_cannot_be_replaced() -> None:
     kept = bounded(10)
     slot = ValueSlot("v", 20)
     assert kept.append(slot) == []

@@ -18,7 +18,7 @@ def died(reason: Any) -> Message:
 
 
 @pytest.mark.field("K27")
-def test_the_result_tells_how_the_process_ended() -> None:
+def test_the_result_says_how_the_process_ended() -> None:
     exchange = Exchange("req")
     exchange.feed(parentless_status("restarting", "session", "exit code 3"))
     result = exchange.result()
@@ -28,13 +28,13 @@ def test_the_result_tells_how_the_process_ended() -> None:
 
 
 @pytest.mark.parametrize("reason", [None, 3, [], {}, ""])
-def test_what_is_no_cause_is_none(reason: Any) -> None:
+def test_an_invalid_cause_is_ignored(reason: Any) -> None:
     exchange = Exchange("req")
     exchange.feed(died(reason))
     assert (exchange.result().status, exchange.result().failure) == ("died", None)
 
 
-def test_a_cause_is_short_whatever_the_kernel_sends() -> None:
+def test_a_long_cause_is_shortened() -> None:
     exchange = Exchange("req")
     exchange.feed(died("x" * 1_000_000))
     failure = exchange.result().failure
@@ -42,7 +42,7 @@ def test_a_cause_is_short_whatever_the_kernel_sends() -> None:
     assert len(failure.evalue) < 300
 
 
-def test_a_death_after_the_reply_is_no_failure_of_the_cell() -> None:
+def test_a_death_after_the_reply_does_not_fail_the_cell() -> None:
     exchange = Exchange("req")
     header = {"msg_id": "m", "msg_type": "execute_reply"}
     exchange.feed(

@@ -1,4 +1,4 @@
-"""What the log says of cells. And forks: they may not use the clients of their parents."""
+"""Log messages about cells. Also: forked children cannot use the clients of their parents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEBUG, INFO = logging.DEBUG, logging.INFO
 OK = (DEBUG, "the code ended, status ok")
 Said = list[tuple[int, str]]
 
-# The time limit of a cell, its result, and what the log says of it.
+# The time limit of a cell, its result, and the log messages.
 CELLS: list[tuple[float | None, ExecutionResult, Said]] = [
     (None, ExecutionResult(status="ok"), [(DEBUG, "the code ended, status ok")]),
     (
@@ -51,7 +51,7 @@ CELLS: list[tuple[float | None, ExecutionResult, Said]] = [
 
 
 @pytest.mark.parametrize(("limit", "result", "said"), CELLS)
-def test_the_log_tells_that_a_cell_runs_and_how_it_ends(
+def test_the_log_says_that_a_cell_runs_and_how_it_ends(
     limit: float | None,
     result: ExecutionResult,
     said: Said,
@@ -65,7 +65,7 @@ def test_the_log_tells_that_a_cell_runs_and_how_it_ends(
     ]
 
 
-def test_what_a_process_has_created_is_not_for_its_forks() -> None:
+def test_a_forked_child_cannot_use_an_object_of_its_parent() -> None:
     check_owner(os.getpid(), "this client")
     with pytest.raises(ClientClosed) as caught:
         check_owner(os.getpid() + 1, "this client")

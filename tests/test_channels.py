@@ -235,7 +235,7 @@ def test_a_connection_that_cannot_be_restored_in_time_is_an_error() -> None:
     assert 5 <= len(server.limits) <= 12
 
 
-def test_a_reader_whose_time_is_up_first_gets_nothing_and_the_next_one_the_gap() -> None:
+def test_a_gap_after_a_passed_deadline_is_returned_by_the_next_receive() -> None:
     server = Server("breaks", *[away()] * 50)
     channels = server.connect(reconnect=100.0)
     assert channels.receive(server.within(1)) is None
@@ -251,7 +251,7 @@ SENDS: list[tuple[list[int], tuple[str | GatewayError, ...], Gap | None]] = [
 
 
 @pytest.mark.parametrize(("takes", "_", "gap"), SENDS)
-def test_a_message_that_did_not_leave_is_sent_again_on_the_next_line(
+def test_a_message_that_was_not_sent_is_sent_again_on_the_new_connection(
     takes: list[int], _: object, gap: Gap | None
 ) -> None:
     server = Server(*["" for _ in takes])
@@ -273,7 +273,7 @@ def test_a_message_that_two_connections_refuse_is_an_error() -> None:
         server.connect().send(REQUEST, server.within(5))
 
 
-def test_a_message_that_is_too_large_is_sent_nowhere() -> None:
+def test_a_message_that_is_too_large_is_not_sent() -> None:
     class Small(Line):
         def send(self, message: Message, deadline: Deadline) -> None:
             raise ValueError("too large")
@@ -286,14 +286,14 @@ def test_a_message_that_is_too_large_is_sent_nowhere() -> None:
     assert len(server.opened) == 1
 
 
-def test_what_came_while_nobody_listened_is_drained_up_to_the_silence() -> None:
+def test_drain_returns_all_messages_since_the_last_read() -> None:
     server = Server("a nonsense b bye", "c breaks", "d")
     channels = server.connect()
     assert names(list(channels.drain())) == ["a", UNREAD, "b", KEPT, "c", CUT, "d"]
     assert (server.asked, server.hand.now) == ([3.0], 1000.0)
 
 
-def test_refreshing_keeps_what_came_for_the_reader() -> None:
+def test_refresh_keeps_the_received_messages_for_the_reader() -> None:
     server = Server("a bye", "b")
     channels = server.connect()
     channels.refresh()
@@ -301,7 +301,7 @@ def test_refreshing_keeps_what_came_for_the_reader() -> None:
     assert everything(channels, server) == ["a", KEPT, "b", "c"]
 
 
-def test_refreshing_reads_at_most_32_mib_early_and_leaves_the_rest_on_the_line() -> None:
+def test_refresh_reads_at_most_32_mib() -> None:
     class Loud(Line):
         def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
             self.bytes_received += 2**20 if self.words else 0
@@ -316,7 +316,7 @@ def test_refreshing_reads_at_most_32_mib_early_and_leaves_the_rest_on_the_line()
     assert everything(channels, server) == words
 
 
-def test_draining_ends_although_the_kernel_never_stops_speaking() -> None:
+def test_drain_ends_although_the_kernel_never_stops_sending() -> None:
     class Endless(Line):
         def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
             self.hand.now += 0.5
@@ -348,7 +348,7 @@ PROOFS: list[tuple[str, bool, list[str | Gap], int]] = [
 
 
 @rows(("words", "answers", "came", "lines"), PROOFS)
-def test_a_line_has_to_prove_that_it_is_alive(
+def test_a_connection_has_to_prove_that_it_is_alive(
     words: str, answers: bool, came: list[str | Gap], lines: int
 ) -> None:
     server = Server(words, "")
@@ -367,9 +367,7 @@ def test_a_line_has_to_prove_that_it_is_alive(
 
 @rows(("pause", "pings"), [(19.0, 0), (20.0, 0), (21.0, 1)])
 @rows("use", ["send", "receive"])
-def test_a_line_that_nobody_has_used_for_long_has_to_prove_it_first(
-    use: str, pause: float, pings: int
-) -> None:
+def test_an_idle_connection_is_tested_before_use(use: str, pause: float, pings: int) -> None:
     server = Server("a")
     channels = server.connect(stale=20.0)
     server.hand.now += 15.0
@@ -382,7 +380,7 @@ def test_a_line_that_nobody_has_used_for_long_has_to_prove_it_first(
     assert server.opened[0].pings == pings
 
 
-def test_a_kernel_that_was_deleted_in_the_pause_is_told() -> None:
+def test_a_kernel_that_was_deleted_during_a_pause_is_an_error() -> None:
     server = Server("", models=(gone(),))
     channels = server.connect(stale=20.0)
     server.hand.now += 21.0
@@ -390,7 +388,7 @@ def test_a_kernel_that_was_deleted_in_the_pause_is_told() -> None:
         list(channels.drain())
 
 
-def test_silence_is_looked_into_by_a_ping_and_mended_when_no_sign_of_life_comes() -> None:
+def test_after_silence_the_client_pings_and_reconnects_without_a_sign_of_life() -> None:
     server = Server("", "")
     channels = server.connect(pong=3.0)
     found = []
@@ -430,7 +428,7 @@ def test_a_ping_that_fails_is_left_to_the_next_read() -> None:
 
 
 @pytest.mark.parametrize(("last", "gap"), [("", Gap(end_unseen=True)), (None, None)])
-def test_a_new_kernel_that_gives_no_answer_gets_a_new_line_of_which_nothing_is_missed(
+def test_a_new_kernel_that_gives_no_answer_gets_a_new_connection_without_a_loss(
     last: str | None, gap: Gap | None
 ) -> None:
     server = Server("", *([] if last is None else [last]))
@@ -443,7 +441,7 @@ def test_a_new_kernel_that_gives_no_answer_gets_a_new_line_of_which_nothing_is_m
     ("errors", "slept"),
     [([], []), ([502], [0.2]), ([503, 504], [0.2, 0.5])],
 )
-def test_a_proxy_that_is_impatient_with_a_kernel_that_starts_is_asked_again(
+def test_connecting_is_tried_again_if_a_proxy_times_out_during_the_start(
     errors: list[int], slept: list[float]
 ) -> None:
     server = Server(*[GatewayStatus(status, "WS", "") for status in errors], "a")
@@ -461,7 +459,7 @@ def test_other_refusals_are_errors_at_once(errors: list[int]) -> None:
     assert len(server.lines) == 1
 
 
-def test_connecting_is_not_tried_again_when_the_time_is_up() -> None:
+def test_connecting_is_not_tried_again_after_the_time_limit() -> None:
     server = Server(GatewayStatus(502, "WS", ""), "a")
     with pytest.raises(GatewayStatus):
         server.connect(0.0)
@@ -487,7 +485,7 @@ def test_channels_that_are_closed_during_a_reconnect_stay_closed() -> None:
         channels.receive(server.within(5))
 
 
-def test_it_may_be_closed_twice() -> None:
+def test_channels_may_be_closed_twice() -> None:
     server = Server("a")
     channels = server.connect()
     channels.close()

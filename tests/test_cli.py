@@ -46,16 +46,16 @@ Terminal = tuple[Screen, Callable[[], str]]
 
 @pytest.fixture(autouse=True)
 def foreground() -> Iterator[None]:
-    """The command is started as by a person, who can end it by any signal."""
+    """Start the command as a person would: any signal can end it."""
     with in_the_foreground():
         yield
 
 
 @pytest.fixture
 def environ(server: FakeGateway, tmp_path: Path) -> dict[str, str]:
-    """Of a process that uses the fake gateway."""
+    """Environment of a process that uses the fake gateway."""
     plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
-    plain.pop("PYTHONUNBUFFERED", None)  # it would hide what is not flushed
+    plain.pop("PYTHONUNBUFFERED", None)  # it would hide missing flushes
     url, token = server.connection_info.url, server.connection_info.token or ""
     here = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"}
     return {**plain, **here, "JUPYTER_GATEWAY_URL": url, "JKG_TOKEN": token}
@@ -63,7 +63,7 @@ def environ(server: FakeGateway, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start(commands: Commands, environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts the command in a process of its own; it ends with the test."""
+    """Starts the command in its own process, which ends with the test."""
     with contextlib.ExitStack() as stack:
 
         def start(*words: str, **options: Any) -> Any:
@@ -77,7 +77,7 @@ def start(commands: Commands, environ: dict[str, str], tmp_path: Path) -> Iterat
 
 @pytest.fixture
 def start_anew(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts Python, and the command in it; it ends with the test."""
+    """Starts the command in a new interpreter, which ends with the test."""
     with contextlib.ExitStack() as stack:
 
         def start(*words: str, env: dict[str, str] | None = None, **options: Any) -> Any:
@@ -92,7 +92,7 @@ def start_anew(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
                 )
             )
             stack.callback(process.kill)
-            # Nobody waits for a line that does not come.
+            # Do not wait for a line that never comes.
             timer = threading.Timer(SECONDS, process.kill)
             stack.callback(timer.join)
             stack.callback(timer.cancel)
@@ -121,7 +121,7 @@ def called(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Jkg:
-    """Runs the command in this process: quicker, for what needs no process of its own."""
+    """Runs the command in this process, which is quicker."""
     monkeypatch.chdir(tmp_path)
     for name in set(os.environ) - set(environ):
         monkeypatch.delenv(name)
@@ -144,7 +144,7 @@ def called(
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
-    """A screen on a terminal of 40 columns, and what the terminal was sent since last asked."""
+    """A screen on a terminal of 40 columns, and the text that it has sent since the last call."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
 
@@ -162,7 +162,7 @@ def terminal() -> Iterator[Terminal]:
 
 
 def shown(sent: str) -> list[str]:
-    """Lines as they stand on a terminal that was sent this."""
+    """The lines on a terminal that has received this text."""
     lines = []
     for line in sent.replace("\r\n", "\n").split("\n"):
         cells: list[str] = []
@@ -177,14 +177,14 @@ def kernels_of(server: FakeGateway) -> list[Any]:
         return list(client.list_kernels())
 
 
-def test_what_code_prints_goes_to_its_own_streams(start_anew: Start) -> None:
+def test_output_of_the_code_goes_to_stdout_and_stderr(start_anew: Start) -> None:
     code = "import sys; print('out'); print('err', file=sys.stderr); 6 * 7"
     process = start_anew("run", "-c", code)
     assert process.communicate(timeout=SECONDS) == ("out\n42\n", "err\n")
     assert process.returncode == 0
 
 
-def test_output_is_passed_on_as_it_comes(start: Start, server: FakeGateway) -> None:
+def test_output_is_passed_on_as_it_arrives(start: Start, server: FakeGateway) -> None:
     server.script("work()").stream("first\n").hangs()
     process = start("run", "-c", "work()")
     assert process.stdout is not None
@@ -210,7 +210,9 @@ def test_a_signal_interrupts_the_kernel_and_deletes_it(
     assert kernels_of(server) == []
 
 
-def test_a_reader_who_has_enough_ends_it_without_a_word(start: Start, server: FakeGateway) -> None:
+def test_the_command_ends_silently_if_the_reader_of_its_output_ends(
+    start: Start, server: FakeGateway
+) -> None:
     process = start("run", "-c", "while True: print('again', flush=True)")
     assert process.stdout is not None
     assert process.stderr is not None
@@ -222,7 +224,7 @@ def test_a_reader_who_has_enough_ends_it_without_a_word(start: Start, server: Fa
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_results_that_cannot_be_written_are_an_error_and_what_is_said_besides_is_not(
+def test_an_unwritable_stdout_is_an_error_and_an_unwritable_stderr_is_not(
     jkg: Jkg,
 ) -> None:
     with Path("/dev/full").open("w") as full:
@@ -291,7 +293,7 @@ COMPLAINTS = [
 
 
 @pytest.mark.parametrize(("words", "status", "complaint"), COMPLAINTS)
-def test_what_goes_wrong_is_told_in_one_line(
+def test_errors_are_reported_in_one_line(
     called: Jkg,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -323,7 +325,7 @@ def test_what_goes_wrong_is_told_in_one_line(
         "run --url= -c 1",
     ],
 )
-def test_words_that_make_no_sense_are_refused(called: Jkg, words: str) -> None:
+def test_invalid_arguments_of_the_command_are_refused(called: Jkg, words: str) -> None:
     done = called(*words.split())
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: jkg")
@@ -346,7 +348,7 @@ def test_every_command_has_help(
     assert capsys.readouterr().out.startswith(f"usage: jkg {command}".rstrip())
 
 
-def test_it_is_installed_as_jkg() -> None:
+def test_the_command_is_installed_as_jkg() -> None:
     setup = configparser.ConfigParser()
     with (Path(__file__).parent.parent / "setup.cfg").open(encoding="utf-8") as file:
         setup.read_file(file)
@@ -380,7 +382,9 @@ print("three")
 """
 
 
-def test_a_page_runs_its_blocks_and_says_which_are_no_code(called: Jkg, tmp_path: Path) -> None:
+def test_a_page_runs_its_blocks_and_reports_blocks_that_are_not_code(
+    called: Jkg, tmp_path: Path
+) -> None:
     (tmp_path / "page.md").write_text(PAGE.format("print('two')"), encoding="utf-8")
     done = called("run", "page.md")
     assert (done.returncode, done.stdout) == (0, "one\ntwo\nthree\n")
@@ -389,7 +393,7 @@ def test_a_page_runs_its_blocks_and_says_which_are_no_code(called: Jkg, tmp_path
 
 
 @pytest.mark.field("A4")
-def test_a_page_of_data_only_is_no_failure(called: Jkg) -> None:
+def test_a_page_with_only_data_succeeds(called: Jkg) -> None:
     done = called("run", "--language", "markdown", given='```json\n{"answer": 42}\n```\n')
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("jkg: skipped: cannot run a 'json' block")
@@ -397,7 +401,7 @@ def test_a_page_of_data_only_is_no_failure(called: Jkg) -> None:
 
 @pytest.mark.ipython
 @pytest.mark.field("A8")
-def test_fences_without_a_label_are_what_the_executor_takes_them_for(called: Jkg) -> None:
+def test_the_command_guesses_languages_of_blocks_as_the_executor_does(called: Jkg) -> None:
     page = "```\n$ echo shell\n```\n\n```\nprint('python')\n```\n\nOutput:\n\n```\nnot code\n```\n"
     done = called("run", "--language", "markdown", given=page)
     assert (done.returncode, done.stdout) == (0, "shell\npython\n")
@@ -409,7 +413,7 @@ def test_a_page_ends_with_the_first_block_that_fails(called: Jkg) -> None:
     assert (done.returncode, done.stdout) == (1, "one\n")
 
 
-def test_an_exception_of_that_name_is_no_block_to_be_skipped(
+def test_an_exception_named_unknownlanguage_in_the_code_is_an_error(
     called: Jkg, server: FakeGateway
 ) -> None:
     server.script("choose()").error("UnknownLanguage", "Klingon", ["UnknownLanguage: Klingon"])
@@ -417,7 +421,7 @@ def test_an_exception_of_that_name_is_no_block_to_be_skipped(
     assert (done.returncode, done.stdout) == (1, "one\n")
 
 
-def test_images_and_pages_are_saved_as_they_are_in_the_end(
+def test_images_and_pages_are_saved_in_their_last_state(
     called: Jkg, server: FakeGateway, tmp_path: Path
 ) -> None:
     image, page = (
@@ -434,7 +438,7 @@ def test_images_and_pages_are_saved_as_they_are_in_the_end(
     assert [path.read_bytes() for path in paths] == [b"new", b"<b>"]
 
 
-def test_images_that_cannot_be_saved_are_told(
+def test_images_that_cannot_be_saved_are_reported(
     called: Jkg, server: FakeGateway, tmp_path: Path
 ) -> None:
     folder = tmp_path / "plots"
@@ -448,9 +452,7 @@ def test_images_that_cannot_be_saved_are_told(
     assert done.stderr.startswith("jkg: images or web pages that could not be saved: 1 ([Errno")
 
 
-def test_a_gateway_that_closes_the_connection_costs_neither_output_nor_files(
-    called: Jkg, server: FakeGateway
-) -> None:
+def test_output_and_files_survive_a_closed_connection(called: Jkg, server: FakeGateway) -> None:
     script = server.script("draw()").stream("drawn\n").display({"image/png": PNG})
     script.then(lambda: server.faults.status(401, path="*/channels", times=None))
     script.then(server.faults.cut_now).hangs()
@@ -460,21 +462,23 @@ def test_a_gateway_that_closes_the_connection_costs_neither_output_nor_files(
     assert "Traceback" not in done.stderr
 
 
-def test_output_that_the_encoding_cannot_say_is_escaped(start_anew: Start) -> None:
+def test_output_that_the_encoding_does_not_have_is_escaped(start_anew: Start) -> None:
     env = {"PYTHONIOENCODING": "latin-1"}
     process = start_anew("run", "-c", r"print('\xe9\u2603')", env=env, encoding="latin-1")
     assert process.communicate(timeout=SECONDS)[0] == "é\\u2603\n"
     assert process.returncode == 0
 
 
-def test_output_that_is_lost_on_the_way_is_told(called: Jkg, server: FakeGateway) -> None:
+def test_lost_output_is_reported(called: Jkg, server: FakeGateway) -> None:
     server.faults.rate_limit(data=100)
     done = called("run", "-c", "print('x' * 1000)")
     assert done.returncode == 0
     assert "jkg: Note: the server's rate limit dropped output." in done.stderr
 
 
-def test_warnings_are_told_in_the_name_of_the_command(called: Jkg, server: FakeGateway) -> None:
+def test_warnings_of_the_package_are_shown_as_notes_of_the_command(
+    called: Jkg, server: FakeGateway
+) -> None:
     server.faults.status(500, method="DELETE", path="/api/kernels/*", times=None)
     done = called("run", "-c", "print('done', end='')")
     assert (done.returncode, done.stdout) == (0, "done")
@@ -482,7 +486,9 @@ def test_warnings_are_told_in_the_name_of_the_command(called: Jkg, server: FakeG
     assert "could not be deleted" in done.stderr
 
 
-def test_what_is_told_to_ignore_a_signal_does_so(start_anew: Start, server: FakeGateway) -> None:
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored(
+    start_anew: Start, server: FakeGateway
+) -> None:
     server.script("work()").stream("begun\n").pauses(0.5).stream("done\n")
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -495,7 +501,7 @@ def test_what_is_told_to_ignore_a_signal_does_so(start_anew: Start, server: Fake
     assert process.communicate(timeout=SECONDS)[0] == "done\n"
 
 
-def test_kernels_are_listed_a_line_each(called: Jkg) -> None:
+def test_kernelspecs_are_listed_one_per_line(called: Jkg) -> None:
     with FakeGateway(kernel_names=("python3", "julia-1.10"), base_path="/user/me") as hub:
         info = hub.connection_info
         done = called(
@@ -520,7 +526,7 @@ TOKENS = [
 
 # A token of the environment goes to the server of the environment only.
 @rows(("environ", "url", "token"), TOKENS)
-def test_tokens_go_where_they_belong(
+def test_each_token_is_sent_only_to_its_own_server(
     environ: dict[str, str], url: str | None, token: str | None
 ) -> None:
     info = info_of(url, environ)
@@ -544,16 +550,18 @@ BARS = [
 ]
 
 
-# "-]" stands for what is missing of twenty columns.
+# "-]" stands for the rest of twenty columns.
 @rows(("step", "progress", "line"), BARS)
-def test_a_bar_says_how_far_an_image_is(
+def test_a_progress_bar_shows_the_progress_of_an_image(
     step: ImageProgress | None, progress: ImageProgress, line: str
 ) -> None:
     done, _, said = line.partition("-]")
     assert bar(step, progress) == f"{done.ljust(21, '-')}]{said}"
 
 
-def test_a_bar_is_redrawn_on_its_line_and_gone_when_there_is_output(terminal: Terminal) -> None:
+def test_a_progress_bar_is_redrawn_on_its_line_and_removed_before_output(
+    terminal: Terminal,
+) -> None:
     screen, sent = terminal
     progress = Progress(screen)
     progress(STEP)
@@ -569,7 +577,7 @@ def test_a_bar_is_redrawn_on_its_line_and_gone_when_there_is_output(terminal: Te
     assert shown(drawn + redrawn + sent()) == ["jkg: a warning", "output"]
 
 
-def test_what_stands_on_a_terminal_is_not_drawn_over(terminal: Terminal) -> None:
+def test_a_progress_bar_does_not_overwrite_an_incomplete_line(terminal: Terminal) -> None:
     screen, sent = terminal
     screen.write("50%\r")
     Progress(screen)(ImageProgress("first"))
@@ -578,7 +586,7 @@ def test_what_stands_on_a_terminal_is_not_drawn_over(terminal: Terminal) -> None
     assert shown(sent()) == ["50%", "no end", "jkg: done", ""]
 
 
-def test_in_a_pipe_there_are_lines_and_no_bar(tmp_path: Path) -> None:
+def test_in_a_pipe_progress_is_shown_as_lines(tmp_path: Path) -> None:
     with (tmp_path / "err").open("w+", encoding="utf-8") as err:
         progress = Progress(Screen(None, err))
         progress(ImageProgress("Step 1/2 : FROM base", 1, 2))
@@ -626,7 +634,7 @@ def test_a_terminal_without_colours_and_a_pipe_get_no_escape_codes(
 
 
 @pytest.mark.field("B5")
-def test_a_pipe_gets_nested_bars_as_they_end(called: Jkg) -> None:
+def test_a_pipe_gets_the_last_state_of_nested_bars(called: Jkg) -> None:
     code = (
         "for i in range(3):\n for j in range(9):\n"
         "  print(f'\\router {i}\\n\\rinner {j}\\x1b[A', end='', flush=True)\nprint('\\n')"
@@ -634,7 +642,7 @@ def test_a_pipe_gets_nested_bars_as_they_end(called: Jkg) -> None:
     assert called("run", "-c", code).stdout == "outer 2\ninner 8\n"
 
 
-def test_a_note_on_a_terminal_begins_on_a_line_of_its_own(
+def test_a_note_on_a_terminal_begins_on_a_new_line(
     commands: Commands, environ: dict[str, str]
 ) -> None:
     code = "import time\nprint('no end', end='', flush=True)\ntime.sleep(60)"
@@ -668,12 +676,12 @@ def _sent_to_a_terminal(
 
 
 def _until_closed(screen: Any) -> Iterator[bytes]:
-    # A terminal that nobody has open any more is an error, not an end.
+    # If no process has the terminal open any more, reading is an error.
     with contextlib.suppress(OSError):
         yield from iter(lambda: os.read(screen.fileno(), 65536), b"")
 
 
-def test_columns_stand_one_below_the_other() -> None:
+def test_table_columns_are_aligned() -> None:
     rows = [("a", "Up 2 minutes", "orphan"), ("longer", "Up", "")]
     assert [*aligned(rows)] == ["a       Up 2 minutes  orphan", "longer  Up"]
     assert [*aligned([])] == []

@@ -38,7 +38,7 @@ def jkg(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> Jkg:
-    """Runs a command to its end, in a folder of its own."""
+    """Runs a command to its end, in its own folder."""
     monkeypatch.setenv("JUPYTER_GATEWAY_URL", server.connection_info.url)
     monkeypatch.setenv("JKG_TOKEN", server.connection_info.token or "")
     monkeypatch.chdir(tmp_path)
@@ -138,7 +138,9 @@ def test_all_kernels_are_stopped_only_if_that_is_confirmed(
 
 
 @pytest.mark.field("CMD28")
-def test_trouble_is_told_in_one_line(jkg: Jkg, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_kernel_commands_are_reported_in_one_line(
+    jkg: Jkg, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nosuch = jkg("kernels", "start", "nosuch")
     assert (nosuch.status, nosuch.err.count("\n")) == (125, 1)
     assert "installed there: python3" in nosuch.err
@@ -163,7 +165,7 @@ def test_a_file_is_put_listed_and_got(jkg: Jkg, tmp_path: Path) -> None:
     assert jkg("get", f"{there}/é.txt", "-") == Done(0, "ä\n", "")
 
 
-def test_a_file_that_is_not_there_is_told(jkg: Jkg, tmp_path: Path) -> None:
+def test_missing_files_are_reported(jkg: Jkg, tmp_path: Path) -> None:
     got = jkg("get", "nosuch.txt")
     assert (got.status, got.err[-28:]) == (1, ": No such file or directory\n")
     listed = jkg("ls", "nosuch")
@@ -179,7 +181,7 @@ _CANNOT_READ = "jkg: cannot read nosuch.txt: No such file or directory\n"
 
 
 @pytest.mark.field("CMD43")
-def test_doctor_says_what_is_there_and_no_secret(
+def test_doctor_reports_the_settings_without_secrets(
     jkg: Jkg, server: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", "http://me:hunter2@127.0.0.1:9")
@@ -191,7 +193,7 @@ def test_doctor_says_what_is_there_and_no_secret(
     assert "https_proxy: http://127.0.0.1:9 (environment)" in done.out
     assert "JKG_TOKEN: set (environment)" in done.out
     assert f"gateway: {server.connection_info.url} answers; kernels: python3" in done.out
-    assert "hub: none is named" in done.out
+    assert "hub: not configured" in done.out
     assert "ran a cell" in done.out
     assert (server.connection_info.token or "-") not in done.out
     assert "hunter2" not in done.out
@@ -201,7 +203,7 @@ def test_doctor_says_what_is_there_and_no_secret(
 
 
 @pytest.mark.field("CMD43")
-def test_doctor_fails_where_no_kernel_runs(jkg: Jkg) -> None:
+def test_doctor_fails_if_no_kernel_can_be_started(jkg: Jkg) -> None:
     done = jkg("doctor", "--url", "http://127.0.0.1:9")
     assert done.status == 1
     assert "FAILS    kernel: " in done.out
@@ -209,7 +211,7 @@ def test_doctor_fails_where_no_kernel_runs(jkg: Jkg) -> None:
     assert jkg("doctor", "--kernel", "nosuch").status == 1
 
 
-def test_serve_starts_what_is_not_there_yet(jkg: Jkg) -> None:
+def test_serve_refuses_options_that_start_no_server(jkg: Jkg) -> None:
     done = jkg("serve")
     assert done.status == 2
     assert "JUPYTER_GATEWAY_URL names a server that is already running" in done.err
@@ -217,7 +219,7 @@ def test_serve_starts_what_is_not_there_yet(jkg: Jkg) -> None:
 
 
 @pytest.mark.field("CMD31")
-def test_what_can_be_started_is_one_document_too(jkg: Jkg) -> None:
+def test_kernelspecs_can_be_listed_as_one_document_of_json(jkg: Jkg) -> None:
     listed = json.loads(jkg("kernelspecs", "--json").out)
     assert listed["kernelspecs"]["python3"]["spec"]["language"] == "python"
     assert jkg("kernelspecs").out == "python3\n"
@@ -259,7 +261,7 @@ def test_options_that_a_command_refuses_are_in_neither_help_nor_completion(
     assert "SUPPRESS" not in shown + jkg("completion", shell).out
 
 
-def test_an_option_that_is_not_known_is_told_with_the_usage_of_its_command(
+def test_an_unknown_option_is_reported_with_the_usage_of_its_command(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     for words in (["kernels", "--nope"], ["kernels", "stop", "--nope"], ["serve", "--nope"]):

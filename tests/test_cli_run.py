@@ -40,7 +40,7 @@ Run = Callable[..., Done]
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own, where no server is known and no wish about colours is set."""
+    """An empty folder, and an environment without a server and without settings for colours."""
     for name in ("JUPYTER_GATEWAY_URL", "JKG_TOKEN", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -96,7 +96,7 @@ EXITS = [
 @pytest.mark.field("CMD1")
 @pytest.mark.parametrize(("code", "status", "err"), EXITS)
 @pytest.mark.parametrize("is_file", [True, False])
-def test_code_that_ends_itself_has_chosen_the_exit_status(
+def test_code_that_ends_itself_chooses_the_exit_status(
     run: Run, place: Path, code: str, status: int, err: str, is_file: bool
 ) -> None:
     words = [written(place, "e.py", code)] if is_file else ["-c", code]
@@ -106,7 +106,7 @@ def test_code_that_ends_itself_has_chosen_the_exit_status(
 
 @pytest.mark.field("CMD2", "E4")
 @pytest.mark.parametrize("words", [("a.py", "x", "-v"), ("-c", "import sys; print(sys.argv)", "x")])
-def test_words_behind_the_code_are_those_of_the_code(
+def test_arguments_after_the_code_belong_to_the_code(
     run: Run, place: Path, words: tuple[str, ...]
 ) -> None:
     written(place, "a.py", "import sys\nprint(sys.argv)")
@@ -116,7 +116,7 @@ def test_words_behind_the_code_are_those_of_the_code(
 
 
 @pytest.mark.field("CMD3", "E4")
-def test_a_script_knows_its_file_finds_its_neighbours_and_is_the_main_module(
+def test_a_script_knows_its_file_imports_its_neighbours_and_is_the_main_module(
     run: Run, place: Path
 ) -> None:
     (place / "sub").mkdir()
@@ -156,7 +156,7 @@ def test_input_takes_a_line_of_stdin(run: Run, place: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "given"), [(("i.py",), b""), (("-",), b"print(input('name: '))\nignored = 1\n")]
 )
-def test_input_behind_the_end_of_stdin_is_an_eof_error(
+def test_input_after_the_end_of_stdin_is_an_eof_error(
     run: Run, place: Path, words: tuple[str, ...], given: bytes
 ) -> None:
     written(place, "i.py", "print(input('name: '))")
@@ -175,7 +175,7 @@ def test_a_password_from_stdin_is_shown_nowhere(run: Run) -> None:
 
 
 @pytest.mark.field("CMD5")
-def test_a_kernel_that_dies_is_137(run: Run) -> None:
+def test_the_exit_status_after_a_death_is_137(run: Run) -> None:
     done = run("run", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     assert (done.status, done.out) == (137, "")
     assert "jkg: Error: the kernel died while the code ran" in done.err
@@ -222,7 +222,7 @@ def test_a_script_is_read_in_the_encoding_that_it_names(run: Run, place: Path, d
         (b"# coding: klingon\n", "a.py: line 1 or 2 names an unknown encoding: klingon"),
     ],
 )
-def test_a_script_that_cannot_be_read_is_told_with_its_line(
+def test_an_unreadable_script_is_reported_with_its_line(
     run: Run, place: Path, data: bytes, complaint: str
 ) -> None:
     (place / "a.py").write_bytes(data)
@@ -232,7 +232,7 @@ def test_a_script_that_cannot_be_read_is_told_with_its_line(
 
 @pytest.mark.ipython
 @pytest.mark.field("CMD44")
-def test_magics_run_everywhere_but_in_a_script_which_gets_a_hint(run: Run, place: Path) -> None:
+def test_magics_run_everywhere_except_in_scripts_which_get_a_hint(run: Run, place: Path) -> None:
     magic = "x = 1\n%who_ls\n"
     written(place, "a.py", magic)
     assert run("run", "-c", magic).status == 0
@@ -253,7 +253,7 @@ def test_a_module_runs_as_python_runs_it(run: Run, place: Path) -> None:
 
 
 @pytest.mark.field("CMD31")
-def test_json_is_one_object_a_line_and_the_last_says_how_it_ended(
+def test_json_output_has_one_object_per_line_and_the_last_one_has_the_ending(
     run: Run, server: FakeGateway
 ) -> None:
     script = server.script("show()").stream("\x1b[31mred\x1b[0m\n").stream("no\n", "stderr")
@@ -280,7 +280,7 @@ def test_json_is_one_object_a_line_and_the_last_says_how_it_ended(
         (("-c", "import os, signal; os.kill(os.getpid(), 9)"), 137, "kernel"),
     ],
 )
-def test_json_names_who_has_chosen_the_exit_status(
+def test_json_output_names_the_source_of_the_exit_status(
     run: Run, words: tuple[str, ...], status: int, source: str
 ) -> None:
     done = run("run", "--json", *words)
@@ -375,7 +375,7 @@ def test_an_empty_value_is_an_error(
 
 @pytest.mark.field("E5")
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder where nobody can write")
-def test_a_folder_where_nothing_can_be_written_is_told_before_the_code_runs(
+def test_an_unwritable_output_folder_is_reported_before_the_code_runs(
     run: Run, server: FakeGateway
 ) -> None:
     done = run("run", "--output-dir", "/proc", "-c", "1")
@@ -384,7 +384,7 @@ def test_a_folder_where_nothing_can_be_written_is_told_before_the_code_runs(
 
 
 @pytest.mark.field("CMD28", "E13")
-def test_a_wrong_token_is_told_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_token_is_reported_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JKG_TOKEN", "of-another-server")
     done = run("run", "-c", "1")
     assert (done.status, done.out, len(done.err.splitlines())) == (125, "", 1)
@@ -392,7 +392,7 @@ def test_a_wrong_token_is_told_in_one_line(run: Run, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.field("CMD29")
-def test_a_token_comes_from_a_file_of_mine_or_from_stdin(
+def test_a_token_is_read_from_a_private_file_or_from_stdin(
     run: Run, place: Path, server: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = server.connection_info.token or ""
@@ -412,7 +412,9 @@ def test_a_token_comes_from_a_file_of_mine_or_from_stdin(
 
 
 @pytest.mark.field("CMD29")
-def test_a_token_in_the_url_is_warned_of_and_not_repeated(run: Run, server: FakeGateway) -> None:
+def test_a_token_in_the_url_causes_a_warning_without_the_token(
+    run: Run, server: FakeGateway
+) -> None:
     info = server.connection_info
     done = run("run", "-vv", "--url", f"{info.url}/?token={info.token}", "-c", "1")
     assert (done.status, done.out) == (0, "1\n")
@@ -420,7 +422,7 @@ def test_a_token_in_the_url_is_warned_of_and_not_repeated(run: Run, server: Fake
     assert (info.token or "-") not in done.err
 
 
-def test_a_file_behind_docker_is_no_image(
+def test_a_file_after_the_docker_option_is_not_taken_for_an_image(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
@@ -431,7 +433,9 @@ def test_a_file_behind_docker_is_no_image(
 
 
 @pytest.mark.field("E13")
-def test_what_happens_is_told_by_v_and_every_step_by_vv(run: Run, server: FakeGateway) -> None:
+def test_option_v_reports_events_and_option_vv_reports_every_step(
+    run: Run, server: FakeGateway
+) -> None:
     code = "import time; time.sleep(60)"
     quiet = run("run", "--timeout", "0.3", "-c", code).err
     told = run("run", "-v", "--timeout", "0.3", "-c", code).err
@@ -503,13 +507,13 @@ def test_other_shells_get_every_command_and_option(run: Run, shell: str) -> None
 def test_arguments_are_utf_8_in_every_locale(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, locale: str
 ) -> None:
-    # In UTF-8, also where the tests run in another encoding.
+    # In UTF-8, even if the tests run in another encoding.
     written(place, os.fsdecode("é.py".encode()), "import sys; print(ascii(sys.argv))")
     for name, value in {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     code = ["-c", "import sys; print(ascii('é'), ascii(sys.argv))", "日本"]
-    # Python takes C and POSIX for the same.
+    # Python treats C and POSIX in the same way.
     for words in [["é.py", "日本"], code] if locale == "C" else [["é.py", "日本"]]:
         done = subprocess.run(
             [sys.executable, "-m", "jkg_client", "run", *(word.encode() for word in words)],
@@ -524,7 +528,7 @@ def test_arguments_are_utf_8_in_every_locale(
 
 
 @pytest.mark.field("CMD23")
-def test_output_that_the_encoding_cannot_say_is_escaped_and_no_error(
+def test_output_that_the_encoding_does_not_have_is_escaped_without_an_error(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
@@ -541,7 +545,7 @@ def test_output_that_the_encoding_cannot_say_is_escaped_and_no_error(
 
 @pytest.mark.field("CMD18")
 @pytest.mark.parametrize("command", ["kernelspecs", "completion bash", "run -c 6*7"])
-def test_every_command_ends_silently_when_nobody_reads_it(
+def test_every_command_ends_silently_if_its_output_has_no_reader(
     run: Run, commands: Commands, place: Path, command: str
 ) -> None:
     reader, writer = os.pipe()
@@ -557,7 +561,7 @@ def test_every_command_ends_silently_when_nobody_reads_it(
 
 
 @pytest.mark.field("CMD35")
-def test_a_notebook_that_fails_names_its_cell_and_is_written(run: Run, place: Path) -> None:
+def test_a_failed_notebook_names_its_cell_and_is_saved(run: Run, place: Path) -> None:
     written(place, "fails.ipynb", json.dumps(notebook("print(1)", "1/0", "print(3)")))
     done = run("run", "fails.ipynb", "-o", "out.ipynb")
     assert (done.status, "\r" in done.err) == (1, False)
@@ -589,7 +593,7 @@ def test_a_notebook_with_json_prints_nothing_but_objects(
         ("import os; os._exit(1)", "died", "kernel"),
     ],
 )
-def test_the_end_of_a_notebook_says_who_has_chosen_the_exit_status(
+def test_the_ending_of_a_notebook_names_the_source_of_the_exit_status(
     run: Run, place: Path, source: str, status: str, source_of_it: str
 ) -> None:
     written(place, "a.ipynb", json.dumps(notebook(source)))
@@ -598,7 +602,7 @@ def test_the_end_of_a_notebook_says_who_has_chosen_the_exit_status(
     assert ending["message"]
 
 
-def test_images_of_a_notebook_are_saved_as_those_of_other_code(run: Run, place: Path) -> None:
+def test_images_of_a_notebook_are_saved_like_images_of_other_code(run: Run, place: Path) -> None:
     written(place, "a.ipynb", json.dumps(notebook(IMAGE)))
     done = run("run", "a.ipynb", "--output-dir", "plots")
     (image,) = (place / "plots").glob("*.png")

@@ -31,14 +31,14 @@ PNG = (
 
 @define
 class Terminal:
-    """A program on a terminal of its own, which is its controlling one."""
+    """A program on its own terminal, which is its controlling terminal."""
 
     command: Command
     master: int
     sent: str = field(default="", init=False)
 
     def until(self, pattern: str) -> re.Match[str]:
-        """Read until the terminal was sent this."""
+        """Read until the program has sent this text."""
         end = time.monotonic() + SECONDS
         while True:
             found = re.search(pattern, self.sent)
@@ -48,7 +48,7 @@ class Terminal:
             assert self.read(), f"{pattern!r} never came: {self.sent!r}"
 
     def read(self) -> bool:
-        """Read what comes next; False at the end."""
+        """Read the next text. False at the end."""
         if not select.select([self.master], [], [], SECONDS)[0]:
             return False
         try:
@@ -62,7 +62,7 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def ended(self) -> int:
-        """Read to the end; the exit status."""
+        """Read to the end, and return the exit status."""
         while self.read():
             pass
         return self.command.wait()
@@ -168,7 +168,7 @@ def test_a_password_is_not_shown_and_the_terminal_is_as_before(terminals: Any, e
         one.command.send_signal(signal.SIGTERM)
     else:
         one.type("secret\n" if ending == "answer" else "\x03")
-    # Before the end: afterwards the terminal is gone.
+    # Check this before the end, because then the terminal is gone.
     while one.read():
         if termios.tcgetattr(one.master)[3] & termios.ECHO:
             break
@@ -178,7 +178,7 @@ def test_a_password_is_not_shown_and_the_terminal_is_as_before(terminals: Any, e
     assert ("6\r\n" in one.sent) == (ending == "answer")
 
 
-# What a terminal answers, and how it is sent an image then.
+# The answers of a terminal, and the text with which an image is sent.
 TERMINALS = [
     ("\x1b_Gi=31;OK\x1b\\\x1bP>|kitty(0.35)\x1b\\\x1b[?62;c", "\x1b_Ga=T,f=100,q=2,m=0;iVBOR"),
     ("\x1bP>|iTerm2 3.5.0\x1b\\\x1b[?64;1;2;4;6c", "\x1b]1337;File=inline=1;size=73;"),
@@ -187,7 +187,7 @@ TERMINALS = [
 
 @pytest.mark.field("CMD26", "CMD27")
 @pytest.mark.parametrize(("answer", "drawing"), TERMINALS)
-def test_an_image_is_drawn_on_a_terminal_that_says_that_it_can(
+def test_an_image_is_drawn_if_the_terminal_reports_that_it_can_show_images(
     server: FakeGateway, terminals: Any, tmp_path: Path, answer: str, drawing: str
 ) -> None:
     server.script("draw()").display({"image/png": PNG, "text/plain": "<Figure>"}).stream("after\n")
@@ -221,18 +221,18 @@ def test_an_image_is_saved_if_the_terminal_cannot_or_says_nothing(
     [
         ("", "none"),
         ("\x1b[?1;2c", "none"),
-        ("\x1b[?4c", "none"),  # a VT132: what comes first is the kind of terminal
+        ("\x1b[?4c", "none"),  # a VT132: the first number is the kind of terminal
         ("\x1bP>|tmux 3.4\x1b\\\x1b[?1;2c", "none"),
         ("\x1bP>|tmux 3.4\x1b\\\x1b[?1;2;4c", "sixel"),
         ("\x1b_Gi=31;ENODATA\x1b\\\x1b[?62c", "none"),
         ("\x1bP>|WezTerm 2024\x1b\\\x1b[?65;4;6c", "iterm2"),
     ],
 )
-def test_a_terminal_is_believed_what_it_says(answers: str, protocol: str) -> None:
+def test_the_answers_of_a_terminal_choose_the_image_protocol(answers: str, protocol: str) -> None:
     assert protocol_of(answers) == protocol
 
 
-def test_what_is_no_image_is_not_drawn() -> None:
+def test_only_valid_images_are_drawn() -> None:
     one = Graphics("kitty", None)
     assert one.drawn(Display({"text/plain": "x"})) == ""
     assert one.drawn(Display({"image/png": "not base64!"})) == ""
@@ -240,7 +240,7 @@ def test_what_is_no_image_is_not_drawn() -> None:
 
 
 @pytest.mark.field("CMD36")
-def test_a_slow_start_is_told_on_a_terminal_and_gone_before_the_output(
+def test_a_terminal_shows_a_slow_start_until_the_output_begins(
     server: FakeGateway, terminals: Any
 ) -> None:
     server.faults.delay(1.5, path="/api/kernels", method="POST")

@@ -41,8 +41,8 @@ def test_a_block_does_not_change() -> None:
         block.code = "y"  # type: ignore[misc]  # that it fails is the point
 
 
-# One row a rule of https://spec.commonmark.org/0.31.2/#fenced-code-blocks, or one more that
-# answers of language models need.
+# One row for each rule of https://spec.commonmark.org/0.31.2/#fenced-code-blocks, and for further
+# rules that answers of language models need.
 FENCES = {
     "backticks": ("```python\nx\n```\n", [("python", "x")]),
     "tildes": ("~~~python\nx\n~~~\n", [("python", "x")]),
@@ -160,7 +160,9 @@ def test_the_first_word_of_the_info_string_is_the_language(info: str, language: 
         ("!pip install x", ""),
     ],
 )
-def test_without_a_language_only_the_obvious_is_guessed(code: str, language: str) -> None:
+def test_the_language_of_an_unlabelled_block_is_guessed_only_if_obvious(
+    code: str, language: str
+) -> None:
     assert extract(f"```\n{code}\n```") == [(language, code)]
 
 
@@ -288,7 +290,7 @@ def test_code_inside_a_long_enough_fence_comes_back_exactly(code: str, mark: str
         ("", "ls", "bash", "ls"),
     ],
 )
-def test_a_block_becomes_a_cell_of_its_kernel(
+def test_a_block_becomes_a_cell_for_its_kernel(
     language: str, code: str, kernel_language: str, expected: str
 ) -> None:
     assert cell(language, code, kernel_language) == expected
@@ -333,14 +335,14 @@ def test_another_language_is_refused_by_name(language: str, kernel_language: str
         *["ini", "dotenv", "http", "JSON", "config.yaml", "README.md", "dockerfile", "traceback"],
     ],
 )
-def test_data_and_prose_are_no_code_except_on_a_kernel_of_their_own(language: str) -> None:
+def test_data_and_prose_are_not_code_except_on_a_kernel_for_them(language: str) -> None:
     assert is_data(language, "python")
     assert not is_data(language, language)
 
 
 @pytest.mark.field("A4")
 @rows("language", ["", "python", "bash", "rust", "sql", "klingon", "powershell"])
-def test_programming_languages_are_no_data_even_if_nobody_speaks_them(language: str) -> None:
+def test_programming_languages_are_not_data_even_if_no_kernel_runs_them(language: str) -> None:
     assert not is_data(language, "python")
 
 
@@ -372,12 +374,14 @@ def test_a_python_kernel_says_that_it_runs_shells_too() -> None:
         ("# it's\n!ls", "# it's\nls"),
     ],
 )
-def test_marks_of_notebooks_and_prompts_go_from_shell_code(code: str, commands: str) -> None:
+def test_marks_of_notebooks_and_prompts_are_removed_from_shell_code(
+    code: str, commands: str
+) -> None:
     assert cell("bash", code) == f"%%bash\n{commands}"
     assert cell("bash", code, "bash") == commands
 
 
-def test_of_a_terminal_session_only_what_was_typed_is_run() -> None:
+def test_only_the_typed_commands_of_a_terminal_session_are_run() -> None:
     session = "$ echo \"it\" \\\n  's'\nit's\n$ pwd\n/home\n"
     assert cell("console", session) == "%%bash\necho \"it\" \\\n  's'\npwd"
 
@@ -397,12 +401,12 @@ SESSIONS = [
 
 
 @rows(("session", "commands"), SESSIONS)
-def test_a_command_of_a_session_goes_on_until_it_is_complete(session: str, commands: str) -> None:
+def test_a_command_of_a_session_continues_until_it_is_complete(session: str, commands: str) -> None:
     assert cell("bash", session) == f"%%bash\n{commands}"
 
 
 @pytest.mark.parametrize("code", ["%%sh\nls", "\n%%time\n!ls", "%%python\nprint(1)"])
-def test_a_cell_magic_in_a_shell_block_is_obeyed(code: str) -> None:
+def test_a_cell_magic_in_a_shell_block_is_kept(code: str) -> None:
     assert cell("bash", code) == code
 
 
@@ -560,6 +564,6 @@ def test_python_without_pip_is_not_touched(code: str) -> None:
 
 @BOUNDED
 @given(CODE, st.text(), st.text())
-def test_every_block_gives_a_cell_or_is_refused(code: str, language: str, spoken: str) -> None:
+def test_every_block_becomes_a_cell_or_is_refused(code: str, language: str, spoken: str) -> None:
     with contextlib.suppress(UnknownLanguage):
         assert isinstance(cell(language, code, spoken), str)

@@ -35,7 +35,7 @@ def bundle(tmp_path: Path) -> str:
 
 
 @pytest.mark.field("C1")
-def test_what_was_given_wins_over_the_environment(bundle: str) -> None:
+def test_authorities_of_the_caller_override_the_environment(bundle: str) -> None:
     environ = {"REQUESTS_CA_BUNDLE": "/nosuch", "CURL_CA_BUNDLE": "/nosuch"}
     assert authorities_of(info(bundle), environ) == bundle
     assert authorities_of(info(False), environ) is False
@@ -43,7 +43,7 @@ def test_what_was_given_wins_over_the_environment(bundle: str) -> None:
 
 @pytest.mark.field("C1")
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_the_environment_counts_where_nothing_was_given(name: str, bundle: str) -> None:
+def test_authorities_of_the_environment_are_used_by_default(name: str, bundle: str) -> None:
     assert authorities_of(info(), {name: bundle}) == bundle
     assert authorities_of(info(), {name: ""}) == USUAL
     assert authorities_of(info(), {}) == USUAL
@@ -59,7 +59,7 @@ def test_the_environment_counts_where_nothing_was_given(name: str, bundle: str) 
         ({}, {"CURL_CA_BUNDLE": "gone.pem"}, "CURL_CA_BUNDLE: there is no file gone.pem"),
     ],
 )
-def test_a_file_that_is_missing_is_told_before_anything_is_sent(
+def test_a_missing_file_is_reported_before_anything_is_sent(
     given: dict[str, Any],
     environ: dict[str, str],
     message: str,
@@ -73,7 +73,7 @@ def test_a_file_that_is_missing_is_told_before_anything_is_sent(
         JupyterClient(info(**given))
 
 
-# One row a spelling: variable, value, the proxy for https://example.com.
+# One row for each spelling: variable, value, the proxy for https://example.com.
 @pytest.mark.field("C6")
 @pytest.mark.parametrize(
     ("environ", "proxy"),
@@ -88,7 +88,7 @@ def test_a_file_that_is_missing_is_told_before_anything_is_sent(
         ({"https_proxy": "http://p:1", "no_proxy": "other.org"}, "http://p:1"),
     ],
 )
-def test_the_proxy_of_the_environment(
+def test_the_proxy_is_taken_from_the_environment(
     environ: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
@@ -106,7 +106,7 @@ def test_the_proxy_of_the_environment(
         ("socks5://[::1]:1080", "socks5://[::1]:1080"),
     ],
 )
-def test_the_name_of_a_proxy_has_no_password(proxy: str, name: str) -> None:
+def test_the_name_of_a_proxy_does_not_contain_its_password(proxy: str, name: str) -> None:
     assert proxy_name(proxy) == name
 
 
@@ -120,7 +120,7 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 def answered(
     ends: tuple[socket.socket, socket.socket], answer: bytes, headers: dict[str, str] | None = None
 ) -> tuple[HandshakeAnswer, str]:
-    """What comes of a handshake that is answered so, and what was asked."""
+    """The result of a handshake with this answer, and the request."""
     ours, theirs = ends
     asked = bytearray()
 
@@ -146,7 +146,7 @@ GOOD = (
 )
 
 
-def test_a_handshake_asks_by_the_book_without_an_origin(
+def test_a_handshake_follows_the_rfc_and_has_no_origin(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
     answer, asked = answered(ends, GOOD + b"\x81\x00", {"Authorization": "token t", "X": "y"})
@@ -163,10 +163,10 @@ def test_a_handshake_asks_by_the_book_without_an_origin(
         "Authorization": "token t",
         "X": "y",
     }
-    assert ends[0].recv(10) == b"\x81\x00"  # what follows is a frame: none of it was taken
+    assert ends[0].recv(10) == b"\x81\x00"  # the frame after the head was not read
 
 
-def test_a_header_that_is_given_takes_the_place_of_our_own(
+def test_headers_of_the_caller_replace_default_headers(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
     _, asked = answered(ends, GOOD, {"host": "other", "Origin": "https://page"})
@@ -191,7 +191,7 @@ def test_a_refusal_is_an_answer(ends: tuple[socket.socket, socket.socket]) -> No
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
     ],
 )
-def test_what_is_no_websocket_server_is_told(
+def test_a_server_that_is_not_a_websocket_server_is_reported(
     answer: bytes, ends: tuple[socket.socket, socket.socket]
 ) -> None:
     with pytest.raises(HandshakeError):
@@ -199,7 +199,7 @@ def test_what_is_no_websocket_server_is_told(
 
 
 @pytest.mark.field("D8")
-def test_what_other_users_of_websocket_client_have_is_left_alone(
+def test_the_cookies_of_other_users_of_websocket_client_stay_unchanged(
     fake_gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jar = websocket._handshake.CookieJar

@@ -16,7 +16,7 @@ from jkg_client.gateway.connection import (
 
 SECRET = "s3cr3t-t0k3n"
 
-# One row a way to say where a server is: REST and WebSocket.
+# One row for each form of an address: REST and WebSocket.
 URLS: list[tuple[JupyterConnectionInfo, str]] = [
     (JupyterConnectionInfo("localhost", False, 8888), "://localhost:8888"),
     (JupyterConnectionInfo("localhost", False), "://localhost"),
@@ -58,7 +58,7 @@ def test_loopback_is_this_machine(host: str, loopback: bool) -> None:
     assert JupyterConnectionInfo(host, False).is_loopback is loopback
 
 
-# One row a form of address that people paste: URL, what it comes to, token.
+# One row for each form of a pasted address: URL, clean URL, token.
 FROM_URL = [
     ("http://localhost:8888", "http://localhost:8888", None),
     ("http://localhost:8888/", "http://localhost:8888", None),
@@ -92,12 +92,12 @@ FROM_URL = [
 
 @pytest.mark.pitfall(28)
 @rows(("url", "root", "token"), FROM_URL)
-def test_an_address_is_taken_as_a_browser_has_it(url: str, root: str, token: str | None) -> None:
+def test_an_address_is_read_as_a_browser_shows_it(url: str, root: str, token: str | None) -> None:
     info = JupyterConnectionInfo.from_url(url)
     assert (info.url, info.token) == (root, token)
 
 
-# JupyterHub leaves these as they are; the last two it escapes, and they must stay so.
+# JupyterHub does not escape these, except for the last two, which must stay escaped.
 @pytest.mark.field("C3")
 @rows("name", ["a.b@example.org", "a~b", "a-b_c", "A.B", "a%2Bb", "%C3%A9%20x"])
 def test_a_user_is_written_as_the_hub_writes_it(name: str) -> None:
@@ -110,7 +110,7 @@ def test_a_user_is_written_as_the_hub_writes_it(name: str) -> None:
 
 @pytest.mark.field("C3")
 @rows("char", list("!$&'()*+,;=:@~-._"))
-def test_what_a_url_may_have_stays_as_it_is(char: str) -> None:
+def test_characters_that_are_valid_in_a_url_are_not_escaped(char: str) -> None:
     info = JupyterConnectionInfo.from_url(f"https://h/x{char}y/lab")
     assert info.url == f"https://h/x{char}y"
 
@@ -120,18 +120,18 @@ def test_what_a_url_may_have_stays_as_it_is(char: str) -> None:
     ("path", "escaped"),
     [("/user/x y", "/user/x%20y"), ("/user/\u00e9", "/user/%C3%A9"), ("/100%", "/100%25")],
 )
-def test_what_a_url_cannot_have_is_escaped(path: str, escaped: str) -> None:
+def test_characters_that_are_invalid_in_a_url_are_escaped(path: str, escaped: str) -> None:
     assert JupyterConnectionInfo("h", True, base_path=path).url == f"https://h{escaped}"
     assert JupyterConnectionInfo.from_url(f"https://h{path}").url == f"https://h{escaped}"
 
 
 @pytest.mark.parametrize("token", ["other", ""])
-def test_a_token_that_is_given_replaces_the_one_in_the_url(token: str) -> None:
+def test_an_explicit_token_replaces_the_token_in_the_url(token: str) -> None:
     info = JupyterConnectionInfo.from_url(f"http://h/?token={SECRET}", token=token)
     assert info.token == token
 
 
-def test_all_else_of_a_url_connection_is_as_given() -> None:
+def test_from_url_passes_on_its_other_arguments() -> None:
     info = JupyterConnectionInfo.from_url(
         "https://h:1", headers={"X": "y"}, verify="ca.pem", cert=("c.pem", "k.pem")
     )
@@ -210,7 +210,7 @@ def test_secrets_are_not_in_the_repr() -> None:
     assert SECRET not in f"{info!r} {info} {info.url} {info.websocket_url}"
 
 
-# One row a choice of headers: token, headers, what is sent.
+# One row for each choice of headers: token, headers, sent headers.
 @rows(
     ("token", "headers", "sent"),
     [
@@ -230,7 +230,7 @@ def test_the_token_is_sent_unless_headers_say_otherwise(
     assert JupyterConnectionInfo("h", False, token=token, headers=headers).all_headers == sent
 
 
-def test_headers_are_shared_with_nobody() -> None:
+def test_headers_are_copied() -> None:
     given = {"X": "y"}
     info = JupyterConnectionInfo("h", False, headers=given)
     given["X"] = "z"
@@ -246,7 +246,7 @@ def test_a_connection_is_a_value() -> None:
     assert pickle.loads(pickle.dumps(one)) == one
 
 
-def test_a_connection_can_be_connected_to() -> None:
+def test_a_connection_info_is_a_jupyter_connectable() -> None:
     info = JupyterConnectionInfo("h", False)
     assert isinstance(info, JupyterConnectable)
     assert info.connection_info is info
@@ -255,7 +255,7 @@ def test_a_connection_can_be_connected_to() -> None:
 
 BASIC = "Basic " + b64encode(b"me:pw").decode()
 
-# One row a variable, beside JUPYTER_GATEWAY_URL=https://gw:1/x.
+# One row for each variable, in addition to JUPYTER_GATEWAY_URL=https://gw:1/x.
 FROM_ENV: list[tuple[dict[str, str], dict[str, Any]]] = [
     ({}, {}),
     ({"AUTH_TOKEN": "abc"}, {"token": "abc"}),
@@ -303,7 +303,7 @@ def test_a_gateway_is_found_as_jupyter_finds_it(
 
 @pytest.mark.field("C5")
 @rows("path", ["/api/jupyter-server", "/lab", "/tree/x", "/api", "/user/a@b"])
-def test_the_address_of_the_environment_is_taken_as_it_stands(path: str) -> None:
+def test_the_address_of_the_environment_is_not_changed(path: str) -> None:
     info = JupyterConnectionInfo.from_env({"JUPYTER_GATEWAY_URL": f"https://h{path}/"})
     assert info.url == f"https://h{path}"
 
@@ -332,9 +332,7 @@ def test_the_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPa
     ],
 )
 @pytest.mark.pitfall(53)
-def test_variables_that_make_no_sense_are_refused_and_not_shown(
-    variables: dict[str, str], says: str
-) -> None:
+def test_invalid_variables_are_refused_and_not_shown(variables: dict[str, str], says: str) -> None:
     with pytest.raises(ValueError, match=says) as caught:
         JupyterConnectionInfo.from_env({f"JUPYTER_GATEWAY_{k}": v for k, v in variables.items()})
     assert SECRET not in str(caught.value)

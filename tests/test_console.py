@@ -26,7 +26,7 @@ SECONDS = 60
 
 
 def environment(server: FakeGateway, folder: Path) -> dict[str, str]:
-    """Of a user of the fake gateway, whose terminal can do nothing."""
+    """Environment of a user of the fake gateway with a dumb terminal."""
     plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
     info = server.connection_info
     return {
@@ -61,7 +61,7 @@ def typed(commands: Commands, text: str, env: dict[str, str], *words: str) -> tu
 def _read(master: int) -> bytes:
     try:
         return os.read(master, 4096)
-    except OSError:  # so Linux says that nobody has the other end any more
+    except OSError:  # Linux: the other end is closed
         return b""
 
 
@@ -86,9 +86,7 @@ def _read(master: int) -> bytes:
     ],
 )
 @pytest.mark.field("CMD14")
-def test_without_the_kernel_a_cell_is_complete_as_far_as_can_be_seen(
-    code: str, wanted: bool
-) -> None:
+def test_without_the_kernel_the_completeness_of_a_cell_is_guessed(code: str, wanted: bool) -> None:
     assert is_complete(code) is wanted
 
 
@@ -110,7 +108,7 @@ def of_session(session: str, msg_type: str, **content: object) -> Message:
 
 
 @pytest.mark.field("CMD17")
-def test_what_others_run_is_shown_line_by_line_with_a_prefix() -> None:
+def test_cells_of_other_clients_are_shown_with_a_prefix_on_each_line() -> None:
     told: list[str] = []
     news = KernelActivity(told.append, session="ours")
     news.hear(of_session("theirs", "execute_input", code="print(1)\nprint(2)"))
@@ -124,7 +122,7 @@ def test_what_others_run_is_shown_line_by_line_with_a_prefix() -> None:
 
 
 @pytest.mark.field("CMD17")
-def test_what_others_run_is_not_shown_if_nobody_wants_it() -> None:
+def test_cells_of_other_clients_can_be_hidden() -> None:
     told: list[str] = []
     news = KernelActivity(told.append, session="ours", shows_others=False)
     news.hear(of_session("theirs", "stream", name="stdout", text="1\n"))
@@ -132,7 +130,7 @@ def test_what_others_run_is_not_shown_if_nobody_wants_it() -> None:
 
 
 @pytest.mark.field("CMD16")
-def test_a_kernel_is_busy_from_the_beginning_to_the_end_of_a_cell_of_others() -> None:
+def test_a_kernel_is_busy_during_a_cell_of_another_client() -> None:
     news = KernelActivity(print, session="ours")
     news.hear(of_session("theirs", "status", execution_state="busy"))
     assert news.is_busy
@@ -140,7 +138,7 @@ def test_a_kernel_is_busy_from_the_beginning_to_the_end_of_a_cell_of_others() ->
     assert not news.is_busy
 
 
-def test_what_a_thread_prints_at_the_prompt_is_shown_and_nobody_else_needs_it() -> None:
+def test_output_of_a_thread_at_the_prompt_is_shown_and_consumed() -> None:
     told: list[str] = []
     news = KernelActivity(told.append, session="ours")
     message = of_session("ours", "stream", name="stdout", text="late\n")
@@ -148,7 +146,7 @@ def test_what_a_thread_prints_at_the_prompt_is_shown_and_nobody_else_needs_it() 
     assert told == ["late"]
 
 
-def test_what_our_cell_prints_is_left_to_whoever_runs_it() -> None:
+def test_output_of_our_running_cell_is_not_shown_by_the_listener() -> None:
     told: list[str] = []
     news = KernelActivity(told.append, session="ours", is_running=True)
     assert not news.hear(of_session("ours", "stream", name="stdout", text="1\n"))
@@ -156,7 +154,7 @@ def test_what_our_cell_prints_is_left_to_whoever_runs_it() -> None:
 
 
 @pytest.mark.field("CMD5")
-def test_a_death_is_told_once_however_often_the_server_says_it() -> None:
+def test_a_death_is_shown_once_even_if_the_server_reports_it_twice() -> None:
     told: list[str] = []
     news = KernelActivity(told.append, session="ours")
     for message in [parentless_status("restarting", "server")] * 2:
@@ -194,7 +192,7 @@ def test_a_dumb_terminal_gets_plain_lines(
 
 @pytest.mark.field("CMD6", "CMD10")
 @pytest.mark.parametrize("words", ["exit\n", ""])
-def test_leaving_a_kernel_that_runs_leaves_it_running(
+def test_an_attached_kernel_keeps_running_after_the_console(
     commands: Commands, words: str, server: FakeGateway, tmp_path: Path
 ) -> None:
     with JupyterClient(server.connection_info) as client:
@@ -206,7 +204,7 @@ def test_leaving_a_kernel_that_runs_leaves_it_running(
         assert client.get_kernel(kernel_id)["id"] == kernel_id
 
 
-def test_a_kernel_is_attached_to_by_the_beginning_of_its_id(
+def test_the_console_attaches_to_a_kernel_by_the_beginning_of_its_id(
     commands: Commands, server: FakeGateway, tmp_path: Path
 ) -> None:
     with JupyterClient(server.connection_info) as client:

@@ -36,7 +36,7 @@ def test_the_line_fits_behind_the_one_before_it(file: str, diff: tuple[str, str]
     assert any("image/apng" in one for one in added)
 
 
-def test_the_files_and_modules_that_it_names_exist() -> None:
+def test_the_files_and_modules_that_the_page_names_exist() -> None:
     names = set(re.findall(r"`([\w./]+/[\w./]+\.(?:py|md))`", PAGE))
     assert len(names) > 8
     places = (ROOT, ROOT / "jkg_client")

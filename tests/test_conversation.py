@@ -240,7 +240,7 @@ def test_the_cell_after_a_death_runs_and_does_not_report_it_again(name: str) -> 
     assert (result.status, result.truncated, result.kernel_restarted) == ("ok", None, False)
 
 
-def test_a_process_that_died_unseen_is_known_by_the_answers_of_another() -> None:
+def test_an_unseen_death_is_known_from_the_answers_of_another_process() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.channels.process += 1
     assert kernel.cell(OK).kernel_restarted
@@ -361,13 +361,13 @@ GIVEN_UP = {
 
 @pytest.mark.field("G4")
 @rows("name", GIVEN_UP)
-def test_a_cell_whose_time_is_up_is_interrupted_or_its_kernel_restarted(name: str) -> None:
+def test_a_cell_beyond_its_time_limit_is_interrupted_or_its_kernel_restarted(name: str) -> None:
     row = GIVEN_UP[name]
     row = evolve(row, timeout=5.0, status="timeout" if row.status == "ok" else row.status)
     check(fresh(row), row)
 
 
-def test_an_end_that_exit_announced_and_that_never_comes_is_waited_for_and_told_later() -> None:
+def test_a_late_end_after_exit_is_awaited_and_reported_by_the_next_cell() -> None:
     kernel = fresh(ENDS["in order"])
     row = Row(during="busy exits idle never", did="execute check", seconds=8.0)
     check(kernel, row)
@@ -376,7 +376,7 @@ def test_an_end_that_exit_announced_and_that_never_comes_is_waited_for_and_told_
 
 
 # The time limit passes, and then the interrupts fail, or the kernel fails after its restart.
-def test_a_kernel_that_does_not_come_back_after_its_restart_is_told_by_the_next_cell() -> None:
+def test_a_kernel_that_is_not_ready_after_its_restart_is_reported_by_the_next_cell() -> None:
     kernel = fresh(ENDS["in order"])
     result = kernel.cell("busy until:restart never", timeout=5.0)
     assert (result.status, result.kernel_restarted) == ("timeout", True)
@@ -386,7 +386,7 @@ def test_a_kernel_that_does_not_come_back_after_its_restart_is_told_by_the_next_
     assert (result.status, result.kernel_restarted) == ("ok", False)
 
 
-def test_a_server_that_refuses_the_restart_is_left_to_the_next_cell() -> None:
+def test_a_refused_restart_is_tried_again_before_the_next_cell() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.control.failing["restart"] = away()
     result = kernel.cell("busy out:a never", timeout=5.0)
@@ -522,14 +522,14 @@ def test_only_output_that_a_broken_connection_costs_is_reported(name: str) -> No
     assert kernel.cell(OK).truncated is None
 
 
-def test_a_line_that_breaks_between_cells_makes_the_kernel_answer_first() -> None:
+def test_after_a_break_between_cells_the_kernel_must_answer_before_the_next_cell() -> None:
     kernel = fresh(ENDS["in order"])
     result = kernel.cell(f"answers {OK}", between="cut")
     assert (kernel.did, result.truncated, result.kernel_restarted) == ("info execute", None, False)
 
 
 @pytest.mark.parametrize("between", ["unread", "late:x", "foreign:x"])
-def test_nothing_is_asked_where_nothing_may_have_happened(between: str) -> None:
+def test_without_a_sign_of_trouble_no_query_is_sent_between_cells(between: str) -> None:
     kernel = fresh(ENDS["in order"])
     assert kernel.cell(OK, between=between).truncated is None
     assert kernel.did == "execute"
@@ -543,7 +543,7 @@ FAILS = {
 
 
 @pytest.mark.parametrize("name", FAILS)
-def test_an_error_carries_what_had_come(name: str) -> None:
+def test_an_error_has_the_output_so_far(name: str) -> None:
     words, sends, said = FAILS[name]
     kernel = fresh(ENDS["in order"])
     kernel.channels.sends.update(sends)
@@ -558,7 +558,7 @@ def test_an_error_carries_what_had_come(name: str) -> None:
     assert (again.status, again.truncated) == ("ok", None)
 
 
-def test_a_cell_that_never_left_is_an_error_and_runs_nowhere() -> None:
+def test_a_cell_that_could_not_be_sent_is_an_error_and_does_not_run() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.channels.sends["execute"] = away()
     with pytest.raises(GatewayUnreachable) as caught:
@@ -585,7 +585,7 @@ class Pressed(Exception):
     """An exception such as Ctrl-C or the failure of a callback."""
 
 
-def test_an_exception_of_a_callback_interrupts_the_cell_and_goes_up() -> None:
+def test_an_exception_of_a_callback_interrupts_the_cell_and_is_raised() -> None:
     kernel = fresh(ENDS["in order"])
 
     def fail(_: Output) -> None:
@@ -598,7 +598,7 @@ def test_an_exception_of_a_callback_interrupts_the_cell_and_goes_up() -> None:
     assert (kernel.did, result.status, result.late_outputs) == ("execute", "ok", ())
 
 
-def test_outputs_are_told_as_they_come_those_of_earlier_cells_too() -> None:
+def test_the_callback_also_gets_late_outputs_of_earlier_cells_in_order() -> None:
     kernel, told = fresh(ENDS["in order"]), list[Output]()
     result = kernel.cell(
         "busy out:a late:c foreign:x out:b reply idle",
@@ -648,7 +648,7 @@ def test_an_input_reply_that_restores_the_connection_reports_the_gap() -> None:
     assert (result.output, str(result.truncated)) == ("a", LOST)
 
 
-def test_a_question_to_the_kernel_is_answered_or_not_in_time() -> None:
+def test_a_query_is_answered_in_time_or_has_no_reply() -> None:
     kernel = fresh(ENDS["in order"])
     request = kernel_info_request("ours")
     deadline = kernel.hand.clock().deadline(1.0)
@@ -662,7 +662,7 @@ def test_a_question_to_the_kernel_is_answered_or_not_in_time() -> None:
     }
 
 
-def test_a_kernel_is_asked_again_and_again_and_the_line_looked_at() -> None:
+def test_a_silent_kernel_gets_more_queries_and_the_connection_is_checked() -> None:
     kernel = ScriptedKernel()
     started = kernel.hand.now
     kernel.channels.during.append("never")
@@ -672,7 +672,7 @@ def test_a_kernel_is_asked_again_and_again_and_the_line_looked_at() -> None:
     assert kernel.did.count("info") == 5
 
 
-def test_a_restart_on_request_is_not_told_but_one_that_ends_cells_is() -> None:
+def test_a_result_reports_restarts_that_end_cells_but_not_requested_restarts() -> None:
     kernel = fresh(ENDS["in order"])
     for is_known in (True, False):
         kernel.channels.between.extend(["late:x", "restarting"])
@@ -689,7 +689,7 @@ def test_a_kernel_that_does_not_answer_after_a_restart_on_request_is_not_ready()
         kernel.talk.restarted(kernel.hand.clock().deadline(5.0), is_known=True)
 
 
-def test_the_time_may_be_up_before_it_is_asked_whether_the_reply_was_all() -> None:
+def test_the_time_limit_may_pass_before_the_client_asks_whether_more_follows() -> None:
     kernel = fresh(ENDS["in order"])
     result = kernel.cell("busy reply until:interrupt idle", timeout=0.3)
     assert result.status == "timeout"
@@ -697,7 +697,7 @@ def test_the_time_may_be_up_before_it_is_asked_whether_the_reply_was_all() -> No
     assert kernel.did == "execute info info interrupt info"
 
 
-def test_what_came_before_the_restart_and_was_not_read_is_kept() -> None:
+def test_messages_that_arrived_before_the_restart_are_kept() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.control.at_restart = "out:b cut late:x"
     result = kernel.cell("busy out:a until:restart starting answers", timeout=5.0)
@@ -710,14 +710,14 @@ def test_after_the_interrupt_nothing_takes_longer_than_the_grace_period() -> Non
     assert kernel.channels.limits[-1] == kernel.timeouts.grace
 
 
-def test_a_kernel_that_could_not_be_regained_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_kernel_that_could_not_be_recovered_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     kernel = fresh(ENDS["in order"])
     kernel.control.failing["interrupt"] = away()
     kernel.cell("busy never", timeout=5.0)
     assert caplog.messages == ["kernel k could not be recovered: away"]
 
 
-def test_a_cell_that_ended_while_nobody_listened_is_not_interrupted() -> None:
+def test_a_cell_that_ended_while_nothing_was_read_is_not_interrupted() -> None:
     kernel = fresh(ENDS["in order"])
     with pytest.raises(GatewayUnreachable):
         kernel.cell("busy out:a broken")
@@ -725,7 +725,7 @@ def test_a_cell_that_ended_while_nobody_listened_is_not_interrupted() -> None:
     assert (kernel.did, result.output) == ("info execute", "")
 
 
-def test_what_an_abandoned_cell_says_at_its_end_is_late_output() -> None:
+def test_output_of_an_abandoned_cell_is_late_output() -> None:
     kernel = fresh(ENDS["in order"])
     with pytest.raises(GatewayUnreachable):
         kernel.cell("busy out:a broken")
@@ -733,20 +733,20 @@ def test_what_an_abandoned_cell_says_at_its_end_is_late_output() -> None:
     assert (result.output, result.late_outputs) == ("", (Stream("stdout", "b"),))
 
 
-def test_late_output_is_told_whatever_came_before_it() -> None:
+def test_late_output_after_a_gap_is_reported() -> None:
     kernel = ScriptedKernel()
     result = kernel.cell(f"answers {OK}", between="cut late:x")
     assert result.late_outputs == (Stream("stdout", "x"),)
 
 
-def test_late_output_after_a_restart_is_told() -> None:
+def test_late_output_after_a_restart_is_reported() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.channels.during.append("answers")
     kernel.talk.restarted(kernel.hand.clock().deadline(5.0), is_known=True)
     assert kernel.cell(OK, between="late:x").late_outputs == (Stream("stdout", "x"),)
 
 
-def test_late_output_is_bounded_as_that_of_the_cell_before_it() -> None:
+def test_late_output_has_the_limit_of_the_cell_before_it() -> None:
     kernel = ScriptedKernel()
     kernel.cell(OK, max_output=4)
     result = kernel.cell(OK, between="late:0123456789")
@@ -769,7 +769,7 @@ def test_a_line_is_replaced_only_while_the_new_kernel_gives_no_answer() -> None:
     assert kernel.did == "info check info check info"
 
 
-def test_a_kernel_that_starts_while_it_is_asked_is_asked_again_on_the_same_line() -> None:
+def test_a_kernel_that_starts_during_a_query_gets_another_on_the_same_connection() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.forget()
     kernel.channels.during.extend(["starting", "answers"])
@@ -777,7 +777,7 @@ def test_a_kernel_that_starts_while_it_is_asked_is_asked_again_on_the_same_line(
     assert kernel.did == "info info"
 
 
-def test_a_kernel_is_ready_when_it_has_answered_to_the_end() -> None:
+def test_a_kernel_is_ready_when_its_answer_is_complete() -> None:
     kernel = ScriptedKernel()
     kernel.channels.during.extend(["half", "never"])
     assert not kernel.talk.answers(kernel.hand.clock().deadline(1.0))
@@ -787,9 +787,7 @@ def test_a_kernel_is_ready_when_it_has_answered_to_the_end() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "times"), [(1.0, 1), (40.0, 8)])
-def test_questions_are_asked_in_growing_pauses_of_8_seconds_at_most(
-    seconds: float, times: int
-) -> None:
+def test_the_pauses_between_queries_grow_up_to_8_seconds(seconds: float, times: int) -> None:
     kernel = ScriptedKernel()
     kernel.channels.during.append("never")
     assert not kernel.talk.answers(kernel.hand.clock().deadline(seconds))
@@ -797,14 +795,14 @@ def test_questions_are_asked_in_growing_pauses_of_8_seconds_at_most(
     assert all(limit is not None and limit <= seconds for limit in kernel.channels.limits)
 
 
-def test_a_kernel_that_starts_before_it_takes_the_cell_ends_no_question() -> None:
+def test_a_start_message_before_the_cell_does_not_end_a_query() -> None:
     kernel = fresh(ENDS["in order"])
     result = kernel.cell(f"kept starting {OK} answers")
     assert (kernel.did, result.status, result.truncated) == ("execute info", "ok", None)
     assert result.kernel_restarted
 
 
-def test_whether_the_kernel_lives_is_asked_on_the_control_channel_and_soon() -> None:
+def test_the_check_for_life_uses_the_control_channel_and_is_quick() -> None:
     kernel = ScriptedKernel(timeouts=Timeouts(grace=1.0))
     started, told = kernel.hand.now, list[Output]()
     result = kernel.cell(
@@ -825,7 +823,7 @@ def test_a_cell_that_is_sent_again_keeps_as_much_output() -> None:
     assert str(kernel.cell(during, max_output=4).truncated) == "6 characters of output were dropped"
 
 
-def test_an_exception_of_a_callback_goes_up_also_from_a_client_that_was_stopped() -> None:
+def test_an_exception_of_a_callback_is_raised_even_after_stop() -> None:
     kernel = fresh(ENDS["in order"])
 
     def stop(_: Output) -> None:
@@ -836,7 +834,7 @@ def test_an_exception_of_a_callback_goes_up_also_from_a_client_that_was_stopped(
         kernel.cell("busy out:a never", callbacks=Callbacks(stop))
 
 
-def test_a_line_that_breaks_while_the_new_kernel_is_waited_for_is_left_to_the_next_cell() -> None:
+def test_a_break_during_the_wait_for_a_new_kernel_is_left_to_the_next_cell() -> None:
     kernel = fresh(ENDS["in order"])
     result = kernel.cell("busy out:a until:restart broken", timeout=5.0)
     assert (result.status, str(result.truncated)) == ("timeout", LOST)
@@ -845,7 +843,7 @@ def test_a_line_that_breaks_while_the_new_kernel_is_waited_for_is_left_to_the_ne
 
 
 # Kernels such as Deno send idle before the value of the cell.
-def test_the_value_of_a_kernel_that_says_idle_too_early_is_waited_for() -> None:
+def test_a_value_that_comes_after_idle_is_awaited() -> None:
     kernel, told = ScriptedKernel(implementation="Deno kernel"), list[Output]()
     kernel.channels.during.append("answers")
     assert kernel.talk.answers(kernel.hand.clock().deadline(5.0))
@@ -855,7 +853,7 @@ def test_the_value_of_a_kernel_that_says_idle_too_early_is_waited_for() -> None:
     assert [output.text for output in told] == ["42"]
 
 
-def test_a_value_that_never_comes_is_waited_for_no_longer_than_the_grace_period() -> None:
+def test_a_missing_value_is_awaited_no_longer_than_the_grace_period() -> None:
     kernel = ScriptedKernel(implementation="deno")
     kernel.channels.during.append("answers")
     assert kernel.talk.answers(kernel.hand.clock().deadline(5.0))
@@ -864,7 +862,7 @@ def test_a_value_that_never_comes_is_waited_for_no_longer_than_the_grace_period(
     assert kernel.hand.now - started == pytest.approx(kernel.timeouts.grace)
 
 
-def test_a_kernel_whose_value_came_after_idle_is_known_from_then_on() -> None:
+def test_a_kernel_that_sent_a_value_after_idle_is_remembered() -> None:
     kernel = fresh(ENDS["in order"])
     assert kernel.cell("busy reply idle until:info answers", between="value").status == "ok"
     assert kernel.did == "execute info"
@@ -891,14 +889,14 @@ def test_a_cell_whose_interrupt_was_lost_is_interrupted_again() -> None:
     assert (kernel.did, result.status) == ("interrupt execute interrupt", "ok")
 
 
-def test_a_cell_that_still_waits_is_left_alone_while_the_next_one_waits_behind_it() -> None:
+def test_a_waiting_cell_is_not_interrupted_while_the_next_cell_waits_behind_it() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.cell("theirs never", timeout=1.0)
     assert kernel.cell("never", timeout=1.0).status == "timeout"
     assert kernel.did == "execute"
 
 
-def test_our_cell_whose_end_was_missed_is_not_one_of_another_client() -> None:
+def test_our_own_cell_with_a_missed_end_does_not_count_as_another_clients() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.cell("busy seen reply until:info answers")
     kernel.cell("until:interrupt failed idle", timeout=1.0)

@@ -78,7 +78,7 @@ OTHERS: list[tuple[Any, str]] = [
 ]
 
 
-def test_a_time_limit_of_nothing_is_one() -> None:
+def test_a_time_limit_of_zero_is_allowed() -> None:
     assert Timeouts(ready=0).ready == 0
 
 

@@ -21,7 +21,7 @@ def hear(number: int, frame: FrameType | None) -> None:
 
 @pytest.fixture(autouse=True)
 def heard() -> Iterator[None]:
-    """Ctrl-C is heard by ``hear``, whatever the tests were started with."""
+    """``hear`` handles Ctrl-C, with any signal settings of the tests."""
     came.clear()
     before = signal.signal(signal.SIGINT, hear)
     try:
@@ -30,7 +30,7 @@ def heard() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def test_it_waits_until_the_end() -> None:
+def test_ctrl_c_waits_until_the_end_of_the_block() -> None:
     with CtrlCHeldBack():
         signal.raise_signal(signal.SIGINT)
         assert came == []
@@ -38,7 +38,7 @@ def test_it_waits_until_the_end() -> None:
     assert signal.getsignal(signal.SIGINT) is hear
 
 
-def test_without_it_nothing_happens() -> None:
+def test_without_ctrl_c_a_block_changes_nothing() -> None:
     with CtrlCHeldBack():
         pass
     assert (came, signal.getsignal(signal.SIGINT)) == ([], hear)
@@ -52,7 +52,7 @@ def test_a_second_ctrl_c_works_at_once() -> None:
     assert came == [signal.SIGINT] * 2
 
 
-def test_it_goes_up_with_the_exception_that_came_first() -> None:
+def test_ctrl_c_is_raised_with_the_first_exception() -> None:
     def fail() -> None:
         with CtrlCHeldBack():
             signal.raise_signal(signal.SIGINT)
@@ -63,7 +63,7 @@ def test_it_goes_up_with_the_exception_that_came_first() -> None:
     assert came == [signal.SIGINT]
 
 
-def test_one_within_another_holds_it_to_the_end_of_the_outer() -> None:
+def test_a_nested_block_holds_ctrl_c_back_until_the_outer_block_ends() -> None:
     with CtrlCHeldBack():
         with CtrlCHeldBack():
             signal.raise_signal(signal.SIGINT)
@@ -81,7 +81,7 @@ def test_a_handler_that_was_set_in_between_stays() -> None:
 
 
 @pytest.mark.parametrize("disposition", [signal.SIG_IGN, signal.SIG_DFL])
-def test_where_nobody_hears_it_nothing_is_changed(disposition: signal.Handlers) -> None:
+def test_ctrl_c_without_a_python_handler_is_not_changed(disposition: signal.Handlers) -> None:
     signal.signal(signal.SIGINT, disposition)
     with CtrlCHeldBack():
         assert signal.getsignal(signal.SIGINT) == disposition

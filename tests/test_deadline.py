@@ -8,7 +8,7 @@ from jkg_client.client.deadline import Deadline
 
 
 class Clock:
-    """Goes by hand."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -31,14 +31,16 @@ def test_the_budget_is_for_all_waits_together() -> None:
     ("seconds", "later", "passed"),
     [(1.0, 0.5, False), (1.0, 1.0, True), (1.0, 9.0, True), (0.0, 0.0, True), (-1.0, 0.0, True)],
 )
-def test_it_has_passed_when_nothing_is_left(seconds: float, later: float, passed: bool) -> None:
+def test_a_deadline_has_passed_when_no_time_is_left(
+    seconds: float, later: float, passed: bool
+) -> None:
     clock = Clock()
     deadline = Deadline(seconds, clock=clock)
     clock.now += later
     assert deadline.passed is passed
 
 
-def test_without_an_end_it_never_passes() -> None:
+def test_a_deadline_without_an_end_never_passes() -> None:
     clock = Clock()
     deadline = Deadline(None, clock=clock)
     clock.now += 1e9
@@ -49,7 +51,9 @@ def test_without_an_end_it_never_passes() -> None:
     ("whole", "part", "left"),
     [(10.0, 3.0, 3.0), (10.0, 30.0, 6.0), (None, 3.0, 3.0), (4.0, 3.0, 0.0), (1.0, 3.0, 0.0)],
 )
-def test_a_part_ends_no_later_than_the_whole(whole: float | None, part: float, left: float) -> None:
+def test_a_part_of_a_deadline_ends_no_later_than_the_whole(
+    whole: float | None, part: float, left: float
+) -> None:
     clock = Clock()
     deadline = Deadline(whole, clock=clock)
     clock.now += 4.0
@@ -63,13 +67,13 @@ def test_a_part_goes_by_the_same_clock() -> None:
     assert part.left() == 3.0
 
 
-def test_the_clock_is_asked_anew_each_time() -> None:
+def test_each_call_of_left_reads_the_clock() -> None:
     ticks = itertools.count()
     deadline = Deadline(5.0, clock=lambda: float(next(ticks)))
     assert [deadline.left() for _ in range(3)] == [4.0, 3.0, 2.0]
 
 
-def test_a_clock_of_its_own_runs() -> None:
+def test_a_deadline_counts_down() -> None:
     deadline = Deadline(3600.0)
     first, second = deadline.left(), deadline.left()
     assert first is not None
@@ -81,7 +85,7 @@ def test_a_clock_of_its_own_runs() -> None:
     ("whole", "more", "left"),
     [(10.0, 3.0, 9.0), (4.0, 3.0, 3.0), (1.0, 3.0, 3.0), (None, 3.0, None)],
 )
-def test_a_later_one_is_so_much_later_or_counts_from_now(
+def test_a_later_deadline_counts_from_the_first_one_or_from_now(
     whole: float | None, more: float, left: float | None
 ) -> None:
     clock = Clock()

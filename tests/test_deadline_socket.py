@@ -16,7 +16,7 @@ from jkg_client.protocol.frames import BINARY, TEXT
 FRAME = b"\x81\x02ok"
 """A whole text message, as a server sends it."""
 PONG = b"\x8a\x80"
-"""How an empty pong of a client begins; a mask of four bytes follows."""
+"""The beginning of an empty pong of a client. A mask of four bytes follows."""
 
 
 @contextlib.contextmanager
@@ -27,7 +27,7 @@ def pair() -> Iterator[tuple[DeadlineWebSocket, socket.socket]]:
 
 
 @pytest.mark.parametrize("has_quickack", [True, False])
-def test_a_pong_is_sent_only_where_nothing_else_acknowledges_at_once(
+def test_a_pong_is_sent_only_if_nothing_else_acknowledges_at_once(
     has_quickack: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(socket, "TCP_QUICKACK", raising=False)
@@ -48,14 +48,14 @@ def test_a_pong_is_sent_only_where_nothing_else_acknowledges_at_once(
 @pytest.mark.parametrize(
     "sent", [b"\x81\x02\xffk", b"\x01\x01\xff\x80\x01k"], ids=["whole", "parts"]
 )
-def test_text_is_taken_as_it_is(sent: bytes) -> None:
+def test_text_frames_are_accepted_without_a_check_for_utf8(sent: bytes) -> None:
     # websocket-client's own check of UTF-8 takes seconds for an image, and drops the connection.
     with pair() as (opened, theirs):
         theirs.sendall(sent)
         assert opened.receive(Deadline(10)) == (1, b"\xffk")
 
 
-def test_what_is_sent_is_masked_by_the_book() -> None:
+def test_sent_frames_are_masked_as_the_rfc_says() -> None:
     with pair() as (opened, theirs):
         opened.send(TEXT, b"Hello", Deadline(10))
         sent = theirs.recv(100)
@@ -69,7 +69,7 @@ def test_a_send_keeps_its_deadline_although_the_other_end_reads_nothing() -> Non
         opened.send(BINARY, bytes(2**23), Deadline(0.2))
 
 
-def test_goodbye_is_said_once() -> None:
+def test_a_close_frame_is_sent_only_once() -> None:
     with pair() as (opened, theirs):
         opened.say_goodbye()
         opened.say_goodbye()

@@ -13,7 +13,7 @@ from jkg_client.servers.docker.addresses import address_of, networks_of, own_ids
 
 
 def told(mode: str, ports: Any, **networks: tuple[str, str]) -> dict[str, Any]:
-    """An engine's answer; ``networks`` have an IPv4 and an IPv6 address each."""
+    """An answer of an engine. Each of ``networks`` has an IPv4 and an IPv6 address."""
     return {
         "HostConfig": {"NetworkMode": mode},
         "NetworkSettings": {
@@ -87,7 +87,7 @@ NO_ADDRESS = told("bridge", published(("", "45678")), podman=("10.88.0.2", ""))
         (WITHOUT, None),
     ],
 )
-def test_where_a_container_of_this_machine_is_reached(
+def test_a_container_on_this_machine_is_reached_at_this_address(
     container: dict[str, Any], address: tuple[str, int] | None
 ) -> None:
     assert address_of(container) == address
@@ -106,7 +106,7 @@ def test_where_a_container_of_this_machine_is_reached(
         (NONE, None),
     ],
 )
-def test_where_a_container_of_another_machine_is_reached(
+def test_a_container_on_another_machine_is_reached_at_this_address(
     container: dict[str, Any], address: tuple[str, int] | None
 ) -> None:
     assert address_of(container, host="engine.example") == address
@@ -119,19 +119,19 @@ def test_where_a_container_of_another_machine_is_reached(
         (LOOPBACK, ["bridge"], ("172.17.0.3", 8888)),
         (SIX, {"six": {}}, ("172.24.0.2", 8888)),
         (ONLY_SIX, ["six"], ("fd00:6b67:7574::2", 8888)),
-        # To be there is not to have an address there.
+        # A container may be in a network without having an address there.
         (HOST, ["host"], ("127.0.0.1", 8888)),
         (NONE, ["none"], None),
         (TWO, ["foreign"], ("127.0.0.1", 32796)),
     ],
 )
-def test_a_neighbour_is_reached_past_what_is_published(
+def test_a_container_in_a_shared_network_is_reached_without_its_published_port(
     container: dict[str, Any], shared: Any, address: tuple[str, int] | None
 ) -> None:
     assert address_of(container, shared=shared) == address
 
 
-def test_a_neighbour_is_reached_by_its_own_address_wherever_the_engine_is() -> None:
+def test_a_container_in_a_shared_network_is_reached_by_its_own_address() -> None:
     assert address_of(TWO, host="engine.example", shared=["ours"]) == ("172.22.0.3", 8888)
 
 
@@ -142,15 +142,15 @@ def test_networks_of_a_container(container: dict[str, Any], names: list[str]) ->
     assert list(networks_of(container)) == names
 
 
-def test_looking_for_an_address_leaves_the_answer_as_it_was() -> None:
+def test_address_of_does_not_change_the_description() -> None:
     container = copy.deepcopy(TWO)
     networks_of(container).clear()
     address_of(container, host="engine.example", shared=["ours"])
     assert container == TWO
 
 
-def test_a_program_in_a_container_may_always_be_looked_for_by_name() -> None:
-    """In a container the name of the machine comes last; outside there is nothing to look for."""
+def test_in_a_container_the_host_name_is_the_last_id() -> None:
+    """In a container, the host name is the last id. Outside of containers, there is no id."""
     ids = list(own_ids("machine"))
     assert ids[-1:] in ([], ["machine"])
     assert len(set(ids)) == len(ids)
@@ -164,7 +164,7 @@ MOUNTS = f"""\
 
 
 @pytest.mark.parametrize("mark", [".dockerenv", "run/.containerenv"])
-def test_the_own_container_is_found_by_what_is_mounted_from_it(tmp_path: Path, mark: str) -> None:
+def test_the_own_container_is_found_by_its_mounts(tmp_path: Path, mark: str) -> None:
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/mountinfo").write_text(MOUNTS, encoding="utf-8")
     (tmp_path / "proc/self/cgroup").write_text(f"1:cpu:/docker/{'c' * 64}\n", encoding="utf-8")
@@ -174,6 +174,6 @@ def test_the_own_container_is_found_by_what_is_mounted_from_it(tmp_path: Path, m
     assert list(own_ids("box", tmp_path)) == ["a" * 64, "c" * 64, "box"]
 
 
-def test_without_any_trace_the_own_container_has_this_machines_name(tmp_path: Path) -> None:
+def test_without_other_signs_the_own_container_has_the_host_name(tmp_path: Path) -> None:
     (tmp_path / ".dockerenv").touch()
     assert list(own_ids("box", tmp_path)) == ["box"]

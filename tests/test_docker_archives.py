@@ -21,7 +21,7 @@ BLOCK = 512
 def header(
     name: str = "x", *, size: int = 0, kind: bytes = tarfile.REGTYPE, link: str = ""
 ) -> bytes:
-    """The block before a member's content, as the tar format has it."""
+    """The header of a member, in the tar format."""
     member = tarfile.TarInfo(name)
     member.size, member.type, member.linkname = size, kind, link
     return member.tobuf(tarfile.GNU_FORMAT)
@@ -42,7 +42,7 @@ def content_of(pieces: Iterator[bytes]) -> bytes:
 
 
 def members(file: Any) -> list[tuple[tarfile.TarInfo, bytes]]:
-    """By the standard library, which is not what has packed it: a file, not a stream."""
+    """The members, read by the standard library as a file, and not as a stream."""
     with tarfile.open(fileobj=io.BytesIO(file.read()), encoding="utf-8") as tar:
         return [(member, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
 
@@ -82,13 +82,13 @@ def test_a_name_arrives_as_it_is(name: str) -> None:
     assert member.name == name
 
 
-def test_users_beyond_what_the_format_has_room_for_keep_their_number() -> None:
+def test_user_ids_beyond_the_limit_of_the_format_are_kept() -> None:
     with packed("a", io.BytesIO(b"1"), 1, uid=3000000000, gid=3000000001) as file:
         ((member, _),) = members(file)
     assert (member.uid, member.gid) == (3000000000, 3000000001)
 
 
-def test_content_that_is_shorter_than_was_said_is_an_error() -> None:
+def test_content_that_is_shorter_than_its_size_is_an_error() -> None:
     with pytest.raises(OSError, match="unexpected end"):
         packed("a", io.BytesIO(b"123"), 4)
 
@@ -103,7 +103,7 @@ def test_a_file_of_the_disk_is_packed_under_another_name(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("make", [lambda path: None, Path.mkdir])
-def test_what_is_no_file_cannot_be_packed(make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_only_files_can_be_packed(make: Callable[[Path], None], tmp_path: Path) -> None:
     source = tmp_path / "source"
     make(source)
     with pytest.raises(OSError):
@@ -111,7 +111,7 @@ def test_what_is_no_file_cannot_be_packed(make: Callable[[Path], None], tmp_path
 
 
 @rows("length", [1, 100, BLOCK, 10**9])
-def test_content_does_not_depend_on_how_it_is_cut(length: int) -> None:
+def test_content_does_not_depend_on_the_size_of_the_pieces(length: int) -> None:
     whole = archive(content=b"0123456789" * 100)
     pieces = (whole[i : i + length] for i in range(0, len(whole), length))
     assert content_of(pieces) == b"0123456789" * 100
@@ -125,7 +125,7 @@ def test_empty_pieces_are_not_the_end() -> None:
 @pytest.mark.parametrize(
     "name", ["/etc/passwd", "../../x", "..", "C:\\x", "line\nend", "", "a/" * 40 + "x"]
 )
-def test_a_foreign_name_decides_nothing(
+def test_the_name_in_an_archive_is_ignored(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -133,12 +133,12 @@ def test_a_foreign_name_decides_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_more_files_than_one_are_not_looked_at() -> None:
+def test_only_the_first_file_of_an_archive_is_read() -> None:
     both = header(size=1) + block(b"1") + header("y", size=1) + block(b"2")
     assert content_of(iter([both])) == b"1"
 
 
-# What a member is that is no file; a link is followed by name, on the engine's side.
+# Members that are not files. The engine follows links by name.
 @rows(
     "kind",
     [
@@ -150,13 +150,13 @@ def test_more_files_than_one_are_not_looked_at() -> None:
     ],
 )
 @rows("link", ["x", "/etc/passwd", "../x"])
-def test_what_is_no_regular_file_is_not_taken(kind: bytes, link: str) -> None:
+def test_only_regular_files_are_unpacked(kind: bytes, link: str) -> None:
     with pytest.raises(OSError):
         content_of(iter([header(kind=kind, link=link) + bytes(2 * BLOCK)]))
 
 
 @rows("name", ["folder", "folder/", "/", "../.."])
-def test_a_directory_is_no_file(name: str) -> None:
+def test_a_directory_is_not_accepted_as_a_file(name: str) -> None:
     with pytest.raises(IsADirectoryError):
         content_of(iter([header(name, kind=tarfile.DIRTYPE) + bytes(2 * BLOCK)]))
 
@@ -223,7 +223,7 @@ def with_pax(**headers: str) -> bytes:
     ],
     ids=["size", "version", "map", "names without end"],
 )
-def test_what_the_standard_library_trips_over_is_an_error(whole: bytes) -> None:
+def test_archives_on_which_tarfile_fails_are_an_error(whole: bytes) -> None:
     with pytest.raises(OSError):
         content_of(iter([whole]))
 

@@ -16,7 +16,7 @@ from jkg_client.servers import docker, launcher
 ROOM = os.path.join(os.path.dirname(launcher.__file__), "queue_limits.py")  # noqa: PTH118,PTH120
 CONFIG = os.path.join(os.path.dirname(docker.__file__), "jupyter_config.py")  # noqa: PTH118,PTH120
 
-# Executes the configuration, then code; all that it prints is one line of JSON.
+# Executes the configuration, then code. It prints only one line of JSON.
 PROGRAM = f"""
 import json, os, subprocess, sys
 from types import MappingProxyType, SimpleNamespace
@@ -47,7 +47,7 @@ def run(code: str, **added: str) -> Any:
     return json.loads(done.stdout)
 
 
-# As kernels are started, and as others may be.
+# Ways to start kernels and other programs.
 ENVIRONMENTS = [
     "None",
     "os.environ",
@@ -58,7 +58,7 @@ ENVIRONMENTS = [
 ]
 
 
-def test_what_a_server_starts_does_not_have_the_token() -> None:
+def test_child_processes_of_a_server_do_not_have_the_token() -> None:
     names = ("TOKEN", "KG_AUTH_TOKEN", "JUPYTER_TOKEN", "a name of theirs")
     children = ", ".join(f"seen({env})" for env in ENVIRONMENTS)
     seen = run(f"print(json.dumps([{children}]))", **dict.fromkeys(names, SECRET))
@@ -69,13 +69,13 @@ def test_what_a_server_starts_does_not_have_the_token() -> None:
                 assert not set(names) & set(child)
 
 
-def test_a_copy_of_the_token_that_was_made_since_is_taken_out_too() -> None:
+def test_a_copy_of_the_token_in_another_variable_is_removed_too() -> None:
     code = "os.environ['LATER'] = os.environ['TOKEN']; print(json.dumps(seen(dict(os.environ))))"
     assert SECRET not in run(code, TOKEN=SECRET).values()
 
 
 @pytest.mark.parametrize("env", ["None", "dict(os.environ)"])
-def test_what_a_server_starts_has_all_the_rest(env: str) -> None:
+def test_child_processes_of_a_server_have_all_other_variables(env: str) -> None:
     added = {"EMPTY": "", "OTHER": f"{SECRET} and more", "PORT": "8888"}
     child = run(f"print(json.dumps(seen({env})))", TOKEN=SECRET, **added)
     assert {name: child.get(name) for name in added} == added
@@ -88,15 +88,15 @@ def test_a_server_itself_keeps_the_token() -> None:
     assert (own["TOKEN"], own["KG_AUTH_TOKEN"]) == (SECRET, SECRET)
 
 
-def test_what_was_started_before_and_after_is_treated_alike() -> None:
+def test_every_child_process_starts_without_the_token() -> None:
     code = "print(json.dumps([seen(dict(os.environ)) for i in range(3)]))"
     assert [child.get("TOKEN") for child in run(code, TOKEN=SECRET)] == [None] * 3
 
 
-# An empty token is none: not everything that is empty has to go.
+# An empty token means no token, so empty variables must not be removed.
 @rows("added", [{}, {"TOKEN": ""}], ids=["unset", "empty"])
 @rows("env", ["None", "dict(os.environ)"])
-def test_without_a_token_nothing_is_taken_out(env: str, added: dict[str, str]) -> None:
+def test_without_a_token_no_variable_is_removed(env: str, added: dict[str, str]) -> None:
     child = run(f"print(json.dumps(seen({env})))", EMPTY="", KG_AUTH_TOKEN="other", **added)
     assert (child["EMPTY"], child["KG_AUTH_TOKEN"]) == ("", "other")
     assert child.get("TOKEN") == added.get("TOKEN")
@@ -117,11 +117,11 @@ print(json.dumps([config.ZMQChannelsWebsocketConnection.limit_rate,
 
 
 @pytest.mark.parametrize("env", ["None", "given"])
-def test_a_server_keeps_its_environment_and_those_it_gives(env: str) -> None:
+def test_a_start_changes_neither_the_environment_nor_the_passed_copy(env: str) -> None:
     code = f"given = dict(os.environ); seen({env})\nprint(json.dumps([dict(os.environ), given]))"
     assert [kept["TOKEN"] for kept in run(code, TOKEN=SECRET)] == [SECRET, SECRET]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="environments are text alone there")
-def test_an_environment_of_bytes_does_not_give_the_token_away() -> None:
+def test_an_environment_of_bytes_does_not_contain_the_token() -> None:
     assert SECRET not in run("print(json.dumps(seen(dict(os.environb))))", TOKEN=SECRET).values()

@@ -1,4 +1,4 @@
-"""Images: what an engine says when it builds and pulls them, and the bundled Dockerfile.
+"""Messages of an engine that builds and pulls images, and the bundled Dockerfile.
 
 The streams are those of Docker 20.10.24, cut down by hand.
 """
@@ -49,7 +49,7 @@ BUILD_LINES = [
     ("---> 2b6e11cdcdc2", None, None),
     ("Successfully built 2b6e11cdcdc2", None, None),
 ]
-# Bytes that are no UTF-8, a line that a program writes again and again, and one without an end.
+# Bytes that are not UTF-8, a line that a program overwrites, and a line without an end.
 NOISY_BUILD = r"""
 {"stream":"Step 2/2 : RUN noise"}
 {"stream":"\n"}
@@ -93,22 +93,22 @@ PULL_STEPS = [
 
 
 def feed(log: ImageLog, stream: str) -> list[ImageProgress]:
-    """All that is new in a stream as it was recorded, an item a line."""
+    """The progress messages of a recorded stream with one item per line."""
     return [told for line in stream.splitlines() if line for told in log.feed(json.loads(line))]
 
 
-def test_a_build_is_told_line_by_line() -> None:
+def test_a_build_is_reported_line_by_line() -> None:
     told = feed(ImageLog(), BUILD)
     assert [(step.text, step.current, step.total) for step in told] == BUILD_LINES
     assert {step.layer for step in told} == {None}
 
 
-def test_steps_of_a_build_are_told_from_their_output() -> None:
+def test_steps_of_a_build_are_distinguished_from_their_output() -> None:
     told = feed(ImageLog(), BUILD)
     assert [step.current for step in told if step.is_step] == [1, 2]
 
 
-def test_a_line_is_told_when_it_is_whole() -> None:
+def test_a_line_is_reported_when_it_is_complete() -> None:
     log = ImageLog()
     assert log.feed({"stream": "Step 1"}) == []
     assert log.feed({"stream": "/3 : FROM"}) == []
@@ -116,7 +116,7 @@ def test_a_line_is_told_when_it_is_whole() -> None:
     assert log.tail == "Step 1/3 : FROM x\nnext"
 
 
-def test_noise_of_a_build_is_told_as_lines() -> None:
+def test_unusual_output_of_a_build_is_reported_as_lines() -> None:
     log = ImageLog()
     told = [str(line) for line in feed(log, NOISY_BUILD)]
     assert told[2:] == [
@@ -127,7 +127,7 @@ def test_noise_of_a_build_is_told_as_lines() -> None:
     assert log.error is None
 
 
-def test_a_build_that_failed_has_its_error_and_what_was_printed_before() -> None:
+def test_a_failed_build_has_its_error_and_its_earlier_output() -> None:
     log = ImageLog()
     told = feed(log, FAILED_BUILD)
     assert log.error == "The command '/bin/sh -c echo before; exit 3' returned a non-zero code: 3"
@@ -135,13 +135,13 @@ def test_a_build_that_failed_has_its_error_and_what_was_printed_before() -> None
     assert "before" in log.tail.splitlines()
 
 
-def test_nothing_after_an_error_takes_it_back() -> None:
+def test_a_later_message_does_not_remove_an_error() -> None:
     log = ImageLog()
     feed(log, FAILED_BUILD + BUILD)
     assert "non-zero code: 3" in (log.error or "")
 
 
-def test_a_pull_is_told_layer_by_layer() -> None:
+def test_a_pull_is_reported_layer_by_layer() -> None:
     assert feed(ImageLog(), PULL) == PULL_STEPS
 
 
@@ -155,12 +155,14 @@ def test_a_pull_is_told_layer_by_layer() -> None:
         (ImageProgress("Downloading", 0, None, LAYER), False, f"{LAYER}: Downloading"),
     ],
 )
-def test_what_is_a_step(progress: ImageProgress, is_step: bool, text: str) -> None:
+def test_messages_that_begin_or_end_a_step_or_a_layer_are_steps(
+    progress: ImageProgress, is_step: bool, text: str
+) -> None:
     assert progress.is_step is is_step
     assert str(progress) == text
 
 
-def test_bytes_that_come_in_are_no_lines_of_the_log() -> None:
+def test_progress_in_bytes_is_not_part_of_the_log() -> None:
     log = ImageLog()
     feed(log, PULL)
     assert "Downloading" not in log.tail
@@ -176,7 +178,7 @@ def test_the_log_of_a_long_build_keeps_its_end() -> None:
     assert 10 <= len(kept) <= 100
 
 
-# Podman's engine and later ones of Docker leave out what they do not know.
+# Podman and newer Docker engines omit unknown fields.
 @rows(
     ("item", "told"),
     [
@@ -199,13 +201,13 @@ def test_the_log_of_a_long_build_keeps_its_end() -> None:
         ({"stream": "\x00\ud800\n"}, [ImageProgress("\x00\ud800")]),
     ],
 )
-def test_odd_items_are_taken_in(item: dict[str, Any], told: list[ImageProgress]) -> None:
+def test_unusual_items_are_accepted(item: dict[str, Any], told: list[ImageProgress]) -> None:
     log = ImageLog()
     assert log.feed(item) == told
     assert log.error is None
 
 
-# The field "error" is deprecated: later engines will say it in the detail alone.
+# The field "error" is deprecated: later engines will only send the detail.
 @pytest.mark.parametrize(
     "item",
     [
@@ -215,13 +217,13 @@ def test_odd_items_are_taken_in(item: dict[str, Any], told: list[ImageProgress])
     ],
     ids=str,
 )
-def test_why_a_build_failed(item: dict[str, Any]) -> None:
+def test_the_reason_of_a_failed_build_is_known(item: dict[str, Any]) -> None:
     log = ImageLog()
     assert log.feed(item) == []
     assert log.error == "no space"
 
 
-# Docker 20.10.24 colours what a step prints to stderr.
+# Docker 20.10.24 colours the stderr of a step.
 def test_colours_of_a_build_are_left_out() -> None:
     log = ImageLog()
     told = [
@@ -234,7 +236,7 @@ def test_colours_of_a_build_are_left_out() -> None:
 
 
 @rows("error", ["no space\n", 5, None, {"code": 1}, ""])
-def test_whatever_an_error_is_it_is_one(error: Any) -> None:
+def test_an_error_of_any_type_counts_as_an_error(error: Any) -> None:
     log = ImageLog()
     assert log.feed({"error": error}) == []
     assert log.error is not None
@@ -244,17 +246,17 @@ def test_a_changed_dockerfile_has_another_tag() -> None:
     tags = {tag_of(text) for text in ("FROM a\n", "FROM a", "FROM b\n", "FROM ä\n", "")}
     assert len(tags) == 5
     for tag in tags:
-        # What engines take for a name and a tag.
+        # The names and tags that engines accept.
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]*:[A-Za-z0-9_.-]{1,128}", tag)
 
 
 def test_the_same_dockerfile_has_the_same_tag() -> None:
-    # By sha256sum.
+    # The digest was computed by sha256sum.
     assert tag_of("FROM a\n") == "jkg-client:20a51c180619"
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
-    """Those of a Dockerfile: continued lines joined, comments dropped."""
+    """The instructions of a Dockerfile: continued lines are joined, comments are dropped."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ").splitlines()
     pairs = [line.split(maxsplit=1) for line in joined if line.strip()]
@@ -283,7 +285,7 @@ def test_the_bundled_dockerfile_can_be_read_from_the_class() -> None:
 
 
 def started(folder: Path, env: dict[str, str]) -> Any:
-    """What the command of the bundled Dockerfile starts, and with which environment."""
+    """The program that the bundled Dockerfile starts, and its environment."""
     (command,) = [words for name, words in instructions(DEFAULT_DOCKERFILE) if name == "CMD"]
     code = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
     python = folder / "python"

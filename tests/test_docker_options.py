@@ -1,4 +1,4 @@
-"""Options of a container: safe by default; those of the user have priority."""
+"""Options of a container: safe by default, and overridden by the user."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def test_a_container_is_safe_by_default() -> None:
     ],
     ids=str,
 )
-def test_the_user_has_the_last_word(given: dict[str, Any]) -> None:
+def test_options_of_the_user_override_all_others(given: dict[str, Any]) -> None:
     made = options(given, others={"user": "5:5", "auto_remove": True})
     assert {name: made[name] for name in given} == given
     assert made["auto_remove"] is True
 
 
-def test_what_we_want_besides_wins_over_the_default_alone() -> None:
+def test_further_options_override_only_the_defaults() -> None:
     assert options(others={"init": None})["init"] is None
     assert options({"init": False}, others={"init": None})["init"] is False
 
@@ -67,7 +67,7 @@ def test_what_we_want_besides_wins_over_the_default_alone() -> None:
         (("B=",), {"TOKEN": "ours", "A": "1", "B": ""}),
     ],
 )
-def test_the_environment_is_added_to(given: Any, environment: dict[str, Any]) -> None:
+def test_environment_variables_are_added(given: Any, environment: dict[str, Any]) -> None:
     made = options({"environment": given}, env={"TOKEN": "ours", "A": "1"})
     assert made["environment"] == environment
 
@@ -104,13 +104,13 @@ def test_the_port_is_published_once(given: Any, publish: Any, ports: dict[Any, A
 @pytest.mark.parametrize(
     "given", [{"network": "host"}, {"network_mode": "host"}, {"network": "container:x"}], ids=str
 )
-def test_nothing_is_published_where_the_network_is_not_of_the_container(
+def test_no_port_is_published_if_the_container_uses_another_network(
     given: dict[str, Any],
 ) -> None:
     assert options(given)["ports"] == {}
 
 
-def test_where_nothing_can_be_written_there_is_room_for_the_configuration() -> None:
+def test_a_read_only_container_has_a_volume_for_the_configuration() -> None:
     made = options({"read_only": True, "mounts": [{"Type": "tmpfs", "Target": "/tmp"}]})
     assert made["mounts"] == [
         {"Type": "tmpfs", "Target": "/tmp"},
@@ -134,7 +134,7 @@ def test_a_work_directory_is_mounted_beside_other_volumes(given: Any, volumes: A
     assert (made["volumes"], made["working_dir"]) == (volumes, "/work")
 
 
-def test_kernels_may_start_elsewhere_than_in_the_work_directory() -> None:
+def test_kernels_may_start_in_another_directory_than_the_work_directory() -> None:
     made = options({"working_dir": "/srv"}, work_dir=PurePosixPath("/folder"))
     assert made["working_dir"] == "/srv"
 
@@ -145,7 +145,7 @@ def test_without_a_work_directory_nothing_is_mounted() -> None:
     assert "working_dir" not in made
 
 
-def test_what_was_given_is_left_as_it_was() -> None:
+def test_the_options_of_the_user_are_not_changed() -> None:
     given = {
         "environment": {"A": "1"},
         "labels": {"a": "b"},
@@ -160,7 +160,7 @@ def test_what_was_given_is_left_as_it_was() -> None:
     assert given == before
 
 
-# As Docker 20.10.24 says it.
+# In the format of Docker 20.10.24.
 @rows(
     ("told", "environment"),
     [
@@ -175,7 +175,7 @@ def test_the_environment_of_a_container(told: Any, environment: dict[str, str]) 
     assert environment_of({"Config": {}}) == {}
 
 
-def test_a_folder_that_is_mounted_already_is_mounted_once_more() -> None:
+def test_a_work_directory_that_is_also_a_volume_is_mounted_twice() -> None:
     given = {"/folder": {"bind": "/data", "mode": "ro"}}
     made = options({"volumes": given}, work_dir=PurePosixPath("/folder"))
     assert made["volumes"] == ["/folder:/data:ro", "/folder:/work:rw"]

@@ -35,7 +35,7 @@ FAR = Owner(node="nosuch", boot="b", namespace="s", pid=5, started="7")
 
 @contextmanager
 def program() -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Another process and its label; it runs until the end of the block."""
+    """The label of another process, and the process, which runs until the end of the block."""
     command = [sys.executable, "-c", WRITES_ITS_LABEL]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -45,7 +45,7 @@ def program() -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 def written(owner: Owner, kept: bool = False) -> dict[str, str]:
-    """Labels as they are on containers."""
+    """The labels of a container."""
     return {OWNER: owner.label, KEPT: "true" if kept else "false"}
 
 
@@ -53,7 +53,7 @@ def never(container: str) -> bool:
     raise AssertionError(container)
 
 
-def test_what_is_written_is_read() -> None:
+def test_an_owner_is_read_back_from_its_label() -> None:
     owner = Owner.here("c" * 64)
     assert Owner.from_label(owner.label) == owner
     assert owner.pid == os.getpid()
@@ -63,7 +63,7 @@ def test_a_label_has_a_format_that_other_programs_can_read() -> None:
     assert json.loads(Owner(**LABEL).label) == LABEL
 
 
-def test_a_label_of_an_owner_outside_of_containers_may_leave_that_out() -> None:
+def test_a_label_of_an_owner_outside_of_containers_may_omit_the_container() -> None:
     short = {name: value for name, value in LABEL.items() if name != "container"}
     assert Owner.from_label(json.dumps(short)) == Owner(**short)
 
@@ -92,7 +92,7 @@ def test_a_label_that_we_did_not_write_has_no_owner(label: str) -> None:
     assert not is_orphan({OWNER: label, KEPT: "false"}, never)
 
 
-def test_this_process_is_not_gone() -> None:
+def test_the_owner_of_this_process_is_not_gone() -> None:
     assert not Owner.here().is_gone
 
 
@@ -101,16 +101,16 @@ def test_a_process_is_gone_when_it_has_ended() -> None:
         owner = Owner.from_label(label)
         assert owner is not None
         assert not owner.is_gone
-    # Windows cannot be asked without disturbing the process.
+    # On Windows, this cannot be checked without disturbing the process.
     assert owner.is_gone is (os.name == "posix")
 
 
-def test_a_number_that_a_later_process_has_is_not_the_owner() -> None:
+def test_a_later_process_with_the_same_id_is_not_the_owner() -> None:
     assert evolve(Owner.here(), started="before").is_gone
 
 
 @pytest.mark.parametrize("changed", [{"node": "x"}, {"boot": "x"}, {"namespace": "x"}], ids=str)
-def test_a_process_of_elsewhere_may_still_be_there(changed: dict[str, Any]) -> None:
+def test_a_process_on_another_machine_may_still_run(changed: dict[str, Any]) -> None:
     with program() as (label, _):
         owner = Owner.from_label(label)
     assert owner is not None
@@ -132,17 +132,19 @@ def test_an_owner_in_words(owner: Owner, text: str) -> None:
 
 
 @pytest.mark.parametrize("kept", [False, True])
-def test_what_is_written_on_a_container(kept: bool) -> None:
+def test_the_labels_of_a_container_name_its_owner_and_launch(kept: bool) -> None:
     assert labels(FAR, kept, "word") == {**written(FAR, kept), LAUNCH: "word"}
 
 
 @pytest.mark.parametrize("kept", [False, True])
-def test_a_container_of_a_running_program_is_no_orphan(kept: bool) -> None:
+def test_a_container_of_a_running_program_is_not_an_orphan(kept: bool) -> None:
     assert not is_orphan(written(Owner.here(), kept), never)
 
 
 @pytest.mark.parametrize(("kept", "orphan"), [(False, True), (True, False)])
-def test_a_container_is_an_orphan_unless_it_was_to_be_left(kept: bool, orphan: bool) -> None:
+def test_a_container_of_an_ended_program_is_an_orphan_unless_it_is_kept(
+    kept: bool, orphan: bool
+) -> None:
     gone = evolve(Owner.here(), started="before")
     assert is_orphan(written(gone, kept), never) is orphan
 
@@ -151,7 +153,7 @@ def test_a_container_is_an_orphan_unless_it_was_to_be_left(kept: bool, orphan: b
     ("container", "runs", "orphan"),
     [("", False, False), ("c1", True, False), ("c1", False, True)],
 )
-def test_an_owner_in_a_container_is_gone_with_that(
+def test_an_owner_in_a_container_is_gone_when_its_container_is_gone(
     container: str, runs: bool, orphan: bool
 ) -> None:
     asked: list[str] = []
@@ -165,7 +167,7 @@ def test_an_owner_in_a_container_is_gone_with_that(
 
 
 @pytest.mark.parametrize("given", [{}, {KEPT: "false"}, {"other": "label"}])
-def test_a_container_of_nobody_is_no_orphan(given: dict[str, Any]) -> None:
+def test_a_container_without_owner_is_not_an_orphan(given: dict[str, Any]) -> None:
     assert not is_orphan(given, never)
 
 
@@ -194,7 +196,7 @@ def test_a_label_that_is_too_deep_has_no_owner() -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="tells no states")  # noqa: PTH110
-def test_a_killed_process_is_gone_though_nobody_has_waited_for_it() -> None:
+def test_a_killed_process_is_gone_before_its_parent_waits_for_it() -> None:
     with program() as (label, process):
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)

@@ -13,7 +13,7 @@ import pytest
 
 from jkg_client import DockerJupyterServer
 
-# The arguments of AutoGen 0.2, with its defaults but for the token, which is an instance there.
+# The arguments of AutoGen 0.2 and their defaults. Only the token is an instance there.
 AUTOGEN = {
     "custom_image_name": None,
     "container_name": None,
@@ -26,7 +26,7 @@ AUTOGEN = {
 
 @pytest.fixture(autouse=True)
 def no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever gets as far as an engine finds none."""
+    """Code that connects to an engine finds none."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nosuch.sock")
 
 
@@ -35,7 +35,7 @@ def test_the_arguments_of_autogen_have_its_defaults() -> None:
     assert {name: parameters[name].default for name in AUTOGEN} == AUTOGEN
 
 
-# Without the library they are told all the same: it is not even looked for.
+# They are reported before the Docker library is imported.
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -56,7 +56,7 @@ def test_the_arguments_of_autogen_have_its_defaults() -> None:
     ],
     ids=str,
 )
-def test_a_bad_argument_is_told_before_anything_is_done(
+def test_a_bad_argument_is_reported_before_anything_is_done(
     arguments: dict[str, Any], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Dockerfile").touch()
@@ -73,7 +73,7 @@ def test_a_bad_token_is_not_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_missing_dockerfile_is_told_before_anything_is_built() -> None:
+def test_a_missing_dockerfile_is_reported_before_the_build() -> None:
     with pytest.raises(ValueError, match="nosuch"):
         DockerJupyterServer.build_image("nosuch")
 
@@ -100,7 +100,7 @@ print(DockerJupyterServer.DEFAULT_DOCKERFILE.split()[0])
 """
 
 
-def test_a_missing_library_is_told_with_the_extra_that_brings_it() -> None:
+def test_the_error_for_a_missing_library_names_its_extra() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_THE_LIBRARY],
         stdout=subprocess.PIPE,
@@ -134,6 +134,6 @@ def test_the_package_is_imported_without_the_library() -> None:
         (lambda: DockerJupyterServer.build_image(image_timeout=0), "image_timeout"),
     ],
 )
-def test_other_calls_tell_bad_arguments_as_well(call: Callable[[], object], named: str) -> None:
+def test_other_calls_report_bad_arguments_too(call: Callable[[], object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         call()

@@ -56,12 +56,12 @@ def test_a_work_directory_stays_where_it_is(
     assert found == (None if path is None else Path(path.format(cwd=tmp_path, home=home)))
 
 
-def test_looking_at_a_work_directory_does_not_make_it(tmp_path: Path) -> None:
+def test_checking_a_work_directory_does_not_create_it(tmp_path: Path) -> None:
     settings(work_dir=tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
-def test_a_dockerfile_is_found_from_elsewhere_too(
+def test_a_relative_path_of_a_dockerfile_becomes_absolute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Dockerfile").touch()
@@ -83,13 +83,13 @@ def test_a_dockerfile_is_found_from_elsewhere_too(
         ("0.0.0.0", "0.0.0.0"),
     ],
 )
-def test_an_engine_is_told_a_plain_address(ip: str | None, address: str | None) -> None:
+def test_addresses_are_normalized_for_the_engine(ip: str | None, address: str | None) -> None:
     assert settings(ip=ip).ip == address
 
 
-# What an engine does not know as an address, it takes for all addresses.
+# An engine treats an invalid address as "all addresses".
 @rows("ip", ["", "example.com", "127.0.0.1:80", "127.1", "eth0", "::1]x", " "])
-def test_what_is_no_address_is_refused(ip: str) -> None:
+def test_an_invalid_address_is_refused(ip: str) -> None:
     with pytest.raises(ValueError, match="ip"):
         settings(ip=ip)
 
@@ -130,7 +130,7 @@ def test_a_port_may_be_chosen(port: int) -> None:
     ],
     ids=str,
 )
-def test_what_makes_no_sense_is_refused(
+def test_invalid_settings_are_refused(
     changed: dict[str, Any], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()

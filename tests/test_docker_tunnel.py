@@ -66,8 +66,8 @@ FAR = "ssh://me@far"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where private folders are made; short, as the path of a socket must be."""
-    assert tmp_path.is_dir()  # made before the place for such is another
+    """The place of private folders. It is short, because the path of a socket must be short."""
+    assert tmp_path.is_dir()  # created before the place of temporary folders changes
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)
@@ -75,7 +75,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The words that ssh was called with, in a file."""
+    """The file with the arguments of ssh."""
     program, ssh = tmp_path / "ssh.py", tmp_path / "bin" / "ssh"
     program.write_text(SSH, encoding="utf-8")
     ssh.parent.mkdir()
@@ -124,14 +124,14 @@ def words(seen: Path) -> list[str]:
 
 
 def after(option: str, seen: Path) -> list[str]:
-    """The word behind each ``option``."""
+    """The word after each ``option``."""
     said = words(seen)
     return [there for word, there in zip(said, said[1:]) if word == option]
 
 
 @pytest.mark.parametrize("way", [to_socket, to_port])
 @pytest.mark.parametrize("how", ["", "is slow"])
-def test_a_tunnel_is_open_when_it_is_there(
+def test_a_tunnel_works_as_soon_as_it_exists(
     way: Any, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOW", how)
@@ -141,7 +141,7 @@ def test_a_tunnel_is_open_when_it_is_there(
 
 
 @pytest.mark.parametrize("way", [to_socket, to_port])
-def test_nothing_is_left_of_a_tunnel(way: Any, folder: Path) -> None:
+def test_a_closed_tunnel_leaves_nothing_behind(way: Any, folder: Path) -> None:
     with way() as tunnel:
         process = int(answer(tunnel))
         tunnel.stop()
@@ -182,16 +182,16 @@ def test_a_tunnel_leads_to_a_port(host: str, there: str, seen: Path) -> None:
     [
         ("ssh://far.example", [], [], "far.example"),
         ("ssh://me@far.example:2222", ["me"], ["2222"], "far.example"),
-        # As in the configuration of ssh, which heeds the case.
+        # Names in ssh's configuration have upper and lower case.
         ("ssh://me@MyServer:22", ["me"], ["22"], "MyServer"),
         ("ssh://a%40b@far", ["a@b"], [], "far"),
         ("ssh://[fd00::1]:22", [], ["22"], "fd00::1"),
-        # Words that look like options are none.
+        # Words that look like options must not be options.
         ("ssh://-oProxyCommand=id", [], [], "-oProxyCommand=id"),
         ("ssh://-oProxyCommand=id@far", ["-oProxyCommand=id"], [], "far"),
     ],
 )
-def test_how_ssh_is_called(
+def test_ssh_gets_the_expected_arguments(
     url: str, user: list[str], port: list[str], host: str, seen: Path
 ) -> None:
     with to_socket(url):
@@ -203,13 +203,13 @@ def test_how_ssh_is_called(
 @pytest.mark.parametrize(
     "option", ["BatchMode=yes", "ExitOnForwardFailure=yes", "ControlPath=none"]
 )
-def test_ssh_asks_nobody_and_shares_nothing(option: str, seen: Path) -> None:
+def test_ssh_asks_for_no_password_and_shares_no_connection(option: str, seen: Path) -> None:
     with to_port():
         assert option in after("-o", seen)
 
 
 @pytest.mark.parametrize("way", [to_socket, to_port])
-def test_a_refusal_is_told_in_the_words_of_ssh(
+def test_a_refusal_is_reported_with_the_output_of_ssh(
     way: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOW", "refuses")
@@ -233,7 +233,7 @@ def test_a_tunnel_that_does_not_open_is_given_up(
 
 
 @pytest.mark.parametrize("way", [to_socket, to_port])
-def test_a_missing_ssh_is_told(way: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_ssh_is_reported(way: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder))
     with pytest.raises(EngineError, match="cannot run ssh"), way():
         pass
@@ -248,7 +248,7 @@ def test_tunnels_do_not_share_anything() -> None:
 
 
 @pytest.mark.parametrize("way", [to_socket, to_port])
-def test_a_port_at_which_somebody_else_listens_is_no_tunnel(
+def test_a_port_of_another_program_does_not_count_as_an_open_tunnel(
     way: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOW", "listens for a stranger")
@@ -257,7 +257,7 @@ def test_a_port_at_which_somebody_else_listens_is_no_tunnel(
     assert list(folder.iterdir()) == []
 
 
-def test_a_path_that_is_too_long_for_a_socket_is_told(
+def test_a_path_that_is_too_long_for_a_socket_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / ("x" * 120)

@@ -1,4 +1,4 @@
-"""Each environment of tox.ini has the packages that its tests import as they start."""
+"""Each environment of tox.ini has the packages that its conftest.py imports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tables import table
 
 ROOT = Path(__file__).parent.parent
-# Packages whose module has another name, and those that bring another one with them.
+# Modules of packages with another name or with further modules.
 NAMES = {
     "pyyaml": "yaml",
     "jupyter_kernel_gateway": "kernel_gateway",
@@ -35,13 +35,13 @@ RUNNING_PYTEST = [name for name in TOX.sections() if "pytest" in TOX[name].get("
 
 
 def setting(section: str, name: str) -> str:
-    """With what it takes from other sections, ``{[testenv]deps}``."""
+    """A setting, with its references to other sections, such as ``{[testenv]deps}``."""
     text = TOX[section].get(name, TOX["testenv"].get(name, ""))
     return re.sub(r"\{\[([\w:]+)\](\w+)\}", lambda found: setting(found[1], found[2]), text)
 
 
 def installed(section: str) -> set[str]:
-    """Modules that the environment has: it asks for them, or an extra of ours does."""
+    """Modules of the environment: of its own requirements and of our extras."""
     lines = setting(section, "deps").split("\n") + SETUP["options"]["install_requires"].split("\n")
     for extra in re.split(r"[,\s]+", setting(section, "extras").strip()):
         lines += SETUP["options.extras_require"].get(extra, "").split("\n")
@@ -61,7 +61,7 @@ def started(section: str) -> set[Path]:
 
 
 def imported(path: Path, seen: set[Path]) -> Iterator[str]:
-    """Libraries that a module imports as it starts, by way of its neighbours too."""
+    """Libraries that a module imports at its start, directly or through modules beside it."""
     seen.add(path)
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -17,7 +17,7 @@ from jkg_client.protocol.result import ExecutionResult
 RESULT = ExecutionResult(status="timeout", outputs=(Stream("stdout", "a"),))
 STATUS = (401, "GET http://h:1/api", "Unauthorized", "the token is wrong")
 
-# One row an exception: arguments, what it says, what it can be caught as.
+# One row for each exception: arguments, message, built-in base classes.
 EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exception], ...]]] = [
     (errors.WireError, ("cut", b"\x00ab"), "cut; frame of 3, starts b'\\x00ab'", (ValueError,)),
     (errors.GatewayError, ("gone",), "gone", ()),
@@ -88,7 +88,7 @@ def again(error: JkgError) -> JkgError:
 
 
 @rows(("kind", "arguments", "text", "kinds"), EXCEPTIONS)
-def test_an_exception_says_what_happened_and_is_what_readers_catch(
+def test_each_exception_has_its_message_and_its_built_in_base_classes(
     kind: type[JkgError],
     arguments: tuple[Any, ...],
     text: str,
@@ -116,7 +116,7 @@ def test_an_exception_is_copied_whole(
     assert vars(other) == vars(error)
 
 
-def test_every_exception_is_tried_here() -> None:
+def test_every_exception_has_a_row() -> None:
     assert {kind for kind, *_ in EXCEPTIONS} == family(JkgError) - {JkgError}
 
 
@@ -130,7 +130,7 @@ def test_a_long_frame_is_not_shown_whole() -> None:
     assert len(error.frame) == 1000
 
 
-def test_the_tree_that_is_drawn_is_the_tree_there_is() -> None:
+def test_the_tree_in_the_docstring_is_the_real_tree() -> None:
     line = re.compile(
         r"^    (?P<indent>[\u2502\u251c\u2514\u2500 ]*)(?P<name>\w+)(?: \((?P<also>\w+)\))?(?:$|  )"
     )

@@ -60,7 +60,7 @@ def gateway() -> Iterator[JupyterConnectionInfo]:
 
 
 async def longest_gap(task: Awaitable[object]) -> float:
-    """Seconds for which a loop that wants to go on each millisecond was stopped at most."""
+    """The longest time in seconds for which an event loop was blocked."""
     running, longest = asyncio.ensure_future(task), 0.0
     last = time.perf_counter()
     while not running.done():
@@ -83,7 +83,7 @@ async def gaps(
     folder: Path,
     jobs: Callable[[AsyncJupyterCodeExecutor], list[Awaitable[object]]],
 ) -> tuple[float, list[float]]:
-    """The gap that this machine has anyway beside a busy thread, and those of the jobs."""
+    """The usual gap of this machine beside a busy thread, and the gaps of the jobs."""
     async with AsyncJupyterCodeExecutor(connection, timeout=60, output_dir=folder) as executor:
         own = await longest_gap(asyncio.to_thread(busy, 0.4))
         return own, [await longest_gap(job) for job in jobs(executor)]

@@ -76,7 +76,7 @@ def test_done_needs_idle_and_reply_in_any_order(order: tuple[Message, ...]) -> N
     assert exchange.done
 
 
-def test_idle_is_told_once_whatever_state_is_told_later() -> None:
+def test_a_later_state_does_not_undo_idle() -> None:
     assert fed(IDLE, BUSY).idle
 
 
@@ -86,7 +86,9 @@ def test_a_request_has_begun_with_its_first_answer(answer: Message, begun: bool)
 
 
 @rows(("session", "process"), [("a", "a"), (3, None), (None, None)])
-def test_a_process_is_told_by_the_session_of_its_answers(session: Any, process: str | None) -> None:
+def test_a_process_is_known_by_the_session_of_its_answers(
+    session: Any, process: str | None
+) -> None:
     assert fed(evolve(BUSY, header={**BUSY.header, "session": session})).process == process
 
 
@@ -113,7 +115,7 @@ def test_the_reply_may_come_at_any_time(ending: str) -> None:
     assert results == [results[-1]] * len(results)
 
 
-def test_done_only_when_all_has_come_wherever_the_reply_is() -> None:
+def test_an_exchange_is_done_when_all_messages_have_come_in_any_order() -> None:
     iopub = IOPUBS["ok"]
     for i in range(len(iopub) + 1):
         exchange = Exchange("req")
@@ -144,13 +146,13 @@ FOREIGN = [
 
 
 @rows("foreign", FOREIGN)
-def test_what_answers_other_requests_is_ignored(foreign: Message) -> None:
+def test_answers_to_other_requests_are_ignored(foreign: Message) -> None:
     exchange = fed(BUSY, foreign)
     assert exchange == fed(BUSY)
     assert Exchange("req").feed(foreign) is None
 
 
-def test_output_is_returned_as_it_comes() -> None:
+def test_output_is_returned_as_it_arrives() -> None:
     exchange = Exchange("req")
     assert exchange.feed(BUSY) is None
     assert exchange.feed(stream("a")) == Stream("stdout", "a")
@@ -160,7 +162,7 @@ def test_output_is_returned_as_it_comes() -> None:
 
 @pytest.mark.pitfall(4)
 @rows("state", ["restarting", "dead"])
-def test_news_without_a_parent_tell_of_a_dead_kernel(state: str) -> None:
+def test_a_status_without_a_parent_reports_a_dead_kernel(state: str) -> None:
     exchange = fed(BUSY, stream("a"), status(state, None))
     assert exchange.done
     result = exchange.result(kernel_restarted=True)
@@ -178,13 +180,13 @@ def test_news_without_a_parent_tell_of_a_dead_kernel(state: str) -> None:
         ((BUSY, status("idle", None), status("busy", None)), False, False),
     ],
 )
-def test_a_kernel_that_starts_is_another_one_only_after_we_began(
+def test_a_starting_kernel_is_another_process_only_after_the_request_began(
     messages: tuple[Message, ...], begun: bool, dead: bool
 ) -> None:
     assert fed(*messages, begun=begun).dead is dead
 
 
-# One row a way to end.
+# One row for each way to end.
 @rows(
     ("messages", "ended"),
     [
@@ -201,19 +203,21 @@ def test_a_kernel_that_starts_is_another_one_only_after_we_began(
     ],
 )
 @pytest.mark.pitfall(18)
-def test_the_status_says_how_it_ended(messages: tuple[Message, ...], ended: str) -> None:
+def test_the_status_of_a_result_says_how_the_cell_ended(
+    messages: tuple[Message, ...], ended: str
+) -> None:
     result = fed(*messages).result()
     assert (result.status, result.is_ok) == (ended, ended == "ok")
 
 
 @pytest.mark.pitfall(21)
-def test_an_error_that_only_the_reply_tells_is_shown() -> None:
+def test_an_error_that_is_only_in_the_reply_is_shown() -> None:
     result = fed(stream("a"), reply("error", **raised("E", "v")), IDLE).result()
     assert result.failure == Failure("E", "v")
     assert result.output == "a\nE: v"
 
 
-# An empty or short message may stand in the output by chance.
+# An empty or short message may be in the output by chance.
 @rows(("evalue", "shown"), [("", "E: "), ("1", "E: 1")])
 def test_an_error_is_shown_though_its_message_was_printed_by_chance(
     evalue: str, shown: str
@@ -222,7 +226,7 @@ def test_an_error_is_shown_though_its_message_was_printed_by_chance(
     assert result.output == "12\n" + shown
 
 
-def test_an_error_that_was_told_on_iopub_is_shown_once() -> None:
+def test_an_error_that_also_came_on_iopub_is_shown_once() -> None:
     result = fed(error("E", "v"), reply("error", **raised("E", "v")), IDLE).result()
     assert (result.outputs, result.failure) == ((Failure("E", "v"),), Failure("E", "v"))
 
@@ -237,14 +241,14 @@ def test_an_error_that_the_cell_has_printed_is_not_shown_twice(colour: str) -> N
     assert result.outputs == (Stream("stderr", f"{colour}UsageError: {usage}\n"),)
 
 
-def test_an_exit_after_an_exception_that_was_shown_is_what_ended_the_cell() -> None:
+def test_an_exit_after_a_shown_exception_is_the_failure_of_the_cell() -> None:
     result = fed(error("E", "v"), reply("error", **raised("SystemExit", "3")), IDLE).result()
     assert (result.failure, result.exit_code) == (Failure("SystemExit", "3"), 3)
     assert result.outputs == (Failure("E", "v"), Failure("SystemExit", "3"))
 
 
 @rows("ename", ["E", "SystemExit"])
-def test_an_exception_that_too_much_output_has_pushed_out_is_not_shown_again(ename: str) -> None:
+def test_an_exception_that_was_dropped_for_size_is_not_shown_again(ename: str) -> None:
     exchange = Exchange("req", area=OutputArea(40))
     for each in (stream("a" * 30), error(ename, "3"), stream("b" * 60)):
         exchange.feed(each)
@@ -286,7 +290,7 @@ def test_the_page_of_a_reply_is_shown_without_colours() -> None:
     assert exchange.result().output == "Signature: len(obj, /)"
 
 
-def test_a_page_may_have_forms_that_are_no_text() -> None:
+def test_a_page_may_have_forms_that_are_not_text() -> None:
     data = {"text/plain": "a", "application/json": {"b": 1}}
     assert fed().feed(reply(payload=[{"source": "page", "data": data}])) == Display(data)
 
@@ -310,7 +314,7 @@ def test_other_payload_is_not_shown(payload: Any) -> None:
 
 
 @rows(("keep", "ends"), [({"keepkernel": False}, True), ({}, True), ({"keepkernel": True}, False)])
-def test_exit_ends_the_kernel_unless_it_is_to_be_kept(keep: Json, ends: bool) -> None:
+def test_exit_ends_the_kernel_unless_keep_kernel_is_set(keep: Json, ends: bool) -> None:
     assert fed(reply(payload=[{"source": "ask_exit", **keep}])).ends_kernel is ends
 
 
@@ -338,12 +342,10 @@ def test_other_messages_on_stdin_ask_for_nothing() -> None:
     assert Exchange("req").feed(message("stdin", "input_reply", {"prompt": "x"})) is None
 
 
-# Python code that we interrupted ends in one of these.
+# Interrupted Python code ends with one of these exceptions.
 @rows("ename", ["KeyboardInterrupt", "CancelledError"])
 @rows("told", ["on iopub", "in the reply", "both"])
-def test_a_timeout_does_not_show_the_interrupt_but_knows_where_it_was(
-    ename: str, told: str
-) -> None:
+def test_a_timeout_does_not_show_the_interrupt_but_has_it_as_failure(ename: str, told: str) -> None:
     failure = Failure(ename, "")
     exchange = fed(stream("a"))
     if told != "in the reply":
@@ -354,17 +356,17 @@ def test_a_timeout_does_not_show_the_interrupt_but_knows_where_it_was(
     assert (result.status, result.output, result.failure) == ("timeout", "a", failure)
 
 
-def test_a_timeout_shows_an_exception_that_was_the_own_of_the_cell() -> None:
+def test_a_timeout_shows_an_exception_of_the_cell_itself() -> None:
     result = fed(error("E", "v"), reply("error", **raised("E", "v")), IDLE).result(gave_up=True)
     assert (result.status, result.output) == ("timeout", "E: v")
 
 
 @rows("messages", [(), (BUSY,), (OK, IDLE), (OK, status("dead", None))])
-def test_a_timeout_is_a_timeout_however_it_ended_then(messages: tuple[Message, ...]) -> None:
+def test_a_timeout_stays_a_timeout_however_the_cell_ended(messages: tuple[Message, ...]) -> None:
     assert fed(*messages).result(gave_up=True).status == "timeout"
 
 
-# A death is told late: the time may have been up before we knew.
+# A death is reported late, so the time limit may have passed before the report.
 def test_a_kernel_that_died_without_a_reply_did_not_time_out() -> None:
     assert fed(BUSY, status("dead", None)).result(gave_up=True).status == "died"
 
@@ -379,13 +381,13 @@ def test_a_kernel_that_our_interrupt_has_killed_is_a_timeout() -> None:
 
 
 @pytest.mark.field("B12")
-def test_a_kernel_that_was_dead_when_the_time_was_up_has_died() -> None:
+def test_a_kernel_that_was_dead_at_the_time_limit_has_died() -> None:
     exchange = fed(BUSY, status("restarting", None))
     exchange.time_is_up()
     assert exchange.result(gave_up=True).status == "died"
 
 
-def test_a_kernel_that_is_gone_has_died_also_when_the_time_was_up() -> None:
+def test_a_kernel_that_is_gone_has_died_even_after_the_time_limit() -> None:
     exchange = fed(BUSY)
     exchange.time_is_up()
     exchange.kernel_gone()
@@ -397,7 +399,7 @@ def test_a_kernel_that_is_gone_has_died_also_when_the_time_was_up() -> None:
     ("messages", "outputs"),
     [((), 1), ((status("restarting", "other"),), 1), ((BUSY,), 0), ((BUSY, stream("a")), 1)],
 )
-def test_code_that_waits_behind_that_of_others_says_so_unless_it_has_begun(
+def test_a_timeout_of_queued_code_says_that_it_has_not_begun(
     messages: tuple[Message, ...], outputs: int
 ) -> None:
     exchange = fed(*messages)
@@ -415,7 +417,7 @@ def test_an_interrupt_that_was_not_ours_is_shown() -> None:
 
 
 @rows(("connection_lost", "ename"), [(True, "ConnectionLost"), (False, "NoReply")])
-def test_a_lost_end_is_an_error_that_says_so(connection_lost: bool, ename: str) -> None:
+def test_a_lost_end_is_an_error_with_its_own_message(connection_lost: bool, ename: str) -> None:
     exchange = fed(BUSY, stream("a"))
     exchange.skip(CUT if connection_lost else Gap(end_unseen=True))
     exchange.overtake(Exchange("later"))
@@ -427,7 +429,7 @@ def test_a_lost_end_is_an_error_that_says_so(connection_lost: bool, ename: str) 
     assert result.output.startswith(f"a\n{ename}: ")
 
 
-def test_a_lost_reply_is_an_error_of_which_no_output_is_missing() -> None:
+def test_a_lost_reply_is_an_error_without_missing_output() -> None:
     exchange = fed(BUSY, stream("a"), IDLE)
     exchange.overtake(Exchange("later"))
     result = exchange.result()
@@ -435,14 +437,14 @@ def test_a_lost_reply_is_an_error_of_which_no_output_is_missing() -> None:
     assert result.output.startswith("a\nNoReply: ")
 
 
-def test_a_reply_that_our_interrupt_has_cost_is_not_shown_as_an_error() -> None:
+def test_a_reply_lost_through_our_interrupt_is_not_shown_as_an_error() -> None:
     exchange = fed(BUSY, stream("a"), IDLE)
     exchange.overtake(Exchange("later"))
     result = exchange.result(gave_up=True)
     assert (result.status, result.truncated, result.output) == ("timeout", None, "a")
 
 
-def test_of_a_lost_end_the_exception_that_was_seen_is_told() -> None:
+def test_a_result_with_a_lost_end_has_the_exception_that_was_shown() -> None:
     exchange = fed(BUSY, error("E", "v"))
     exchange.overtake(Exchange("later"))
     result = exchange.result()
@@ -474,11 +476,13 @@ def test_a_lost_idle_leaves_the_status_that_the_reply_gave() -> None:
         ),
     ],
 )
-def test_a_truncation_says_in_words_what_is_missing(truncation: Truncation, words: str) -> None:
+def test_a_truncation_has_a_text_about_the_missing_output(
+    truncation: Truncation, words: str
+) -> None:
     assert str(truncation) == words
 
 
-def test_a_result_says_what_is_missing_of_it() -> None:
+def test_a_result_reports_its_missing_output() -> None:
     exchange = Exchange("req", area=OutputArea(10))
     exchange.feed(stream("0123456789abc"))
     exchange.feed(stream("\n\nIOPub message rate exceeded.\n", "stderr"))
@@ -491,7 +495,7 @@ def test_a_result_says_what_is_missing_of_it() -> None:
     )
 
 
-def test_nothing_is_missing_of_a_whole_result() -> None:
+def test_a_complete_result_has_no_truncation() -> None:
     assert fed(stream("a"), OK, IDLE).result().truncated is None
 
 
@@ -501,12 +505,12 @@ def test_answers_to_expressions_are_as_the_kernel_gave_them() -> None:
     assert (result.user_expressions, result.execution_count) == (answers, 3)
 
 
-# How much output may be kept, values of expressions, and those that are.
+# The limit of the output, values of expressions, and the values that are kept.
 TOO_LARGE = {"status": "error", "ename": "TooLarge", "traceback": []}
 ROOMS: list[tuple[int, Json, Json]] = [
     (10, {"a": "123456789", "b": ""}, {"a": "123456789"}),
     (10, {"a": "1234567890", "b": ""}, {"a": {**TOO_LARGE, "evalue": "11 characters"}}),
-    # One that is too large leaves room for the next, and counts as 80.
+    # A value that is too large counts as 80, so the next one may fit.
     (
         100,
         {"a": "x" * 200, "b": "y" * 18, "c": "", "d": ""},
@@ -517,7 +521,7 @@ ROOMS: list[tuple[int, Json, Json]] = [
 
 
 @rows(("room", "answers", "kept"), ROOMS)
-def test_values_of_expressions_take_no_more_room_than_output(
+def test_the_limit_of_output_also_applies_to_values_of_expressions(
     room: int, answers: Json, kept: Json
 ) -> None:
     exchange = Exchange("req", area=OutputArea(room))
@@ -555,7 +559,9 @@ def test_raise_for_error_raises_an_exception_with_the_result(
 
 @rows("earlier", [False, True])
 @rows("later", [False, True])
-def test_a_result_takes_over_what_an_earlier_one_has_left(earlier: bool, later: bool) -> None:
+def test_a_result_takes_over_late_outputs_and_restart_of_an_earlier_one(
+    earlier: bool, later: bool
+) -> None:
     first = ExecutionResult(
         status="died", late_outputs=(Stream("stdout", "a"),), kernel_restarted=earlier
     )
@@ -573,7 +579,7 @@ def test_nothing_is_raised_for_success() -> None:
     ExecutionResult(status="ok").raise_for_error()
 
 
-def test_data_items_are_all_forms_but_plain_text() -> None:
+def test_data_items_are_all_forms_except_plain_text() -> None:
     display = Display({"text/plain": "x", "text/html": "<b>", "image/png": "iVBO"})
     result = ExecutionResult(status="ok", outputs=(Stream("stdout", "a"), display))
     assert result.data_items == (DataItem("text/html", "<b>"), DataItem("image/png", "iVBO"))
@@ -600,7 +606,7 @@ MESSAGES = st.builds(
 
 @BOUNDED
 @given(st.lists(MESSAGES, max_size=6), st.booleans(), st.booleans())
-def test_no_message_is_too_strange(messages: list[Message], gave_up: bool, lost: bool) -> None:
+def test_no_message_raises_an_exception(messages: list[Message], gave_up: bool, lost: bool) -> None:
     exchange = fed(*messages)
     if lost:
         exchange.overtake(Exchange("later"))
@@ -620,7 +626,7 @@ def said(text: str, session: str = "ours", msg_type: str = "stream") -> Message:
     )
 
 
-def test_what_earlier_cells_say_after_their_end_is_told_apart() -> None:
+def test_late_output_of_earlier_cells_is_kept_separate() -> None:
     late_output, exchange = LateOutput("ours"), Exchange("req")
     assert late_output.feed(said("late")) == Stream("stdout", "late")
     assert late_output.feed(said("of another client", session="theirs")) is None
@@ -636,7 +642,7 @@ def test_an_exception_of_an_earlier_cell_is_late_output_unless_it_is_an_interrup
     assert late_output.feed(said("E", msg_type="error")) == Failure("E", "")
 
 
-def test_what_is_missing_of_late_output_is_told() -> None:
+def test_missing_late_output_is_reported() -> None:
     late_output = LateOutput("ours", 10)
     late_output.feed(said("x" * 25))
     truncated = Exchange("req").result(late=late_output.take(10)).truncated
@@ -644,7 +650,7 @@ def test_what_is_missing_of_late_output_is_told() -> None:
 
 
 @rows(("answerer", "status"), [("first", "error"), ("second", "died"), (None, "error")])
-def test_an_answer_by_another_process_tells_of_a_death_that_went_by_unseen(
+def test_an_answer_from_another_process_reveals_an_unseen_death(
     answerer: str | None, status: str
 ) -> None:
     exchange = fed(evolve(BUSY, header={**BUSY.header, "session": "first"}))
@@ -661,7 +667,7 @@ def test_an_answer_by_another_process_tells_of_a_death_that_went_by_unseen(
         (None, None),
     ],
 )
-def test_the_cause_of_a_death_is_told_if_it_is_known(
+def test_the_cause_of_a_death_is_reported_if_it_is_known(
     reason: str | None, failure: Failure | None
 ) -> None:
     exchange = Exchange("req")
@@ -670,7 +676,7 @@ def test_the_cause_of_a_death_is_told_if_it_is_known(
     assert (result.status, result.failure, result.outputs) == ("died", failure, ())
 
 
-def test_what_a_cell_prints_of_advice_is_its_own() -> None:
+def test_advice_that_the_cell_prints_on_stdout_is_kept() -> None:
     advice = "UserWarning: To exit: use 'exit', 'quit', or Ctrl-D.\n"
     exchange = Exchange("req")
     exchange.feed(message("iopub", "stream", {"name": "stdout", "text": advice}))

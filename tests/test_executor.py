@@ -56,18 +56,18 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"timeout": "60"}, "timeout must be a positive number"),
     ({"max_output": 1}, "max_output must be at least 2"),
     ({"max_output": None}, "max_output must be at least 2"),
-    ({"kernel_name": ""}, "a kernel's name is needed"),
+    ({"kernel_name": ""}, "must be the name of a kernel"),
     ({"env": {"A": 1}}, "values of env must be strings"),
-    ({"kernel_id": ""}, "a kernel's id is needed"),
+    ({"kernel_id": ""}, "must be the id of a kernel"),
     ({"timeout": True}, "timeout must be a positive number, not True"),
     ({"timeout": Decimal("NaN")}, "timeout must be a positive number"),
     ({"timeout": [60]}, "timeout must be a positive number"),
     ({"max_output": True}, "max_output must be at least 2, not True"),
     ({"max_output": 1e6}, "max_output must be at least 2, not 1000000.0"),
     ({"max_output": "9"}, "max_output must be at least 2"),
-    ({"kernel_name": 3}, "kernel_name: .* not 3"),
-    ({"kernel_name": None}, "kernel_name: .* not None"),
-    ({"kernel_id": 3}, "kernel_id: .* not 3"),
+    ({"kernel_name": 3}, "kernel_name must .* not 3"),
+    ({"kernel_name": None}, "kernel_name must .* not None"),
+    ({"kernel_id": 3}, "kernel_id must .* not 3"),
     ({"output_dir": None}, "output_dir must be a path, not None"),
     ({"output_dir": 3}, "output_dir must be a path, not 3"),
     ({"output_dir": b"x"}, "output_dir must be a path"),
@@ -81,7 +81,7 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.field("E10")
 @rows("kind", [JupyterCodeExecutor, AsyncJupyterCodeExecutor])
 @rows(("options", "message"), BAD_OPTIONS)
-def test_bad_arguments_are_told_before_anything_is_sent(
+def test_bad_arguments_are_reported_before_anything_is_sent(
     server: FakeGateway, kind: Any, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -104,7 +104,7 @@ BAD_BLOCKS: list[tuple[Any, str]] = [
 
 @pytest.mark.field("E10")
 @rows(("blocks", "message"), BAD_BLOCKS)
-def test_what_is_no_list_of_blocks_is_told_before_anything_is_sent(
+def test_a_wrong_list_of_blocks_is_reported_before_anything_is_sent(
     executor: JupyterCodeExecutor, server: FakeGateway, blocks: Any, message: str
 ) -> None:
     asked = len(server.journal.requests())
@@ -115,7 +115,7 @@ def test_what_is_no_list_of_blocks_is_told_before_anything_is_sent(
 
 @pytest.mark.field("E10")
 @rows(("blocks", "message"), BAD_BLOCKS)
-def test_what_is_no_list_of_blocks_is_told_before_the_kernel_is_started(
+def test_a_wrong_list_of_blocks_is_reported_before_the_kernel_is_started(
     server: FakeGateway, blocks: Any, message: str
 ) -> None:
     async def run_them() -> None:
@@ -156,7 +156,7 @@ def test_a_code_block_is_made_of_strings(code: Any, language: Any, message: str)
 
 
 @pytest.mark.field("E14")
-def test_a_path_of_which_more_than_the_last_part_is_missing_is_a_mistake(
+def test_an_output_dir_without_a_parent_folder_is_refused(
     server: FakeGateway, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=r"Output directory .* does not exist."):
@@ -170,7 +170,7 @@ def test_the_error_for_a_class_in_place_of_a_server_says_what_to_write() -> None
         JupyterCodeExecutor(FakeGateway)  # type: ignore[arg-type]  # this is the mistake
 
 
-def test_a_folder_in_which_nothing_can_be_made_is_not_said_to_be_missing(
+def test_an_unwritable_parent_folder_is_not_reported_as_missing(
     server: FakeGateway,
 ) -> None:
     with pytest.raises(ValueError, match=r"It cannot be created: /proc does not allow it$"):
@@ -178,7 +178,7 @@ def test_a_folder_in_which_nothing_can_be_made_is_not_said_to_be_missing(
 
 
 @pytest.mark.field("E14")
-def test_a_kernel_that_is_not_there_is_told_with_those_that_are(
+def test_the_error_for_an_unknown_kernel_lists_the_installed_kernels(
     server: FakeGateway, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=r"Kernel .* is not installed.") as told:
@@ -188,7 +188,7 @@ def test_a_kernel_that_is_not_there_is_told_with_those_that_are(
 
 
 @pytest.mark.field("E12")
-def test_an_executor_shows_where_it_is_and_what_it_does(
+def test_the_repr_of_an_executor_shows_its_server_and_kernel(
     executors: Executors, server: FakeGateway
 ) -> None:
     executor = executors()
@@ -202,7 +202,7 @@ def test_an_executor_shows_where_it_is_and_what_it_does(
 
 
 @pytest.mark.field("E12")
-def test_an_executor_of_a_loop_shows_whether_it_was_started(
+def test_the_repr_of_an_async_executor_shows_whether_it_was_started(
     server: FakeGateway, tmp_path: Path
 ) -> None:
     shown: list[str] = []
@@ -221,7 +221,7 @@ def test_an_executor_of_a_loop_shows_whether_it_was_started(
 
 
 class AutoGensInfo:
-    """Where a server is, as AutoGen has it."""
+    """A class like AutoGen's connection info."""
 
     host, use_https, port, token = "x", False, 1, "secret"
 
@@ -230,7 +230,7 @@ class AutoGensInfo:
 
 
 class AutoGensServer:
-    """One that AutoGen has launched."""
+    """A class like a server of AutoGen."""
 
     connection_info = AutoGensInfo()
 
@@ -244,7 +244,7 @@ class AutoGensServer:
         (None, "NoneType"),
     ],
 )
-def test_what_is_no_server_of_ours_is_told_without_a_word_of_its_token(
+def test_the_error_for_a_wrong_server_object_does_not_show_its_token(
     server: Any, kind: str
 ) -> None:
     for make in (JupyterCodeExecutor, JupyterClient):
@@ -252,7 +252,9 @@ def test_what_is_no_server_of_ours_is_told_without_a_word_of_its_token(
             make(server)
 
 
-def test_an_output_dir_that_cannot_be_made_is_told(server: FakeGateway, tmp_path: Path) -> None:
+def test_an_output_dir_that_cannot_be_created_is_reported(
+    server: FakeGateway, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="cannot be created"):
         JupyterCodeExecutor(server, output_dir=tmp_path / "file" / "below")
@@ -260,7 +262,7 @@ def test_an_output_dir_that_cannot_be_made_is_told(server: FakeGateway, tmp_path
 
 
 @pytest.mark.pitfall(25)
-def test_an_output_dir_is_made_and_made_again(executors: Executors, tmp_path: Path) -> None:
+def test_a_removed_output_dir_is_created_again(executors: Executors, tmp_path: Path) -> None:
     folder = tmp_path / "a"
     executor = executors(output_dir=str(folder))
     folder.rmdir()
@@ -271,7 +273,7 @@ def test_an_output_dir_is_made_and_made_again(executors: Executors, tmp_path: Pa
 
 @frozen
 class PrespawningServer:
-    """The fake, with kernels that have been started already."""
+    """The fake gateway with prespawned kernels."""
 
     connection_info: JupyterConnectionInfo
     prespawned_kernels: PrespawnedKernels
@@ -306,7 +308,7 @@ def test_a_prespawned_kernel_is_taken_once_and_deleted(
     assert kernels_of(prespawning_server) == []
 
 
-def test_a_prespawned_kernel_that_is_gone_is_passed_over(
+def test_a_prespawned_kernel_that_is_gone_is_skipped(
     prespawning_server: PrespawningServer, tmp_path: Path
 ) -> None:
     first, second = kernels_of(prespawning_server)
@@ -317,7 +319,7 @@ def test_a_prespawned_kernel_that_is_gone_is_passed_over(
 
 
 @pytest.mark.parametrize("wish", [{"env": {"KERNEL_A": "1"}}, {"kernel_name": "other"}])
-def test_a_wish_for_another_kernel_takes_no_prespawned_one(
+def test_another_kernel_name_takes_no_prespawned_kernel(
     prespawning_server: PrespawningServer, tmp_path: Path, wish: Any
 ) -> None:
     with JupyterCodeExecutor(prespawning_server, output_dir=tmp_path, **wish) as executor:
@@ -333,13 +335,15 @@ def test_a_constructor_that_fails_leaves_no_kernel(server: FakeGateway) -> None:
         assert client.list_kernels() == []
 
 
-def test_autogens_own_names_are_there(executors: Executors, tmp_path: Path) -> None:
+def test_the_private_attributes_that_autogen_reads_exist(
+    executors: Executors, tmp_path: Path
+) -> None:
     executor = executors(timeout=7)
     assert (executor._timeout, executor._kernel_name) == (7, "python3")
     assert executor._output_dir == tmp_path
 
 
-def test_blocks_of_other_classes_will_do(executor: JupyterCodeExecutor) -> None:
+def test_blocks_of_other_classes_are_accepted(executor: JupyterCodeExecutor) -> None:
     class Block:
         code, language = "print('theirs')", "python"
 
@@ -347,7 +351,7 @@ def test_blocks_of_other_classes_will_do(executor: JupyterCodeExecutor) -> None:
     assert result.output == "theirs\n"
 
 
-def test_what_was_extracted_can_be_run(executor: JupyterCodeExecutor) -> None:
+def test_extracted_blocks_can_be_run(executor: JupyterCodeExecutor) -> None:
     message = "First\n```python\nx = 20\n```\nthen\n```python\nx + 1\n```\n"
     blocks = executor.code_extractor.extract_code_blocks(message)
     assert executor.execute_code_blocks(blocks).output == "21"
@@ -365,14 +369,14 @@ def test_data_and_prose_are_not_run_and_a_note_says_so(executor: JupyterCodeExec
 
 
 @pytest.mark.field("A4")
-def test_a_final_answer_in_json_is_no_failure(executor: JupyterCodeExecutor) -> None:
+def test_a_final_answer_in_json_is_a_success(executor: JupyterCodeExecutor) -> None:
     result = executor.execute_code_blocks([CodeBlock('{"answer": 42}', "json")])
     assert (result.exit_code, result.results) == (0, ())
     assert result.output == "Note: 1 block was not run: json is not code for this kernel."
 
 
 @pytest.mark.field("A4")
-def test_what_went_wrong_stands_behind_the_note(executor: JupyterCodeExecutor) -> None:
+def test_an_error_comes_after_the_note_about_skipped_blocks(executor: JupyterCodeExecutor) -> None:
     blocks = [CodeBlock("{}", "json"), CodeBlock("1 / 0", "python"), CodeBlock("", "yaml")]
     result = executor.execute_code_blocks(blocks)
     assert result.exit_code == 1
@@ -393,7 +397,7 @@ def test_outputs_are_streamed(executors: Executors) -> None:
     assert "".join(o.text for o in seen if isinstance(o, Stream)) == "one\ntwo\n"
 
 
-def test_earlier_blocks_are_not_lost_when_the_server_goes(
+def test_results_of_earlier_blocks_survive_the_end_of_the_server(
     executors: Executors, server: FakeGateway
 ) -> None:
     def vanish(output: Output) -> None:
@@ -420,7 +424,7 @@ def test_an_attached_kernel_that_is_gone_is_not_replaced(
         run(guest, "1")
 
 
-def test_what_must_be_known_besides_the_output_is_said_last(executors: Executors) -> None:
+def test_notes_about_timeout_and_death_are_at_the_end_of_the_output(executors: Executors) -> None:
     stopped = run(executors(timeout=0.3), "print('on', flush=True)\nimport time; time.sleep(60)")
     assert stopped.output == ("on\nTimeout: the code ran longer than 0.3 seconds and was stopped.")
     died = run(executors(), "import os\nos._exit(1)")
@@ -431,7 +435,7 @@ def test_what_must_be_known_besides_the_output_is_said_last(executors: Executors
 
 
 @pytest.mark.pitfall(22)
-def test_what_is_missing_is_said_and_counted(executors: Executors) -> None:
+def test_missing_output_is_reported_and_counted(executors: Executors) -> None:
     executor = executors(max_output=1000)
     result = run(executor, "print('x' * 5000)", "print('y' * 5000)")
     assert result.truncated is not None
@@ -499,7 +503,7 @@ def test_stop_while_a_new_kernel_is_started_leaves_none(
 def interrupted(
     executors: Executors, grace: float, *codes: str, then: str
 ) -> tuple[CodeResult, CodeResult]:
-    """What ``codes`` come to, interrupted at their first output, and ``then``, which waits."""
+    """The result of ``codes``, interrupted at their first output, and of the waiting ``then``."""
     began = threading.Event()
     timeouts = Timeouts(grace=grace)
     executor = executors(on_output=lambda _: began.set(), timeouts=timeouts)
@@ -519,10 +523,10 @@ print('on', flush=True)
 time.sleep(1.5)
 _ = signal.signal(signal.SIGINT, before)
 """
-"""Ends by itself after 1.5 seconds, and by no interrupt."""
+"""Code that ignores interrupts and ends after 1.5 seconds."""
 
 
-def test_an_interrupt_that_is_late_ends_no_other_call(
+def test_a_late_interrupt_does_not_end_another_call(
     executors: Executors, server: FakeGateway
 ) -> None:
     server.faults.delay(0.6, method="POST", path="*/interrupt")
@@ -531,7 +535,7 @@ def test_an_interrupt_that_is_late_ends_no_other_call(
     assert second.output == "'whole'"
 
 
-def test_a_restart_that_is_late_is_told_by_the_next_call(
+def test_a_late_restart_is_reported_by_the_next_call(
     executors: Executors, server: FakeGateway
 ) -> None:
     server.faults.delay(2.5, method="POST", path="*/restart")
@@ -540,7 +544,7 @@ def test_a_restart_that_is_late_is_told_by_the_next_call(
     assert (second.results[0].output, second.kernel_restarted) == ("False", True)
 
 
-def test_a_block_that_did_not_run_is_not_said_to_be_behind_one_that_failed(
+def test_the_note_for_an_aborted_block_also_mentions_interrupts(
     executors: Executors,
 ) -> None:
     first, _ = interrupted(executors, 5, STUBBORN, "2", then="3")
@@ -556,7 +560,7 @@ PAGE = "class Page:\n    def _repr_html_(self): return '<p>'\nprint('before')\nP
     ("end", "exit_code"),
     [("1/0", 1), ("import time; time.sleep(60)", 124), ("import os\nos._exit(1)", 137)],
 )
-def test_what_earlier_blocks_showed_is_there_however_a_later_one_ends(
+def test_output_of_earlier_blocks_is_kept_however_a_later_block_ends(
     executors: Executors, end: str, exit_code: int
 ) -> None:
     result = run(executors(timeout=0.5), PAGE, f"print('on', flush=True)\n{end}")
@@ -568,7 +572,7 @@ def test_what_earlier_blocks_showed_is_there_however_a_later_one_ends(
 
 
 @pytest.mark.field("CMD38")
-def test_a_block_is_one_message_on_the_connection_that_is_there(
+def test_a_block_is_one_message_on_the_open_connection(
     executor: JupyterCodeExecutor, server: FakeGateway
 ) -> None:
     run(executor, "x = 1")
@@ -579,7 +583,7 @@ def test_a_block_is_one_message_on_the_connection_that_is_there(
 
 
 @pytest.mark.pitfall(28)
-def test_path_prefix_and_headers_hold_for_rest_and_websocket_alike() -> None:
+def test_path_prefix_and_headers_are_used_for_rest_and_websocket() -> None:
     with FakeGateway(base_path="/user/me") as server:
         info = evolve(server.connection_info, headers={"X-Team": "blue"})
         with JupyterCodeExecutor(info) as executor:
@@ -589,7 +593,7 @@ def test_path_prefix_and_headers_hold_for_rest_and_websocket_alike() -> None:
 
 
 @pytest.mark.pitfall(30)
-def test_restarts_open_nothing_that_is_not_closed(executor: JupyterCodeExecutor) -> None:
+def test_restarts_leave_no_open_files(executor: JupyterCodeExecutor) -> None:
     def restarted() -> int:
         executor.restart()
         assert run(executor, "print(1)").output == "1\n"

@@ -56,18 +56,18 @@ def test_the_value_of_an_exit_is_its_status(value: str, status: int) -> None:
         ("", None),
     ],
 )
-def test_a_shell_cell_has_the_status_of_its_shell_and_a_program_of_the_cell_has_not(
+def test_only_the_shell_of_a_shell_cell_sets_the_exit_status(
     value: str, status: int | None
 ) -> None:
     assert exit_code(Failure("CalledProcessError", value)) == status
 
 
-def test_other_exceptions_are_no_exit() -> None:
+def test_other_exceptions_are_not_exits() -> None:
     assert exit_code(Failure("ValueError", "3", ("Traceback", "ValueError: 3"))) is None
 
 
 @pytest.mark.field("B7")
-def test_a_kind_of_exit_is_an_exit_too() -> None:
+def test_a_subclass_of_systemexit_is_an_exit_too() -> None:
     assert exit_code(Failure("MyExit", "3", (LEAVES, "MyExit: 3"))) == 3
 
 
@@ -95,7 +95,7 @@ def test_the_traceback_of_an_exit_that_a_library_displays_is_not_shown(
     assert result.output == output
 
 
-def test_of_what_a_cell_has_shown_only_the_traceback_of_its_exit_is_left_out() -> None:
+def test_only_the_traceback_of_an_exit_is_removed_from_the_output() -> None:
     trace = "Traceback (most recent call last)\nSystemExit: 0\n"
     shown = [{"text/plain": text} for text in ("one", trace)]
     end = (reply("error", **raised("SystemExit", "0")), IDLE)
@@ -146,26 +146,26 @@ def test_live_output_shows_no_traceback_of_an_exit_either() -> None:
     assert exchange.feed(stream(ADVICE, "stderr")) is None
 
 
-# IPython's exit(3) takes 3 for its own keep_kernel, and hands it on.
+# IPython's exit(3) passes 3 on as its own argument keep_kernel.
 @pytest.mark.field("B7")
 @rows(
     ("keep", "status", "code"),
     [(False, "ok", 0), (0, "ok", 0), (True, "ok", 0), (3, "error", 3), ("no", "error", 1)],
 )
-def test_exit_has_the_status_that_it_was_given(keep: object, status: str, code: int) -> None:
+def test_the_argument_of_exit_is_the_exit_code(keep: object, status: str, code: int) -> None:
     result = fed(reply(payload=[{"source": "ask_exit", "keepkernel": keep}]), IDLE).result()
     assert (result.status, result.exit_code) == (status, code)
 
 
 @pytest.mark.field("B12")
-def test_a_time_limit_is_no_exit() -> None:
+def test_an_exit_after_the_time_limit_is_a_timeout() -> None:
     content = raised("SystemExit", "3")
     result = fed(error("SystemExit", "3"), reply("error", **content)).result(gave_up=True)
     assert (result.status, result.exit_code) == ("timeout", None)
 
 
 @pytest.mark.field("B10")
-def test_an_exception_that_the_cell_survived_is_shown_and_is_no_failure() -> None:
+def test_an_exception_that_the_cell_survived_is_shown_but_not_a_failure() -> None:
     result = fed(error("E", "v"), reply(), IDLE).result()
     assert (result.status, result.failure, result.output) == ("ok", None, "E: v")
 
@@ -190,5 +190,5 @@ def test_an_exception_that_the_cell_survived_is_shown_and_is_no_failure() -> Non
         (None, None),
     ],
 )
-def test_of_stderr_only_the_advice_goes(text: object, rest: object) -> None:
+def test_only_the_advice_is_removed_from_stderr(text: object, rest: object) -> None:
     assert without_advice(text) == rest

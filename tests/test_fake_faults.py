@@ -51,7 +51,7 @@ def test_open_connections_survive_refusal(client: RawClient, kernel: RawKernel) 
     assert kernel.value("1") == "1"
 
 
-def test_a_status_hits_the_requests_it_is_meant_for(client: RawClient) -> None:
+def test_a_status_fault_affects_only_the_chosen_requests(client: RawClient) -> None:
     faults = client.gateway.faults
     faults.status(503, method="POST", path="/api/kernels")
     assert client.rest("GET", "/api/kernels").status_code == 200
@@ -71,13 +71,13 @@ def test_a_status_may_last_until_it_is_cleared(client: RawClient) -> None:
     assert client.rest("GET", "/api").status_code == 200
 
 
-def test_a_hub_sends_to_its_login_page(client: RawClient) -> None:
+def test_a_status_fault_can_redirect_to_a_login_page(client: RawClient) -> None:
     client.gateway.faults.status(302, headers={"Location": "/hub/login"})
     answer = client.rest("GET", "/api", allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/hub/login")
 
 
-def test_a_handshake_is_a_request_like_others(client: RawClient) -> None:
+def test_faults_for_requests_also_apply_to_handshakes(client: RawClient) -> None:
     kernel_id = client.start()
     client.gateway.faults.status(403, path="/api/kernels/*/channels")
     with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
@@ -105,11 +105,11 @@ def test_an_answer_may_never_come(client: RawClient) -> None:
 
 @pytest.mark.parametrize("after", [0, 300])
 @pytest.mark.parametrize("rst", [False, True])
-def test_an_answer_may_be_cut_although_the_thing_was_done(
+def test_an_answer_may_be_cut_after_the_request_was_carried_out(
     client: RawClient, after: int, rst: bool
 ) -> None:
     client.gateway.faults.cut_answer(after, method="POST", rst=rst)
-    # Some releases of urllib3 take half a body for a whole one, which then is no JSON.
+    # Some releases of urllib3 accept half a body, which is not valid JSON.
     with pytest.raises((requests.RequestException, ValueError)):
         client.rest("POST", "/api/kernels").json()
     assert len(client.rest("GET", "/api/kernels").json()) == 1
@@ -130,7 +130,7 @@ def test_a_socket_may_be_cut_and_nothing_is_lost(
 
 @pytest.mark.parametrize("rst", [False, True])
 @pytest.mark.parametrize("again", range(10))
-def test_what_comes_after_a_cut_reaches_nobody(client: RawClient, rst: bool, again: int) -> None:
+def test_messages_after_a_cut_are_not_received(client: RawClient, rst: bool, again: int) -> None:
     gateway, session = client.gateway, f"s{again}"
     with client.connect(session=session) as kernel:
         kernel.until("iopub status idle")
@@ -139,14 +139,14 @@ def test_what_comes_after_a_cut_reaches_nobody(client: RawClient, rst: bool, aga
             kernel.send("execute_request", {"code": "1"})
         with pytest.raises(CUT):
             kernel.until("iopub execute_input")
-        # An answer on a new connection: by now it would have been noted.
+        # After an answer on a new connection, the journal would contain the request.
         with client.connect(kernel.id, session=session) as other:
             assert other.value("2") == "2"
     (asked,) = gateway.journal.messages("execute_request")
     assert asked.content["code"] == "2"
 
 
-def test_a_socket_may_be_closed_in_good_order(client: RawClient, kernel: RawKernel) -> None:
+def test_a_socket_may_be_closed_with_a_close_frame(client: RawClient, kernel: RawKernel) -> None:
     faults = client.gateway.faults
     script = client.gateway.script("cell").stream("1").then(lambda: faults.close(1012))
     script.then(lambda: away.put(client.model(kernel.id)["connections"])).stream("2")
@@ -161,7 +161,7 @@ def test_a_socket_may_be_closed_in_good_order(client: RawClient, kernel: RawKern
         assert says(again.answers(msg_id)[0]) == "iopub stream 2"
 
 
-def test_a_client_that_was_told_goodbye_knows_that_nothing_is_lost() -> None:
+def test_after_a_close_frame_the_client_knows_that_nothing_is_lost() -> None:
     with FakeGateway() as gateway, JupyterClient(gateway.connection_info) as rest:
         script = gateway.script("cell").stream("1").then(gateway.faults.close)
         script.stream("2")
@@ -209,7 +209,7 @@ def test_a_socket_may_be_cut_within_a_message_that_is_lost(
         ]
 
 
-def test_a_socket_may_be_cut_after_message_a_message(client: RawClient, kernel: RawKernel) -> None:
+def test_a_socket_may_be_cut_after_a_message(client: RawClient, kernel: RawKernel) -> None:
     client.gateway.faults.cut_after_message("execute_reply")
     msg_id = kernel.send("execute_request", {"code": "1"})
     assert says(kernel.until("shell execute_reply ok")[-1]) == "shell execute_reply ok"
@@ -227,7 +227,7 @@ def test_a_socket_may_be_cut_after_some_bytes(client: RawClient, kernel: RawKern
         kernel.receive()
 
 
-def test_what_is_kept_may_be_dropped(client: RawClient, kernel: RawKernel) -> None:
+def test_kept_messages_may_be_dropped(client: RawClient, kernel: RawKernel) -> None:
     gateway, done = client.gateway, threading.Event()
     script = gateway.script("cell").then(gateway.faults.cut_now).stream("lost").then(done.set)
     script.stream("lost").then(gateway.faults.drop_kept)
@@ -240,7 +240,7 @@ def test_what_is_kept_may_be_dropped(client: RawClient, kernel: RawKernel) -> No
         assert says(again.receive()) == "shell kernel_info_reply ok"
 
 
-def test_a_line_may_be_dead_and_open(client: RawClient, kernel: RawKernel) -> None:
+def test_a_connection_may_be_half_open(client: RawClient, kernel: RawKernel) -> None:
     faults = client.gateway.faults
     faults.hold()
     kernel.send("execute_request", {"code": "1"})
@@ -253,13 +253,13 @@ def test_a_line_may_be_dead_and_open(client: RawClient, kernel: RawKernel) -> No
     assert says(kernel.until("shell execute_reply ok")[-1]) == "shell execute_reply ok"
 
 
-def test_a_gateway_stops_although_it_holds_a_line(client: RawClient, kernel: RawKernel) -> None:
+def test_a_gateway_stops_while_it_holds_a_connection(client: RawClient, kernel: RawKernel) -> None:
     client.gateway.faults.hold()
     kernel.send("execute_request", {"code": "1"})
     client.gateway.stop()
 
 
-def test_a_dead_line_may_be_cut(client: RawClient, kernel: RawKernel) -> None:
+def test_a_half_open_connection_may_be_cut(client: RawClient, kernel: RawKernel) -> None:
     client.gateway.faults.hold()
     client.gateway.faults.cut_now()
     with pytest.raises(CUT):
@@ -308,7 +308,7 @@ def test_too_much_data_is_dropped_with_a_notice(client: RawClient, kernel: RawKe
     notice, result = kernel.outputs("print('x' * 1000)\n5")
     assert notice == {"name": "stderr", "text": NOTICE}
     assert result["data"] == {"text/plain": "5"}
-    # With idle the server counts anew.
+    # After idle, the server counts from 0 again.
     assert kernel.text("print('y')") == "y\n"
 
 

@@ -41,7 +41,7 @@ def fake_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("jkg fake")]
 
 
-def test_it_leaves_nothing_behind_whatever_goes_on() -> None:
+def test_a_stopped_gateway_leaves_no_thread_behind() -> None:
     before = set(fake_threads())
     with raw_client() as client:
         idle, busy, asking = client.connect(), client.connect(), client.connect()
@@ -57,7 +57,7 @@ def test_it_leaves_nothing_behind_whatever_goes_on() -> None:
             kernel.close()
 
 
-def test_nobody_listens_any_more_after_the_stop() -> None:
+def test_a_stopped_gateway_does_not_listen() -> None:
     gateway = FakeGateway()
     url = gateway.connection_info.url
     gateway.stop()
@@ -65,20 +65,20 @@ def test_nobody_listens_any_more_after_the_stop() -> None:
         requests.get(url, timeout=10)
 
 
-def test_it_is_a_jupyter_connectable(client: RawClient) -> None:
+def test_a_fake_gateway_is_a_jupyter_connectable(client: RawClient) -> None:
     assert isinstance(client.gateway, JupyterConnectable)
     assert client.gateway.connection_info.is_loopback
     assert client.gateway.connection_info.token
 
 
-def test_several_at_once_know_nothing_of_each_other() -> None:
+def test_several_gateways_do_not_share_anything() -> None:
     with raw_client() as one, raw_client() as other:
         kernel_id = one.start()
         assert other.rest("GET", f"/api/kernels/{kernel_id}").status_code == 404
         assert len(other.gateway.journal) == 1
 
 
-def test_it_runs_beside_an_asyncio_loop_and_touches_none() -> None:
+def test_the_gateway_works_beside_an_event_loop() -> None:
     async def run() -> str:
         loop = asyncio.get_running_loop()
         with raw_client() as client:
@@ -90,7 +90,7 @@ def test_it_runs_beside_an_asyncio_loop_and_touches_none() -> None:
     assert asyncio.run(run()) == "1"
 
 
-def test_importing_the_client_or_the_plugin_is_cheap() -> None:
+def test_importing_the_client_or_the_plugin_is_quick() -> None:
     code = (
         "import sys, jkg_client\nassert 'jkg_client.testing' not in sys.modules\n"
         "import jkg_client.testing\nassert 'pytest' not in sys.modules\n"
@@ -113,14 +113,14 @@ def test_connections_are_counted(client: RawClient) -> None:
     client.wait_for(kernel_id, connections=0)
 
 
-def test_the_gateway_asks_a_fresh_kernel_before_the_client_does(kernel: RawKernel) -> None:
+def test_the_gateway_queries_a_new_kernel_before_the_client_does(kernel: RawKernel) -> None:
     busy, idle = kernel.receive(), kernel.receive()
     assert (says(busy), says(idle)) == ("iopub status busy", "iopub status idle")
     assert busy["parent_header"]["msg_type"] == "kernel_info_request"
     assert busy["parent_header"]["session"] != kernel.session
 
 
-def test_all_clients_hear_the_output_and_one_the_reply(
+def test_all_clients_receive_the_output_and_one_receives_the_reply(
     client: RawClient, kernel: RawKernel
 ) -> None:
     with client.connect(kernel.id) as other:
@@ -131,7 +131,7 @@ def test_all_clients_hear_the_output_and_one_the_reply(
         assert not [says for says in heard if says.startswith("shell")]
 
 
-def test_another_client_may_answer_the_question(client: RawClient, kernel: RawKernel) -> None:
+def test_another_client_may_answer_the_input_request(client: RawClient, kernel: RawKernel) -> None:
     with client.connect(kernel.id) as other:
         msg_id = kernel.send("execute_request", {"code": "input()", "allow_stdin": True})
         kernel.until("stdin input_request")
@@ -157,7 +157,7 @@ def v1_parts(frame: str | bytes) -> list[bytes]:
     return [frame[start:end] for start, end in zip(offsets, offsets[1:])]
 
 
-def test_v1_is_spoken_with_who_offers_it(client: RawClient) -> None:
+def test_v1_is_used_if_the_client_offers_it(client: RawClient) -> None:
     with client.connect(subprotocols=["x", V1]) as kernel:
         assert kernel.socket.getsubprotocol() == V1
         kernel.socket.send_binary(v1_frame("id-1", "1 + 1"))
@@ -185,7 +185,7 @@ def test_an_old_server_knows_no_subprotocol() -> None:
         client.connect(subprotocols=[V1])
 
 
-# As kernel gateway 3.0.1 wrote them: id and type twice. AutoGen 0.2 looks for them outside.
+# Kernel gateway 3.0.1 sends id and type twice. AutoGen 0.2 reads them outside of the header.
 FIELDS = [
     "header",
     "msg_id",
@@ -198,14 +198,14 @@ FIELDS = [
 ]
 
 
-def test_id_and_type_stand_beside_the_header_too(kernel: RawKernel) -> None:
+def test_id_and_type_are_also_outside_of_the_header(kernel: RawKernel) -> None:
     for message in kernel.execute("print(1)"):
         assert list(message) == FIELDS
         for name in ("msg_id", "msg_type"):
             assert message[name] == message["header"][name]
 
 
-def test_what_the_server_says_of_a_death_lacks_the_buffers(kernel: RawKernel) -> None:
+def test_a_status_of_the_server_about_a_death_has_no_buffers(kernel: RawKernel) -> None:
     kernel.send("execute_request", {"code": "import os\nos._exit(1)"})
     restarting = kernel.until("iopub status restarting")[-1]
     assert set(restarting) == {*FIELDS} - {"buffers"}
@@ -252,7 +252,9 @@ CLOSED = [
 
 
 @pytest.mark.parametrize("frame", CLOSED)
-def test_the_socket_is_closed_at_what_is_no_message(kernel: RawKernel, frame: str) -> None:
+def test_the_socket_is_closed_by_a_frame_that_is_not_a_message(
+    kernel: RawKernel, frame: str
+) -> None:
     kernel.socket.send(frame)
     with pytest.raises((websocket.WebSocketException, OSError)):
         kernel.until("nothing")
@@ -266,7 +268,7 @@ PASSED_OVER = [
 
 
 @rows("document", PASSED_OVER)
-def test_what_nobody_takes_is_passed_over(kernel: RawKernel, document: object) -> None:
+def test_messages_that_no_one_handles_are_ignored(kernel: RawKernel, document: object) -> None:
     kernel.socket.send(json.dumps(document))
     assert kernel.value("1") == "1"
 
@@ -276,7 +278,7 @@ def test_buffers_may_be_an_empty_object(kernel: RawKernel) -> None:
     assert says(kernel.answers("id-1")[-2]) == "shell execute_reply ok"
 
 
-def test_without_a_channel_it_is_shell(kernel: RawKernel) -> None:
+def test_the_default_channel_is_shell(kernel: RawKernel) -> None:
     kernel.socket.send(json.dumps({key: WHOLE[key] for key in WHOLE if key != "channel"}))
     assert says(kernel.answers("id-1")[-2]) == "shell execute_reply ok"
 
@@ -318,12 +320,12 @@ def test_a_client_with_a_new_session_gets_only_later_messages(client: RawClient)
     with client.connect(kernel.id, session="other") as kernel:
         back.set()
         said = [says(message) for message in kernel.until("iopub status idle")]
-    # What was said before is gone, the reply goes to who asked.
+    # Earlier messages are gone. The reply is sent to the client that has sent the request.
     assert said[-2:] == ["iopub stream 3", "iopub status idle"]
     assert "shell execute_reply ok" not in said
 
 
-def test_what_is_said_while_another_client_listens_is_not_kept(client: RawClient) -> None:
+def test_messages_are_not_kept_while_another_client_is_connected(client: RawClient) -> None:
     gone = threading.Event()
     client.gateway.script("cell").stream("1").then(gone.wait).stream("2")
     with client.connect(session="other") as other:
@@ -348,7 +350,7 @@ def test_a_second_socket_of_a_session_replaces_the_first(client: RawClient) -> N
         assert second.value("1") == "1"
 
 
-def test_a_deleted_kernel_says_so_and_leaves_its_sockets_open_and_silent(
+def test_the_sockets_of_a_deleted_kernel_stay_open_and_silent(
     client: RawClient, kernel: RawKernel
 ) -> None:
     kernel.until("iopub status idle")
@@ -374,7 +376,7 @@ def test_a_ping_to_a_client_that_has_gone_closes_the_connection() -> None:
     with raw_client(ping_interval=0.02) as client:
         kernel = client.connect()
         kernel.until("iopub status idle")
-        # The reader is kept from noticing first.
+        # Otherwise, the reading thread would notice it first.
         client.gateway.faults.hold()
         kernel.send("kernel_info_request", {})
         kernel.socket.shutdown()
@@ -382,7 +384,7 @@ def test_a_ping_to_a_client_that_has_gone_closes_the_connection() -> None:
         client.gateway.faults.release()
 
 
-def test_who_answers_pings_stays() -> None:
+def test_a_client_that_answers_pings_stays_connected() -> None:
     with raw_client(ping_interval=0.02, ping_timeout=5) as client, client.connect() as kernel:
         kernel.until("iopub status idle")
         opcode, _ = kernel.socket.recv_data(control_frame=True)
@@ -390,14 +392,14 @@ def test_who_answers_pings_stays() -> None:
         assert kernel.value("1") == "1"
 
 
-def test_a_close_is_answered_with_a_close(kernel: RawKernel) -> None:
+def test_a_close_frame_is_answered_with_a_close_frame(kernel: RawKernel) -> None:
     kernel.until("iopub status idle")
     kernel.socket.send_close()
     opcode, _ = kernel.socket.recv_data(control_frame=True)
     assert opcode == websocket.ABNF.OPCODE_CLOSE
 
 
-def test_a_close_amid_output_is_answered_with_a_close(client: RawClient) -> None:
+def test_a_close_frame_during_output_is_answered_with_a_close_frame(client: RawClient) -> None:
     for _ in range(20):
         with client.connect(client.start()) as kernel:
             kernel.send("execute_request", {"code": "for i in range(50): print(i, flush=True)"})
@@ -409,7 +411,7 @@ def test_a_close_amid_output_is_answered_with_a_close(client: RawClient) -> None
             assert opcode == websocket.ABNF.OPCODE_CLOSE
 
 
-def test_the_journal_tells_what_was_asked_in_order(client: RawClient) -> None:
+def test_the_journal_has_the_requests_in_order(client: RawClient) -> None:
     kernel_id = client.start(name="python3")
     with client.connect(kernel_id) as kernel:
         kernel.execute("1 + 1")
@@ -434,7 +436,7 @@ def test_the_journal_shows_no_token(client: RawClient) -> None:
     assert token not in repr(list(client.gateway.journal))
 
 
-def test_one_can_wait_for_what_the_journal_tells(client: RawClient) -> None:
+def test_a_test_can_wait_for_an_entry_of_the_journal(client: RawClient) -> None:
     journal = client.gateway.journal
 
     def found(_: object) -> list[RestRequest]:
@@ -448,7 +450,7 @@ def test_one_can_wait_for_what_the_journal_tells(client: RawClient) -> None:
         journal.wait_for(lambda journal: journal.messages("nosuch"), timeout=0.01)
 
 
-def test_a_socket_may_be_opened_and_left_without_a_word(client: RawClient) -> None:
+def test_a_client_may_leave_an_open_socket_without_a_close_frame(client: RawClient) -> None:
     port = client.gateway.connection_info.port
     with socket.create_connection(("127.0.0.1", port or 0)) as sock:
         sock.sendall(b"GET /api HT")
@@ -465,7 +467,7 @@ def test_a_socket_may_be_opened_and_left_without_a_word(client: RawClient) -> No
          "{'code': '1', 'user_expressions': {'a': 'x'}, 'new': False}"),
     ],
 )  # fmt: skip
-def test_a_line_of_the_journal_tells_of_a_cell_what_is_unusual(
+def test_a_line_of_the_journal_shows_only_unusual_values_of_a_cell(
     content: dict[str, Any], line: str
 ) -> None:
     with raw_client() as client, client.connect() as kernel:
@@ -476,7 +478,7 @@ def test_a_line_of_the_journal_tells_of_a_cell_what_is_unusual(
 
 
 @pytest.mark.field("E12")
-def test_a_gateway_shows_its_address_and_its_state() -> None:
+def test_the_repr_of_a_gateway_shows_its_address_and_its_state() -> None:
     with FakeGateway() as gateway, JupyterClient(gateway.connection_info) as client:
         url = gateway.connection_info.url
         assert repr(gateway) == f"<FakeGateway at {url}, kernels: 0>"

@@ -15,13 +15,13 @@ from tables import rows
 from jkg_client import CodeBlock, JupyterCodeExecutor
 from jkg_client.testing import FakeGateway
 
-# Without a network pip would fail, too, but with other words.
+# Without a network, pip would fail, too, but with another message.
 REFUSED = "installs and removes no packages"
 
 
 @pytest.fixture(autouse=True)
 def activated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``python`` and ``pip`` are found, also where the environment of the tests is not active."""
+    """``python`` and ``pip`` are found, even if the environment of the tests is not activated."""
     folder = str(Path(sys.executable).parent)
     monkeypatch.setenv("PATH", os.pathsep.join([folder, os.environ["PATH"]]))
 
@@ -85,18 +85,18 @@ def test_nothing_is_installed_by_magics_and_shell_cells(kernel: RawKernel, code:
     assert REFUSED in kernel.text(code)
 
 
-def test_what_only_looks_is_let_through(kernel: RawKernel) -> None:
+def test_commands_that_install_nothing_are_allowed(kernel: RawKernel) -> None:
     code = (
         "import subprocess, sys\nprint(subprocess.getoutput(f'{sys.executable} -m pip --version'))"
     )
     assert kernel.text(code).startswith("pip ")
 
 
-def test_a_cell_that_only_speaks_of_installing_runs(kernel: RawKernel) -> None:
+def test_a_cell_that_only_mentions_an_installation_runs(kernel: RawKernel) -> None:
     assert kernel.text("print('pip install numpy')") == "pip install numpy\n"
 
 
-def test_a_script_may_allow_it(tmp_path: Path) -> None:
+def test_a_script_may_allow_an_installation(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[build-system]\nrequires = []\n")
     code = (
         "import subprocess, sys\nprint(subprocess.getoutput("
@@ -111,14 +111,14 @@ def test_a_script_may_allow_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.ipython
-def test_the_error_reaches_who_runs_the_block() -> None:
+def test_the_error_is_in_the_result_of_the_block() -> None:
     with FakeGateway() as gateway, JupyterCodeExecutor(gateway) as executor:
         result = executor.execute_code_blocks([CodeBlock("pip install nosuch", "bash")])
     assert result.exit_code != 0
     assert "gateway.script" in result.output
 
 
-def test_the_tests_own_pip_is_as_before() -> None:
+def test_the_pip_of_the_tests_is_not_changed() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--help"], capture_output=True, check=True
     )

@@ -39,7 +39,7 @@ OK, INPUT = "shell execute_reply ok", "iopub execute_input"
 FAILED = "shell execute_reply error"
 USAGE = "iopub stream UsageError: Line magic function `%nosuch` not found.\n"
 
-# What a cell says, message by message.
+# The messages of a cell.
 CELLS: list[tuple[str, list[str]]] = [
     ("x = 1", [BUSY, INPUT, OK, IDLE]),
     ("1", [BUSY, INPUT, "iopub execute_result", OK, IDLE]),
@@ -60,7 +60,9 @@ CELLS: list[tuple[str, list[str]]] = [
 
 
 @rows(("code", "said"), CELLS)
-def test_cells_say_what_a_real_kernel_says(kernel: RawKernel, code: str, said: list[str]) -> None:
+def test_cells_send_the_messages_of_a_real_kernel(
+    kernel: RawKernel, code: str, said: list[str]
+) -> None:
     assert [says(message) for message in kernel.execute(code)] == said
 
 
@@ -72,12 +74,12 @@ ORDERS = [
 
 
 @pytest.mark.parametrize(("reply", "said"), ORDERS)
-def test_the_reply_comes_when_it_is_told_to(reply: str, said: list[str]) -> None:
+def test_the_order_of_reply_and_other_messages_can_be_chosen(reply: str, said: list[str]) -> None:
     with raw_client(reply=reply) as client, client.connect() as kernel:
         assert [says(message) for message in kernel.execute("print('a')\n1")] == said
 
 
-# Cells one after the other, and the value of the last.
+# Consecutive cells, and the value of the last one.
 VALUES: list[tuple[list[str], str]] = [
     (["5", "Out[1]"], "5"),  # the first cells of their kernel
     (["x = 20", "x += 1", "x * 2"], "42"),
@@ -122,7 +124,7 @@ STREAMS = [
 
 
 @rows(("code", "streams"), STREAMS)
-def test_what_is_printed_comes_in_order(
+def test_printed_text_arrives_in_order(
     kernel: RawKernel, code: str, streams: list[tuple[str, str]]
 ) -> None:
     seen = [(said["name"], said["text"]) for said in kernel.outputs(code) if "text" in said]
@@ -158,7 +160,7 @@ def test_objects_show_themselves(kernel: RawKernel, code: str, bundle: dict[str,
     assert kernel.outputs(code)[-1]["data"] == bundle
 
 
-def test_what_was_displayed_can_be_changed(kernel: RawKernel) -> None:
+def test_a_display_can_be_updated(kernel: RawKernel) -> None:
     (shown,) = kernel.outputs("h = display('a', display_id=True)")
     (changed,) = kernel.outputs("h.update('b')")
     assert shown["transient"] == changed["transient"] != {}
@@ -176,7 +178,7 @@ def test_output_can_be_cleared(kernel: RawKernel) -> None:
     assert kernel.outputs("clear_output()") == [{"wait": False}]
 
 
-def test_a_syntax_error_shows_the_cell_and_nobody_who_parsed_it(kernel: RawKernel) -> None:
+def test_a_syntax_error_shows_only_the_cell(kernel: RawKernel) -> None:
     (error,) = kernel.outputs("x = 1\n1 +")
     (text,) = error["traceback"]
     first, *_, last = re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()
@@ -197,7 +199,7 @@ def test_tracebacks_show_the_cell_in_colours(kernel: RawKernel) -> None:
     assert "jkg_client" not in traceback
 
 
-def test_the_cause_of_an_exception_is_told(kernel: RawKernel) -> None:
+def test_the_cause_of_an_exception_is_shown(kernel: RawKernel) -> None:
     code = "try:\n    1/0\nexcept ZeroDivisionError as exc:\n    raise ValueError('b') from exc"
     (error,) = kernel.outputs(code)
     traceback = "\n".join(error["traceback"])
@@ -229,7 +231,7 @@ def test_code_may_be_timed(kernel: RawKernel, code: str, printed: str, value: st
 
 def test_code_that_is_timed_may_fail(kernel: RawKernel) -> None:
     *streams, error = kernel.outputs("x = 1\n%time x / 0")
-    # IPython 8 tells neither the time of what failed nor its source.
+    # IPython 8 shows neither the time of failed code nor its source.
     assert re.fullmatch(f"(?:{TIMES})?", "".join(said["text"] for said in streams))
     assert error["ename"] == "ZeroDivisionError"
     traceback = "\n".join(error["traceback"])
@@ -257,7 +259,7 @@ def test_a_cell_may_be_captured(kernel: RawKernel) -> None:
     assert [said["data"]["text/plain"] for said in shown] == ["'shown'", "5"]
 
 
-def test_a_part_of_it_may_be_captured(kernel: RawKernel) -> None:
+def test_capture_can_leave_out_stdout_stderr_or_displays(kernel: RawKernel) -> None:
     (text,) = kernel.outputs("%%capture --no-stdout\nprint('a')\n5")
     assert text == {"name": "stdout", "text": "a\n"}
     (result,) = kernel.outputs("%%capture --no-display\nprint('a')\n5")
@@ -273,7 +275,7 @@ def test_an_error_is_not_captured_and_fails_nothing(kernel: RawKernel) -> None:
     assert kernel.text("print(cap, end='')") == "a\n"
 
 
-def test_a_cell_that_was_interrupted_is_captured_no_more(
+def test_output_is_no_longer_captured_after_an_interrupt(
     client: RawClient, kernel: RawKernel
 ) -> None:
     code = "%%capture --no-stderr\nimport sys, time\nprint(1, file=sys.stderr)\ntime.sleep(60)"
@@ -286,7 +288,7 @@ def test_a_cell_that_was_interrupted_is_captured_no_more(
     assert kernel.text("print('heard')") == "heard\n"
 
 
-def test_variables_of_the_environment_are_the_kernels_alone(kernel: RawKernel) -> None:
+def test_environment_variables_change_only_in_the_kernel(kernel: RawKernel) -> None:
     assert kernel.text("%env JKG_NEW=a b") == "env: JKG_NEW=a b\n"
     assert kernel.text("%env JKG_TOKEN x") == "env: JKG_TOKEN=x\n"
     assert kernel.value("%env JKG_NEW") == "'a b'"
@@ -313,7 +315,7 @@ EMPTY = (
         ("%%capture a b\n1", "unrecognized arguments: b"),
     ],
 )
-def test_a_magic_that_is_used_wrongly_says_so(kernel: RawKernel, code: str, said: str) -> None:
+def test_a_wrong_use_of_a_magic_is_an_error(kernel: RawKernel, code: str, said: str) -> None:
     assert kernel.outputs(code) == [{"name": "stderr", "text": f"UsageError: {said}\n"}]
 
 
@@ -324,7 +326,7 @@ def test_a_bash_cell_that_fails_is_an_error(kernel: RawKernel) -> None:
     assert error["evalue"].endswith("returned non-zero exit status 4.")
 
 
-def test_counting_follows_ipykernel(kernel: RawKernel) -> None:
+def test_the_execution_count_follows_ipykernel(kernel: RawKernel) -> None:
     counts = []
     for options in ({}, {"silent": True}, {"store_history": False}, {}):
         reply = kernel.execute("1", **options)[-2]
@@ -334,7 +336,7 @@ def test_counting_follows_ipykernel(kernel: RawKernel) -> None:
     assert kernel.execute("")[-2]["content"]["execution_count"] == 3
 
 
-def test_silent_cells_are_not_announced(kernel: RawKernel) -> None:
+def test_silent_cells_send_no_execute_input(kernel: RawKernel) -> None:
     said = [says(message) for message in kernel.execute("print(5)\n6", silent=True)]
     assert said[0] == BUSY
     assert INPUT not in said
@@ -349,7 +351,7 @@ def test_expressions_are_answered_in_the_reply(kernel: RawKernel) -> None:
     assert reply["user_expressions"]["b"]["ename"] == "ZeroDivisionError"
 
 
-def test_replies_carry_what_real_ones_carry(kernel: RawKernel) -> None:
+def test_replies_have_the_fields_of_real_replies(kernel: RawKernel) -> None:
     message = kernel.execute("len?")[-2]
     assert {"started", "dependencies_met", "engine", "status"} == set(message["metadata"])
     (page,) = message["content"]["payload"]
@@ -368,7 +370,7 @@ def test_input_asks_the_client(kernel: RawKernel) -> None:
     assert said[0]["content"]["data"] == {"text/plain": "'me'"}
 
 
-def test_getpass_asks_for_a_secret(kernel: RawKernel) -> None:
+def test_getpass_asks_for_a_password(kernel: RawKernel) -> None:
     code = "import getpass\nlen(getpass.getpass('pw: '))"
     msg_id = kernel.send("execute_request", {"code": code, "allow_stdin": True})
     asked = kernel.until("stdin input_request")[-1]
@@ -397,13 +399,13 @@ HANGS = [
     "import time\ntime.sleep(60)",
     "from time import sleep\nwhile True: sleep(60)",
     "input()",
-    # Before the shell runs nothing but IPython could hear of an interrupt, and IPython may not.
+    # Before the shell runs, an interrupt would reach only IPython, which may ignore it.
     "%%bash\necho on\nsleep 60",
 ]
 
 
 @pytest.mark.parametrize("code", HANGS)
-def test_an_interrupt_ends_what_a_cell_waits_for(
+def test_an_interrupt_ends_the_wait_of_a_cell(
     client: RawClient, kernel: RawKernel, code: str
 ) -> None:
     is_script = code.startswith("%%")
@@ -412,14 +414,16 @@ def test_an_interrupt_ends_what_a_cell_waits_for(
     kernel.until("iopub stream on\n")
     client.interrupt(kernel)
     said = {says(one) for one in kernel.answers(msg_id)}
-    # The shell is interrupted, too; IPython tells of what it notices first.
+    # The shell is interrupted, too. IPython reports the event that it notices first.
     scripts = {"iopub stream Process is interrupted.\n", "iopub stream Process was interrupted.\n"}
     scripts |= {"iopub error CalledProcessError"}
     assert said & {"iopub error KeyboardInterrupt", *(scripts if is_script else ())}
     assert kernel.value("1 + 1") == "2"
 
 
-def test_a_command_swallows_the_interrupt(client: RawClient, kernel: RawKernel) -> None:
+def test_an_interrupted_shell_command_does_not_fail_the_cell(
+    client: RawClient, kernel: RawKernel
+) -> None:
     msg_id = kernel.send("execute_request", {"code": "!echo on; sleep 60"})
     kernel.until("iopub stream on\r\n")
     client.interrupt(kernel)
@@ -438,7 +442,9 @@ def test_a_cell_may_catch_the_interrupt(client: RawClient, kernel: RawKernel) ->
     assert [says(one) for one in kernel.answers(msg_id)] == ["iopub stream no\n", OK, IDLE]
 
 
-def test_what_is_awaited_ends_with_the_next_request(client: RawClient, kernel: RawKernel) -> None:
+def test_an_interrupted_await_ends_with_the_next_request(
+    client: RawClient, kernel: RawKernel
+) -> None:
     code = (
         "import asyncio\nasyncio.get_running_loop().call_soon(print, 'on')\nawait asyncio.sleep(60)"
     )
@@ -457,12 +463,12 @@ def test_an_interrupt_of_an_idle_kernel_does_nothing(client: RawClient, kernel: 
     assert kernel.value("2") == "2"
 
 
-def test_cells_behind_a_failed_one_are_aborted(kernel: RawKernel) -> None:
+def test_cells_after_a_failed_cell_are_aborted(kernel: RawKernel) -> None:
     kernel.send("execute_request", {"code": "input()", "allow_stdin": True})
     kernel.until("stdin input_request")
     aborted = kernel.send("execute_request", {"code": "print('never')"})
     info = kernel.send("kernel_info_request", {})
-    # The control channel is answered at once, so the two above have arrived.
+    # Control requests are answered at once, so the two cells above have arrived.
     kernel.answers(kernel.send("kernel_info_request", {}, channel="control"))
     kernel.send("input_reply", {"value": "\x04"}, channel="stdin")
     said = [says(message) for message in kernel.answers(aborted)]
@@ -471,7 +477,7 @@ def test_cells_behind_a_failed_one_are_aborted(kernel: RawKernel) -> None:
 
 
 @pytest.mark.parametrize("option", [{"stop_on_error": False}, {"silent": True}])
-def test_cells_behind_a_failed_one_run_if_it_says_so(
+def test_cells_after_a_failed_cell_run_if_its_request_says_so(
     kernel: RawKernel, option: dict[str, bool]
 ) -> None:
     content = {"code": "input()", "allow_stdin": True, **option}
@@ -492,7 +498,9 @@ DEATHS = [
 
 
 @pytest.mark.parametrize("code", DEATHS)
-def test_a_kernel_dies_alone(client: RawClient, kernel: RawKernel, code: str) -> None:
+def test_the_death_of_a_kernel_does_not_affect_others(
+    client: RawClient, kernel: RawKernel, code: str
+) -> None:
     code = f"x = 1\nprint('bye', flush=True)\n{code}"
     kernel.send("execute_request", {"code": code, "allow_stdin": True})
     said = [says(message) for message in kernel.until("iopub status restarting")]
@@ -527,7 +535,9 @@ def test_a_kernel_that_dies_too_often_stays_dead() -> None:
         assert client.rest("GET", f"/api/kernels/{kernel.id}").status_code == 404
 
 
-def test_restart_forgets_and_keeps_the_socket(client: RawClient, kernel: RawKernel) -> None:
+def test_a_restart_loses_the_variables_and_keeps_the_socket(
+    client: RawClient, kernel: RawKernel
+) -> None:
     kernel.execute("x = 1")
     answer = client.rest("POST", f"/api/kernels/{kernel.id}/restart")
     assert (answer.status_code, answer.json()["execution_state"]) == (200, "idle")
@@ -536,7 +546,7 @@ def test_restart_forgets_and_keeps_the_socket(client: RawClient, kernel: RawKern
     assert kernel.outputs("x")[0]["ename"] == "NameError"
 
 
-def test_restart_interrupts_what_runs(client: RawClient, kernel: RawKernel) -> None:
+def test_a_restart_interrupts_the_running_cell(client: RawClient, kernel: RawKernel) -> None:
     kernel.send("execute_request", {"code": "print('on', flush=True)\nwhile True: pass"})
     kernel.until("iopub stream on\n")
     client.rest("POST", f"/api/kernels/{kernel.id}/restart")
@@ -546,7 +556,7 @@ def test_restart_interrupts_what_runs(client: RawClient, kernel: RawKernel) -> N
     assert kernel.value("1") == "1"
 
 
-def test_kernels_have_nothing_in_common(client: RawClient) -> None:
+def test_kernels_do_not_share_variables(client: RawClient) -> None:
     with client.connect() as one, client.connect() as other:
         one.execute("x = 1\nimport os\nos.environ['JKG_FAKE'] = 'x'")
         assert other.outputs("x")[0]["ename"] == "NameError"
@@ -559,7 +569,7 @@ def test_kernels_have_nothing_in_common(client: RawClient) -> None:
         one.until("iopub error KeyboardInterrupt")
 
 
-def test_a_kernel_gets_of_the_environment_what_gateways_let_through(client: RawClient) -> None:
+def test_a_kernel_gets_only_the_variables_that_gateways_pass_on(client: RawClient) -> None:
     kernel_id = client.start(env={"KERNEL_A": "1", "FOO": "2"})
     with client.connect(kernel_id) as kernel:
         code = "import os\nos.environ.get('KERNEL_A'), os.environ.get('FOO'), os.getenv('HOME')"
@@ -583,7 +593,7 @@ def test_nothing_of_the_tests_process_is_changed(
 
 
 def _own() -> tuple[object, ...]:
-    """What cells changed when they still ran in this process."""
+    """The state of this process that a cell could change if it ran here."""
     hooks = sys.stdout, sys.stderr, sys.unraisablehook, sys.excepthook, threading.Thread.start
     functions = os.kill, os._exit, os.system, time.sleep, builtins.input, builtins.__import__
     settings = Path.cwd(), dict(os.environ), gc.isenabled(), sys.getrecursionlimit()
@@ -598,7 +608,7 @@ def test_threads_of_a_cell_print_to_its_kernel(kernel: RawKernel) -> None:
     assert kernel.text(code) == "from afar\n"
 
 
-def test_prints_are_gathered_and_nothing_is_lost(kernel: RawKernel) -> None:
+def test_many_prints_are_joined_and_none_is_lost(kernel: RawKernel) -> None:
     outputs = kernel.outputs("for n in range(20000): print(n)")
     assert "".join(said["text"] for said in outputs) == "".join(f"{n}\n" for n in range(20000))
     assert len(outputs) < 2000
@@ -659,7 +669,7 @@ UNANSWERED: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.field("F9")
-def test_what_a_kernel_cannot_answer_makes_it_busy_and_idle(kernel: RawKernel) -> None:
+def test_an_unanswerable_request_makes_the_kernel_busy_and_idle(kernel: RawKernel) -> None:
     kernel.until(IDLE)
     with table() as row:
         for msg_type, content, channel in UNANSWERED:
@@ -701,13 +711,13 @@ def test_a_library_that_calls_the_real_display_shows_something(kernel: RawKernel
 
 
 @pytest.mark.field("F14")
-def test_the_error_of_a_cell_says_what_ipykernel_says(kernel: RawKernel) -> None:
+def test_the_error_of_a_cell_is_the_error_of_ipykernel(kernel: RawKernel) -> None:
     reply = kernel.execute("1 +")[-2]["content"]
     assert set(reply["engine_info"]) == {"engine_id", "engine_uuid", "method"}
     assert re.fullmatch(r"invalid syntax \(\d+\.py, line 1\)", reply["evalue"])
 
 
-# What in IPython needs more than a namespace.
+# Features of IPython that need more than a namespace.
 RICH = [
     ("%%html\n<b>x</b>", {"text/html": "<b>x</b>\n"}),
     ("from IPython.display import Latex\nLatex('x')", {"text/latex": "x"}),
@@ -720,6 +730,6 @@ RICH = [
 
 
 @rows(("code", "data"), RICH)
-def test_it_is_ipython_itself(kernel: RawKernel, code: str, data: dict[str, str]) -> None:
+def test_cells_run_in_ipython_itself(kernel: RawKernel, code: str, data: dict[str, str]) -> None:
     shown = kernel.outputs(code)[-1]["data"]
     assert {kind: shown[kind] for kind in data} == data

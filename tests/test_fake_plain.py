@@ -29,7 +29,7 @@ BUSY, IDLE = "iopub status busy", "iopub status idle"
 OK, INPUT = "shell execute_reply ok", "iopub execute_input"
 FAILED = "shell execute_reply error"
 
-# What a cell says, message by message.
+# The messages of a cell.
 CELLS: list[tuple[str, list[str]]] = [
     ("x = 1", [BUSY, INPUT, OK, IDLE]),
     ("print(1)\n2", [BUSY, INPUT, "iopub stream 1\n", "iopub execute_result", OK, IDLE]),
@@ -45,7 +45,7 @@ CELLS: list[tuple[str, list[str]]] = [
 
 
 @rows(("code", "said"), CELLS)
-def test_cells_say_what_a_kernel_says(kernel: RawKernel, code: str, said: list[str]) -> None:
+def test_cells_send_the_messages_of_a_kernel(kernel: RawKernel, code: str, said: list[str]) -> None:
     assert [says(message) for message in kernel.execute(code)] == said
 
 
@@ -69,7 +69,7 @@ def test_objects_show_themselves(kernel: RawKernel, code: str, data: dict[str, A
     assert kernel.outputs(code)[-1]["data"] == data
 
 
-def test_what_was_displayed_can_be_changed_and_cleared(kernel: RawKernel) -> None:
+def test_a_display_can_be_updated_and_cleared(kernel: RawKernel) -> None:
     (shown,) = kernel.outputs("h = display('a', display_id=True)")
     (changed,) = kernel.outputs("h.update('b')")
     assert shown["transient"] == changed["transient"] != {}
@@ -84,7 +84,7 @@ def test_streams_come_in_order(kernel: RawKernel) -> None:
     assert seen == [("stdout", "a\n"), ("stderr", "b\n"), ("stdout", "c\n")]
 
 
-def test_tracebacks_show_the_cell_and_nobody_who_ran_it(kernel: RawKernel) -> None:
+def test_tracebacks_show_only_frames_of_the_cell(kernel: RawKernel) -> None:
     (error,) = kernel.outputs("def f():\n    return 1/0\nf()")
     traceback = "\n".join(error["traceback"])
     assert [line for line in error["traceback"] if line.startswith("  File")] == [
@@ -95,12 +95,14 @@ def test_tracebacks_show_the_cell_and_nobody_who_ran_it(kernel: RawKernel) -> No
     assert "jkg_client" not in traceback
 
 
-# Cells that are for IPython.
+# Cells that only IPython understands.
 MAGICS = ["!ls", "%pip install x", "%%bash\nls", "x = !ls", "x = %time 1", "len?", "pip install x"]
 
 
 @rows("code", MAGICS)
-def test_what_is_for_ipython_says_what_to_install_or_script(kernel: RawKernel, code: str) -> None:
+def test_the_error_for_ipython_syntax_says_what_to_install_or_script(
+    kernel: RawKernel, code: str
+) -> None:
     (error,) = kernel.outputs(code)
     assert error["ename"] == "UsageError"
     assert "install ipython where the tests run" in error["evalue"]
@@ -114,7 +116,7 @@ def test_a_shell_block_can_be_scripted_where_it_cannot_be_run() -> None:
     assert (result.exit_code, result.output) == (0, "a.txt\n")
 
 
-def test_there_is_no_ipython_to_be_asked(kernel: RawKernel) -> None:
+def test_get_ipython_is_not_defined(kernel: RawKernel) -> None:
     (error,) = kernel.outputs("get_ipython()")
     assert error["ename"] == "NameError"
     reply = kernel.answers(kernel.send("kernel_info_request", {}))[1]["content"]

@@ -49,7 +49,7 @@ def is_there(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # One that has ended may wait a while for its new parent to notice.
+    # A process that has ended may stay a zombie for a while.
     state = Path(f"/proc/{pid}/stat")
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return state.read_text().rpartition(")")[2].split()[0] != "Z"
@@ -67,7 +67,7 @@ def pid_of(kernel: RawKernel) -> int:
     return int(kernel.value("import os\nos.getpid()"))
 
 
-# What ends a kernel, and what it leaves of what it has printed.
+# Ways to end a kernel.
 ENDS = [
     "os._exit(1)",
     "os.abort()",
@@ -80,7 +80,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_whatever_ends_the_process_is_a_death(kernel: RawKernel, end: str) -> None:
+def test_every_end_of_the_process_is_a_death(kernel: RawKernel, end: str) -> None:
     code = f"x = 1\nimport os, signal, sys\nprint('bye', flush=True)\n{end}"
     kernel.send("execute_request", {"code": code})
     said = [says(message) for message in kernel.until("iopub status restarting")]
@@ -102,7 +102,7 @@ def test_a_kernel_that_is_killed_by_its_pid_has_died(client: RawClient, kernel: 
     assert not is_there(second)
 
 
-def test_a_deleted_kernel_runs_what_it_has_to_at_its_end(
+def test_a_deleted_kernel_runs_its_exit_handlers(
     client: RawClient, kernel: RawKernel, tmp_path: Path
 ) -> None:
     path = tmp_path / "ended"
@@ -113,7 +113,7 @@ def test_a_deleted_kernel_runs_what_it_has_to_at_its_end(
     assert not is_there(pid)
 
 
-def test_what_a_kernel_has_started_ends_with_it(client: RawClient, kernel: RawKernel) -> None:
+def test_child_processes_of_a_kernel_end_with_it(client: RawClient, kernel: RawKernel) -> None:
     code = "import subprocess\nsubprocess.Popen(['sleep', '600']).pid"
     pid = int(kernel.value(code))
     client.gateway.stop()
@@ -143,7 +143,7 @@ def test_the_token_of_a_gateway_is_not_for_its_kernels(monkeypatch: pytest.Monke
         assert kernel.value(code) == "[None, 'open']"
 
 
-def test_it_imports_from_where_the_tests_do(
+def test_a_kernel_imports_modules_from_the_path_of_the_tests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "only_here.py").write_text("answer = 42")
@@ -152,10 +152,10 @@ def test_it_imports_from_where_the_tests_do(
         assert kernel.value("import only_here\nonly_here.answer") == "42"
 
 
-# Since 3.12 Python warns of each fork where there are threads.
+# Since 3.12, Python warns of each fork in a process with threads.
 QUIET = "import warnings\nwarnings.simplefilter('ignore')\n"
 
-# What works in a process of one's own, and its value.
+# Code that needs its own process, and its value.
 WORKS = [
     ("import pickle\nclass A: pass\ntype(pickle.loads(pickle.dumps(A()))).__name__", "'A'"),
     (
@@ -190,11 +190,11 @@ WORKS = [
 
 
 @rows(("code", "value"), WORKS)
-def test_what_processes_do_is_done(kernel: RawKernel, code: str, value: str) -> None:
+def test_processes_and_signals_work_in_cells(kernel: RawKernel, code: str, value: str) -> None:
     assert kernel.value(f"{QUIET}{code}") == value
 
 
-# Who else prints than the cell's own thread, and what comes.
+# Code that prints outside of the thread of the cell, and the text.
 PRINTS = [
     ("import os\nos.system('echo a')", "a\n"),
     ("import os\nos.write(1, b'b')", "b"),
@@ -206,7 +206,9 @@ PRINTS = [
 
 
 @rows(("code", "text"), PRINTS)
-def test_whatever_prints_prints_to_the_client(kernel: RawKernel, code: str, text: str) -> None:
+def test_output_of_threads_and_processes_is_sent_to_the_client(
+    kernel: RawKernel, code: str, text: str
+) -> None:
     assert kernel.text(f"{QUIET}{code}") == text
 
 
@@ -220,7 +222,7 @@ def test_an_interrupt_also_reaches_the_child_processes_of_a_cell(
     assert "iopub error KeyboardInterrupt" in [says(one) for one in kernel.answers(msg_id)]
 
 
-# What is stuck where no exception of Python reaches it.
+# Code that is stuck where Python cannot raise an exception.
 STUCK = [
     (
         "import threading\nprint('on', flush=True)\nthreading.Lock().acquire() and None\n"
@@ -234,7 +236,7 @@ STUCK = [
 
 
 @rows("code", STUCK)
-def test_an_interrupt_ends_what_is_stuck_outside_of_python(
+def test_an_interrupt_ends_code_that_is_stuck_outside_of_python(
     client: RawClient, kernel: RawKernel, code: str
 ) -> None:
     msg_id = kernel.send("execute_request", {"code": code})
@@ -272,7 +274,7 @@ get_ipython().events.register("pre_execute", interrupt)
     assert "iopub stream never\n" not in said
 
 
-def test_a_stuck_kernel_is_restarted_all_the_same(client: RawClient, kernel: RawKernel) -> None:
+def test_a_stuck_kernel_can_be_restarted(client: RawClient, kernel: RawKernel) -> None:
     code = (
         "import signal\nprint('on', flush=True)\nsignal.signal(2, signal.SIG_IGN)\nwhile True: pass"
     )
@@ -298,7 +300,7 @@ for code in ("import os\\nos.getpid(), os.getppid()", "import time\\ntime.sleep(
         kernel.execute("print('on', flush=True)\\n" + code, 20, on_output=lambda _: {end})
 """
 
-# How the tests' process ends.
+# Ways in which the process of the tests ends.
 ENDINGS = [
     "os.kill(os.getpid(), signal.SIGKILL)",
     "os._exit(0)",
@@ -340,7 +342,7 @@ def test_a_prepared_process_that_was_killed_is_replaced() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_forked_child_of_the_tests_has_kernels_of_its_own() -> None:
+def test_a_forked_child_of_the_tests_gets_its_own_kernels() -> None:
     code = "import os\nos.getppid()"
     with raw_client(ipython=False) as client, client.connect() as kernel:
         mine = kernel.value(code)
@@ -364,7 +366,7 @@ def _write_parent(write: int, code: str) -> NoReturn:
         os._exit(0)
 
 
-def test_where_nothing_forks_a_kernel_is_spawned() -> None:
+def test_without_fork_a_kernel_is_spawned() -> None:
     launched = launch("python", "s", kernel_env(None), forks=False)
     transport = MessageSocket(launched.line)
     try:
@@ -387,7 +389,7 @@ def test_a_kernel_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) 
         launch("python", "s", {}, forks=False)
 
 
-def test_a_gateway_asks_for_ipython_only_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ipython_can_be_required_only_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "IPython", None)
     with pytest.raises(ValueError, match="pip install ipython"):
         FakeGateway(ipython=True)

@@ -79,9 +79,9 @@ ANSWERS: list[tuple[str, str, Any, int]] = [
 
 
 @pytest.mark.field("F5")
-def test_two_slashes_are_not_one(client: RawClient) -> None:
+def test_two_slashes_in_a_path_are_not_one_slash(client: RawClient) -> None:
     info = client.gateway.connection_info
-    # Old releases of requests make one of them.
+    # Old releases of requests replace two slashes by one.
     connection = http.client.HTTPConnection(info.host, info.port, timeout=10)
     with contextlib.closing(connection):
         connection.request("GET", "//api/kernels", headers=info.all_headers)
@@ -97,7 +97,7 @@ def test_statuses_are_those_of_a_kernel_gateway(
         assert client.rest(method, path, data=body).status_code == status
 
 
-# Token in the header, token in the query, and whether kernel gateway 3.0.1 took it.
+# Token in the header, token in the query, and whether kernel gateway 3.0.1 accepted it.
 TOKENS = [
     (None, None, False),
     ("token secret", None, True),
@@ -113,7 +113,7 @@ TOKENS = [
 
 
 @rows(("header", "query", "admitted"), TOKENS)
-def test_only_the_word_token_opens_and_the_query_hides_the_header(
+def test_only_the_scheme_token_is_accepted_and_the_query_overrides_the_header(
     header: str | None, query: str | None, admitted: bool
 ) -> None:
     with raw_client(token="secret") as client:
@@ -127,18 +127,18 @@ def test_only_the_word_token_opens_and_the_query_hides_the_header(
     assert admitted or answer.json() == {"reason": "Unauthorized", "message": ""}
 
 
-def test_unknown_paths_are_unknown_without_a_token_too(client: RawClient) -> None:
+def test_unknown_paths_are_not_found_without_a_token_too(client: RawClient) -> None:
     url = client.gateway.connection_info.url
     assert requests.get(f"{url}/api/status", timeout=10).status_code == 404
 
 
-def test_without_a_token_everybody_is_welcome() -> None:
+def test_without_a_token_every_client_is_accepted() -> None:
     with raw_client(token=None) as client:
         assert client.gateway.connection_info.token is None
         assert client.rest("GET", "/api").json() == {"version": "2.21.1"}
 
 
-def test_a_kernel_is_told_as_jupyter_tells_it(client: RawClient) -> None:
+def test_the_model_of_a_kernel_has_the_fields_of_jupyter(client: RawClient) -> None:
     answer = client.rest("POST", "/api/kernels", json={"name": "python3"})
     model = answer.json()
     assert list(model) == ["id", "name", "last_activity", "execution_state", "connections"]
@@ -160,7 +160,7 @@ def test_listing_can_be_off_as_in_a_gateway_that_was_not_configured() -> None:
             assert answer.json() == {"reason": "Forbidden", "message": "Forbidden"}
 
 
-def test_no_more_kernels_than_allowed() -> None:
+def test_no_more_kernels_than_allowed_can_be_started() -> None:
     with raw_client(max_kernels=1) as client:
         kernel_id = client.start()
         answer = client.rest("POST", "/api/kernels")
@@ -183,13 +183,13 @@ def test_a_client_may_choose_the_id(client: RawClient) -> None:
     assert client.start(kernel_id=NOBODY) == NOBODY
 
 
-def test_an_unknown_kernel_says_so_in_the_traceback_only(client: RawClient) -> None:
+def test_the_name_of_an_unknown_kernel_is_only_in_the_traceback(client: RawClient) -> None:
     body = client.rest("POST", "/api/kernels", json={"name": "nosuch"}).json()
     assert body["message"] == "Unknown server error"
     assert "NoSuchKernel" in body["traceback"]
 
 
-def test_everything_lies_below_the_base_path() -> None:
+def test_all_paths_are_below_the_base_path() -> None:
     with raw_client(base_path="/user/me") as client:
         answer = client.rest("POST", "/api/kernels")
         assert answer.headers["Location"].startswith("/user/me/api/kernels/")
@@ -201,7 +201,7 @@ def test_everything_lies_below_the_base_path() -> None:
             assert kernel.value("1 + 1") == "2"
 
 
-# Origin, beside the address of the gateway, and what a request and a WebSocket are answered.
+# The origin, and the statuses for a request and a WebSocket. {host} is the gateway.
 ORIGINS = [
     ("http://evil.example", 404, 403),
     ("null", 404, 403),
@@ -213,7 +213,7 @@ ORIGINS = [
 
 @pytest.mark.field("F3")
 @rows(("origin", "rest", "socket"), ORIGINS)
-def test_pages_of_other_sites_are_not_answered(
+def test_requests_from_pages_of_other_sites_are_refused(
     client: RawClient, origin: str, rest: int, socket: int
 ) -> None:
     info = client.gateway.connection_info
@@ -237,7 +237,7 @@ def test_sessions_own_a_kernel(client: RawClient) -> None:
     assert client.model(session["kernel"]["id"])["name"] == "python3"
     assert [one["id"] for one in client.rest("GET", "/api/sessions").json()] == [session["id"]]
     path = f"/api/sessions/{session['id']}"
-    # It cannot tell of one session: an error of kernel gateway 3.0.1.
+    # Kernel gateway 3.0.1 fails if one session is requested.
     assert client.rest("GET", path).status_code == 500
     assert client.rest("DELETE", path).status_code == 204
     assert client.rest("GET", f"/api/kernels/{session['kernel']['id']}").status_code == 404

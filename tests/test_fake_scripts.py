@@ -38,7 +38,7 @@ def kernel(client: RawClient) -> Iterator[RawKernel]:
         yield kernel
 
 
-def test_a_script_says_what_the_cell_says(client: RawClient, kernel: RawKernel) -> None:
+def test_a_script_sends_the_messages_of_a_cell(client: RawClient, kernel: RawKernel) -> None:
     script = client.gateway.script("cell")
     script.stream("a").stream("b").stream("c", "stderr").display({"a/b": 1}, display_id="d")
     script.display({"a/b": 2}, display_id="d", update=True).clear_output(wait=True).result("5")
@@ -61,7 +61,7 @@ def test_a_script_says_what_the_cell_says(client: RawClient, kernel: RawKernel) 
     assert said[8]["content"]["payload"] == [{"source": "page", "data": {}}]
 
 
-def test_bytes_in_a_script_go_in_base64(client: RawClient, kernel: RawKernel) -> None:
+def test_bytes_in_a_script_are_sent_in_base64(client: RawClient, kernel: RawKernel) -> None:
     script = client.gateway.script("cell").display({"image/png": b"\x89PNG"})
     script.result({"image/png": bytearray(b"\x89PNG")}).message("x", {"a": [b"\x89PNG"]})
     shown, result, other = kernel.outputs("cell")
@@ -82,21 +82,19 @@ UNSAYABLE: list[Callable[[Script], object]] = [
 
 
 @rows("step", UNSAYABLE)
-def test_what_json_cannot_say_is_refused_where_it_is_written(
+def test_values_that_json_cannot_express_are_refused_by_the_script(
     step: Callable[[Script], object],
 ) -> None:
     with pytest.raises(ValueError, match=r"sent as JSON|must be a string"):
         step(Script("cell"))
 
 
-def test_a_cell_can_lose_nothing_but_its_end() -> None:
+def test_only_reply_and_idle_can_be_lost() -> None:
     with pytest.raises(ValueError, match="must be reply or idle"):
         Script("cell").loses("status")  # type: ignore[arg-type]
 
 
-def test_a_script_says_what_it_was_told_although_that_changes(
-    client: RawClient, kernel: RawKernel
-) -> None:
+def test_a_script_copies_its_data(client: RawClient, kernel: RawKernel) -> None:
     data = {"text/plain": "before"}
     client.gateway.script("cell").result(data)
     data["text/plain"] = "after"
@@ -130,7 +128,9 @@ def test_a_script_hangs_until_it_is_interrupted(client: RawClient, kernel: RawKe
     assert says(kernel.answers(msg_id)[0]) == "iopub error KeyboardInterrupt"
 
 
-def test_a_stubborn_script_ends_with_its_kernel_only(client: RawClient, kernel: RawKernel) -> None:
+def test_a_script_that_ignores_interrupts_ends_with_its_kernel(
+    client: RawClient, kernel: RawKernel
+) -> None:
     client.gateway.script("cell").stream("on").hangs().ignores_interrupts()
     kernel.send("execute_request", {"code": "cell"})
     kernel.until("iopub stream on")
@@ -158,7 +158,7 @@ def test_a_pause_takes_its_time_or_is_interrupted(client: RawClient, kernel: Raw
     kernel.until("iopub error KeyboardInterrupt")
 
 
-def test_what_comes_then_comes_when_all_before_was_sent(
+def test_then_is_called_after_all_earlier_messages_were_sent(
     client: RawClient, kernel: RawKernel
 ) -> None:
     go = threading.Event()
@@ -175,7 +175,7 @@ def test_scripts_for_one_cell_are_played_in_turn(client: RawClient, kernel: RawK
     assert [kernel.text(" cell\n") for _ in range(3)] == ["1", "2", "2"]
 
 
-def test_a_pattern_may_say_which_cells(client: RawClient, kernel: RawKernel) -> None:
+def test_a_pattern_may_choose_the_cells(client: RawClient, kernel: RawKernel) -> None:
     client.gateway.script(re.compile(r"fit\(")).stream("fitted")
     assert kernel.text("model.fit(x)") == "fitted"
     assert kernel.text("print(1)") == "1\n"
@@ -200,7 +200,7 @@ def test_a_strict_gateway_runs_no_cell_without_a_script() -> None:
 
 
 @pytest.mark.field("F12")
-def test_a_script_that_was_nearly_run_names_the_cell() -> None:
+def test_the_error_for_an_unplayed_script_names_a_similar_cell() -> None:
     with (  # noqa: PT012 - it is raised at the end of the block
         pytest.raises(AssertionError, match=r"never run; similar to it was the cell 'fit\( \)'"),
         raw_client() as client,
@@ -210,7 +210,7 @@ def test_a_script_that_was_nearly_run_names_the_cell() -> None:
         assert kernel.outputs("fit( )")[0]["ename"] == "NameError"
 
 
-def test_a_cell_that_has_nearly_a_script_names_it_where_every_cell_must_have_one() -> None:
+def test_the_error_for_an_unscripted_cell_names_a_similar_script() -> None:
     with (  # noqa: PT012 - it is raised at the end of the block
         pytest.raises(AssertionError, match="was never run"),
         raw_client(strict=True) as client,
@@ -221,7 +221,7 @@ def test_a_cell_that_has_nearly_a_script_names_it_where_every_cell_must_have_one
         assert error["evalue"].endswith("similar is script('model.fit(x)')")
 
 
-# What a user writes, in which language, and what stands in the script.
+# Code of a user, its language, and the argument of ``script``.
 WRITTEN: list[tuple[str, str, str | re.Pattern[str]]] = [
     ("pip install numpy", "bash", "pip install numpy"),
     ("pip install numpy\necho done", "sh", "pip install numpy\necho done"),
@@ -237,7 +237,7 @@ WRITTEN: list[tuple[str, str, str | re.Pattern[str]]] = [
 
 @pytest.mark.field("F12")
 @pytest.mark.parametrize(("code", "language", "cell"), WRITTEN)
-def test_a_script_says_which_code_was_written_not_what_became_of_it(
+def test_a_script_is_chosen_by_the_code_that_the_user_wrote(
     code: str, language: str, cell: str | re.Pattern[str]
 ) -> None:
     with FakeGateway() as gateway, JupyterCodeExecutor(gateway) as executor:
@@ -256,7 +256,7 @@ def test_a_function_of_the_test_that_raises_fails_the_cell_and_the_test() -> Non
         assert kernel.outputs("cell")[0]["ename"] == "KeyError"
 
 
-# A fault that nothing meets, and what is said of it.
+# A fault that never occurs, and the complaint.
 UNMET: list[tuple[Callable[[FakeGateway], object], str]] = [
     (lambda it: it.faults.status(500, path="/api/kernel"), r"\* /api/kernel never occurred"),
     (lambda it: it.faults.delay(0.1, method="PUT"), r"PUT \* never occurred"),
@@ -269,7 +269,7 @@ UNMET: list[tuple[Callable[[FakeGateway], object], str]] = [
 
 @pytest.mark.field("F12")
 @pytest.mark.parametrize(("fault", "said"), UNMET)
-def test_a_fault_that_is_never_met_fails_the_test(
+def test_a_fault_that_never_occurs_fails_the_test(
     fault: Callable[[FakeGateway], object], said: str
 ) -> None:
     with pytest.raises(AssertionError, match=said), raw_client() as client:  # noqa: PT012 - as above
@@ -277,7 +277,7 @@ def test_a_fault_that_is_never_met_fails_the_test(
         assert client.rest("GET", "/api").status_code == 200
 
 
-def test_a_fault_that_was_met_or_taken_back_fails_nothing() -> None:
+def test_a_fault_that_occurred_or_was_cleared_fails_no_test() -> None:
     with raw_client() as client:
         client.gateway.faults.status(500, path="/nosuch")
         client.gateway.faults.clear()
@@ -298,7 +298,7 @@ def test_a_shared_gateway_is_checked_and_forgets_between_tests() -> None:
         client.gateway.reset()
 
 
-def test_another_failure_is_not_hidden_by_what_was_not_played() -> None:
+def test_an_unplayed_script_does_not_hide_another_failure() -> None:
     with pytest.raises(ZeroDivisionError), FakeGateway() as gateway:
         divmod(1, gateway.script("cell").runs)
 
@@ -317,7 +317,7 @@ def test_recordings_are_played_byte_for_byte(client: RawClient, path: Path) -> N
     client.gateway.replay(path)
     v1 = ["v1.kernel.websocket.jupyter.org"] if path.stem.endswith("v1") else None
     with client.connect(subprotocols=v1) as kernel:
-        # The client says what the recorded one said, under the same ids.
+        # The client sends the recorded messages with the same ids.
         for frame in recorded(path, "client"):
             sent = raw(frame)
             kernel.socket.send(sent, 1 if isinstance(sent, str) else 2)
@@ -325,11 +325,11 @@ def test_recordings_are_played_byte_for_byte(client: RawClient, path: Path) -> N
         seen: list[object] = []
         while len(seen) < len(expected) + 2:
             seen.append(kernel.socket.recv())
-    # Two messages more: busy and idle when the gateway asks the fresh kernel.
+    # Two more messages: busy and idle for the query of the gateway to the new kernel.
     assert [frame for frame in seen if frame in expected] == expected
 
 
-def test_ids_in_a_recording_are_those_of_who_asks(client: RawClient, kernel: RawKernel) -> None:
+def test_ids_in_a_replay_are_those_of_the_client(client: RawClient, kernel: RawKernel) -> None:
     client.gateway.replay(next(path for path in RECORDINGS if path.name == "hello.default.json"))
     said = kernel.execute("print('Hello, World!')")
     assert "iopub stream Hello, World!\n" in [says(message) for message in said]
@@ -362,7 +362,7 @@ def test_a_recording_not_played_to_its_end_fails_the_test() -> None:
 
 
 def run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
-    """Run the tests in ``code`` with our plugin, and none of those that happen to be installed."""
+    """Run the tests in ``code`` with our plugin, without other installed plugins."""
     pytester.makepyfile(code)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
@@ -385,7 +385,7 @@ def test_the_fixture_is_a_running_gateway(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_the_fixture_fails_who_does_not_keep_to_the_script(pytester: pytest.Pytester) -> None:
+def test_the_fixture_fails_a_test_that_does_not_play_its_script(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
         """
@@ -395,7 +395,7 @@ def test_the_fixture_fails_who_does_not_keep_to_the_script(pytester: pytest.Pyte
     )
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["script('never') was never run"])
-    # Our own source helps nobody.
+    # Our own source would not help the reader.
     result.stdout.no_fnmatch_line("*gateway.check()*")
 
 
@@ -414,7 +414,7 @@ def test_a_failure_shows_the_journal_and_is_not_doubled(pytester: pytest.Pyteste
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*What did not go as scripted*",
+            "*Differences from the script*",
             "script('never') was never run",
             "*Received by the fake gateway*",
             "*GET /api/nosuch -> 404",
@@ -422,7 +422,7 @@ def test_a_failure_shows_the_journal_and_is_not_doubled(pytester: pytest.Pyteste
     )
 
 
-def test_the_other_fixture_is_a_kernel_ready_to_run(pytester: pytest.Pytester) -> None:
+def test_the_fixture_fake_kernel_is_ready_to_run_cells(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
         """
@@ -440,7 +440,7 @@ def test_pytest_finds_the_plugin_by_its_entry_point(
     root = Path(__file__).parent.parent
     settings = configparser.ConfigParser()
     settings.read(root / "setup.cfg", encoding="utf-8")
-    # What an installation makes of it. An installed package would be found, too, and is the same.
+    # The entry point, as an installation creates it. An installed package has the same one.
     installed = pytester.mkdir("site") / "jkg_client-0.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: jkg-client\nVersion: 0\n")
@@ -456,7 +456,7 @@ def test_pytest_finds_the_plugin_by_its_entry_point(
         def test_it(fake_kernel):
             assert fake_kernel.execute("1", 10).is_ok
     """)
-    # It starts sooner without the other plugins, and without a look at each assert.
+    # It starts faster without other plugins and without assertion rewriting.
     others = ("cacheprovider", "hypothesispytest", "randomly", "timeout", "xdist")
     options = [option for name in others for option in ("-p", f"no:{name}")]
     result = pytester.runpytest_subprocess("--assert=plain", *options, timeout=60)

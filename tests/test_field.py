@@ -1,4 +1,4 @@
-"""Every row of docs/field.md has a test that is marked with its line, and the other way round."""
+"""Every row of docs/field.md has a test with its mark, and every mark has a row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_each_line_has_a_test() -> None:
     assert set(ROWS) - marked() == set()
 
 
-def test_each_line_that_a_test_shows_is_on_the_page() -> None:
+def test_each_line_with_a_test_is_on_the_page() -> None:
     assert marked() - set(ROWS) == set()
 
 

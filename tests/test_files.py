@@ -20,7 +20,7 @@ CONTENT = bytes(range(256)) * 3
 
 @pytest.fixture
 def there(tmp_path: Path) -> Path:
-    """Where kernels start."""
+    """The folder in which kernels start."""
     folder = tmp_path / "there"
     folder.mkdir()
     return folder
@@ -50,7 +50,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("äöü", "äöü"),
     ],
 )
-def test_a_file_is_put_where_it_is_wanted(
+def test_a_file_is_put_at_the_wanted_path(
     path: str | None, place: str | None, here: Path, there: Path
 ) -> None:
     told = LocalFiles(there).put("data.bin", path)
@@ -64,7 +64,7 @@ def test_an_absolute_path_leads_out_of_the_folder(here: Path, there: Path, tmp_p
     assert (tmp_path / "outside").read_bytes() == CONTENT
 
 
-def test_a_file_that_is_there_is_replaced(here: Path, there: Path) -> None:
+def test_an_existing_file_is_replaced(here: Path, there: Path) -> None:
     (there / "data.bin").write_bytes(b"old")
     LocalFiles(there).put("data.bin", None)
     assert (there / "data.bin").read_bytes() == CONTENT
@@ -76,13 +76,13 @@ def test_a_file_may_be_put_onto_itself(here: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["nosuch", "."])
-def test_what_is_no_file_is_not_put(source: str, here: Path, there: Path) -> None:
+def test_only_files_are_put(source: str, here: Path, there: Path) -> None:
     with pytest.raises(OSError):
         LocalFiles(there).put(source, "x")
     assert list(there.iterdir()) == []
 
 
-def test_a_file_does_not_take_the_place_of_a_directory(here: Path, there: Path) -> None:
+def test_a_file_does_not_replace_a_directory(here: Path, there: Path) -> None:
     (there / "sub").mkdir()
     with pytest.raises(OSError):
         LocalFiles(there).put("data.bin", "sub")
@@ -101,7 +101,7 @@ def test_a_file_does_not_take_the_place_of_a_directory(here: Path, there: Path) 
         ("data.bin", "data.bin"),
     ],
 )
-def test_a_file_is_got_where_it_is_wanted(
+def test_a_file_is_saved_at_the_wanted_path(
     destination: Any, place: str, here: Path, there: Path
 ) -> None:
     (here / "folder").mkdir()
@@ -134,7 +134,7 @@ def test_a_foreign_path_does_not_lead_out_of_a_directory(
     ("make", "failure"),
     [(lambda path: None, FileNotFoundError), (Path.mkdir, OSError)],
 )
-def test_what_is_no_file_is_not_got(
+def test_only_files_are_got(
     make: Callable[[Path], None], failure: type[OSError], here: Path, there: Path
 ) -> None:
     make(there / "x")
@@ -143,14 +143,14 @@ def test_what_is_no_file_is_not_got(
     assert LocalFiles(here).names("") == ["data.bin"]
 
 
-def test_a_destination_that_is_not_there_is_an_error(here: Path, there: Path) -> None:
+def test_a_missing_destination_folder_is_an_error(here: Path, there: Path) -> None:
     (there / "x").touch()
     with pytest.raises(OSError):
         LocalFiles(there).get("x", "nosuch/folder/x", LARGEST_FILE)
     assert LocalFiles(here).names("") == ["data.bin"]
 
 
-def test_a_place_is_filled_when_all_has_gone_well(tmp_path: Path) -> None:
+def test_a_copy_appears_after_a_success(tmp_path: Path) -> None:
     place = tmp_path / "x"
     place.write_bytes(b"old")
     with written(place) as file:
@@ -168,7 +168,7 @@ def _fill_by_half(place: Path, failure: type[BaseException]) -> None:
 
 @pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
 @pytest.mark.parametrize("old", [None, b"old"])
-def test_a_place_is_as_it_was_when_something_has_gone_wrong(
+def test_a_failed_copy_leaves_the_old_file_unchanged(
     failure: type[BaseException], old: bytes | None, tmp_path: Path
 ) -> None:
     place = tmp_path / "x"
@@ -192,7 +192,7 @@ def test_a_file_has_the_permissions_of_any_new_file(mask: int, mode: int, tmp_pa
     assert (tmp_path / "x").stat().st_mode & 0o777 == mode
 
 
-def test_names_of_directories_have_a_slash_behind(there: Path) -> None:
+def test_names_of_directories_end_with_a_slash(there: Path) -> None:
     for name in ("b", "a.txt", ".hidden", "-rf", "ä"):
         (there / name).touch()
     (there / "a").mkdir()
@@ -203,7 +203,7 @@ def test_names_of_directories_have_a_slash_behind(there: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no such names and links there")
-def test_names_are_told_as_they_are(there: Path) -> None:
+def test_file_names_are_not_changed(there: Path) -> None:
     (there / "line\nend\r").touch()
     (there / "back\\slash").touch()
     (there / "folder").mkdir()
@@ -221,13 +221,15 @@ def test_names_are_told_as_they_are(there: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "failure"), [("nosuch", FileNotFoundError), ("file", NotADirectoryError)]
 )
-def test_what_is_no_directory_has_no_names(path: str, failure: type[OSError], there: Path) -> None:
+def test_only_directories_can_be_listed(path: str, failure: type[OSError], there: Path) -> None:
     (there / "file").touch()
     with pytest.raises(failure):
         LocalFiles(there).names(path)
 
 
-def test_a_local_server_gives_and_takes_files(tmp_path: Path, here: Path, there: Path) -> None:
+def test_files_of_a_local_server_can_be_put_and_got(
+    tmp_path: Path, here: Path, there: Path
+) -> None:
     with LocalJupyterServer(python=program(tmp_path, GATEWAY), cwd=there) as server:
         assert Path(server.put_file("data.bin", "sub/")) == there / "sub" / "data.bin"
         assert server.list_files() == ["sub/"]
@@ -246,7 +248,7 @@ def test_files_of_a_local_server_are_where_it_was_started(
     assert (there / "data.bin").read_bytes() == CONTENT
 
 
-def test_nothing_is_made_for_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_no_folder_is_created_for_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         LocalFiles(tmp_path).put(tmp_path / "nosuch", "new/folder/x")
     assert list(tmp_path.iterdir()) == []
@@ -255,7 +257,7 @@ def test_nothing_is_made_for_a_file_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.field("D7")
 @pytest.mark.skipif(os.name != "posix", reason="there are no such files there")
 @pytest.mark.parametrize("path", ["fifo", "device", "socket", "link"])
-def test_what_is_not_a_regular_file_is_refused_at_once(path: str, here: Path, there: Path) -> None:
+def test_files_that_are_not_regular_are_refused_at_once(path: str, here: Path, there: Path) -> None:
     os.mkfifo(there / "fifo")
     (there / "device").symlink_to("/dev/zero")
     (there / "link").symlink_to("fifo")
@@ -278,13 +280,13 @@ def test_a_file_that_is_too_large_is_not_got(size: int, here: Path, there: Path)
     assert LocalFiles(here).names("") == ["data.bin"]
 
 
-def test_a_file_of_just_the_largest_size_is_got(here: Path, there: Path) -> None:
+def test_a_file_of_the_largest_size_is_got(here: Path, there: Path) -> None:
     (there / "x").write_bytes(bytes(1000))
     assert LocalFiles(there).get("x", None, 1000).read_bytes() == bytes(1000)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no such files there")
-def test_what_hostile_code_leaves_behind_does_no_harm(here: Path, there: Path) -> None:
+def test_circular_links_and_fifos_of_hostile_code_do_no_harm(here: Path, there: Path) -> None:
     (there / "circle").symlink_to("circle")
     os.mkfifo(there / "fifo")
     assert LocalFiles(there).names("") == ["circle", "fifo"]
@@ -294,7 +296,7 @@ def test_what_hostile_code_leaves_behind_does_no_harm(here: Path, there: Path) -
     assert LocalFiles(here).names("") == ["data.bin"]
 
 
-# One row a call with a wrong argument, and the argument.
+# One row for each call with a wrong argument, and the argument.
 WRONG: list[tuple[Callable[[LocalFiles], object], str]] = [
     (lambda files: files.put(3, None), "source"),  # type: ignore[arg-type]
     (lambda files: files.put(b"data.bin", None), "source"),  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ HELLO = bytes.fromhex("81 05 48 65 6c 6c 6f")
 HEL, LO = bytes.fromhex("01 03 48 65 6c"), bytes.fromhex("80 02 6c 6f")
 PINGED = bytes.fromhex("89 05 48 65 6c 6c 6f")
 
-# One row what comes, and the messages in it.
+# Received bytes, and their messages.
 WHOLE: dict[str, tuple[bytes, list[tuple[int, bytes]]]] = {
     "text": (HELLO, [(TEXT, b"Hello")]),
     "two in one read": (2 * HELLO, [(TEXT, b"Hello"), (TEXT, b"Hello")]),
@@ -40,7 +40,7 @@ WHOLE: dict[str, tuple[bytes, list[tuple[int, bytes]]]] = {
 
 @rows("size", [1, 2, 3, 100_000])
 @rows("case", WHOLE)
-def test_messages_are_whole_however_they_come(case: str, size: int) -> None:
+def test_messages_are_read_from_pieces_of_any_size(case: str, size: int) -> None:
     sent, messages = WHOLE[case]
     reader, given = FrameReader(2**20), []
     for start in range(0, len(sent), size):
@@ -51,13 +51,13 @@ def test_messages_are_whole_however_they_come(case: str, size: int) -> None:
 
 
 @rows("count", [0, 1, 2, 3, 6])
-def test_a_part_of_a_frame_is_no_message(count: int) -> None:
+def test_a_part_of_a_frame_is_not_a_message(count: int) -> None:
     reader = FrameReader(100)
     reader.feed(HELLO[:count])
     assert reader.next() is None
 
 
-# One row what breaks the rules of the format.
+# Frames that break the rules of the format.
 STRANGE: dict[str, bytes] = {
     "compressed": b"\xc1\x00",
     "a reserved bit": b"\xa1\x00",
@@ -85,7 +85,7 @@ TOLD = (
 
 
 @rows("case", STRANGE)
-def test_what_breaks_the_rules_is_told(case: str) -> None:
+def test_invalid_frames_are_an_error(case: str) -> None:
     reader = FrameReader(100)
     reader.feed(STRANGE[case])
     with pytest.raises(ValueError, match=TOLD):
@@ -102,7 +102,9 @@ def test_what_breaks_the_rules_is_told(case: str) -> None:
         (b"\x02\x03abc\x80\x03", True),
     ],
 )
-def test_a_message_that_is_too_large_is_told_before_it_has_come(sent: bytes, is_told: bool) -> None:
+def test_a_message_that_is_too_large_is_an_error_before_it_has_arrived(
+    sent: bytes, is_told: bool
+) -> None:
     reader = FrameReader(5)
     reader.feed(sent)
     if is_told:
@@ -147,7 +149,7 @@ def test_a_large_message_is_not_in_memory_twice_after_it_was_read() -> None:
     assert reader.next() == (TEXT, b"a")
 
 
-def test_memory_is_taken_as_a_large_message_arrives_not_as_it_is_announced() -> None:
+def test_memory_grows_with_the_received_data_not_with_the_announced_size() -> None:
     size = 2**28
     reader = FrameReader(size)
     tracemalloc.start()
@@ -161,7 +163,7 @@ def test_memory_is_taken_as_a_large_message_arrives_not_as_it_is_announced() -> 
 
 
 @pytest.mark.parametrize("piece", [1, 4096, 2**16 + 9, 2**17 + 25])
-def test_large_messages_and_what_follows_them_are_read_from_pieces_of_any_size(piece: int) -> None:
+def test_frames_after_large_messages_are_read_from_pieces_of_any_size(piece: int) -> None:
     large = bytes(range(256)) * 260
     sent = b"\x82\x7f" + len(large).to_bytes(8, "big") + large
     data = b"".join([sent, b"\x81\x01a", sent, b"\x89\x00", sent])

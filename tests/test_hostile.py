@@ -79,7 +79,7 @@ class Hostile:
         self._server = server
 
     def cell(self, *frames: Callable[[str], str]) -> None:
-        """The cell ``hostile``; each frame is made of the JSON of its parent header."""
+        """The cell ``hostile``. Each function makes a frame from the JSON of the parent header."""
 
         def send() -> None:
             asked = self._server.journal.messages("execute_request")[-1].message
@@ -98,7 +98,7 @@ def says(msg_type: str, content: str, channel: str = "iopub") -> Callable[[str],
     return lambda parent: document(msg_type, content, parent, channel)
 
 
-# Every field that is read of each message, and what is right there.
+# Every field that the client reads in each message, with a valid value.
 FIELDS: dict[tuple[str, str], dict[str, Any]] = {
     ("iopub", "stream"): {"name": "stdout", "text": "t"},
     ("iopub", "display_data"): {
@@ -125,7 +125,7 @@ FIELDS: dict[tuple[str, str], dict[str, Any]] = {
     },
 }
 
-# JSON as it stands in the frame: some of it no encoder of ours would write.
+# JSON text in the frame. Our encoder would not write some of it.
 VALUES = [
     *("null", "true", "-1", "1e999", "NaN", "-Infinity", "9" * 4000, "-0.0", '""', "[]", "{}"),
     *('"\\ud800"', '"a\\u0000b"', '"../../../x"', '"' + "x" * 300 + '"', "[[]]", '["a", 1]'),
@@ -135,7 +135,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value[:20])
-def test_a_field_may_hold_anything(executors: Executors, harm: Hostile, value: str) -> None:
+def test_a_field_may_have_any_value(executors: Executors, harm: Hostile, value: str) -> None:
     frames = []
     for (channel, msg_type), fields in FIELDS.items():
         right = {name: json.dumps(field) for name, field in fields.items()}
@@ -154,7 +154,7 @@ def test_a_field_may_hold_anything(executors: Executors, harm: Hostile, value: s
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
-def test_nesting_without_end_costs_only_its_message(
+def test_endless_nesting_loses_only_its_message(
     executors: Executors, harm: Hostile, opening: str
 ) -> None:
     deep = opening * 100_000
@@ -165,8 +165,8 @@ def test_nesting_without_end_costs_only_its_message(
     assert result.truncated.messages == len(FIELDS)
 
 
-# Where exactly the parser gives up depends on the version of Python.
-def test_nesting_that_is_just_read_can_be_shown(executors: Executors, harm: Hostile) -> None:
+# The depth at which the parser fails depends on the version of Python.
+def test_the_deepest_readable_nesting_can_be_shown(executors: Executors, harm: Hostile) -> None:
     depths = range(100, 1500, 13)
     bundle = '{{"data": {{"application/json": {0}, "text/plain": {0}}}, "metadata": {0}}}'
     frames = [says("display_data", bundle.format("[" * n + "]" * n)) for n in depths]
@@ -179,7 +179,7 @@ def test_nesting_that_is_just_read_can_be_shown(executors: Executors, harm: Host
     assert str(result)
 
 
-# One row a parent that is not the cell, as JSON, or that makes the frame unreadable.
+# One row for each wrong parent as JSON. Some of them make the frame unreadable.
 @pytest.mark.parametrize(
     ("parent", "unread"),
     [
@@ -194,7 +194,7 @@ def test_nesting_that_is_just_read_can_be_shown(executors: Executors, harm: Host
         ("1e999", 1),
     ],
 )
-def test_what_names_another_parent_is_not_of_the_cell(
+def test_messages_with_another_parent_do_not_belong_to_the_cell(
     executors: Executors, harm: Hostile, parent: str, unread: int
 ) -> None:
     stream = '{"name": "stdout", "text": "foreign"}'
@@ -210,7 +210,7 @@ def test_what_names_another_parent_is_not_of_the_cell(
 
 
 def objects_after(feed: Callable[[int], None], counts: tuple[int, int]) -> list[int]:
-    """How many objects there are after so many calls each."""
+    """Numbers of objects after these numbers of calls."""
     found, done = [], 0
     for count in counts:
         gc.disable()
@@ -223,9 +223,9 @@ def objects_after(feed: Callable[[int], None], counts: tuple[int, int]) -> list[
     return found
 
 
-# Takes long if a display costs a search among those of its id.
+# This takes long if each display needs a search among the displays with its id.
 @pytest.mark.parametrize("ids", [1, 7, 10**9])
-def test_displays_by_the_hundred_thousand_are_bounded_whatever_their_ids(ids: int) -> None:
+def test_a_hundred_thousand_displays_with_any_ids_take_bounded_memory(ids: int) -> None:
     area = OutputArea()
 
     def feed(i: int) -> None:
@@ -237,8 +237,8 @@ def test_displays_by_the_hundred_thousand_are_bounded_whatever_their_ids(ids: in
     assert len(area.outputs) == 50_001
 
 
-# Takes minutes if each of the displays that it changes costs a look at all.
-def test_one_update_of_very_many_displays_ends() -> None:
+# This takes minutes if each changed display needs a search among all displays.
+def test_one_update_of_very_many_displays_is_quick() -> None:
     area = OutputArea()
     transient = {"transient": {"display_id": "i"}}
     for _ in range(40_000):
@@ -252,7 +252,7 @@ def test_one_update_of_very_many_displays_ends() -> None:
 
 MEGABYTE = 2**20
 
-# One row a place for what is large and yet no text that is shown.
+# One row for each place with large data that is not shown as text.
 LARGE: dict[str, Callable[[int], tuple[str, dict[str, Any]]]] = {
     "name of a stream": lambda i: ("stream", {"name": f"{i}" + "x" * MEGABYTE, "text": "x"}),
     "MIME type": lambda i: ("display_data", {"data": {f"{i}" + "x" * MEGABYTE: ""}}),
@@ -280,7 +280,7 @@ LARGE: dict[str, Callable[[int], tuple[str, dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("place", LARGE)
-def test_what_is_not_shown_is_bounded_too(place: str) -> None:
+def test_the_memory_for_hidden_data_is_bounded_too(place: str) -> None:
     area = OutputArea(MEGABYTE // 4)
     tracemalloc.start()
     try:
@@ -292,7 +292,7 @@ def test_what_is_not_shown_is_bounded_too(place: str) -> None:
     assert held < 2 * MEGABYTE
 
 
-# One row a way to send what no result shows, each time with two megabytes of it.
+# One row for each way to send two megabytes that no result shows.
 UNSEEN: dict[str, Callable[[int], dict[str, Any]]] = {
     "requests of others": lambda i: {
         "channel": "iopub",
@@ -342,7 +342,7 @@ UNSEEN: dict[str, Callable[[int], dict[str, Any]]] = {
 
 @pytest.mark.field("B15")
 @pytest.mark.parametrize("what", UNSEEN)
-def test_nothing_that_a_kernel_sends_piles_up(what: str) -> None:
+def test_repeated_messages_of_a_kernel_take_bounded_memory(what: str) -> None:
     exchange, late = Exchange("request", OutputArea(MEGABYTE)), LateOutput("ours", MEGABYTE)
     tracemalloc.start()
     try:
@@ -392,7 +392,7 @@ BUNDLES: list[dict[str, Any]] = [
 ]
 
 
-def test_files_stay_in_their_folder_under_names_of_ours(
+def test_files_stay_in_their_folder_and_have_our_names(
     executors: Executors, harm: Hostile, tmp_path: Path
 ) -> None:
     about = dict.fromkeys(("filename", "name", "path", "image/png"), "../../../x")
@@ -409,7 +409,7 @@ def test_files_stay_in_their_folder_under_names_of_ours(
 
 
 def modules(words: set[str]) -> Iterator[tuple[str, ast.Module]]:
-    """The modules in which one of the words stands: to parse all of them takes a second."""
+    """The modules that contain one of the words, because parsing all modules takes a second."""
     root = Path(jkg_client.__file__).parent
     for path in root.rglob("*.py"):
         text = path.read_text("utf-8")
@@ -429,7 +429,7 @@ EXECUTING = {"cloudpickle", "code", "dill", "joblib", "marshal", "pickle", "shel
 @pytest.mark.pitfall(51)
 def test_nothing_that_a_kernel_sends_is_unpickled_or_evaluated() -> None:
     for name, tree in modules(EVALUATING | EXECUTING):
-        # Its text runs in the kernel, where it compiles the script of the user.
+        # The text of this module runs in the kernel, where it compiles the script of the user.
         if name == "cli/script_runner.py":
             continue
         for node in ast.walk(tree):
@@ -444,7 +444,7 @@ def test_nothing_that_a_kernel_sends_is_unpickled_or_evaluated() -> None:
 
 
 @pytest.mark.pitfall(52)
-def test_the_only_file_with_data_of_a_kernel_is_named_by_chance() -> None:
+def test_files_with_data_of_a_kernel_have_random_names() -> None:
     writing = {"open", "write_bytes", "write_text", "mkstemp", "NamedTemporaryFile"}
     trees = dict(modules(writing))
     # These write only where the caller says: servers/ and embedded/ the files of what they start,
@@ -474,7 +474,7 @@ def test_the_only_file_with_data_of_a_kernel_is_named_by_chance() -> None:
     assert path == "folder / f'{uuid.uuid4().hex}{suffix}'"
 
 
-# One row a kernel that no server has.
+# One row for each invalid model of a kernel.
 MODELS = [
     *('{"id": "../../x"}', '{"id": ".."}', '{"id": "."}', '{"id": "a\\nb"}', '{"id": "a/b"}'),
     *('{"id": "\\ud800"}', '{"id": ""}', '{"id": "a\\u0000"}', '{"id": "a?b#c%2e"}'),
@@ -486,7 +486,7 @@ MODELS = [
 ]
 
 
-def test_a_kernel_that_cannot_be_is_told(server: FakeGateway, tmp_path: Path) -> None:
+def test_an_invalid_kernel_model_is_a_typed_error(server: FakeGateway, tmp_path: Path) -> None:
     with table() as row:
         for model in MODELS:
             server.faults.status(201, method="POST", path="/api/kernels", body=model or " ")
@@ -497,7 +497,7 @@ def test_a_kernel_that_cannot_be_is_told(server: FakeGateway, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("status", [200, 404, 500])
-def test_any_question_may_be_answered_so(server: FakeGateway, status: int) -> None:
+def test_any_request_may_get_a_hostile_answer(server: FakeGateway, status: int) -> None:
     with JupyterClient(server.connection_info) as client, table() as row:
         questions = (
             client.list_kernel_specs,
@@ -514,7 +514,7 @@ def test_any_question_may_be_answered_so(server: FakeGateway, status: int) -> No
 GARBAGE = bytes(range(256)).replace(b"\r", b"").replace(b"\n", b"")
 SPECS = b'{"kernelspecs": {"python3": {}}}'
 
-# One row an answer to REST requests.
+# One row for each answer to REST requests.
 ANSWERS: dict[str, Iterable[bytes]] = {
     "location with controls": [http(b"302 x", b"Location: /\x1b[2J\x07\x00x" + b"y" * 9000)],
     "location of garbage": [http(b"302 x", b"Location: " + GARBAGE)],
@@ -591,7 +591,7 @@ def test_a_cookie_of_any_bytes_injects_nothing(server: FakeGateway, cookie: byte
 
 UPGRADE = (b"Upgrade: websocket", b"Connection: Upgrade")
 
-# One row an answer to the handshake.
+# One row for each answer to the handshake.
 HANDSHAKES = {
     "wrong key": http(b"101 x", *UPGRADE, b"Sec-WebSocket-Accept: AAAA"),
     "key of garbage": http(b"101 x", *UPGRADE, b"Sec-WebSocket-Accept: " + GARBAGE),
@@ -629,7 +629,7 @@ def test_a_handshake_of_any_bytes_is_a_typed_error(handshake: str) -> None:
     assert time.monotonic() - started < SOON
 
 
-# One row what a server sends on a WebSocket as soon as it is open, and each time again.
+# One row for the bytes that a server sends on each new WebSocket.
 FRAMES: dict[str, Iterable[bytes]] = {
     "compressed": [frame(b"x", first=0xC1)],
     "all reserved bits": [frame(b"x", first=0xF1)],
@@ -693,7 +693,7 @@ def refused(token: str, ask: Callable[[JupyterClient], object]) -> Provoke:
 
 
 def faulty(code: int, ask: Callable[[JupyterClient], object], **fault: Any) -> Provoke:
-    """Ask a gateway that answers with a status, and with the token in all that it says."""
+    """Ask a gateway that answers with a status and repeats the token everywhere."""
 
     def provoke(server: FakeGateway) -> None:
         said = f"limit: Authorization: token {TOKEN}"
@@ -773,7 +773,7 @@ LOGIN = {"Location": f"/hub/login?next=/x&token={TOKEN}"}
 ELSEWHERE = {"Location": f"https://other.example/{TOKEN}/"}
 CHANNELS = "/api/kernels/*/channels"
 
-# One row a way to each of the errors.
+# One row for each error, with a way to cause it.
 ERRORS: list[tuple[type[BaseException], Provoke]] = [
     (jkg_client.GatewayUnauthorized, refused(TOKEN[::-1], lambda c: c.list_kernel_specs())),
     (jkg_client.GatewayUnauthorized, faulty(401, lambda c: c.list_kernel_specs())),
@@ -840,7 +840,7 @@ def test_no_error_shows_the_token(
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:
-    """All that was logged, but for what the library of the fake gateway says of its side."""
+    """All log messages, except for those of the library that the fake gateway uses."""
     ours = [record for record in caplog.records if not record.name.startswith("websockets")]
     formatter = logging.Formatter("%(message)s")
     return "".join(f"{formatter.format(record)} {vars(record)}" for record in ours)

@@ -30,7 +30,7 @@ def test_a_kernel_is_known_by_its_implementation(name: Any, expected: bool) -> N
 
 
 @pytest.mark.field("B13")
-def test_a_value_after_the_end_of_its_cell_gives_the_kernel_away() -> None:
+def test_a_value_after_idle_identifies_a_kernel_with_late_values() -> None:
     idle_before_value = IdleBeforeValue()
     idle_before_value.feed(VALUE)
     assert not idle_before_value.is_expected
@@ -40,7 +40,7 @@ def test_a_value_after_the_end_of_its_cell_gives_the_kernel_away() -> None:
 
 
 @pytest.mark.parametrize("later", [info("ipython"), VALUE, evolve(VALUE, parent_header={})])
-def test_what_has_given_a_kernel_away_holds_whatever_comes_later(later: Message) -> None:
+def test_an_identified_kernel_stays_identified(later: Message) -> None:
     idle_before_value = IdleBeforeValue()
     idle_before_value.feed(info("deno"))
     idle_before_value.feed(later)
@@ -50,7 +50,9 @@ def test_what_has_given_a_kernel_away_holds_whatever_comes_later(later: Message)
 @pytest.mark.parametrize(
     "late", [stream("by a thread"), evolve(VALUE, parent_header={"msg_id": "other"})]
 )
-def test_what_threads_print_and_what_others_run_says_nothing_of_the_kernel(late: Message) -> None:
+def test_late_text_and_values_of_other_cells_do_not_identify_a_kernel_with_late_values(
+    late: Message,
+) -> None:
     idle_before_value = IdleBeforeValue()
     idle_before_value.ended("req")
     idle_before_value.feed(late)
@@ -58,7 +60,7 @@ def test_what_threads_print_and_what_others_run_says_nothing_of_the_kernel(late:
 
 
 @pytest.mark.field("B13")
-def test_from_the_first_late_value_on_each_cell_gets_its_own(
+def test_after_a_first_late_value_each_cell_gets_its_own_value(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     for number in range(4):

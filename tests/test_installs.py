@@ -34,7 +34,7 @@ def test_a_cell_may_end_with_an_installation(line: str) -> None:
 
 
 @pytest.mark.field("B9")
-def test_a_command_of_several_lines_is_one() -> None:
+def test_a_command_of_several_lines_is_one_command() -> None:
     assert install_command("x = 1\n%pip install \\\n  a") == "%pip install    a"
 
 
@@ -68,7 +68,7 @@ def test_the_command_is_shown_as_the_user_has_typed_it(cell: str, typed: str, sh
         "!" + "-x " * 100_000 + "pip install x",
     ],
 )
-def test_of_other_cells_no_exit_status_is_known(cell: str) -> None:
+def test_other_cells_have_no_exit_status(cell: str) -> None:
     assert install_command(cell) is None
 
 
@@ -82,7 +82,7 @@ def said(status: Any) -> dict[str, Any]:
 
 
 @pytest.mark.field("B9")
-def test_a_failed_installation_is_told() -> None:
+def test_a_failed_installation_is_reported() -> None:
     result = with_status(ran(said("2")), "%pip install x")
     assert (result.status, result.failure, result.user_expressions) == ("ok", None, {})
     assert result.output == (
@@ -91,7 +91,7 @@ def test_a_failed_installation_is_told() -> None:
 
 
 @pytest.mark.field("B9")
-def test_it_is_told_on_a_line_of_its_own() -> None:
+def test_the_note_about_the_failure_is_on_a_separate_line() -> None:
     before = ExecutionResult(
         status="ok", outputs=(Stream("stdout", "no end"),), user_expressions=said("1")
     )
@@ -110,7 +110,7 @@ def test_it_is_told_on_a_line_of_its_own() -> None:
         {"_exit_code": "1"},
     ],
 )
-def test_otherwise_nothing_is_claimed(answer: Any) -> None:
+def test_without_a_failed_status_there_is_no_note(answer: Any) -> None:
     result = with_status(ran(answer), "%pip install x")
     assert (result.status, result.output) == ("ok", "ERROR: none found\n")
 

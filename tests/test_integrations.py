@@ -30,9 +30,7 @@ except ImportError as exc:
         ("smolagents", "smolagents"),
     ],
 )
-def test_a_missing_framework_is_told_with_the_extra_that_brings_it(
-    extra: str, package: str
-) -> None:
+def test_the_error_for_a_missing_framework_names_its_extra(extra: str, package: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT.format(extra=extra, package=package)],
         stdout=subprocess.PIPE,

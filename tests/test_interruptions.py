@@ -22,7 +22,7 @@ from jkg_client.protocol.questions import InputRequest
 
 @pytest.fixture(autouse=True)
 def usual_handler() -> Iterator[None]:
-    """The usual handler: the tests may have been started with another."""
+    """Set the usual handler, because the tests may have been started with another one."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -80,7 +80,7 @@ def test_the_console_loses_no_cell_when_ctrl_c_comes_at_its_start(
 
 
 class Terminal(io.StringIO):
-    """Ctrl-C comes when the prompt was shown."""
+    """A terminal on which Ctrl-C is pressed when the prompt is shown."""
 
     def isatty(self) -> bool:
         return True

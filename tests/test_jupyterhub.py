@@ -79,7 +79,7 @@ def test_a_server_is_started_used_and_stopped(hub: ScriptedHub) -> None:
     assert len(hub.requests("DELETE")) == 1
 
 
-def test_a_server_that_runs_is_adopted_and_left(hub: ScriptedHub) -> None:
+def test_a_running_server_is_used_and_not_stopped(hub: ScriptedHub) -> None:
     hub.servers[""] = Server(ready=True)
     with start(hub) as server:
         assert server.connection_info.url == f"{hub.url}/user/me"
@@ -88,7 +88,7 @@ def test_a_server_that_runs_is_adopted_and_left(hub: ScriptedHub) -> None:
 
 
 @pytest.mark.parametrize(("runs", "stop", "left"), [(True, True, []), (False, False, [""])])
-def test_stop_server_says_what_becomes_of_it(
+def test_stop_server_decides_whether_the_server_is_stopped(
     hub: ScriptedHub, runs: bool, stop: bool, left: list[str]
 ) -> None:
     hub.servers[""] = Server(ready=runs)
@@ -99,7 +99,7 @@ def test_stop_server_says_what_becomes_of_it(
 
 @pytest.mark.field("H1")
 @pytest.mark.parametrize("status", [200, 201, 202])
-def test_a_start_is_over_when_the_model_says_so_whatever_was_answered(
+def test_the_model_of_the_server_decides_when_a_start_is_over(
     hub: ScriptedHub, status: int
 ) -> None:
     def answer(asked: Asked) -> Said | None:
@@ -116,7 +116,7 @@ def test_a_start_is_over_when_the_model_says_so_whatever_was_answered(
 
 
 @pytest.mark.field("H2")
-def test_a_start_that_goes_on_is_waited_for(hub: ScriptedHub) -> None:
+def test_a_start_that_is_still_running_is_awaited(hub: ScriptedHub) -> None:
     hub.servers[""] = server = Server(pending="spawn")
     hub.later(0.1, lambda: hub._started(server))
     with start(hub):
@@ -126,7 +126,7 @@ def test_a_start_that_goes_on_is_waited_for(hub: ScriptedHub) -> None:
 
 
 @pytest.mark.field("H2")
-def test_a_server_that_somebody_starts_meanwhile_is_adopted(hub: ScriptedHub) -> None:
+def test_a_server_that_another_program_starts_meanwhile_is_used(hub: ScriptedHub) -> None:
     def somebody_is_faster(asked: Asked) -> Said | None:
         if asked.method == "POST":
             hub.servers[""] = Server(ready=True)
@@ -173,7 +173,7 @@ def test_the_cause_of_a_failed_start_is_in_the_error(hub: ScriptedHub) -> None:
 
 
 @pytest.mark.field("H3")
-def test_without_a_cause_the_hubs_first_answer_is_told(hub: ScriptedHub) -> None:
+def test_without_a_cause_the_error_has_the_first_answer_of_the_hub(hub: ScriptedHub) -> None:
     hub.rule("POST", START, Said(500, {"message": "Spawner failed to start [status=1]"}))
     with pytest.raises(ServerStartError, match=r"failed to start \[status=1\]"):
         start(hub)
@@ -192,7 +192,7 @@ def test_a_start_that_takes_too_long_is_given_up_and_undone(hub: ScriptedHub) ->
 
 
 @pytest.mark.field("H4")
-def test_somebody_elses_start_is_given_up_but_not_undone(hub: ScriptedHub) -> None:
+def test_the_start_of_another_program_is_given_up_but_not_undone(hub: ScriptedHub) -> None:
     hub.servers[""] = Server(pending="spawn")
     with pytest.raises(ServerStartTimeout):
         start(hub, timeout=0.5)
@@ -212,7 +212,7 @@ def test_events_may_be_cut_anywhere(hub: ScriptedHub, size: int) -> None:
     hub.ready_with(request=2)
     with start(hub, on_progress=told.append):
         pass
-    # The second stream has what the hub says by itself.
+    # The second stream has the usual events of the hub.
     assert told[:3] == [
         ServerProgress("günstig", 5),
         ServerProgress(""),
@@ -221,7 +221,7 @@ def test_events_may_be_cut_anywhere(hub: ScriptedHub, size: int) -> None:
 
 
 @pytest.mark.field("H5")
-def test_each_event_is_told_once_though_the_hub_repeats_them(hub: ScriptedHub) -> None:
+def test_each_event_is_reported_once_although_the_hub_repeats_them(hub: ScriptedHub) -> None:
     told: list[str] = []
     hub.events = [{"progress": n, "message": f"step {n}"} for n in (10, 20, 30)]
     hub.rule("GET", "/progress", Said(200, pieces=[(0.0, event_of(one)) for one in hub.events]))
@@ -241,7 +241,7 @@ def test_an_endless_line_is_not_kept(hub: ScriptedHub) -> None:
 
 
 @pytest.mark.field("H6", "H9")
-def test_a_stream_that_says_nothing_hides_no_ready_server(hub: ScriptedHub) -> None:
+def test_a_silent_event_stream_does_not_hide_a_ready_server(hub: ScriptedHub) -> None:
     hub.rule("GET", "/progress", *[Said(200, pieces=[(60.0, b"")])] * 9)
     hub.start_seconds = 0.1
     begun = time.monotonic()
@@ -250,7 +250,7 @@ def test_a_stream_that_says_nothing_hides_no_ready_server(hub: ScriptedHub) -> N
 
 
 @pytest.mark.field("H9")
-def test_a_stream_that_is_cut_is_asked_for_again(hub: ScriptedHub) -> None:
+def test_a_stream_that_is_cut_is_requested_again(hub: ScriptedHub) -> None:
     hub.rule("GET", "/progress", GONE, Said(502, "bad"), Said(200, pieces=[]), GONE)
     hub.ready_with(request=5)
     told: list[str] = []
@@ -259,7 +259,7 @@ def test_a_stream_that_is_cut_is_asked_for_again(hub: ScriptedHub) -> None:
 
 
 @pytest.mark.field("H7")
-def test_a_ready_event_is_no_proof(hub: ScriptedHub) -> None:
+def test_a_ready_event_alone_does_not_end_the_wait(hub: ScriptedHub) -> None:
     ready = event_of({"progress": 100, "ready": True, "message": "ready"})
     hub.rule("GET", "/progress", *[Said(200, pieces=[(0.0, ready)])] * 3)
     hub.start_seconds = 0.1
@@ -268,7 +268,7 @@ def test_a_ready_event_is_no_proof(hub: ScriptedHub) -> None:
 
 
 @pytest.mark.field("H7")
-def test_a_start_that_somebody_ends_is_told(hub: ScriptedHub) -> None:
+def test_a_start_that_another_program_ends_is_an_error(hub: ScriptedHub) -> None:
     hub.start_seconds = 600
 
     def end_it_soon(asked: Asked) -> None:
@@ -290,7 +290,7 @@ def test_without_a_progress_stream_the_state_is_asked_for(hub: ScriptedHub, stat
 
 
 @pytest.mark.field("H8")
-def test_a_start_of_which_the_hub_says_nothing_is_given_up_without_a_last_message(
+def test_the_error_of_a_start_without_events_names_no_last_message(
     hub: ScriptedHub,
 ) -> None:
     hub.rule("GET", "/progress", *[Said(404, {"message": "no"})] * 99)
@@ -310,7 +310,7 @@ def test_stop_waits_for_the_end(hub: ScriptedHub) -> None:
 
 @pytest.mark.field("H10")
 @pytest.mark.parametrize("status", [204, 404])
-def test_what_is_stopped_already_or_unknown_has_ended(
+def test_stopping_a_stopped_or_unknown_server_succeeds(
     hub: ScriptedHub, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = start(hub)
@@ -349,7 +349,7 @@ def test_options_are_always_sent_as_the_hub_takes_them(
 
 
 @pytest.mark.field("H13")
-def test_refused_options_are_told_and_not_tried_again(hub: ScriptedHub) -> None:
+def test_refused_options_are_an_error_and_not_tried_again(hub: ScriptedHub) -> None:
     hub.rule("POST", START, *[Said(400, {"status": 400, "message": "no image 'y'"})] * 9)
     with pytest.raises(ServerStartError, match="no image 'y'"):
         start(hub, options={"image": "y"})
@@ -358,7 +358,7 @@ def test_refused_options_are_told_and_not_tried_again(hub: ScriptedHub) -> None:
 
 @pytest.mark.field("H13")
 @pytest.mark.parametrize("options", [["a"], "a", {"a": object()}, {"a": float("nan")}, 5])
-def test_options_that_json_cannot_carry_are_refused_before_anything_is_asked(
+def test_options_that_json_cannot_express_are_refused_before_any_request(
     hub: ScriptedHub, options: Any
 ) -> None:
     with pytest.raises(ValueError, match="options"):
@@ -367,7 +367,7 @@ def test_options_that_json_cannot_carry_are_refused_before_anything_is_asked(
 
 
 @pytest.mark.field("H14")
-def test_a_busy_hub_is_asked_again_when_it_says(hub: ScriptedHub) -> None:
+def test_a_busy_hub_is_asked_again_after_its_retry_time(hub: ScriptedHub) -> None:
     busy = Said(429, {"message": "Too many users"}, {"Retry-After": "0.4"})
     hub.rule("POST", START, busy)
     begun = time.monotonic()
@@ -378,7 +378,7 @@ def test_a_busy_hub_is_asked_again_when_it_says(hub: ScriptedHub) -> None:
 
 @pytest.mark.field("H14")
 @pytest.mark.parametrize("headers", [{"Retry-After": "3600"}, {}])
-def test_a_busy_hub_that_wants_more_time_than_there_is_is_told_at_once(
+def test_a_retry_time_beyond_the_time_limit_is_an_error_at_once(
     hub: ScriptedHub, headers: dict[str, str]
 ) -> None:
     hub.rule("POST", START, Said(429, {"message": "Active user limit exceeded"}, headers))
@@ -400,7 +400,7 @@ def test_too_many_servers_are_named_and_none_is_removed(hub: ScriptedHub) -> Non
     assert hub.requests("DELETE") == []
 
 
-def test_a_hub_without_named_servers_is_told(hub: ScriptedHub) -> None:
+def test_a_hub_without_named_servers_is_an_error(hub: ScriptedHub) -> None:
     hub.rule("POST", "/servers/", Said(400, {"message": "Named servers are not enabled."}))
     with pytest.raises(NamedServersDisabled, match="Omit server_name="):
         start(hub, server_name="c")
@@ -426,7 +426,7 @@ def test_a_hub_that_is_away_at_first_is_asked_a_few_times_only(hub: ScriptedHub)
 
 
 @pytest.mark.field("H16")
-def test_a_start_whose_answer_is_lost_is_not_lost(hub: ScriptedHub) -> None:
+def test_a_start_whose_answer_is_lost_continues(hub: ScriptedHub) -> None:
     def lose_the_answer(asked: Asked) -> Said | None:
         if asked.method != "POST":
             return None
@@ -441,7 +441,7 @@ def test_a_start_whose_answer_is_lost_is_not_lost(hub: ScriptedHub) -> None:
 
 
 @pytest.mark.field("H17")
-def test_a_start_that_a_restarted_hub_has_forgotten_is_made_once_more(hub: ScriptedHub) -> None:
+def test_a_start_that_a_restarted_hub_has_forgotten_is_requested_again(hub: ScriptedHub) -> None:
     hub.start_seconds = 600
 
     def restart_hub() -> None:
@@ -456,7 +456,7 @@ def test_a_start_that_a_restarted_hub_has_forgotten_is_made_once_more(hub: Scrip
 
 
 @pytest.mark.field("H18")
-def test_a_dead_server_that_the_hub_has_for_ready_is_started_anew(hub: ScriptedHub) -> None:
+def test_a_dead_server_that_the_hub_reports_as_ready_is_started_again(hub: ScriptedHub) -> None:
     hub.servers[""] = server = Server(ready=True, alive=False)
     with start(hub):
         assert (server.alive, server.started) == (True, 1)
@@ -464,7 +464,7 @@ def test_a_dead_server_that_the_hub_has_for_ready_is_started_anew(hub: ScriptedH
 
 
 @pytest.mark.field("H18")
-def test_a_live_server_that_is_slow_to_answer_is_not_started_anew(hub: ScriptedHub) -> None:
+def test_a_slow_server_is_not_started_again(hub: ScriptedHub) -> None:
     hub.servers[""] = server = Server(ready=True)
     hub.rule("GET", "/user/me/api", *[AWAY] * 4)
     with start(hub):
@@ -495,35 +495,35 @@ def test_a_scope_may_be_limited_to_the_server_or_to_more(hub: ScriptedHub, limit
 
 @pytest.mark.field("H20")
 @pytest.mark.parametrize("limit", ["!user=you", "!server=me/agent-2", "!server=me/"])
-def test_a_scope_for_something_else_is_none(hub: ScriptedHub, limit: str) -> None:
+def test_a_scope_for_another_server_is_not_sufficient(hub: ScriptedHub, limit: str) -> None:
     hub.caller["scopes"] = [scope.partition("!")[0] + limit for scope in USER_SCOPES]
     with pytest.raises(GatewayUnauthorized, match="!server=me/agent-1"):
         start(hub, server_name="agent-1")
 
 
 @pytest.mark.field("H20")
-def test_what_runs_can_be_used_without_the_right_to_start_it(hub: ScriptedHub) -> None:
+def test_a_running_server_can_be_used_without_the_right_to_start_it(hub: ScriptedHub) -> None:
     hub.servers[""] = Server(ready=True)
     hub.caller["scopes"] = ["read:servers", "access:servers"]
     with start(hub) as server:
         assert server.connection_info.token == TOKEN
 
 
-def test_a_hub_that_says_nothing_of_scopes_is_tried(hub: ScriptedHub) -> None:
+def test_a_hub_without_scopes_can_be_used(hub: ScriptedHub) -> None:
     del hub.caller["scopes"]
     with start(hub):
         assert hub.running() == [""]
 
 
 @pytest.mark.field("H21")
-def test_a_wrong_token_is_told(hub: ScriptedHub) -> None:
+def test_a_wrong_token_is_an_error(hub: ScriptedHub) -> None:
     with pytest.raises(GatewayUnauthorized, match="it is wrong or has expired") as caught:
         start(hub, token="another-token")
     assert caught.value.status == 403
 
 
 @pytest.mark.field("H21")
-def test_no_access_and_no_such_user_are_both_told(hub: ScriptedHub) -> None:
+def test_the_error_mentions_a_missing_user_and_missing_access(hub: ScriptedHub) -> None:
     hub.caller["scopes"] = [scope.partition("!")[0] for scope in USER_SCOPES]
     with pytest.raises(GatewayUnauthorized, match=r"no user 'you', or the token may not see"):
         start(hub, user="you")
@@ -539,7 +539,7 @@ def test_the_token_of_a_service_needs_a_user(hub: ScriptedHub) -> None:
 
 
 @pytest.mark.field("H22")
-def test_a_fresh_token_is_asked_for_each_time(hub: ScriptedHub) -> None:
+def test_the_token_function_is_called_for_each_request(hub: ScriptedHub) -> None:
     given = iter(f"token-{n}" for n in range(1000))
     hub.tokens = {f"token-{n}" for n in range(1000)}
     with start(hub, token=lambda: next(given)) as server:
@@ -549,7 +549,7 @@ def test_a_fresh_token_is_asked_for_each_time(hub: ScriptedHub) -> None:
 
 
 @pytest.mark.field("H22")
-def test_an_expired_token_is_told_though_the_server_would_still_take_it(hub: ScriptedHub) -> None:
+def test_an_expired_token_is_an_error_even_if_the_server_still_accepts_it(hub: ScriptedHub) -> None:
     hub.servers[""] = Server(ready=True)
     hub.tokens = set()
     with pytest.raises(GatewayUnauthorized, match="expired"):
@@ -559,7 +559,7 @@ def test_an_expired_token_is_told_though_the_server_would_still_take_it(hub: Scr
 
 @pytest.mark.field("H22")
 @pytest.mark.parametrize("token", ["", None, 5, "a\nb", "é", lambda: "", lambda: None])
-def test_what_is_no_token_is_refused_and_not_shown(hub: ScriptedHub, token: Any) -> None:
+def test_an_invalid_token_is_refused_and_not_shown(hub: ScriptedHub, token: Any) -> None:
     with pytest.raises(ValueError, match="token"):
         start(hub, token=token)
     assert hub.asked == []
@@ -585,7 +585,7 @@ def test_the_token_is_in_no_url_no_log_no_error_and_no_repr(
 
 @pytest.mark.field("H23")
 @pytest.mark.parametrize("name", [".", "..", "x/y", "a\\b", "a\nb", "x" * 300, 5, None, b"a"])
-def test_a_name_that_would_lead_elsewhere_is_refused_before_anything_is_asked(
+def test_a_name_that_changes_the_url_is_refused_before_any_request(
     hub: ScriptedHub, name: Any
 ) -> None:
     with pytest.raises(ValueError, match="server_name"):
@@ -625,7 +625,7 @@ def test_a_hub_with_a_prefix_is_found_by_any_of_its_addresses() -> None:
 
 
 @pytest.mark.field("H24")
-def test_an_absolute_url_of_the_hub_is_taken(hub: ScriptedHub) -> None:
+def test_an_absolute_url_of_a_server_is_accepted(hub: ScriptedHub) -> None:
     hub.url_of = lambda _: f"{hub.url}/user/me/"
     with start(hub) as server:
         assert server.connection_info.url == f"{hub.url}/user/me"
@@ -687,7 +687,7 @@ def test_the_right_to_report_is_checked_at_the_start(hub: ScriptedHub) -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>", {"version": 5}, [1], {"a": "b"}])
-def test_what_is_no_hub_is_told(hub: ScriptedHub, body: Any) -> None:
+def test_an_answer_that_does_not_come_from_a_hub_is_an_error(hub: ScriptedHub, body: Any) -> None:
     hub.rule("GET", "/hub/api/", Said(200, body))
     with pytest.raises(NotAGateway, match="there is no JupyterHub at this address"):
         start(hub)
@@ -710,7 +710,7 @@ def test_what_is_no_hub_is_told(hub: ScriptedHub, body: Any) -> None:
         {"headers": {"a": 1}},
     ],
 )
-def test_bad_arguments_are_refused_before_anything_is_asked(
+def test_bad_arguments_are_refused_before_any_request(
     hub: ScriptedHub, options: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError):
@@ -719,12 +719,12 @@ def test_bad_arguments_are_refused_before_anything_is_asked(
 
 
 @pytest.mark.parametrize("url", ["", "ftp://hub", None, 5, "http://", "http://me:pw@hub/"])
-def test_what_is_no_address_of_a_hub_is_refused(url: Any) -> None:
+def test_an_invalid_address_of_a_hub_is_refused(url: Any) -> None:
     with pytest.raises(ValueError):
         JupyterHubServer(url, token=TOKEN)
 
 
-def test_two_servers_of_one_user_are_up_side_by_side(hub: ScriptedHub) -> None:
+def test_two_servers_of_one_user_can_run_at_the_same_time(hub: ScriptedHub) -> None:
     with start(hub, server_name="a") as one, start(hub, server_name="b") as two:
         assert sorted(hub.running()) == ["a", "b"]
         assert one.connection_info.url != two.connection_info.url
@@ -741,7 +741,7 @@ def test_a_callback_that_fails_stops_the_server(hub: ScriptedHub) -> None:
     assert hub.running() == []
 
 
-def test_a_server_that_nobody_stopped_is_stopped_when_it_is_collected(hub: ScriptedHub) -> None:
+def test_a_forgotten_server_is_stopped_by_the_garbage_collector(hub: ScriptedHub) -> None:
     server = start(hub)
     del server
     gc.collect()
@@ -783,7 +783,7 @@ os._exit(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_fork_does_not_stop_its_parents_server(hub: ScriptedHub) -> None:
+def test_a_forked_child_does_not_stop_the_server_of_its_parent(hub: ScriptedHub) -> None:
     run(PROGRAM + FORKS, hub)
     assert hub.requests("DELETE") == []
 
@@ -810,7 +810,7 @@ for _ in range(12):
 """
 
 
-def test_ctrl_c_at_any_moment_leaves_nothing(hub: ScriptedHub) -> None:
+def test_ctrl_c_at_any_moment_leaves_no_server(hub: ScriptedHub) -> None:
     hub.start_seconds, hub.stop_seconds = 0.05, 0.02
     run(INTERRUPTED, hub)
     assert eventually(lambda: hub.running() == []), hub.servers
@@ -834,14 +834,14 @@ def test_a_hub_that_is_away_at_the_end_is_logged(
 ENV = {"JUPYTERHUB_API_TOKEN": TOKEN}
 
 
-def test_a_hub_is_found_as_its_services_find_it() -> None:
+def test_a_hub_is_found_by_the_variables_of_its_services() -> None:
     with scripted_hub("/pre") as hub:
         env = {**ENV, "JUPYTERHUB_API_URL": f"{hub.url}/hub/api"}
         with JupyterHubServer.from_env(env, server_name="a", timeout=30) as server:
             assert server.connection_info.url == f"{hub.url}/user/me/a"
 
 
-def test_inside_a_users_server_that_is_the_server() -> None:
+def test_in_a_users_server_the_variables_name_that_server() -> None:
     with scripted_hub() as hub:
         hub.servers["mine"] = Server(ready=True)
         env = {**ENV, "JUPYTERHUB_API_URL": f"{hub.url}/hub/api", "JUPYTERHUB_USER": "me"}
@@ -850,7 +850,7 @@ def test_inside_a_users_server_that_is_the_server() -> None:
         assert hub.running() == ["mine"]
 
 
-def test_servers_are_looked_for_at_the_public_address() -> None:
+def test_servers_are_reached_at_the_public_address() -> None:
     with scripted_hub() as hub, scripted_hub() as public:
         public.servers = hub.servers
         env = {**ENV, "JUPYTERHUB_API_URL": f"{hub.url}/hub/api"}
@@ -860,7 +860,7 @@ def test_servers_are_looked_for_at_the_public_address() -> None:
 
 
 @pytest.mark.parametrize("env", [{}, {"JUPYTERHUB_API_URL": "http://h/hub/api"}, ENV])
-def test_without_a_hub_in_the_environment_that_is_told(env: dict[str, str]) -> None:
+def test_without_a_hub_in_the_environment_from_env_raises_an_error(env: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="JUPYTERHUB_API_URL and JUPYTERHUB_API_TOKEN"):
         JupyterHubServer.from_env(env)
 
@@ -888,7 +888,7 @@ async def _cancelled_start(hub: ScriptedHub) -> None:
         server.connection_info  # noqa: B018
 
 
-def test_a_cancelled_start_is_undone_before_the_task_is_over(hub: ScriptedHub) -> None:
+def test_a_cancelled_start_is_undone_before_the_task_ends(hub: ScriptedHub) -> None:
     hub.start_seconds = 600
     asyncio.run(_cancelled_start(hub))
 
@@ -920,7 +920,7 @@ async def _used(hub: ScriptedHub) -> None:
     assert "asked for" in {event.message for event in told}
 
 
-def test_in_an_event_loop_a_server_is_started_and_stopped_alike(hub: ScriptedHub) -> None:
+def test_an_async_server_is_started_and_stopped(hub: ScriptedHub) -> None:
     asyncio.run(_used(hub))
     assert not [one for one in threading.enumerate() if one.name == "jkg-hub-activity"]
 
@@ -930,7 +930,7 @@ def test_an_async_server_checks_its_arguments_at_once() -> None:
         AsyncJupyterHubServer("https://hub.example.com")
 
 
-def test_an_async_server_that_fails_says_why(hub: ScriptedHub) -> None:
+def test_an_async_server_that_fails_raises_the_reason(hub: ScriptedHub) -> None:
     async def fails() -> None:
         async with AsyncJupyterHubServer(hub.url, token="another"):
             pass
@@ -964,7 +964,7 @@ def test_the_command_starts_a_server_of_the_hub_and_stops_it(
         (["--hub-server", "a"], "--hub-server needs --hub"),
     ],
 )
-def test_the_command_says_what_it_needs_for_a_hub(
+def test_the_command_reports_missing_settings_for_a_hub(
     words: list[str],
     says: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -983,7 +983,7 @@ def client_of(hub: ScriptedHub, path: str, token: str = TOKEN) -> JupyterClient:
 @pytest.mark.field("C4", "H19")
 @pytest.mark.parametrize("prefix", ["", "/some/prefix"])
 @pytest.mark.parametrize("path", ["/user/me", "/user/me/agent-1"])
-def test_a_server_that_does_not_run_is_told_with_where_to_start_it(prefix: str, path: str) -> None:
+def test_the_error_for_a_stopped_server_says_where_to_start_it(prefix: str, path: str) -> None:
     with scripted_hub(prefix) as hub, client_of(hub, path) as client:
         start_at = re.escape(f"start it at {hub.url}/hub/spawn{path[len('/user') :]}")
         with pytest.raises(ServerNotRunning, match=start_at):
@@ -1002,7 +1002,9 @@ def test_a_server_that_does_not_run_is_told_with_where_to_start_it(prefix: str, 
         ("/user/me", "another", "the token is wrong, or has expired"),
     ],
 )
-def test_a_token_without_access_is_told(hub: ScriptedHub, path: str, token: str, says: str) -> None:
+def test_a_token_without_access_is_an_error(
+    hub: ScriptedHub, path: str, token: str, says: str
+) -> None:
     with client_of(hub, path, token) as client:
         with pytest.raises(GatewayUnauthorized, match=says):
             client.list_kernels()
@@ -1011,7 +1013,7 @@ def test_a_token_without_access_is_told(hub: ScriptedHub, path: str, token: str,
 
 
 @pytest.mark.field("C4")
-def test_the_hub_itself_is_told(hub: ScriptedHub) -> None:
+def test_the_address_of_the_hub_itself_is_an_error(hub: ScriptedHub) -> None:
     target = {"Location": "/hub/api/kernels", "X-JupyterHub-Version": "6.1"}
     hub.rule("GET", "/api/kernels", Said(302, headers=target))
     with client_of(hub, "") as client, pytest.raises(NotAGateway, match="is a JupyterHub"):

@@ -68,7 +68,7 @@ def kernels(server: FakeGateway) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("rst", [False, True])
-def test_a_connection_cut_between_cells_is_mended_and_the_cell_runs_once(
+def test_a_connection_cut_between_cells_is_restored_and_the_cell_runs_once(
     kernel: JupyterKernelClient, server: FakeGateway, rst: bool
 ) -> None:
     kernel.execute("n = 0", 5)
@@ -82,10 +82,10 @@ def test_a_connection_cut_between_cells_is_mended_and_the_cell_runs_once(
 
 @pytest.mark.parametrize("rst", [False, True])
 @pytest.mark.parametrize("msg_type", ["status", "execute_input", "stream", "execute_reply"])
-def test_a_connection_cut_while_a_cell_runs_is_mended_and_nothing_is_missing(
+def test_a_connection_cut_during_a_cell_is_restored_without_a_loss(
     kernels: Any, server: FakeGateway, msg_type: str, rst: bool
 ) -> None:
-    # A connection that is given up too early takes along what the server has kept.
+    # If the client gives up a connection too early, the kept messages are lost.
     patient = evolve(QUICK, first_heartbeat=10.0, heartbeat=20.0, pong=15.0, handshake=20.0)
     kernel = kernels(timeouts=evolve(patient, reconnect=40.0))
     server.faults.cut_before(msg_type, rst=rst)
@@ -95,7 +95,9 @@ def test_a_connection_cut_while_a_cell_runs_is_mended_and_nothing_is_missing(
     assert len(executed) == 1
 
 
-def test_a_frame_lost_in_a_cut_is_told(kernel: JupyterKernelClient, server: FakeGateway) -> None:
+def test_a_frame_lost_in_a_cut_is_reported(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
     server.faults.cut_within("stream")
     result = kernel.execute("print('lost', flush=True)\nprint('seen')", 5)
     assert result.status == "ok"
@@ -103,7 +105,7 @@ def test_a_frame_lost_in_a_cut_is_told(kernel: JupyterKernelClient, server: Fake
     assert result.truncated.connection_lost
 
 
-def test_a_reply_lost_in_a_cut_is_no_success(
+def test_a_reply_lost_in_a_cut_is_an_error(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     server.faults.cut_within("execute_reply")
@@ -114,7 +116,7 @@ def test_a_reply_lost_in_a_cut_is_no_success(
     assert kernel.execute("print('fine')", 5).output == "fine\n"
 
 
-def test_a_session_that_the_server_lost_is_told(
+def test_a_session_that_the_server_lost_is_reported(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     def go() -> None:
@@ -149,7 +151,7 @@ def test_a_half_open_connection_is_noticed_before_it_is_used(
     released.join()
 
 
-def test_a_server_that_is_gone_is_an_error_with_what_had_come(
+def test_a_server_that_is_gone_is_an_error_with_the_output_so_far(
     kernels: Any, server: FakeGateway
 ) -> None:
     kernel = kernels(timeouts=SOON_GIVEN_UP)
@@ -177,23 +179,23 @@ def test_a_kernel_deleted_while_its_cell_runs_is_a_death(
 
     loop = "print('on', flush=True)\nimport time; time.sleep(60)"
     result = kernel.execute(loop, 30, on_output=delete)
-    # Servers interrupt a kernel before they end it, and it may still say so.
+    # Servers interrupt a kernel before they end it, and the kernel may still report that.
     assert result.status == "died"
     assert result.output.startswith("on\n")
     with pytest.raises(KernelNotFound):
         kernel.execute("1", 5)
 
 
-def test_a_kernel_that_dies_behind_a_question_is_a_death_and_nothing_else(
+def test_a_kernel_that_dies_before_its_answer_to_a_query_is_a_death(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
-    # After a cut the kernel is asked whether it is past the cell; dead, it never says.
+    # After a cut, the client sends a query. A dead kernel never answers.
     server.script("dying").stream("on\n").then(server.faults.cut_now).pauses(0.5).dies()
     result = kernel.execute("dying", 10)
     assert (result.status, result.output, result.failure) == ("died", "on\n", None)
 
 
-def test_a_kernel_that_stays_dead_is_told() -> None:
+def test_a_kernel_that_stays_dead_is_an_error() -> None:
     with (
         FakeGateway(restart_limit=0) as server,
         JupyterClient(server.connection_info) as client,
@@ -204,7 +206,7 @@ def test_a_kernel_that_stays_dead_is_told() -> None:
             kernel.execute("1", 5)
 
 
-def test_a_kernel_that_dies_between_cells_is_told_by_the_next(
+def test_a_death_between_cells_is_reported_by_the_next_cell(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     kernel.execute("x = 1\nimport os, threading", 5)
@@ -215,12 +217,14 @@ def test_a_kernel_that_dies_between_cells_is_told_by_the_next(
     assert not kernel.execute("1", 5).kernel_restarted
 
 
-def test_messages_of_others_do_no_harm(kernel: JupyterKernelClient, server: FakeGateway) -> None:
+def test_messages_of_other_clients_do_no_harm(
+    kernel: JupyterKernelClient, server: FakeGateway
+) -> None:
     server.faults.foreign_messages()
     assert kernel.execute(COUNT, 5).output == COUNTED
 
 
-def test_what_is_no_message_is_skipped_and_counted(
+def test_invalid_frames_are_skipped_and_counted(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     def garble(output: Output) -> None:
@@ -236,7 +240,7 @@ def test_what_is_no_message_is_skipped_and_counted(
 
 
 @pytest.mark.pitfall(21)
-def test_output_dropped_by_the_rate_limit_is_told(
+def test_output_dropped_by_the_rate_limit_is_reported(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     server.faults.rate_limit(data=200)
@@ -247,7 +251,7 @@ def test_output_dropped_by_the_rate_limit_is_told(
     assert result.truncated.rate_limited
 
 
-def test_a_server_without_the_v1_framing_is_spoken_to_in_the_old_one() -> None:
+def test_a_server_without_the_v1_framing_gets_the_old_framing() -> None:
     with (
         FakeGateway(subprotocol=False) as server,
         JupyterClient(server.connection_info) as client,
@@ -268,9 +272,7 @@ def test_the_reply_may_come_before_or_after_idle(reply: Any) -> None:
             assert kernel.execute(f"print({number})", 5).output == f"{number}\n"
 
 
-def test_a_cell_without_a_reply_ends_all_the_same(
-    kernel: JupyterKernelClient, server: FakeGateway
-) -> None:
+def test_a_cell_without_a_reply_ends(kernel: JupyterKernelClient, server: FakeGateway) -> None:
     kernel.execute("x = 1", 5)
     server.script("fit()").stream("epoch 1\n").loses("reply")
     result = kernel.execute("fit()")
@@ -343,7 +345,7 @@ def test_a_kernel_that_never_answers_is_not_ready(server: FakeGateway, kernels: 
         ({"code": "#" * 11_000_000}, "servers accept at most 10485760"),
     ],
 )
-def test_bad_arguments_are_told_and_nothing_is_run(
+def test_bad_arguments_are_reported_and_nothing_is_run(
     kernel: JupyterKernelClient, server: FakeGateway, arguments: Any, message: str
 ) -> None:
     asked = server.journal.messages("execute_request")
@@ -369,7 +371,7 @@ def test_bad_arguments_are_told_and_nothing_is_run(
         (lambda kernel: kernel.is_complete(3), "code must be a string"),
     ],
 )
-def test_bad_questions_are_told_and_not_asked(
+def test_bad_queries_are_reported_and_not_sent(
     kernel: JupyterKernelClient, server: FakeGateway, ask: Callable[[Any], Any], message: str
 ) -> None:
     asked = len(server.journal.messages())
@@ -379,7 +381,7 @@ def test_bad_questions_are_told_and_not_asked(
 
 
 @pytest.mark.field("E12")
-def test_a_client_shows_its_kernel_and_what_that_does(
+def test_the_repr_of_a_client_shows_its_kernel_and_state(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     begin = f"<JupyterKernelClient of kernel {kernel.kernel_id}"
@@ -393,7 +395,7 @@ def test_a_client_shows_its_kernel_and_what_that_does(
         assert repr(client) == f"<JupyterClient of {server.connection_info.url}>"
 
 
-def test_a_stopped_client_says_so(kernel: JupyterKernelClient) -> None:
+def test_a_stopped_client_raises_client_closed(kernel: JupyterKernelClient) -> None:
     kernel.stop()
     kernel.stop()
     with pytest.raises(ClientClosed, match="was stopped"):
@@ -402,7 +404,7 @@ def test_a_stopped_client_says_so(kernel: JupyterKernelClient) -> None:
         kernel.wait_for_ready(1)
 
 
-def test_a_death_behind_unanswered_pings_is_told() -> None:
+def test_a_death_after_unanswered_pings_is_reported() -> None:
     with (
         FakeGateway(ping_interval=0.05) as server,
         JupyterClient(server.connection_info) as client,
@@ -416,7 +418,7 @@ def test_a_death_behind_unanswered_pings_is_told() -> None:
     assert (result.status, result.output, result.kernel_restarted) == ("ok", "False\n", True)
 
 
-def test_a_goodbye_behind_unanswered_pings_costs_nothing() -> None:
+def test_a_close_frame_after_unanswered_pings_loses_nothing() -> None:
     with (
         FakeGateway(ping_interval=0.2, ping_timeout=0.7) as server,
         JupyterClient(server.connection_info) as client,
@@ -429,7 +431,7 @@ def test_a_goodbye_behind_unanswered_pings_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize("ask", ["wait_for_ready", "kernel_info"])
-def test_a_death_that_a_question_noticed_is_told_by_the_next_cell(
+def test_a_death_noticed_by_a_query_is_reported_by_the_next_cell(
     kernel: JupyterKernelClient, server: FakeGateway, ask: str
 ) -> None:
     kernel.execute("x = 1", 5)
@@ -440,7 +442,7 @@ def test_a_death_that_a_question_noticed_is_told_by_the_next_cell(
     assert (result.output, result.kernel_restarted) == ("False\n", True)
 
 
-def test_a_death_is_told_though_the_next_cell_was_broken_off(
+def test_a_death_is_reported_even_if_the_next_cell_was_interrupted(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     def fail(_: Output) -> None:
@@ -455,7 +457,7 @@ def test_a_death_is_told_though_the_next_cell_was_broken_off(
     assert (result.output, result.kernel_restarted) == ("False\n", True)
 
 
-def test_a_death_is_told_though_the_server_was_away_meanwhile(
+def test_a_death_is_reported_even_if_the_server_was_away_meanwhile(
     kernels: Any, server: FakeGateway
 ) -> None:
     kernel = kernels(timeouts=SOON_GIVEN_UP)
@@ -471,7 +473,7 @@ def test_a_death_is_told_though_the_server_was_away_meanwhile(
     assert (result.output, result.kernel_restarted) == ("False\n", True)
 
 
-def test_a_cell_that_ran_on_while_the_server_was_away_is_interrupted_by_the_next(
+def test_a_cell_that_continued_while_the_server_was_away_is_interrupted(
     kernels: Any, server: FakeGateway
 ) -> None:
     kernel = kernels(timeouts=SOON_GIVEN_UP)
@@ -488,7 +490,7 @@ def test_a_cell_that_ran_on_while_the_server_was_away_is_interrupted_by_the_next
     assert (result.output, result.kernel_restarted) == ("1\n", False)
 
 
-def test_a_line_that_is_down_when_the_time_is_up_is_a_timeout(
+def test_a_connection_that_is_down_at_the_time_limit_is_a_timeout(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     server.script("hang").stream("on\n").then(server.faults.cut_now).hangs()
@@ -505,7 +507,7 @@ def test_code_that_is_too_long_interrupts_nothing(
     assert server.journal.requests("POST", "*/interrupt") == []
 
 
-def test_stop_ends_a_mend(server: FakeGateway, kernels: Any) -> None:
+def test_stop_ends_a_reconnect(server: FakeGateway, kernels: Any) -> None:
     kernel = kernels(timeouts=Timeouts())
     cut = threading.Event()
     server.script("hang").stream("on\n").then(server.faults.cut_now).then(cut.set).hangs()
@@ -524,7 +526,7 @@ def test_stop_ends_a_mend(server: FakeGateway, kernels: Any) -> None:
     assert cut.wait(5)
     while not server.journal.requests("GET", "*/channels")[1:]:
         thread.join(0.02)
-    kernel.stop()  # in the handshake, where no abort of the old connection is heard
+    kernel.stop()  # during the handshake, where an abort of the old connection has no effect
     thread.join(5)
     assert not thread.is_alive()
     assert len(said) == 1
@@ -554,7 +556,7 @@ def test_stop_does_not_wait_for_a_callback_that_hangs(kernel: JupyterKernelClien
     assert len(said) == 1
 
 
-def test_what_a_callback_raised_after_stop_goes_up(kernel: JupyterKernelClient) -> None:
+def test_an_exception_of_a_callback_after_stop_is_raised(kernel: JupyterKernelClient) -> None:
     def fail(_: Output) -> None:
         kernel.stop()
         raise ZeroDivisionError
@@ -563,10 +565,10 @@ def test_what_a_callback_raised_after_stop_goes_up(kernel: JupyterKernelClient) 
         kernel.execute("print(1)\nimport time; time.sleep(60)", 5, on_output=fail)
 
 
-def test_a_restart_that_may_not_be_restarts_nothing(
+def test_a_restart_from_a_callback_is_refused(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
-    with pytest.raises(RuntimeError, match="whose callback this is"):
+    with pytest.raises(RuntimeError, match="a callback cannot use the kernel"):
         kernel.execute("print(1)", 5, on_output=lambda _: kernel.restart(5))
     kernel.stop()
     with pytest.raises(ClientClosed):
@@ -588,7 +590,7 @@ def test_a_refused_handshake_shows_no_cookies(
     assert "s3cret" not in "".join(traceback.format_exception(None, caught.value, caught.tb))
 
 
-def test_a_death_while_the_connection_was_cut_is_told_and_the_cell_runs(
+def test_a_death_during_a_cut_is_reported_and_the_cell_runs(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     with JupyterClient(server.connection_info) as client:
@@ -601,7 +603,7 @@ def test_a_death_while_the_connection_was_cut_is_told_and_the_cell_runs(
             assert said == ("ok", "False\n", True)
 
 
-def test_a_restart_that_nobody_told_of_is_noticed(
+def test_a_restart_without_a_message_is_noticed(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     kernel.execute("x = 1", 5)
@@ -615,7 +617,7 @@ def test_a_restart_that_nobody_told_of_is_noticed(
 
 
 @pytest.mark.pitfall(1)
-def test_after_the_server_has_hung_up_every_cell_runs_once() -> None:
+def test_after_the_server_has_closed_the_connection_every_cell_runs_once() -> None:
     with (
         FakeGateway(ping_interval=0.2, ping_timeout=0.7) as server,
         JupyterClient(server.connection_info) as client,
@@ -646,7 +648,7 @@ def test_threads_on_one_kernel_queue_and_each_gets_its_own_output(
 
 
 @pytest.mark.pitfall(8)
-def test_waiting_for_readiness_takes_the_time_that_was_given_and_sleeps_through_it(
+def test_wait_for_ready_takes_its_time_limit_without_busy_waiting(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     server.faults.hold()
@@ -659,7 +661,7 @@ def test_waiting_for_readiness_takes_the_time_that_was_given_and_sleeps_through_
 
 @pytest.mark.pitfall(9)
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012])
-def test_a_server_that_says_goodbye_costs_nothing(
+def test_a_close_frame_of_the_server_loses_nothing(
     kernel: JupyterKernelClient, server: FakeGateway, code: int
 ) -> None:
     def close() -> None:
@@ -675,8 +677,8 @@ def test_a_server_that_says_goodbye_costs_nothing(
 
 
 @pytest.mark.pitfall(10, 12)
-def test_output_long_after_the_reply_is_waited_for() -> None:
-    # Without the subprotocol, so that the frame is the same on every line.
+def test_output_long_after_the_reply_is_awaited() -> None:
+    # Without the subprotocol, so that the frame is the same on every connection.
     with (
         FakeGateway(subprotocol=False) as server,
         JupyterClient(server.connection_info) as client,
@@ -718,7 +720,7 @@ def test_buffers_and_large_frames_come_in_either_framing(subprotocol: bool) -> N
 
 
 @pytest.mark.pitfall(21)
-def test_an_error_that_the_rate_limit_dropped_is_told_all_the_same(
+def test_an_error_that_the_rate_limit_dropped_is_still_reported(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     server.faults.rate_limit(messages=1, window=60)

@@ -165,7 +165,7 @@ def wait_for(true: Callable[[], object]) -> None:
         time.sleep(0.001)
 
 
-def test_it_connects_once_within_its_limit(kernel: Kernel) -> None:
+def test_a_client_connects_once_with_its_limits(kernel: Kernel) -> None:
     client = JupyterKernelClient(kernel, "k1")
     assert kernel.connected == [("k1", 120.0, TIMEOUTS)]
     assert client.kernel_id == "k1"
@@ -214,7 +214,7 @@ ASKED: list[tuple[Callable[[JupyterKernelClient], Json], str, Json]] = [
 
 
 @pytest.mark.parametrize(("ask", "msg_type", "content"), ASKED)
-def test_a_question_is_asked_as_the_protocol_says(
+def test_a_query_has_the_format_of_the_protocol(
     kernel: Kernel,
     client: JupyterKernelClient,
     ask: Callable[[JupyterKernelClient], Json],
@@ -227,7 +227,7 @@ def test_a_question_is_asked_as_the_protocol_says(
     assert request.header["session"] == "ours"
 
 
-def test_a_question_that_is_not_answered_in_time_says_so(
+def test_a_query_without_an_answer_in_time_is_an_error(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     kernel.silent = True
@@ -236,7 +236,7 @@ def test_a_question_that_is_not_answered_in_time_says_so(
     assert str(caught.value) == "kernel k1 gave no answer to kernel_info_request within 0.01 s"
 
 
-def test_a_kernel_that_dies_over_a_question_is_not_told_as_a_passed_time_limit(
+def test_a_death_during_a_query_is_not_reported_as_a_passed_time_limit(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     kernel.dies.add("kernel_info_request")
@@ -245,7 +245,7 @@ def test_a_kernel_that_dies_over_a_question_is_not_told_as_a_passed_time_limit(
     assert str(caught.value) == "kernel k1 died and gave no answer to kernel_info_request"
 
 
-def test_a_cell_is_sent_with_all_that_the_caller_wants(
+def test_a_cell_is_sent_with_all_options_of_the_caller(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     kernel.says["1"] = ["a", "b"]
@@ -304,7 +304,7 @@ BAD: list[tuple[Callable[[JupyterKernelClient], object], str]] = [
 
 
 @pytest.mark.parametrize(("use", "said"), BAD)
-def test_bad_arguments_of_a_question_are_named(
+def test_bad_arguments_of_a_query_are_named(
     kernel: Kernel,
     client: JupyterKernelClient,
     use: Callable[[JupyterKernelClient], object],
@@ -323,7 +323,7 @@ def test_bad_arguments_of_a_question_are_named(
         ({"keep_session": 1}, "keep_session must be True or False, not 1"),
     ],
 )
-def test_bad_arguments_are_refused_before_it_connects(
+def test_bad_arguments_are_refused_before_a_client_connects(
     kernel: Kernel, options: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ValueError) as caught:
@@ -332,12 +332,12 @@ def test_bad_arguments_are_refused_before_it_connects(
 
 
 @pytest.mark.parametrize("name", ["kernel_info", "complete", "inspect", "is_complete", "history"])
-def test_a_question_is_waited_for_half_a_minute_unless_told_otherwise(name: str) -> None:
+def test_the_default_time_limit_of_a_query_is_half_a_minute(name: str) -> None:
     parameters = inspect.signature(getattr(JupyterKernelClient, name)).parameters
     assert parameters["timeout_seconds"].default == 30.0
 
 
-def test_its_repr_says_what_it_does(kernel: Kernel, client: JupyterKernelClient) -> None:
+def test_the_repr_shows_the_state(kernel: Kernel, client: JupyterKernelClient) -> None:
     assert repr(client) == "<JupyterKernelClient of kernel k1, idle>"
     kernel.says["1"] = ["a"]
     told: list[str] = []
@@ -348,14 +348,16 @@ def test_its_repr_says_what_it_does(kernel: Kernel, client: JupyterKernelClient)
     assert repr(client) == "<JupyterKernelClient of kernel k1, stopped>"
 
 
-def test_a_question_of_the_code_is_answered(kernel: Kernel, client: JupyterKernelClient) -> None:
+def test_an_input_request_of_the_code_is_answered(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
     kernel.asks.add("1")
     assert client.execute("1", 5, on_input=lambda asked: f"{asked}Ada").is_ok
     (answer,) = (sent for sent in kernel.requests if sent.msg_type == "input_reply")
     assert answer.content["value"] == "? Ada"
 
 
-def test_a_cell_whose_time_is_up_ends(kernel: Kernel) -> None:
+def test_a_cell_beyond_its_time_limit_ends(kernel: Kernel) -> None:
     kernel.silent = True
     timeouts = Timeouts(grace=0.2, ready=0.2)
     with JupyterKernelClient(kernel, "k1", timeouts=timeouts) as client:
@@ -370,7 +372,7 @@ def test_a_kernel_that_is_not_ready_after_its_restart_is_named(
         client.restart(0.05)
 
 
-def test_a_question_that_an_interrupt_cost_its_answer_names_no_time_limit(
+def test_the_error_of_an_interrupted_query_names_no_time_limit(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     kernel.idle_only.add("complete_request")
@@ -379,7 +381,7 @@ def test_a_question_that_an_interrupt_cost_its_answer_names_no_time_limit(
     assert str(caught.value) == "kernel k1 gave no answer to complete_request"
 
 
-def test_a_child_that_was_forked_cannot_use_it(
+def test_a_forked_child_cannot_use_the_client(
     client: JupyterKernelClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as child:
@@ -416,18 +418,20 @@ def test_bad_arguments_are_refused_before_anything_is_sent(
     assert (str(caught.value), kernel.requests) == (said, [])
 
 
-def test_the_least_that_may_be_kept_is_two_characters(client: JupyterKernelClient) -> None:
+def test_the_smallest_max_output_is_two_characters(client: JupyterKernelClient) -> None:
     assert client.execute("1", 0.5, max_output=2).is_ok
 
 
-def test_it_waits_until_the_kernel_answers(kernel: Kernel, client: JupyterKernelClient) -> None:
+def test_wait_for_ready_waits_until_the_kernel_answers(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
     assert client.wait_for_ready(5)
     assert client.wait_for_ready()
     kernel.silent = True
     assert not client.wait_for_ready(0.01)
 
 
-def test_a_client_that_was_stopped_is_of_no_use(
+def test_a_client_that_was_stopped_cannot_be_used(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     client.stop()
@@ -440,7 +444,7 @@ def test_a_client_that_was_stopped_is_of_no_use(
     assert (kernel.requests, kernel.did) == ([], [])
 
 
-def test_a_thread_that_waits_for_the_kernel_is_told_at_once_when_it_is_stopped(
+def test_stop_wakes_a_thread_that_waits_for_the_kernel(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     kernel.silent = True
@@ -452,7 +456,7 @@ def test_a_thread_that_waits_for_the_kernel_is_told_at_once_when_it_is_stopped(
     assert kernel.times_closed >= 1
 
 
-def test_a_callback_that_does_not_return_is_not_waited_for_but_closed_afterwards(
+def test_stop_does_not_wait_for_a_callback_and_the_client_is_closed_after_it(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     kernel.says["1"] = ["a"]
@@ -472,7 +476,7 @@ def test_a_callback_that_does_not_return_is_not_waited_for_but_closed_afterwards
     assert kernel.times_closed == 1
 
 
-def test_a_callback_cannot_use_the_client_whose_cell_it_hears_of(
+def test_a_callback_cannot_use_the_client_of_its_cell(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     kernel.says["1"] = ["a"]
@@ -482,7 +486,7 @@ def test_a_callback_cannot_use_the_client_whose_cell_it_hears_of(
         uses.pop()()
 
     while uses:
-        with pytest.raises(RuntimeError, match=r"^the kernel is busy with the cell"):
+        with pytest.raises(RuntimeError, match=r"^a callback cannot use the kernel"):
             client.execute("1", 5, on_output=use_it)
     assert "restart" not in kernel.did
     assert client.execute("2", 5).is_ok
@@ -505,7 +509,7 @@ def test_cells_of_several_threads_run_one_after_the_other(
     assert [first.is_alive(), second.is_alive()] == [False, False]
 
 
-def test_an_interrupt_does_not_wait_for_its_turn(
+def test_an_interrupt_does_not_wait_for_the_running_cell(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     kernel.silent = True
@@ -518,7 +522,7 @@ def test_an_interrupt_does_not_wait_for_its_turn(
     assert len(came) == 1
 
 
-def test_a_restart_is_told_by_the_next_result_only_if_it_was_to_end_something(
+def test_only_a_restart_that_ends_a_cell_is_reported_by_the_next_result(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     client.execute("1", 5)
@@ -547,7 +551,7 @@ def test_blocks_that_have_not_begun_never_run_and_nothing_is_interrupted(
     assert (run.is_interrupted, kernel.did) == (True, [])
 
 
-def test_blocks_that_are_over_are_not_interrupted(
+def test_blocks_that_have_ended_are_not_interrupted(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     run = BlockRun()
@@ -557,7 +561,7 @@ def test_blocks_that_are_over_are_not_interrupted(
     assert kernel.did == []
 
 
-def test_blocks_that_end_by_an_interrupt_cost_no_restart(
+def test_blocks_that_end_by_an_interrupt_cause_no_restart(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     run = BlockRun()
@@ -570,7 +574,7 @@ def test_blocks_that_end_by_an_interrupt_cost_no_restart(
     assert kernel.did == ["interrupt"]
 
 
-def test_blocks_that_do_not_end_by_interrupts_end_with_their_kernel(
+def test_blocks_that_ignore_interrupts_end_by_a_restart(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
     run, limits = BlockRun(), Timeouts(grace=0.8, ready=3.0)
@@ -583,7 +587,7 @@ def test_blocks_that_do_not_end_by_interrupts_end_with_their_kernel(
     assert kernel.did == ["interrupt", "interrupt", "restart 3"]
 
 
-def test_where_there_is_no_kernel_there_is_nothing_to_interrupt() -> None:
+def test_without_a_kernel_nothing_is_interrupted() -> None:
     run = BlockRun()
     run.begin()
     run.interrupt(lambda: None, Timeouts(grace=0.2, ready=0.01))
@@ -615,7 +619,7 @@ def test_a_saved_session_names_the_language_and_asks_for_it_once(
 
 
 @pytest.mark.parametrize("state", ["stopped", "away", "in a callback"])
-def test_a_session_is_saved_though_the_kernel_does_not_say_its_language(
+def test_a_session_is_saved_even_if_the_language_is_unknown(
     kernel: Kernel, client: JupyterKernelClient, tmp_path: Path, state: str
 ) -> None:
     kernel.info = {"language_info": SCHEME}
@@ -636,7 +640,7 @@ def test_a_session_is_saved_though_the_kernel_does_not_say_its_language(
 
 
 @pytest.mark.parametrize(("options", "kept"), [({}, ["1"]), ({"keep_session": False}, [])])
-def test_a_session_is_kept_unless_it_is_not_wanted(
+def test_a_session_is_kept_unless_keep_session_is_false(
     kernel: Kernel, tmp_path: Path, options: dict[str, Any], kept: list[str]
 ) -> None:
     with JupyterKernelClient(kernel, "k1", timeouts=QUICK, **options) as client:

@@ -65,7 +65,7 @@ def test_a_kernel_is_started_as_asked_and_owned() -> None:
     assert provider.did == ["start python3 {'A': 'b'} 7"]
 
 
-def test_all_ends_in_order_and_once() -> None:
+def test_all_parts_end_in_order_and_only_once() -> None:
     ownership, provider = owned()
     ownership.kernel = Client(provider)  # type: ignore[assignment]  # as far as it is used here
     ownership.end()
@@ -75,13 +75,13 @@ def test_all_ends_in_order_and_once() -> None:
     assert provider.did[3:] == ["stop", "close"]
 
 
-def test_a_kernel_that_was_there_before_stays() -> None:
+def test_an_attached_kernel_is_not_deleted() -> None:
     ownership, provider = owned(attached=True)
     ownership.end()
     assert provider.did == ["close"]
 
 
-def test_what_never_began_only_closes() -> None:
+def test_without_a_kernel_only_the_provider_is_closed() -> None:
     ownership, provider = owned(None)
     ownership.end_forgotten()
     assert provider.did == ["close"]
@@ -114,7 +114,7 @@ def test_a_kernel_that_cannot_be_deleted_is_logged_unless_it_is_gone_anyway(
     assert provider.did == ["delete k1", "close"]
 
 
-def test_one_that_nobody_has_stopped_is_told_and_ended() -> None:
+def test_a_forgotten_executor_causes_a_warning_and_is_ended() -> None:
     ownership, provider = owned()
     with pytest.warns(ResourceWarning, match=r"^an executor with kernel k1 was not stopped$"):
         ownership.end_forgotten()
@@ -124,7 +124,7 @@ def test_one_that_nobody_has_stopped_is_told_and_ended() -> None:
         ownership.end_forgotten()
 
 
-def test_a_child_that_was_forked_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_child_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ownership, provider = owned()
     ownership.check_process()
     monkeypatch.setattr(os, "getpid", lambda: 1)
@@ -141,7 +141,9 @@ def test_a_child_that_was_forked_ends_nothing(monkeypatch: pytest.MonkeyPatch) -
     assert provider.did == []
 
 
-def test_what_became_of_the_kernel_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_start_and_the_deletion_of_a_kernel_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     ownership, _ = owned(None)
     with caplog.at_level(logging.INFO, "jkg_client"):
         ownership.start("python3", None, 9)

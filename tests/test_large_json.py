@@ -13,7 +13,7 @@ from tables import rows
 from jkg_client.protocol.large_json import SteppingDecoder, raw_decode
 
 LARGE = 2**20
-"""Characters from which on a text is read in steps."""
+"""Number of characters from which on a text is read in steps."""
 
 # Written in JSON, whole and cut off.
 PIECES = ["\\u001b", "\\n", "\\\\", '\\"', "a", "é", "漢", "😀", "\\ud83d\\ude00", "\\ud83d"]
@@ -23,7 +23,7 @@ FORMS = ['"%"', '["%"]', '{"t":"%"}', '{"t": "%", "u": [1, "%"]}', '[[1],"%"]', 
 
 
 def _decoded(decoder: json.JSONDecoder | SteppingDecoder, text: str) -> str:
-    """What the decoder gives. As text, because two values that are NaN are not equal."""
+    """The result of the decoder as text, because two NaN values are not equal."""
     try:
         return repr(decoder.raw_decode(text))
     except ValueError:
@@ -35,7 +35,9 @@ def _decoded(decoder: json.JSONDecoder | SteppingDecoder, text: str) -> str:
     st.lists(st.sampled_from(PIECES), max_size=40).map("".join),
     st.integers(12, 20),
 )
-def test_a_string_in_steps_is_the_string_at_once(form: str, inner: str, step: int) -> None:
+def test_a_string_that_is_read_in_steps_is_the_same_string(
+    form: str, inner: str, step: int
+) -> None:
     text = form.replace("%", inner)
     expected = repr(json.JSONDecoder().raw_decode(text))
     assert _decoded(SteppingDecoder(step), text) == expected
@@ -55,7 +57,7 @@ ESCAPES = [
 
 @rows("escape", ESCAPES)
 @rows("before", range(30))
-def test_an_escape_is_whole_wherever_a_step_ends(escape: str, before: int) -> None:
+def test_an_escape_sequence_is_never_split_by_a_step(escape: str, before: int) -> None:
     text = f'["{"a" * before}{escape}{"b" * 30}{escape}"]'
     assert SteppingDecoder(12).raw_decode(text) == (json.loads(text), len(text))
 
@@ -83,7 +85,7 @@ def test_a_large_message_has_the_values_of_json(piece: str, in_ascii: bool) -> N
         *['"' + "x" * LARGE + '\n"', '{"a":' * 10**5 + '"' + "x" * LARGE],
     ],
 )
-def test_errors_in_a_large_message_are_those_of_json(text: str) -> None:
+def test_errors_in_a_large_message_are_the_errors_of_json(text: str) -> None:
     with pytest.raises((ValueError, RecursionError)) as expected:
         json.JSONDecoder().raw_decode(text)
     with pytest.raises(expected.type) as raised:
@@ -91,7 +93,7 @@ def test_errors_in_a_large_message_are_those_of_json(text: str) -> None:
     assert str(raised.value) == str(expected.value)
 
 
-# With what ends an item also within strings.
+# Strings that contain the ends of items.
 VALUES = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.floats(), st.text('],{}:"\\a', max_size=9)
@@ -102,7 +104,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.sampled_from([None, 1]), st.integers(12, 40))
-def test_arrays_and_objects_in_steps_are_those_at_once(
+def test_arrays_and_objects_that_are_read_in_steps_are_the_same(
     value: object, indent: int | None, step: int
 ) -> None:
     text = json.dumps(value, indent=indent)
@@ -128,6 +130,6 @@ MANY: dict[str, Any] = {
 
 
 @rows("items", MANY)
-def test_an_item_is_whole_wherever_a_step_ends(items: str) -> None:
+def test_an_item_is_never_split_by_a_step(items: str) -> None:
     text = json.dumps({"data": {items: MANY[items], "text": "x" * LARGE}, "names": ["a"] * 5})
     assert raw_decode(text) == (json.loads(text), len(text))

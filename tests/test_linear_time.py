@@ -96,7 +96,7 @@ TASKS: dict[str, Callable[[str], object]] = {
 }
 
 SIZE = 10_000
-"""Characters of a text."""
+"""Number of characters of a text."""
 
 MOMENT = 0.02
 """Shorter times are not checked further: quadratic time would be longer for such a text."""
@@ -145,14 +145,14 @@ def test_large_texts_take_a_moment(text: str) -> None:
     ["```\nx\n```\n" * 30_000, "<think>\n</think>\n```\nx\n```\n" * 13_000],
     ids=["fences", "tags"],
 )
-def test_a_page_of_far_too_many_fences_is_read_in_part_and_says_so(page: str) -> None:
+def test_a_page_with_too_many_fences_is_read_in_part_with_a_note(page: str) -> None:
     *blocks, note = MarkdownCodeExtractor().extract_code_blocks(page)
     assert {block.code for block in blocks} == {"x"}
     assert is_data(note.language)
     assert "were not read" in note.code
 
 
-def test_half_a_block_is_not_run_where_a_page_is_too_long() -> None:
+def test_an_incomplete_block_of_a_long_page_is_not_run() -> None:
     strings = "'''\n" * 60_000
     page = f"```python\nx\n```\n```python\n{strings}```\n"
     blocks = MarkdownCodeExtractor().extract_code_blocks(page)
@@ -168,14 +168,14 @@ def _quieted(code: str, language: str) -> int:
 
 @pytest.mark.field("B14")
 @pytest.mark.parametrize("language", ["python", "bash"])
-def test_after_far_too_many_strings_code_stays_as_it_is(language: str) -> None:
+def test_code_after_too_many_strings_is_not_changed(language: str) -> None:
     install, strings = "pip install a\n", "'a' 1\n"
     assert _quieted(f"{install}{strings * 1000}{install}", language) == 2
     assert _quieted(f"{install}{strings * 250_000}{install}", language) == 1
 
 
 @pytest.mark.field("B14")
-def test_a_session_that_is_far_too_long_stays_as_it_is() -> None:
+def test_a_session_that_is_too_long_is_not_changed() -> None:
     for_ever = "$ if\n"
     assert shell_commands(for_ever * 1000) == "if\n" * 1000
     session = for_ever * 301_000
@@ -183,7 +183,7 @@ def test_a_session_that_is_far_too_long_stays_as_it_is() -> None:
 
 
 @pytest.mark.field("B14")
-def test_a_command_that_is_far_too_long_stays_as_it_is() -> None:
+def test_a_command_that_is_too_long_is_not_changed() -> None:
     names = "package " * 8_000
     assert _quieted(f"pip install {names}", "bash") == 1
     assert _quieted(f"pip install {names}{names}; pip install x", "bash") == 1

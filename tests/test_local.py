@@ -1,6 +1,6 @@
 """The launching of a local server, with programs in place of the interpreter.
 
-No Jupyter is needed: the programs do what a gateway does, or fails to do.
+No Jupyter is needed: the programs behave like a gateway, or like a broken gateway.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def listens(info: JupyterConnectionInfo) -> bool:
 
 
 @pytest.mark.pitfall(36)
-def test_a_server_answers_as_soon_as_it_is_there(gateway: Path) -> None:
+def test_a_server_answers_when_the_constructor_returns(gateway: Path) -> None:
     with LocalJupyterServer(python=gateway) as server, server.get_client() as client:
         assert client.list_kernel_specs()["default"] == "python3"
 
@@ -130,7 +130,7 @@ def test_generated_tokens_are_long_and_never_the_same(gateway: Path, token: Any)
     assert min(map(len, tokens)) >= 32
 
 
-def test_a_server_lets_nobody_in_without_the_token(gateway: Path) -> None:
+def test_a_server_refuses_a_wrong_token(gateway: Path) -> None:
     with LocalJupyterServer(python=gateway, token="right") as server:
         info = JupyterConnectionInfo("127.0.0.1", False, server.connection_info.port, "wrong")
         with JupyterClient(info) as client, pytest.raises(GatewayUnauthorized):
@@ -171,13 +171,15 @@ def test_a_server_starts_in_cwd_with_env(gateway: Path, tmp_path: Path) -> None:
     ("ip", "host"),
     [("::1", "::1"), ("[::1]", "::1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1")],
 )
-def test_where_to_find_a_server(gateway: Path, ip: str, host: str) -> None:
+def test_the_host_of_a_server_is_an_address_that_clients_can_connect_to(
+    gateway: Path, ip: str, host: str
+) -> None:
     with LocalJupyterServer(ip, python=gateway) as server:
         assert server.connection_info.host == host
         assert listens(server.connection_info)
 
 
-def test_nothing_is_left_of_a_stopped_server(gateway: Path, temporary: Path) -> None:
+def test_a_stopped_server_leaves_no_files(gateway: Path, temporary: Path) -> None:
     server = LocalJupyterServer(python=gateway)
     assert list(temporary.iterdir()) == [server.log_file.parent]
     server.stop()
@@ -199,7 +201,7 @@ def test_a_stopped_server_is_unreachable(gateway: Path) -> None:
 
 
 @pytest.mark.pitfall(39)
-def test_a_server_that_does_not_want_to_end_is_killed(gateway: Path) -> None:
+def test_a_server_that_does_not_end_is_killed(gateway: Path) -> None:
     server = LocalJupyterServer(python=gateway, env={"STUBBORN": "1"})
     server.stop(timeout_seconds=0.1)
     assert not listens(server.connection_info)
@@ -228,7 +230,7 @@ def test_a_log_that_was_asked_for_is_kept_and_continued(gateway: Path, tmp_path:
     assert log.read_text(encoding="utf-8").count('"pid"') == 2
 
 
-# One row an argument: the message names it.
+# One row for each wrong argument, which the message names.
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -253,7 +255,7 @@ def test_a_log_that_was_asked_for_is_kept_and_continued(gateway: Path, tmp_path:
     ],
     ids=str,
 )
-def test_a_bad_argument_is_told_before_anything_is_done(
+def test_a_bad_argument_is_reported_before_anything_is_done(
     arguments: dict[str, Any], named: str, gateway: Path, temporary: Path
 ) -> None:
     with pytest.raises(ValueError, match=named):
@@ -267,7 +269,7 @@ def failure(**arguments: Any) -> str:
     return str(caught.value)
 
 
-def test_a_server_that_ends_at_once_is_told_with_exit_code_and_log(
+def test_a_server_that_ends_at_once_is_reported_with_exit_code_and_log(
     tmp_path: Path, temporary: Path
 ) -> None:
     said = failure(python=program(tmp_path, "print('no disk'); raise SystemExit(7)"))
@@ -276,12 +278,12 @@ def test_a_server_that_ends_at_once_is_told_with_exit_code_and_log(
     assert list(temporary.iterdir()) == []
 
 
-def test_only_the_end_of_a_long_log_is_told(tmp_path: Path) -> None:
+def test_only_the_end_of_a_long_log_is_in_the_error(tmp_path: Path) -> None:
     code = "print(*range(1000), sep='\\n'); raise SystemExit(7)"
     assert failure(python=program(tmp_path, code)).endswith("\n".join(map(str, range(980, 1000))))
 
 
-def test_what_earlier_servers_logged_is_not_told(tmp_path: Path) -> None:
+def test_the_error_does_not_contain_the_log_of_earlier_servers(tmp_path: Path) -> None:
     log = tmp_path / "gateway.log"
     log.write_text("earlier\n", encoding="utf-8")
     command = program(tmp_path, "print('now'); raise SystemExit(7)")
@@ -289,7 +291,7 @@ def test_what_earlier_servers_logged_is_not_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.pitfall(53)
-def test_the_token_is_not_told_with_the_log(tmp_path: Path) -> None:
+def test_the_token_is_masked_in_the_log_of_the_error(tmp_path: Path) -> None:
     command = program(tmp_path, "print(input()); raise SystemExit(7)")
     assert "some-secret" not in failure(python=command, token="some-secret")
 
@@ -310,7 +312,7 @@ with socket.create_server(("127.0.0.1", port)):
     assert list(temporary.iterdir()) == []
 
 
-def test_a_server_that_starts_no_kernel_fails_to_start_with_prespawned_ones(
+def test_a_server_that_cannot_start_kernels_fails_with_prespawn_count(
     gateway: Path, temporary: Path
 ) -> None:
     assert "could not start a kernel in advance: Kernel 'python3' is not installed" in failure(
@@ -319,8 +321,8 @@ def test_a_server_that_starts_no_kernel_fails_to_start_with_prespawned_ones(
     assert list(temporary.iterdir()) == []
 
 
-def test_an_interpreter_without_kernel_gateway_is_told_what_to_install(tmp_path: Path) -> None:
-    # -I -S: no site-packages, whatever is installed here.
+def test_the_error_for_a_missing_kernel_gateway_says_what_to_install(tmp_path: Path) -> None:
+    # -I -S: without site-packages.
     bare = "import os, sys; os.execv(sys.executable, [sys.executable, '-I', '-S', *sys.argv[1:]])"
     assert 'pip install "jkg-client[local]"' in failure(python=program(tmp_path, bare))
 
@@ -347,7 +349,7 @@ def test_a_log_that_cannot_be_written_is_named(
 
 
 @pytest.mark.pitfall(40)
-def test_a_taken_port_is_named_and_nothing_is_started(tmp_path: Path) -> None:
+def test_the_error_names_a_port_in_use_and_nothing_is_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         log = tmp_path / "gateway.log"
@@ -379,7 +381,7 @@ def thief() -> Iterator[int]:
         stolen[0].close()
 
 
-def test_a_lost_race_for_the_port_is_run_again(tmp_path: Path) -> None:
+def test_a_port_that_another_program_takes_is_replaced(tmp_path: Path) -> None:
     with thief() as port:
         robbed = f"""
 import json, pathlib, socket, sys
@@ -396,7 +398,7 @@ if not first.exists():
             assert listens(server.connection_info)
 
 
-# To the end of it, more than any pipe holds.
+# Write more than any pipe can hold.
 NOISE = """
 import http.server, sys
 
@@ -410,7 +412,7 @@ http.server.BaseHTTPRequestHandler.log_message = shout
 
 
 @pytest.mark.pitfall(35)
-def test_a_server_that_says_a_lot_goes_on_and_ends_when_it_is_told(tmp_path: Path) -> None:
+def test_a_server_with_a_large_log_continues_and_can_be_stopped(tmp_path: Path) -> None:
     log = tmp_path / "gateway.log"
     command = program(tmp_path, NOISE + GATEWAY)
     with (

@@ -60,7 +60,7 @@ ROWS: list[tuple[list[Sent], int]] = [
 
 
 @rows(("sent", "missing"), ROWS)
-def test_what_is_missing_is_counted(sent: list[Sent], missing: int) -> None:
+def test_missing_messages_are_counted(sent: list[Sent], missing: int) -> None:
     gaps = MessageGaps("me")
     for msg_id, parent in sent:
         gaps.feed(message(msg_id, parent))
@@ -80,9 +80,7 @@ OVERTAKEN: list[tuple[list[tuple[int, str]], int]] = [
 
 
 @rows(("sent", "missing"), OVERTAKEN)
-def test_a_reply_that_comes_before_all_output_hides_no_loss(
-    sent: list[tuple[int, str]], missing: int
-) -> None:
+def test_an_early_reply_does_not_hide_a_loss(sent: list[tuple[int, str]], missing: int) -> None:
     gaps = MessageGaps("me")
     for number, channel in sent:
         gaps.feed(evolve(message(f"s_7_{number}", "me"), channel=channel))
@@ -90,14 +88,14 @@ def test_a_reply_that_comes_before_all_output_hides_no_loss(
 
 
 @rows(("last", "missing"), [(5, 0), (6, 0), (7, 1), (1000, 994)])
-def test_a_value_that_shows_itself_has_a_number_that_is_never_sent(last: int, missing: int) -> None:
+def test_a_value_that_displays_itself_has_an_unused_number(last: int, missing: int) -> None:
     gaps = MessageGaps("me")
     for number in (4, last):
         gaps.feed(message(f"s_7_{number}", "me", "stream"))
     assert gaps.missing == missing
 
 
-def test_a_result_tells_how_many_were_lost() -> None:
+def test_a_result_says_how_many_messages_were_lost() -> None:
     exchange = Exchange("me")
     for number in (3, 4, 9):
         exchange.feed(message(f"s_1_{number}", "me"))
@@ -208,11 +206,11 @@ def test_numbers_prove_whether_anything_is_missing(
     assert (gaps.missing, gaps.may_lack) == (missing, may_lack)
 
 
-def test_a_request_whose_session_is_not_told_may_be_anybodys() -> None:
+def test_a_request_without_a_session_may_belong_to_any_client() -> None:
     assert fed("b4 s5 you:b6 you:i8 o9 v10 r11 i12", parent_session=None).missing == 0
 
 
-def test_holes_are_counted_however_many_there_are_and_the_memory_is_bounded() -> None:
+def test_any_number_of_holes_is_counted_in_bounded_memory() -> None:
     numbers = [5 + 2 * number for number in range(1500)]
     last = numbers[-1]
     gaps = fed("b4 " + " ".join(f"o{number}" for number in numbers) + f" v{last + 1}")
@@ -225,7 +223,7 @@ def test_holes_are_counted_however_many_there_are_and_the_memory_is_bounded() ->
     assert gaps.may_lack
 
 
-def test_exactly_as_many_holes_are_remembered_as_may_be_filled() -> None:
+def test_a_thousand_holes_are_remembered_and_can_be_filled() -> None:
     gaps = fed("b4 " + " ".join(f"o{6 + 2 * number}" for number in range(999)) + " v2004")
     assert gaps.missing == 1000
     for number in range(5, 2004, 2):
@@ -235,7 +233,7 @@ def test_exactly_as_many_holes_are_remembered_as_may_be_filled() -> None:
 
 # Each request of another client may have a reply and an input request that we do not receive.
 @rows(("others", "missing"), [(9_999, 30_000 - 2 * 9_999), (10_000, 1)])
-def test_after_very_many_requests_of_others_only_what_is_certain_is_claimed(
+def test_after_many_requests_of_other_clients_only_certain_losses_are_counted(
     others: int, missing: int
 ) -> None:
     gaps = fed("b4 unread")
@@ -258,9 +256,7 @@ ENDINGS: list[tuple[str, Truncation | None]] = [
 
 
 @rows(("words", "truncated"), ENDINGS)
-def test_a_lost_end_is_missing_only_where_something_is(
-    words: str, truncated: Truncation | None
-) -> None:
+def test_a_lost_end_alone_is_not_missing_output(words: str, truncated: Truncation | None) -> None:
     exchange = Exchange("me")
     feed(exchange, words)
     exchange.overtake(Exchange("later"))

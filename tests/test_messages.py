@@ -185,7 +185,7 @@ def test_requests_are_as_specified(make: Request, msg_type: str, content: dict[s
     assert request_.buffers == ()
 
 
-def test_requests_have_ids_of_their_own() -> None:
+def test_each_request_has_its_own_id() -> None:
     assert len({make().msg_id for make, _, _ in REQUESTS}) == len(REQUESTS)
 
 
@@ -206,7 +206,7 @@ def test_requests_that_overtake_cells_go_to_the_control_channel(
     assert request_.content == content
 
 
-def test_a_request_that_is_sent_again_is_the_same_with_an_id_of_its_own() -> None:
+def test_a_request_that_is_sent_again_has_a_new_id() -> None:
     request = execute_request("s", "x")
     second = again(request)
     assert (second.channel, second.content) == (request.channel, request.content)
@@ -225,7 +225,7 @@ def test_a_request_that_is_sent_again_is_the_same_with_an_id_of_its_own() -> Non
         ),
     ],
 )
-def test_news_of_a_kernel_say_how_it_ended_if_that_is_known(
+def test_a_status_message_has_the_cause_of_a_death_if_it_is_known(
     make: Request, content: dict[str, Any]
 ) -> None:
     message = make()
@@ -252,7 +252,7 @@ def test_end_of_input_is_a_control_character() -> None:
     ("parent_header", "parent_id"),
     [({"msg_id": "p"}, "p"), ({}, None), ({"msg_id": None}, None), ({"msg_id": 1}, None)],
 )
-def test_news_about_the_kernel_has_no_parent(
+def test_messages_about_the_kernel_have_no_parent(
     parent_header: dict[str, Any], parent_id: str | None
 ) -> None:
     header = {"msg_id": "m", "msg_type": "status"}

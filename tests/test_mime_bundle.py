@@ -54,7 +54,7 @@ PARTS: list[tuple[Output, str]] = [
     # Forms that are not of the type that they should have.
     (Display({"image/png": 3, "text/html": "<i>b</i>"}), "<div><i>b</i></div>"),
     (Display({"text/html": 3, "text/plain": "b"}), "<pre>b</pre>"),
-    # The first of these that there is, whatever comes before it.
+    # The first of these forms that exists is used.
     (Display({"text/html": "a", "image/png": "b"}), '<img src="data:image/png;base64,b">'),
     (Display({"text/html": "a", "image/svg+xml": "<svg/>"}), "<div><svg/></div>"),
     (Display({"text/markdown": "*a*", "text/html": "b"}), "<div>b</div>"),
@@ -66,7 +66,7 @@ PARTS: list[tuple[Output, str]] = [
 
 
 @rows(("output", "html"), PARTS)
-def test_of_each_output_a_page_has_the_form_that_shows_most(output: Output, html: str) -> None:
+def test_a_page_has_the_best_form_of_each_output(output: Output, html: str) -> None:
     image = Display({"image/png": "end"})
     end = '<img src="data:image/png;base64,end">'
     assert bundle(output, image)["text/html"] == f"{html}\n{end}"
@@ -85,7 +85,7 @@ def test_other_forms_are_shown_too(kind: str) -> None:
 
 
 @pytest.mark.field("E12")
-def test_what_is_large_is_short_in_a_repr() -> None:
+def test_large_values_are_short_in_a_repr() -> None:
     image = Display({"image/png": "x" * 10**6, "application/json": list(range(10**5))})
     result = ExecutionResult(status="ok", outputs=(image, Stream("stdout", "y" * 10**6)))
     assert len(repr(result)) < 1000
@@ -109,7 +109,7 @@ def test_a_notebook_shows_a_display_itself() -> None:
 
 
 @pytest.mark.field("E12")
-def test_a_notebook_shows_what_code_blocks_have_shown() -> None:
+def test_a_notebook_shows_the_outputs_of_code_blocks() -> None:
     blocks = (
         ExecutionResult(status="ok", outputs=(PNG,)),
         ExecutionResult(status="error", outputs=(Failure("E", "v"),)),
@@ -123,13 +123,13 @@ def test_a_notebook_shows_what_code_blocks_have_shown() -> None:
 
 
 @pytest.mark.field("E12")
-def test_a_notebook_shows_code_without_output_as_such() -> None:
+def test_a_notebook_shows_the_status_of_code_without_output() -> None:
     assert CodeResult(exit_code=0, output="")._repr_mimebundle_() == {
         "text/plain": "<ok, no output>"
     }
 
 
-# A value, and its repr within that of what has it.
+# A value, and its repr in the repr of an output.
 REPRS: list[tuple[object, str]] = [
     (Stream("stdout", "x" * 200), f"Stream(name='stdout', text='{'x' * 200}')"),
     (Stream("stdout", "x" * 201), f"Stream(name='stdout', text='{'x' * 100}'… (201 characters))"),

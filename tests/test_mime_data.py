@@ -31,6 +31,6 @@ def test_base64_may_have_line_breaks(text: str, data: bytes) -> None:
 
 
 @rows("text", ["aGk", "a", "aG!k=", "aGk=aGk=x", "\u00e9", "_-8A", "aGkq?"])
-def test_what_is_not_base64_is_refused(text: str) -> None:
+def test_invalid_base64_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         decoded(text)

@@ -88,12 +88,12 @@ def test_an_update_reaches_the_cell_that_shows_it() -> None:
         ([display("q"), message("clear_output", wait=True), display("r"), text("t")], ["r", "t"]),
     ],
 )
-def test_clearing_takes_away_what_is_shown(messages: list[Message], left: list[str]) -> None:
+def test_clear_output_removes_the_outputs(messages: list[Message], left: list[str]) -> None:
     assert shown(folded(*messages)) == left
 
 
 @pytest.mark.field("N30")
-def test_streams_keep_their_alternation() -> None:
+def test_alternating_streams_stay_separate_outputs() -> None:
     cell = folded(text("a"), text("b"), text("c", "stderr"), text("d"), text(""), text("e"))
     assert shown(cell) == ["ab", "c", "de"]
 
@@ -111,7 +111,7 @@ def test_rich_forms_stay_as_they_are() -> None:
 
 
 @pytest.mark.field("N32")
-def test_a_widget_takes_the_outputs_of_the_request_that_it_names() -> None:
+def test_a_widget_captures_the_outputs_of_its_request() -> None:
     outputs, cell = NotebookOutputs(), code("x")
     outputs.sent("r", outputs.begin(cell))
     model = {"_model_name": "OutputModel", "_model_module": "o", "msg_id": "", "outputs": []}
@@ -177,7 +177,7 @@ def test_ids_that_are_missing_or_not_unique_are_the_same_in_each_run(
 
 
 @pytest.mark.field("N41")
-def test_the_text_of_a_file_is_that_of_nbformat() -> None:
+def test_the_text_of_a_file_is_the_text_of_nbformat() -> None:
     cells = [
         markdown("a\nb"),
         {**markdown("![x](attachment:x.png)"), "attachments": {"x.png": {"image/png": "aGk="}}},
@@ -195,7 +195,7 @@ def test_the_text_of_a_file_is_that_of_nbformat() -> None:
 
 
 @pytest.mark.field("N11")
-def test_a_file_is_strict_json_whatever_is_in_it() -> None:
+def test_a_file_is_always_strict_json() -> None:
     given = notebook(code("1", metadata={"x": [float("nan"), float("-inf")], "s": "\ud800"}))
     text = "".join(pieces(given))
     text.encode("utf-8")
@@ -245,13 +245,13 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
         PurePosixPath("/a"), UUID(int=5), bytearray(b"x"),
     ],
 )  # fmt: skip
-def test_a_python_value_comes_back_from_its_expression(value: Any) -> None:
+def test_an_expression_of_a_python_value_has_the_same_value(value: Any) -> None:
     again = eval(expression(value))
     assert (type(again), again) == (type(value), value)
 
 
 @pytest.mark.field("N21")
-def test_a_value_that_cannot_be_said_is_named() -> None:
+def test_the_error_names_a_value_that_cannot_be_expressed() -> None:
     loop: list[Any] = []
     loop.append(loop)
     for value in (object(), [1, {2: print}], loop, notebook):
@@ -265,12 +265,12 @@ def _inject(**values: Any) -> Any:
 
 @pytest.mark.field("N22")
 @rows("name", ["a-b", "class", "", "1a", "a b", "a.b"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
+def test_an_invalid_parameter_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a name in Python"):
         _inject(**{name: 1})
 
 
-def test_parameters_must_make_sense() -> None:
+def test_invalid_parameters_are_refused() -> None:
     for given in ([("x", 1)], 5):
         with pytest.raises(ValueError, match="parameters must be a mapping"):
             Parameters.of(given, None)
@@ -301,7 +301,7 @@ def test_parameters_are_found_by_the_grammar_of_python() -> None:
 
 
 @pytest.mark.field("N26")
-def test_only_parameters_that_are_unknown_are_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_only_unknown_parameters_are_reported(caplog: pytest.LogCaptureFixture) -> None:
     given = notebook(code("c, d = 1, 2", "parameters"))
     inject(given, Parameters.of({"d": 1, "z": 2}, None), "python3", "python")
     assert [record.getMessage() for record in caplog.records] == [
@@ -310,7 +310,7 @@ def test_only_parameters_that_are_unknown_are_told(caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.field("N17", "N19")
-def test_a_kernel_is_chosen_by_what_the_notebook_says() -> None:
+def test_the_metadata_of_the_notebook_choose_the_kernel() -> None:
     specs = {name: {"spec": {"language": name[:1]}} for name in ("a1", "b1", "b2")}
     there = InstalledKernels.of({"default": "b2", "kernelspecs": specs})
     rows: list[tuple[dict[str, Any], str | None]] = [
@@ -345,7 +345,7 @@ def test_a_kernel_is_chosen_by_what_the_notebook_says() -> None:
         (b"\xff\xfe", "not text in UTF-8"),
     ],
 )
-def test_what_is_no_notebook_is_refused(tmp_path: Path, given: Any, complaint: str) -> None:
+def test_invalid_notebooks_are_refused(tmp_path: Path, given: Any, complaint: str) -> None:
     path = tmp_path / "n.ipynb"
     path.write_bytes(given if isinstance(given, bytes) else given.encode())
     with pytest.raises(ValueError, match=complaint):

@@ -48,7 +48,7 @@ FIELDS = st.sampled_from(
 )
 CONTENTS = st.dictionaries(FIELDS, JSON | st.dictionaries(st.just("display_id"), JSON), max_size=6)
 
-# As kernel gateway 3.0.1 says it.
+# The text of kernel gateway 3.0.1.
 DATA_RATE = (
     "\n\nIOPub data rate exceeded.\nThe Jupyter server will temporarily stop sending output\n"
     "to the client in order to avoid crashing it.\nTo change this limit, set the config variable\n"
@@ -91,7 +91,7 @@ def fed(*messages: tuple[str, Json], max_output: int = 10_000) -> OutputArea:
 
 
 def kept(area: OutputArea) -> int:
-    """Characters in it, without the remarks on what is missing."""
+    """Number of kept characters, without the notes about missing output."""
     texts: list[str] = []
     for output in area.outputs:
         if isinstance(output, Failure):
@@ -105,7 +105,7 @@ def shown(text: str, display_id: str | None = None) -> Display:
     return Display({"text/plain": text}, {}, display_id)
 
 
-# One row a thing that cells do.
+# One row for each action of cells.
 CELLS: list[tuple[list[tuple[str, Json]], list[Output]]] = [
     ([], []),
     ([out("a"), out("b\n"), out("c")], [Stream("stdout", "ab\nc")]),
@@ -178,13 +178,13 @@ CELLS: list[tuple[list[tuple[str, Json]], list[Output]]] = [
 
 @pytest.mark.pitfall(14, 17)
 @rows(("messages", "outputs"), CELLS)
-def test_messages_are_folded_into_what_is_shown(
+def test_the_messages_of_a_cell_become_these_outputs(
     messages: list[tuple[str, Json]], outputs: list[Output]
 ) -> None:
     assert list(fed(*messages).outputs) == outputs
 
 
-# Each with the output that it adds or changes.
+# Messages, each with the output that it adds or changes.
 @rows(
     ("message", "output"),
     [
@@ -197,7 +197,9 @@ def test_messages_are_folded_into_what_is_shown(
         (("execute_input", {}), None),
     ],
 )
-def test_each_message_says_what_it_added(message: tuple[str, Json], output: Output | None) -> None:
+def test_feed_returns_the_output_that_a_message_added(
+    message: tuple[str, Json], output: Output | None
+) -> None:
     assert fed(display("a", "i")).feed(*message) == output
 
 
@@ -210,30 +212,30 @@ def test_the_rate_limit_of_the_server_is_noticed(notice: str) -> None:
 
 
 @rows("message", [out(DATA_RATE), err("what if IOPub data rate exceeded.")])
-def test_other_text_is_no_rate_limit(message: tuple[str, Json]) -> None:
+def test_other_text_is_not_a_notice_of_the_rate_limit(message: tuple[str, Json]) -> None:
     assert not fed(message).rate_limited
 
 
-def test_the_failure_is_known_though_it_was_cleared_away() -> None:
+def test_the_failure_is_known_even_if_its_output_was_cleared() -> None:
     area = fed(error("E", "v"), clear(wait=False))
     assert (area.failure, area.outputs) == (Failure("E", "v"), ())
 
 
-def test_of_too_much_the_middle_is_dropped_and_said_so() -> None:
+def test_the_middle_of_too_much_output_is_replaced_by_a_note() -> None:
     area = fed(out("0123456789"), out("ABCDEF"), max_output=10)
     note = Stream("stderr", "\n[6 characters of output dropped here]\n")
     assert area.outputs == (Stream("stdout", "01234"), note, Stream("stdout", "BCDEF"))
     assert area.dropped == 6
 
 
-def test_exactly_as_much_as_is_kept_is_not_too_much() -> None:
+def test_output_up_to_the_limit_is_kept_whole() -> None:
     area = fed(out("01234"), err("56789"), max_output=10)
     assert area.outputs == (Stream("stdout", "01234"), Stream("stderr", "56789"))
     assert area.dropped == 0
 
 
 @rows("messages", [[], [display("a", "other")]])
-def test_an_update_of_what_an_earlier_cell_has_shown_says_so(
+def test_an_update_of_a_display_of_an_earlier_cell_is_marked(
     messages: list[tuple[str, Json]],
 ) -> None:
     shown = fed(*messages, update("b", "i")).outputs[-1]
@@ -241,14 +243,14 @@ def test_an_update_of_what_an_earlier_cell_has_shown_says_so(
     assert shown.is_update
 
 
-def test_an_update_leaves_the_number_of_the_value_that_it_changes() -> None:
+def test_an_update_keeps_the_execution_count_of_the_value() -> None:
     value = {**display("a", "i")[1], "execution_count": 7}
     (shown,) = fed(("execute_result", value), update("b", "i")).outputs
     assert shown == Display({"text/plain": "b"}, {}, "i", 7)
     assert not shown.is_update
 
 
-def test_an_exception_that_is_shortened_later_is_not_the_last_one() -> None:
+def test_shortening_an_earlier_exception_does_not_make_it_the_failure() -> None:
     area = fed(error("A", "a" * 100), error("B", "b"), max_output=60)
     assert area.failure == Failure("B", "b")
 
@@ -275,14 +277,14 @@ def test_an_exception_is_whole_if_it_fits(most: int, fitting: Failure) -> None:
     assert OutputArea(most).fitting(LONG) == fitting
 
 
-def test_an_exception_that_is_shown_after_output_of_a_widget_is_the_own_of_the_cell() -> None:
+def test_an_exception_after_output_of_a_widget_belongs_to_the_cell() -> None:
     area = OutputArea()
     area.feed(*out("a"), "widget")
     area.show(Failure("E", "v"))
     assert area.failure == Failure("E", "v")
 
 
-def test_clearing_makes_room_again() -> None:
+def test_clearing_makes_room_for_new_output() -> None:
     area = fed(out("0123456789A"), clear(wait=False), out("new"), max_output=10)
     assert (area.outputs, area.dropped) == ((Stream("stdout", "new"),), 0)
 
@@ -301,7 +303,7 @@ def test_one_update_of_many_displays_stays_within_the_limit() -> None:
     assert area.outputs[-1] == Stream("stdout", "end")
 
 
-def test_displays_without_end_are_bounded_whatever_their_ids() -> None:
+def test_endless_displays_with_any_ids_are_bounded() -> None:
     area = OutputArea(100)
     for i in range(2000):
         area.feed(*display("x" * 10, f"id {i % 700}"))
@@ -321,9 +323,9 @@ def test_an_id_of_a_display_has_no_more_than_1024_characters(length: int, is_kep
     assert area.outputs == (shown("a", "i" * length if is_kept else None),)
 
 
-# Beside the text: 1000 of the id, 10 of the MIME type and 16 for the form; 1024 are free.
+# In addition to the text: 1000 for the id, 10 for the MIME type, 16 for the form; 1024 are free.
 @rows(("most", "dropped"), [(5, 0), (4, 2)])
-def test_names_count_as_output_where_they_are_longer_than_usual(most: int, dropped: int) -> None:
+def test_long_ids_and_names_count_as_output(most: int, dropped: int) -> None:
     area = fed(display("abc", "i" * 1000), max_output=most)
     assert area.outputs == (shown("abc", "i" * 1000),)
     assert area.dropped == dropped
@@ -340,7 +342,7 @@ def test_metadata_of_a_value_that_is_too_large_stays_if_it_is_small() -> None:
 
 
 @pytest.mark.field("B3")
-def test_of_a_traceback_that_is_too_large_mostly_the_end_is_kept() -> None:
+def test_mostly_the_end_of_a_large_traceback_is_kept() -> None:
     lines = [*(f"line {i:3}" for i in range(200)), "E: v"]
     area = fed(out("y" * 999), error("E", "v", *lines), max_output=500)
     failure = area.outputs[-1]
@@ -354,7 +356,7 @@ def test_of_a_traceback_that_is_too_large_mostly_the_end_is_kept() -> None:
 
 @pytest.mark.field("B3")
 @rows("form", ["text/plain", "text/markdown", "text/latex"])
-def test_of_a_value_that_is_too_large_beginning_and_end_are_kept(form: str) -> None:
+def test_beginning_and_end_of_a_large_value_are_kept(form: str) -> None:
     value = {"data": {form: "a" * 250_000 + "z" * 250_000}, "execution_count": 1}
     area = fed(("execute_result", value), max_output=3000)
     (shown,) = area.outputs
@@ -365,7 +367,7 @@ def test_of_a_value_that_is_too_large_beginning_and_end_are_kept(form: str) -> N
 
 
 @pytest.mark.field("B3")
-def test_what_follows_a_value_that_is_too_large_leaves_half_of_the_room_to_it() -> None:
+def test_output_after_a_large_value_leaves_half_of_the_room_to_the_value() -> None:
     area = fed(display("x" * 100_000), out("done\n"), max_output=3000)
     value, last = area.outputs
     note = "\n[98500 characters of output dropped here]\n"
@@ -412,7 +414,7 @@ def test_an_update_that_is_too_large_is_shortened() -> None:
 
 @BOUNDED
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 900)), max_size=25))
-def test_no_more_is_kept_than_may_be_and_the_rest_is_counted(
+def test_output_beyond_the_limit_is_dropped_and_counted(
     steps: list[tuple[int, int]],
 ) -> None:
     area, total = OutputArea(1000), 0
@@ -426,13 +428,13 @@ def test_no_more_is_kept_than_may_be_and_the_rest_is_counted(
 
 
 @pytest.mark.field("B5")
-def test_a_bar_without_end_is_all_there_in_little_room() -> None:
+def test_an_endless_progress_bar_is_complete_and_takes_little_memory() -> None:
     area = fed(*[out(f"\r{i:6}|####|") for i in range(20_000)], max_output=100)
     assert (plain_text(area.outputs), area.dropped) == (" 19999|####|", 0)
 
 
 @pytest.mark.field("B5")
-def test_nested_bars_without_end_are_all_there_in_little_room() -> None:
+def test_endless_nested_progress_bars_are_complete_and_take_little_memory() -> None:
     bars = [
         err(f"\router {i}\n\r\x1b[31minner {j}\x1b[0m\x1b[A") for i in range(90) for j in range(90)
     ]
@@ -440,7 +442,7 @@ def test_nested_bars_without_end_are_all_there_in_little_room() -> None:
     assert (plain_text(area.outputs), area.dropped) == ("begin\nouter 89\ninner 89", 0)
 
 
-def test_the_cursor_does_not_move_into_what_is_before_a_gap() -> None:
+def test_the_cursor_does_not_move_into_the_text_before_a_gap() -> None:
     area = fed(out("a\n" * 100), out("\x1b[9A\x1b[2KX"), max_output=20)
     text = plain_text(area.outputs)
     assert text.startswith("a\na\na\na\na\n\n[")
@@ -462,7 +464,7 @@ def test_the_cursor_does_not_move_into_what_is_before_a_gap() -> None:
         ([out("a\n"), err("\r"), out("b\n")], "a\nb\n"),
         ([err("a\r\nb\n 50%\r    \r"), out("c\n")], "a\nb\nc\n"),
         ([err("50%\r\x1b[KXX"), out("a\n")], "XX\na\n"),
-        # What a stream has sent before allows blanks later.
+        # Earlier text of a stream allows blanks later.
         (
             [out("x" * 9_000 + "\n"), err("e\n"), out("\x1b[999Cx\n" * 8)],
             "x" * 9_000 + "\ne\n" + (" " * 999 + "x\n") * 8,
@@ -473,7 +475,7 @@ def test_the_cursor_does_not_move_into_what_is_before_a_gap() -> None:
 )
 @pytest.mark.field("B4")
 @pytest.mark.field("B5")
-def test_a_stream_changes_only_lines_of_its_own_which_stand_where_they_began(
+def test_a_stream_changes_only_its_own_lines_which_keep_their_places(
     messages: list[tuple[str, Json]], text: str
 ) -> None:
     assert plain_text(fed(*messages).outputs) == text
@@ -494,13 +496,13 @@ def test_whole_lines_of_two_streams_stay_in_order_beside_a_bar(
 @given(
     st.lists(st.tuples(st.sampled_from(MESSAGE_TYPES), CONTENTS), max_size=8), st.integers(0, 50)
 )
-def test_no_content_is_too_strange(messages: list[tuple[str, Json]], max_output: int) -> None:
+def test_no_content_raises_an_exception(messages: list[tuple[str, Json]], max_output: int) -> None:
     area = fed(*messages, max_output=max_output)
     assert isinstance(plain_text(area.outputs), str)
 
 
 @rows("msg_type", MESSAGE_TYPES)
-def test_no_content_is_nested_too_deep(msg_type: str) -> None:
+def test_deeply_nested_content_raises_no_exception(msg_type: str) -> None:
     deep: Any = {}
     for _ in range(20_000):
         deep = {"a": deep}
@@ -530,7 +532,7 @@ def test_a_display_is_its_plain_text(data: Json, text: str) -> None:
     assert Display(data).text == text
 
 
-# True: stands on lines of its own.
+# True: on separate lines.
 @rows(
     ("pieces", "text"),
     [
@@ -552,28 +554,28 @@ def test_streams_on_one_screen_have_the_name_of_the_first() -> None:
     assert list(seen) == [Stream("stderr", "ab"), shown("c"), Stream("stdout", "d")]
 
 
-def test_streams_are_text_as_printed_and_the_rest_on_lines_of_its_own() -> None:
+def test_plain_text_has_streams_as_printed_and_other_outputs_on_separate_lines() -> None:
     area = fed(out("a"), err("b"), display("x"), out("c\n"), error("E", "v"))
     assert plain_text(area.outputs) == "ab\nx\nc\nE: v"
 
 
 @pytest.mark.field("B5")
 @rows("text", ["auto:   0%|          | 0/20 [00:00<?, ?it/s]", "0it [00:00, ?it/s]", "Output()"])
-def test_a_bar_that_is_a_widget_is_not_read_as_it_began(text: str) -> None:
+def test_the_first_state_of_a_progress_bar_widget_is_not_shown(text: str) -> None:
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": text}
     area = fed(out("a\n"), ("display_data", {"data": view}), out("b\n"))
     assert plain_text(area.outputs) == "a\nb\n"
     assert area.outputs[1] == Display(view)
 
 
-def test_another_widget_is_read_as_its_plain_text() -> None:
+def test_other_widgets_are_shown_as_plain_text() -> None:
     view = {"application/vnd.jupyter.widget-view+json": {}, "text/plain": "IntSlider(value=0)"}
     assert plain_text(fed(("display_data", {"data": view})).outputs) == "IntSlider(value=0)"
 
 
-# A quarter of what may be kept is for metadata.
+# A quarter of the limit is for metadata.
 @rows(("weight", "shown"), [(100, 300), (101, 400)])
-def test_of_a_large_value_metadata_may_have_a_quarter(weight: int, shown: int) -> None:
+def test_metadata_may_take_a_quarter_of_the_room_of_a_large_value(weight: int, shown: int) -> None:
     metadata = {"a": "x" * (weight - 17)}
     content = {"data": {"text/plain": "y" * 1000}, "metadata": metadata}
     area = fed(("display_data", content), max_output=400)
@@ -584,13 +586,13 @@ def test_of_a_large_value_metadata_may_have_a_quarter(weight: int, shown: int) -
     assert area.dropped == 1000 + weight - 400
 
 
-def test_of_a_large_exception_the_message_has_a_quarter() -> None:
+def test_the_message_may_take_a_quarter_of_the_room_of_a_large_exception() -> None:
     area = OutputArea(101)
     failure = area.fitting(Failure("E", "V" * 200, ("T" * 200,)))
     assert (failure.evalue.count("V"), "".join(failure.traceback).count("T")) == (25, 75)
 
 
-def test_what_a_widget_has_captured_goes_when_the_widget_is_cleared() -> None:
+def test_clearing_a_widget_removes_its_captured_outputs() -> None:
     area = OutputArea(1000)
     area.feed(*display("own", "o"))
     area.feed(*display("captured", "i"), "widget")
@@ -600,13 +602,13 @@ def test_what_a_widget_has_captured_goes_when_the_widget_is_cleared() -> None:
     assert area.feed(*update("new", "i")) == evolve(shown("new", "i"), is_update=True)
 
 
-def test_a_large_exception_of_a_widget_is_not_that_of_the_cell() -> None:
+def test_a_large_exception_of_a_widget_is_not_the_failure_of_the_cell() -> None:
     area = OutputArea(100)
     area.feed(*error("E", "v" * 1000), "widget")
     assert (area.failure, area.dropped > 900) == (None, True)
 
 
-def test_text_that_is_nested_too_deep_is_no_output() -> None:
+def test_text_that_is_nested_too_deeply_is_ignored() -> None:
     deep: Any = "x"
     for _ in range(200_000):
         deep = [deep]

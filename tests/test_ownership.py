@@ -24,7 +24,7 @@ def _started_and_ended(order: list[str], times: int) -> None:
         order.append("done")
 
 
-def test_ctrl_c_strikes_when_it_is_held_back_no_longer() -> None:
+def test_ctrl_c_is_raised_when_it_is_no_longer_held_back() -> None:
     order: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         _started_and_ended(order, 1)
@@ -32,7 +32,7 @@ def test_ctrl_c_strikes_when_it_is_held_back_no_longer() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_ctrl_c_pressed_again_strikes_at_once() -> None:
+def test_a_second_ctrl_c_is_raised_at_once() -> None:
     order: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         _started_and_ended(order, 2)
@@ -40,7 +40,7 @@ def test_ctrl_c_pressed_again_strikes_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_ctrl_c_that_is_ignored_stays_so() -> None:
+def test_ctrl_c_that_is_ignored_stays_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     order: list[str] = []
     _started_and_ended(order, 1)

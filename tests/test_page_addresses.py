@@ -5,7 +5,7 @@ from tables import rows, table
 
 from jkg_client import JupyterConnectionInfo
 
-# One row a page that Jupyter serves, below the base of its server.
+# One row for each page of Jupyter, below the base path of its server.
 PAGES = [
     "lab",
     "lab/",
@@ -62,7 +62,7 @@ WORDS = ["/notebooks", "/notebooks/x", "/edit", "/terminals", "/view", "/login/x
 
 @pytest.mark.field("C5")
 @rows("base", BASES)
-def test_a_page_is_cut_and_the_prefix_stays(base: str) -> None:
+def test_the_path_of_a_page_is_removed_and_the_prefix_is_kept(base: str) -> None:
     with table() as row:
         for page in PAGES:
             with row(page):
@@ -72,11 +72,11 @@ def test_a_page_is_cut_and_the_prefix_stays(base: str) -> None:
 
 @pytest.mark.field("C5")
 @rows("base", [*BASES, *WORDS])
-def test_a_prefix_that_is_no_page_is_kept_whole(base: str) -> None:
+def test_a_prefix_that_is_not_a_page_is_kept_whole(base: str) -> None:
     assert JupyterConnectionInfo.from_url(f"https://h{base}/").url == f"https://h{base}"
 
 
-# One row an address of a hub's own pages, and the server that it is about.
+# One row for each page of a hub, and the server that the page is about.
 HUB = [
     ("/hub/home", ""),
     ("/hub/token", ""),

@@ -47,7 +47,7 @@ def one_page(folder: Path, *outputs: Output, page: NotebookPage | None = None) -
     return found
 
 
-# One row a MIME type of a chart: what its page fetches.
+# One row for each MIME type of a chart: the files that its page fetches.
 @pytest.mark.field("B1")
 @pytest.mark.parametrize(
     ("mime_type", "chart", "fetched"),
@@ -118,7 +118,7 @@ def test_a_chart_that_comes_as_json_becomes_a_page(
     assert f"const chart = {json.dumps(chart)};" in page
 
 
-# One row a figure of plotly, by what only some releases draw or name.
+# One row for each figure of plotly with a feature of only some releases.
 @pytest.mark.field("B1")
 @pytest.mark.parametrize(
     ("figure", "release"),
@@ -144,7 +144,7 @@ def test_a_figure_is_drawn_by_a_release_that_can(
 
 
 @pytest.mark.field("B1")
-def test_data_of_a_chart_ends_no_script(tmp_path: Path) -> None:
+def test_data_of_a_chart_cannot_end_the_script(tmp_path: Path) -> None:
     hostile = "</script><script>alert(1)</script><!--\u2028\u2029\ud800"
     figure = {"data": [{"y": [float("nan"), float("inf"), None], "text": hostile}]}
     page = one_page(tmp_path, Display({"application/vnd.plotly.v1+json": figure}))
@@ -154,7 +154,7 @@ def test_data_of_a_chart_ends_no_script(tmp_path: Path) -> None:
     assert '"y": [NaN, Infinity, null]' in page
 
 
-# One row a display with a chart, and what is taken.
+# One row for each display with a chart, and the form that is used.
 @pytest.mark.field("B1")
 @pytest.mark.parametrize(
     ("forms", "taken"),
@@ -170,7 +170,7 @@ def test_data_of_a_chart_ends_no_script(tmp_path: Path) -> None:
         ({"text/plain": "Figure()"}, "chart"),
     ],
 )
-def test_of_the_forms_of_a_chart_the_one_that_draws_is_taken(
+def test_the_form_of_a_chart_that_draws_is_used(
     tmp_path: Path, forms: dict[str, str], taken: str
 ) -> None:
     display = Display({"application/vnd.plotly.v1+json": FIGURE, **forms})
@@ -184,7 +184,7 @@ def test_of_the_forms_of_a_chart_the_one_that_draws_is_taken(
 @pytest.mark.parametrize(
     "form", [{}, [], 1, None, "", "{", {"a": 1}, '{"a": 1}', "[" * 100_000, {"data": float("nan")}]
 )
-def test_what_is_no_chart_makes_no_page(tmp_path: Path, form: Any) -> None:
+def test_invalid_charts_make_no_page(tmp_path: Path, form: Any) -> None:
     display = Display({"application/vnd.vega.v99999+json": form, "text/plain": "plain"})
     rendering = render([display], into(tmp_path))
     assert (rendering.text, rendering.files) == ("plain", ())
@@ -198,7 +198,7 @@ def test_a_chart_that_is_nested_too_deep_makes_no_page(tmp_path: Path) -> None:
     assert render([display], into(tmp_path)).text == "plain"
 
 
-def test_that_a_notebook_cannot_draw_is_not_said_of_a_page_that_does(tmp_path: Path) -> None:
+def test_a_page_with_a_chart_does_not_say_that_the_chart_cannot_be_drawn(tmp_path: Path) -> None:
     plain = "<VegaLite 6 object>\n\nIf you see this message, it means the renderer is not\nenabled"
     display = Display({"application/vnd.vegalite.v6.json": BARS, "text/plain": plain})
     rendering = render([display], into(tmp_path))
@@ -233,7 +233,7 @@ def test_a_script_goes_into_the_page_that_it_draws_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.field("B2")
-def test_what_an_earlier_cell_has_loaded_is_in_the_page(tmp_path: Path) -> None:
+def test_a_page_contains_the_scripts_that_an_earlier_cell_has_loaded(tmp_path: Path) -> None:
     notebook_page = NotebookPage()
     first = render([ANNOUNCEMENT, LOADER], into(tmp_path), notebook_page)
     assert (first.text, first.files) == ("", ())
@@ -256,7 +256,7 @@ def test_a_script_of_a_later_cell_draws_on_the_page_of_an_earlier_one(tmp_path: 
         assert (page.count(html), page.count(script)) == (1, 1)
 
 
-def test_small_displays_cannot_ask_for_endless_pages() -> None:
+def test_small_displays_cannot_cause_endless_pages() -> None:
     notebook_page = NotebookPage(max_loaded=100_000)
     loader = Display({"application/javascript": f"Bokeh; // {'x' * 90_000}"})
     saved: list[int] = []
@@ -272,12 +272,12 @@ def test_small_displays_cannot_ask_for_endless_pages() -> None:
 
 
 @pytest.mark.field("B2")
-def test_a_figure_of_bokeh_that_nothing_was_loaded_for_fetches_its_release(tmp_path: Path) -> None:
+def test_a_figure_of_bokeh_without_a_loaded_script_fetches_its_release(tmp_path: Path) -> None:
     page = one_page(tmp_path, PLACE, DRAWING)
     assert sources(page)[0] == "https://cdn.bokeh.org/bokeh/release/bokeh-3.9.2.min.js"
 
 
-def test_a_page_gets_only_the_libraries_that_it_speaks_of(tmp_path: Path) -> None:
+def test_a_page_gets_only_the_libraries_that_it_mentions(tmp_path: Path) -> None:
     plotly = Display({"text/html": "<script>window.PlotlyConfig = {}; /* plotly.js */</script>"})
     mine = Display({"application/javascript": "window.mine = 1"})
     notebook_page = NotebookPage()
@@ -295,14 +295,14 @@ def test_a_page_gets_only_the_libraries_that_it_speaks_of(tmp_path: Path) -> Non
     assert one_page(tmp_path, Display({"text/html": still}), page=notebook_page) == still
 
 
-def test_what_needs_requirejs_fetches_it(tmp_path: Path) -> None:
+def test_a_page_that_needs_requirejs_fetches_it(tmp_path: Path) -> None:
     html = '<div></div><script>require(["plotly"], function (Plotly) {})</script>'
     assert "require.min.js" in one_page(tmp_path, Display({"text/html": html}))
     either = f"{html}<script>if (define.amd) {{}}</script>"
     assert one_page(tmp_path, Display({"text/html": either})) == either
 
 
-# One row a script that stands alone: whether it makes a page.
+# One row for each script without HTML: whether it makes a page.
 @pytest.mark.parametrize(
     ("script", "is_page"),
     [
@@ -323,12 +323,12 @@ def test_a_lone_script_makes_a_page_if_it_draws(
     assert [script in page for page in pages(rendering)] == ([True] if is_page else [])
 
 
-def test_a_script_that_does_not_draw_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+def test_a_script_that_does_not_draw_is_mentioned_in_the_text(tmp_path: Path) -> None:
     (text,) = [render([Display({"application/javascript": "x"})], into(tmp_path)).text]
     assert text == "[output of type application/javascript is not shown]"
 
 
-def test_a_script_behind_html_has_the_element_that_notebooks_give_it(tmp_path: Path) -> None:
+def test_a_script_after_html_has_the_element_that_notebooks_define(tmp_path: Path) -> None:
     html, script = Display({"text/html": "<h1>x</h1>"}), "element.textContent = 'drawn'"
     page = one_page(tmp_path, html, Display({"application/javascript": script}))
     assert page.index("<h1>x</h1>") < page.index("var element") < page.index(script)
@@ -345,7 +345,7 @@ def test_styles_alone_make_no_page(tmp_path: Path) -> None:
     assert render([Display({"text/html": html})], into(tmp_path)).files == ()
 
 
-def test_what_is_loaded_again_replaces_itself_and_memory_is_bounded(tmp_path: Path) -> None:
+def test_a_script_that_is_loaded_again_replaces_the_old_one(tmp_path: Path) -> None:
     notebook_page = NotebookPage(max_loaded=100_000)
     for n in range(20):
         again = f"Bokeh; // {n:08x}-dc47-4774-a533-e3af206170f6"
@@ -377,7 +377,7 @@ def test_a_library_can_be_contained_or_fetched_from_elsewhere(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "scripts", [{"jquery": "https://x.test"}, {"plotly": "/no/such/file"}, {"plotly": 3}]
 )
-def test_a_library_that_cannot_be_had_is_a_bad_argument(
+def test_a_library_that_cannot_be_read_is_a_wrong_argument(
     fake_gateway: FakeGateway, tmp_path: Path, scripts: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError, match="page_scripts"):
@@ -387,7 +387,7 @@ def test_a_library_that_cannot_be_had_is_a_bad_argument(
 
 
 @pytest.mark.field("B1", "B2")
-def test_an_executor_makes_pages_with_what_its_kernel_has_loaded(
+def test_an_executor_makes_pages_with_the_scripts_of_its_kernel(
     fake_gateway: FakeGateway, tmp_path: Path
 ) -> None:
     fake_gateway.script("output_notebook()").display(ANNOUNCEMENT.data).display(LOADER.data)
@@ -426,7 +426,7 @@ def test_the_asynchronous_executor_takes_libraries_too(
     assert sources(Path(name).read_text(encoding="utf-8")) == ["http://mirror.test/plotly.js"]
 
 
-# One row a text that is slow to read where reading goes back and forth.
+# One row for each text that is slow to read with backtracking.
 HOSTILE = [
     *("<", "<pre>", "<style>", "<style", "&#", "&#9", "&amp", "<!--", "<script", "<script>"),
     *("</script", "<script></script>", " ", "id", "id=", "id ='aaaa' ", 'id="', "<a>x</a>"),
@@ -452,5 +452,5 @@ def test_html_is_read_in_linear_time(look: Callable[[str], bool], text: str) -> 
         look(html)
         return time.process_time() - started
 
-    # Of quadratic time the second is 16 times as long, and minutes.
+    # With quadratic time, the second text would take 16 times as long, which is minutes.
     assert took(400_000) < 12 * took(100_000) + 1

@@ -52,7 +52,7 @@ def test_tests_are_found_by_the_number_of_their_scenario() -> None:
         check=True,
     ).stdout
     names = set(re.findall(r"::(\w+)", found))
-    assert names == {"test_news_without_a_parent_tell_of_a_dead_kernel"}
+    assert names == {"test_a_status_without_a_parent_reports_a_dead_kernel"}
 
 
 class Bomb:
@@ -67,7 +67,7 @@ class Bomb:
 
 @pytest.mark.pitfall(51)
 @pytest.mark.parametrize("subprotocol", [True, False])
-def test_a_pickle_from_the_kernel_stays_what_it_is(subprotocol: bool, tmp_path: Path) -> None:
+def test_a_pickle_from_the_kernel_is_never_unpickled(subprotocol: bool, tmp_path: Path) -> None:
     bomb = pickle.dumps(Bomb(tmp_path / "exploded"))
     kinds = ("image/png", "application/octet-stream", "application/x-python-pickle", "text/plain")
     with FakeGateway(subprotocol=subprotocol) as server:

@@ -22,7 +22,7 @@ def test_a_port_that_is_free_is_given_back() -> None:
 
 
 @pytest.mark.parametrize("ip", ["127.0.0.1", "localhost", "0.0.0.0"])
-def test_a_port_that_somebody_listens_on_is_not_free(ip: str) -> None:
+def test_a_port_in_use_is_not_free(ip: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(OSError) as caught:
         free_port(ip, listener.getsockname()[1])
     assert caught.value.errno == errno.EADDRINUSE

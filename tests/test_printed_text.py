@@ -25,13 +25,13 @@ def printed(*chunks: str) -> PrintedText:
 
 @BOUNDED
 @given(CHUNKS)
-def test_a_little_text_stays_as_it_was_printed(chunks: list[str]) -> None:
+def test_a_short_printed_text_is_unchanged(chunks: list[str]) -> None:
     assert str(printed(*chunks)) == "".join(chunks)
 
 
 @BOUNDED
 @given(CHUNKS, CHUNKS)
-def test_folding_changes_nothing_that_can_be_seen(before: list[str], after: list[str]) -> None:
+def test_folding_changes_nothing_visible(before: list[str], after: list[str]) -> None:
     text = printed(*before)
     text.fold()
     assert len(text) == len(str(text)) <= len("".join(before))
@@ -40,20 +40,20 @@ def test_folding_changes_nothing_that_can_be_seen(before: list[str], after: list
     assert picture(str(text)) == picture("".join([*before, *after]))
 
 
-# What was printed, how many of its characters could be folded, what it is then, and how many
-# can be folded when a character more has come.
+# Printed text, the number of characters that could be folded, the folded text, and the number of
+# characters that can be folded after one more character.
 FOLDED = [
     ("ab", 0, "ab", 0),
     ("ab\rcd\n", 6, "cd\n", 0),
     ("abcdefghijkl\rabcdefghijkl\rc", 27, "cbcdefghijkl\r\x1b[1C", 1),
-    # Folding would make it no shorter.
+    # Folding would not make it shorter.
     ("ab\rc", 4, "ab\rc", 1),
     ("a\b", 2, "a\b", 1),
 ]
 
 
 @rows(("text", "news", "folded", "more"), FOLDED)
-def test_text_is_worth_folding_where_it_moves_and_has_grown(
+def test_text_is_folded_if_it_has_movements_and_has_grown(
     text: str, news: int, folded: str, more: int
 ) -> None:
     kept = printed(text)
@@ -110,7 +110,7 @@ def test_long_lines_that_overwrite_each_other_are_soon_dropped() -> None:
     "bar",
     ["\r{:7}%|####|", "\r\x1b[32m{:7}\x1b[0m", "\r{:7}\ninner\x1b[A", "\x1b[2J\x1b[H{:7}\nx\n"],
 )
-def test_a_bar_of_hours_takes_little_memory_and_ends_as_it_looks(bar: str) -> None:
+def test_a_long_progress_bar_takes_little_memory_and_keeps_its_look(bar: str) -> None:
     bars = [bar.format(i) for i in range(40_000)]
     text = printed("begin\n", *bars)
     assert len(text) < 200_000
@@ -126,7 +126,7 @@ def test_many_lines_before_a_bar_stay_as_they_were_printed(line: str) -> None:
 
 @rows("size", [0, 1, 4, 7, 100])
 @rows("chunks", [["abcdef\nghi"], ["ab\rcdef", "ghijk"], ["a" * 20_000, "b"]])
-def test_what_is_dropped_on_the_left_is_counted(chunks: list[str], size: int) -> None:
+def test_characters_that_are_dropped_on_the_left_are_counted(chunks: list[str], size: int) -> None:
     text, whole = printed(*chunks), "".join(chunks)
     dropped = text.drop_left(size)
     assert dropped == min(size, len(whole))
@@ -135,7 +135,7 @@ def test_what_is_dropped_on_the_left_is_counted(chunks: list[str], size: int) ->
 
 @pytest.mark.field("B4")
 @rows("size", range(3, 9))
-def test_no_half_of_an_escape_code_is_left(size: int) -> None:
+def test_no_part_of_an_escape_code_is_left(size: int) -> None:
     text = printed("abc\x1b[31mred")
     assert text.drop_left(size) == (3 if size == 3 else 8)
     assert str(text) == ("\x1b[31mred" if size == 3 else "red")
@@ -143,21 +143,21 @@ def test_no_half_of_an_escape_code_is_left(size: int) -> None:
 
 @BOUNDED
 @given(st.lists(st.text("abc\n", max_size=30)), st.integers(0, 200))
-def test_what_is_taken_on_the_left_is_not_there_any_more(chunks: list[str], size: int) -> None:
+def test_characters_that_are_taken_on_the_left_are_removed(chunks: list[str], size: int) -> None:
     text, whole = printed(*chunks), "".join(chunks)
     taken = text.take_left(size)
     assert (str(taken), str(text)) == (whole[:size], whole[size:])
     assert (len(taken), len(text)) == (len(str(taken)), len(str(text)))
 
 
-def test_of_several_long_chunks_a_part_can_be_taken() -> None:
+def test_a_part_of_several_long_chunks_can_be_taken() -> None:
     text = printed("a" * 20_000, "b" * 20_000, "c")
     taken = text.take_left(30_000)
     assert (len(taken), str(taken)) == (30_000, "a" * 20_000 + "b" * 10_000)
     assert (len(text), str(text)) == (10_001, "b" * 10_000 + "c")
 
 
-# Each of these takes minutes if a chunk costs what the text before it is long.
+# Each of these takes minutes if the time for a chunk grows with the text before it.
 @rows(
     "chunks",
     [
@@ -169,11 +169,11 @@ def test_of_several_long_chunks_a_part_can_be_taken() -> None:
     ],
     ids=["tiny", "spinner", "colours", "cursor up", "tiny lines"],
 )
-def test_long_lines_and_tiny_chunks_cost_what_they_are_long(chunks: list[str]) -> None:
+def test_long_lines_and_tiny_chunks_take_linear_time(chunks: list[str]) -> None:
     assert picture(str(printed(*chunks))) == picture("".join(chunks))
 
 
-def test_what_has_settled_is_out_of_reach_and_the_thousand_lines_below_it_are_not() -> None:
+def test_the_cursor_can_reach_only_the_last_thousand_lines() -> None:
     text = printed(*["ab\n" * 100_000] * 4)
     text.append("\x1b[1000A\rX")
     text.fold()

@@ -15,7 +15,7 @@ from tables import rows
 import jkg_client
 from jkg_client.errors import JkgError
 
-# As promised in DESIGN: names of arguments by position, and by keyword only.
+# As promised in DESIGN: names of positional arguments, and of keyword-only arguments.
 SIGNATURES = [
     ("JupyterConnectionInfo", "host use_https port token", "base_path headers verify cert"),
     ("JupyterConnectionInfo.from_url", "url", "token"),
@@ -109,7 +109,7 @@ def family(root: type[JkgError]) -> set[type[JkgError]]:
     return {root}.union(*(family(child) for child in root.__subclasses__()))
 
 
-def test_all_is_what_is_exposed() -> None:
+def test_all_lists_the_exposed_names() -> None:
     for name in jkg_client.__all__:
         assert getattr(jkg_client, name) is not None
     exposed = {
@@ -121,7 +121,7 @@ def test_all_is_what_is_exposed() -> None:
     assert sorted(jkg_client.__all__) == sorted({*exposed, "__version__"}) == dir(jkg_client)
 
 
-def test_type_checkers_are_told_the_same_names_of_the_same_modules() -> None:
+def test_type_checkers_see_the_same_names_from_the_same_modules() -> None:
     source = ast.parse(Path(jkg_client.__file__).read_text(encoding="utf-8"))
     told = {
         alias.name: node.module
@@ -135,7 +135,7 @@ def test_type_checkers_are_told_the_same_names_of_the_same_modules() -> None:
     assert {*told, "__version__"} == set(jkg_client.__all__)
 
 
-def test_a_name_that_is_not_there_is_said() -> None:
+def test_the_error_for_an_unknown_name_has_the_name() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         jkg_client.Nothing  # noqa: B018
 

@@ -16,7 +16,7 @@ LOSE_NOTHING: Callable[[], None] = runpy.run_path(
     str(Path(launcher.__file__).with_name("queue_limits.py"))
 )["lift_queue_limits"]
 
-# The command of a kernelspec, and where in it another program takes the module's place.
+# The command of a kernelspec, and the position where the module is replaced by a program.
 COMMANDS = [
     (["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], 1),
     (["python", "-X", "frozen_modules=off", "-m", "ipykernel_launcher", "-f", "x"], 3),
@@ -29,7 +29,7 @@ COMMANDS = [
 
 @pytest.fixture
 def jupyter(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """What the module changes, as jupyter_client has it."""
+    """The parts of jupyter_client that the module changes."""
 
     class ConnectionFileMixin:
         context = SimpleNamespace(rcvhwm=1000, reconnect_ivl=100)
@@ -59,7 +59,7 @@ def jupyter(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize(("argv", "place"), COMMANDS)
-def test_only_ipython_kernels_are_started_otherwise(
+def test_only_ipython_kernels_are_started_with_another_command(
     jupyter: SimpleNamespace, argv: list[str], place: int | None
 ) -> None:
     LOSE_NOTHING()
@@ -77,7 +77,7 @@ def test_only_ipython_kernels_are_started_otherwise(
         assert spec.argv[place + 2 :] == [*rest, "--HistoryManager.hist_file=:memory:"]
 
 
-def test_a_server_has_room_for_all_that_comes_and_is_quick_to_connect(
+def test_a_server_has_unlimited_queues_and_connects_quickly(
     jupyter: SimpleNamespace,
 ) -> None:
     LOSE_NOTHING()
@@ -100,7 +100,7 @@ def test_a_program_without_kernels_is_left_as_it_is() -> None:
         ("tcp", ["deno", "jupyter", "--conn", "x"], ("tcp", "/folder/kernel-ipc")),
     ],
 )
-def test_kernels_that_may_know_of_tcp_alone_are_reached_by_tcp(
+def test_kernels_that_may_support_only_tcp_use_tcp(
     jupyter: SimpleNamespace, transport: str, argv: list[str] | None, where: tuple[str, str]
 ) -> None:
     LOSE_NOTHING()

@@ -1,4 +1,4 @@
-"""Two clients of one kernel: our cells that wait while code of the other one runs."""
+"""Two clients of one kernel: our cells that wait while code of the other client runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jkg_client.client.queued_cells import QueuedCells
 from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.messages import Json, Message
 
-# One row a word: channel, type, content and what it answers.
+# One row for each word: channel, type, content and parent.
 WORDS: dict[str, tuple[str, str, Json, Json]] = {
     "theirs": ("iopub", "execute_input", {}, {"msg_id": "t1", "session": "theirs"}),
     "others": ("iopub", "execute_input", {}, {"msg_id": "t2", "session": "others"}),
@@ -48,7 +48,7 @@ def message(word: str) -> Message:
     return Message(channel=channel, header=header, parent_header=parent, content=content)
 
 
-# One row what came, and whether a cell of ours that has not begun waits behind another client.
+# The received messages, and whether a new cell of ours waits behind another client.
 WAITS = {
     "": False,
     "theirs": True,
@@ -75,7 +75,7 @@ def test_a_cell_waits_while_code_of_another_client_runs(words: str) -> None:
     assert not queued.waits(Exchange("c1", begun=True))
 
 
-# One row what comes while a cell of ours waits that was given up, and when it begins.
+# The messages while an abandoned cell of ours waits, and when it begins.
 BEGINS = {
     "begins": [True],
     "theirs-idle begins": [False, True],
@@ -86,21 +86,21 @@ BEGINS = {
 
 
 @rows("words", BEGINS)
-def test_the_beginning_of_a_cell_that_nobody_waits_for_is_told_once(words: str) -> None:
+def test_the_beginning_of_an_abandoned_cell_is_reported_once(words: str) -> None:
     queued, cell = QueuedCells("ours"), Exchange("c1")
     queued.feed(message("theirs"))
     queued.add(cell)
     assert [queued.feed(message(word)) for word in words.split()] == BEGINS[words]
 
 
-def test_of_several_cells_that_wait_one_begins() -> None:
+def test_one_of_several_waiting_cells_begins() -> None:
     queued = QueuedCells("ours")
     for msg_id in ("c0", "c1", "c2"):
         queued.add(Exchange(msg_id))
     assert queued.feed(message("begins"))
 
 
-def test_a_cell_that_was_given_up_says_so() -> None:
+def test_an_abandoned_cell_has_the_failure_not_begun() -> None:
     queued, cell = QueuedCells("ours"), Exchange("c1")
     queued.add(cell)
     failure = cell.result(gave_up=True).failure
@@ -108,7 +108,7 @@ def test_a_cell_that_was_given_up_says_so() -> None:
     assert failure.ename == "NotBegun"
 
 
-def test_a_new_process_knows_of_none() -> None:
+def test_a_new_process_has_no_waiting_cells() -> None:
     queued = QueuedCells("ours")
     queued.feed(message("theirs"))
     queued.add(Exchange("c1"))

@@ -33,7 +33,7 @@ class Clock:
 
 
 def answers(*words: Exception | None) -> Callable[[float], None]:
-    """Gives each of ``words`` once, then always the last one. None is the right answer."""
+    """Gives each of these answers once, then always the last one. None is the right answer."""
     said: Iterator[Exception | None] = iter(words)
 
     def ask(_: float) -> None:
@@ -78,7 +78,7 @@ def test_a_server_that_answers_is_not_waited_for() -> None:
     ],
     ids=repr,
 )
-def test_no_answer_but_the_right_one_ends_the_wait(error: GatewayError) -> None:
+def test_only_the_right_answer_ends_the_wait(error: GatewayError) -> None:
     assert len(wait(answers(error, error, None))) == 2
 
 
@@ -98,11 +98,11 @@ def test_the_end_of_the_server_ends_the_wait() -> None:
     )
 
 
-def test_the_deadline_ends_the_wait_and_the_last_answer_is_told() -> None:
+def test_the_deadline_ends_the_wait_and_the_error_has_the_last_answer() -> None:
     with pytest.raises(ServerStartError) as caught:
         wait(answers(GatewayUnreachable("refused")), seconds=3)
     assert str(caught.value) == (
-        "the server at http://there did not answer within 3 s; the last try: refused\n"
+        "the server at http://there did not answer within 3 s; the last error: refused\n"
         "Its log is empty."
     )
 
@@ -121,7 +121,7 @@ def test_the_last_pause_ends_with_the_deadline() -> None:
     assert clock.now == pytest.approx(1.0)
 
 
-def test_a_server_that_answered_and_then_ended_has_answered() -> None:
+def test_a_server_that_ends_after_its_answer_has_answered() -> None:
     assert wait(answers(None), ended=lambda: "exit code 0") == []
 
 
@@ -137,19 +137,19 @@ def limits(error: GatewayError, count: int, seconds: float) -> list[float]:
     return given
 
 
-def test_a_server_that_is_slow_is_given_more_time() -> None:
+def test_a_slow_server_gets_more_time_per_request() -> None:
     assert limits(GatewayTimeout("slow"), 6, 60) == pytest.approx([1, 2, 4, 8, 10, 10])
 
 
-def test_a_server_that_is_not_there_is_asked_for_a_second() -> None:
+def test_refused_connections_keep_the_time_limit_of_a_second() -> None:
     assert limits(GatewayUnreachable("refused"), 6, 60) == pytest.approx([1] * 6)
 
 
-def test_no_question_takes_longer_than_what_is_left() -> None:
+def test_no_request_takes_longer_than_the_remaining_time() -> None:
     assert limits(GatewayTimeout("slow"), 1, 0.5) == [0.5]
 
 
-def test_other_exceptions_go_up() -> None:
+def test_other_exceptions_are_raised() -> None:
     def ask(_: float) -> None:
         raise KeyboardInterrupt
 

@@ -55,8 +55,8 @@ def cell(*outputs: tuple[str, dict[str, Any]], reply: dict[str, Any] | None = No
     return [(msg_type, "cell-1", content) for msg_type, content in said]
 
 
-# Type, parent and the telling part of the content of all that is said, iopub first. Between
-# channels there is no order.
+# Type, parent and the important part of the content of all messages, first on iopub. The order
+# of messages on different channels is not defined.
 DIVISION = {"ename": "ZeroDivisionError", "evalue": "division by zero"}
 SAID: dict[str, list[Said]] = {
     "hello": cell(out("Hello, World!\n")),
@@ -143,7 +143,7 @@ CELLS = [path for path in RECORDINGS if path.name.split(".")[0] != "connect"]
 
 
 def frames(path: Path, who: str) -> list[Message]:
-    """What ``who`` sent, decoded."""
+    """The decoded messages of ``who``."""
     recording = json.loads(path.read_text(encoding="utf-8"))
     framing = {"default": Framing.DEFAULT, "v1": Framing.V1}[recording["framing"]]
     raw = [frame for frame in recording["frames"] if frame["from"] == who]
@@ -174,7 +174,7 @@ def test_servers_are_understood_message_by_message(path: Path) -> None:
 
 
 @rows("path", CELLS)
-def test_nothing_but_a_comm_has_buffers(path: Path) -> None:
+def test_only_comms_have_buffers(path: Path) -> None:
     for message in frames(path, "server"):
         is_comm = message.msg_type == "comm_open"
         assert message.buffers == ((b"\x00\xff\x80", b"hello") if is_comm else ())
@@ -182,7 +182,7 @@ def test_nothing_but_a_comm_has_buffers(path: Path) -> None:
 
 
 @rows("path", CELLS)
-def test_headers_come_whole(path: Path) -> None:
+def test_headers_are_complete(path: Path) -> None:
     messages = frames(path, "server")
     assert len({message.msg_id for message in messages}) == len(messages)
     for message in messages:
@@ -192,7 +192,7 @@ def test_headers_come_whole(path: Path) -> None:
 
 
 @rows("path", CELLS)
-def test_requests_that_servers_took_are_read_too(path: Path) -> None:
+def test_requests_that_servers_accepted_can_be_decoded(path: Path) -> None:
     *cells, last = frames(path, "client")
     if last.channel == "stdin":
         assert last.parent_header["msg_type"] == "input_request"
@@ -203,7 +203,7 @@ def test_requests_that_servers_took_are_read_too(path: Path) -> None:
     assert [m.msg_id for m in cells] == ["cell-1", "cell-2"][: len(cells)]
 
 
-def test_at_connect_the_server_talks_to_itself() -> None:
+def test_the_server_queries_the_kernel_when_a_client_connects() -> None:
     (path,) = set(RECORDINGS) - set(CELLS)
     messages = frames(path, "server")
     exchange = Exchange("info-1")
@@ -224,7 +224,7 @@ def fold(path: Path, msg_id: str = "cell-1") -> Exchange:
     return exchange
 
 
-# Status, the text a user reads, and the outputs; failures have tests of their own below.
+# Status, output as text, and the outputs. Failures have their own tests below.
 FOLDED: dict[str, tuple[str, str, tuple[Output, ...]]] = {
     "hello": ("ok", "Hello, World!\n", (Stream("stdout", "Hello, World!\n"),)),
     "interleaved": (
@@ -271,7 +271,7 @@ FOLDED: dict[str, tuple[str, str, tuple[Output, ...]]] = {
 
 
 @rows("path", [path for path in CELLS if name(path) in FOLDED])
-def test_a_cell_folds_to_what_a_notebook_shows(path: Path) -> None:
+def test_the_messages_of_a_cell_become_the_outputs_of_a_notebook(path: Path) -> None:
     result = fold(path).result()
     assert (result.status, result.output, result.outputs) == FOLDED[name(path)]
     assert result.execution_count == (None if result.status == "died" else 1)
@@ -302,13 +302,13 @@ def test_an_exception_is_shown_once_and_without_colours(path: Path) -> None:
 
 @pytest.mark.pitfall(18)
 @pytest.mark.parametrize("path", recorded("aborted"), ids=lambda path: path.stem)
-def test_a_cell_behind_a_failed_one_is_aborted_and_empty(path: Path) -> None:
+def test_a_cell_after_a_failed_cell_is_aborted_and_empty(path: Path) -> None:
     result = fold(path, "cell-2").result()
     assert (result.status, result.outputs, result.failure) == ("aborted", (), None)
 
 
 @pytest.mark.parametrize("path", recorded("input_refused"), ids=lambda path: path.stem)
-def test_input_without_anybody_to_ask_fails(path: Path) -> None:
+def test_input_fails_without_a_client_that_can_answer(path: Path) -> None:
     result = fold(path).result()
     assert result.status == "error"
     assert result.failure is not None
@@ -326,7 +326,7 @@ def test_input_asks_with_its_prompt(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", recorded("usage_error"), ids=lambda path: path.stem)
-def test_a_failure_that_only_the_reply_tells_is_known_but_not_shown_twice(path: Path) -> None:
+def test_a_failure_that_is_only_in_the_reply_is_known_but_not_shown_twice(path: Path) -> None:
     assert fold(path).result().failure == Failure("UsageError", NO_MAGIC)
 
 

@@ -25,7 +25,7 @@ CLASSES = {
     # Python 3.9 takes types with a name, such as OnOutput, for classes.
     if inspect.isclass(thing) and not get_origin(thing)
 }
-# Users do not make errors: their attributes are documented, their constructors need not be.
+# Users do not create errors, so only their attributes must be documented.
 VALUES = {name: kind for name, kind in CLASSES.items() if not issubclass(kind, BaseException)}
 
 _SECTION = re.compile(r"^(Args|Attributes|Returns|Raises):$", re.MULTILINE)
@@ -54,7 +54,7 @@ def described(docstring: str) -> set[str]:
     return {*_ENTRY.findall(docstring), *_NAMED.findall(docstring)}
 
 
-# By their path: the class, if there is one, and the function.
+# Name: class and function. The class is '' for a function of a module.
 FUNCTIONS: dict[str, tuple[Any, Any]] = {
     **{name: ("", thing) for name, thing in PUBLIC.items() if inspect.isfunction(thing)},
     **{
@@ -132,7 +132,7 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize(("name", "code"), EXAMPLES, ids=[name for name, _ in EXAMPLES])
-def test_an_example_uses_names_and_arguments_that_there_are(name: str, code: str) -> None:
+def test_an_example_uses_existing_names_and_arguments(name: str, code: str) -> None:
     tree = ast.parse(f"async def example():\n{textwrap.indent(code, '    ')}")
     public = {path.rpartition(".")[2]: thing for path, thing in PUBLIC.items()}
     for node in ast.walk(tree):

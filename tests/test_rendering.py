@@ -40,7 +40,7 @@ def rendered(folder: Path, *outputs: Output) -> tuple[str, list[tuple[str, bytes
     return text, [(path.suffix, path.read_bytes()) for path in rendering.files]
 
 
-# One row a MIME type: text, suffix and bytes of the file.
+# One row for each MIME type: text, suffix and bytes of the file.
 FILES: list[tuple[str, Any, str, str, bytes]] = [
     ("image/png", encoded(PNG), "Image data saved to FILE", ".png", PNG),
     ("image/jpeg", encoded(JPEG), "Image data saved to FILE", ".jpeg", JPEG),
@@ -76,7 +76,7 @@ def test_images_and_pages_become_files(
     assert rendered(tmp_path, Display({mime_type: data})) == (text, [(suffix, content)])
 
 
-# One row a MIME type that is shown as text.
+# One row for each MIME type that is shown as text.
 @pytest.mark.parametrize(
     ("data", "text"),
     [
@@ -122,7 +122,7 @@ def test_images_and_pages_become_files(
     ],
 )
 @pytest.mark.pitfall(16)
-def test_the_rest_is_shown_as_text(tmp_path: Path, data: dict[str, Any], text: str) -> None:
+def test_other_forms_are_shown_as_text(tmp_path: Path, data: dict[str, Any], text: str) -> None:
     assert rendered(tmp_path, Display(data)) == (text, [])
 
 
@@ -137,7 +137,7 @@ def test_the_rest_is_shown_as_text(tmp_path: Path, data: dict[str, Any], text: s
         ("IntSlider(value=0)", "IntSlider(value=0)"),
     ],
 )
-def test_a_widget_that_has_gone_on_is_not_shown_as_it_began(
+def test_the_first_state_of_a_changed_widget_is_not_shown(
     tmp_path: Path, plain: str, said: str
 ) -> None:
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "m"}, "text/plain": plain}
@@ -156,7 +156,7 @@ def test_json_is_never_shown_in_full_if_it_is_large(
     assert 200 < len(text) < 10_100
 
 
-# One row a text beside an image: whether it is worth reading.
+# One row for each text beside an image: whether it is worth reading.
 @pytest.mark.field("B16")
 @pytest.mark.parametrize(
     ("plain", "is_shown"),
@@ -176,7 +176,7 @@ def test_json_is_never_shown_in_full_if_it_is_large(
         ("", False),
     ],
 )
-def test_text_beside_an_image_is_shown_if_it_says_more_than_a_type(
+def test_text_beside_an_image_is_shown_if_it_is_more_than_a_type_name(
     tmp_path: Path, plain: str, is_shown: bool
 ) -> None:
     text, _ = rendered(tmp_path, Display({"image/png": encoded(PNG), "text/plain": plain}))
@@ -186,7 +186,7 @@ def test_text_beside_an_image_is_shown_if_it_says_more_than_a_type(
     )
 
 
-# As rich sends what it prints.
+# Displays of rich for printed text.
 PRINTED = """<pre style="white-space:pre;font-family:Menlo,'DejaVu Sans Mono'">\
 <span style="font-weight: bold">{</span>\
 <span style="color: #008000">'a'</span>: <span>&lt;1&gt; &amp;</span> &#x27;b&#39;
@@ -194,7 +194,7 @@ PRINTED = """<pre style="white-space:pre;font-family:Menlo,'DejaVu Sans Mono'">\
 """
 
 
-# One row a page that its plain text repeats, or does not.
+# One row for each page: whether its plain text repeats it.
 @pytest.mark.field("B6")
 @pytest.mark.parametrize(
     ("html", "plain", "is_text"),
@@ -241,7 +241,7 @@ BAR = "<div><progress max='3' value='3'></progress> 100.00% [3/3 00:00&lt;00:00]
         ("<div><p>e0</p>\n<p>e1 </p></div>", "<div><p>e0</p>\n<p>e1 </p></div>", "e0\ne1"),
     ],
 )
-def test_a_bar_of_html_and_text_that_is_its_own_source_are_text(
+def test_a_progress_bar_in_html_and_html_source_are_text(
     tmp_path: Path, html: str, plain: str, text: str
 ) -> None:
     assert rendered(tmp_path, Display({"text/html": html, "text/plain": plain})) == (text, [])
@@ -263,7 +263,7 @@ def test_thirty_prints_of_rich_make_no_file(tmp_path: Path) -> None:
     assert (text, files) == ("".join(f"{i}\n" for i in range(30)), [])
 
 
-# One row a choice: the best form, and what is told beside it.
+# One row for each choice: the best form, and the text beside it.
 @pytest.mark.parametrize(
     ("data", "text", "suffix"),
     [
@@ -313,9 +313,7 @@ def test_the_best_form_is_shown(
         ("text/html", [1, 2], "HTML data could not be read"),
     ],
 )
-def test_data_that_makes_no_sense_is_told(
-    tmp_path: Path, mime_type: str, data: Any, text: str
-) -> None:
+def test_invalid_data_is_reported(tmp_path: Path, mime_type: str, data: Any, text: str) -> None:
     assert rendered(tmp_path, Display({mime_type: data})) == (text, [])
 
 
@@ -328,7 +326,7 @@ def test_json_may_be_nested_too_deep(tmp_path: Path) -> None:
 
 
 @pytest.mark.pitfall(15)
-def test_streams_stay_as_printed_and_the_rest_stands_on_lines_of_its_own(tmp_path: Path) -> None:
+def test_streams_stay_as_printed_and_other_texts_are_on_separate_lines(tmp_path: Path) -> None:
     outputs = (
         Stream("stdout", "a"),
         Stream("stderr", "b"),
@@ -342,7 +340,7 @@ def test_streams_stay_as_printed_and_the_rest_stands_on_lines_of_its_own(tmp_pat
     assert files == [(".png", PNG)]
 
 
-def test_a_page_that_says_nothing_in_plain_text_is_only_saved(tmp_path: Path) -> None:
+def test_a_page_without_useful_plain_text_is_only_saved(tmp_path: Path) -> None:
     text, _ = rendered(tmp_path, Display({"text/html": "<p>", "text/plain": ""}))
     assert text == "HTML data saved to FILE"
 
@@ -359,7 +357,7 @@ def test_html_that_shows_nothing_makes_no_file_and_no_text(
 
 @pytest.mark.field("B16")
 @rows(("objects", "is_shown"), [(0, True), (2, True), (3, False)])
-def test_a_plain_text_that_lists_the_inside_of_an_object_is_not_shown_beside_its_page(
+def test_a_list_of_attributes_is_not_shown_beside_a_page(
     tmp_path: Path, objects: int, is_shown: bool
 ) -> None:
     plain = f"GT({', '.join(['_body=<gt._data.Body object at 0x7f>'] * objects)})"
@@ -375,7 +373,7 @@ def test_files_come_in_order_and_never_collide(tmp_path: Path) -> None:
 
 
 @pytest.mark.pitfall(52)
-def test_names_of_files_are_not_the_kernels(tmp_path: Path) -> None:
+def test_the_kernel_cannot_choose_names_of_files(tmp_path: Path) -> None:
     hostile = Display(
         {"image/png": encoded(PNG)}, {"filename": "../../x", "image/png": {"name": "/x"}}, "../id"
     )
@@ -389,13 +387,13 @@ def test_the_folder_is_made_when_it_is_missing(tmp_path: Path) -> None:
     assert rendered(folder, Display({"text/html": "x"}))[1] == [(".html", b"x")]
 
 
-def test_no_folder_is_made_for_nothing(tmp_path: Path) -> None:
+def test_no_folder_is_created_without_files(tmp_path: Path) -> None:
     rendered(tmp_path / "a", Stream("stdout", "x"), Display({"text/plain": "y"}))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_costs_only_the_file(tmp_path: Path) -> None:
-    # Below a file no folder can be made, whoever we are.
+def test_an_unwritable_folder_loses_only_the_file(tmp_path: Path) -> None:
+    # No user can create a folder below a file.
     (tmp_path / "file").touch()
     outputs = (Stream("stdout", "a\n"), Display({"text/html": "<p>", "text/plain": "p"}))
     rendering = render(outputs, into(tmp_path / "file" / "x"))
@@ -412,7 +410,7 @@ MIME_TYPES = st.sampled_from(
 
 @BOUNDED
 @given(st.dictionaries(MIME_TYPES | st.text(max_size=8), JSON))
-def test_no_data_is_too_strange(data: dict[str, Any]) -> None:
+def test_no_data_raises_an_exception(data: dict[str, Any]) -> None:
     saved: list[bytes] = []
 
     def save(suffix: str, content: bytes) -> Path:
@@ -435,7 +433,7 @@ print(*render([Display({"text/html": "<b>\\u6f22\\u5b57</b>"})], into(Path(sys.a
 
 
 @pytest.mark.pitfall(24)
-def test_a_page_is_written_in_utf8_whatever_the_locale(tmp_path: Path) -> None:
+def test_a_page_is_written_in_utf8_in_every_locale(tmp_path: Path) -> None:
     plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     root = Path(jkg_client.__file__).parent.parent
     done = subprocess.run(

@@ -12,7 +12,7 @@ REPLIES = replies()
 
 
 @pytest.mark.field("A1", "A2", "A3", "A4", "A5", "A6")
-def test_the_blocks_of_a_reply_are_those_that_a_person_would_run() -> None:
+def test_the_blocks_of_a_reply_are_the_blocks_that_a_person_would_run() -> None:
     with table() as row:
         for reply in REPLIES:
             for text in (reply.text, reply.text + "\n"):
@@ -26,5 +26,5 @@ def runnable(text: str) -> list[tuple[str, str]]:
     return [(block.language, block.code) for block in blocks if not is_data(block.language)]
 
 
-def test_there_are_two_hundred_replies_with_names_of_their_own() -> None:
+def test_there_are_two_hundred_replies_with_unique_names() -> None:
     assert len({reply.name for reply in REPLIES}) == len(REPLIES) >= 200

@@ -57,7 +57,7 @@ def test_kernel_specs_are_listed(client: JupyterClient) -> None:
     assert list(client.list_kernel_specs()["kernelspecs"]) == ["python3"]
 
 
-def test_an_unknown_kernel_is_not_found_whatever_is_asked_of_it(client: JupyterClient) -> None:
+def test_every_method_raises_kernel_not_found_for_an_unknown_kernel(client: JupyterClient) -> None:
     for ask in (
         client.get_kernel,
         client.interrupt_kernel,
@@ -69,13 +69,15 @@ def test_an_unknown_kernel_is_not_found_whatever_is_asked_of_it(client: JupyterC
             ask(UNKNOWN)
 
 
-def test_an_unknown_kernel_spec_names_those_installed(client: JupyterClient) -> None:
+def test_the_error_for_an_unknown_kernel_spec_lists_the_installed_ones(
+    client: JupyterClient,
+) -> None:
     with pytest.raises(KernelSpecNotFound, match=r"Kernel 'nosuch' is not installed\..*: python3"):
         client.start_kernel("nosuch")
 
 
 @rows(("name", "env"), [("", None), (None, None), ("python3", {"A": 1}), ("python3", {2: "B"})])
-def test_bad_arguments_are_told_before_anything_is_sent(
+def test_bad_arguments_are_reported_before_anything_is_sent(
     client: JupyterClient, server: FakeGateway, name: Any, env: Any
 ) -> None:
     with pytest.raises(ValueError, match=r"must be|is needed"):
@@ -101,7 +103,7 @@ def test_the_token_is_sent_in_a_header_and_never_in_a_url(
 
 
 @pytest.mark.pitfall(27)
-def test_a_full_server_says_so() -> None:
+def test_a_full_server_raises_gateway_full() -> None:
     with FakeGateway(max_kernels=1) as server, JupyterClient(server.connection_info) as client:
         client.start_kernel("python3")
         with pytest.raises(GatewayFull, match="Resource Limit"):
@@ -130,7 +132,7 @@ def test_listing_kernels_may_be_switched_off() -> None:
     ],
 )
 @pytest.mark.pitfall(27)
-def test_each_status_is_an_error_of_its_own(
+def test_each_status_has_its_own_error(
     client: JupyterClient, server: FakeGateway, status: int, error: type[JkgError]
 ) -> None:
     server.faults.status(status, path="/api/kernelspecs", body={"message": "what it said"})
@@ -146,7 +148,7 @@ def test_each_status_is_an_error_of_its_own(
         "User 'bob' is not in the set of users authorized to start kernel 'Python 3'.",
     ],
 )
-def test_a_user_who_may_not_is_not_told_that_the_token_is_wrong(
+def test_the_error_for_a_forbidden_user_does_not_blame_the_token(
     client: JupyterClient, server: FakeGateway, said: str
 ) -> None:
     # The error message of Enterprise Gateway. It also says what the user can do.
@@ -156,7 +158,9 @@ def test_a_user_who_may_not_is_not_told_that_the_token_is_wrong(
 
 
 @pytest.mark.pitfall(27)
-def test_a_redirect_is_told_and_not_followed(client: JupyterClient, server: FakeGateway) -> None:
+def test_a_redirect_is_reported_and_not_followed(
+    client: JupyterClient, server: FakeGateway
+) -> None:
     server.faults.status(302, headers={"Location": "/hub/login?next=x"})
     with pytest.raises(GatewayUnauthorized, match="login page"):
         client.list_kernel_specs()
@@ -169,7 +173,7 @@ def test_a_redirect_is_told_and_not_followed(client: JupyterClient, server: Fake
 
 @pytest.mark.pitfall(27)
 @rows("body", ["<html>log in</html>", "", "[1]", '{"kernelspecs": []}', "{" * 9])
-def test_an_answer_that_no_jupyter_server_gives_is_told(
+def test_an_answer_of_another_server_is_reported(
     client: JupyterClient, server: FakeGateway, body: str
 ) -> None:
     server.faults.status(200, body=body or " ")
@@ -231,7 +235,7 @@ def dripping(start: bytes) -> Iterator[JupyterConnectionInfo]:
     ids=["nothing", "status", "header", "body", "known length", "chunk"],
 )
 @pytest.mark.pitfall(7)
-def test_the_time_limit_counts_for_the_whole_answer(start: bytes) -> None:
+def test_the_time_limit_applies_to_the_whole_answer(start: bytes) -> None:
     started = time.monotonic()
     with (
         dripping(start) as info,
@@ -243,7 +247,7 @@ def test_the_time_limit_counts_for_the_whole_answer(start: bytes) -> None:
 
 
 @pytest.mark.pitfall(7)
-def test_the_time_limit_counts_for_the_whole_handshake() -> None:
+def test_the_time_limit_applies_to_the_whole_handshake() -> None:
     started = time.monotonic()
     with (
         dripping(b"HTTP/1.1 101 Switching Protocols\r\nServer: ") as info,
@@ -255,7 +259,7 @@ def test_the_time_limit_counts_for_the_whole_handshake() -> None:
 
 
 @pytest.mark.pitfall(7)
-def test_a_server_that_says_nothing_is_given_up_in_time(server: FakeGateway) -> None:
+def test_a_silent_server_is_given_up_in_time(server: FakeGateway) -> None:
     server.faults.never_answer()
     with (
         JupyterClient(server.connection_info, request_timeout=0.3) as client,
@@ -264,7 +268,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time(server: FakeGateway) -> 
         client.list_kernel_specs()
 
 
-def test_refused_connections_are_told_with_what_to_check(server: FakeGateway) -> None:
+def test_the_error_for_a_refused_connection_says_what_to_check(server: FakeGateway) -> None:
     server.faults.refuse_connections()
     with (
         JupyterClient(server.connection_info) as client,
@@ -274,7 +278,7 @@ def test_refused_connections_are_told_with_what_to_check(server: FakeGateway) ->
 
 
 @pytest.mark.pitfall(28)
-def test_cookies_of_rest_answers_go_along_to_the_websocket(
+def test_cookies_of_rest_answers_are_sent_to_the_websocket(
     client: JupyterClient, server: FakeGateway
 ) -> None:
     kernel_id = client.start_kernel("python3")
@@ -289,7 +293,7 @@ def test_cookies_of_rest_answers_go_along_to_the_websocket(
 
 
 @pytest.mark.pitfall(53)
-def test_a_token_that_a_server_repeats_is_not_repeated_by_us(server: FakeGateway) -> None:
+def test_a_token_in_an_answer_is_masked(server: FakeGateway) -> None:
     info = server.connection_info
     server.faults.status(500, body=f"<p>bad token {info.token}</p>", path="/api/kernelspecs")
     with JupyterClient(info) as client, pytest.raises(GatewayStatus) as caught:
@@ -316,7 +320,7 @@ BASIC = {"Authorization": "Basic " + b64encode(b"me:pass word").decode()}
     ],
 )
 @rows("status", [302, 401, 403, 404, 500])
-def test_a_header_that_a_server_repeats_is_not_repeated_by_us(
+def test_a_header_in_an_answer_is_masked(
     headers: dict[str, str], secret: str, status: int, server: FakeGateway
 ) -> None:
     server.faults.status(
@@ -343,7 +347,7 @@ def test_a_netrc_entry_does_not_replace_the_token(
         assert client.list_kernels() == []
 
 
-def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
     server: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -393,7 +397,7 @@ def hanging_up() -> Iterator[tuple[int, list[Any]]]:
 
 @pytest.mark.pitfall(32)
 @pytest.mark.parametrize("use_https", [False, True])
-def test_what_is_tried_again_is_the_same_with_and_without_tls(use_https: bool) -> None:
+def test_the_same_requests_are_tried_again_with_and_without_tls(use_https: bool) -> None:
     with hanging_up() as (port, callers):
         info = JupyterConnectionInfo("127.0.0.1", use_https, port)
         with JupyterClient(info) as client:
@@ -414,7 +418,7 @@ def test_an_answer_that_is_cut_short_is_a_broken_connection(
 
 
 @pytest.mark.field("C9")
-def test_a_long_wait_ends_when_the_server_answers_nothing_at_all(server: FakeGateway) -> None:
+def test_a_long_wait_ends_if_the_server_answers_no_request(server: FakeGateway) -> None:
     server.faults.never_answer()
     with (
         JupyterClient(server.connection_info, request_timeout=0.3) as client,
@@ -425,7 +429,7 @@ def test_a_long_wait_ends_when_the_server_answers_nothing_at_all(server: FakeGat
 
 @pytest.mark.field("C9")
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 201 Created\r\nServer: "])
-def test_a_long_wait_ends_when_every_answer_drips(start: bytes) -> None:
+def test_a_long_wait_ends_if_every_answer_comes_byte_by_byte(start: bytes) -> None:
     with (
         dripping(start) as info,
         JupyterClient(info, request_timeout=0.3) as client,
@@ -435,7 +439,7 @@ def test_a_long_wait_ends_when_every_answer_drips(start: bytes) -> None:
 
 
 @pytest.mark.field("C9")
-def test_a_long_wait_ends_where_nobody_speaks() -> None:
+def test_a_long_wait_ends_if_the_port_is_silent() -> None:
     with (
         silent() as info,
         JupyterClient(info, request_timeout=0.3) as client,
@@ -445,14 +449,14 @@ def test_a_long_wait_ends_where_nobody_speaks() -> None:
 
 
 @pytest.mark.field("C9")
-def test_a_slow_launch_keeps_its_patience(server: FakeGateway) -> None:
+def test_a_slow_launch_is_awaited(server: FakeGateway) -> None:
     server.faults.delay(1.5, method="POST", path="/api/kernels")
     with JupyterClient(server.connection_info, request_timeout=0.3) as client:
         client.start_kernel("python3", timeout_seconds=60)
 
 
 @pytest.mark.field("C7")
-def test_without_a_token_cookie_and_header_say_the_same(server: FakeGateway) -> None:
+def test_without_a_token_cookie_and_header_have_the_same_xsrf_value(server: FakeGateway) -> None:
     info = server.connection_info
     with JupyterClient(evolve(info, token=None)) as client, pytest.raises(GatewayUnauthorized):
         client.start_kernel("python3")
@@ -462,14 +466,14 @@ def test_without_a_token_cookie_and_header_say_the_same(server: FakeGateway) -> 
 
 
 @pytest.mark.field("C7")
-def test_with_a_token_nothing_is_said_of_xsrf(client: JupyterClient, server: FakeGateway) -> None:
+def test_with_a_token_no_xsrf_value_is_sent(client: JupyterClient, server: FakeGateway) -> None:
     client.start_kernel("python3")
     (request,) = server.journal.requests("POST")
     assert {"X-XSRFToken", "Cookie"} & set(request.headers) == set()
 
 
 @pytest.mark.field("C7")
-def test_what_the_server_has_set_is_said_back(server: FakeGateway) -> None:
+def test_an_xsrf_cookie_of_the_server_is_sent_back(server: FakeGateway) -> None:
     with JupyterClient(evolve(server.connection_info, token=None)) as client:
         cookie = {"Set-Cookie": "_xsrf=of-the-server; Path=/"}
         server.faults.status(200, method="GET", headers=cookie, body="[]")
@@ -482,7 +486,7 @@ def test_what_the_server_has_set_is_said_back(server: FakeGateway) -> None:
 
 
 @pytest.mark.field("C13")
-def test_where_kernels_come_with_sessions_only_one_is_started_so(
+def test_on_a_server_with_sessions_a_kernel_is_started_with_a_session(
     client: JupyterClient, server: FakeGateway
 ) -> None:
     server.faults.status(405, method="POST", path="/api/kernels", times=None)

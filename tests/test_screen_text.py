@@ -31,7 +31,7 @@ def filtered(one: Filter, *chunks: str) -> list[str]:
     return [*map(one.feed, chunks), one.end()]
 
 
-# One row a way to print, with what a file has got after each chunk, and at the end.
+# One row for each way to print, with the text in the file after each chunk and at the end.
 @pytest.mark.field("B4")
 @rows(
     ("chunks", "shown"),
@@ -51,25 +51,25 @@ def test_a_file_gets_lines_when_they_are_final(chunks: list[str], shown: list[st
 
 @BOUNDED
 @given(CHUNKS)
-def test_a_file_gets_no_escape_code_whatever_is_printed(chunks: list[str]) -> None:
+def test_a_file_never_gets_an_escape_code(chunks: list[str]) -> None:
     shown = "".join(filtered(filter_for(io.StringIO()), *chunks))
     assert not set("\x1b\r\b") & set(shown)
 
 
-def test_a_bar_of_hours_is_held_back_in_little_memory() -> None:
+def test_a_long_progress_bar_is_held_back_in_little_memory() -> None:
     one = filter_for(io.StringIO())
     chunks = [f"\r\x1b[32m{i:7}\x1b[0m\n\x1b[A" for i in range(8_000)]
     assert filtered(one, *chunks) == [""] * 8_000 + ["   7999\n"]
 
 
-def test_what_is_far_above_a_cursor_that_goes_up_is_shown() -> None:
+def test_lines_that_the_cursor_cannot_reach_are_shown() -> None:
     one = filter_for(io.StringIO())
     shown = filtered(one, "\x1b[A", *[f"{i}\n" for i in range(9000)])
     assert "".join(shown) == "".join(f"{i}\n" for i in range(9000))
     assert "".join(shown[:-1])
 
 
-def test_a_terminal_gets_what_the_kernel_sent() -> None:
+def test_a_terminal_gets_the_text_of_the_kernel_unchanged() -> None:
     chunks = ["\x1b[31mred", "\r", "\x1b[2K", "x"]
     assert filtered(filter_for(Terminal()), *chunks) == [*chunks, ""]
 

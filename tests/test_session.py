@@ -1,4 +1,4 @@
-"""What a session keeps, and how it looks as a notebook. No gateway, no file."""
+"""The cells of a session, and its form as a notebook. No gateway, no file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def notebook(session: Session) -> Any:
     return json.loads("".join(notebook_text(session)), parse_constant=refuse)
 
 
-def test_updates_change_what_earlier_cells_have_shown() -> None:
+def test_updates_change_outputs_of_earlier_cells() -> None:
     session = Session()
     session.ran("1", ExecutionResult(status="ok", outputs=(shown("a", "d"), shown("other"))))
     session.ran("2", ExecutionResult(status="ok", outputs=(shown("b", "d"),)))
@@ -50,7 +50,7 @@ def test_updates_change_what_earlier_cells_have_shown() -> None:
     assert [texts(cell) for cell in cells_of(session)] == [["c", "other"], ["c"], [], ["x"]]
 
 
-def test_what_a_cell_says_after_its_end_is_its_own() -> None:
+def test_late_output_is_added_to_its_cell() -> None:
     session = Session()
     session.ran("1", ExecutionResult(status="ok"))
     session.remark("between")
@@ -74,7 +74,7 @@ def test_a_long_session_loses_its_oldest_outputs_then_its_oldest_cells() -> None
     assert len(rest) == 10
 
 
-def test_rich_forms_are_as_they_came_and_the_file_is_strict_json() -> None:
+def test_rich_forms_are_unchanged_and_the_file_is_strict_json() -> None:
     data = {"image/png": "aGk=", "application/json": {"nan": float("nan")}, "text/odd": 3}
     session = Session()
     session.ran("1", ExecutionResult(status="ok", outputs=(Display(data, {"a": 1}),)))
@@ -86,7 +86,7 @@ def test_rich_forms_are_as_they_came_and_the_file_is_strict_json() -> None:
     assert output["metadata"] == {"a": 1}
 
 
-# An output, and how it is written into a notebook.
+# An output, and its form in a notebook.
 NODES: list[tuple[Output, Json]] = [
     (Stream("stderr", "a\n"), {"output_type": "stream", "name": "stderr", "text": "a\n"}),
     (
@@ -129,7 +129,7 @@ def test_an_output_is_written_in_the_format_of_notebooks(output: Output, node: J
     ]
 
 
-# The form of an output, by its MIME type, and what the file has of it.
+# MIME type, data, and the data in the file.
 FORMS: list[tuple[str, Any, Any]] = [
     ("text/plain", "a", "a"),
     ("text/plain", ["a\n", "b"], ["a\n", "b"]),
@@ -149,7 +149,7 @@ def test_forms_are_text_or_json_as_their_type_says(mime_type: str, form: Any, wr
     assert notebook(session)["cells"][0]["outputs"][0]["data"] == {mime_type: written}
 
 
-# The name of the kernel, what it says of its language, and the metadata of the notebook.
+# The name of the kernel, its language_info, and the metadata of the notebook.
 METADATA: list[tuple[str, Json, Json]] = [
     ("", {}, {}),
     ("python3", {}, {"kernelspec": {"name": "python3", "display_name": "python3"}}),
@@ -167,7 +167,7 @@ METADATA: list[tuple[str, Json, Json]] = [
 
 
 @rows(("name", "language", "metadata"), METADATA)
-def test_a_notebook_says_of_the_kernel_what_is_known(
+def test_a_notebook_has_the_known_metadata_of_the_kernel(
     name: str, language: Json, metadata: Json
 ) -> None:
     session = Session(kernel_name=name, language_info=language)
@@ -200,7 +200,7 @@ def test_a_cell_with_a_number_that_json_lacks_is_indented_like_the_others() -> N
     assert cell.startswith('{\n "cell_type": "code",\n "execution_count": null,\n')
 
 
-def test_an_update_changes_all_that_show_it_and_is_an_output_of_its_own_if_none_does() -> None:
+def test_an_update_changes_all_displays_with_its_id_or_becomes_an_output() -> None:
     session = Session()
     session.ran("1", ok(shown("a", "d")))
     session.ran("2", ok(shown("b", "d", is_update=True), shown("c", "new", is_update=True)))
@@ -215,7 +215,7 @@ def test_an_update_changes_all_that_show_it_and_is_an_output_of_its_own_if_none_
         (3, "*2 earlier cells are not kept: the session is too long.*"),
     ],
 )
-def test_a_notebook_says_how_many_cells_it_lacks(ran: int, words: str) -> None:
+def test_a_notebook_says_how_many_cells_were_dropped(ran: int, words: str) -> None:
     session = Session(limit=1)
     for _ in range(ran):
         session.ran("x", ok())
@@ -224,7 +224,7 @@ def test_a_notebook_says_how_many_cells_it_lacks(ran: int, words: str) -> None:
     assert last["id"] == f"cell-{ran}"
 
 
-# How a cell ended, and what its outputs then say of it.
+# How a cell ended, and the outputs that explain this.
 ENDS: list[tuple[Status, Truncation | None, list[Output]]] = [
     ("ok", None, []),
     ("error", None, []),
@@ -262,13 +262,13 @@ ENDS: list[tuple[Status, Truncation | None, list[Output]]] = [
         ],
     ),
     ("ok", Truncation(messages=2), [Stream("stderr", "[2 messages were lost]\n")]),
-    # The outputs say themselves where characters are missing.
+    # The outputs themselves contain a note about missing characters.
     ("ok", Truncation(characters=2, messages=2), []),
 ]
 
 
 @rows(("status", "truncated", "told"), ENDS)
-def test_a_session_tells_how_a_cell_ended_where_its_outputs_do_not(
+def test_a_session_adds_the_ending_of_a_cell_if_its_outputs_do_not_show_it(
     status: Status, truncated: Truncation | None, told: list[Output]
 ) -> None:
     session = Session()
@@ -279,7 +279,7 @@ def test_a_session_tells_how_a_cell_ended_where_its_outputs_do_not(
     assert cell.outputs == (printed("a"), *told)
 
 
-# An output, and how many characters it counts as.
+# An output, and its size in characters.
 SIZES: list[tuple[Output, int]] = [
     (printed("abcde"), 5),
     (Display({"text/plain": "abc", "text/html": "de"}), 5),
@@ -290,10 +290,10 @@ SIZES: list[tuple[Output, int]] = [
 
 @rows(("output", "size"), SIZES)
 @rows("is_late", [False, True])
-def test_a_session_keeps_as_many_characters_as_it_may_and_no_more(
+def test_a_session_keeps_characters_up_to_its_limit(
     output: Output, size: int, is_late: bool
 ) -> None:
-    # A cell counts as 1000 characters beside its text.
+    # A cell counts as 1000 characters in addition to its text.
     for lacking in (0, 1):
         session = Session(limit=1002 + size + 1003 - lacking)
         session.ran("ab", ok() if is_late else ok(output))
@@ -328,7 +328,7 @@ def test_after_cells_were_dropped_the_outputs_of_the_next_are_dropped_first() ->
     assert session.forgotten == 2
 
 
-def test_of_remarks_and_code_without_output_nothing_is_dropped_but_whole_cells() -> None:
+def test_remarks_and_code_without_output_are_dropped_as_whole_cells() -> None:
     session = Session(limit=3005)
     session.remark("a")
     session.ran("b", ok())
@@ -356,7 +356,7 @@ def test_no_more_outputs_are_dropped_than_have_to_be() -> None:
     assert [cell.size for cell in session] == [1001, 1001, 1501, 1501, 2501]
 
 
-def test_what_was_dropped_is_said_once_also_when_cells_were_dropped() -> None:
+def test_each_dropped_output_has_one_note() -> None:
     session = Session(limit=4500)
     for _ in range(8):
         session.ran("x", ok(printed("y" * 500)))

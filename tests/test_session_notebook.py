@@ -44,7 +44,7 @@ def texts(cell: dict[str, Any]) -> list[str]:
     ]
 
 
-def test_an_executor_saves_all_that_ran_with_the_markdown_between(
+def test_an_executor_saves_its_cells_and_the_markdown_between_them(
     fake_gateway: FakeGateway, tmp_path: Path
 ) -> None:
     with JupyterCodeExecutor(fake_gateway, output_dir=tmp_path) as executor:
@@ -59,7 +59,7 @@ def test_an_executor_saves_all_that_ran_with_the_markdown_between(
     assert texts(third) == ["ZeroDivisionError"]
 
 
-def test_a_kernel_client_saves_what_it_ran_but_silent_code(
+def test_a_kernel_client_saves_all_cells_except_silent_ones(
     fake_gateway: FakeGateway, tmp_path: Path
 ) -> None:
     with JupyterClient(fake_gateway.connection_info) as client:
@@ -108,9 +108,7 @@ def test_an_executor_for_event_loops_keeps_its_notebook_too(
 
 
 @pytest.mark.ipython
-def test_shell_blocks_come_as_the_cells_that_they_are(
-    fake_gateway: FakeGateway, tmp_path: Path
-) -> None:
+def test_shell_blocks_are_saved_as_shell_cells(fake_gateway: FakeGateway, tmp_path: Path) -> None:
     with JupyterCodeExecutor(fake_gateway, output_dir=tmp_path) as executor:
         executor.execute_code_blocks([block("sleep 2 &\necho on", "bash")])
         executor.save_notebook(tmp_path / "session.ipynb")
@@ -118,7 +116,7 @@ def test_shell_blocks_come_as_the_cells_that_they_are(
     assert (cell["source"], texts(cell)) == ("%%bash\nsleep 2 &\necho on", ["on\n"])
 
 
-def test_a_block_whose_time_is_up_says_so_behind_its_output(
+def test_a_block_beyond_its_time_limit_has_a_note_after_its_output(
     fake_gateway: FakeGateway, tmp_path: Path
 ) -> None:
     with JupyterCodeExecutor(fake_gateway, output_dir=tmp_path) as executor:
@@ -151,7 +149,7 @@ def test_a_session_that_takes_long_to_save_is_saved_less_often(tmp_path: Path) -
         assert count == {"1": 1, "2": 1, "3": 3}[code]
 
 
-def test_a_notebook_that_cannot_be_saved_is_named_by_the_path_that_was_given(
+def test_the_error_for_an_unsaved_notebook_names_the_given_path(
     fake_gateway: FakeGateway, tmp_path: Path
 ) -> None:
     path = tmp_path / "nowhere" / "a.ipynb"

@@ -7,7 +7,7 @@ from tables import rows
 
 from jkg_client.code_blocks import CodeBlock, to_cell
 
-# What a session of Python shows, and what was typed in it.
+# A Python session, and its typed code.
 PYTHON = {
     ">>> 1 + 1\n2": "1 + 1",
     ">>> x = 1\n>>> x\n1\n": "x = 1\nx",
@@ -24,7 +24,7 @@ PYTHON = {
     "In [1]: if x:\n   ...:     y\n   ...:\nOut[1]: 1": "if x:\n    y\n",
 }
 
-# Likewise of a shell.
+# A shell session, and its typed commands.
 SHELL = {
     "$ echo \"it\" \\\n  's'\nit's\n$ pwd\n/home\n": "echo \"it\" \\\n  's'\npwd",
     "me@host:~/x$ ls\na.txt": "ls",
@@ -49,7 +49,7 @@ SHELL = {
 @pytest.mark.field("A5")
 @rows(("session", "typed"), PYTHON.items())
 @rows("language", ["pycon", "python-console", "python", ""])
-def test_of_a_session_of_python_only_what_was_typed_is_run(
+def test_only_the_typed_code_of_a_python_session_is_run(
     session: str, typed: str, language: str
 ) -> None:
     assert to_cell(CodeBlock(session, language), "python") == typed
@@ -58,19 +58,19 @@ def test_of_a_session_of_python_only_what_was_typed_is_run(
 @pytest.mark.field("A5")
 @rows("code", ["x = 1", "x >> 1", "# >>> x", "x = [\n    ...\n]"])
 @rows("language", ["pycon", "python"])
-def test_code_without_prompts_stays_as_it_is(language: str, code: str) -> None:
+def test_code_without_prompts_is_unchanged(language: str, code: str) -> None:
     assert to_cell(CodeBlock(code, language), "python") == code
 
 
 @pytest.mark.field("A5")
-def test_a_label_tells_of_a_session_that_does_not_begin_with_a_prompt() -> None:
+def test_a_label_marks_a_session_that_does_not_begin_with_a_prompt() -> None:
     session = "Python 3.11.7 (main)\n>>> a\n1"
     assert to_cell(CodeBlock(session, "pycon"), "python") == "a"
 
 
 @rows(("session", "typed"), SHELL.items())
 @rows("language", ["console", "terminal", "bash-session", "shell-session"])
-def test_of_a_session_of_a_shell_only_what_was_typed_is_run(
+def test_only_the_typed_commands_of_a_shell_session_are_run(
     session: str, typed: str, language: str
 ) -> None:
     assert to_cell(CodeBlock(session, language), "python") == f"%%bash\n{typed}"
@@ -84,5 +84,5 @@ def test_a_shell_block_that_begins_with_a_prompt_is_a_session(session: str, type
 
 @rows("code", ["ls\npwd", "# ls\npwd", "$HOME/x\ny", "echo x > y\n> z", "ls\n    $x y"])
 @rows("language", ["bash", "console"])
-def test_shell_code_without_prompts_stays_as_it_is(language: str, code: str) -> None:
+def test_shell_code_without_prompts_is_unchanged(language: str, code: str) -> None:
     assert to_cell(CodeBlock(code, language), "python") == f"%%bash\n{code}"

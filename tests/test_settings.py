@@ -38,7 +38,7 @@ def told(token: str | None) -> Any:
     return json.loads(SETTINGS.line("::", address, PLACE))
 
 
-def test_the_launcher_has_nothing_beside_it_that_a_library_could_be_taken_for(
+def test_no_file_beside_the_launcher_can_hide_a_library(
     tmp_path: Path,
 ) -> None:
     python, script = SETTINGS.command(evolve(PLACE, folder=tmp_path))
@@ -56,7 +56,7 @@ def test_the_launcher_needs_nothing_of_this_package(name: str) -> None:
     assert "from ." not in launcher.source(name)
 
 
-# One row a rule: the environment here, what the user adds, what the gateway gets.
+# One row for each rule: our environment, the variables of the user, the gateway's environment.
 @rows(
     ("environ", "added", "expected"),
     [
@@ -77,7 +77,7 @@ def test_the_launcher_needs_nothing_of_this_package(name: str) -> None:
         ({"PATH": "a"}, {"KG_AUTH_TOKEN": "s"}, {"PATH": f"{BIN}{os.pathsep}a"}),
     ],
 )
-def test_environment(
+def test_the_environment_of_the_gateway_keeps_these_rules(
     environ: dict[str, str], added: dict[str, str], expected: dict[str, str]
 ) -> None:
     assert evolve(SETTINGS, env=added).environment(environ) == expected
@@ -92,25 +92,25 @@ def test_an_interpreter_is_found_from_the_current_directory_not_from_cwd() -> No
 
 
 @pytest.mark.parametrize(("token", "sent"), [("secret", "secret"), (None, "")])
-def test_the_launcher_is_told_the_token(token: str | None, sent: str) -> None:
+def test_the_launcher_receives_the_token(token: str | None, sent: str) -> None:
     assert told(token)["token"] == sent
 
 
 # From the kernel gateway's documentation of its options.
-def test_the_launcher_is_told_all_that_decides_how_the_gateway_is_reached() -> None:
+def test_the_launcher_receives_all_settings_of_the_address() -> None:
     gateway = told("secret")["config"]["KernelGatewayApp"]
     assert (gateway["ip"], gateway["port"], gateway["port_retries"]) == ("::", 1234, 0)
     assert (gateway["base_url"], gateway["certfile"], gateway["log_level"]) == ("/", None, 30)
 
 
-def test_what_is_told_is_one_line() -> None:
+def test_the_settings_for_the_launcher_are_one_line() -> None:
     address = JupyterConnectionInfo("127.0.0.1", use_https=False, port=1, token="x")
     place = evolve(PLACE, log_file=Path("a\nb.log"))
     assert "\n" not in SETTINGS.line("127.0.0.1", address, place)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no unix sockets for ZeroMQ")
-def test_kernels_have_no_ports_that_could_clash_where_the_path_allows() -> None:
+def test_kernels_use_unix_sockets_if_the_path_is_short() -> None:
     def transport(folder: str) -> object:
         place = evolve(PLACE, folder=Path(folder))
         address = JupyterConnectionInfo("127.0.0.1", use_https=False, port=1, token="x")
@@ -118,7 +118,7 @@ def test_kernels_have_no_ports_that_could_clash_where_the_path_allows() -> None:
         return json.loads(line)["config"].get("KernelManager")
 
     assert transport("/tmp/jkg-12345678") == {"transport": "ipc"}
-    # As on macOS, where ZeroMQ would refuse the sockets' paths.
+    # A folder of macOS, too long for paths of ZeroMQ's sockets.
     assert transport("/var/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T/jkg-12345678") is None
 
 
@@ -126,7 +126,7 @@ WRONG: list[Any] = [3.5, object(), b"x", [1], {1: 2}]
 
 
 @pytest.mark.field("E10")
-def test_arguments_of_a_wrong_type_are_told_by_name_before_a_server_starts() -> None:
+def test_errors_name_arguments_of_wrong_types_before_a_server_starts() -> None:
     for name in ("ip", "python", "cwd", "log_file", "env", "startup_timeout", "prespawn_count"):
         for value in WRONG:
             if (name, value) != ("startup_timeout", 3.5):
@@ -135,7 +135,7 @@ def test_arguments_of_a_wrong_type_are_told_by_name_before_a_server_starts() -> 
 
 
 @pytest.mark.field("E10")
-def test_arguments_of_executors_are_told_by_name(server: FakeGateway) -> None:
+def test_errors_name_wrong_arguments_of_executors(server: FakeGateway) -> None:
     for value in WRONG:
         with pytest.raises(ValueError, match="jupyter_server"):
             JupyterCodeExecutor(value)

@@ -54,8 +54,8 @@ def test_other_cells_stay_as_they_are(cell: str) -> None:
     assert ends_with_shell(cell) == cell
 
 
-def test_a_long_script_is_searched_without_a_seam() -> None:
-    # Wherever the pieces end in which it is searched.
+def test_a_word_is_found_at_the_border_of_two_pieces() -> None:
+    # Try all places where the pieces of the search may end.
     for start in range(2**16 - 12, 2**16 + 3):
         before = "%%bash\n" + ":" * start
         assert ends_with_shell(f"{before} setsid x") != f"{before} setsid x"
@@ -72,7 +72,7 @@ def test_ipython_finds_nothing_to_expand_in_the_arguments() -> None:
 
 
 @pytest.mark.field("B8")
-def test_the_program_between_gives_all_that_the_shell_has_printed() -> None:
+def test_the_program_between_passes_on_all_output_of_the_shell() -> None:
     (statement,) = ast.parse(ends_with_shell("%%sh\nx &")).body
     assert isinstance(statement, ast.Expr)
     assert isinstance(statement.value, ast.Call)

@@ -31,11 +31,11 @@ TEXT = st.text("ab\n", max_size=200)
         ("abcdefg", 1, "a\n[6 characters are left out here]\n"),
     ],
 )
-def test_of_long_text_beginning_and_end_are_kept(text: str, most: int, short: str) -> None:
+def test_beginning_and_end_of_a_long_text_are_kept(text: str, most: int, short: str) -> None:
     assert shortened(text, most) == short
 
 
-# A text, what may be kept of it and of its beginning, and what is kept.
+# A text, the limits for all of it and for its beginning, and the kept text.
 CUTS: list[tuple[str, int, int | None, str, int]] = [
     ("abcdefghij", 10, None, "abcdefghij", 10),
     ("abcdefghij", 4, None, f"ab{dropped_here(6)}ij", 4),
@@ -47,14 +47,14 @@ CUTS: list[tuple[str, int, int | None, str, int]] = [
     (f"ab{dropped_here(6)}ij", 4, None, f"ab{dropped_here(6)}ij", 4),
     (f"ab{dropped_here(6)}ij", 2, None, f"a{dropped_here(8)}j", 2),
     (f"abcd{dropped_here(6)}", 2, None, f"a{dropped_here(9)}", 1),
-    # What stands before or after the gap is shorter than its half.
+    # The text before or after the gap is shorter than half of the limit.
     (f"ab{dropped_here(6)}{'c' * 99}xyz", 10, None, f"ab{dropped_here(100)}{'c' * 5}xyz", 10),
     (f"{'c' * 99}{dropped_here(6)}yz", 10, None, f"{'c' * 5}{dropped_here(100)}yz", 7),
 ]
 
 
 @rows(("text", "most", "head", "short", "size"), CUTS)
-def test_a_text_that_is_cut_has_one_gap_that_counts_all(
+def test_a_shortened_text_has_one_gap_that_counts_all_missing_characters(
     text: str, most: int, head: int | None, short: str, size: int
 ) -> None:
     assert cut(text, most, head=head) == (short, size)
@@ -69,14 +69,14 @@ def test_a_text_that_is_cut_has_one_gap_that_counts_all(
         ("\n[x characters of output dropped here]\n", False),
     ],
 )
-def test_a_gap_is_told_from_other_text(text: str, is_one: bool) -> None:
+def test_a_gap_is_distinguished_from_other_text(text: str, is_one: bool) -> None:
     assert is_dropped_here(text) is is_one
     assert not is_one or text == dropped_here(5)
 
 
 LEFT_OUT = "[dropped, larger than may be kept: "
 NONE = {f"a/{number}": "" for number in range(20)}
-# Forms of an object, how many characters may be kept, and what is kept.
+# Forms of an object, the limit in characters, and the kept forms.
 KEPT: list[tuple[dict[str, Any], int, dict[str, Any], int]] = [
     (
         {"text/plain": "abcdef", "image/png": "0" * 10},
@@ -91,7 +91,7 @@ KEPT: list[tuple[dict[str, Any], int, dict[str, Any], int]] = [
         6,
     ),
     ({"image/png": "0" * 10}, 9, {"text/plain": f"{LEFT_OUT}image/png (10 characters)]"}, 0),
-    # Half of the room is for what can be read.
+    # Half of the limit is for readable text.
     (
         {"image/png": "0" * 5, "text/plain": "a" * 10},
         10,
@@ -129,7 +129,7 @@ KEPT: list[tuple[dict[str, Any], int, dict[str, Any], int]] = [
 
 
 @rows(("data", "most", "kept", "size"), KEPT)
-def test_of_an_object_forms_are_kept_as_they_fit(
+def test_forms_of_an_object_are_kept_if_they_fit(
     data: dict[str, Any], most: int, kept: dict[str, Any], size: int
 ) -> None:
     assert cut_forms(data, most) == (kept, size)
@@ -158,12 +158,12 @@ def test_forms_fit_or_are_named(data: dict[str, object], most: int) -> None:
     assert all(name in kept or name in str(kept["text/plain"]) for name in data)
 
 
-def test_of_a_traceback_the_end_is_kept_first() -> None:
+def test_the_end_of_a_traceback_is_kept_first() -> None:
     lines, size = cut_traceback([*map(str, range(1000)), "E: \x1b[31mv\x1b[0m"], 40)
     assert (lines[:2], lines[-2:], size) == (("0", "1"), ("999", "E: v"), 40)
 
 
-def test_a_document_weighs_what_is_in_it_and_what_holds_it() -> None:
+def test_the_weight_of_a_document_counts_texts_and_containers() -> None:
     assert weight({"ab": ["cde", 7, None]}) == 16 + 2 + 3 * 16 + 3
     assert weight(["", True, 10**9, [], {"a": {}}]) == 5 * 16 + 17
 
@@ -187,7 +187,7 @@ def test_a_limit_of_text_is_a_positive_number(limit: object) -> None:
         ),
     ],
 )
-def test_of_a_traceback_mostly_the_end_is_kept(
+def test_mostly_the_end_of_a_traceback_is_kept(
     lines: tuple[str, ...], most: int, kept: tuple[str, ...]
 ) -> None:
     assert cut_traceback(lines, most) == (kept, min(most, len("\n".join(lines))))

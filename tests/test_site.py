@@ -14,7 +14,7 @@ from documentation import ROOT
 import jkg_client
 from jkg_client import testing
 
-# Behind all else: the package that is tested is the installed one, not the one of this checkout.
+# At the end of the path, so that the installed package is tested, not this checkout.
 sys.path.append(str(ROOT))
 
 from pictures import benchmark
@@ -79,7 +79,7 @@ def test_the_package_names_its_addresses() -> None:
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
+def test_links_between_pages_work(page: Path) -> None:
     for link in links(page):
         path = link.partition("#")[0]
         if path and "://" not in path:

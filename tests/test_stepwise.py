@@ -29,7 +29,7 @@ ENDS = ["", "\n", "\n\n", "\na\n", "a\n" * 3, "\n   !ls" + "." * STEP, "a" * 2 *
 
 @pytest.mark.field("B14")
 @pytest.mark.parametrize("at", EDGES)
-def test_a_match_is_found_wherever_a_step_ends(at: int) -> None:
+def test_a_match_is_never_split_by_a_step(at: int) -> None:
     text = "." * at + "\n   !ls" + "." * STEP
     for pattern in (re.compile(r"\n(?=[ ]{0,9}!)"), re.compile(r"\n +!ls"), re.compile(r"(?<=!)l")):
         found = search(pattern, text)
@@ -38,7 +38,7 @@ def test_a_match_is_found_wherever_a_step_ends(at: int) -> None:
         assert [one.span() for one in matches(pattern, text)] == [found.span()]
 
 
-def test_the_search_begins_where_it_is_told_to() -> None:
+def test_the_search_begins_at_the_given_place() -> None:
     found = search(re.compile("^a", re.MULTILINE), "a\na a\na", 1)
     assert found is not None
     assert found.start() == 2
@@ -55,7 +55,7 @@ def test_all_matches_are_found_in_order(piece: str) -> None:
 
 @rows("at", EDGES)
 @rows("end", ENDS)
-def test_the_lines_are_those_of_split(at: int, end: str) -> None:
+def test_the_lines_are_the_lines_of_split(at: int, end: str) -> None:
     text = "." * at + end
     assert lines_of(text) == text.split("\n")
     assert join(lines_of(text), "\n") == text
@@ -71,7 +71,7 @@ def test_pieces_are_the_text_and_end_with_a_line(at: int, end: str) -> None:
     assert all(part.find("\n", STEP) in (-1, len(part) - 1) for part in parts)
 
 
-def test_a_repeated_match_ends_where_it_would_without_a_limit() -> None:
+def test_repeated_limited_matches_end_at_the_same_place_as_one_unlimited_match() -> None:
     limited, whole = re.compile(r"(?:[^'\\]{1,9}|\\.){1,3}"), re.compile(r"(?:[^'\\]|\\.)*")
     for text in ("", "'", "a'", "x" * 100 + "'y", "\\'" * 50 + "'", "\\", "ab\\"):
         found = whole.match(text)
@@ -80,19 +80,19 @@ def test_a_repeated_match_ends_where_it_would_without_a_limit() -> None:
 
 
 @rows("count", [0, 1, 2**14 - 1, 2**14, 2**14 + 1, 40_000])
-def test_many_parts_are_joined_as_at_once(count: int) -> None:
+def test_many_parts_are_joined_as_by_str_join(count: int) -> None:
     parts = [str(number % 7) if number % 3 else "" for number in range(count)]
     assert join(iter(parts)) == "".join(parts)
     assert join(iter(parts), ", ") == ", ".join(parts)
 
 
-def test_the_text_between_spans_is_what_the_spans_leave() -> None:
+def test_between_yields_the_text_outside_of_the_spans() -> None:
     assert list(between("abcdef", [(1, 2), (2, 2), (4, 6)])) == ["a", "", "cd", ""]
     assert list(between("ab", [])) == ["ab"]
 
 
 @given(st.binary(max_size=12), st.text(max_size=12), st.integers(1, 30))
-def test_bytes_are_decoded_as_at_once_wherever_a_step_ends(
+def test_characters_are_never_split_by_a_step_of_decoding(
     data: bytes, text: str, step: int
 ) -> None:
     whole = text.encode("utf-8", "replace") + data + "é漢😀".encode()
@@ -141,7 +141,7 @@ def test_pieces_end_with_a_line(text: str, sizes: list[int]) -> None:
 
 
 @rows("pattern", ["a", "xyx", "ab?", r"(?<=b)a", "c", "."])
-def test_matches_are_those_of_one_search(pattern: str) -> None:
+def test_matches_are_the_matches_of_one_search(pattern: str) -> None:
     found = re.compile(pattern)
     text = "ab" * (STEP // 2) + "." * 3 * STEP
     for middle in ("xyxyxyx", "c"):

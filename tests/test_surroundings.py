@@ -25,14 +25,14 @@ def test_no_variable_of_the_machine_reaches_the_tests() -> None:
     assert environ == mine
 
 
-def test_the_ways_to_engines_and_packages_stay_for_tests_that_need_them() -> None:
+def test_variables_for_engines_and_packages_are_kept_for_tests_that_need_them() -> None:
     ways = {"DOCKER_HOST": "unix:///x", "https_proxy": "http://p", "SSL_CERT_FILE": "/ca"}
     environ = {**ways, "JUPYTER_PATH": "/from/the/machine"}
     shut_out(environ, offline=False)
     assert environ == ways
 
 
-def test_they_are_gone_while_tests_run() -> None:
+def test_the_tests_themselves_run_without_these_variables() -> None:
     before = dict(os.environ)
     shut_out()
     assert dict(os.environ) == before
@@ -63,7 +63,7 @@ def test_programs_can_be_interrupted_though_the_tests_run_in_the_background() ->
     assert done.stdout.split() == ["False", "True"]
 
 
-def test_signals_are_as_before_in_the_end() -> None:
+def test_signals_are_restored_at_the_end() -> None:
     before = signal.getsignal(signal.SIGINT)
     with in_the_foreground():
         signal.signal(signal.SIGINT, signal.SIG_IGN)

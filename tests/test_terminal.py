@@ -14,7 +14,7 @@ from jkg_client.protocol.terminal import Screen, condensed, moves, picture, stri
 from jkg_client.protocol.terminal_commands import Command, command, in_two
 from jkg_client.protocol.terminal_pieces import overwritten, pieces, without_idle_codes
 
-# One row a rule of terminals.
+# One row for each rule of terminals.
 SHOWN = [
     ("one\ntwo", "one\ntwo"),
     ("", ""),
@@ -68,7 +68,7 @@ SHOWN = [
 ]
 
 SHOWN += [
-    # The cursor goes where nothing is, up to column 1000.
+    # The cursor moves beyond the text, up to column 1000.
     ("\x1b[2000Cx", " " * 1000 + "x"),
     ("\x1b[1002Gx", " " * 1000 + "x"),
     ("\x1b[1000Gx", " " * 999 + "x"),
@@ -90,7 +90,7 @@ SHOWN += [
     ("a\nb\x1bcX", "X"),
 ]
 
-# What a sequence does. Counts are 1 and places begin with 1 where nothing else is said.
+# The effects of sequences. Default counts are 1, and places are counted from 1.
 COMMANDS = [
     ("\x1b7", Command(letter="s")),
     ("\x1b8", Command(letter="u")),
@@ -126,7 +126,7 @@ COMMANDS = [
     ("\x1b[G", Command(column=0)),
     ("\x1b[9G", Command(column=8)),
     ("\x1b[5`", Command(column=4)),
-    # Of a number nine digits are read.
+    # Nine digits of a number are read.
     ("\x1b[1234567890123A", Command(down=-123456789)),
 ]
 
@@ -224,7 +224,7 @@ def test_text_is_shown_as_a_terminal_shows_it(text: str, on_screen: str) -> None
 @given(TEXTS)
 @example("a\x1b[2J\nb")
 @example("\x1b[3Ca\b\x1b[K")
-def test_it_shows_what_a_simple_terminal_shows(text: str) -> None:
+def test_picture_shows_the_text_of_a_simple_terminal(text: str) -> None:
     assert picture(text) == by_a_simple_terminal(text)
 
 
@@ -260,12 +260,12 @@ def test_text_moves_if_it_goes_back_or_erases(text: str, does: bool) -> None:
 @example("ab\x1b[3", "1mc")
 @example("ab\x1b]0;ti", "tle\x07c")
 @example("ab\r", "\nc")
-def test_what_is_condensed_goes_on_as_if_it_was_not(text: str, more: str) -> None:
+def test_more_text_after_condensed_text_looks_the_same(text: str, more: str) -> None:
     folded = condensed(text)
     assert picture(folded.above + folded.rest + more) == picture(text + more)
 
 
-def test_what_is_condensed_keeps_its_colours() -> None:
+def test_condensed_text_keeps_its_colours() -> None:
     text = "\x1b[31mone\x1b[0m\r\x1b[32mtwo\x1b[0m\n\x1b]8;;x\x07link\x1b[A"
     folded = condensed(text)
     assert folded.above == ""
@@ -306,12 +306,12 @@ def test_nested_bars_end_as_they_look() -> None:
         ("\x1b[9Bx" * 1000, 20_000),
     ],
 )
-def test_a_movement_does_not_make_more_text_than_there_is(text: str, most: int) -> None:
+def test_movements_add_only_a_limited_number_of_blanks(text: str, most: int) -> None:
     assert len(picture(text)) <= most
     assert picture(text).rstrip().endswith("x")
 
 
-def test_what_is_a_thousand_lines_above_is_out_of_reach() -> None:
+def test_the_cursor_cannot_reach_lines_more_than_a_thousand_lines_above() -> None:
     assert picture("a\n" * 5000 + "\x1b[9999A\rX") == "a\n" * 4001 + "X\n" + "a\n" * 998
 
 
@@ -335,7 +335,7 @@ def test_plain_text_has_no_escape_sequences(text: str, plain: str) -> None:
     assert strip_ansi(text) == plain
 
 
-# A piece has 65536 characters, and then goes on to where nothing is torn.
+# A piece has 65536 characters, and then continues to a place outside of a sequence.
 PIECES = [
     ("", [""]),
     ("a" * 65536, ["a" * 65536]),
@@ -352,7 +352,9 @@ PIECES = [
 
 
 @rows(("text", "parts"), PIECES)
-def test_a_long_text_is_worked_on_in_pieces_that_tear_no_code(text: str, parts: list[str]) -> None:
+def test_a_long_text_is_split_into_pieces_without_splitting_a_code(
+    text: str, parts: list[str]
+) -> None:
     assert list(pieces(text)) == parts
 
 
@@ -376,7 +378,7 @@ def test_codes_without_effect_are_left_out(text: str, without: str) -> None:
     ("line", "shown"),
     [("", ""), ("\rab", "ab"), ("ab\r", "ab"), ("abcd\rx\ryz", "yzcd"), ("a\rbc\rd", "dc")],
 )
-def test_later_parts_of_a_line_lie_over_earlier_ones(line: str, shown: str) -> None:
+def test_later_parts_of_a_line_overwrite_earlier_parts(line: str, shown: str) -> None:
     assert overwritten(line) == shown
 
 
@@ -397,7 +399,7 @@ def test_codes_of_one_character_are_read_as_two(text: str, two: str) -> None:
     ("most", "shown", "followed"),
     [(1, "ab\n{0}\n\nonetwo\n{0}\nend", 1), (2, "ab\n{0}\nontwo\n{0}\n\nend", 3)],
 )
-def test_after_so_many_movements_no_more_is_followed(most: int, shown: str, followed: int) -> None:
+def test_movements_beyond_the_limit_are_not_followed(most: int, shown: str, followed: int) -> None:
     wide = "c" * 70_000
     folded = condensed(f"\x1b[Aab\n{wide}\none\x1b[1m\btwo\n{wide}\nend", most)
     assert strip_ansi(folded.above + folded.rest) == shown.format(wide)
@@ -422,7 +424,7 @@ def test_a_screen_shows_text_whose_codes_come_in_parts(parts: list[str], shown: 
     assert str(screen) == shown
 
 
-def test_after_so_many_movements_a_screen_shows_returns_as_line_ends() -> None:
+def test_after_too_many_movements_carriage_returns_become_line_ends() -> None:
     screen = Screen(100, 1)
     for part in ("a\x1b[Db", "\x1b[1mc\bd\r\ne\rf", "g\x1b[K"):
         screen.write(part)
@@ -456,7 +458,7 @@ def test_the_height_of_a_screen_is_its_number_of_lines(text: str, height: int) -
     assert screen.height == height
 
 
-# Repeated many times. It would take minutes if each code took time for the whole text.
+# These are repeated many times. If each code took time for the whole text, it would take minutes.
 HOSTILE = {
     "erase": "\x1b[1K",
     "erase and write": "\x1b[1Kx",
@@ -484,7 +486,7 @@ HOSTILE = {
     "C1": "\x9b1A",
     "nested bars": "\r 10%|####|\n\r 20%|###|\x1b[A",
 }
-# Once, with very much behind it.
+# These occur once, before very much text.
 LONG = {
     "parameters": ("\x1b[", "1;"),
     "title": ("\x1b]0;", "t"),
@@ -508,13 +510,11 @@ def seconds(of: Callable[[str], object], text: str) -> float:
 
 
 @pytest.mark.field("B14")
-def test_after_very_many_movements_text_is_shown_without_control_codes_and_nothing_is_lost() -> (
-    None
-):
-    # Far more than a program needs, and each of them costs time.
+def test_after_too_many_movements_all_text_is_shown_without_control_codes() -> None:
+    # This is far more than a program needs, and each movement takes time.
     text = "\x1b[1K\x1b[H" * 80_000 + "one\x1b[1m\btwo\n\x1b[2Athree\rfour\r\nfive"
     assert picture(text).strip() == "onetwo\nthree\nfour\nfive"
-    # More text can follow the other one, which is not shown before.
+    # More text can be appended to the condensed text.
     folded = condensed(text)
     assert (folded.above + folded.rest).strip() == "onetwo\nthree\rfour\r\nfive"
 
@@ -528,6 +528,6 @@ def test_four_times_the_text_takes_no_more_than_ten_times_as_long(
     small, middle, large = (
         start * times + part * (times * 5_000 // len(part)) for times in (1, 2, 4)
     )
-    least = max(seconds(of, small), 0.01)  # less than that says nothing
+    least = max(seconds(of, small), 0.01)  # shorter times are not precise
     assert seconds(of, middle) < 5 * least
     assert seconds(of, large) < 10 * least

@@ -11,11 +11,11 @@ LINES = [str(i) for i in range(1500)]
 GONE, SCREEN = LINES[:501], LINES[501:]
 
 
-# A movement counts as often as it stands there; erasing twice is erasing once.
+# Repeated movements add up. Erasing twice has the effect of erasing once.
 @rows(
     ("text", "shown"),
     [
-        # A code that stands there twice moves or erases twice.
+        # A repeated code moves or erases twice.
         ("ab\x1b[E\x1b[Ec", "ab\n\nc"),
         ("a\x1bD\x1bDb", "a\n\n b"),
         ("a\nb\n\x1bM\x1bMx", "x\nb\n"),
@@ -24,7 +24,7 @@ GONE, SCREEN = LINES[:501], LINES[501:]
         ("abcd\x1b[D\x1b[DX", "abXd"),
         ("abcd\b\b\x1b[1K\x1b[1K", "   d"),
         ("abc\r\x1b[X\x1b[Xd", "dbc"),
-        # Below and behind the text nothing is erased.
+        # Below and after the text, nothing is erased.
         ("ab\x1b[X", "ab"),
         ("abc\b\x1b[9X", "ab "),
         ("a\x1b[B\x1b[X", "a"),
@@ -52,7 +52,7 @@ def test_codes_move_and_erase_as_on_a_terminal(text: str, shown: str) -> None:
         ("\x1b[10A\x1b[J", [*SCREEN[:-10], ""]),
         ("\x1b[2J", [""]),
         ("\x1b[2Jx", [""] * 999 + ["x"]),
-        # A program that clears the screen for each of its pictures leaves the rest alone.
+        # A program that clears the screen again and again does not change other lines.
         ("\x1b[2J\x1b[Hx\n" * 3, ["x", ""]),
         ("\x1bcx", ["x"]),
         # There are a thousand lines more below.
@@ -60,7 +60,7 @@ def test_codes_move_and_erase_as_on_a_terminal(text: str, shown: str) -> None:
         ("\x1b[9999;1Hx", [*SCREEN, *[""] * 1001, "x"]),
     ],
 )
-def test_what_has_left_the_screen_stays(codes: str, screen: list[str]) -> None:
+def test_lines_above_the_screen_are_kept(codes: str, screen: list[str]) -> None:
     text = "\n".join([*LINES, codes])
     assert picture(text) == "\n".join([*GONE, *screen])
 
@@ -70,7 +70,7 @@ def test_what_has_left_the_screen_stays(codes: str, screen: list[str]) -> None:
     ("before", "after", "found"),
     [(1500, 1000, 1502), (1900, 600, 1900), (0, 2500, 1502), (0, 2185, 1187)],
 )
-def test_a_saved_place_goes_up_with_its_line(before: int, after: int, found: int) -> None:
+def test_a_saved_cursor_position_moves_with_its_line(before: int, after: int, found: int) -> None:
     line = "c" * 29 + "\n"
     text = line * before + "\x1b[C\x1b7\n" + line * after + "\x1b8X"
     lines = picture(text).split("\n")
@@ -95,7 +95,7 @@ def test_in_an_endless_line_the_cursor_goes_back_a_million_columns() -> None:
     assert picture(line + "\b\bY") == "x" * 2_097_151 + "Yx"
 
 
-def test_each_character_of_a_text_allows_a_blank_more() -> None:
+def test_each_printed_character_allows_one_more_blank() -> None:
     lines = ["x" * 10_000, *["\x1b[999Cx"] * 8]
     assert picture("\n".join(lines)) == "\n".join([lines[0], *[" " * 999 + "x"] * 8])
 
@@ -114,13 +114,13 @@ def test_a_line_is_erased_again_when_it_has_grown() -> None:
 
 
 @rows(("times", "left"), [(80, 0), (130, 49_984)])
-def test_of_very_many_erasures_the_last_ones_erase_little(times: int, left: int) -> None:
+def test_the_last_of_very_many_erasures_erase_little(times: int, left: int) -> None:
     # Each of them takes time for the whole line.
     text = "x" * 50_000 + "\x1b[1K\x1b[D\x1b[C" * times + "\r" + "y" * 50_000 + "\x1b[1K!"
     assert picture(text) == "y" * left + " " * (50_000 - left) + "!"
 
 
-# What is left of the text, and the way to where the cursor is. More text goes on there.
+# The rest of the text, and the movement to the cursor, where more text continues.
 @rows(
     ("text", "rest"),
     [
@@ -128,7 +128,7 @@ def test_of_very_many_erasures_the_last_ones_erase_little(times: int, left: int)
         ("a\x1b7\nb\nc\nd\x1b[A", "a\nb\nc\nd\x1b[3A\r\x1b[1C\x1b7\x1b[2B\r\x1b[1C"),
         ("a\x1b[31m\x1b[1mb\rc", "c\x1b[31m\x1b[1mb\r\x1b[1C"),
         ("a\r\x1b[1m\nb", "a\n\x1b[1mb"),
-        # More text may complete what has begun.
+        # More text may complete the unfinished code.
         ("ab\r", "ab\r"),
         ("ab\x1b[3", "ab\x1b[3"),
         # Of very many colours in one place, the last one is kept.
@@ -136,7 +136,7 @@ def test_of_very_many_erasures_the_last_ones_erase_little(times: int, left: int)
         ("ab\r" + "\x1b[31m" * 59 + "\x1b[1mx", "\x1b[1mxb\r\x1b[1C"),
     ],
 )
-def test_what_is_condensed_says_how_to_go_on(text: str, rest: str) -> None:
+def test_condensed_text_ends_with_the_movement_to_the_cursor(text: str, rest: str) -> None:
     folded = condensed(text)
     assert (folded.above, folded.rest) == ("", rest)
     assert picture(folded.rest + "\x1b8X\nY") == picture(text + "\x1b8X\nY")

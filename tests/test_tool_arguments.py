@@ -36,7 +36,7 @@ FENCED = {
     "behind a thought": ("<think>```python\na\n```</think>\n```python\nb\n```", ("b", "python")),
 }
 
-# Escaped once too often, and what is meant.
+# Code that was escaped once too often, and the code that was meant.
 ESCAPED = {
     "newlines": (r"x = 1\nprint(x)", "x = 1\nprint(x)"),
     "windows newlines": (r"x = 1\r\nprint(x)", "x = 1\nprint(x)"),
@@ -70,7 +70,7 @@ NOT_ESCAPED = {
 }
 
 
-# What is code already, by language.
+# Arguments that are already code, by language.
 CODE = {
     "no fence": ("print(1)", ""),
     "nothing": ("", ""),
@@ -104,7 +104,7 @@ def test_an_argument_that_is_a_fenced_block_means_the_code_in_it(
 
 @pytest.mark.field("A7")
 @rows(("code", "language"), CODE.values(), ids=CODE)
-def test_code_that_only_shows_fences_stays_as_it_is(code: str, language: str) -> None:
+def test_code_that_only_shows_fences_is_unchanged(code: str, language: str) -> None:
     assert unfenced(code, language) == CodeBlock(code, language)
 
 
@@ -126,5 +126,5 @@ def test_a_block_without_a_label_is_in_the_language_of_the_tool() -> None:
 
 
 @pytest.mark.field("A7")
-def test_a_label_says_more_than_the_tool() -> None:
+def test_a_label_overrides_the_language_of_the_tool() -> None:
     assert unfenced("```bash\nls\n```", "python") == CodeBlock("ls", "bash")

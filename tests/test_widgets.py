@@ -38,7 +38,7 @@ def shows(text: str) -> Message:
 
 @pytest.mark.field("B10")
 @rows("wait", [False, True])
-def test_what_clears_a_widget_leaves_what_the_cell_has_shown(wait: bool) -> None:
+def test_clearing_a_widget_keeps_the_outputs_of_the_cell(wait: bool) -> None:
     exchange = fed(
         stream("own\n"),
         shows("display"),
@@ -62,13 +62,13 @@ def test_a_widget_that_waits_to_be_cleared_is_not_cleared_by_the_cell() -> None:
 
 
 @pytest.mark.field("B10")
-def test_what_clears_the_cell_clears_it_as_before() -> None:
+def test_clearing_the_cell_works_as_without_widgets() -> None:
     assert fed(stream("a"), clear(), stream("b"), OK, IDLE).result().output == "b"
     assert fed(takes(), stream("a"), leaves(), clear(), stream("b")).result().output == "b"
 
 
 @pytest.mark.field("B10")
-def test_of_two_widgets_the_one_that_began_last_takes_it() -> None:
+def test_the_widget_that_began_last_captures_the_output() -> None:
     exchange = fed(
         takes("a"),
         stream("a1\n"),
@@ -84,7 +84,7 @@ def test_of_two_widgets_the_one_that_began_last_takes_it() -> None:
 
 
 @pytest.mark.field("B10")
-def test_text_of_a_widget_and_of_the_cell_are_not_one_output() -> None:
+def test_text_of_a_widget_and_text_of_the_cell_are_separate_outputs() -> None:
     exchange = fed(stream("own"), takes(), stream("widget"), leaves(), stream("own"))
     streams = (Stream("stdout", "own"), Stream("stdout", "widget"), Stream("stdout", "own"))
     assert exchange.result().outputs == streams
@@ -98,7 +98,7 @@ def test_an_exception_in_a_widget_is_shown_and_does_not_fail_the_cell() -> None:
 
 
 @pytest.mark.field("B10")
-def test_the_failure_of_a_cell_is_not_that_of_its_widget() -> None:
+def test_an_exception_in_a_widget_is_not_the_failure_of_the_cell() -> None:
     content = raised("Own", "2")
     told = [message("iopub", "error", content), reply("error", **content)]
     result = fed(takes(), error("Inner", "1"), leaves(), *told).result()
@@ -113,7 +113,7 @@ def test_an_interrupt_that_a_widget_has_caught_is_still_a_timeout() -> None:
 
 
 @pytest.mark.field("B10")
-def test_what_is_appended_to_a_widget_is_shown_once() -> None:
+def test_outputs_appended_to_a_widget_are_shown_once() -> None:
     first = {"output_type": "stream", "name": "stdout", "text": "a\n"}
     second = {"output_type": "display_data", "data": {"text/plain": "b"}, "metadata": {}}
     exchange = fed(comm({"outputs": [first]}))
@@ -124,7 +124,7 @@ def test_what_is_appended_to_a_widget_is_shown_once() -> None:
 
 
 @pytest.mark.field("B10")
-def test_what_is_appended_to_a_widget_is_cleared_with_it_alone() -> None:
+def test_outputs_appended_to_a_widget_are_cleared_only_with_the_widget() -> None:
     appended = {"output_type": "stream", "name": "stdout", "text": "widget\n"}
     exchange = fed(stream("own\n"), comm({"outputs": [appended]}), takes(), clear(), leaves())
     assert exchange.result().output == "own\n"
@@ -155,7 +155,7 @@ def test_ids_of_widgets_have_at_most_100_characters(length: int, captures: bool)
     assert seen.owner == (widget if captures else None)
 
 
-def test_of_widgets_that_nest_the_last_one_left_takes_it() -> None:
+def test_the_innermost_open_widget_captures_the_output() -> None:
     captures = Captures("req")
     owners = []
     steps = [("a", "req"), ("b", "req"), ("a", "req"), ("a", "other"), ("c", ""), ("b", "")]
@@ -166,7 +166,7 @@ def test_of_widgets_that_nest_the_last_one_left_takes_it() -> None:
     assert owners == ["a", "b", "a", "b", "b", None]
 
 
-def test_of_the_outputs_in_a_state_those_that_are_new_are_added() -> None:
+def test_only_new_outputs_in_a_state_are_added() -> None:
     captures = Captures("req")
     added = []
     for outputs in ([1], [1, 2, 3], (1, 2, 3), [], [4], "x", None):
@@ -192,18 +192,18 @@ def test_a_widget_that_is_closed_is_gone_with_its_outputs() -> None:
 
 
 @rows("widget", [None, 3, "other"])
-def test_of_other_widgets_that_are_closed_nothing_is_removed(widget: Any) -> None:
+def test_closing_another_widget_removes_nothing(widget: Any) -> None:
     closed = message("iopub", "comm_close", {"comm_id": widget})
     exchange = fed(takes(), stream("in\n"), shows("x"), leaves(), closed, stream("out"), OK, IDLE)
     assert exchange.result().output == "in\nx\nout"
 
 
-def test_requests_of_others_are_none_of_a_widgets_business() -> None:
+def test_a_widget_for_another_request_captures_nothing() -> None:
     exchange = fed(stream("own\n"), comm({"msg_id": "other"}), clear(), stream("b\n"))
     assert exchange.result().output == "b\n"
 
 
-def test_widgets_without_end_take_no_memory_without_bound() -> None:
+def test_endless_widgets_take_bounded_memory() -> None:
     captures = Captures("req")
     for number in range(3000):
         state = {"msg_id": "req", "outputs": [{}]}

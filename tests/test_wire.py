@@ -36,9 +36,9 @@ FULL = Message(
     content={"text": "\u00e9"},
     buffers=(b"\x00\xff", b""),
 )
-# One row a framing rule. Bytes are written out by hand from the specification,
+# One row for each framing rule. The bytes are written by hand from the specification,
 # https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html;
-# never paste in what encode() printed.
+# never paste the output of encode().
 BOOK: list[tuple[Framing, Message, Frame]] = [
     (
         Framing.DEFAULT,
@@ -94,7 +94,7 @@ BOOK: list[tuple[Framing, Message, Frame]] = [
 
 @pytest.mark.pitfall(20)
 @rows(("framing", "message", "frame"), BOOK)
-def test_frames_by_the_book(framing: Framing, message: Message, frame: Frame) -> None:
+def test_frames_follow_the_specification(framing: Framing, message: Message, frame: Frame) -> None:
     assert decode(frame, framing) == message
     assert encode(message, framing) == frame
 
@@ -147,7 +147,7 @@ def v1_parts(**changed: bytes) -> list[bytes]:
 
 
 def read(frame: Frame, framing: Framing) -> tuple[Any, list[bytes]]:
-    """What is in a frame: channel and four JSON parts, and the buffers."""
+    """Channel, four JSON parts and the buffers of a frame."""
     if framing is Framing.V1:
         assert isinstance(frame, bytes)
         count = int.from_bytes(frame[:8], "little")
@@ -201,7 +201,9 @@ FRAMINGS = st.sampled_from(Framing)
 
 @BOUNDED
 @given(MESSAGES, FRAMINGS)
-def test_what_is_encoded_is_read_by_others(message: Message, framing: Framing) -> None:
+def test_encoded_frames_can_be_read_by_the_specification(
+    message: Message, framing: Framing
+) -> None:
     parts, buffers = read(encode(message, framing), framing)
     assert parts == [
         message.channel,
@@ -215,7 +217,9 @@ def test_what_is_encoded_is_read_by_others(message: Message, framing: Framing) -
 
 @BOUNDED
 @given(MESSAGES, FRAMINGS, st.booleans())
-def test_what_others_write_is_decoded(message: Message, framing: Framing, ascii_only: bool) -> None:
+def test_frames_written_by_the_specification_are_decoded(
+    message: Message, framing: Framing, ascii_only: bool
+) -> None:
     def dumps(value: Any) -> bytes:
         text = json.dumps(value, ensure_ascii=ascii_only)
         return (text if ascii_only else text.replace("\ud800", "\\ud800")).encode()
@@ -278,7 +282,7 @@ def test_a_message_without_its_essentials_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["parent_header", "metadata", "buffers"])
-def test_servers_leave_fields_out_of_what_they_say_by_themselves(name: str) -> None:
+def test_messages_without_optional_fields_are_decoded(name: str) -> None:
     document = {key: value for key, value in DOCUMENT.items() if key != name}
     message = decode(json.dumps(document))
     assert message.content == {"a": 1}
@@ -301,10 +305,10 @@ def test_a_header_names_its_message_in_text(key: str, value: Any) -> None:
         decode(write_v1(*v1_parts(header=json.dumps(header).encode())), Framing.V1)
 
 
-# As xeus has it in its iopub_welcome.
+# As in the iopub_welcome of xeus.
 @pytest.mark.field("C10")
 @pytest.mark.parametrize("name", ["parent_header", "metadata"])
-def test_null_for_a_parent_is_no_parent(name: str) -> None:
+def test_null_as_parent_means_no_parent(name: str) -> None:
     message = decode(json.dumps({**DOCUMENT, name: None}))
     assert getattr(message, name) == {}
     message = decode(write_v1(*v1_parts(**{name: b"null"})), Framing.V1)
@@ -318,7 +322,7 @@ def test_parts_are_json_objects(name: str, value: bytes) -> None:
         decode(write_v1(*v1_parts(**{name: value})), Framing.V1)
 
 
-def test_bytes_that_are_no_utf8_cost_a_character_and_not_the_message() -> None:
+def test_invalid_utf8_loses_a_character_but_not_the_message() -> None:
     content = b'{"text":"caf\xe9 \xc3\xa9"}'
     assert decode(write_v1(*v1_parts(content=content)), Framing.V1).content == {
         "text": "caf\ufffd \u00e9"
@@ -327,7 +331,7 @@ def test_bytes_that_are_no_utf8_cost_a_character_and_not_the_message() -> None:
     assert decode(write_default(document)).content == {"text": "caf\ufffd \u00e9"}
 
 
-def test_a_channel_that_is_no_utf8_is_refused() -> None:
+def test_a_channel_that_is_not_utf8_is_refused() -> None:
     with pytest.raises(WireError):
         decode(write_v1(*v1_parts(channel=b"\xff")), Framing.V1)
 
@@ -379,14 +383,14 @@ BAD_OFFSETS = {
 
 
 @rows(("framing", "frame"), BAD_OFFSETS.values(), ids=BAD_OFFSETS)
-def test_offsets_that_cannot_be_are_refused(framing: Framing, frame: bytes) -> None:
+def test_invalid_offsets_are_refused(framing: Framing, frame: bytes) -> None:
     with pytest.raises(WireError):
         decode(frame, framing)
 
 
 OUT_OF_ORDER = "offsets out of order or outside the frame"
 NO_OBJECT = "in place of a JSON object)"
-# What came, and what is wrong with it.
+# A frame, and its fault.
 REASONS: list[tuple[Framing, Frame, str]] = [
     (Framing.DEFAULT, struct.pack(">I", 0) + JSON_BYTES, "0 parts"),
     (Framing.DEFAULT, struct.pack(">2I", 3, 8), "3 parts"),
@@ -418,7 +422,7 @@ REASONS: list[tuple[Framing, Frame, str]] = [
 
 
 @rows(("framing", "frame", "reason"), REASONS)
-def test_a_wire_error_says_what_is_wrong(framing: Framing, frame: Frame, reason: str) -> None:
+def test_a_wire_error_has_the_reason(framing: Framing, frame: Frame, reason: str) -> None:
     with pytest.raises(WireError) as caught:
         decode(frame, framing)
     assert reason in caught.value.reason
@@ -437,7 +441,7 @@ def refusal(frame: Frame, framing: Framing) -> tuple[WireError, Frame]:
 
 
 @rows(("framing", "frame", "reason"), REASONS)
-def test_each_half_of_decode_says_what_is_wrong(
+def test_the_error_for_an_invalid_frame_has_the_frame_and_the_reason(
     framing: Framing, frame: Frame, reason: str
 ) -> None:
     refused, came = refusal(frame, framing)
@@ -450,7 +454,7 @@ def test_a_message_may_have_hundreds_of_empty_buffers() -> None:
     assert decode(frame).buffers == (b"",) * 300
 
 
-# JSON may stand between white space, and nothing else.
+# Only white space may surround JSON.
 @rows(
     ("text", "value"),
     [("{}", {}), (' {"a": 1}', {"a": 1}), ("\t\r\n[1]\n\r\t ", [1]), (' "" ', "")],
@@ -460,13 +464,13 @@ def test_json_is_read_without_the_space_around_it(text: str, value: Any) -> None
 
 
 @rows("text", ["", " ", "{} {}", "{}x", "x{}", "\u00a0{}", "\x0b{}", "{}\x0c"])
-def test_what_is_not_one_value_of_json_is_refused(text: str) -> None:
+def test_text_that_is_not_one_json_value_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         loads(text)
 
 
 @rows("value", [{"a": object()}, {"a": {1, 2}}])
-def test_what_json_cannot_say_is_told(value: Any) -> None:
+def test_the_error_says_that_json_cannot_express_a_value(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^JSON cannot express this: \w") as caught:
         dumps(value)
     assert caught.value.__cause__ is not None
@@ -481,7 +485,7 @@ def test_endless_nesting_is_refused(opening: str) -> None:
         decode(write_v1(*v1_parts(content=deep.encode())), Framing.V1)
 
 
-def test_a_wire_error_tells_what_came_without_all_of_it() -> None:
+def test_a_wire_error_shows_only_the_beginning_of_the_frame() -> None:
     frame = "x" * 1_000_000
     with pytest.raises(WireError, match=r"frame of 1000000, starts 'xxx") as caught:
         decode(frame)
@@ -500,13 +504,13 @@ def nested(depth: int) -> Any:
 
 @rows("value", [float("nan"), float("inf"), b"bytes", {1, 2}, object(), nested(200_000)])
 @rows("framing", Framing)
-def test_what_json_cannot_say_is_a_value_error(framing: Framing, value: Any) -> None:
+def test_values_that_json_cannot_express_are_a_value_error(framing: Framing, value: Any) -> None:
     with pytest.raises(ValueError):
         encode(evolve(BARE, content={"value": value}), framing)
 
 
 @pytest.mark.parametrize("framing", Framing)
-def test_a_lone_surrogate_goes_through(framing: Framing) -> None:
+def test_a_lone_surrogate_is_transmitted(framing: Framing) -> None:
     message = evolve(BARE, content={"code": "\ud800"})
     frame = encode(message, framing)
     assert (frame.encode() if isinstance(frame, str) else frame).count(rb"\ud800") == 1
@@ -518,7 +522,7 @@ def test_the_parts_of_a_frame_make_the_same_frame_again(framing: Framing, frame:
     assert pack(unpack(frame, framing)) == frame
 
 
-# One row a place that refuses a frame: what it is named, and the frame that the error holds.
+# One row for each place that refuses a frame: the message, and the frame in the error.
 REFUSED: list[tuple[Framing, Frame, str]] = [
     (Framing.V1, "{}", "a text frame, where V1 sends binary ones only"),
     (Framing.V1, b"\x05" + bytes(7) + bytes(40), "5 offsets"),

@@ -90,7 +90,7 @@ WRONG: dict[str, list[Any]] = {
     ),
     "Report | None": FUNCTIONS,
 }
-# Further wrong values of a few parameters, and those that any value fits.
+# Further wrong values of a few parameters, and parameters that accept any value.
 MORE: dict[str, list[Any]] = {
     "url": ADDRESSES[2:],
     "kernel_id": [""],
@@ -249,7 +249,7 @@ def wrong_values(name: str, parameter: inspect.Parameter) -> list[Any]:
 
 
 @pytest.mark.field("E10")
-def test_each_wrong_argument_is_named_before_anything_is_asked(
+def test_each_wrong_argument_is_named_before_any_request(
     server: FakeGateway, executor: JupyterCodeExecutor, kernel: JupyterKernelClient
 ) -> None:
     with JupyterClient(server.connection_info) as client, table() as row:

@@ -28,7 +28,7 @@ FULL = Message(
 )
 # Written by hand from the specification,
 # https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol; the digests
-# are what `printf '…' | openssl dgst -HMAC secret -sha256` says of the four JSON parts in a row.
+# are the output of `printf '…' | openssl dgst -HMAC secret -sha256` for the four joined JSON parts.
 BOOK: list[tuple[str, Message, list[bytes]]] = [
     (
         "hmac-sha256",
@@ -75,18 +75,18 @@ BOOK: list[tuple[str, Message, list[bytes]]] = [
 
 
 @pytest.mark.parametrize(("scheme", "message", "parts"), BOOK)
-def test_parts_by_the_book(scheme: str, message: Message, parts: list[bytes]) -> None:
+def test_parts_follow_the_specification(scheme: str, message: Message, parts: list[bytes]) -> None:
     key = SigningKey(b"secret", scheme)
     assert encode(message, key) == parts
     assert decode(parts, message.channel, key) == message
 
 
 @pytest.mark.parametrize("identities", [[b"kernel.x.stream"], [b"a", b"\x00\x80"]])
-def test_identities_in_front_are_left_out(identities: list[bytes]) -> None:
+def test_identities_before_the_delimiter_are_left_out(identities: list[bytes]) -> None:
     assert decode([*identities, *encode(BARE, KEY)], "shell", KEY) == BARE
 
 
-def test_what_kernels_add_is_kept_and_bytes_that_are_no_text_are_shown() -> None:
+def test_additional_fields_are_kept_and_invalid_utf8_is_replaced() -> None:
     parts = [b'{"msg_id":"m","msg_type":"t","x":[1]}', b"{}", b"{}", b'{"text":"\xff"}']
     signature = hmac.new(b"secret", b"".join(parts), hashlib.sha256).hexdigest().encode()
     message = decode([b"<IDS|MSG>", signature, *parts], "iopub", KEY)
@@ -95,7 +95,7 @@ def test_what_kernels_add_is_kept_and_bytes_that_are_no_text_are_shown() -> None
 
 
 @pytest.mark.field("C10")
-def test_null_for_a_parent_and_for_metadata_is_none_of_them() -> None:
+def test_null_as_parent_or_metadata_means_empty() -> None:
     # As xeus-python 0.19 sends its welcome.
     header = b'{"msg_id":"m","msg_type":"iopub_welcome"}'
     message = decode(signed(header, b"null", b"null", b'{"subscription":""}'), "iopub", KEY)
@@ -132,7 +132,9 @@ GOOD = encode(BARE, KEY)
         (signed(HEADER, b"{}", b"{}", b"[]"), "a list in place of a JSON object"),
     ],
 )
-def test_what_is_no_message_of_the_kernel_is_told(parts: list[bytes], reason: str) -> None:
+def test_parts_that_are_not_a_message_of_the_kernel_are_an_error(
+    parts: list[bytes], reason: str
+) -> None:
     with pytest.raises(WireError, match=reason) as caught:
         decode(parts, "shell", KEY)
     assert caught.value.frame == b"".join(parts)
@@ -149,7 +151,7 @@ def test_any_parts_give_a_message_or_a_wire_error(parts: list[bytes], at: int) -
 
 @pytest.mark.field("K7")
 @pytest.mark.parametrize("key", [b"", "text", None])
-def test_without_a_key_there_is_no_signing(key: object) -> None:
+def test_an_empty_key_is_refused(key: object) -> None:
     with pytest.raises(ValueError) as caught:
         SigningKey(key)  # type: ignore[arg-type]  # that is the point
     assert str(caught.value) == "a key is needed: without it, any program could send code"
@@ -178,14 +180,14 @@ def test_a_key_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("content", [{"x": float("nan")}, {"x": object()}])
-def test_what_json_cannot_say_is_a_value_error(content: dict[str, object]) -> None:
+def test_values_that_json_cannot_express_are_a_value_error(content: dict[str, object]) -> None:
     message = Message(channel="shell", header={"msg_id": "m", "msg_type": "t"}, content=content)
     with pytest.raises(ValueError, match=r"JSON|Out of range"):
         encode(message, KEY)
 
 
 @pytest.mark.field("K9")
-def test_a_message_that_comes_again_is_a_replay() -> None:
+def test_a_repeated_message_is_a_replay() -> None:
     seen = SeenSignatures()
     seen.check(encode(BARE, KEY))
     seen.check(encode(FULL, KEY))
@@ -194,7 +196,7 @@ def test_a_message_that_comes_again_is_a_replay() -> None:
 
 
 @pytest.mark.field("K9")
-def test_a_replay_is_told_with_all_that_came() -> None:
+def test_the_error_for_a_replay_has_the_whole_message() -> None:
     seen = SeenSignatures()
     parts = encode(FULL, KEY)
     seen.check(parts)

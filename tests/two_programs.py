@@ -38,7 +38,7 @@ def test_a_time_limit_interrupts_no_code_of_another_program(
         late = ours.execute("import time; time.sleep(60); print('never')", 0.5)
         assert (late.status, late.output.partition(":")[0]) == ("timeout", "NotBegun")
         assert not late.kernel_restarted
-        # What waits is ours: it is interrupted when its turn comes.
+        # The waiting cell is ours. It is interrupted when it begins.
         after = ours.execute("print('after')", 30)
         assert theirs.result(60).output == "on\nwhole\n"
         assert (after.status, after.output, after.kernel_restarted) == ("ok", "after\n", False)
@@ -46,7 +46,7 @@ def test_a_time_limit_interrupts_no_code_of_another_program(
 
 @pytest.mark.field("C8")
 @pytest.mark.pitfall(18)
-def test_a_failure_of_another_program_aborts_nothing_of_ours(
+def test_a_failure_of_another_program_does_not_abort_our_cells(
     server: JupyterConnectable, kernel: JupyterKernelClient
 ) -> None:
     with (
@@ -61,7 +61,7 @@ def test_a_failure_of_another_program_aborts_nothing_of_ours(
 
 
 @pytest.mark.field("C8")
-def test_a_failure_of_ours_aborts_nothing_of_another_program(
+def test_a_failure_of_our_cell_does_not_abort_cells_of_another_program(
     server: JupyterConnectable, kernel: JupyterKernelClient
 ) -> None:
     begun = threading.Event()

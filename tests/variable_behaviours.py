@@ -57,7 +57,7 @@ def test_variables_are_listed_with_type_and_short_value(executor: JupyterCodeExe
     assert (listed["f"].value, listed["A"].type) == ("defined", "type")
 
 
-def test_to_look_at_variables_leaves_no_trace(executor: JupyterCodeExecutor) -> None:
+def test_listing_variables_leaves_no_trace(executor: JupyterCodeExecutor) -> None:
     run(executor, "x = 1")
     before = run(executor, "print(sorted(n for n in globals() if not n.startswith('_')))")
     executor.set("x", "x" * 2_500_000)
@@ -68,7 +68,7 @@ def test_to_look_at_variables_leaves_no_trace(executor: JupyterCodeExecutor) -> 
     assert run(executor, "import sys; print([n for n in vars(sys) if 'jkg' in n])") == "[]\n"
 
 
-def test_names_that_code_has_given_another_meaning_do_no_harm(
+def test_redefined_builtin_names_do_no_harm(
     executor: JupyterCodeExecutor,
 ) -> None:
     run(executor, "globals = print = exec = repr = len = str = dict = list = type = None")
@@ -77,16 +77,16 @@ def test_names_that_code_has_given_another_meaning_do_no_harm(
     assert "x" in [variable.name for variable in executor.variables()]
 
 
-def test_a_variable_that_is_not_there_is_told_by_its_name(executor: JupyterCodeExecutor) -> None:
+def test_the_error_for_a_missing_variable_has_its_name(executor: JupyterCodeExecutor) -> None:
     with pytest.raises(VariableNotFound, match="no variable 'nowhere'") as caught:
         executor.get("nowhere")
     assert caught.value.name == "nowhere"
     with pytest.raises(VariableNotFound):
-        executor.get("print")  # a builtin is no variable
+        executor.get("print")  # a builtin is not a variable
 
 
 @pytest.mark.parametrize("value", ["object()", "{1, 2}", "b'x'", "(x := []).append(x) or x"])
-def test_what_json_cannot_say_is_told_with_its_type(
+def test_the_error_for_a_value_that_json_cannot_express_has_its_type(
     executor: JupyterCodeExecutor, value: str
 ) -> None:
     run(executor, f"value = {value}")
@@ -98,10 +98,10 @@ def test_what_json_cannot_say_is_told_with_its_type(
 BAD_NAMES: list[Any] = ["", "a b", "a.b", "x[0]", "1x", "class", None, 3, b"x", "x\n"]
 
 
-def test_bad_names_and_values_are_told_before_anything_is_sent(
+def test_bad_names_and_values_are_reported_before_anything_is_sent(
     executor: JupyterCodeExecutor,
 ) -> None:
-    executor.stop()  # else it would say that it was stopped
+    executor.stop()  # otherwise it would raise ClientClosed
     for name in BAD_NAMES:
         with pytest.raises(ValueError, match=r"^name must be"):
             executor.get(name)
@@ -112,7 +112,7 @@ def test_bad_names_and_values_are_told_before_anything_is_sent(
             executor.set("x", value)
 
 
-def test_variables_of_a_kernel_that_died_are_gone_and_the_next_result_says_so(
+def test_the_next_result_reports_that_variables_of_a_dead_kernel_are_gone(
     executor: JupyterCodeExecutor,
 ) -> None:
     executor.set("x", 1)
@@ -121,7 +121,7 @@ def test_variables_of_a_kernel_that_died_are_gone_and_the_next_result_says_so(
         executor.get("x")
 
 
-def test_outputs_of_one_call_go_to_its_own_function(executor: JupyterCodeExecutor) -> None:
+def test_outputs_of_a_call_are_passed_to_its_own_function(executor: JupyterCodeExecutor) -> None:
     heard: list[Output] = []
     blocks = [CodeBlock("print('one')", "python"), CodeBlock("print('two')", "python")]
     executor.execute_code_blocks(blocks, on_output=heard.append)
@@ -129,7 +129,7 @@ def test_outputs_of_one_call_go_to_its_own_function(executor: JupyterCodeExecuto
     assert "".join(o.text for o in heard if isinstance(o, Stream)) == "one\ntwo\n"
 
 
-def test_an_event_loop_reads_and_sets_variables_and_hears_outputs(
+def test_an_async_executor_reads_and_sets_variables_and_passes_on_outputs(
     server: JupyterConnectable, tmp_path: Path, timeouts: Timeouts
 ) -> None:
     async def main() -> None:

@@ -21,7 +21,7 @@ _OPTIONS = [
     *("--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=10000"),
 ]
 
-# Bokeh draws in shadow trees, which are no part of the document that is printed.
+# Bokeh draws in shadow trees. The browser's dump of the document does not contain these.
 _COUNTS = """<script>
 setTimeout(function () {
   function count(root, what) {
@@ -39,7 +39,7 @@ setTimeout(function () {
 
 
 def drawn(page: Path, folder: Path, *selectors: str) -> dict[str, int]:
-    """How many elements of each kind there are when the page has drawn itself."""
+    """Number of elements for each selector after the scripts of the page have run."""
     browser = _browser()
     copy = folder / f"counted-{page.name}"
     counts = _COUNTS % json.dumps(selectors)

@@ -1,11 +1,11 @@
 """Real servers, and the matrix of the tests that pass on each of them.
 
-Tests get the server that ``LocalJupyterServer`` starts. Those marked ``every_server`` run on
-each of ``servers.KINDS``, or of those that ``--servers`` names. What is also marked
-``same_everywhere`` runs on two of them, unless ``--servers`` names others.
+Most tests use the server that ``LocalJupyterServer`` starts. Tests marked ``every_server`` run on
+each of ``servers.KINDS`` except the hub, or on the servers that ``--servers`` names. Tests that are
+also marked ``same_everywhere`` run on two servers only, unless ``--servers`` names others.
 
-``--part=here`` runs what needs this environment and nothing else: no engine, no hub, no other
-packages. ``--part=elsewhere`` runs the rest.
+``--part=here`` runs the tests that need only this environment: no engine, no hub, and no other
+packages. ``--part=elsewhere`` runs all other tests.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ __all__ = [
 ]
 
 NAMES = [kind.name for kind in KINDS]
-# A hub takes minutes more; test_jupyterhub.py has its own. It is run by name.
+# Tests on a hub take minutes, and test_jupyterhub.py has its own hub: they run only by name.
 DEFAULT = ",".join(name for name in NAMES if name != HUB.name)
-# The newest kernel gateway and the newest Jupyter server show what no server changes.
+# Enough for tests whose results are the same on every server: the newest of each program.
 ENOUGH = {LOCAL.name, "js-2"}
-# Modules whose tests need this environment only, if their server is ours.
+# Modules whose tests need only this environment when they use our local server.
 HERE = {
     "test_async_executor",
     "test_behaviours",
@@ -76,7 +76,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_server(but=()): runs on every kind of server")
-    # They are no test modules by their names; what they assert shall be explained all the same.
+    # pytest rewrites the asserts of test_*.py only. Failures in these modules need details, too.
     pytest.register_assert_rewrite(
         "behaviours",
         "async_behaviours",
@@ -87,7 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     _chosen(config)
     shut_out(offline=False)
-    # Packages come through a proxy where there is one; the servers of the tests are here.
+    # A proxy may be needed to install packages, but not to reach the servers of the tests.
     for name in ("NO_PROXY", "no_proxy"):
         known = os.environ.get(name)
         os.environ[name] = ",".join(filter(None, [known, "127.0.0.1", "localhost", "::1"]))
@@ -95,11 +95,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def only_our_kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Kernels that somebody has installed on this machine are no kernels of our servers."""
+    """Our servers do not list kernels that are installed elsewhere on this machine."""
     folder = tmp_path_factory.mktemp("jupyter")
     settings = {"KernelSpecManager": {"allowed_kernelspecs": ["python3"]}}
     (folder / "jupyter_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    # Servers of the whole run are started after this: their kernels can be interrupted, too.
+    # Servers of the session start after this, so kernels of these servers receive interrupts.
     with pytest.MonkeyPatch.context() as patch, in_the_foreground(("SIGINT",)):
         patch.setenv("JUPYTER_CONFIG_DIR", str(folder))
         patch.setenv("JUPYTER_DATA_DIR", str(folder / "data"))
@@ -110,14 +110,14 @@ def only_our_kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(autouse=True)
 def ctrl_c() -> Iterator[None]:
-    """As in a program of a person, also where the tests run in the background."""
+    """Ctrl-C works as in a user's program, even if the tests run in the background."""
     with in_the_foreground():
         yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("every_server")
-    # Modules with a server of their own collect such tests for it alone.
+    # A module with its own fixture `server` runs these tests on that server only.
     has_own = hasattr(metafunc.module, "server")
     if "server" in metafunc.fixturenames and marker and not has_own:
         left_out = marker.kwargs.get("but", ())
@@ -164,7 +164,7 @@ def _note_servers(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and item.get_closest_marker("every_server"):
             callspec = getattr(item, "callspec", None)
             if callspec and "server" in callspec.params:
-                # Travels with the reports, from the workers of xdist, too.
+                # The reports carry this, also from the workers of xdist.
                 item.user_properties.append(("server", callspec.params["server"].name))
 
 
@@ -176,7 +176,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     matrix = Matrix()
     for report in reports:
-        if isinstance(report, pytest.TestReport):  # not of what could not be collected
+        if isinstance(report, pytest.TestReport):  # errors of the collection have other reports
             for name, server in report.user_properties:
                 if name == "server":
                     matrix.add(report.nodeid, str(server), report.outcome)
@@ -193,13 +193,13 @@ class Matrix:
     cells: dict[tuple[str, str], str] = field(factory=dict)
 
     def add(self, nodeid: str, server: str, outcome: str) -> None:
-        """Take in a report; a row is ``ok`` if all its cases are."""
+        """Add a result. A row is ``ok`` if all its cases passed."""
         key = (nodeid.partition("[")[0], server)
         bad = outcome == "failed" or self.cells.get(key) == "FAIL"
         self.cells[key] = "FAIL" if bad else "ok"
 
     def lines(self) -> Iterator[str]:
-        """Columns first, for the sentences are long."""
+        """The lines of the table. The sentence comes last, because it is long."""
         columns = [name for name in NAMES if any(server == name for _, server in self.cells)]
         yield "  ".join(columns)
         for row in sorted({row for row, _ in self.cells}):

@@ -47,17 +47,17 @@ EXPOSE 8888
 
 WORKDIR "${HOME}"
 """
-"""The seed's custom image, as it stands there but for the line ends that the page has lost."""
+"""The custom image of the seed page, with the line ends that the page has lost."""
 
 
 def require_docker(config: pytest.Config) -> docker.DockerClient:
-    """A client of the engine, which has the default image.
+    """A client of the engine. Builds the default image if it is missing.
 
-    Skips the test where there is no engine, and says so; on CI there has to be one.
+    Skips the test if there is no engine. On CI this is an error.
     """
     assert config.cache is not None
     try:
-        # Not docker.from_env(): it leaves a socket open where there is none.
+        # Not docker.from_env(): without an engine it leaves a socket open.
         DockerJupyterServer.containers()
     except EngineError as exc:
         if os.environ.get("CI"):
@@ -78,21 +78,21 @@ def engine(pytestconfig: pytest.Config) -> Iterator[docker.DockerClient]:
 
 @pytest.fixture
 def servers(engine: docker.DockerClient) -> Iterator[Servers]:
-    """Starts servers, which are stopped with the test."""
+    """Starts servers, and stops them after the test."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(DockerJupyterServer(**options))
 
 
 @pytest.fixture(scope="module")
 def one(engine: docker.DockerClient) -> Iterator[DockerJupyterServer]:
-    """A server as it comes, for tests that leave nothing in it."""
+    """A server with default options that tests share. They leave nothing in it."""
     with DockerJupyterServer() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def seeds_image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The custom image that the seed shows; kept, as the default one is."""
+    """The custom image of the seed page. It is kept, like the default image."""
     folder = tmp_path_factory.mktemp("seed")
     (folder / "Dockerfile").write_text(SEEDS_DOCKERFILE, encoding="utf-8")
     return DockerJupyterServer.build_image(folder / "Dockerfile")
@@ -100,7 +100,7 @@ def seeds_image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def dockerfiles(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Dockerfiles]:
-    """Writes Dockerfiles that start from the default image; what is built of them is removed."""
+    """Writes Dockerfiles based on the default image. Images built from these are removed."""
     default = DockerJupyterServer.build_image()
     before = {tag for image in engine.images.list("jkg-client") for tag in image.tags}
 
@@ -118,11 +118,11 @@ def dockerfiles(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Dockerf
 
 
 def run(server: DockerJupyterServer, code: str, **options: Any) -> CodeResult:
-    """What ``code`` does in a kernel of its own."""
+    """Run ``code`` in a new kernel."""
     with JupyterCodeExecutor(server, timeout=30, **options) as executor:
         return executor.execute_code_blocks([CodeBlock(code, "python")])
 
 
 def told(engine: docker.DockerClient, server: DockerJupyterServer) -> Any:
-    """What the engine says of a server's container."""
+    """The engine's description of a server's container."""
     return engine.api.inspect_container(server.container_name)

@@ -29,7 +29,7 @@ Executors = Callable[..., KernelCodeExecutor]
 
 @pytest.fixture
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SpecWriter:
-    """Writes a kernelspec where it is found, and returns its name."""
+    """Writes a kernelspec to a folder that is searched, and returns its name."""
     kernels = tmp_path / "jupyter" / "kernels"
     monkeypatch.setenv("JUPYTER_PATH", str(kernels.parent))
 
@@ -51,7 +51,7 @@ def kernels() -> Iterator[LocalKernels]:
 
 @pytest.fixture
 def start(kernels: LocalKernels, timeouts: Timeouts) -> Iterator[Starter]:
-    """Starts kernels and connects to them; all end with the test."""
+    """Starts kernels and connects to them. The kernels end after the test."""
     with contextlib.ExitStack() as stack:
 
         def started(
@@ -70,10 +70,10 @@ def start(kernels: LocalKernels, timeouts: Timeouts) -> Iterator[Starter]:
 
 
 class Shared(LocalKernels):
-    """Kernels of several executors: the last one that stops must not end those of others."""
+    """Kernels of several executors: an executor that stops must not end all of them."""
 
     def close(self) -> None:
-        """Nothing: the test ends them."""
+        """Do nothing: the fixture ends the kernels."""
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +109,7 @@ def kernel(server: LocalKernels, timeouts: Timeouts) -> Iterator[JupyterKernelCl
 
 
 def has_ended(pid: int, deadline: Deadline) -> bool:
-    """Whether a process ends in time; a zombie has."""
+    """Whether a process ends before the deadline. A zombie has ended."""
     try:
         process = psutil.Process(pid)
         while process.status() != psutil.STATUS_ZOMBIE and not deadline.passed:

@@ -24,14 +24,14 @@ HAS_TOKEN = "import os; print('TOKEN' in os.environ, {token!r} in os.environ.val
 
 
 def assert_it_works(server: DockerJupyterServer, folder: Path) -> None:
-    """A block runs, without the token; files go both ways."""
+    """A block runs and cannot see the token. Files can be sent and fetched."""
     token = server.connection_info.token
     assert run(server, HAS_TOKEN.format(token=token)).output == "False False\n"
     assert_files_go_both_ways(server, folder)
 
 
 def assert_files_go_both_ways(server: DockerJupyterServer, folder: Path) -> None:
-    """Between ``folder`` here and the directory in which its kernels start."""
+    """Files can be sent from ``folder`` to the directory of the kernels, and back."""
     (folder / "sent").write_text("from here", encoding="utf-8")
     server.put_file(folder / "sent")
     assert run(server, SHARES_FILES).output == "from here\n"
@@ -41,6 +41,6 @@ def assert_files_go_both_ways(server: DockerJupyterServer, folder: Path) -> None
 
 
 def containers_of(engine: Engine) -> list[Any]:
-    """Those that our code has made."""
+    """The containers on ``engine`` that our code has created."""
     with client_of(engine.unix) as client:
         return client.containers.list(all=True, filters={"label": OWNER})

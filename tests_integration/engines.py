@@ -1,9 +1,9 @@
-"""Container engines of our own, beside the one of this machine: elsewhere, podman, rootless.
+"""Container engines that tests start: Docker on another machine, Podman, and rootless Docker.
 
 They need root, Docker's programs, and Debian's packages ``openssh-server``; ``podman``, ``runc``,
 ``netavark``, ``catatonit``; ``rootlesskit``, ``slirp4netns``, ``uidmap``.
-Each runs in namespaces of its own for processes and mounts: whatever way it ends, its containers
-end with it, and nothing stays mounted.
+Each engine has its own namespaces for processes and mounts. However the engine ends, its
+containers end as well, and nothing stays mounted.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class Engine:
     """An engine that was started for a test.
 
     Attributes:
-        unix: Its address on this machine, ``unix://…``.
-        tcp: Its address in the network without TLS, if it is on another machine.
-        tcp6: The same address by IPv6.
-        ssh: Its address through ssh, which needs ``path`` in the environment.
-        path: ``PATH`` with an ``ssh`` that has the key, and knows the host.
+        unix: Address of the engine on this machine, ``unix://…``.
+        tcp: Address in the network without TLS, if the engine is on another machine.
+        tcp6: ``tcp`` with an IPv6 address.
+        ssh: Address for ssh. It works only if the environment variable ``PATH`` is ``path``.
+        path: ``PATH`` with an ``ssh`` that has the key and knows the host.
     """
 
     unix: str
@@ -92,25 +92,25 @@ class Engine:
             with suppress(ImageNotFound):
                 if target.images.get(image).id == original.id:
                     return
-            # Its annotation knows no streams.
+            # The function's annotation does not allow streams.
             target.images.load(original.save(named=image))  # type: ignore[arg-type,unused-ignore]
             for other in target.images.list():
                 if other.id != original.id:
                     target.images.remove(str(other.id), force=True)
 
     def restart(self) -> None:
-        """End it, with its containers, and start it again with the same data.
+        """End the engine and its containers, and start it again with the same data.
 
-        Not of podman, whose containers are not its service's.
+        Not for Podman, whose containers do not belong to the service.
         """
         self.stop()
         self.start()
 
     def start(self) -> None:
-        """Wait until it answers.
+        """Start the engine, and wait until it answers.
 
         Raises:
-            RuntimeError: If it does not; with the end of its log.
+            RuntimeError: The engine does not answer. The message has the end of its log.
         """
         self.socket.unlink(missing_ok=True)
         with self._log.open("ab") as log:
@@ -119,7 +119,7 @@ class Engine:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # Podman's monitor of a container that ran out of memory leaves a file where it is.
+                # Podman's monitor of a container without free memory leaves a file here.
                 cwd=self._log.parent,
                 start_new_session=True,
             )
@@ -132,7 +132,7 @@ class Engine:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """End it and its containers; may be called twice."""
+        """End the engine and its containers. May be called twice."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -143,22 +143,22 @@ class Engine:
                     child.send_signal(signal.SIGTERM)
             process.wait(ENDING)
         except subprocess.TimeoutExpired:
-            process.kill()  # takes all that is in the namespace with it
+            process.kill()  # ends all processes of the namespace
             process.wait(ENDING)
 
 
 def client_of(unix: str, seconds: float = 60) -> closing[docker.DockerClient]:
-    """A client of the engine there, which is closed in the end."""
+    """A client of the engine at this address. The ``with`` block closes it."""
     return closing(docker.DockerClient(base_url=unix, version="1.40", timeout=int(seconds)))
 
 
 @contextmanager
 def remote_engine(data: Path | None = None) -> Iterator[Engine]:
-    """Docker on a machine that is reached over the network, by tcp and ssh.
+    """Docker on another machine, reached over the network by tcp and ssh.
 
     Args:
-        data: Folder that keeps its images and containers, for one engine at a time (others
-            wait); None for one that is removed.
+        data: Folder that keeps images and containers. Only one engine at a time uses it, others
+            wait. None for a temporary folder.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(new_folder())
@@ -166,7 +166,7 @@ def remote_engine(data: Path | None = None) -> Iterator[Engine]:
             stack.enter_context(FileLock(f"{data}.lock", timeout=LOADING))
         there = stack.enter_context(machine())
         tcp, tcp6 = f"tcp://{there.address}:2375", f"tcp://[{there.address6}]:2375"
-        # Asked for in so many words, or it waits a quarter of a minute.
+        # Without an explicit --tls=false the engine would wait 15 s when it starts.
         options = [
             f"--host={tcp}",
             f"--host={tcp6}",
@@ -195,12 +195,12 @@ def remote_engine(data: Path | None = None) -> Iterator[Engine]:
 
 @contextmanager
 def remote_engine_with_image(config: pytest.Config) -> Iterator[Engine]:
-    """The same, with the default image, which is kept in pytest's cache; one for each worker."""
+    """``remote_engine`` with the default image. Each worker has its own, in pytest's cache."""
     require("dockerd", "ip", "iptables", "nsenter", "ssh", "sshd")
     assert config.cache is not None
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     with remote_engine(Path(config.cache.mkdir("engines")) / f"remote-{worker}") as remote:
-        # What a run has left that was cut short.
+        # Containers of an earlier run that was cut short.
         _remove_containers(remote)
         remote.load(DockerJupyterServer.build_image())
         yield remote
@@ -210,8 +210,8 @@ def remote_engine_with_image(config: pytest.Config) -> Iterator[Engine]:
 def podman_engine() -> Iterator[Engine]:
     """Podman's service, as root.
 
-    It shares this machine's network: elsewhere, what it publishes at 127.0.0.1 were not ours.
-    One runs at a time; others wait.
+    Podman publishes ports at its own 127.0.0.1, so it has to share this machine's network.
+    Only one such engine runs at a time. Other tests wait.
     """
     with (
         FileLock(f"{tempfile.gettempdir()}/jkg-podman.lock", timeout=LOADING),
@@ -222,7 +222,7 @@ def podman_engine() -> Iterator[Engine]:
         stack.callback(remove_cgroups, "libpod_parent")
         options = {n: str(folder / n) for n in ("root", "runroot", "tmpdir", "network-config-dir")}
         command = ["podman", *itertools.chain(*((f"--{n}", v) for n, v in options.items()))]
-        # Debian's crun knows no machine with both versions of cgroups.
+        # Debian's crun does not support machines that use both versions of cgroups.
         command += [f"--runtime={which('runc')}", "--cgroup-manager=cgroupfs"]
         command += ["system", "service", "--time=0"]
         unix = f"unix://{folder}/socket"
@@ -232,13 +232,13 @@ def podman_engine() -> Iterator[Engine]:
             try:
                 yield engine
             finally:
-                # Otherwise their network stays in place on this machine.
+                # Otherwise the network of the containers remains on this machine.
                 _remove_containers(engine)
 
 
 @contextmanager
 def rootless_engine() -> Iterator[Engine]:
-    """Docker that runs as a normal user, who is made for it."""
+    """Docker that runs as a normal user, who is created for it."""
     with new_folder() as folder, user(folder) as name:
         env = [f"HOME={folder}/home", f"XDG_RUNTIME_DIR={folder}", f"PATH={search_path()}"]
         account = ["runuser", "-u", name, "--", "env", "-u", "DOCKER_HOST", *env]

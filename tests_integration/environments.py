@@ -17,11 +17,11 @@ MAKING = 600
 """Seconds for the packages of one environment."""
 
 PYTHON = shutil.which("python3.11") or sys.executable
-"""The version of Python for which all required packages have wheels, also old ones."""
+"""A version of Python for which all required packages, also old ones, have wheels."""
 
 
 def environment(config: pytest.Config, name: str, *requirements: str) -> Path:
-    """The ``bin`` folder of an environment that holds ``requirements`` and nothing of ours."""
+    """The ``bin`` folder of an environment with ``requirements``, and without our package."""
     assert config.cache is not None
     digest = hashlib.sha256("\n".join([PYTHON, *requirements]).encode()).hexdigest()[:8]
     folder = Path(config.cache.mkdir("environments")) / f"{name}-{digest}"
@@ -29,11 +29,11 @@ def environment(config: pytest.Config, name: str, *requirements: str) -> Path:
     with FileLock(f"{folder}.lock"):
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            # The pip of the tests installs: it is new, and one for each environment takes long.
+            # The pip of the tests installs: it is new, and a pip for each environment is slow.
             _run(PYTHON, "-m", "venv", "--without-pip", str(folder))
             python = str(folder / "bin" / "python")
             pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
-            # What is never imported need not be compiled. Kernels there may install packages.
+            # Most modules are never imported: do not compile them. Kernels may need pip themselves.
             _run(*pip, "--no-compile", "pip", *requirements)
             done.touch()
     return folder / "bin"

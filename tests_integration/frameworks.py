@@ -1,4 +1,4 @@
-"""What tests of frameworks share: a model that follows a script, a gateway, a way to run code."""
+"""Shared by tests of frameworks: a model that follows a script, gateways, and runs of code."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ RUNNING = 120.0
 """Seconds for an example."""
 
 Answer = Union[str, Mapping[str, Any]]
-"""Text, or fields of a message: calls of tools."""
+"""Text, or other fields of the message, such as calls of tools."""
 
 
 class Model(http.server.BaseHTTPRequestHandler):
-    """Answers as OpenAI's chat completions do, by as many answers as it has given before.
+    """Answers like OpenAI's chat completions.
 
-    See https://platform.openai.com/docs/api-reference/chat/object.
+    The number of earlier answers in the conversation chooses the next one. See https://platform.openai.com/docs/api-reference/chat/object.
     """
 
     asked: list[dict[str, Any]]
@@ -69,8 +69,8 @@ class ModelServer:
     """A model on loopback.
 
     Attributes:
-        variables: For the environment of who shall use it.
-        asked: What it was sent.
+        variables: Environment variables for programs that use the model.
+        asked: The requests that it has received.
     """
 
     def __init__(self, answers: Sequence[Answer]) -> None:
@@ -105,26 +105,26 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[JupyterConnectable]:
 
 @pytest.fixture(params=["python", "lowest"])
 def any_python(request: pytest.FixtureRequest) -> Path:
-    """Either of two interpreters: with the pinned release, with the lowest that will do."""
+    """An interpreter with the pinned release of the framework, then one with the lowest."""
     interpreter: Path = request.getfixturevalue(request.param)
     return interpreter
 
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest) -> Iterator[ModelServer]:
-    """One that says the ``ANSWERS`` of the test's module."""
+    """A model that gives the ``ANSWERS`` of the test's module."""
     with model_server(request.module.ANSWERS) as running:
         yield running
 
 
 def server_variables(server: JupyterConnectable) -> dict[str, str]:
-    """Where a server is, for the environment of who shall use it."""
+    """Environment variables for programs that use ``server``."""
     info = server.connection_info
     return {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
 
 
 def printed(python: Path, example: Example, folder: Path, env: Mapping[str, str]) -> str:
-    """What ``example`` prints, which must succeed."""
+    """Run ``example``, which must succeed, and return its output."""
     dropped = ("JUPYTER", "OPENAI", "PYTHON", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     kept = {n: v for n, v in os.environ.items() if not n.upper().startswith(dropped)}
     program = folder / "example.py"  # a file: frameworks look for the source of functions
@@ -143,7 +143,7 @@ def printed(python: Path, example: Example, folder: Path, env: Mapping[str, str]
 
 
 def run_alone(python: Path, code: str, server: JupyterConnectable, folder: Path) -> list[str]:
-    """The lines that ``code`` prints, which must leave no kernel on ``server``."""
+    """The lines that ``code`` prints. It must leave no kernel on ``server``."""
     said = printed(python, Example("", code, ""), folder, server_variables(server))
     with JupyterClient(server.connection_info) as client:
         assert client.list_kernels() == []
@@ -176,7 +176,9 @@ for name, values in wrong.items():
 
 
 def wrong_arguments(module: str, maker: str, **more: list[object]) -> str:
-    """A program that says which wrong arguments of an adapter are not named by a ``ValueError``.
+    """A program that prints wrong arguments for which an adapter raises no ``ValueError``.
+
+    It also prints an argument that the message of the ``ValueError`` does not name.
 
     Args:
         module: Name of the module below ``jkg_client.integrations``.

@@ -44,14 +44,14 @@ DEFAULTS: dict[str, Any] = {
 
 @define(eq=False)
 class Hub:
-    """One that runs.
+    """A JupyterHub that runs.
 
     Attributes:
-        url: Its public address, prefix included.
-        api_url: Its own address, which the proxy does not see.
+        url: Its public address, with the prefix.
+        api_url: Address of its API without the proxy.
         admin: Token of a service that may do everything.
         python: The interpreter of its environment.
-        folder: Where it keeps its files.
+        folder: Folder of its files.
     """
 
     url: str
@@ -62,7 +62,7 @@ class Hub:
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def begin(self) -> None:
-        """Start its process, and wait until it answers."""
+        """Start the process, and wait until the hub answers."""
         env = {**surroundings(self.folder, str(self.python)), "JKG_TEST_HUB": str(self.folder)}
         command = [str(self.python), "-m", "jupyterhub", "-f", str(CONFIGURATION)]
         with (self.folder / "log").open("ab") as log:
@@ -82,7 +82,7 @@ class Hub:
             time.sleep(0.1)
 
     def end(self) -> None:
-        """End its process, and with it the proxy."""
+        """End the process. The proxy ends with it."""
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
@@ -93,7 +93,7 @@ class Hub:
                 process.wait(ENDING)
 
     def restart(self) -> None:
-        """End it and start it again."""
+        """End the hub, and start it again."""
         self.end()
         self.begin()
 
@@ -105,7 +105,7 @@ class Hub:
         return True
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """What the hub's API answers to the administrator."""
+        """Send a request to the hub's API as the administrator, and return the answer."""
         answer = requests.request(
             method,
             f"{self.url}/hub/api{path}",
@@ -117,7 +117,7 @@ class Hub:
         return answer.json() if answer.content else None
 
     def token(self, user: str, *scopes: str, **more: Any) -> str:
-        """A new token of a user, who is made if there is none of the name."""
+        """A new token of a user, who is created if necessary."""
         path = f"/users/{quote(user, safe='')}"
         if not any(known["name"] == user for known in self.ask("GET", "/users")):
             self.ask("POST", path)
@@ -125,17 +125,17 @@ class Hub:
         return str(self.ask("POST", f"{path}/tokens", body)["token"])
 
     def servers(self, user: str) -> dict[str, Any]:
-        """Servers of a user that run or start."""
+        """The servers of a user that run or are starting."""
         found: dict[str, Any] = self.ask("GET", f"/users/{quote(user, safe='')}")["servers"]
         return found
 
     def log(self) -> str:
-        """All that it has logged."""
+        """The log so far."""
         return (self.folder / "log").read_text("utf-8", "replace")
 
 
 def proxy_command(config: pytest.Config) -> list[str]:
-    """The proxy, installed once; without npm the test is skipped, in CI it fails."""
+    """The command of the proxy, which is installed once. Skips the test without npm; CI fails."""
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         missing = "npm is missing: JupyterHub's proxy is installed by it"
@@ -159,7 +159,7 @@ def running_hub(config: pytest.Config, *, prefix: str = "", **chosen: Any) -> It
     """A hub below ``prefix``; ``chosen`` replaces ``DEFAULTS``."""
     bin_folder = environment(config, "hub", *REQUIREMENTS)
     command = proxy_command(config)
-    # Short: kernels of its servers have sockets below it.
+    # A short path, because the kernels have sockets in it.
     with tempfile.TemporaryDirectory(prefix="jkg-hub-", ignore_cleanup_errors=True) as path:
         folder, admin = Path(path), secrets.token_hex(16)
         public, private, control = _free_ports(3)
@@ -188,7 +188,7 @@ def running_hub(config: pytest.Config, *, prefix: str = "", **chosen: Any) -> It
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that are free, each another one: they are held until all are found."""
+    """Different free ports. Each is held until all are found."""
     with ExitStack() as stack:
         held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [int(one.getsockname()[1]) for one in held]
@@ -196,7 +196,7 @@ def _free_ports(count: int) -> list[int]:
 
 @contextmanager
 def culler(hub: Hub, config: pytest.Config) -> Iterator[None]:
-    """JupyterHub's own culler, which stops every server that is idle for seconds."""
+    """JupyterHub's own culler. It stops servers that are idle for 3 s."""
     python = environment(config, "culler", *REQUIREMENTS, CULLER) / "python"
     options = ["--timeout=3", "--cull-every=1", f"--url={hub.api_url}"]
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Other machines and users, made of namespaces, for engines of our own and ways to them.
+"""Simulates other machines and users by namespaces, for engines and connections to them.
 
 They need root, Docker's ``docker-init``, and Debian's packages ``iproute2``, ``iptables``,
 ``openssh-client`` and ``openssh-server``.
@@ -29,7 +29,7 @@ from jkg_client.client.deadline import Deadline
 COMMAND = 30.0
 ENDING = 10.0
 
-# What programs keep at fixed places goes with the namespace, and is not mixed with that of others.
+# Programs keep files here. Each namespace gets its own, which disappear when it ends.
 PRIVATE = (
     "/dev/shm",
     "/etc/docker",
@@ -70,10 +70,10 @@ class Machine:
 
     Attributes:
         namespace: Its name.
-        address: Its address.
-        address6: The same by IPv6.
-        here: Address of this machine on the way to it.
-        here6: The same by IPv6.
+        address: Its IPv4 address.
+        address6: Its IPv6 address.
+        here: IPv4 address under which the other machine reaches this one.
+        here6: IPv6 address under which the other machine reaches this one.
     """
 
     namespace: str
@@ -84,14 +84,14 @@ class Machine:
 
 
 def require(*programs: str) -> None:
-    """Skip the test where an engine cannot be had, and say so; on CI it has to be."""
+    """Skip the test if a program or root is missing. On CI this is an error."""
     lacks = [program for program in programs if not shutil.which(program, path=search_path())]
     if os.geteuid() != 0:
         lacks.append("root")
     if lacks and os.environ.get("CI"):
         raise RuntimeError(f"no {', '.join(lacks)}")
     if lacks:
-        pytest.skip(f"NO {', '.join(lacks).upper()}: DockerJupyterServer is not tested elsewhere")
+        pytest.skip(f"NO {', '.join(lacks).upper()}: this test needs it")
 
 
 @contextmanager
@@ -104,9 +104,9 @@ def machine() -> Iterator[Machine]:
         peer = ["peer", "name", "eth0", "netns", name]
         output_of("ip", "link", "add", link, "type", "veth", *peer)
         here, there = _unused_network().hosts()
-        # As the engine writes it, without zeros in front.
+        # Without leading zeros, as the engine writes it.
         prefix = f"fd00::{secrets.randbelow(2**16 - 1) + 1:x}:{secrets.randbelow(2**16 - 1) + 1:x}"
-        # Without waiting until nobody else turns out to have it.
+        # nodad: use the address at once, without a check that no other machine has it.
         here6, there6 = [f"{prefix}:1/112", "nodad"], [f"{prefix}:2/112", "nodad"]
         for address in ([f"{here}/30"], here6):
             output_of("ip", "address", "add", *address, "dev", link)
@@ -118,7 +118,7 @@ def machine() -> Iterator[Machine]:
         yield Machine(name, str(there), f"{prefix}:2", str(here), f"{prefix}:1")
     finally:
         output_of("ip", "netns", "delete", name)
-        # It would go with the namespace, but only when the kernel gets round to it.
+        # The system deletes the link with the namespace, but only some time later.
         with suppress(RuntimeError):
             output_of("ip", "link", "delete", link)
 
@@ -137,7 +137,7 @@ def _unused_network() -> ipaddress.IPv4Network:
 
 
 def make_keys(folder: Path, address: str, port: int) -> None:
-    """Settings and keys for ``sshd`` in ``folder``, and ``bin/ssh`` there for who has them."""
+    """Write settings and keys for ``sshd`` to ``folder``, and a ``bin/ssh`` that uses them."""
     home = folder / "home/.ssh"
     for key in (folder / "host_key", home / "id_ed25519"):
         output_of("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
@@ -146,7 +146,7 @@ def make_keys(folder: Path, address: str, port: int) -> None:
     (home / "config").write_text(SSH.format(address=address, folder=folder), encoding="utf-8")
     settings = SSHD.format(address=address, port=port, folder=folder)
     (folder / "sshd_config").write_text(settings, encoding="utf-8")
-    # ssh itself looks for its files where the system says that root is at home.
+    # ssh would look for its files in root's home directory, whatever HOME is.
     wrapper = folder / "bin/ssh"
     wrapper.parent.mkdir()
     wrapper.write_text(f'#!/bin/sh\nexec {which("ssh")} -F {home}/config "$@"\n', encoding="utf-8")
@@ -155,12 +155,12 @@ def make_keys(folder: Path, address: str, port: int) -> None:
 
 @contextmanager
 def sshd(there: Machine, folder: Path, port: int) -> Iterator[None]:
-    """Lets in who has the key that ``make_keys`` made."""
-    # It insists on it, and only the system's own start of it would have made it.
+    """An ssh server that accepts the key that ``make_keys`` made."""
+    # sshd requires this folder. Normally the system's service creates it.
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     command = [which("sshd"), "-D", "-e", "-f", str(folder / "sshd_config")]
     with (folder / "sshd.log").open("wb") as log:
-        # Of its own, so that connections end with it.
+        # In its own namespace, so that connections end with the process.
         process = subprocess.Popen(
             [*inside(there.namespace), *isolated(command)],
             stdin=subprocess.DEVNULL,
@@ -189,7 +189,7 @@ def _connects(address: str, port: int) -> bool:
 
 @contextmanager
 def user(folder: Path) -> Iterator[str]:
-    """A normal user, at home in ``folder``."""
+    """A new normal user, whose home directory is in ``folder``."""
     name = folder.name.replace("_", "-")
     output_of("useradd", f"--home-dir={folder}/home", "--shell=/bin/sh", name)
     try:
@@ -202,7 +202,7 @@ def user(folder: Path) -> Iterator[str]:
 
 
 def remove_cgroups(name: str) -> None:
-    # A container that was killed leaves its own behind.
+    # A container that was killed leaves its cgroup behind.
     for top in [*Path("/sys/fs/cgroup").glob(f"*/{name}"), Path("/sys/fs/cgroup") / name]:
         for path in [*sorted(top.rglob("*/"), reverse=True), top]:
             with suppress(OSError):
@@ -214,11 +214,11 @@ def inside(namespace: str) -> list[str]:
 
 
 def isolated(command: Sequence[str]) -> list[str]:
-    """``command`` with processes and mounts of its own."""
+    """A command that runs ``command`` in its own namespaces for processes and mounts."""
     folders = shlex.join(PRIVATE)
     script = (
         f"mkdir -p {folders} && for f in {folders}; do mount -t tmpfs -o mode=755 tmpfs $f; done &&"
-        # Not everywhere may users open it, which a rootless engine does.
+        # A rootless engine opens /dev/net/tun, which not every system allows to normal users.
         " mount -t tmpfs tmpfs /dev/net && mknod -m 666 /dev/net/tun c 10 200 &&"
         f" chmod 1777 /dev/shm && exec {which('docker-init')} -- {shlex.join(command)}"
     )
@@ -241,13 +241,13 @@ def output_of(*command: str) -> str:
 
 
 def search_path() -> str:
-    # Debian has some of it where only root looks.
+    # Debian has some of these programs in folders that only root's PATH contains.
     return f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
 
 
 @contextmanager
 def new_folder() -> Iterator[Path]:
-    # Short, for the paths of sockets must be; not in pytest's, which outlive the test.
+    # A short path, because it holds sockets. Not pytest's folder, which remains after the test.
     folder = Path(tempfile.mkdtemp(prefix="jkg-engine-", dir="/tmp"))
     try:
         (folder / "home/.ssh").mkdir(parents=True, mode=0o700)
@@ -258,7 +258,7 @@ def new_folder() -> Iterator[Path]:
 
 @contextmanager
 def firewall_without(word: str) -> Iterator[None]:
-    """Remove chains named like this, which are left behind empty, unless they were there."""
+    """Remove the empty chains with this name afterwards, unless there were some before."""
     if word in output_of("iptables-save"):
         yield
         return

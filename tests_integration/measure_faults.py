@@ -17,7 +17,7 @@ WORDS = ("whole", "told", "short")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tests of faults so many times, and tell what they noted."""
+    """Run the tests of faults in rounds, and print a table of their notes."""
     rounds = int((sys.argv[1:] if argv is None else argv)[0])
     noted: dict[str, list[dict[str, str]]] = defaultdict(list)
     failed = 0

@@ -1,6 +1,6 @@
 """``python notebooks_by_nbclient.py FOLDER``: all notebooks of a folder, run by nbclient.
 
-What each of them is afterwards is left beside it, as ``NAME.ran.json``.
+Each notebook with its outputs is written beside the original, as ``NAME.ran.json``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from nbclient.exceptions import CellControlSignal, DeadKernelError
 
 
 def ran(path: Path, tries: int = 5) -> Any:
-    """The notebook as far as nbclient ran it, on the kernel of this environment."""
+    """The notebook as nbclient leaves it, run by the kernel of this environment."""
     try:
         return _ran(path)
     except RuntimeError:
-        # Two kernels that are started at once may be given the same port.
+        # Two kernels that start at the same time may get the same port.
         if tries == 1:
             raise
         return ran(path, tries - 1)
@@ -37,7 +37,7 @@ def _ran(path: Path) -> Any:
 
 
 def main(folder: Path) -> None:
-    """Run them, a few at a time."""
+    """Run the notebooks, a few at a time."""
     paths = sorted(folder.glob("*.ipynb"))
     with ThreadPoolExecutor(3) as pool:
         for path, node in zip(paths, pool.map(ran, paths)):

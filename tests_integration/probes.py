@@ -11,7 +11,7 @@ from attrs import field, frozen
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
 KERNEL = "KERNEL"
-"""In a path: the id of a kernel that is there."""
+"""In a path: stands for the id of a running kernel."""
 
 
 @frozen
@@ -217,7 +217,7 @@ HANDSHAKES = [
 
 @frozen
 class Asked:
-    """A message to a kernel; ``fields`` replace those of its frame, None takes one away."""
+    """A message to a kernel. ``fields`` replace fields of its frame; None removes a field."""
 
     msg_type: str
     content: Any = field(factory=dict)
@@ -430,5 +430,5 @@ _FIELDS: tuple[dict[str, Any], ...] = (
     {"more": 1},
 )
 FRAMES = [Asked("kernel_info_request", fields=fields) for fields in _FIELDS]
-# The kernel ends with the last of them.
+# The last one ends the kernel.
 CONVERSATIONS = [*CELLS, *OPTIONS, *QUESTIONS, *FRAMES, cell("exit")]

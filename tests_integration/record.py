@@ -1,21 +1,21 @@
 """Record what a real server says, frame by frame, for ``tests/recordings``.
 
-Run by hand, when a server or a conversation is new. Uses ``websocket-client`` and nothing of
-this package, so that what is recorded cannot share our mistakes. Start the server so that
-frames name neither user nor host, and without its rate limit::
+Run it by hand for a new server or a new conversation. It uses ``websocket-client`` and nothing of
+this package, so that the recordings cannot contain our mistakes. Start the server so that
+frames name neither user nor host, and switch off its rate limit::
 
     env -u USER python -m kernel_gateway --KernelGatewayApp.port=8899 \
         --KernelGatewayApp.auth_token=TOKEN --ZMQChannelsWebsocketConnection.limit_rate=False
     TOKEN=… python tests_integration/record.py http://127.0.0.1:8899 tests/recordings \
         --scrub /home/me/venv=/opt/env/v123
 
-Each file is one conversation in one framing::
+Each file holds one conversation in one framing::
 
     {"framing": "default", "frames": [{"from": "client", "text": "…"},
                                       {"from": "server", "binary": "… base64 …"}]}
 
 Ids of requests are ``cell-1``, ``cell-2`` …. ``--scrub`` replaces text by other text of the same
-length, which leaves all offsets in the frames right.
+length, so that all offsets in the frames remain right.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
     "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-# Name to cells; they are sent together, at once.
+# Name of a conversation: its cells, which are sent without waiting for replies.
 CONVERSATIONS: dict[str, tuple[str, ...]] = {
     "hello": ("print('Hello, World!')",),
     "interleaved": (
@@ -125,13 +125,13 @@ os._exit(1)
     "unicode": ("print('h\\u00e9 \\u4e16 \\U0001f600 nul\\x00 bell\\x07')\n'\\u2028é😀'",),
     "usage_error": ("%nosuchmagic",),
 }
-# These go by both framings; the others would only say the same again.
+# Recorded by both framings. The others would show nothing new by v1.
 BY_V1 = {"aborted", "comm", "death", "display", "error", "hello", "input_answered", "unicode"}
 
 
 @define
 class Recorder:
-    """A kernel's WebSocket; what goes through it is kept."""
+    """A kernel's WebSocket, which keeps all frames."""
 
     socket: websocket.WebSocket
     v1: bool
@@ -169,7 +169,7 @@ class Recorder:
         return said["channel"], said["header"], said["parent_header"], said["content"]
 
     def finish(self, wanted: set[tuple[str, str]]) -> None:
-        """Receive until each id in ``wanted`` has had its reply and idle, or the kernel died."""
+        """Receive until each request in ``wanted`` has its reply and idle, or the kernel died."""
         while wanted:
             channel, header, parent, content = self.receive()
             state = content.get("execution_state")
@@ -199,7 +199,7 @@ def main() -> None:
 
 
 def record(url: str, name: str, v1: bool) -> list[tuple[str, Frame]]:
-    """All frames of one conversation with a kernel of its own."""
+    """All frames of one conversation with a new kernel."""
     with _kernel(url) as kernel, closing(_open(url, kernel, v1)) as socket:
         recorder = Recorder(socket, v1)
         recorder.send("kernel_info_request", "info-1", {})

@@ -1,4 +1,4 @@
-"""What is asked of the fake gateway and of a real one step by step, and requests as bytes."""
+"""Conversations, step by step, and raw requests for the fake gateway and a real one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Step = Union[Asked, Rest, str]
 
 @frozen
 class Scene:
-    """What a client does with a kernel, and for what it waits in between."""
+    """Steps of a client with a kernel, with the messages that it waits for in between."""
 
     name: str
     steps: tuple[Step, ...]
@@ -27,7 +27,7 @@ def answer(value: object) -> Asked:
 
 
 def question(code: str, **options: object) -> tuple[Step, ...]:
-    """A cell that waits for an answer, so that what is sent next waits for it."""
+    """A cell that waits for input, so that the next messages wait in the kernel's queue."""
     return (cell(code, allow_stdin=True, **options), "input_request")
 
 
@@ -92,9 +92,9 @@ class Raw:
     """A request, byte for byte.
 
     Attributes:
-        name: What is odd about it.
-        head: Its lines. TOKEN and HOST stand for those of the server.
-        ends: Whether the server closes the connection after it.
+        name: What is unusual in the request.
+        head: Lines of the head. TOKEN and HOST stand for the server's token and host.
+        ends: Whether the server closes the connection after this request.
     """
 
     name: str

@@ -37,12 +37,12 @@ STARTING = 90.0
 """Seconds until a server must answer."""
 
 ENDING = 8.0
-"""Seconds for a server to end, and then again for its kernels."""
+"""Seconds for a server to end, and as many again for its kernels."""
 
 PORT_TRIES = 3
 LOG_LINES = 40
 HOST = "127.0.0.1"
-# What would reach into the child from the shell that runs the tests.
+# Variables with these prefixes are not passed on: they would configure the server.
 NOT_INHERITED = ("EG_", "JUPYTER", "KERNEL_", "KG_", "PYTHON", "SSH_")
 
 Settings = Callable[[JupyterConnectionInfo], dict[str, Any]]
@@ -53,11 +53,11 @@ class Kind:
     """One kind of server.
 
     Attributes:
-        name: As ``--servers``, the ids of tests and the matrix have it.
-        requirements: Of its environment; none: in that of the tests, or in a container.
-        module: What ``python -m`` runs.
-        settings: Its configuration for an address and a token.
-        base_path: Under which it serves.
+        name: Name in ``--servers``, in the ids of tests and in the matrix.
+        requirements: Packages of its environment. Empty if it has no environment of this kind.
+        module: The module that ``python -m`` runs.
+        settings: Returns the configuration for an address and a token.
+        base_path: Path below which the server answers.
     """
 
     name: str
@@ -72,7 +72,7 @@ def kernel_gateway(info: JupyterConnectionInfo) -> dict[str, Any]:
 
 
 def enterprise_gateway(info: JupyterConnectionInfo) -> dict[str, Any]:
-    # By itself it starts no kernel for root, who runs the tests in a container.
+    # By default it starts no kernels for root, and tests in a container run as root.
     app = {**_address(info), "auth_token": info.token, "unauthorized_users": ["nobody-here"]}
     return {"EnterpriseGatewayApp": app}
 
@@ -82,8 +82,8 @@ def jupyter_server_1(info: JupyterConnectionInfo) -> dict[str, Any]:
         **_address(info),
         "allow_root": True,
         "open_browser": False,
-        # Milliseconds. Who leaves pings unanswered is cut off, after 30 s as it comes: any less
-        # would hit clients of a busy machine, whose answer has arrived but was not read yet.
+        # Milliseconds. The server disconnects a client that does not answer pings, by default
+        # after 30 s. On a busy machine it may read answers late, so the limit stays at that.
         "tornado_settings": {"ws_ping_interval": 500},
     }
     return {"ServerApp": {**app, "token": info.token}}
@@ -156,7 +156,7 @@ KINDS = (
 
 @contextmanager
 def running(config: pytest.Config, kind: Kind) -> Iterator[JupyterConnectable]:
-    """A server of this kind, with the limits it has by default (those of ours: none)."""
+    """A server of this kind with its default limits. Our own servers have none."""
     if kind is LOCAL:
         with LocalJupyterServer() as server:
             yield server
@@ -187,16 +187,16 @@ def running(config: pytest.Config, kind: Kind) -> Iterator[JupyterConnectable]:
 def started(
     module: str, settings: Settings, info: JupyterConnectionInfo, *, python: Path | None = None
 ) -> Iterator[JupyterConnectionInfo]:
-    """A server that listens at ``info``, to which a port and a token are added.
+    """Start a server. Its address is ``info`` with a free port and a new token.
 
     Args:
-        module: What ``python -m`` runs.
-        settings: Gives its configuration.
-        info: Where it shall be, and how it is to be asked whether it is there.
-        python: Interpreter that has it; None for the one that runs the tests.
+        module: The module that ``python -m`` runs.
+        settings: Returns the configuration.
+        info: Host and path of the server, and how to connect to it.
+        python: Interpreter that has the module; None for the one that runs the tests.
 
     Raises:
-        ServerStartError: If it does not come up; with the end of its log.
+        ServerStartError: The server does not start. The message has the end of its log.
     """
     for tries_left in reversed(range(PORT_TRIES)):
         port = free_port(info.host)
@@ -235,8 +235,8 @@ def _process(
 def configured(
     folder: Path, interpreter: str, module: str, settings: Mapping[str, Any]
 ) -> list[str]:
-    """The command that runs ``module`` with these settings, which are left in ``folder``."""
-    # A file that only we can read: the token shall be on no command line.
+    """Write ``settings`` to ``folder``, and return the command that runs ``module`` with them."""
+    # In a file, because everybody can read the token on a command line.
     (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
     return [interpreter, "-m", module, f"--config={folder / 'config.json'}"]
 
@@ -257,10 +257,10 @@ def answering(
     *,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """A process that runs in ``folder`` and lets the Jupyter server at ``info`` be reached.
+    """Run ``command`` in ``folder``, and wait until the Jupyter server at ``info`` answers.
 
     Raises:
-        ServerStartError: If that does not happen; with the end of the log.
+        ServerStartError: The server does not answer. The message has the end of the log.
     """
     log_file = folder / "log"
     with (
@@ -302,7 +302,7 @@ def _wait(process: subprocess.Popen[bytes], info: JupyterConnectionInfo, log_fil
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the server and its kernels, which are no members of its process group."""
+    """End the server and its kernels. The kernels are in other process groups."""
     with suppress(psutil.NoSuchProcess):
         kernels = psutil.Process(process.pid).children(recursive=True)
         process.terminate()

@@ -1,7 +1,7 @@
 """Test suites of other packages, run on the fake gateway.
 
-The tests of a package are fetched when they are run: from its source distribution, or from the
-package itself. A ``conftest.py`` of ours, from ``foreign/suites``, points them at the fake gateway.
+Each run takes the tests from the package itself or from its source distribution. Our
+``conftest.py`` for the suite, from ``foreign/suites``, makes them use the fake gateway.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ RUNNING = 300.0
 
 @frozen(kw_only=True)
 class Suite:
-    """Tests that we did not write.
+    """The tests of another package.
 
     Attributes:
-        name: Its name, and that of our ``conftest.py`` for it.
+        name: Name of the suite, and of our ``conftest.py`` for it.
         package: The package, with its version.
-        folder: Where the package itself has its tests. None if they are in the folder ``tests`` of
+        folder: Folder of the tests in the package. None if they are in the folder ``tests`` of
             its source distribution.
-        chosen: What pytest runs of them.
-        needs: Packages that the tests need, too.
+        chosen: Files and folders of the tests that run.
+        needs: Further packages that the tests need.
         left_out: Tests that are not run, by file and name.
-        different: Tests that fail on the fake gateway, and the reason that they tell.
-        workers: How many processes run it. 0 for one, without workers.
+        different: Tests that fail on the fake gateway, each with a part of its failure message.
+        workers: Number of worker processes. 0 for none.
         passing: The number of tests that pass.
     """
 
@@ -60,7 +60,7 @@ class Suite:
 
 @frozen
 class Outcome:
-    """What became of the tests of a suite: by name, the reason of a failure or None."""
+    """Results of the tests of a suite: name of the test, and its failure or None."""
 
     failures: Mapping[str, str | None]
     output: str
@@ -75,8 +75,8 @@ class Outcome:
 
 
 def run(config: pytest.Config, suite: Suite, here: Path) -> Outcome:
-    """Run a suite in an environment of its own, in the folder ``here``."""
-    # Kernels need what they send each other, so the fake gateway runs there, too.
+    """Run a suite in its own environment, in the folder ``here``."""
+    # The fake gateway runs in the environment of the suite, so it needs our requirements.
     requirements = (suite.package, "pytest-xdist", *suite.needs, *our_requirements("testing"))
     python = environment(config, f"{suite.name}-tests", *requirements) / "python"
     _copy_tests(config, suite, python, here / "tests")

@@ -15,12 +15,12 @@ SECONDS = 30.0
 
 
 class Terminal:
-    """A program on a terminal of its own.
+    """A program on its own terminal.
 
     Args:
-        words: The program and its words.
-        env: Its environment.
-        cwd: Where it runs.
+        words: The program and its arguments.
+        env: Environment of the program.
+        cwd: Working directory of the program.
         size: Lines and columns.
     """
 
@@ -37,7 +37,7 @@ class Terminal:
         self.sent = b""
         """All that the program has written."""
         self.settings: list[Any] = []
-        """Of the terminal, when the program has ended."""
+        """Settings of the terminal after the end of the program."""
         self.child = pexpect.spawn(
             words[0],
             words[1:],
@@ -50,7 +50,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """All that is on the screen, and what has scrolled away above it."""
+        """The lines that have scrolled away, and the screen."""
         gone = [
             "".join(line[x].data for x in range(self._screen.columns))
             for line in self._screen.history.top
@@ -72,7 +72,7 @@ class Terminal:
         self.child.setwinsize(lines, columns)
 
     def wait(self, is_there: Callable[[], bool], seconds: float = SECONDS) -> float:
-        """Wait until the screen is as wanted; the seconds that it took."""
+        """Wait until ``is_there`` returns true, and return the seconds that it took."""
         begun = time.monotonic()
         while not is_there():
             left = begun + seconds - time.monotonic()
@@ -94,7 +94,7 @@ class Terminal:
         return self.wait(lambda: self.line.rstrip() == label.rstrip(), seconds)
 
     def ended(self, seconds: float = SECONDS) -> int:
-        """Wait for the end of the program; its exit status, as a shell has it."""
+        """Wait for the end of the program, and return its exit status as a shell reports it."""
         end = time.monotonic() + seconds
         while True:
             assert time.monotonic() < end, f"it does not end:\n{self.text}"
@@ -119,7 +119,7 @@ class Terminal:
 
 
 def environment(home: str, root: str) -> dict[str, str]:
-    """Of a user who has no settings."""
+    """The environment of a user without settings."""
     plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
     plain.pop("NO_COLOR", None)
     return {**plain, "XDG_STATE_HOME": home, "PYTHONPATH": root, "PYTHONIOENCODING": "utf-8"}

@@ -34,18 +34,18 @@ ANSWERS: list[Answer] = [call(1, NUMBERS), call(2, "print(numbers[-1])\n1/0"), "
 
 @pytest.fixture
 def python(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of its environment, which has what we need, too."""
+    """The interpreter of an environment with AG2 and our requirements."""
     requirements = ["ag2[openai]==1.2.1", *our_requirements()]
     return environment(pytestconfig, "ag2-1", *requirements) / "python"
 
 
 @pytest.fixture
 def lowest(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of one with the lowest release that the extra allows."""
+    """The interpreter of an environment with the lowest release that our extra allows."""
     return environment(pytestconfig, "ag2-1-lowest", *lowest_requirements("ag2")) / "python"
 
 
-def test_an_agent_does_what_the_page_says(
+def test_the_example_of_the_page_with_an_agent_works(
     python: Path, gateway: JupyterConnectable, model: ModelServer, tmp_path: Path
 ) -> None:
     env = {**model.variables, **server_variables(gateway)}
@@ -95,7 +95,7 @@ asyncio.run(main())
 """
 
 
-def test_the_environment_keeps_its_promises(
+def test_the_code_environment_has_the_documented_behaviour(
     any_python: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
     said = run_alone(any_python, PROMISES, gateway, tmp_path)

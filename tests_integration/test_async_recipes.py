@@ -1,4 +1,4 @@
-"""The recipes of docs/testing.md for tests in an event loop, run by both plugins for them."""
+"""The recipes of docs/testing.md for tests in an event loop, run by both plugins."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_the_script_of_another_test_is_forgotten(gateway):
 """
 
 
-# What the page shows, which its other tests do not run: they have no plugin for it.
+# The example of the page. The other tests of the page cannot run it: they have no plugin.
 (OF_THE_PAGE,) = re.findall(
     r"^```py\n(.*?)^```",
     (ROOT / "docs" / "testing.md").read_text("utf-8"),

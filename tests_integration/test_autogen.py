@@ -1,6 +1,6 @@
 """AutoGen 0.2, AG2 0.14 and AutoGen 0.7, with the real packages; a script plays the model.
 
-Each runs in an environment of its own, on the fake gateway and on a real one.
+Each runs in its own environment, on the fake gateway and on a real one.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ fibonacci(14)
 
 @pytest.fixture(params=FRAMEWORKS)
 def python(request: pytest.FixtureRequest) -> Path:
-    """The interpreter of a framework's environment, which has what we need, too."""
+    """The interpreter of an environment with the framework and our requirements."""
     requirements = [*FRAMEWORKS[request.param], *our_requirements()]
     return environment(request.config, request.param, *requirements) / "python"
 
 
 @pytest.fixture
 def autogen_0_7(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of its environment, likewise."""
+    """The interpreter of an environment with AutoGen 0.7 and our requirements."""
     packages = ("core", "agentchat", "ext")
     requirements = [f"autogen-{package}==0.7.5" for package in packages]
     return environment(pytestconfig, "autogen-0.7", *requirements, *our_requirements()) / "python"
@@ -73,7 +73,7 @@ def test_two_agents_find_a_fibonacci_number(
 ) -> None:
     env = {**model.variables, **server_variables(gateway)}
     said = printed(python, CONVERSATION, tmp_path, env)
-    _, expected, _ = CONVERSATION.output.split("…")  # before and after it theirs differ
+    _, expected, _ = CONVERSATION.output.split("…")  # the other parts differ between the frameworks
     assert expected.strip() in said, said
     told = [question["messages"][0] for question in model.asked]
     assert len(told) == 2, told
@@ -135,9 +135,7 @@ for file in sorted(pathlib.Path(root, "coding", "jupyter").glob("*.py")):
 """
 
 
-def test_who_comes_from_autogen_finds_all_classes_methods_and_arguments(
-    python: Path, tmp_path: Path
-) -> None:
+def test_all_classes_methods_and_arguments_of_autogen_exist(python: Path, tmp_path: Path) -> None:
     said = printed(python, Example("", MISSING, ""), tmp_path, {}).splitlines()
     compared = [line.split()[1] for line in said if line.startswith("compared ")]
     assert compared == [
@@ -152,7 +150,7 @@ def test_who_comes_from_autogen_finds_all_classes_methods_and_arguments(
     ]
     assert [line for line in said if not line.startswith("compared ")] == [
         "JupyterKernelClient ExecutionResult",
-        "JupyterKernelClient __init__ self websocket",  # made by get_kernel_client alone
+        "JupyterKernelClient __init__ self websocket",  # only get_kernel_client creates it
     ]
 
 
@@ -245,13 +243,13 @@ with JupyterCodeExecutor(server, timeout=3, output_dir="files") as executor:
 
 
 def messages(said: str) -> list[str]:
-    """What our programs print, without what the frameworks do."""
+    """The messages that our programs print, without lines that the frameworks print."""
     start = "message "
     lines = [line for line in said.splitlines() if line.startswith(start)]
     return [str(json.loads(line[len(start) :])) for line in lines]
 
 
-def test_agents_of_every_kind_run_blocks_whatever_becomes_of_them(
+def test_agents_of_every_kind_run_blocks_with_any_outcome(
     python: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
     env = server_variables(gateway)
@@ -277,7 +275,7 @@ def test_agents_of_every_kind_run_blocks_whatever_becomes_of_them(
         assert told.startswith(start), said
 
 
-def test_autogen_0_7_does_what_the_page_says(
+def test_the_example_for_autogen_0_7_works(
     autogen_0_7: Path, gateway: JupyterConnectable, tmp_path: Path
 ) -> None:
     env = server_variables(gateway)
@@ -590,14 +588,14 @@ def test_teams_agents_and_tools_of_autogen_0_7_share_an_executor(
     ]
 
 
-def test_what_the_page_says_to_import_is_there() -> None:
+def test_imports_of_the_page_exist() -> None:
     imported = re.findall(r"`from jkg_client import ([\w, ]+)`", PAGE.read_text(encoding="utf-8"))
     names = {name for line in imported for name in line.split(", ")}
     assert {"CodeBlock", "DockerJupyterServer", "JupyterCodeExecutor"} <= names
     assert names <= set(jkg_client.__all__)
 
 
-def test_the_page_shows_what_the_model_is_told() -> None:
+def test_the_page_shows_the_system_message() -> None:
     shown = textwrap.indent(CODE_WRITER_SYSTEM_MESSAGE, "    ")
     assert shown in PAGE.read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The command with real servers and a real engine, and its page."""
+"""The command ``jkg`` with real servers and a real engine, and the examples of its page."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """Of a shell in which the command is installed and knows of no server."""
+    """The environment of a shell with the command ``jkg`` and without variables of a server."""
     programs = tmp_path / "bin"
     programs.mkdir()
     script = f'#!/bin/sh\nexec "{sys.executable}" -W error -m jkg_client "$@"\n'
     (programs / "jkg").write_text(script, encoding="utf-8")
     (programs / "jkg").chmod(0o755)
     plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
-    plain.pop("PYTHONUNBUFFERED", None)  # it would hide what is not flushed
+    plain.pop("PYTHONUNBUFFERED", None)  # it would hide missing flushes
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     return {**plain, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
 
 
 @pytest.fixture
 def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts programs, which end with the test."""
+    """Starts programs. They end after the test."""
     with ExitStack() as stack:
 
         def start(*command: str, env: dict[str, str] | None = None, **options: Any) -> Any:
@@ -64,7 +64,7 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
                 )
             )
             stack.callback(process.kill)
-            # Nobody waits for a line that does not come.
+            # A read cannot have a time limit, so the timer ends the program.
             timer = threading.Timer(SECONDS, process.kill)
             stack.callback(timer.join)
             stack.callback(timer.cancel)
@@ -75,13 +75,13 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Exit status, stdout and stderr of a program, when it has ended."""
+    """Wait for the end of a program, and return its exit status, stdout and stderr."""
     out, err = process.communicate(timeout=SECONDS)
     return process.returncode, _without_others(out), _without_others(err or "")
 
 
 def assert_interrupted(process: subprocess.Popen[str], number: signal.Signals, status: int) -> None:
-    """It ends by the signal; Ctrl-C says what it does, and shows how the code ends."""
+    """The signal ends the program. After Ctrl-C its stderr says so and shows the traceback."""
     code, out, err = ended(process)
     assert (code, out) == (status, "")
     if number == signal.SIGINT:
@@ -92,7 +92,7 @@ def assert_interrupted(process: subprocess.Popen[str], number: signal.Signals, s
 
 
 def _without_others(text: str) -> str:
-    # Tests that run at the same time leave orphans, and servers warn of them.
+    # Tests that run at the same time leave orphans, and servers warn about these.
     return re.sub(r"^jkg: .*remove_orphans\(\).*\n", "", text, flags=re.MULTILINE)
 
 
@@ -102,9 +102,7 @@ def is_there(engine: docker.DockerClient, container: str) -> bool:
     return False
 
 
-def test_a_local_server_runs_code_here_and_is_gone_with_the_command(
-    start: Start, tmp_path: Path
-) -> None:
+def test_a_local_server_runs_code_and_ends_with_the_command(start: Start, tmp_path: Path) -> None:
     code = "import os, sys; print(os.getppid()); print('oops', file=sys.stderr); os.getcwd()"
     process = start("jkg", "run", "--local", "-c", code)
     status, out, err = ended(process)
@@ -163,7 +161,7 @@ def test_a_script_runs_as_python_runs_it(start: Start, tmp_path: Path, way: str)
 
 
 @pytest.mark.field("CMD5", "CMD31")
-def test_a_death_of_a_real_kernel_is_137_and_named_in_json(start: Start) -> None:
+def test_the_exit_status_after_a_real_death_is_137_and_json_names_it(start: Start) -> None:
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     status, out, _ = ended(start("jkg", "run", "--embedded", "--json", "-c", code))
     last = json.loads(out.splitlines()[-1])
@@ -171,7 +169,7 @@ def test_a_death_of_a_real_kernel_is_137_and_named_in_json(start: Start) -> None
 
 
 @pytest.mark.field("CMD37")
-def test_a_kernel_whose_program_is_missing_is_told_at_once(start: Start, tmp_path: Path) -> None:
+def test_a_kernel_with_a_missing_program_is_reported_at_once(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "share" / "kernels" / "gone"
     folder.mkdir(parents=True)
     spec = {"argv": ["/no/such/program", "{connection_file}"], "display_name": "Gone"}
@@ -184,8 +182,8 @@ def test_a_kernel_whose_program_is_missing_is_told_at_once(start: Start, tmp_pat
     assert "/no/such/program" in err
 
 
-def test_an_image_is_drawn_as_sixel_where_pillow_is(start: Start) -> None:
-    # Pillow comes with what draws images; here it makes one, too.
+def test_an_image_is_drawn_as_sixel_if_pillow_is_installed(start: Start) -> None:
+    # Libraries that draw images install Pillow. Here Pillow also makes the image.
     code = "from PIL import Image; Image.new('RGB', (2, 8), 'red')"
     status, out, err = ended(start("jkg", "run", "--embedded", "--images", "sixel", "-c", code))
     assert (status, err) == (0, "")
@@ -198,7 +196,7 @@ def test_sys_exit_of_a_script_that_succeeded_is_success(start: Start, tmp_path: 
     assert ended(start("jkg", "run", "script.py"))[:2] == (0, "done\n")
 
 
-def test_a_container_runs_code_and_is_gone_with_the_command(
+def test_a_container_runs_code_and_is_removed_with_the_command(
     start: Start, engine: docker.DockerClient
 ) -> None:
     code = "import socket; print(socket.gethostname())"
@@ -247,13 +245,15 @@ def test_the_image_is_built_with_a_bar_on_a_terminal(
     assert "\n" not in "".join(sent)
 
 
-def test_an_image_that_is_there_is_named(start: Start, engine: docker.DockerClient) -> None:
+def test_build_prints_the_name_of_an_existing_image(
+    start: Start, engine: docker.DockerClient
+) -> None:
     name = DockerJupyterServer.build_image()
-    expected = (0, f"{name}\n", "jkg: the image is there already\n")
+    expected = (0, f"{name}\n", "jkg: the image exists already\n")
     assert ended(start("jkg", "build")) == expected
 
 
-def test_a_build_that_fails_says_why(start: Start, dockerfiles: Dockerfiles) -> None:
+def test_a_failed_build_reports_the_reason(start: Start, dockerfiles: Dockerfiles) -> None:
     path = str(dockerfiles("RUN echo this is why >&2; exit 7"))
     status, out, err = ended(start("jkg", "build", "--dockerfile", path))
     assert (status, out) == (125, "")
@@ -276,7 +276,7 @@ def test_containers_are_listed_with_their_owners(start: Start, servers: Servers)
 
 
 def test_orphans_are_removed_and_named(start: Start, tmp_path: Path) -> None:
-    # Not on the engine of this machine: the orphans there belong to other tests.
+    # Not on the engine of this machine, whose orphans belong to other tests.
     gone = subprocess.Popen(["true"])
     gone.wait(SECONDS)
     mine = Owner.here()
@@ -290,7 +290,9 @@ def test_orphans_are_removed_and_named(start: Start, tmp_path: Path) -> None:
     assert [line for line in asked if line.startswith("DELETE")] == ["DELETE orphan"]
 
 
-def test_the_page_prints_what_it_says(start: Start, engine: docker.DockerClient) -> None:
+def test_the_examples_of_the_page_print_the_shown_output(
+    start: Start, engine: docker.DockerClient
+) -> None:
     DockerJupyterServer.build_image()
     text = PAGE.read_text(encoding="utf-8")
     found = re.findall(r"^```sh\n(.*?)^```\n+```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
@@ -306,13 +308,13 @@ def test_the_page_prints_what_it_says(start: Start, engine: docker.DockerClient)
 
 @contextmanager
 def terminal() -> Iterator[tuple[int, list[str]]]:
-    """A terminal, and what was sent to it, all of it when the block has ended."""
+    """A terminal, and a list that holds all text sent to it after the ``with`` block."""
     master, slave = pty.openpty()
     sent: list[bytes] = []
     said: list[str] = []
 
     def read() -> None:
-        # A terminal that nobody has open any more is an error, not an end.
+        # When all programs have closed the terminal, the read raises an error.
         with suppress(OSError):
             sent.extend(iter(lambda: os.read(master, 65536), b""))
 
@@ -329,7 +331,7 @@ def terminal() -> Iterator[tuple[int, list[str]]]:
 
 @contextmanager
 def engine_with(owners: dict[str, Owner], folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Address of an engine that knows of containers, and which it was asked to stop or remove."""
+    """An engine with containers: its address, and the requests to stop or remove these."""
     containers = [
         {"Id": name, "Names": [f"/{name}"], "Image": "image", "Labels": {OWNER: owner.label}}
         for name, owner in owners.items()

@@ -1,4 +1,4 @@
-"""Commands about kernels and files, on a kernel gateway that ``jkg serve`` has started."""
+"""Commands for kernels and files, on a kernel gateway that ``jkg serve`` has started."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def serving(environ: dict[str, str], folder: Path, *words: str) -> subprocess.Po
 
 @pytest.fixture
 def served(environ: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of a shell that has taken in what ``jkg serve`` prints."""
+    """The environment of a shell with the variables that ``jkg serve`` prints."""
     with serving(environ, tmp_path, "--json") as process:
         try:
             assert process.stdout is not None
@@ -119,7 +119,9 @@ def test_serve_ends_by_a_signal_and_leaves_no_server(
     assert (process.returncode, said) == (status, "jkg: the server runs until Ctrl-C\n")
 
 
-def test_the_page_prints_what_it_says(environ: dict[str, str], tmp_path: Path) -> None:
+def test_the_examples_of_the_page_print_the_shown_output(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
     text = PAGE.read_text(encoding="utf-8")
     found = re.findall(r"^```sh\n(.*?)^```\n+```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(found) == text.count("```sh\n") > 0

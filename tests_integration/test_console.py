@@ -1,4 +1,4 @@
-"""The console in a pseudo-terminal, with kernels of this machine, a real gateway and the fake."""
+"""The console in a pseudo-terminal, with embedded kernels, a real gateway and the fake one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[JupyterClient]:
 
 @pytest.fixture
 def other(client: JupyterClient) -> Iterator[JupyterKernelClient]:
-    """Another client of a kernel that runs."""
+    """Another client of a running kernel."""
     kernel_id = client.start_kernel("python3")
     with client.get_kernel_client(kernel_id) as kernel:
         assert kernel.wait_for_ready(60)
@@ -56,7 +56,7 @@ def other(client: JupyterClient) -> Iterator[JupyterKernelClient]:
 
 @pytest.fixture
 def open_console(tmp_path: Path) -> Iterator[Console]:
-    """Opens consoles on terminals, which end with the test."""
+    """Opens consoles on terminals. They end after the test."""
     with ExitStack() as stack:
 
         def open_console(*words: str, size: tuple[int, int] = (24, 80), **env: str) -> Terminal:
@@ -77,7 +77,7 @@ def attached(open_console: Console, client: JupyterClient, other: JupyterKernelC
 
 
 def run(terminal: Terminal, code: str, shown: str) -> None:
-    """Type a cell and wait for what it shows."""
+    """Type a cell, and wait for its output."""
     terminal.type(f"{code}\r")
     terminal.wait_for(shown)
 
@@ -119,7 +119,7 @@ def test_a_session_from_the_first_cell_to_the_notebook(
 
 
 def entered(console: Terminal, session: str) -> list[str]:
-    """Enter what a session of the page enters; its lines, without the command."""
+    """Enter the cells of a session of the page, and return its lines without the command."""
     lines = session.splitlines()[1:]
     for line in lines:
         prompt, found, code = line.partition("]: ")
@@ -154,7 +154,7 @@ def test_typing_pasting_and_completing(attached: Console) -> None:
     console.type(f"\x1b[200~{block}\x1b[201~\r")
     console.type("\r")
     run(console, "f(1) + '!'", "'yes!'")
-    # As keys, without the marks around it.
+    # As single keys, without the marks of a paste.
     console.type(f"{block.replace('yes', 'ja')}\n\n".replace("\n", "\r"))
     console.wait_for("return 'no'")
     console.type("\r")
@@ -168,7 +168,7 @@ def test_typing_pasting_and_completing(attached: Console) -> None:
     try:
         console.wait_for("math.factorial", 2)
     except AssertionError:
-        # The first time the kernel may need longer than anybody wants to wait.
+        # The kernel's first completion may take longer than the console waits.
         console.type("\t")
         console.wait_for("math.factorial")
     console.type("\x03")
@@ -178,7 +178,7 @@ def test_typing_pasting_and_completing(attached: Console) -> None:
 
 
 @pytest.mark.field("CMD6", "CMD7", "CMD16", "CMD17")
-def test_what_another_client_runs_is_seen_and_can_be_interrupted(
+def test_code_of_another_client_is_shown_and_can_be_interrupted(
     attached: Console, other: JupyterKernelClient, client: JupyterClient
 ) -> None:
     first = attached()
@@ -211,7 +211,7 @@ def test_what_another_client_runs_is_seen_and_can_be_interrupted(
 
 
 @pytest.mark.field("CMD9")
-def test_code_that_swallows_interrupts_is_ended_by_a_restart(attached: Console) -> None:
+def test_code_that_catches_interrupts_is_ended_by_a_restart(attached: Console) -> None:
     console = attached()
     console.wait_for("In [")
     loop = (
@@ -230,7 +230,7 @@ def test_code_that_swallows_interrupts_is_ended_by_a_restart(attached: Console) 
 
 
 @pytest.mark.field("CMD5")
-def test_a_kernel_that_dies_is_told_and_the_prompt_is_usable(open_console: Console) -> None:
+def test_a_death_is_shown_and_the_prompt_stays_usable(open_console: Console) -> None:
     console = open_console("--embedded")
     console.wait_for_prompt("In [1]:")
     run(console, "import os; os._exit(3)", "variables are gone")
@@ -251,7 +251,7 @@ def test_sigterm_while_a_password_is_typed_restores_the_terminal(open_console: C
 
 
 @pytest.mark.field("CMD40")
-def test_wide_characters_in_a_narrow_window(attached: Console) -> None:
+def test_wide_characters_can_be_edited_in_a_narrow_window(attached: Console) -> None:
     console = attached(size=(10, 20))
     console.wait_for("In [")
     console.type("'日本語")

@@ -25,7 +25,7 @@ SERVER = Kind(
     jupyter_server_2,
 )
 CELLS = 200
-"""One in 20 has ended before its value came."""
+"""So many, because only about one cell in 20 ends before its value has come."""
 
 
 def write_spec(programs: Path) -> None:
@@ -56,7 +56,7 @@ def deno(server: JupyterConnectable) -> Iterator[JupyterKernelClient]:
             client.delete_kernel(kernel_id)
 
 
-def test_a_server_that_we_launch_runs_it(request: pytest.FixtureRequest) -> None:
+def test_a_local_server_runs_the_deno_kernel(request: pytest.FixtureRequest) -> None:
     packages = ("jupyter_kernel_gateway==3.0.1", "ipykernel==7.4.0", "deno==2.9.8")
     programs = environment(request.config, "deno-gateway", *packages)
     write_spec(programs)

@@ -43,7 +43,7 @@ def test_the_default_image_is_named_by_its_dockerfile(engine: docker.DockerClien
 
 
 @pytest.mark.pitfall(45)
-def test_a_changed_dockerfile_and_what_it_copies_are_built_anew(
+def test_a_changed_dockerfile_or_copied_file_is_built_again(
     servers: Servers, dockerfiles: Dockerfiles, tmp_path: Path
 ) -> None:
     tags: list[str] = []
@@ -55,7 +55,9 @@ def test_a_changed_dockerfile_and_what_it_copies_are_built_anew(
     assert place.read_text(encoding="utf-8") == "3"
 
 
-def test_the_seeds_own_image_draws(servers: Servers, seeds_image: str, tmp_path: Path) -> None:
+def test_the_custom_image_of_the_seed_draws_plots(
+    servers: Servers, seeds_image: str, tmp_path: Path
+) -> None:
     result = run(servers(custom_image_name=seeds_image), PLOT, output_dir=tmp_path)
     (path,) = result.output_files
     assert result.exit_code == 0
@@ -113,7 +115,7 @@ def test_an_event_loop_goes_on_while_an_image_is_built(
 
 
 @pytest.mark.usefixtures("engine")
-def test_an_image_that_cannot_be_had_is_an_error_that_names_it() -> None:
+def test_the_error_for_an_unavailable_image_names_it() -> None:
     with pytest.raises(ServerStartError, match=r"cannot pull image 127\.0\.0\.1:1/nobody:1: "):
         DockerJupyterServer(custom_image_name="127.0.0.1:1/nobody:1")
 
@@ -122,7 +124,9 @@ def test_an_image_that_cannot_be_had_is_an_error_that_names_it() -> None:
 
 
 @pytest.mark.pitfall(41)
-def test_only_this_machine_can_reach_it(engine: docker.DockerClient, servers: Servers) -> None:
+def test_only_this_machine_can_reach_a_container(
+    engine: docker.DockerClient, servers: Servers
+) -> None:
     server = servers()
     shown = subprocess.run(
         ["docker", "ps", "--filter", f"name={server.container_name}", "--format", "{{.Ports}}"],
@@ -136,7 +140,7 @@ def test_only_this_machine_can_reach_it(engine: docker.DockerClient, servers: Se
     assert server.connection_info.host == "127.0.0.1"
 
 
-def test_nobody_gets_in_without_the_token(one: DockerJupyterServer) -> None:
+def test_a_request_without_the_token_is_refused(one: DockerJupyterServer) -> None:
     info = JupyterConnectionInfo("127.0.0.1", False, one.connection_info.port)
     with JupyterClient(info) as client, pytest.raises(jkg_client.GatewayUnauthorized):
         client.list_kernel_specs()
@@ -180,7 +184,7 @@ def test_no_image_drops_output(servers: Servers, seeds_image: str) -> None:
     assert run(server, room).output == "0"
 
 
-def test_an_image_that_ignores_the_token_is_pointed_out(
+def test_an_image_that_ignores_the_token_causes_a_warning(
     servers: Servers, caplog: pytest.LogCaptureFixture
 ) -> None:
     command = ["sh", "-c", "KG_AUTH_TOKEN= exec jupyter kernelgateway --ip=0.0.0.0 --port=8888"]
@@ -189,7 +193,9 @@ def test_an_image_that_ignores_the_token_is_pointed_out(
 
 
 @pytest.mark.pitfall(47)
-def test_the_users_options_win(engine: docker.DockerClient, servers: Servers) -> None:
+def test_options_of_the_user_override_the_defaults(
+    engine: docker.DockerClient, servers: Servers
+) -> None:
     server = servers(
         name="jkg-test-options",
         environment=["ANSWER=42"],
@@ -221,7 +227,7 @@ def test_the_users_options_win(engine: docker.DockerClient, servers: Servers) ->
         engine.volumes.get("jkg-test-volume").remove()
 
 
-def test_a_token_can_be_chosen_in_any_of_the_ways(servers: Servers) -> None:
+def test_a_token_can_be_set_in_each_documented_way(servers: Servers) -> None:
     assert servers(token="mine").connection_info.token == "mine"
     assert servers(docker_env={"TOKEN": "theirs"}).connection_info.token == "theirs"
     server = servers(token=None)
@@ -244,7 +250,7 @@ def test_a_token_can_be_chosen_in_any_of_the_ways(servers: Servers) -> None:
         ({"memory_limit": "1g"}, TypeError),
     ],
 )
-def test_bad_arguments_are_refused_before_anything_happens(
+def test_bad_arguments_are_refused_before_any_action(
     options: dict[str, Any], error: type[Exception]
 ) -> None:
     nowhere = {"docker_host": "unix:///no/engine.sock"}
@@ -252,7 +258,7 @@ def test_bad_arguments_are_refused_before_anything_happens(
         DockerJupyterServer(**{**nowhere, **options})
 
 
-def test_from_an_internal_network_nobody_outside_is_reached(
+def test_a_container_in_an_internal_network_reaches_no_other_machine(
     engine: docker.DockerClient, servers: Servers
 ) -> None:
     network = engine.networks.create("jkg-test-internal", internal=True)
@@ -269,7 +275,7 @@ def test_from_an_internal_network_nobody_outside_is_reached(
 
 
 @pytest.mark.parametrize("ip", ["127.0.0.1", "::1", "[::1]", "localhost"])
-def test_it_is_reached_by_the_family_that_it_is_published_on(servers: Servers, ip: str) -> None:
+def test_a_server_is_reached_by_the_address_family_of_its_port(servers: Servers, ip: str) -> None:
     server = servers(ip=ip)
     host = server.connection_info.host
     assert host == {"[::1]": "::1", "localhost": "127.0.0.1"}.get(ip, ip)

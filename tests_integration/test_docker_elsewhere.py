@@ -38,7 +38,7 @@ from jkg_client.servers.docker.owners import OWNER
 
 LIMIT = 30
 SHORT = Timeouts(reconnect=5)
-"""What is gone does not come back at its old address."""
+"""The client gives up soon: a container that is gone does not return at its old address."""
 
 COUNTS = """
 import time
@@ -64,7 +64,7 @@ def remote(engine: docker.DockerClient, pytestconfig: pytest.Config) -> Iterator
 
 @pytest.fixture
 def there(remote: Engine) -> Iterator[docker.DockerClient]:
-    """The engine elsewhere, asked without our code."""
+    """A client of the engine elsewhere that does not use our code."""
     with client_of(remote.unix) as client:
         yield client
 
@@ -74,9 +74,9 @@ def _nothing_is_left(
     remote: Engine,
     there: docker.DockerClient,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,  # made before its place changes
+    tmp_path: Path,  # created before tempfile.tempdir changes
 ) -> Iterator[None]:
-    """No container there; here, no process and no folder of a tunnel."""
+    """Afterwards no container is left there, and here no process or folder of a tunnel."""
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     with tempfile.TemporaryDirectory(prefix="jkg-", dir="/tmp") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
@@ -92,13 +92,13 @@ def _nothing_is_left(
 
 @pytest.fixture
 def ssh(remote: Engine, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Its address by ssh, which finds its key."""
+    """Address of the engine for ssh. The environment makes ssh find its key."""
     monkeypatch.setenv("PATH", remote.path)
     return remote.ssh
 
 
 def tunnels(remote: Engine) -> list[Any]:
-    """Processes that connect us to the engine's machine; the one to the engine first."""
+    """Our ssh processes to the engine's machine, oldest first: the first leads to the engine."""
     host = urlsplit(remote.ssh).hostname
     found = (p for p in psutil.process_iter(["name", "cmdline"]) if p.info["name"] == "ssh")
     ours = [process for process in found if host in (process.info["cmdline"] or ())]
@@ -122,7 +122,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 @pytest.mark.pitfall(43)
 @pytest.mark.parametrize("family", ["IPv4", "IPv6"])
-def test_by_tcp_it_is_published_only_where_the_engine_is(
+def test_by_tcp_the_port_is_published_only_at_the_address_of_the_engine(
     remote: Engine, there: docker.DockerClient, tmp_path: Path, family: str
 ) -> None:
     url = remote.tcp if family == "IPv4" else remote.tcp6
@@ -133,14 +133,18 @@ def test_by_tcp_it_is_published_only_where_the_engine_is(
         assert_files_go_both_ways(server, tmp_path)
 
 
-def test_a_directory_of_this_machine_is_refused_elsewhere(remote: Engine, tmp_path: Path) -> None:
+def test_work_dir_is_refused_on_an_engine_of_another_machine(
+    remote: Engine, tmp_path: Path
+) -> None:
     with pytest.raises(ServerStartError, match="the engine is on another one: use put_file"):
         DockerJupyterServer(docker_host=remote.tcp, work_dir=tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("way", ["tcp", "ssh"])
-def test_what_a_container_elsewhere_said_last_is_told(remote: Engine, ssh: str, way: str) -> None:
+def test_the_error_has_the_last_output_of_a_remote_container(
+    remote: Engine, ssh: str, way: str
+) -> None:
     url = ssh if way == "ssh" else remote.tcp
     with pytest.raises(ServerStartError, match=r"(?s)ended \(exit code 3\).*\noops"):
         DockerJupyterServer(docker_host=url, command=["sh", "-c", "echo oops; exit 3"])
@@ -151,7 +155,7 @@ def test_what_a_container_elsewhere_said_last_is_told(remote: Engine, ssh: str, 
 
 @pytest.mark.pitfall(43)
 @pytest.mark.parametrize("ip", [None, "::1"])
-def test_by_ssh_it_is_published_there_on_loopback_and_here_by_a_tunnel(
+def test_by_ssh_the_port_is_published_on_remote_loopback_and_reached_by_a_tunnel(
     remote: Engine, ssh: str, there: docker.DockerClient, tmp_path: Path, ip: str | None
 ) -> None:
     with DockerJupyterServer(docker_host=ssh, ip=ip) as server:
@@ -203,7 +207,7 @@ def test_tunnels_end_with_a_program_that_is_killed(remote: Engine, ssh: str) -> 
         ({}, "HostName=nowhere.invalid", "Could not resolve hostname"),
     ],
 )
-def test_what_ssh_says_is_told_when_it_fails(
+def test_the_error_has_the_output_of_ssh(
     ssh: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -225,14 +229,14 @@ def test_what_ssh_says_is_told_when_it_fails(
     assert time.monotonic() - started < LIMIT
 
 
-def test_without_ssh_there_is_no_way(ssh: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ssh_a_remote_engine_is_an_error(ssh: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ServerStartError, match="cannot run ssh"):
         DockerJupyterServer(docker_host=ssh)
 
 
 @pytest.mark.parametrize("which", ["the server", "the engine", "both"])
-def test_a_tunnel_that_breaks_while_a_block_runs_is_told_in_time(
+def test_a_tunnel_that_breaks_during_a_block_is_reported_in_time(
     remote: Engine, ssh: str, which: str
 ) -> None:
     server = DockerJupyterServer(docker_host=ssh)
@@ -259,7 +263,7 @@ def test_a_tunnel_that_breaks_while_a_block_runs_is_told_in_time(
 # An engine that restarts
 
 
-def test_a_restart_of_the_engine_is_told_and_survived(remote: Engine) -> None:
+def test_a_restart_of_the_engine_is_reported_and_can_be_survived(remote: Engine) -> None:
     with DockerJupyterServer(docker_host=remote.tcp) as server:
         timer = threading.Timer(2, remote.restart)
         with JupyterCodeExecutor(server, timeouts=SHORT) as executor:
@@ -280,7 +284,7 @@ def test_a_restart_of_the_engine_is_told_and_survived(remote: Engine) -> None:
 
 
 def in_use(there: docker.DockerClient) -> Any:
-    """All that takes room on the engine."""
+    """Everything that uses disk space on the engine, and the networks."""
     used = there.df()
     kinds = ("Images", "Containers", "Volumes", "BuildCache")
     layers = {image.id: image.attrs["RootFS"] for image in there.images.list(all=True)}
@@ -289,7 +293,7 @@ def in_use(there: docker.DockerClient) -> Any:
 
 
 def of_this_process() -> tuple[int, int, int]:
-    """How many files and sockets, threads, and children it has."""
+    """Numbers of open files and sockets, of threads, and of children of this process."""
     gc.collect()
     process = psutil.Process()
     return process.num_fds(), process.num_threads(), len(process.children())
@@ -302,7 +306,7 @@ def test_twenty_servers_leave_nothing(
         with DockerJupyterServer(docker_host=remote.tcp) as server:
             assert run(server, "print(1)").output == "1\n"
 
-    cycle()  # what is loaded once, and stays
+    cycle()  # the first one loads what stays loaded
     before = in_use(there), of_this_process()
     started = time.monotonic()
     for _ in range(20):
@@ -315,7 +319,7 @@ def test_twenty_servers_leave_nothing(
 
 
 def context(folder: Path, name: str, url: str) -> None:
-    """Make a context as the ``docker`` command does it."""
+    """Create a context as the ``docker`` command does."""
     subprocess.run(
         ["docker", "context", "create", name, "--docker", f"host={url}"],
         env={**os.environ, "DOCKER_CONFIG": str(folder)},
@@ -342,7 +346,7 @@ def test_the_engine_is_the_one_that_the_docker_command_uses(
 
 
 @pytest.mark.parametrize("way", ["DOCKER_CONTEXT", "current context"])
-def test_an_unknown_context_is_no_engine(
+def test_an_unknown_docker_context_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))

@@ -27,7 +27,7 @@ def test_a_context_without_a_name_is_the_default(configuration: Path, said: str 
 
 
 @pytest.mark.field("C11")
-def test_a_context_that_does_not_exist_is_told(configuration: Path) -> None:
+def test_a_context_that_does_not_exist_is_reported(configuration: Path) -> None:
     configuration.write_text(json.dumps({"currentContext": "nosuch"}))
     with pytest.raises(EngineError, match="context"):
         find_endpoint(None, {})

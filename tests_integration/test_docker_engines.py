@@ -54,13 +54,13 @@ def rootless(engine: docker.DockerClient) -> Iterator[Engine]:
 # Docker without root
 
 
-def test_an_engine_without_root_is_an_engine_as_well(rootless: Engine, tmp_path: Path) -> None:
+def test_a_rootless_engine_runs_servers(rootless: Engine, tmp_path: Path) -> None:
     with DockerJupyterServer(docker_host=rootless.unix) as server:
         assert_it_works(server, tmp_path)
     assert containers_of(rootless) == []
 
 
-def test_limits_that_the_engine_ignores_are_pointed_out(
+def test_limits_that_the_engine_ignores_cause_a_warning(
     rootless: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     with DockerJupyterServer(docker_host=rootless.unix, mem_limit="300m") as server:
@@ -69,11 +69,11 @@ def test_limits_that_the_engine_ignores_are_pointed_out(
 
 
 @pytest.mark.parametrize("name", ["there", "new"])
-def test_without_root_a_directory_is_shared_with_who_runs_the_engine(
+def test_a_rootless_engine_shares_a_directory_with_its_user(
     rootless: Engine, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     user = rootless.socket.stat().st_uid
-    # Not in pytest's, which nobody else may enter.
+    # Not in pytest's folder, which other users may not enter.
     with tempfile.TemporaryDirectory(dir="/tmp") as parent:
         folder = Path(parent, name)
         Path(parent).chmod(0o755)
@@ -82,7 +82,7 @@ def test_without_root_a_directory_is_shared_with_who_runs_the_engine(
             os.chown(folder, user, user)
         with DockerJupyterServer(docker_host=rootless.unix, work_dir=folder) as server:
             result = run(server, "open('f', 'w').write('there')\n!pip --version")
-        # Made by root, who is somebody else to this engine.
+        # We run as root and have created the new folder. For this engine root is another user.
         assert ("cannot write" in caplog.text) == (name == "new")
         if name == "there":
             assert result.exit_code == 0
@@ -94,7 +94,7 @@ def test_without_root_a_directory_is_shared_with_who_runs_the_engine(
 
 @contextmanager
 def container_with_us(remote: Engine, **options: Any) -> Iterator[DockerJupyterServer]:
-    """A server whose kernels can use this package and the engine that it runs on."""
+    """A server whose kernels can use this package and the engine of the server."""
     packages = [Path(module.__file__ or "").parent for module in (jkg_client, docker)]
     shared = {
         **{str(path): {"bind": f"{LIBRARIES}/{path.name}", "mode": "ro"} for path in packages},
@@ -112,7 +112,7 @@ def container_with_us(remote: Engine, **options: Any) -> Iterator[DockerJupyterS
 
 
 def inside(options: str, code: str) -> str:
-    """A block for a container, which runs ``code`` in another."""
+    """A block that runs in a container, and there runs ``code`` in another container."""
     return f"""
 from jkg_client import CodeBlock, DockerJupyterServer, JupyterCodeExecutor
 with DockerJupyterServer({options}) as server, JupyterCodeExecutor(server) as executor:
@@ -140,7 +140,7 @@ def network(remote: Engine) -> Iterator[str]:
         ("tcp", {"network": "jkg-test-own"}),
     ],
 )
-def test_a_program_in_a_container_starts_another_beside_it(
+def test_a_program_in_a_container_can_start_another_container(
     remote: Engine, network: str, by: str, options: dict[str, Any]
 ) -> None:
     there = "" if by == "unix" else f"docker_host={remote.tcp!r}"
@@ -166,7 +166,7 @@ def test_a_directory_that_is_mounted_in_both_is_the_same(remote: Engine, tmp_pat
         assert len(containers_of(remote)) == 1
 
 
-def test_what_a_container_has_started_is_an_orphan_when_that_is_gone(remote: Engine) -> None:
+def test_a_container_started_by_a_removed_container_is_an_orphan(remote: Engine) -> None:
     code = """
 from jkg_client import DockerJupyterServer
 server = DockerJupyterServer()
@@ -223,7 +223,7 @@ def proxy(registry: int) -> Iterator[Proxy]:
 def pushed(
     engine: docker.DockerClient, registry: int, proxy: Proxy, dockerfiles: Dockerfiles
 ) -> Iterator[str]:
-    """An image that the registry has, by way of the proxy, and the engine has not."""
+    """An image that only the registry has. The engine can pull it through the proxy."""
     lines = "RUN head --bytes=20M /dev/urandom >blob"
     local = DockerJupyterServer.build_image(dockerfiles(lines))
     repository = f"127.0.0.1:{registry}/jkg-test"
@@ -248,7 +248,7 @@ def test_an_image_is_pulled_and_that_is_reported(pushed: str) -> None:
     assert "Pull complete" in [progress.text for progress in said if progress.is_step]
 
 
-def test_what_the_registry_says_of_an_unknown_image_is_told(pushed: str) -> None:
+def test_the_error_for_an_unknown_image_has_the_message_of_the_registry(pushed: str) -> None:
     unknown = pushed.removesuffix("1") + "2"
     with pytest.raises(ServerStartError, match=f"cannot pull image {re.escape(unknown)}.*unknown"):
         DockerJupyterServer(custom_image_name=unknown)

@@ -43,7 +43,7 @@ print("up", flush=True)
 
 @contextmanager
 def program(code: str) -> Iterator[subprocess.Popen[str]]:
-    """Another program, which has ended afterwards."""
+    """Another program. The ``with`` block kills it at its end."""
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
     ) as process:
@@ -65,7 +65,7 @@ def is_there(engine: docker.DockerClient, name: str) -> bool:
 
 
 @pytest.mark.pitfall(42)
-def test_it_answers_as_soon_as_it_is_there(servers: Servers) -> None:
+def test_a_server_answers_as_soon_as_the_constructor_returns(servers: Servers) -> None:
     with servers().get_client() as client:
         assert client.list_kernel_specs(timeout_seconds=5)["default"] == "python3"
 
@@ -84,7 +84,7 @@ def test_it_answers_as_soon_as_it_is_there(servers: Servers) -> None:
         ("exec python -m http.server 8888", r"did not answer within 3 s"),
     ],
 )
-def test_a_server_that_does_not_come_up_leaves_its_last_words_only(
+def test_a_server_that_does_not_start_leaves_only_its_log_in_the_error(
     engine: docker.DockerClient, command: str, message: str
 ) -> None:
     script = ["sh", "-c", command]
@@ -112,7 +112,7 @@ def test_a_server_that_does_not_come_up_leaves_its_last_words_only(
         ({"runtime": "no-such-runtime"}, "no-such-runtime"),
     ],
 )
-def test_what_the_engine_refuses_is_said_and_nothing_left(
+def test_a_refusal_of_the_engine_is_reported_and_leaves_no_container(
     engine: docker.DockerClient, options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ServerStartError, match=message):
@@ -120,7 +120,7 @@ def test_what_the_engine_refuses_is_said_and_nothing_left(
     assert not is_there(engine, "jkg-test-refused")
 
 
-def test_a_name_that_is_taken_is_an_error_and_the_other_container_lives(
+def test_a_name_in_use_is_an_error_and_the_other_container_keeps_running(
     engine: docker.DockerClient, servers: Servers
 ) -> None:
     first = servers(container_name="jkg-test-twice")
@@ -129,7 +129,7 @@ def test_a_name_that_is_taken_is_an_error_and_the_other_container_lives(
     assert run(first, "print(1)").output == "1\n"
 
 
-def test_ctrl_c_while_it_starts_leaves_nothing(engine: docker.DockerClient) -> None:
+def test_ctrl_c_while_a_container_starts_leaves_nothing(engine: docker.DockerClient) -> None:
     code = """
 from jkg_client import DockerJupyterServer
 print("go", flush=True)
@@ -149,7 +149,7 @@ DockerJupyterServer(container_name="jkg-test-ctrl-c", command=["sleep", "60"])
 
 
 @pytest.mark.pitfall(48)
-def test_a_container_ends_because_it_is_asked_to(
+def test_stop_ends_a_container_without_killing_it(
     engine: docker.DockerClient, servers: Servers
 ) -> None:
     server = servers(auto_remove=False)
@@ -167,9 +167,7 @@ def test_a_container_ends_because_it_is_asked_to(
 
 
 @pytest.mark.parametrize("last", ["", "del server; time.sleep(60)", "1 / 0", "server.stop()"])
-def test_a_program_that_ends_takes_its_container_along(
-    engine: docker.DockerClient, last: str
-) -> None:
+def test_a_container_ends_with_its_program(engine: docker.DockerClient, last: str) -> None:
     name = f"jkg-test-ends-{len(last)}"
     with program(STARTS.format(name=name) + last) as process:
         assert process.stdout is not None
@@ -183,7 +181,7 @@ def test_a_program_that_ends_takes_its_container_along(
     assert not is_there(engine, name)
 
 
-def test_a_process_that_is_forked_off_does_not_end_it(servers: Servers) -> None:
+def test_a_forked_child_does_not_end_the_container(servers: Servers) -> None:
     server = servers()
     child = os.fork()
     if not child:
@@ -196,9 +194,7 @@ def test_a_process_that_is_forked_off_does_not_end_it(servers: Servers) -> None:
 
 
 @pytest.mark.pitfall(46)
-def test_a_container_that_is_kept_is_found_again(
-    engine: docker.DockerClient, servers: Servers
-) -> None:
+def test_a_kept_container_can_be_attached(engine: docker.DockerClient, servers: Servers) -> None:
     with DockerJupyterServer(stop_container=False) as first, first.get_client() as client:
         kernel_id = client.start_kernel("python3")
         with client.get_kernel_client(kernel_id) as kernel:
@@ -214,7 +210,9 @@ def test_a_container_that_is_kept_is_found_again(
     assert not is_there(engine, name)
 
 
-def test_what_cannot_be_attached_says_why(engine: docker.DockerClient, servers: Servers) -> None:
+def test_the_error_of_a_failed_attach_has_the_reason(
+    engine: docker.DockerClient, servers: Servers
+) -> None:
     with pytest.raises(ServerStartError, match="there is no container jkg-test-nobody"):
         DockerJupyterServer.attach("jkg-test-nobody")
     server = servers(auto_remove=False)
@@ -257,10 +255,10 @@ def test_containers_of_a_killed_program_are_known_and_can_be_removed(
 # Dying
 
 
-def test_a_kernel_that_the_memory_limit_kills_is_told(servers: Servers) -> None:
+def test_a_kernel_killed_by_the_memory_limit_is_a_death(servers: Servers) -> None:
     server = servers(mem_limit="300m", memswap_limit="300m")
     with JupyterCodeExecutor(server, timeout=30) as executor:
-        # What is not on its way when the kernel is killed dies with it.
+        # Output that has not been sent when the kernel is killed is lost, so the code sleeps.
         code = "import time\nprint('before')\ntime.sleep(1)\nx = b'x' * 10**9\nprint('after')"
         result = executor.execute_code_blocks([CodeBlock(code, "python")])
         assert (result.status, result.exit_code) == ("died", 137)
@@ -269,7 +267,7 @@ def test_a_kernel_that_the_memory_limit_kills_is_told(servers: Servers) -> None:
         assert again.output == "1\n"
 
 
-def test_a_container_that_is_killed_while_a_block_runs_is_told_in_time(
+def test_a_container_killed_during_a_block_is_reported_in_time(
     engine: docker.DockerClient, servers: Servers
 ) -> None:
     server = servers()
@@ -286,7 +284,7 @@ def test_a_container_that_is_killed_while_a_block_runs_is_told_in_time(
     assert raised.value.result.output.startswith("on\n")
 
 
-def test_two_servers_at_once_have_nothing_in_common(servers: Servers) -> None:
+def test_two_servers_at_once_do_not_share_anything(servers: Servers) -> None:
     first, second = servers(), servers()
     assert first.connection_info.port != second.connection_info.port
     run(first, "open('mine', 'w').write('1')")
@@ -301,7 +299,7 @@ def test_two_servers_at_once_have_nothing_in_common(servers: Servers) -> None:
 
 @pytest.mark.pitfall(49)
 @pytest.mark.parametrize("relative", [True, False])
-def test_a_directory_is_shared_and_nobody_else_may_write_to_it(
+def test_a_shared_work_directory_is_not_writable_for_other_users(
     servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -316,9 +314,7 @@ def test_a_directory_is_shared_and_nobody_else_may_write_to_it(
 
 
 @pytest.mark.pitfall(49)
-def test_code_runs_as_the_owner_of_a_directory_that_is_there(
-    servers: Servers, tmp_path: Path
-) -> None:
+def test_code_runs_as_the_owner_of_an_existing_directory(servers: Servers, tmp_path: Path) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
     if os.geteuid() == 0:
@@ -330,9 +326,7 @@ def test_code_runs_as_the_owner_of_a_directory_that_is_there(
     assert run(server, "!pip --version").exit_code == 0
 
 
-def test_saved_files_are_seen_by_the_kernel_when_they_are_in_its_directory(
-    servers: Servers, tmp_path: Path
-) -> None:
+def test_the_kernel_sees_saved_files_in_its_directory(servers: Servers, tmp_path: Path) -> None:
     server = servers(work_dir=tmp_path / "work")
     svg = "from IPython.display import SVG; SVG('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')"
     with JupyterCodeExecutor(server, output_dir=tmp_path / "work") as executor:
@@ -352,7 +346,7 @@ def test_files_go_in_and_come_out_byte_for_byte(one: DockerJupyterServer, tmp_pa
     assert one.put_file(source) == "/home/jovyan/data file.bin"
     assert one.put_file(source, "deep/") == "/home/jovyan/deep/data file.bin"
     assert one.put_file(source, "deep/er/x.bin") == "/home/jovyan/deep/er/x.bin"
-    # To be opened for writing it must belong to the kernel's user.
+    # The kernel can open the file for writing only if the file belongs to the kernel's user.
     code = "print(open('deep/er/x.bin', 'rb+').read() == bytes(range(256)) * 40_000)"
     assert run(one, code).output == "True\n"
     assert one.get_file("deep/er/x.bin", tmp_path / "copy.bin").read_bytes() == content
@@ -387,7 +381,7 @@ def test_a_link_is_followed_inside_the_container(one: DockerJupyterServer, tmp_p
 
 
 @pytest.mark.parametrize("path", ["no-such-file", "no-such-folder/file"])
-def test_what_is_not_there_is_not_found(
+def test_a_missing_file_or_folder_is_an_error(
     one: DockerJupyterServer, tmp_path: Path, path: str
 ) -> None:
     with pytest.raises(FileNotFoundError):
@@ -399,7 +393,7 @@ def test_what_is_not_there_is_not_found(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_directory_is_no_file(one: DockerJupyterServer, tmp_path: Path) -> None:
+def test_a_directory_is_not_accepted_as_a_file(one: DockerJupyterServer, tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         one.get_file("/etc", tmp_path / "copy")
     assert list(tmp_path.iterdir()) == []

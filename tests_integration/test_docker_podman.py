@@ -1,6 +1,6 @@
 """DockerJupyterServer on Podman.
 
-By themselves, for one such engine runs at a time: who has started it keeps it for the module.
+In their own module, which keeps the engine, because only one such engine runs at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def podman(engine: docker.DockerClient) -> Iterator[Engine]:
         yield podman
 
 
-def test_podman_is_an_engine_as_well(podman: Engine, tmp_path: Path) -> None:
+def test_podman_runs_servers(podman: Engine, tmp_path: Path) -> None:
     with DockerJupyterServer(docker_host=podman.unix) as server:
         assert_it_works(server, tmp_path)
         assert server.connection_info.host == "127.0.0.1"
@@ -48,13 +48,13 @@ def test_podman_keeps_a_container_and_finds_it_again(podman: Engine) -> None:
     assert containers_of(podman) == []
 
 
-def test_podman_tells_why_a_server_does_not_come_up(podman: Engine) -> None:
+def test_podman_reports_why_a_server_does_not_start(podman: Engine) -> None:
     with pytest.raises(ServerStartError, match=r"(?s)ended \(exit code 3\).*\noops"):
         DockerJupyterServer(docker_host=podman.unix, command=["sh", "-c", "echo oops; exit 3"])
     assert containers_of(podman) == []
 
 
-def test_podman_heeds_the_memory_limit(podman: Engine) -> None:
+def test_podman_applies_the_memory_limit(podman: Engine) -> None:
     with (
         DockerJupyterServer(
             docker_host=podman.unix, mem_limit="300m", memswap_limit="300m"

@@ -1,8 +1,8 @@
-"""The code in README and docs, run as it stands, prints what stands below it.
+"""The unchanged code in README and docs prints the output that the page shows.
 
-``tests/documentation.py`` says how.
-What shows a framework is run with it, by ``test_autogen.py``,
-``test_ag2.py``, ``test_langchain.py``, ``test_mcp.py`` and ``test_smolagents.py``.
+``tests/documentation.py`` describes the form of these examples.
+The tests of the frameworks run the pages about frameworks: ``test_autogen.py``, ``test_ag2.py``,
+``test_langchain.py``, ``test_mcp.py`` and ``test_smolagents.py``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted(set((ROOT / "docs").glob("*.md")) - FRAMEWORKS),
 ]
-# Whole programs among the examples of the reference. Containers take longer, and have a page.
+# Whole programs of the reference. Not those with containers: they are slow, and have a page.
 PROGRAMS = {
     name: code
     for name, code in REFERENCE
@@ -46,7 +46,7 @@ def remote() -> Iterator[JupyterConnectable]:
 
 @pytest.fixture(scope="module")
 def hub_variables(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
-    """What a hub gives to its services."""
+    """The environment variables that a hub gives to its services."""
     with running_hub(pytestconfig) as hub:
         yield {
             "JUPYTERHUB_API_URL": f"{hub.url}/hub/api",
@@ -55,7 +55,7 @@ def hub_variables(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_the_example_prints_what_the_page_says(
+def test_the_example_prints_the_output_of_the_page(
     example: Example,
     remote: JupyterConnectable,
     tmp_path: Path,
@@ -103,7 +103,7 @@ def test_the_first_command_of_the_readme_runs_the_hello_example() -> None:
 
 
 @pytest.mark.field("G1")
-def test_a_kernel_that_is_installed_on_the_machine_is_not_among_those_of_the_examples(
+def test_kernels_installed_on_this_machine_are_hidden_from_the_examples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "kernels" / "deno"

@@ -18,11 +18,11 @@ from jkg_client.embedded.kernels import LocalKernels
 
 __all__ = ["server"]
 
-# There is no server that could be away.
+# Embedded kernels have no server that could be unreachable.
 del test_a_server_that_cannot_be_reached_is_an_error  # noqa: F821
 
 
-@pytest.fixture  # type: ignore[no-redef]  # in place of those of a server
+@pytest.fixture  # type: ignore[no-redef]  # replaces the one for servers
 def executors(server: LocalKernels, tmp_path: Path, timeouts: Timeouts) -> Executors:
     def executor(**options: Any) -> AsyncKernelCodeExecutor:
         options = {"timeout": 30, "output_dir": tmp_path, "timeouts": timeouts, **options}

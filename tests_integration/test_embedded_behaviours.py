@@ -15,15 +15,15 @@ from jkg_client.executor import KernelCodeExecutor
 
 __all__ = ["executors", "kernel", "server"]
 
-# There is no server that could refuse a token.
-del test_a_wrong_token_is_told_at_once  # noqa: F821
-# They ask the server; their like is below.
-del test_a_kernel_deleted_by_somebody_else_is_replaced  # noqa: F821
+# Embedded kernels have no server that could refuse a token.
+del test_a_wrong_token_is_reported_at_once  # noqa: F821
+# These ask the server. Similar tests are below.
+del test_a_kernel_deleted_by_another_program_is_replaced  # noqa: F821
 del test_stop_deletes_the_kernel_and_may_be_called_twice  # noqa: F821
 
 
 @pytest.mark.pitfall(5)
-def test_a_kernel_that_somebody_else_has_ended_is_replaced(
+def test_a_kernel_ended_by_another_program_is_replaced(
     executor: KernelCodeExecutor, server: LocalKernels
 ) -> None:
     assert executor.kernel_id is not None

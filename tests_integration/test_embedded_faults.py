@@ -9,25 +9,25 @@ import pytest
 from embedded import executors, kernels, server
 from fixtures import executor
 from test_gateway import (
-    test_a_cell_whose_end_was_lost_ends_all_the_same,
+    test_a_cell_with_a_lost_end_still_ends,
     test_a_display_that_is_updated_by_a_later_cell_is_shown_there,
-    test_a_kernel_killed_between_blocks_is_told_by_the_next,
-    test_a_kernel_killed_from_outside_is_told,
-    test_a_kernel_that_is_interrupted_outside_of_the_code_says_so_and_lives_on,
-    test_a_value_that_shows_itself_is_no_lost_message,
-    test_displayed_bytes_are_those_of_the_kernel,
+    test_a_kernel_interrupted_outside_of_the_code_reports_this_and_stays_alive,
+    test_a_kernel_killed_between_blocks_is_reported_by_a_later_block,
+    test_a_kernel_killed_from_outside_is_a_death,
+    test_a_value_that_displays_itself_does_not_count_as_a_lost_message,
+    test_displayed_bytes_are_unchanged,
     test_many_buffers_and_comms_do_no_harm,
-    test_messages_that_never_come_are_counted,
-    test_ten_megabytes_of_lines_come_back_exactly,
+    test_messages_that_never_arrive_are_counted,
+    test_ten_megabytes_of_lines_are_returned_exactly,
 )
 from test_gateway_faults import (
     FOR_EVER,
     TIMEOUTS,
     clock,
     once,
-    test_a_block_on_a_deleted_kernel_is_told_and_the_next_has_a_new_one,
-    test_a_kernel_that_may_have_no_more_memory_says_so_and_keeps_its_state,
-    test_a_kernel_that_the_system_killed_is_told,
+    test_a_deletion_is_reported_and_the_next_block_gets_a_new_kernel,
+    test_a_kernel_at_its_memory_limit_raises_an_error_and_keeps_its_state,
+    test_a_kernel_killed_by_the_system_is_reported,
 )
 
 from jkg_client import JupyterKernelClient, KernelNotFound
@@ -39,25 +39,25 @@ __all__ = [
     "executors",
     "kernels",
     "server",
-    "test_a_block_on_a_deleted_kernel_is_told_and_the_next_has_a_new_one",
-    "test_a_cell_whose_end_was_lost_ends_all_the_same",
+    "test_a_cell_with_a_lost_end_still_ends",
+    "test_a_deletion_is_reported_and_the_next_block_gets_a_new_kernel",
     "test_a_display_that_is_updated_by_a_later_cell_is_shown_there",
-    "test_a_kernel_killed_between_blocks_is_told_by_the_next",
-    "test_a_kernel_killed_from_outside_is_told",
-    "test_a_kernel_that_is_interrupted_outside_of_the_code_says_so_and_lives_on",
-    "test_a_kernel_that_may_have_no_more_memory_says_so_and_keeps_its_state",
-    "test_a_kernel_that_the_system_killed_is_told",
-    "test_a_value_that_shows_itself_is_no_lost_message",
-    "test_displayed_bytes_are_those_of_the_kernel",
+    "test_a_kernel_at_its_memory_limit_raises_an_error_and_keeps_its_state",
+    "test_a_kernel_interrupted_outside_of_the_code_reports_this_and_stays_alive",
+    "test_a_kernel_killed_between_blocks_is_reported_by_a_later_block",
+    "test_a_kernel_killed_by_the_system_is_reported",
+    "test_a_kernel_killed_from_outside_is_a_death",
+    "test_a_value_that_displays_itself_does_not_count_as_a_lost_message",
+    "test_displayed_bytes_are_unchanged",
     "test_many_buffers_and_comms_do_no_harm",
-    "test_messages_that_never_come_are_counted",
-    "test_ten_megabytes_of_lines_come_back_exactly",
+    "test_messages_that_never_arrive_are_counted",
+    "test_ten_megabytes_of_lines_are_returned_exactly",
 ]
 
 
 @pytest.fixture
 def client(server: LocalKernels) -> LocalKernels:
-    """Whoever runs the kernels."""
+    """The owner of the kernels: here not a client of a server."""
     return server
 
 
@@ -72,7 +72,7 @@ def kernel(client: LocalKernels) -> Iterator[JupyterKernelClient]:
 
 
 @pytest.mark.pitfall(5)
-def test_a_kernel_that_somebody_deleted_while_it_ran_a_cell_is_told(
+def test_a_kernel_deleted_during_a_cell_is_a_death(
     kernel: JupyterKernelClient, client: LocalKernels
 ) -> None:
     delete = once(lambda: client.delete_kernel(kernel.kernel_id))
@@ -83,7 +83,7 @@ def test_a_kernel_that_somebody_deleted_while_it_ran_a_cell_is_told(
 
 
 @pytest.mark.pitfall(5)
-def test_a_cell_for_a_kernel_that_somebody_deleted_is_refused_at_once(
+def test_a_cell_for_a_deleted_kernel_is_refused_at_once(
     kernel: JupyterKernelClient, client: LocalKernels
 ) -> None:
     client.delete_kernel(kernel.kernel_id)

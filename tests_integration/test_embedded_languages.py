@@ -20,17 +20,17 @@ REQUIREMENTS = ("bash_kernel==0.10.0", "deno==2.9.8", "ipykernel==6.29.5", "xeus
 
 @frozen(kw_only=True)
 class Language:
-    """A kernel, and the same things said in its language.
+    """A kernel, and cells with the same effects in each language.
 
     Attributes:
-        argv: Its command line; the first word is in the environment of these kernels.
-        keeps: Sets a variable.
-        shows: Prints it; after a restart it prints nothing, or an error.
-        fails: Fails.
-        loops: Runs for ever.
-        dies: Ends the kernel's process.
-        cause: How that is told.
-        survives: An interrupt ends the cell and not the kernel.
+        argv: Its command line. The first word is a program in the environment of these kernels.
+        keeps: Cell that sets a variable.
+        shows: Cell that prints the variable. After a restart it prints nothing, or an error.
+        fails: Cell that fails.
+        loops: Cell that runs for ever.
+        dies: Cell that ends the kernel's process.
+        cause: How the result describes this death.
+        survives: Whether an interrupt ends only the cell, and not the kernel.
     """
 
     argv: tuple[str, ...]
@@ -98,14 +98,14 @@ def name(language: Language, spec: SpecWriter, programs: Path) -> str:
 
 
 def said(kernel: JupyterKernelClient, code: str) -> str:
-    """What a cell says. Deno may say that it is done before it says the rest: with the next."""
+    """The output of a cell. Deno may send it after idle: then the next cell receives it."""
     first, second = kernel.execute(code, 30), kernel.execute("", 30)
     outputs = (*first.outputs, *second.late_outputs)
     return "".join(output.text for output in outputs if isinstance(output, Stream))
 
 
 @pytest.mark.field("K20", "K27")
-def test_it_keeps_its_state_and_tells_what_happens(
+def test_a_kernel_keeps_its_state_and_errors_and_deaths_are_reported(
     start: Starter, name: str, language: Language
 ) -> None:
     kernel = start(name)
@@ -121,7 +121,7 @@ def test_it_keeps_its_state_and_tells_what_happens(
 
 
 @pytest.mark.field("K23")
-def test_a_time_limit_holds_whatever_an_interrupt_does(
+def test_a_time_limit_is_kept_whatever_an_interrupt_does(
     start: Starter, name: str, language: Language
 ) -> None:
     kernel = start(name)
@@ -133,7 +133,7 @@ def test_a_time_limit_holds_whatever_an_interrupt_does(
     assert said(kernel, language.shows) == "42\n"
 
 
-def test_it_is_restarted_and_ended(
+def test_a_kernel_can_be_restarted_and_ended(
     start: Starter, name: str, language: Language, kernels: LocalKernels
 ) -> None:
     kernel = start(name)

@@ -43,9 +43,9 @@ from jkg_client.protocol.messages import Message, execute_request, kernel_info_r
 __all__ = ["kernels", "spec", "start"]
 
 SOON = 15.0
-"""Seconds in which a process must have ended: much, for a machine may be busy."""
+"""Seconds in which a process must end. Many, because the machine may be busy."""
 
-# The pause is for the kernel's thread that sends: without it nobody hears what was printed.
+# In the pause the kernel's thread sends the output. Without the pause the output would be lost.
 HOLDS_GIL = "import ctypes, time\ntime.sleep(1)\nctypes.PyDLL(None).sleep(60)"
 
 SWALLOWS_ALL = """
@@ -94,7 +94,7 @@ with LocalKernels() as kernels, JupyterKernelClient(
 
 
 def after_a_pause(name: str, folder: Path) -> list[str]:
-    """What a client says that was stopped while the kernel sent 3000 messages."""
+    """Output of a client that was stopped while the kernel sent 3000 messages."""
     done = folder / "done"
     with program(PAUSES.format(done=str(done), name=name)) as client:
         waiting, limit = threading.Event(), Deadline(60)
@@ -110,20 +110,20 @@ def test_nothing_is_lost_while_the_client_pauses(tmp_path: Path) -> None:
 
 
 @pytest.mark.field("K3")
-def test_what_a_kernel_drops_on_its_own_side_is_counted_by_the_ids(
+def test_messages_dropped_by_the_kernel_are_counted_by_the_ids(
     spec: SpecWriter, tmp_path: Path
 ) -> None:
-    # Not run by our program, so it has room for a thousand messages.
+    # We do not start this kernel by our own program, so its queue holds a thousand messages.
     name = spec(["python", "-m", "ipykernel", "-f", "{connection_file}"])
     status, shown, missing = after_a_pause(name, tmp_path)
     assert status == "ok"
     assert int(shown) < 3000
-    # One may be thought to be the number that IPython gives to a value that is not shown.
+    # One missing number may be counted as the number of a value that IPython does not show.
     assert 3000 - int(shown) - 1 <= int(missing) <= 3000 - int(shown) + 1
 
 
 @pytest.mark.field("K15")
-def test_what_a_cell_has_started_ends_with_the_kernel(
+def test_child_processes_of_a_cell_end_with_the_kernel(
     start: Starter, kernels: LocalKernels
 ) -> None:
     kernel = start()
@@ -166,7 +166,7 @@ def test_a_killed_parent_leaves_no_process_and_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.field("K17")
-def test_a_parent_that_is_not_the_direct_one_is_missed_as_well(spec: SpecWriter) -> None:
+def test_a_kernel_below_a_wrapper_ends_with_the_program_too(spec: SpecWriter) -> None:
     wrapped = ["sh", "-c", '"$0" "$@"; true', sys.executable, *IPYKERNEL[1:]]
     code = PARENT.format(code="print('on', flush=True)\n" + HOLDS_GIL)
     code = code.replace('sys.argv[1] if len(sys.argv) > 1 else "python3"', repr(spec(wrapped)))
@@ -213,7 +213,7 @@ with EmbeddedIPythonCodeExecutor() as executor:
 
 
 @pytest.mark.field("K17")
-def test_a_parent_that_is_process_1_has_a_kernel_that_stays() -> None:
+def test_a_kernel_runs_if_its_parent_has_process_id_1() -> None:
     unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
     with program(USES, *unshare) as parent:
         assert parent.communicate(timeout=60)[0] == "1 42\n"
@@ -237,8 +237,8 @@ executor.stop()
 
 
 @pytest.mark.field("K18")
-def test_a_forked_child_touches_nothing_of_its_parent() -> None:
-    # pyzmq takes it for a leak that a child does not close what is its parent's.
+def test_a_forked_child_does_not_affect_its_parent() -> None:
+    # The child does not close its parent's sockets, and pyzmq warns of this as a leak.
     with program(
         "import warnings\nwarnings.simplefilter('ignore', ResourceWarning)\n" + FORKS
     ) as parent:
@@ -253,7 +253,7 @@ def is_gone(path: Path) -> bool:
 
 
 @pytest.mark.field("K6")
-def test_what_a_killed_parent_and_its_minder_left_is_swept_by_the_next_start(
+def test_files_of_a_killed_parent_and_watchdog_are_removed_at_the_next_start(
     kernels: LocalKernels,
 ) -> None:
     with program(PARENT.format(code="print('on', flush=True)\nimport time\ntime.sleep(60)")) as it:
@@ -272,7 +272,7 @@ def test_what_a_killed_parent_and_its_minder_left_is_swept_by_the_next_start(
 
 
 @pytest.mark.field("K19")
-def test_closing_does_not_wait_for_what_a_kernel_does_not_take(
+def test_closing_does_not_wait_for_unsent_messages(
     start: Starter, kernels: LocalKernels, timeouts: Timeouts
 ) -> None:
     kernel = start()
@@ -287,7 +287,7 @@ def test_closing_does_not_wait_for_what_a_kernel_does_not_take(
 
 
 @pytest.mark.field("K20")
-def test_a_silent_heart_is_no_death(start: Starter, timeouts: Timeouts) -> None:
+def test_a_missing_heartbeat_is_not_a_death(start: Starter, timeouts: Timeouts) -> None:
     kernel = start(timeouts=evolve(timeouts, first_heartbeat=0.2, heartbeat=0.2))
     kernel.execute("x = 1", 20)
     result = kernel.execute("import ctypes\nctypes.PyDLL(None).sleep(2)\nx", 30)
@@ -394,7 +394,7 @@ def received(channels: KernelChannels, limit: Deadline) -> Message:
 
 
 @pytest.mark.field("K25")
-def test_a_kernel_that_swallows_everything_is_ended_by_force(
+def test_a_kernel_that_ignores_all_requests_to_end_is_killed(
     start: Starter, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "jkg_client")
@@ -420,7 +420,7 @@ def test_a_kernel_that_swallows_everything_is_ended_by_force(
 
 
 @pytest.mark.field("K25")
-def test_a_stopped_process_ends_as_well(start: Starter, kernels: LocalKernels) -> None:
+def test_a_suspended_process_can_be_ended(start: Starter, kernels: LocalKernels) -> None:
     kernel = start()
     process = psutil.Process(pid_of(kernels, kernel))
     process.suspend()
@@ -429,7 +429,7 @@ def test_a_stopped_process_ends_as_well(start: Starter, kernels: LocalKernels) -
 
 
 @pytest.mark.field("K26")
-def test_a_restart_ends_what_is_pending_and_has_a_key_and_addresses_of_its_own(
+def test_a_restart_ends_the_cell_and_uses_a_new_key_and_new_addresses(
     start: Starter,
 ) -> None:
     with LocalKernels(transport="tcp") as provider:
@@ -462,7 +462,7 @@ def test_a_restart_ends_what_is_pending_and_has_a_key_and_addresses_of_its_own(
         ("os.abort()", "killed by signal 6 (SIGABRT)"),
     ],
 )
-def test_a_death_is_told_with_its_cause(start: Starter, code: str, cause: str) -> None:
+def test_a_death_is_reported_with_its_cause(start: Starter, code: str, cause: str) -> None:
     kernel = start()
     kernel.execute("x = 1\nimport os", 20)
     result = kernel.execute(code, 30)
@@ -473,7 +473,7 @@ def test_a_death_is_told_with_its_cause(start: Starter, code: str, cause: str) -
 
 
 @pytest.mark.field("K27")
-def test_a_death_between_two_cells_is_told_with_the_next(
+def test_a_death_between_two_cells_is_reported_by_the_next_cell(
     start: Starter, kernels: LocalKernels
 ) -> None:
     kernel = start()
@@ -494,7 +494,7 @@ def test_a_kernel_that_was_stopped_is_not_found(start: Starter, kernels: LocalKe
 
 
 @pytest.mark.field("K29")
-def test_it_starts_inside_of_a_running_loop() -> None:
+def test_an_embedded_kernel_starts_inside_of_a_running_event_loop() -> None:
     async def main() -> str:
         with EmbeddedIPythonCodeExecutor() as executor:
             return executor.execute_code_blocks([CodeBlock("6 * 7", "python")]).output

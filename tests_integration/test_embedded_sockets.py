@@ -1,4 +1,4 @@
-"""What the sockets of a client do with messages that are not the kernel's."""
+"""The sockets of a client, with messages that do not come from the kernel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def info(tmp_path: Path) -> ConnectionInfo:
 
 @pytest.fixture
 def iopub(info: ConnectionInfo) -> Iterator[zmq.Socket[bytes]]:
-    """The end of a kernel that publishes, and hears who subscribes."""
+    """The kernel's iopub socket. It also receives the subscriptions of clients."""
     with zmq.Context() as context, context.socket(zmq.XPUB) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.bind(info.address("iopub"))
@@ -39,7 +39,7 @@ def said(number: int) -> Message:
 
 
 @pytest.mark.field("K9")
-def test_what_is_forged_unsigned_replayed_or_nonsense_is_dropped_and_counted(
+def test_forged_unsigned_replayed_and_invalid_messages_are_dropped_and_counted(
     info: ConnectionInfo, iopub: zmq.Socket[bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     good, later = encode(said(1), info.key), encode(said(2), info.key)
@@ -74,7 +74,7 @@ def test_a_message_of_the_kernel_that_cannot_be_read_is_a_gap(
         assert sockets.rejected == 0
 
 
-def test_what_is_sent_is_signed_and_goes_to_the_channel_that_it_names(
+def test_sent_messages_are_signed_and_use_their_channel(
     info: ConnectionInfo,
 ) -> None:
     request = kernel_info_request("session")
@@ -90,7 +90,7 @@ def test_what_is_sent_is_signed_and_goes_to_the_channel_that_it_names(
 
 
 @pytest.mark.parametrize("channel", ["iopub2", "hb", ""])
-def test_nothing_can_be_sent_on_what_is_no_channel(info: ConnectionInfo, channel: str) -> None:
+def test_an_unknown_channel_is_refused(info: ConnectionInfo, channel: str) -> None:
     with (
         contextlib.closing(KernelSockets.connected(info, "session")) as sockets,
         pytest.raises(ValueError, match="cannot send a message on channel"),
@@ -99,12 +99,12 @@ def test_nothing_can_be_sent_on_what_is_no_channel(info: ConnectionInfo, channel
 
 
 @pytest.mark.field("K20")
-def test_a_heart_that_does_not_beat_is_noticed_at_the_second_look(info: ConnectionInfo) -> None:
+def test_a_missing_heartbeat_is_noticed_at_the_second_check(info: ConnectionInfo) -> None:
     with contextlib.closing(KernelSockets.connected(info, "session")) as sockets:
         assert [sockets.beats() for _ in range(3)] == [True, False, False]
 
 
-def test_where_no_socket_can_be_made_that_is_told(info: ConnectionInfo) -> None:
+def test_sockets_that_cannot_be_opened_are_reported(info: ConnectionInfo) -> None:
     nowhere = evolve(info, ip="no such host!")
     with pytest.raises(GatewayUnreachable, match="cannot open sockets to the kernel"):
         KernelSockets.connected(nowhere, "session")

@@ -1,4 +1,4 @@
-"""How a kernel of our own comes up, and what is told when it does not."""
+"""The start of an embedded kernel, and the errors when the start fails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from jkg_client.errors import KernelStartError
 
 __all__ = ["kernels", "spec", "start"]
 
-# Fails twice as a kernel does whose port is taken, and tells where it should have listened.
+# Fails twice like a kernel whose port is in use, and writes down the ports of each try.
 UNLUCKY = """
 import json, os, sys
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_no_first_output_is_lost(start: Starter) -> None:
 
 
 @pytest.mark.field("K2")
-def test_a_second_client_hears_all_without_a_welcome(
+def test_a_second_client_receives_all_output_without_a_welcome_message(
     start: Starter, kernels: LocalKernels, timeouts: Timeouts
 ) -> None:
     first = start()
@@ -57,7 +57,7 @@ def test_a_second_client_hears_all_without_a_welcome(
     assert first.execute("print('here')", 20).output == "here\n"
 
 
-def test_a_client_may_come_while_the_kernel_is_busy(
+def test_a_client_can_connect_to_a_busy_kernel(
     start: Starter, kernels: LocalKernels, timeouts: Timeouts
 ) -> None:
     first = start()
@@ -87,7 +87,7 @@ def test_an_early_exit_is_tried_again_with_fresh_ports(
 
 
 @pytest.mark.field("K5")
-def test_where_paths_are_too_long_for_sockets_loopback_is_used(
+def test_loopback_is_used_if_paths_are_too_long_for_sockets(
     start: Starter, kernels: LocalKernels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / ("x" * 100)
@@ -101,7 +101,7 @@ def test_where_paths_are_too_long_for_sockets_loopback_is_used(
 
 
 @pytest.mark.field("K5", "K6", "K7")
-def test_its_files_are_ours_alone_and_gone_at_the_end(
+def test_the_files_of_a_kernel_are_private_and_removed_at_the_end(
     start: Starter, kernels: LocalKernels
 ) -> None:
     kernel, other = start(), start()
@@ -136,13 +136,13 @@ def test_another_signature_scheme_is_understood_by_the_kernel(start: Starter) ->
         ({"cwd": __file__}, "cwd must be an existing folder"),
     ],
 )
-def test_bad_arguments_are_told_before_anything_starts(options: object, reason: str) -> None:
+def test_bad_arguments_are_reported_before_anything_starts(options: object, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         LocalKernels(**options)  # type: ignore[arg-type]  # that is the point
 
 
 @pytest.mark.field("K11")
-def test_a_kernel_that_cannot_be_imported_is_told_with_its_last_words(
+def test_a_kernel_that_cannot_be_imported_is_reported_with_its_last_output(
     start: Starter, spec: SpecWriter
 ) -> None:
     name = spec(["python", "-S", *IPYKERNEL[1:]])
@@ -155,22 +155,22 @@ def test_a_kernel_that_cannot_be_imported_is_told_with_its_last_words(
 
 
 @pytest.mark.field("K11")
-def test_a_program_that_is_not_there_is_told_with_its_name(
-    start: Starter, spec: SpecWriter
-) -> None:
+def test_the_error_for_a_missing_program_has_its_name(start: Starter, spec: SpecWriter) -> None:
     with pytest.raises(KernelStartError, match="no-such-program"):
         start(spec(["no-such-program", "{connection_file}"]))
 
 
 @pytest.mark.field("K13")
-def test_what_the_process_itself_prints_never_blocks_it(start: Starter, spec: SpecWriter) -> None:
+def test_output_of_the_kernel_process_never_blocks_the_process(
+    start: Starter, spec: SpecWriter
+) -> None:
     wordy = 'head -c 3000000 /dev/zero | tr "\\0" x >&2; exec "$0" "$@"'
     kernel = start(spec(["sh", "-c", wordy, sys.executable, *IPYKERNEL[1:]]))
     assert kernel.execute("6 * 7", 20).output == "42"
 
 
 @pytest.mark.field("K13")
-def test_of_much_output_the_end_is_kept_for_the_error(start: Starter, spec: SpecWriter) -> None:
+def test_the_error_has_the_end_of_long_output(start: Starter, spec: SpecWriter) -> None:
     wordy = 'head -c 1000000 /dev/zero | tr "\\0" x; echo; echo last words >&2; exit 5'
     with pytest.raises(KernelStartError) as caught:
         start(spec(["sh", "-c", wordy]))
@@ -180,13 +180,13 @@ def test_of_much_output_the_end_is_kept_for_the_error(start: Starter, spec: Spec
 
 
 @pytest.mark.field("K14")
-def test_it_has_a_session_of_its_own_so_that_ctrl_c_is_ours(start: Starter) -> None:
+def test_ctrl_c_in_the_terminal_does_not_reach_an_embedded_kernel(start: Starter) -> None:
     code = "import os\nprint(os.getsid(0) == os.getpid() == os.getpgid(0))"
     assert start().execute(code, 20).output == "True\n"
 
 
 @pytest.mark.field("K21")
-def test_an_interrupt_waits_until_the_kernel_is_up(
+def test_an_interrupt_waits_until_the_kernel_answers(
     kernels: LocalKernels, timeouts: Timeouts
 ) -> None:
     kernel_id = kernels.start_kernel("python3")
@@ -206,7 +206,7 @@ def with_startup(folder: Path, code: str) -> dict[str, str]:
 
 @pytest.mark.field("K28")
 @pytest.mark.parametrize("code", ["import time; time.sleep(2)", "1 / 0"])
-def test_a_startup_file_that_sleeps_or_raises_is_survived(
+def test_a_startup_file_that_sleeps_or_raises_does_not_prevent_the_start(
     start: Starter, tmp_path: Path, code: str
 ) -> None:
     kernel = start(env=with_startup(tmp_path, f"x = 6 * 7\n{code}"))
@@ -214,14 +214,14 @@ def test_a_startup_file_that_sleeps_or_raises_is_survived(
 
 
 @pytest.mark.field("K28")
-def test_a_startup_file_that_exits_is_told(start: Starter, tmp_path: Path) -> None:
+def test_a_startup_file_that_exits_is_reported(start: Starter, tmp_path: Path) -> None:
     env = with_startup(tmp_path, "import os\nos.write(2, b'no start today')\nos._exit(7)")
     with pytest.raises(KernelStartError, match="exit code 7"):
         start(env=env)
 
 
 @pytest.mark.field("K28", "D10")
-def test_cells_do_not_land_in_the_users_history(start: Starter, tmp_path: Path) -> None:
+def test_cells_are_not_in_the_history_of_the_user(start: Starter, tmp_path: Path) -> None:
     kernel = start(env={"IPYTHONDIR": str(tmp_path)})
     assert kernel.execute("'a cell of an agent'", 20).is_ok
     assert list(tmp_path.rglob("history.sqlite*")) == []
@@ -229,7 +229,7 @@ def test_cells_do_not_land_in_the_users_history(start: Starter, tmp_path: Path) 
 
 
 @pytest.mark.field("K28")
-def test_it_starts_where_it_is_told(start: Starter, tmp_path: Path) -> None:
+def test_an_embedded_kernel_starts_in_cwd(start: Starter, tmp_path: Path) -> None:
     with LocalKernels(cwd=tmp_path) as provider:
         output = start(provider=provider).execute("import os\nprint(os.getcwd())", 20).output
     assert Path(output.strip()).samefile(tmp_path)
@@ -247,12 +247,14 @@ def test_env_reaches_the_kernel_and_our_secrets_do_not(
 
 
 @pytest.mark.parametrize("env", [{"A": 1}, {1: "A"}])
-def test_an_environment_of_no_strings_is_a_value_error(kernels: LocalKernels, env: object) -> None:
+def test_an_environment_without_strings_is_a_value_error(
+    kernels: LocalKernels, env: object
+) -> None:
     with pytest.raises(ValueError, match="must be strings"):
         kernels.start_kernel("python3", env=env)  # type: ignore[arg-type]  # that is the point
 
 
-def test_an_unknown_id_is_told(kernels: LocalKernels, timeouts: Timeouts) -> None:
+def test_an_unknown_id_is_an_error(kernels: LocalKernels, timeouts: Timeouts) -> None:
     with pytest.raises(KernelNotFound, match="nosuch"):
         kernels.connect("nosuch", Deadline(5), timeouts)
     with pytest.raises(KernelNotFound, match="nosuch"):

@@ -1,7 +1,7 @@
 """Enterprise Gateway starts kernels on another machine, through ssh.
 
-The other machine is this one, by an address that Enterprise Gateway does not take for its own:
-to those that it does it would not go through ssh.
+The other machine is this one under an address that Enterprise Gateway does not know as its own.
+For its own addresses it would not use ssh.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from behaviours import (
     run,
     test_a_timeout_keeps_output_and_state,
     test_an_interrupt_from_another_thread_ends_the_cell,
-    test_an_unknown_kernel_names_those_installed,
     test_code_that_ignores_the_interrupt_is_ended_by_a_restart,
-    test_ctrl_c_interrupts_the_kernel_and_goes_up,
-    test_hello_world_prints_exactly_what_the_seed_shows,
-    test_input_is_asked_for_and_given,
+    test_ctrl_c_interrupts_the_kernel_and_is_raised,
+    test_hello_world_has_exactly_the_output_of_the_seed,
+    test_input_requests_are_answered,
     test_restart_removes_variables_and_the_result_does_not_report_it,
     test_rich_output_becomes_a_file_byte_for_byte,
     test_stop_deletes_the_kernel_and_may_be_called_twice,
     test_the_death_of_a_kernel_is_reported_with_its_output,
-    test_variables_live_from_block_to_block,
+    test_the_error_for_an_unknown_kernel_lists_the_installed_ones,
+    test_variables_are_kept_between_blocks,
 )
 from environments import environment
 from filelock import FileLock
@@ -62,16 +62,16 @@ from jkg_client.servers.ports import free_port
 __all__ = [
     "test_a_timeout_keeps_output_and_state",
     "test_an_interrupt_from_another_thread_ends_the_cell",
-    "test_an_unknown_kernel_names_those_installed",
     "test_code_that_ignores_the_interrupt_is_ended_by_a_restart",
-    "test_ctrl_c_interrupts_the_kernel_and_goes_up",
-    "test_hello_world_prints_exactly_what_the_seed_shows",
-    "test_input_is_asked_for_and_given",
+    "test_ctrl_c_interrupts_the_kernel_and_is_raised",
+    "test_hello_world_has_exactly_the_output_of_the_seed",
+    "test_input_requests_are_answered",
     "test_restart_removes_variables_and_the_result_does_not_report_it",
     "test_rich_output_becomes_a_file_byte_for_byte",
     "test_stop_deletes_the_kernel_and_may_be_called_twice",
     "test_the_death_of_a_kernel_is_reported_with_its_output",
-    "test_variables_live_from_block_to_block",
+    "test_the_error_for_an_unknown_kernel_lists_the_installed_ones",
+    "test_variables_are_kept_between_blocks",
 ]
 
 HERE = "127.0.0.1"
@@ -79,15 +79,15 @@ ELSEWHERE = "127.0.0.2"
 NOWHERE = "127.0.0.3"
 
 LAUNCHER = "etc/kernel-launchers/python/scripts/launch_ipykernel.py"
-"""In Enterprise Gateway's source; its wheel is for the gateway's machine only."""
+"""Path in Enterprise Gateway's source. Its wheel does not contain this file."""
 
 DOWNLOADING = 300
 ENDING = 45.0
-"""Seconds in which what was told to end must have ended.
+"""Seconds in which a kernel must end after a request.
 
-ipykernel 6 ends its children before itself, and does not reap them: it takes the one that listens
-for the gateway, of which a zombie is left, to live on, and gives up after 29 s. Most of the time
-the gateway's SIGTERM, which that child passes on, is faster.
+ipykernel 6 ends its children before itself, but does not reap them. One child listens for the
+gateway. It becomes a zombie, which ipykernel believes to be alive: it gives up after 29 s. Most of
+the time the gateway's SIGTERM, which this child passes on, is faster.
 """
 
 SSHD = """
@@ -108,9 +108,9 @@ class Site:
     """The two machines.
 
     Attributes:
-        folder: Holds all that is on them; it is on the command line of each kernel.
-        ssh_port: At which the other one is reached.
-        info: The gateway.
+        folder: Folder of all files of both. The command line of each kernel contains its path.
+        ssh_port: Port of the other machine's ssh server.
+        info: Address of the gateway.
     """
 
     folder: Path
@@ -119,15 +119,15 @@ class Site:
 
     @property
     def log(self) -> str:
-        """What the gateway has logged."""
+        """The gateway's log so far."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def pids(self, kernel_id: str) -> list[int]:
-        """The kernel's processes on the other machine, one for each launch."""
+        """Ids of the kernel's processes on the other machine, one for each launch."""
         return [int(pid) for pid in re.findall(rf"pid: (\d+), ID: {kernel_id}", self.log)]
 
     def launched(self) -> list[psutil.Process]:
-        """All that was started there, and not ended: kernels, and who listens for the gateway."""
+        """Running processes on the other machine: kernels, and their listeners for the gateway."""
         return _processes(f"{self.folder}/launchers")
 
     @property
@@ -138,7 +138,7 @@ class Site:
 
 
 def _processes(word: str) -> list[psutil.Process]:
-    """Those with this on the command line."""
+    """Processes whose command line contains ``word``."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
@@ -165,7 +165,7 @@ def site(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) 
             with answering(command, info, folder, env=env):
                 yield site
         finally:
-            # They are nobody's children.
+            # These processes are no children of the gateway, so they do not end with it.
             for process in site.launched():
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
@@ -183,12 +183,12 @@ def client(server: JupyterConnectionInfo) -> Iterator[JupyterClient]:
 
 
 def _sshd() -> str:
-    # Debian has it where only root looks.
+    # Debian has sshd in a folder that only root's PATH contains.
     path = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
     sshd = shutil.which("sshd", path=path)
     if sshd is None:
         missing = "sshd is missing: apt-get install --no-install-recommends openssh-server"
-        # CI installs it; the README's command has to get through without.
+        # On CI a missing program is an error. Contributors may run the tests without it.
         if "CI" in os.environ:
             pytest.fail(missing)
         pytest.skip(missing)
@@ -196,7 +196,7 @@ def _sshd() -> str:
 
 
 def _launcher(programs: Path) -> Path:
-    """The program that starts a kernel on the other machine, for this environment."""
+    """The program that starts a kernel on the other machine. It is downloaded once."""
     kept = programs.parent / "launch_ipykernel.py"
     with FileLock(f"{kept}.lock"):
         if not kept.exists():
@@ -215,7 +215,7 @@ def _launcher(programs: Path) -> Path:
 
 
 def _install_kernels(folder: Path, python: str, launcher: Path) -> None:
-    """Kernelspecs for the gateway, and what they name on the other machine."""
+    """Write kernelspecs for the gateway, and the programs on the other machine that they name."""
     (folder / "launchers").mkdir()
     shutil.copy(launcher, folder / "launchers/launch.py")
     slow = "import runpy, time\ntime.sleep(6)\nrunpy.run_path({!r}, run_name='__main__')\n"
@@ -246,7 +246,7 @@ def _install_kernels(folder: Path, python: str, launcher: Path) -> None:
 
 
 def _connections(folder: Path, ssh_port: int) -> dict[str, str]:
-    """The part of the gateway's environment that leads it to the other machine and back."""
+    """The gateway's environment variables for connections to the other machine and back."""
     return {
         "EG_KERNEL_LOG_DIR": str(folder),
         "EG_REMOTE_USER": getpass.getuser(),
@@ -260,9 +260,9 @@ def _connections(folder: Path, ssh_port: int) -> dict[str, str]:
 
 @contextmanager
 def _listening(sshd: str, folder: Path) -> Iterator[int]:
-    """The other machine's ssh server; gives its port."""
+    """Run the other machine's ssh server, and return its port."""
     if os.getuid() == 0:
-        # It insists on it, and only the system's own start of it would have made it.
+        # sshd requires this folder. Normally the system's service creates it.
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     port = free_port(ELSEWHERE)
     keys = folder / "home/.ssh"
@@ -302,8 +302,8 @@ def _wait_for(process: subprocess.Popen[bytes], port: int, log_file: Path) -> No
 
 
 def _wait_until_gone(site: Site, kernel_id: str) -> None:
-    # Not who listens for the gateway beside the kernel: on a busy machine it may not hear that
-    # it shall end, for the gateway gives itself 5 ms to say so.
+    # Only the kernels. On a busy machine the kernel's listener may miss the request to end,
+    # because the gateway allows only 5 ms for sending it.
     pids = site.pids(kernel_id)
     assert pids
     deadline = Deadline(ENDING)
@@ -330,7 +330,7 @@ def _is_complete(client: JupyterClient, kernel_id: str) -> bool:
     try:
         return _is_there(client, kernel_id)
     except GatewayStatus as error:
-        # It is listed a moment before all is set that its model tells.
+        # The gateway lists a new kernel shortly before it can describe the kernel.
         if error.status != 500:
             raise
         return False
@@ -367,7 +367,7 @@ def test_the_kernel_runs_on_the_machine_that_is_reached_through_ssh(
     assert f"Kernel launched on '{ELSEWHERE}', pid: {pid}, ID: {executor.kernel_id}" in site.log
 
 
-def test_what_begins_with_kernel_is_passed_on_and_the_rest_is_not(executors: Executors) -> None:
+def test_only_variables_that_begin_with_kernel_are_passed_on(executors: Executors) -> None:
     given = {"KERNEL_USERNAME": "ada", "KERNEL_OF_TRUTH": "two words", "TRUTH": "none"}
     executor = executors(env=given)
     assert _environ(executor, "KERNEL_USERNAME") == "ada"
@@ -388,7 +388,7 @@ def test_stop_leaves_no_process_on_the_other_machine(
     _wait_until_gone(site, kernel_id)
 
 
-def test_deletion_during_a_cell_leaves_no_process_and_is_told(
+def test_a_deletion_during_a_cell_is_a_death_and_leaves_no_process(
     site: Site, client: JupyterClient, kernel: JupyterKernelClient
 ) -> None:
     result = kernel.execute(
@@ -409,7 +409,7 @@ def test_a_kernel_that_dies_while_nobody_is_connected_is_gone(
         executors(kernel_id=kernel_id)
 
 
-def test_a_kernel_killed_on_the_other_machine_is_told_in_seconds(
+def test_a_kernel_killed_on_the_other_machine_is_reported_in_seconds(
     kernel: JupyterKernelClient,
 ) -> None:
     pid = int(kernel.execute("x = 1\nimport os\nprint(os.getpid())", 20).output)
@@ -420,7 +420,7 @@ def test_a_kernel_killed_on_the_other_machine_is_told_in_seconds(
     assert kernel.execute("print('x' in globals())", 20).output == "False\n"
 
 
-def test_a_launch_that_takes_too_long_for_the_gateway_is_told_with_its_reason(
+def test_the_error_has_the_reason_if_the_gateway_gives_up_a_launch(
     site: Site, client: JupyterClient
 ) -> None:
     kernel_id = str(uuid.uuid4())
@@ -432,12 +432,12 @@ def test_a_launch_that_takes_too_long_for_the_gateway_is_told_with_its_reason(
     _wait_until_gone(site, kernel_id)
 
 
-def test_a_slow_launch_that_it_waits_for_succeeds(client: JupyterClient) -> None:
+def test_a_slow_launch_within_the_time_limit_succeeds(client: JupyterClient) -> None:
     kernel_id = client.start_kernel("slow", env={"KERNEL_LAUNCH_TIMEOUT": "60"})
     client.delete_kernel(kernel_id)
 
 
-def test_a_launch_that_took_too_long_for_us_can_be_undone_by_the_id_that_we_chose(
+def test_a_launch_beyond_our_time_limit_can_be_undone_by_its_chosen_id(
     site: Site, client: JupyterClient
 ) -> None:
     kernel_id = str(uuid.uuid4())
@@ -448,7 +448,7 @@ def test_a_launch_that_took_too_long_for_us_can_be_undone_by_the_id_that_we_chos
     _wait_until_gone(site, kernel_id)
 
 
-def test_a_machine_that_cannot_be_reached_is_told_with_the_gateways_reason(
+def test_the_error_for_an_unreachable_machine_has_the_reason_of_the_gateway(
     client: JupyterClient,
 ) -> None:
     with pytest.raises(GatewayStatus, match=rf"starting kernel on '{NOWHERE}'") as caught:
@@ -456,7 +456,7 @@ def test_a_machine_that_cannot_be_reached_is_told_with_the_gateways_reason(
     assert caught.value.status == 500
 
 
-def test_a_user_who_may_not_start_kernels_is_told_so(client: JupyterClient) -> None:
+def test_an_unauthorized_user_is_an_error(client: JupyterClient) -> None:
     with pytest.raises(GatewayUnauthorized, match="'nobody-here' is not authorized") as caught:
         client.start_kernel("python3", env={"KERNEL_USERNAME": "nobody-here"})
     assert "token" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What the extra of each framework brings, in an environment that is made from it alone."""
+"""The extra of each framework, in an environment with nothing but this extra."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ names = {{dist.metadata["Name"].lower() for dist in metadata.distributions()}}
 print(*sorted(name for name in names if name.startswith(others)))
 """
 
-# Nothing public of mcp leads to what ends with a session.
+# mcp has no public way to run something at the end of a session.
 PRIVATE = """
 from mcp.server.connection import Connection
 from mcp.server.session import ServerSession

@@ -1,6 +1,6 @@
-"""The fake gateway answers as kernel gateway 3.0.1 does: both are asked, and compared.
+"""The fake gateway gives the same answers as kernel gateway 3.0.1.
 
-``DIFFERENT`` has what is left, each with its reason.
+``DIFFERENT`` lists the remaining differences, each with its reason.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TIMEOUT = 20.0
 
 Server = JupyterConnectable
 
-# Where they differ, and why. A row that is no longer true fails.
+# Differences, and the reason for each. The test of a row fails if the answers are equal.
 DIFFERENT: list[tuple[Rest | Asked, str]] = [
     (
         Rest("POST", "/api/kernels", '{"name": "python3", "env": {"A": 1}}'),
@@ -48,13 +48,13 @@ _MASKS = (
     (re.compile(r"(?:[\w/-]*/ipykernel_\d+/)?\b\d{6,}\.py"), "CELL"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
     (re.compile(r"[\w/.-]+\.py:\d+"), "FILE:LINE"),
-    # The logger of comms, after some code has imported ipykernel.comm.
+    # The logger for comms, after some code has imported ipykernel.comm.
     (re.compile(r"ERROR:ipykernel\.comm:"), "ERROR:Comm:"),
 )
 
 
 def masked(value: Any) -> Any:
-    """``value`` without what differs from run to run."""
+    """``value`` without parts that differ from run to run."""
     if isinstance(value, str):
         for pattern, word in _MASKS:
             value = pattern.sub(word, value)
@@ -69,7 +69,7 @@ def masked(value: Any) -> Any:
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[Server, Server]]:
     with pytest.MonkeyPatch.context() as patch:
-        # ipykernel does not listen to file descriptors where it takes itself for tested.
+        # With this variable ipykernel believes that it is tested, and does not capture descriptors.
         patch.delenv("PYTEST_CURRENT_TEST")
         real = LocalJupyterServer()
     with real, FakeGateway() as fake:
@@ -136,7 +136,7 @@ def test_requests_are_answered_as_by_a_kernel_gateway(
 
 
 def bytes_to(probe: Raw, server: Server) -> list[Any]:
-    """What a server sends until it closes the connection: lines that matter, and bodies."""
+    """Status lines, important headers and bodies that a server sends until it disconnects."""
     info = server.connection_info
     request = b"\r\n".join([*map(str.encode, probe.head), b"", probe.body])
     if not probe.ends:
@@ -229,10 +229,10 @@ class Line:
         return str(header["msg_id"])
 
     def until_quiet(self, asked_on: str = "shell") -> list[dict[str, Any]]:
-        """What is said until a question on each channel has been answered.
+        """The messages until a last request on each channel has been answered.
 
-        The channel on which something was asked comes first: a request for an interrupt has to be
-        over before the shell is asked, or it strikes the question there.
+        The channel of the earlier request comes first. A request for an interrupt must be complete
+        before the last request on the shell channel, which it might interrupt otherwise.
         """
         seen: list[dict[str, Any]] = []
         for channel in sorted(("shell", "control"), key=lambda name: name != asked_on):
@@ -280,7 +280,7 @@ def _by_channel(said: list[dict[str, Any]]) -> dict[str, list[Any]]:
         content = dict(message["content"])
         kind = message["header"]["msg_type"]
         if kind == "stream":
-            # In how many messages a text comes is chance.
+            # The number of messages for a text differs from run to run.
             told.setdefault(f"stream {content['name']}", [""])[0] += content["text"]
             continue
         if kind == "kernel_info_reply":
@@ -292,7 +292,7 @@ def _by_channel(said: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 
 def played(scene: Scene, server: Server, kernel_id: str) -> list[Any]:
-    """The statuses of the requests of a scene, and what was said."""
+    """The HTTP statuses and the messages of a scene."""
     line = Line(server, kernel_id)
     statuses, said = [], []
     try:
@@ -312,7 +312,7 @@ def played(scene: Scene, server: Server, kernel_id: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)
-def test_scenes_go_on_as_with_ipykernel(
+def test_scenes_have_the_messages_of_ipykernel(
     scene: Scene, servers: tuple[Server, Server], kernels: tuple[str, str]
 ) -> None:
     real, fake = (played(scene, *both) for both in zip(servers, kernels))
@@ -320,7 +320,7 @@ def test_scenes_go_on_as_with_ipykernel(
 
 
 @pytest.mark.parametrize("asked", CONVERSATIONS, ids=str)
-def test_kernels_say_what_ipykernel_says(
+def test_kernels_send_the_messages_of_ipykernel(
     asked: Asked, servers: tuple[Server, Server], kernels: tuple[str, str]
 ) -> None:
     both = [Line(*one) for one in zip(servers, kernels)]

@@ -1,7 +1,7 @@
-"""Faults on the line to every real server."""
+"""Faults of the connection to every real server."""
 
 import pytest
 from faults_on_the_line import *  # noqa: F403
 
-# In a container there is the kernel gateway that is here, too.
+# The container runs the same kernel gateway that the tests use locally.
 pytestmark = pytest.mark.every_server(but=["container"])

@@ -1,7 +1,7 @@
-"""Clients that we did not write talk to the fake gateway as to a real one.
+"""Clients that we did not write work with the fake gateway as with a real one.
 
-Each runs in an environment of its own and is told on stdin what to do; see ``foreign/``. What
-is expected is what they showed on kernel gateway 3.0.1, but for the colours of tracebacks.
+Each runs in its own environment and reads its tasks from stdin; see ``foreign/``. The expected
+results are those on kernel gateway 3.0.1, without the colours of tracebacks.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from jkg_client.testing import FakeGateway, RestRequest
 SCRIPTS = Path(__file__).parent / "foreign"
 
 RUNNING = 120.0
-"""Seconds for all that a client does."""
+"""Seconds for all tasks of a client."""
 
-# As they are written in text, or in the repr of a text.
+# Colours as they stand in a text, or in the repr of a text.
 COLOURS = re.compile(r"(?:\x1b|\\x1b)\[[\d;]*m")
 
 PNG = (
@@ -51,7 +51,7 @@ LOOP = "print('on', flush=True)\nwhile True: pass"
 
 
 def traceback_of(cell: int, line: str, ename: str, evalue: str) -> list[str]:
-    """What a kernel shows when the only line of a cell fails."""
+    """The traceback of a kernel if the only line of a cell fails."""
     return [
         "-" * 75,
         ename + "Traceback (most recent call last)".rjust(75 - len(ename)),
@@ -68,7 +68,7 @@ SYNTAX = "  Cell In[{}], line 1\n    1 +\n       ^\nSyntaxError: invalid syntax\
 def told_by(
     python: Path, script: str, info: JupyterConnectionInfo, folder: Path, **task: Any
 ) -> list[Any]:
-    """What a client says, line by line, without colours."""
+    """The answers of a client, one for each task, without colours."""
     ours = {"host": info.host, "port": info.port, "token": info.token}
     env = {n: v for n, v in os.environ.items() if not n.startswith(("JUPYTER", "PYTHON"))}
     done = subprocess.run(
@@ -78,7 +78,7 @@ def told_by(
         text=True,
         timeout=RUNNING,
         cwd=folder,
-        # No proxy stands between a machine and itself.
+        # A machine reaches itself without a proxy.
         env={**env, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
         check=False,
     )
@@ -97,9 +97,9 @@ def _plain(told: Any) -> Any:
 
 
 def changes(gateway: FakeGateway) -> list[str]:
-    """What a gateway was asked to do and did, the kernel's id left out, and what it refused.
+    """The requests that changed something or were refused, without the kernel's id.
 
-    Some clients delete their kernel once more when they are collected: that is no news.
+    Some clients delete their kernel again when they are garbage-collected. This does not count.
     """
     return [_line(request) for request in gateway.journal.requests() if _is_news(request)]
 
@@ -144,7 +144,7 @@ def autogen_error(*facts: Any) -> str:
     return f"ERROR: ERROR: {ename}: {evalue}\n{traceback_of(*facts)}"
 
 
-# Cells of one step, and what AutoGen makes of them.
+# Cells of one task, and the exit code and output of AutoGen.
 AUTOGEN = [
     (["print('hello')"], 0, "hello\n"),
     (["x = 6 * 7\nx"], 0, "42"),
@@ -170,7 +170,7 @@ def test_autogen_runs_cells(autogen: Path, gateway: FakeGateway, tmp_path: Path)
     )
     after_restart = [1, autogen_error(1, "x", *UNKNOWN), []]
     expected = [[exit_code, output, []] for _, exit_code, output in AUTOGEN]
-    # Kernels name the file of a cell each in their way.
+    # Each kernel has its own name for the file of a cell.
     seen = [[one[0], re.sub(r"\(\S+, line 1\)", "(FILE, line 1)", one[1]), one[2]] for one in told]
     assert seen == [*expected, after_restart]
     assert changes(gateway) == [*STARTED, RESTARTED, STARTED[1], DELETED]
@@ -205,7 +205,7 @@ def test_autogen_gives_up_a_cell_and_restarts_its_kernel(
 
 
 @pytest.mark.parametrize("token", ["autogen has another", None])
-def test_autogen_without_the_token_is_not_let_in(
+def test_autogen_without_the_token_is_refused(
     autogen: Path, gateway: FakeGateway, tmp_path: Path, token: str | None
 ) -> None:
     port = gateway.connection_info.port
@@ -244,7 +244,7 @@ INTERRUPT = {"status": "error", "ename": "KeyboardInterrupt", "evalue": ""}
 HTML_OBJECT = "<IPython.core.display.HTML object>"
 INT_X = {"name": "x", "type": ["builtins", "int"], "size": None}
 
-# A step, its cell, and what the client makes of it.
+# A task, its cell, and the client's answer.
 KERNEL_CLIENT: list[tuple[str, list[str], Any]] = [
     ("info", [], ["ok", "python"]),
     ("execute", ["print('hello')"], cell(1, printed("hello\n"))),
@@ -276,7 +276,7 @@ KERNEL_CLIENT: list[tuple[str, list[str], Any]] = [
 ]
 
 
-# 1.0 speaks the default framing, 0.8 v1.
+# Release 1.0 uses the default framing, release 0.8 uses v1.
 @pytest.mark.parametrize("version", ["1.0.2", "0.8.0"])
 def test_jupyter_kernel_client_runs_cells(
     pytestconfig: pytest.Config, tmp_path: Path, version: str
@@ -284,7 +284,7 @@ def test_jupyter_kernel_client_runs_cells(
     requirement = f"jupyter-kernel-client=={version}"
     python = environment(pytestconfig, "kernel-client", requirement) / "python"
     steps = [[step, *codes] for step, codes, _ in KERNEL_CLIENT]
-    # It says "Bearer", which kernel gateways do not take for a token.
+    # The client sends "Bearer …", which kernel gateways do not accept as a token.
     with FakeGateway(token=None) as gateway:
         told = told_by(python, "kernel_client.py", gateway.connection_info, tmp_path, steps=steps)
         assert told == [expected for _, _, expected in KERNEL_CLIENT]
@@ -296,7 +296,7 @@ def test_jupyter_kernel_client_runs_cells(
 def jupyter_server(
     pytestconfig: pytest.Config, gateway: FakeGateway
 ) -> Iterator[JupyterConnectionInfo]:
-    """A Jupyter server that has no kernels but those of ``gateway``."""
+    """A Jupyter server whose kernels all run on ``gateway``."""
     behind = {"url": gateway.connection_info.url, "auth_token": gateway.connection_info.token}
     python = environment(pytestconfig, "jupyter-server", "jupyter_server==2.21.1") / "python"
 
@@ -308,7 +308,7 @@ def jupyter_server(
         yield address
 
 
-# Cells, and what comes out of the server at the other end.
+# Cells, and the outputs that the client of the Jupyter server receives.
 THROUGH_A_SERVER: list[tuple[str, list[Output]]] = [
     ("print('hello')", [Stream("stdout", "hello\n")]),
     (
@@ -320,7 +320,7 @@ THROUGH_A_SERVER: list[tuple[str, list[Output]]] = [
 ]
 
 
-def test_a_jupyter_server_runs_its_kernels_there(
+def test_a_jupyter_server_runs_its_kernels_on_the_fake_gateway(
     jupyter_server: JupyterConnectionInfo, gateway: FakeGateway
 ) -> None:
     with JupyterClient(jupyter_server) as client, JupyterClient(gateway.connection_info) as fake:
@@ -335,12 +335,12 @@ def test_a_jupyter_server_runs_its_kernels_there(
             _interrupt_and_restart(client, kernel)
         client.delete_kernel(kernel_id)
         assert client.list_kernels() == fake.list_kernels() == []
-    # Our client connects once more to a kernel that takes its time to restart.
+    # If the kernel restarts slowly, our client connects again: ignore repeated lines.
     done = list(dict.fromkeys(changes(gateway)))
     assert done == [*STARTED, INTERRUPTED, RESTARTED, DELETED]
 
 
-def test_a_jupyter_server_keeps_its_sessions_there(
+def test_a_jupyter_server_keeps_its_sessions_on_the_fake_gateway(
     jupyter_server: JupyterConnectionInfo, gateway: FakeGateway
 ) -> None:
     def ask(method: str, path: str, **options: Any) -> requests.Response:

@@ -12,11 +12,11 @@ KERNEL_CLIENT = Suite(
     package="jupyter-kernel-client[test]==1.0.2",
     folder="jupyter_kernel_client/tests",
     chosen=(".",),
-    # When the client closes, it sometimes waits for 10 seconds for its own thread.
+    # Several workers, because the client sometimes waits 10 s for its own thread when it closes.
     workers=4,
     passing=42,
 )
-# Tests of kernel gateway's program, which ask no server.
+# Tests of kernel gateway's command line. They send nothing to a server.
 OF_THE_PROGRAM = (
     "TestDefaults::test_config_bad_api_value",
     "TestPrespawnKernels::test_prespawn_max_conflict",
@@ -56,7 +56,7 @@ JUPYTER_SERVER = Suite(
     package="jupyter_server==2.21.1",
     chosen=("test_gateway.py",),
     needs=("pytest", "pytest-jupyter[server]", "pytest-timeout"),
-    # What the mock of the test has in place of a picture.
+    # The mock of the test returns this instead of an image.
     different={"test_gateway_get_named_kernelspec": "b'foo'"},
     passing=28,
 )
@@ -79,7 +79,7 @@ SUITES = (KERNEL_CLIENT, KERNEL_GATEWAY, JUPYTER_SERVER, AUTOGEN_EXT, SMOLAGENTS
 
 @pytest.mark.field("F11")
 @pytest.mark.parametrize("suite", SUITES, ids=[suite.name for suite in SUITES])
-def test_the_tests_of_others_pass_on_the_fake_gateway(
+def test_test_suites_of_other_packages_pass_on_the_fake_gateway(
     suite: Suite, pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
     outcome = run(pytestconfig, suite, tmp_path)

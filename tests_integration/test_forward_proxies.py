@@ -45,10 +45,10 @@ class Proxies:
     """Addresses of proxies, as a user would write them, and a log.
 
     Attributes:
-        open: Lets everybody through.
-        guarded: Wants the user ``me`` with the password ``password``.
-        socks: Likewise, by SOCKS 5.
-        log: Where ``open`` says what it was asked for.
+        open: HTTP proxy without a password.
+        guarded: HTTP proxy that requires the user ``me`` with the password ``password``.
+        socks: SOCKS 5 proxy that requires the same user and password.
+        log: File to which ``open`` writes its requests.
     """
 
     open: str
@@ -66,7 +66,7 @@ def there() -> Iterator[Machine]:
 
 @pytest.fixture(scope="module", params=["IPv4", "IPv6"])
 def server(request: pytest.FixtureRequest, there: Machine) -> Iterator[JupyterConnectionInfo]:
-    """At an address that is not a loopback, so that proxies are asked."""
+    """A server at an address that is no loopback address, so that clients use the proxy."""
     host = there.here if request.param == "IPv4" else there.here6
     with LocalJupyterServer(host) as running:
         yield running.connection_info
@@ -136,7 +136,7 @@ def _answer(info: JupyterConnectionInfo, folder: Path) -> str:
 @pytest.mark.field("C6")
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
 @pytest.mark.parametrize("scheme", ["", "http://"])
-def test_rest_and_websocket_go_through_the_proxy_that_is_named_in_any_spelling(
+def test_rest_and_websocket_use_the_proxy_in_any_spelling(
     server: JupyterConnectionInfo,
     proxies: Proxies,
     variable: str,
@@ -154,7 +154,7 @@ def test_rest_and_websocket_go_through_the_proxy_that_is_named_in_any_spelling(
 
 
 @pytest.mark.field("C6")
-def test_a_user_and_a_password_are_shown_to_the_proxy(
+def test_a_user_and_a_password_are_sent_to_the_proxy(
     server: JupyterConnectionInfo,
     proxies: Proxies,
     environment: pytest.MonkeyPatch,
@@ -166,7 +166,7 @@ def test_a_user_and_a_password_are_shown_to_the_proxy(
 
 @pytest.mark.field("C6")
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
-def test_socks_needs_one_library_for_both(
+def test_one_library_is_enough_for_rest_and_websocket_through_socks(
     server: JupyterConnectionInfo,
     proxies: Proxies,
     scheme: str,
@@ -201,7 +201,7 @@ def test_a_dead_proxy_is_named_without_its_password(
 
 @pytest.mark.field("C6")
 @pytest.mark.parametrize(
-    # To a wrong password tinyproxy says 401, as if it were the server.
+    # If the password is wrong, tinyproxy answers 401, as if it were the server.
     ("login", "error"),
     [("", GatewayUnreachable), ("me:wrong-word@", GatewayUnauthorized)],
 )

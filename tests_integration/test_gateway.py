@@ -1,4 +1,4 @@
-"""What only a real kernel gateway can show: size, speed of failure, what is left behind."""
+"""Tests that need a real kernel gateway: large output, quick errors, and what remains."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ from jkg_client.protocol.messages import Message, execute_request
 from jkg_client.protocol.wire import Framing, decode, encode
 
 
-def test_ten_megabytes_of_lines_come_back_exactly(kernel: JupyterKernelClient) -> None:
+def test_ten_megabytes_of_lines_are_returned_exactly(kernel: JupyterKernelClient) -> None:
     result = kernel.execute("for i in range(100_000): print(f'{i:099d}')", 120)
     assert result.output == "".join(f"{i:099d}\n" for i in range(100_000))
     assert result.truncated is None
 
 
 @pytest.mark.pitfall(23)
-def test_an_image_of_twenty_megabytes_comes_back_exactly(executors: Executors) -> None:
+def test_an_image_of_twenty_megabytes_is_returned_exactly(executors: Executors) -> None:
     code = """
         import random
         from IPython.display import display
@@ -87,7 +87,7 @@ def test_a_plot_becomes_a_file(executors: Executors, kind: str) -> None:
     assert "Figure" not in result.output
 
 
-def test_quiet_pip_says_nothing_unless_it_fails(executors: Executors) -> None:
+def test_quiet_pip_prints_nothing_unless_it_fails(executors: Executors) -> None:
     executor = executors(timeout=120)
     fine = executor.execute_code_blocks([CodeBlock("!pip install requests", "python")])
     assert (fine.exit_code, fine.output.strip()) == (0, "")
@@ -103,7 +103,7 @@ def test_a_display_that_is_updated_by_a_later_cell_is_shown_there(
     assert kernel.execute("h.update('b')", 20).output == "'b'"
 
 
-def test_a_kernel_killed_from_outside_is_told(kernel: JupyterKernelClient) -> None:
+def test_a_kernel_killed_from_outside_is_a_death(kernel: JupyterKernelClient) -> None:
     pid = int(kernel.execute("import os\nprint(os.getpid())", 20).output)
     started = threading.Event()
 
@@ -119,7 +119,9 @@ def test_a_kernel_killed_from_outside_is_told(kernel: JupyterKernelClient) -> No
     assert (result.status, result.output, result.kernel_restarted) == ("died", "on\n", True)
 
 
-def test_a_kernel_killed_between_blocks_is_told_by_the_next(executor: JupyterCodeExecutor) -> None:
+def test_a_kernel_killed_between_blocks_is_reported_by_a_later_block(
+    executor: JupyterCodeExecutor,
+) -> None:
     block = CodeBlock("import os\nprint(os.getpid())", "python")
     pid = int(executor.execute_code_blocks([block]).output)
     os.kill(pid, signal.SIGKILL)
@@ -166,7 +168,7 @@ def test_a_real_ctrl_c_interrupts_and_leaves_the_client_usable(server: JupyterCo
 def test_several_executors_on_one_server_run_at_the_same_time(
     executors: Executors, tmp_path: Path
 ) -> None:
-    # None of them ends before all have begun.
+    # No cell ends before all cells have begun.
     code = """
         import pathlib, time
         here = pathlib.Path({folder!r})
@@ -191,7 +193,7 @@ def test_several_executors_on_one_server_run_at_the_same_time(
 
 @contextlib.contextmanager
 def _listener(answer: bytes | None) -> Iterator[int]:
-    """A port where ``answer`` is what every connection gets; None: nothing, for ever."""
+    """A port that sends ``answer`` to each connection. None: it never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         stopping = threading.Event()
         listening.settimeout(0.1)
@@ -217,7 +219,7 @@ def _listener(answer: bytes | None) -> Iterator[int]:
                 connection.close()
 
 
-def test_nobody_listening_is_told_at_once() -> None:
+def test_a_port_without_a_server_is_reported_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     started = time.monotonic()
@@ -226,7 +228,7 @@ def test_nobody_listening_is_told_at_once() -> None:
     assert time.monotonic() - started < 5
 
 
-def test_a_server_that_never_answers_is_told_in_time() -> None:
+def test_a_server_that_never_answers_is_reported_in_time() -> None:
     with _listener(None) as port:
         info = JupyterConnectionInfo("127.0.0.1", False, port)
         with (
@@ -237,7 +239,7 @@ def test_a_server_that_never_answers_is_told_in_time() -> None:
 
 
 @pytest.mark.pitfall(27)
-def test_what_speaks_no_http_is_no_gateway() -> None:
+def test_a_server_that_does_not_speak_http_is_not_a_gateway() -> None:
     with _listener(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
         info = JupyterConnectionInfo("127.0.0.1", False, port)
         with pytest.raises(NotAGateway, match="the answer is not HTTP"):
@@ -245,7 +247,7 @@ def test_what_speaks_no_http_is_no_gateway() -> None:
 
 
 @pytest.mark.pitfall(27)
-def test_a_web_server_that_is_no_jupyter_server_is_told() -> None:
+def test_a_web_server_that_is_not_a_jupyter_server_is_reported() -> None:
     class Quiet(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -294,7 +296,7 @@ def test_nothing_is_left_behind_after_stop(tmp_path: Path) -> None:
     assert len(_descriptors()) <= len(descriptors)
 
 
-def test_our_frames_are_what_the_servers_own_code_reads_and_writes() -> None:
+def test_our_frames_match_the_code_of_the_server() -> None:
     from jupyter_client.session import Session
     from jupyter_server.services.kernels.connection.base import (
         deserialize_binary_message,
@@ -332,7 +334,7 @@ def test_our_frames_are_what_the_servers_own_code_reads_and_writes() -> None:
     assert read_back["content"] == {"é": 1}
 
 
-def test_displayed_bytes_are_those_of_the_kernel(kernel: JupyterKernelClient) -> None:
+def test_displayed_bytes_are_unchanged(kernel: JupyterKernelClient) -> None:
     code = "from IPython.display import display\ndisplay({'image/gif': b'GIF89a'}, raw=True)"
     (display,) = kernel.execute(code, 20).outputs
     assert isinstance(display, Display)
@@ -340,10 +342,10 @@ def test_displayed_bytes_are_those_of_the_kernel(kernel: JupyterKernelClient) ->
 
 
 @pytest.mark.pitfall(1)
-def test_after_the_server_has_hung_up_for_want_of_pongs_every_cell_runs_once() -> None:
+def test_after_a_disconnect_for_missing_pongs_every_cell_runs_once() -> None:
     def settings(info: JupyterConnectionInfo) -> dict[str, Any]:
         config = jupyter_server_2(info)
-        # As after 90 s, in two.
+        # Disconnects after 2 s instead of 90 s.
         config["ServerApp"]["tornado_settings"] = {"ws_ping_interval": 300, "ws_ping_timeout": 1500}
         return config
 
@@ -362,7 +364,7 @@ def test_after_the_server_has_hung_up_for_want_of_pongs_every_cell_runs_once() -
 
 
 @pytest.mark.pitfall(30)
-def test_restarts_open_nothing_that_is_not_closed(executor: JupyterCodeExecutor) -> None:
+def test_restarts_leave_no_open_files(executor: JupyterCodeExecutor) -> None:
     def restarted() -> int:
         executor.restart()
         assert executor.execute_code_blocks([CodeBlock("print(1)", "python")]).output == "1\n"
@@ -377,7 +379,7 @@ FLUSHES = "for i in range(30_000): print(i, flush=True)"
 
 
 @pytest.mark.pitfall(12)
-def test_lines_that_are_flushed_one_by_one_all_come(executors: Executors) -> None:
+def test_lines_that_are_flushed_one_by_one_are_complete(executors: Executors) -> None:
     result = executors(timeout=120).execute_code_blocks([CodeBlock(FLUSHES, "python")])
     assert (result.status, result.truncated) == ("ok", None)
     assert result.output == "".join(f"{i}\n" for i in range(30_000))
@@ -392,7 +394,7 @@ for _ in range(3):
 
 
 @pytest.mark.every_server
-def test_messages_that_never_come_are_counted(executor: JupyterCodeExecutor) -> None:
+def test_messages_that_never_arrive_are_counted(executor: JupyterCodeExecutor) -> None:
     result = executor.execute_code_blocks([CodeBlock(LOSES_THREE, "python")])
     assert result.truncated is not None
     assert result.truncated.messages == 3
@@ -408,7 +410,9 @@ Figure()
 
 
 @pytest.mark.every_server
-def test_a_value_that_shows_itself_is_no_lost_message(executor: JupyterCodeExecutor) -> None:
+def test_a_value_that_displays_itself_does_not_count_as_a_lost_message(
+    executor: JupyterCodeExecutor,
+) -> None:
     result = executor.execute_code_blocks([CodeBlock(SHOWS_ITSELF, "python")])
     assert (result.status, result.output) == ("ok", "shown\n")
 
@@ -427,11 +431,11 @@ print("all")
 
 @pytest.mark.every_server
 @pytest.mark.pitfall(12)
-def test_a_cell_whose_end_was_lost_ends_all_the_same(executor: JupyterCodeExecutor) -> None:
+def test_a_cell_with_a_lost_end_still_ends(executor: JupyterCodeExecutor) -> None:
     for _ in range(3):
         result = executor.execute_code_blocks([CodeBlock(LOSES_IDLE, "python")])
         assert (result.status, result.results[0].output) == ("ok", "all\n")
-        # A late question of the server, to which we see no answer, may look like the lost message.
+        # The kernel's answer to a late request of the server may hide the lost message.
         if result.truncated is not None:
             break
     assert str(result.truncated) == "1 message was lost"
@@ -452,7 +456,7 @@ print("all")
 
 
 @pytest.mark.every_server
-def test_a_kernel_that_is_interrupted_outside_of_the_code_says_so_and_lives_on(
+def test_a_kernel_interrupted_outside_of_the_code_reports_this_and_stays_alive(
     executor: JupyterCodeExecutor,
 ) -> None:
     result = executor.execute_code_blocks([CodeBlock(INTERRUPTED_IN_REPLY, "python")])

@@ -1,7 +1,8 @@
-"""Faults of the gateway's process and of its kernels; each test has a gateway to destroy.
+"""Faults of the gateway's process and of its kernels. Each test has its own gateway.
 
-What is promised: told within seconds of the server telling, or of a bounded probe where it
-tells nothing; then usable again, or a typed error that says what to do.
+The client reports a fault within seconds after the server reports it. If the server reports
+nothing, a probe with a time limit finds the fault. Then the client is usable again, or it raises a
+typed error that says what to do.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ TIMEOUTS = Timeouts(
     first_heartbeat=0.5, heartbeat=2.0, pong=2.0, reconnect=8.0, grace=2.0, ready=30.0, sending=8.0
 )
 SLACK = 8.0
-"""Seconds that a busy machine may add."""
+"""Seconds that a busy machine may need in addition."""
 SILENT = "runs.append(1)\nprint('on', flush=True)\nimport time\ntime.sleep(4)\nprint('off')"
 FOR_EVER = "runs.append(1)\nprint('on', flush=True)\nwhile True: pass"
 
@@ -140,7 +141,7 @@ def later() -> Iterator[Later]:
 
 @define
 class Clock:
-    """Notes how long it took until a fault was told."""
+    """Measures how long it took until a fault was reported."""
 
     record: Record
     since: float = 0.0
@@ -161,13 +162,13 @@ def clock(record_property: Record) -> Clock:
 
 
 def once(action: Callable[[], None]) -> Callable[[object], None]:
-    """A callback that acts on the first output only."""
+    """A callback that calls ``action`` at the first output only."""
     actions = [action]
     return lambda _: actions.pop()() if actions else None
 
 
 def runs(kernel: JupyterKernelClient) -> int:
-    """How often the code has run; the block that tells is right, and clean."""
+    """How often the code has run. The cell that prints it must succeed without notes."""
     result = kernel.execute("print(len(runs))", 30)
     assert (result.status, result.truncated, result.kernel_restarted) == ("ok", None, False)
     return int(result.output)
@@ -178,14 +179,14 @@ def run(executor: JupyterCodeExecutor, code: str) -> CodeResult:
 
 
 CULLED_AFTER = 6
-"""Seconds; a kernel that takes longer to start is culled before it is ready."""
+"""Seconds. A kernel whose start takes longer is culled before it is ready."""
 
 GIVEN_UP = TIMEOUTS.first_heartbeat + 2 * TIMEOUTS.heartbeat + TIMEOUTS.pong + TIMEOUTS.reconnect
-"""Seconds until the client gives a gateway up that says nothing."""
+"""Seconds until the client gives up a silent gateway."""
 
 
 @pytest.mark.parametrize("seconds", [1.0, 5.0])
-def test_a_gateway_that_hangs_for_a_while_between_cells_costs_nothing(
+def test_a_short_hang_of_the_gateway_between_cells_loses_nothing(
     gateway: Gateway, kernel: JupyterKernelClient, later: Later, clock: Clock, seconds: float
 ) -> None:
     gateway.hang()
@@ -198,7 +199,7 @@ def test_a_gateway_that_hangs_for_a_while_between_cells_costs_nothing(
 
 
 @pytest.mark.parametrize("seconds", [1.0, 5.0])
-def test_a_gateway_that_hangs_for_a_while_during_a_cell_costs_nothing_silently(
+def test_losses_in_a_short_hang_during_a_cell_are_reported(
     gateway: Gateway, kernel: JupyterKernelClient, later: Later, clock: Clock, seconds: float
 ) -> None:
     def hang() -> None:
@@ -213,7 +214,7 @@ def test_a_gateway_that_hangs_for_a_while_during_a_cell_costs_nothing_silently(
 
 
 @pytest.mark.pitfall(7)
-def test_a_gateway_that_hangs_for_good_is_a_typed_error_until_it_goes_on(
+def test_a_gateway_that_hangs_is_a_typed_error_until_it_continues(
     gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
 ) -> None:
     gateway.hang()
@@ -225,7 +226,7 @@ def test_a_gateway_that_hangs_for_good_is_a_typed_error_until_it_goes_on(
     assert runs(kernel) in {0, 1}
 
 
-def test_a_gateway_that_hangs_for_good_during_a_cell_is_told_with_what_had_come(
+def test_the_error_of_a_hang_during_a_cell_has_the_output_so_far(
     gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
 ) -> None:
     def hang() -> None:
@@ -250,7 +251,7 @@ def test_a_gateway_that_was_killed_is_a_typed_error(
     clock.told(GIVEN_UP)
 
 
-def test_a_gateway_that_was_killed_during_a_cell_is_told_with_what_had_come(
+def test_the_error_of_a_gateway_killed_during_a_cell_has_the_output_so_far(
     gateway: Gateway, kernel: JupyterKernelClient, clock: Clock
 ) -> None:
     def kill() -> None:
@@ -263,7 +264,7 @@ def test_a_gateway_that_was_killed_during_a_cell_is_told_with_what_had_come(
     assert caught.value.result.output == "on\n"
 
 
-def test_a_gateway_that_came_back_without_kernels_gives_the_next_block_a_new_one(
+def test_after_a_gateway_restart_the_next_block_gets_a_new_kernel(
     gateway: Gateway, executors: Executors, clock: Clock
 ) -> None:
     executor = executors()
@@ -278,7 +279,7 @@ def test_a_gateway_that_came_back_without_kernels_gives_the_next_block_a_new_one
     assert not run(executor, "1").kernel_restarted
 
 
-def test_a_gateway_that_came_back_without_kernels_during_a_block_is_a_death(
+def test_a_gateway_restart_during_a_block_is_a_death(
     gateway: Gateway, executors: Executors, later: Later, clock: Clock
 ) -> None:
     def kill() -> None:
@@ -294,7 +295,7 @@ def test_a_gateway_that_came_back_without_kernels_during_a_block_is_a_death(
     assert run(executor, "print('x' in globals())").output.startswith("False\n")
 
 
-def test_a_gateway_that_came_back_without_the_attached_kernel_says_what_to_do(
+def test_after_a_gateway_restart_the_error_for_an_attached_kernel_says_what_to_do(
     gateway: Gateway, client: JupyterClient, executors: Executors, clock: Clock
 ) -> None:
     executor = executors(kernel_id=client.start_kernel("python3"))
@@ -306,7 +307,7 @@ def test_a_gateway_that_came_back_without_the_attached_kernel_says_what_to_do(
     clock.told(5)
 
 
-def test_a_kernel_that_may_have_no_more_memory_says_so_and_keeps_its_state(
+def test_a_kernel_at_its_memory_limit_raises_an_error_and_keeps_its_state(
     kernel: JupyterKernelClient, clock: Clock
 ) -> None:
     code = (
@@ -325,7 +326,7 @@ def test_a_kernel_that_may_have_no_more_memory_says_so_and_keeps_its_state(
 
 @pytest.mark.pitfall(4)
 @pytest.mark.parametrize("busy", [True, False])
-def test_a_kernel_that_the_system_killed_is_told(
+def test_a_kernel_killed_by_the_system_is_reported(
     kernel: JupyterKernelClient, clock: Clock, busy: bool
 ) -> None:
     pid = int(kernel.execute("import os\nprint(os.getpid())", 30).output)
@@ -348,7 +349,7 @@ def test_a_kernel_that_the_system_killed_is_told(
 
 @pytest.mark.pitfall(5)
 @pytest.mark.parametrize("busy", [True, False])
-def test_a_kernel_that_somebody_deleted_is_told(
+def test_a_kernel_deleted_by_another_program_is_reported(
     kernel: JupyterKernelClient, client: JupyterClient, clock: Clock, busy: bool
 ) -> None:
     def delete() -> None:
@@ -367,7 +368,7 @@ def test_a_kernel_that_somebody_deleted_is_told(
 
 
 @pytest.mark.parametrize("busy", [True, False])
-def test_a_block_on_a_deleted_kernel_is_told_and_the_next_has_a_new_one(
+def test_a_deletion_is_reported_and_the_next_block_gets_a_new_kernel(
     client: JupyterClient, executors: Executors, clock: Clock, busy: bool
 ) -> None:
     def delete() -> None:
@@ -401,7 +402,7 @@ class TestCulling:
         return {"env": {"JUPYTER_CONFIG_DIR": str(tmp_path)}}
 
     @pytest.mark.pitfall(5)
-    def test_a_kernel_culled_between_blocks_is_replaced_and_told(
+    def test_a_kernel_culled_between_blocks_is_replaced_and_reported(
         self, client: JupyterClient, executors: Executors, clock: Clock
     ) -> None:
         executor = executors()
@@ -415,7 +416,7 @@ class TestCulling:
         assert (result.exit_code, result.status) in {(0, "ok"), (137, "died")}
         assert run(executor, "print('x' in globals())").output.startswith("False\n")
 
-    def test_an_attached_kernel_that_was_culled_says_what_to_do(
+    def test_the_result_for_a_culled_attached_kernel_says_what_to_do(
         self, client: JupyterClient, executors: Executors, clock: Clock
     ) -> None:
         kernel_id = client.start_kernel("python3")
@@ -435,7 +436,8 @@ class TestCulling:
         result = kernel.execute(FOR_EVER, 60, on_output=once(clock.start))
         clock.told(CULLED_AFTER + 1 + TIMEOUTS.heartbeat)
         assert result.output.splitlines()[0] == "on"
-        if result.status == "error":  # servers interrupt first: now and then that is told in time
+        # The server interrupts the cell first. Sometimes this is reported in time.
+        if result.status == "error":
             assert result.failure is not None
             assert result.failure.ename == "KeyboardInterrupt"
             wait_until_gone(client, kernel.kernel_id)

@@ -34,7 +34,7 @@ from jkg_client import (
 )
 
 SOON = 10.0
-"""Seconds in which what is true must be told: this machine may be busy."""
+"""Seconds in which a change must be reported. Many, because the machine may be busy."""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +53,7 @@ def run(server: JupyterConnectable, code: str, folder: Path, **options: Any) -> 
         return executor.execute_code_blocks([CodeBlock(code, "python")])
 
 
-# Users as sites have them; JupyterHub escapes all but the first two.
+# Names of users that sites have. JupyterHub escapes all but the first two.
 @pytest.mark.field("C3", "H23")
 @pytest.mark.parametrize("user", ["a.b@example.org", "Al@ex.org", "x y+z", "\u00e9'~"])
 def test_users_with_odd_names_run_code(hub: Hub, user: str, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_users_with_odd_names_run_code(hub: Hub, user: str, tmp_path: Path) -> N
 
 
 @pytest.mark.field("H1", "H5", "H12")
-def test_a_start_is_followed_event_by_event(hub: Hub) -> None:
+def test_each_event_of_a_start_is_reported(hub: Hub) -> None:
     told: list[ServerProgress] = []
     with start(hub, "follower", options={"wait": 4}, on_progress=told.append):
         assert hub.servers("follower")[""]["user_options"] == {"wait": 4}
@@ -76,13 +76,13 @@ def test_a_start_is_followed_event_by_event(hub: Hub) -> None:
     assert messages[:2] == ["Server requested", "the server was asked for"]
     assert "waited 2 s" in messages
     assert len(set(messages)) == len(messages)
-    # Without options: not those of the last time.
+    # Without options the hub must not use the options of the last start.
     with start(hub, "follower"):
         assert hub.servers("follower")[""]["user_options"] == {}
 
 
 @pytest.mark.field("H2", "H10")
-def test_what_runs_is_adopted_and_left(hub: Hub, tmp_path: Path) -> None:
+def test_a_running_server_is_used_and_kept(hub: Hub, tmp_path: Path) -> None:
     with start(hub, "adopter", stop_server=False) as first:
         assert run(first, "print(1)", tmp_path).output == "1\n"
     with start(hub, "adopter"):
@@ -94,7 +94,7 @@ def test_what_runs_is_adopted_and_left(hub: Hub, tmp_path: Path) -> None:
 
 
 @pytest.mark.field("H2")
-def test_two_at_once_share_one_start_and_two_names_are_two_servers(
+def test_two_programs_share_one_start_and_two_names_are_two_servers(
     hub: Hub, tmp_path: Path
 ) -> None:
     results: dict[str, str] = {}
@@ -122,7 +122,7 @@ def test_two_at_once_share_one_start_and_two_names_are_two_servers(
         ({"refuse": "there is no image 'x'"}, "there is no image 'x'"),
     ],
 )
-def test_the_hubs_reason_is_in_the_error(hub: Hub, options: dict[str, Any], said: str) -> None:
+def test_the_error_has_the_reason_of_the_hub(hub: Hub, options: dict[str, Any], said: str) -> None:
     with pytest.raises(ServerStartError, match=said):
         start(hub, "unlucky", options=options)
     assert hub.servers("unlucky") == {}
@@ -136,7 +136,7 @@ def test_a_start_that_takes_too_long_is_undone(hub: Hub) -> None:
 
 
 @pytest.mark.field("H7")
-def test_a_start_that_the_administrator_ends_is_told(hub: Hub) -> None:
+def test_a_start_that_the_administrator_ends_is_an_error(hub: Hub) -> None:
     def end() -> None:
         while not hub.servers("ended"):
             time.sleep(0.1)
@@ -153,10 +153,10 @@ def test_a_start_that_the_administrator_ends_is_told(hub: Hub) -> None:
 
 
 @pytest.mark.field("H15")
-def test_too_many_servers_are_told_with_their_names(hub: Hub) -> None:
+def test_the_error_for_too_many_servers_has_their_names(hub: Hub) -> None:
     hub.token("limited")
     for name in ("one", "two"):
-        hub.ask("PUT", f"/users/limited/servers/{name}", {})  # made, not started
+        hub.ask("PUT", f"/users/limited/servers/{name}", {})  # this does not start it
     with pytest.raises(TooManyServers, match="maximum of 2 named servers") as caught:
         start(hub, "limited", server_name="three")
     assert caught.value.servers == ("one", "two")
@@ -164,13 +164,13 @@ def test_too_many_servers_are_told_with_their_names(hub: Hub) -> None:
 
 @pytest.mark.field("H23")
 @pytest.mark.parametrize("name", ["UPPER", "a b", "\u00e9"])
-def test_a_name_that_the_hub_does_not_take_is_told(hub: Hub, name: str) -> None:
+def test_a_name_that_the_hub_refuses_is_an_error(hub: Hub, name: str) -> None:
     with pytest.raises(ServerStartError, match="Invalid server_name"):
         start(hub, "namer", server_name=name)
 
 
 @pytest.mark.field("H20", "H21", "H22")
-def test_what_a_token_lacks_is_named(hub: Hub) -> None:
+def test_the_error_names_the_missing_scope_of_a_token(hub: Hub) -> None:
     for scopes, lacks in (
         (("read:servers!user", "access:servers!user"), "start:servers!user=scoped"),
         (("servers!user",), "access:servers!user=scoped"),
@@ -218,7 +218,7 @@ def test_a_service_runs_code_for_a_user(hub: Hub, tmp_path: Path) -> None:
 
 
 @pytest.mark.field("H24")
-def test_the_hubs_private_address_is_no_way_to_its_servers(hub: Hub) -> None:
+def test_servers_cannot_be_reached_at_the_private_address_of_the_hub(hub: Hub) -> None:
     env = {"JUPYTERHUB_API_URL": hub.api_url, "JUPYTERHUB_API_TOKEN": hub.token("private")}
     with pytest.raises(JkgError, match="pass it as public_url="):
         JupyterHubServer.from_env(env, timeout=120)
@@ -227,7 +227,7 @@ def test_the_hubs_private_address_is_no_way_to_its_servers(hub: Hub) -> None:
 
 @pytest.mark.field("C4", "H19")
 @pytest.mark.parametrize("path", ["/user/idle", "/user/idle/agent-1", "/hub/user/idle"])
-def test_a_server_that_does_not_run_is_told_with_where_to_start_it(hub: Hub, path: str) -> None:
+def test_the_error_for_a_stopped_server_says_where_to_start_it(hub: Hub, path: str) -> None:
     info = JupyterConnectionInfo.from_url(hub.url + path, token=hub.token("idle"))
     begun = time.monotonic()
     with JupyterClient(info) as client:
@@ -243,7 +243,7 @@ def test_a_server_that_does_not_run_is_told_with_where_to_start_it(hub: Hub, pat
 
 @pytest.mark.field("C4")
 @pytest.mark.parametrize("runs", [True, False])
-def test_anothers_token_has_no_access(hub: Hub, runs: bool) -> None:
+def test_the_token_of_another_user_has_no_access(hub: Hub, runs: bool) -> None:
     own, other = hub.token("owner"), hub.token("stranger")
     with JupyterHubServer(hub.url, token=own, timeout=120) as server:
         info = server.connection_info
@@ -260,7 +260,7 @@ def test_anothers_token_has_no_access(hub: Hub, runs: bool) -> None:
 
 @pytest.mark.field("C4")
 @pytest.mark.parametrize("page", ["", "/", "/hub", "/hub/", "/hub/home", "/hub/login?next=%2Fx"])
-def test_the_hub_itself_is_told(hub: Hub, page: str) -> None:
+def test_the_address_of_the_hub_itself_is_an_error(hub: Hub, page: str) -> None:
     info = JupyterConnectionInfo.from_url(hub.url + page, token=hub.token("idle"))
     with JupyterClient(info) as client:
         with pytest.raises(NotAGateway, match="is a JupyterHub"):
@@ -276,7 +276,7 @@ def _stopped(hub: Hub, user: str) -> None:
 
 
 @pytest.mark.field("C4", "H19")
-def test_a_server_that_is_stopped_between_cells_is_told_at_once(hub: Hub, tmp_path: Path) -> None:
+def test_a_server_stopped_between_cells_is_reported_at_once(hub: Hub, tmp_path: Path) -> None:
     with (
         start(hub, "between") as server,
         JupyterCodeExecutor(server, timeout=60, output_dir=tmp_path) as executor,
@@ -291,7 +291,7 @@ def test_a_server_that_is_stopped_between_cells_is_told_at_once(hub: Hub, tmp_pa
 
 
 @pytest.mark.field("C4", "H25")
-def test_a_server_that_is_culled_under_a_cell_is_told_with_what_it_printed(
+def test_the_error_for_a_server_culled_during_a_cell_has_the_output(
     pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
     code = "import time\nprint('begun', flush=True)\ntime.sleep(300)"
@@ -307,7 +307,7 @@ def test_a_server_that_is_culled_under_a_cell_is_told_with_what_it_printed(
 
 
 @pytest.mark.field("H18")
-def test_a_server_whose_process_was_killed_is_started_anew(hub: Hub, tmp_path: Path) -> None:
+def test_a_server_with_a_killed_process_is_started_again(hub: Hub, tmp_path: Path) -> None:
     with start(hub, "killed", stop_server=False) as first:
         pid = run(first, "import os; print(os.getppid())", tmp_path).output
     os.kill(int(pid), signal.SIGKILL)
@@ -316,7 +316,7 @@ def test_a_server_whose_process_was_killed_is_started_anew(hub: Hub, tmp_path: P
     assert hub.servers("killed") == {}
 
 
-def test_an_unknown_kernel_of_a_hubs_server_is_no_matter_of_the_hub(hub: Hub) -> None:
+def test_an_unknown_kernel_on_a_server_of_a_hub_is_kernel_not_found(hub: Hub) -> None:
     with (
         start(hub, "plain") as server,
         server.get_client() as client,
@@ -326,7 +326,7 @@ def test_an_unknown_kernel_of_a_hubs_server_is_no_matter_of_the_hub(hub: Hub) ->
 
 
 @pytest.mark.field("H16", "H17")
-def test_a_hub_that_restarts_during_a_start_is_waited_for(pytestconfig: pytest.Config) -> None:
+def test_a_hub_that_restarts_during_a_start_is_awaited(pytestconfig: pytest.Config) -> None:
     with running_hub(pytestconfig, cleanup_servers=False) as hub:
         token = hub.token("patient")
         events: list[ServerProgress] = []
@@ -346,7 +346,7 @@ def test_a_hub_that_restarts_during_a_start_is_waited_for(pytestconfig: pytest.C
         assert hub.servers("patient") == {}
 
 
-def test_a_hub_without_named_servers_is_told(pytestconfig: pytest.Config) -> None:
+def test_a_hub_without_named_servers_is_an_error(pytestconfig: pytest.Config) -> None:
     with running_hub(pytestconfig, allow_named_servers=False) as hub:
         with pytest.raises(NamedServersDisabled, match="Omit server_name="):
             start(hub, "single", server_name="agent-1")
@@ -357,7 +357,7 @@ def test_a_hub_without_named_servers_is_told(pytestconfig: pytest.Config) -> Non
 
 
 @pytest.mark.field("H14")
-def test_a_busy_hub_is_told_with_when_to_come_back(pytestconfig: pytest.Config) -> None:
+def test_the_error_of_a_busy_hub_has_its_message(pytestconfig: pytest.Config) -> None:
     with running_hub(pytestconfig, concurrent_spawn_limit=1) as hub:
         token = hub.token("first")
         hub.ask("POST", "/users/first/server", {"user_options": {"wait": 60}})

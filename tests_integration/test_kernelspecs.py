@@ -1,4 +1,4 @@
-"""Kernelspecs as they are found on this machine."""
+"""The search for kernelspecs on this machine."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["spec"]
 FILE = Path("/somewhere/kernel.json")
 
 
-def test_the_native_kernel_is_there_without_a_kernelspec(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_native_kernel_is_found_without_a_kernelspec(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernelspecs, "jupyter_path", lambda *_: [])
     assert kernelspecs.names() == ["python3"]
     assert kernelspecs.find("python3").command(FILE)[0] == sys.executable
 
 
 @pytest.mark.parametrize("name", ["Mine", "mine", "MINE"])
-def test_a_kernel_is_found_in_whatever_case(spec: SpecWriter, name: str) -> None:
+def test_a_kernel_is_found_in_upper_and_lower_case(spec: SpecWriter, name: str) -> None:
     spec(["run", "it"], "miNe")
     assert kernelspecs.find(name).argv == ("run", "it")
 
@@ -36,14 +36,16 @@ def test_python_is_another_name_of_python3(spec: SpecWriter) -> None:
 
 
 @pytest.mark.parametrize("name", ["nosuch", "../kernels/mine", "mine/"])
-def test_an_unknown_kernel_names_those_installed(spec: SpecWriter, name: str) -> None:
+def test_the_error_for_an_unknown_kernel_lists_the_installed_ones(
+    spec: SpecWriter, name: str
+) -> None:
     spec(["run"])
     with pytest.raises(KernelSpecNotFound, match=r"Kernel .* is not installed.*mine, .*python3"):
         kernelspecs.find(name)
 
 
 @pytest.mark.parametrize("name", ["", None, 3])
-def test_what_is_no_name_is_a_value_error(name: str) -> None:
+def test_an_invalid_name_is_a_value_error(name: str) -> None:
     with pytest.raises(ValueError, match="name of a kernel must be"):
         kernelspecs.find(name)
 
@@ -57,7 +59,7 @@ def test_what_is_no_name_is_a_value_error(name: str) -> None:
         f"python{sys.version_info[0]}.{sys.version_info[1]}",
     ],
 )
-def test_python_in_the_first_place_is_the_running_interpreter(spec: SpecWriter, word: str) -> None:
+def test_python_as_first_word_is_the_running_interpreter(spec: SpecWriter, word: str) -> None:
     found = kernelspecs.find(spec([word, word]))
     assert found.command(FILE) == [sys.executable, word]
 
@@ -83,7 +85,7 @@ def test_placeholders_are_replaced_and_unknown_ones_left(spec: SpecWriter) -> No
 
 
 @pytest.mark.field("K10")
-def test_env_is_expanded_and_what_the_caller_gives_wins(spec: SpecWriter) -> None:
+def test_env_is_expanded_and_overridden_by_the_caller(spec: SpecWriter) -> None:
     found = kernelspecs.find(
         spec(["x"], env={"A": "${HOME}/a", "B": "$NOSUCH", "C": "$HOME", "D": "spec"})
     )
@@ -92,7 +94,7 @@ def test_env_is_expanded_and_what_the_caller_gives_wins(spec: SpecWriter) -> Non
 
 
 @pytest.mark.field("K12")
-def test_a_provisioner_that_we_do_not_have_is_named_and_nothing_is_run(spec: SpecWriter) -> None:
+def test_the_error_names_an_unsupported_provisioner_and_nothing_is_run(spec: SpecWriter) -> None:
     metadata = {"kernel_provisioner": {"provisioner_name": "yarn-provisioner", "config": {}}}
     name = spec(["touch", "never"], metadata=metadata)
     with pytest.raises(KernelSpecNotFound, match=r"provisioner 'yarn-provisioner'"):
@@ -103,7 +105,7 @@ def test_a_provisioner_that_we_do_not_have_is_named_and_nothing_is_run(spec: Spe
 @pytest.mark.parametrize(
     "metadata", [{}, {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}]
 )
-def test_the_local_provisioner_is_what_we_do(spec: SpecWriter, metadata: dict[str, object]) -> None:
+def test_the_local_provisioner_is_supported(spec: SpecWriter, metadata: dict[str, object]) -> None:
     assert kernelspecs.find(spec(["x"], metadata=metadata)).argv == ("x",)
 
 
@@ -122,7 +124,7 @@ def test_the_local_provisioner_is_what_we_do(spec: SpecWriter, metadata: dict[st
         '{"argv": ["x"], "metadata": {"kernel_provisioner": "x"}}',
     ],
 )
-def test_a_broken_kernelspec_is_told_with_its_path(spec: SpecWriter, said: str) -> None:
+def test_the_error_for_a_broken_kernelspec_has_its_path(spec: SpecWriter, said: str) -> None:
     spec(["x"])
     folder = kernelspecs.find("mine").resource_dir
     assert folder is not None
@@ -133,7 +135,7 @@ def test_a_broken_kernelspec_is_told_with_its_path(spec: SpecWriter, said: str) 
 
 
 @pytest.mark.parametrize("mode", ["message", "Message", "signal", None])
-def test_the_way_to_interrupt_is_taken_from_the_kernelspec(spec: SpecWriter, mode: str) -> None:
+def test_the_interrupt_mode_is_taken_from_the_kernelspec(spec: SpecWriter, mode: str) -> None:
     more = {"interrupt_mode": mode} if mode else {}
     assert kernelspecs.find(spec(["x"], **more)).interrupt_mode == (mode or "signal").lower()
 
@@ -192,6 +194,6 @@ except ImportError as exc:
 
 
 @pytest.mark.parametrize("missing", ["zmq", "jupyter_core"])
-def test_without_its_libraries_the_extra_is_named(missing: str) -> None:
+def test_the_error_for_missing_libraries_names_the_extra(missing: str) -> None:
     with program(WITHOUT.format(missing=missing)) as one:
         assert 'pip install "jkg-client[embedded]"' in one.communicate(timeout=60)[0]

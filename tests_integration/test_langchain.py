@@ -39,25 +39,25 @@ ANSWERS: list[Answer] = [call(1, NUMBERS), call(2, DRAWING), "There they are."]
 
 @pytest.fixture
 def python(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of its environment, which has what we need, too."""
+    """The interpreter of an environment with LangChain and our requirements."""
     packages = ["langchain==1.4.7", "langchain-core==1.7.2", "langchain-openai==1.7.3"]
     return environment(pytestconfig, "langchain", *packages, *our_requirements()) / "python"
 
 
 @pytest.fixture
 def lowest(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of one with the lowest release that the extra allows."""
+    """The interpreter of an environment with the lowest release that our extra allows."""
     return (
         environment(pytestconfig, "langchain-lowest", *lowest_requirements("langchain")) / "python"
     )
 
 
-def test_an_agent_does_what_the_page_says(
+def test_the_example_of_the_page_with_an_agent_works(
     python: Path, gateway: JupyterConnectable, model: ModelServer, tmp_path: Path
 ) -> None:
     env = {**model.variables, **server_variables(gateway)}
     assert printed(python, EXAMPLE, tmp_path, env) == EXAMPLE.output
-    # Images are for programs: the model reads text.
+    # Images are for the calling program. The model receives text.
     drawn = model.asked[-1]["messages"][-1]
     (file,) = (tmp_path / "images").iterdir()
     assert (drawn["role"], drawn["content"]) == ("tool", f"14\nImage data saved to {file}")
@@ -216,7 +216,7 @@ with JupyterTool(timeout=60) as tool:
         ),
     ],
 )
-def test_the_tool_keeps_its_promises(
+def test_the_tool_has_the_documented_behaviour(
     any_python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
 ) -> None:
     assert run_alone(any_python, BEGINNING + code, gateway, tmp_path) == expected

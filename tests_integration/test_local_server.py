@@ -30,12 +30,12 @@ from jkg_client import (
 )
 
 GONE_SECONDS = 10.0
-"""Within which processes must be gone when nobody waits for them; it takes about one."""
+"""Seconds in which processes must end after their program. They need about one."""
 
 PROCESSES = "import os, json; print(json.dumps([os.getppid(), os.getpid()]))"
-"""A cell that tells the process ids of gateway and kernel."""
+"""A cell that prints the process ids of gateway and kernel."""
 
-# Holds the interpreter's lock: neither signals nor the kernel's own watchdog get a turn.
+# Holds the interpreter's lock, so that signal handlers and the kernel's watchdog cannot run.
 STUCK_SOON = """
 import re, threading
 threading.Timer(0.2, re.match, ["(a|aa)+$", "a" * 100 + "b"]).start()
@@ -46,7 +46,7 @@ HOSTILE = "raise SystemExit('a file of the current directory was imported')"
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where private folders are made, by child processes, too."""
+    """The folder for temporary folders, of this process and of its children."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -69,7 +69,7 @@ def cell(
     code: str,
     env: dict[str, str] | None = None,
 ) -> str:
-    """What ``code`` prints in a kernel of its own."""
+    """Run ``code`` in a new kernel, and return its output."""
     with kernel_of(server, env) as kernel:
         result = kernel.execute(code, 60)
     assert result.status == "ok", result.output
@@ -77,7 +77,7 @@ def cell(
 
 
 def processes_of(server: LocalJupyterServer | JupyterConnectionInfo) -> list[psutil.Process]:
-    """The gateway and a new kernel."""
+    """The processes of the gateway and of a new kernel."""
     return [psutil.Process(pid) for pid in json.loads(cell(server, PROCESSES))]
 
 
@@ -87,7 +87,7 @@ def are_gone(processes: list[psutil.Process]) -> bool:
 
 @contextmanager
 def parent(code: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Another program, whose output can be read; in the end it is killed."""
+    """Another program, whose output can be read. It is killed at the end."""
     with subprocess.Popen(
         [sys.executable, "-c", f"from jkg_client import LocalJupyterServer\n{code}"],
         stdin=subprocess.PIPE,
@@ -142,7 +142,7 @@ def test_an_executor_takes_a_kernel_that_was_started_with_the_server(tmp_path: P
 
 
 @pytest.mark.parametrize("token", ["wrong", None])
-def test_nobody_gets_in_without_the_token(token: str | None) -> None:
+def test_a_request_without_the_token_is_refused(token: str | None) -> None:
     with LocalJupyterServer() as server:
         info = JupyterConnectionInfo("127.0.0.1", False, server.connection_info.port, token)
         with JupyterClient(info) as client, pytest.raises(GatewayUnauthorized):
@@ -156,7 +156,7 @@ def test_a_server_without_a_token_runs_cells() -> None:
 
 
 @pytest.mark.pitfall(29, 37, 53)
-def test_the_token_is_told_to_the_gateway_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_gateway_receives_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KG_AUTH_TOKEN", "some-secret")
     look = "import os, psutil; print(dict(os.environ)); ours = psutil.Process().parent()"
     with LocalJupyterServer(token="some-secret", log_level="DEBUG") as server:
@@ -196,13 +196,13 @@ def test_kernels_start_in_cwd_with_the_environment_of_the_server(tmp_path: Path)
 
 
 @pytest.mark.field("D10")
-def test_cells_do_not_land_in_the_users_history(tmp_path: Path) -> None:
+def test_cells_are_not_in_the_history_of_the_user(tmp_path: Path) -> None:
     with LocalJupyterServer(env={"IPYTHONDIR": str(tmp_path)}) as server:
         assert cell(server, "print(len(list(get_ipython().history_manager.get_tail(9))))") == "0\n"
     assert list(tmp_path.rglob("history.sqlite*")) == []
 
 
-def test_programs_in_cells_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_find_the_programs_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.defpath)
     with LocalJupyterServer() as server:
         prefix = cell(server, "!python -c 'import sys; print(sys.prefix)'")
@@ -222,7 +222,9 @@ def test_nothing_hostile_in_the_current_directory_is_run(
 
 
 @pytest.mark.pitfall(38)
-def test_a_read_only_directory_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_starts_in_a_read_only_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "read-only"
     folder.mkdir(mode=0o555)
     monkeypatch.chdir(folder)
@@ -247,18 +249,20 @@ c.JupyterApp.answer_yes = False
 
 
 @pytest.mark.parametrize("name", ["jupyter_kernel_gateway_config.py", "jupyter_config.py"])
-def test_configuration_files_do_not_contradict(tmp_path: Path, name: str) -> None:
+def test_configuration_files_do_not_override_arguments(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(CONFIGURATION, encoding="utf-8")
     with LocalJupyterServer(env={"JUPYTER_CONFIG_DIR": str(tmp_path)}) as server:
         assert cell(server, "import os; print('HOME' in os.environ)", {"A": "b"}) == "True\n"
         with server.get_client() as client:
             assert len(client.list_kernels()) == 1
-            with pytest.raises(GatewayStatus):  # what we do not say is heeded
+            with pytest.raises(GatewayStatus):  # options that we do not set come from the file
                 client.start_kernel("python3")
         assert "is available at" in server.log_file.read_text(encoding="utf-8")
 
 
-def test_variables_of_the_gateway_do_not_contradict(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_the_gateway_do_not_override_arguments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name, value in {
         "PORT": "1",
         "IP": "192.0.2.1",
@@ -283,7 +287,7 @@ def test_the_log_is_rotated(tmp_path: Path) -> None:
     assert max(sizes.values()) <= 2000
 
 
-def test_what_the_gateway_does_not_log_itself_is_in_the_log() -> None:
+def test_raw_output_of_the_gateway_is_in_the_log() -> None:
     with LocalJupyterServer(env={"PYTHONVERBOSE": "1"}) as server:
         assert "import 'kernel_gateway'" in server.log_file.read_text(encoding="utf-8")
 
@@ -297,7 +301,7 @@ def test_the_folder_of_log_and_keys_is_private(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_a_stopped_server_leaves_nothing(temporary: Path) -> None:
+def test_a_stopped_server_leaves_no_process_and_no_file(temporary: Path) -> None:
     before = psutil.Process().num_fds()
     with LocalJupyterServer() as server:
         processes = processes_of(server)
@@ -307,7 +311,7 @@ def test_a_stopped_server_leaves_nothing(temporary: Path) -> None:
 
 
 def stuck(kernel: JupyterKernelClient) -> list[psutil.Process]:
-    """The gateway and the kernel, which does not listen to anybody any more."""
+    """Block the kernel for ever, and return the processes of gateway and kernel."""
     processes = [psutil.Process(pid) for pid in json.loads(kernel.execute(PROCESSES, 60).output)]
     kernel.execute(STUCK_SOON, 60)
     while kernel.wait_for_ready(1.0):
@@ -323,7 +327,7 @@ def test_a_stopped_server_ends_kernels_that_are_stuck() -> None:
 
 
 @pytest.mark.pitfall(39)
-def test_a_gateway_that_does_not_want_to_end_is_killed_and_its_kernels_follow() -> None:
+def test_a_gateway_that_does_not_end_is_killed_with_its_kernels() -> None:
     with LocalJupyterServer() as server:
         processes = processes_of(server)
         processes[0].suspend()
@@ -341,7 +345,7 @@ def test_a_server_outlives_the_thread_that_has_started_it() -> None:
 
 
 @pytest.mark.pitfall(39)
-def test_a_killed_parent_takes_the_server_along(temporary: Path) -> None:
+def test_the_server_ends_with_a_killed_parent(temporary: Path) -> None:
     with parent(f"{SERVES}input()") as process:
         processes = processes_of(served_by(process))
         process.kill()
@@ -349,7 +353,7 @@ def test_a_killed_parent_takes_the_server_along(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_a_killed_parent_takes_kernels_along_that_are_stuck(temporary: Path) -> None:
+def test_stuck_kernels_end_with_a_killed_parent(temporary: Path) -> None:
     with parent(f"{SERVES}input()") as process, kernel_of(served_by(process)) as kernel:
         processes = stuck(kernel)
         process.kill()
@@ -357,7 +361,7 @@ def test_a_killed_parent_takes_kernels_along_that_are_stuck(temporary: Path) -> 
     assert list(temporary.iterdir()) == []
 
 
-def test_a_killed_parent_takes_the_server_along_though_a_fork_holds_the_pipe(
+def test_the_server_ends_with_a_killed_parent_even_if_a_fork_holds_the_pipe(
     temporary: Path,
 ) -> None:
     forks = f"import os, time\n{SERVES}print(os.fork() or time.sleep(600), flush=True)\ninput()"
@@ -379,7 +383,7 @@ exec {python} "$@"
 """
 
 
-def test_a_parent_killed_meanwhile_takes_the_starting_server_along(tmp_path: Path) -> None:
+def test_a_starting_server_ends_with_a_killed_parent(tmp_path: Path) -> None:
     python, pid = tmp_path / "python", tmp_path / "pid"
     os.mkfifo(pid)
     python.write_text(SLOW.format(pid=pid, python=sys.executable), encoding="utf-8")
@@ -391,7 +395,7 @@ def test_a_parent_killed_meanwhile_takes_the_starting_server_along(tmp_path: Pat
 
 
 @pytest.mark.parametrize("end", ["", "raise SystemExit(3)", "1 / 0"])
-def test_the_end_of_the_program_is_the_end_of_the_server(end: str, temporary: Path) -> None:
+def test_the_server_ends_with_the_program(end: str, temporary: Path) -> None:
     with parent(f"{SERVES}input()\n{end}", stderr=subprocess.DEVNULL) as process:
         processes = processes_of(served_by(process))
         process.communicate("\n")
@@ -400,7 +404,7 @@ def test_the_end_of_the_program_is_the_end_of_the_server(end: str, temporary: Pa
 
 
 @pytest.mark.parametrize("end", ["raise SystemExit", "server.stop(); os._exit(0)"])
-def test_the_end_of_a_fork_is_not_the_end_of_the_server(end: str, temporary: Path) -> None:
+def test_the_server_does_not_end_with_a_forked_child(end: str, temporary: Path) -> None:
     forks = f"""
 import os
 {SERVES}
@@ -436,7 +440,7 @@ except KeyboardInterrupt:
         assert processes[0].is_running()
 
 
-# As Ctrl-C does when the server has been started and is waited for.
+# Sends the signal of Ctrl-C while the program waits for the started server.
 INTERRUPTS = """#!/bin/sh
 read settings
 kill -INT $PPID
@@ -462,7 +466,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.pitfall(36)
 @pytest.mark.parametrize("level", ["ERROR", "CRITICAL"])
-def test_a_server_that_logs_next_to_nothing_is_ready_all_the_same(level: str) -> None:
+def test_a_server_that_logs_almost_nothing_becomes_ready(level: str) -> None:
     with LocalJupyterServer(log_level=level) as server:
         assert "is available at" not in server.log_file.read_text(encoding="utf-8")
         assert cell(server, "print(6 * 7)") == "42\n"

@@ -1,4 +1,4 @@
-"""``jkg mcp`` and its page, with the official client in an environment of its own."""
+"""``jkg mcp`` and its page, with the official client in a separate environment."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def fake() -> Iterator[FakeGateway]:
 
 @pytest.fixture
 def python(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of an environment with the official package and what we need."""
+    """The interpreter of an environment with the official package and our requirements."""
     return environment(pytestconfig, "mcp", *our_requirements("mcp", "local", "docker")) / "python"
 
 
 @pytest.fixture
 def start(python: Path, tmp_path: Path) -> Iterator[Start]:
-    """Starts programs in that environment, which end with the test."""
+    """Starts programs in this environment. They end after the test."""
     with ExitStack() as stack:
 
         def start(
@@ -98,7 +98,7 @@ def start(python: Path, tmp_path: Path) -> Iterator[Start]:
                 )
             )
             stack.callback(process.kill)
-            # Nobody waits for a line that does not come.
+            # A read cannot have a time limit, so the timer ends the program.
             timer = threading.Timer(RUNNING, process.kill)
             stack.callback(timer.join)
             stack.callback(timer.cancel)
@@ -119,7 +119,7 @@ def environ(server: JupyterConnectable | None) -> dict[str, str]:
 
 
 def printed(start: Start, code: str, server: JupyterConnectable | None, *words: str) -> list[str]:
-    """Lines of a program that succeeds."""
+    """Run a program, which must succeed, and return its lines."""
     process = start("-c", code, *words, server=server)
     out, err = process.communicate(timeout=RUNNING)
     assert process.returncode == 0, err
@@ -131,7 +131,7 @@ def kernels(server: JupyterConnectable) -> int:
         return len(client.list_kernels())
 
 
-def test_the_example_of_the_page_prints_what_the_page_says(
+def test_the_example_of_the_page_prints_the_shown_output(
     start: Start, gateway: JupyterConnectable
 ) -> None:
     (example,) = examples(PAGE)
@@ -312,7 +312,7 @@ asyncio.run(main())
 )
 
 
-def test_what_is_left_of_a_file_that_was_cut_off_is_the_file_or_nothing(
+def test_an_interrupted_put_file_leaves_the_whole_file_or_nothing(
     start: Start, tmp_path: Path
 ) -> None:
     assert printed(start, CUT, None) == ["['here.txt: 4 bytes were written.']", "[\"'here'\"]"]
@@ -335,7 +335,7 @@ with JupyterCodeExecutor(JupyterConnectionInfo.from_env()) as executor:
 """
 
 
-def test_a_file_is_not_written_without_the_parts_that_a_restart_has_cost(start: Start) -> None:
+def test_a_file_with_parts_lost_in_a_restart_is_not_written(start: Start) -> None:
     told = "RuntimeError: a part of the file was lost: the kernel was restarted"
     with LocalJupyterServer() as server:
         assert printed(start, PARTS, server) == ["ok", told]
@@ -361,7 +361,7 @@ asyncio.run(main(os.path.abspath("file")))
 )
 
 
-def test_files_and_their_contents_do_not_get_into_the_history(
+def test_files_and_their_contents_are_not_in_the_history(
     start: Start,
 ) -> None:
     with LocalJupyterServer() as server:
@@ -396,7 +396,7 @@ asyncio.run(main())
 )
 
 
-def test_variables_are_listed_whatever_they_are_and_whatever_their_names(
+def test_variables_of_any_kind_and_name_are_listed(
     start: Start, gateway: JupyterConnectable
 ) -> None:
     assert printed(start, SHADOWED, gateway) == [
@@ -435,7 +435,7 @@ asyncio.run(main())
 )
 
 
-def test_an_answer_holds_no_more_images_than_a_model_can_take(
+def test_an_answer_has_no_more_images_than_a_model_accepts(
     start: Start, gateway: JupyterConnectable
 ) -> None:
     note = "images are left out: an answer holds at most 20 images of at most 3.75 MB each."
@@ -472,7 +472,7 @@ asyncio.run(main())
 
 
 @pytest.mark.field("B16")
-def test_what_is_said_of_an_image_stands_behind_it(
+def test_the_text_about_an_image_comes_after_the_image(
     start: Start, gateway: JupyterConnectable
 ) -> None:
     assert printed(start, SIZED, gateway) == [
@@ -503,7 +503,7 @@ asyncio.run(main())
 )
 
 
-def test_halves_of_characters_are_replaced_and_do_not_end_the_server(
+def test_lone_surrogates_are_replaced_and_do_not_end_the_server(
     start: Start, fake: FakeGateway
 ) -> None:
     assert printed(start, HALVES, fake) == [
@@ -536,7 +536,7 @@ asyncio.run(main())
 )
 
 
-def test_a_restart_waits_neither_for_a_call_that_starts_nor_for_those_behind_it(
+def test_a_restart_waits_neither_for_a_starting_call_nor_for_waiting_calls(
     start: Start, gateway: JupyterConnectable
 ) -> None:
     assert printed(start, RESTART, gateway) == [
@@ -565,7 +565,7 @@ asyncio.run(main())
 )
 
 
-def test_a_client_is_told_what_each_tool_is_and_what_it_may_change(
+def test_the_client_receives_the_descriptions_and_annotations_of_the_tools(
     start: Start, fake: FakeGateway
 ) -> None:
     assert printed(start, TOOLS, fake) == [
@@ -625,7 +625,7 @@ asyncio.run(main())
 )
 
 
-def test_variables_are_listed_where_code_has_replaced_its_output(start: Start) -> None:
+def test_variables_are_listed_even_if_code_has_replaced_stdout(start: Start) -> None:
     with LocalJupyterServer() as server:
         (line,) = printed(start, REPLACED, server)
     assert line == r"['x: int = 1\n']"
@@ -682,7 +682,9 @@ asyncio.run(main(*sys.argv[1:]))
         ("get_file path file", "x"),
     ],
 )
-def test_each_tool_tells_that_the_kernel_was_restarted(start: Start, words: str, said: str) -> None:
+def test_each_tool_reports_that_the_kernel_was_restarted(
+    start: Start, words: str, said: str
+) -> None:
     with LocalJupyterServer() as server:
         assert printed(start, DEAF, server, *words.split()) == [
             f"['{said}', 'Note: the kernel was restarted, variables are gone.']"
@@ -751,7 +753,7 @@ def test_the_end_of_stdin_and_signals_end_server_and_kernel_while_code_runs(
 
 
 def listening(start: Start, server: JupyterConnectable, *words: str, **env: str) -> Any:
-    """A server by HTTP, and its address."""
+    """Start an HTTP server. Returns its process and its address."""
     options = ("mcp", "--http", "--port", "0", *words)
     process = start("-W", "error", "-m", "jkg_client", *options, server=server, **env)
     assert process.stderr is not None
@@ -863,14 +865,14 @@ for headers in ({}, wrong, other, right, {**right, "Host": "evil.example"}):
 """
 
 
-def test_who_does_not_know_the_token_is_not_let_in(start: Start, fake: FakeGateway) -> None:
+def test_requests_without_the_right_token_are_refused(start: Start, fake: FakeGateway) -> None:
     _, url = listening(start, fake, JKG_MCP_TOKEN="right")
     refused, wrong, other, right, misled = printed(start, REFUSED, None, url)
     assert (refused, wrong, other, misled) == ("401", "401", "401", "421")
-    assert right == "400"  # let in, and told what is wrong with the request
+    assert right == "400"  # the token is accepted, but the request is invalid
 
 
-def test_no_address_of_this_machine_is_reached_by_pages_of_the_web(
+def test_pages_of_the_web_cannot_reach_the_server_at_any_local_address(
     start: Start, fake: FakeGateway
 ) -> None:
     _, url = listening(start, fake, "--host", "127.0.0.2")
@@ -909,7 +911,7 @@ for name, value in [
 
 
 @pytest.mark.field("D9")
-def test_only_the_exact_names_of_this_machine_are_let_in_and_nobody_else_costs_a_session(
+def test_requests_with_other_host_names_are_refused_without_a_session(
     start: Start, fake: FakeGateway
 ) -> None:
     _, url = listening(start, fake, "--max-sessions", "3")
@@ -931,20 +933,20 @@ asyncio.run(main())
 )
 
 
-def test_code_does_not_learn_the_token_from_its_environment(start: Start) -> None:
+def test_the_environment_of_the_code_does_not_contain_the_token(start: Start) -> None:
     process = start("-c", SECRET, JKG_MCP_TOKEN="right", JKG_TOKEN="other")
     out, err = process.communicate(timeout=RUNNING)
     assert (out, err) == ("['[]']\n", "")
 
 
-def test_others_than_this_machine_need_a_token(start: Start, fake: FakeGateway) -> None:
+def test_an_address_other_than_loopback_needs_a_token(start: Start, fake: FakeGateway) -> None:
     process = start("-m", "jkg_client", "mcp", "--http", "--host", "0.0.0.0", server=fake)
     _, err = process.communicate(timeout=RUNNING)
     assert process.returncode == 2
     assert err == ("jkg: other machines can reach 0.0.0.0 and could run code here: set a token\n")
 
 
-def test_a_client_that_takes_no_answers_keeps_no_signal_from_ending_it(start: Start) -> None:
+def test_a_signal_ends_the_server_even_if_the_client_reads_no_answers(start: Start) -> None:
     process = start("-W", "error", "-m", "jkg_client", "mcp", "--local")
     send(process, *REQUESTS, call(2, PIDS))
     pids = answer(process, 2)["content"][0]["text"].split()
@@ -976,7 +978,7 @@ os.execv(sys.executable, [sys.executable, "-m", "jkg_client", "mcp"])
 
 
 @pytest.mark.parametrize("closed", ["0", "1"])
-def test_without_stdin_or_stdout_it_says_so(start: Start, fake: FakeGateway, closed: str) -> None:
+def test_closed_stdin_or_stdout_is_reported(start: Start, fake: FakeGateway, closed: str) -> None:
     process = start("-c", CLOSED, closed, server=fake)
     assert process.communicate(timeout=RUNNING)[1] == "jkg: stdin and stdout must be open\n"
     assert process.returncode == 2
@@ -993,7 +995,7 @@ def test_without_stdin_or_stdout_it_says_so(start: Start, fake: FakeGateway, clo
         ),
     ],
 )
-def test_options_that_make_no_sense_are_named(
+def test_invalid_options_are_named(
     start: Start, fake: FakeGateway, words: str, complaint: str
 ) -> None:
     process = start("-m", "jkg_client", "mcp", "--http", *words.split(), server=fake)
@@ -1001,7 +1003,7 @@ def test_options_that_make_no_sense_are_named(
     assert (process.returncode, err) == (2, f"jkg: {complaint}\n")
 
 
-def test_a_port_that_is_taken_is_named(start: Start, fake: FakeGateway) -> None:
+def test_the_error_names_a_port_in_use(start: Start, fake: FakeGateway) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start("-m", "jkg_client", "mcp", "--http", "--port", str(port), server=fake)
@@ -1024,7 +1026,7 @@ asyncio.run(main(sys.argv[1]))
 )
 
 
-def test_a_server_that_runs_is_used_and_what_is_wrong_with_it_is_told(
+def test_a_running_server_is_used_and_its_errors_are_reported(
     start: Start, gateway: JupyterConnectable
 ) -> None:
     info = gateway.connection_info
@@ -1043,7 +1045,7 @@ def test_a_server_that_runs_is_used_and_what_is_wrong_with_it_is_told(
     assert kernels(gateway) == 0
 
 
-def test_a_server_that_is_away_is_an_answer(start: Start) -> None:
+def test_an_unreachable_server_is_an_answer_of_the_tool(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     (said,) = printed(start, REMOTE, None, url, "python3")
@@ -1068,7 +1070,7 @@ asyncio.run(main())
 )
 
 
-def test_a_container_runs_code_and_is_gone_with_the_client_even_while_code_runs(
+def test_a_container_is_removed_with_the_client_even_while_code_runs(
     start: Start, engine: docker.DockerClient
 ) -> None:
     container, ended = printed(start, CONTAINER, None)

@@ -1,4 +1,4 @@
-"""Programs that run notebooks by nbclient run them on a gateway, each as its users call it."""
+"""Programs that use nbclient run notebooks on a gateway, with the commands of their users."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUNNING = 60.0
 
 WHERE = "import sys; print(x + 1, sys.executable)"
 HERE = f"21 {sys.executable}"
-"""What ``WHERE`` prints on the gateway. Locally it would be the interpreter of the environment."""
+"""Output of ``WHERE`` on the gateway. A local kernel would print another interpreter."""
 
 MANAGER = "jkg_client.integrations.nbclient.GatewayKernelManager"
 
@@ -42,7 +42,7 @@ PACKAGES = (
 
 @pytest.fixture(scope="module")
 def folder(pytestconfig: pytest.Config) -> Path:
-    """The ``bin`` folder of an environment with the programs; some bring a kernel of theirs."""
+    """The ``bin`` folder of an environment with the programs. Some of them require ipykernel."""
     return environment(pytestconfig, "nbclient", *PACKAGES, *our_requirements("nbclient"))
 
 
@@ -52,7 +52,7 @@ def run(folder: Path, gateway: JupyterConnectable, tmp_path: Path) -> Run:
 
 
 class Run:
-    """Runs programs that find the gateway in the environment; no kernel may be left there."""
+    """Runs programs. The environment names the gateway, where they must leave no kernel."""
 
     def __init__(self, folder: Path, server: JupyterConnectable, here: Path) -> None:
         self.folder, self.server, self.here = folder, server, here
@@ -112,7 +112,7 @@ def notebook(*cells: str) -> dict[str, Any]:
 
 
 def texts(path: Path) -> list[str]:
-    """What each cell of a notebook shows, as text."""
+    """The text output of each cell of a notebook."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return ["".join(_text(output) for output in cell.get("outputs", ())) for cell in cells]
 
@@ -122,7 +122,7 @@ def _text(output: dict[str, Any]) -> str:
     return "".join(said or "")
 
 
-# Read by the programs below.
+# The programs below begin with this.
 RUN_CELLS = """
     import json, sys
     import nbformat
@@ -178,13 +178,15 @@ def test_a_kernel_that_dies_ends_the_notebook_and_is_deleted(run: Run) -> None:
     """)
     said = [json.loads(line) for line in lines if line.startswith("[")]
     assert "DeadKernelError" in lines
-    # The dying kernel may not have got to say that it had begun with the second.
+    # The kernel may die before it reports that the second cell has begun.
     assert (said[0], said[2]) == ([1, "1\n"], [None])
 
 
 @pytest.mark.field("N36")
 @pytest.mark.parametrize("waits", ["import time; time.sleep(60)", "await asyncio.sleep(60)"])
-def test_a_cell_whose_time_is_up_is_interrupted_and_the_next_one_runs(run: Run, waits: str) -> None:
+def test_a_cell_beyond_its_time_limit_is_interrupted_and_the_next_one_runs(
+    run: Run, waits: str
+) -> None:
     lines = run.python(f"""{RUN_CELLS}
     options = {{"timeout": 1, "interrupt_on_timeout": True, "allow_errors": True}}
     show(run("import asyncio; print(1)", "{waits}", "print(3)", **options))
@@ -195,7 +197,7 @@ def test_a_cell_whose_time_is_up_is_interrupted_and_the_next_one_runs(run: Run, 
 
 
 @pytest.mark.field("N36")
-def test_a_kernel_that_is_not_installed_is_told_with_those_that_are(run: Run) -> None:
+def test_the_error_for_a_missing_kernel_lists_the_installed_kernels(run: Run) -> None:
     lines = run.python(f"""{RUN_CELLS}
     from jkg_client.errors import KernelSpecNotFound
     try:
@@ -209,7 +211,7 @@ def test_a_kernel_that_is_not_installed_is_told_with_those_that_are(run: Run) ->
 
 
 @pytest.mark.field("N37")
-def test_a_kernel_that_was_there_before_stays(run: Run) -> None:
+def test_an_attached_kernel_is_not_deleted(run: Run) -> None:
     with JupyterClient(run.server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
     try:
@@ -246,7 +248,7 @@ LINES = "import time\nprint('a', flush=True)\ntime.sleep(0.2)\nprint('b', flush=
         ("cut_within", "execute_reply", ["a\nb\n[1 message was lost]\nNoReply", ""]),
     ],
 )
-def test_a_connection_that_breaks_is_mended_and_what_is_lost_is_told(
+def test_a_broken_connection_is_restored_and_losses_are_reported(
     folder: Path, tmp_path: Path, where: str, msg_type: str, expected: list[str]
 ) -> None:
     with FakeGateway() as fake:
@@ -340,7 +342,7 @@ def test_myst_nb_runs_the_notebooks_of_a_book(run: Run) -> None:
     assert HERE in (run.here / "out" / "index.txt").read_text(encoding="utf-8")
 
 
-def test_papermill_takes_the_kernel_manager(run: Run) -> None:
+def test_papermill_uses_the_kernel_manager(run: Run) -> None:
     run.notebook("x = 20", WHERE)
     run.python("""
     import papermill
@@ -353,10 +355,10 @@ def test_papermill_takes_the_kernel_manager(run: Run) -> None:
     assert texts(run.here / "out.ipynb") == ["", f"{HERE}\n"]
 
 
-def test_nbclient_runs_by_the_manager_of_jupyter_server_on_the_fake(
+def test_nbclient_works_with_the_manager_of_jupyter_server_on_the_fake(
     folder: Path, tmp_path: Path
 ) -> None:
-    # Its client sends no token when it connects to a kernel.
+    # The client sends no token when it connects to a kernel.
     with FakeGateway(token=None) as fake:
         lines = Run(folder, fake, tmp_path).python(f"""{RUN_CELLS}
     from jupyter_server.gateway.gateway_client import GatewayClient

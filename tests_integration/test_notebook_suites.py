@@ -21,7 +21,7 @@ from jkg_client import JupyterConnectable, NotebookError, run_notebook
 
 SUITES = ("nbclient==0.11.0", "papermill==2.7.0")
 
-# Not run, and why.
+# Notebooks that are not run, and the reason for each.
 LEFT_OUT = {
     "Parallel Execute A": "waits for the other one",
     "Parallel Execute B": "waits for the other one",
@@ -30,7 +30,7 @@ LEFT_OUT = {
     "binder": "runs papermill on a notebook that is not there",
 }
 
-# Cells that show something else than by nbclient, and why. By notebook and index of the cell.
+# Cells whose outputs differ from nbclient's: notebook and index of the cell, and the reason.
 DIFFERENT = {
     ("nbclient-Autokill", 0): "nbclient raises DeadKernelError, and leaves the cell empty",
     ("papermill-line_magic_error", 0): "the error is an output too: without it nobody sees it",
@@ -46,12 +46,12 @@ DIFFERENT = {
 _DIFFERS = re.compile(
     r"0x[0-9a-f]+|(?<=\"model_id\": \")\w+|\d{4}-\d\d-\d\dT[\d:.]+Z|(?<=ipykernel_)\d+"
 )
-"""What differs from run to run: addresses, ids, times and numbers of processes."""
+"""Parts of outputs that differ from run to run: addresses, ids, times and process ids."""
 
 
 @pytest.fixture(scope="module")
 def folder(pytestconfig: pytest.Config) -> Path:
-    """The notebooks, and what nbclient made of them."""
+    """The notebooks, and the results of nbclient."""
     assert pytestconfig.cache is not None
     place = Path(pytestconfig.cache.mkdir("notebook-suites"))
     with FileLock(f"{place}.lock"):
@@ -89,7 +89,7 @@ def _unpack(archive: Path, place: Path) -> None:
 
 
 def _seen(outputs: list[Any]) -> list[Any]:
-    """Outputs without what differs from run to run; neighbours of one stream are one."""
+    """Outputs without parts that differ from run to run. Joins adjacent outputs of a stream."""
     seen: list[Any] = []
     for output in outputs:
         kind, said = output["output_type"], {**output}
@@ -98,7 +98,7 @@ def _seen(outputs: list[Any]) -> list[Any]:
             continue
         what = said.get("text") or said.get("data") or [said.get("ename"), said.get("evalue")]
         seen.append([kind, said.get("name"), what])
-    # Which of two streams comes first is chance.
+    # The order of two streams differs from run to run.
     runs = itertools.groupby(seen, key=lambda one: one[0] == "stream")
     return [
         one
@@ -115,7 +115,7 @@ def _compared(ours: Any, theirs: Any) -> Iterator[tuple[int, Any, Any]]:
             yield index, first, second
 
 
-def test_each_cell_shows_what_it_shows_by_nbclient(
+def test_each_cell_has_the_same_outputs_as_with_nbclient(
     server: JupyterConnectable, folder: Path
 ) -> None:
     def ran(path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Notebooks on a real gateway and in embedded kernels, by themselves, by papermill and by jkg."""
+"""Notebooks on a real gateway and in embedded kernels, by our functions, papermill and jkg."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_an_embedded_kernel_runs_a_notebook(tmp_path: Path) -> None:
     ("argv", "kind"),
     [(["sleep", "60"], NotebookTimeout), (["/no/such/program"], NotebookKernelDied)],
 )
-def test_a_kernel_that_never_comes_up_is_told_and_ended(
+def test_a_kernel_that_does_not_start_is_reported_and_ended(
     spec: SpecWriter, tmp_path: Path, argv: list[str], kind: type[NotebookError]
 ) -> None:
     path = tmp_path / "out.ipynb"
@@ -67,7 +67,7 @@ def test_a_kernel_that_never_comes_up_is_told_and_ended(
 
 
 @pytest.mark.field("N12", "N31")
-def test_displays_change_where_they_are(server: JupyterConnectable) -> None:
+def test_displays_are_updated_in_place(server: JupyterConnectable) -> None:
     ran = run_notebook(
         notebook(
             "from IPython.display import clear_output, display, update_display\n"
@@ -84,7 +84,7 @@ def test_displays_change_where_they_are(server: JupyterConnectable) -> None:
 
 
 @pytest.mark.field("N32")
-def test_an_output_widget_takes_what_it_captures(
+def test_an_output_widget_contains_its_captured_output(
     server: JupyterConnectable, tmp_path: Path
 ) -> None:
     path = tmp_path / "out.ipynb"
@@ -108,14 +108,14 @@ def test_the_history_holds_the_notebook_only(server: JupyterConnectable, tmp_pat
 
 
 @pytest.mark.field("N39")
-def test_an_environment_that_is_not_passed_on_is_told(server: JupyterConnectable) -> None:
+def test_an_environment_variable_for_the_kernel_is_passed_on(server: JupyterConnectable) -> None:
     ran = run_notebook(notebook("import os; os.environ['KERNEL_X']"), server, env={"KERNEL_X": "y"})
     assert shown(ran.cells[0]) == ["'y'"]
 
 
 @pytest.fixture
 def papermill(server: JupyterConnectable, tmp_path: Path) -> Runner:
-    """Runs papermill on a notebook, by our engine, on the server."""
+    """Runs a notebook by papermill with our engine on the server."""
     info = server.connection_info
     env = {
         **os.environ,
@@ -153,7 +153,7 @@ def _wait_for(path: Path, text: str) -> None:
 
 
 def statuses(node: Any) -> list[Any]:
-    """Papermill's word for each code cell."""
+    """Papermill's status of each code cell."""
     return [c.metadata.papermill.status for c in node.cells if c.cell_type == "code"]
 
 
@@ -172,7 +172,7 @@ def test_papermill_runs_a_notebook_with_parameters(papermill: Runner, tmp_path: 
 
 
 @pytest.mark.field("N1", "N7", "N9", "N15")
-def test_papermill_is_told_the_truth_of_each_cell(papermill: Runner, tmp_path: Path) -> None:
+def test_papermill_gets_the_right_status_of_each_cell(papermill: Runner, tmp_path: Path) -> None:
     path = tmp_path / "out.ipynb"
     rows: list[tuple[str, tuple[str, ...], int, list[str], Any]] = [
         ("import os; os._exit(1)", (), 1, ["completed", "failed", "pending"], True),
@@ -192,7 +192,7 @@ def test_papermill_is_told_the_truth_of_each_cell(papermill: Runner, tmp_path: P
 
 
 @pytest.mark.field("N43")
-def test_what_papermill_writes_to_stdout_is_the_notebook_alone(
+def test_papermill_writes_only_the_notebook_to_stdout(
     server: JupyterConnectable, tmp_path: Path
 ) -> None:
     info = server.connection_info
@@ -212,7 +212,7 @@ def test_what_papermill_writes_to_stdout_is_the_notebook_alone(
 
 @pytest.mark.field("N3", "N4")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_papermill_in_good_order(
+def test_a_signal_ends_papermill_and_the_notebook_is_saved(
     server: JupyterConnectable, papermill: Runner, tmp_path: Path, number: int
 ) -> None:
     before = kernel_ids(server)
@@ -230,7 +230,7 @@ def _ticking() -> str:
 
 
 @pytest.mark.field("N3", "N5")
-def test_jkg_run_keeps_what_ran(server: JupyterConnectable, tmp_path: Path) -> None:
+def test_jkg_run_saves_the_outputs_so_far(server: JupyterConnectable, tmp_path: Path) -> None:
     info = server.connection_info
     env = {**os.environ, "JUPYTER_GATEWAY_URL": info.url, "JKG_TOKEN": info.token or ""}
     (tmp_path / "in.ipynb").write_text(json.dumps(notebook("1", _ticking(), "3")), "utf-8")
@@ -247,7 +247,7 @@ def test_jkg_run_keeps_what_ran(server: JupyterConnectable, tmp_path: Path) -> N
 
 
 @pytest.mark.field("N6")
-def test_a_file_is_whole_whenever_it_is_read_and_after_a_kill(
+def test_a_file_is_complete_at_any_time_and_after_a_kill(
     server: JupyterConnectable, tmp_path: Path
 ) -> None:
     info = server.connection_info

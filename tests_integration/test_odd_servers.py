@@ -1,4 +1,4 @@
-"""Servers without a token, with a password, that never answer, or that start kernels otherwise."""
+"""Servers without a token, with a password, without answers, or with other kernel starts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from jkg_client.servers.ports import free_port
 
 JUPYTER_SERVER = next(kind for kind in KINDS if kind.name == "js-2")
 JUPYVERSE = ("jupyverse[auth]==0.14.18", "ipykernel==7.4.0")
-# Of the word "secret", by jupyter_server.auth.passwd.
+# The hash of "secret" by jupyter_server.auth.passwd.
 PASSWORD = "sha1:a1b2c3d4e5f6:2a25b4dd2ea3f3fc1b6a5dcd5a9a3d5d1fe4b5c1"
 
 
@@ -51,7 +51,7 @@ def test_a_server_without_a_token_runs_code(pytestconfig: pytest.Config, tmp_pat
 
 
 @pytest.mark.field("C7")
-def test_a_server_with_a_password_wants_a_token_besides(
+def test_a_server_with_a_password_needs_a_token(
     pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
     python = environment(pytestconfig, JUPYTER_SERVER.name, *JUPYTER_SERVER.requirements)
@@ -77,7 +77,7 @@ def test_jupyverse_runs_code(pytestconfig: pytest.Config, tmp_path: Path) -> Non
     bin_folder = environment(pytestconfig, "jupyverse", *JUPYVERSE)
     info = JupyterConnectionInfo(HOST, use_https=False, port=free_port(HOST))
     command = [str(bin_folder / "jupyverse"), "--timeout", "60", "--port", str(info.port)]
-    # Its pages need JupyterLab.
+    # Without its web pages, because these need JupyterLab.
     command += ["--disable", "lab", "--disable", "jupyterlab", "--set", "auth.mode=noauth"]
     env = surroundings(tmp_path, str(bin_folder / "python"))
     with answering(command, info, tmp_path, env=env):

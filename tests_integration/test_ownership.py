@@ -1,4 +1,4 @@
-"""What is left behind on a real server."""
+"""What clients leave behind on a real server."""
 
 import pytest
 from ownership import *  # noqa: F403

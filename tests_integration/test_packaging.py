@@ -1,4 +1,4 @@
-"""What is uploaded: a source distribution with its tests, a wheel, and both as one zip archive."""
+"""The source distribution with its tests, the wheel, and a zip application of the package."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(DockerJupyterServer.DEFAULT_DOCKERFILE.partition(" ")[0], "pyz" in jkg_cli
 
 
 def said(command: Sequence[str | Path], folder: Path) -> str:
-    """What a program prints, run without this checkout in reach."""
+    """The output of a program that cannot import this checkout."""
     env = {n: v for n, v in os.environ.items() if n not in ("PYTHONPATH", "PYTHONHOME")}
     done = subprocess.run(
         [str(word) for word in command],
@@ -53,7 +53,7 @@ def tools(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(scope="module")
 def dist(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # Building writes into the tree, which may be read-only, or of another worker.
+    # In a copy: the build writes files, and the checkout may be read-only or used by others.
     folder, copy = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("copy") / "tree"
     left_out = (".*", "*.egg-info", "__pycache__", "build", "dist")
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*left_out))
@@ -61,11 +61,11 @@ def dist(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_an_index_takes_what_is_built(tools: Path, dist: Path) -> None:
+def test_the_built_files_pass_the_checks_of_the_package_index(tools: Path, dist: Path) -> None:
     built = sorted(dist.iterdir())
     assert [path.suffix for path in built] == [".whl", ".gz"]
     said([tools, "-m", "twine", "check", "--strict", *built], dist)
-    # W002: programs that install packages all have the same stand-in, under their own names.
+    # W002 is about equal files: our stand-ins for several programs have the same content.
     said([tools, "-m", "check_wheel_contents", "--ignore", "W002", built[0]], dist)
 
 
@@ -82,7 +82,7 @@ def test_the_tests_of_an_unpacked_source_distribution_pass(
     (folder,) = tmp_path.iterdir()
     for name in ("docs", "CHANGELOG.md", "tox.ini", "tests/recordings", "tests_integration"):
         assert (folder / name).exists(), name
-    # Those that need more than the package: recordings, pages, replies. All of them take a minute.
+    # Tests that need recordings, pages or replies. All tests would take a minute.
     names = ("recordings", "pitfalls", "architecture", "replies")
     files = [f"tests/test_{name}.py" for name in names]
     assert " passed" in said([tools, "-m", "pytest", "-q", "-n", "2", *files], folder)
@@ -93,7 +93,7 @@ def test_the_package_works_from_within_a_zip_archive(dist: Path, tmp_path: Path)
     (wheel,) = dist.glob("*.whl")
     content = tmp_path / "content"
     said([sys.executable, "-m", "zipfile", "-e", wheel, content], tmp_path)
-    # Without its dependencies: those are of this environment.
+    # Without the dependencies, which this environment provides.
     (content / "__main__.py").write_text(HELLO, encoding="utf-8")
     zipapp.create_archive(content, tmp_path / "hello.pyz")
     assert said([sys.executable, tmp_path / "hello.pyz"], tmp_path) == "42\nFROM True\n"

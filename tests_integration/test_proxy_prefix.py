@@ -1,4 +1,4 @@
-"""Through nginx, which rewrites a prefix and drops WebSockets that are silent for a second."""
+"""Clients behind nginx, which rewrites a prefix and drops WebSockets silent for a second."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 from behaviours import (
-    test_a_kernel_deleted_by_somebody_else_is_replaced,
+    test_a_kernel_deleted_by_another_program_is_replaced,
     test_a_timeout_keeps_output_and_state,
-    test_a_wrong_token_is_told_at_once,
-    test_an_unknown_kernel_names_those_installed,
+    test_a_wrong_token_is_reported_at_once,
+    test_cells_of_threads_run_in_turn_and_each_gets_its_own_output,
     test_code_that_ignores_the_interrupt_is_ended_by_a_restart,
-    test_hello_world_prints_exactly_what_the_seed_shows,
-    test_input_is_asked_for_and_given,
+    test_hello_world_has_exactly_the_output_of_the_seed,
+    test_input_requests_are_answered,
     test_rich_output_becomes_a_file_byte_for_byte,
     test_stop_deletes_the_kernel_and_may_be_called_twice,
     test_the_death_of_a_kernel_is_reported_with_its_output,
-    test_threads_queue_and_each_gets_its_own_output,
+    test_the_error_for_an_unknown_kernel_lists_the_installed_ones,
 )
 from servers import answering, kernel_gateway, started
 
@@ -37,17 +37,17 @@ from jkg_client.client.deadline import Deadline
 from jkg_client.servers.ports import free_port
 
 __all__ = [
-    "test_a_kernel_deleted_by_somebody_else_is_replaced",
+    "test_a_kernel_deleted_by_another_program_is_replaced",
     "test_a_timeout_keeps_output_and_state",
-    "test_a_wrong_token_is_told_at_once",
-    "test_an_unknown_kernel_names_those_installed",
+    "test_a_wrong_token_is_reported_at_once",
+    "test_cells_of_threads_run_in_turn_and_each_gets_its_own_output",
     "test_code_that_ignores_the_interrupt_is_ended_by_a_restart",
-    "test_hello_world_prints_exactly_what_the_seed_shows",
-    "test_input_is_asked_for_and_given",
+    "test_hello_world_has_exactly_the_output_of_the_seed",
+    "test_input_requests_are_answered",
     "test_rich_output_becomes_a_file_byte_for_byte",
     "test_stop_deletes_the_kernel_and_may_be_called_twice",
     "test_the_death_of_a_kernel_is_reported_with_its_output",
-    "test_threads_queue_and_each_gets_its_own_output",
+    "test_the_error_for_an_unknown_kernel_lists_the_installed_ones",
 ]
 
 CONFIGURATION = """
@@ -63,7 +63,7 @@ http {{
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
-    # As many have it: Host is the one of the server behind it.
+    # A common configuration: Host names the server behind nginx.
     server {{
         listen 127.0.0.1:{plain_port};
         location / {{
@@ -93,12 +93,12 @@ http {{
 }}
 """
 DROPPING = 20.0
-"""Seconds in which the gateway must have noticed that nginx has dropped the connection."""
+"""Seconds in which the gateway must notice that nginx has dropped the connection."""
 
 
 @pytest.fixture(scope="module", params=["", "/its/own"], ids=["at the root", "below a path"])
 def gateway(request: pytest.FixtureRequest) -> Iterator[JupyterConnectionInfo]:
-    """What nginx hides, without a prefix or with one of its own."""
+    """The gateway behind nginx, without a prefix or with its own prefix."""
     info = JupyterConnectionInfo("127.0.0.1", use_https=False, base_path=request.param)
     with started("kernel_gateway", kernel_gateway, info) as running:
         yield running
@@ -113,11 +113,11 @@ def plain_port() -> int:
 def server(
     gateway: JupyterConnectionInfo, plain_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[JupyterConnectionInfo]:
-    # Debian has it where only root looks.
+    # Debian has nginx in a folder that only root's PATH contains.
     nginx = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
     if nginx is None:
         missing = "nginx is missing: apt-get install --no-install-recommends nginx-light"
-        # CI installs it; the README's command has to get through without.
+        # On CI a missing program is an error. Contributors may run the tests without it.
         if "CI" in os.environ:
             pytest.fail(missing)
         pytest.skip(missing)
@@ -136,7 +136,7 @@ def server(
 
 
 @pytest.mark.field("C2")
-def test_a_proxy_that_changes_the_host_makes_no_stranger_of_us(
+def test_a_proxy_that_changes_the_host_does_not_cause_a_refusal(
     server: JupyterConnectionInfo,
     gateway: JupyterConnectionInfo,
     plain_port: int,
@@ -167,7 +167,7 @@ def test_after_the_proxy_dropped_the_connection_the_next_cell_runs_once(
         assert (result.status, result.output, result.truncated) == ("ok", run, None)
 
 
-def test_a_cell_that_is_silent_for_longer_than_the_proxy_bears_is_whole(
+def test_a_cell_with_a_silence_beyond_the_proxy_timeout_is_complete(
     kernel: JupyterKernelClient,
 ) -> None:
     code = "import time\nfor i in range(3):\n    print(i, flush=True)\n    time.sleep(1.5)"
@@ -175,7 +175,7 @@ def test_a_cell_that_is_silent_for_longer_than_the_proxy_bears_is_whole(
     assert (result.status, result.output) == ("ok", "0\n1\n2\n")
 
 
-def test_a_prefix_that_the_proxy_does_not_know_is_told(server: JupyterConnectionInfo) -> None:
+def test_a_prefix_that_the_proxy_does_not_know_is_reported(server: JupyterConnectionInfo) -> None:
     with (
         JupyterClient(evolve(server, base_path="/other")) as client,
         pytest.raises(NotAGateway, match=r"/other is not a Jupyter server.*base_path right"),

@@ -1,4 +1,4 @@
-"""What a server asks a kernel, unseen by us, when a client comes back."""
+"""Requests that a server sends to a kernel, unseen by us, when a client connects again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMES = 8
 
 
 @pytest.mark.every_server
-def test_it_asks_no_more_than_is_allowed_for(server: JupyterConnectable) -> None:
+def test_a_reconnect_uses_no_more_message_numbers_than_allowed(server: JupyterConnectable) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
         try:
@@ -31,7 +31,7 @@ def test_it_asks_no_more_than_is_allowed_for(server: JupyterConnectable) -> None
 
 
 def _numbers_heard(client: JupyterClient, kernel_id: str, session: str) -> set[int]:
-    """Numbers of the kernel's messages on one connection, to the answer of a question."""
+    """Numbers of the kernel's messages on a new connection, until it has answered a request."""
     transport = WebSocketTransport(client.channels_address(kernel_id, session), Deadline(60))
     try:
         request, deadline = kernel_info_request(session), Deadline(60)
@@ -41,7 +41,7 @@ def _numbers_heard(client: JupyterClient, kernel_id: str, session: str) -> set[i
             message = transport.receive(deadline)
             assert message is not None, "no answer in time"
             number = message.msg_id.rpartition("_")[2]
-            if number.isdecimal():  # the server's own messages have other ids
+            if number.isdecimal():  # messages of the server itself have other ids
                 numbers.add(int(number))
             if message.parent_id == request.msg_id:
                 awaited -= {message.msg_type, message.content.get("execution_state")}

@@ -1,4 +1,4 @@
-"""What libraries for charts and tables really send, as text and files, and in a browser."""
+"""Outputs of real libraries for charts and tables: as text, as files and in a browser."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def remote(python: Path) -> Iterator[LocalJupyterServer]:
 
 @pytest.fixture(scope="module")
 def scripts(remote: LocalJupyterServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Files of the libraries that draw, taken from Python packages."""
+    """JavaScript files of the chart libraries, taken from Python packages."""
     folder = tmp_path_factory.mktemp("scripts")
     code = f"""
         import pathlib, plotly, vl_convert
@@ -54,7 +54,7 @@ def scripts(remote: LocalJupyterServer, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def run(remote: LocalJupyterServer, scripts: dict[str, str], tmp_path: Path) -> Iterator[Run]:
-    """Runs cells in a new kernel; the pages contain what draws them."""
+    """Runs cells in a new kernel. Saved pages contain the JavaScript of the libraries."""
     with JupyterCodeExecutor(remote, output_dir=tmp_path, page_scripts=scripts) as executor:
 
         def run(*cells: str) -> CodeResult:
@@ -124,7 +124,7 @@ def test_charts_of_altair_and_vega_draw_themselves(run: Run, tmp_path: Path) -> 
         assert drawn(page, tmp_path, "canvas.marks, svg.marks") == {"canvas.marks, svg.marks": 1}
 
 
-def test_of_altair_an_image_or_its_own_page_is_taken_as_it_is(run: Run) -> None:
+def test_an_image_or_a_page_of_altair_is_not_changed(run: Run) -> None:
     image, page = saved(
         run(ALTAIR, "alt.renderers.enable('png')\nchart", "alt.renderers.enable('html')\nchart"),
         ".png",
@@ -154,7 +154,7 @@ def test_figures_of_bokeh_draw_themselves(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.field("B2")
-def test_a_figure_of_bokeh_fetches_what_its_package_says(run: Run) -> None:
+def test_a_figure_of_bokeh_fetches_the_release_of_its_package(run: Run) -> None:
     result = run(BOKEH.format(resources=""), SHOW, "import bokeh\nprint(bokeh.__version__)")
     (page,) = saved(result, ".html")
     text = page.read_text(encoding="utf-8")
@@ -171,7 +171,7 @@ for n in range(30):
 
 
 @pytest.mark.field("B6")
-def test_what_rich_prints_is_text(run: Run) -> None:
+def test_output_of_rich_is_text(run: Run) -> None:
     result = run(RICH)
     saved(result)
     assert result.output == "".join(f"step {n} <tag> there\n" for n in range(30))
@@ -189,14 +189,12 @@ def test_progress_and_pretty_values_of_rich_are_text(run: Run) -> None:
 
 @pytest.mark.field("B5")
 @pytest.mark.parametrize("module", ["auto", "notebook"])
-def test_a_bar_of_tqdm_that_is_a_widget_is_not_shown_at_its_beginning(
-    run: Run, module: str
-) -> None:
+def test_the_first_state_of_a_tqdm_widget_is_not_shown(run: Run, module: str) -> None:
     bar = f"from tqdm.{module} import tqdm\nfor _ in tqdm(range(20)): pass\nprint('done')"
     assert run(bar).output == "done\n"
 
 
-# Beside a bar on stderr, what is printed on stdout has lines of its own. "N" stands for figures.
+# Text on stdout gets its own lines beside a progress bar on stderr. "N" stands for the bar.
 @pytest.mark.field("B5")
 @pytest.mark.parametrize(
     ("code", "lines"),
@@ -216,7 +214,7 @@ def test_a_print_does_not_continue_the_line_of_a_bar(run: Run, code: str, lines:
 
 
 @pytest.mark.field("B5")
-def test_a_spinner_of_rich_is_gone_when_it_has_ended(run: Run) -> None:
+def test_a_spinner_of_rich_is_removed_at_its_end(run: Run) -> None:
     code = "from rich.console import Console\nwith Console().status('Working'): time.sleep(0.2)"
     assert run(f"import time\n{code}\nprint('done')").output == "done\n"
 
@@ -228,12 +226,12 @@ def test_an_exit_shows_no_traceback_if_rich_shows_tracebacks(run: Run) -> None:
 
 
 @pytest.mark.field("B9")
-def test_a_failed_installation_is_told_if_rich_shows_values(run: Run) -> None:
+def test_a_failed_installation_is_reported_if_rich_prints_values(run: Run) -> None:
     result = run("from rich import pretty\npretty.install()", "!pip install nosuch --no-index")
     assert result.output.endswith("failed with exit status 1.\n")
 
 
-# One row a value: what is said of it, and what is saved.
+# A row for each value: the cell, its text, and the suffixes of saved files.
 @pytest.mark.parametrize(
     ("code", "said", "suffixes"),
     [
@@ -259,7 +257,7 @@ def test_a_failed_installation_is_told_if_rich_shows_values(run: Run) -> None:
         ),
     ],
 )
-def test_other_values_are_said_and_saved(
+def test_other_values_have_a_text_and_a_file(
     run: Run, code: str, said: str, suffixes: list[str]
 ) -> None:
     result = run(code)

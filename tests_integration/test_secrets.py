@@ -1,4 +1,4 @@
-"""The token of a real gateway is nowhere that others can look: processes, environments, files."""
+"""Nobody else can read the token of a real gateway in processes, environments or files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ print(json.dumps([os.getpid(), os.getppid(), dict(os.environ), json.loads(inheri
 
 
 def processes() -> Iterator[tuple[int, bytes]]:
-    """Command line and environment of each process that may be looked at."""
+    """Command line and environment of each process that we may read."""
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             seen = (folder / "cmdline").read_bytes() + b"\0" + (folder / "environ").read_bytes()

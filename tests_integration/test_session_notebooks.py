@@ -1,4 +1,4 @@
-"""Sessions of agents and executors, kept as notebooks that nbformat finds valid."""
+"""Sessions of agents and executors, saved as notebooks that nbformat accepts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def formats(pytestconfig: pytest.Config) -> Path:
 
 
 def sources(formats: Path, notebook: Path) -> list[str]:
-    """The cells of a notebook, which is valid."""
+    """The cells of a notebook, which must be valid."""
     done = subprocess.run(
         [formats, "-W", "error", "-c", VALIDATES, notebook],
         capture_output=True,
@@ -56,9 +56,9 @@ class Adapter:
     """An adapter, and a program that runs two pieces of code by it.
 
     Attributes:
-        name: Of its environment.
-        packages: Of its environment.
-        code: The program, which keeps ``kept.ipynb``.
+        name: Name of its environment.
+        packages: Packages of its environment.
+        code: The program. It saves ``kept.ipynb``.
     """
 
     name: str

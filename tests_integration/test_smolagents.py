@@ -36,12 +36,12 @@ final_answer({"total": total, "cities": cities})
 
 @pytest.fixture
 def python(pytestconfig: pytest.Config) -> Path:
-    """The interpreter of its environment, which has what we need, too."""
+    """The interpreter of an environment with smolagents and our requirements."""
     requirements = ["smolagents[openai]==1.26.0", *our_requirements()]
     return environment(pytestconfig, "smolagents", *requirements) / "python"
 
 
-def test_an_agent_does_what_the_page_says(
+def test_the_example_of_the_page_with_an_agent_works(
     python: Path, gateway: JupyterConnectable, model: ModelServer, tmp_path: Path
 ) -> None:
     env = {**model.variables, **server_variables(gateway)}
@@ -349,7 +349,7 @@ RAN = "CodeOutput(output='{}', logs='', is_final_answer=False)"
         ),
     ],
 )
-def test_the_executor_keeps_its_promises(
+def test_the_executor_has_the_documented_behaviour(
     python: Path, gateway: JupyterConnectable, tmp_path: Path, code: str, expected: list[str]
 ) -> None:
     assert run_alone(python, BEGINNING + code, gateway, tmp_path) == expected

@@ -1,6 +1,6 @@
-"""TLS with an authority of one's own, and what is said when it does not work out.
+"""TLS with a private certificate authority, and the errors when it does not work.
 
-The kernel gateway is the real one. REST and WebSocket are asked alike: they reach the server
+The kernel gateway is real. Most tests check REST and the WebSocket, because these reach the server
 through different libraries.
 """
 
@@ -44,14 +44,14 @@ BOTH_WAYS = pytest.mark.parametrize("ask", [_rest, _websocket])
 
 @frozen
 class Files:
-    """PEM files: of our authority, another one, and certificates that they have given.
+    """PEM files of two certificate authorities, and of certificates that ours has signed.
 
     Attributes:
         ours: Our authority.
-        other: One that has nothing to do with the server.
-        server: Key and certificates for 127.0.0.1, not for localhost.
-        client: Of a client, by our authority; key and certificates in one file.
-        client_parts: The same as (certificates, key).
+        other: An authority that has not signed the server's certificate.
+        server: The server's key and certificates, for 127.0.0.1 and not for localhost.
+        client: A client's key and certificates in one file, signed by our authority.
+        client_parts: The content of ``client`` in two files: (certificates, key).
     """
 
     ours: str
@@ -96,7 +96,7 @@ Start = Callable[..., JupyterConnectionInfo]
 
 @pytest.fixture(scope="module")
 def start(files: Files) -> Iterator[Start]:
-    """Starts gateways that speak TLS, with these further settings."""
+    """Starts gateways with TLS, and with further settings."""
     with ExitStack() as stack:
 
         def start(**more: Any) -> JupyterConnectionInfo:
@@ -115,13 +115,13 @@ def start(files: Files) -> Iterator[Start]:
 
 @pytest.fixture(scope="module")
 def server(start: Start) -> JupyterConnectionInfo:
-    """Anybody may connect who trusts our authority."""
+    """A gateway for all clients that trust our authority."""
     return evolve(start(), cert=None)
 
 
 @pytest.fixture(scope="module")
 def strict(start: Start, files: Files) -> JupyterConnectionInfo:
-    """Wants a certificate of the client."""
+    """A gateway that requires a certificate of the client."""
     return start(client_ca=files.ours)
 
 
@@ -131,20 +131,22 @@ def _hello(info: JupyterConnectionInfo, folder: Path) -> str:
 
 
 @pytest.mark.pitfall(26, 28)
-def test_an_authority_of_ones_own_is_trusted(server: JupyterConnectionInfo, tmp_path: Path) -> None:
+def test_a_custom_authority_is_trusted(server: JupyterConnectionInfo, tmp_path: Path) -> None:
     assert _hello(server, tmp_path) == "hello\n"
 
 
-# It warns of every request, and is right.
+# urllib3 rightly warns of each request.
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-def test_without_verification_any_certificate_will_do(
+def test_without_verification_any_certificate_is_accepted(
     server: JupyterConnectionInfo, tmp_path: Path
 ) -> None:
     assert _hello(evolve(server, host="localhost", verify=False), tmp_path) == "hello\n"
 
 
 @BOTH_WAYS
-def test_an_authority_that_is_not_known_is_told(server: JupyterConnectionInfo, ask: Ask) -> None:
+def test_a_certificate_of_an_unknown_authority_is_an_error(
+    server: JupyterConnectionInfo, ask: Ask
+) -> None:
     with (
         JupyterClient(evolve(server, verify=True)) as client,
         pytest.raises(GatewayUnreachable, match="certificate verify failed"),
@@ -153,7 +155,7 @@ def test_an_authority_that_is_not_known_is_told(server: JupyterConnectionInfo, a
 
 
 @BOTH_WAYS
-def test_a_certificate_of_another_authority_is_told(
+def test_a_certificate_of_another_authority_is_an_error(
     server: JupyterConnectionInfo, files: Files, ask: Ask
 ) -> None:
     with (
@@ -164,7 +166,9 @@ def test_a_certificate_of_another_authority_is_told(
 
 
 @BOTH_WAYS
-def test_a_certificate_for_another_name_is_told(server: JupyterConnectionInfo, ask: Ask) -> None:
+def test_a_certificate_for_another_name_is_an_error(
+    server: JupyterConnectionInfo, ask: Ask
+) -> None:
     with (
         JupyterClient(evolve(server, host="localhost")) as client,
         pytest.raises(GatewayUnreachable, match=r"not valid for 'localhost'"),
@@ -177,7 +181,7 @@ BUNDLES = pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BU
 
 @pytest.mark.field("C1")
 @BUNDLES
-def test_an_authority_that_is_given_wins_over_the_environment(
+def test_an_explicit_authority_overrides_the_environment(
     server: JupyterConnectionInfo,
     files: Files,
     variable: str,
@@ -191,7 +195,7 @@ def test_an_authority_that_is_given_wins_over_the_environment(
 @pytest.mark.field("C1")
 @BUNDLES
 @BOTH_WAYS
-def test_the_environment_does_not_make_up_for_an_authority_that_did_not_sign(
+def test_the_environment_does_not_replace_a_wrong_explicit_authority(
     server: JupyterConnectionInfo,
     files: Files,
     variable: str,
@@ -208,7 +212,7 @@ def test_the_environment_does_not_make_up_for_an_authority_that_did_not_sign(
 
 @pytest.mark.field("C1")
 @BUNDLES
-def test_the_environment_names_the_authorities_where_nothing_was_given(
+def test_authorities_of_the_environment_are_the_default(
     server: JupyterConnectionInfo,
     files: Files,
     variable: str,
@@ -221,7 +225,7 @@ def test_the_environment_names_the_authorities_where_nothing_was_given(
 
 @pytest.mark.field("C12")
 @pytest.mark.pitfall(26)
-def test_https_to_a_server_that_speaks_http_is_told_before_the_time_for_connecting_is_up() -> None:
+def test_https_to_a_plain_http_server_is_reported_before_the_connect_timeout() -> None:
     info = JupyterConnectionInfo("127.0.0.1", use_https=False)
     with started("kernel_gateway", kernel_gateway, info) as plain:
         began = time.monotonic()
@@ -234,7 +238,7 @@ def test_https_to_a_server_that_speaks_http_is_told_before_the_time_for_connecti
 
 
 @BOTH_WAYS
-def test_plain_http_where_tls_is_spoken_is_told(server: JupyterConnectionInfo, ask: Ask) -> None:
+def test_plain_http_to_a_tls_server_is_an_error(server: JupyterConnectionInfo, ask: Ask) -> None:
     with (
         JupyterClient(evolve(server, use_https=False)) as client,
         pytest.raises(GatewayUnreachable),
@@ -243,7 +247,7 @@ def test_plain_http_where_tls_is_spoken_is_told(server: JupyterConnectionInfo, a
 
 
 @BOTH_WAYS
-def test_a_missing_client_certificate_is_told(strict: JupyterConnectionInfo, ask: Ask) -> None:
+def test_a_missing_client_certificate_is_an_error(strict: JupyterConnectionInfo, ask: Ask) -> None:
     with (
         JupyterClient(evolve(strict, cert=None)) as client,
         pytest.raises(GatewayUnreachable, match=r"handshake failure|certificate required"),
@@ -253,7 +257,7 @@ def test_a_missing_client_certificate_is_told(strict: JupyterConnectionInfo, ask
 
 @pytest.mark.pitfall(28)
 @pytest.mark.parametrize("form", ["client", "client_parts"])
-def test_a_client_certificate_is_shown(
+def test_a_client_certificate_is_sent(
     strict: JupyterConnectionInfo, files: Files, form: str, tmp_path: Path
 ) -> None:
     shown = evolve(strict, cert=getattr(files, form))

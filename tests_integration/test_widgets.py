@@ -1,4 +1,4 @@
-"""Widgets of ipywidgets that take the outputs of a cell."""
+"""Widgets of ipywidgets that capture the outputs of a cell."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[JupyterKernelClient]:
 
 @pytest.mark.field("B10")
 @pytest.mark.parametrize(("code", "shown"), CASES)
-def test_clearing_a_widget_leaves_what_the_cell_has_shown(
+def test_clearing_a_widget_keeps_outputs_of_the_cell(
     kernel: JupyterKernelClient, code: str, shown: str
 ) -> None:
     result = kernel.execute(f"out = ipywidgets.Output()\n{code}", 30)
@@ -52,7 +52,7 @@ def test_an_exception_in_a_widget_does_not_fail_the_cell(kernel: JupyterKernelCl
 
 
 @pytest.mark.field("B10")
-def test_what_interact_shows_is_shown(kernel: JupyterKernelClient) -> None:
+def test_output_of_interact_is_shown(kernel: JupyterKernelClient) -> None:
     code = "def twice(x):\n    print('x is', x)\n    return 2 * x\nipywidgets.interact(twice, x=5);"
     result = kernel.execute(code, 30)
     assert result.status == "ok"

@@ -1,4 +1,4 @@
-"""Whether every public symbol has a type that all type checkers agree on, as pyright sees it.
+"""Checks by pyright that every public symbol has a type on which all type checkers agree.
 
 ``python tests_integration/type_completeness.py`` runs ``pyright --verifytypes`` on the installed
 package, in an environment with pyright and all frameworks.
@@ -12,7 +12,7 @@ import sys
 
 COMMAND = ("pyright", "--verifytypes", "jkg_client", "--ignoreexternal", "--outputjson")
 
-# smolagents, papermill and the traits of jupyter_client have no types that pyright knows.
+# smolagents, papermill and the traits of jupyter_client have no types for pyright.
 UNTYPED_BASES = (
     "jkg_client.integrations.nbclient.GatewayKernel",
     "jkg_client.integrations.nbclient.client.GatewayKernel",
@@ -26,7 +26,7 @@ def incomplete(report: str) -> dict[str, list[str]]:
     """Symbols without a known type, and what pyright says about each.
 
     Raises:
-        ValueError: The report is about no symbol at all.
+        ValueError: The report contains no symbols.
     """
     symbols = json.loads(report)["typeCompleteness"]["symbols"]
     if not symbols:

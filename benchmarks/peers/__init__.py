@@ -1,1 +1,1 @@
-"""Programs that each drive one client, every one in an environment of its own."""
+"""Programs that drive the clients: one program for each client, in the client's environment."""

@@ -16,7 +16,7 @@ from .driver import TIMEOUT, Cell, Where, serve, size_of_files
 
 @contextlib.contextmanager
 def opened(where: Where) -> Iterator[Cell]:
-    """A kernel of one's own and its executor."""
+    """A new kernel and its executor."""
     info = JupyterConnectionInfo(where["host"], False, where["port"])
     folder = where["folder"]
     with JupyterCodeExecutor(info, timeout=int(TIMEOUT), output_dir=folder) as executor:

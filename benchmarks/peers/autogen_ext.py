@@ -1,4 +1,4 @@
-"""autogen-ext's two executors: one upon nbclient, one for a gateway."""
+"""autogen-ext's two executors: one uses nbclient, the other a gateway."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def upon_nbclient(where: Where) -> Any:
 
 
 def of_gateway(where: Where) -> Any:
-    """The executor for containers, which takes any gateway."""
+    """The executor for containers. It also accepts other gateways."""
     from autogen_ext.code_executors import docker_jupyter  # noqa: PLC0415
 
-    # Not exported, but needed for any server but its own.
+    # A private class, but needed for servers that the package has not started.
     server = importlib.import_module(f"{docker_jupyter.__name__}._jupyter_server")
     return docker_jupyter.DockerJupyterCodeExecutor(
         server.JupyterConnectionInfo(where["host"], False, where["port"]),
@@ -38,7 +38,7 @@ def of_gateway(where: Where) -> Any:
 
 @contextlib.contextmanager
 def opened(where: Where, *, gateway: bool) -> Iterator[Cell]:
-    """A kernel of one's own and its executor."""
+    """A new kernel and its executor."""
     loop = asyncio.new_event_loop()
     executor = of_gateway(where) if gateway else upon_nbclient(where)
     loop.run_until_complete(executor.start())

@@ -13,7 +13,7 @@ from .driver import TIMEOUT, Cell, Where, serve, size_of
 
 @contextlib.contextmanager
 def opened(where: Where) -> Iterator[Cell]:
-    """A kernel of one's own and its client."""
+    """A new kernel and its client."""
     with JupyterKernelClient(server_url=where["http"], token="") as kernel:
         yield lambda code: _run(kernel, code)
 

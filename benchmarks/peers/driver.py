@@ -1,17 +1,17 @@
-"""What a driver is: lines of JSON on stdin say what to do, lines on stdout what it took.
+"""The loop of a driver. It reads tasks from stdin and writes results to stdout, as lines of JSON.
 
-The first line says where the gateway is. Then come::
+The first line has the address of the gateway. The next lines are tasks::
 
-    {"do": "open"}                                  a kernel of its own, ready for cells
-    {"do": "cell", "code": "pass", "times": 20}     run it so often
-    {"do": "start"}                                 open another, run a first cell, close it
+    {"do": "open"}                                  start a kernel, and connect to it
+    {"do": "cell", "code": "pass", "times": 20}     run the code 20 times
+    {"do": "start"}                                 open another kernel, run a cell, close
     {"do": "close"}
 
-Each is answered by one line: ``seconds`` (one for each cell), ``cpu`` (seconds of this process
-in all), ``rss`` (bytes by which the resident set grew at its peak), ``got`` (bytes of output
-handed to the caller by the last cell); or by ``error``.
+The answer to each task is one line: ``seconds`` (of each cell), ``cpu`` (seconds of this process
+for all cells), ``rss`` (largest growth of the resident set, in bytes), and ``got`` (bytes of output
+that the caller has received from the last cell). Or it is only ``error``.
 
-Runs in the environments of the peers: the standard library only.
+This module uses only the standard library, because it runs in the environments of the peers.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from pathlib import Path
 from typing import Any
 
 Where = Mapping[str, Any]
-"""``host``, ``port``, ``http`` and ``ws`` (URLs), and what the measurement adds."""
+"""``host``, ``port``, the URLs ``http`` and ``ws``, and further fields of the measurement."""
 
 Cell = Callable[[str], int]
-"""Runs a cell to its end; how many bytes of output it handed to its caller."""
+"""Runs a cell to its end, and returns the bytes of output that its caller received."""
 
 Opened = Callable[[Where], AbstractContextManager[Cell]]
 
 FIRST_CELL = "print('ready')"
 
 TIMEOUT = 240.0
-"""Seconds for whatever is waited for."""
+"""Time limit for each wait, in seconds."""
 
 
 def size_of(content: Mapping[str, Any]) -> int:
@@ -46,7 +46,7 @@ def size_of(content: Mapping[str, Any]) -> int:
 
 
 def size_of_files(output: str, files: Iterable[str | Path]) -> int:
-    """Bytes of output in text and in the files that an executor saved, which are removed."""
+    """Bytes of output in text and in saved files. Removes these files."""
     size = len(output)
     for file in map(Path, files):
         size += file.stat().st_size
@@ -55,8 +55,8 @@ def size_of_files(output: str, files: Iterable[str | Path]) -> int:
 
 
 def serve(opened: Opened) -> None:
-    """Do what stdin says, until it ends."""
-    # What a library prints must not be taken for an answer.
+    """Run the tasks of stdin until its end."""
+    # Text that a library prints must not be mistaken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     where = json.loads(sys.stdin.readline())
@@ -82,7 +82,7 @@ class _Driver:
         }
         try:
             return steps[task.pop("do")](**task)
-        except Exception as exc:  # noqa: BLE001 - whatever a peer raises belongs into the table
+        except Exception as exc:  # noqa: BLE001 - the table shows all errors of peers
             return {"error": f"{type(exc).__name__}: {exc}"[:200]}
 
     def _open(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class _Driver:
 
 
 def _forget_peak() -> int:
-    """Let the peak of the resident set be counted from now on; its size now."""
+    """Start to measure the peak of the resident set, and return its current size."""
     Path("/proc/self/clear_refs").write_text("5", "ascii")
     return _memory("VmRSS")
 

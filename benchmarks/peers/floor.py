@@ -1,4 +1,4 @@
-"""What no client can do without: frames from a bare socket, and json.loads of them."""
+"""The minimum for every client: read frames from a socket, and parse them by json.loads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Decode = Callable[[bytes], "tuple[dict[str, Any], dict[str, Any]]"]
 
 
 class Line:
-    """Frames of one WebSocket, none of them in parts."""
+    """A WebSocket whose messages are never split into several frames."""
 
     def __init__(self, where: Where, kernel_id: str, subprotocol: str) -> None:
         self._socket = socket.create_connection((where["host"], where["port"]), TIMEOUT)
@@ -48,15 +48,15 @@ class Line:
         self._ahead = bytearray(rest)
 
     def send(self, opcode: int, data: bytes) -> None:
-        """Send one frame; a mask of zeros leaves the data as they are."""
-        if len(data) < 126:  # the only way to say it of a ping or a pong
+        """Send one frame. Its mask is zero, so the data remain unchanged."""
+        if len(data) < 126:  # pings and pongs must use this short form
             head = struct.pack(">BB", 0x80 | opcode, 0x80 | len(data))
         else:
             head = struct.pack(">BBQ", 0x80 | opcode, 0x80 | 127, len(data))
         self._socket.sendall(b"".join([head, bytes(4), data]))
 
     def receive(self) -> bytes:
-        """The next message; pings are answered."""
+        """Return the next message. Answers pings."""
         while True:
             opcode = self._take(1)[0] & 15
             length = self._take(1)[0]
@@ -69,7 +69,7 @@ class Line:
                 self.send(PONG, data)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the socket."""
         self._socket.close()
 
     def _take(self, count: int) -> bytes:
@@ -120,7 +120,7 @@ def decode_v1(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
 
 @contextlib.contextmanager
 def opened(where: Where, subprotocol: str, encode: Encode, decode: Decode) -> Iterator[Cell]:
-    """A kernel of one's own and the loop around it."""
+    """A new kernel and the loop for its messages."""
     with kernel(where) as kernel_id:
         line = Line(where, kernel_id, subprotocol)
         try:

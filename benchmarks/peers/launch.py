@@ -1,4 +1,4 @@
-"""From nothing to the first result: a gateway of one's own, a kernel, a cell."""
+"""Starts a gateway and a kernel, and runs a first cell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLL = 0.02
 
 @contextlib.contextmanager
 def ours(where: Where) -> Iterator[Cell]:
-    """By this package."""
+    """Start both by this package."""
     with (
         LocalJupyterServer(
             token=None, python=where["gateway_python"], cwd=where["folder"]
@@ -35,7 +35,7 @@ def ours(where: Where) -> Iterator[Cell]:
 
 @contextlib.contextmanager
 def by_hand(where: Where) -> Iterator[Cell]:
-    """By a command line, polling, and the minimal loop."""
+    """Start the gateway by a command line, poll until it answers, and use the minimal loop."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

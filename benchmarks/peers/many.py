@@ -13,12 +13,12 @@ from .driver import TIMEOUT, Cell, Where, serve
 from .ours import execute_block
 
 AT_ONCE = 4
-"""Kernels that start at a time."""
+"""Number of kernels that start at the same time."""
 
 
 @contextlib.contextmanager
 def opened(where: Where) -> Iterator[Cell]:
-    """``executors`` of them; a cell runs in each ``blocks`` times."""
+    """Start ``executors`` executors. Each of them runs a cell ``blocks`` times."""
     info = JupyterConnectionInfo.from_url(where["http"])
     count, blocks = where["executors"], where["blocks"]
 

@@ -1,4 +1,4 @@
-"""The least that a client can do with websocket-client: send, receive until idle and reply."""
+"""A minimal client with websocket-client: it sends, and receives until idle and reply."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .driver import TIMEOUT, Cell, Where, serve, size_of
 
 @contextlib.contextmanager
 def kernel(where: Where) -> Iterator[str]:
-    """Id of a kernel on the gateway, deleted afterwards."""
+    """Id of a new kernel on the gateway. The kernel is deleted afterwards."""
     url = f"{where['http']}/api/kernels"
     with urllib.request.urlopen(_post(url), timeout=TIMEOUT) as answer:  # noqa: S310
         kernel_id = json.load(answer)["id"]
@@ -31,7 +31,7 @@ def kernel(where: Where) -> Iterator[str]:
 
 @contextlib.contextmanager
 def opened(where: Where, *, quickack: bool) -> Iterator[Cell]:
-    """A kernel of one's own and the loop around it."""
+    """A new kernel and the loop for its messages."""
     with kernel(where) as kernel_id:
         line = websocket.create_connection(
             f"{where['ws']}/api/kernels/{kernel_id}/channels", timeout=TIMEOUT

@@ -1,4 +1,4 @@
-"""The quickest that a client can be with websocket-client: v1 framing, at once, nothing checked."""
+"""The quickest client with websocket-client: v1 framing, quick acknowledgements, no checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .minimal import kernel, request
 
 @contextlib.contextmanager
 def opened(where: Where) -> Iterator[Cell]:
-    """A kernel of one's own and the loop around it."""
+    """A new kernel and the loop for its messages."""
     with kernel(where) as kernel_id:
         line = websocket.create_connection(
             f"{where['ws']}/api/kernels/{kernel_id}/channels",

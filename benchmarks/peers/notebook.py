@@ -13,7 +13,7 @@ from .driver import TIMEOUT, Cell, Where, serve, size_of
 
 @contextlib.contextmanager
 def opened(_: Where) -> Iterator[Cell]:
-    """A kernel of one's own and a notebook."""
+    """A new kernel and a notebook."""
     client = NotebookClient(v4.new_notebook(), timeout=TIMEOUT, kernel_name="python3")
     with client.setup_kernel():
         yield lambda code: _run(client, code)

@@ -1,4 +1,4 @@
-"""This package: the client of a kernel, the executor of code blocks, or that without a server."""
+"""This package: the client of a kernel, or an executor with or without a server."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def executor(where: Where) -> Iterator[Cell]:
 
 @contextlib.contextmanager
 def embedded(where: Where) -> Iterator[Cell]:
-    """``EmbeddedIPythonCodeExecutor.execute_code_blocks``: no gateway."""
+    """``EmbeddedIPythonCodeExecutor.execute_code_blocks``, without a gateway."""
     with EmbeddedIPythonCodeExecutor(timeout=TIMEOUT, output_dir=Path(where["folder"])) as runner:
         yield lambda code: execute_block(runner, code)
 
 
 def execute_block(runner: KernelCodeExecutor, code: str) -> int:
-    """Bytes of what a block showed."""
+    """Run a block, and return the bytes of its output."""
     result = runner.execute_code_blocks([CodeBlock(code=code, language="python")])
     if result.exit_code:
         raise RuntimeError(result.output)
@@ -65,6 +65,6 @@ def _execute(kernel: JupyterKernelClient, code: str) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "pongs":  # as on systems that do not acknowledge when they are told to
+    if sys.argv[1] == "pongs":  # as on systems without this option
         del socket.TCP_QUICKACK
     serve({"executor": executor, "embedded": embedded}.get(sys.argv[1], client))

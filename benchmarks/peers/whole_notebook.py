@@ -1,7 +1,7 @@
 """``python -m benchmarks.peers.whole_notebook RUNNER CELLS MEGABYTES [URL TOKEN]``: one notebook.
 
-Prints the seconds from the notebook to its file, with the start of the kernel, and the most memory
-that the process had, in kilobytes.
+Prints the seconds for the run, with the start of the kernel and the writing of the file, and the
+peak memory of the process in kilobytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 
 def notebook(cells: int, megabytes: int) -> nbformat.NotebookNode:
-    """A notebook of so many cells, which print so much together."""
+    """A notebook with ``cells`` cells, which together print ``megabytes`` megabytes."""
     chunks = megabytes * 1_000_000 // CHUNK // cells
     line = "x" * 99 + "\\n"
     source = f"for _ in range({chunks}): print({line!r} * {CHUNK // 100}, end='', flush=True)"
@@ -32,14 +32,14 @@ def notebook(cells: int, megabytes: int) -> nbformat.NotebookNode:
 
 
 def by_nbclient(node: nbformat.NotebookNode, path: Path) -> None:
-    """Run it by nbclient, which starts a kernel itself."""
-    from nbclient import NotebookClient  # noqa: PLC0415 - only one of them is measured
+    """Run the notebook by nbclient, which starts a kernel itself."""
+    from nbclient import NotebookClient  # noqa: PLC0415 - not for the other runner
 
     nbformat.write(NotebookClient(node, kernel_name="python3").execute(), path)
 
 
 def by_us(node: nbformat.NotebookNode, path: Path, where: list[str]) -> None:
-    """Run it by us, on a gateway or in an embedded kernel."""
+    """Run the notebook by this package, on a gateway or in an embedded kernel."""
     from jkg_client import JupyterConnectionInfo, run_notebook  # noqa: PLC0415
     from jkg_client.embedded.kernels import LocalKernels  # noqa: PLC0415
 
@@ -51,7 +51,7 @@ def by_us(node: nbformat.NotebookNode, path: Path, where: list[str]) -> None:
 
 
 def main(runner: str, cells: str, megabytes: str, *where: str) -> None:
-    """Run one notebook, and print what it took."""
+    """Run one notebook, and print the seconds and the memory."""
     node = notebook(int(cells), int(megabytes))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out.ipynb"

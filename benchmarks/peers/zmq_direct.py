@@ -14,7 +14,7 @@ from .driver import TIMEOUT, Cell, Where, serve, size_of
 
 @contextlib.contextmanager
 def opened(_: Where) -> Iterator[Cell]:
-    """A kernel of one's own and its client."""
+    """A new kernel and its client."""
     manager, client = start_new_kernel(startup_timeout=TIMEOUT)
     try:
         yield lambda code: _run(client, code)

@@ -36,6 +36,6 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
     progress = Progress(screen)
     name = DockerJupyterServer.build_image(args.dockerfile, on_progress=progress)
     if not progress.has_begun:
-        screen.note("the image is there already")
+        screen.note("the image exists already")
     screen.line(name)
     return DONE

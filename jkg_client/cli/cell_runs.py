@@ -137,7 +137,7 @@ class CellRuns:
         return reported
 
     def _notes(self, result: ExecutionResult) -> list[str]:
-        # Characters that the result has dropped were shown, so they are not missing.
+        # The result has dropped some characters, but the user has seen them: do not report them.
         missing = evolve(result.truncated, characters=0) if result.truncated else None
         truncated = missing if str(missing or "") else None
         return list(notes(evolve(result, truncated=truncated), self.timeout))

@@ -128,7 +128,7 @@ def _gateway() -> Finding:
 
     name = f"{PREFIX}URL"
     if not os.environ.get(name, "").strip():
-        return Finding("gateway", "info", f"none is named: {name} is not set")
+        return Finding("gateway", "info", f"not configured: {name} is not set")
     try:
         info = info_of(None, os.environ)
         with JupyterClient(info) as client:
@@ -141,8 +141,10 @@ def _gateway() -> Finding:
 def _hub() -> Finding:
     url = os.environ.get("JUPYTERHUB_API_URL", "")
     if not url:
-        return Finding("hub", "info", "none is named: JUPYTERHUB_API_URL is not set")
-    return Finding("hub", "info", f"{_shown('JUPYTERHUB_API_URL', url)}; --hub URL tries a hub")
+        return Finding("hub", "info", "not configured: JUPYTERHUB_API_URL is not set")
+    return Finding(
+        "hub", "info", f"{_shown('JUPYTERHUB_API_URL', url)}; to check a hub: jkg doctor --hub URL"
+    )
 
 
 def _engine() -> Finding:
@@ -154,7 +156,7 @@ def _engine() -> Finding:
     except ImportError:
         return Finding("Docker engine", "missing", "not checked: the extra docker is missing")
     except (JkgError, ValueError) as exc:
-        return Finding("Docker engine", "missing", str(exc), "only --docker needs one")
+        return Finding("Docker engine", "missing", str(exc), "only --docker needs an engine")
 
 
 def _kernel(args: argparse.Namespace, screen: Screen) -> Iterator[Finding]:

@@ -81,7 +81,8 @@ class Interruptions:
     def _pressed(self) -> None:
         self.count += 1
         if self._is_starting:
-            return  # an exception inside of ``start`` would break its lock; the first call goes on
+            # The thread is starting: an exception here would break a lock of ``Thread.start``.
+            return
         if self.count == 1:
             _say(_FIRST)
             self._start_sender()

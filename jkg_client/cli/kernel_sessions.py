@@ -15,7 +15,7 @@ from .attached import AttachedKernels
 from .screen import Screen
 
 _SLOW = 1.0
-"""Seconds after which a command says on a terminal for what it is waiting."""
+"""Seconds after which a command shows on a terminal what it is waiting for."""
 
 
 @contextlib.contextmanager

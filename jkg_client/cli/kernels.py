@@ -160,7 +160,7 @@ def _attach(client: JupyterClient, args: argparse.Namespace, screen: Screen) -> 
 
 def _stop(client: JupyterClient, args: argparse.Namespace, screen: Screen) -> int:
     if args.all == bool(args.ids):
-        raise ValueError("say which kernels to stop: their ids, or --all")
+        raise ValueError("pass the ids of the kernels to stop, or --all, but not both")
     if args.all:
         ids = known_ids(client)
         if ids and not _is_confirmed(len(ids), args, screen):
@@ -180,6 +180,6 @@ def _is_confirmed(count: int, args: argparse.Namespace, screen: Screen) -> bool:
     if args.yes:
         return True
     if sys.stdin is None or not sys.stdin.isatty() or not screen.can_draw:
-        raise ValueError(f"--all would stop all kernels, {count} now: confirm it by --yes")
-    screen.draw(f"Stop all kernels, {count} now, also those of others? [y/N] ")
+        raise ValueError(f"--all would stop {count} kernels: to confirm this, add --yes")
+    screen.draw(f"Stop all {count} kernels, including kernels of other programs? [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")

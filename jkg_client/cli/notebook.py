@@ -21,7 +21,7 @@ from .progress import gauge
 from .screen import Screen
 
 _SOURCES: Mapping[str, str] = {"error": "code", "timeout": "timeout", "died": "kernel"}
-"""The source of the exit status, by the status of the error. Otherwise it is the command itself."""
+"""Causes of the exit status, by the status of the error. For other statuses, it is ``jkg``."""
 
 
 def run(

@@ -29,7 +29,7 @@ from .sources import Source
 __all__ = ["DESCRIPTION", "EXAMPLES", "TAKES_NOTEBOOKS", "add", "run"]
 
 TAKES_NOTEBOOKS = True
-"""Whether options may also come after a notebook."""
+"""Options of this command may also come after the name of a notebook."""
 
 _SECONDS = 30.0
 """Time limit for cells of the command itself, in seconds."""

@@ -32,7 +32,7 @@ notebook may also come after it.
 
 exit status:
   0     done
-  n     the code chose it: by sys.exit(n), or "exit n" in a shell block; 1 for an exception
+  n     exit status of the code: sys.exit(n), or "exit n" in a shell block; 1 for an exception
   2     the command line is wrong, or a file cannot be read or written
   124   the time limit of --timeout has passed
   125   there is no kernel: the server or Docker engine cannot be reached, or refuses a request
@@ -116,7 +116,7 @@ def settle(args: argparse.Namespace) -> None:
     """Set ``file``, ``code`` or ``module``, and the ``words`` after it.
 
     Raises:
-        ValueError: An option has no code, or the code is not text.
+        ValueError: ``-c`` or ``-m`` has no argument, or the code is not text.
     """
     words = list(args.words)
     if words[:1] == ["--"]:

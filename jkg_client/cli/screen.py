@@ -27,7 +27,7 @@ class Screen:
     err: TextIO | None
     wish: ColorWish = "auto"
     _drawn: str = field(default="", init=False)
-    # Places whose last line is not complete.
+    # The terminal, or the streams, whose last line is not complete.
     _unfinished: set[str] = field(factory=set, init=False)
 
     # Filters for text that programs print to stdout and to stderr.

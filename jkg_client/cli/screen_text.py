@@ -14,7 +14,7 @@ from ..protocol.terminal_commands import MOVE
 ColorWish = Literal["auto", "always", "never"]
 
 _FOLD = 4096
-"""Number of characters that are held back before overwritten ones are dropped."""
+"""If more characters are held back, final lines are shown, and overwritten text is dropped."""
 
 _UP_OR_DOWN = re.compile(r"\x1b(?:\[[0-9;]*[ABEFHJdefsu]|[78cDEM])")
 

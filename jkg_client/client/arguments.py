@@ -12,7 +12,7 @@ from typing import Any
 from attrs import Attribute
 
 Check = Callable[[str, object], object]
-"""Takes the name and the value of an argument. It raises a ``ValueError``, or returns anything."""
+"""A function of an argument's name and value. It raises ``ValueError`` if the value is wrong."""
 
 
 def seconds(name: str, value: object, or_none: str = "") -> float:
@@ -183,11 +183,11 @@ def executor(
 ) -> None:
     """Check the arguments of an executor."""
     if not (isinstance(kernel_name, str) and kernel_name):
-        raise ValueError(f"kernel_name: a kernel's name is needed, not {kernel_name!r:.200}")
+        raise ValueError(f"kernel_name must be the name of a kernel, not {kernel_name!r:.200}")
     seconds("timeout", timeout)
     folder("output_dir", output_dir)
     if kernel_id is not None and not (isinstance(kernel_id, str) and kernel_id):
-        raise ValueError(f"kernel_id: a kernel's id is needed, not {kernel_id!r:.200}")
+        raise ValueError(f"kernel_id must be the id of a kernel, not {kernel_id!r:.200}")
     words("env", env)
     at_least("max_output", max_output, 2)
     callback("on_output", on_output)

@@ -78,8 +78,8 @@ class Conversation:
     ) -> ExecutionResult:
         """Run one cell; ``deadline`` is its time limit.
 
-        If earlier code fails, the kernel aborts a waiting cell without running it. Another client
-        has sent the earlier code, or we have interrupted it. Then the cell is sent again.
+        Kernels abort waiting cells when the running code fails: code of another client, or code
+        that we have interrupted. An aborted cell has not run, so it is sent again.
         """
         result = self._run(request, exchange, deadline, callbacks)
         for _ in range(20):
@@ -197,7 +197,7 @@ class Conversation:
         marker: Exchange | None = None,
         sign: Exchange | None = None,
     ) -> None:
-        """Feed ``exchange`` until it is done or the deadline passes, or ``sign`` is answered.
+        """Feed ``exchange`` until it is done, request ``sign`` has a reply, or the time is over.
 
         ``marker`` is a later request. After its answer, no more messages of ``exchange`` follow.
         """

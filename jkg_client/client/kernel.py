@@ -123,7 +123,7 @@ class JupyterKernelClient(SavesSession):
             self._lock.release()
 
     def wait_for_ready(self, timeout_seconds: float | None = None) -> bool:
-        """Wait until the kernel answers, and return whether it has.
+        """Wait until the kernel answers, and return whether it has answered.
 
         Args:
             timeout_seconds: Time limit. None waits for ever.
@@ -156,9 +156,8 @@ class JupyterKernelClient(SavesSession):
             timeout_seconds: Time limit for the whole cell, not for each message. None: no limit.
             on_output: Function that is called with each output as soon as it arrives. Text arrives
                 in pieces, as the kernel sends it.
-            on_input: Function that answers when the code asks for a line of input. In a terminal,
-                pass ``input``. None makes ``input()`` raise an error in the cell. If the function
-                raises ``EOFError``, the code's input ends.
+            on_input: Function that answers input requests, such as ``input`` in a terminal. If it
+                raises ``EOFError``, the input ends. None makes ``input()`` in the cell fail.
             silent: Run without counting the cell and without keeping it in the history.
             store_history: Whether the kernel counts the cell and keeps it in its history.
             user_expressions: Expressions by name, which the kernel evaluates after the code.
@@ -170,6 +169,7 @@ class JupyterKernelClient(SavesSession):
         Raises:
             GatewayError: The server cannot be reached, or it does not have the kernel (any more).
                 If the cell was running, ``result`` has its output so far.
+            KernelNotReady: The kernel does not answer. The cell was not sent.
             ValueError: An argument is wrong. Nothing has run.
         """
         arguments.text("code", code)
@@ -214,7 +214,7 @@ class JupyterKernelClient(SavesSession):
     def complete(
         self, code: str, cursor_pos: int | None = None, timeout_seconds: float = 30.0
     ) -> Json:
-        """Completions for the code at a cursor position, as ``matches``.
+        """Completions for the code at a cursor position, in the field ``matches``.
 
         Args:
             code: The code.
@@ -255,7 +255,7 @@ class JupyterKernelClient(SavesSession):
         return self._ask(is_complete_request(self._channels.session, code), timeout_seconds)
 
     def history(self, n: int = 10, timeout_seconds: float = 30.0, **options: Any) -> Json:
-        """The last cells, as ``history``.
+        """The last cells, in the field ``history``.
 
         Args:
             n: Number of cells.
@@ -282,13 +282,14 @@ class JupyterKernelClient(SavesSession):
             timeout_seconds: Time limit for the whole restart.
 
         Raises:
+            GatewayError: The server cannot be reached, or the kernel does not exist.
             KernelNotReady: The kernel does not answer in time.
         """
         limit = arguments.seconds("timeout_seconds", timeout_seconds)
         self._restart(Deadline(limit), is_known=True)
 
     def stop_cell_by_restart(self, timeout_seconds: float) -> None:
-        """Restart the kernel to end the cell of another thread. The next result says so.
+        """Restart the kernel to end the cell of another thread. The next result reports this.
 
         Args:
             timeout_seconds: Time limit for the whole restart.
@@ -315,8 +316,7 @@ class JupyterKernelClient(SavesSession):
     def _in_turn(self, do: Callable[[], T]) -> T:
         """Call ``do`` when no other thread uses the kernel, and return its result.
 
-        Raises:
-            ClientClosed: The client was stopped, or it belongs to another process.
+        Raises ClientClosed if the client was stopped, or belongs to another process.
         """
         # Check this before the lock, which in a forked child may belong to a thread of the parent.
         self._check_process()
@@ -337,7 +337,7 @@ class JupyterKernelClient(SavesSession):
         if self._channels.closed:
             raise ClientClosed(f"the client of kernel {self._kernel_id} was stopped")
         if self._holder == threading.get_ident():
-            raise RuntimeError("the kernel is busy with the cell whose callback this is")
+            raise RuntimeError("a callback cannot use the kernel that is running its cell")
 
     def _ask(self, request: Message, timeout_seconds: float) -> Json:
         deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))

@@ -63,7 +63,7 @@ class KernelOwnership:
     def end(self) -> None:
         """Delete the kernel unless it is attached, and close everything.
 
-        A second call does nothing, nor does a call in a forked child.
+        A second call does nothing. A call in a forked child does nothing, either.
         """
         if self._process != os.getpid():
             return

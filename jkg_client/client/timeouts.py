@@ -28,7 +28,8 @@ class Timeouts:
         launch: Time limit to start or restart a kernel. Enterprise Gateway may have to schedule a
             pod for it.
         first_heartbeat: Silence after a request until the client asks whether connection and
-            kernel are alive. This time is short, because most dead kernels died before the request.
+            kernel are alive. This time is short, because a kernel that does not answer has usually
+            died before the request.
         heartbeat: Further silence until the client asks again.
         stale: Time without use after which the client checks that a connection is still alive,
             before it uses the connection again. Proxies may drop connections without a message.

@@ -79,7 +79,7 @@ class Thoughts:
         self._closing = _closing(self._tags)
 
     def after(self, line: int) -> tuple[int, int, bool]:
-        """Where visible text continues from ``line`` on, outside of a block.
+        """The place from which text is visible, at ``line`` or later, outside of a block.
 
         Returns:
             Line and column, and whether all text before was a thought.

@@ -16,7 +16,7 @@ _LAST_FENCE = re.compile(r"\n[ \t]*(?:```|~~~)\s*\Z")
 _LABELLED = re.compile(r"(?P<label>[\w+#.-]+)[ \t]+(?P<code>\S.*)")
 
 _LONGEST_END = 200
-"""A last fence is searched in this number of characters at the end of the code."""
+"""A closing fence is searched only in this number of characters at the end of the code."""
 
 
 def unfenced(code: str, language: str = "") -> CodeBlock:

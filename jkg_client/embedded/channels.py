@@ -20,7 +20,7 @@ from .sockets import KernelSockets
 _log = logging.getLogger("jkg_client")
 
 _SLICE = 0.1
-"""Seconds after which a wait checks whether the kernel lives and whether it was aborted."""
+"""Seconds between two checks whether the kernel lives and whether ``abort`` was called."""
 
 _LAST_WORDS = 0.05
 """Seconds without a message after which all messages of a dead process have arrived."""

@@ -83,7 +83,7 @@ class ConnectionInfo:
 
 
 def has_ipc(folder: Path) -> bool:
-    """Whether ``folder`` can hold sockets: some systems have none, and the path must be short."""
+    """Whether ``folder`` can hold Unix sockets. The path must be short. Some systems have none."""
     return zmq.has("ipc") and len(os.fsencode(folder / "k-5")) <= _MAX_PATH
 
 

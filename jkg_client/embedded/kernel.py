@@ -16,10 +16,10 @@ from .sockets import KernelSockets
 _log = logging.getLogger("jkg_client")
 
 _TRIES = 3
-"""Number of starts of a kernel that ends before it answers."""
+"""A kernel that has ended before it answered is started again, up to this number of starts."""
 
 _USUAL_SECONDS = 10.0
-"""Longest wait of an interrupt, in seconds."""
+"""Longest time that an interrupt waits for the kernel, in seconds."""
 
 
 class LocalKernel:
@@ -63,7 +63,7 @@ class LocalKernel:
         return self._launch is launch and self._gone is None
 
     def successor(self, launch: Launch) -> Launch:
-        """The process after ``launch``, which has ended. Start that process if necessary.
+        """``launch`` has ended: the process that replaces it. It is started if necessary.
 
         Raises:
             KernelStartError: The process ended before it answered, several times.

@@ -27,7 +27,7 @@ with warnings.catch_warnings():
     from jupyter_core.paths import jupyter_path
 
 NATIVE = "python3"
-"""If no kernel of this name is installed, it is started with the interpreter of this process."""
+"""If no kernel of this name is installed, ipykernel of this process's interpreter is started."""
 
 _LAUNCHER = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")

@@ -113,8 +113,7 @@ class Doubt:
     """Finds out whether a server with a slow response is working or dead.
 
     Attributes:
-        seconds: Time to wait for the response before ``check`` is called. There is only one such
-            call.
+        seconds: Time to wait for the response before ``check`` is called. It is called only once.
         check: Raises ``GatewayError`` if the server is dead. The request is given up then.
         failure: The exception that ``check`` has raised.
     """

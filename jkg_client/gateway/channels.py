@@ -283,8 +283,8 @@ class ServerChannels:
         return Gap(may_lack=not is_kept, end_unseen=True)
 
     def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> tuple[Transport, int]:
-        """The new connection, and the number of attempts."""
-        pause, reason, tries = 0.1, GatewayError("the time was up"), 0
+        """Make a new connection. Returns it, and the number of attempts."""
+        pause, reason, tries = 0.1, GatewayError("the time limit has passed"), 0
         while not limit.passed:
             tries += 1
             try:

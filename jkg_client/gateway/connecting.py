@@ -198,7 +198,7 @@ def _by_socks(route: Route, proxy: SplitResult, deadline: Deadline) -> socket.so
         import socks  # noqa: PLC0415 - an optional dependency
     except ImportError as exc:
         raise ProxyFault(
-            f"the proxy {proxy_name(route.proxy or '')} speaks SOCKS:"
+            f"the proxy {proxy_name(route.proxy or '')} speaks SOCKS, which needs an extra:"
             ' pip install "jkg-client[socks]"'
         ) from exc
     stream: socket.socket = socks.create_connection(
@@ -227,7 +227,7 @@ def _secured(stream: socket.socket, route: Route, deadline: Deadline) -> ssl.SSL
 def _left(deadline: Deadline) -> float | None:
     left = deadline.left()
     if left == 0.0:
-        raise socket.timeout("the time is up")
+        raise socket.timeout("the time limit has passed")
     return left
 
 

@@ -318,7 +318,7 @@ class _GatewayEnv:
     def cert(self) -> Certificate | None:
         certificate, key = self.get("CLIENT_CERT"), self.get("CLIENT_KEY")
         if key and not certificate:
-            raise ValueError("JUPYTER_GATEWAY_CLIENT_KEY without JUPYTER_GATEWAY_CLIENT_CERT")
+            raise ValueError("JUPYTER_GATEWAY_CLIENT_KEY needs JUPYTER_GATEWAY_CLIENT_CERT, too")
         return (certificate, key) if key else certificate or None
 
 

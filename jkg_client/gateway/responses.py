@@ -191,7 +191,7 @@ def refusal_of(proxy: str | None, response: requests.Response) -> str:
     """The message for a response that comes from a proxy instead of the server."""
     name = f" {proxy_name(proxy)}" if proxy else ""
     status = f"{response.status_code} {response.reason}"
-    return f"the proxy{name} refuses: {status}; it wants a user and a password in its URL"
+    return f"the proxy{name} refuses: {status}; put a user and a password into the proxy's URL"
 
 
 def _too_late(deadline: Deadline) -> str:

@@ -92,8 +92,8 @@ def inject(
             del notebook.cells[old]
         elif old is not None:
             _log.warning(
-                "the notebook has a cell with the parameters of an earlier run, which are used;"
-                " pass parameters={} to remove it"
+                "the notebook has a cell with the parameters of an earlier run. They are used;"
+                " pass parameters={} to remove the cell"
             )
         return None
     code = _code(parameters.values, kernel_name, language)

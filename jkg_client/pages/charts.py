@@ -56,7 +56,7 @@ _VEGAS = {
     5: _Vega("5.33.1", "6.29.0"),
     6: _Vega("6.4.0", "7.3.0"),
 }
-"""By the Vega version of the chart."""
+"""Releases for each Vega version of a chart."""
 
 _VEGA_LITES = {
     1: _Vega("2.6.5", "2.2.0", "1.3.1", d3="3.5.17", folder="", draws=_VEGA_2),
@@ -66,7 +66,7 @@ _VEGA_LITES = {
     5: _Vega("5.33.1", "6.29.0", "5.23.0"),
     6: _Vega("6.4.0", "7.3.0", "6.5.0"),
 }
-"""By the Vega-Lite version of the chart."""
+"""Releases for each Vega-Lite version of a chart."""
 
 # Kinds of traces that later releases of plotly.js do not draw, oldest release first. The default
 # template of an old Python package names some of them, so they also show the age of a chart.

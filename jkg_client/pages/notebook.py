@@ -23,7 +23,7 @@ from .loaders import Loaders
 from .markup import has_scripts, loads, mentions_id_of
 
 MAX_LOADED = 2**25
-"""Limit for remembered scripts, in characters. Bokeh and plotly have 4 to 5 million."""
+"""Limit for remembered scripts, in characters. Bokeh or plotly alone has 4 to 5 million."""
 
 _LARGE_PAGES = 8
 """Number of pages of one cell that may contain all remembered scripts."""
@@ -77,7 +77,7 @@ class NotebookPage:
         self._shown = deque(maxlen=LOOK_BACK)
 
     def complete(self, outputs: Sequence[Output]) -> Iterator[Output]:
-        """The outputs of a cell, each with ``text/html`` that works without the others.
+        """The outputs of a cell. The ``text/html`` of each works without the other outputs.
 
         Scripts are moved into the pages that need them, and charts in JSON become HTML. Scripts
         that load libraries are remembered for later cells.

@@ -56,7 +56,7 @@ Slot = Union[StreamSlot, ValueSlot]
 
 
 Shorten = Callable[[Any, int], "tuple[Any, int]"]
-"""Shortens a value to a number of characters. Returns it, and how many it has then."""
+"""Shortens a value to a number of characters. Returns the short value and its size."""
 
 
 @define

@@ -25,10 +25,14 @@ _WHITE = " \t\n\r"
 _SPACE = re.compile(rf"[{_WHITE}]*")
 
 _ITEM_ENDS = [",", "],", "},", '",']
-"""The last comma of a text can be within an item. These commas are more often between two items."""
+"""Texts whose last character may be a comma between two items.
+
+The last comma of all may be within an item. A comma after a bracket or a quotation mark is more
+often between two items.
+"""
 
 Items = Union[list[Any], dict[str, Any]]
-"""What an array or an object contains."""
+"""The content of an array or of an object."""
 
 _DECODER = json.JSONDecoder()
 # The published types of the module lack the functions that a decoder consists of.
@@ -142,9 +146,12 @@ def raw_decode(text: str) -> tuple[Any, int]:
 
 
 def _all_at_once(window: str, brackets: str) -> tuple[Items, int, bool] | None:
-    """The items up to one of the last commas, the comma's end, and whether a bracket came first.
+    """Read the items before one of the last commas at once.
 
-    None if these commas are within items.
+    Returns:
+        The items, the place after the comma, and False. If the closing bracket comes before the
+        comma: the items, the place after the bracket, and True. None if these commas are within
+        items.
     """
     for item_end in _ITEM_ENDS:
         comma = window.rfind(item_end) + len(item_end) - 1
@@ -176,7 +183,7 @@ def _one_by_one(window: str, brackets: str) -> tuple[Items, int, bool]:
 def _item(
     text: str, at: int, brackets: str, value_at: Callable[[str, int], tuple[Any, int]]
 ) -> tuple[Items, int, bool]:
-    """The item at this place, the end of the comma or bracket behind it, and if it is a bracket."""
+    """The item at this place, the place after its comma or bracket, and whether it is a bracket."""
     key = None
     if brackets == "{}":
         key, at = value_at(text, _after_space(text, at))

@@ -23,10 +23,11 @@ _MOST_HOLES = 1000
 """Largest number of holes that are remembered. A late message may still fill one of them."""
 
 ASKED_AT_CONNECT = 12
-"""Messages that a kernel may have sent to its server only, when we connected again after a cell.
+"""Numbers that may be missing after each reconnect, although no message to us was lost.
 
-Servers ask kernels on two channels whether they are alive, and again if the answer is late. Each
-answer is three messages. We measured three for each reconnection on all servers that we test.
+When a client connects, servers ask the kernel on two channels whether it is alive, and again if the
+answer is late. Only the server receives the answers. Each answer is three messages. On all servers
+that we test, we measured three missing numbers after each reconnect.
 """
 
 

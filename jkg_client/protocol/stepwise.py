@@ -15,7 +15,7 @@ STEP = 2**16
 """Number of characters of a step."""
 
 _LONGEST = 1024
-"""Largest number of characters in a match and in the text that it looks at behind it."""
+"""Largest number of characters in a match and in the text after it that the pattern looks at."""
 
 _PARTS = 2**14
 """Number of parts of a text that are joined at once."""
@@ -34,7 +34,7 @@ def search(pattern: re.Pattern[str], text: str, at: int = 0) -> re.Match[str] | 
 
 
 def matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """All matches of ``pattern``, none of which is empty or long."""
+    """All matches of ``pattern``. Its matches must be short, and not empty."""
     at = 0
     for start in range(0, len(text), STEP):
         for found in pattern.finditer(text, max(at, start), start + STEP + _LONGEST):

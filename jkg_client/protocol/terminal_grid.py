@@ -25,7 +25,7 @@ _SPARE = 2**12
 
 _CHEAP = 16
 _WORK = 2**22
-"""Number of cells that each erasure may change, and that all of them may change in addition."""
+"""Each erasure may change ``_CHEAP`` cells. All together may change ``_WORK`` further cells."""
 
 _MOST_COLOURS = 256
 """Largest number of characters of colour codes before one character."""

@@ -76,7 +76,7 @@ def _why_not(how: str | None, deadline: Deadline, last: GatewayError) -> str:
     if how is not None:
         return f"ended ({how}) before it answered"
     if deadline.passed:
-        return f"did not answer within {deadline.seconds:g} s; the last try: {last}"
+        return f"did not answer within {deadline.seconds:g} s; the last error: {last}"
     return ""
 
 

@@ -35,7 +35,7 @@ def pytest_runtest_makereport(
         item.stash[FAILED] = True
         complaints = gateway.complaints()
         if complaints:
-            report.sections.append(("What did not go as scripted", "\n".join(complaints)))
+            report.sections.append(("Differences from the script", "\n".join(complaints)))
         report.sections.append(("Received by the fake gateway", gateway.journal.tail()))
     return report
 

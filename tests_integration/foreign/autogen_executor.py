@@ -3,7 +3,7 @@
 import json
 import sys
 
-# Only where this runs.
+# Installed only in the environment of this program.
 from autogen.coding import CodeBlock  # type: ignore[import-not-found]
 from autogen.coding.jupyter import (  # type: ignore[import-not-found]
     JupyterCodeExecutor,

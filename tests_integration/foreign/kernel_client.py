@@ -5,10 +5,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-# Only where this runs.
+# Installed only in the environment of this program.
 import jupyter_kernel_client  # type: ignore[import-not-found]
 
-# As it is called since 1.0, and as it was called before.
+# The name of the class since release 1.0, and before.
 NAMES = ("JupyterKernelClient", "KernelClient")
 Client = getattr(
     jupyter_kernel_client, next(name for name in NAMES if hasattr(jupyter_kernel_client, name))

@@ -1,15 +1,15 @@
-"""The hub of the tests: processes of this machine, users who need no password.
+"""The hub of the tests. Servers are processes of this machine. Users need no password.
 
-What its spawner does beyond that of JupyterHub is chosen by the options of a server:
+The spawner understands these options of a server:
 
-- ``wait``: seconds that a start takes; each of them is told as progress.
-- ``fail``: a start fails, with this message for the user.
-- ``exit``: the server's process ends at once with this status.
-- ``refuse``: the options themselves are refused, with this message.
+- ``wait``: the start takes this many seconds. Each second is reported as progress.
+- ``fail``: the start fails, with this message for the user.
+- ``exit``: the server's process ends at once with this exit status.
+- ``refuse``: the hub refuses these options, with this message.
 """
 
 # mypy: ignore-errors
-# It runs in the environment of the hub, which that of mypy does not have.
+# It runs in the environment of the hub, whose packages mypy does not see.
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ CHOSEN = json.loads((HERE / "hub.json").read_text("utf-8"))
 
 
 class Spawner(SimpleLocalProcessSpawner):
-    """Does what the options of a server say."""
+    """Starts a server as its options say."""
 
     waited = 0
 
@@ -86,5 +86,5 @@ c.Spawner.home_dir_template = f"{HERE}/home"
 c.SimpleLocalProcessSpawner.home_dir_template = f"{HERE}/home"
 c.Spawner.consecutive_failure_limit = 0
 c.Spawner.poll_interval = 2
-# A busy machine needs long for the first server of a new environment.
+# On a busy machine the first server of a new environment takes long to start.
 c.Spawner.http_timeout = 90

@@ -1,7 +1,7 @@
-"""Much of everything: what a server, a client and this machine have to stand.
+"""Load tests: many kernels, executors, servers and blocks, and endless output.
 
-Minutes long, so not part of the other integration tests: ``tox -e soak``. The figures that
-it prints are in docs/faults.md.
+They take minutes, so they have their own command: ``tox -e soak``. The printed figures are in
+docs/faults.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Say = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[LocalJupyterServer]:
-    # Kernels in such numbers print "database is locked" where they share one history.
+    # With a shared history, so many kernels would print "database is locked".
     settings = tmp_path / "ipython" / "profile_default" / "ipython_kernel_config.py"
     settings.parent.mkdir(parents=True)
     settings.write_text('get_config().HistoryManager.hist_file = ":memory:"')
@@ -64,7 +64,7 @@ def test_64_executors_in_threads(server: LocalJupyterServer, tmp_path: Path, cap
     def work(number: int) -> list[str]:
         with JupyterCodeExecutor(server, timeout=300, output_dir=tmp_path) as executor:
             run(executor, f"mine = {number}")
-            meeting.wait(600)  # all kernels are there at the same time
+            meeting.wait(600)  # until all kernels run at the same time
             return [run(executor, f"print(mine, {turn})") for turn in range(20)]
 
     meeting = threading.Barrier(64)

@@ -30,9 +30,9 @@ _POLL = 0.2
 """Longest wait on Windows in seconds, because Ctrl-C cannot interrupt an endless wait there."""
 
 _AFTER_CTRL_C = 20_000
-"""Number of characters that are shown after Ctrl-C. ``%save`` has more of the output."""
+"""Number of characters that are shown after Ctrl-C. ``%save`` saves more of the output."""
 
-OFFER = "jkg: the code does not end. r restarts the kernel, d leaves it, Enter continues to wait: "
+OFFER = "jkg: the code does not end. r restarts the kernel, d leaves the console, Enter waits: "
 
 
 class Detached(Exception):

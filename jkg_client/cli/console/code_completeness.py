@@ -10,7 +10,7 @@ _UNFINISHED = (":", "\\", ",", "{", "(", "[")
 
 
 def is_complete(code: str) -> bool:
-    """Whether Enter at the end of ``code`` runs it. After a blank line, Enter does."""
+    """Whether Enter at the end of ``code`` runs the code. After a blank line, it always does."""
     lines = code.split("\n")
     if not code.strip() or (len(lines) > 1 and not lines[-1].strip()):
         return True

@@ -14,7 +14,7 @@ from ...protocol.values import text_of
 from ...rendering import text_at_once
 
 _MOST = 10_000
-"""Number of characters that are shown of one such output."""
+"""Largest number of characters that are shown of one output of other code."""
 
 _SHOWN = ("stream", "display_data", "execute_result", "update_display_data", "error")
 

@@ -14,7 +14,7 @@ PORT = 8888
 """Port on which the servers of images listen."""
 
 CONFIG_FOLDERS = ("/etc/jupyter", "/usr/local/etc/jupyter")
-"""Folders in which Jupyter looks for its configuration for all users. The first wins."""
+"""Folders in which Jupyter looks for its configuration for all users. The first has priority."""
 
 WORK_DIR = "/work"
 """Path of the mounted directory in the container. Kernels start there."""

@@ -93,7 +93,7 @@ class Watchdog(threading.Thread):
     """Stops the gateway when stdin ends, or when another process becomes its parent.
 
     The second check is needed because a process that the parent has forked may keep the pipe open.
-    PR_SET_PDEATHSIG is not used: it acts as soon as the *thread* ends that started this process.
+    PR_SET_PDEATHSIG is not used: it acts as soon as the *thread* that started this process ends.
 
     Attributes:
         app: The gateway. None until it is created.

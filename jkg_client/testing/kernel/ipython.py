@@ -38,7 +38,7 @@ ENVIRONMENT = {
     "PAGER": "cat",
     "GIT_PAGER": "cat",
 }
-"""As in ipykernel: output is coloured, and pagers do not wait for a key."""
+"""Variables that ipykernel sets, too: output is coloured, and pagers do not wait for a key."""
 
 INLINE = "module://matplotlib_inline.backend_inline"
 

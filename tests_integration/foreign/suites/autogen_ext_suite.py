@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-# Only where this runs.
+# Installed only in the environment of this program.
 import docker
 import pytest
 from autogen_ext.code_executors import docker_jupyter  # type: ignore[import-not-found]
@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Server:
-    """In place of a container, whose kernels start in ``bind_dir``."""
+    """Replaces a container. Its kernels start in ``bind_dir``."""
 
     def __init__(self, bind_dir: str | None = None) -> None:
         self._bind_dir = bind_dir
@@ -44,7 +44,7 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Not every test stops its server, and each one starts where the last one did."""
+    """A new folder for each test. Servers that the test has not stopped are stopped here."""
     monkeypatch.chdir(tmp_path)
     yield
     while running:

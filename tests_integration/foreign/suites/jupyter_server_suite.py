@@ -15,7 +15,7 @@ pytest_plugins = ["jupyter_server.pytest_plugin"]
 
 
 class RunningKernels:
-    """The kernels of the gateway, as the tests look at them; those that they take away are gone."""
+    """The kernels of the gateway as a mapping for the tests. ``pop`` deletes a kernel."""
 
     def __init__(self, gateway: FakeGateway) -> None:
         self._url = f"{gateway.connection_info.url}/api/kernels"
@@ -46,7 +46,7 @@ def gateway(
 
 @pytest.fixture
 def jp_read_emitted_events(jp_read_emitted_events: Callable[[], Any]) -> Callable[[], Any]:
-    """Without what the client tells of its requests, as the mock of it does not."""
+    """Leaves out events about the client's requests, which the original mock does not emit."""
 
     def read() -> list[Any]:
         events = jp_read_emitted_events()

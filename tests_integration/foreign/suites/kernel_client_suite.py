@@ -11,6 +11,6 @@ from jkg_client.testing import FakeGateway
 
 @pytest.fixture
 def jupyter_server() -> Iterator[tuple[str, str]]:
-    # The client says "Bearer", which kernel gateways do not take for a token.
+    # The client sends the token as "Bearer …", which kernel gateways do not accept.
     with FakeGateway(token=None) as gateway:
         yield str(gateway.connection_info.port), "any"

@@ -15,7 +15,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from jkg_client.testing import FakeGateway
 
-# Options of a kernel gateway on its command line or in its settings, and ours.
+# Options of kernel gateway, by command line or settings, and the fake gateway's for them.
 OPTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "--JupyterWebsocketPersonality.list_kernels": lambda said: {"list_kernels": said == "True"},
     "kg_list_kernels": lambda value: {"list_kernels": value},
@@ -62,7 +62,7 @@ def jp_web_app() -> SimpleNamespace:
 def running(
     jp_argv: list[str], jp_server_config: Any, jp_base_url: str, jp_web_app: Any
 ) -> Iterator[Running]:
-    """The gateway: it starts at the first request, when the test has set its options."""
+    """The gateway. It starts at the first request, because tests set options until then."""
     said = Settings()
     for option in jp_argv:
         name, _, value = option.partition("=")

@@ -21,7 +21,7 @@ sys.modules["tests.utils.markers"] = markers
 
 
 class Container:
-    """In place of a container that runs a kernel gateway."""
+    """Replaces a container that runs a kernel gateway."""
 
     id = short_id = "fake"
     status = "running"
