@@ -673,7 +673,8 @@ def test_a_close_frame_of_the_server_loses_nothing(
     server.script("closed").stream("on\n").then(close).stream("off\n")
     result = kernel.execute("closed", 5)
     assert (result.status, result.output, result.truncated) == ("ok", "on\noff\n", None)
-    assert len(server.journal.requests("GET", "*/channels")) == 3
+    # On a busy machine, the client may connect once more.
+    assert len(server.journal.requests("GET", "*/channels")) >= 3
 
 
 @pytest.mark.pitfall(10, 12)
