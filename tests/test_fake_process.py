@@ -274,6 +274,22 @@ get_ipython().events.register("pre_execute", interrupt)
     assert "iopub stream never\n" not in said
 
 
+def test_an_interrupt_ends_a_wait_that_its_signal_has_missed(
+    client: RawClient, kernel: RawKernel
+) -> None:
+    # Another thread receives the signal, as if it had come just before the wait.
+    code = """\
+import queue, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+print("on", flush=True)
+queue.SimpleQueue().get()
+"""
+    msg_id = kernel.send("execute_request", {"code": code})
+    kernel.until("iopub stream on\n")
+    client.interrupt(kernel)
+    assert "iopub error KeyboardInterrupt" in [says(one) for one in kernel.answers(msg_id)]
+
+
 def test_a_stuck_kernel_can_be_restarted(client: RawClient, kernel: RawKernel) -> None:
     code = (
         "import signal\nprint('on', flush=True)\nsignal.signal(2, signal.SIG_IGN)\nwhile True: pass"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import sys
 import threading
 from typing import Callable, Union
 
@@ -27,7 +26,7 @@ _TWICE = 2.0
 """If Ctrl-C is pressed twice within this number of seconds, the user is asked what to do."""
 
 _POLL = 0.2
-"""Longest wait on Windows in seconds, because Ctrl-C cannot interrupt an endless wait there."""
+"""Longest wait in seconds: Ctrl-C just before a wait does not end it, and none does on Windows."""
 
 _AFTER_CTRL_C = 20_000
 """Number of characters that are shown after Ctrl-C. ``%save`` saves more of the output."""
@@ -192,10 +191,9 @@ class ConsoleCells(CellRuns):
         self.answers.events.put(ended)
 
     def _ended(self) -> _Ended:
-        limit = _POLL if sys.platform == "win32" else None
         while True:
             with contextlib.suppress(queue.Empty):
-                event = self.answers.events.get(timeout=limit)
+                event = self.answers.events.get(timeout=_POLL)
                 if isinstance(event, _Ended):
                     return event
                 if isinstance(event, _CtrlC):

@@ -20,6 +20,10 @@ class _Early:
     came = False
 
 
+_WAKING = 0.05
+"""Seconds between an interrupt and the signal that wakes the thread that runs cells."""
+
+
 def ignore_interrupts() -> None:
     """Ignore interrupts, as between cells."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -99,7 +103,24 @@ def send_interrupt() -> None:
         import _thread  # noqa: PLC0415 - only where processes get no signals
 
         _thread.interrupt_main()
-    elif os.getpgid(0) == os.getpid():
+        return
+    if os.getpgid(0) == os.getpid():
         os.killpg(0, signal.SIGINT)
     else:
         os.kill(os.getpid(), signal.SIGINT)
+    _wake_later()
+
+
+def can_be_woken() -> None:
+    """Let SIGURG wake the main thread. Nothing else happens."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGURG, lambda *_: None)
+
+
+def _wake_later() -> None:
+    """Wake the main thread: a signal that comes just before a wait does not end the wait."""
+    if sys.platform != "win32":
+        main = threading.main_thread().ident or 0
+        waking = threading.Timer(_WAKING, signal.pthread_kill, (main, signal.SIGURG))
+        waking.daemon = True
+        waking.start()

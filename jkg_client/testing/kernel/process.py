@@ -13,7 +13,7 @@ import sys
 from typing import NoReturn
 
 from ...protocol.messages import Json
-from .interrupts import ignore_interrupts
+from .interrupts import can_be_woken, ignore_interrupts
 from .outbox import Outbox
 from .parents import hand_down
 from .refusals import refuse_installs
@@ -69,6 +69,7 @@ def run(order: Json, line: socket.socket, shell: Shell) -> NoReturn:
 
 def _reset_signals() -> None:
     ignore_interrupts()
+    can_be_woken()
     for name in ("SIGHUP", "SIGTERM", "SIGCHLD", "SIGPIPE"):
         number = getattr(signal, name, None)
         if number is not None:
