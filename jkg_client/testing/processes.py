@@ -97,6 +97,7 @@ class FakeProcess:
             self._send(script_message("interrupt", {}), "")
         elif self._pid:
             _signal(self._pid, signal.SIGINT)
+            self._send(script_message("wake", {}), "")
 
     def unsent(self) -> list[tuple[Message, str]]:
         """Messages of clients that came too late for this process, with their sessions."""

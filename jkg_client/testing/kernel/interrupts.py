@@ -108,7 +108,7 @@ def send_interrupt() -> None:
         os.killpg(0, signal.SIGINT)
     else:
         os.kill(os.getpid(), signal.SIGINT)
-    _wake_later()
+    wake_later()
 
 
 def can_be_woken() -> None:
@@ -117,8 +117,8 @@ def can_be_woken() -> None:
         signal.signal(signal.SIGURG, lambda *_: None)
 
 
-def _wake_later() -> None:
-    """Wake the main thread: a signal that comes just before a wait does not end the wait."""
+def wake_later() -> None:
+    """Wake the main thread, because an interrupt just before a wait does not end the wait."""
     if sys.platform != "win32":
         main = threading.main_thread().ident or 0
         waking = threading.Timer(_WAKING, signal.pthread_kill, (main, signal.SIGURG))

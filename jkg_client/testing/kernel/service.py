@@ -21,7 +21,7 @@ from typing import Callable
 from ...protocol.messages import Json, Message
 from .answers import ANSWERS
 from .execution import Execution, Request
-from .interrupts import send_interrupt
+from .interrupts import send_interrupt, wake_later
 from .outbox import Outbox
 from .parents import set_parent
 from .shells import Shell
@@ -108,6 +108,8 @@ class Service:
             self._execution.console.prompts.answer(message.content)
         elif message.channel == SCRIPT and message.msg_type == "interrupt":
             send_interrupt()
+        elif message.channel == SCRIPT and message.msg_type == "wake":
+            wake_later()
         elif message.channel == SCRIPT:
             self._execution.take(message)
 
