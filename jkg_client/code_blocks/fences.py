@@ -21,8 +21,10 @@ EndKind = Literal["bare", "labelled", "prose", "reopening", "behind code"]
 label, with a sentence, with a sentence and the fence of another block, or a fence at the end of a
 line of code."""
 
-# Byte order marks and invisible spaces.
-_UNSEEN = "\ufeff\u200b\u200c\u200d\u2060\u00a0"
+# Byte order marks, marks of the direction of text, and all spaces of Unicode.
+_UNSEEN = "".join(
+    map(chr, (0xFEFF, 0xA0, 0xAD, *range(0x2000, 0x2010), *range(0x202A, 0x2030)))
+) + "".join(map(chr, (*range(0x205F, 0x206A), 0x3000)))
 _BLANK = f" \t{_UNSEEN}"
 _QUOTE = re.compile(rf"[{_UNSEEN}]*(?: {{0,3}}>)+ ?")
 _MARKER = re.compile(r"(?:[-*+•]|\d{1,9}[.)])[ \t]+")
