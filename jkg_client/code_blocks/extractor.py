@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Union
@@ -25,8 +26,13 @@ _SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
 # A label that is not behind the fence, but in the next line. Alone in a line, these words are not
 # code.
 _LABEL_LINE = re.compile(r"[ \t]*(?P<label>(?i:python3?|py|bash|shell))[ \t]*\n(?=[\s]*\S)")
-_TRACEBACK = "Traceback (most recent call last):"
-_TREE_LINE = re.compile(r"^[ \t]*[\u2500-\u257f]", re.MULTILINE)
+# Data that no program begins with.
+_DATA = re.compile(
+    r"(?P<traceback>Traceback \(most recent call last\):|[A-Z]\w{0,80}(?:Error|Exception): )"
+    r"|(?P<html><[A-Za-z!?])|(?P<diff>diff --git |@@ -|--- \S[^\n]{0,1000}\r?\n\+\+\+ \S)"
+)
+_TREE_LINE = re.compile(r"^[ \t]{0,400}(?:[\u2500-\u257f]|[|`+]-- )", re.MULTILINE)
+_LONGEST_JSON = 2**20
 _PYTHON_LINE = re.compile(
     r"^(?:import [\w.]+(?:, *[\w.]+)*(?: as \w+)?|from [\w.]+ import .+|print\(.*"
     r"|(?:async )?def \w+\(.*|class \w+(?:\(.*\))?:)[ \t]*(?:#.*)?$",
@@ -52,7 +58,8 @@ class MarkdownCodeExtractor:
     Attributes:
         default_language: Language of blocks without a label. If None, it is guessed as in AutoGen:
             ``sh`` for a line that begins with ``pip``, ``python`` or ``$``; ``python`` for code
-            that is almost certainly Python; data for a traceback or a tree of files; otherwise
+            that is almost certainly Python; data for a traceback, a tree of files,
+            a patch, HTML or a JSON object; otherwise
             ``""``, the kernel's own language.
     """
 
@@ -116,8 +123,22 @@ def _guess(code: str) -> str:
         return "python" if program["name"].startswith("python") else "bash"
     if _SHELL_LINE.match(code.lstrip()):
         return "sh"
-    if code.lstrip().startswith(_TRACEBACK):
-        return "traceback"
+    data = _DATA.match(code.lstrip())
+    if data:
+        return data.lastgroup or ""
+    if _is_json(code):
+        return "json"
     if any(map(_TREE_LINE.search, pieces(code))):
         return "tree"
     return "python" if any(map(_PYTHON_LINE.search, pieces(code))) else ""
+
+
+def _is_json(code: str) -> bool:
+    """Whether ``code`` is a JSON object or a list of them, which Python cannot always run."""
+    if not code.lstrip().startswith(("{", "[")) or len(code) > _LONGEST_JSON:
+        return False
+    try:
+        found = json.loads(code)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) or any(isinstance(item, dict) for item in found)
