@@ -20,7 +20,7 @@ from .pages.forms import HTML, SCRIPTS
 from .pages.notebook import NotebookPage
 from .protocol.mime_data import decoded, joined
 from .protocol.outputs import Display, Output, Stream, as_seen, join_text
-from .protocol.terminal import strip_ansi
+from .protocol.terminal import picture
 
 Write = Callable[[str, bytes], Path]
 """Function that saves bytes in a new file with the given suffix, and returns its path."""
@@ -227,8 +227,7 @@ def text_at_once(display: Display) -> str:
         return display.text if words_beside(display) else ""
     if display.has_stale_text or any(mime_type in display.data for mime_type in SCRIPTS):
         return ""
-    text = _text(display)
-    return display.text if text == strip_ansi(display.text) else text
+    return _text(display)
 
 
 def _piece(output: Output, write: Write) -> Piece:
@@ -237,7 +236,7 @@ def _piece(output: Output, write: Write) -> Piece:
     for mime_type, form in _FILES.items():
         if mime_type in output.data:
             return _saved(output, mime_type, form, write)
-    return Piece(output, strip_ansi(_text(output)))
+    return Piece(output, picture(_text(output)))
 
 
 def _text(display: Display) -> str:
@@ -255,7 +254,7 @@ def _text(display: Display) -> str:
     known = next((name for name in others if isinstance(display.data[name], (dict, list))), None)
     if known is not None and display.data[known]:
         return f"{known[:80]}: {_json(display.data[known], MAX_OTHER_JSON)}"
-    return strip_ansi(display.text) or _unshown(display)
+    return display.text or _unshown(display)
 
 
 def _saved(display: Display, mime_type: str, form: _Form, write: Write) -> Piece:

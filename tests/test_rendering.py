@@ -105,6 +105,9 @@ def test_images_and_pages_become_files(
         ),
         ({"text/plain": "<lib.Thing object at 0x7f85>"}, "<lib.Thing object at 0x7f85>"),
         ({"text/plain": "\x1b[1;31mred\x1b[0m"}, "red"),
+        ({"text/plain": "10%\r20%\rdone"}, "done"),
+        ({"text/plain": "a_\bb\b_\nc"}, "a_\nc"),
+        ({"text/markdown": "1\r\n\x1b[1m2\x1b[0m"}, "1\n2"),
         (
             {"application/vnd.vegalite.v5+json": {"data": 1}, "text/plain": "<Chart>"},
             "<Chart>",
