@@ -155,6 +155,8 @@ _EXTRA = frozenset(
     }
 )
 """Words that do not change the language of a label."""
+
+_MOST_WORDS = 4
 # ```console-output, ```python-traceback
 _PRINTED = re.compile(r"[\w.]+[_-](?:errors?|logs?|outputs?|results?|traceback)")
 
@@ -180,8 +182,9 @@ def canonical(language: str) -> str:
 
 def _without_extra_words(name: str) -> str:
     """The language in a label of several words. ``name`` itself for other labels."""
-    words = {_ALIASES.get(word, word) for word in _WORDS.split(name) if word not in _EXTRA}
-    languages = {"python" if _PYTHON.fullmatch(word) else word for word in words}
+    words = set(_WORDS.split(name, _MOST_WORDS)) - _EXTRA
+    named = {_ALIASES.get(word, word) for word in words}
+    languages = {"python" if _PYTHON.fullmatch(word) else word for word in named}
     language = languages.pop() if len(languages) == 1 else name
     return language if language == "python" or language in SHELLS else name
 

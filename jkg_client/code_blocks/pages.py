@@ -40,7 +40,7 @@ _MOST_AHEAD = 2**22
 _OUTPUT = re.compile(
     r"(?:(?:here is |here's |i (?:got|get) |you (?:got|get) )?(?:the|this) )?"
     r"(?:expected |sample |example |console |terminal |program )?"
-    r"(?:output|result|stdout|stderr|traceback|error(?: message)?)s?"
+    r"(?:output|result|observation|stdout|stderr|traceback|error(?: message)?)s?"
     r"(?: example)?(?: of (?:the|this)(?: above)? (?:code|script|program|command)(?: above)?)?"
     r"(?: (?:is|was|(?:will|would|should) (?:be|look)|looks)(?: like(?: this)?)?)?"
     r"|(?:given )?(?:the |an? )?(?:sample|example|test) inputs?(?: data| file)?|given the input"
