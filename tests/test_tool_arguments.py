@@ -56,6 +56,7 @@ ESCAPED = {
     "a string of JSON": (r'"x = 1\nprint(x)"', "x = 1\nprint(x)"),
     "a string of JSON with a fence": (r'"```python\nprint(1)\n```"', "print(1)"),
     "an object of JSON": ('{"code": "print(1)"}', "print(1)"),
+    "a call of the tool": ('{"name": "python", "arguments": {"code": "x"}}', "x"),
 }
 
 # Neither JSON nor escaped.

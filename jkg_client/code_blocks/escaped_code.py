@@ -36,6 +36,8 @@ def unescaped(code: str, *, is_python: bool) -> str:
 def _from_json(text: str) -> str:
     """The code in a JSON string of several lines, or in an object with the key ``code``."""
     found = _loaded(text)
+    inner = found.get("arguments") if isinstance(found, dict) else None
+    found = inner if isinstance(inner, dict) else found
     code = found.get("code") if isinstance(found, dict) else found
     is_whole = isinstance(found, dict) or "\\n" in text
     return code if isinstance(code, str) and is_whole else ""

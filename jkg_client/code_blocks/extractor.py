@@ -17,12 +17,23 @@ MessageContent = Union[str, Sequence[Union[Mapping[str, Any], str]], None]
 """The content of a chat message: text, OpenAI's list of parts, or None."""
 
 _THOUGHTS = frozenset(
-    {"reasoning", "reasoning_text", "redacted_thinking", "summary_text", "thinking"}
+    {
+        *("reasoning", "reasoning_content", "reasoning_text", "redacted_thinking"),
+        *("summary_text", "thinking", "thought"),
+    }
 )
 """Types of parts with the thoughts of a model."""
 
 _PROGRAM = re.compile(r"\s*#! ?/\S{0,80}?(?:/| |env )(?P<name>python|bash|sh|zsh|dash)[\d. \n]")
-_SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
+# Two words in a row are not Python, except for its operators.
+_SHELL_LINE = re.compile(
+    r"(?:pip3?|python3?|\$) (?!=)"
+    # JavaScript exports names, too. Alone, "cd" is a magic of IPython that keeps the folder.
+    r"|export [A-Z_]{1,50}=|cd [^\n&]{1,200}&&"
+    r"|(?:apk|apt|apt-get|brew|cargo|chmod|conda|curl|dnf|docker|git|kubectl|mamba|mkdir"
+    r"|npm|npx|pipx|pnpm|poetry|source|sudo|tar|unzip|uv|wget|yarn|yum) "
+    r"(?!(?:and|else|for|if|in|is|not|or)\b)(?:[A-Za-z~/]|-{1,2}[A-Za-z][\w=-]{0,50} +[\w.~/'\"])"
+)
 # A label that is not behind the fence, but in the next line. Alone in a line, these words are not
 # code.
 _LABEL_LINE = re.compile(r"[ \t]*(?P<label>(?i:python3?|py|bash|shell))[ \t]*\n(?=[\s]*\S)")
@@ -104,8 +115,7 @@ def _texts(parts: Sequence[Mapping[str, Any] | str]) -> Iterator[str]:
         if not isinstance(part, (str, Mapping)):
             kind = type(part).__name__
             raise ValueError(f"message[{number}] must be a mapping, not {kind}")  # noqa: TRY004
-        text = part if isinstance(part, str) else part.get("text")
-        kind = "text" if isinstance(part, str) else part.get("type")
+        text, kind = (part, "text") if isinstance(part, str) else _content(part)
         if isinstance(text, str) and kind not in _THOUGHTS:
             # The next part must not become the label of a fence at the end of this part.
             ends = bool(whole) and whole[-1].endswith(("```", "~~~"))
@@ -115,6 +125,14 @@ def _texts(parts: Sequence[Mapping[str, Any] | str]) -> Iterator[str]:
             yield "".join(whole)
             whole = []
     yield "".join(whole)
+
+
+def _content(part: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The text of a part and its type."""
+    text = part.get("text")
+    # OpenAI's Assistants API writes an object, and Gemini a flag.
+    text = text.get("value") if isinstance(text, Mapping) else text
+    return text, "thought" if part.get("thought") is True else part.get("type")
 
 
 def _guess(code: str) -> str:
