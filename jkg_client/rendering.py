@@ -95,7 +95,6 @@ _FILES = {
     "image/webp": _Form(".webp", "Image"),
     "image/svg+xml": _Form(".svg", "Image", is_text=True),
     "image/avif": _Form(".avif", "Image"),
-    "image/apng": _Form(".apng", "Image"),
     "image/bmp": _Form(".bmp", "Image"),
     "image/x-ms-bmp": _Form(".bmp", "Image"),
     "image/heic": _Form(".heic", "Image"),

@@ -61,7 +61,6 @@ FILES: list[tuple[str, Any, str, str, bytes]] = [
     ("image/x-icon", encoded(PDF), "Image data saved to FILE", ".ico", PDF),
     ("image/avif", encoded(PDF), "Image data saved to FILE", ".avif", PDF),
     ("image/tiff", encoded(PDF), "Image data saved to FILE", ".tiff", PDF),
-    ("image/apng", encoded(PDF), "Image data saved to FILE", ".apng", PDF),
     ("image/x-ms-bmp", encoded(PDF), "Image data saved to FILE", ".bmp", PDF),
     ("audio/aac", encoded(PDF), "Audio data saved to FILE", ".aac", PDF),
     ("video/x-matroska", encoded(PDF), "Video data saved to FILE", ".mkv", PDF),
