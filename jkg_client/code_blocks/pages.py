@@ -71,6 +71,10 @@ _ABOUT_PRINTED = frozenset(
     }
 )
 _IS_RUN = re.compile(r"(?:when|if|after) you (?:run|execute)|similar to|(?:we|i) (?=get|got|see)")
+# What the code below the heading should do.
+_DEMANDS = re.compile(
+    r"(?:(?:and|then|now) )*(?:(?:display|get|print|return|see|show)\b|output (?:it|the|this)\b)"
+)
 _INLINE_CODE = re.compile(r"`[^`]*`")
 _LONGEST_HEADING = 100
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
@@ -198,21 +202,17 @@ class _Page:
 
 def _is_above_output(line: str, *, after_block: bool) -> bool:
     """Whether ``line`` introduces the output of a program."""
-    words = _WORD.findall(
-        _INLINE_CODE.sub("", line[:_LONGEST_HEADING]).lower().replace("\u2019", "'")
-    )
-    heading = " ".join(words)
+    text = _INLINE_CODE.sub("", line[:_LONGEST_HEADING]).lower().replace("\u2019", "'")
+    heading = " ".join(_WORD.findall(text))
     if _OUTPUT.fullmatch(heading):
         return True
-    is_heading = line.lstrip(" \t>")[:1] in ("*", "_", "#") or line.rstrip("*_ ").endswith(
-        (":", "\uff1a")
-    )
-    rest = _WORD.findall(_IS_RUN.sub("", heading))
-    is_about_output = not _PRINTED.isdisjoint(rest) and _PRINTED.union(_ABOUT_PRINTED).issuperset(
-        rest
-    )
-    begins = bool(words) and words[0] in ("get", "display", "print", "return", "see", "show")
-    return after_block and is_heading and is_about_output and not begins
+    is_marked = line.lstrip(" \t>")[:1] in ("*", "_", "#")
+    is_heading = is_marked or line.rstrip("*_ ").endswith((":", "\uff1a"))
+    if not after_block or not is_heading or _DEMANDS.match(heading):
+        return False
+    words = _WORD.findall(_IS_RUN.sub("", heading))
+    is_printed = not _PRINTED.isdisjoint(words)
+    return is_printed and _PRINTED.union(_ABOUT_PRINTED).issuperset(words)
 
 
 def _may_have_fence(line: str) -> bool:
