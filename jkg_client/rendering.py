@@ -20,7 +20,7 @@ from .pages.forms import HTML, SCRIPTS
 from .pages.notebook import NotebookPage
 from .protocol.mime_data import decoded, joined
 from .protocol.outputs import Display, Output, Stream, as_seen, join_text
-from .protocol.terminal import strip_ansi
+from .protocol.terminal import picture
 
 Write = Callable[[str, bytes], Path]
 """Function that saves bytes in a new file with the given suffix, and returns its path."""
@@ -96,6 +96,10 @@ _FILES = {
     "image/svg+xml": _Form(".svg", "Image", is_text=True),
     "image/avif": _Form(".avif", "Image"),
     "image/bmp": _Form(".bmp", "Image"),
+    "image/x-ms-bmp": _Form(".bmp", "Image"),
+    "image/heic": _Form(".heic", "Image"),
+    "image/jp2": _Form(".jp2", "Image"),
+    "image/jxl": _Form(".jxl", "Image"),
     "image/tiff": _Form(".tiff", "Image"),
     "image/x-icon": _Form(".ico", "Image"),
     "image/vnd.microsoft.icon": _Form(".ico", "Image"),
@@ -104,12 +108,18 @@ _FILES = {
     "video/webm": _Form(".webm", "Video"),
     "video/ogg": _Form(".ogv", "Video"),
     "video/quicktime": _Form(".mov", "Video"),
+    "video/mpeg": _Form(".mpeg", "Video"),
+    "video/x-matroska": _Form(".mkv", "Video"),
+    "video/x-msvideo": _Form(".avi", "Video"),
     "audio/wav": _Form(".wav", "Audio"),
     "audio/x-wav": _Form(".wav", "Audio"),
     "audio/wave": _Form(".wav", "Audio"),
     "audio/mpeg": _Form(".mp3", "Audio"),
     "audio/mp3": _Form(".mp3", "Audio"),
     "audio/mp4": _Form(".m4a", "Audio"),
+    "audio/x-m4a": _Form(".m4a", "Audio"),
+    "audio/aac": _Form(".aac", "Audio"),
+    "audio/opus": _Form(".opus", "Audio"),
     "audio/ogg": _Form(".ogg", "Audio"),
     "audio/flac": _Form(".flac", "Audio"),
     "audio/webm": _Form(".weba", "Audio"),
@@ -216,8 +226,7 @@ def text_at_once(display: Display) -> str:
         return display.text if words_beside(display) else ""
     if display.has_stale_text or any(mime_type in display.data for mime_type in SCRIPTS):
         return ""
-    text = _text(display)
-    return display.text if text == strip_ansi(display.text) else text
+    return _text(display)
 
 
 def _piece(output: Output, write: Write) -> Piece:
@@ -226,7 +235,7 @@ def _piece(output: Output, write: Write) -> Piece:
     for mime_type, form in _FILES.items():
         if mime_type in output.data:
             return _saved(output, mime_type, form, write)
-    return Piece(output, strip_ansi(_text(output)))
+    return Piece(output, picture(_text(output)))
 
 
 def _text(display: Display) -> str:
@@ -244,7 +253,7 @@ def _text(display: Display) -> str:
     known = next((name for name in others if isinstance(display.data[name], (dict, list))), None)
     if known is not None and display.data[known]:
         return f"{known[:80]}: {_json(display.data[known], MAX_OTHER_JSON)}"
-    return strip_ansi(display.text) or _unshown(display)
+    return display.text or _unshown(display)
 
 
 def _saved(display: Display, mime_type: str, form: _Form, write: Write) -> Piece:

@@ -518,6 +518,9 @@ def test_deeply_nested_content_raises_no_exception(msg_type: str) -> None:
         (Failure("E", "v"), "E: v"),
         (Failure("E", "v", ("", "\x1b[0m")), "E: v"),
         (Failure("E", "\x1b[31mv\x1b[0m"), "E: v"),
+        # What a program has overwritten must not hide the name of the error.
+        (Failure("E", "10%\r\x1b[K20%\r\ndo_\bne"), "E: 10%\n20%\ndone"),
+        (Failure("E", "v", ("1", "E: a\rb")), "1\nE: a\nb"),
     ],
 )
 def test_a_failure_is_its_traceback_without_colours(failure: Failure, text: str) -> None:
@@ -526,7 +529,12 @@ def test_a_failure_is_its_traceback_without_colours(failure: Failure, text: str)
 
 @rows(
     ("data", "text"),
-    [({"text/plain": "x"}, "x"), ({"text/plain": ["x\n", "y"]}, "x\ny"), ({"text/html": "x"}, "")],
+    [
+        ({"text/plain": "x"}, "x"),
+        ({"text/plain": ["x\n", "y"]}, "x\ny"),
+        ({"text/plain": "1\r2"}, "2"),
+        ({"text/html": "x"}, ""),
+    ],
 )
 def test_a_display_is_its_plain_text(data: Json, text: str) -> None:
     assert Display(data).text == text

@@ -21,6 +21,7 @@ PYTHON = {
     ">>> a\r\n1\r\n>>> b\r\n2\r\n": "a\nb",
     ">>>\n>>> a": "\na",
     "In [1]: x = 1\n\nIn [2]: x\nOut[2]: 1": "x = 1\nx",
+    "# Try:\n\n>>> a\n1": "a",
     "In [1]: if x:\n   ...:     y\n   ...:\nOut[1]: 1": "if x:\n    y\n",
 }
 
@@ -33,6 +34,13 @@ SHELL = {
         "ls\npwd\nid\ndate"
     ),
     "bash-5.1$ w\n1": "w",
+    "# Look:\n$ ls\na.txt": "ls",
+    "$\tls\na.txt": "ls",
+    "% ls\na.txt\n% curl x\n  % Total\n": "ls\ncurl x",
+    "\u276f ls\na.txt": "ls",
+    "➜  x ls\na.txt\n➜  x git:(main) ✗ pwd\n/x": "ls\npwd",
+    "~/x $ ls\na.txt": "ls",
+    "mac:~ me$ ls\na.txt": "ls",
     "$ for i in 1 2; do\n>   echo $i\n> done\n1\n2": "for i in 1 2; do\n  echo $i\ndone",
     "$ for i in 1 2; do\n  echo ${i}\ndone\n1\n2": "for i in 1 2; do\n  echo ${i}\ndone",
     "$ f() {\n  ls\n}\n$ f\na": "f() {\n  ls\n}\nf",
@@ -82,7 +90,17 @@ def test_a_shell_block_that_begins_with_a_prompt_is_a_session(session: str, type
     assert to_cell(CodeBlock(f"\n{session}", "bash"), "python") == f"%%bash\n{typed}"
 
 
-@rows("code", ["ls\npwd", "# ls\npwd", "$HOME/x\ny", "echo x > y\n> z", "ls\n    $x y"])
+@rows(
+    "code",
+    [
+        "ls\npwd",
+        "# ls\npwd",
+        "$HOME/x\ny",
+        "echo x > y\n> z",
+        "ls\n    $x y",
+        "#!/bin/sh\n# $ x\nls",
+    ],
+)
 @rows("language", ["bash", "console"])
 def test_shell_code_without_prompts_is_unchanged(language: str, code: str) -> None:
     assert to_cell(CodeBlock(code, language), "python") == f"%%bash\n{code}"

@@ -68,6 +68,20 @@ SHOWN = [
 ]
 
 SHOWN += [
+    ("abcdef\x1b[4D\x1b[2P", "abef"),
+    ("abcdef\x1b[4D\x1b[P\x1b[P", "abef"),
+    ("abc\x1b[9P\x1b[B\x1b[P", "abc"),
+    ("abc\b\b\x1b[2@X", "aX bc"),
+    ("abc\b\b\x1b[@\x1b[@", "a  bc"),
+    ("abc\x1b[@d", "abcd"),
+    # A pager leaves nothing behind. If it was ended by force, its screen is still there.
+    ("one\n\x1b[?1049h\x1b[2J\x1b[Htop\nx\x1b[?1049ltwo", "one\ntwo"),
+    ("one\x1b[?47hvi\x1b[?47l two", "one two"),
+    ("ab\rc\x1b[?1047h\x1b[5;5Hvi\x1b[?1047ld", "cd"),
+    ("one\x1b[?1049htop", "one\ntop"),
+    ("one\n\x1b[?1049h\x1b[?1049htop", "one\ntop"),
+    ("one\x1b[?1049l two", "one two"),
+    ("\x1b[?1049ha\x1b[?1049l\x1b[?1049hb", "b"),
     # The cursor moves beyond the text, up to column 1000.
     ("\x1b[2000Cx", " " * 1000 + "x"),
     ("\x1b[1002Gx", " " * 1000 + "x"),
@@ -103,6 +117,8 @@ COMMANDS = [
     ("\x1b[K", Command(letter="K")),
     ("\x1b[4;9K", Command(letter="K", number=4)),
     ("\x1b[2J", Command(letter="J", number=2)),
+    ("\x1b[P", Command(letter="P", number=1)),
+    ("\x1b[3@", Command(letter="@", number=3)),
     ("\x1b[3X", Command(letter="X", number=3)),
     ("\x1b[H", Command(row=0, column=0)),
     ("\x1b[5H", Command(row=4, column=0)),
@@ -165,6 +181,22 @@ STILL = ["\x1b[31m", "\x1b]0;t\x07", "\x1b[?25l"]
 TEXTS = st.lists(st.sampled_from([*PLAIN, *PLAIN, *MOVES, *ERASERS, *STILL]), max_size=40).map(
     "".join
 )
+SCREENS = st.lists(
+    st.sampled_from(
+        [
+            *PLAIN,
+            *MOVES,
+            *ERASERS,
+            "\x1b[?1049h",
+            "\x1b[?1049l",
+            "\x1b[?47",
+            "l",
+            "\x1b[P",
+            "\x1b[2@",
+        ]
+    ),
+    max_size=40,
+).map("".join)
 ANY_TEXT = st.text(st.sampled_from("ab1;[]KAmB(P\\ \x07\x1b\r\n\b\x9b"), max_size=40)
 
 
@@ -255,7 +287,7 @@ def test_text_moves_if_it_goes_back_or_erases(text: str, does: bool) -> None:
 
 
 @BOUNDED
-@given(st.one_of(TEXTS, ANY_TEXT), st.one_of(TEXTS, ANY_TEXT))
+@given(st.one_of(TEXTS, ANY_TEXT, SCREENS), st.one_of(TEXTS, ANY_TEXT, SCREENS))
 @example("\x9b\r1", "")
 @example("ab\x1b[3", "1mc")
 @example("ab\x1b]0;ti", "tle\x07c")

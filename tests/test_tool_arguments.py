@@ -27,6 +27,11 @@ FENCED = {
     "in a line": ("```print(1)```", ("print(1)", "")),
     "in a line with a label": ("```python print(1)```", ("print(1)", "python")),
     "only the label is left": ("Python\nprint(1)", ("print(1)", "")),
+    "only the label of a tool is left": ("tool_code\nprint(1)", ("print(1)", "")),
+    "only the label of IPython is left": ("ipython\nprint(1)", ("print(1)", "")),
+    "a byte order mark": ("\ufeffprint(1)", ("print(1)", "")),
+    "arguments in a block": ('```json\n{"code": "print(1)"}\n```', ("print(1)", "")),
+    "data in a block": ('```json\n{"a": 1}\n```', ('{"a": 1}', "json")),
     "only the end is left": ("print(1)\n```\n", ("print(1)", "")),
     "as inline code": ("`print(1)`", ("print(1)", "")),
     "with a docstring": (
@@ -45,11 +50,13 @@ ESCAPED = {
         "print(\"a\\nb\")\nprint('c\\n')",
     ),
     "newlines and quotes": (r"if x:\n\tprint(\"a\\n\")\n", 'if x:\n\tprint("a\\n")\n'),
+    "newlines and tabs": (r"if x:\n\ty()\n\t\tz('\t')", "if x:\n\ty()\n\t\tz('\\t')"),
     "a comment": (r"x\ny # it's\nz", "x\ny # it's\nz"),
     "a fence": (r"```python\nprint(1)\n```", "print(1)"),
     "a string of JSON": (r'"x = 1\nprint(x)"', "x = 1\nprint(x)"),
     "a string of JSON with a fence": (r'"```python\nprint(1)\n```"', "print(1)"),
     "an object of JSON": ('{"code": "print(1)"}', "print(1)"),
+    "a call of the tool": ('{"name": "python", "arguments": {"code": "x"}}', "x"),
 }
 
 # Neither JSON nor escaped.

@@ -10,7 +10,7 @@ from typing import Any
 # In Python, a backslash before "n" is an error, except in strings and comments.
 _TOKEN = re.compile(
     r"(?P<quote>\\\")|\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?"
-    r"|(?P<comment>#(?:[^\\]|\\(?!n))*)|(?P<newline>(?:\\r)?\\n)"
+    r"|(?P<comment>#(?:[^\\]|\\(?!n))*)|(?P<newline>(?:\\r)?\\n(?:\\t)*)"
 )
 _MAGICS = ("!", "%", "?")
 _LONGEST = 2**20
@@ -36,6 +36,8 @@ def unescaped(code: str, *, is_python: bool) -> str:
 def _from_json(text: str) -> str:
     """The code in a JSON string of several lines, or in an object with the key ``code``."""
     found = _loaded(text)
+    inner = found.get("arguments") if isinstance(found, dict) else None
+    found = inner if isinstance(inner, dict) else found
     code = found.get("code") if isinstance(found, dict) else found
     is_whole = isinstance(found, dict) or "\\n" in text
     return code if isinstance(code, str) and is_whole else ""
@@ -51,7 +53,11 @@ def _lines(text: str) -> str:
         # The quotes are escaped, too.
         code = _loaded(f'"{text}"')
         return code if isinstance(code, str) else ""
-    return _TOKEN.sub(lambda found: "\n" if found["newline"] else found[0], text)
+    return _TOKEN.sub(lambda found: _newline(found) if found["newline"] else found[0], text)
+
+
+def _newline(found: re.Match[str]) -> str:
+    return "\n" + "\t" * found[0].count("\\t")
 
 
 def _loaded(text: str) -> Any:

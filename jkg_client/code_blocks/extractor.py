@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Union
@@ -16,17 +17,33 @@ MessageContent = Union[str, Sequence[Union[Mapping[str, Any], str]], None]
 """The content of a chat message: text, OpenAI's list of parts, or None."""
 
 _THOUGHTS = frozenset(
-    {"reasoning", "reasoning_text", "redacted_thinking", "summary_text", "thinking"}
+    {
+        *("reasoning", "reasoning_content", "reasoning_text", "redacted_thinking"),
+        *("summary_text", "thinking", "thought"),
+    }
 )
 """Types of parts with the thoughts of a model."""
 
 _PROGRAM = re.compile(r"\s*#! ?/\S{0,80}?(?:/| |env )(?P<name>python|bash|sh|zsh|dash)[\d. \n]")
-_SHELL_LINE = re.compile(r"(?:pip3?|python3?|\$) (?!=)")
+# Two words in a row are not Python, except for its operators.
+_SHELL_LINE = re.compile(
+    r"(?:pip3?|python3?|\$) (?!=)"
+    # JavaScript exports names, too. Alone, "cd" is a magic of IPython that keeps the folder.
+    r"|export [A-Z_]{1,50}=|cd [^\n&]{1,200}&&"
+    r"|(?:apk|apt|apt-get|brew|cargo|chmod|conda|curl|dnf|docker|git|kubectl|mamba|mkdir"
+    r"|npm|npx|pipx|pnpm|poetry|source|sudo|tar|unzip|uv|wget|yarn|yum) "
+    r"(?!(?:and|else|for|if|in|is|not|or)\b)(?:[A-Za-z~/]|-{1,2}[A-Za-z][\w=-]{0,50} +[\w.~/'\"])"
+)
 # A label that is not behind the fence, but in the next line. Alone in a line, these words are not
 # code.
 _LABEL_LINE = re.compile(r"[ \t]*(?P<label>(?i:python3?|py|bash|shell))[ \t]*\n(?=[\s]*\S)")
-_TRACEBACK = "Traceback (most recent call last):"
-_TREE_LINE = re.compile(r"^[ \t]*[\u2500-\u257f]", re.MULTILINE)
+# Data that no program begins with.
+_DATA = re.compile(
+    r"(?P<traceback>Traceback \(most recent call last\):|[A-Z]\w{0,80}(?:Error|Exception): )"
+    r"|(?P<html><[A-Za-z!?])|(?P<diff>diff --git |@@ -|--- \S[^\n]{0,1000}\r?\n\+\+\+ \S)"
+)
+_TREE_LINE = re.compile(r"^[ \t]{0,400}(?:[\u2500-\u257f]|[|`+]-- )", re.MULTILINE)
+_LONGEST_JSON = 2**20
 _PYTHON_LINE = re.compile(
     r"^(?:import [\w.]+(?:, *[\w.]+)*(?: as \w+)?|from [\w.]+ import .+|print\(.*"
     r"|(?:async )?def \w+\(.*|class \w+(?:\(.*\))?:)[ \t]*(?:#.*)?$",
@@ -52,7 +69,8 @@ class MarkdownCodeExtractor:
     Attributes:
         default_language: Language of blocks without a label. If None, it is guessed as in AutoGen:
             ``sh`` for a line that begins with ``pip``, ``python`` or ``$``; ``python`` for code
-            that is almost certainly Python; data for a traceback or a tree of files; otherwise
+            that is almost certainly Python; data for a traceback, a tree of files,
+            a patch, HTML or a JSON object; otherwise
             ``""``, the kernel's own language.
     """
 
@@ -97,8 +115,7 @@ def _texts(parts: Sequence[Mapping[str, Any] | str]) -> Iterator[str]:
         if not isinstance(part, (str, Mapping)):
             kind = type(part).__name__
             raise ValueError(f"message[{number}] must be a mapping, not {kind}")  # noqa: TRY004
-        text = part if isinstance(part, str) else part.get("text")
-        kind = "text" if isinstance(part, str) else part.get("type")
+        text, kind = (part, "text") if isinstance(part, str) else _content(part)
         if isinstance(text, str) and kind not in _THOUGHTS:
             # The next part must not become the label of a fence at the end of this part.
             ends = bool(whole) and whole[-1].endswith(("```", "~~~"))
@@ -110,14 +127,36 @@ def _texts(parts: Sequence[Mapping[str, Any] | str]) -> Iterator[str]:
     yield "".join(whole)
 
 
+def _content(part: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The text of a part and its type."""
+    text = part.get("text")
+    # OpenAI's Assistants API writes an object, and Gemini a flag.
+    text = text.get("value") if isinstance(text, Mapping) else text
+    return text, "thought" if part.get("thought") is True else part.get("type")
+
+
 def _guess(code: str) -> str:
     program = _PROGRAM.match(code)
     if program:
         return "python" if program["name"].startswith("python") else "bash"
     if _SHELL_LINE.match(code.lstrip()):
         return "sh"
-    if code.lstrip().startswith(_TRACEBACK):
-        return "traceback"
+    data = _DATA.match(code.lstrip())
+    if data:
+        return data.lastgroup or ""
+    if _is_json(code):
+        return "json"
     if any(map(_TREE_LINE.search, pieces(code))):
         return "tree"
     return "python" if any(map(_PYTHON_LINE.search, pieces(code))) else ""
+
+
+def _is_json(code: str) -> bool:
+    """Whether ``code`` is a JSON object or a list of them, which Python cannot always run."""
+    if not code.lstrip().startswith(("{", "[")) or len(code) > _LONGEST_JSON:
+        return False
+    try:
+        found = json.loads(code)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) or any(isinstance(item, dict) for item in found)

@@ -21,10 +21,13 @@ EndKind = Literal["bare", "labelled", "prose", "reopening", "behind code"]
 label, with a sentence, with a sentence and the fence of another block, or a fence at the end of a
 line of code."""
 
-# Byte order marks and invisible spaces.
-_UNSEEN = "\ufeff\u200b\u200c\u200d\u2060\u00a0"
+# Byte order marks, marks of the direction of text, and all spaces of Unicode.
+_UNSEEN = "".join(
+    map(chr, (0xFEFF, 0xA0, 0xAD, *range(0x2000, 0x2010), *range(0x202A, 0x2030)))
+) + "".join(map(chr, (*range(0x205F, 0x206A), 0x3000)))
 _BLANK = f" \t{_UNSEEN}"
 _QUOTE = re.compile(rf"[{_UNSEEN}]*(?: {{0,3}}>)+ ?")
+_DEEPEST_QUOTE = 16
 _MARKER = re.compile(r"(?:[-*+•]|\d{1,9}[.)])[ \t]+")
 _RUN = re.compile(r"`+|~+")
 _BACKTICKS = re.compile(r"`+")
@@ -150,7 +153,8 @@ def unquoted(line: str, quote: int) -> str | None:
     """
     at = 0
     for _ in range(quote):
-        mark = line.find(">", at, at + 5)
+        # A quote in a list is indented.
+        mark = line.find(">", at, at + (5 if at else _DEEPEST_QUOTE))
         if mark < 0 or line[at:mark].strip(_BLANK):
             return None
         at = mark + 1
@@ -167,11 +171,14 @@ _NO_UNSEEN = dict.fromkeys(map(ord, _UNSEEN))
 
 def _prefix(line: str) -> tuple[int, int, int]:
     """Number of quote marks, their end, and the end of indentation and list markers."""
-    quote = _QUOTE.match(line)
-    start = at = quote.end() if quote else 0
+    quote: re.Match[str] | None = None
+    start = at = 0
     while True:
         while at < len(line) and line[at] in _BLANK:
             at += 1
+        if quote is None and (quote := _QUOTE.match(line, at)):
+            start = at = quote.end()
+            continue
         marker = _MARKER.match(line, at)
         if marker is None:
             return (quote[0].count(">") if quote else 0), start, at

@@ -47,10 +47,8 @@ _ALIASES = {
     **dict.fromkeys(
         (
             *("code_execution", "code-execution", "code_interpreter", "code-interpreter", "colab"),
-            *("execute_python", "ipy", "ipython-notebook", "jupyter", "jupyter-notebook"),
-            *("jupyter-python", "notebook", "py-code", "pyodide", "python-code", "python_code"),
-            *("python-interpreter", "python_interpreter", "python-notebook", "python-script"),
-            *("pyspark", "run_python", "tool_code", "tool-code"),
+            *("cpython", "ipy", "jupyter", "notebook", "pyodide", "pypy", "pypy3", "pyspark"),
+            *("tool_code", "tool-code"),
         ),
         "python",
     ),
@@ -124,6 +122,11 @@ _DATA = PROSE | {
     *("nohighlight", "notes", "observation", "plan", "poetry", "pytest", "question", "raw"),
     *("report", "steps", "story", "summary", "system", "task", "template", "thinking", "thought"),
     *("transcript", "user", "verse"),
+    *("abnf", "actual", "ascii-tree", "commit-message", "conversation", "dialogue", "dir"),
+    *("expected", "filename", "final-answer", "final_answer", "folder", "git-log", "gitlog"),
+    *("gpx", "haiku", "ical", "ics", "image", "kconfig", "kml", "link", "list", "lyrics"),
+    *("manifest", "outline", "path", "peg", "preview", "project", "recipe", "resx", "sample"),
+    *("screenshot", "service", "sitemap", "spec", "stdin", "uri", "url", "vcard", "xaml"),
 }
 
 _PROGRAMMING = {
@@ -141,7 +144,19 @@ _PROGRAMMING = {
 # The name of a file instead of a language: ```src/main.py
 _FILE = re.compile(r"[\w./+-]*\.(?P<suffix>\w{1,10})")
 # The text before the language in an HTML class, and in a MIME type: ```text/x-python
-_CLASS = re.compile(r"(?:(?:language|lang|highlight-source)-|(?:application|text)/(?:x-)?)(?=.)")
+_CLASS = re.compile(r"(?:(?:language|lang|highlight-source)-|(?:application|text)/(?:x-)?|x-)(?=.)")
+# ```python-exec, ```run_python, ```jupyter-python, ```bash-script
+_WORDS = re.compile(r"[_-]")
+_EXTRA = frozenset(
+    {
+        *("block", "cell", "code", "command", "commands", "exec", "execute", "execution", "git"),
+        *("interactive", "interpreter", "linux", "notebook", "posix", "repl", "run", "script"),
+        *("session", "tool"),
+    }
+)
+"""Words that do not change the language of a label."""
+
+_MOST_WORDS = 4
 # ```console-output, ```python-traceback
 _PRINTED = re.compile(r"[\w.]+[_-](?:errors?|logs?|outputs?|results?|traceback)")
 
@@ -162,7 +177,16 @@ def canonical(language: str) -> str:
     file = _FILE.fullmatch(name) if name not in _ALIASES else None
     if file and is_known(file["suffix"]):
         return canonical(file["suffix"])
-    return _ALIASES.get(name, name)
+    return _ALIASES[name] if name in _ALIASES else _without_extra_words(name)
+
+
+def _without_extra_words(name: str) -> str:
+    """The language in a label of several words. ``name`` itself for other labels."""
+    words = set(_WORDS.split(name, _MOST_WORDS)) - _EXTRA
+    named = {_ALIASES.get(word, word) for word in words}
+    languages = {"python" if _PYTHON.fullmatch(word) else word for word in named}
+    language = languages.pop() if len(languages) == 1 else name
+    return language if language == "python" or language in SHELLS else name
 
 
 @cached

@@ -36,29 +36,52 @@ _LOOKS = 2
 _MOST_AHEAD = 2**22
 """Limits for reading ahead: a multiple of the length of the page, and a number of characters."""
 
-# A heading above the output of a program, above a tree of files, or below the code that prints.
+# A heading above the output of a program, or above a tree of files.
 _OUTPUT = re.compile(
     r"(?:(?:here is |here's |i (?:got|get) |you (?:got|get) )?(?:the|this) )?"
     r"(?:expected |sample |example |console |terminal |program )?"
-    r"(?:output|result|stdout|stderr|traceback|error(?: message)?)s?"
-    r"(?: (?:is|was|will be|would be|should be|looks like(?: this)?))?"
+    r"(?:output|result|observation|stdout|stderr|traceback|error(?: message)?)s?"
+    r"(?: example)?(?: of (?:the|this)(?: above)? (?:code|script|program|command)(?: above)?)?"
+    r"(?: (?:is|was|(?:will|would|should) (?:be|look)|looks)(?: like(?: this)?)?)?"
     r"|(?:given )?(?:the |an? )?(?:sample|example|test) inputs?(?: data| file)?|given the input"
     r"|(?:project|directory|folder|file) (?:structure|layout|tree)"
-    r"|ausgabe|ergebnis|sortie|r\u00e9sultat|salida|resultado|sa\u00edda"
-    r"|\u8f93\u51fa|\u7ed3\u679c|\u51fa\u529b|\u7d50\u679c|\u0432\u044b\u0432\u043e\u0434"
+    r"|(?:die )?ausgabe(?: ist)?|(?:das )?ergebnis(?: ist)?|(?:la )?sortie|(?:le )?r\u00e9sultat"
+    r"|(?:la )?salida|(?:el |o )?resultado|(?:a )?sa\u00edda"
+    r"|\ucd9c\ub825|(?:\uc2e4\ud589 )?\uacb0\uacfc"
+    # Chinese and Japanese: expected, run, program; output, result; as follows
+    r"|(?:\u9884\u671f|\u8fd0\u884c|\u57f7\u884c|\u6267\u884c|\u5b9f\u884c|\u7a0b\u5e8f)?(?:\u7684)?"
+    r"(?:\u8f93\u51fa|\u8f38\u51fa|\u7ed3\u679c|\u51fa\u529b|\u7d50\u679c|\u8f93\u51fa\u7ed3\u679c|\u51fa\u529b\u7d50\u679c)(?:\u5982\u4e0b|\u4e3a)?"
+    r"|\u0432\u044b\u0432\u043e\u0434|\u0440\u0435\u0437\u0443\u043b\u044c\u0442\u0430\u0442"
 )
-_PRINTS = re.compile(
-    r"(?:(?:when|if|after) (?:you (?:run|execute)|running|executing)(?: (?:this|it|that"
-    r"|the (?:code|script|program)))?(?: above)?,? )?"
-    r"(?:(?:and |which |it |this |running (?:it|this) |the (?:code|script|program)(?: above)? )?"
-    r"(?:prints|outputs|displays|returns|gives|produces|(?:will|would|should) "
-    r"(?:print|output|display|return|give|produce))"
-    r"|(?:and )?you(?:'ll| will| should| would)?(?: now)? (?:see|get))"
-    r"(?: this| the following| something like(?: this)?)?"
+# A heading between code and its output has only these words.
+_PRINTED = frozenset(
+    {
+        *("display", "displays", "error", "get", "give", "gives", "got", "output", "outputs"),
+        *("print", "prints", "produce", "produces", "result", "results", "return", "returns"),
+        *("see", "show", "shows", "stderr", "stdout", "traceback"),
+    }
 )
+_ABOUT_PRINTED = frozenset(
+    {
+        *("a", "above", "after", "an", "and", "as", "be", "code", "command", "console", "example"),
+        *("executing", "expected", "following", "follows", "if", "in", "is", "it", "like"),
+        *("look", "looks", "now", "of", "on", "our", "program", "running", "script", "should"),
+        *("something", "terminal", "that", "the", "then", "this", "was", "when", "which", "will"),
+        *("would", "you", "you'll", "your"),
+    }
+)
+_IS_RUN = re.compile(r"(?:when|if|after) you (?:run|execute)|similar to|(?:we|i) (?=get|got|see)")
+# What the code below the heading should do.
+_DEMANDS = re.compile(
+    r"(?:(?:and|then|now) )*(?:(?:display|get|print|return|see|show)\b|output (?:it|the|this)\b)"
+)
+_INLINE_CODE = re.compile(r"`[^`]*`")
+_LONGEST_HEADING = 100
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _INDENTS = re.compile(r"^[ \t]{0,400}(?=\S)", re.MULTILINE)
-# Invisible marks before the code.
-_MARKS = "\ufeff\u200b\u2060"
+MARKS = "\ufeff\u200b\u2060"
+"""Invisible marks that may stand before code."""
+
 _NO_BREAK = "\u00a0"
 _NO_BREAKS = re.compile(r"^[ \t\u00a0]+")
 _OPTION = re.compile(r":[\w-]+:(?:\s|$)")
@@ -152,13 +175,11 @@ class _Page:
         has_fence = mark <= at + len(code) and any(map(_begins_with_fence, code))
         if has_fence and not any(_in_strings(code)):
             return "markdown"
-        for number in range(at - 1, max(start, at - 4) - 1, -1):
-            line = self.lines[number].strip(" \t>")
-            if line:
-                heading = line[:80].strip("*_#:\uff1a ").lower().replace("\u2019", "'")
-                is_heading = line[0] in "*_#" or line.rstrip("*_ ").endswith((":", "\uff1a"))
-                is_output = _OUTPUT.fullmatch(heading) or (start and _PRINTS.fullmatch(heading))
-                return "output" if is_heading and is_output else ""
+        for number in range(at, max(start, at - 4) - 1, -1):
+            # A fence may come after its heading in one line.
+            line = self.lines[number].partition("```")[0] if number == at else self.lines[number]
+            if line.strip(" \t>-*+"):
+                return "output" if _is_above_output(line, after_block=start > 0) else ""
         return ""
 
     def _end(self, fence: Fence, start: int) -> End:
@@ -179,6 +200,21 @@ class _Page:
         return Reading(self.lines, self.notable, tags, fence, nesting, may_look)
 
 
+def _is_above_output(line: str, *, after_block: bool) -> bool:
+    """Whether ``line`` introduces the output of a program."""
+    text = _INLINE_CODE.sub("", line[:_LONGEST_HEADING]).lower().replace("\u2019", "'")
+    heading = " ".join(_WORD.findall(text))
+    if _OUTPUT.fullmatch(heading):
+        return True
+    is_marked = line.lstrip(" \t>")[:1] in ("*", "_", "#")
+    is_heading = is_marked or line.rstrip("*_ ").endswith((":", "\uff1a"))
+    if not after_block or not is_heading or _DEMANDS.match(heading):
+        return False
+    words = _WORD.findall(_IS_RUN.sub("", heading))
+    is_printed = not _PRINTED.isdisjoint(words)
+    return is_printed and _PRINTED.union(_ABOUT_PRINTED).issuperset(words)
+
+
 def _may_have_fence(line: str) -> bool:
     return "```" in line or "~~~" in line
 
@@ -195,7 +231,7 @@ def _code(lines: Sequence[str], fence: Fence) -> str:
     """
     if "{code-cell}" in fence.info:
         lines = list(itertools.dropwhile(_OPTION.match, lines))
-    code = join(lines, "\n").lstrip(_MARKS)
+    code = join(lines, "\n").lstrip(MARKS)
     is_python = canonical(fence.label) in ("", "python")
     if is_python and _NO_BREAK in code:
         lines = _with_blanks(code.split("\n"))

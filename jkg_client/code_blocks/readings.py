@@ -101,7 +101,7 @@ class Reading:
 
     def end(self, start: int) -> End:
         """The end of the block whose code begins at line ``start``."""
-        quote, marks = self.fence.quote, self.fence.mark * 3
+        quote = self.fence.quote
         number = self._passed(start)
         while number < len(self.lines):
             line = self.lines[number]
@@ -113,7 +113,7 @@ class Reading:
                 line = inner
             if number in self.tags and self._ends_thought(self.tags[number]):
                 return self._cut(number)
-            if marks in line:
+            if "```" in line or "~~~" in line:
                 end = self._at(number, line)
                 if end is not None:
                     return end
@@ -136,10 +136,21 @@ class Reading:
     def _at(self, number: int, line: str) -> End | None:
         """The end of the block, if this line has it."""
         found = ending(line)
+        if found and found.kind == "bare" and not found.fits(self.fence):
+            self._note_other_fence(number)
         if found is None or not found.fits(self.fence) or self.nesting.holds(found.kind):
             # If the assumption is wrong, the block is read again with another assumption.
             return self._cut(number) if self.nesting.is_broken else None
         return self._decided(found, number, line)
+
+    def _note_other_fence(self, number: int) -> None:
+        """Store a shorter fence, or one of the other kind, as a possible end.
+
+        It ends the block if no fitting fence does.
+        """
+        may_end = self.may_look and self._possible is None and not self.nesting.insides.is_open
+        if may_end and any(map(str.strip, self._code)):
+            self._possible = End([*self._code], number + 1, looked=-self._read)
 
     def _decided(self, found: Ending, number: int, line: str) -> End | None:
         """The end, if it is certain now. Otherwise, it is stored as a possible end."""

@@ -11,10 +11,14 @@ from attrs import define, field
 from ..protocol.stepwise import join, search
 from .open_strings import HereDocuments
 
-# ``$ ``, ``me@host:~/x$ ``, ``[me@host x]$ ``, ``root@host:/# ``, ``me@mac x % ``, ``bash-5.1$ ``
+# ``$ ``, ``me@host:~/x$ ``, ``[me@host x]$ ``, ``root@host:/# ``, ``me@mac x % ``, ``bash-5.1$ ``,
+# ``mac:~ me$ ``, ``~/x $ ``, ``% ``, ``\u276f ``, ``\u279c  x git:(main) ``
 _PROMPT = (
     r"^[ \t]{0,200}(?:\([\w.-]{1,50}\) )?"
-    r"(?:\[?[\w.-]{1,50}@[\w.-]{1,50}[: ][^\s$#%]{0,200} ?[$#%]|(?:ba|da|z)?sh-[\d.]{1,9}[$#]|\$) "
+    r"(?:(?:\[?[\w.-]{1,50}@[\w.-]{1,50}[: ][^\s$#%]{0,200} ?[$#%]|(?:ba|da|z)?sh-[\d.]{1,9}[$#]"
+    r"|[\w.-]{1,50}:[~/][^\s$#%]{0,200} [\w.-]{0,50}\$"
+    r"|[~/][^\s$#%]{0,200} ?[$%]|\$|(?<![^\n])%|\u276f)[ \t]"
+    r"|\u279c {1,2}[^\s$#%]{1,200} (?:git:\([^\s()]{1,100}\) )?(?:\u2717 )?)"
 )
 _SHELL_PROMPT = re.compile(_PROMPT, re.MULTILINE)
 _STATEMENT = r"(?:for|while|until|if|case|select)(?![\w-])"
@@ -32,6 +36,7 @@ _OUT_OF_QUOTES = re.compile(
     rf"|(?P<ends>{_BEGIN}(?:\}}|(?:done|fi|esac)(?![\w-])))"
 )
 _IN_QUOTES = re.compile(r"\\.|['\"]")
+_COMMENTS = re.compile(r"(?:[ \t]{0,200}(?:#(?! ?!).{0,1000})?\r?\n){1,50}")
 _MORE_PROMPT = re.compile(r"[ \t]{0,200}> ?")
 _MOST_LINES = 300_000
 """A session with more lines that have to be read one by one stays as it is."""
@@ -40,8 +45,14 @@ _MORE = re.compile(r"[ \t]{0,200}(?:\.\.\.:?)(?: |$)")
 
 
 def is_shell_session(code: str) -> bool:
-    """Whether ``code`` begins with the prompt of a shell."""
-    return bool(_SHELL_PROMPT.match(code.lstrip("\n")))
+    """Whether ``code`` begins with the prompt of a shell, perhaps after comments."""
+    return bool(_SHELL_PROMPT.match(code, _after_comments(code)))
+
+
+def _after_comments(code: str) -> int:
+    """The first line of ``code`` that is neither blank nor a comment."""
+    found = _COMMENTS.match(code)
+    return found.end() if found else 0
 
 
 def shell_commands(session: str) -> str:
@@ -115,7 +126,7 @@ class _Command:
 
 def is_python_session(code: str) -> bool:
     """Whether ``code`` begins with a Python prompt."""
-    return bool(_PYTHON_PROMPT.match(code.lstrip("\r\n")))
+    return bool(_PYTHON_PROMPT.match(code, _after_comments(code)))
 
 
 def python_statements(session: str) -> str:

@@ -13,20 +13,28 @@ from attrs import define, field, frozen
 
 from ..protocol.stepwise import matches
 
-_NAMES = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad"
+_NAMES = (
+    "think|thinking|thoughts?|reasoning|reflection|rationale|(?:reasoning_)?scratch_?pad|antthinking"
+    "|(?:internal|inner)_(?:monologue|thoughts?)|chain_of_thoughts?|cot"
+    "|(?:think|thinking|thought|reasoning)_process"
+)
 # Only the names of tags ignore case. So the search can go from one possible first character to the
 # next.
 TAG = (
-    rf"<(?:(?P<end>/?)(?i:(?:antml:|seed:)?(?:{_NAMES}))>|(?P<comment>!--)"
-    r"|\|(?:(?i:begin_of_thought|start_thinking)|(?P<end4>(?i:end_of_thought|end_thinking)))\|>"
-    r"|\|channel\|>(?:analysis|(?P<end5>final))<\|message\|>)"
+    rf"<(?:(?P<end>/?)(?i:(?:antml:|seed:)?(?:{_NAMES}))(?:[ \t][^<>\n]{{0,200}})?>"
+    r"|(?P<comment>!--)"
+    r"|\|(?:(?i:begin_of_thought|start_thinking|think(?:ing)?)"
+    r"|(?P<end4>(?i:end_of_thought|end_thinking|/think(?:ing)?)))\|>"
+    r"|\|channel\|>(?:analysis|(?P<end5>final|commentary))[^<\n]{0,100}"
+    r"(?:<\|constrain\|>\w{1,20})?<\|message\|>"
+    r"|\|channel>thought|(?P<end6>channel\|>))"
     r"|\[(?P<end2>/?)(?i:THINK)\]|◁(?P<end3>/?)(?i:think)▷"
     r"|(?P<comment_end>-->)"
 )
 """Regular expression for a tag."""
 
 _TAG = re.compile(TAG)
-_CLOSING = ("end", "end2", "end3", "end4", "end5", "comment_end")
+_CLOSING = ("end", "end2", "end3", "end4", "end5", "end6", "comment_end")
 _QUOTES = "`'\""
 _FENCE = re.compile(r"`{3,}[ \t]*[\w{}.+#-]+\s*\Z")
 _MOST = 10_000

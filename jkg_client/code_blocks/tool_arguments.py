@@ -9,9 +9,10 @@ from .escaped_code import unescaped
 from .extractor import MarkdownCodeExtractor
 from .languages import SHELLS, canonical, is_data, is_known
 from .open_strings import HereDocuments, Insides, TripleQuoted
+from .pages import MARKS
 
 _INLINE = re.compile(r"(?P<ticks>`+)(?P<code>[^`\n]+)(?P<end>`+)")
-_FIRST_LINE = re.compile(r"\s*(?i:python3?|py)[ \t]*\r?\n")
+_FIRST_LINE = re.compile(r"\s*(?i:i?python3?|py|tool_code)[ \t]*\r?\n")
 _LAST_FENCE = re.compile(r"\n[ \t]*(?:```|~~~)\s*\Z")
 _LABELLED = re.compile(r"(?P<label>[\w+#.-]+)[ \t]+(?P<code>\S.*)")
 
@@ -30,9 +31,10 @@ def unfenced(code: str, language: str = "") -> CodeBlock:
         code: The argument.
         language: The language, from the model or the tool. ``""`` for the kernel's own language.
     """
-    code = unescaped(code, is_python=canonical(language) in ("", "python"))
+    is_python = canonical(language) in ("", "python")
+    code = unescaped(code.lstrip(MARKS), is_python=is_python)
     # The fence is missing, but its label is there.
-    label = _FIRST_LINE.match(code) if canonical(language) in ("", "python") else None
+    label = _FIRST_LINE.match(code) if is_python else None
     given = CodeBlock(code[label.end() :], language) if label else CodeBlock(code, language)
     if "`" not in code and "~~~" not in code:
         return given
@@ -43,6 +45,10 @@ def unfenced(code: str, language: str = "") -> CodeBlock:
         return given
     found = MarkdownCodeExtractor(default_language=language).extract_code_blocks(code)
     runnable = [block for block in found if not is_data(block.language)] or found
+    if len(runnable) == 1 and runnable[0].language == "json":
+        # The arguments of the tool, once more.
+        inner = unescaped(runnable[0].code, is_python=False)
+        return CodeBlock(inner, language) if inner != runnable[0].code else runnable[0]
     if not runnable:
         return CodeBlock(_without_last_fence(given.code), language)
     if len({canonical(block.language) for block in runnable}) > 1:

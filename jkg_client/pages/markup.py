@@ -10,26 +10,18 @@ from ..protocol.stepwise import slices
 from ..protocol.terminal import strip_ansi
 
 _BLOCKS = frozenset(
-    ["blockquote", "body", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "html", "li", "ol"]
-) | {"p", "pre", "ul"}
-_INLINE = frozenset(
-    [
-        "a",
-        "b",
-        "code",
-        "em",
-        "font",
-        "i",
-        "kbd",
-        "progress",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strong",
-        "style",
-    ]
-) | {"tt", "u", "var"}
+    {
+        *("article", "blockquote", "body", "br", "center", "dd", "div", "dl", "dt", "footer"),
+        *("h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr", "html", "li", "ol"),
+        *("p", "pre", "section", "ul"),
+    }
+)
+_UNSEEN = frozenset({"style", "title"})
+_INLINE = _UNSEEN | {
+    *("!doctype", "a", "abbr", "b", "cite", "code", "del", "em", "font", "i", "ins", "kbd"),
+    *("link", "mark", "meta", "progress", "q", "s", "samp", "small", "span", "strong", "sub"),
+    *("sup", "tt", "u", "var"),
+}
 """Tags of plain text. HTML with other tags, such as tables or images, shows more than text."""
 
 # The lengths are limited, because html.unescape would turn any number of digits into an integer.
@@ -113,15 +105,16 @@ def _running_text(html: str) -> str | None:
     """The text of ``html``. None if it has tags that ordinary text does not have."""
     first, *pieces = html.split("<")
     texts = [first]
-    is_style = False
+    is_unseen = False
     for piece in pieces:
         tag, _, text = piece.partition(">")
         words = tag.lower().strip("/").split(None, 1)
         name = words[0] if words else ""
-        if name not in _BLOCKS and name not in _INLINE:
+        is_comment = name.startswith("!--")
+        if not (name in _BLOCKS or name in _INLINE or is_comment):
             return None
-        if name == "style":
-            is_style = not tag.startswith("/")
-        if not is_style:
+        if name in _UNSEEN:
+            is_unseen = not tag.startswith("/")
+        if not is_unseen:
             texts.append(f"\n{text}" if name in _BLOCKS else text)
     return _ENTITY.sub(lambda found: entities.unescape(found[0]), "".join(texts))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .terminal_commands import BEGUN, MOVE, SEQUENCE, SIGNS, in_two
+from .terminal_commands import ALTERNATE, BEGUN, MOVE, SEQUENCE, SIGNS, in_two
 from .terminal_grid import Grid
+from .terminal_limits import Allowance
 from .terminal_pieces import pieces
 
 _MOVES = 2**17
 _CHARACTERS = 64
 """Movements that are followed in any text. One more is followed per this many characters."""
+
+_ENTER = "\x1b[?1049h"  # shows the alternate screen
 
 _LONGEST = 2**16
 """An unfinished sequence is searched in this number of characters at the end of a text."""
@@ -80,8 +83,8 @@ def condensed(text: str, moves: int | None = None) -> Condensed:
     """
     screen = Screen(len(text), moves, keeps_colours=True)
     screen.write(text)
-    above, reached = screen.grid.halves(cursor=not screen.rest)
-    return Condensed(above, reached + screen.rest + screen.begun, screen.grid.followed)
+    above, reached = screen.halves(cursor=not screen.rest)
+    return Condensed(above, reached + screen.rest + screen.begun, screen.followed)
 
 
 def allowed_moves(size: int) -> int:
@@ -104,12 +107,14 @@ class Screen:
         keeps_colours: Whether to keep colours.
 
     Attributes:
-        grid: The lines and the cursor.
         begun: An unfinished control code at the end, which the next part may complete.
     """
 
     def __init__(self, size: int, moves: int | None = None, *, keeps_colours: bool = False) -> None:
-        self.grid: Grid = Grid(size, keeps_colours=keeps_colours)
+        self._allowed = Allowance(size)
+        self._keeps_colours = keeps_colours
+        self._grid = Grid(self._allowed, keeps_colours=keeps_colours)
+        self._main: Grid | None = None  # while the alternate screen is shown
         self._moves = allowed_moves(size) if moves is None else moves
         self.begun: str = ""
         self._rest: list[str] = []
@@ -119,15 +124,41 @@ class Screen:
         text = self.begun + in_two(text)
         self.begun = unfinished(text)
         for piece in pieces(text[: len(text) - len(self.begun)]):
-            if self.grid.followed < self._moves:
-                self.grid.write(piece)
+            if self.followed < self._moves:
+                self._write(piece)
             else:
                 self._rest.append(SEQUENCE.sub("", piece).replace("\b", ""))
+
+    def _write(self, piece: str) -> None:
+        first, *more = ALTERNATE.split(piece)
+        self._grid.write(first)
+        for letter, text in zip(more[::2], more[1::2]):
+            self._allowed.followed += 1
+            if letter == "h" and self._main is None:
+                self._main = self._grid
+                self._grid = Grid(self._allowed, keeps_colours=self._keeps_colours)
+            elif letter == "l" and self._main is not None:
+                # What a pager or an editor has shown is gone when it ends.
+                self._grid, self._main = self._main, None
+            self._grid.write(text)
+
+    @property
+    def followed(self) -> int:
+        """Number of movements and erasures so far."""
+        return self._allowed.followed
 
     @property
     def height(self) -> int:
         """Number of lines. A last line that is blank does not count."""
-        return self.grid.height
+        return self._grid.height + (self._main.height if self._main else 0)
+
+    def halves(self, *, cursor: bool) -> tuple[str, str]:
+        """The lines that the cursor cannot reach, and the rest with movements to the cursor."""
+        if self._main is None:
+            return self._grid.halves(cursor=cursor)
+        above, rest = self._main.halves(cursor=cursor)
+        change = _ENTER if cursor else "\n" if rest and not rest.endswith("\n") else ""
+        return above, "".join([rest, change, *self._grid.halves(cursor=cursor)])
 
     @property
     def rest(self) -> str:
@@ -135,7 +166,9 @@ class Screen:
         return "\n".join(["", "".join(self._rest)]) if self._rest else ""
 
     def __str__(self) -> str:
-        return str(self.grid) + self.rest.replace("\r\n", "\n").replace("\r", "\n")
+        return "".join(self.halves(cursor=False)) + self.rest.replace("\r\n", "\n").replace(
+            "\r", "\n"
+        )
 
 
 def unfinished(text: str) -> str:

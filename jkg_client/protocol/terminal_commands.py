@@ -21,7 +21,7 @@ _COMMAND = r"\x1b\][^\x00-\x1f]*(?:\x07|\x1b\\)?"  # a title, a link
 _DEVICE_STRING = r"\x1b[PX^_](?:[^\x1b]*\x1b\\|[^\x00-\x1f]*)"
 _OTHER = r"\x1b[ -/]*[0-~]?"
 _SEQUENCE = f"(?:{_CONTROL_SEQUENCE}|{_COMMAND}|{_DEVICE_STRING}|{_OTHER})"
-_MOVE = r"\x1b(?:\[[0-9;]*[A-HJKXadefsu`]|[78cDEM])"
+_MOVE = r"\x1b(?:\[[0-9;]*[@A-HJKPXadefsu`]|[78cDEM])"
 
 SEQUENCE = re.compile(_SEQUENCE)
 """Any escape sequence."""
@@ -29,8 +29,13 @@ SEQUENCE = re.compile(_SEQUENCE)
 STILL = re.compile(f"(?!{_MOVE}){_SEQUENCE}")
 """A sequence that neither moves the cursor nor erases: colours, titles, links, modes."""
 
-MOVE = re.compile(rf"\r(?!\n)|\x08|{_MOVE}")
-"""A control code that moves the cursor back, or erases."""
+_ALTERNATE = r"\x1b\[\?(?:1049|1047|47)([hl])"
+
+ALTERNATE = re.compile(_ALTERNATE)
+"""Begins (``h``) or ends (``l``) the use of the alternate screen of pagers and editors."""
+
+MOVE = re.compile(rf"\r(?!\n)|\x08|{_MOVE}|{_ALTERNATE}")
+"""A control code that moves the cursor back, erases, or changes the screen."""
 
 CONTROL = re.compile(rf"(\n|\r+|\x08+|({_MOVE})\2*|(?:(?!{_MOVE}){_SEQUENCE})+)")
 """Splits a text: a control code, and the command in it, which may be repeated."""
@@ -84,7 +89,7 @@ def command(sequence: str) -> Command:
     numbers = [int(number[:9] or 0) for number in sequence[2:-1].split(";", 2)[:2]]
     number, count = numbers[0], max(numbers[0], 1)
     if letter in _ACTIONS:
-        return Command(letter=letter, number=number)
+        return Command(letter=letter, number=count if letter in "@P" else number)
     if letter in "Hf":
         column = max(numbers[-1], 1) if len(numbers) > 1 else 1
         return Command(row=count - 1, column=column - 1)
@@ -108,7 +113,7 @@ def way_between(start: tuple[int, int], end: tuple[int, int]) -> str:
     return f"{vertical}\r" + (f"\x1b[{column}C" if column else "")
 
 
-_ACTIONS = "JKXsu"
+_ACTIONS = "@JKPXsu"
 
 _SHORT: Mapping[str, Command] = {
     "7": Command(letter="s"),

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from .terminal_commands import CONTROL, WHOLE, Command, command, way_between
+from .terminal_limits import CHEAP, Allowance
 from .terminal_pieces import erased, overwritten, row_text, without_idle_codes, without_still
 
 _REACH = 1000
@@ -20,13 +21,6 @@ _COLUMNS = 1000
 _WIDTH = 2**20
 """Number of characters that the cursor can move back in a line."""
 
-_SPARE = 2**12
-"""Blanks and lines that movements may add, in addition to one for each character of the text."""
-
-_CHEAP = 16
-_WORK = 2**22
-"""Each erasure may change ``_CHEAP`` cells. All together may change ``_WORK`` further cells."""
-
 _MOST_COLOURS = 256
 """Largest number of characters of colour codes before one character."""
 
@@ -35,13 +29,12 @@ class Grid:
     """Lines of a terminal and its cursor.
 
     Args:
-        size: Characters of the text that will be written. This number limits the work for erasures
-            and the number of blanks.
+        allowed: Limits the work for erasures and the number of blanks.
         keeps_colours: Whether to keep sequences that do not move the cursor, each before the
             character that follows it.
     """
 
-    def __init__(self, size: int, *, keeps_colours: bool) -> None:
+    def __init__(self, allowed: Allowance, *, keeps_colours: bool) -> None:
         self._keeps_colours = keeps_colours
         self._above: list[str] = []  # lines that the cursor cannot reach, with line ends
         self._gone = 0  # number of these lines
@@ -51,9 +44,7 @@ class Grid:
         self._column = 0
         self._saved = (0, 0)
         self._escape = ""  # comes before the next character
-        self._spare = _SPARE + size
-        self._work = _WORK + 4 * size
-        self.followed: int = 0  # movements and erasures
+        self._allowed = allowed
 
     def __str__(self) -> str:
         return "".join(self.halves(cursor=False))
@@ -95,7 +86,7 @@ class Grid:
 
     def _write_tokens(self, text: str) -> None:
         parts = CONTROL.split(without_idle_codes(text))
-        self.followed += len(parts) // 3 - parts.count("\n")
+        self._allowed.followed += len(parts) // 3 - parts.count("\n")
         for run, control, move in zip(parts[::3], parts[1::3], parts[2::3]):
             if run:
                 self._put(run)
@@ -131,14 +122,14 @@ class Grid:
         row, start = self._rows[self._row], self._column
         if isinstance(row, str):
             if len(row) <= start <= _COLUMNS and not self._escape:
-                blanks = " " * self._spend(start - len(row)) if start > len(row) else ""
+                blanks = " " * self._allowed.added(start - len(row)) if start > len(row) else ""
                 self._rows[self._row] = row = f"{row}{blanks}{run}"
                 self._column = len(row)
                 return
             row = self._split(row)
             start = self._column
         if start > len(row):
-            row += " " * self._spend(start - len(row))
+            row += " " * self._allowed.added(start - len(row))
             start = len(row)
         self._column = end = start + len(run)
         row[start:end] = run
@@ -168,14 +159,8 @@ class Grid:
     def _fill_rows(self) -> None:
         missing = self._row + 1 - len(self._rows)
         if missing > 0:
-            self._rows += [""] * self._spend(missing)
+            self._rows += [""] * self._allowed.added(missing)
             self._row = len(self._rows) - 1
-
-    def _spend(self, wanted: int) -> int:
-        # Otherwise, a movement and a letter, ten characters, could add a thousand blanks.
-        given = max(0, min(wanted, self._spare))
-        self._spare -= given
-        return given
 
     def _feed_line(self) -> None:
         if self._row >= len(self._rows):
@@ -208,7 +193,7 @@ class Grid:
         act, number = (_remembered if len(sequence) <= _LONGEST else _read)(sequence)
         if isinstance(number, Command):
             number = number if times == 1 else evolve(number, down=times * number.down)
-        elif times > 1 and act in (Grid.move_down, Grid.move_right):
+        elif times > 1 and act in _COUNTED:
             number *= times
         act(self, number)
 
@@ -262,23 +247,17 @@ class Grid:
         self.erase_display(2)
         self._row, self._column = self._top, 0
 
-    def _affordable(self, cells: int) -> int:
-        """How many of ``cells`` may be changed, so that short texts do not take much time."""
-        given = min(cells, _CHEAP + self._work)
-        self._work -= max(0, given - _CHEAP)
-        return given
-
     def erase_line(self, number: int) -> None:
         """Erase the line after the cursor (0), before it (1) or completely (2)."""
         row = self._rows[self._row] if self._row < len(self._rows) else ""
-        if isinstance(row, str) and len(row) <= _CHEAP:
+        if isinstance(row, str) and len(row) <= CHEAP:
             if row:
                 self._rows[self._row] = erased(row, self._column, number)
             return
         cells, start = self._cells(), self._leftmost
         if number == 1:
             end = min(self._column + 1, len(cells))
-            start = max(start, end - self._affordable(end - start))
+            start = max(start, end - self._allowed.changed(end - start))
             cells[start:end] = [" "] * (end - start)
         else:
             del cells[start if number == 2 else self._column :]
@@ -287,8 +266,21 @@ class Grid:
         """Replace ``number`` characters by blanks."""
         if self._row < len(self._rows):
             cells = self._cells()
-            size = self._affordable(min(max(number, 1), max(0, len(cells) - self._column)))
+            size = self._allowed.changed(min(max(number, 1), max(0, len(cells) - self._column)))
             cells[self._column : self._column + size] = [" "] * size
+
+    def insert_characters(self, number: int) -> None:
+        """Insert ``number`` blanks at the cursor."""
+        cells = self._cells() if self._row < len(self._rows) else []
+        if self._column < len(cells) and self._allowed.changed(len(cells)) == len(cells):
+            blanks = self._allowed.added(min(number, _COLUMNS))
+            cells[self._column : self._column] = [" "] * blanks
+
+    def delete_characters(self, number: int) -> None:
+        """Delete ``number`` characters at the cursor, and move the rest of the line to the left."""
+        cells = self._cells() if self._row < len(self._rows) else []
+        if self._allowed.changed(len(cells)) == len(cells):
+            del cells[self._column : self._column + number]
 
     def erase_display(self, number: int) -> None:
         """Erase everything below the cursor (0), above it (1) or all (2)."""
@@ -298,7 +290,7 @@ class Grid:
             self._rows = [""]
         elif number == 1:
             end = min(self._row, len(self._rows))
-            start = end - self._affordable(end - self._top)
+            start = end - self._allowed.changed(end - self._top)
             self._rows[start:end] = [""] * (end - start)
             self.erase_line(1)
         elif number == 0:
@@ -323,8 +315,15 @@ _ACTIONS: Mapping[str, Callable[[Grid, int], None]] = {
     "s": Grid.save,
     "u": Grid.restore,
     "c": Grid.reset,
+    "@": Grid.insert_characters,
+    "P": Grid.delete_characters,
 }
 
+
+_COUNTED = frozenset(
+    {Grid.move_down, Grid.move_right, Grid.insert_characters, Grid.delete_characters}
+)
+"""What a sequence does again if it is repeated. To erase twice is to erase once."""
 
 _Effect = tuple[Callable[[Grid, Any], None], Any]
 """A method of a grid, and its argument."""

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from .messages import Json
 from .stepwise import join
-from .terminal import strip_ansi
+from .terminal import picture, strip_ansi
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 """MIME type of a view of a widget."""
@@ -86,8 +86,8 @@ class Display:
 
     @property
     def text(self) -> str:
-        """The form ``text/plain`` without colours. Empty if there is none."""
-        return strip_ansi(text_of(self.data.get("text/plain")))
+        """The form ``text/plain`` as a terminal shows it. Empty if there is none."""
+        return picture(text_of(self.data.get("text/plain")))
 
     @property
     def has_stale_text(self) -> bool:
@@ -117,13 +117,13 @@ class Failure:
     @property
     def text(self) -> str:
         """The traceback without colours. Name and message if there is no traceback."""
-        lines = strip_ansi(join(self.traceback, "\n"))
+        lines = _unmoved(join(self.traceback, "\n"))
         return lines if lines.strip() else self.summary
 
     @property
     def summary(self) -> str:
         """Name and message, without colours."""
-        return strip_ansi(f"{self.ename}: {self.evalue}")
+        return _unmoved(f"{self.ename}: {self.evalue}")
 
     @property
     def is_interrupt(self) -> bool:
@@ -147,6 +147,13 @@ Output = Union[Stream, Display, Failure]
 def mapping_of(value: Any) -> Json:
     """``value`` if it is a JSON object, else an empty object."""
     return value if isinstance(value, dict) else {}
+
+
+def _unmoved(text: str) -> str:
+    """``text`` without codes. Text does not overwrite the name of an error, but follows it."""
+    if "\r" not in text and "\b" not in text:
+        return strip_ansi(text)
+    return picture(strip_ansi(text).replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def text_of(value: Any) -> str:
