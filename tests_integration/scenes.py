@@ -66,6 +66,22 @@ SCENES = [
     Scene("questions behind a failure", (
         *question(FAILS), Asked("is_complete_request", {"code": "for"}),
         Asked("inspect_request", {"code": "nosuch", "cursor_pos": 1}), cell("'b'"), answer(""))),
+    Scene("queue with options behind a failure", (
+        *question(FAILS), cell("'b'", silent=True), cell("'c'", stop_on_error=False),
+        answer(""))),
+    Scene("failure by exit", (*question("input()\nraise SystemExit(1)"), cell("'b'"), answer(""))),
+    Scene("a word of the prompt", (*question("input(prompt='a')"), answer("A"))),
+    Scene("debugger", (*question("import pdb; pdb.set_trace(); y = 5"), answer("c"))),
+    Scene("reset", (*question("%reset"), answer("n"))),
+    Scene("question in a thread", (
+        *question("import asyncio\nawait asyncio.to_thread(input, 'a')"), answer("A"))),
+    Scene("interrupt of a subprocess", (
+        cell("import subprocess\nprint('on', flush=True)\nsubprocess.run(['sleep', '9'])"),
+        "stream", INTERRUPT)),
+    Scene("interrupt of a program", (cell("%%bash\necho on; sleep 9"), "stream", INTERRUPT)),
+    Scene("handler of a cell", (
+        cell("import signal, time\nsignal.signal(signal.SIGINT, lambda *_: print('handled'))\n"
+             "print('on', flush=True)\ntime.sleep(0.5)\nprint('end')"), "stream", INTERRUPT)),
     Scene("comm", (
         cell("from comm import get_comm_manager\n"
              "def target(comm, opened):\n    print('opened', opened['content']['data'])\n"
@@ -131,6 +147,8 @@ RAW = [
     Raw("two tokens in the query", ("GET /api?token=x&token=TOKEN HTTP/1.1", ALLOWED[0])),
     Raw("an empty token in the query", ("GET /api?token= HTTP/1.1", *ALLOWED)),
     Raw("a wrong token in the query", ("GET /api?token=x HTTP/1.1", *ALLOWED)),
+    Raw("a token with space around it", (GET, ALLOWED[0], "Authorization:  token TOKEN  ")),
+    Raw("a token and a space in the query", ("GET /api?token=%20TOKEN+ HTTP/1.1", ALLOWED[0])),
     Raw("a method of tea", ("BREW /api HTTP/1.1", *ALLOWED)),
     Raw("a method in small letters", ("get /api HTTP/1.1", *ALLOWED)),
     Raw("a long path", (f"GET /api/{'x' * 5000} HTTP/1.1", *ALLOWED)),
