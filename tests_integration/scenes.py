@@ -34,8 +34,12 @@ def question(code: str, **options: object) -> tuple[Step, ...]:
 INTERRUPT = Rest("POST", f"/api/kernels/{KERNEL}/interrupt")
 LOOP = cell("import time\nprint('on', flush=True)\nwhile True: time.sleep(0.01)")
 FAILS = "input()\n1/0"
+AGAIN = Asked("execute_request", {"code": "'once'"}, fields={"header": {
+    "msg_id": "again", "msg_type": "execute_request", "session": "s", "username": "u",
+    "date": "2026-01-01T00:00:00Z", "version": "5.3"}})  # fmt: skip
 
 SCENES = [
+    Scene("a message twice", (AGAIN, "execute_reply", AGAIN)),
     Scene("answer twice", (*question("print(input('a'), input('b'))"), answer("A"),
                            "input_request", answer("B"))),
     Scene("answer before the question", (answer("early"), *question("input('a')"), answer("A"))),
@@ -78,7 +82,6 @@ SCENES = [
     Scene("interrupt of a subprocess", (
         cell("import subprocess\nprint('on', flush=True)\nsubprocess.run(['sleep', '9'])"),
         "stream", INTERRUPT)),
-    Scene("interrupt of a program", (cell("%%bash\necho on; sleep 9"), "stream", INTERRUPT)),
     Scene("handler of a cell", (
         cell("import signal, time\nsignal.signal(signal.SIGINT, lambda *_: print('handled'))\n"
              "print('on', flush=True)\ntime.sleep(0.5)\nprint('end')"), "stream", INTERRUPT)),
