@@ -65,6 +65,7 @@ def test_a_part_goes_by_the_same_clock() -> None:
     part = Deadline(10.0, clock=clock).within(5.0)
     clock.now += 2.0
     assert part.left() == 3.0
+    assert part.seconds == 5.0
 
 
 def test_each_call_of_left_reads_the_clock() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import builtins
 import gc
+import json
 import os
 import re
 import signal
@@ -633,10 +634,17 @@ TOLD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("is_complete_request", {"code": "!ls"}, {"status": "complete"}),
     ("is_complete_request", {"code": "%%time\n1"}, {"status": "incomplete", "indent": ""}),
     ("history_request", {"hist_access_type": "tail", "n": 1, "output": True, "raw": True},
-     {"history": [[1, 2, ["abc", "'text'"]]]}),
+     {"history": [[1, 2, ["abc", None]]]}),
     ("history_request", {"hist_access_type": "range", "session": 0, "start": 1, "stop": 2,
       "output": False, "raw": True},
      {"history": [[0, 1, "abc = 'text'"]]}),
+    ("history_request", {"hist_access_type": "range", "session": 0, "start": -1,
+      "output": True, "raw": True},
+     {"history": [[0, 2, ["abc", "'text'"]]]}),
+    ("history_request", {"hist_access_type": "range", "session": 5, "output": False, "raw": True},
+     {"history": []}),
+    ("history_request", {"hist_access_type": "tail", "n": 0, "output": False, "raw": True},
+     {"history": []}),
     ("history_request", {"hist_access_type": "search", "pattern": "abc*", "n": 9,
       "output": False, "raw": True},
      {"history": [[1, 1, "abc = 'text'"], [1, 2, "abc"]]}),
@@ -654,6 +662,28 @@ def test_questions_about_code_are_answered(kernel: RawKernel) -> None:
                 assert (says(busy), says(idle)) == (BUSY, IDLE)
                 assert reply["header"]["msg_type"] == msg_type.replace("request", "reply")
                 assert {name: reply["content"][name] for name in told} == told
+
+
+def test_a_message_that_comes_twice_is_answered_once(kernel: RawKernel) -> None:
+    kernel.execute("n = 0")
+    header = {"msg_id": "again", "msg_type": "execute_request", "session": kernel.session}
+    header |= {"username": "raw", "date": "2026-01-01T00:00:00Z", "version": "5.4"}
+    message = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}}
+    frame = json.dumps({**message, "content": {"code": "n += 1"}, "buffers": []})
+    kernel.socket.send(frame)
+    kernel.answers("again")
+    kernel.socket.send(frame)
+    assert kernel.outputs("print(n)") == [{"name": "stdout", "text": "1\n"}]
+
+
+def test_magics_that_ask_go_on_where_nobody_can_be_asked(kernel: RawKernel) -> None:
+    assert kernel.outputs("%reset") == []
+
+
+def test_a_display_of_what_json_cannot_express_fails(kernel: RawKernel) -> None:
+    assert kernel.outputs("display({'a/b': {1}}, raw=True)")[0]["data"] == {"a/b": [1]}
+    assert kernel.outputs("display({'a/b': object()}, raw=True)")[0]["ename"] == "ValueError"
+    assert kernel.outputs("display('text', raw=True)")[0]["ename"] == "TypeError"
 
 
 # Requests that kernels do not know, or that lack what they need.

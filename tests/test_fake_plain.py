@@ -135,7 +135,7 @@ TOLD: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("is_complete_request", {"code": "for i in x:"}, {"status": "incomplete", "indent": "    "}),
     ("is_complete_request", {"code": ")"}, {"status": "invalid"}),
     ("history_request", {"hist_access_type": "tail", "n": 1, "output": True, "raw": True},
-     {"history": [[1, 2, ["abc", "'text'"]]]}),
+     {"history": [[1, 2, ["abc", None]]]}),
     ("comm_info_request", {}, {"comms": {}}),
 ]  # fmt: skip
 

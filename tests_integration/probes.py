@@ -177,7 +177,90 @@ SESSIONS = [
         ),
     )
 ]
-REST = [*BARE, *UNAUTHORIZED, *ORIGINS, *STARTS, *SESSIONS]
+ODD_STARTS = [
+    Rest("POST", "/api/kernels", body)
+    for body in (
+        '{"name": "nosuch", "name": "python3x"}',
+        '{"name": NaN}',
+        '{"name": "python3"} x',
+        "true",
+        "1.5",
+        "[1]",
+        '{"name": "nosuch"}'.encode("utf-16"),
+        "[" * 2000 + "]" * 2000,
+        '{"name": "no\\u0000such"}',
+        *_json(
+            {"name": True},
+            {"name": {}},
+            {"name": "python3", "path": None},
+            {"name": "python3", "env": {"": "x"}},
+            {"name": "python3", "env": {"KERNEL_A=B": "x"}},
+            {"name": "python3", "env": {"KERNEL_A": "a\0b"}},
+            {"name": "python3", "env": {"KERNEL_A": 1.5}},
+            {"kernel_id": 5},
+            {"kernel_id": ["x"]},
+            {"kernel_id": "00000000-1111-2222-3333-444444444444"},
+            {"kernel_id": "00000000-1111-2222-3333-444444444444", "path": "no/such"},
+        ),
+    )
+]
+ODD_SESSIONS = [
+    Rest("POST", "/api/sessions", body)
+    for body in _json(
+        5,
+        {"path": None, "type": "notebook"},
+        {"path": 5, "type": "notebook"},
+        {"path": ["a"], "type": "notebook"},
+        {"path": "q1", "type": None},
+        {"path": "q2", "type": "notebook", "kernel": {"name": ""}},
+        {"path": "q3", "type": "notebook", "kernel": {"name": "PYTHON3"}},
+        {"path": "q4", "type": "notebook", "kernel": []},
+        {"path": "q5", "type": "notebook", "kernel": "python3"},
+        {"path": "\u00e9/\u6f22", "type": "console"},
+        {"path": "q3", "type": "notebook"},
+    )
+]
+HANDLED_BY_THE_SERVER = (f"/api/kernels/{KERNEL}/interrupt", f"/api/sessions/{NOBODY}")
+FOREIGN = [
+    Rest(method, path, **options)
+    for options in ({"token": "none"}, {"token": "wrong"}, {"headers": {"Origin": "null"}})
+    for method in ("GET", "POST", "DELETE", "OPTIONS")
+    for path in HANDLED_BY_THE_SERVER
+]
+FORMS = [
+    Rest("GET", "/api?x=1"),
+    Rest("GET", "/api?a=b&c=%zz"),
+    Rest("GET", "/API/kernels"),
+    Rest("GET", "/api/kernels/a-b-c-d-e"),
+    Rest("DELETE", "/api/kernels/a-b-c-d-e", "notjson"),
+    Rest("GET", "/api/kernels/a-b-c-d-e-f"),
+    Rest("POST", f"/api/kernels/{KERNEL}/interrupt", "notjson"),
+    Rest("POST", f"/api/kernels/{KERNEL}/interrupt/"),
+    Rest("PATCH", f"/api/sessions/{NOBODY}", "[]"),
+    Rest("GET", "/api/kernelspecs/%70ython3"),
+    Rest("GET", "/api/kernelspecs/py%20thon"),
+    Rest("GET", "/kernelspecs/python3/kernel.json?v=1"),
+    Rest("GET", "/kernelspecs/python3/KERNEL.JSON"),
+    Rest("HEAD", "/kernelspecs/python3/logo-64x64.png", token="none"),
+    Rest("GET", "/api/sessions"),
+    Rest("GET", "/api", headers={"Host": "evil.example"}),
+    Rest("GET", "/api", headers={"Accept": "text/html", "Accept-Encoding": "gzip"}),
+    Rest("GET", "/api", headers={"If-None-Match": "*"}),
+    Rest("POST", "/api/kernels", '{"name": "nosuch"}', {"Content-Type": "text/plain"}),
+    Rest("POST", "/api/kernels", "a=1", {"Content-Type": "application/x-www-form-urlencoded"}),
+    Rest("POST", "/api/kernels", "x", {"Content-Type": "multipart/form-data; boundary=y"}),
+]
+REST = [
+    *BARE,
+    *UNAUTHORIZED,
+    *ORIGINS,
+    *STARTS,
+    *SESSIONS,
+    *ODD_STARTS,
+    *ODD_SESSIONS,
+    *FOREIGN,
+    *FORMS,
+]
 
 
 @frozen
@@ -350,6 +433,58 @@ CELLS = _cells(
     "print(*range(3), sep='\\n')",
     "for i in range(3): display(i)",
 )  # fmt: skip
+MORE_CELLS = _cells(
+    "display('text', raw=True)",
+    "display({'a/b': object()}, raw=True)",
+    "display({'a/b': {1}}, raw=True)",
+    "display({'a/b': range(2)}, raw=True)",
+    "display({'a/b': float('nan')}, raw=True)",
+    "import datetime; display({'a/b': datetime.date(2020, 1, 2)}, raw=True)",
+    "from fractions import Fraction; display({'a/b': Fraction(1, 2)}, raw=True)",
+    "class J:\n    def _repr_json_(self): return {'a': {1}}\nJ()",
+    "raise Exception('\\ud800')",
+    "e = ValueError('n'); e.add_note('note'); raise e",
+    "raise ExceptionGroup('g', [ValueError(1), TypeError('t')])",
+    "raise OSError(2, 'x', 'file')",
+    "type(sys.stdout), type(get_ipython())",
+    "sys.stdout.buffer",
+    "sys.stdout.reconfigure(encoding='utf-8')",
+    "sys.stdout.write(5)",
+    "import io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()) as f: print('a')\n"
+    "f.getvalue()",
+    "import os; os.write(1, b'') and 5",
+    "'JPY_PARENT_PID' in os.environ",
+    "'ipykernel' in sys.modules",
+    "breakpoint()",
+    "import pdb; pdb.Pdb.__name__, pdb.set_trace.__module__",
+    "%reset -f",
+    "%save /dev/null 1",
+    "%reset",
+    "import sys; sys.displayhook(5)",
+    "!kill -9 $$",
+    "%%bash --out o --err e\necho a; echo b >&2",
+    "o, e",
+    "%%script nosuchprogram\nx",
+    "%pycat /dev/null",
+    "%xmode Minimal",
+    "1/0",
+    "%xmode Context",
+    "len?\n1/0",
+    "help('nosuch')",
+    "from IPython.core.page import page; page({'text/plain': 'a'})",
+    "import ctypes; ctypes.CDLL(None).puts(b'from c'); ctypes.CDLL(None).fflush(None)",
+    "import asyncio\nawait asyncio.gather(*(asyncio.sleep(0, n) for n in range(3)))",
+    "await asyncio.to_thread(print, 'in a thread')",
+    "def late(): 1/0\nimport threading\nt = threading.Thread(target=late, name='T')\n"
+    "t.start(); t.join()",
+    "x = 0777",
+    "if 1:\n  x\n y",
+    "f'{'",
+    "x = 1\0",
+    "print('a')\rprint('b')",
+    "from __future__ import braces",
+    "%store",
+)  # fmt: skip
 OPTIONS = [
     Asked("execute_request", {"code": "7", **options})
     for options in (
@@ -362,6 +497,10 @@ OPTIONS = [
         {"silent": None},
         {"allow_stdin": None},
         {"unknown": 1},
+        {"allow_stdin": 1},
+        {"allow_stdin": "x"},
+        {"user_expressions": {"a": 5}},
+        {"user_expressions": {"a": "print(1)", "b": ""}},
     )
 ]
 QUESTIONS = [
@@ -390,6 +529,19 @@ QUESTIONS = [
     Asked("history_request", {}),
     Asked("history_request",
           {"hist_access_type": "nosuch", "output": False, "raw": True}),
+    *(
+        Asked("history_request", {"output": True, "raw": True, **asked})
+        for asked in (
+            {"hist_access_type": "tail", "n": 0},
+            {"hist_access_type": "range", "session": 0, "start": -2},
+            {"hist_access_type": "range", "session": 0, "start": -3, "stop": -1},
+            {"hist_access_type": "range", "session": 5, "start": 1, "stop": 3},
+            {"hist_access_type": "search", "pattern": "sys.*", "n": 2},
+        )
+    ),
+    Asked("comm_open", {"comm_id": "c", "target_name": "nosuch", "data": {}}, "control"),
+    Asked("comm_info_request", channel="control"),
+    Asked("create_subshell_request", channel="control"),
     Asked("interrupt_request", channel="control"),
     Asked("interrupt_request"),
     Asked("comm_open", {"comm_id": "c", "target_name": "nosuch", "data": {}}),
@@ -417,6 +569,9 @@ _FIELDS: tuple[dict[str, Any], ...] = (
     {"buffers": ["x"]},
     {"buffers": 5},
     {"buffers": {}},
+    {"buffers": [1]},
+    {"buffers": [None]},
+    {"buffers": [[]]},
     {"buffers": {"a": 1}},
     {"content": None},
     {"content": []},
@@ -431,4 +586,5 @@ _FIELDS: tuple[dict[str, Any], ...] = (
 )
 FRAMES = [Asked("kernel_info_request", fields=fields) for fields in _FIELDS]
 # The last one ends the kernel.
-CONVERSATIONS = [*CELLS, *OPTIONS, *QUESTIONS, *FRAMES, cell("exit")]
+ENDS = _cells("sys.stdout.close()", "print('after the end')", "exit")
+CONVERSATIONS = [*CELLS, *MORE_CELLS, *OPTIONS, *QUESTIONS, *FRAMES, *ENDS]

@@ -34,8 +34,12 @@ def question(code: str, **options: object) -> tuple[Step, ...]:
 INTERRUPT = Rest("POST", f"/api/kernels/{KERNEL}/interrupt")
 LOOP = cell("import time\nprint('on', flush=True)\nwhile True: time.sleep(0.01)")
 FAILS = "input()\n1/0"
+AGAIN = Asked("execute_request", {"code": "'once'"}, fields={"header": {
+    "msg_id": "again", "msg_type": "execute_request", "session": "s", "username": "u",
+    "date": "2026-01-01T00:00:00Z", "version": "5.3"}})  # fmt: skip
 
 SCENES = [
+    Scene("a message twice", (AGAIN, "execute_reply", AGAIN)),
     Scene("answer twice", (*question("print(input('a'), input('b'))"), answer("A"),
                            "input_request", answer("B"))),
     Scene("answer before the question", (answer("early"), *question("input('a')"), answer("A"))),
@@ -66,6 +70,21 @@ SCENES = [
     Scene("questions behind a failure", (
         *question(FAILS), Asked("is_complete_request", {"code": "for"}),
         Asked("inspect_request", {"code": "nosuch", "cursor_pos": 1}), cell("'b'"), answer(""))),
+    Scene("queue with options behind a failure", (
+        *question(FAILS), cell("'b'", silent=True), cell("'c'", stop_on_error=False),
+        answer(""))),
+    Scene("failure by exit", (*question("input()\nraise SystemExit(1)"), cell("'b'"), answer(""))),
+    Scene("a word of the prompt", (*question("input(prompt='a')"), answer("A"))),
+    Scene("debugger", (*question("import pdb; pdb.set_trace(); y = 5"), answer("c"))),
+    Scene("reset", (*question("%reset"), answer("n"))),
+    Scene("question in a thread", (
+        *question("import asyncio\nawait asyncio.to_thread(input, 'a')"), answer("A"))),
+    Scene("interrupt of a subprocess", (
+        cell("import subprocess\nprint('on', flush=True)\nsubprocess.run(['sleep', '9'])"),
+        "stream", INTERRUPT)),
+    Scene("handler of a cell", (
+        cell("import signal, time\nsignal.signal(signal.SIGINT, lambda *_: print('handled'))\n"
+             "print('on', flush=True)\ntime.sleep(0.5)\nprint('end')"), "stream", INTERRUPT)),
     Scene("comm", (
         cell("from comm import get_comm_manager\n"
              "def target(comm, opened):\n    print('opened', opened['content']['data'])\n"
@@ -131,6 +150,8 @@ RAW = [
     Raw("two tokens in the query", ("GET /api?token=x&token=TOKEN HTTP/1.1", ALLOWED[0])),
     Raw("an empty token in the query", ("GET /api?token= HTTP/1.1", *ALLOWED)),
     Raw("a wrong token in the query", ("GET /api?token=x HTTP/1.1", *ALLOWED)),
+    Raw("a token with space around it", (GET, ALLOWED[0], "Authorization:  token TOKEN  ")),
+    Raw("a token and a space in the query", ("GET /api?token=%20TOKEN+ HTTP/1.1", ALLOWED[0])),
     Raw("a method of tea", ("BREW /api HTTP/1.1", *ALLOWED)),
     Raw("a method in small letters", ("get /api HTTP/1.1", *ALLOWED)),
     Raw("a long path", (f"GET /api/{'x' * 5000} HTTP/1.1", *ALLOWED)),

@@ -31,11 +31,25 @@ DIFFERENT: list[tuple[Rest | Asked, str]] = [
         Rest("POST", "/api/kernels", '{"name": "python3", "env": {"A": 1}}'),
         "our local server lets all variables through, other kernel gateways KERNEL_* only",
     ),
+    (Rest("GET", "/api", headers={"If-None-Match": "*"}), "clients keep no copies"),
+    (
+        Rest("POST", "/api/kernels", "x", {"Content-Type": "multipart/form-data; boundary=y"}),
+        "only JSON is read",
+    ),
     (cell(BAD), "the traceback shows the source of the shell, which is another"),
     (cell("input('name? ')"), "the traceback shows the source of input(), which is another"),
     (cell("import getpass; getpass.getpass()"), "as for input()"),
     (cell("def deep(): deep()\ndeep()"), "our stack is not as deep where the cell begins"),
     (cell("print('\\ud800')"), "ipykernel drops it, with an error in its log"),
+    (cell("raise Exception('\\ud800')"), "ipykernel cannot send it: an error in its reply"),
+    (cell("display('text', raw=True)"), "the traceback shows the source of the publisher"),
+    (cell("display({'a/b': object()}, raw=True)"), "as for a text"),
+    (cell("display({'a/b': float('nan')}, raw=True)"), "ipykernel sends it, too, but warns"),
+    (cell("sys.stdout.write(5)"), "the traceback shows the source of the stream"),
+    (cell("print('after the end')"), "as for sys.stdout.write(5)"),
+    (cell("'ipykernel' in sys.modules"), "it need not be installed"),
+    (cell("%store"), "it would keep values in the folder of the user"),
+    (Asked("create_subshell_request", channel="control"), "there are no subshells"),
     (Asked("comm_msg", {"comm_id": "nosuch", "data": {}}), "ipykernel logs it twice"),
     (Asked("comm_close", {"comm_id": "nosuch", "data": {}}), "as for comm_msg"),
 ]
@@ -287,7 +301,8 @@ def _by_channel(said: list[dict[str, Any]]) -> dict[str, list[Any]]:
             content = sorted(content)  # type: ignore[assignment]
         if "engine_info" in content:
             content["engine_info"] = sorted(content["engine_info"])
-        told.setdefault(message["channel"], []).append((kind, masked(content)))
+        about = sorted(message["metadata"])
+        told.setdefault(message["channel"], []).append((kind, masked(content), about))
     return {channel: masked(said) for channel, said in told.items()}
 
 

@@ -54,15 +54,13 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _are_buffers(value: Any) -> bool:
     # AutoGen sends {} for no buffers, and servers accept it.
-    if value is None:
-        return True
-    return isinstance(value, (list, dict)) and not any(isinstance(one, str) for one in value)
+    return value is None or value in ([], {})
 
 
 def _document(frame: str) -> dict[str, Any]:
     try:
         document = json.loads(frame)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise WireError("no JSON", frame) from exc
     if not isinstance(document, dict):
         raise WireError("no JSON object", frame)

@@ -207,10 +207,10 @@ class FakeKernel:
 
 @frozen
 class FakeSession:
-    """A session: the path of a notebook, and its kernel."""
+    """A session: the path of a notebook as the client gave it, and its kernel."""
 
     id: str
-    path: str
+    path: Any
     kernel: FakeKernel
 
     @property
@@ -231,7 +231,9 @@ class Kernels:
     def start(
         self, name: str, env: Mapping[str, str] | None = None, kernel_id: str | None = None
     ) -> FakeKernel:
-        """A new kernel."""
+        """A new kernel, or the one that has this id already."""
+        if kernel_id in self.running:
+            return self.running[kernel_id]
         kernel_id = kernel_id or str(uuid.uuid4())
         kernel = FakeKernel(kernel_id, name, env, self.options, self.forget)
         with self._lock:

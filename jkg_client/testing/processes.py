@@ -214,10 +214,12 @@ class FakeProcess:
 
 def kernel_env(asked: Mapping[str, str] | None) -> dict[str, str]:
     """The environment of a kernel. Gateways only accept variables KERNEL_* from clients."""
+    # Programs look for this variable to find out whether they run in a kernel.
+    parent = {"JPY_PARENT_PID": str(os.getpid())}
     if asked is None:
-        return without_secrets(os.environ)
+        return {**without_secrets(os.environ), **parent}
     kept = {name: value for name, value in asked.items() if name.startswith("KERNEL_")}
-    return {"PATH": os.environ.get("PATH", ""), **kept}
+    return {"PATH": os.environ.get("PATH", ""), **kept, **parent}
 
 
 def _signal(pid: int, number: int) -> None:

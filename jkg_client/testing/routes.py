@@ -39,6 +39,16 @@ def _server_error(status: int, message: str, **more: str) -> HttpAnswer:
     return json_answer(status, {"message": message, "reason": None, **more})
 
 
+def _refusal(call: Call, status: int) -> HttpAnswer:
+    """An error in the format of the program that handles the path."""
+    if not re.fullmatch(FOREIGN, call.path):
+        return _error(status)
+    message = HTTPStatus(status).phrase
+    if status == 401:
+        return json_answer(401, {"message": message})
+    return _server_error(status, message)
+
+
 SWAGGER: Json = {
     "swagger": "2.0",
     "info": {"title": "Jupyter Kernel Gateway API", "version": "6"},
@@ -64,7 +74,7 @@ class RestApi:
         if not self.token:
             return True
         if "token" in call.query:
-            return call.query["token"] == self.token
+            return call.query["token"].strip() == self.token
         return call.header("Authorization") == f"token {self.token}"
 
     def answer(self, call: Call) -> HttpAnswer:
@@ -87,15 +97,16 @@ class RestApi:
         self, call: Call, found: re.Match[str], methods: Mapping[str, Method]
     ) -> HttpAnswer:
         if call.method == "OPTIONS":
-            return HttpAnswer(status=200, headers=JSON) if self.admits(call) else _error(403)
+            if self.admits(call):
+                return HttpAnswer(status=200, headers=JSON)
+            return _refusal(call, 403)
         if not self.admits(call):
-            return _error(401)
+            return _refusal(call, 401)
         if not is_from_here(call):
-            return _error(404)
+            return _refusal(call, 404)
         method = methods.get(call.method)
         if method is None:
-            is_foreign = re.fullmatch(FOREIGN, call.path)
-            return _server_error(405, "Method Not Allowed") if is_foreign else _error(405)
+            return _refusal(call, 405)
         return method(self, call, **found.groupdict())
 
 
@@ -155,6 +166,10 @@ def _start_kernel(api: RestApi, call: Call) -> HttpAnswer:
     passed = {} if env is None else {k: v for k, v in env.items() if k.startswith("KERNEL_")}
     if not all(isinstance(value, str) for value in passed.values()):
         return _broken("TypeError: expected str, bytes or os.PathLike object, not int")
+    if any("=" in name or "\0" in name + value for name, value in passed.items()):
+        return _broken("ValueError: illegal environment variable name")
+    if not isinstance(body.get("kernel_id") or "", str):
+        return _broken("TypeError: expected string or bytes-like object, got 'int'")
     name = _name(api, body)
     if not _is_known(api, name):
         return _broken(f"jupyter_client.kernelspec.NoSuchKernel: No such kernel named {name}")
@@ -253,14 +268,15 @@ def _start_session(api: RestApi, call: Call) -> HttpAnswer:
     if any(session.path == body["path"] for session in api.kernels.sessions.values()):
         # Kernel gateway 3.0.1 fails if the session exists already.
         return _broken("TypeError: object dict can't be used in 'await' expression")
-    name = _name(api, body.get("kernel", {}))
+    # Here, an empty name stands for the default kernel.
+    name = _name(api, {"name": body.get("kernel", {}).get("name") or None})
     if not _is_known(api, name):
         message = (
             f"The '{name}' kernel is not available. Please pick another suitable kernel instead,"
             " or install that kernel."
         )
         return json_answer(501, {"message": message, "short_message": f"{name} not found"})
-    session = FakeSession(str(uuid.uuid4()), str(body["path"]), api.kernels.start(name))
+    session = FakeSession(str(uuid.uuid4()), body["path"], api.kernels.start(name))
     api.kernels.sessions[session.id] = session
     return json_answer(
         201, session.model, {"Location": f"{api.base_path}/api/sessions/{session.id}"}

@@ -56,7 +56,7 @@ class Call:
     def header(self, name: str) -> str:
         """The header with this name. Case does not matter. Empty if there is none."""
         found = (text for key, text in self.headers.items() if key.lower() == name.lower())
-        return next(found, "")
+        return next(found, "").strip()
 
 
 @frozen
@@ -233,5 +233,5 @@ class _Handler(BaseHTTPRequestHandler):
 def _decoded(body: bytes) -> Any:
     try:
         return json.loads(body.decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         return body

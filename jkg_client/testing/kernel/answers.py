@@ -22,6 +22,13 @@ LANGUAGE: Reply = {
 }
 
 
+THIS_SESSION = 1
+"""The number of this kernel's session in the history."""
+
+TAIL = 10
+"""How many of the last cells a client gets if it does not say how many."""
+
+
 def kernel_info(shell: Shell, _: Json) -> Reply:
     """Name and version of the kernel and its language."""
     return {
@@ -39,13 +46,14 @@ def history(shell: Shell, content: Json) -> Reply:
     cells = list(enumerate(shell.history(), 1))
     kind, told, _ = (content[name] for name in ("hist_access_type", "output", "raw"))
     if kind == "range":
-        stop = content.get("stop") or len(cells) + 1
-        cells = [cell for cell in cells if (content.get("start") or 0) <= cell[0] < stop]
+        # The cells of a kernel begin with the empty cell 0.
+        known = [(0, ("", None)), *cells] if content.get("session", 0) in {0, THIS_SESSION} else []
+        cells = known[content.get("start", 0) : content.get("stop") or None]
     elif kind in {"tail", "search"}:
         cells = _chosen(cells, content, content.get("pattern") or "*" if kind == "search" else "*")
     else:
         cells = []
-    session = 0 if kind == "range" else 1
+    session = 0 if kind == "range" else THIS_SESSION
     return {
         "status": "ok",
         "history": [[session, n, [code, out] if told else code] for n, (code, out) in cells],
@@ -53,10 +61,14 @@ def history(shell: Shell, content: Json) -> Reply:
 
 
 def _chosen(cells: list[Any], content: Json, pattern: str) -> list[Any]:
-    found = [cell for cell in cells if fnmatch.fnmatchcase(cell[1][0], pattern)]
+    # The database of IPython, in which these are searched, has no values.
+    found = [(n, (code, None)) for n, (code, _) in cells if fnmatch.fnmatchcase(code, pattern)]
     if content.get("unique"):
         found = list({source: (n, (source, out)) for n, (source, out) in found}.values())
-    return found[-(content.get("n") or len(found) or 1) :]
+    count = content.get("n")
+    if count is None:
+        count = TAIL if content["hist_access_type"] == "tail" else len(found)
+    return found[max(len(found) - count, 0) :]
 
 
 def comm_info(shell: Shell, content: Json) -> Reply:

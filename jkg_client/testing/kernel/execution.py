@@ -67,7 +67,7 @@ class Execution:
         if not cell.silent:
             given = {"code": cell.code, "execution_count": self._shell.count}
             self._outbox.say("execute_input", given, request.message.header)
-        if cell.code is None or request.content.get("allow_stdin", False) is None:
+        if cell.code is None or request.content.get("allow_stdin", False) not in (True, False):
             raise TypeError("ipykernel raises an error for this request, too")
         self.console.session = request.session
         self.console.prompts.allowed = bool(request.content.get("allow_stdin"))
@@ -109,8 +109,7 @@ class Execution:
         if "reply" in outcome.loses:
             return
         status = "error" if outcome.error else "ok"
-        engine = self._outbox.session
-        about = {"engine_uuid": engine, "engine_id": -1, "method": "execute"}
+        about = {"engine_uuid": self._outbox.session, "engine_id": -1, "method": "execute"}
         content = {
             "status": status,
             **({**outcome.error, "engine_info": about} if outcome.error else {}),
@@ -118,20 +117,23 @@ class Execution:
             "user_expressions": outcome.user_expressions,
             "payload": list(outcome.payload),
         }
-        metadata = {
-            "started": datetime.now(timezone.utc).isoformat(),
-            "dependencies_met": True,
-            "engine": engine,
-            "status": status,
-        }
         self._outbox.say(
             "execute_reply",
             clean(content),
             request.message.header,
             channel=request.message.channel,
             session=request.session,
-            metadata=metadata,
+            metadata=self.reply_metadata(status),
         )
+
+    def reply_metadata(self, status: str) -> Json:
+        """Metadata of a reply to a cell."""
+        return {
+            "started": datetime.now(timezone.utc).isoformat(),
+            "dependencies_met": True,
+            "engine": self._outbox.session,
+            "status": status,
+        }
 
 
 @contextlib.contextmanager

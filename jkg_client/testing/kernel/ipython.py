@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pdb  # noqa: T100 - cells use it
 import sys
 import tempfile
 import zlib
@@ -11,12 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Callable
 
-from IPython.core import page, payloadpage
+from IPython.core import debugger, page, payloadpage
 from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.completer import provisionalcompleter, rectify_completions
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.profiledir import ProfileDir
 from IPython.core.release import version
@@ -89,6 +91,7 @@ class Publisher(DisplayPublisher):  # type: ignore[misc]  # as above
         update: bool = False,
         **_: Any,
     ) -> None:
+        self._validate_data(data, metadata)
         msg_type = "update_display_data" if update else "display_data"
         content = {"data": data, "metadata": metadata or {}, "transient": transient or {}}
         self.console.say(msg_type, content)
@@ -112,6 +115,8 @@ class KernelFace:
 
 class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
     """IPython's shell in a kernel. Libraries look for the class by this name."""
+
+    __module__ = "ipykernel.zmqshell"
 
     displayhook_class: Any = Type(ResultHook)
     display_pub_class: Any = Type(Publisher)
@@ -157,6 +162,10 @@ class ZMQInteractiveShell(InteractiveShell):  # type: ignore[misc]  # as above
         self.failed_to_show |= self.displayhook.content is not None
         self.displayhook.console.say("error", content)
         self.traceback_lines = stb
+
+
+def _pass_breakpoint(*_: Any, **__: Any) -> None:
+    """``breakpoint()`` does nothing, as in ipykernel while no client debugs."""
 
 
 class _Nobody:
@@ -224,6 +233,12 @@ class IPythonShell(Shell):
         if self._has_inline:
             os.environ.setdefault("MPLBACKEND", INLINE)
         sys.modules["__main__"] = self._ip.user_module
+        # IPython knows this exception: its magics go on without an answer.
+        console.prompts.refusal = StdinNotImplementedError
+        # As in ipykernel: an interrupt ends IPython's debugger.
+        debugger.Pdb = pdb.Pdb = debugger.InterruptiblePdb  # type: ignore[misc]
+        pdb.set_trace = debugger.set_trace
+        sys.breakpointhook = _pass_breakpoint
         return comms.connect(console)
 
     def run(self, cell: Cell) -> Outcome | Awaitable[Outcome]:

@@ -20,10 +20,12 @@ class Prompts:
 
     Attributes:
         allowed: Whether the client that sent the cell can be asked.
+        refusal: The exception if it cannot be asked.
     """
 
     def __init__(self, ask: Callable[[Json], None]) -> None:
         self.allowed = False
+        self.refusal: type[Exception] = StdinNotImplementedError
         self._ask = ask
         self._answers: SimpleQueue[Any] = SimpleQueue()
 
@@ -32,8 +34,8 @@ class Prompts:
         builtins.input = self.input
         getpass.getpass = self.getpass
 
-    def input(self, prompt: object = "", /) -> str:
-        """Replaces the built-in ``input``."""
+    def input(self, prompt: object = "") -> str:
+        """Replaces the built-in ``input``. As in ipykernel, the prompt may have its name."""
         return self.ask(str(prompt), password=False)
 
     def getpass(self, prompt: str = "", *_: Any, **__: Any) -> str:
@@ -44,7 +46,7 @@ class Prompts:
         """Ask the client for input. Without an answer, raise the same exceptions as ipykernel."""
         if not self.allowed:
             what = "getpass" if password else "raw_input"
-            raise StdinNotImplementedError(
+            raise self.refusal(
                 f"{what} was called, but this frontend does not support input requests."
             )
         # Forget answers to earlier questions.

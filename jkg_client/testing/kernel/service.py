@@ -8,6 +8,7 @@ control channel, and a third thread reads the connection to the gateway.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -51,6 +52,7 @@ class Service:
         asyncio.set_event_loop(self._loop)
         self._arrived = asyncio.Event()
         self._waiting: deque[Request] = deque()
+        self._digests: set[int] = set()
         self._behind_failure = 0
         self._control: SimpleQueue[Request] = SimpleQueue()
         self._answers_control = threading.Lock()
@@ -79,7 +81,8 @@ class Service:
     async def _take_turn(self, request: Request) -> None:
         is_behind, self._behind_failure = self._behind_failure > 0, max(self._behind_failure - 1, 0)
         if is_behind and request.message.msg_type == "execute_request":
-            self._reply(request, {"status": "aborted"})
+            metadata = self._execution.reply_metadata("aborted")
+            self._reply(request, {"status": "aborted"}, metadata)
             self._status("busy", request)
             self._status("idle", request)
         else:
@@ -99,6 +102,8 @@ class Service:
             self._take(*received)
 
     def _take(self, message: Message, session: str) -> None:
+        if message.channel != SCRIPT and self._is_repeated(message):
+            return
         if message.channel == "shell":
             self._waiting.append(Request(message, session))
             self._loop.call_soon_threadsafe(self._arrived.set)
@@ -112,6 +117,14 @@ class Service:
             wake_later()
         elif message.channel == SCRIPT:
             self._execution.take(message)
+
+    def _is_repeated(self, message: Message) -> bool:
+        """Whether the same message came before. Kernels ignore it: it may be an attack."""
+        signed = (message.header, message.parent_header, message.metadata, message.content)
+        digest = hash(json.dumps(signed))
+        is_repeated = digest in self._digests
+        self._digests.add(digest)
+        return is_repeated
 
     def _serve_control(self) -> None:
         loop = asyncio.new_event_loop()
@@ -142,7 +155,7 @@ class Service:
             if channel == "control":
                 self._reply(request, {"status": "ok"})
             send_interrupt()
-        elif msg_type in self._handlers:
+        elif msg_type in self._handlers and channel == "shell":
             self._handlers[msg_type](request.message)
         elif msg_type in ANSWERS and not (msg_type == "debug_request" and channel == "shell"):
             self._reply(request, ANSWERS[msg_type](self._shell, request.content))
@@ -186,7 +199,7 @@ class Service:
     def _status(self, state: str, request: Request) -> None:
         self._outbox.say("status", {"execution_state": state}, request.message.header)
 
-    def _reply(self, request: Request, content: Json) -> None:
+    def _reply(self, request: Request, content: Json, metadata: Json | None = None) -> None:
         message = request.message
         self._outbox.say(
             message.msg_type.replace("_request", "_reply"),
@@ -194,4 +207,5 @@ class Service:
             message.header,
             channel=message.channel,
             session=request.session,
+            metadata=metadata,
         )

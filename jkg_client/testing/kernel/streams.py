@@ -21,8 +21,10 @@ SYNC = 1.0
 """Seconds to wait for text that was written to a file descriptor."""
 
 
-class KernelStream(io.TextIOBase):
-    """A stream of the kernel: ``stdout`` or ``stderr``."""
+class OutStream(io.TextIOBase):
+    """``stdout`` or ``stderr`` of the kernel. Libraries look for the class by this name."""
+
+    __module__ = "ipykernel.iostream"
 
     def __init__(self, name: str, outbox: Outbox, original: int) -> None:
         super().__init__()
@@ -47,13 +49,20 @@ class KernelStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+            raise TypeError(f"write() argument must be str, not {type(text)}")
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
         if os.getpid() != self._pid:
             # A forked child has no connection to the gateway, but it has the pipe.
             os.write({"stdout": 1, "stderr": 2}[self.name], text.encode(errors="replace"))
-        elif text:
-            self._outbox.print(self.name, text, current_parent())
+        else:
+            self.print(text)
         return len(text)
+
+    def print(self, text: str) -> None:
+        """Print ``text``, even if the stream is closed."""
+        if text:
+            self._outbox.print(self.name, text, current_parent())
 
     def flush(self) -> None:
         if os.getpid() == self._pid:
@@ -86,7 +95,7 @@ class Pipe:
             waiting += os.read(read, 65536)
             before, token, rest = waiting.partition(self._token)
             while token:
-                self._print(decoder.decode(before, final=True))
+                self._write(decoder.decode(before, final=True))
                 self._synced.set()
                 before, token, rest = rest.partition(self._token)
             # The text may end with the first part of the token. The rest of the token follows at
@@ -94,11 +103,7 @@ class Pipe:
             sizes = range(len(self._token) - 1, 0, -1)
             cut = next((n for n in sizes if before.endswith(self._token[:n])), 0)
             waiting = before[len(before) - cut :]
-            self._print(decoder.decode(before[: len(before) - cut]))
-
-    def _print(self, text: str) -> None:
-        if text:
-            self._write(text)
+            self._write(decoder.decode(before[: len(before) - cut]))
 
 
 class KernelStreams:
@@ -106,11 +111,11 @@ class KernelStreams:
 
     def __init__(self, outbox: Outbox) -> None:
         names = {"stdout": 1, "stderr": 2}
-        streams = {name: KernelStream(name, outbox, os.dup(fd)) for name, fd in names.items()}
+        streams = {name: OutStream(name, outbox, os.dup(fd)) for name, fd in names.items()}
         sys.stdout, sys.stderr = streams["stdout"], streams["stderr"]
         self._outbox = outbox
         self._log = streams["stderr"].fileno()
-        self._pipes = [Pipe(fd, streams[name].write) for name, fd in names.items()]
+        self._pipes = [Pipe(fd, streams[name].print) for name, fd in names.items()]
 
     def flush(self) -> None:
         """Wait until all printed text is sent."""
