@@ -14,9 +14,9 @@ from .open_strings import HereDocuments
 # ``$ ``, ``me@host:~/x$ ``, ``[me@host x]$ ``, ``root@host:/# ``, ``me@mac x % ``, ``bash-5.1$ ``,
 # ``mac:~ me$ ``, ``~/x $ ``, ``% ``, ``\u276f ``, ``\u279c  x git:(main) ``
 _PROMPT = (
-    r"^[ \t]{0,200}(?:\([\w.-]{1,50}\) )?"
-    r"(?:(?:\[?[\w.-]{1,50}@[\w.-]{1,50}[: ][^\s$#%]{0,200} ?[$#%]|(?:ba|da|z)?sh-[\d.]{1,9}[$#]"
-    r"|[\w.-]{1,50}:[~/][^\s$#%]{0,200} [\w.-]{0,50}\$"
+    r"^[ \t]{0,200}(?:\([\w.-]{1,50}\) )?(?=[\w.\[~/$%\u276f\u279c-])"
+    r"(?:(?:\[?[\w.-]{1,50}(?:@[\w.-]{1,50}[: ][^\s$#%]{0,200} ?[$#%]"
+    r"|:[~/][^\s$#%]{0,200} [\w.-]{0,50}\$)|(?:ba|da|z)?sh-[\d.]{1,9}[$#]"
     r"|[~/][^\s$#%]{0,200} ?[$%]|\$|(?<![^\n])%|\u276f)[ \t]"
     r"|\u279c {1,2}[^\s$#%]{1,200} (?:git:\([^\s()]{1,100}\) )?(?:\u2717 )?)"
 )
@@ -38,7 +38,7 @@ _OUT_OF_QUOTES = re.compile(
 _IN_QUOTES = re.compile(r"\\.|['\"]")
 _COMMENTS = re.compile(r"(?:[ \t]{0,200}(?:#(?! ?!).{0,1000})?\r?\n){1,50}")
 _MORE_PROMPT = re.compile(r"[ \t]{0,200}> ?")
-_MOST_LINES = 300_000
+_MOST_LINES = 100_000
 """A session with more lines that have to be read one by one stays as it is."""
 _PYTHON_PROMPT = re.compile(r"(?P<indent>[ \t]{0,200})(?:>>>|In \[\d*\]:)(?: |\r?$)", re.MULTILINE)
 _MORE = re.compile(r"[ \t]{0,200}(?:\.\.\.:?)(?: |$)")

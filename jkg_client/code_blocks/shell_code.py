@@ -71,7 +71,8 @@ def _ends_of_installs(bare: str) -> Iterator[int]:
     start = 0
     for piece in pieces(bare, _COMMAND_END):
         # Only the last command of a piece can be longer than this limit.
-        for command in _COMMAND.finditer(piece, 0, STEP + _LONGEST_COMMAND):
+        end_of_search = STEP + _LONGEST_COMMAND if "install" in piece else 0
+        for command in _COMMAND.finditer(piece, 0, end_of_search):
             if len(command[0]) < _LONGEST_COMMAND and "install" in command[0]:
                 end = _end_of_install(list(_WORD.finditer(command[0])))
                 if end:
