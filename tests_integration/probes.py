@@ -586,5 +586,4 @@ _FIELDS: tuple[dict[str, Any], ...] = (
 )
 FRAMES = [Asked("kernel_info_request", fields=fields) for fields in _FIELDS]
 # The last one ends the kernel.
-ENDS = _cells("sys.stdout.close()", "print('after the end')", "exit")
-CONVERSATIONS = [*CELLS, *MORE_CELLS, *OPTIONS, *QUESTIONS, *FRAMES, *ENDS]
+CONVERSATIONS = [*CELLS, *MORE_CELLS, *OPTIONS, *QUESTIONS, *FRAMES, cell("exit")]

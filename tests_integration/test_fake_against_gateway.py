@@ -46,7 +46,6 @@ DIFFERENT: list[tuple[Rest | Asked, str]] = [
     (cell("display({'a/b': object()}, raw=True)"), "as for a text"),
     (cell("display({'a/b': float('nan')}, raw=True)"), "ipykernel sends it, too, but warns"),
     (cell("sys.stdout.write(5)"), "the traceback shows the source of the stream"),
-    (cell("print('after the end')"), "as for sys.stdout.write(5)"),
     (cell("'ipykernel' in sys.modules"), "it need not be installed"),
     (cell("%store"), "it would keep values in the folder of the user"),
     (Asked("create_subshell_request", channel="control"), "there are no subshells"),
