@@ -674,7 +674,7 @@ def test_a_close_frame_of_the_server_loses_nothing(
     result = kernel.execute("closed", 5)
     assert (result.status, result.output, result.truncated) == ("ok", "on\noff\n", None)
     # On a busy machine, the client may connect once more.
-    assert len(server.journal.requests("GET", "*/channels")) >= 3
+    assert len(server.journal.requests("GET", "*/channels")) in {3, 4}
 
 
 @pytest.mark.pitfall(10, 12)

@@ -125,7 +125,7 @@ class Hub:
         return str(self.ask("POST", f"{path}/tokens", body)["token"])
 
     def servers(self, user: str) -> dict[str, Any]:
-        """The servers of a user that run or are starting."""
+        """The servers of a user: those that run, and those that are starting."""
         found: dict[str, Any] = self.ask("GET", f"/users/{quote(user, safe='')}")["servers"]
         return found
 

@@ -18,7 +18,7 @@ from nbclient.exceptions import CellControlSignal, DeadKernelError
 
 
 def ran(path: Path, tries: int = 5) -> Any:
-    """The notebook as nbclient leaves it, run by the kernel of this environment."""
+    """Run a notebook by nbclient, with the kernel of this environment. Returns the notebook."""
     try:
         return _ran(path)
     except RuntimeError:

@@ -1,6 +1,6 @@
 """DockerJupyterServer on Podman.
 
-In their own module, which keeps the engine, because only one such engine runs at a time.
+These tests share one engine, which runs until the module ends: only one can run at a time.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class Thoughts:
         self._closing = _closing(self._tags)
 
     def after(self, line: int) -> tuple[int, int, bool]:
-        """The place from which text is visible, at ``line`` or later, outside of a block.
+        """Where visible text begins, at ``line`` or later. ``line`` is not inside a code block.
 
         Returns:
             Line and column, and whether all text before was a thought.
