@@ -274,6 +274,27 @@ get_ipython().events.register("pre_execute", interrupt)
     assert "iopub stream never\n" not in said
 
 
+@pytest.mark.ipython
+def test_a_second_interrupt_ends_what_hangs_before_the_code() -> None:
+    hook = """\
+def hang():
+    get_ipython().events.unregister("pre_execute", hang)
+    print("on", flush=True)
+    while True:
+        pass
+get_ipython().events.register("pre_execute", hang)
+"""
+    with raw_client(ipython=True) as client, client.connect() as kernel:
+        kernel.execute(hook)
+        msg_id = kernel.send("execute_request", {"code": "print('never')"})
+        kernel.until("iopub stream on\n")
+        client.interrupt(kernel)
+        client.interrupt(kernel)
+        said = [says(one) for one in kernel.answers(msg_id)]
+    assert "iopub error KeyboardInterrupt" in said
+    assert "iopub stream never\n" not in said
+
+
 def test_an_interrupt_ends_a_wait_that_its_signal_has_missed(
     client: RawClient, kernel: RawKernel
 ) -> None:

@@ -14,7 +14,7 @@ from attrs import frozen
 from ...protocol.messages import Json, Message
 from .bundles import clean
 from .console import Console
-from .interrupts import awaited, expect_interrupts, interruptible
+from .interrupts import awaited, code_begins, expect_interrupts, interruptible
 from .outbox import Outbox
 from .plays import Calls, Play
 from .shells import Cell, Outcome, Shell
@@ -96,6 +96,7 @@ class Execution:
     def _play(self, cell: Cell, script: Json) -> Outcome:
         try:
             with interruptible():
+                code_begins()
                 return Play(self.console, self._calls, script, self._shell.count).run()
         finally:
             self._shell.skip(cell)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _Early:
-    """Whether an interrupt came after the request for a cell, but before its code has begun."""
+    """Whether an interrupt came after the request for a cell, but before its code began."""
 
     came = False
 
@@ -42,15 +42,16 @@ def _note(*_: Any) -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """In this block, an interrupt raises KeyboardInterrupt, even if a cell has set a handler."""
+    """In this block, an interrupt raises KeyboardInterrupt, even if a cell has set a handler.
+
+    Before ``code_begins`` is called, this is true for the second interrupt only.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     try:
         try:
-            signal.signal(signal.SIGINT, _interrupt)
-            if _Early.came:
-                raise KeyboardInterrupt
+            signal.signal(signal.SIGINT, _keep)
             yield
         finally:
             ignore_interrupts()
@@ -60,18 +61,18 @@ def interruptible() -> Iterator[None]:
         raise
 
 
-def _interrupt(*_: Any) -> None:
+def _keep(*_: Any) -> None:
+    # IPython drops an exception that comes before the code of the cell, or leaves a coroutine that
+    # nothing awaits. But a function that it calls there may hang.
+    if _Early.came:
+        raise KeyboardInterrupt
     _Early.came = True
-    raise KeyboardInterrupt
 
 
 def code_begins() -> None:
-    """Raise an interrupt that came just before the code of the cell, if there was one.
-
-    IPython may have dropped it: it catches exceptions of the functions that it calls before a cell.
-    """
+    """Raise the interrupt that came before the code of the cell, if there was one."""
     # There is another handler if the code runs more code, or has an ``await`` at its top level.
-    if signal.getsignal(signal.SIGINT) is _interrupt:
+    if signal.getsignal(signal.SIGINT) is _keep:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if _Early.came:
             raise KeyboardInterrupt
@@ -91,6 +92,8 @@ async def awaited(coroutine: Awaitable[T]) -> T:
         loop.call_soon(task.cancel)
 
     signal.signal(signal.SIGINT, cancel)
+    if _Early.came:
+        cancel()
     try:
         return await task
     finally:
