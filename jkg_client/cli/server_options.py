@@ -12,7 +12,7 @@ KERNEL = "python3"
 
 _DEFAULT = """\
 Which server runs the kernel. Default: the server of JUPYTER_GATEWAY_URL; if that is not set,
---embedded or --local, whichever is installed."""
+--embedded, or --local if only that is installed."""
 
 TOKENS = """\
 tokens:
