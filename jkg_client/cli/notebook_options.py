@@ -21,8 +21,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         " and - is stdout (default: print the outputs)",
     )
     for option, text in (
-        ("-p", "set a parameter; VALUE is a Python literal such as 5 or [1, 2], otherwise text"),
-        ("-r", "set a parameter to text, even if it looks like a number"),
+        ("-p", "set a parameter; VALUE is a Python literal such as 5 or [1, 2], otherwise a string"),
+        ("-r", "set a parameter to a string, even if VALUE looks like a number"),
     ):
         group.add_argument(
             option, nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help=text
