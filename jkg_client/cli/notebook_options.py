@@ -21,7 +21,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         " and - is stdout (default: print the outputs)",
     )
     for option, text in (
-        ("-p", "set a parameter; VALUE is a Python literal such as 5 or [1, 2], otherwise a string"),
+        ("-p", "set a parameter; VALUE is a Python literal such as [1, 2], otherwise a string"),
         ("-r", "set a parameter to a string, even if VALUE looks like a number"),
     ):
         group.add_argument(
