@@ -73,7 +73,9 @@ class WireError(JkgError, ValueError):
         self.frame = frame
 
     def __str__(self) -> str:
-        return f"{self.reason}; frame of {len(self.frame)}, starts {self.frame[:60]!r}"
+        unit = "characters" if isinstance(self.frame, str) else "bytes"
+        start = f"{self.frame[:60]!r}"
+        return f"{self.reason}; the frame has {len(self.frame)} {unit} and starts with {start}"
 
 
 class GatewayError(JkgError):

@@ -26,7 +26,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"base_path": Path("/x")}, f"base_path must be a string, not {type(Path()).__name__}"),
     ({"headers": [("a", SECRET)]}, "headers must be a mapping, not list"),
     ({"headers": ""}, "headers must be a mapping, not str"),
-    ({"headers": {"a": SECRET}}, "headers must be strings"),
+    ({"headers": {"a": SECRET}}, "names and values of headers must be strings"),
     ({"verify": None}, "verify must be True, False or a path, not None"),
     ({"verify": ""}, "verify must be True, False or a path, not ''"),
     ({"verify": 0}, "verify must be True, False or a path, not 0"),

@@ -19,7 +19,12 @@ STATUS = (401, "GET http://h:1/api", "Unauthorized", "the token is wrong")
 
 # One row for each exception: arguments, message, built-in base classes.
 EXCEPTIONS: list[tuple[type[JkgError], tuple[Any, ...], str, tuple[type[Exception], ...]]] = [
-    (errors.WireError, ("cut", b"\x00ab"), "cut; frame of 3, starts b'\\x00ab'", (ValueError,)),
+    (
+        errors.WireError,
+        ("cut", b"\x00ab"),
+        "cut; the frame has 3 bytes and starts with b'\\x00ab'",
+        (ValueError,),
+    ),
     (errors.GatewayError, ("gone",), "gone", ()),
     (errors.GatewayUnreachable, ("gone",), "gone", (ConnectionError, OSError)),
     (errors.GatewayTimeout, ("late",), "late", (TimeoutError, ConnectionError)),
@@ -126,7 +131,7 @@ def test_a_gateway_error_outside_a_cell_has_no_result() -> None:
 
 def test_a_long_frame_is_not_shown_whole() -> None:
     error = errors.WireError("cut", "x" * 1000)
-    assert str(error) == f"cut; frame of 1000, starts '{'x' * 60}'"
+    assert str(error) == f"cut; the frame has 1000 characters and starts with '{'x' * 60}'"
     assert len(error.frame) == 1000
 
 

@@ -388,36 +388,44 @@ def test_invalid_offsets_are_refused(framing: Framing, frame: bytes) -> None:
         decode(frame, framing)
 
 
-OUT_OF_ORDER = "offsets out of order or outside the frame"
-NO_OBJECT = "in place of a JSON object)"
+OUT_OF_ORDER = "the offsets are out of order or outside the frame"
+NO_OBJECT = "(TypeError: a JSON object is needed, not"
 # A frame, and its fault.
 REASONS: list[tuple[Framing, Frame, str]] = [
-    (Framing.DEFAULT, struct.pack(">I", 0) + JSON_BYTES, "0 parts"),
-    (Framing.DEFAULT, struct.pack(">2I", 3, 8), "3 parts"),
-    (Framing.DEFAULT, struct.pack(">2I", 2**32 - 1, 8), "4294967295 parts"),
+    (Framing.DEFAULT, struct.pack(">I", 0) + JSON_BYTES, "wrong number of parts: 0"),
+    (Framing.DEFAULT, struct.pack(">2I", 3, 8), "wrong number of parts: 3"),
+    (Framing.DEFAULT, struct.pack(">2I", 2**32 - 1, 8), "wrong number of parts: 4294967295"),
     (Framing.DEFAULT, struct.pack(">I", 1), "not a DEFAULT message (error: unpack_from"),
     (Framing.DEFAULT, struct.pack(">2I", 1, 7) + JSON_BYTES, OUT_OF_ORDER),
     (Framing.DEFAULT, struct.pack(">3I", 2, 12, 2**31) + JSON_BYTES, OUT_OF_ORDER),
-    (Framing.V1, json.dumps(DOCUMENT), "a text frame, where V1 sends binary ones only"),
-    (Framing.V1, write_v1(*v1_parts()[:4]), "5 offsets"),
+    (Framing.V1, json.dumps(DOCUMENT), "V1 sends only binary frames, but this is a text frame"),
+    (Framing.V1, write_v1(*v1_parts()[:4]), "wrong number of offsets: 5"),
     (Framing.V1, struct.pack("<7Q", 7, *[0] * 6), "not a V1 message (error: unpack_from"),
-    (Framing.V1, struct.pack("<7Q", 8, *[0] * 6), "8 offsets"),
-    (Framing.V1, struct.pack("<7Q", 2**64 - 1, *[0] * 6), "18446744073709551615 offsets"),
+    (Framing.V1, struct.pack("<7Q", 8, *[0] * 6), "wrong number of offsets: 8"),
+    (
+        Framing.V1,
+        struct.pack("<7Q", 2**64 - 1, *[0] * 6),
+        "wrong number of offsets: 18446744073709551615",
+    ),
     (Framing.V1, write_v1(*v1_parts()) + b"x", "the last offset is 99"),
     (Framing.V1, struct.pack("<7Q", 6, *[56] * 6), "not a V1 message (JSONDecodeError: "),
     (Framing.V1, struct.pack("<7Q", 6, *[48] * 5, 56), OUT_OF_ORDER),
     (Framing.V1, write_v1(*v1_parts(channel=b"\xff")), "not a V1 message (UnicodeDecodeError: "),
-    (Framing.V1, write_v1(*v1_parts(content=b"{} {}")), "something follows the JSON)"),
-    (Framing.V1, write_v1(*v1_parts(metadata=b"[]")), f"(TypeError: a list {NO_OBJECT}"),
+    (Framing.V1, write_v1(*v1_parts(content=b"{} {}")), "there is text after the JSON document)"),
+    (Framing.V1, write_v1(*v1_parts(metadata=b"[]")), f"{NO_OBJECT} list)"),
     (Framing.DEFAULT, "{}", "not a DEFAULT message (KeyError: 'channel')"),
     (Framing.DEFAULT, "[", "not a DEFAULT message (JSONDecodeError: "),
-    (Framing.DEFAULT, json.dumps({**DOCUMENT, "channel": 3}), "(TypeError: channel is a int)"),
+    (
+        Framing.DEFAULT,
+        json.dumps({**DOCUMENT, "channel": 3}),
+        "(TypeError: channel must be a string, not int)",
+    ),
     (
         Framing.DEFAULT,
         json.dumps({**DOCUMENT, "header": {**HEADER, "msg_id": 3}}),
         "(TypeError: msg_id and msg_type must be strings)",
     ),
-    (Framing.DEFAULT, json.dumps({**DOCUMENT, "content": "a"}), f"(TypeError: a str {NO_OBJECT}"),
+    (Framing.DEFAULT, json.dumps({**DOCUMENT, "content": "a"}), f"{NO_OBJECT} str)"),
 ]
 
 
@@ -487,7 +495,9 @@ def test_endless_nesting_is_refused(opening: str) -> None:
 
 def test_a_wire_error_shows_only_the_beginning_of_the_frame() -> None:
     frame = "x" * 1_000_000
-    with pytest.raises(WireError, match=r"frame of 1000000, starts 'xxx") as caught:
+    with pytest.raises(
+        WireError, match=r"the frame has 1000000 characters and starts with 'xxx"
+    ) as caught:
         decode(frame)
     assert caught.value.frame is frame
     assert len(str(caught.value)) < 300
@@ -524,18 +534,22 @@ def test_the_parts_of_a_frame_make_the_same_frame_again(framing: Framing, frame:
 
 # One row for each place that refuses a frame: the message, and the frame in the error.
 REFUSED: list[tuple[Framing, Frame, str]] = [
-    (Framing.V1, "{}", "a text frame, where V1 sends binary ones only"),
-    (Framing.V1, b"\x05" + bytes(7) + bytes(40), "5 offsets"),
+    (Framing.V1, "{}", "V1 sends only binary frames, but this is a text frame"),
+    (Framing.V1, b"\x05" + bytes(7) + bytes(40), "wrong number of offsets: 5"),
     (Framing.V1, b"\x06" + bytes(7) + bytes(48), "the last offset is 0, not the frame's end"),
     (
         Framing.V1,
         b"\x06" + bytes(7) + bytes(40) + b"\x38" + bytes(7),
-        "offsets out of order or outside the frame",
+        "the offsets are out of order or outside the frame",
     ),
     (Framing.V1, b"\x06", "not a V1 message"),
-    (Framing.DEFAULT, bytes(8), "0 parts"),
-    (Framing.DEFAULT, b"\x00\x00\x00\x03" + bytes(4), "3 parts"),
-    (Framing.DEFAULT, b"\x00\x00\x00\x01" + bytes(4), "offsets out of order or outside the frame"),
+    (Framing.DEFAULT, bytes(8), "wrong number of parts: 0"),
+    (Framing.DEFAULT, b"\x00\x00\x00\x03" + bytes(4), "wrong number of parts: 3"),
+    (
+        Framing.DEFAULT,
+        b"\x00\x00\x00\x01" + bytes(4),
+        "the offsets are out of order or outside the frame",
+    ),
     (Framing.DEFAULT, b"\x00", "not a DEFAULT message"),
     (Framing.DEFAULT, "{", "not a DEFAULT message"),
 ]

@@ -114,10 +114,10 @@ GOOD = encode(BARE, KEY)
 @rows(
     ("parts", "reason"),
     [
-        ([], "^no delimiter"),
-        ([b""], "^no delimiter"),
-        (GOOD[1:], "^no delimiter"),
-        (GOOD[:5], "4 parts after the delimiter"),
+        ([], "^the delimiter is missing"),
+        ([b""], "^the delimiter is missing"),
+        (GOOD[1:], "^the delimiter is missing"),
+        (GOOD[:5], "too few parts after the delimiter: 4"),
         ([GOOD[0], b"", *GOOD[2:]], "^no signature"),
         ([GOOD[0], GOOD[1][:-1], *GOOD[2:]], "^a wrong signature"),
         ([GOOD[0], GOOD[1].upper(), *GOOD[2:]], "a wrong signature"),
@@ -129,7 +129,7 @@ GOOD = encode(BARE, KEY)
         (signed(HEADER, b"{}", b"{}", b"[" * 100_000), "Error"),
         (signed(b'{"msg_id":"m"}', b"{}", b"{}", b"{}"), "KeyError"),
         (signed(b'{"msg_id":1,"msg_type":"t"}', b"{}", b"{}", b"{}"), "must be strings"),
-        (signed(HEADER, b"{}", b"{}", b"[]"), "a list in place of a JSON object"),
+        (signed(HEADER, b"{}", b"{}", b"[]"), "a JSON object is needed, not list"),
     ],
 )
 def test_parts_that_are_not_a_message_of_the_kernel_are_an_error(

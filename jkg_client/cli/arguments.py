@@ -26,10 +26,10 @@ COMMANDS: Mapping[str, str] = {
     "get": "copy a file from the machine of the kernels",
     "ls": "list files on the machine of the kernels",
     "doctor": "check the installation, the settings, and whether a kernel starts",
-    "mcp": "offer a kernel to agents by the Model Context Protocol",
+    "mcp": "give agents a kernel through the Model Context Protocol",
     "build": "build the Docker image for --docker",
     "containers": "list the containers that this package has started",
-    "completion": "print a script by which a shell completes the commands",
+    "completion": "print a script that makes a shell complete the commands",
 }
 """The subcommands: their modules have the same names."""
 
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     # Options cannot be abbreviated: a new option could change the meaning of old scripts.
     jkg = argparse.ArgumentParser(
         "jkg",
-        description="Run code in Jupyter kernels: here, in a container or elsewhere.",
+        description="Run code in Jupyter kernels: on this machine, in a container or elsewhere.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -159,7 +159,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         "--color",
         choices=("auto", "always", "never"),
         default="auto",
-        help="colours in the output (default: auto, which means on a terminal; see NO_COLOR and"
+        help="colours in the output (default: auto, only on a terminal; see NO_COLOR and"
         " FORCE_COLOR)",
     )
     group.add_argument(

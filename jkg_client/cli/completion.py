@@ -14,8 +14,8 @@ from .exit_statuses import DONE
 from .screen import Screen
 
 DESCRIPTION = """\
-Print a script by which a shell completes the commands and options of jkg. The script
-contains their names, so TAB starts no program and asks no server.
+Print a script that makes a shell complete the commands and options of jkg. The script contains all
+names, so TAB starts no program and asks no server.
 """
 EXAMPLES = """\
 examples:

@@ -25,7 +25,7 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--remove-orphans",
         action="store_true",
-        help="remove the orphans and print their names instead",
+        help="remove the orphans and print their names, instead of the list",
     )
 
 

@@ -14,7 +14,7 @@ from .server_options import TOKENS
 
 DESCRIPTION = """\
 Copy a file from the machine on which kernels run, and print the path of the copy. A Python kernel
-sends it. A relative PATH begins in the folder in which kernels start.
+reads the file. A relative PATH begins in the folder in which kernels start.
 """
 EXAMPLES = f"""\
 examples:

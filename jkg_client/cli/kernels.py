@@ -55,12 +55,19 @@ def add(command: argparse.ArgumentParser) -> None:
         title="actions", metavar="ACTION", parser_class=argparse.ArgumentParser
     )
     listing = _action(
-        actions, "list", "list the kernels that run; jkg kernels alone does the same", _list
+        actions,
+        "list",
+        "list the running kernels; jkg kernels without an action does the same",
+        _list,
     )
     add_document(listing)
     start = _action(actions, "start", "start a kernel and print its id", _start)
     start.add_argument(
-        "name", nargs="?", default="python3", type=not_empty, help="default: %(default)s"
+        "name",
+        nargs="?",
+        default="python3",
+        type=not_empty,
+        help="name of the kernel (default: %(default)s)",
     )
     for name, text, act in (
         ("interrupt", "interrupt the running code, as Ctrl-C does", _interrupt),

@@ -13,8 +13,9 @@ from .server_options import TOKENS, add_server
 from .servers import server_of
 
 DESCRIPTION = """\
-Offer a kernel to agents by the Model Context Protocol. Each session has a kernel of its own, and
-tools that run code in it. The server speaks on stdin and stdout, or over HTTP.
+Run a server that gives agents a kernel through the Model Context Protocol. Each session has its own
+kernel, and tools that run code in this kernel. The server communicates on stdin and stdout, or over
+HTTP.
 """
 EXAMPLES = f"""\
 examples:
@@ -22,7 +23,7 @@ examples:
   JKG_MCP_TOKEN=… jkg mcp --http --port 9000
 
 {TOKENS}
-  Over HTTP, clients must send the token of JKG_MCP_TOKEN, if that is set.
+  If JKG_MCP_TOKEN is set, HTTP clients must send its value as their token.
 """
 _HOST, _PORT, _IDLE, _SESSIONS = "127.0.0.1", 8000, 1800.0, 16
 
@@ -48,7 +49,8 @@ def add(command: argparse.ArgumentParser) -> None:
         "--idle",
         type=seconds,
         metavar="S",
-        help=f"seconds of silence after which a session and its kernel end (default: {_IDLE:g})",
+        help="seconds without a request after which a session and its kernel end"
+        f" (default: {_IDLE:g})",
     )
     http.add_argument(
         "--max-sessions",
@@ -84,7 +86,8 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
         "--notebook",
         type=not_empty,
         metavar="FILE",
-        help="save the session as a notebook; further sessions are saved in FILE-2 and so on",
+        help="save the session as a notebook; if FILE is s.ipynb, a second session is saved in"
+        " s-2.ipynb",
     )
 
 

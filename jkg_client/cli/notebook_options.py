@@ -17,12 +17,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="OUT",
-        help="save the notebook with its outputs here, after each cell; it may be FILE itself, and"
-        " - is stdout (default: print the outputs)",
+        help="save the notebook with its outputs in OUT, after each cell; OUT may be FILE itself,"
+        " and - is stdout (default: print the outputs)",
     )
     for option, text in (
-        ("-p", "set a parameter to a Python literal such as 5, True or [1, 2], or else to text"),
-        ("-r", "set a parameter to text, even if it looks like a number"),
+        ("-p", "set a parameter; VALUE is a Python literal such as [1, 2], otherwise a string"),
+        ("-r", "set a parameter to a string, even if VALUE looks like a number"),
     ):
         group.add_argument(
             option, nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help=text

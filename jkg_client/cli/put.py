@@ -13,8 +13,8 @@ from .screen import Screen
 from .server_options import TOKENS
 
 DESCRIPTION = """\
-Copy a file to the machine on which kernels run, and print its path there. A Python kernel receives
-it. A relative PATH begins in the folder in which kernels start.
+Copy a file to the machine on which kernels run, and print its path there. A Python kernel writes
+the file. A relative PATH begins in the folder in which kernels start.
 """
 EXAMPLES = f"""\
 examples:

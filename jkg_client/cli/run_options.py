@@ -25,7 +25,7 @@ examples:
   cat code.py | jkg run -           code from stdin
   jkg run --docker script.py        in a container
   jkg run --url https://hub.example.com/user/me --kernel-id 3f2a -c "x"
-  jkg run --json -c "6 * 7"         one JSON object a line, for programs
+  jkg run --json -c "6 * 7"         one JSON object per line, for programs
 
 Options come before FILE, -c and -m: all arguments after these belong to the code. Options of a
 notebook may also come after it.
@@ -68,12 +68,12 @@ def add(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME[=VALUE]",
-        help="set an environment variable of the kernel; without =VALUE, copy its value from here",
+        help="set an environment variable of the kernel; without =VALUE, take it from this shell",
     )
     command.add_argument(
         "--json",
         action="store_true",
-        help="print one JSON object per line; the last one has the status",
+        help="print one JSON object per line; the last object has the exit status",
     )
     _add_images(command)
     add_notebook(command)
@@ -90,9 +90,11 @@ def _add_code(command: argparse.ArgumentParser) -> None:
         help="a script, a Markdown file (.md) with code blocks, or a notebook (.ipynb); - is"
         " stdin, which is the default",
     )
-    code.add_argument("-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="code")
     code.add_argument(
-        "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module"
+        "-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="run this code"
+    )
+    code.add_argument(
+        "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run this module"
     )
 
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo
 
 DESCRIPTION = """\
-Start a Jupyter server, print its address and token as lines for a shell, and keep it running until
-Ctrl-C. Servers on this machine and in containers can be reached from this machine only.
+Start a Jupyter server, and keep it running until Ctrl-C. Print shell commands that set variables to
+its address and token. Servers on this machine and in containers can be reached from this machine
+only.
 """
 EXAMPLES = """\
 examples:

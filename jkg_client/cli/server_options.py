@@ -12,7 +12,7 @@ KERNEL = "python3"
 
 _DEFAULT = """\
 Which server runs the kernel. Default: the server of JUPYTER_GATEWAY_URL; if that is not set,
---embedded or --local, whichever is installed."""
+--embedded, or --local if only that is installed."""
 
 TOKENS = """\
 tokens:
@@ -62,7 +62,9 @@ def _add_choice(group: argparse._ArgumentGroup, hidden: Sequence[str]) -> None:
         const=True,
         type=not_empty,
         metavar="IMAGE",
-        help=text("docker", "start a server in a container of IMAGE (default: that of jkg build)"),
+        help=text(
+            "docker", "start a server in a container of IMAGE (default: the image of jkg build)"
+        ),
     )
     which.add_argument(
         "--url", type=not_empty, metavar="URL", help=text("url", "use the server at this URL")

@@ -337,7 +337,7 @@ class JupyterKernelClient(SavesSession):
         if self._channels.closed:
             raise ClientClosed(f"the client of kernel {self._kernel_id} was stopped")
         if self._holder == threading.get_ident():
-            raise RuntimeError("a callback cannot use the kernel that is running its cell")
+            raise RuntimeError("a callback cannot use the kernel while its own cell runs")
 
     def _ask(self, request: Message, timeout_seconds: float) -> Json:
         deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))

@@ -42,7 +42,7 @@ def check_headers(_: Any, __: Attribute[Any], headers: Mapping[Any, Any]) -> Non
     """Refuse headers that HTTP cannot carry."""
     for name, value in headers.items():
         if not (isinstance(name, str) and isinstance(value, str)):
-            raise ValueError("headers must be strings")  # noqa: TRY004
+            raise ValueError("names and values of headers must be strings")  # noqa: TRY004
         # Name and value are not shown: either may be a secret. Errors of the libraries would show
         # an invalid header, so it is refused here.
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):

@@ -68,7 +68,7 @@ def check_variables(
     shown = str(mapping_of(answer.get("data")).get("text/plain", ""))
     missing = [name for name, value in wanted.items() if value not in shown]
     if missing:
-        raise ValueError(f"env: the server did not pass on to the kernel: {', '.join(missing)}")
+        raise ValueError(f"env: the kernel did not receive these variables: {', '.join(missing)}")
 
 
 def _evaluated(kernel: JupyterKernelClient, expression: str, deadline: Deadline) -> Json:

@@ -128,7 +128,7 @@ def loads(text: str) -> Any:
     text = text.strip(_WHITE)
     value, end = raw_decode(text)
     if end < len(text):
-        raise ValueError("something follows the JSON")
+        raise ValueError("there is text after the JSON document")
     return value
 
 

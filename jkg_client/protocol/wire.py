@@ -135,11 +135,11 @@ def pack(packed: Packed) -> Frame:
 
 def _unpack_v1(frame: ReceivedFrame) -> Packed:
     if isinstance(frame, str):
-        raise WireError("a text frame, where V1 sends binary ones only", frame)
+        raise WireError("V1 sends only binary frames, but this is a text frame", frame)
     (count,) = struct.unpack_from("<Q", frame)
     # Six offsets for the five parts of every message.
     if not 6 <= count <= len(frame) // 8:
-        raise WireError(f"{count} offsets", frame)
+        raise WireError(f"wrong number of offsets: {count}", frame)
     offsets = struct.unpack_from(f"<{count}Q", frame, 8)
     if offsets[-1] != len(frame):
         raise WireError(f"the last offset is {offsets[-1]}, not the frame's end", frame)
@@ -158,7 +158,7 @@ def _unpack_v1(frame: ReceivedFrame) -> Packed:
 def _unpack_default(frame: bytes | bytearray) -> Packed:
     (count,) = struct.unpack_from(">I", frame)
     if not 1 <= count <= len(frame) // 4:
-        raise WireError(f"{count} parts", frame)
+        raise WireError(f"wrong number of parts: {count}", frame)
     offsets = (*struct.unpack_from(f">{count}I", frame, 4), len(frame))
     _check_order(offsets, 4 * (count + 1), frame)
     whole = memoryview(frame)
@@ -174,7 +174,7 @@ def _slices(frame: bytes | bytearray, offsets: tuple[int, ...]) -> tuple[bytes, 
 
 def _check_order(offsets: tuple[int, ...], start: int, frame: ReceivedFrame) -> None:
     if offsets[0] != start or list(offsets) != sorted(offsets):
-        raise WireError("offsets out of order or outside the frame", frame)
+        raise WireError("the offsets are out of order or outside the frame", frame)
 
 
 def _from_document(document: Any, buffers: tuple[bytes, ...]) -> Message:
@@ -194,7 +194,7 @@ def message_of(
 ) -> Message:
     """A message from parsed JSON. Raises KeyError or TypeError if a field is wrong."""
     if not isinstance(channel, str):
-        raise TypeError(f"channel is a {type(channel).__name__}")
+        raise TypeError(f"channel must be a string, not {type(channel).__name__}")
     if not (isinstance(header["msg_id"], str) and isinstance(header["msg_type"], str)):
         raise TypeError("msg_id and msg_type must be strings")
     # xeus kernels send null as the parent of messages without a request.
@@ -202,7 +202,7 @@ def message_of(
     metadata = {} if metadata is None else metadata
     if not type(header) is type(parent) is type(metadata) is type(content) is dict:
         strange = next(one for one in (header, parent, metadata, content) if type(one) is not dict)
-        raise TypeError(f"a {type(strange).__name__} in place of a JSON object")
+        raise TypeError(f"a JSON object is needed, not {type(strange).__name__}")
     return Message(
         channel=channel,
         header=header,

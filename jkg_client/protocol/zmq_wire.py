@@ -135,10 +135,10 @@ def split(parts: Sequence[bytes]) -> tuple[bytes, Sequence[bytes], Sequence[byte
     try:
         start = parts.index(DELIMITER) + 1
     except ValueError:
-        raise WireError("no delimiter", b"".join(parts)) from None
+        raise WireError("the delimiter is missing", b"".join(parts)) from None
     end = start + 1 + _SIGNED
     if len(parts) < end:
-        raise WireError(f"{len(parts) - start} parts after the delimiter", b"".join(parts))
+        raise WireError(f"too few parts after the delimiter: {len(parts) - start}", b"".join(parts))
     return parts[start], parts[start + 1 : end], parts[end:]
 
 

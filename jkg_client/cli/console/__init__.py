@@ -20,7 +20,7 @@ examples:
   jkg console                       start a kernel
   jkg console --kernel ir           start a kernel for R
   jkg console --url URL --kernel-id ID
-                                    use a kernel that runs
+                                    use a running kernel
 
 in the console:
   name?           explain a name                         TAB     complete
