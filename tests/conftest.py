@@ -85,4 +85,10 @@ def timeouts(request: pytest.FixtureRequest) -> Timeouts:
     # The fake gateway answers at once. To show a traceback after an interrupt takes IPython more
     # than a second on a busy machine.
     is_short = request.node.get_closest_marker("short_grace") is not None
-    return Timeouts(first_heartbeat=0.3, grace=1.0 if is_short else 4.0)
+    return Timeouts(first_heartbeat=0.15, grace=0.6 if is_short else 4.0)
+
+
+@pytest.fixture
+def limit() -> float:
+    """A time limit that code exceeds after it has printed something, in seconds."""
+    return 0.3

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Callable
 
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from proxy import Proxy, Way
 
 from jkg_client import (
@@ -44,10 +44,23 @@ for i in range({LINES}):
 SLACK = 10.0
 """Seconds that a busy machine may add."""
 
-Later = Callable[[float, Callable[[], None]], None]
 Record = Callable[[str, object], None]
-Fault = Callable[[Proxy, Later], None]
 Connect = Callable[[Timeouts], JupyterKernelClient]
+
+
+@frozen
+class Later:
+    """Calls a function after a number of seconds, which is multiplied by ``unit``."""
+
+    unit: float
+    timers: list[threading.Timer] = field(factory=list, init=False)
+
+    def __call__(self, seconds: float, action: Callable[[], None]) -> None:
+        self.timers.append(threading.Timer(seconds * self.unit, action))
+        self.timers[-1].start()
+
+
+Fault = Callable[[Proxy, Later], None]
 
 
 @pytest.fixture
@@ -73,7 +86,12 @@ def timeouts(unit: float) -> Timeouts:
 @pytest.fixture
 def languid(unit: float) -> Timeouts:
     """Timeouts with a heartbeat that is longer than one wait for an answer, as in the defaults."""
-    return Timeouts() if unit == 1.0 else Timeouts(first_heartbeat=1.2, heartbeat=2.0, pong=0.5)
+    return Timeouts(
+        first_heartbeat=2.0 * unit,
+        heartbeat=10.0 * unit,
+        pong=3.0 * unit,
+        handshake=10.0 * unit,
+    )
 
 
 @pytest.fixture
@@ -84,15 +102,9 @@ def proxy(server: JupyterConnectable) -> Iterator[Proxy]:
 
 @pytest.fixture
 def later(unit: float) -> Iterator[Later]:
-    """Calls a function after a number of seconds."""
-    timers: list[threading.Timer] = []
-
-    def start(seconds: float, action: Callable[[], None]) -> None:
-        timers.append(threading.Timer(seconds * unit, action))
-        timers[-1].start()
-
-    yield start
-    for timer in timers:
+    later = Later(unit)
+    yield later
+    for timer in later.timers:
         timer.join()
 
 
@@ -227,12 +239,14 @@ FAULTS: dict[str, Fault] = {
     "unanswered for a while": _answer_nothing,
     "stalled": _stall,
     "stalled for long": _stall_for_long,
-    "slow": lambda proxy, _: proxy.delay(0.1),
+    "slow": lambda proxy, later: proxy.delay(min(0.1, 0.5 * later.unit)),
 }
 
 
 # Servers handle broken connections differently, and keep different messages for the next one.
 TELLING = {"cut", "reset in mid-frame", "half-open", "refused for a while"}
+# The client notices these faults before it sends the cell. The cell runs as without a fault.
+NOTICED = {"cut", "reset", "half-open", "refused for a while"}
 CASES = [
     pytest.param(name, marks=[] if name in TELLING else [pytest.mark.same_everywhere])
     for name in FAULTS
@@ -264,18 +278,9 @@ def test_a_fault_between_cells_loses_nothing(
     seen = see(kernel, lambda: None)
     seen.record(record_property)
     assert seen.is_honest
+    if name in NOTICED:
+        assert (seen.result.status, seen.is_whole, seen.is_told) == ("ok", True, False)
     assert runs(kernel) == 1
-
-
-@pytest.mark.same_everywhere
-@pytest.mark.parametrize("name", ["cut", "reset", "half-open", "refused for a while"])
-def test_a_fault_noticed_before_the_next_cell_does_not_affect_the_cell(
-    connect: Connect, timeouts: Timeouts, proxy: Proxy, later: Later, name: str
-) -> None:
-    kernel = connect(evolve(timeouts, stale=0.0))
-    FAULTS[name](proxy, later)
-    seen = see(kernel, lambda: None)
-    assert (seen.result.status, seen.is_whole, seen.is_told) == ("ok", True, False)
 
 
 def test_a_request_lost_on_a_half_open_connection_is_reported(
@@ -361,9 +366,10 @@ def test_a_silent_cell_on_a_half_open_connection_ends(
 
 @pytest.mark.same_everywhere
 def test_a_time_limit_is_kept_on_a_half_open_connection(
-    connect: Connect, timeouts: Timeouts, proxy: Proxy
+    connect: Connect, timeouts: Timeouts, proxy: Proxy, unit: float
 ) -> None:
     kernel = connect(evolve(timeouts, grace=2.0))
+    limit = 0.2 + 0.3 * unit  # it passes before the client notices the broken connection
     code = "runs.append(1)\nprint('on', flush=True)\nimport time; time.sleep(60)"
     started = time.monotonic()
 
@@ -371,10 +377,10 @@ def test_a_time_limit_is_kept_on_a_half_open_connection(
         if isinstance(output, Stream):  # not if the output shows the interrupt
             proxy.swallow()
 
-    result = kernel.execute(code, 0.5, on_output=swallow)
+    result = kernel.execute(code, limit, on_output=swallow)
     assert result.status == "timeout"
     assert result.output.startswith("on\n")
-    assert time.monotonic() - started < 0.5 + SLACK
+    assert time.monotonic() - started < limit + SLACK
     assert runs(kernel) == 1
 
 
@@ -390,11 +396,11 @@ def test_wait_for_ready_survives_a_fault(
 
 
 @pytest.mark.same_everywhere
-def test_a_kernel_is_ready_although_each_answer_takes_longer_than_a_second(
-    connect: Connect, languid: Timeouts, proxy: Proxy
+def test_a_kernel_is_ready_although_each_answer_takes_longer_than_the_first_wait_for_it(
+    connect: Connect, languid: Timeouts, proxy: Proxy, unit: float
 ) -> None:
     kernel = connect(languid)
-    proxy.delay(0.55)
+    proxy.delay(0.55 * unit)
     assert kernel.wait_for_ready(20)
 
 
@@ -404,7 +410,7 @@ def test_wait_for_ready_ends_in_time_without_an_answer(
 ) -> None:
     kernel = connect(languid)
     proxy.swallow(new=True)
-    limit, started = 1 + 2 * unit, time.monotonic()
+    limit, started = 6 * unit, time.monotonic()
     with contextlib.suppress(GatewayUnreachable):
         assert not kernel.wait_for_ready(limit)
     assert time.monotonic() - started < limit + SLACK

@@ -117,6 +117,7 @@ class Server:
         self.limits: list[float | None] = []
         self.sessions: set[str] = set()
         self.opening_takes = 0.0
+        self.asking_takes = 0.0
         self.models = deque(models)
         self.asked: list[float | None] = []
 
@@ -141,6 +142,7 @@ class Server:
 
     def _ask(self, deadline: Deadline) -> Json | None:
         self.asked.append(deadline.left())
+        self.hand.now += self.asking_takes
         model = self.models.popleft() if self.models else FREE
         if isinstance(model, GatewayError):
             raise model
@@ -363,6 +365,18 @@ def test_a_connection_has_to_prove_that_it_is_alive(
     assert server.asked[0] == 3.0
     server.opened[-1].words.append("z")
     assert everything(channels, server) == came
+
+
+@rows(("answers", "lines"), [(True, 1), (False, 2)])
+def test_the_time_of_a_slow_answer_is_also_time_for_the_pong(answers: bool, lines: int) -> None:
+    server = Server("", "")
+    assert isinstance(server.lines[0], Line)
+    server.lines[0].answers = answers
+    channels = server.connect(pong=3.0)
+    server.asking_takes, started = 3.0, server.hand.now
+    channels.prove_alive(server.within(9))
+    assert server.hand.now - started == 3.0
+    assert len(server.opened) == lines
 
 
 @rows(("pause", "pings"), [(19.0, 0), (20.0, 0), (21.0, 1)])

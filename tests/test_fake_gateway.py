@@ -400,8 +400,9 @@ def test_a_close_frame_is_answered_with_a_close_frame(kernel: RawKernel) -> None
 
 
 def test_a_close_frame_during_output_is_answered_with_a_close_frame(client: RawClient) -> None:
+    kernel_id = client.start()
     for _ in range(20):
-        with client.connect(client.start()) as kernel:
+        with client.connect(kernel_id) as kernel:
             kernel.send("execute_request", {"code": "for i in range(50): print(i, flush=True)"})
             kernel.until("iopub status busy")
             kernel.socket.send_close()

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import pytest
 from raw_client import RawClient, RawKernel, raw_client, says
-from tables import rows
+from tables import rows, table
 
 import jkg_client
 from jkg_client.protocol.messages import execute_request
@@ -338,24 +338,28 @@ ENDINGS = [
     "os.kill(os.getpid(), signal.SIGKILL)",
     "os._exit(0)",
     "sys.exit(0)",
-    "1 / 0",
     "os.kill(os.getpid(), signal.SIGTERM)",
 ]
 
 
-@pytest.mark.parametrize("end", ENDINGS)
-def test_kernels_end_with_the_process_of_the_tests(end: str, tmp_path: Path) -> None:
-    program = ORPHANS.format(path=[str(ROOT)], end=f"exec({end!r})")
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=tmp_path,
-    )
-    wait_until_gone(*(int(word) for word in done.stdout.strip("()\n").split(",")))
+def test_kernels_end_with_the_process_of_the_tests(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack, table() as row:
+        processes = []
+        for end in ENDINGS:
+            program = ORPHANS.format(path=[str(ROOT)], end=f"exec({end!r})")
+            process = subprocess.Popen(
+                [sys.executable, "-c", program],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                cwd=tmp_path,
+            )
+            stack.callback(process.kill)
+            processes.append(process)
+        for end, process in zip(ENDINGS, processes):
+            with row(end):
+                said, _ = process.communicate(timeout=60)
+                wait_until_gone(*(int(word) for word in said.strip("()\n").split(",")))
 
 
 def test_all_gateways_share_one_prepared_process() -> None:
@@ -369,7 +373,8 @@ def test_all_gateways_share_one_prepared_process() -> None:
 
 def test_a_prepared_process_that_was_killed_is_replaced() -> None:
     with raw_client(ipython=False) as client, client.connect() as kernel:
-        os.kill(int(kernel.value("import os\nos.getppid()")), signal.SIGKILL)
+        prepared = int(kernel.value("import os\nos.getppid()"))
+    os.kill(prepared, signal.SIGKILL)
     with raw_client(ipython=False) as client, client.connect() as kernel:
         assert kernel.value("1 + 1") == "2"
 

@@ -67,7 +67,7 @@ def test_after_a_first_late_value_each_cell_gets_its_own_value(
         script = server.script(f"cell({number})")
         script.message("execute_reply", {"status": "ok", "execution_count": 1}, channel="shell")
         script.message("status", {"execution_state": "idle"})
-        script.pauses(0.1).result(str(number))
+        script.pauses(0.03).result(str(number))
     kernel.execute("cell(0)", 10)
     second = kernel.execute("cell(1)", 10)
     assert [output.text for output in second.late_outputs] in (["0"], [])

@@ -23,7 +23,6 @@ from jkg_client import (
     KernelNotFound,
     KernelNotReady,
     Output,
-    Stream,
 )
 from jkg_client.client.deadline import Deadline
 from jkg_client.client.timeouts import Timeouts
@@ -41,7 +40,7 @@ QUICK = Timeouts(
     grace=0.3,
     ready=3.0,
 )
-SOON_GIVEN_UP = evolve(QUICK, reconnect=0.8)
+SOON_GIVEN_UP = evolve(QUICK, first_heartbeat=0.05, heartbeat=5.0, reconnect=0.5)
 COUNT = "for i in range(5): print(i, flush=True)"
 COUNTED = "0\n1\n2\n3\n4\n"
 
@@ -88,6 +87,8 @@ def test_a_connection_cut_during_a_cell_is_restored_without_a_loss(
     # If the client gives up a connection too early, the kept messages are lost.
     patient = evolve(QUICK, first_heartbeat=10.0, heartbeat=20.0, pong=15.0, handshake=20.0)
     kernel = kernels(timeouts=evolve(patient, reconnect=40.0))
+    # Otherwise the status of the new kernel may cause the cut, just when the cell is sent.
+    assert kernel.wait_for_ready(60)
     server.faults.cut_before(msg_type, rst=rst)
     result = kernel.execute(COUNT, 60)
     assert (result.status, result.output) == ("ok", COUNTED)
@@ -145,7 +146,7 @@ def test_a_half_open_connection_is_noticed_before_it_is_used(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     server.faults.hold()
-    released = threading.Timer(0.5, server.faults.release)
+    released = threading.Timer(0.35, server.faults.release)
     released.start()
     assert kernel.execute("print('through')", 10).output == "through\n"
     released.join()
@@ -190,7 +191,7 @@ def test_a_kernel_that_dies_before_its_answer_to_a_query_is_a_death(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
     # After a cut, the client sends a query. A dead kernel never answers.
-    server.script("dying").stream("on\n").then(server.faults.cut_now).pauses(0.5).dies()
+    server.script("dying").stream("on\n").then(server.faults.cut_now).pauses(0.2).dies()
     result = kernel.execute("dying", 10)
     assert (result.status, result.output, result.failure) == ("died", "on\n", None)
 
@@ -227,13 +228,12 @@ def test_messages_of_other_clients_do_no_harm(
 def test_invalid_frames_are_skipped_and_counted(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:
-    def garble(output: Output) -> None:
-        if output == Stream("stdout", "on\n"):
-            server.faults.send_frame(b"\x00\x01")
-            server.faults.send_frame("{not json")
+    def garble() -> None:
+        server.faults.send_frame(b"\x00\x01")
+        server.faults.send_frame("{not json")
 
-    code = "import time\nprint('on', flush=True)\ntime.sleep(0.3)\nprint('off')"
-    result = kernel.execute(code, 5, on_output=garble)
+    server.script("cell").stream("on\n").then(garble).stream("off\n")
+    result = kernel.execute("cell", 5)
     assert (result.status, result.output) == ("ok", "on\noff\n")
     assert result.truncated is not None
     assert result.truncated.messages == 2
@@ -297,23 +297,19 @@ def test_a_stubborn_cell_on_a_server_that_does_not_restart_is_restarted_next_tim
     kernel.execute("x = 1", 5)
     server.script("stubborn").stream("on\n").hangs().ignores_interrupts()
     server.faults.status(500, method="POST", path="*/restart", times=1)
-    result = kernel.execute("stubborn", 0.3)
+    result = kernel.execute("stubborn", 0.2)
     assert (result.status, result.output, result.kernel_restarted) == ("timeout", "on\n", False)
     after = kernel.execute("print('x' in globals())", 10)
     assert (after.output, after.kernel_restarted) == ("False\n", True)
 
 
 def test_a_kernel_that_never_answers_is_not_ready(server: FakeGateway, kernels: Any) -> None:
-    kernel = kernels(timeouts=evolve(QUICK, ready=0.5))
-    server.script("hang").hangs().ignores_interrupts()
-    other = threading.Thread(target=lambda: kernel.execute("hang", 0.1))
+    kernel = kernels(timeouts=evolve(QUICK, ready=0.2, pong=0.15))
     assert kernel.wait_for_ready(5)
-    other.start()
-    other.join()
     server.faults.hold()
-    assert not kernel.wait_for_ready(0.3)
+    assert not kernel.wait_for_ready(0.2)
     with pytest.raises(KernelNotReady, match="does not answer"):
-        kernel.kernel_info(0.3)
+        kernel.kernel_info(0.2)
     server.faults.release()
 
 
@@ -412,22 +408,10 @@ def test_a_death_after_unanswered_pings_is_reported() -> None:
     ):
         kernel.execute("x = 1", 5)
         pinged = threading.Event()
-        pinged.wait(0.3)
+        pinged.wait(0.15)
         client.restart_kernel(kernel.kernel_id)
         result = kernel.execute("print('x' in globals())", 10)
     assert (result.status, result.output, result.kernel_restarted) == ("ok", "False\n", True)
-
-
-def test_a_close_frame_after_unanswered_pings_loses_nothing() -> None:
-    with (
-        FakeGateway(ping_interval=0.2, ping_timeout=0.7) as server,
-        JupyterClient(server.connection_info) as client,
-        JupyterKernelClient(client, client.start_kernel("python3")) as kernel,
-    ):
-        kernel.execute("x = 1", 5)
-        _wait_until_dropped(client, kernel.kernel_id)
-        result = kernel.execute("print(x)", 10)
-    assert (result.status, result.output, result.truncated) == ("ok", "1\n", None)
 
 
 @pytest.mark.parametrize("ask", ["wait_for_ready", "kernel_info"])
@@ -521,7 +505,7 @@ def test_stop_ends_a_reconnect(server: FakeGateway, kernels: Any) -> None:
 
     thread = threading.Thread(target=run)
     assert kernel.wait_for_ready(5)
-    server.faults.delay(0.5, path="*/channels")
+    server.faults.delay(0.3, path="*/channels")
     thread.start()
     assert cut.wait(5)
     while not server.journal.requests("GET", "*/channels")[1:]:
@@ -619,12 +603,12 @@ def test_a_restart_without_a_message_is_noticed(
 @pytest.mark.pitfall(1)
 def test_after_the_server_has_closed_the_connection_every_cell_runs_once() -> None:
     with (
-        FakeGateway(ping_interval=0.2, ping_timeout=0.7) as server,
+        FakeGateway(ping_interval=0.1, ping_timeout=0.3) as server,
         JupyterClient(server.connection_info) as client,
         JupyterKernelClient(client, client.start_kernel("python3")) as kernel,
     ):
         assert kernel.execute("n = 0", 5).truncated is None
-        for count in range(1, 4):
+        for count in range(1, 3):
             _wait_until_dropped(client, kernel.kernel_id)
             result = kernel.execute("n += 1\nprint(n)", 10)
             assert (result.status, result.output, result.truncated) == ("ok", f"{count}\n", None)
@@ -653,9 +637,9 @@ def test_wait_for_ready_takes_its_time_limit_without_busy_waiting(
 ) -> None:
     server.faults.hold()
     started, busy = time.monotonic(), time.thread_time()
-    assert not kernel.wait_for_ready(0.5)
-    assert time.thread_time() - busy < 0.25
-    assert 0.45 < time.monotonic() - started < 6
+    assert not kernel.wait_for_ready(0.3)
+    assert time.thread_time() - busy < 0.15
+    assert 0.29 < time.monotonic() - started < 6
     server.faults.release()
 
 
@@ -695,7 +679,7 @@ def test_output_long_after_the_reply_is_awaited() -> None:
             )
             server.faults.send_frame(encode(answer))
 
-        server.script("late").stream("first\n").then(reply).pauses(0.5).stream("last\n")
+        server.script("late").stream("first\n").then(reply).pauses(0.3).stream("last\n")
         assert kernel.execute("late", 10).output == "first\nlast\n"
         assert kernel.execute("print('next')", 10).output == "next\n"
 
@@ -703,7 +687,7 @@ def test_output_long_after_the_reply_is_awaited() -> None:
 @pytest.mark.pitfall(20, 23)
 @pytest.mark.parametrize("subprotocol", [True, False])
 def test_buffers_and_large_frames_come_in_either_framing(subprotocol: bool) -> None:
-    image = bytes(range(256)) * 20_000
+    image = bytes(range(256)) * 10_000
     with (
         FakeGateway(subprotocol=subprotocol) as server,
         JupyterClient(server.connection_info) as client,
@@ -742,6 +726,6 @@ def test_a_bad_gateway_on_the_way_to_the_first_connection_is_tried_again(
 ) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
-        server.faults.status(504, path="/api/kernels/*/channels", times=2)
+        server.faults.status(504, path="/api/kernels/*/channels", times=1)
         with client.get_kernel_client(kernel_id) as kernel:
             assert kernel.wait_for_ready(5)

@@ -24,7 +24,7 @@ from jkg_client.errors import ClientClosed, GatewayUnreachable, KernelNotReady
 from jkg_client.protocol.message_gaps import Gap
 from jkg_client.protocol.messages import Json, Message
 
-QUICK = Timeouts(grace=0.2, ready=5.0)
+QUICK = Timeouts(first_heartbeat=0.1, grace=0.2, ready=5.0)
 
 
 class Kernel:
@@ -359,7 +359,7 @@ def test_an_input_request_of_the_code_is_answered(
 
 def test_a_cell_beyond_its_time_limit_ends(kernel: Kernel) -> None:
     kernel.silent = True
-    timeouts = Timeouts(grace=0.2, ready=0.2)
+    timeouts = Timeouts(first_heartbeat=0.1, grace=0.1, ready=0.1)
     with JupyterKernelClient(kernel, "k1", timeouts=timeouts) as client:
         assert client.execute("1", 0.05).status == "timeout"
 
@@ -577,7 +577,7 @@ def test_blocks_that_end_by_an_interrupt_cause_no_restart(
 def test_blocks_that_ignore_interrupts_end_by_a_restart(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:
-    run, limits = BlockRun(), Timeouts(grace=0.8, ready=3.0)
+    run, limits = BlockRun(), Timeouts(grace=0.6, ready=3.0)
     run.begin()
     thread, _ = in_thread(lambda: run.interrupt(lambda: client, limits))
     wait_for(lambda: "restart 3" in kernel.did)
@@ -590,7 +590,7 @@ def test_blocks_that_ignore_interrupts_end_by_a_restart(
 def test_without_a_kernel_nothing_is_interrupted() -> None:
     run = BlockRun()
     run.begin()
-    run.interrupt(lambda: None, Timeouts(grace=0.2, ready=0.01))
+    run.interrupt(lambda: None, Timeouts(grace=0.1, ready=0.01))
     assert run.is_interrupted
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import re
-import subprocess
-import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from marks import marks
@@ -39,20 +39,31 @@ def test_the_page_has_each_scenario_once_and_in_order() -> None:
     assert [int(number) for number in ROW.findall(page)] == SCENARIOS
 
 
-def test_tests_are_found_by_the_number_of_their_scenario() -> None:
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--assert=plain"]
-    alone = {"PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
-    found = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "-k", "pitfall_04", "tests/test_exchange.py"],
-        cwd=ROOT,
-        env={**os.environ, **alone},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    ).stdout
-    names = set(re.findall(r"::(\w+)", found))
+# Since 3.12, Python warns of each fork in a process with threads.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_tests_are_found_by_the_number_of_their_scenario(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    found = tmp_path / "found"
+    # A new interpreter would have to import all modules again.
+    pid = os.fork()
+    if pid == 0:
+        _collect("pitfall_04", found)
+    os.waitpid(pid, 0)
+    names = set(re.findall(r"::(\w+)", found.read_text(encoding="utf-8")))
     assert names == {"test_a_status_without_a_parent_reports_a_dead_kernel"}
+
+
+def _collect(keyword: str, path: Path) -> NoReturn:
+    try:
+        os.chdir(ROOT)
+        options = ["--collect-only", "-q", "--assert=plain", "-p", "no:cacheprovider"]
+        with path.open("w", encoding="utf-8") as stream, contextlib.redirect_stdout(stream):
+            pytest.main([*options, "-k", keyword, "tests/test_exchange.py"])
+    finally:
+        os._exit(0)
 
 
 class Bomb:

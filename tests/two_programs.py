@@ -32,10 +32,10 @@ def test_a_time_limit_interrupts_no_code_of_another_program(
     ):
         assert ours.execute("1", 30).is_ok
         begun = threading.Event()
-        code = PRINTS.format(timeouts.grace + 2)
+        code = PRINTS.format(timeouts.grace + 0.5)
         theirs = pool.submit(kernel.execute, code, 60, on_output=lambda _: begun.set())
         assert begun.wait(30)
-        late = ours.execute("import time; time.sleep(60); print('never')", 0.5)
+        late = ours.execute("import time; time.sleep(60); print('never')", 0.3)
         assert (late.status, late.output.partition(":")[0]) == ("timeout", "NotBegun")
         assert not late.kernel_restarted
         # The waiting cell is ours. It is interrupted when it begins.
@@ -53,7 +53,7 @@ def test_a_failure_of_another_program_does_not_abort_our_cells(
         RawKernel(server, kernel.kernel_id, "theirs") as theirs,
         ThreadPoolExecutor(1) as pool,
     ):
-        code = "import time; print('on', flush=True); time.sleep(0.5); 1/0"
+        code = "import time; print('on', flush=True); time.sleep(0.3); 1/0"
         theirs.send("execute_request", {"code": code, "stop_on_error": True})
         theirs.until("iopub stream on\n")
         ours = pool.submit(kernel.execute, "print('ours')", 60).result(90)
@@ -69,7 +69,7 @@ def test_a_failure_of_our_cell_does_not_abort_cells_of_another_program(
         RawKernel(server, kernel.kernel_id, "theirs") as theirs,
         ThreadPoolExecutor(1) as pool,
     ):
-        code = "import time; print('on', flush=True); time.sleep(0.5); 1/0"
+        code = "import time; print('on', flush=True); time.sleep(0.3); 1/0"
         ours = pool.submit(kernel.execute, code, 60, on_output=lambda _: begun.set())
         assert begun.wait(30)
         asked = theirs.send("execute_request", {"code": "print('theirs')"})

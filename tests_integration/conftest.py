@@ -217,3 +217,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[JupyterConnectable]:
 @pytest.fixture
 def timeouts() -> Timeouts:
     return Timeouts(grace=2.0)
+
+
+@pytest.fixture
+def limit() -> float:
+    """A time limit that code exceeds after it has printed something, in seconds."""
+    return 0.5

@@ -61,7 +61,9 @@ class BlockRun:
                 return
             # Interrupt several times, because an interrupt between two blocks has no effect.
             tries = math.ceil(timeouts.grace / _AGAIN)
-            is_done = interrupt_until_done(interrupt, lambda: self._has_ended(_AGAIN), tries)
+            is_done = interrupt_until_done(
+                interrupt, lambda: self._has_ended(timeouts.grace / tries), tries
+            )
             kernel = None if is_done else find()
             if kernel is not None:
                 kernel.stop_cell_by_restart(timeouts.ready)

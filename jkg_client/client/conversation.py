@@ -26,8 +26,8 @@ from .queued_cells import QueuedCells
 from .timeouts import Timeouts
 
 _log = logging.getLogger("jkg_client")
+_ANSWERING = 1.0  # seconds until we ask a second time whether a kernel answers, at least 0.05
 _DEATH_TOLD = 2.0  # seconds until servers have reported a kernel's death
-_SETTLING = 0.5  # seconds of silence after reply or idle until we ask whether more follows
 
 
 class Conversation:
@@ -135,7 +135,7 @@ class Conversation:
 
     def answers(self, deadline: Deadline) -> bool:
         """Whether the kernel answers in time, also on iopub, which may start to work later."""
-        pause = 1.0
+        pause = min(_ANSWERING, max(0.05, self._timeouts.first_heartbeat / 2))
         while not deadline.passed:
             probe = self._poke(deadline.within(self._timeouts.sending), begun=self._life.is_up)
             self._follow(probe, deadline.within(pause))
@@ -205,8 +205,8 @@ class Conversation:
             # After too much output, servers drop even idle. If an interrupt comes outside of the
             # code, the reply may be missing.
             ends = exchange.ending and (marker is None or marker.ending)
-            is_short = ends or self._queued.is_running
-            incoming = self._line.receive(deadline.within(_SETTLING) if is_short else deadline)
+            limit = self._line.settling(deadline) if ends or self._queued.is_running else deadline
+            incoming = self._line.receive(limit)
             if incoming is None:
                 if ends and not deadline.passed:
                     marker = self._poke()

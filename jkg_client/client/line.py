@@ -10,6 +10,8 @@ from .channels import Incoming, KernelChannels, KernelControl
 from .deadline import Clock, Deadline
 from .timeouts import Timeouts
 
+_SETTLING = 0.5  # seconds of silence after reply or idle until we ask whether more follows
+
 
 @define
 class Line:
@@ -41,6 +43,10 @@ class Line:
     def forget_gap(self) -> None:
         """Forget the gap, because it lies before the messages of interest."""
         self._gap = None
+
+    def settling(self, deadline: Deadline) -> Deadline:
+        """When to ask for the missing end of a cell, at the latest at ``deadline``."""
+        return deadline.within(min(_SETTLING, self.timeouts.first_heartbeat))
 
     def receive(self, deadline: Deadline) -> Incoming | None:
         """The next message or gap. None if the deadline passes first."""

@@ -214,10 +214,11 @@ class ServerChannels:
 
     def prove_alive(self, limit: Deadline) -> None:
         """Find out whether the kernel was culled or the connection is half-open."""
-        self._ask(self._clock.deadline(self._timeouts.pong))
+        # Ping first: the pong can arrive while the server answers or fails to answer.
         self._ping()
         before = self._transport.bytes_received
         pong = self._clock.deadline(self._timeouts.pong)
+        self._ask(pong)
         try:
             early = self._transport.receive(pong, pong_will_do=True)
         except WireError as exc:

@@ -29,7 +29,7 @@ from .shells import Shell
 from .streams import KernelStreams
 from .transport import SCRIPT, MessageSocket
 
-GRACE = 0.5
+GRACE = 0.25
 """Time limit for a busy cell to end when its kernel is shut down, in seconds."""
 
 
