@@ -13,7 +13,7 @@ from .kernel import JupyterKernelClient
 from .timeouts import Timeouts
 
 _AGAIN = 0.5
-"""Seconds between two interrupts, at most."""
+"""Seconds between two interrupts."""
 
 
 @define(eq=False)
@@ -61,8 +61,9 @@ class BlockRun:
                 return
             # Interrupt several times, because an interrupt between two blocks has no effect.
             tries = math.ceil(timeouts.grace / _AGAIN)
-            pause = timeouts.grace / max(tries, 1)
-            is_done = interrupt_until_done(interrupt, lambda: self._has_ended(pause), tries)
+            is_done = interrupt_until_done(
+                interrupt, lambda: self._has_ended(timeouts.grace / tries), tries
+            )
             kernel = None if is_done else find()
             if kernel is not None:
                 kernel.stop_cell_by_restart(timeouts.ready)
