@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+
 import pytest
 from fixtures import commands, executor, executors, kernel, pytest_itemcollected
 from hypothesis import Phase, settings

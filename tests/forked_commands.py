@@ -260,7 +260,7 @@ def run(order: dict[str, Any]) -> None:
     sys.argv = ["-c", *order["words"]]
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     code = compile(order["program"], "<string>", "exec", dont_inherit=True)
-    exec(code, main.__dict__)  # noqa: S102 - a program of a test
+    exec(code, main.__dict__)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -39,20 +37,30 @@ def test_the_page_has_each_scenario_once_and_in_order() -> None:
     assert [int(number) for number in ROW.findall(page)] == SCENARIOS
 
 
-def test_tests_are_found_by_the_number_of_their_scenario() -> None:
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--assert=plain"]
-    alone = {"PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
-    found = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "-k", "pitfall_04", "tests/test_exchange.py"],
-        cwd=ROOT,
-        env={**os.environ, **alone},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    ).stdout
-    names = set(re.findall(r"::(\w+)", found))
-    assert names == {"test_a_status_without_a_parent_reports_a_dead_kernel"}
+class Found:
+    """A plugin of pytest that keeps the names of the tests that were chosen."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def pytest_addoption(self, parser: pytest.Parser) -> None:
+        parser.addini("faulthandler_timeout", "set in setup.cfg, for a plugin that is left out")
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.names.update(item.name for item in session.items)
+
+
+def test_tests_are_found_by_the_number_of_their_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
+    # pytest runs once more in this process, because a new one would need a second for its imports.
+    monkeypatch.setenv("PYTEST_ADDOPTS", "")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.chdir(ROOT)
+    words = ["--collect-only", "-q", "-s", "--assert=plain", "-p", "no:cacheprovider"]
+    # The handler of faults belongs to the other run.
+    words += ["-p", "no:faulthandler", "-k", "pitfall_04", "tests/test_exchange.py"]
+    found = Found()
+    assert pytest.main(words, plugins=[found]) == 0
+    assert found.names == {"test_a_status_without_a_parent_reports_a_dead_kernel"}
 
 
 class Bomb:
