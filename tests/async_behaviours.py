@@ -65,6 +65,11 @@ def kernels_of(server: JupyterConnectable) -> list[str]:
         return [kernel["id"] for kernel in client.list_kernels()]
 
 
+def until(path: Path) -> str:
+    """Code that waits until a file exists."""
+    return f"import os, time\nwhile not os.path.exists({str(path)!r}): time.sleep(0.01)"
+
+
 class Outputs(list[str]):
     """An ``on_output`` that keeps the outputs, and the time of the first one."""
 
@@ -117,11 +122,11 @@ def test_the_first_blocks_start_the_kernel_and_stop_ends_it(executors: Executors
 def test_the_event_loop_continues_while_a_block_runs(executors: Executors) -> None:
     async def main() -> None:
         async with executors() as executor:
-            block = asyncio.ensure_future(execute(executor, "import time\ntime.sleep(0.5)"))
+            block = asyncio.ensure_future(execute(executor, "import time\ntime.sleep(0.3)"))
             turns = 0
             while not block.done():
                 turns += 1
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.005)
             assert (await block).exit_code == 0
             assert turns > 20
 
@@ -161,12 +166,16 @@ def test_output_is_passed_in_the_event_loop_before_the_result(executors: Executo
     run(main)
 
 
-def test_output_is_passed_in_the_event_loop_of_the_call(executors: Executors) -> None:
+def test_output_is_passed_in_the_event_loop_of_the_call(
+    executors: Executors, tmp_path: Path
+) -> None:
+    ended = tmp_path / "ended"
+
     async def main() -> None:
         shown = Outputs()
         executor = executors(on_output=shown)
         block = asyncio.ensure_future(
-            execute(executor, "import time\nprint(1, flush=True)\ntime.sleep(0.5)\nprint(2)")
+            execute(executor, f"print(1, flush=True)\n{until(ended)}\nprint(2)")
         )
         await shown.came.wait()
 
@@ -176,6 +185,7 @@ def test_output_is_passed_in_the_event_loop_of_the_call(executors: Executors) ->
 
         # Another loop, which is closed before the block ends.
         await asyncio.get_running_loop().run_in_executor(None, asyncio.run, gives_up())
+        ended.touch()
         assert (await block).output == "".join(shown) == "1\n2\n"
         assert shown.threads == {threading.get_ident()}
         await executor.stop()
@@ -183,18 +193,19 @@ def test_output_is_passed_in_the_event_loop_of_the_call(executors: Executors) ->
     run(main)
 
 
-def test_executors_in_one_loop_run_at_the_same_time(executors: Executors) -> None:
-    async def main() -> None:
-        async with executors() as one, executors() as two:
-            code = "import time\nprint(time.time())\ntime.sleep(0.5)\nprint(time.time())"
-            results = await asyncio.gather(execute(one, code), execute(two, code))
-            (begun, ended), (begun_too, ended_too) = (
-                map(float, result.output.split()) for result in results
-            )
-            assert begun < ended_too
-            assert begun_too < ended
+def test_executors_in_one_loop_run_at_the_same_time(executors: Executors, tmp_path: Path) -> None:
+    def meets(own: str, other: str) -> str:
+        begun = f"open({str(tmp_path / own)!r}, 'x').close()"
+        return f"{begun}\n{until(tmp_path / other)}\n'met'"
 
-    run(main)
+    async def main() -> list[str]:
+        async with executors() as one, executors() as two:
+            results = await asyncio.gather(
+                execute(one, meets("a", "b")), execute(two, meets("b", "a"))
+            )
+            return [result.output for result in results]
+
+    assert run(main) == ["'met'", "'met'"]
 
 
 def test_blocks_of_one_executor_run_in_order(executors: Executors) -> None:
@@ -276,7 +287,7 @@ def test_a_call_may_have_its_own_time_limit(executors: Executors) -> None:
     async def main() -> int:
         async with executors() as executor:
             block = CodeBlock(SLEEP, "python")
-            return (await executor.execute_code_blocks([block], timeout=0.5)).exit_code
+            return (await executor.execute_code_blocks([block], timeout=0.2)).exit_code
 
     assert run(main) == 124
 
@@ -288,7 +299,7 @@ def test_a_cancelled_task_does_not_end_blocks_of_another_task(executors: Executo
             for n in range(40):
                 first = asyncio.ensure_future(execute(executor, "1"))
                 second = asyncio.ensure_future(
-                    execute(executor, "import time\ntime.sleep(0.02)\n2")
+                    execute(executor, "import time\ntime.sleep(0.01)\n2")
                 )
                 await asyncio.sleep(n * 0.0002)
                 first.cancel()
@@ -317,16 +328,21 @@ EAGER = getattr(asyncio, "eager_task_factory", None)  # of Python 3.12
 
 
 @pytest.mark.parametrize("factory", [None, EAGER], ids=["as ever", "eager"])
-def test_a_waiting_task_can_be_cancelled_alone(executors: Executors, factory: Any) -> None:
+def test_a_waiting_task_can_be_cancelled_alone(
+    executors: Executors, factory: Any, tmp_path: Path
+) -> None:
+    cancelled = tmp_path / "cancelled"
+
     async def main() -> str:
         asyncio.get_running_loop().set_task_factory(factory)
         async with executors() as executor:
-            first = asyncio.ensure_future(execute(executor, "import time\ntime.sleep(1)\nx = 1"))
+            first = asyncio.ensure_future(execute(executor, f"{until(cancelled)}\nx = 1"))
             second = asyncio.ensure_future(execute(executor, "x = 2"))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.1)
             second.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await second
+            cancelled.touch()
             assert (await first).exit_code == 0
             return (await execute(executor, "x")).output
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
-from fixtures import executor, executors, kernel, pytest_itemcollected
+from fixtures import commands, executor, executors, kernel, pytest_itemcollected
 from hypothesis import Phase, settings
 from surroundings import in_the_foreground, leave_out_grammars, shut_out
 
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.testing import FakeGateway
 
-if TYPE_CHECKING:
-    from forked_commands import Commands
-
-__all__ = ["executor", "executors", "kernel", "pytest_itemcollected"]
+__all__ = ["commands", "executor", "executors", "kernel", "pytest_itemcollected"]
 
 
 # Failed examples are printed. They are not saved, because the checkout may be read-only.
@@ -69,15 +65,6 @@ def ctrl_c() -> Iterator[None]:
 def server() -> Iterator[FakeGateway]:
     with FakeGateway() as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def commands() -> Iterator[Commands]:
-    from forked_commands import Commands  # noqa: PLC0415 - not where nothing forks
-
-    commands = Commands()
-    yield commands
-    commands.close()
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""Fixtures that use the fixture ``server``, with any kind of server."""
+"""Fixtures for any kind of server, which is the fixture ``server``."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
@@ -18,6 +18,9 @@ from jkg_client import (
 )
 from jkg_client.client.timeouts import Timeouts
 
+if TYPE_CHECKING:
+    from forked_commands import Commands
+
 Executors = Callable[..., JupyterCodeExecutor]
 
 
@@ -29,6 +32,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         for line in mark.args:
             letters = line.rstrip("0123456789")
             item.extra_keyword_matches.add(f"field_{letters}{line[len(letters) :]:0>2}")
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    from forked_commands import Commands  # noqa: PLC0415 - not where nothing forks
+
+    commands = Commands()
+    yield commands
+    commands.close()
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 A start of the command needs a third of a second for imports. Here one process imports the modules,
 and forks for each command. The signals, the terminal, the streams and the end of such a command are
 real. Only the start of Python itself is not tested. A few tests start a new interpreter for that.
+
+Other programs that use the package can be started in the same way.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import termios
 import threading
+import types
 import warnings
 from pathlib import Path
 from typing import IO, Any
@@ -129,11 +132,13 @@ class Commands:
         stderr: int | None = None,
         terminal: bool = False,
         encoding: str = "utf-8",
+        ignored: tuple[signal.Signals, ...] = (),
+        program: str | None = None,
     ) -> Command:
-        """Start ``jkg WORDS``.
+        """Start ``jkg WORDS``, or another program.
 
         Args:
-            words: Arguments of the command.
+            words: Arguments of the command or the program.
             env: The whole environment of the command.
             cwd: Current folder of the command.
             stdin: A file descriptor. None for an empty input, -1 for a pipe.
@@ -141,6 +146,8 @@ class Commands:
             stderr: As ``stdout``.
             terminal: Whether stdin is a terminal, which becomes the controlling terminal.
             encoding: Encoding of the pipes.
+            ignored: Signals that are ignored at the start, as ``nohup`` does it.
+            program: Code in Python that runs as the main module. None for the command.
         """
         ours, theirs = socket.socketpair()
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -149,6 +156,7 @@ class Commands:
         given = [nothing if fd is None else fd for fd in (stdin, stdout, stderr)]
         fds = [given[n] if fd is None else fd for n, fd in enumerate(far)]
         order = {"words": words, "env": env, "cwd": str(cwd), "terminal": terminal}
+        order |= {"ignored": ignored, "program": program}
         data = json.dumps(order).encode()
         socket.send_fds(self._line, [SIZE.pack(len(data))], [theirs.fileno(), *fds])
         self._line.sendall(data)
@@ -210,6 +218,8 @@ def become(order: dict[str, Any], fds: list[int]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    for number in order["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
@@ -227,14 +237,30 @@ def become(order: dict[str, Any], fds: list[int]) -> None:
         setattr(sys, f"__{name}__", stream)
 
 
+# Modules that few commands need, and that import large libraries.
+HEAVY = {f"jkg_client.cli.{name}" for name in ("build", "console.editor", "notebook")}
+
+
 def import_all() -> None:
-    """Import the modules that commands import, if they are installed."""
-    for name in ("cli", "client", "gateway", "protocol", "notebooks", "code_blocks", "pages"):
+    """Import the modules that most commands import, if they are installed."""
+    for name in ("cli", "client", "gateway", "protocol", "code_blocks", "pages"):
         package = importlib.import_module(f"jkg_client.{name}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            with contextlib.suppress(ImportError):
-                importlib.import_module(module.name)
-    importlib.import_module("jkg_client.executor")
+            if module.name not in HEAVY:
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(module.name)
+    importlib.import_module("jkg_client.jupyter_executors")
+
+
+def run(order: dict[str, Any]) -> None:
+    """Run the command or the program of an order to its end."""
+    if order["program"] is None:
+        sys.argv = ["jkg", *order["words"]]
+        sys.exit(importlib.import_module("jkg_client.cli").main())
+    sys.argv = ["-c", *order["words"]]
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    code = compile(order["program"], "<string>", "exec", dont_inherit=True)
+    exec(code, main.__dict__)
 
 
 if __name__ == "__main__":
@@ -243,5 +269,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     asked = serve(socket.socket(fileno=int(sys.argv[1])))
     warnings.simplefilter("error")
-    sys.argv = ["jkg", *asked["words"]]
-    sys.exit(importlib.import_module("jkg_client.cli").main())
+    run(asked)

@@ -1,23 +1,25 @@
 """A program leaves nothing behind, and its forked children cannot use its kernels, on any server.
 
-The programs run in separate processes, so that signals, forks and ends of programs are real.
+The programs run in separate processes, so that signals, forks and ends of programs are real. These
+processes are forked, because most of the time of a new interpreter would be for imports.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-import subprocess
-import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fixtures import Executors
+from forked_commands import Commands
 
 from jkg_client import (
     JupyterClient,
     JupyterCodeExecutor,
     JupyterConnectable,
-    JupyterConnectionInfo,
 )
 from jkg_client.client.deadline import Deadline
 
@@ -38,17 +40,25 @@ def kernels(server: JupyterConnectable) -> set[str]:
         return {kernel["id"] for kernel in client.list_kernels()}
 
 
-def run(
-    program: str, info: JupyterConnectionInfo, *, seconds: float = ENDING
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", PRELUDE + program, info.url],
-        env={**os.environ, "TEST_TOKEN": info.token or ""},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+Run = Callable[..., "tuple[int, str, str]"]
+
+
+@pytest.fixture
+def run(commands: Commands, server: JupyterConnectable, tmp_path: Path) -> Run:
+    """Runs a program to its end. Returns its exit status, stdout and stderr."""
+    info = server.connection_info
+
+    def run(program: str, *, seconds: float = ENDING, **environ: str) -> tuple[int, str, str]:
+        env = {**os.environ, "TEST_TOKEN": info.token or "", **environ}
+        with contextlib.closing(
+            commands.start(
+                [info.url], program=PRELUDE + program, env=env, cwd=tmp_path, stdout=-1, stderr=-1
+            )
+        ) as process:
+            out, err = process.communicate(timeout=seconds)
+            return process.wait(), out, err
+
+    return run
 
 
 def gone(server: JupyterConnectable, before: set[str]) -> set[str]:
@@ -82,11 +92,10 @@ with JupyterCodeExecutor(server, output_dir="/tmp") as executor:
 @FORKS
 @pytest.mark.field("D3")
 def test_a_forked_child_can_neither_use_nor_end_objects_of_its_parent(
-    server: JupyterConnectable,
+    server: JupyterConnectable, run: Run
 ) -> None:
     before = kernels(server)
-    done = run(FORKED, server.connection_info)
-    assert (done.stdout, done.stderr) == ("0 42\n", "")
+    assert run(FORKED) == (0, "0 42\n", "")
     assert gone(server, before) == set()
 
 
@@ -104,11 +113,8 @@ if child:
 
 @FORKS
 @pytest.mark.field("D3")
-def test_the_end_of_a_forked_child_leaves_the_kernel_to_its_parent(
-    server: JupyterConnectable,
-) -> None:
-    done = run(FORKED_AND_ENDED, server.connection_info)
-    assert (done.stdout, done.stderr) == ("42\n", "")
+def test_the_end_of_a_forked_child_leaves_the_kernel_to_its_parent(run: Run) -> None:
+    assert run(FORKED_AND_ENDED) == (0, "42\n", "")
 
 
 CHILD_WITH_ITS_OWN = """
@@ -127,11 +133,8 @@ with JupyterClient(server) as client:
 
 @FORKS
 @pytest.mark.field("D3")
-def test_a_forked_child_may_have_its_own_executor(
-    server: JupyterConnectable,
-) -> None:
-    done = run(CHILD_WITH_ITS_OWN, server.connection_info)
-    assert (done.stdout, done.stderr) == ("0 True\n", "")
+def test_a_forked_child_may_have_its_own_executor(run: Run) -> None:
+    assert run(CHILD_WITH_ITS_OWN) == (0, "0 True\n", "")
 
 
 INTERRUPTED = """
@@ -172,12 +175,10 @@ print(struck > 0, threading.active_count())
 
 @pytest.mark.field("D4")
 def test_ctrl_c_at_any_moment_leaves_no_kernel_and_no_thread(
-    server: JupyterConnectable, tries: int, monkeypatch: pytest.MonkeyPatch
+    server: JupyterConnectable, tries: int, run: Run
 ) -> None:
     before = kernels(server)
-    monkeypatch.setenv("TRIES", str(tries))
-    done = run(INTERRUPTED, server.connection_info, seconds=5 * ENDING)
-    assert (done.stdout, done.stderr) == ("True 1\n", ""), done.stderr
+    assert run(INTERRUPTED, seconds=5 * ENDING, TRIES=str(tries)) == (0, "True 1\n", "")
     assert gone(server, before) == set()
 
 
@@ -202,27 +203,31 @@ print(executor.execute_code_blocks(block("6 * 7")).output)
 
 AMID_A_CELL = """
 warnings.simplefilter("ignore", ResourceWarning)
-executor = AsyncJupyterCodeExecutor(server, output_dir="/tmp")
+executor = AsyncJupyterCodeExecutor(server, output_dir="/tmp", on_output=lambda _: begun.set())
 loop = asyncio.new_event_loop()
 warnings.simplefilter("ignore")  # the loop is left as it is
+code = "print('on', flush=True); import time; time.sleep(50)"
 
 
-async def begun():
+async def main():
+    global begun
+    begun = asyncio.Event()  # Python 3.9 ties it to the loop that runs
     await executor.start()
-    loop.create_task(executor.execute_code_blocks(block("import time; time.sleep(50)")))
-    await asyncio.sleep(0.5)
+    loop.create_task(executor.execute_code_blocks(block(code)))
+    await begun.wait()
 
 
-loop.run_until_complete(begun())
+loop.run_until_complete(main())
 print("42")
 """
 
 AMID_A_THREAD = """
 warnings.simplefilter("ignore", ResourceWarning)
-executor = JupyterCodeExecutor(server, output_dir="/tmp")
-code = "import time; time.sleep(50)"
+begun = threading.Event()
+executor = JupyterCodeExecutor(server, output_dir="/tmp", on_output=lambda _: begun.set())
+code = "print('on', flush=True); import time; time.sleep(50)"
 threading.Thread(target=executor.execute_code_blocks, args=(block(code),), daemon=True).start()
-time.sleep(0.5)
+begun.wait()
 print("42")
 """
 
@@ -230,11 +235,11 @@ print("42")
 @pytest.mark.field("D5", "D6")
 @pytest.mark.parametrize("program", [NEVER_STOPPED, AMID_A_CELL, AMID_A_THREAD])
 def test_the_end_of_the_program_ends_the_kernel_and_waits_for_no_cell(
-    program: str, server: JupyterConnectable
+    program: str, server: JupyterConnectable, run: Run
 ) -> None:
     before = kernels(server)
     begun = time.monotonic()
-    done = run(program, server.connection_info)
-    assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
+    status, out, err = run(program)
+    assert (status, out) == (0, "42\n"), err
     assert time.monotonic() - begun < 40
     assert gone(server, before) == set()

@@ -76,33 +76,6 @@ def start(commands: Commands, environ: dict[str, str], tmp_path: Path) -> Iterat
 
 
 @pytest.fixture
-def start_anew(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Starts the command in a new interpreter, which ends with the test."""
-    with contextlib.ExitStack() as stack:
-
-        def start(*words: str, env: dict[str, str] | None = None, **options: Any) -> Any:
-            command = [sys.executable, "-W", "error", "-m", "jkg_client", *words]
-            pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": -1}
-            process = stack.enter_context(
-                subprocess.Popen(
-                    command,
-                    env={**environ, **(env or {})},
-                    cwd=tmp_path,
-                    **{"encoding": "utf-8", **pipes, **options},
-                )
-            )
-            stack.callback(process.kill)
-            # Do not wait for a line that never comes.
-            timer = threading.Timer(SECONDS, process.kill)
-            stack.callback(timer.join)
-            stack.callback(timer.cancel)
-            timer.start()
-            return process
-
-        yield start
-
-
-@pytest.fixture
 def jkg(start: Start) -> Jkg:
     """Runs the command to its end."""
 
@@ -177,11 +150,19 @@ def kernels_of(server: FakeGateway) -> list[Any]:
         return list(client.list_kernels())
 
 
-def test_output_of_the_code_goes_to_stdout_and_stderr(start_anew: Start) -> None:
+def test_output_of_the_code_goes_to_stdout_and_stderr(environ: dict[str, str]) -> None:
+    # In a new interpreter: an import that warns, or that prints, fails here.
     code = "import sys; print('out'); print('err', file=sys.stderr); 6 * 7"
-    process = start_anew("run", "-c", code)
-    assert process.communicate(timeout=SECONDS) == ("out\n42\n", "err\n")
-    assert process.returncode == 0
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "jkg_client", "run", "-c", code],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n42\n", "err\n")
 
 
 def test_output_is_passed_on_as_it_arrives(start: Start, server: FakeGateway) -> None:
@@ -248,7 +229,7 @@ def test_the_exit_status_says_how_the_code_ended(
     called: Jkg, server: FakeGateway, code: str, status: int, end: str
 ) -> None:
     server.script("import os; os._exit(0)").dies() if "_exit" in code else None
-    done = called("run", "--timeout", "0.5" if status == 124 else "30", "-c", code)
+    done = called("run", "--timeout", "0.2" if status == 124 else "30", "-c", code)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.endswith(end)
     assert bool(done.stderr) is bool(end)
@@ -462,11 +443,13 @@ def test_output_and_files_survive_a_closed_connection(called: Jkg, server: FakeG
     assert "Traceback" not in done.stderr
 
 
-def test_output_that_the_encoding_does_not_have_is_escaped(start_anew: Start) -> None:
-    env = {"PYTHONIOENCODING": "latin-1"}
-    process = start_anew("run", "-c", r"print('\xe9\u2603')", env=env, encoding="latin-1")
-    assert process.communicate(timeout=SECONDS)[0] == "é\\u2603\n"
-    assert process.returncode == 0
+@pytest.mark.field("CMD23")
+def test_output_that_the_encoding_does_not_have_is_escaped_without_an_error(
+    jkg: Jkg, environ: dict[str, str]
+) -> None:
+    environ["PYTHONIOENCODING"] = "latin-1"
+    done = jkg("run", "-c", r"print('\xe9\u2603')", encoding="latin-1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "é\\u2603\n", "")
 
 
 def test_lost_output_is_reported(called: Jkg, server: FakeGateway) -> None:
@@ -487,14 +470,10 @@ def test_warnings_of_the_package_are_shown_as_notes_of_the_command(
 
 
 def test_a_signal_that_was_ignored_at_the_start_stays_ignored(
-    start_anew: Start, server: FakeGateway
+    start: Start, server: FakeGateway
 ) -> None:
-    server.script("work()").stream("begun\n").pauses(0.5).stream("done\n")
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        process = start_anew("run", "-c", "work()")
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    server.script("work()").stream("begun\n").pauses(0.3).stream("done\n")
+    process = start("run", "-c", "work()", ignored=(signal.SIGHUP,))
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGHUP)
@@ -643,14 +622,12 @@ def test_a_pipe_gets_the_last_state_of_nested_bars(called: Jkg) -> None:
 
 
 def test_a_note_on_a_terminal_begins_on_a_new_line(
-    commands: Commands, environ: dict[str, str]
+    commands: Commands, server: FakeGateway, environ: dict[str, str]
 ) -> None:
-    code = "import time\nprint('no end', end='', flush=True)\ntime.sleep(60)"
-    lines = shown(
-        _sent_to_a_terminal(commands, ["run", "--timeout", "1", "-c", code], environ, 124)
-    )
+    server.script("work()").stream("no end").dies()
+    lines = shown(_sent_to_a_terminal(commands, ["run", "-c", "work()"], environ, 137))
     assert lines[0] == "no end"
-    assert lines[-2].startswith("jkg: Timeout: ")
+    assert lines[1].startswith("jkg: Error: the kernel died")
 
 
 def _sent_to_a_terminal(

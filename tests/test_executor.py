@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -14,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 from fixtures import Executors
 from tables import rows
 
@@ -40,6 +41,10 @@ from jkg_client.testing import FakeGateway
 
 def run(executor: JupyterCodeExecutor, *codes: str, language: str = "python") -> CodeResult:
     return executor.execute_code_blocks([CodeBlock(code, language) for code in codes])
+
+
+# To notice soon that the server has no such kernel any more.
+IMPATIENT = Timeouts(first_heartbeat=0.05)
 
 
 def run_twice(executor: JupyterCodeExecutor) -> CodeResult:
@@ -417,7 +422,7 @@ def test_results_of_earlier_blocks_survive_the_end_of_the_server(
 def test_an_attached_kernel_that_is_gone_is_not_replaced(
     executor: JupyterCodeExecutor, executors: Executors
 ) -> None:
-    guest = executors(kernel_id=executor.kernel_id)
+    guest = executors(kernel_id=executor.kernel_id, timeouts=IMPATIENT)
     executor.stop()
     assert run(guest, "1").status == "died"
     with pytest.raises(KernelNotFound):
@@ -462,8 +467,9 @@ def test_an_attached_kernel_that_is_gone_is_not_replaced_by_a_restart(
 
 
 def test_a_server_that_starts_no_new_kernel_is_asked_again_by_the_next_block(
-    executor: JupyterCodeExecutor, server: FakeGateway
+    executors: Executors, server: FakeGateway
 ) -> None:
+    executor = executors(timeouts=IMPATIENT)
     with JupyterClient(server.connection_info) as client:
         client.delete_kernel(str(executor.kernel_id))
     server.faults.status(503, method="POST", path="/api/kernels", times=None)
@@ -476,11 +482,12 @@ def test_a_server_that_starts_no_new_kernel_is_asked_again_by_the_next_block(
 
 
 def test_stop_while_a_new_kernel_is_started_leaves_none(
-    executor: JupyterCodeExecutor, server: FakeGateway
+    executors: Executors, server: FakeGateway
 ) -> None:
+    executor = executors(timeouts=IMPATIENT)
     with JupyterClient(server.connection_info) as client:
         client.delete_kernel(str(executor.kernel_id))
-    server.faults.delay(0.5, method="POST", path="/api/kernels")
+    server.faults.delay(0.3, method="POST", path="/api/kernels")
     said: list[BaseException] = []
 
     def work() -> None:
@@ -500,54 +507,80 @@ def test_stop_while_a_new_kernel_is_started_leaves_none(
         assert client.list_kernels() == []
 
 
-def interrupted(
-    executors: Executors, grace: float, *codes: str, then: str
-) -> tuple[CodeResult, CodeResult]:
-    """The result of ``codes``, interrupted at their first output, and of the waiting ``then``."""
-    began = threading.Event()
-    timeouts = Timeouts(grace=grace)
-    executor = executors(on_output=lambda _: began.set(), timeouts=timeouts)
-    run(executor, "import time\nx = 1")
-    with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(run, executor, *codes)
-        assert began.wait(30)
-        second = threads.submit(run, executor, then)
-        executor.interrupt()
-        return first.result(30), second.result(30)
-
-
-STUBBORN = """
+WAITS = """
+print('on', flush=True)
+while not os.path.exists(free):
+    time.sleep(0.01)
+"""
+"""Code that ends when a file exists."""
+STUBBORN = f"""
 import signal
 before = signal.signal(signal.SIGINT, lambda *_: None)
-print('on', flush=True)
-time.sleep(1.5)
+{WAITS}
 _ = signal.signal(signal.SIGINT, before)
 """
-"""Code that ignores interrupts and ends after 1.5 seconds."""
+"""The same code, but it ignores interrupts."""
+
+
+@define
+class Interrupted:
+    """Interrupts code at its first output, while other code waits for the kernel.
+
+    Attributes:
+        grace: Time limit for the code to end after the interrupt.
+        until: The code runs until the server has received this request.
+    """
+
+    executors: Executors
+    server: FakeGateway
+    free: Path
+    grace: float
+    until: str
+
+    def run(self, *codes: str, then: str) -> tuple[CodeResult, CodeResult]:
+        """The result of ``codes``, and of ``then``, which waits."""
+        began = threading.Event()
+        timeouts = Timeouts(grace=self.grace)
+        executor = self.executors(on_output=lambda _: began.set(), timeouts=timeouts)
+        run(executor, f"import os, time\nx, free = 1, {str(self.free)!r}")
+        with ThreadPoolExecutor(3) as threads:
+            first = threads.submit(run, executor, *codes)
+            assert began.wait(30)
+            second = threads.submit(run, executor, then)
+            asked = threads.submit(executor.interrupt)
+            deadline = Deadline(30)
+            while not self.server.journal.requests("POST", self.until):
+                assert not deadline.passed
+                time.sleep(0.01)
+            self.free.touch()
+            asked.result(30)
+            return first.result(30), second.result(30)
 
 
 def test_a_late_interrupt_does_not_end_another_call(
-    executors: Executors, server: FakeGateway
+    executors: Executors, server: FakeGateway, tmp_path: Path
 ) -> None:
-    server.faults.delay(0.6, method="POST", path="*/interrupt")
-    short = "print('on', flush=True)\ntime.sleep(0.3)"
-    _, second = interrupted(executors, 5, short, then="time.sleep(1)\n'whole'")
+    server.faults.delay(0.3, method="POST", path="*/interrupt")
+    late = Interrupted(executors, server, tmp_path / "free", 5, "*/interrupt")
+    _, second = late.run(WAITS, then="time.sleep(0.5)\n'whole'")
     assert second.output == "'whole'"
 
 
 def test_a_late_restart_is_reported_by_the_next_call(
-    executors: Executors, server: FakeGateway
+    executors: Executors, server: FakeGateway, tmp_path: Path
 ) -> None:
-    server.faults.delay(2.5, method="POST", path="*/restart")
-    first, second = interrupted(executors, 0.5, STUBBORN, then="'x' in globals()")
+    server.faults.delay(0.8, method="POST", path="*/restart")
+    late = Interrupted(executors, server, tmp_path / "free", 0.1, "*/restart")
+    first, second = late.run(STUBBORN, then="'x' in globals()")
     assert (first.status, first.kernel_restarted) == ("ok", False)
     assert (second.results[0].output, second.kernel_restarted) == ("False", True)
 
 
 def test_the_note_for_an_aborted_block_also_mentions_interrupts(
-    executors: Executors,
+    executors: Executors, server: FakeGateway, tmp_path: Path
 ) -> None:
-    first, _ = interrupted(executors, 5, STUBBORN, "2", then="3")
+    stopped = Interrupted(executors, server, tmp_path / "free", 5, "*/interrupt")
+    first, _ = stopped.run(STUBBORN, "2", then="3")
     assert [result.status for result in first.results] == ["ok", "aborted"]
     assert first.output.endswith("because code before it failed or was interrupted.")
 
@@ -563,7 +596,8 @@ PAGE = "class Page:\n    def _repr_html_(self): return '<p>'\nprint('before')\nP
 def test_output_of_earlier_blocks_is_kept_however_a_later_block_ends(
     executors: Executors, end: str, exit_code: int
 ) -> None:
-    result = run(executors(timeout=0.5), PAGE, f"print('on', flush=True)\n{end}")
+    executor = executors(timeout=0.5 if exit_code == 124 else 30)
+    result = run(executor, PAGE, f"print('on', flush=True)\n{end}")
     assert result.exit_code == exit_code
     (path,) = result.output_files
     assert Path(path).read_text(encoding="utf-8") == "<p>"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import re
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from marks import marks
@@ -39,31 +37,30 @@ def test_the_page_has_each_scenario_once_and_in_order() -> None:
     assert [int(number) for number in ROW.findall(page)] == SCENARIOS
 
 
-# Since 3.12, Python warns of each fork in a process with threads.
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_tests_are_found_by_the_number_of_their_scenario(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Found:
+    """A plugin of pytest that keeps the names of the tests that were chosen."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def pytest_addoption(self, parser: pytest.Parser) -> None:
+        parser.addini("faulthandler_timeout", "set in setup.cfg, for a plugin that is left out")
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.names.update(item.name for item in session.items)
+
+
+def test_tests_are_found_by_the_number_of_their_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
+    # pytest runs once more in this process, because a new one would need a second for its imports.
     monkeypatch.setenv("PYTEST_ADDOPTS", "")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    found = tmp_path / "found"
-    # A new interpreter would have to import all modules again.
-    pid = os.fork()
-    if pid == 0:
-        _collect("pitfall_04", found)
-    os.waitpid(pid, 0)
-    names = set(re.findall(r"::(\w+)", found.read_text(encoding="utf-8")))
-    assert names == {"test_a_status_without_a_parent_reports_a_dead_kernel"}
-
-
-def _collect(keyword: str, path: Path) -> NoReturn:
-    try:
-        os.chdir(ROOT)
-        options = ["--collect-only", "-q", "--assert=plain", "-p", "no:cacheprovider"]
-        with path.open("w", encoding="utf-8") as stream, contextlib.redirect_stdout(stream):
-            pytest.main([*options, "-k", keyword, "tests/test_exchange.py"])
-    finally:
-        os._exit(0)
+    monkeypatch.chdir(ROOT)
+    words = ["--collect-only", "-q", "-s", "--assert=plain", "-p", "no:cacheprovider"]
+    # The handler of faults belongs to the other run.
+    words += ["-p", "no:faulthandler", "-k", "pitfall_04", "tests/test_exchange.py"]
+    found = Found()
+    assert pytest.main(words, plugins=[found]) == 0
+    assert found.names == {"test_a_status_without_a_parent_reports_a_dead_kernel"}
 
 
 class Bomb:

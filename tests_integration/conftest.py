@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import pytest
 from attrs import define, field
 from docker_engine import dockerfiles, engine, one, seeds_image, servers
-from fixtures import executor, executors, kernel, pytest_itemcollected
+from fixtures import commands, executor, executors, kernel, pytest_itemcollected
 from frameworks import any_python, gateway, model
 from servers import HUB, KINDS, LOCAL, Kind, running
 from surroundings import in_the_foreground, shut_out
@@ -27,6 +27,7 @@ from jkg_client.client.timeouts import Timeouts
 
 __all__ = [
     "any_python",
+    "commands",
     "dockerfiles",
     "engine",
     "executor",
