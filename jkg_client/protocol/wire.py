@@ -242,7 +242,8 @@ def dumps(value: Json) -> bytes:
 
 def _join_v1(parts: list[bytes]) -> bytes:
     offsets = _offsets(parts, 8 * (len(parts) + 2))
-    return b"".join([struct.pack(f"<{len(offsets) + 1}Q", len(offsets), *offsets), *parts])
+    numbers = [number.to_bytes(8, "little") for number in (len(offsets), *offsets)]
+    return b"".join([*numbers, *parts])
 
 
 def _join_default(parts: list[bytes]) -> bytes:
