@@ -117,7 +117,7 @@ class CodeResult:
             output=join_text((text, True) for text in texts),
             output_files=files,
             status=status,
-            kernel_restarted=any([result.kernel_restarted for result in results]),
+            kernel_restarted=any(result.kernel_restarted for result in results),
             truncated=_together([r.truncated for r in results if r.truncated]),
             results=tuple(results),
             skipped=tuple(skipped),

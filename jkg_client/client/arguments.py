@@ -208,8 +208,7 @@ def blocks(code_blocks: object) -> list[Any]:
         ValueError: ``code_blocks`` is not a list of code blocks.
     """
     # A list first, because the check for Iterable takes longer.
-    is_list = isinstance(code_blocks, (list, Iterable))
-    if not is_list or isinstance(code_blocks, (str, bytes)):
+    if not isinstance(code_blocks, (list, Iterable)) or isinstance(code_blocks, (str, bytes)):
         kind = type(code_blocks).__name__
         raise ValueError(f"code_blocks must be a list of code blocks, not {kind}")  # noqa: TRY004
     listed = list(code_blocks)
