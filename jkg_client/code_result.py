@@ -96,7 +96,6 @@ class CodeResult:
         write = into(folder)
         renderings: list[Rendering] = []
         texts: list[str] = []
-        files: list[str] = []
         before_last = 0  # number of texts of the blocks before the last block
         for result in results:
             # Two separate screens: a cell does not overwrite late output of the cell before it.
@@ -105,7 +104,6 @@ class CodeResult:
             renderings.append(rendering)
             before_last = len(texts)
             texts += (rendering.text, *notes(result, timeout))
-            files += map(str, rendering.files)
         status = results[-1].status if results else "ok"
         if skipped:
             # Readers look for an error at the end, so the note goes before it.
@@ -115,7 +113,7 @@ class CodeResult:
         return cls(
             exit_code=_exit_code(results[-1]) if results else 0,
             output=join_text((text, True) for text in texts),
-            output_files=files,
+            output_files=[str(file) for one in renderings for file in one.files],
             status=status,
             kernel_restarted=any(result.kernel_restarted for result in results),
             truncated=_together([r.truncated for r in results if r.truncated]),
