@@ -38,8 +38,10 @@ def install_command(cell: str, typed: str | None = None) -> str | None:
         cell: The cell. Its command may have a ``-qq`` that this package has added.
         typed: The code of the user, without this option. None if this code is the cell itself.
     """
+    if "install" not in cell:
+        return None
     last = _last_command(cell)
-    if "install" not in last or not _INSTALL.match(last):
+    if not _INSTALL.match(last):
         return None
     is_typed = typed is None or _last_command(typed).endswith(last)
     return last if is_typed else last.replace(" -qq", "", 1)

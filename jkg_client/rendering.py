@@ -78,6 +78,9 @@ class Rendering:
         return tuple(piece.file for piece in self.pieces if piece.file is not None)
 
 
+_NOTHING = Rendering(())
+
+
 @frozen
 class _Form:
     """How a MIME type is saved."""
@@ -172,7 +175,7 @@ def render_seen(
 ) -> Rendering:
     """The same as ``render``, for outputs whose text already looks as on a terminal."""
     if not shown:
-        return Rendering(())
+        return _NOTHING
     whole = (NotebookPage() if page is None else page).complete(shown)
     # Keep the original outputs: the completed pages are large, and they are in the files.
     return Rendering(

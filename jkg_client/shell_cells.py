@@ -68,7 +68,8 @@ def ends_with_shell(cell: str) -> str:
 
     Output that such a process prints after the end of the shell is lost, unless it goes to a file.
     """
-    found = _SHELL_CELL.fullmatch(cell.lstrip())
+    start = cell.lstrip()
+    found = _SHELL_CELL.fullmatch(start) if start.startswith("%%") else None
     if found is None or not _leaves_process(found["script"]):
         return cell
     python = '__import__("shlex").quote(__import__("sys").executable)'

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import re
+import weakref
 from typing import Any
 
 import pytest
@@ -282,6 +284,17 @@ def test_an_exception_after_output_of_a_widget_belongs_to_the_cell() -> None:
     area.feed(*out("a"), "widget")
     area.show(Failure("E", "v"))
     assert area.failure == Failure("E", "v")
+
+
+def test_outputs_are_freed_without_the_garbage_collector() -> None:
+    gc.disable()
+    try:
+        area = fed(out("large"))
+        freed = weakref.ref(area)
+        del area
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 def test_clearing_makes_room_for_new_output() -> None:

@@ -207,7 +207,8 @@ def blocks(code_blocks: object) -> list[Any]:
     Raises:
         ValueError: ``code_blocks`` is not a list of code blocks.
     """
-    if not isinstance(code_blocks, Iterable) or isinstance(code_blocks, (str, bytes)):
+    # A list first, because the check for Iterable takes longer.
+    if not isinstance(code_blocks, (list, Iterable)) or isinstance(code_blocks, (str, bytes)):
         kind = type(code_blocks).__name__
         raise ValueError(f"code_blocks must be a list of code blocks, not {kind}")  # noqa: TRY004
     listed = list(code_blocks)

@@ -226,10 +226,10 @@ class Conversation:
                     self._overtake(exchange, marker, incoming)
 
     def _hear(self, message: Message, exchange: Exchange) -> Happened | None:
-        self._listen(message)
-        happened = exchange.feed(message)
         if exchange is self._cell and message.parent_id == exchange.msg_id:
-            return happened
+            return exchange.feed(message)  # an answer to the cell says nothing about anything else
+        self._listen(message)
+        exchange.feed(message)
         return self._overhear(message)
 
     def _listen(self, message: Message) -> None:

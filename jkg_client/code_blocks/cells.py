@@ -31,7 +31,7 @@ def to_cell(block: CodeBlock, kernel_language: str) -> str:
         # IPython refuses a cell magic without a body.
         magic = f"%%{SHELLS[language]}\n" if spoken == "python" and command.strip() else ""
         return magic + command
-    if not runs(kernel_language, block.language):
+    if not runs(spoken, language):
         raise UnknownLanguage(block.language, kernel_language)
     if spoken != "python":
         return block.code

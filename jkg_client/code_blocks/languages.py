@@ -210,7 +210,6 @@ def is_python(language: str) -> bool:
     return canonical(language) == "python"
 
 
-def runs(kernel_language: str, language: str) -> bool:
-    """Whether a kernel for ``kernel_language`` runs code in ``language`` without changes."""
-    spoken, name = canonical(kernel_language), canonical(language)
-    return name in {"", spoken} or name in _ALSO.get(spoken, ())
+def runs(spoken: str, language: str) -> bool:
+    """Whether a kernel for ``spoken`` runs code in ``language``. Both are canonical names."""
+    return language in ("", spoken) or language in _ALSO.get(spoken, ())

@@ -126,6 +126,8 @@ class _Command:
 
 def is_python_session(code: str) -> bool:
     """Whether ``code`` begins with a Python prompt."""
+    if ">>>" not in code and "In [" not in code:
+        return False
     return bool(_PYTHON_PROMPT.match(code, _after_comments(code)))
 
 

@@ -83,7 +83,7 @@ class FrameReader:
     """
 
     limit: int
-    _ahead: bytearray = field(factory=bytearray, init=False)
+    _ahead: bytes = field(default=b"", init=False)
     _taken: int = field(default=0, init=False)  # bytes that were already read
     _large: _LargeFrame | None = field(default=None, init=False)  # the frame that is arriving
     _begun: int = field(default=0, init=False)  # opcode of a message in parts
@@ -91,12 +91,10 @@ class FrameReader:
 
     def feed(self, data: bytes) -> None:
         """Add received data."""
-        rest = data if self._large is None else self._large.fill(data)
-        # Do this once for all frames of the last read, because it moves the rest of the data.
-        if self._taken:
-            del self._ahead[: self._taken]
-            self._taken = 0
-        self._ahead += rest
+        rest = data if self._large is None else bytes(self._large.fill(data))
+        # This copies only the beginning of one frame: ``next`` has read the frames before it.
+        self._ahead = self._ahead[self._taken :] + rest
+        self._taken = 0
 
     def next(self) -> Received | None:
         """The next message or control frame. None if more data is needed.
@@ -141,20 +139,16 @@ class FrameReader:
             raise ValueError(f"a message of over {self.limit} bytes")
         if size > _LARGE:
             self._large = _LargeFrame(first, size)
-            self._ahead = bytearray(self._large.fill(memoryview(ahead)[start:]))
+            self._ahead = bytes(self._large.fill(memoryview(ahead)[start:]))
             self._taken = 0
             return self._take_large()
         end = start + size
         if len(ahead) < end:
             return None
-        data = bytes(memoryview(ahead)[start:end])
-        if end == len(ahead):
-            # Free the memory now. The memory of other frames is freed by ``feed``, for all frames
-            # at once.
-            del ahead[:end]
-            end = 0
         self._taken = end
-        return first, data
+        if end == len(ahead):
+            self._ahead, self._taken = b"", 0  # free the memory now
+        return first, ahead[start:end]
 
     def _take_large(self) -> tuple[int, bytearray] | None:
         frame = self._large

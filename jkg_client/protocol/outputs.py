@@ -110,8 +110,8 @@ class OutputArea:
 
     max_output: int = MAX_OUTPUT
     rate_limited: bool = False
-    failure: Failure | None = None
     _kept: BoundedOutput = field(init=False)
+    _failed: ValueSlot | None = field(default=None, init=False)  # the exception that ends the cell
     _owner: str | None = field(default=None, init=False)  # the widget that captures outputs, if any
     _clear_next: set[str | None] = field(factory=set, init=False)  # owners of the outputs to clear
     # Slots by display id, in order. They are keys of a dict, because one id may have a million
@@ -120,6 +120,11 @@ class OutputArea:
 
     def __attrs_post_init__(self) -> None:
         self._kept = self._nothing()
+
+    @property
+    def failure(self) -> Failure | None:
+        """The exception that ends the cell, if it was shown. It is shortened to fit."""
+        return None if self._failed is None else self._failed.value
 
     @property
     def dropped(self) -> int:
@@ -155,7 +160,7 @@ class OutputArea:
         if isinstance(output, Failure):
             # An exception in a widget does not end the cell. An interrupt does.
             if self._owner is None or output.is_interrupt:
-                self.failure = output
+                self._failed = slot
         elif output.display_id is not None:
             self._displays.setdefault(output.display_id, {})[slot] = None
         for gone in self._kept.append(slot):
@@ -214,13 +219,8 @@ class OutputArea:
         return self.show(Failure.from_content(content))
 
     def _nothing(self) -> BoundedOutput:
-        return BoundedOutput(self.max_output, self._shorten)
-
-    def _shorten(self, output: Display | Failure, most: int) -> tuple[Display | Failure, int]:
-        shorter, size = _shortened(output, most)
-        if output is self.failure and isinstance(shorter, Failure):
-            self.failure = shorter  # otherwise the whole failure would be kept, too
-        return shorter, size
+        # A method of this area would be a reference cycle, which keeps large outputs in memory.
+        return BoundedOutput(self.max_output, _shortened)
 
     def _clear_if_due(self) -> None:
         if self._owner not in self._clear_next:

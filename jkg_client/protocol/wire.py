@@ -32,7 +32,7 @@ Frame = Union[str, bytes]
 """A WebSocket message: ``str`` for a text frame, ``bytes`` for a binary one."""
 
 _SMALL = 2**12
-"""The parts of a frame with fewer bytes are copied, which is quicker than a view of each."""
+"""A part with fewer bytes is copied, which is quicker than a view of it."""
 
 ReceivedFrame = Union[Frame, bytearray]
 """A large binary frame is the buffer that it was received in."""
@@ -103,8 +103,7 @@ def parse(packed: Packed) -> Message:
     try:
         if len(packed.texts) == 1:
             return _from_document(loads(packed.texts[0]), packed.buffers)
-        channel, *documents = packed.texts
-        header, parent, metadata, content = documents
+        channel, header, parent, metadata, content = packed.texts
         read = _known_parent if len(parent) < _LONGEST_PARENT else loads
         return message_of(
             channel, loads(header), read(parent), loads(metadata), loads(content), packed.buffers
@@ -144,15 +143,22 @@ def _unpack_v1(frame: ReceivedFrame) -> Packed:
     if offsets[-1] != len(frame):
         raise WireError(f"the last offset is {offsets[-1]}, not the frame's end", frame)
     _check_order(offsets, 8 * (count + 1), frame)
-    channel = str(frame[offsets[0] : offsets[1]], "utf-8")
-    ranges = zip(offsets[1:5], offsets[2:6])
-    if len(frame) < _SMALL:
-        texts = [str(frame[a:b], "utf-8", "replace") for a, b in ranges]
-    else:
-        whole = memoryview(frame)
-        texts = [decoded(whole[a:b]) for a, b in ranges]
+    channel, header, parent, metadata, content, end = offsets[:6]
+    texts = (
+        str(frame[channel:header], "utf-8"),
+        _text(frame, header, parent),
+        _text(frame, parent, metadata),
+        _text(frame, metadata, content),
+        _text(frame, content, end),
+    )
     buffers = _slices(frame, offsets[5:]) if count > 6 else ()
-    return Packed((channel, *texts), buffers, Framing.V1)
+    return Packed(texts, buffers, Framing.V1)
+
+
+def _text(frame: bytes | bytearray, start: int, end: int) -> str:
+    if end - start < _SMALL:
+        return str(frame[start:end], "utf-8", "replace")
+    return decoded(memoryview(frame)[start:end])
 
 
 def _unpack_default(frame: bytes | bytearray) -> Packed:
@@ -242,7 +248,8 @@ def dumps(value: Json) -> bytes:
 
 def _join_v1(parts: list[bytes]) -> bytes:
     offsets = _offsets(parts, 8 * (len(parts) + 2))
-    return b"".join([struct.pack(f"<{len(offsets) + 1}Q", len(offsets), *offsets), *parts])
+    numbers = [number.to_bytes(8, "little") for number in (len(offsets), *offsets)]
+    return b"".join([*numbers, *parts])
 
 
 def _join_default(parts: list[bytes]) -> bytes:
