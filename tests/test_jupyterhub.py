@@ -799,7 +799,7 @@ def once(seconds):
     gc.collect()
 
 for _ in range(12):
-    once(random.uniform(0.001, 0.1))
+    once(random.uniform(0.001, 0.08))
 """
 
 
