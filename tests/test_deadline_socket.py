@@ -23,7 +23,7 @@ PONG = b"\x8a\x80"
 def pair() -> Iterator[tuple[DeadlineWebSocket, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        yield DeadlineWebSocket(ours, HandshakeAnswer(101, {})), theirs
+        yield DeadlineWebSocket(ours, HandshakeAnswer(101, {}), 1.0), theirs
 
 
 @pytest.mark.parametrize("has_quickack", [True, False])

@@ -43,11 +43,11 @@ if forward.startswith("/"):
 else:
     listener.bind((host, int(port.partition(":")[0])))
 if how == "is slow":
-    time.sleep(0.3)
+    time.sleep(0.1)
 listener.listen()
 
 if how == "listens for a stranger":
-    time.sleep(0.3)
+    time.sleep(0.15)
     sys.exit("bind: Address already in use")
 
 def answer():
@@ -227,7 +227,7 @@ def test_a_tunnel_that_does_not_open_is_given_up(
     way: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOW", "hangs")
-    with pytest.raises(EngineError, match=r"did not connect within 0\.5 s"), way(seconds=0.5):
+    with pytest.raises(EngineError, match=r"did not connect within 0\.1 s"), way(seconds=0.1):
         pass
     assert list(folder.iterdir()) == []
 

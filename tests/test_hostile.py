@@ -7,6 +7,7 @@ import contextlib
 import gc
 import json
 import logging
+import re
 import time
 import traceback
 import tracemalloc
@@ -48,6 +49,7 @@ IMPATIENT = Timeouts(
     grace=0.05,
     ready=0.05,
     sending=0.1,
+    overtime=0.1,
 )
 SOON = 15.0
 """Time limit in seconds, which is much longer than a call takes."""
@@ -165,9 +167,10 @@ def test_endless_nesting_loses_only_its_message(
     assert result.truncated.messages == len(FIELDS)
 
 
-# The depth at which the parser fails depends on the version of Python.
+# The parser and the encoder fail at depths that depend on the version of Python, but the limit of
+# 1000 calls is always near. To encode these depths takes long.
 def test_the_deepest_readable_nesting_can_be_shown(executors: Executors, harm: Hostile) -> None:
-    depths = range(100, 1500, 13)
+    depths = [*range(100, 850, 50), *range(850, 1050, 12), *range(1050, 1500, 50)]
     bundle = '{{"data": {{"application/json": {0}, "text/plain": {0}}}, "metadata": {0}}}'
     frames = [says("display_data", bundle.format("[" * n + "]" * n)) for n in depths]
     error = '{{"ename": {{"a": {0}}}, "traceback": [{0}]}}'
@@ -224,7 +227,7 @@ def objects_after(feed: Callable[[int], None], counts: tuple[int, int]) -> list[
 
 
 # This takes long if each display needs a search among the displays with its id.
-@pytest.mark.parametrize("ids", [1, 7, 10**9])
+@pytest.mark.parametrize("ids", [1, 10**9])
 def test_a_hundred_thousand_displays_with_any_ids_take_bounded_memory(ids: int) -> None:
     area = OutputArea()
 
@@ -241,7 +244,7 @@ def test_a_hundred_thousand_displays_with_any_ids_take_bounded_memory(ids: int) 
 def test_one_update_of_very_many_displays_is_quick() -> None:
     area = OutputArea()
     transient = {"transient": {"display_id": "i"}}
-    for _ in range(40_000):
+    for _ in range(20_000):
         area.feed("display_data", {"data": {"text/plain": "x"}, **transient})
     started = time.monotonic()
     for text in ("xx", "x" * 1000, "x" * 100_000):
@@ -408,13 +411,13 @@ def test_files_stay_in_their_folder_and_have_our_names(
     assert len(made) == 4
 
 
-def modules(words: set[str]) -> Iterator[tuple[str, ast.Module]]:
-    """The modules that contain one of the words, because parsing all modules takes a second."""
+def modules(pattern: str) -> Iterator[tuple[str, str]]:
+    """The names and texts of the modules that match, because parsing all modules takes a second."""
     root = Path(jkg_client.__file__).parent
     for path in root.rglob("*.py"):
         text = path.read_text("utf-8")
-        if "testing" not in path.relative_to(root).parts and any(word in text for word in words):
-            yield path.relative_to(root).as_posix(), ast.parse(text)
+        if "testing" not in path.relative_to(root).parts and re.search(pattern, text):
+            yield path.relative_to(root).as_posix(), text
 
 
 def last_word(function: ast.expr) -> str:
@@ -428,11 +431,12 @@ EXECUTING = {"cloudpickle", "code", "dill", "joblib", "marshal", "pickle", "shel
 
 @pytest.mark.pitfall(51)
 def test_nothing_that_a_kernel_sends_is_unpickled_or_evaluated() -> None:
-    for name, tree in modules(EVALUATING | EXECUTING):
+    calls, names = "|".join(EVALUATING), "|".join(EXECUTING)
+    for name, text in modules(rf"(?<![.\w])({calls})\s*\(|\b(import|from)\b.*(\\\n|\b({names})\b)"):
         # The text of this module runs in the kernel, where it compiles the script of the user.
         if name == "cli/script_runner.py":
             continue
-        for node in ast.walk(tree):
+        for node in ast.walk(ast.parse(text)):
             imported: list[str] = []
             if isinstance(node, ast.Import):
                 imported = [alias.name for alias in node.names]
@@ -446,7 +450,7 @@ def test_nothing_that_a_kernel_sends_is_unpickled_or_evaluated() -> None:
 @pytest.mark.pitfall(52)
 def test_files_with_data_of_a_kernel_have_random_names() -> None:
     writing = {"open", "write_bytes", "write_text", "mkstemp", "NamedTemporaryFile"}
-    trees = dict(modules(writing))
+    texts = dict(modules(rf"\b({'|'.join(writing)})\s*\("))
     # These write only where the caller says: servers/ and embedded/ the files of what they start,
     # notebooks/ and session_file.py notebooks, cli/ nothing but what it was asked to copy.
     elsewhere = (
@@ -457,7 +461,7 @@ def test_files_with_data_of_a_kernel_have_random_names() -> None:
         "servers/",
         "session_file.py",
     )
-    here = {name: tree for name, tree in trees.items() if not name.startswith(elsewhere)}
+    here = {name: ast.parse(text) for name, text in texts.items() if not name.startswith(elsewhere)}
     found = {
         (name, ast.unparse(node.func))
         for name, tree in here.items()
@@ -706,14 +710,14 @@ def faulty(code: int, ask: Callable[[JupyterClient], object], **fault: Any) -> P
 
 def silent(server: FakeGateway) -> None:
     server.faults.never_answer()
-    with JupyterClient(server.connection_info, request_timeout=0.2) as client:
+    with JupyterClient(server.connection_info, request_timeout=0.1) as client:
         client.list_kernel_specs()
 
 
 def away(server: FakeGateway) -> None:
     server.faults.refuse_connections()
     with JupyterClient(server.connection_info) as client:
-        client.list_kernel_specs()
+        client.delete_kernel(KERNEL_ID)  # not tried again
 
 
 def echoing(way: str) -> Provoke:
@@ -748,7 +752,8 @@ def cell_that(code: str, timeout: float) -> Provoke:
 def line_lost(server: FakeGateway) -> None:
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
-        with JupyterKernelClient(client, kernel_id, timeouts=QUICK) as kernel:
+        timeouts = evolve(QUICK, reconnect=0.1)
+        with JupyterKernelClient(client, kernel_id, timeouts=timeouts) as kernel:
             server.faults.refuse_connections()
             server.faults.cut_now()
             kernel.execute("1", 1.0)
@@ -766,7 +771,7 @@ def never_ready(server: FakeGateway) -> None:
         kernel_id = client.start_kernel("python3")
         with JupyterKernelClient(client, kernel_id, timeouts=QUICK) as kernel:
             server.faults.hold()
-            kernel.kernel_info(0.3)
+            kernel.kernel_info(0.1)
 
 
 LOGIN = {"Location": f"/hub/login?next=/x&token={TOKEN}"}
@@ -794,7 +799,7 @@ ERRORS: list[tuple[type[BaseException], Provoke]] = [
     (jkg_client.KernelNotFound, refused(TOKEN, lambda c: c.get_kernel_client(KERNEL_ID))),
     (jkg_client.KernelSpecNotFound, refused(TOKEN, lambda c: c.start_kernel("no-such"))),
     (jkg_client.ExecutionError, cell_that("1 / 0", 5.0)),
-    (jkg_client.ExecutionTimeout, cell_that("import time; time.sleep(60)", 0.3)),
+    (jkg_client.ExecutionTimeout, cell_that("import time; time.sleep(60)", 0.1)),
     (jkg_client.KernelDied, cell_that("import os\nos._exit(1)", 5.0)),
     (jkg_client.ClientClosed, stopped),
     (jkg_client.KernelNotReady, never_ready),

@@ -99,7 +99,7 @@ VALUES = st.recursive(
         st.none(), st.booleans(), st.integers(), st.floats(), st.text('],{}:"\\a', max_size=9)
     ),
     lambda some: st.one_of(st.lists(some), st.dictionaries(st.text("],:ab", max_size=3), some)),
-    max_leaves=30,
+    max_leaves=12,
 )
 
 
@@ -122,10 +122,10 @@ def test_invalid_arrays_and_objects_are_invalid_in_steps_too(
 
 
 MANY: dict[str, Any] = {
-    "numbers": list(range(200_000)),
-    "points": [{"x": 1, "y": [2.5, None]}] * 40_000,
-    "keys": {f"a{n}": "b" for n in range(100_000)},
-    "of many kinds": [[[1], [2]], {"a": {"b": 1}, "c": {}}, "],"] * 30_000,
+    "numbers": list(range(50_000)),
+    "points": [{"x": 1, "y": [2.5, None]}] * 10_000,
+    "keys": {f"a{n}": "b" for n in range(25_000)},
+    "of many kinds": [[[1], [2]], {"a": {"b": 1}, "c": {}}, "],"] * 8_000,
 }
 
 

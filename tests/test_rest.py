@@ -183,7 +183,7 @@ def test_an_answer_of_another_server_is_reported(
 
 @pytest.mark.pitfall(32)
 def test_a_get_is_tried_again_but_a_post_never(client: JupyterClient, server: FakeGateway) -> None:
-    server.faults.cut_answer(method="GET", times=2)
+    server.faults.cut_answer(method="GET", times=1)
     assert client.list_kernels() == []
     server.faults.cut_answer(method="POST", times=1)
     with pytest.raises(GatewayUnreachable):
@@ -195,7 +195,7 @@ def test_a_get_is_tried_again_but_a_post_never(client: JupyterClient, server: Fa
 def test_a_bad_gateway_on_the_way_is_tried_again(
     client: JupyterClient, server: FakeGateway
 ) -> None:
-    server.faults.status(502, method="GET", times=2)
+    server.faults.status(502, method="GET", times=1)
     assert client.list_kernels() == []
 
 
@@ -239,8 +239,8 @@ def test_the_time_limit_applies_to_the_whole_answer(start: bytes) -> None:
     started = time.monotonic()
     with (
         dripping(start) as info,
-        JupyterClient(info, request_timeout=0.3) as client,
-        pytest.raises(GatewayTimeout, match=r"no answer within 0\.3 s"),
+        JupyterClient(info, request_timeout=0.1) as client,
+        pytest.raises(GatewayTimeout, match=r"no answer within 0\.1 s"),
     ):
         client.list_kernel_specs()
     assert time.monotonic() - started < 10
@@ -254,7 +254,7 @@ def test_the_time_limit_applies_to_the_whole_handshake() -> None:
         JupyterClient(info) as client,
         pytest.raises(GatewayTimeout, match="no answer in time"),
     ):
-        JupyterKernelClient(client, UNKNOWN, connect_timeout=0.3)
+        JupyterKernelClient(client, UNKNOWN, connect_timeout=0.1)
     assert time.monotonic() - started < 10
 
 
@@ -262,8 +262,8 @@ def test_the_time_limit_applies_to_the_whole_handshake() -> None:
 def test_a_silent_server_is_given_up_in_time(server: FakeGateway) -> None:
     server.faults.never_answer()
     with (
-        JupyterClient(server.connection_info, request_timeout=0.3) as client,
-        pytest.raises(GatewayTimeout, match=r"no answer within 0\.3 s"),
+        JupyterClient(server.connection_info, request_timeout=0.1) as client,
+        pytest.raises(GatewayTimeout, match=r"no answer within 0\.1 s"),
     ):
         client.list_kernel_specs()
 
@@ -274,7 +274,7 @@ def test_the_error_for_a_refused_connection_says_what_to_check(server: FakeGatew
         JupyterClient(server.connection_info) as client,
         pytest.raises(GatewayUnreachable, match="is the server running"),
     ):
-        client.list_kernel_specs()
+        client.delete_kernel(UNKNOWN)  # not tried again
 
 
 @pytest.mark.pitfall(28)
@@ -421,7 +421,7 @@ def test_an_answer_that_is_cut_short_is_a_broken_connection(
 def test_a_long_wait_ends_if_the_server_answers_no_request(server: FakeGateway) -> None:
     server.faults.never_answer()
     with (
-        JupyterClient(server.connection_info, request_timeout=0.3) as client,
+        JupyterClient(server.connection_info, request_timeout=0.1) as client,
         pytest.raises(GatewayTimeout, match="does not answer, not even GET /api"),
     ):
         client.start_kernel("python3", timeout_seconds=600)
@@ -432,7 +432,7 @@ def test_a_long_wait_ends_if_the_server_answers_no_request(server: FakeGateway) 
 def test_a_long_wait_ends_if_every_answer_comes_byte_by_byte(start: bytes) -> None:
     with (
         dripping(start) as info,
-        JupyterClient(info, request_timeout=0.3) as client,
+        JupyterClient(info, request_timeout=0.1) as client,
         pytest.raises(GatewayTimeout, match="does not answer, not even GET /api"),
     ):
         client.start_kernel("python3", timeout_seconds=600)
@@ -442,7 +442,7 @@ def test_a_long_wait_ends_if_every_answer_comes_byte_by_byte(start: bytes) -> No
 def test_a_long_wait_ends_if_the_port_is_silent() -> None:
     with (
         silent() as info,
-        JupyterClient(info, request_timeout=0.3) as client,
+        JupyterClient(info, request_timeout=0.1) as client,
         pytest.raises(GatewayTimeout, match="does not answer, not even GET /api"),
     ):
         client.start_kernel("python3", timeout_seconds=600)
@@ -450,7 +450,7 @@ def test_a_long_wait_ends_if_the_port_is_silent() -> None:
 
 @pytest.mark.field("C9")
 def test_a_slow_launch_is_awaited(server: FakeGateway) -> None:
-    server.faults.delay(1.5, method="POST", path="/api/kernels")
+    server.faults.delay(0.8, method="POST", path="/api/kernels")
     with JupyterClient(server.connection_info, request_timeout=0.3) as client:
         client.start_kernel("python3", timeout_seconds=60)
 

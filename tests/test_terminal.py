@@ -532,13 +532,18 @@ LONG = {
 
 
 def seconds(of: Callable[[str], object], text: str) -> float:
-    """The shortest time of a few runs, because other work of the machine must not count."""
-    runs = []
-    for _ in range(2):
-        begun = time.process_time()
-        of(text)
-        runs.append(time.process_time() - begun)
-    return min(runs)
+    begun = time.thread_time()
+    of(text)
+    return time.thread_time() - begun
+
+
+def is_linear(of: Callable[[str], object], *texts: str) -> bool:
+    small, middle, large = texts
+    seconds_of_large = seconds(of, large)
+    if seconds_of_large < 0.05:
+        return True  # too short to measure, and shorter than any quadratic time
+    least = max(seconds(of, small), 0.01)
+    return seconds(of, middle) < 5 * least and seconds_of_large < 10 * least
 
 
 @pytest.mark.field("B14")
@@ -557,9 +562,6 @@ def test_after_too_many_movements_all_text_is_shown_without_control_codes() -> N
 def test_four_times_the_text_takes_no_more_than_ten_times_as_long(
     of: Callable[[str], object], start: str, part: str
 ) -> None:
-    small, middle, large = (
-        start * times + part * (times * 5_000 // len(part)) for times in (1, 2, 4)
-    )
-    least = max(seconds(of, small), 0.01)  # shorter times are not precise
-    assert seconds(of, middle) < 5 * least
-    assert seconds(of, large) < 10 * least
+    texts = [start * times + part * (times * 5_000 // len(part)) for times in (1, 2, 4)]
+    # Other work of the machine makes one measurement wrong, but not three.
+    assert any(is_linear(of, *texts) for _ in range(3))

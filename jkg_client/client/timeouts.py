@@ -41,6 +41,8 @@ class Timeouts:
         grace: Time limit for a cell to end after an interrupt. After that the kernel is restarted.
         ready: Time limit for a kernel to answer after a start or a restart.
         sending: Time limit to send a request.
+        overtime: How long a read may continue after its time limit while data of a message keeps
+            arriving.
 
     Raises:
         ValueError: A value is not a number, or it is negative.
@@ -56,6 +58,7 @@ class Timeouts:
     grace: float = field(default=5.0, validator=_check)
     ready: float = field(default=60.0, validator=_check)
     sending: float = field(default=60.0, validator=_check)
+    overtime: float = field(default=1.0, validator=_check)
 
 
 TIMEOUTS = Timeouts()

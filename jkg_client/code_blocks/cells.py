@@ -15,7 +15,7 @@ def to_cell(block: CodeBlock, kernel_language: str) -> str:
     Code in the kernel's language is not changed. On Python kernels, shell code becomes a ``%%bash``
     or ``%%sh`` cell. In Python and shell code, ``pip install`` gets an option that makes it quiet.
     In shell code, a leading ``!`` or prompt (``$ ``) is removed. From a session with prompts, only
-    the typed code is run. Commands of more than 65,536 characters, and code after 250,000 strings
+    the typed code is run. Commands of more than 65,536 characters, and code after 100,000 strings
     and comments, are not changed.
 
     Raises:

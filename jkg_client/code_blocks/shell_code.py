@@ -17,7 +17,7 @@ from .open_strings import HEREDOC
 MOST_INSTALLS = 100_000
 """Later commands of a cell stay as they are, so that ten megabytes of them take a second."""
 
-MOST_HIDDEN = 250_000
+MOST_HIDDEN = 100_000
 """Number of strings, comments and here-documents that are read. Later code is not changed."""
 
 _LONGEST_COMMAND = STEP

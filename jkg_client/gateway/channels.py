@@ -32,6 +32,9 @@ _log = logging.getLogger("jkg_client")
 _MOST_EARLY = 2**25
 """Largest number of bytes of messages that are kept for the next ``receive``."""
 
+_LONGEST_PAUSE = 3.0
+"""Seconds between two attempts to connect, at most."""
+
 _NOW = Deadline(0.0)
 """A deadline for reading only what has already arrived."""
 
@@ -114,6 +117,7 @@ class ServerChannels:
         self._session = new_session()
         self._closed = False
         self._early: deque[Incoming] = deque()
+        self._fruitless = 0  # number of last connections that broke before a message came
         self._bytes_at_ping, self._pong_due = -1, deadline
         self._transport = self._connect_first(deadline)
         self._used = clock.now()
@@ -148,7 +152,7 @@ class ServerChannels:
         if self._early:
             return self._early.popleft()
         try:
-            message = self._transport.receive(deadline)
+            message = self._received(deadline)
         except WireError as exc:
             return _unread(exc)
         except GatewayUnreachable as exc:
@@ -201,7 +205,7 @@ class ServerChannels:
         limit = whole.within(self._timeouts.pong)
         while not limit.passed:
             try:
-                incoming = self._early.popleft() if self._early else self._transport.receive(_NOW)
+                incoming = self._early.popleft() if self._early else self._received(_NOW)
             except WireError as exc:
                 incoming = _unread(exc)
             except GatewayUnreachable as exc:
@@ -220,7 +224,7 @@ class ServerChannels:
         pong = self._clock.deadline(self._timeouts.pong)
         self._ask(pong)
         try:
-            early = self._transport.receive(pong, pong_will_do=True)
+            early = self._received(pong, pong_will_do=True)
         except WireError as exc:
             self._early.append(_unread(exc))
             return
@@ -243,6 +247,12 @@ class ServerChannels:
         """Close the connection. A second call does nothing."""
         self._closed = True
         self._transport.close()
+
+    def _received(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
+        message = self._transport.receive(deadline, pong_will_do=pong_will_do)
+        if message is not None:
+            self._fruitless = 0
+        return message
 
     def _ping(self) -> None:
         try:
@@ -274,6 +284,7 @@ class ServerChannels:
         _log.info("connection to kernel %s broke: %s", self._name, cause)
         self._transport.close()
         limit = deadline.within(self._timeouts.reconnect)
+        self._fruitless += 1
         is_kept = self._transport.said_goodbye and self._is_kept_for_us(limit)
         self._transport, tries = self._connect_again(limit, cause)
         # A failed attempt may have received the messages that the server had kept.
@@ -286,6 +297,11 @@ class ServerChannels:
     def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> tuple[Transport, int]:
         """Make a new connection. Returns it, and the number of attempts."""
         pause, reason, tries = 0.1, GatewayError("the time limit has passed"), 0
+        if self._fruitless > 1:
+            # A server that ends each new connection must not get hundreds of them in a second. Half
+            # of the time is left to connect.
+            rest = min(pause * 2 ** min(self._fruitless - 2, 9), _LONGEST_PAUSE)
+            self._rest(rest, limit.within((limit.left() or 0.0) / 2))
         while not limit.passed:
             tries += 1
             try:
@@ -296,13 +312,16 @@ class ServerChannels:
             except GatewayError as exc:
                 reason = exc
             self._check_open()
-            jittered = pause * (0.5 + random.random() / 2)  # noqa: S311
-            self._clock.sleep(limit.within(jittered).left() or 0.0)
-            pause = min(2 * pause, 3.0)
+            self._rest(pause, limit)
+            pause = min(2 * pause, _LONGEST_PAUSE)
         raise GatewayUnreachable(
             f"the connection to kernel {self._name} broke ({cause})"
             f" and could not be restored: {reason}; is the server still running?"
         ) from reason
+
+    def _rest(self, pause: float, limit: Deadline) -> None:
+        jittered = pause * (0.5 + random.random() / 2)  # noqa: S311
+        self._clock.sleep(limit.within(jittered).left() or 0.0)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -18,7 +18,7 @@ from ..protocol.frames import BINARY, CLOSE, PING, PONG, FrameReader, Received, 
 from ..protocol.wire import Framing
 from .connecting import Route, open_stream
 from .handshake import HandshakeAnswer, shake_hands
-from .limits import MAX_MESSAGE, OVERTIME
+from .limits import MAX_MESSAGE
 
 SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
@@ -60,13 +60,15 @@ class DeadlineWebSocket:
     Args:
         stream: The connection, after the handshake.
         answer: The server's answer to the handshake.
+        overtime: Seconds for which a read may continue after its deadline while data arrives.
     """
 
-    def __init__(self, stream: socket.socket, answer: HandshakeAnswer) -> None:
+    def __init__(self, stream: socket.socket, answer: HandshakeAnswer, overtime: float) -> None:
         self.answer = answer
         self.bytes_received: int = 0
         self._stream: socket.socket | None = stream
         self._frames = FrameReader(MAX_MESSAGE)
+        self._overtime = overtime
         self._said_goodbye = False
         self._quickack: int | None = getattr(socket, "TCP_QUICKACK", None)
         self._poll: Callable[[int], object] | None = None
@@ -76,7 +78,9 @@ class DeadlineWebSocket:
             self._poll = poll.poll
 
     @classmethod
-    def opened(cls, address: ChannelsAddress, deadline: Deadline) -> DeadlineWebSocket:
+    def opened(
+        cls, address: ChannelsAddress, deadline: Deadline, overtime: float
+    ) -> DeadlineWebSocket:
         """Connect before ``deadline``. ``answer`` says whether the server has accepted.
 
         Raises:
@@ -89,7 +93,7 @@ class DeadlineWebSocket:
             headers["Cookie"] = address.cookie
         stream = open_stream(address.route, deadline)
         try:
-            return cls(stream, shake_hands(stream, address.url, headers, deadline))
+            return cls(stream, shake_hands(stream, address.url, headers, deadline), overtime)
         except BaseException:
             stream.close()
             raise
@@ -136,7 +140,7 @@ class DeadlineWebSocket:
                 continue
             if not is_first_read:
                 # A server may send pings and parts of a message without end.
-                overdue = overdue or deadline.later(OVERTIME)
+                overdue = overdue or deadline.later(self._overtime)
                 if overdue.passed:
                     return None
             is_first_read = False

@@ -88,9 +88,11 @@ class HttpSession:
                 raise
             except (GatewayUnreachable, GatewayStatus) as exc:
                 temporary = not isinstance(exc, GatewayStatus) or exc.status in {502, 503, 504}
-                if again == tries or not temporary or deadline.passed:
+                pause = 0.1 * again * (1 + random.random())  # noqa: S311
+                # After the deadline, another try could only report that time is up.
+                if again == tries or not temporary or pause > (deadline.left() or 0.0):
                     raise
-            time.sleep(0.1 * again * (1 + random.random()))  # noqa: S311
+            time.sleep(pause)
         raise AssertionError("unreachable: the last try returns or raises")
 
     def channels_address(self, path: str, session: str) -> ChannelsAddress:

@@ -10,8 +10,5 @@ MAX_REQUEST = 10 * 2**20
 MAX_MESSAGE = 2**30
 """Size of the largest message from a server, in bytes. Larger ones close the connection."""
 
-OVERTIME = 1.0
-"""Seconds for which a read may continue after its deadline while data keeps arriving."""
-
 NONSENSE = (ValueError, LookupError, OverflowError, MemoryError, CookieError)
 """Built-in exceptions that libraries raise for invalid data from a server."""

@@ -209,7 +209,8 @@ class JupyterClient:
         kernel = ServerKernel(self._http, kernel_id)
 
         def open_socket(session: str, deadline: Deadline) -> WebSocketTransport:
-            return WebSocketTransport(kernel.channels_address(session), deadline)
+            address = kernel.channels_address(session)
+            return WebSocketTransport(address, deadline, timeouts.overtime)
 
         channels = ServerChannels(
             kernel.name, open_socket, kernel.model_if_told, deadline, timeouts

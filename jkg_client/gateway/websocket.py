@@ -38,6 +38,7 @@ class WebSocketTransport:
     Args:
         address: Address of the WebSocket.
         deadline: Time limit for the handshake.
+        overtime: As in ``Timeouts``.
 
     Raises:
         GatewayUnreachable: There is no answer, or it does not come from a WebSocket server.
@@ -45,10 +46,10 @@ class WebSocketTransport:
         KernelNotFound: The server has no such kernel.
     """
 
-    def __init__(self, address: ChannelsAddress, deadline: Deadline) -> None:
+    def __init__(self, address: ChannelsAddress, deadline: Deadline, overtime: float) -> None:
         self._url = address.url.partition("?")[0]
         try:
-            self._socket = DeadlineWebSocket.opened(address, deadline)
+            self._socket = DeadlineWebSocket.opened(address, deadline, overtime)
         except _FOREIGN as exc:
             raise _translation(self._url, exc) from exc
         answer = self._socket.answer

@@ -21,7 +21,7 @@ from ..ports import free_port
 ENGINE_SOCKET = "/var/run/docker.sock"
 
 _READY = "jkg-client-tunnel-is-open"
-_PAUSE = 0.05
+_PAUSE = 0.02
 _PORT_TRIES = 3
 _END_SECONDS = 2.0
 _CONNECT_SECONDS = 1.0

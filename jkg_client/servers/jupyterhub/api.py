@@ -192,8 +192,8 @@ class HubApi:
         Raises:
             ClientClosed: The start was given up.
         """
-        if self._given_up.wait(deadline.within(seconds).left() or 0.0):
-            raise ClientClosed("the start of the server was given up")
+        self._given_up.wait(deadline.within(seconds).left() or 0.0)
+        self._check_given_up()
 
     def carry_on(self) -> None:
         """Ignore ``given_up`` from now on, because the server is being stopped."""
@@ -243,8 +243,7 @@ class HubApi:
 
     def _opened(self, request: str, token: str, body: Any, deadline: Deadline) -> requests.Response:
         method, _, url = request.partition(" ")
-        if self._given_up.is_set():
-            raise ClientClosed("the start of the server was given up")
+        self._check_given_up()
         with translated(request, deadline, self._proxy):
             return self._session.request(
                 method,
@@ -256,11 +255,16 @@ class HubApi:
                 stream=True,
             )
 
+    def _check_given_up(self) -> None:
+        if self._given_up.is_set():
+            raise ClientClosed("the start of the server was given up")
+
     def _pieces(
         self, response: requests.Response, request: str, deadline: Deadline
     ) -> Iterator[bytes]:
         pieces = response.iter_content(1)
         while True:
+            self._check_given_up()
             try:
                 with translated(request, deadline, self._proxy):
                     piece = next(pieces, b"")

@@ -30,9 +30,9 @@ _log = logging.getLogger("jkg_client")
 
 _FIRST_PAUSE, _PAUSE, _LONGEST_PAUSE = 0.01, 0.25, 2.0
 """Seconds between two requests for the state of the server. They become longer."""
-_FIRST_STREAM, _LONGEST_STREAM = 1.0, 5.0
+_FIRST_STREAM, _LONGEST_STREAM = 0.5, 5.0
 """Seconds of reading events between two such requests, because a proxy may hold events back."""
-_SILENT = 3.0
+_SILENT = 1.0
 """Seconds without an answer of the server after which the hub is asked to check it."""
 _UNHEARD = 30.0
 """Seconds without an answer after which a server counts as unreachable."""
