@@ -35,6 +35,9 @@ _MOST_EARLY = 2**25
 _LONGEST_PAUSE = 3.0
 """Seconds between two attempts to connect, at most."""
 
+_SHORTEST_PAUSE = 0.01
+"""Seconds that are still worth a pause, when the time is almost over."""
+
 _NOW = Deadline(0.0)
 """A deadline for reading only what has already arrived."""
 
@@ -298,10 +301,10 @@ class ServerChannels:
         """Make a new connection. Returns it, and the number of attempts."""
         pause, reason, tries = 0.1, GatewayError("the time limit has passed"), 0
         if self._fruitless > 1:
-            # A server that ends each new connection must not get hundreds of them in a second. Half
-            # of the time is left to connect.
+            # A server that ends each new connection must not get hundreds of them in a second.
             rest = min(pause * 2 ** min(self._fruitless - 2, 9), _LONGEST_PAUSE)
-            self._rest(rest, limit.within((limit.left() or 0.0) / 2))
+            half = (limit.left() or 0.0) / 2  # the other half is left to connect
+            self._rest(rest, limit.within(half if half > _SHORTEST_PAUSE else 0.0))
         while not limit.passed:
             tries += 1
             try:
