@@ -368,7 +368,7 @@ def test_a_silent_cell_on_a_half_open_connection_ends(
 def test_a_time_limit_is_kept_on_a_half_open_connection(
     connect: Connect, timeouts: Timeouts, proxy: Proxy, unit: float
 ) -> None:
-    kernel = connect(evolve(timeouts, grace=2.0))
+    kernel = connect(evolve(timeouts, grace=max(timeouts.grace, 1.2)))
     limit = 0.2 + 0.3 * unit  # it passes before the client notices the broken connection
     code = "runs.append(1)\nprint('on', flush=True)\nimport time; time.sleep(60)"
     started = time.monotonic()

@@ -795,6 +795,26 @@ def test_the_pauses_between_queries_grow_up_to_8_seconds(seconds: float, times: 
     assert all(limit is not None and limit <= seconds for limit in kernel.channels.limits)
 
 
+@pytest.mark.parametrize(("first_heartbeat", "pause"), [(0.2, 0.1), (0.0, 0.05)])
+def test_a_short_heartbeat_shortens_the_pauses_between_queries(
+    first_heartbeat: float, pause: float
+) -> None:
+    kernel = ScriptedKernel(timeouts=Timeouts(first_heartbeat=first_heartbeat))
+    kernel.channels.during.append("never")
+    assert not kernel.talk.answers(kernel.hand.clock().deadline(6.5 * pause))
+    assert kernel.channels.did.count("info") == 3
+
+
+@pytest.mark.parametrize(("first_heartbeat", "pause"), [(0.2, 0.2), (0.0, 0.0), (2.0, 0.5)])
+def test_the_end_of_a_cell_is_missed_no_later_than_the_first_heartbeat(
+    first_heartbeat: float, pause: float
+) -> None:
+    kernel = ScriptedKernel(timeouts=Timeouts(first_heartbeat=first_heartbeat))
+    started = kernel.hand.now
+    assert kernel.cell("busy reply until:info answers").status == "ok"
+    assert kernel.hand.now - started == pytest.approx(pause)
+
+
 def test_a_start_message_before_the_cell_does_not_end_a_query() -> None:
     kernel = fresh(ENDS["in order"])
     result = kernel.cell(f"kept starting {OK} answers")

@@ -19,7 +19,7 @@ def timeouts() -> Timeouts:
         first_heartbeat=0.04,
         heartbeat=0.2,
         pong=0.15,
-        handshake=0.3,
+        handshake=0.2,
         reconnect=8.0,
         grace=0.5,
         ready=30.0,

@@ -29,7 +29,8 @@ class Timeouts:
             pod for it.
         first_heartbeat: Silence after a request until the client asks whether connection and
             kernel are alive. This time is short, because a kernel that does not answer has usually
-            died before the request.
+            died before the request. The client never pauses longer before it asks a kernel a second
+            time.
         heartbeat: Further silence until the client asks again.
         stale: Time without use after which the client checks that a connection is still alive,
             before it uses the connection again. Proxies may drop connections without a message.
