@@ -338,6 +338,7 @@ def test_draining_ends_in_time_if_every_connection_breaks() -> None:
 
 def test_a_server_that_ends_each_new_connection_gets_few_of_them() -> None:
     server = Server("breaks", *["breaks"] * 10_000)
+    server.opening_takes = 0.01
     channels = server.connect()
     assert set(everything(channels, server, 60.0)) == {CUT}
     assert len(server.opened) < 60
