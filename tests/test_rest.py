@@ -409,6 +409,15 @@ def test_the_same_requests_are_tried_again_with_and_without_tls(use_https: bool)
             assert len(callers) == 4
 
 
+def test_another_try_that_would_come_too_late_is_not_made() -> None:
+    with hanging_up() as (port, callers):
+        info = JupyterConnectionInfo("127.0.0.1", False, port)
+        # The first pause takes at least 0.1 s.
+        with JupyterClient(info, request_timeout=0.09) as client, pytest.raises(GatewayUnreachable):
+            client.get_kernel(UNKNOWN)
+    assert len(callers) <= 1
+
+
 def test_an_answer_that_is_cut_short_is_a_broken_connection(
     client: JupyterClient, server: FakeGateway
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .stepwise import join, lines_of
@@ -101,15 +101,17 @@ def cut_traceback(lines: Sequence[str], most: int) -> tuple[tuple[str, ...], int
 
 def weight(value: Any) -> int:
     """Number of characters in a JSON value, plus some for each list, object and number in it."""
-    total, waiting = 0, [value]
+    total = 0
+    waiting: list[Iterable[Any]] = [(value,)]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            total += len(one)
-        elif isinstance(one, (list, dict)):
-            total += ITEM * len(one)
-            waiting += one
-            waiting += one.values() if isinstance(one, dict) else ()
+        for one in waiting.pop():
+            if isinstance(one, str):
+                total += len(one)
+            elif isinstance(one, (list, dict)):
+                total += ITEM * len(one)
+                waiting.append(one)
+                if isinstance(one, dict):
+                    waiting.append(one.values())
     return total
 
 
