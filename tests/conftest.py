@@ -6,14 +6,14 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-from fixtures import commands, executor, executors, kernel, pytest_itemcollected
+from fixtures import commands, executor, executors, kernel, programs, pytest_itemcollected
 from hypothesis import Phase, settings
 from surroundings import in_the_foreground, leave_out_grammars, shut_out
 
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.testing import FakeGateway
 
-__all__ = ["commands", "executor", "executors", "kernel", "pytest_itemcollected"]
+__all__ = ["commands", "executor", "executors", "kernel", "programs", "pytest_itemcollected"]
 
 
 # Failed examples are printed. They are not saved, because the checkout may be read-only.

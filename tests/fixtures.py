@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -21,6 +22,7 @@ from jkg_client.client.timeouts import Timeouts
 if TYPE_CHECKING:
     from forked_commands import Commands
 
+Programs = Callable[..., "tuple[int, str, str]"]
 Executors = Callable[..., JupyterCodeExecutor]
 
 
@@ -41,6 +43,27 @@ def commands() -> Iterator[Commands]:
     commands = Commands()
     yield commands
     commands.close()
+
+
+@pytest.fixture
+def programs(commands: Commands, tmp_path: Path) -> Programs:
+    """Runs a program to its end in a forked process.
+
+    It is called with the code of the program, its arguments, a time limit as ``seconds``, and
+    variables of the environment. It returns the exit status, stdout and stderr.
+    """
+
+    def run(
+        program: str, *words: str, seconds: float = 60.0, **environ: str
+    ) -> tuple[int, str, str]:
+        env = {**os.environ, **environ}
+        with contextlib.closing(
+            commands.start([*words], program=program, env=env, cwd=tmp_path, stdout=-1, stderr=-1)
+        ) as process:
+            out, err = process.communicate(timeout=seconds)
+            return process.wait(), out, err
+
+    return run
 
 
 @pytest.fixture

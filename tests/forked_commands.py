@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import importlib
 import json
 import os
@@ -238,7 +239,9 @@ def become(order: dict[str, Any], fds: list[int]) -> None:
 
 
 # Modules that few commands need, and that import large libraries.
-HEAVY = {f"jkg_client.cli.{name}" for name in ("build", "console.editor", "notebook")}
+HEAVY = {
+    f"jkg_client.cli.{name}" for name in ("build", "console.editor", "console.history", "notebook")
+}
 
 
 def import_all() -> None:
@@ -266,6 +269,8 @@ def run(order: dict[str, Any]) -> None:
 if __name__ == "__main__":
     leave_out_grammars()
     import_all()
+    # The forked processes share this memory, and do not search it for garbage at their end.
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     asked = serve(socket.socket(fileno=int(sys.argv[1])))
     warnings.simplefilter("error")

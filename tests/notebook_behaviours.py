@@ -64,7 +64,7 @@ def test_the_file_has_the_returned_notebook(server: JupyterConnectable, tmp_path
 def test_a_kernel_that_dies_stops_the_notebook(server: JupyterConnectable, tmp_path: Path) -> None:
     before, path = kernel_ids(server), tmp_path / "out.ipynb"
     # If a kernel ends at once, messages that it has not sent yet may be lost.
-    death = "import os, time\nprint('last', flush=True)\ntime.sleep(0.5)\nos._exit(1)"
+    death = "import os, time\nprint('last', flush=True)\ntime.sleep(0.3)\nos._exit(1)"
     error = failed(NotebookKernelDied, notebook("print(1)", death, "print(3)"), server, output=path)
     assert (error.status, error.number, error.exit_code) == ("died", 1, 137)
     assert all_shown(read(path)) == [["1\n"], ["last\n", "KernelDied"], []]
@@ -106,7 +106,7 @@ def test_errors_may_be_allowed(server: JupyterConnectable) -> None:
 def test_a_cell_beyond_its_time_limit_is_a_timeout_and_not_an_interrupt(
     server: JupyterConnectable,
 ) -> None:
-    error = failed(NotebookTimeout, notebook("1", SLEEP, "3"), server, cell_timeout=0.7)
+    error = failed(NotebookTimeout, notebook("1", SLEEP, "3"), server, cell_timeout=0.5)
     assert (error.status, error.number, error.exit_code) == ("timeout", 1, 124)
     assert all_shown(error.notebook) == [["1"], ["on\n", "TimeoutError"], []]
     assert "KeyboardInterrupt" not in json.dumps(error.notebook)
@@ -114,17 +114,17 @@ def test_a_cell_beyond_its_time_limit_is_a_timeout_and_not_an_interrupt(
 
 @pytest.mark.field("N35")
 def test_the_limit_of_a_notebook_is_for_all_cells_together(server: JupyterConnectable) -> None:
-    wait = "import time; time.sleep(1)"
-    error = failed(NotebookTimeout, notebook(wait, wait), server, timeout=1.5)
-    assert (error.number, "limit of 1.5 seconds for the notebook" in str(error)) == (1, True)
+    wait = "import time; time.sleep(0.5)"
+    error = failed(NotebookTimeout, notebook(wait, wait), server, timeout=0.95)
+    assert (error.number, "limit of 0.95 seconds for the notebook" in str(error)) == (1, True)
     assert all_shown(error.notebook) == [[], ["TimeoutError"]]
 
 
 @pytest.mark.field("N35")
 def test_metadata_of_a_cell_may_limit_it(server: JupyterConnectable) -> None:
-    cell = code(SLEEP, metadata={"execution": {"timeout": 0.5}})
+    cell = code(SLEEP, metadata={"execution": {"timeout": 0.3}})
     error = failed(NotebookTimeout, notebook(cell), server, cell_timeout=60)
-    assert error.cell.metadata.execution.timeout == 0.5
+    assert error.cell.metadata.execution.timeout == 0.3
 
 
 @pytest.mark.field("N9")
@@ -393,8 +393,8 @@ def test_the_code_runs_in_cwd_and_cwd_defines_no_variable(
 
 @pytest.mark.field("N13")
 def test_final_wait_waits_for_output_of_threads(server: JupyterConnectable) -> None:
-    late = "import threading\nthreading.Timer(0.3, print, ('late',)).start()"
-    assert all_shown(run_notebook(notebook(late), server, final_wait=1)) == [["late\n"]]
+    late = "import threading\nthreading.Timer(0.1, print, ('late',)).start()"
+    assert all_shown(run_notebook(notebook(late), server, final_wait=0.6)) == [["late\n"]]
 
 
 @pytest.mark.field("N30")

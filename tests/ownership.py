@@ -6,15 +6,12 @@ processes are forked, because most of the time of a new interpreter would be for
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
-from fixtures import Executors
-from forked_commands import Commands
+from fixtures import Executors, Programs
 
 from jkg_client import (
     JupyterClient,
@@ -40,23 +37,13 @@ def kernels(server: JupyterConnectable) -> set[str]:
         return {kernel["id"] for kernel in client.list_kernels()}
 
 
-Run = Callable[..., "tuple[int, str, str]"]
-
-
 @pytest.fixture
-def run(commands: Commands, server: JupyterConnectable, tmp_path: Path) -> Run:
-    """Runs a program to its end. Returns its exit status, stdout and stderr."""
+def run(programs: Programs, server: JupyterConnectable) -> Programs:
+    """Runs a program that begins with ``PRELUDE``."""
     info = server.connection_info
 
-    def run(program: str, *, seconds: float = ENDING, **environ: str) -> tuple[int, str, str]:
-        env = {**os.environ, "TEST_TOKEN": info.token or "", **environ}
-        with contextlib.closing(
-            commands.start(
-                [info.url], program=PRELUDE + program, env=env, cwd=tmp_path, stdout=-1, stderr=-1
-            )
-        ) as process:
-            out, err = process.communicate(timeout=seconds)
-            return process.wait(), out, err
+    def run(program: str, **options: Any) -> tuple[int, str, str]:
+        return programs(PRELUDE + program, info.url, TEST_TOKEN=info.token or "", **options)
 
     return run
 
@@ -92,7 +79,7 @@ with JupyterCodeExecutor(server, output_dir="/tmp") as executor:
 @FORKS
 @pytest.mark.field("D3")
 def test_a_forked_child_can_neither_use_nor_end_objects_of_its_parent(
-    server: JupyterConnectable, run: Run
+    server: JupyterConnectable, run: Programs
 ) -> None:
     before = kernels(server)
     assert run(FORKED) == (0, "0 42\n", "")
@@ -113,7 +100,7 @@ if child:
 
 @FORKS
 @pytest.mark.field("D3")
-def test_the_end_of_a_forked_child_leaves_the_kernel_to_its_parent(run: Run) -> None:
+def test_the_end_of_a_forked_child_leaves_the_kernel_to_its_parent(run: Programs) -> None:
     assert run(FORKED_AND_ENDED) == (0, "42\n", "")
 
 
@@ -133,7 +120,7 @@ with JupyterClient(server) as client:
 
 @FORKS
 @pytest.mark.field("D3")
-def test_a_forked_child_may_have_its_own_executor(run: Run) -> None:
+def test_a_forked_child_may_have_its_own_executor(run: Programs) -> None:
     assert run(CHILD_WITH_ITS_OWN) == (0, "0 True\n", "")
 
 
@@ -155,6 +142,7 @@ def life():
     executor.stop()
 
 
+life()  # with imports
 begun = time.monotonic()
 life()
 whole = 1.2 * (time.monotonic() - begun)
@@ -175,7 +163,7 @@ print(struck > 0, threading.active_count())
 
 @pytest.mark.field("D4")
 def test_ctrl_c_at_any_moment_leaves_no_kernel_and_no_thread(
-    server: JupyterConnectable, tries: int, run: Run
+    server: JupyterConnectable, tries: int, run: Programs
 ) -> None:
     before = kernels(server)
     assert run(INTERRUPTED, seconds=5 * ENDING, TRIES=str(tries)) == (0, "True 1\n", "")
@@ -235,7 +223,7 @@ print("42")
 @pytest.mark.field("D5", "D6")
 @pytest.mark.parametrize("program", [NEVER_STOPPED, AMID_A_CELL, AMID_A_THREAD])
 def test_the_end_of_the_program_ends_the_kernel_and_waits_for_no_cell(
-    program: str, server: JupyterConnectable, run: Run
+    program: str, server: JupyterConnectable, run: Programs
 ) -> None:
     before = kernels(server)
     begun = time.monotonic()

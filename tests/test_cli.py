@@ -22,6 +22,7 @@ from typing import Any, Callable
 
 import pytest
 from attrs import evolve
+from fixtures import Programs
 from forked_commands import Commands
 from surroundings import in_the_foreground
 from tables import rows
@@ -672,16 +673,9 @@ sys.exit(main(["mcp"]))
 """
 
 
-def test_without_its_package_the_mcp_server_says_what_to_install(environ: dict[str, str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_MCP],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (125, "")
-    assert done.stderr.startswith(
-        'jkg: the MCP server needs an extra: pip install "jkg-client[mcp]" ('
-    )
+def test_without_its_package_the_mcp_server_says_what_to_install(
+    programs: Programs, environ: dict[str, str]
+) -> None:
+    status, out, err = programs(WITHOUT_MCP, **environ)
+    assert (status, out) == (125, "")
+    assert err.startswith('jkg: the MCP server needs an extra: pip install "jkg-client[mcp]" (')

@@ -153,7 +153,7 @@ def test_errors_of_kernel_commands_are_reported_in_one_line(
 
 
 def test_a_file_is_put_listed_and_got(jkg: Jkg, tmp_path: Path) -> None:
-    data = os.urandom(2_000_000)
+    data = os.urandom(1_300_000)  # three pieces
     (tmp_path / "data.bin").write_bytes(data)
     there = tmp_path / "there"
     there.mkdir()

@@ -243,8 +243,10 @@ def test_only_valid_images_are_drawn() -> None:
 def test_a_terminal_shows_a_slow_start_until_the_output_begins(
     server: FakeGateway, terminals: Any
 ) -> None:
-    server.faults.delay(1.5, path="/api/kernels", method="POST")
+    server.faults.hold()
     one = terminals("run", "-c", "print('out')")
+    one.until("starting the kernel")
+    server.faults.release()
     assert one.ended() == 0
     before, drawn, after = one.sent.partition("\rjkg: starting the kernel ...")
     assert (before, bool(drawn)) == ("", True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -163,18 +161,16 @@ def test_a_death_is_shown_once_even_if_the_server_reports_it_twice() -> None:
 
 
 @pytest.mark.field("CMD41")
-def test_code_from_a_pipe_is_for_jkg_run(server: FakeGateway, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "jkg_client", "console"],
-        env=environment(server, tmp_path),
-        input="print(1)\n",
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+def test_code_from_a_pipe_is_for_jkg_run(
+    commands: Commands, server: FakeGateway, tmp_path: Path
+) -> None:
+    env = environment(server, tmp_path)
+    with contextlib.closing(
+        commands.start(["console"], env=env, cwd=ROOT, stdin=-1, stdout=-1, stderr=-1)
+    ) as process:
+        said = process.communicate("print(1)\n", SECONDS)
     wanted = "jkg: the console needs a terminal; for code from a pipe use jkg run -\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", wanted)
+    assert (process.returncode, *said) == (2, "", wanted)
 
 
 @pytest.mark.field("CMD24")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures import Programs
 
 from jkg_client import DockerJupyterServer
 
@@ -100,16 +100,10 @@ print(DockerJupyterServer.DEFAULT_DOCKERFILE.split()[0])
 """
 
 
-def test_the_error_for_a_missing_library_names_its_extra() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_THE_LIBRARY],
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+def test_the_error_for_a_missing_library_names_its_extra(programs: Programs) -> None:
+    status, out, err = programs(WITHOUT_THE_LIBRARY)
     said = 'DockerJupyterServer needs the Docker library: pip install "jkg-client[docker]"'
-    assert done.stdout.splitlines() == [*[said] * 10, "FROM"]
+    assert (status, out.splitlines(), err) == (0, [*[said] * 10, "FROM"], "")
 
 
 @pytest.mark.parametrize(

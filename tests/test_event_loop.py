@@ -97,7 +97,7 @@ async def gaps(
 ) -> tuple[float, list[float]]:
     """The usual gap of this machine beside a busy thread, and the gaps of the jobs."""
     async with AsyncJupyterCodeExecutor(connection, timeout=60, output_dir=folder) as executor:
-        own = await longest_gap(asyncio.to_thread(busy, 0.25))
+        own = await longest_gap(asyncio.to_thread(busy, 0.15))
         return own, [await longest_gap(job) for job in jobs(executor)]
 
 

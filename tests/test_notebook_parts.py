@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import datetime, time, timedelta, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,6 +10,7 @@ from uuid import UUID
 
 import nbformat
 import pytest
+from fixtures import Programs
 from notebooks import code, markdown, notebook, read, shown
 from tables import rows
 
@@ -378,7 +377,7 @@ def test_bad_arguments_are_named_before_anything_happens(
         run_notebook(notebook("1"), options.pop("server", None), **options)
 
 
-def test_without_nbformat_the_error_names_the_extra() -> None:
+def test_without_nbformat_the_error_names_the_extra(programs: Programs) -> None:
     code = """
 import sys
 sys.modules["nbformat"] = None
@@ -389,8 +388,5 @@ for run in (jkg_client.run_notebook, jkg_client.inspect_notebook):
     except ImportError as exc:
         print(exc)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
     said = 'notebooks need the package nbformat: pip install "jkg-client[notebook]"\n'
-    assert done.stdout == 2 * said
+    assert programs(code) == (0, 2 * said, "")

@@ -121,7 +121,7 @@ def test_a_block_beyond_its_time_limit_has_a_note_after_its_output(
 ) -> None:
     with JupyterCodeExecutor(fake_gateway, output_dir=tmp_path) as executor:
         code = "import time\nprint('on', flush=True)\ntime.sleep(30)"
-        executor.execute_code_blocks([block(code)], timeout=0.5)
+        executor.execute_code_blocks([block(code)], timeout=0.3)
         executor.save_notebook(tmp_path / "session.ipynb")
     (cell,) = cells(tmp_path / "session.ipynb")
     assert texts(cell)[0] == "on\n"

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import pytest
 from attrs import define, field
 from docker_engine import dockerfiles, engine, one, seeds_image, servers
-from fixtures import commands, executor, executors, kernel, pytest_itemcollected
+from fixtures import commands, executor, executors, kernel, programs, pytest_itemcollected
 from frameworks import any_python, gateway, model
 from servers import HUB, KINDS, LOCAL, Kind, running
 from surroundings import in_the_foreground, shut_out
@@ -36,6 +36,7 @@ __all__ = [
     "kernel",
     "model",
     "one",
+    "programs",
     "pytest_itemcollected",
     "seeds_image",
     "servers",
