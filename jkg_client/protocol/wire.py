@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import enum
 import functools
-import itertools
 import json
 import struct
 from typing import Any, Union
@@ -258,4 +257,7 @@ def _join_default(parts: list[bytes]) -> bytes:
 
 
 def _offsets(parts: list[bytes], start: int) -> list[int]:
-    return list(itertools.accumulate(map(len, parts), initial=start))
+    offsets = [start]
+    for part in parts:
+        offsets.append(offsets[-1] + len(part))
+    return offsets
