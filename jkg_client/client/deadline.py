@@ -49,13 +49,9 @@ class Deadline:
 
     def within(self, seconds: float) -> Deadline:
         """A deadline ``seconds`` from now, but never after this one."""
-        now = self._clock()
-        end = now + seconds
-        if self._end is not None and self._end < end:
-            end = max(self._end, now)
-        part = Deadline(None, clock=self._clock)
-        part.seconds, part._end = end - now, end
-        return part
+        if self._end is not None:
+            seconds = max(0.0, min(seconds, self._end - self._clock()))
+        return Deadline(seconds, clock=self._clock)
 
 
 @frozen

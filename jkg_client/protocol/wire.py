@@ -104,8 +104,9 @@ def parse(packed: Packed) -> Message:
             return _from_document(loads(packed.texts[0]), packed.buffers)
         channel, header, parent, metadata, content = packed.texts
         read = _known_parent if len(parent) < _LONGEST_PARENT else loads
+        about = {} if metadata == "{}" else loads(metadata)
         return message_of(
-            channel, loads(header), read(parent), loads(metadata), loads(content), packed.buffers
+            channel, loads(header), read(parent), about, loads(content), packed.buffers
         )
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise _nonsense(packed.framing, exc, "".join(packed.texts)) from exc
