@@ -16,7 +16,7 @@ import websocket._handshake
 
 from jkg_client import JupyterClient, JupyterConnectionInfo
 from jkg_client.client.deadline import Deadline
-from jkg_client.gateway.connecting import authorities_of, proxy_for, proxy_name
+from jkg_client.gateway.connecting import authorities_of, proxy_for, proxy_name, read_head
 from jkg_client.gateway.handshake import HandshakeAnswer, HandshakeError, shake_hands
 from jkg_client.testing import FakeGateway
 
@@ -211,3 +211,21 @@ def test_the_cookies_of_other_users_of_websocket_client_stay_unchanged(
     assert "theirs" in str(jar.get("127.0.0.1"))
     (opening,) = fake_gateway.journal.requests("GET", f"/api/kernels/{kernel_id}/channels")
     assert "theirs" not in opening.headers.get("Cookie", "")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(f"HTTP/1.1 101 x\r\nA: {'b' * length}\r\n\r\n" for length in range(4)),
+        "\r\n\r\n",
+        "A: \r\r\n\r\n",
+        "A: \r\nB: \n\r\n\r\r\n\r\n",
+    ],
+)
+def test_data_after_the_head_of_a_response_stays_unread(
+    ends: tuple[socket.socket, socket.socket], head: str
+) -> None:
+    client, server = ends
+    server.sendall(f"{head}\r\n\r\nframes".encode())
+    assert read_head(client, Deadline(10)) == head.encode()
+    assert client.recv(100) == b"\r\n\r\nframes"

@@ -116,15 +116,20 @@ def read_head(stream: socket.socket, deadline: Deadline) -> bytes:
         OSError: The head is incomplete or too long. ``socket.timeout`` if the deadline passes.
     """
     head = bytearray()
-    while not head.endswith(b"\r\n\r\n"):
+    while missing := _missing(head):
         stream.settimeout(_left(deadline))
-        byte = stream.recv(1)
-        if not byte:
+        data = stream.recv(missing)
+        if not data:
             raise OSError("the connection was closed during the handshake")
         if len(head) > _LARGEST_HEAD:
             raise OSError("the answer to the handshake cannot be understood")
-        head += byte
+        head += data
     return bytes(head)
+
+
+def _missing(head: bytearray) -> int:
+    """How many bytes a head needs at least until it ends with a blank line."""
+    return next(n for n in range(5) if head.endswith(b"\r\n\r\n"[: 4 - n]))
 
 
 def _connected(route: Route, deadline: Deadline) -> socket.socket:
