@@ -6,6 +6,7 @@ import pytest
 
 from jkg_client import JupyterClient, JupyterConnectable
 from jkg_client.client.deadline import Deadline
+from jkg_client.client.timeouts import TIMEOUTS
 from jkg_client.gateway.websocket import WebSocketTransport
 from jkg_client.protocol.message_gaps import ASKED_AT_CONNECT
 from jkg_client.protocol.messages import kernel_info_request, new_session
@@ -32,7 +33,8 @@ def test_a_reconnect_uses_no_more_message_numbers_than_allowed(server: JupyterCo
 
 def _numbers_heard(client: JupyterClient, kernel_id: str, session: str) -> set[int]:
     """Numbers of the kernel's messages on a new connection, until it has answered a request."""
-    transport = WebSocketTransport(client.channels_address(kernel_id, session), Deadline(60))
+    address = client.channels_address(kernel_id, session)
+    transport = WebSocketTransport(address, Deadline(60), TIMEOUTS.overtime)
     try:
         request, deadline = kernel_info_request(session), Deadline(60)
         transport.send(request, deadline)
