@@ -13,7 +13,7 @@ from .protocol.mime_bundle import mime_bundle
 from .protocol.outputs import as_seen, join_text
 from .protocol.result import KERNEL_DIED, NOT_BEGUN, ExecutionResult, Status, Truncation
 from .protocol.values import Output, Stream, short_repr
-from .rendering import Rendering, into, render_seen
+from .rendering import NOTHING, Rendering, into, render_seen
 
 EXIT_CODES: Mapping[Status, int] = {
     "ok": 0,
@@ -93,17 +93,16 @@ class CodeResult:
             left_out: Number of blocks after the last block that ran.
         """
         page = NotebookPage() if page is None else page
-        write = into(folder)
         renderings: list[Rendering] = []
         texts: list[str] = []
         before_last = 0  # number of texts of the blocks before the last block
         for result in results:
-            # Two separate screens: a cell does not overwrite late output of the cell before it.
-            seen = [*as_seen(result.late_outputs), *as_seen(result.outputs)]
-            rendering = render_seen(seen, write, page)
+            rendering = _rendering(result, folder, page)
             renderings.append(rendering)
             before_last = len(texts)
-            texts += (rendering.text, *notes(result, timeout))
+            if rendering.pieces:
+                texts.append(rendering.text)
+            texts += notes(result, timeout)
         status = results[-1].status if results else "ok"
         if skipped:
             # Readers look for an error at the end, so the note goes before it.
@@ -113,7 +112,7 @@ class CodeResult:
         return cls(
             exit_code=_exit_code(results[-1]) if results else 0,
             output=join_text((text, True) for text in texts),
-            output_files=[str(file) for one in renderings for file in one.files],
+            output_files=[str(file) for one in renderings if one.pieces for file in one.files],
             status=status,
             kernel_restarted=any(result.kernel_restarted for result in results),
             truncated=_together([r.truncated for r in results if r.truncated]),
@@ -121,6 +120,14 @@ class CodeResult:
             skipped=tuple(skipped),
             renderings=tuple(renderings),
         )
+
+
+def _rendering(result: ExecutionResult, folder: Path, page: NotebookPage) -> Rendering:
+    if not (result.outputs or result.late_outputs):
+        return NOTHING
+    # Two separate screens: a cell does not overwrite late output of the cell before it.
+    seen = [*as_seen(result.late_outputs), *as_seen(result.outputs)]
+    return render_seen(seen, into(folder), page)
 
 
 def has_exited(result: CodeResult) -> bool:

@@ -78,7 +78,8 @@ class Rendering:
         return tuple(piece.file for piece in self.pieces if piece.file is not None)
 
 
-_NOTHING = Rendering(())
+NOTHING = Rendering(())
+"""The rendering of a cell without outputs."""
 
 
 @frozen
@@ -174,8 +175,6 @@ def render_seen(
     shown: Sequence[Output], write: Write, page: NotebookPage | None = None
 ) -> Rendering:
     """The same as ``render``, for outputs whose text already looks as on a terminal."""
-    if not shown:
-        return _NOTHING
     whole = (NotebookPage() if page is None else page).complete(shown)
     # Keep the original outputs: the completed pages are large, and they are in the files.
     return Rendering(
