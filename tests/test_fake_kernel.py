@@ -664,6 +664,25 @@ def test_questions_about_code_are_answered(kernel: RawKernel) -> None:
                 assert {name: reply["content"][name] for name in told} == told
 
 
+@pytest.mark.ipython
+def test_a_half_written_cache_of_jedi_hides_no_completions(
+    kernel: RawKernel, tmp_path: Path
+) -> None:
+    def matches() -> Any:
+        request = {"code": "spa", "cursor_pos": 3}
+        _, reply, _ = kernel.answers(kernel.send("complete_request", request))
+        return reply["content"]["matches"]
+
+    kernel.execute(f"import jedi; jedi.settings.cache_directory = {str(tmp_path)!r}; spam = 1")
+    assert matches() == ["spam"]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        path.write_bytes(b"")
+    kernel.execute("import parso.cache; parso.cache.parser_cache.clear()")
+    assert matches() == ["spam"]
+
+
 def test_a_message_that_comes_twice_is_answered_once(kernel: RawKernel) -> None:
     kernel.execute("n = 0")
     header = {"msg_id": "again", "msg_type": "execute_request", "session": kernel.session}

@@ -287,8 +287,13 @@ class IPythonShell(Shell):
             self._ip.execution_count += 1
 
     def complete(self, code: str, cursor: int) -> Reply:
-        with provisionalcompleter():
-            found = list(rectify_completions(code, self._ip.Completer.completions(code, cursor)))
+        found = self._completions(code, cursor)
+        if not found and self._ip.Completer.use_jedi:
+            # If another process writes jedi's cache at this moment, jedi reads half a file and
+            # fails, and IPython ignores the error.
+            self._ip.Completer.use_jedi = False
+            found = self._completions(code, cursor)
+            self._ip.Completer.use_jedi = True
         types = [
             {"start": one.start, "end": one.end, "text": one.text, "type": one.type,
              "signature": one.signature}
@@ -300,6 +305,10 @@ class IPythonShell(Shell):
             "cursor_end": found[0].end if found else cursor,
             "metadata": {"_jupyter_types_experimental": types},
         }
+
+    def _completions(self, code: str, cursor: int) -> list[Any]:
+        with provisionalcompleter():
+            return list(rectify_completions(code, self._ip.Completer.completions(code, cursor)))
 
     def inspect(self, code: str, cursor: int, detail: int) -> Reply:
         try:
