@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import struct
 import threading
@@ -15,7 +14,7 @@ from attrs import evolve
 from jkg_client import JupyterConnectionInfo
 
 TICK = 0.02
-"""Seconds until threads notice the end of a stall, and that a connection is idle."""
+"""Seconds until threads that wait for bytes notice a fault."""
 
 Way = Literal["fin", "rst", "silent"]
 """How a connection ends: by FIN, by a TCP reset, or without a sign to either side."""
@@ -125,7 +124,7 @@ class Proxy:
             return None
         return self._idle[1]
 
-    def hold(self, over: _Bell) -> None:
+    def hold(self, over: threading.Event) -> None:
         """Wait until the proxy no longer holds bytes back, and then for its delay."""
         while self._stalled.is_set() and not over.wait(TICK):
             pass
@@ -160,26 +159,22 @@ class Proxy:
 
     def _listen(self) -> threading.Thread:
         self._socket.listen(128)
+        self._socket.settimeout(TICK)
         self._listening.set()
-        self._bell = _Bell()
-        thread = threading.Thread(
-            target=self._accept, args=(self._bell,), name="proxy", daemon=True
-        )
+        thread = threading.Thread(target=self._accept, name="proxy", daemon=True)
         thread.start()
         return thread
 
     def _unlisten(self) -> None:
         self._listening.clear()
-        self._bell.ring()
         self._acceptor.join()
         self._socket.close()
 
-    def _accept(self, bell: _Bell) -> None:
-        while not bell.has_rung:
-            if bell.wait_for_input(self._socket, None):
+    def _accept(self) -> None:
+        while self._listening.is_set():
+            with contextlib.suppress(socket.timeout):
                 client, _ = self._socket.accept()
                 self._take(client)
-        bell.close()
 
     def _take(self, client: socket.socket) -> None:
         info = self._server
@@ -194,36 +189,6 @@ class Proxy:
             self._links.append(_Link(self, client, server, swallows=self._swallows_new))
 
 
-class _Bell:
-    """An event. A thread can wait for it and for bytes of a socket at the same time."""
-
-    def __init__(self) -> None:
-        self._rung = threading.Event()
-        self._receiver, self._sender = socket.socketpair()
-
-    @property
-    def has_rung(self) -> bool:
-        return self._rung.is_set()
-
-    def ring(self) -> None:
-        """Wake all waiting threads. A second call does nothing."""
-        self._rung.set()
-        self._sender.close()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait, and return whether it has rung."""
-        return self._rung.wait(seconds)
-
-    def wait_for_input(self, sock: socket.socket, seconds: float | None) -> bool:
-        """Wait until it rings or ``sock`` has input, and return whether ``sock`` has input."""
-        return sock in select.select([sock, self._receiver], [], [], seconds)[0]
-
-    def close(self) -> None:
-        """Close the sockets. No thread may wait any longer."""
-        self.ring()
-        self._receiver.close()
-
-
 class _Link:
     """One connection: two sockets, and a thread for each direction. The first to end ends both."""
 
@@ -233,7 +198,7 @@ class _Link:
         self.swallows = swallows
         self._proxy = proxy
         self._client, self._server = client, server
-        self._over = _Bell()
+        self._over = threading.Event()
         self._way: Way = "fin"
         self._used = time.monotonic()
         for sock in (client, server):
@@ -254,7 +219,7 @@ class _Link:
             self.swallows = True
             return
         self._way = way
-        self._over.ring()
+        self._over.set()
 
     def _run(self) -> None:
         down = threading.Thread(
@@ -275,11 +240,10 @@ class _Link:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_WR)
             sock.close()
-        self._over.close()
 
     def _relay(self, source: socket.socket, sink: socket.socket, *, down: bool) -> None:
         try:
-            while not self._over.has_rung:
+            while not self._over.is_set():
                 data = self._received(source)
                 if data is None:
                     continue
@@ -297,13 +261,13 @@ class _Link:
             self.end("rst")
 
     def _received(self, source: socket.socket) -> bytes | None:
-        if not self._over.wait_for_input(source, TICK):
+        try:
+            data = source.recv(65536)
+        except socket.timeout:
             way = self._proxy.end_by_idleness(self._used)
             if way is not None:
                 self.end(way)
             return None
-        try:
-            data = source.recv(65536)
         except OSError:
             if not self.swallows:
                 raise
@@ -313,7 +277,7 @@ class _Link:
 
     def _pass_on(self, data: bytes, sink: socket.socket, *, down: bool) -> None:
         data, way = self._proxy.counted(data, down=down)
-        while data and not self._over.has_rung:
+        while data and not self._over.is_set():
             with contextlib.suppress(socket.timeout):
                 data = data[sink.send(data) :]
         if way is not None:
