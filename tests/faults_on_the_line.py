@@ -232,8 +232,9 @@ def _stall_for_long(proxy: Proxy, later: Later) -> None:
 FAULTS: dict[str, Fault] = {
     "cut": lambda proxy, _: proxy.cut(),
     "reset": lambda proxy, _: proxy.cut("rst"),
-    "cut in mid-frame": lambda proxy, _: proxy.cut_after(1000),
-    "reset in mid-frame": lambda proxy, _: proxy.cut_after(1000, "rst"),
+    # This is after the answer about the kernel and the first two messages of a cell.
+    "cut in mid-frame": lambda proxy, _: proxy.cut_after(3000),
+    "reset in mid-frame": lambda proxy, _: proxy.cut_after(3000, "rst"),
     "half-open": lambda proxy, _: proxy.swallow(),
     "refused for a while": _refuse,
     "unanswered for a while": _answer_nothing,
