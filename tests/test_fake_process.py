@@ -257,35 +257,22 @@ def test_an_interrupt_that_comes_early_is_not_lost(client: RawClient, kernel: Ra
         assert reply["content"]["ename"] == "KeyboardInterrupt"
 
 
-@pytest.mark.ipython
-def test_an_interrupt_before_the_code_is_not_lost() -> None:
-    # IPython catches exceptions of the functions that it calls before a cell.
-    hook = """\
+# IPython calls this function before the code of the cell, and catches its exceptions.
+HOOK = """\
 import os, signal
-def interrupt():
-    get_ipython().events.unregister("pre_execute", interrupt)
-    os.kill(os.getpid(), signal.SIGINT)
-get_ipython().events.register("pre_execute", interrupt)
-"""
-    with raw_client(ipython=True) as client, client.connect() as kernel:
-        kernel.execute(hook)
-        said = [says(one) for one in kernel.execute("print('never')")]
-    assert "iopub error KeyboardInterrupt" in said
-    assert "iopub stream never\n" not in said
-
-
-@pytest.mark.ipython
-def test_a_second_interrupt_ends_what_hangs_before_the_code() -> None:
-    hook = """\
-import os, signal
-def hang():
-    get_ipython().events.unregister("pre_execute", hang)
-    while True:
+def hook():
+    get_ipython().events.unregister("pre_execute", hook)
+    {while_}:
         os.kill(os.getpid(), signal.SIGINT)
-get_ipython().events.register("pre_execute", hang)
+get_ipython().events.register("pre_execute", hook)
 """
+
+
+@pytest.mark.ipython
+@rows("while_", ["if True", "while True"])
+def test_an_interrupt_before_the_code_is_kept_and_a_second_one_ends_what_hangs(while_: str) -> None:
     with raw_client(ipython=True) as client, client.connect() as kernel:
-        kernel.execute(hook)
+        kernel.execute(HOOK.format(while_=while_))
         said = [says(one) for one in kernel.execute("print('never')")]
     assert "iopub error KeyboardInterrupt" in said
     assert "iopub stream never\n" not in said

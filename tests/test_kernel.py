@@ -40,7 +40,8 @@ QUICK = Timeouts(
     grace=0.3,
     ready=3.0,
 )
-# If the client gives up a connection too early, the kept messages are lost.
+# On a busy machine, too: if the client gives up a new connection, it loses the messages that the
+# gateway has already sent there.
 PATIENT = Timeouts(
     first_heartbeat=10.0, heartbeat=20.0, pong=15.0, handshake=20.0, reconnect=40.0, ready=60.0
 )

@@ -292,8 +292,10 @@ class IPythonShell(Shell):
             # If another process writes jedi's cache at this moment, jedi reads half a file and
             # fails, and IPython ignores the error.
             self._ip.Completer.use_jedi = False
-            found = self._completions(code, cursor)
-            self._ip.Completer.use_jedi = True
+            try:
+                found = self._completions(code, cursor)
+            finally:
+                self._ip.Completer.use_jedi = True
         types = [
             {"start": one.start, "end": one.end, "text": one.text, "type": one.type,
              "signature": one.signature}
