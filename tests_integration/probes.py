@@ -458,7 +458,7 @@ MORE_CELLS = _cells(
     "breakpoint()",
     "import pdb; pdb.Pdb.__name__, pdb.set_trace.__module__",
     "%reset -f",
-    "%save /dev/null 1",
+    "%save -f /tmp/probe_of_save 1\n!rm /tmp/probe_of_save.py",
     "%reset",
     "import sys; sys.displayhook(5)",
     "!kill -9 $$",
