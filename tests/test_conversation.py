@@ -489,6 +489,18 @@ LINES = {
         during="cut lost lost out:a reply idle",
         did="execute info",
         output="a",
+        numbered=True,
+    ),
+    "cut before the second output": Row(
+        during="cut lost lost lost out:a reply idle",
+        did="execute info",
+        output="a",
+        missing=LOST,
+        numbered=True,
+    ),
+    "cut until the end": Row(
+        during="cut lost lost lost reply idle",
+        did="execute info",
         missing=LOST,
         numbered=True,
     ),

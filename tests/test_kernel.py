@@ -109,6 +109,23 @@ def test_a_frame_lost_in_a_cut_is_reported(
     assert result.truncated.connection_lost
 
 
+@rows(
+    ("lost", "silent"),
+    [("execute_input", False), ("status execute_input", False), ("status", True)],
+)
+def test_lost_frames_before_the_output_are_no_loss(
+    kernels: Any, server: FakeGateway, lost: str, silent: bool
+) -> None:
+    kernel = kernels(timeouts=PATIENT)
+    assert kernel.wait_for_ready(60)
+    for msg_type in lost.split():
+        server.faults.cut_within(msg_type)
+    result = kernel.execute(COUNT, 60, silent=silent)
+    assert (result.status, result.output, result.truncated) == ("ok", COUNTED, None)
+    connections = server.journal.requests("GET", f"*/{kernel.kernel_id}/channels")
+    assert len(connections) == 1 + len(lost.split())
+
+
 def test_a_reply_lost_in_a_cut_is_an_error(
     kernel: JupyterKernelClient, server: FakeGateway
 ) -> None:

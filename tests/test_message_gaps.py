@@ -9,7 +9,7 @@ from tables import rows
 
 from jkg_client.protocol.exchange import Exchange
 from jkg_client.protocol.message_gaps import Gap, MessageGaps
-from jkg_client.protocol.messages import Message
+from jkg_client.protocol.messages import Message, execute_request
 from jkg_client.protocol.result import Truncation
 
 Sent = tuple[str, Optional[str]]
@@ -167,6 +167,8 @@ PROOFS: list[tuple[str, int, bool]] = [
     ("b4 s5 o6 cut o7", 0, True),
     ("b4 s5 o6 r7 cut", 0, True),
     ("cut", 0, True),
+    ("cut r8 i9", 0, True),
+    ("cut i9", 0, True),
     # The end and the reply show nothing: a later answer proves that no more is lost.
     ("b4 s5 o6 r7 cut late:b9 late:r10 late:i11", 0, False),
     ("b4 s5 o6 cut late:b9 late:r10 late:i11", 0, False),
@@ -229,6 +231,46 @@ def test_a_thousand_holes_are_remembered_and_can_be_filled() -> None:
     for number in range(5, 2004, 2):
         gaps.feed(message(f"s_7_{number}", "me"))
     assert gaps.missing == 0
+
+
+# The messages of a cell after a request that ended with number 3, of a silent cell, too; the number
+# of lost messages, and whether an unknown number may be missing.
+BEGINS: list[tuple[str, bool, int, bool]] = [
+    # "busy" and ``execute_input`` were lost. They are not output.
+    ("cut o6 o7 r8 i9", False, 0, False),
+    ("o6 cut o7 r8 i9", False, 0, False),
+    ("r8 cut o6 o7 i9", False, 0, False),
+    ("cut r6 i7", False, 0, False),
+    ("cut i7", False, 0, True),
+    ("cut o7 r8 i9", False, 0, True),
+    ("cut o6 o8 r9 i10", False, 0, True),
+    ("cut o5 o6 r7 i8", False, 0, True),
+    ("b4 cut o6 o7 r8 i9", False, 0, False),
+    ("b4 cut o7 r8 i9", False, 1, True),
+    ("b4 cut o7 s5 r8 i9", False, 1, True),
+    ("b4 cut o6 s5 o7 r8 i9", False, 0, False),
+    # No ``execute_input`` comes for a silent cell, so all other messages may be output.
+    ("cut o5 o6 r7 i8", True, 0, False),
+    ("cut o6 r7 i8", True, 0, True),
+    ("b4 cut o6 r7 i8", True, 1, True),
+]
+
+
+@rows(("words", "silent", "missing", "may_lack"), BEGINS)
+def test_the_messages_before_all_output_are_no_loss(
+    words: str, silent: bool, missing: int, may_lack: bool
+) -> None:
+    earlier, gaps = fed("b1 r2 i3"), MessageGaps("me")
+    gaps.begin_cell(execute_request("session", "code", silent=silent), earlier.position)
+    feed(gaps, words)
+    assert (gaps.missing, gaps.may_lack) == (missing, may_lack)
+
+
+def test_a_request_of_another_process_proves_nothing_about_the_begin() -> None:
+    gaps = MessageGaps("me")
+    gaps.begin_cell(execute_request("session", "code"), ("s_8", 3))
+    feed(gaps, "cut o6 o7 r8 i9")
+    assert gaps.may_lack
 
 
 # Each request of another client may have a reply and an input request that we do not receive.

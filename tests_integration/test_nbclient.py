@@ -240,6 +240,8 @@ LINES = "import time\nprint('a', flush=True)\ntime.sleep(0.2)\nprint('b', flush=
     [
         ("cut_before", "stream", ["a\nb\n", "c\n"]),
         ("cut_after_message", "execute_input", ["a\nb\n", "c\n"]),
+        # It contains no output.
+        ("cut_within", "execute_input", ["a\nb\n", "c\n"]),
         (
             "cut_within",
             "stream",

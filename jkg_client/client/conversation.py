@@ -179,7 +179,7 @@ class Conversation:
             self._abandoned = None  # the request was not sent
             raise
         self._line.forget_gap()  # this gap is before the cell
-        self._life.sent()
+        self._life.sent(request, exchange)
 
     def _result(self, exchange: Exchange, gave_up: bool) -> ExecutionResult:
         is_left = exchange.done or self._queued.waits(exchange)

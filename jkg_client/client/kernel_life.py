@@ -22,6 +22,7 @@ class KernelLife:
     needs_check: bool = field(default=False, init=False)
     is_new: bool = field(default=False, init=False)
     _process: str | None = field(default=None, init=False)  # session id in the last answer
+    _position: tuple[str, int] = field(default=("", 0), init=False)  # of the last answer
     _is_untold: bool = field(default=False, init=False)  # a restart that no result has reported
 
     def feed(self, message: Message) -> None:
@@ -36,8 +37,9 @@ class KernelLife:
         self.needs_check, self.is_up, self._process = True, False, None
         self.is_new = True
 
-    def sent(self) -> None:
+    def sent(self, request: Message, cell: Exchange) -> None:
         """A cell was sent. From now on, the death of the process must be reported."""
+        cell.gaps.begin_cell(request, self._position)
         self.is_up = True
 
     def doubt(self) -> None:
@@ -48,6 +50,7 @@ class KernelLife:
         """The kernel has answered. Check whether the process is the same as before."""
         if exchange.dead:
             return
+        self._position = exchange.gaps.position
         before, self._process = self._process, exchange.process or self._process
         self._is_untold |= before not in (None, self._process)
 

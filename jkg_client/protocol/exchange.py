@@ -42,6 +42,7 @@ class Exchange:
         dead: Whether the kernel died, or was replaced, before it was done.
         lost: Whether reply or idle were lost, although the kernel is done with the request.
         process: Session id of the kernel process that took the request. None if it is unknown.
+        gaps: What the numbers in the message ids prove.
     """
 
     msg_id: str
@@ -56,7 +57,7 @@ class Exchange:
     _outlived: bool = field(default=False, init=False)  # the kernel was alive at the time limit
     _payload: list[Mapping[str, Any]] = field(factory=list, init=False)  # of the reply
     _cause: str = ""  # of the kernel's death, if known
-    _gaps: MessageGaps = field(
+    gaps: MessageGaps = field(
         default=Factory(lambda self: MessageGaps(self.msg_id), takes_self=True), init=False
     )
     _captures: Captures = field(
@@ -92,7 +93,7 @@ class Exchange:
         Messages that answer other requests are ignored: requests of the gateway itself, and cells
         whose time limit has passed.
         """
-        self._gaps.feed(message)
+        self.gaps.feed(message)
         if message.parent_id is None:
             self._news(message)
         elif message.parent_id == self.msg_id:
@@ -112,7 +113,7 @@ class Exchange:
     def skip(self, gap: Gap) -> None:
         """Process a gap: some messages may have been lost."""
         if not self.done:
-            self._gaps.skip(gap)
+            self.gaps.skip(gap)
 
     def leave_queued(self) -> None:
         """End the exchange: its time limit has passed before the kernel has begun the code."""
@@ -171,7 +172,7 @@ class Exchange:
         )
 
     def _truncation(self, late: OutputArea | None) -> Truncation | None:
-        gaps = self._gaps
+        gaps = self.gaps
         # Without idle, we do not know whether all earlier messages have arrived.
         idle_lost = self.lost and not self.idle and not gaps.is_whole
         reply_lost = self.lost and self.reply is None and gaps.is_cut
@@ -205,7 +206,7 @@ class Exchange:
         if self._cause and self.reply is None:
             return Failure(KERNEL_DIED, self._cause)
         if self.lost and self.reply is None:
-            return _CONNECTION_LOST if self._gaps.is_cut else _NO_REPLY
+            return _CONNECTION_LOST if self.gaps.is_cut else _NO_REPLY
         return None
 
     def _outputs(self, failure: Failure | None, gave_up: bool) -> tuple[Output, ...]:

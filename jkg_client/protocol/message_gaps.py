@@ -83,6 +83,9 @@ class MessageGaps:
     _holes: list[_Hole] = field(factory=list, init=False)
     _forgotten: int = field(default=0, init=False)  # numbers in holes beyond ``_MOST_HOLES``
     _at_gap: bool = field(default=False, init=False)
+    _earlier: tuple[str, int] = field(default=("", 0), init=False)
+    _has_input: bool = field(default=False, init=False)
+    _busy: int = field(default=-1, init=False)  # the number of the request's "busy"
     # Whether an answer has arrived on iopub, where messages keep their order.
     _begun: bool = field(default=False, init=False)
     _begin_seen: bool = field(default=False, init=False)
@@ -94,6 +97,11 @@ class MessageGaps:
     # Requests of other clients; we do not receive the replies to them.
     _foreign: set[int] = field(factory=set, init=False)
     _session: object = field(default=None, init=False)
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """The series of the message ids, and the last number. Later requests begin after it."""
+        return self._series, self._last
 
     @property
     def is_cut(self) -> bool:
@@ -124,7 +132,7 @@ class MessageGaps:
     @property
     def is_whole(self) -> bool:
         """Whether the numbers prove that no output is missing."""
-        if not self._begin_seen or self._forgotten:
+        if not self._is_begin_known or self._forgotten:
             return False
         if self._end is None and self._last == self._own_last:
             return False  # it is unknown how many messages would have followed
@@ -136,6 +144,15 @@ class MessageGaps:
     def may_lack(self) -> bool:
         """Whether messages may have been lost at a gap, and nothing proves the opposite."""
         return self.is_cut and not self.is_whole
+
+    def begin_cell(self, request: Message, position: tuple[str, int]) -> None:
+        """Note how the answers begin, to find out whether output was lost at the begin.
+
+        Args:
+            request: The cell. If it is silent, the kernel sends no ``execute_input``.
+            position: Position at the end of an earlier request.
+        """
+        self._has_input, self._earlier = not request.content.get("silent"), position
 
     def skip(self, gap: Gap) -> None:
         """Process a gap."""
@@ -170,6 +187,13 @@ class MessageGaps:
             self._foreign.add(hash(parent))
 
     @property
+    def _is_begin_known(self) -> bool:
+        """Whether no output was lost before the first answer that has arrived."""
+        # Before all output come "busy" and ``execute_input``.
+        opening = 1 + self._has_input
+        return self._begin_seen or self._earlier == (self._series, self._first - opening - 1)
+
+    @property
     def _until(self) -> int:
         return self._last if self._end is None else self._end
 
@@ -179,6 +203,8 @@ class MessageGaps:
 
     def _take_own(self, message: Message, number: int) -> None:
         msg_type = message.msg_type
+        is_status = msg_type == "status"
+        is_idle = is_status and message.content.get("execution_state") == "idle"
         if msg_type == "execute_result":
             self._unsent = 0
         if not self._begun:
@@ -189,15 +215,18 @@ class MessageGaps:
             self._replied = True
         elif message.channel == "iopub" and not self._begun:
             self._begun = True
-            self._begin_seen = msg_type in ("status", "execute_input")
-        if msg_type == "status" and message.content.get("execution_state") == "idle":
+            self._begin_seen = msg_type == "execute_input" or (is_status and not is_idle)
+        if is_idle:
             self._end = number
+        elif is_status:
+            self._busy = number
         self._own_last = max(self._own_last, number)
 
     def _take(self, number: int) -> None:
         if number > self._last:
-            if number > self._last + 1:
-                self._open(self._last, number)
+            # ``execute_input`` follows "busy". It is not output, so nobody misses it.
+            is_input_next = self._has_input and self._last == self._busy
+            self._open(self._last + is_input_next, number)
             self._last = number
         elif number < self._last:
             self._fill(number)

@@ -31,6 +31,7 @@ class Cells:
     """Cells that are running or waiting, in the order in which they were sent."""
 
     _cells: dict[str, _Cell] = field(factory=dict)
+    _position: tuple[str, int] = ("", 0)  # of the last cell that has ended
 
     @property
     def are_pending(self) -> bool:
@@ -45,7 +46,9 @@ class Cells:
     def sent(self, request: Message) -> None:
         """Note a request that was sent."""
         if request.msg_type == "execute_request":
-            self._cells[request.msg_id] = _Cell(request, MessageGaps(request.msg_id))
+            cell = _Cell(request, MessageGaps(request.msg_id))
+            cell.gaps.begin_cell(request, self._position)
+            self._cells[request.msg_id] = cell
 
     def clear(self) -> None:
         """Forget all cells, because their kernel has ended."""
@@ -88,6 +91,7 @@ class Cells:
 
     def _ended(self, cell: _Cell) -> list[Message]:
         del self._cells[cell.request.msg_id]
+        self._position = cell.gaps.position
         messages = []
         lost = Truncation(messages=cell.gaps.missing, connection_lost=cell.gaps.may_lack)
         if lost != Truncation():
