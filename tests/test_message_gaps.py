@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import combinations_with_replacement
 from typing import Optional
 
 from attrs import evolve
@@ -264,6 +266,30 @@ def test_the_messages_before_all_output_are_no_loss(
     gaps.begin_cell(execute_request("session", "code", silent=silent), earlier.position)
     feed(gaps, words)
     assert (gaps.missing, gaps.may_lack) == (missing, may_lack)
+
+
+def losses(count: int) -> Iterator[list[range]]:
+    """Every way in which one or two cuts can lose some of ``count`` messages."""
+    cuts = [range(*cut) for cut in combinations_with_replacement(range(count + 1), 2)]
+    yield from ([cut] for cut in cuts)
+    yield from ([one, two] for one in cuts for two in cuts if one.stop < two.start)
+
+
+@rows(("kinds", "silent"), [("bsri", False), ("bsori", False), ("bsoovri", False), ("boori", True)])
+def test_lost_output_is_always_reported_and_nothing_else_is(kinds: str, silent: bool) -> None:
+    sent = [f"{kind}{number}" for number, kind in enumerate(kinds, 4)]
+    later = [f"late:{kind}{number}" for number, kind in enumerate("bri", 4 + len(kinds))]
+    for cuts in losses(len(kinds)):
+        words = [*sent, *later]
+        lost = {kinds[place] for cut in cuts for place in cut}
+        for cut in reversed(cuts):
+            words[cut.start : cut.stop] = ["cut"]
+        exchange = Exchange("me")
+        exchange.gaps.begin_cell(execute_request("session", "code", silent=silent), ("s_7", 3))
+        feed(exchange, " ".join(words))
+        exchange.overtake(Exchange("later"))
+        reported = exchange.result().truncated
+        assert (reported is not None) == bool(lost & set("ovr")), words
 
 
 def test_a_request_of_another_process_proves_nothing_about_the_begin() -> None:
