@@ -516,6 +516,17 @@ LINES = {
         output="ab",
         numbered=True,
     ),
+    # The answers to a later request say nothing about a cell that has not ended.
+    "cut, and the kernel dies": Row(
+        during="busy seen out:a cut lost lost late: restarting",
+        did="execute info",
+        status="died",
+        output="a",
+        missing=LOST,
+        restarted=True,
+        numbered=True,
+        after="starting",
+    ),
     "unread, and known by its number": Row(
         during="busy seen lost unread out:b reply idle",
         output="b",
@@ -531,7 +542,8 @@ def test_only_output_that_a_broken_connection_costs_is_reported(name: str) -> No
     row = LINES[name]
     kernel = fresh(row)
     check(kernel, row)
-    assert kernel.cell(OK).truncated is None
+    result = kernel.cell(f"answers {OK}" if row.after else OK, between=row.after)
+    assert result.truncated is None
 
 
 def test_after_a_break_between_cells_the_kernel_must_answer_before_the_next_cell() -> None:

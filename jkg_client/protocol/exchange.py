@@ -133,6 +133,8 @@ class Exchange:
         if self.process is not None and later.process not in (None, self.process):
             self.dead = True
         self.lost = not self.dead
+        if self.lost:
+            self.gaps.overtake()
 
     def time_is_up(self) -> None:
         """Note that the time limit has passed. If the kernel dies now, the limit was the cause."""

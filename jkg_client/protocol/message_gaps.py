@@ -91,6 +91,7 @@ class MessageGaps:
     _begin_seen: bool = field(default=False, init=False)
     _own_last: int = field(default=-1, init=False)
     _end: int | None = field(default=None, init=False)  # the number of the request's ``idle``
+    _is_overtaken: bool = field(default=False, init=False)
     _replied: bool = field(default=False, init=False)
     # IPython uses a message number for the value of a cell, even if it does not send the value.
     _unsent: int = field(default=1, init=False)
@@ -134,8 +135,10 @@ class MessageGaps:
         """Whether the numbers prove that no output is missing."""
         if not self._is_begin_known or self._forgotten:
             return False
-        if self._end is None and self._last == self._own_last:
-            return False  # it is unknown how many messages would have followed
+        if self._end is None and not (self._is_overtaken and self._last > self._own_last):
+            # It is unknown how many messages would have followed. A later number is not enough,
+            # because kernels answer requests on the control channel while the code runs.
+            return False
         absent = sum(hole.size for hole in self._holes if hole.first <= self._until)
         # The end and the reply have no output. If they are missing, they are the last messages.
         return absent == int(self._end is None) + int(not self._replied and absent > 0)
@@ -153,6 +156,10 @@ class MessageGaps:
             position: Position at the end of an earlier request.
         """
         self._has_input, self._earlier = not request.content.get("silent"), position
+
+    def overtake(self) -> None:
+        """Note that the kernel has answered a later request, so it is done with this one."""
+        self._is_overtaken = True
 
     def skip(self, gap: Gap) -> None:
         """Process a gap."""

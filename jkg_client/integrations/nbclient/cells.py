@@ -87,6 +87,8 @@ class Cells:
         The cells before that request have ended, too, even if their reply or idle was lost.
         """
         cells = [cell for cell in self._cells.values() if cell.is_marked]
+        for cell in cells:
+            cell.gaps.overtake()
         return [message for cell in cells for message in self._ended(cell)]
 
     def _ended(self, cell: _Cell) -> list[Message]:
