@@ -917,12 +917,64 @@ def test_a_cell_that_waits_behind_another_client_is_not_interrupted_before_it_be
     result = kernel.cell("theirs never", timeout=5.0)
     assert (result.status, result.failure and result.failure.ename) == ("timeout", "NotBegun")
     assert kernel.did == "execute check"
-    result = kernel.cell(OK, between="theirs-end busy out:x failed idle")
+    result = kernel.cell(OK, between="theirs-end busy out:x")
     assert (kernel.did, result.status, result.kernel_restarted) == (
         "interrupt execute",
         "ok",
         False,
     )
+
+
+# The messages that arrive before and during our next cell, which runs for a long time.
+NOT_INTERRUPTED = {
+    "it ended while nobody read": ("theirs-end busy failed idle", "busy seen until:check"),
+    "other code of another client runs": ("theirs-end busy failed idle theirs", "until:check busy"),
+    "its end was lost": ("theirs-end", "until:execute before-busy cut busy seen until:check"),
+    "only the code of another client follows": ("theirs-end busy", "theirs until:check busy"),
+}
+
+
+@rows("name", NOT_INTERRUPTED)
+def test_a_waiting_cell_is_interrupted_only_while_it_runs(name: str) -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.cell("theirs never", timeout=5.0)
+    between, during = NOT_INTERRUPTED[name]
+    result = kernel.cell(f"{during} out:a reply idle", between=between)
+    assert (result.status, result.output) == ("ok", "a")
+    begins_alone = "before-busy" in during or between.endswith("busy")
+    assert kernel.did.count("interrupt") == begins_alone
+
+
+# The end of our cell was lost, and the kernel already runs code of another client.
+def test_a_time_limit_does_not_interrupt_the_code_that_follows_a_lost_end() -> None:
+    kernel = fresh(ENDS["in order"])
+    row = Row(
+        during="busy seen out:a cut theirs never",
+        did="execute info check info",
+        status="timeout",
+        output="a",
+        ends="ConnectionLost",
+        missing="the connection broke, at least 1 message was lost",
+        timeout=5.0,
+    )
+    check(kernel, row)
+    assert kernel.cell(OK, between="theirs-end").status == "ok"
+    assert kernel.did == "execute"
+
+
+def test_a_broken_cell_is_not_interrupted_if_other_code_has_followed_it() -> None:
+    kernel = fresh(ENDS["in order"])
+    with pytest.raises(GatewayUnreachable):
+        kernel.cell("busy out:a broken")
+    result = kernel.cell(f"until:info answers {OK}", between="cut theirs")
+    assert (kernel.did, result.status, result.kernel_restarted) == ("info execute", "ok", False)
+
+
+def test_a_lost_end_of_another_client_does_not_protect_our_later_code() -> None:
+    kernel = fresh(ENDS["in order"])
+    assert kernel.cell(OK, between="theirs").status == "ok"
+    assert kernel.cell("until:interrupt failed idle", timeout=5.0).status == "timeout"
+    assert kernel.did == "execute check info interrupt info"
 
 
 def test_a_cell_whose_interrupt_was_lost_is_interrupted_again() -> None:

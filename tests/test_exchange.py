@@ -76,6 +76,26 @@ def test_done_needs_idle_and_reply_in_any_order(order: tuple[Message, ...]) -> N
     assert exchange.done
 
 
+# The code that begins after the cell has begun, and whether the cell has ended.
+@rows(
+    ("begun", "parent", "channel", "is_followed"),
+    [
+        (True, {"msg_id": "other"}, "iopub", True),
+        (False, {"msg_id": "other"}, "iopub", False),
+        (True, {"msg_id": "req"}, "iopub", False),
+        # Code in subshells runs at the same time.
+        (True, {"msg_id": "other", "subshell_id": "s1"}, "iopub", False),
+        (True, {"msg_id": "other"}, "shell", False),
+    ],
+)
+def test_code_that_begins_later_ends_the_cell(
+    begun: bool, parent: Json, channel: str, is_followed: bool
+) -> None:
+    exchange = fed(begun=begun)
+    exchange.feed(evolve(SEEN, parent_header=parent, channel=channel))
+    assert exchange.is_followed is is_followed
+
+
 def test_a_later_state_does_not_undo_idle() -> None:
     assert fed(IDLE, BUSY).idle
 

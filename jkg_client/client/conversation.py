@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from attrs import evolve
-
 from ..errors import ClientClosed, GatewayError, JkgError, KernelNotFound, KernelNotReady
 from ..protocol.exchange import Exchange, Happened
 from ..protocol.idle_before_value import IdleBeforeValue
 from ..protocol.late_output import LateOutput
 from ..protocol.message_gaps import Gap
-from ..protocol.messages import Message, again, input_reply, kernel_info_request
+from ..protocol.messages import Message, again
 from ..protocol.outputs import OutputArea
 from ..protocol.questions import Question
 from ..protocol.result import ExecutionResult
@@ -58,16 +56,19 @@ class Conversation:
 
     def prepare(self) -> None:
         """Make sure that the kernel is alive and idle, and find out whether it was restarted."""
+        begins = False
         for incoming in self._channels.drain():
             if isinstance(incoming, Gap):
                 # Messages that the server has kept arrive before the answer.
                 if incoming.end_unseen:
                     self._life.doubt()
                 continue
-            self._listen(incoming)
+            begins |= self._listen(incoming)
             if self._abandoned is not None:
                 self._abandoned.feed(incoming)
             self._overhear(incoming)
+        if begins and self._queued.is_running:
+            self._interrupt()
         if self._abandoned is not None:
             self._regain(self._abandoned, SILENT)
         if self._life.needs_check:
@@ -227,16 +228,19 @@ class Conversation:
 
     def _hear(self, message: Message, exchange: Exchange) -> Happened | None:
         if exchange is self._cell and message.parent_id == exchange.msg_id:
-            return exchange.feed(message)  # an answer to the cell says nothing about anything else
-        self._listen(message)
+            # An answer to the cell says nothing else, except that all earlier code has ended.
+            if not exchange.begun:
+                self._queued.clear()
+            return exchange.feed(message)
+        if self._listen(message):
+            self._interrupt()
         exchange.feed(message)
         return self._overhear(message)
 
-    def _listen(self, message: Message) -> None:
+    def _listen(self, message: Message) -> bool:
         self._life.feed(message)
         self._idle_before_value.feed(message)
-        if self._queued.feed(message):
-            self._interrupt()
+        return self._queued.feed(message)
 
     def _interrupt(self) -> None:
         interrupt_unless_dead(self._control, self._clock.deadline(self._timeouts.grace))
@@ -264,16 +268,10 @@ class Conversation:
         self._life.answered(marker)
 
     def _answer(self, question: Question, callbacks: Callbacks) -> None:
-        value = callbacks.answer(question.request)
-        # Servers and proxies may have closed the connection during the callback.
-        self._channels.refresh()
-        reply = input_reply(self._channels.session, value, question.asker)
-        self._line.send(reply)
+        self._line.answer(question, callbacks.answer(question.request))
 
     def _poke(self, deadline: Deadline | None = None, *, begun: bool = False) -> Exchange:
-        request = kernel_info_request(self._channels.session)
-        self._line.send(request, deadline)
-        return Exchange(request.msg_id, begun=begun)
+        return Exchange(self._line.ask(deadline), begun=begun)
 
     def _give_up(
         self, exchange: Exchange, callbacks: Callbacks, *, limit_passed: bool = False
@@ -298,14 +296,15 @@ class Conversation:
         Servers report a death within ``_DEATH_TOLD`` seconds. A living kernel answers on the
         control channel, or not at all.
         """
-        request = evolve(kernel_info_request(self._channels.session), channel="control")
-        self._line.send(request, self._clock.deadline(self._timeouts.grace))
+        asked = self._line.ask(self._clock.deadline(self._timeouts.grace), channel="control")
         limit = self._clock.deadline(min(_DEATH_TOLD, self._timeouts.grace / 2))
-        self._follow(exchange, limit, callbacks, sign=Exchange(request.msg_id))
+        self._follow(exchange, limit, callbacks, sign=Exchange(asked))
         exchange.time_is_up()
 
     def _regain(self, exchange: Exchange, callbacks: Callbacks) -> None:
         """End a cell that does not end by itself: interrupt it, or restart the kernel."""
+        if exchange.is_followed:
+            exchange.overtake(Exchange(""))  # an interrupt would hit the other code
         if not exchange.done and not self._ends_by_interrupt(exchange, callbacks):
             self._control.restart(self._clock.deadline(self._timeouts.launch))
             self._abandoned = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from ..protocol.exchange import Exchange, tells_of_death
+from ..protocol.exchange import Exchange
+from ..protocol.kernel_news import tells_of_death
 from ..protocol.messages import Message
 
 

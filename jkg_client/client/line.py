@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ..protocol.message_gaps import Gap
-from ..protocol.messages import Message
+from ..protocol.messages import Message, input_reply, kernel_info_request
+from ..protocol.questions import Question
 from .channels import Incoming, KernelChannels, KernelControl
 from .deadline import Clock, Deadline
 from .timeouts import Timeouts
@@ -39,6 +40,18 @@ class Line:
         limit = deadline or self.clock.deadline(self.timeouts.sending)
         self._gap = self.channels.send(message, limit) or self._gap
         self._silence = self.timeouts.first_heartbeat
+
+    def ask(self, deadline: Deadline | None = None, *, channel: str = "shell") -> str:
+        """Send a request that every kernel answers. Returns the id of the request."""
+        request = evolve(kernel_info_request(self.channels.session), channel=channel)
+        self.send(request, deadline)
+        return request.msg_id
+
+    def answer(self, question: Question, value: str) -> None:
+        """Send the answer to an input request."""
+        # Servers and proxies may have closed the connection since the last read.
+        self.channels.refresh()
+        self.send(input_reply(self.channels.session, value, question.asker))
 
     def forget_gap(self) -> None:
         """Forget the gap, because it lies before the messages of interest."""

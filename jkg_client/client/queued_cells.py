@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from ..protocol.exchange import Exchange
+from ..protocol.kernel_news import begins_code
 from ..protocol.messages import Message
 
 
@@ -51,7 +52,7 @@ class QueuedCells:
         return begins
 
     def clear(self) -> None:
-        """Forget all cells: the kernel has a new process."""
+        """Forget all cells: the kernel has a new process, or it has begun our next cell."""
         self._cells.clear()
         self._runs = None
 
@@ -61,7 +62,8 @@ class QueuedCells:
         if message.parent_id is None:
             if message.content.get("execution_state") in ("restarting", "dead"):
                 self._runs = None
-        elif message.msg_type == "execute_input":
+        elif begins_code(message):
             self._runs = message.parent_id
+            self._cells = [cell for cell in self._cells if not cell.begun]  # these have ended
         elif message.parent_id == self._runs and message.content.get("execution_state") == "idle":
             self._runs = None

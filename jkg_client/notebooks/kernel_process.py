@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from ..protocol.exchange import tells_of_death
+from ..protocol.kernel_news import tells_of_death
 from ..protocol.messages import Message
 
 

@@ -18,6 +18,7 @@ from .exits import (
     without_advice,
     without_traceback,
 )
+from .kernel_news import begins_code, tells_of_death
 from .message_gaps import Gap, MessageGaps
 from .messages import Json, Message
 from .outputs import Display, Failure, Output, OutputArea, plain_text
@@ -42,6 +43,7 @@ class Exchange:
         dead: Whether the kernel died, or was replaced, before it was done.
         lost: Whether reply or idle were lost, although the kernel is done with the request.
         process: Session id of the kernel process that took the request. None if it is unknown.
+        is_followed: Whether the kernel has begun other code after this one, so this one has ended.
         gaps: What the numbers in the message ids prove.
     """
 
@@ -52,6 +54,7 @@ class Exchange:
     dead: bool = False
     lost: bool = False
     process: str | None = None
+    is_followed: bool = field(default=False, init=False)
     _begun: bool = False
     _is_queued: bool = False
     _outlived: bool = field(default=False, init=False)  # the kernel was alive at the time limit
@@ -108,6 +111,8 @@ class Exchange:
                 self.idle |= message.content.get("execution_state") == "idle"
             else:
                 return self._shown(message.msg_type, message.content)
+        elif self._begun and begins_code(message):
+            self.is_followed = True
         return None
 
     def skip(self, gap: Gap) -> None:
@@ -312,20 +317,6 @@ class Exchange:
 def _printed(failure: Failure, outputs: Iterable[Output]) -> bool:
     """Whether the cell has printed the failure, as IPython prints a UsageError."""
     return failure.summary in plain_text(outputs)
-
-
-def tells_of_death(message: Message, *, is_up: bool) -> bool:
-    """Whether a message says that the kernel has died, or was replaced.
-
-    Args:
-        message: Any message.
-        is_up: Whether the kernel has answered before. If a kernel starts after that, it is another
-            process.
-    """
-    if message.parent_id is not None or message.msg_type != "status":
-        return False
-    state = message.content.get("execution_state")
-    return state in ("restarting", "dead") or (is_up and state == "starting")
 
 
 _LONGEST_NAME = 80

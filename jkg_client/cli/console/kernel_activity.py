@@ -6,7 +6,7 @@ from typing import Callable
 
 from attrs import define, field
 
-from ...protocol.exchange import tells_of_death
+from ...protocol.kernel_news import tells_of_death
 from ...protocol.messages import Message
 from ...protocol.outputs import Failure, OutputArea, Stream
 from ...protocol.terminal import strip_ansi

@@ -15,7 +15,8 @@ from ...client.channels import Incoming, KernelChannels, KernelControl
 from ...client.deadline import CLOCK, Clock
 from ...client.timeouts import Timeouts
 from ...errors import ClientClosed, JkgError, KernelNotFound
-from ...protocol.exchange import Exchange, tells_of_death
+from ...protocol.exchange import Exchange
+from ...protocol.kernel_news import tells_of_death
 from ...protocol.message_gaps import Gap
 from ...protocol.messages import Message, kernel_info_request
 from .cells import Cells
