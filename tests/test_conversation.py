@@ -195,6 +195,32 @@ DEATHS = {
         during="busy out:a starting", status="died", output="a", restarted=True, after="late:x"
     ),
     "before it took the cell": Row(during=f"starting {OK}", restarted=True, after="late:x"),
+    # Servers may send a cell that the old process has not begun to the new one.
+    "before it began, and the new one runs it": Row(
+        during="restarting starting busy seen out:a reply idle answers",
+        did="execute info",
+        output="a",
+        restarted=True,
+    ),
+    "before it began, and the new one runs it late": Row(
+        during="restarting until:check:new starting busy out:a until:check reply idle",
+        did="execute info check:new info check",
+        output="a",
+        restarted=True,
+        after="late:x",
+    ),
+    "before it began, and the new one does not know it": Row(
+        during="restarting starting answers",
+        did="execute info",
+        status="died",
+        restarted=True,
+    ),
+    "before it began, for good": Row(
+        during="dead", status="died", restarted=True, seconds=0.0, after="starting"
+    ),
+    "before it began, and no new one answers": Row(
+        during="restarting gone", did="execute info", status="died", restarted=True
+    ),
     "after the reply": Row(during="busy reply restarting", restarted=True, after="starting"),
     "twice before it": Row(
         between="restarting restarting", during=f"answers {OK}", did="info execute", restarted=True
@@ -231,13 +257,52 @@ def test_a_death_is_reported_once_with_the_output_before_it(name: str) -> None:
     check(fresh(row), row)
 
 
-@rows("name", sorted(set(DEATHS) - {"gone", "gone, as REST says"}))
+GONE = {"gone", "gone, as REST says", "before it began, and no new one answers"}
+
+
+@rows("name", sorted(set(DEATHS) - GONE))
 def test_the_cell_after_a_death_runs_and_does_not_report_it_again(name: str) -> None:
     row = DEATHS[name]
     kernel = fresh(row)
     check(kernel, row)
     result = kernel.cell(f"answers {OK}" if row.after else OK, between=row.after)
     assert (result.status, result.truncated, result.kernel_restarted) == ("ok", None, False)
+
+
+def test_a_new_process_that_runs_the_cell_of_the_old_one_may_die_too() -> None:
+    for row in (
+        DEATHS["before it took the cell"],
+        DEATHS["before it began, and the new one runs it"],
+    ):
+        kernel = fresh(row)
+        check(kernel, row)
+        result = kernel.cell(f"answers {OK}", between="restarting starting")
+        assert (result.status, result.kernel_restarted) == ("ok", True)
+
+
+def test_a_kernel_that_does_not_come_back_before_the_cell_has_died() -> None:
+    kernel = fresh(ENDS["in order"])
+    started = kernel.hand.now
+    result = kernel.cell("restarting never", timeout=500.0)
+    assert (result.status, result.kernel_restarted) == ("died", True)
+    assert kernel.hand.now - started == pytest.approx(kernel.timeouts.ready)
+
+
+def test_the_callback_gets_the_output_of_the_new_process() -> None:
+    kernel, told = fresh(ENDS["in order"]), list[Output]()
+    kernel.cell(
+        "restarting until:info busy out:a answers reply idle", callbacks=Callbacks(told.append)
+    )
+    assert told == [Stream("stdout", "a")]
+
+
+def test_late_outputs_are_told_once_even_if_the_cell_could_not_be_sent() -> None:
+    kernel, told = fresh(ENDS["in order"]), list[Output]()
+    kernel.channels.sends["execute"] = away()
+    with pytest.raises(GatewayUnreachable):
+        kernel.cell("never", between="late:z", callbacks=Callbacks(told.append))
+    result = kernel.cell(OK, callbacks=Callbacks(told.append))
+    assert told == list(result.late_outputs) == [Stream("stdout", "z")]
 
 
 def test_an_unseen_death_is_known_from_the_answers_of_another_process() -> None:

@@ -29,6 +29,12 @@ class Callbacks:
     on_output: OnOutput | None = None
     on_input: OnInput | None = None
 
+    def tell(self, *outputs: Output) -> None:
+        """Call ``on_output`` with each output."""
+        if self.on_output is not None:
+            for output in outputs:
+                self.on_output(output)
+
     def answer(self, request: InputRequest) -> str:
         """The answer of the caller, or the end of input."""
         try:

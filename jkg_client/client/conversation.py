@@ -17,14 +17,13 @@ from ..protocol.result import ExecutionResult
 from .callbacks import SILENT, Callbacks
 from .channels import KernelConnection
 from .deadline import CLOCK, Clock, Deadline
-from .interrupts import interrupt_unless_dead, interrupt_until_done
+from .interrupts import interrupt_unless_dead
 from .kernel_life import KernelLife
 from .line import Line
 from .queued_cells import QueuedCells
 from .timeouts import Timeouts
 
 _log = logging.getLogger("jkg_client")
-_ANSWERING = 1.0  # seconds until we ask a second time whether a kernel answers, at least 0.05
 _DEATH_TOLD = 2.0  # seconds until servers have reported a kernel's death
 
 
@@ -51,6 +50,7 @@ class Conversation:
         self._abandoned: Exchange | None = None  # a cell that may still run
         self._idle_before_value = IdleBeforeValue()
         self._cell: Exchange | None = None  # the cell whose result is not yet complete
+        self._callbacks = SILENT  # of this cell
         self._late_output = LateOutput(self._channels.session)
         self._queued = QueuedCells(self._channels.session)
 
@@ -70,7 +70,7 @@ class Conversation:
         if begins and self._queued.is_running:
             self._interrupt()
         if self._abandoned is not None:
-            self._regain(self._abandoned, SILENT)
+            self._regain(self._abandoned)
         if self._life.needs_check:
             self.must_answer(self._clock.deadline(self._timeouts.ready))
 
@@ -95,19 +95,23 @@ class Conversation:
     def _run(
         self, request: Message, exchange: Exchange, deadline: Deadline, callbacks: Callbacks
     ) -> ExecutionResult:
-        if callbacks.on_output is not None:
-            for output in self._late_output.outputs:
-                callbacks.on_output(output)
         self._hand_over(request, exchange)
-        self._cell, gave_up = exchange, False
+        self._cell, self._callbacks, gave_up = exchange, callbacks, False
         try:
-            self._follow(exchange, deadline, callbacks)
+            callbacks.tell(*self._late_output.outputs)
+            self._follow(exchange, deadline)
+            if exchange.is_moved:
+                exchange.wait_for_new_process()
+                self.answers(deadline.within(self._timeouts.ready), exchange)
+                if not (exchange.begun or deadline.passed):
+                    exchange.kernel_gone()
+                self._follow(exchange, deadline)
             self._life.answered(exchange)
             if not exchange.done:
                 gave_up = True
-                self._give_up(exchange, callbacks, limit_passed=True)
+                self._give_up(exchange, limit_passed=True)
             else:
-                self._await_rest(exchange, callbacks)
+                self._await_rest(exchange)
         except ClientClosed:
             raise
         except KernelNotFound:
@@ -119,11 +123,12 @@ class Conversation:
             raise
         except BaseException:
             # Ctrl-C, or a callback failed: the cell must not keep running.
+            self._callbacks = SILENT
             with contextlib.suppress(ClientClosed):
-                self._give_up(exchange, SILENT)
+                self._give_up(exchange)
             raise
         finally:
-            self._cell = None
+            self._cell, self._callbacks = None, SILENT
         return self._result(exchange, gave_up)
 
     def ask(self, request: Message, deadline: Deadline) -> Exchange:
@@ -134,14 +139,19 @@ class Conversation:
         self._follow(exchange, deadline)
         return exchange
 
-    def answers(self, deadline: Deadline) -> bool:
-        """Whether the kernel answers in time, also on iopub, which may start to work later."""
-        pause = min(_ANSWERING, max(0.05, self._timeouts.first_heartbeat / 2))
+    def answers(self, deadline: Deadline, cell: Exchange | None = None) -> bool:
+        """Whether the kernel answers in time, also on iopub, which may start to work later.
+
+        A kernel that begins ``cell`` answers, too.
+        """
+        pause = self._line.first_pause
         while not deadline.passed:
             probe = self._poke(deadline.within(self._timeouts.sending), begun=self._life.is_up)
             self._follow(probe, deadline.within(pause))
             if probe.idle and probe.reply is not None:
                 self._life.is_ready(probe)
+                return True
+            if cell is not None and cell.begun:
                 return True
             if not (probe.done or deadline.passed):
                 # The answer may never arrive on this connection.
@@ -194,7 +204,6 @@ class Conversation:
         self,
         exchange: Exchange,
         deadline: Deadline,
-        callbacks: Callbacks = SILENT,
         marker: Exchange | None = None,
         sign: Exchange | None = None,
     ) -> None:
@@ -220,7 +229,7 @@ class Conversation:
                 if incoming.end_unseen:
                     marker = self._poke()
             else:
-                self._tell(self._hear(incoming, exchange), callbacks)
+                self._tell(self._hear(incoming, exchange))
                 if sign is not None:
                     sign.feed(incoming)
                 if marker is not None:
@@ -252,37 +261,31 @@ class Conversation:
         # The message may belong to a cell that we are ending while another request is pending.
         return self._cell.feed(message)
 
-    def _tell(self, happened: Happened | None, callbacks: Callbacks) -> None:
+    def _tell(self, happened: Happened | None) -> None:
         if isinstance(happened, Question):
-            self._answer(happened, callbacks)
-        elif happened is not None and callbacks.on_output is not None:
-            callbacks.on_output(happened)
+            self._line.answer(happened, self._callbacks.answer(happened.request))
+        elif happened is not None:
+            self._callbacks.tell(happened)
 
     def _overtake(self, exchange: Exchange, marker: Exchange, message: Message) -> None:
         marker.feed(message)
-        if exchange.done or not marker.done:
-            return
-        exchange.overtake(marker)
-        if exchange.dead:
-            self._life.died()
-        self._life.answered(marker)
-
-    def _answer(self, question: Question, callbacks: Callbacks) -> None:
-        self._line.answer(question, callbacks.answer(question.request))
+        if marker.done and not exchange.done:
+            exchange.overtake(marker)
+            if exchange.dead:
+                self._life.died()
+            self._life.answered(marker)
 
     def _poke(self, deadline: Deadline | None = None, *, begun: bool = False) -> Exchange:
         return Exchange(self._line.ask(deadline), begun=begun)
 
-    def _give_up(
-        self, exchange: Exchange, callbacks: Callbacks, *, limit_passed: bool = False
-    ) -> None:
+    def _give_up(self, exchange: Exchange, *, limit_passed: bool = False) -> None:
         if self._queued.waits(exchange):
             self._queued.add(exchange)
             return
         try:
             if limit_passed:
-                self._see_alive(exchange, callbacks)
-            self._regain(exchange, callbacks)
+                self._see_alive(exchange)
+            self._regain(exchange)
         except KernelNotFound:
             self._vanished(exchange)
         except GatewayError as exc:
@@ -290,7 +293,7 @@ class Conversation:
             exchange.skip(Gap(may_lack=True))
             _log.warning("kernel %s could not be recovered: %s", self._name, exc)
 
-    def _see_alive(self, exchange: Exchange, callbacks: Callbacks) -> None:
+    def _see_alive(self, exchange: Exchange) -> None:
         """Find out, before the interrupt, whether the kernel has died by itself.
 
         Servers report a death within ``_DEATH_TOLD`` seconds. A living kernel answers on the
@@ -298,46 +301,42 @@ class Conversation:
         """
         asked = self._line.ask(self._clock.deadline(self._timeouts.grace), channel="control")
         limit = self._clock.deadline(min(_DEATH_TOLD, self._timeouts.grace / 2))
-        self._follow(exchange, limit, callbacks, sign=Exchange(asked))
+        self._follow(exchange, limit, sign=Exchange(asked))
         exchange.time_is_up()
 
-    def _regain(self, exchange: Exchange, callbacks: Callbacks) -> None:
+    def _regain(self, exchange: Exchange) -> None:
         """End a cell that does not end by itself: interrupt it, or restart the kernel."""
         if exchange.is_followed:
             exchange.overtake(Exchange(""))  # an interrupt would hit the other code
-        if not exchange.done and not self._ends_by_interrupt(exchange, callbacks):
+        if not exchange.done and not self._ends_by_interrupt(exchange):
             self._control.restart(self._clock.deadline(self._timeouts.launch))
             self._abandoned = None
             self._life.died()
-            # Some servers fail if we send on a connection that they have closed, so read first.
-            for incoming in self._channels.drain():
-                if not isinstance(incoming, Gap):
-                    self._overhear(incoming)
+            for message in self._line.unread():
+                self._overhear(message)
             self.answers(self._clock.deadline(self._timeouts.ready))
         self._abandoned = None
 
-    def _ends_by_interrupt(self, exchange: Exchange, callbacks: Callbacks) -> bool:
-        def interrupt(again: bool) -> None:
-            if again:
+    def _ends_by_interrupt(self, exchange: Exchange) -> bool:
+        for is_repeated in (False, True):
+            if is_repeated:
                 # The end of the cell may have been lost with a dead connection.
                 self._channels.prove_alive(self._clock.deadline(self._timeouts.grace))
             self._interrupt()
-
-        def is_done() -> bool:
             pause = self._clock.deadline(self._timeouts.grace / 2)
             # Asynchronous code notices an interrupt only when another message arrives.
             marker = self._poke(self._clock.deadline(self._timeouts.grace))
-            self._follow(exchange, pause, callbacks, marker)
-            return exchange.done
-
-        return interrupt_until_done(interrupt, is_done, tries=2)
+            self._follow(exchange, pause, marker)
+            if exchange.done:
+                return True
+        return False
 
     def _vanished(self, exchange: Exchange) -> None:
         exchange.kernel_gone()
         self._abandoned = None
         self._life.died()
 
-    def _await_rest(self, exchange: Exchange, callbacks: Callbacks) -> None:
+    def _await_rest(self, exchange: Exchange) -> None:
         """Wait for messages after the end of a cell: the death of its kernel, or a late value."""
         if exchange.ends_kernel:
             # After exit(), the kernel ends. The next cell must not be sent to the old process.
@@ -346,4 +345,4 @@ class Conversation:
         elif not exchange.dead:
             self._idle_before_value.ended(exchange.msg_id)
             if self._idle_before_value.is_expected:
-                self._follow(self._poke(), self._clock.deadline(self._timeouts.grace), callbacks)
+                self._follow(self._poke(), self._clock.deadline(self._timeouts.grace))

@@ -53,6 +53,7 @@ class KernelLife:
             return
         self._position = exchange.gaps.position
         before, self._process = self._process, exchange.process or self._process
+        self.is_up |= exchange.process is not None
         self._is_untold |= before not in (None, self._process)
 
     def is_ready(self, probe: Exchange) -> None:

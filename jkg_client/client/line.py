@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from attrs import define, evolve, field
 
 from ..protocol.message_gaps import Gap
@@ -11,6 +13,7 @@ from .channels import Incoming, KernelChannels, KernelControl
 from .deadline import Clock, Deadline
 from .timeouts import Timeouts
 
+_ANSWERING = 1.0  # seconds until we ask a second time whether a kernel answers, at least 0.05
 _SETTLING = 0.5  # seconds of silence after reply or idle until we ask whether more follows
 
 
@@ -56,6 +59,18 @@ class Line:
     def forget_gap(self) -> None:
         """Forget the gap, because it lies before the messages of interest."""
         self._gap = None
+
+    @property
+    def first_pause(self) -> float:
+        """Seconds until the kernel is asked a second time whether it answers."""
+        return min(_ANSWERING, max(0.05, self.timeouts.first_heartbeat / 2))
+
+    def unread(self) -> Iterator[Message]:
+        """The messages that have arrived. Read them before you send after a restart.
+
+        Some servers fail if a client sends on a connection that they have closed.
+        """
+        return (each for each in self.channels.drain() if not isinstance(each, Gap))
 
     def settling(self, deadline: Deadline) -> Deadline:
         """When to ask for the missing end of a cell, at the latest at ``deadline``."""

@@ -44,6 +44,7 @@ class Exchange:
         lost: Whether reply or idle were lost, although the kernel is done with the request.
         process: Session id of the kernel process that took the request. None if it is unknown.
         is_followed: Whether the kernel has begun other code after this one, so this one has ended.
+        is_moved: Whether the process died before it began the code. The next one may get the code.
         gaps: What the numbers in the message ids prove.
     """
 
@@ -55,6 +56,7 @@ class Exchange:
     lost: bool = False
     process: str | None = None
     is_followed: bool = field(default=False, init=False)
+    is_moved: bool = field(default=False, init=False)
     _begun: bool = False
     _is_queued: bool = False
     _outlived: bool = field(default=False, init=False)  # the kernel was alive at the time limit
@@ -123,6 +125,10 @@ class Exchange:
     def leave_queued(self) -> None:
         """End the exchange: its time limit has passed before the kernel has begun the code."""
         self._is_queued = True
+
+    def wait_for_new_process(self) -> None:
+        """Wait for the process that may run the code in place of the one that died."""
+        self.dead = self.is_moved = False
 
     def kernel_gone(self) -> None:
         """End the exchange, because the kernel does not exist any more."""
@@ -210,7 +216,7 @@ class Exchange:
             return shown
         if self._is_queued and not self._begun:
             return _STILL_QUEUED
-        if self._cause and self.reply is None:
+        if self._cause and self.dead and self.reply is None:
             return Failure(KERNEL_DIED, self._cause)
         if self.lost and self.reply is None:
             return _CONNECTION_LOST if self.gaps.is_cut else _NO_REPLY
@@ -297,6 +303,8 @@ class Exchange:
         # process.
         if not self.dead and tells_of_death(message, is_up=self._begun):
             self.dead = True
+            is_final = message.content.get("execution_state") == "dead"
+            self.is_moved = not (self._begun or is_final)
             cause = message.content.get("reason")
             self._cause = cause[:_CAUSE] if isinstance(cause, str) else ""
 
