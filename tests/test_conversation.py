@@ -611,6 +611,14 @@ def test_only_output_that_a_broken_connection_costs_is_reported(name: str) -> No
     assert result.truncated is None
 
 
+# The connection took the cell, but broke before the server read it.
+def test_a_request_that_never_arrived_is_not_said_to_have_ended() -> None:
+    result = fresh(ENDS["in order"]).cell("kept answers")
+    assert result.failure is not None
+    assert (result.status, result.failure.ename) == ("error", "NoReply")
+    assert "unknown whether the code ran" in result.failure.evalue
+
+
 def test_after_a_break_between_cells_the_kernel_must_answer_before_the_next_cell() -> None:
     kernel = fresh(ENDS["in order"])
     result = kernel.cell(f"answers {OK}", between="cut")
@@ -960,6 +968,14 @@ def test_a_value_that_comes_after_idle_is_awaited() -> None:
     result = kernel.cell(during, callbacks=Callbacks(told.append))
     assert (kernel.did, result.output) == ("execute info", "42")
     assert [output.text for output in told] == ["42"]
+
+
+def test_a_value_after_idle_may_be_lost_in_a_cut() -> None:
+    kernel = ScriptedKernel(implementation="deno")
+    kernel.channels.during.append("answers")
+    assert kernel.talk.answers(kernel.hand.clock().deadline(5.0))
+    result = kernel.cell("busy seen reply idle until:info cut answers")
+    assert (result.status, str(result.truncated)) == ("ok", LOST)
 
 
 def test_a_missing_value_is_awaited_no_longer_than_the_grace_period() -> None:

@@ -225,7 +225,8 @@ class Conversation:
             elif isinstance(incoming, Gap):
                 exchange.skip(incoming)
                 if self._cell is not None and self._cell is not exchange:
-                    self._cell.skip(incoming)
+                    is_value_due = self._idle_before_value.is_due(self._cell.msg_id)
+                    self._cell.skip(incoming, is_value_due=is_value_due)
                 if incoming.end_unseen:
                     marker = self._poke()
             else:

@@ -117,9 +117,9 @@ class Exchange:
             self.is_followed = True
         return None
 
-    def skip(self, gap: Gap) -> None:
-        """Process a gap: some messages may have been lost."""
-        if not self.done:
+    def skip(self, gap: Gap, *, is_value_due: bool = False) -> None:
+        """Process a gap: some messages may have been lost, after idle only a value that is due."""
+        if is_value_due or not self.done:
             self.gaps.skip(gap)
 
     def leave_queued(self) -> None:
@@ -219,7 +219,8 @@ class Exchange:
         if self._cause and self.dead and self.reply is None:
             return Failure(KERNEL_DIED, self._cause)
         if self.lost and self.reply is None:
-            return _CONNECTION_LOST if self.gaps.is_cut else _NO_REPLY
+            no_reply = _NO_REPLY if self._begun else _NOT_SEEN
+            return _CONNECTION_LOST if self.gaps.is_cut else no_reply
         return None
 
     def _outputs(self, failure: Failure | None, gave_up: bool) -> tuple[Output, ...]:
@@ -230,7 +231,7 @@ class Exchange:
         if shown and is_exit(failure) and displays_exit(shown[-1]):
             shown = shown[:-1]
         if gave_up and (
-            failure.is_interrupt or failure is _CONNECTION_LOST or failure is _NO_REPLY
+            failure.is_interrupt or failure in (_CONNECTION_LOST, _NO_REPLY, _NOT_SEEN)
         ):
             return tuple(output for output in shown if output is not failure)
         # The death of the kernel is not an output of the cell.
@@ -339,6 +340,9 @@ _STILL_QUEUED = Failure(
     NOT_BEGUN,
     "the kernel runs code of another client, which must not be interrupted; this code is queued"
     " after it, and is interrupted if it begins while this client uses the kernel",
+)
+_NOT_SEEN = Failure(
+    "NoReply", "the kernel has sent nothing about the code, so it is unknown whether the code ran"
 )
 # ipykernel sends no reply if an interrupt arrives before or after the code.
 _NO_REPLY = Failure("NoReply", "the cell has ended, but the kernel has not sent its result")
