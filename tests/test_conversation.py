@@ -1058,6 +1058,32 @@ def test_a_lost_end_of_another_client_does_not_protect_our_later_code() -> None:
     assert kernel.did == "execute check info interrupt info"
 
 
+# The code of the other client began before we connected.
+@rows(
+    ("after", "did"),
+    [
+        (
+            f"until:execute before-busy until:interrupt before-failed before-idle {OK}",
+            "execute interrupt",
+        ),
+        (OK, "execute"),
+    ],
+)
+def test_code_that_began_before_we_connected_is_not_interrupted(after: str, did: str) -> None:
+    kernel = ScriptedKernel()
+    result = kernel.cell("until:info half never", timeout=5.0)
+    assert (result.status, result.failure and result.failure.ename) == ("timeout", "NotBegun")
+    assert kernel.did == "execute check info"
+    assert kernel.cell(after).status == "ok"
+    assert kernel.did == did
+
+
+def test_a_kernel_that_never_answers_is_restarted_at_the_time_limit() -> None:
+    kernel = ScriptedKernel()
+    result = kernel.cell("until:restart answers", timeout=5.0)
+    assert (result.status, kernel.did.count("restart")) == ("timeout", 1)
+
+
 def test_a_cell_whose_interrupt_was_lost_is_interrupted_again() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.cell("theirs never", timeout=5.0)

@@ -20,6 +20,10 @@ WORDS: dict[str, tuple[str, str, Json, Json]] = {
         *("iopub", "status", {"execution_state": "idle"}),
         {"msg_id": "t1", "session": "theirs"},
     ),
+    "unseen-idle": (
+        *("iopub", "status", {"execution_state": "idle"}),
+        {"msg_id": "t0", "session": "theirs", "msg_type": "execute_request"},
+    ),
     "question-idle": (
         *("iopub", "status", {"execution_state": "idle"}),
         {"msg_id": "q1", "session": "theirs"},
@@ -91,6 +95,28 @@ def test_the_beginning_of_an_abandoned_cell_is_reported_once(words: str) -> None
     queued.feed(message("theirs"))
     queued.add(cell)
     assert [queued.feed(message(word)) for word in words.split()] == BEGINS[words]
+
+
+# The messages after unseen code of another client was supposed, and whether a new cell waits.
+SUPPOSED = {
+    "": True,
+    "theirs-busy": True,
+    "question-idle": True,
+    "unseen-idle": False,
+    "dead": False,
+    "theirs theirs-idle": False,
+    "begins": False,
+}
+
+
+@rows("words", SUPPOSED)
+def test_unseen_code_of_another_client_ends(words: str) -> None:
+    queued = QueuedCells("ours")
+    queued.suppose_other_code()
+    queued.add(Exchange("c1"))
+    for word in words.split():
+        queued.feed(message(word))
+    assert queued.waits(Exchange("c2")) is SUPPOSED[words]
 
 
 def test_one_of_several_waiting_cells_begins() -> None:

@@ -140,10 +140,7 @@ class Conversation:
         return exchange
 
     def answers(self, deadline: Deadline, cell: Exchange | None = None) -> bool:
-        """Whether the kernel answers in time, also on iopub, which may start to work later.
-
-        A kernel that begins ``cell`` answers, too.
-        """
+        """Whether the kernel begins ``cell``, or answers in time on all channels."""
         pause = self._line.first_pause
         while not deadline.passed:
             probe = self._poke(deadline.within(self._timeouts.sending), begun=self._life.is_up)
@@ -225,8 +222,7 @@ class Conversation:
             elif isinstance(incoming, Gap):
                 exchange.skip(incoming)
                 if self._cell is not None and self._cell is not exchange:
-                    is_value_due = self._idle_before_value.is_due(self._cell.msg_id)
-                    self._cell.skip(incoming, is_value_due=is_value_due)
+                    self._cell.skip(incoming, is_value_due=self._idle_before_value.is_expected)
                 if incoming.end_unseen:
                     marker = self._poke()
             else:
@@ -280,13 +276,13 @@ class Conversation:
         return Exchange(self._line.ask(deadline), begun=begun)
 
     def _give_up(self, exchange: Exchange, *, limit_passed: bool = False) -> None:
-        if self._queued.waits(exchange):
-            self._queued.add(exchange)
-            return
         try:
-            if limit_passed:
+            if limit_passed and not self._queued.waits(exchange):
                 self._see_alive(exchange)
-            self._regain(exchange)
+            if self._queued.waits(exchange):
+                self._queued.add(exchange)
+            else:
+                self._regain(exchange)
         except KernelNotFound:
             self._vanished(exchange)
         except GatewayError as exc:
@@ -300,9 +296,12 @@ class Conversation:
         Servers report a death within ``_DEATH_TOLD`` seconds. A living kernel answers on the
         control channel, or not at all.
         """
-        asked = self._line.ask(self._clock.deadline(self._timeouts.grace), channel="control")
+        limit = self._clock.deadline(self._timeouts.grace)
+        sign = Exchange(self._line.ask(limit, channel="control"))
         limit = self._clock.deadline(min(_DEATH_TOLD, self._timeouts.grace / 2))
-        self._follow(exchange, limit, sign=Exchange(asked))
+        self._follow(exchange, limit, sign=sign)
+        if sign.reply and not self._life.is_known:
+            self._queued.suppose_other_code()
         exchange.time_is_up()
 
     def _regain(self, exchange: Exchange) -> None:

@@ -26,6 +26,11 @@ class KernelLife:
     _position: tuple[str, int] = field(default=("", 0), init=False)  # of the last answer
     _is_untold: bool = field(default=False, init=False)  # a restart that no result has reported
 
+    @property
+    def is_known(self) -> bool:
+        """Whether this process has answered one of our requests on the shell channel."""
+        return self._process is not None
+
     def feed(self, message: Message) -> None:
         """Process one message."""
         if tells_of_death(message, is_up=self.is_up):

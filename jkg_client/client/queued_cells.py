@@ -8,6 +8,8 @@ from ..protocol.exchange import Exchange
 from ..protocol.kernel_news import begins_code
 from ..protocol.messages import Message
 
+_UNSEEN = "unseen"
+
 
 @define
 class QueuedCells:
@@ -49,7 +51,15 @@ class QueuedCells:
             cell.feed(message)
             begins |= cell.begun and not was_begun and not cell.done
         self._cells = [cell for cell in self._cells if not cell.done]
+        self._runs = None if begins else self._runs
         return begins
+
+    def suppose_other_code(self) -> None:
+        """Note that the kernel lives, but has not answered us yet: it runs code of another client.
+
+        The code began before we connected, so we have not seen its beginning.
+        """
+        self._runs = self._runs or _UNSEEN
 
     def clear(self) -> None:
         """Forget all cells: the kernel has a new process, or it has begun our next cell."""
@@ -65,5 +75,10 @@ class QueuedCells:
         elif begins_code(message):
             self._runs = message.parent_id
             self._cells = [cell for cell in self._cells if not cell.begun]  # these have ended
-        elif message.parent_id == self._runs and message.content.get("execution_state") == "idle":
+        elif message.content.get("execution_state") == "idle" and self._is_of_running(message):
             self._runs = None
+
+    def _is_of_running(self, message: Message) -> bool:
+        if self._runs == _UNSEEN:
+            return message.parent_header.get("msg_type") == "execute_request"
+        return message.parent_id == self._runs

@@ -33,10 +33,6 @@ class IdleBeforeValue:
             # Threads may print after the end of a cell, but they do not send its value.
             self.is_expected |= self._ended is not None
 
-    def is_due(self, msg_id: str) -> bool:
-        """Whether the value of the cell ``msg_id``, which has sent idle, may still arrive."""
-        return self.is_expected and msg_id == self._ended
-
     def ended(self, msg_id: str) -> None:
         """Note that the kernel has sent idle for the cell ``msg_id``."""
         self._ended = msg_id
