@@ -243,6 +243,13 @@ def test_a_thousand_holes_are_remembered_and_can_be_filled() -> None:
     assert gaps.missing == 0
 
 
+def test_a_hole_can_still_be_filled_after_thousands_of_messages_without_a_loss() -> None:
+    gaps = fed("b4 s5 " + " ".join(f"o{number}" for number in range(7, 3000)) + " v3000")
+    assert gaps.missing == 1
+    feed(gaps, "o6")
+    assert gaps.missing == 0
+
+
 # The messages of a cell after a request that ended with number 3, of a silent cell, too; the number
 # of lost messages, and whether an unknown number may be missing.
 BEGINS: list[tuple[str, bool, int, bool]] = [
