@@ -292,6 +292,8 @@ def test_text_moves_if_it_goes_back_or_erases(text: str, does: bool) -> None:
 @example("ab\x1b[3", "1mc")
 @example("ab\x1b]0;ti", "tle\x07c")
 @example("ab\r", "\nc")
+@example("ab\r\x1b[?1049hcd\r", "e")
+@example("ab\r\x1b[?1049hcd\r", "\x1b[?1049le")
 def test_more_text_after_condensed_text_looks_the_same(text: str, more: str) -> None:
     folded = condensed(text)
     assert picture(folded.above + folded.rest + more) == picture(text + more)
@@ -302,6 +304,15 @@ def test_condensed_text_keeps_its_colours() -> None:
     folded = condensed(text)
     assert folded.above == ""
     assert folded.rest == "\x1b[0m\x1b[32mtwo\x1b[0m\n\x1b]8;;x\x07link\x1b[1A\r\x1b[4C"
+
+
+def test_condensed_text_keeps_the_colours_of_the_alternate_screen() -> None:
+    text = "\x1b[31ma\x1b[?1049h\x1b[32mb"
+    assert condensed(text).rest == text
+
+
+def test_changes_of_the_screen_are_counted_as_movements() -> None:
+    assert condensed("a\x1b[?1049hb\x1b[?1049l\x1b[?1049hc").followed == 3
 
 
 @BOUNDED

@@ -24,7 +24,9 @@ GONE, SCREEN = LINES[:501], LINES[501:]
         ("abcd\x1b[D\x1b[DX", "abXd"),
         ("abcd\b\b\x1b[1K\x1b[1K", "   d"),
         ("abc\r\x1b[X\x1b[Xd", "dbc"),
-        # Below and after the text, nothing is erased.
+        # Below and after the text, nothing is erased, and no blanks are inserted.
+        ("ab\x1b[5@c", "abc"),
+        ("a\x1b[2B\x1b[5@b", "a\n\n b"),
         ("ab\x1b[X", "ab"),
         ("abc\b\x1b[9X", "ab "),
         ("a\x1b[B\x1b[X", "a"),

@@ -46,9 +46,6 @@ class Grid:
         self._escape = ""  # comes before the next character
         self._allowed = allowed
 
-    def __str__(self) -> str:
-        return "".join(self.halves(cursor=False))
-
     @property
     def height(self) -> int:
         """Number of lines. A last line that is blank does not count."""
