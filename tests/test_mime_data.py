@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -28,6 +29,11 @@ def test_text_may_come_in_lines(data: Any, text: str | None) -> None:
 )
 def test_base64_may_have_line_breaks(text: str, data: bytes) -> None:
     assert decoded(text) == data
+
+
+def test_large_base64_may_have_line_breaks() -> None:
+    data = bytes(range(256)) * 400
+    assert decoded(base64.encodebytes(data).decode("ascii")) == data
 
 
 @rows("text", ["aGk", "a", "aG!k=", "aGk=aGk=x", "\u00e9", "_-8A", "aGkq?"])

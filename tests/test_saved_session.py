@@ -47,3 +47,8 @@ def test_markdown_is_in_a_notebook_that_is_kept_up_to_date_at_once(tmp_path: Pat
 def test_markdown_is_text() -> None:
     with pytest.raises(ValueError, match=r"^text must be a string, not bytes$"):
         Runner(None).add_markdown(b"x")  # type: ignore[arg-type]  # that is the point
+
+
+def test_the_path_of_a_notebook_is_checked() -> None:
+    with pytest.raises(ValueError, match=r"^path must "):
+        Runner(None).save_notebook(1)  # type: ignore[arg-type]  # that is the point
