@@ -76,7 +76,7 @@ def test_done_needs_idle_and_reply_in_any_order(order: tuple[Message, ...]) -> N
     assert exchange.done
 
 
-# The code that begins after the cell has begun, and whether the cell has ended.
+# Whether the cell has begun, the message about other code, and whether it proves the cell's end.
 @rows(
     ("begun", "parent", "channel", "is_followed"),
     [

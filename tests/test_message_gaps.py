@@ -250,8 +250,8 @@ def test_a_hole_can_still_be_filled_after_thousands_of_messages_without_a_loss()
     assert gaps.missing == 0
 
 
-# The messages of a cell after a request that ended with number 3, of a silent cell, too; the number
-# of lost messages, and whether an unknown number may be missing.
+# The messages of a cell, whether the cell is silent, how many messages were lost, and whether more
+# may be missing. The last message before the cell has the number 3.
 BEGINS: list[tuple[str, bool, int, bool]] = [
     # "busy" and ``execute_input`` were lost. They are not output.
     ("cut o6 o7 r8 i9", False, 0, False),

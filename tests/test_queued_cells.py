@@ -97,7 +97,8 @@ def test_the_beginning_of_an_abandoned_cell_is_reported_once(words: str) -> None
     assert [queued.feed(message(word)) for word in words.split()] == BEGINS[words]
 
 
-# The messages after unseen code of another client was supposed, and whether a new cell waits.
+# The messages that arrive while code of another client is supposed to run, and whether a new cell
+# still has to wait.
 SUPPOSED = {
     "": True,
     "theirs-busy": True,

@@ -17,7 +17,7 @@ from ..protocol.result import ExecutionResult
 from .callbacks import SILENT, Callbacks
 from .channels import KernelConnection
 from .deadline import CLOCK, Clock, Deadline
-from .interrupts import interrupt_unless_dead
+from .interrupts import interrupt_unless_dead, interrupt_until_done
 from .kernel_life import KernelLife
 from .line import Line
 from .queued_cells import QueuedCells
@@ -318,18 +318,19 @@ class Conversation:
         self._abandoned = None
 
     def _ends_by_interrupt(self, exchange: Exchange) -> bool:
-        for is_repeated in (False, True):
+        def interrupt(is_repeated: bool) -> None:
             if is_repeated:
                 # The end of the cell may have been lost with a dead connection.
                 self._channels.prove_alive(self._clock.deadline(self._timeouts.grace))
             self._interrupt()
-            pause = self._clock.deadline(self._timeouts.grace / 2)
+
+        def is_done() -> bool:
             # Asynchronous code notices an interrupt only when another message arrives.
             marker = self._poke(self._clock.deadline(self._timeouts.grace))
-            self._follow(exchange, pause, marker)
-            if exchange.done:
-                return True
-        return False
+            self._follow(exchange, self._clock.deadline(self._timeouts.grace / 2), marker)
+            return exchange.done
+
+        return interrupt_until_done(interrupt, is_done, tries=2)
 
     def _vanished(self, exchange: Exchange) -> None:
         exchange.kernel_gone()

@@ -55,9 +55,10 @@ class QueuedCells:
         return begins
 
     def suppose_other_code(self) -> None:
-        """Note that the kernel lives, but has not answered us yet: it runs code of another client.
+        """Suppose that the kernel runs code of another client.
 
-        The code began before we connected, so we have not seen its beginning.
+        The kernel is alive, but it has not answered any request yet. So it must be running code
+        that began before we connected.
         """
         self._runs = self._runs or _UNSEEN
 

@@ -44,7 +44,7 @@ class Exchange:
         lost: Whether reply or idle were lost, although the kernel is done with the request.
         process: Session id of the kernel process that took the request. None if it is unknown.
         is_followed: Whether the kernel has begun other code after this one, so this one has ended.
-        is_moved: Whether the process died before it began the code. The next one may get the code.
+        is_moved: Whether the process died before it began the code. The next may get it.
         gaps: What the numbers in the message ids prove.
     """
 
@@ -118,7 +118,7 @@ class Exchange:
         return None
 
     def skip(self, gap: Gap, *, is_value_due: bool = False) -> None:
-        """Process a gap: some messages may have been lost, after idle only a value that is due."""
+        """Process a gap. When the cell is done, only a value that is due can still be lost."""
         if is_value_due or not self.done:
             self.gaps.skip(gap)
 

@@ -20,7 +20,10 @@ def tells_of_death(message: Message, *, is_up: bool) -> bool:
 
 
 def begins_code(message: Message) -> bool:
-    """Whether the kernel begins code. In a subshell, code runs at the same time as other code."""
+    """Whether the kernel begins to run code, so that all earlier code has ended.
+
+    Code in a subshell does not count, because it runs at the same time as other code.
+    """
     return (
         message.msg_type == "execute_input"
         and message.channel == "iopub"

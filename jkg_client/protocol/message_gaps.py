@@ -149,7 +149,7 @@ class MessageGaps:
         return self.is_cut and not self.is_whole
 
     def begin_cell(self, request: Message, position: tuple[str, int]) -> None:
-        """Note how the answers begin, to find out whether output was lost at the begin.
+        """Note what is known before the first answer, to prove that nothing was lost before it.
 
         Args:
             request: The cell. If it is silent, the kernel sends no ``execute_input``.
