@@ -32,7 +32,8 @@ def question(code: str, **options: object) -> tuple[Step, ...]:
 
 
 INTERRUPT = Rest("POST", f"/api/kernels/{KERNEL}/interrupt")
-LOOP = cell("import time\nprint('on', flush=True)\nwhile True: time.sleep(0.01)")
+# Without a flush, the text comes when the loop runs: the traceback depends on the moment.
+LOOP = cell("import time\nprint('on')\nwhile True: time.sleep(0.01)")
 FAILS = "input()\n1/0"
 AGAIN = Asked("execute_request", {"code": "'once'"}, fields={"header": {
     "msg_id": "again", "msg_type": "execute_request", "session": "s", "username": "u",
@@ -66,7 +67,10 @@ SCENES = [
                                                  cell("'b'"), answer(""))),
     Scene("queue behind a silent failure", (*question(FAILS, silent=True), cell("'b'"),
                                             answer(""))),
-    Scene("queue behind an interrupt", (LOOP, "stream", cell("'b'"), INTERRUPT)),
+    Scene("queue behind an interrupt", (
+        # The answer proves that the second cell is in the queue before the interrupt comes.
+        LOOP, "stream", cell("'b'"), Asked("kernel_info_request", {}, channel="control"),
+        "kernel_info_reply", INTERRUPT)),
     Scene("questions behind a failure", (
         *question(FAILS), Asked("is_complete_request", {"code": "for"}),
         Asked("inspect_request", {"code": "nosuch", "cursor_pos": 1}), cell("'b'"), answer(""))),
