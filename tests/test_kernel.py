@@ -99,11 +99,11 @@ def test_a_connection_cut_during_a_cell_is_restored_without_a_loss(
     assert len(executed) == 1
 
 
-def test_a_frame_lost_in_a_cut_is_reported(
-    kernel: JupyterKernelClient, server: FakeGateway
-) -> None:
+def test_a_frame_lost_in_a_cut_is_reported(kernels: Any, server: FakeGateway) -> None:
+    kernel = kernels(timeouts=PATIENT)
+    assert kernel.wait_for_ready(60)
     server.faults.cut_within("stream")
-    result = kernel.execute("print('lost', flush=True)\nprint('seen')", 5)
+    result = kernel.execute("print('lost', flush=True)\nprint('seen')", 60)
     assert result.status == "ok"
     assert result.truncated is not None
     assert result.truncated.connection_lost
