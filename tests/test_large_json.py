@@ -68,6 +68,14 @@ def test_invalid_json_is_invalid_in_steps_too(inner: str, step: int) -> None:
         assert _decoded(SteppingDecoder(step), text) == _decoded(json.JSONDecoder(), text)
 
 
+LINES = "\\n" + "a" * 30
+
+
+@rows("text", [f'"{LINES}\n{LINES}"', f'"{LINES}\n"', '{"a" 15}', "{1: 2}", '{"a", "b"}'])
+def test_wrong_characters_are_not_skipped(text: str) -> None:
+    assert _decoded(SteppingDecoder(12), text) == "an error"
+
+
 @pytest.mark.field("B14")
 @pytest.mark.parametrize("piece", ["x", "é\n", "\x1b[31m", '", "', "\\", "😀", "\ud83d", "1, [{"])
 @pytest.mark.parametrize("in_ascii", [False, True])

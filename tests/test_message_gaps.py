@@ -190,6 +190,7 @@ PROOFS: list[tuple[str, int, bool]] = [
     # Requests that a server may have sent when we connected again are not counted.
     ("b4 s5 o6 r7 cut late:b20", 0, True),
     ("b4 s5 o6 r7 cut late:b21", 1, True),
+    ("b4 s5 o6 r7 cut late:b16 late:b25", 4, True),
     ("b4 s5 o6 cut o7 cut late:b32", 0, True),
     ("b4 s5 o6 cut o7 cut late:b33", 1, True),
     ("b4 s5 cut o8 r9 late:b10 late:b20", 2, True),
@@ -201,6 +202,8 @@ PROOFS: list[tuple[str, int, bool]] = [
     ("b4 s5 late:b6 late:i8 o9 v10 r11 i12", 1, False),
     ("b4 s5 cut you:b6 you:i8 v9 r10 i11", 0, True),
     # In any order.
+    ("r8 late:r12 b4 s5 o6 o7 i9", 0, False),
+    ("r8 late:r12 b4 s5 cut o7 i9", 1, True),
     ("r8 b4 s5 o6 o7 i9", 0, False),
     ("r8 cut b4 s5 o6 o7 i9", 0, False),
     ("r8 b4 s5 cut o7 i9", 1, True),

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
+import pytest
 from tables import rows
 
 from jkg_client.protocol.messages import (
@@ -35,8 +37,13 @@ def test_a_header_is_complete() -> None:
     assert header["version"] == "5.4"
 
 
-def test_a_header_has_the_time_with_its_zone() -> None:
+@pytest.mark.parametrize("zone", ["UTC", "XXX-5"])
+def test_a_header_has_the_time_with_its_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
     date = datetime.fromisoformat(new_header("t", "s")["date"])
+    monkeypatch.undo()
+    time.tzset()
     assert date.utcoffset() == timedelta(0)
     assert abs(datetime.now(timezone.utc) - date) < timedelta(minutes=5)
 

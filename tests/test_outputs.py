@@ -533,6 +533,7 @@ def test_deeply_nested_content_raises_no_exception(msg_type: str) -> None:
         (Failure("E", "\x1b[31mv\x1b[0m"), "E: v"),
         # What a program has overwritten must not hide the name of the error.
         (Failure("E", "10%\r\x1b[K20%\r\ndo_\bne"), "E: 10%\n20%\ndone"),
+        (Failure("E", "do_\bne"), "E: done"),
         (Failure("E", "v", ("1", "E: a\rb")), "1\nE: a\nb"),
     ],
 )
@@ -587,6 +588,11 @@ def test_the_first_state_of_a_progress_bar_widget_is_not_shown(text: str) -> Non
     area = fed(out("a\n"), ("display_data", {"data": view}), out("b\n"))
     assert plain_text(area.outputs) == "a\nb\n"
     assert area.outputs[1] == Display(view)
+
+
+@rows("text", ["0%| |", "Output()", "x"])
+def test_a_value_that_looks_like_a_progress_bar_is_shown(text: str) -> None:
+    assert plain_text(fed(("display_data", {"data": {"text/plain": text}})).outputs) == text
 
 
 def test_other_widgets_are_shown_as_plain_text() -> None:

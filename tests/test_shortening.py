@@ -90,6 +90,13 @@ KEPT: list[tuple[dict[str, Any], int, dict[str, Any], int]] = [
         {"text/plain": f"abcdef\n{LEFT_OUT}image/png (10 characters)]"},
         6,
     ),
+    # Both fit, but not together.
+    (
+        {"image/png": "0" * 6, "image/jpeg": "1" * 5},
+        10,
+        {"image/png": "0" * 6, "text/plain": f"{LEFT_OUT}image/jpeg (5 characters)]"},
+        6,
+    ),
     ({"image/png": "0" * 10}, 9, {"text/plain": f"{LEFT_OUT}image/png (10 characters)]"}, 0),
     # Half of the limit is for readable text.
     (

@@ -292,7 +292,7 @@ def test_text_moves_if_it_goes_back_or_erases(text: str, does: bool) -> None:
 @example("ab\x1b[3", "1mc")
 @example("ab\x1b]0;ti", "tle\x07c")
 @example("ab\r", "\nc")
-@example("ab\r\x1b[?1049hcd\r", "e")
+@example("ab\r\x1b[?1049hcd\x1b[2D", "e")
 @example("ab\r\x1b[?1049hcd\r", "\x1b[?1049le")
 def test_more_text_after_condensed_text_looks_the_same(text: str, more: str) -> None:
     folded = condensed(text)
@@ -458,6 +458,11 @@ def test_movements_beyond_the_limit_are_not_followed(most: int, shown: str, foll
         (["a\x9b", "31mb"], "ab"),
         (["one\n", "two\x1b[A", "\rX"], "Xne\ntwo"),
         (["", "a", ""], "a"),
+        # Each part begins at the cursor.
+        (["ab\x1b[2D", "X"], "Xb"),
+        (["ab\n\x1b[A", "X"], "Xb\n"),
+        (["\x1b[2B", "X"], "\n\nX"),
+        (["\x1b[2C", "X"], "  X"),
     ],
 )
 def test_a_screen_shows_text_whose_codes_come_in_parts(parts: list[str], shown: str) -> None:
@@ -493,6 +498,7 @@ def test_after_too_many_movements_carriage_returns_become_line_ends() -> None:
         ("a\n" * 5000, 5000),
         ("a\n" * 5000 + "\x1b[2J\x1b[H", 4001),
         ("a\n" * 100_000 + "\x1b[A\n", 100_000),
+        ("a\nb\n\x1b[?1049hc\n", 3),
     ],
 )
 def test_the_height_of_a_screen_is_its_number_of_lines(text: str, height: int) -> None:

@@ -26,6 +26,7 @@ GONE, SCREEN = LINES[:501], LINES[501:]
         ("abc\r\x1b[X\x1b[Xd", "dbc"),
         # Below and after the text, nothing is erased, and no blanks are inserted.
         ("ab\x1b[5@c", "abc"),
+        ("a\x1b[B\x1b[5@b", "a\n b"),
         ("a\x1b[2B\x1b[5@b", "a\n\n b"),
         ("ab\x1b[X", "ab"),
         ("abc\b\x1b[9X", "ab "),
@@ -37,6 +38,9 @@ GONE, SCREEN = LINES[:501], LINES[501:]
         ("ab\rc\x1b[8Cd", "cb       d"),
         ("\x1b[1000C\x1b[Cx", " " * 1000 + "x"),
         ("x" * 1000 + "\x1b[Cy", "x" * 1000 + "y"),
+        # In a longer line, it goes to the end. It never goes back.
+        ("x" * 2000 + "\r\x1b[1500Cy", "x" * 1500 + "y" + "x" * 499),
+        ("x" * 2000 + "\x1b[2K\x1b[Cy", " " * 2000 + "y"),
     ],
 )
 def test_codes_move_and_erase_as_on_a_terminal(text: str, shown: str) -> None:
@@ -100,6 +104,11 @@ def test_in_an_endless_line_the_cursor_goes_back_a_million_columns() -> None:
 def test_each_printed_character_allows_one_more_blank() -> None:
     lines = ["x" * 10_000, *["\x1b[999Cx"] * 8]
     assert picture("\n".join(lines)) == "\n".join([lines[0], *[" " * 999 + "x"] * 8])
+
+
+def test_after_too_many_blanks_movements_add_no_more() -> None:
+    lines = picture("\n".join(["\x1b[999Cx"] * 10)).split("\n")
+    assert lines[:4] + lines[5:] == [" " * 999 + "x"] * 4 + ["x"] * 5
 
 
 @rows("size", [5, 15, 16, 17, 40])

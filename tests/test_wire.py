@@ -75,6 +75,21 @@ BOOK: list[tuple[Framing, Message, Frame]] = [
     ),
     (
         Framing.V1,
+        evolve(BARE, buffers=(b"\x00\xff",)),
+        (
+            b"\x07\x00\x00\x00\x00\x00\x00\x00"  # five parts, one buffer and the end
+            b"\x40\x00\x00\x00\x00\x00\x00\x00"  # channel at 8 * 8
+            b"\x45\x00\x00\x00\x00\x00\x00\x00"  # header at 64 + 5
+            b"\x62\x00\x00\x00\x00\x00\x00\x00"  # parent header at 69 + 29
+            b"\x64\x00\x00\x00\x00\x00\x00\x00"  # metadata at 98 + 2
+            b"\x66\x00\x00\x00\x00\x00\x00\x00"  # content at 100 + 2
+            b"\x68\x00\x00\x00\x00\x00\x00\x00"  # buffer at 102 + 2
+            b"\x6a\x00\x00\x00\x00\x00\x00\x00"  # end at 104 + 2
+            b'shell{"msg_id":"m","msg_type":"t"}{}{}{}\x00\xff'
+        ),
+    ),
+    (
+        Framing.V1,
         FULL,
         (
             b"\x08\x00\x00\x00\x00\x00\x00\x00"  # five parts, two buffers and the end
