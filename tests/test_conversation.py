@@ -774,16 +774,36 @@ def test_a_result_reports_restarts_that_end_cells_but_not_requested_restarts() -
     for is_known in (True, False):
         kernel.channels.between.extend(["late:x", "restarting"])
         kernel.channels.during.append("answers")
-        kernel.talk.restarted(kernel.hand.clock().deadline(5.0), is_known=is_known)
+        kernel.talk.restarted(
+            kernel.hand.clock().deadline(5.0), kernel.talk.life.deaths, is_known=is_known
+        )
         result = kernel.cell(OK)
         assert (result.kernel_restarted, result.late_outputs) == (not is_known, ())
+
+
+@pytest.mark.parametrize("news", ["restarting", "starting", "until:info answers"])
+def test_a_restart_is_reported_once_even_if_the_running_cell_notices_it_first(news: str) -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.control.known = "starting"
+    before = kernel.talk.life.deaths
+
+    def restart(output: Output) -> None:
+        kernel.channels.process += 1
+
+    result = kernel.cell(f"busy out:a {news}", callbacks=Callbacks(restart))
+    assert (result.output, result.kernel_restarted) == ("a", True)
+    kernel.channels.during.append("answers")
+    kernel.talk.restarted(kernel.hand.clock().deadline(5.0), before, is_known=False)
+    assert not kernel.cell(OK).kernel_restarted
 
 
 def test_a_kernel_that_does_not_answer_after_a_restart_on_request_is_not_ready() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.channels.during.append("never")
     with pytest.raises(KernelNotReady):
-        kernel.talk.restarted(kernel.hand.clock().deadline(5.0), is_known=True)
+        kernel.talk.restarted(
+            kernel.hand.clock().deadline(5.0), kernel.talk.life.deaths, is_known=True
+        )
 
 
 def test_the_time_limit_may_pass_before_the_client_asks_whether_more_follows() -> None:
@@ -839,7 +859,7 @@ def test_late_output_after_a_gap_is_reported() -> None:
 def test_late_output_after_a_restart_is_reported() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.channels.during.append("answers")
-    kernel.talk.restarted(kernel.hand.clock().deadline(5.0), is_known=True)
+    kernel.talk.restarted(kernel.hand.clock().deadline(5.0), kernel.talk.life.deaths, is_known=True)
     assert kernel.cell(OK, between="late:x").late_outputs == (Stream("stdout", "x"),)
 
 

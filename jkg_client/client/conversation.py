@@ -46,7 +46,7 @@ class Conversation:
         self._name = name
         self._timeouts = timeouts
         self._clock = clock
-        self._life = KernelLife()
+        self.life = KernelLife()  # any thread may read it
         self._abandoned: Exchange | None = None  # a cell that may still run
         self._idle_before_value = IdleBeforeValue()
         self._cell: Exchange | None = None  # the cell whose result is not yet complete
@@ -61,7 +61,7 @@ class Conversation:
             if isinstance(incoming, Gap):
                 # Messages that the server has kept arrive before the answer.
                 if incoming.end_unseen:
-                    self._life.doubt()
+                    self.life.doubt()
                 continue
             begins |= self._listen(incoming)
             if self._abandoned is not None:
@@ -71,7 +71,7 @@ class Conversation:
             self._interrupt()
         if self._abandoned is not None:
             self._regain(self._abandoned)
-        if self._life.needs_check:
+        if self.life.needs_check:
             self.must_answer(self._clock.deadline(self._timeouts.ready))
 
     def run(
@@ -106,7 +106,7 @@ class Conversation:
                 if not (exchange.begun or deadline.passed):
                     exchange.kernel_gone()
                 self._follow(exchange, deadline)
-            self._life.answered(exchange)
+            self.life.answered(exchange)
             if not exchange.done:
                 gave_up = True
                 self._give_up(exchange, limit_passed=True)
@@ -117,7 +117,7 @@ class Conversation:
         except KernelNotFound:
             self._vanished(exchange)
         except GatewayError as exc:
-            self._life.doubt()
+            self.life.doubt()
             exchange.skip(Gap(may_lack=True))
             exc.result = self._result(exchange, gave_up=False)
             raise
@@ -143,18 +143,18 @@ class Conversation:
         """Whether the kernel begins ``cell``, or answers in time on all channels."""
         pause = self._line.first_pause
         while not deadline.passed:
-            probe = self._poke(deadline.within(self._timeouts.sending), begun=self._life.is_up)
+            probe = self._poke(deadline.within(self._timeouts.sending), begun=self.life.is_up)
             self._follow(probe, deadline.within(pause))
             if probe.idle and probe.reply is not None:
-                self._life.is_ready(probe)
+                self.life.is_ready(probe)
                 return True
             if cell is not None and cell.begun:
                 return True
             if not (probe.done or deadline.passed):
                 # The answer may never arrive on this connection.
-                self._channels.check(deadline, is_new_kernel=self._life.is_new)
+                self._channels.check(deadline, is_new_kernel=self.life.is_new)
             pause = min(2 * pause, 8.0)  # a slow connection needs this long for an answer
-        self._life.doubt()
+        self.life.doubt()
         return False
 
     def must_answer(self, deadline: Deadline) -> None:
@@ -162,21 +162,23 @@ class Conversation:
         if not self.answers(deadline):
             raise KernelNotReady(f"kernel {self._name} does not answer")
 
-    def restarted(self, deadline: Deadline, *, is_known: bool) -> None:
+    def restarted(self, deadline: Deadline, deaths_before: int, *, is_known: bool) -> None:
         """The kernel was restarted on request: wait until it answers.
 
         Args:
             deadline: Time limit for the wait.
+            deaths_before: ``life.deaths`` before the request. If it has grown since, the cell of
+                another thread has noticed the restart and reports it.
             is_known: The caller knows that variables are lost, so no result has to report it.
         """
         for _ in self._channels.drain():
             pass  # a message of the old process
-        self._life.died()
+        self.life.died(is_noticed=self.life.deaths != deaths_before)
         self._queued.clear()
         self._abandoned = None
         self._late_output = LateOutput(self._channels.session)
         if is_known:
-            self._life.take_restarted()
+            self.life.take_restarted()
         self.must_answer(deadline)
 
     def _hand_over(self, request: Message, exchange: Exchange) -> None:
@@ -187,15 +189,14 @@ class Conversation:
             self._abandoned = None  # the request was not sent
             raise
         self._line.forget_gap()  # this gap is before the cell
-        self._life.sent(request, exchange)
+        self.life.sent(request, exchange)
 
     def _result(self, exchange: Exchange, gave_up: bool) -> ExecutionResult:
         is_left = exchange.done or self._queued.waits(exchange)
         self._abandoned = None if is_left else self._abandoned
         late = self._late_output.take(exchange.area.max_output)
-        return exchange.result(
-            gave_up=gave_up, kernel_restarted=self._life.take_restarted(), late=late
-        )
+        restarted = self.life.take_restarted()
+        return exchange.result(gave_up=gave_up, kernel_restarted=restarted, late=late)
 
     def _follow(
         self,
@@ -244,7 +245,7 @@ class Conversation:
         return self._overhear(message)
 
     def _listen(self, message: Message) -> bool:
-        self._life.feed(message)
+        self.life.feed(message)
         self._idle_before_value.feed(message)
         return self._queued.feed(message)
 
@@ -269,8 +270,8 @@ class Conversation:
         if marker.done and not exchange.done:
             exchange.overtake(marker)
             if exchange.dead:
-                self._life.died()
-            self._life.answered(marker)
+                self.life.died()
+            self.life.answered(marker)
 
     def _poke(self, deadline: Deadline | None = None, *, begun: bool = False) -> Exchange:
         return Exchange(self._line.ask(deadline), begun=begun)
@@ -300,7 +301,7 @@ class Conversation:
         sign = Exchange(self._line.ask(limit, channel="control"))
         limit = self._clock.deadline(min(_DEATH_TOLD, self._timeouts.grace / 2))
         self._follow(exchange, limit, sign=sign)
-        if sign.reply and not self._life.is_known:
+        if sign.reply and not self.life.is_known:
             self._queued.suppose_other_code()
         exchange.time_is_up()
 
@@ -311,7 +312,7 @@ class Conversation:
         if not exchange.done and not self._ends_by_interrupt(exchange):
             self._control.restart(self._clock.deadline(self._timeouts.launch))
             self._abandoned = None
-            self._life.died()
+            self.life.died()
             for message in self._line.unread():
                 self._overhear(message)
             self.answers(self._clock.deadline(self._timeouts.ready))
@@ -335,13 +336,13 @@ class Conversation:
     def _vanished(self, exchange: Exchange) -> None:
         exchange.kernel_gone()
         self._abandoned = None
-        self._life.died()
+        self.life.died()
 
     def _await_rest(self, exchange: Exchange) -> None:
         """Wait for messages after the end of a cell: the death of its kernel, or a late value."""
         if exchange.ends_kernel:
             # After exit(), the kernel ends. The next cell must not be sent to the old process.
-            self._life.doubt()
+            self.life.doubt()
             self._follow(Exchange("", begun=True), self._clock.deadline(2 * self._timeouts.grace))
         elif not exchange.dead:
             self._idle_before_value.ended(exchange.msg_id)

@@ -285,8 +285,7 @@ class JupyterKernelClient(SavesSession):
             GatewayError: The server cannot be reached, or the kernel does not exist.
             KernelNotReady: The kernel does not answer in time.
         """
-        limit = arguments.seconds("timeout_seconds", timeout_seconds)
-        self._restart(Deadline(limit), is_known=True)
+        self._restart(timeout_seconds, is_known=True)
 
     def stop_cell_by_restart(self, timeout_seconds: float) -> None:
         """Restart the kernel to end the cell of another thread. The next result reports this.
@@ -297,14 +296,15 @@ class JupyterKernelClient(SavesSession):
         Raises:
             KernelNotReady: The kernel does not answer in time.
         """
-        limit = arguments.seconds("timeout_seconds", timeout_seconds)
-        self._restart(Deadline(limit), is_known=False)
+        self._restart(timeout_seconds, is_known=False)
 
-    def _restart(self, deadline: Deadline, *, is_known: bool) -> None:
+    def _restart(self, timeout_seconds: float, *, is_known: bool) -> None:
+        deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))
         self._check_process()
         self._check_usable()
+        before = self._conversation.life.deaths
         self._control.restart(deadline)
-        self._in_turn(lambda: self._conversation.restarted(deadline, is_known=is_known))
+        self._in_turn(lambda: self._conversation.restarted(deadline, before, is_known=is_known))
 
     def _complete_session(self) -> None:
         session = self._session_file.session

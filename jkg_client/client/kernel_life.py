@@ -17,11 +17,13 @@ class KernelLife:
         is_up: The kernel has answered or received a cell, and has not died since.
         needs_check: The kernel must answer a question before it gets the next cell.
         is_new: The kernel was started again, and has not answered since.
+        deaths: Number of times that the process has ended or was replaced, as far as we know.
     """
 
     is_up: bool = field(default=False, init=False)
     needs_check: bool = field(default=False, init=False)
     is_new: bool = field(default=False, init=False)
+    deaths: int = field(default=0, init=False)
     _process: str | None = field(default=None, init=False)  # session id in the last answer
     _position: tuple[str, int] = field(default=("", 0), init=False)  # of the last answer
     _is_untold: bool = field(default=False, init=False)  # a restart that no result has reported
@@ -36,10 +38,15 @@ class KernelLife:
         if tells_of_death(message, is_up=self.is_up):
             self.died()
 
-    def died(self) -> None:
-        """The process has ended, or was replaced."""
+    def died(self, *, is_noticed: bool = False) -> None:
+        """The process has ended, or was replaced.
+
+        Args:
+            is_noticed: We know about this death already, so no further result has to report it.
+        """
         # Report only one restart for each process: "starting" follows "restarting".
-        self._is_untold |= self.is_up
+        self._is_untold |= self.is_up and not is_noticed
+        self.deaths += 1
         self.needs_check, self.is_up, self._process = True, False, None
         self.is_new = True
 
@@ -59,7 +66,9 @@ class KernelLife:
         self._position = exchange.gaps.position
         before, self._process = self._process, exchange.process or self._process
         self.is_up |= exchange.process is not None
-        self._is_untold |= before not in (None, self._process)
+        if before not in (None, self._process):
+            self._is_untold = True
+            self.deaths += 1
 
     def is_ready(self, probe: Exchange) -> None:
         """The kernel has answered a question completely, so it can get a cell."""
