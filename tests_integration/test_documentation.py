@@ -20,7 +20,7 @@ from documentation import ROOT, Example, examples, run
 from hubs import running_hub
 from test_reference import EXAMPLES as REFERENCE
 
-from jkg_client import JupyterConnectable, LocalJupyterServer
+from jkg_client import DockerJupyterServer, JupyterConnectable, LocalJupyterServer
 
 FRAMEWORKS = {
     ROOT / "docs" / f"{name}.md" for name in ("ag2", "autogen", "langchain", "mcp", "smolagents")
@@ -66,6 +66,8 @@ def test_the_example_prints_the_output_of_the_page(
         shutil.copytree(ROOT / "tests" / "recordings", tmp_path / "recordings")
     if "DockerJupyterServer" in example.code:
         require_docker(pytestconfig).close()
+        # The example would report containers of tests that were killed.
+        DockerJupyterServer.remove_orphans()
     info = remote.connection_info
     env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}
     if "JupyterHubServer" in example.code:
