@@ -105,13 +105,21 @@ class Terminal:
             except pexpect.EOF:
                 break
         self.settings = termios.tcgetattr(self.child.child_fd)
+        # If the program is still there after a tenth of a second, close() sends it signals.
+        while self.child.isalive():
+            assert time.monotonic() < end, f"it does not end:\n{self.text}"
+            time.sleep(0.01)
         self.child.close()
         status = self.child.exitstatus
         return status if status is not None else 128 + (self.child.signalstatus or 0)
 
     def close(self) -> None:
-        """End the program."""
-        self.child.close(force=True)
+        """End the program, if necessary with SIGKILL."""
+        try:
+            self.child.close(force=True)
+        except pexpect.ExceptionPexpect:
+            # Only a tenth of a second has passed since SIGKILL.
+            self.child.wait()
 
     def _take(self, data: bytes) -> None:
         self.sent += data
