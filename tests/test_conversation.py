@@ -781,8 +781,19 @@ def test_a_result_reports_restarts_that_end_cells_but_not_requested_restarts() -
         assert (result.kernel_restarted, result.late_outputs) == (not is_known, ())
 
 
-@pytest.mark.parametrize("news", ["restarting", "starting", "until:info answers"])
-def test_a_restart_is_reported_once_even_if_the_running_cell_notices_it_first(news: str) -> None:
+@pytest.mark.parametrize(
+    ("news", "restarts_later", "is_reported"),
+    [
+        ("restarting", 0, False),
+        ("starting", 0, False),
+        ("until:info answers", 0, False),
+        # The cell has noticed another restart. The requested one came after it.
+        ("until:info answers", 1, True),
+    ],
+)
+def test_a_restart_is_reported_once_even_if_the_running_cell_notices_it_first(
+    news: str, restarts_later: int, is_reported: bool
+) -> None:
     kernel = fresh(ENDS["in order"])
     kernel.control.known = "starting"
     before = kernel.talk.life.deaths
@@ -792,8 +803,20 @@ def test_a_restart_is_reported_once_even_if_the_running_cell_notices_it_first(ne
 
     result = kernel.cell(f"busy out:a {news}", callbacks=Callbacks(restart))
     assert (result.output, result.kernel_restarted) == ("a", True)
+    kernel.channels.process += restarts_later
     kernel.channels.during.append("answers")
     kernel.talk.restarted(kernel.hand.clock().deadline(5.0), before, is_known=False)
+    assert kernel.cell(OK).kernel_restarted == is_reported
+
+
+def test_a_caller_who_requests_a_restart_knows_about_each_restart_until_then() -> None:
+    kernel = fresh(ENDS["in order"])
+    before = kernel.talk.life.deaths
+    kernel.cell("busy restarting")
+    kernel.cell(f"answers {OK}")
+    kernel.channels.process += 1
+    kernel.channels.during.append("answers")
+    kernel.talk.restarted(kernel.hand.clock().deadline(5.0), before, is_known=True)
     assert not kernel.cell(OK).kernel_restarted
 
 

@@ -177,9 +177,9 @@ class Conversation:
         self._queued.clear()
         self._abandoned = None
         self._late_output = LateOutput(self._channels.session)
+        self.must_answer(deadline)
         if is_known:
             self.life.take_restarted()
-        self.must_answer(deadline)
 
     def _hand_over(self, request: Message, exchange: Exchange) -> None:
         self._abandoned = exchange

@@ -42,13 +42,15 @@ class KernelLife:
         """The process has ended, or was replaced.
 
         Args:
-            is_noticed: We know about this death already, so no further result has to report it.
+            is_noticed: We have noticed this death before. If the process that has answered since
+                is still running, no further result has to report a restart.
         """
-        # Report only one restart for each process: "starting" follows "restarting".
-        self._is_untold |= self.is_up and not is_noticed
+        if not is_noticed:
+            # Report only one restart for each process: "starting" follows "restarting".
+            self._is_untold |= self.is_up
+            self._process = None
         self.deaths += 1
-        self.needs_check, self.is_up, self._process = True, False, None
-        self.is_new = True
+        self.needs_check, self.is_up, self.is_new = True, False, True
 
     def sent(self, request: Message, cell: Exchange) -> None:
         """A cell was sent. From now on, the death of the process must be reported."""
