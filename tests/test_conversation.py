@@ -797,6 +797,16 @@ def test_a_restart_is_reported_once_even_if_the_running_cell_notices_it_first(ne
     assert not kernel.cell(OK).kernel_restarted
 
 
+# Some deaths are told by a message, others are known from the answers of another process.
+def test_each_death_of_a_process_is_counted() -> None:
+    kernel = fresh(ENDS["in order"])
+    for _ in range(2):
+        kernel.cell(f"starting {OK}")
+        kernel.channels.process += 1
+        kernel.cell(f"answers {OK}")
+    assert kernel.talk.life.deaths == 4
+
+
 def test_a_kernel_that_does_not_answer_after_a_restart_on_request_is_not_ready() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.channels.during.append("never")
