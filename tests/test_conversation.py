@@ -880,6 +880,13 @@ def test_late_output_has_the_limit_of_the_cell_before_it() -> None:
     assert str(result.truncated) == "6 characters of output were dropped"
 
 
+def test_late_output_that_arrives_during_a_query_is_reported_by_the_first_cell() -> None:
+    kernel = ScriptedKernel()
+    kernel.channels.during.extend(["late:x", "answers"])
+    assert kernel.talk.answers(kernel.hand.clock().deadline(5.0))
+    assert kernel.cell(OK).late_outputs == (Stream("stdout", "x"),)
+
+
 def test_a_kernel_that_was_ready_and_then_died_has_lost_its_variables() -> None:
     kernel = ScriptedKernel()
     kernel.channels.during.append("answers")
