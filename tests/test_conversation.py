@@ -1129,6 +1129,14 @@ def test_a_cell_whose_interrupt_was_lost_is_interrupted_again() -> None:
     assert (kernel.did, result.status) == ("interrupt execute interrupt", "ok")
 
 
+def test_a_waiting_cell_that_ignores_interrupts_does_not_count_as_another_clients() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.cell("theirs never", timeout=5.0)
+    begins = "until:execute theirs-end before-busy before-seen"
+    result = kernel.cell(f"{begins} until:restart answers", timeout=5.0)
+    assert (result.status, kernel.did.count("restart")) == ("timeout", 1)
+
+
 def test_a_waiting_cell_is_not_interrupted_while_the_next_cell_waits_behind_it() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.cell("theirs never", timeout=1.0)
