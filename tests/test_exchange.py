@@ -454,7 +454,7 @@ def test_a_lost_reply_is_an_error_without_missing_output() -> None:
     exchange.overtake(Exchange("later"))
     result = exchange.result()
     assert (result.status, result.truncated) == ("error", None)
-    assert result.output.startswith("a\nNoReply: ")
+    assert result.output.startswith("a\nNoReply: the cell has ended")
 
 
 def test_a_reply_lost_through_our_interrupt_is_not_shown_as_an_error() -> None:
