@@ -515,6 +515,17 @@ def test_a_result_reports_its_missing_output() -> None:
     )
 
 
+@rows(("is_value_due", "truncated"), [(False, None), (True, Truncation(connection_lost=True))])
+def test_after_the_end_only_a_value_that_is_due_can_be_lost(
+    is_value_due: bool, truncated: Truncation | None
+) -> None:
+    exchange = fed(OK, IDLE)
+    exchange.skip(CUT)
+    assert exchange.result().truncated is None
+    exchange.skip(CUT, is_value_due=is_value_due)
+    assert exchange.result().truncated == truncated
+
+
 def test_a_complete_result_has_no_truncation() -> None:
     assert fed(stream("a"), OK, IDLE).result().truncated is None
 
