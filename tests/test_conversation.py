@@ -1047,7 +1047,7 @@ def test_a_cell_that_waits_behind_another_client_is_not_interrupted_before_it_be
 NOT_INTERRUPTED = {
     "it ended while nobody read": ("theirs-end busy failed idle", "busy seen until:check"),
     "other code of another client runs": ("theirs-end busy failed idle theirs", "until:check busy"),
-    "its end was lost": ("theirs-end", "until:execute before-busy cut busy seen until:check"),
+    "its end was lost": ("theirs-end", "until:execute before-busy cut busy until:check"),
     "only the code of another client follows": ("theirs-end busy", "theirs until:check busy"),
 }
 
