@@ -820,6 +820,16 @@ def test_a_caller_who_requests_a_restart_knows_about_each_restart_until_then() -
     assert not kernel.cell(OK).kernel_restarted
 
 
+# Some deaths are told by a message, others are known from the answers of another process.
+def test_each_death_of_a_process_is_counted() -> None:
+    kernel = fresh(ENDS["in order"])
+    for _ in range(2):
+        kernel.cell(f"starting {OK}")
+        kernel.channels.process += 1
+        kernel.cell(f"answers {OK}")
+    assert kernel.talk.life.deaths == 4
+
+
 def test_a_kernel_that_does_not_answer_after_a_restart_on_request_is_not_ready() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.channels.during.append("never")
@@ -891,6 +901,13 @@ def test_late_output_has_the_limit_of_the_cell_before_it() -> None:
     kernel.cell(OK, max_output=4)
     result = kernel.cell(OK, between="late:0123456789")
     assert str(result.truncated) == "6 characters of output were dropped"
+
+
+def test_late_output_that_arrives_during_a_query_is_reported_by_the_first_cell() -> None:
+    kernel = ScriptedKernel()
+    kernel.channels.during.extend(["late:x", "answers"])
+    assert kernel.talk.answers(kernel.hand.clock().deadline(5.0))
+    assert kernel.cell(OK).late_outputs == (Stream("stdout", "x"),)
 
 
 def test_a_kernel_that_was_ready_and_then_died_has_lost_its_variables() -> None:
@@ -1053,7 +1070,7 @@ def test_a_cell_that_waits_behind_another_client_is_not_interrupted_before_it_be
 NOT_INTERRUPTED = {
     "it ended while nobody read": ("theirs-end busy failed idle", "busy seen until:check"),
     "other code of another client runs": ("theirs-end busy failed idle theirs", "until:check busy"),
-    "its end was lost": ("theirs-end", "until:execute before-busy cut busy seen until:check"),
+    "its end was lost": ("theirs-end", "until:execute before-busy cut busy until:check"),
     "only the code of another client follows": ("theirs-end busy", "theirs until:check busy"),
 }
 
@@ -1133,6 +1150,14 @@ def test_a_cell_whose_interrupt_was_lost_is_interrupted_again() -> None:
     ended = "until:execute until:interrupt before-failed before-idle"
     result = kernel.cell(f"{ended} {OK}", between="theirs-end busy")
     assert (kernel.did, result.status) == ("interrupt execute interrupt", "ok")
+
+
+def test_a_waiting_cell_that_ignores_interrupts_does_not_count_as_another_clients() -> None:
+    kernel = fresh(ENDS["in order"])
+    kernel.cell("theirs never", timeout=5.0)
+    begins = "until:execute theirs-end before-busy before-seen"
+    result = kernel.cell(f"{begins} until:restart answers", timeout=5.0)
+    assert (result.status, kernel.did.count("restart")) == ("timeout", 1)
 
 
 def test_a_waiting_cell_is_not_interrupted_while_the_next_cell_waits_behind_it() -> None:

@@ -454,7 +454,7 @@ def test_a_lost_reply_is_an_error_without_missing_output() -> None:
     exchange.overtake(Exchange("later"))
     result = exchange.result()
     assert (result.status, result.truncated) == ("error", None)
-    assert result.output.startswith("a\nNoReply: ")
+    assert result.output.startswith("a\nNoReply: the cell has ended")
 
 
 def test_a_reply_lost_through_our_interrupt_is_not_shown_as_an_error() -> None:
@@ -513,6 +513,17 @@ def test_a_result_reports_its_missing_output() -> None:
     assert result.truncated == Truncation(
         characters=34, messages=2, rate_limited=True, connection_lost=True
     )
+
+
+@rows(("is_value_due", "truncated"), [(False, None), (True, Truncation(connection_lost=True))])
+def test_after_the_end_only_a_value_that_is_due_can_be_lost(
+    is_value_due: bool, truncated: Truncation | None
+) -> None:
+    exchange = fed(OK, IDLE)
+    exchange.skip(CUT)
+    assert exchange.result().truncated is None
+    exchange.skip(CUT, is_value_due=is_value_due)
+    assert exchange.result().truncated == truncated
 
 
 def test_a_complete_result_has_no_truncation() -> None:

@@ -574,6 +574,21 @@ def test_blocks_that_end_by_an_interrupt_cause_no_restart(
     assert kernel.did == ["interrupt"]
 
 
+def test_a_lost_interrupt_of_blocks_is_soon_repeated_even_if_the_grace_period_is_long(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    run, limits = BlockRun(), Timeouts(grace=60.0)
+    run.begin()
+    thread, _ = in_thread(lambda: run.interrupt(lambda: client, limits))
+    try:
+        wait_for(lambda: len(kernel.did) > 1)
+    finally:
+        run.end()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert set(kernel.did) == {"interrupt"}
+
+
 def test_blocks_that_ignore_interrupts_end_by_a_restart(
     kernel: Kernel, client: JupyterKernelClient
 ) -> None:

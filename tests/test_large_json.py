@@ -119,6 +119,11 @@ def test_arrays_and_objects_that_are_read_in_steps_are_the_same(
     assert _decoded(SteppingDecoder(step), text) == _decoded(json.JSONDecoder(), text)
 
 
+@rows("text", ['[["abcdefgh", 1], 2, 3]', '{"a": {"b": 1}, "c": 2}'])
+def test_an_array_or_object_in_another_ends_at_its_own_bracket(text: str) -> None:
+    assert SteppingDecoder(12).raw_decode(text) == (json.loads(text), len(text))
+
+
 @given(VALUES, st.data(), st.sampled_from(["", ",", "[", "]", "{", "}", '"', ":", "1", " "]))
 def test_invalid_arrays_and_objects_are_invalid_in_steps_too(
     value: object, data: st.DataObject, wrong: str

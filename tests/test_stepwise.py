@@ -100,6 +100,12 @@ def test_characters_are_never_split_by_a_step_of_decoding(
     assert decoded(whole, step) == whole.decode("utf-8", "replace")
 
 
+@rows("missing", [1, 2, 3])
+def test_the_bytes_of_an_incomplete_last_character_are_not_lost(missing: int) -> None:
+    data = "aé😀".encode()[:-missing]
+    assert decoded(data, 2) == data.decode("utf-8", "replace")
+
+
 @rows(
     ("pattern", "text", "at", "end"),
     [
