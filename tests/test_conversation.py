@@ -390,6 +390,13 @@ GIVEN_UP = {
         restarted=True,
         missing=LOST,
     ),
+    "code that begins only after the restart": Row(
+        during="until:restart starting busy until:interrupt failed idle answers",
+        did="execute check info interrupt info prove interrupt info restart info interrupt",
+        ends="E",
+        restarted=True,
+        seconds=11.0,
+    ),
     "a process that is gone, as the server says": Row(
         during="busy until:restart starting answers",
         did="execute check info interrupt info prove interrupt info restart info",
@@ -430,6 +437,20 @@ def test_a_cell_beyond_its_time_limit_is_interrupted_or_its_kernel_restarted(nam
     row = GIVEN_UP[name]
     row = evolve(row, timeout=5.0, status="timeout" if row.status == "ok" else row.status)
     check(fresh(row), row)
+
+
+@pytest.mark.parametrize(("told", "status"), [("info", "died"), ("interrupt", "timeout")])
+def test_a_given_up_cell_that_the_next_process_begins_is_interrupted(
+    told: str, status: str
+) -> None:
+    kernel = fresh(ENDS["in order"])
+    first = kernel.cell(f"until:{told} restarting", timeout=5.0)
+    assert (first.status, first.kernel_restarted) == (status, True)
+    # The request was still in the queue. Without an interrupt, its code would run to its end.
+    second = kernel.cell(f"starting busy until:interrupt out:a failed idle answers {OK}")
+    assert kernel.did == "info interrupt execute"
+    assert (second.status, second.kernel_restarted) == ("ok", False)
+    assert second.late_outputs == (Stream("stdout", "a"),)
 
 
 def test_a_late_end_after_exit_is_awaited_and_reported_by_the_next_cell() -> None:

@@ -86,6 +86,9 @@ BEGINS = {
     "begins begins": [True, False],
     "begins idle reply begins": [True, False, False, False],
     "dead begins": [False, False],
+    # The process had not begun the cell, so the next process may get it.
+    "restarting begins": [False, True],
+    "begins restarting begins": [True, False, False],
 }
 
 

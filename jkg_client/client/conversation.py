@@ -88,8 +88,7 @@ class Conversation:
                 break
             request = again(request)
             exchange = Exchange(request.msg_id, OutputArea(exchange.area.max_output))
-            before, result = result, self._run(request, exchange, deadline, callbacks)
-            result = result.after(before)
+            result = self._run(request, exchange, deadline, callbacks).after(result)
         return result
 
     def _run(
@@ -309,6 +308,7 @@ class Conversation:
         """End a cell that does not end by itself: interrupt it, or restart the kernel."""
         if exchange.is_followed:
             exchange.overtake(Exchange(""))  # an interrupt would hit the other code
+        self._queued.add_unseen(exchange)
         if not exchange.done and not self._ends_by_interrupt(exchange):
             self._control.restart(self._clock.deadline(self._timeouts.launch))
             self._abandoned = None

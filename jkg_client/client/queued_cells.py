@@ -1,4 +1,4 @@
-"""Two clients of one kernel: our cells that wait while code of another client runs."""
+"""Our cells that may begin although no caller waits for them any more."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _UNSEEN = "unseen"
 
 @define
 class QueuedCells:
-    """Our cells whose time limit passed before they began, because another client's code ran.
+    """Our cells whose time limit passed before they began.
 
-    A request cannot be withdrawn, and an interrupt would hit the code of the other client. So these
-    cells are interrupted when they begin. Feed it every message.
+    Either code of another client ran, and an interrupt would hit that code. Or the process died
+    before it began the cell, and the next process may get the request. A request cannot be
+    withdrawn. So these cells are interrupted when they begin. Feed it every message.
 
     Attributes:
         session: Our session id.
@@ -40,6 +41,11 @@ class QueuedCells:
         cell.leave_queued()
         self._cells.append(cell)
 
+    def add_unseen(self, cell: Exchange) -> None:
+        """Add ``cell``, which has been given up, if it may still begin."""
+        if not cell.begun:
+            self.add(Exchange(cell.msg_id))  # the result of ``cell`` says how it ended for us
+
     def feed(self, message: Message) -> bool:
         """Process one message. Return whether one of these cells has just begun."""
         self._watch(message)
@@ -49,6 +55,8 @@ class QueuedCells:
         for cell in self._cells:
             was_begun = cell.begun
             cell.feed(message)
+            if cell.is_moved:
+                cell.wait_for_new_process()
             begins |= cell.begun and not was_begun and not cell.done
         self._cells = [cell for cell in self._cells if not cell.done]
         self._runs = None if begins else self._runs
