@@ -81,8 +81,8 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         self._on_output = on_output
         self._timeouts = timeouts
         self._lock = threading.RLock()
-        # ``_replaced``: the next result has to report that the kernel was replaced.
-        self._stopped = self._replaced = False
+        # ``_replaced``: the next result reports a new kernel. ``_has_died``: the last one, a death.
+        self._stopped = self._replaced = self._has_died = False
         self._blocks: BlockRun | None = None
         self._start_or_stop()
 
@@ -291,20 +291,26 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
-        do = partial(self._run, cell, block.code, timeout, store_history, on_output)
+
+        def do() -> ExecutionResult:
+            self._running()  # a new kernel may take long to start
+            if run.is_interrupted:
+                return _NEVER_RAN
+            return self._run(cell, block.code, timeout, store_history, on_output)
+
         session = self._session_file.session if store_history else None
         return run_kept(session, cell, partial(self._on_some_kernel, do))
 
     def _on_some_kernel(self, do: Callable[[], T]) -> T:
         """Call ``do``. If the kernel no longer exists, start a new one and call ``do`` again."""
+        had_died, self._has_died = self._has_died, False
         try:
             return do()
         except KernelNotFound:
             if self._owned.is_attached:
                 raise
-            # The kernel was deleted, culled or dead before ``do`` could send anything.
-            self._replaced = True
-            self._owned.forget()
+            self._replaced |= not had_died  # after a reported death, there was nothing to lose
+            self._owned.forget()  # deleted, culled or dead before ``do`` could send anything
             return do()
 
     def _in_python(self, do: Callable[[RunUnseen], T]) -> T:
@@ -318,16 +324,12 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
     def _run_unseen(self, cell: str, expression: str = "") -> ExecutionResult:
         asked = {"answer": expression} if expression else None
         result = self._running().execute(cell, self._timeout, silent=True, user_expressions=asked)
+        self._has_died = result.status == "died"
         self._replaced |= result.kernel_restarted  # the next blocks report it
         return result
 
     def _run(
-        self,
-        cell: str,
-        typed: str,
-        timeout: float,
-        store_history: bool,
-        on_output: OnOutput | None,
+        self, cell: str, typed: str, timeout: float, store_history: bool, on_output: OnOutput | None
     ) -> ExecutionResult:
         cell = ends_with_shell(cell)
         install = install_command(cell, typed) if self._language == "python" else None
@@ -339,8 +341,8 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
             user_expressions=STATUS if install else None,
             max_output=self._max_output,
         )
-        if install:
-            result = with_status(result, install)
+        self._has_died = result.status == "died"
+        result = with_status(result, install) if install else result
         replaced, self._replaced = self._replaced, False
         return evolve(result, kernel_restarted=True) if replaced else result
 

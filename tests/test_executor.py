@@ -473,11 +473,18 @@ def test_a_server_that_starts_no_new_kernel_is_asked_again_by_the_next_block(
     with JupyterClient(server.connection_info) as client:
         client.delete_kernel(str(executor.kernel_id))
     server.faults.status(503, method="POST", path="/api/kernels", times=None)
+    told: list[bool] = []
+
+    def run_until_it_fails() -> None:
+        while len(told) < 2:  # the first block may only find out that the kernel is gone
+            told.append(run(executor, "1").kernel_restarted)
+
     with pytest.raises(GatewayError):
-        run_twice(executor)
+        run_until_it_fails()
     server.faults.clear()
     result = run(executor, "print('here')")
-    assert (result.status, result.kernel_restarted) == ("ok", True)
+    assert result.status == "ok"
+    assert [*told, result.kernel_restarted].count(True) == 1
     assert not run(executor, "1").kernel_restarted
 
 
@@ -505,6 +512,43 @@ def test_stop_while_a_new_kernel_is_started_leaves_none(
     assert len(said) == 1
     with JupyterClient(server.connection_info) as client:
         assert client.list_kernels() == []
+
+
+DIES = "import os\nos._exit(1)"
+
+
+def test_a_kernel_that_died_for_good_is_reported_once(tmp_path: Path) -> None:
+    with (
+        FakeGateway(restart_limit=0) as server,
+        JupyterCodeExecutor(server, output_dir=tmp_path, timeouts=IMPATIENT) as executor,
+    ):
+        for code in ("1", DIES):
+            died = run(executor, DIES)
+            assert (died.status, died.kernel_restarted) == ("died", True)
+            after = run(executor, code)
+            assert after.kernel_restarted == (code == DIES)
+        run(executor, "x = 1")
+        with JupyterClient(server.connection_info) as client:
+            client.delete_kernel(str(executor.kernel_id))
+        assert run(executor, "1").kernel_restarted
+
+
+def test_interrupted_blocks_do_not_run_on_a_new_kernel(tmp_path: Path) -> None:
+    with (
+        FakeGateway(restart_limit=0) as server,
+        JupyterCodeExecutor(server, output_dir=tmp_path, timeouts=IMPATIENT) as executor,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        run(executor, DIES)
+        server.faults.delay(0.6, method="POST", path="/api/kernels")
+        blocks = threads.submit(run, executor, "print('never')", "2")
+        while not server.journal.requests("POST", "/api/kernels")[1:]:
+            time.sleep(0.01)
+        executor.interrupt()
+        result = blocks.result(30)
+        assert [each.status for each in result.results] == ["aborted"]
+        assert "never" not in result.output
+        assert run(executor, "print('here')").output == "here\n"
 
 
 WAITS = """

@@ -20,7 +20,13 @@ from jkg_client.client.deadline import Deadline
 from jkg_client.client.interrupts import interrupt_until_done
 from jkg_client.client.kernel import JupyterKernelClient
 from jkg_client.client.timeouts import TIMEOUTS, Timeouts
-from jkg_client.errors import ClientClosed, GatewayUnreachable, KernelNotReady
+from jkg_client.errors import (
+    ClientClosed,
+    GatewayStatus,
+    GatewayUnreachable,
+    KernelNotFound,
+    KernelNotReady,
+)
 from jkg_client.protocol.message_gaps import Gap
 from jkg_client.protocol.messages import Json, Message
 
@@ -37,6 +43,7 @@ class Kernel:
         self.times_closed = 0
         self.requests: list[Message] = []
         self.fails: set[str] = set()
+        self.failing: GatewayStatus | None = None  # the answer to interrupts
         self.dies: set[str] = set()
         self.did: list[str] = []
         self.connected: list[tuple[str, float | None, Timeouts]] = []
@@ -118,6 +125,8 @@ class Kernel:
     def interrupt(self, deadline: Deadline) -> None:
         assert isinstance(deadline, Deadline)
         self.did.append("interrupt")
+        if self.failing is not None:
+            raise self.failing
 
     def restart(self, deadline: Deadline) -> None:
         self.did.append(f"restart {deadline.seconds:g}")
@@ -587,6 +596,41 @@ def test_a_lost_interrupt_of_blocks_is_soon_repeated_even_if_the_grace_period_is
     thread.join(10)
     assert not thread.is_alive()
     assert set(kernel.did) == {"interrupt"}
+
+
+@pytest.mark.parametrize("error", [KernelNotFound(404, "POST", ""), GatewayStatus(500, "POST", "")])
+def test_an_interrupt_waits_for_the_end_of_the_blocks_even_if_the_kernel_has_died(
+    kernel: Kernel, client: JupyterKernelClient, error: GatewayStatus
+) -> None:
+    run, limits = BlockRun(), Timeouts(grace=60.0)
+    kernel.failing = error
+    run.begin()
+    thread, came = in_thread(lambda: run.interrupt(lambda: client, limits))
+    wait_for(lambda: len(kernel.did) > 1)
+    assert thread.is_alive()
+    run.end()
+    thread.join(10)
+    assert came == [None]
+
+
+def test_an_interrupt_reports_that_the_server_refuses_it(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    run = BlockRun()
+    kernel.failing = GatewayStatus(499, "POST", "")
+    run.begin()
+    with pytest.raises(GatewayStatus):
+        run.interrupt(lambda: client, QUICK)
+
+
+def test_blocks_on_a_stopped_client_are_not_ended_by_a_restart(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    run = BlockRun()
+    run.begin()
+    client.stop()
+    run.interrupt(lambda: client, Timeouts(grace=0.1, ready=0.01))
+    assert kernel.did == ["interrupt"]
 
 
 def test_blocks_that_ignore_interrupts_end_by_a_restart(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 from collections.abc import Callable
 
 from attrs import define, field
 
-from .interrupts import interrupt_until_done
+from ..errors import ClientClosed, KernelNotFound
+from .interrupts import interrupt_until_done, unless_dead
 from .kernel import JupyterKernelClient
 from .timeouts import Timeouts
 
@@ -54,7 +56,9 @@ class BlockRun:
         def interrupt(_: bool) -> None:
             kernel = find()
             if kernel is not None and self._running.locked():
-                kernel.interrupt()
+                # If the kernel is gone, the blocks notice it, and go on with another kernel.
+                with contextlib.suppress(KernelNotFound), unless_dead():
+                    kernel.interrupt()
 
         with self._interrupting:
             if not self._running.locked():
@@ -66,7 +70,8 @@ class BlockRun:
             )
             kernel = None if is_done else find()
             if kernel is not None:
-                kernel.stop_cell_by_restart(timeouts.ready)
+                with contextlib.suppress(KernelNotFound, ClientClosed):
+                    kernel.stop_cell_by_restart(timeouts.ready)
             self._has_ended(timeouts.ready)
 
     def _has_ended(self, seconds: float) -> bool:

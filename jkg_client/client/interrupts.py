@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from ..errors import GatewayStatus
 from .channels import KernelControl
@@ -31,8 +32,15 @@ def interrupt_until_done(
 
 def interrupt_unless_dead(control: KernelControl, deadline: Deadline) -> None:
     """Interrupt the kernel. Ignore the error if the kernel's process has just died."""
-    try:
+    with unless_dead():
         control.interrupt(deadline)
+
+
+@contextlib.contextmanager
+def unless_dead() -> Iterator[None]:
+    """Ignore the error of an interrupt if the kernel's process has just died."""
+    try:
+        yield
     except GatewayStatus as exc:
         # Servers answer 500 if the process has ended, perhaps by the last interrupt.
         if exc.status < 500:
