@@ -40,7 +40,10 @@ def pytest_collection() -> Iterator[None]:
     gc.enable()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    if getattr(config.option, "dist", "") == "load":
+        # A worker of pytest-xdist that has no tests left takes tests from the others.
+        config.option.dist = "worksteal"
     shut_out()
     leave_out_grammars()
     # They are no test modules by their names; what they assert shall be explained all the same.

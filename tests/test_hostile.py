@@ -55,6 +55,14 @@ SOON = 15.0
 """Time limit in seconds, which is much longer than a call takes."""
 
 
+@pytest.fixture(autouse=True)
+def no_collection() -> Iterator[None]:
+    """Some data is nested so deeply that a finalizer of other objects would have no stack left."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.fixture
 def server() -> Iterator[FakeGateway]:
     # Without the subprotocol messages are JSON in text frames, easy to write by hand.
