@@ -540,7 +540,7 @@ def test_interrupted_blocks_do_not_run_on_a_new_kernel(tmp_path: Path) -> None:
         ThreadPoolExecutor(1) as threads,
     ):
         run(executor, DIES)
-        server.faults.delay(0.6, method="POST", path="/api/kernels")
+        server.faults.delay(1.5, method="POST", path="/api/kernels")
         blocks = threads.submit(run, executor, "print('never')", "2")
         while not server.journal.requests("POST", "/api/kernels")[1:]:
             time.sleep(0.01)
