@@ -44,6 +44,7 @@ class Kernel:
         self.requests: list[Message] = []
         self.fails: set[str] = set()
         self.failing: GatewayStatus | None = None  # the answer to interrupts
+        self.failing_restart: GatewayStatus | None = None
         self.dies: set[str] = set()
         self.did: list[str] = []
         self.connected: list[tuple[str, float | None, Timeouts]] = []
@@ -130,6 +131,8 @@ class Kernel:
 
     def restart(self, deadline: Deadline) -> None:
         self.did.append(f"restart {deadline.seconds:g}")
+        if self.failing_restart is not None:
+            raise self.failing_restart
 
     def state(self, deadline: Deadline) -> str | None:
         return None
@@ -644,6 +647,30 @@ def test_blocks_that_ignore_interrupts_end_by_a_restart(
     thread.join(10)
     assert not thread.is_alive()
     assert kernel.did == ["interrupt", "interrupt", "restart 3"]
+
+
+@pytest.mark.parametrize("error", [KernelNotFound(404, "POST", ""), GatewayStatus(500, "POST", "")])
+def test_blocks_may_end_although_the_server_refuses_the_restart(
+    kernel: Kernel, client: JupyterKernelClient, error: GatewayStatus
+) -> None:
+    run = BlockRun()
+    kernel.failing_restart = error
+    run.begin()
+    thread, came = in_thread(lambda: run.interrupt(lambda: client, Timeouts(grace=0.1, ready=9.0)))
+    wait_for(lambda: "restart 9" in kernel.did)
+    run.end()
+    thread.join(10)
+    assert came == [None]
+
+
+def test_a_refused_restart_is_reported_if_the_blocks_do_not_end(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    run = BlockRun()
+    kernel.failing_restart = GatewayStatus(500, "POST", "")
+    run.begin()
+    with pytest.raises(GatewayStatus):
+        run.interrupt(lambda: client, Timeouts(grace=0.1, ready=0.01))
 
 
 def test_without_a_kernel_nothing_is_interrupted() -> None:

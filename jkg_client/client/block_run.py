@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-from ..errors import ClientClosed, KernelNotFound
+from ..errors import ClientClosed, GatewayStatus, KernelNotFound
 from .interrupts import interrupt_until_done, unless_dead
 from .kernel import JupyterKernelClient
 from .timeouts import Timeouts
@@ -56,7 +56,7 @@ class BlockRun:
         def interrupt(_: bool) -> None:
             kernel = find()
             if kernel is not None and self._running.locked():
-                # If the kernel is gone, the blocks notice it, and go on with another kernel.
+                # If the kernel is gone, the blocks notice it and end.
                 with contextlib.suppress(KernelNotFound), unless_dead():
                     kernel.interrupt()
 
@@ -70,9 +70,18 @@ class BlockRun:
             )
             kernel = None if is_done else find()
             if kernel is not None:
-                with contextlib.suppress(KernelNotFound, ClientClosed):
-                    kernel.stop_cell_by_restart(timeouts.ready)
+                self._end_by_restart(kernel, timeouts.ready)
             self._has_ended(timeouts.ready)
+
+    def _end_by_restart(self, kernel: JupyterKernelClient, seconds: float) -> None:
+        try:
+            with contextlib.suppress(KernelNotFound, ClientClosed):
+                kernel.stop_cell_by_restart(seconds)
+        except GatewayStatus:
+            # Servers refuse a second restart at the same time. Perhaps the cell has just exceeded
+            # its time limit, so that its own thread has restarted the kernel.
+            if not self._has_ended(seconds):
+                raise
 
     def _has_ended(self, seconds: float) -> bool:
         """Wait for the end of the blocks. True if they have ended in time."""

@@ -46,7 +46,7 @@ class Conversation:
         self._name = name
         self._timeouts = timeouts
         self._clock = clock
-        self.life = KernelLife()  # any thread may read it
+        self.life: KernelLife = KernelLife()  # any thread may read it
         self._abandoned: Exchange | None = None  # a cell that may still run
         self._idle_before_value = IdleBeforeValue()
         self._cell: Exchange | None = None  # the cell whose result is not yet complete
