@@ -75,11 +75,11 @@ class BlockRun:
 
     def _end_by_restart(self, kernel: JupyterKernelClient, seconds: float) -> None:
         try:
-            with contextlib.suppress(KernelNotFound, ClientClosed):
+            with contextlib.suppress(ClientClosed):
                 kernel.stop_cell_by_restart(seconds)
         except GatewayStatus:
-            # Servers refuse a second restart at the same time. Perhaps the cell has just exceeded
-            # its time limit, so that its own thread has restarted the kernel.
+            # The kernel may be gone. And servers refuse a second restart at the same time: perhaps
+            # the cell has exceeded its time limit, so that its own thread restarts the kernel.
             if not self._has_ended(seconds):
                 raise
 
