@@ -81,8 +81,8 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         self._on_output = on_output
         self._timeouts = timeouts
         self._lock = threading.RLock()
-        # ``_replaced``: the next result reports a new kernel. ``_has_died``: the last one, a death.
-        self._stopped = self._replaced = self._has_died = False
+        # A new kernel that the next result must report; a death that the last result has reported.
+        self._replaced = self._has_died = self._stopped = False
         self._blocks: BlockRun | None = None
         self._start_or_stop()
 

@@ -542,8 +542,7 @@ def test_interrupted_blocks_do_not_run_on_a_new_kernel(tmp_path: Path) -> None:
         run(executor, DIES)
         server.faults.delay(1.5, method="POST", path="/api/kernels")
         blocks = threads.submit(run, executor, "print('never')", "2")
-        while not server.journal.requests("POST", "/api/kernels")[1:]:
-            time.sleep(0.01)
+        server.journal.wait_for(lambda journal: journal.requests("POST", "/api/kernels")[1:])
         executor.interrupt()
         result = blocks.result(30)
         assert [each.status for each in result.results] == ["aborted"]

@@ -57,7 +57,7 @@ SOON = 15.0
 
 @pytest.fixture(autouse=True)
 def no_collection() -> Iterator[None]:
-    """Some data is nested so deeply that a finalizer of other objects would have no stack left."""
+    """No garbage collection: within deeply nested data, finalizers would have no stack left."""
     gc.disable()
     yield
     gc.enable()

@@ -32,7 +32,8 @@ def question(code: str, **options: object) -> tuple[Step, ...]:
 
 
 INTERRUPT = Rest("POST", f"/api/kernels/{KERNEL}/interrupt")
-# Without a flush, the text comes when the loop runs: the traceback depends on the moment.
+# The text is not flushed, so it arrives when the loop runs. An interrupt within a flush would have
+# another traceback.
 LOOP = cell("import time\nprint('on')\nwhile True: time.sleep(0.01)")
 FAILS = "input()\n1/0"
 AGAIN = Asked("execute_request", {"code": "'once'"}, fields={"header": {

@@ -66,7 +66,7 @@ def test_the_example_prints_the_output_of_the_page(
         shutil.copytree(ROOT / "tests" / "recordings", tmp_path / "recordings")
     if "DockerJupyterServer" in example.code:
         require_docker(pytestconfig).close()
-        # The example would report containers of tests that were killed.
+        # Otherwise the example would also print a warning about containers of killed tests.
         DockerJupyterServer.remove_orphans()
     info = remote.connection_info
     env = {"JUPYTER_GATEWAY_URL": info.url, "JUPYTER_GATEWAY_AUTH_TOKEN": info.token or ""}

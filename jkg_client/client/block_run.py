@@ -78,8 +78,8 @@ class BlockRun:
             with contextlib.suppress(ClientClosed):
                 kernel.stop_cell_by_restart(seconds)
         except GatewayStatus:
-            # The kernel may be gone. And servers refuse a second restart at the same time: perhaps
-            # the cell has exceeded its time limit, so that its own thread restarts the kernel.
+            # The kernel is gone. Or the cell has exceeded its time limit, so its thread restarts
+            # the kernel, too, and the server refuses a second restart at the same time.
             if not self._has_ended(seconds):
                 raise
 

@@ -49,7 +49,7 @@ class KernelLife:
             # Report only one restart for each process: "starting" follows "restarting".
             self._is_untold |= self.is_up
             self._process = None
-        self.deaths += 1
+            self.deaths += 1
         self.needs_check, self.is_up, self.is_new = True, False, True
 
     def sent(self, request: Message, cell: Exchange) -> None:
