@@ -36,7 +36,11 @@ targets = dict(((out, sys.stdout.buffer), (err, sys.stderr.buffer)))
 
 def copy(timeout=None):
     ready = select.select([*targets, ended], [], [], timeout)[0]
-    for pipe in set(ready) - set((ended,)):
+    if ended in ready:
+        # A byte for each signal. Bytes that stay would end all later waits at once.
+        os.read(ended, 4096)
+        ready.remove(ended)
+    for pipe in ready:
         chunk = os.read(pipe, 1048576)
         targets[pipe].write(chunk)
         targets[pipe].flush()

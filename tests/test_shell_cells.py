@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import os
+import signal
 import subprocess
 import sys
+import uuid
+from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from tables import rows
 
+from jkg_client.client.deadline import Deadline
 from jkg_client.shell_cells import ends_with_shell
 
 
@@ -73,11 +80,7 @@ def test_ipython_finds_nothing_to_expand_in_the_arguments() -> None:
 
 @pytest.mark.field("B8")
 def test_the_program_between_passes_on_all_output_of_the_shell() -> None:
-    (statement,) = ast.parse(ends_with_shell("%%sh\nx &")).body
-    assert isinstance(statement, ast.Expr)
-    assert isinstance(statement.value, ast.Call)
-    call = ast.unparse(statement.value.args[1])
-    command = eval(call)
+    command = command_of("%%sh\nx &")
     script = "seq 1 20000 & wait; seq 1 20000; printf err >&2; sleep 30 & exit 7"
     done = subprocess.run(
         ["sh", "-c", command], input=script, capture_output=True, text=True, timeout=20, check=False
@@ -86,3 +89,46 @@ def test_the_program_between_passes_on_all_output_of_the_shell() -> None:
     assert (done.returncode, done.stderr) == (7, "err")
     assert done.stdout == 2 * numbers
     assert sys.executable in command
+
+
+@pytest.mark.field("B8")
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="tells no states")  # noqa: PTH110
+@rows("end", ["exit", "kill -INT $PPID; sleep 60"])
+def test_the_program_between_sleeps_until_there_is_output(end: str) -> None:
+    # A program that asks again and again, without a pause, never sleeps.
+    command = " ".join([command_of("%%sh\nx &"), "-s", str(uuid.uuid4())])
+    script = f"trap '' INT; sleep 60 & echo $!; {end}"
+    with subprocess.Popen(["sh", "-c", command], stdin=PIPE, stdout=PIPE, text=True) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        program.stdin.write(script)
+        program.stdin.close()
+        background = int(program.stdout.readline())
+        try:
+            if end == "exit":
+                program.wait(20)
+            deadline = Deadline(20.0)
+            while not sleeps(command.split()[-1]):
+                assert not deadline.passed
+        finally:
+            os.kill(background, signal.SIGKILL)
+            program.kill()
+
+
+def command_of(cell: str) -> str:
+    """The command that is run for a shell cell."""
+    (statement,) = ast.parse(ends_with_shell(cell)).body
+    assert isinstance(statement, ast.Expr)
+    assert isinstance(statement.value, ast.Call)
+    return str(eval(ast.unparse(statement.value.args[1])))
+
+
+def sleeps(argument: str) -> bool:
+    """Whether the Python process with this last argument is asleep, however often one looks."""
+    states = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # a process that has just ended
+            words = (process / "cmdline").read_text().split("\0")
+            if (words[0], words[-2:-1]) == (sys.executable, [argument]):
+                states += [(process / "stat").read_text().rpartition(")")[2][:2] for _ in range(50)]
+    return set(states) == {" S"}
