@@ -30,7 +30,7 @@ with FakeGateway(ipython=False) as server:
     print(server.connection_info.url, server.connection_info.token, flush=True)
     sys.stdin.read()
 """
-SIZE = 1_000_000
+SIZE = 400_000
 """Number of characters. It is small to keep the tests quick; 10 MB were measured by hand."""
 
 CODES = {

@@ -95,10 +95,10 @@ TASKS: dict[str, Callable[[str], object]] = {
     "a tool's argument in bash": lambda text: unfenced(text, "bash"),
 }
 
-SIZE = 10_000
+SIZE = 6_000
 """Number of characters of a text."""
 
-MOMENT = 0.02
+MOMENT = 0.012
 """Shorter times are not checked further: quadratic time would be longer for such a text."""
 
 

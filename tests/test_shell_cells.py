@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -93,22 +94,23 @@ def test_the_program_between_passes_on_all_output_of_the_shell() -> None:
 
 @pytest.mark.field("B8")
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="tells no states")  # noqa: PTH110
-@rows("end", ["exit", "kill -INT $PPID; sleep 60"])
+@rows("end", ["exit", "wait"])
 def test_the_program_between_sleeps_until_there_is_output(end: str) -> None:
     # A program that asks again and again, without a pause, never sleeps.
-    command = " ".join([command_of("%%sh\nx &"), "-s", str(uuid.uuid4())])
-    script = f"trap '' INT; sleep 60 & echo $!; {end}"
-    with subprocess.Popen(["sh", "-c", command], stdin=PIPE, stdout=PIPE, text=True) as program:
+    words = [*shlex.split(command_of("%%sh\nx &")), "-s", str(uuid.uuid4())]
+    with subprocess.Popen(words, stdin=PIPE, stdout=PIPE, text=True) as program:
         assert program.stdin is not None
         assert program.stdout is not None
-        program.stdin.write(script)
+        program.stdin.write(f"trap '' INT; sleep 60 & echo $!; {end}")
         program.stdin.close()
         background = int(program.stdout.readline())
         try:
             if end == "exit":
                 program.wait(20)
+            else:
+                program.send_signal(signal.SIGINT)
             deadline = Deadline(20.0)
-            while not sleeps(command.split()[-1]):
+            while not sleeps(words[-1]):
                 assert not deadline.passed
         finally:
             os.kill(background, signal.SIGKILL)
