@@ -104,7 +104,8 @@ def find(name: str) -> KernelSpec:
     if wanted == NATIVE and importlib.util.find_spec("ipykernel") is not None:
         return KernelSpec(name=NATIVE, argv=(sys.executable, *_LAUNCHER))
     raise KernelSpecNotFound(
-        f"Kernel {name!r} is not installed; installed there: {', '.join(names()) or 'none'}"
+        f"Kernel {name!r} is not installed on this machine;"
+        f" installed: {', '.join(names()) or 'none'}"
     )
 
 
