@@ -34,14 +34,14 @@ os.close(err_end)
 targets = dict(((out, sys.stdout.buffer), (err, sys.stderr.buffer)))
 
 
-def copy(timeout=None):
+def copy(timeout=None, size=65536):
     ready = select.select([*targets, ended], [], [], timeout)[0]
     if ended in ready:
         # A byte for each signal. Bytes that stay would end all later waits at once.
         os.read(ended, 4096)
         ready.remove(ended)
     for pipe in ready:
-        chunk = os.read(pipe, 1048576)
+        chunk = os.read(pipe, size)
         targets[pipe].write(chunk)
         targets[pipe].flush()
         if not chunk:
@@ -52,8 +52,8 @@ while shell.poll() is None:
     copy()
     if not targets:
         shell.wait()
-# A pipe holds less than one read takes, so one more read gets the rest of the shell's output.
-copy(0)
+# A pipe holds less than this read takes, so it gets the rest of the shell's output.
+copy(0, 1048576)
 if targets and os.fork() == 0:
     # Continue to read, or background processes die of SIGPIPE when they print.
     os.setpgid(0, 0)

@@ -45,7 +45,7 @@ LONG = "x" * 300
 """Errors show the first 200 characters of its repr."""
 
 SHOWN = f"'{LONG}'"[:200]
-PAUSE = "p must be a number of seconds, 0 or more, not "
+PAUSE = "p must be a number, 0 or more, not "
 BLOCKS = "code_blocks must be a list of code blocks, not "
 
 CLIENT = SimpleNamespace(connect=print)
@@ -70,10 +70,10 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.seconds("t", 0, " ever"), "t must be a positive number ever, not 0"),
     (lambda: arguments.optional_seconds("t", 0), "t must be a positive number or None, not 0"),
     (lambda: arguments.at_least("n", 1, 2), "n must be at least 2, not 1"),
-    (lambda: arguments.at_least("n", True, 1), "n must be at least 1, not True"),
-    (lambda: arguments.at_least("n", 2.0, 1), "n must be at least 1, not 2.0"),
-    (lambda: arguments.at_least("n", "3", 1), "n must be at least 1, not '3'"),
-    (lambda: arguments.at_least("n", LONG, 1), f"n must be at least 1, not {SHOWN}"),
+    (lambda: arguments.at_least("n", True, 1), "n must be an integer, not True"),
+    (lambda: arguments.at_least("n", 2.0, 1), "n must be an integer, not 2.0"),
+    (lambda: arguments.at_least("n", "3", 1), "n must be an integer, not '3'"),
+    (lambda: arguments.at_least("n", LONG, 1), f"n must be an integer, not {SHOWN}"),
     (lambda: arguments.text("s", b"x"), "s must be a string, not bytes"),
     (lambda: arguments.callback("f", 1), "f must be a function or None, not 1"),
     (lambda: arguments.callback("f", LONG), f"f must be a function or None, not {SHOWN}"),
@@ -123,7 +123,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
         lambda: arguments.blocks([SimpleNamespace(code="x")]),
         "language of code_blocks[0] must be a string, not NoneType",
     ),
-    (lambda: arguments.at_least("n", None, 1), "n must be at least 1, not None"),
+    (lambda: arguments.at_least("n", None, 1), "n must be an integer, not None"),
     (lambda: arguments.optional_path("p", 1), "p must be a path, not 1"),
     (lambda: arguments.optional_path("p", ""), "p must be a path or None, not ''"),
     (

@@ -28,7 +28,8 @@ def test_both_steps_show_a_line_and_the_one_before_it() -> None:
 @pytest.mark.parametrize(("file", "diff"), list(zip(FILES, DIFFS)))
 def test_the_line_fits_behind_the_one_before_it(file: str, diff: tuple[str, str]) -> None:
     before, line = diff[0].strip(), diff[1].strip()
-    source = (ROOT / file).read_text(encoding="utf-8")
+    # Somebody may be making this change.
+    source = (ROOT / file).read_text(encoding="utf-8").replace(f"    {line}\n", "")
     assert source.count(f"    {before}\n") == 1
     changed = source.replace(f"    {before}\n", f"    {before}\n    {line}\n")
     added = set(literals(changed)) - set(literals(source))

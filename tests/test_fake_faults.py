@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
@@ -12,6 +13,7 @@ import pytest
 import requests
 import websocket
 from raw_client import RawClient, RawKernel, raw_client, says
+from tables import rows
 
 from jkg_client.gateway.rest import JupyterClient
 from jkg_client.testing import FakeGateway
@@ -46,6 +48,26 @@ def test_a_gateway_may_refuse_and_accept_again(client: RawClient) -> None:
     faults.refuse_connections()
 
 
+def test_the_end_of_all_faults_ends_a_refusal(client: RawClient) -> None:
+    client.close()
+    for end in (client.gateway.faults.clear, client.gateway.reset):
+        client.gateway.faults.refuse_connections()
+        end()
+        assert client.rest("GET", "/api").status_code == 200
+
+
+def test_a_stopped_gateway_does_not_listen_again() -> None:
+    gateway = FakeGateway()
+    gateway.stop()
+    gateway.faults.refuse_connections()
+    gateway.faults.accept_connections()
+    gateway.faults.clear()
+    with pytest.raises(requests.ConnectionError, match="refused"):
+        requests.get(gateway.connection_info.url, timeout=5)
+    with pytest.raises(RuntimeError, match="was stopped"), gateway:
+        pass
+
+
 def test_open_connections_survive_refusal(client: RawClient, kernel: RawKernel) -> None:
     client.gateway.faults.refuse_connections()
     assert kernel.value("1") == "1"
@@ -58,6 +80,37 @@ def test_a_status_fault_affects_only_the_chosen_requests(client: RawClient) -> N
     assert client.rest("POST", "/api/kernels").status_code == 503
     assert client.rest("POST", "/api/kernels").status_code == 201
     assert len(client.rest("GET", "/api/kernels").json()) == 1
+
+
+def test_several_statuses_come_one_after_the_other(client: RawClient) -> None:
+    for code in (503, 404, 520):
+        client.gateway.faults.status(code, path="/api/kernels")
+    said = [client.rest("GET", "/api/kernels").status_code for _ in range(4)]
+    assert said == [503, 404, 520, 200]
+
+
+def test_a_method_may_be_in_lower_case(client: RawClient) -> None:
+    client.gateway.faults.status(503, method="get")
+    assert client.rest("GET", "/api").status_code == 503
+
+
+@rows(
+    ("options", "message"),
+    [
+        ({"code": 100}, "code must be a status from 200 to 599, not 100"),
+        ({"code": 1000}, "code must be a status from 200 to 599, not 1000"),
+        ({"code": "500"}, "code must be an integer, not '500'"),
+        ({"headers": {"X-Name": "caf\u20ac"}}, "the header 'X-Name' has characters"),
+        ({"headers": {"a": "b\r\nX-Evil: 1"}}, "the header 'a' has characters"),
+        ({"body": {"a": object()}}, "body cannot be sent as JSON"),
+        ({"path": "api/kernels"}, "path must begin with / or with a wildcard"),
+    ],
+)
+def test_a_status_that_cannot_be_sent_is_refused(
+    options: dict[str, Any], message: str, client: RawClient
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        client.gateway.faults.status(**{"code": 500, **options})
 
 
 def test_a_status_may_last_until_it_is_cleared(client: RawClient) -> None:
@@ -101,6 +154,30 @@ def test_an_answer_may_never_come(client: RawClient) -> None:
     assert client.model(kernel_id)["id"] == kernel_id
     (asked,) = client.gateway.journal.requests("DELETE")
     assert asked.status is None
+
+
+@rows("seconds", [None, 60.0])
+def test_a_request_that_waits_is_answered_when_the_faults_end(
+    seconds: float | None, client: RawClient
+) -> None:
+    faults = client.gateway.faults
+    if seconds is None:
+        faults.never_answer(path="/api")
+    else:
+        faults.delay(seconds, path="/api")
+    threading.Timer(0.1, faults.clear).start()
+    assert client.rest("GET", "/api").status_code == 200
+
+
+@rows("rst", [False, True])
+def test_the_answer_to_a_handshake_may_be_cut(rst: bool, client: RawClient) -> None:
+    with client.connect() as kernel:
+        path = f"/api/kernels/{kernel.id}/channels"
+    client.gateway.faults.cut_answer(5, path=path, rst=rst)
+    with pytest.raises(CUT), client.connect(kernel.id):
+        pass
+    with client.connect(kernel.id) as kernel:
+        assert kernel.value("1") == "1"
 
 
 @pytest.mark.parametrize("after", [0, 300])

@@ -60,6 +60,15 @@ PYTHON = [
     "import subprocess\nprint(subprocess.getoutput('uv pip install nosuch'))",
     "import subprocess\nprint(subprocess.getoutput('conda install -y nosuch'))",
     "import subprocess\nprint(subprocess.getoutput('apt-get install -y nosuch'))",
+    *(
+        f"import subprocess, sys\ntry: subprocess.run({command})\nexcept OSError as e: print(e)"
+        for command in (
+            "[sys.executable, '-I', '-m', 'pip', 'install', 'nosuch']",
+            "[sys.executable, '-BE', '-m', 'pip', 'install', 'nosuch']",
+            "[sys.executable, '-m', 'pip', 'install', 'nosuch'], env={}",
+            "['/usr/bin/apt-get', 'install', '-y', 'nosuch']",
+        )
+    ),
 ]
 IPYTHON = [
     "%pip install nosuch",

@@ -89,6 +89,30 @@ def test_values_that_json_cannot_express_are_refused_by_the_script(
         step(Script("cell"))
 
 
+async def nothing() -> None:
+    """An async function, which a script cannot call."""
+
+
+@rows(
+    ("make", "message"),
+    [
+        (lambda: Script(re.compile(b"x")), "cell must be a string or a pattern of one"),  # type: ignore[arg-type]
+        (lambda: Script("x").result(5), "data must be a string or a mapping, not int"),  # type: ignore[arg-type]
+        (lambda: Script("x").stream("a", "stdou"), "name must be one of stdout, stderr"),
+        (lambda: Script("x").message("a", {}, channel="io"), "channel must be one of iopub"),
+        (lambda: Script("x").then(nothing), "act must not be an async function"),
+        (lambda: Script("x").stream("a").installs(), "it has no other steps"),
+        (lambda: Script("x").installs().dies(), "it has no other steps"),
+        (lambda: Script("x").installs().error("E"), "it has no other steps"),
+        (lambda: FakeGateway(kernel_names=("a b",)), r"kernel_names[0] may have letters"),
+        (lambda: FakeGateway(kernel_names=("a", "a")), "must be different names"),
+    ],
+)
+def test_mistakes_are_errors_at_once(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make()
+
+
 def test_only_reply_and_idle_can_be_lost() -> None:
     with pytest.raises(ValueError, match="must be reply or idle"):
         Script("cell").loses("status")  # type: ignore[arg-type]
@@ -197,6 +221,25 @@ def test_a_strict_gateway_runs_no_cell_without_a_script() -> None:
     ):
         assert kernel.outputs("1 + 1")[0]["ename"] == "UnscriptedCell"
     assert "execute_request {'code': '1 + 1'}" in str(caught.value)
+
+
+def test_the_error_for_a_second_script_of_a_cell_says_that_it_is_the_second(
+    client: RawClient, kernel: RawKernel
+) -> None:
+    for text in "12":
+        client.gateway.script("cell").result(text)
+    assert kernel.value("cell") == "1"
+    (complaint,) = client.gateway.complaints()
+    assert complaint == "script('cell') was never run: it is number 2 for this cell"
+    assert kernel.value("cell") == "2"
+
+
+def test_the_error_for_a_long_cell_is_short() -> None:
+    gateway = FakeGateway()
+    gateway.stop()
+    gateway.script("x" * 9000)
+    (complaint,) = gateway.complaints()
+    assert len(complaint) < 300
 
 
 @pytest.mark.field("F12")
@@ -361,6 +404,27 @@ def test_a_recording_not_played_to_its_end_fails_the_test() -> None:
         gateway.replay(RECORDINGS[0])
 
 
+@rows(
+    ("text", "message"),
+    [
+        ("no JSON", "JSONDecodeError"),
+        ("[]", "TypeError"),
+        ("{}", "KeyError('framing')"),
+        ('{"framing": "x", "frames": []}', "KeyError('x')"),
+        ('{"framing": "v1", "frames": []}', "it has no frames"),
+        ('{"framing": "v1", "frames": [{"from": "Client", "text": ""}]}', "frame 0: "),
+        ('{"framing": "v1", "frames": [{"from": "server"}]}', "frame 0: "),
+        ('{"framing": "default", "frames": [{"from": "client", "text": "x"}]}', "frame 0: "),
+    ],
+)
+def test_a_file_that_is_no_recording_is_an_error(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "recording.json"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        Recording.load(file)
+    assert str(caught.value).startswith(f"{file} is no recording: ")
+
+
 def run(pytester: pytest.Pytester, code: str) -> pytest.RunResult:
     """Run the tests in ``code`` with our plugin, without other installed plugins."""
     pytester.makepyfile(code)
@@ -432,6 +496,49 @@ def test_the_fixture_fake_kernel_is_ready_to_run_cells(pytester: pytest.Pytester
     """,
     )
     result.assert_outcomes(passed=1)
+
+
+def test_the_fixture_fake_kernel_starts_the_first_kernel(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import pytest
+
+        @pytest.mark.fake_gateway(kernel_names=("gpu", "python3"))
+        def test_it(fake_kernel, fake_gateway):
+            (request,) = fake_gateway.journal.requests("POST", "/api/kernels")
+            assert request.body["name"] == "gpu"
+    """,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_options_of_the_marker_have_names(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+        import pytest
+
+        @pytest.mark.fake_gateway(["gpu"])
+        def test_it(fake_gateway):
+            pass
+    """,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*options of the marker fake_gateway need their names*"])
+
+
+def test_the_gateway_of_the_session_is_checked_and_shown(pytester: pytest.Pytester) -> None:
+    code = """
+        def test_it(session_fake_gateway):
+            session_fake_gateway.script("never")
+    """
+    result = run(pytester, code)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["script('never') was never run"])
+    result = run(pytester, code + "        assert False\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Received by the fake gateway*"])
 
 
 def test_pytest_finds_the_plugin_by_its_entry_point(

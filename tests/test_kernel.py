@@ -355,7 +355,7 @@ def test_a_kernel_that_never_answers_is_not_ready(server: FakeGateway, kernels: 
             {"code": "1", "timeout_seconds": "5"},
             "timeout_seconds must be a positive number or None",
         ),
-        ({"code": "1", "max_output": None}, "max_output must be at least 2"),
+        ({"code": "1", "max_output": None}, "max_output must be an integer"),
         ({"code": "1", "on_output": 3}, "on_output must be a function or None"),
         ({"code": "1", "on_input": "x"}, "on_input must be a function or None"),
         ({"code": "1", "user_expressions": {"a": 1}}, "values of user_expressions must be strings"),
@@ -385,7 +385,7 @@ def test_bad_arguments_are_reported_and_nothing_is_run(
         (lambda kernel: kernel.restart(0), "timeout_seconds must be a positive number"),
         (lambda kernel: kernel.complete(None), "code must be a string"),
         (lambda kernel: kernel.complete("x", -1), "cursor_pos must be at least 0"),
-        (lambda kernel: kernel.inspect("x", "0"), "cursor_pos must be at least 0"),
+        (lambda kernel: kernel.inspect("x", "0"), "cursor_pos must be an integer"),
         (lambda kernel: kernel.is_complete(3), "code must be a string"),
     ],
 )

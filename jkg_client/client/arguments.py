@@ -40,10 +40,10 @@ def optional_seconds(name: str, value: object) -> float | None:
 
 
 def pause(name: str, value: object) -> None:
-    """A number of seconds that may be 0, but not infinite."""
+    """A number, usually of seconds, that may be 0, but not infinite."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not 0 <= value < math.inf:  # type: ignore[operator]
-        raise ValueError(f"{name} must be a number of seconds, 0 or more, not {value!r:.200}")
+        raise ValueError(f"{name} must be a number, 0 or more, not {value!r:.200}")
 
 
 def at_least(name: str, value: object, least: int) -> int:
@@ -51,8 +51,10 @@ def at_least(name: str, value: object, least: int) -> int:
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        number = least - 1
-    if isinstance(value, bool) or number < least:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise ValueError(f"{name} must be an integer, not {value!r:.200}")
+    if number < least:
         raise ValueError(f"{name} must be at least {least}, not {value!r:.200}")
     return number
 

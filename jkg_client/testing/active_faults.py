@@ -14,6 +14,11 @@ from .disturbances import RateLimit
 from .server import HttpAnswer
 
 
+def _check_path(name: str, path: object) -> None:
+    if not arguments.text(name, path).startswith(("/", "*", "?", "[")):
+        raise ValueError(f"{name} must begin with / or with a wildcard, not {path!r:.200}")
+
+
 @frozen(kw_only=True)
 class RestFault:
     """A fault of some HTTP requests.
@@ -28,7 +33,7 @@ class RestFault:
     """
 
     method: str = field(default="*", validator=validator(arguments.text))
-    path: str = field(default="*", validator=validator(arguments.text))
+    path: str = field(default="*", validator=validator(_check_path))
     seconds: float | None = field(default=0.0, validator=validator(arguments.pause, or_none=True))
     answer: HttpAnswer | None = None
     cut: int | None = None
@@ -44,8 +49,14 @@ class _Rule:
     def fits(self, method: str, path: str) -> bool:
         return (
             self.times != 0
-            and fnmatch.fnmatchcase(method, self.fault.method)
+            and fnmatch.fnmatchcase(method, self.fault.method.upper())
             and fnmatch.fnmatchcase(path, self.fault.path)
+        )
+
+    def excludes(self, other: _Rule) -> bool:
+        """Whether one request cannot have both faults."""
+        return (self.fault.answer is not None and other.fault.answer is not None) or (
+            self.fault.cut is not None and other.fault.cut is not None
         )
 
 
@@ -70,18 +81,30 @@ class ActiveFaults:
     def __init__(self) -> None:
         self.gate: threading.Event = threading.Event()
         self._lock = threading.Lock()
+        self._released = threading.Event()
         self.clear()
 
     def clear(self) -> None:
         """End all faults."""
-        self.gate.set()
+        self.release()
+        self._released = threading.Event()
         self.limit: RateLimit | None = None
         self.is_noisy: bool = False
         with self._lock:
             self._rules: list[_Rule] = []
             self._cuts: list[Cut] = []
             self._bytes_left: int | None = None
+            self._bytes_wanted = 0
             self._rst = False
+
+    def release(self) -> None:
+        """Let everything that waits because of a fault go on."""
+        self.gate.set()
+        self._released.set()
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait for ``seconds``, None for ever, but not longer than until the faults end."""
+        self._released.wait(seconds)
 
     def add(self, fault: RestFault, times: int | None) -> None:
         """Apply ``fault`` to a number of requests. None for all requests."""
@@ -100,7 +123,7 @@ class ActiveFaults:
         arguments.at_least("count", count, 0)
         arguments.flag("rst", rst)
         with self._lock:
-            self._bytes_left, self._rst = count, rst
+            self._bytes_left, self._bytes_wanted, self._rst = count, count, rst
 
     def complaints(self) -> list[str]:
         """The faults that never occurred."""
@@ -108,7 +131,7 @@ class ActiveFaults:
             unmet = [rule.fault for rule in self._rules if not rule.is_met]
             rules = [f"{fault.method} {fault.path}" for fault in unmet]
             cuts = [f"{cut.where} a message of type {cut.msg_type}" for cut in self._cuts]
-            cuts += [f"after {self._bytes_left} bytes"] if self._bytes_left is not None else []
+            cuts += [f"after {self._bytes_wanted} bytes"] if self._bytes_left is not None else []
         return [
             *(
                 f"the fault for {which} never occurred: there was no such request"
@@ -118,9 +141,15 @@ class ActiveFaults:
         ]
 
     def for_request(self, method: str, path: str) -> list[RestFault]:
-        """The faults of this request. Each of them counts the request."""
+        """The faults of this request. Each of them counts the request.
+
+        All delays come together, but only the first wrong answer and the first cut.
+        """
         with self._lock:
-            rules = [rule for rule in self._rules if rule.fits(method, path)]
+            rules: list[_Rule] = []
+            for rule in self._rules:
+                if rule.fits(method, path) and not any(map(rule.excludes, rules)):
+                    rules.append(rule)
             for rule in rules:
                 rule.is_met = True
                 if rule.times is not None:

@@ -10,6 +10,7 @@ from ..protocol.wire import Frame
 from .active_faults import ActiveFaults, Cut, RestFault
 from .disturbances import RateLimit
 from .kernels import Kernels
+from .scripts import in_json
 from .server import HttpAnswer, Server, json_answer
 from .sockets import KernelSocket
 
@@ -27,8 +28,9 @@ class Faults:
 
     ``method`` and ``path`` choose requests; wildcards are allowed. Paths are below the gateway's
     base path, and the opening of a WebSocket is a GET of ``/api/kernels/ID/channels``. ``times`` is
-    the number of requests that the fault affects, None for all. ``msg_type`` chooses messages;
-    wildcards are allowed. ``rst`` ends a connection with a TCP reset instead of an orderly end.
+    the number of requests that the fault affects, None for all. Of several wrong answers or cuts,
+    only the first affects a request. ``msg_type`` chooses messages; wildcards are allowed. ``rst``
+    ends a connection with a TCP reset instead of an orderly end.
 
     Use the object ``FakeGateway.faults``. The arguments of the class, ``active``, ``server``,
     ``kernels`` and ``sockets``, are parts of the gateway.
@@ -63,10 +65,16 @@ class Faults:
         Raises:
             ValueError: An argument is wrong.
         """
-        arguments.at_least("code", code, 100)
+        if not 200 <= arguments.at_least("code", code, 0) <= 599:
+            raise ValueError(f"code must be a status from 200 to 599, not {code!r:.200}")
         arguments.words("headers", headers)
+        for name, value in (headers or {}).items():
+            if not all(part.isascii() and part.isprintable() for part in (name, value)):
+                raise ValueError(f"the header {name!r} has characters that HTTP does not allow")
         if not isinstance(body, (str, Mapping)):
             raise ValueError(f"body must be a string or a mapping, not {type(body).__name__}")  # noqa: TRY004
+        if not isinstance(body, str):
+            body = in_json("body", body)
         if isinstance(body, str) and body:
             about = {"Content-Type": "text/html; charset=UTF-8", **(headers or {})}
             answer = HttpAnswer(status=code, body=body.encode(), headers=about)
@@ -176,5 +184,6 @@ class Faults:
         self._active.is_noisy = True
 
     def clear(self) -> None:
-        """End all faults."""
+        """End all faults. Requests that wait because of a fault are answered now."""
         self._active.clear()
+        self._server.accept()

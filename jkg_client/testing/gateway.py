@@ -28,7 +28,7 @@ from .prompter import Prompter
 from .replays import Recording, Replays
 from .routes import CHANNELS, RestApi, is_from_here
 from .scripts import Script
-from .server import Call, Cutting, HttpAnswer, Server
+from .server import Call, Cutting, HttpAnswer, Server, end_by_reset
 from .sockets import KernelSocket, SocketOptions, shake_hands
 
 _FLAG = validator(arguments.flag)
@@ -48,6 +48,11 @@ def _check_names(_: object, __: Attribute[Any], names: object) -> None:
         raise ValueError(f"kernel_names must be a list of names, not {names!r:.200}")
     for number, name in enumerate(names):
         arguments.filled(f"kernel_names[{number}]", name)
+        if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+            allowed = "letters, digits, '.', '-' and '_'"
+            raise ValueError(f"kernel_names[{number}] may have {allowed} only, not {name!r:.200}")
+    if len({*names}) < len(names):
+        raise ValueError(f"kernel_names must be different names, not {names!r:.200}")
 
 
 @define(kw_only=True, eq=False, repr=False)
@@ -145,6 +150,8 @@ class FakeGateway:
         return f"<FakeGateway at {self._connection_info.url}, {state}>"
 
     def __enter__(self) -> FakeGateway:
+        if self._stopping.is_set():
+            raise RuntimeError("the fake gateway was stopped; create a new one")
         return self
 
     def __exit__(
@@ -220,7 +227,7 @@ class FakeGateway:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self.faults.release()
+        self._active_faults.release()
         self._kernels.stop()
         self._server.stop()
 
@@ -247,10 +254,9 @@ class FakeGateway:
 
     def _wait(self, fault: RestFault) -> bool:
         """Wait for the delay of ``fault``. Returns whether an answer should be sent."""
-        if fault.seconds is None:
-            self._stopping.wait()
-            return False
-        return not (fault.seconds and self._stopping.wait(fault.seconds))
+        if fault.seconds != 0:
+            self._active_faults.wait(fault.seconds)
+        return not self._stopping.is_set()
 
     def _right_answer(self, call: Call, number: int, faults: list[RestFault]) -> HttpAnswer | None:
         for fault in faults:
@@ -258,10 +264,12 @@ class FakeGateway:
                 return fault.answer
         found = CHANNELS.fullmatch(call.path)
         if found and call.method == "GET" and call.header("Upgrade").lower() == "websocket":
-            return self._open_socket(call, found["kernel_id"], number)
+            return self._open_socket(call, found["kernel_id"], number, faults)
         return self._api.answer(call)
 
-    def _open_socket(self, call: Call, kernel_id: str, number: int) -> HttpAnswer | None:
+    def _open_socket(
+        self, call: Call, kernel_id: str, number: int, faults: list[RestFault]
+    ) -> HttpAnswer | None:
         kernel = self._kernels.running.get(kernel_id)
         admitted = self._api.admits(call)
         if kernel is None or not admitted:
@@ -280,8 +288,11 @@ class FakeGateway:
         )
         protocol, handshake, is_open = shake_hands(call.head, options)
         self.journal.add_answer(number, 101 if is_open else 400)
-        if not is_open:
-            call.socket.sendall(handshake)
+        cuts = [fault for fault in faults if fault.cut is not None]
+        if cuts or not is_open:
+            call.socket.sendall(handshake[: cuts[0].cut] if cuts else handshake)
+            if any(fault.rst for fault in cuts):
+                end_by_reset(call.socket)
             return None
         session = call.query.get("session_id") or uuid.uuid4().hex
         sock = KernelSocket(call.socket, protocol, kernel, session, options)

@@ -30,8 +30,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the journal of the gateway if the test has failed."""
     report = yield
-    gateway = getattr(item, "funcargs", {}).get("fake_gateway")
-    if call.when == "call" and gateway is not None and not report.passed:
+    found = getattr(item, "funcargs", {})
+    gateways = [found[name] for name in ("fake_gateway", "session_fake_gateway") if name in found]
+    for gateway in gateways if call.when == "call" and not report.passed else ():
         item.stash[FAILED] = True
         complaints = gateway.complaints()
         if complaints:
@@ -47,6 +48,8 @@ def fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
 
     options: dict[str, Any] = {}
     for marker in request.node.iter_markers("fake_gateway"):
+        if marker.args:
+            pytest.fail("options of the marker fake_gateway need their names", pytrace=False)
         options = {**marker.kwargs, **options}
     gateway = FakeGateway(**options)
     try:
@@ -54,20 +57,19 @@ def fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
     finally:
         gateway.stop()
     if not request.node.stash.get(FAILED, False):
-        complaint = _complaint(gateway)
-        if complaint:
-            # A traceback with frames of the plugin would not help.
-            pytest.fail(complaint, pytrace=False)
+        _fail_if_unmet(gateway)
 
 
 @pytest.fixture(scope="session")
-def session_fake_gateway() -> Iterator[FakeGateway]:
+def session_fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
     """A ``FakeGateway`` for all tests of the run. Call ``reset`` after each test."""
     from . import FakeGateway  # noqa: PLC0415 - as above
 
     gateway = FakeGateway()
     yield gateway
     gateway.stop()
+    if not request.session.testsfailed:
+        _fail_if_unmet(gateway)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def fake_kernel(fake_gateway: FakeGateway) -> Iterator[JupyterKernelClient]:
     from ..gateway.rest import JupyterClient  # noqa: PLC0415 - not at every start of pytest
 
     with JupyterClient(fake_gateway.connection_info) as client:
-        kernel = client.get_kernel_client(client.start_kernel("python3"))
+        kernel = client.get_kernel_client(client.start_kernel(fake_gateway.kernel_names[0]))
         try:
             assert kernel.wait_for_ready(10), "the fake kernel does not answer"
             yield kernel
@@ -84,9 +86,10 @@ def fake_kernel(fake_gateway: FakeGateway) -> Iterator[JupyterKernelClient]:
             kernel.stop()
 
 
-def _complaint(gateway: FakeGateway) -> str:
+def _fail_if_unmet(gateway: FakeGateway) -> None:
+    """Fail if something did not happen as scripted."""
     try:
         gateway.check()
     except AssertionError as exc:
-        return str(exc)
-    return ""
+        # A traceback with frames of the plugin would not help.
+        pytest.fail(str(exc), pytrace=False)

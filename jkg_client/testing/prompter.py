@@ -79,7 +79,7 @@ class Prompter:
         """One sentence for each script that was not played, or cell without a script."""
         with self._lock:
             never = [self._never(script) for script in self._scripts if not script.runs]
-            alone = [f"a cell without a script was run: {code!r}" for code in self._unscripted]
+            alone = [f"a cell without a script was run: {code!r:.200}" for code in self._unscripted]
             return never + self._failures + (alone if self._strict else [])
 
     def forget(self) -> None:
@@ -107,7 +107,11 @@ class Prompter:
         return script_message("play", {"script": -1, **refused, "error": error})
 
     def _never(self, script: Script) -> str:
-        near = [repr(code) for code in _near(_text(script.cell), self._unscripted)]
+        same = [one for one in self._scripts if one.cell == script.cell]
+        place = same.index(script)
+        if place and same[0].runs:
+            return f"{script!r} was never run: it is number {place + 1} for this cell"
+        near = [f"{code!r:.200}" for code in _near(_text(script.cell), self._unscripted)]
         about = f"; similar to it was the cell {' and '.join(near)}" if near else ""
         return f"{script!r} was never run{about}"
 

@@ -12,9 +12,13 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from ..client import arguments
+from ..errors import WireError
 from ..protocol.messages import Message
 from ..protocol.wire import Frame, Framing, decode, pack, unpack
 from .outgoing import server_frame
+
+FRAMINGS = {"default": Framing.DEFAULT, "v1": Framing.V1}
+"""Framings by their names in files."""
 
 
 @frozen
@@ -41,16 +45,32 @@ class Recording:
 
         The format is ``{"framing": …, "frames": […]}``. The framing is "default" or "v1". A frame
         is ``{"from": "client", "text": …}`` or ``{"from": "server", "binary": BASE64}``.
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: The file is no recording. The message says what is wrong.
         """
         file = arguments.folder("path", path)
-        document = json.loads(file.read_text(encoding="utf-8"))
-        framing = {"default": Framing.DEFAULT, "v1": Framing.V1}[document["framing"]]
-        frames = tuple((one["from"] == "client", _raw(one)) for one in document["frames"])
+        text = file.read_text(encoding="utf-8")
+        try:
+            document = json.loads(text)
+            framing = FRAMINGS[document["framing"]]
+            frames = tuple(_read(*one, framing) for one in enumerate(document["frames"]))
+        except (LookupError, TypeError, ValueError) as exc:
+            raise ValueError(f"{file} is no recording: {exc!r:.300}") from exc
+        if not frames:
+            raise ValueError(f"{file} is no recording: it has no frames")
         return cls(file.name, framing, frames)
 
 
-def _raw(frame: Mapping[str, Any]) -> Frame:
-    return str(frame["text"]) if "text" in frame else base64.b64decode(frame["binary"])
+def _read(number: int, frame: Mapping[str, Any], framing: Framing) -> tuple[bool, Frame]:
+    try:
+        is_ours = {"client": True, "server": False}[frame["from"]]
+        raw = frame["text"] if "text" in frame else base64.b64decode(frame["binary"])
+        decode(raw, framing)
+    except (LookupError, TypeError, ValueError, WireError) as exc:
+        raise ValueError(f"frame {number}: {exc!r}") from exc
+    return is_ours, raw
 
 
 @define

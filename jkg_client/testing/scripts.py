@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -31,8 +32,9 @@ class Script:
     """
 
     def __init__(self, cell: str | re.Pattern[str]) -> None:
-        if not isinstance(cell, (str, re.Pattern)):
-            raise ValueError(f"cell must be a string or a pattern, not {type(cell).__name__}")  # noqa: TRY004
+        text = cell.pattern if isinstance(cell, re.Pattern) else cell
+        if not isinstance(text, str):
+            raise ValueError(f"cell must be a string or a pattern of one, not {cell!r:.200}")  # noqa: TRY004
         self.cell = cell
         self.runs = 0
         self.allows_installs: bool = False
@@ -44,15 +46,16 @@ class Script:
         self._loses: tuple[Ending, ...] = ()
 
     def __repr__(self) -> str:
-        return f"script({self.cell!r})"
+        return f"script({self.cell!r:.200})"
 
     def stream(self, text: str, name: str = "stdout") -> Script:
         """The cell prints ``text``. ``name`` is the stream: stdout or stderr.
 
         Raises:
-            ValueError: ``text`` or ``name`` is not a string.
+            ValueError: ``text`` is not a string, or ``name`` is another stream.
         """
-        arguments.each(arguments.text, text=text, name=name)
+        arguments.text("text", text)
+        arguments.choice("name", name, ("stdout", "stderr"))
         return self._add("stream", name=name, text=text)
 
     def display(
@@ -72,8 +75,8 @@ class Script:
             arguments.text("display_id", display_id)
         arguments.flag("update", update)
         content = {
-            "data": _in_json("data", data),
-            "metadata": _in_json("metadata", metadata or {}),
+            "data": in_json("data", data),
+            "metadata": in_json("metadata", metadata or {}),
             "transient": {"display_id": display_id} if display_id else {},
         }
         return self.message("update_display_data" if update else "display_data", content)
@@ -84,9 +87,15 @@ class Script:
         return self.message("clear_output", {"wait": wait})
 
     def result(self, data: str | Mapping[str, Any]) -> Script:
-        """The value of the cell is ``data``: a text, or the forms of the value by MIME type."""
+        """The value of the cell is ``data``: a text, or the forms of the value by MIME type.
+
+        Raises:
+            ValueError: ``data`` is neither of them.
+        """
+        if not isinstance(data, (str, Mapping)):
+            raise ValueError(f"data must be a string or a mapping, not {type(data).__name__}")  # noqa: TRY004
         bundle = {"text/plain": data} if isinstance(data, str) else data
-        return self._add("result", data=_in_json("data", bundle))
+        return self._add("result", data=in_json("data", bundle))
 
     def error(self, ename: str, evalue: str = "", traceback: list[str] | None = None) -> Script:
         """The cell raises an exception at its end. ``ename`` is its class, ``evalue`` its message.
@@ -101,14 +110,14 @@ class Script:
             raise ValueError(f"traceback must be a list of lines, not {traceback!r:.200}")
         lines = traceback or [f"\x1b[31m{ename}\x1b[39m: {evalue}"]
         content = {"ename": ename, "evalue": evalue, "traceback": lines}
-        self._error = _in_json("traceback", content)
-        return self
+        self._error = in_json("traceback", content)
+        return self._checked()
 
     def payload(self, source: str, **content: Any) -> Script:
         """The reply has a payload of the kind ``source``, such as "page", with ``content``."""
         arguments.text("source", source)
-        self._payload.append(_in_json("content", {"source": source, **content}))
-        return self
+        self._payload.append(in_json("content", {"source": source, **content}))
+        return self._checked()
 
     def asks(self, prompt: str = "", *, password: bool = False) -> Script:
         """The cell shows ``prompt`` and waits for input. A ``password`` is not shown."""
@@ -135,9 +144,13 @@ class Script:
         return self._add("die")
 
     def installs(self) -> Script:
-        """Run the cell instead of playing it, and allow it to install packages."""
+        """Run the cell instead of playing it, and allow it to install packages.
+
+        Raises:
+            ValueError: The script has other steps, too.
+        """
         self.allows_installs = True
-        return self
+        return self._checked()
 
     def loses(self, *endings: Ending) -> Script:
         """The cell ends, but the client does not receive ``endings``: "reply", "idle" or both.
@@ -167,21 +180,28 @@ class Script:
         Raises:
             ValueError: An argument is wrong.
         """
-        arguments.each(arguments.text, msg_type=msg_type, channel=channel)
+        arguments.text("msg_type", msg_type)
+        arguments.choice("channel", channel, ("iopub", "shell", "control", "stdin"))
         if not all(isinstance(part, bytes) for part in arguments.items("buffers", buffers)):
             raise ValueError("buffers must be bytes")
         return self._add(
             "message",
             msg_type=msg_type,
-            content=_in_json("content", content),
+            content=in_json("content", content),
             channel=channel,
-            metadata=_in_json("metadata", metadata or {}),
+            metadata=in_json("metadata", metadata or {}),
             buffers=[base64.b64encode(part).decode() for part in buffers],
         )
 
     def then(self, act: Callable[[], Any]) -> Script:
-        """Call ``act`` in the process of the test, after the messages of all earlier steps."""
+        """Call ``act`` in the process of the test, after the messages of all earlier steps.
+
+        Raises:
+            ValueError: ``act`` is not a function, or it is an async one: nothing would await it.
+        """
         arguments.function("act", act)
+        if inspect.iscoroutinefunction(act):
+            raise ValueError(f"act must not be an async function: {act!r:.200}")
         self._acts.append(act)
         return self._add("call", at=len(self._acts) - 1)
 
@@ -202,10 +222,15 @@ class Script:
 
     def _add(self, step: str, **content: Any) -> Script:
         self._steps.append({"step": step, **content})
+        return self._checked()
+
+    def _checked(self) -> Script:
+        if self.allows_installs and (self._steps or self._error or self._payload):
+            raise ValueError("a script that installs runs its cell, so it has no other steps")
         return self
 
 
-def _in_json(name: str, content: Json) -> dict[str, Any]:
+def in_json(name: str, content: Json) -> dict[str, Any]:
     """A copy of ``content``, the argument ``name``, with values that JSON can express."""
     if not isinstance(content, Mapping):
         raise ValueError(f"{name} must be a mapping, not {type(content).__name__}")  # noqa: TRY004

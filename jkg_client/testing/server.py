@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -72,12 +73,18 @@ Answers = Callable[[Call], "HttpAnswer | Cutting | None"]
 """Answers a call. None if there is no answer, and the connection must be closed."""
 
 
+def end_by_reset(connection: socket.socket) -> None:
+    """End the connection by a TCP reset when it is closed."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 class Server:
     """Listens on a free port of the loopback interface until it is stopped."""
 
     def __init__(self, answers: Answers) -> None:
         self.port: int = 0
         self._answers = answers
+        self._is_stopped = False
         self._lock = threading.Lock()
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._socket = self._bind()
@@ -85,16 +92,18 @@ class Server:
 
     def refuse(self) -> None:
         """Accept no connections until ``accept`` is called, but keep the port."""
-        self._stop_listening()
-        self._socket = self._bind()
+        if not self._is_stopped:
+            self._stop_listening()
+            self._socket = self._bind()
 
     def accept(self) -> None:
         """Accept connections again."""
-        if not self._acceptor.is_alive():
+        if not self._is_stopped and not self._acceptor.is_alive():
             self._acceptor = self._listen()
 
     def stop(self) -> None:
         """Close all sockets, and end all threads."""
+        self._is_stopped = True
         self._stop_listening()
         with self._lock:
             connections = dict(self._connections)
@@ -134,6 +143,8 @@ class Server:
             try:
                 connection, _ = listener.accept()
             except OSError:
+                # Probably there are no free file descriptors.
+                time.sleep(0.05)
                 continue
             if self._socket is not listener:
                 connection.close()
@@ -208,7 +219,8 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _bytes(self, answer: HttpAnswer) -> bytes:
-        reason = HTTPStatus(answer.status).phrase
+        known = {status.value: status.phrase for status in HTTPStatus}
+        reason = known.get(answer.status, "")
         headers = {
             "Server": "jkg_client.testing",
             "Date": self.date_time_string(),
@@ -225,8 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_cut(self, cutting: Cutting) -> None:
         self.close_connection = True
         if cutting.rst:
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            end_by_reset(self.connection)
         self.wfile.write(self._bytes(cutting.answer)[: cutting.after])
 
 

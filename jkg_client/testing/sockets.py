@@ -10,7 +10,6 @@ import contextlib
 import io
 import json
 import socket
-import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ from .journal import Journal
 from .kernels import Client, FakeKernel
 from .outgoing import server_frame
 from .replays import Replays
+from .server import end_by_reset
 
 MAX_INCOMING = 10 * 2**20
 """Largest message of a client in bytes. Tornado resets the connection if it is larger."""
@@ -275,7 +275,7 @@ class KernelSocket:
         self._kernel.detach(self._client, lambda: _unsent(first, self._outgoing))
         self._outgoing.put(_nothing)
         if rst:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end_by_reset(self._socket)
         with contextlib.suppress(OSError):
             # This wakes the reading thread, which closes the socket.
             self._socket.shutdown(socket.SHUT_RD if rst else socket.SHUT_RDWR)
