@@ -155,9 +155,12 @@ def test_a_kernel_that_cannot_be_imported_is_reported_with_its_last_output(
 
 
 @pytest.mark.field("K11")
-def test_the_error_for_a_missing_program_has_its_name(start: Starter, spec: SpecWriter) -> None:
-    with pytest.raises(KernelStartError, match="no-such-program"):
-        start(spec(["no-such-program", "{connection_file}"]))
+@pytest.mark.parametrize("name", ["mine", "python3"])
+def test_the_error_for_a_missing_program_has_its_name_and_the_kernelspec(
+    start: Starter, spec: SpecWriter, name: str
+) -> None:
+    with pytest.raises(KernelStartError, match=rf"{name}.kernel\.json.*no-such-program"):
+        start(spec(["no-such-program", "{connection_file}"], name))
 
 
 @pytest.mark.field("K13")

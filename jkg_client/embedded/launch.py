@@ -96,7 +96,9 @@ class Launch:
             process = KernelProcess.start(argv, folder, cwd=plan.cwd, env=env)
         except OSError as exc:
             folder.remove()
-            raise KernelStartError(f"cannot start kernel {plan.spec.name!r}: {exc}") from exc
+            # A stale kernelspec of another environment hides the kernel that works.
+            where = f" ({plan.spec.file})" if plan.spec.file else ""
+            raise KernelStartError(f"cannot start kernel {plan.spec.name!r}{where}: {exc}") from exc
         except BaseException:
             folder.remove()
             raise
