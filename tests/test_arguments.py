@@ -83,6 +83,10 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.words("w", [("a", "b")]), "w must be a mapping, not list"),
     (lambda: arguments.words("w", {"a": 1}), "names and values of w must be strings"),
     (lambda: arguments.words("w", {1: "a"}), "names and values of w must be strings"),
+    (lambda: arguments.variables("v", {"": "a"}), "v: '' cannot be the name of a variable"),
+    (lambda: arguments.variables("v", {"a=b": ""}), "v: 'a=b' cannot be the name of a variable"),
+    (lambda: arguments.variables("v", {"a\0": ""}), r"v: 'a\x00' cannot be the name of a variable"),
+    (lambda: arguments.variables("v", {"a": "\0"}), "v: the value of 'a' has a null character"),
     (lambda: arguments.instance("x", 1, Timeouts), "x must be a Timeouts, not int"),
     (lambda: arguments.pause("p", math.inf), f"{PAUSE}inf"),
     (lambda: arguments.pause("p", math.nan), f"{PAUSE}nan"),
@@ -199,6 +203,8 @@ def test_valid_arguments_are_accepted_unchanged() -> None:
     arguments.callback("f", print)
     arguments.words("w", None)
     arguments.words("w", {"a": "b"})
+    arguments.variables("v", None)
+    arguments.variables("v", {"a b": "c=\n"})
     arguments.instance("x", TIMEOUTS, Timeouts)
     arguments.pause("p", 0)
     arguments.pause("p", 0.5)

@@ -78,6 +78,8 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"output_dir": b"x"}, "output_dir must be a path"),
     ({"env": [("A", "1")]}, "env must be a mapping, not list"),
     ({"env": {1: "A"}}, "names and values of env must be strings"),
+    ({"env": {"A=B": "1"}}, "env: 'A=B' cannot be the name of a variable"),
+    ({"env": {"A": "\0"}}, "env: the value of 'A' has a null character"),
     ({"on_output": 3}, "on_output must be a function or None, not 3"),
     ({"timeouts": 5}, "timeouts must be a Timeouts, not int"),
 ]

@@ -270,6 +270,8 @@ def test_a_log_that_was_asked_for_is_kept_and_continued(gateway: Path, tmp_path:
         ({"prespawn_count": 1.5}, "prespawn_count"),
         ({"prespawn_count": True}, "prespawn_count"),
         ({"env": {"A": 1}}, "env"),
+        ({"env": {"A=B": "x"}}, "env: 'A=B' cannot be"),
+        ({"env": {"A": "\0"}}, "env: the value of 'A' has a null"),
     ],
     ids=str,
 )

@@ -249,11 +249,19 @@ def test_env_reaches_the_kernel_and_our_secrets_do_not(
     assert "hush-hush" not in output
 
 
-@pytest.mark.parametrize("env", [{"A": 1}, {1: "A"}])
-def test_an_environment_without_strings_is_a_value_error(
-    kernels: LocalKernels, env: object
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ({"A": 1}, "env must be strings"),
+        ({1: "A"}, "env must be strings"),
+        ({"A=B": "x"}, "env: 'A=B' cannot be the name"),
+        ({"A": "\0"}, "env: the value of 'A' has a null character"),
+    ],
+)
+def test_an_environment_that_no_process_can_have_is_a_value_error(
+    kernels: LocalKernels, env: object, problem: str
 ) -> None:
-    with pytest.raises(ValueError, match="must be strings"):
+    with pytest.raises(ValueError, match=problem):
         kernels.start_kernel("python3", env=env)  # type: ignore[arg-type]  # that is the point
 
 

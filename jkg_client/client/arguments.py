@@ -132,6 +132,16 @@ def words(name: str, value: object) -> None:
         raise ValueError(f"names and values of {name} must be strings")
 
 
+def variables(name: str, value: Mapping[str, str] | None) -> None:
+    """Environment variables, or None. The system would refuse a process with other names."""
+    words(name, value)
+    for variable, content in (value or {}).items():
+        if not variable or "=" in variable or "\0" in variable:
+            raise ValueError(f"{name}: {variable!r:.200} cannot be the name of a variable")
+        if "\0" in content:
+            raise ValueError(f"{name}: the value of {variable!r:.200} has a null character")
+
+
 def items(name: str, value: object) -> list[Any]:
     """The elements of a list, a tuple or the like, but not of a text."""
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping)):
@@ -177,7 +187,7 @@ def executor(
     timeout: object,
     output_dir: object,
     kernel_id: object,
-    env: object,
+    env: Mapping[str, str] | None,
     max_output: object,
     on_output: object,
 ) -> None:
@@ -188,7 +198,7 @@ def executor(
     folder("output_dir", output_dir)
     if kernel_id is not None and not (isinstance(kernel_id, str) and kernel_id):
         raise ValueError(f"kernel_id must be the id of a kernel, not {kernel_id!r:.200}")
-    words("env", env)
+    variables("env", env)
     at_least("max_output", max_output, 2)
     callback("on_output", on_output)
 

@@ -93,12 +93,10 @@ class LocalKernels:
             KernelStartError: The program of the kernel is missing.
             ValueError: An argument is wrong.
         """
-        env = dict(env or {})
-        if not all(isinstance(word, str) for item in env.items() for word in item):
-            raise ValueError("names and values of env must be strings")
+        arguments.variables("env", env)
         plan = Plan(
             spec=kernelspecs.find(kernel_spec_name),
-            env=env,
+            env=dict(env or {}),
             cwd=self._cwd,
             transport=self._transport,
             scheme=self._scheme,

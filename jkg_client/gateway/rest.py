@@ -140,7 +140,7 @@ class JupyterClient:
             KernelSpecNotFound: No such kernel is installed. The message lists the installed
                 kernels.
             GatewayFull: The server already runs as many kernels as it allows.
-            ValueError: A name or a value is not a string.
+            ValueError: A name or a value is wrong.
         """
         limit = arguments.seconds("timeout_seconds", timeout_seconds)
         request = start_request(kernel_spec_name, env, path)

@@ -91,7 +91,7 @@ class LocalJupyterServer:
     ) -> None:
         _check_arguments(startup_timeout, prespawn_count)
         arguments.filled("ip", ip)
-        arguments.words("env", env)
+        arguments.variables("env", env)
         arguments.folder("python", "" if python is None else python)
         for name, path in (("cwd", cwd), ("log_file", log_file)):
             arguments.optional_path(name, path)
