@@ -353,9 +353,12 @@ def test_a_missing_interpreter_is_named(tmp_path: Path, temporary: Path) -> None
     assert list(temporary.iterdir()) == []
 
 
-def test_a_missing_directory_is_named(gateway: Path, tmp_path: Path, temporary: Path) -> None:
-    missing = tmp_path / "missing"
-    assert str(missing) in failure(python=gateway, cwd=missing)
+@pytest.mark.parametrize("name", ["missing", "program.py"])
+def test_the_error_for_a_missing_folder_names_cwd(
+    gateway: Path, tmp_path: Path, temporary: Path, name: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"cwd must be an existing folder, not .*{name}"):
+        LocalJupyterServer(python=gateway, cwd=tmp_path / name)
     assert list(temporary.iterdir()) == []
 
 

@@ -108,6 +108,14 @@ def folder(name: str, value: object) -> Path:
     return Path(value)
 
 
+def existing_folder(name: str, value: object) -> Path:
+    """The absolute path of a folder that exists."""
+    path = folder(name, value).absolute()
+    if not path.is_dir():
+        raise ValueError(f"{name} must be an existing folder, not {path}")
+    return path
+
+
 def optional_path(name: str, value: object) -> None:
     """A path as a ``Path`` or as text that is not empty; or None."""
     if value is not None:

@@ -49,7 +49,7 @@ class LocalKernels:
         SigningKey(b"-", signature_scheme)
         if transport not in (None, "ipc", "tcp"):
             raise ValueError(f"transport must be 'ipc', 'tcp' or None, not {transport!r}")
-        self._cwd = None if cwd is None else _folder(cwd)
+        self._cwd = None if cwd is None else arguments.existing_folder("cwd", cwd)
         self._transport = transport
         self._scheme = signature_scheme
         self._end_times = end_times
@@ -155,10 +155,3 @@ class LocalKernels:
                     return
                 _, kernel = self._kernels.popitem()
             kernel.stop()
-
-
-def _folder(path: Path | str) -> Path:
-    folder = arguments.folder("cwd", path).absolute()
-    if not folder.is_dir():
-        raise ValueError(f"cwd must be an existing folder, not {folder}")
-    return folder

@@ -98,7 +98,7 @@ class LocalJupyterServer:
         address = JupyterConnectionInfo(ip, use_https=False, port=port, token=token_for(token))
         settings = GatewaySettings(
             python=sys.executable if python is None else os.fspath(python),
-            cwd=None if cwd is None else os.fspath(cwd),
+            cwd=None if cwd is None else str(arguments.existing_folder("cwd", cwd)),
             env=env or {},
             log_file=None if log_file is None else Path(log_file).absolute(),
             log_level=log_level,
