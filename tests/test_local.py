@@ -448,6 +448,28 @@ def test_a_server_with_a_large_log_continues_and_can_be_stopped(
         assert not listens(server.connection_info)
 
 
+def test_the_summary_of_a_log_has_warnings_and_the_output_of_kernels(tmp_path: Path) -> None:
+    log = tmp_path / "gateway.log"
+    with LocalJupyterServer(
+        python=program(tmp_path, GATEWAY), log_file=log, token="some-secret"
+    ) as server:
+        log.write_text(
+            "[I 2026-01-02 03:04:05.678 KernelGatewayApp] Kernel started\n"
+            "python: No module named some-secret\n"
+            "[E 2026-01-02 03:04:05.678 KernelGatewayApp] [Errno 2] No such file: 'python'\n"
+            "    Traceback (most recent call last):\n"
+            "\n"
+            "[W 2026-01-02 03:04:05.678 tornado.general] 404 GET /api/kernels\n"
+            "[notes] of a kernel about tornado.\n",
+            encoding="utf-8",
+        )
+        assert server.log_summary().splitlines() == [
+            "python: No module named [token]",
+            "[E 2026-01-02 03:04:05.678 KernelGatewayApp] [Errno 2] No such file: 'python'",
+            "[notes] of a kernel about tornado.",
+        ]
+
+
 @pytest.mark.pitfall(36)
 def test_a_server_that_logs_nothing_is_ready_when_it_answers(tmp_path: Path) -> None:
     silent = "import os, sys\nsys.stdout = sys.stderr = open(os.devnull, 'w')\n"

@@ -127,6 +127,13 @@ class LocalJupyterServer:
         """Path of the log."""
         return self._child.place.log_file
 
+    def log_summary(self) -> str:
+        """The last warnings and errors in the log, and the last output of kernel processes.
+
+        They often say why a kernel does not start. The text does not contain the token.
+        """
+        return masked(self._info, self._child.place.log_summary())
+
     @property
     def prespawned_kernels(self) -> PrespawnedKernels:
         """The kernels that were started in advance and are not in use yet."""
@@ -196,10 +203,12 @@ class LocalJupyterServer:
             with self.get_client() as client:
                 return PrespawnedKernels(client, count, deadline)
         except BaseException as exc:
+            log = self.log_summary() if isinstance(exc, GatewayError) else ""
             self.stop(_UNDO_SECONDS)
             if isinstance(exc, (GatewayError, KernelSpecNotFound)):
+                quoted = f"\nThe end of its log:\n{log}" if log else ""
                 raise ServerStartError(
-                    f"the server could not start a kernel in advance: {exc}"
+                    f"the server could not start a kernel in advance: {exc}{quoted}"
                 ) from exc
             raise
 
