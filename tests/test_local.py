@@ -129,8 +129,9 @@ def test_a_server_answers_when_the_constructor_returns(gateway: Path) -> None:
 
 
 @pytest.mark.pitfall(37)
-def test_a_server_without_a_token_asks_for_none(gateway: Path) -> None:
-    with LocalJupyterServer(python=gateway, token=None) as server:
+@pytest.mark.parametrize("token", [None, ""])
+def test_a_server_without_a_token_asks_for_none(gateway: Path, token: str | None) -> None:
+    with LocalJupyterServer(python=gateway, token=token) as server:
         assert server.connection_info.token is None
         with server.get_client() as client:
             client.list_kernel_specs()

@@ -52,8 +52,8 @@ class LocalJupyterServer:
     Args:
         ip: Address to listen on. "0.0.0.0" or "::" for all addresses.
         port: None for a free port.
-        token: ``GenerateToken`` for a random token, a ``str``, or None for no token. Without a
-            token everybody on this machine can run code.
+        token: ``GenerateToken`` for a random token, a ``str``, or None (or "") for no token.
+            Without a token everybody on this machine can run code.
         log_file: Path of a log file that is kept. None for a temporary one.
         log_level: Name of a logging level.
         log_max_bytes: Size at which the log is rotated (not on Windows). 0 for never.
