@@ -151,6 +151,7 @@ def test_a_kernel_that_cannot_be_imported_is_reported_with_its_last_output(
     said = str(caught.value)
     assert "exit code 1" in said
     assert "python -S -m ipykernel_launcher" in said
+    assert str(Path(name, "kernel.json")) in said
     assert "No module named 'ipykernel'" in said
 
 
