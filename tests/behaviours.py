@@ -400,6 +400,15 @@ def test_blocks_after_an_exit_do_not_run(executor: JupyterCodeExecutor, leave: s
 
 
 @pytest.mark.same_everywhere
+@pytest.mark.field("B7")
+def test_an_exit_with_another_status_is_a_failure_without_a_note(
+    executor: JupyterCodeExecutor,
+) -> None:
+    result = run(executor, "raise SystemExit(3)", "print('never')")
+    assert (result.status, result.exit_code, result.output) == ("error", 3, "SystemExit: 3")
+
+
+@pytest.mark.same_everywhere
 @pytest.mark.ipython
 @pytest.mark.field("B9")
 def test_a_failed_installation_is_reported_and_does_not_end_the_block(

@@ -48,6 +48,7 @@ SHOWN = f"'{LONG}'"[:200]
 PAUSE = "p must be a number, 0 or more, not "
 BLOCKS = "code_blocks must be a list of code blocks, not "
 
+FILE = Path(__file__).absolute()
 CLIENT = SimpleNamespace(connect=print)
 FIELD: Any = SimpleNamespace(name="text")
 
@@ -80,9 +81,14 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: arguments.folder("d", 1), "d must be a path, not 1"),
     (lambda: arguments.folder("d", b"x"), "d must be a path, not b'x'"),
     (lambda: arguments.folder("d", [LONG]), f"d must be a path, not {[LONG]!r:.200}"),
+    (lambda: arguments.existing_folder("d", FILE), f"d must be an existing folder, not {FILE}"),
     (lambda: arguments.words("w", [("a", "b")]), "w must be a mapping, not list"),
     (lambda: arguments.words("w", {"a": 1}), "names and values of w must be strings"),
     (lambda: arguments.words("w", {1: "a"}), "names and values of w must be strings"),
+    (lambda: arguments.variables("v", {"": "a"}), "v: '' cannot be the name of a variable"),
+    (lambda: arguments.variables("v", {"a=b": ""}), "v: 'a=b' cannot be the name of a variable"),
+    (lambda: arguments.variables("v", {"a\0": ""}), r"v: 'a\x00' cannot be the name of a variable"),
+    (lambda: arguments.variables("v", {"a": "\0"}), "v: the value of 'a' has a null character"),
     (lambda: arguments.instance("x", 1, Timeouts), "x must be a Timeouts, not int"),
     (lambda: arguments.pause("p", math.inf), f"{PAUSE}inf"),
     (lambda: arguments.pause("p", math.nan), f"{PAUSE}nan"),
@@ -195,10 +201,13 @@ def test_valid_arguments_are_accepted_unchanged() -> None:
         arguments.optional_path("p", path)
     arguments.optional_text("s", None)
     arguments.optional_text("s", "a")
+    assert arguments.existing_folder("d", str(FILE.parent)) == FILE.parent
     arguments.callback("f", None)
     arguments.callback("f", print)
     arguments.words("w", None)
     arguments.words("w", {"a": "b"})
+    arguments.variables("v", None)
+    arguments.variables("v", {"a b": "c=\n"})
     arguments.instance("x", TIMEOUTS, Timeouts)
     arguments.pause("p", 0)
     arguments.pause("p", 0.5)

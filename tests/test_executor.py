@@ -25,6 +25,8 @@ from jkg_client import (
     CodeBlock,
     CodeResult,
     GatewayError,
+    GatewayStatus,
+    GatewayUnauthorized,
     JupyterClient,
     JupyterCodeExecutor,
     JupyterConnectable,
@@ -78,6 +80,8 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"output_dir": b"x"}, "output_dir must be a path"),
     ({"env": [("A", "1")]}, "env must be a mapping, not list"),
     ({"env": {1: "A"}}, "names and values of env must be strings"),
+    ({"env": {"A=B": "1"}}, "env: 'A=B' cannot be the name of a variable"),
+    ({"env": {"A": "\0"}}, "env: the value of 'A' has a null character"),
     ({"on_output": 3}, "on_output must be a function or None, not 3"),
     ({"timeouts": 5}, "timeouts must be a Timeouts, not int"),
 ]
@@ -329,6 +333,63 @@ def test_another_kernel_name_takes_no_prespawned_kernel(
 ) -> None:
     with JupyterCodeExecutor(prespawning_server, output_dir=tmp_path, **wish) as executor:
         assert executor.kernel_id not in kernels_of(prespawning_server)[:2]
+
+
+@frozen
+class LoggingServer:
+    """The fake gateway as a server of this program, which has a log."""
+
+    connection_info: JupyterConnectionInfo
+    prespawned_kernels: PrespawnedKernels
+    log: str
+
+    def log_summary(self) -> str:
+        return self.log
+
+
+@pytest.fixture
+def logging_server(server: FakeGateway) -> LoggingServer:
+    with JupyterClient(server.connection_info) as client:
+        no_kernels = PrespawnedKernels(client, 0, Deadline(10))
+    return LoggingServer(server.connection_info, no_kernels, "no such program")
+
+
+_SOCKET = {"path": "/api/kernels/*/channels"}
+_LOG = r"the end of the server's log:\nno such program"
+
+
+@rows(
+    ("status", "where", "kind", "message"),
+    [
+        (500, {"method": "POST"}, GatewayStatus, rf"answered 500.*\({_LOG}\)$"),
+        (500, _SOCKET, GatewayStatus, rf"answered 500 \({_LOG}\)$"),
+        (404, _SOCKET, KernelNotFound, rf"no such kernel.*; {_LOG}\)$"),
+        (403, {"method": "POST"}, GatewayUnauthorized, r"answered 403.*(?<!program\))$"),
+    ],
+)
+def test_the_error_for_a_kernel_that_does_not_start_quotes_the_log_of_our_server(
+    server: FakeGateway,
+    logging_server: LoggingServer,
+    status: int,
+    where: Any,
+    kind: Any,
+    message: str,
+) -> None:
+    server.faults.status(status, **where, times=None)
+    with pytest.raises(kind, match=message):
+        JupyterCodeExecutor(logging_server)
+    server.faults.clear()
+
+
+def test_the_error_for_an_empty_log_or_an_unknown_kernel_id_quotes_no_log(
+    server: FakeGateway, logging_server: LoggingServer
+) -> None:
+    with pytest.raises(KernelNotFound) as unknown:
+        JupyterCodeExecutor(logging_server, kernel_id="nosuch")
+    server.faults.status(500, method="POST")
+    with pytest.raises(GatewayStatus) as silent:
+        JupyterCodeExecutor(evolve(logging_server, log=""))
+    assert "log" not in f"{unknown.value} {silent.value}"
 
 
 @pytest.mark.pitfall(26, 30)

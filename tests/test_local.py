@@ -129,8 +129,9 @@ def test_a_server_answers_when_the_constructor_returns(gateway: Path) -> None:
 
 
 @pytest.mark.pitfall(37)
-def test_a_server_without_a_token_asks_for_none(gateway: Path) -> None:
-    with LocalJupyterServer(python=gateway, token=None) as server:
+@pytest.mark.parametrize("token", [None, ""])
+def test_a_server_without_a_token_asks_for_none(gateway: Path, token: str | None) -> None:
+    with LocalJupyterServer(python=gateway, token=token) as server:
         assert server.connection_info.token is None
         with server.get_client() as client:
             client.list_kernel_specs()
@@ -270,6 +271,8 @@ def test_a_log_that_was_asked_for_is_kept_and_continued(gateway: Path, tmp_path:
         ({"prespawn_count": 1.5}, "prespawn_count"),
         ({"prespawn_count": True}, "prespawn_count"),
         ({"env": {"A": 1}}, "env"),
+        ({"env": {"A=B": "x"}}, "env: 'A=B' cannot be"),
+        ({"env": {"A": "\0"}}, "env: the value of 'A' has a null"),
     ],
     ids=str,
 )
@@ -351,9 +354,12 @@ def test_a_missing_interpreter_is_named(tmp_path: Path, temporary: Path) -> None
     assert list(temporary.iterdir()) == []
 
 
-def test_a_missing_directory_is_named(gateway: Path, tmp_path: Path, temporary: Path) -> None:
-    missing = tmp_path / "missing"
-    assert str(missing) in failure(python=gateway, cwd=missing)
+@pytest.mark.parametrize("name", ["missing", "program.py"])
+def test_the_error_for_a_missing_folder_names_cwd(
+    gateway: Path, tmp_path: Path, temporary: Path, name: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"cwd must be an existing folder, not .*{name}"):
+        LocalJupyterServer(python=gateway, cwd=tmp_path / name)
     assert list(temporary.iterdir()) == []
 
 
@@ -441,6 +447,28 @@ def test_a_server_with_a_large_log_continues_and_can_be_stopped(
         assert log.stat().st_size > 2_000_000
         server.stop()
         assert not listens(server.connection_info)
+
+
+def test_the_summary_of_a_log_has_warnings_and_the_output_of_kernels(tmp_path: Path) -> None:
+    log = tmp_path / "gateway.log"
+    with LocalJupyterServer(
+        python=program(tmp_path, GATEWAY), log_file=log, token="some-secret"
+    ) as server:
+        log.write_text(
+            "[I 2026-01-02 03:04:05.678 KernelGatewayApp] Kernel started\n"
+            "python: No module named some-secret\n"
+            "[E 2026-01-02 03:04:05.678 KernelGatewayApp] [Errno 2] No such file: 'python'\n"
+            "    Traceback (most recent call last):\n"
+            "\n"
+            "[W 2026-01-02 03:04:05.678 tornado.general] 404 GET /api/kernels\n"
+            "[notes] of a kernel about tornado.\n",
+            encoding="utf-8",
+        )
+        assert server.log_summary().splitlines() == [
+            "python: No module named [token]",
+            "[E 2026-01-02 03:04:05.678 KernelGatewayApp] [Errno 2] No such file: 'python'",
+            "[notes] of a kernel about tornado.",
+        ]
 
 
 @pytest.mark.pitfall(36)

@@ -361,6 +361,7 @@ def test_invalid_notebooks_are_refused(tmp_path: Path, given: Any, complaint: st
         ({"kernel_name": ""}, "kernel_name"),
         ({"kernel_id": "x", "env": {"a": "b"}}, "kernel_id"),
         ({"env": {"a": 1}}, "env"),
+        ({"env": {"a=b": "c"}}, "env: 'a=b' cannot be"),
         ({"cwd": 5}, "cwd"),
         ({"output": 5}, "output"),
         ({"output": "/no/such/folder/n.ipynb"}, "no folder"),

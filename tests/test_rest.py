@@ -76,11 +76,20 @@ def test_the_error_for_an_unknown_kernel_spec_lists_the_installed_ones(
         client.start_kernel("nosuch")
 
 
-@rows(("name", "env"), [("", None), (None, None), ("python3", {"A": 1}), ("python3", {2: "B"})])
+@rows(
+    ("name", "env"),
+    [
+        ("", None),
+        (None, None),
+        ("python3", {"A": 1}),
+        ("python3", {2: "B"}),
+        ("python3", {"A=B": "1"}),
+    ],
+)
 def test_bad_arguments_are_reported_before_anything_is_sent(
     client: JupyterClient, server: FakeGateway, name: Any, env: Any
 ) -> None:
-    with pytest.raises(ValueError, match=r"must be|is needed"):
+    with pytest.raises(ValueError, match=r"must be|is needed|cannot be"):
         client.start_kernel(name, env=env)
     assert server.journal.requests() == []
 

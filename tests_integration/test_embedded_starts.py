@@ -151,13 +151,17 @@ def test_a_kernel_that_cannot_be_imported_is_reported_with_its_last_output(
     said = str(caught.value)
     assert "exit code 1" in said
     assert "python -S -m ipykernel_launcher" in said
+    assert str(Path(name, "kernel.json")) in said
     assert "No module named 'ipykernel'" in said
 
 
 @pytest.mark.field("K11")
-def test_the_error_for_a_missing_program_has_its_name(start: Starter, spec: SpecWriter) -> None:
-    with pytest.raises(KernelStartError, match="no-such-program"):
-        start(spec(["no-such-program", "{connection_file}"]))
+@pytest.mark.parametrize("name", ["mine", "python3"])
+def test_the_error_for_a_missing_program_has_its_name_and_the_kernelspec(
+    start: Starter, spec: SpecWriter, name: str
+) -> None:
+    with pytest.raises(KernelStartError, match=rf"{name}.kernel\.json.*no-such-program"):
+        start(spec(["no-such-program", "{connection_file}"], name))
 
 
 @pytest.mark.field("K13")
@@ -246,11 +250,19 @@ def test_env_reaches_the_kernel_and_our_secrets_do_not(
     assert "hush-hush" not in output
 
 
-@pytest.mark.parametrize("env", [{"A": 1}, {1: "A"}])
-def test_an_environment_without_strings_is_a_value_error(
-    kernels: LocalKernels, env: object
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ({"A": 1}, "env must be strings"),
+        ({1: "A"}, "env must be strings"),
+        ({"A=B": "x"}, "env: 'A=B' cannot be the name"),
+        ({"A": "\0"}, "env: the value of 'A' has a null character"),
+    ],
+)
+def test_an_environment_that_no_process_can_have_is_a_value_error(
+    kernels: LocalKernels, env: object, problem: str
 ) -> None:
-    with pytest.raises(ValueError, match="must be strings"):
+    with pytest.raises(ValueError, match=problem):
         kernels.start_kernel("python3", env=env)  # type: ignore[arg-type]  # that is the point
 
 

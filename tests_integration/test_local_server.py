@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -27,6 +28,7 @@ from jkg_client import (
     JupyterConnectionInfo,
     JupyterKernelClient,
     LocalJupyterServer,
+    ServerStartError,
 )
 
 GONE_SECONDS = 10.0
@@ -193,6 +195,41 @@ def test_kernels_start_in_cwd_with_the_environment_of_the_server(tmp_path: Path)
     look = "import os; print(os.environ['ADDED'], os.getcwd())"
     with LocalJupyterServer(cwd=tmp_path, env={"ADDED": "yes"}) as server:
         assert cell(server, look) == f"yes {tmp_path.resolve()}\n"
+
+
+@pytest.fixture
+def stale_kernelspec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernelspec of another environment, which hides the kernel that works."""
+    folder = tmp_path / "jupyter" / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    said = {"argv": ["/nosuch/python", "{connection_file}"], "display_name": "", "language": ""}
+    (folder / "kernel.json").write_text(json.dumps(said), "utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+
+
+@pytest.mark.usefixtures("stale_kernelspec")
+def test_the_error_for_a_kernel_without_its_program_says_what_is_missing() -> None:
+    with (
+        LocalJupyterServer() as server,
+        pytest.raises(GatewayStatus, match=r"No such file or directory: '/nosuch/python'"),
+    ):
+        JupyterCodeExecutor(server)
+
+
+@pytest.mark.usefixtures("stale_kernelspec")
+def test_the_error_for_a_prespawned_kernel_without_its_program_says_what_is_missing() -> None:
+    with pytest.raises(ServerStartError, match=r"No such file or directory: '/nosuch/python'"):
+        LocalJupyterServer(prespawn_count=1)
+
+
+@pytest.mark.usefixtures("stale_kernelspec")
+def test_doctor_says_what_is_missing() -> None:
+    command = [sys.executable, "-m", "jkg_client", "doctor", "--local"]
+    done = subprocess.run(
+        command, check=False, stdout=subprocess.PIPE, encoding="utf-8", timeout=120
+    )
+    assert done.returncode == 1
+    assert re.search(r"^ {11}.*No such file .*: '/nosuch/python'", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.field("D10")

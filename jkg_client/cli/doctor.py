@@ -59,6 +59,7 @@ def run(args: argparse.Namespace, screen: Screen) -> int:
 
 
 def _lines(finding: Finding) -> list[str]:
-    says = " ".join(finding.says.split())
-    lines = [f"{_SIGNS[finding.state]:<8} {finding.name}: {says}"]
+    said, *log = (" ".join(line.split()) for line in finding.says.splitlines() or [""])
+    lines = [f"{_SIGNS[finding.state]:<8} {finding.name}: {said}"]
+    lines += [f"{'':<8}   {line}" for line in log]
     return [*lines, f"{'':<8}   {finding.advice}"] if finding.advice else lines

@@ -110,6 +110,14 @@ def folder(name: str, value: object) -> Path:
     return Path(value)
 
 
+def existing_folder(name: str, value: object) -> Path:
+    """The absolute path of a folder that exists."""
+    path = folder(name, value).absolute()
+    if not path.is_dir():
+        raise ValueError(f"{name} must be an existing folder, not {path}")
+    return path
+
+
 def optional_path(name: str, value: object) -> None:
     """A path as a ``Path`` or as text that is not empty; or None."""
     if value is not None:
@@ -132,6 +140,16 @@ def words(name: str, value: object) -> None:
         raise ValueError(f"{name} must be a mapping, not {_kind(value)}")  # noqa: TRY004
     if not all(isinstance(word, str) for item in value.items() for word in item):
         raise ValueError(f"names and values of {name} must be strings")
+
+
+def variables(name: str, value: Mapping[str, str] | None) -> None:
+    """Environment variables, or None. The system would refuse a process with other names."""
+    words(name, value)
+    for variable, content in (value or {}).items():
+        if not variable or "=" in variable or "\0" in variable:
+            raise ValueError(f"{name}: {variable!r:.200} cannot be the name of a variable")
+        if "\0" in content:
+            raise ValueError(f"{name}: the value of {variable!r:.200} has a null character")
 
 
 def items(name: str, value: object) -> list[Any]:
@@ -179,7 +197,7 @@ def executor(
     timeout: object,
     output_dir: object,
     kernel_id: object,
-    env: object,
+    env: Mapping[str, str] | None,
     max_output: object,
     on_output: object,
 ) -> None:
@@ -190,7 +208,7 @@ def executor(
     folder("output_dir", output_dir)
     if kernel_id is not None and not (isinstance(kernel_id, str) and kernel_id):
         raise ValueError(f"kernel_id must be the id of a kernel, not {kernel_id!r:.200}")
-    words("env", env)
+    variables("env", env)
     at_least("max_output", max_output, 2)
     callback("on_output", on_output)
 

@@ -49,7 +49,7 @@ class LocalKernels:
         SigningKey(b"-", signature_scheme)
         if transport not in (None, "ipc", "tcp"):
             raise ValueError(f"transport must be 'ipc', 'tcp' or None, not {transport!r}")
-        self._cwd = None if cwd is None else _folder(cwd)
+        self._cwd = None if cwd is None else arguments.existing_folder("cwd", cwd)
         self._transport = transport
         self._scheme = signature_scheme
         self._end_times = end_times
@@ -93,12 +93,10 @@ class LocalKernels:
             KernelStartError: The program of the kernel is missing.
             ValueError: An argument is wrong.
         """
-        env = dict(env or {})
-        if not all(isinstance(word, str) for item in env.items() for word in item):
-            raise ValueError("names and values of env must be strings")
+        arguments.variables("env", env)
         plan = Plan(
             spec=kernelspecs.find(kernel_spec_name),
-            env=env,
+            env=dict(env or {}),
             cwd=self._cwd,
             transport=self._transport,
             scheme=self._scheme,
@@ -157,10 +155,3 @@ class LocalKernels:
                     return
                 _, kernel = self._kernels.popitem()
             kernel.stop()
-
-
-def _folder(path: Path | str) -> Path:
-    folder = arguments.folder("cwd", path).absolute()
-    if not folder.is_dir():
-        raise ValueError(f"cwd must be an existing folder, not {folder}")
-    return folder

@@ -58,6 +58,11 @@ class KernelSpec:
     interrupt_mode: Literal["signal", "message"] = "signal"
 
     @property
+    def file(self) -> Path | None:
+        """Its ``kernel.json``. None for the native kernel."""
+        return None if self.resource_dir is None else self.resource_dir / "kernel.json"
+
+    @property
     def is_ipython(self) -> bool:
         """Whether the command line runs ipykernel."""
         return "ipykernel_launcher" in self.argv or "ipykernel" in self.argv

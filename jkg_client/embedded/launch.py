@@ -96,7 +96,8 @@ class Launch:
             process = KernelProcess.start(argv, folder, cwd=plan.cwd, env=env)
         except OSError as exc:
             folder.remove()
-            raise KernelStartError(f"cannot start kernel {plan.spec.name!r}: {exc}") from exc
+            name = f"{plan.spec.name!r}{_of_file(plan.spec)}"
+            raise KernelStartError(f"cannot start kernel {name}: {exc}") from exc
         except BaseException:
             folder.remove()
             raise
@@ -128,10 +129,15 @@ class Launch:
         return lambda: sockets.send(shutdown_request(session, restart=restart))
 
     def described(self) -> str:
-        """The command line and the last output of the process."""
-        line = " ".join(map(shlex.quote, self.plan.spec.argv))[:_SHOWN]
+        """The command line, its kernelspec, and the last output of the process."""
+        line = " ".join(map(shlex.quote, self.plan.spec.argv))[:_SHOWN] + _of_file(self.plan.spec)
         said = (self._output or self.process.output_tail())[-_TOLD:]
         return f"{line}\n{said}" if said else line
 
     def _keep_output(self) -> None:
         self._output = self._output or self.process.output_tail()
+
+
+def _of_file(spec: KernelSpec) -> str:
+    # A stale kernelspec of another environment hides the kernel that works.
+    return f" ({spec.file})" if spec.file else ""

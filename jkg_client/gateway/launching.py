@@ -13,9 +13,9 @@ def start_request(name: str, env: Mapping[str, str] | None, path: str | None) ->
     """The body of ``POST /api/kernels``.
 
     Raises:
-        ValueError: A name or a value is not a string.
+        ValueError: A name or a value is wrong.
     """
-    arguments.words("env", env)
+    arguments.variables("env", env)
     request: dict[str, Any] = {"name": arguments.filled("kernel_spec_name", name)}
     if env:
         request["env"] = dict(env)

@@ -140,7 +140,7 @@ class JupyterClient:
             KernelSpecNotFound: No such kernel is installed. The message lists the installed
                 kernels.
             GatewayFull: The server already runs as many kernels as it allows.
-            ValueError: A name or a value is not a string.
+            ValueError: A name or a value is wrong.
         """
         limit = arguments.seconds("timeout_seconds", timeout_seconds)
         request = start_request(kernel_spec_name, env, path)
@@ -209,8 +209,7 @@ class JupyterClient:
         kernel = ServerKernel(self._http, kernel_id)
 
         def open_socket(session: str, deadline: Deadline) -> WebSocketTransport:
-            address = kernel.channels_address(session)
-            return WebSocketTransport(address, deadline, timeouts.overtime)
+            return self._socket(kernel, session, deadline, timeouts.overtime)
 
         channels = ServerChannels(
             kernel.name, open_socket, kernel.model_if_told, deadline, timeouts
@@ -237,6 +236,11 @@ class JupyterClient:
             KernelNotFound: There is no such kernel.
         """
         return JupyterKernelClient(self, kernel_id)
+
+    def _socket(
+        self, kernel: ServerKernel, session: str, deadline: Deadline, overtime: float
+    ) -> WebSocketTransport:
+        return WebSocketTransport(kernel.channels_address(session), deadline, overtime)
 
     def _launched(self, request: dict[str, Any], timeout_seconds: float) -> str:
         path = "/api/kernels"

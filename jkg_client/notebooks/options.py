@@ -72,7 +72,7 @@ class WantedKernel:
             if value is not None and not (isinstance(value, str) and value):
                 raise ValueError(f"{name} must be a name or None, not {value!r:.200}")
         arguments.optional_path("cwd", self.cwd)
-        arguments.words("env", self.env)
+        arguments.variables("env", self.env)
         if self.id is not None and (self.name is not None or self.env):
             raise ValueError("kernel_id is for a running kernel: omit kernel_name and env")
 

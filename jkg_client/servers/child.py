@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,9 +18,11 @@ from attrs import field, frozen
 
 from ..client.deadline import Deadline
 
-_TAIL_BYTES = 16384
+_TAIL_BYTES = 65536
 _TAIL_LINES = 20
 _LAST_SECONDS = 2.0
+# Lines of tracebacks, notes of low levels, lines about requests to the server, and empty lines.
+_DETAIL = re.compile(r"\s|\[[DI] |\[\w [^\]]* tornado\.|$")
 
 
 @frozen(kw_only=True)
@@ -56,16 +59,23 @@ class Place:
 
     def log_tail(self) -> str:
         """The last lines of the log since the start."""
+        return "\n".join(self._log_lines()[-_TAIL_LINES:])
+
+    def log_summary(self) -> str:
+        """The last warnings in the log since the start, and the last output of kernel processes."""
+        lines = [line for line in self._log_lines() if not _DETAIL.match(line)]
+        return "\n".join(lines[-_TAIL_LINES:])
+
+    def _log_lines(self) -> list[str]:
         try:
             with self.log_file.open("rb") as log:
                 size = log.seek(0, os.SEEK_END)
                 # A log that was rotated meanwhile is shorter than it was.
                 start = self.log_start if self.log_start <= size else 0
                 log.seek(max(start, size - _TAIL_BYTES))
-                text = log.read().decode("utf-8", "replace")
+                return log.read().decode("utf-8", "replace").splitlines()
         except OSError as exc:
-            return f"({exc})"
-        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+            return [f"({exc})"]
 
 
 @frozen(eq=False)

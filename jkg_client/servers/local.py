@@ -52,8 +52,8 @@ class LocalJupyterServer:
     Args:
         ip: Address to listen on. "0.0.0.0" or "::" for all addresses.
         port: None for a free port.
-        token: ``GenerateToken`` for a random token, a ``str``, or None for no token. Without a
-            token everybody on this machine can run code.
+        token: ``GenerateToken`` for a random token, a ``str``, or None (or "") for no token.
+            Without a token everybody on this machine can run code.
         log_file: Path of a log file that is kept. None for a temporary one.
         log_level: Name of a logging level.
         log_max_bytes: Size at which the log is rotated (not on Windows). 0 for never.
@@ -91,14 +91,14 @@ class LocalJupyterServer:
     ) -> None:
         _check_arguments(startup_timeout, prespawn_count)
         arguments.filled("ip", ip)
-        arguments.words("env", env)
+        arguments.variables("env", env)
         arguments.folder("python", "" if python is None else python)
         for name, path in (("cwd", cwd), ("log_file", log_file)):
             arguments.optional_path(name, path)
         address = JupyterConnectionInfo(ip, use_https=False, port=port, token=token_for(token))
         settings = GatewaySettings(
             python=sys.executable if python is None else os.fspath(python),
-            cwd=None if cwd is None else os.fspath(cwd),
+            cwd=None if cwd is None else str(arguments.existing_folder("cwd", cwd)),
             env=env or {},
             log_file=None if log_file is None else Path(log_file).absolute(),
             log_level=log_level,
@@ -126,6 +126,13 @@ class LocalJupyterServer:
     def log_file(self) -> Path:
         """Path of the log."""
         return self._child.place.log_file
+
+    def log_summary(self) -> str:
+        """The last warnings and errors in the log, and the last output of kernel processes.
+
+        They often say why a kernel does not start. The text does not contain the token.
+        """
+        return masked(self._info, self._child.place.log_summary())
 
     @property
     def prespawned_kernels(self) -> PrespawnedKernels:
@@ -196,10 +203,12 @@ class LocalJupyterServer:
             with self.get_client() as client:
                 return PrespawnedKernels(client, count, deadline)
         except BaseException as exc:
+            log = self.log_summary() if isinstance(exc, GatewayError) else ""
             self.stop(_UNDO_SECONDS)
             if isinstance(exc, (GatewayError, KernelSpecNotFound)):
+                quoted = f"\nThe end of its log:\n{log}" if log else ""
                 raise ServerStartError(
-                    f"the server could not start a kernel in advance: {exc}"
+                    f"the server could not start a kernel in advance: {exc}{quoted}"
                 ) from exc
             raise
 

@@ -37,11 +37,6 @@ def _check_size(_: object, attribute: Attribute[int], size: int) -> None:
         raise ValueError(f"{attribute.name} must be 0 or more, not {size!r}")
 
 
-def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
-    if not all(isinstance(word, str) for item in env.items() for word in item):
-        raise ValueError("names and values of env must be strings")
-
-
 def _absolute(python: str) -> str:
     # The child would look for a relative path in its own folder.
     return os.path.abspath(python) if os.path.dirname(python) else python  # noqa: PTH100, PTH120
@@ -63,7 +58,7 @@ class GatewaySettings:
 
     python: str = field(validator=_check_python, converter=_absolute)
     cwd: str | None
-    env: Mapping[str, str] = field(validator=_check_env)
+    env: Mapping[str, str]
     log_file: Path | None
     log_level: str = field(validator=_check_level)
     log_max_bytes: int = field(validator=_check_size)

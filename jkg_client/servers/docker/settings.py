@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import Attribute, field, frozen
 
+from ...client import arguments
 from ...gateway.connection import JupyterConnectionInfo
 from ..token import GenerateToken, TokenChoice, token_for
 from .images import ImageProgress
@@ -77,10 +78,7 @@ def _check_port(_: object, __: Attribute[Any], port: int | None) -> None:
 
 
 def _check_env(_: object, __: Attribute[Any], env: Mapping[str, str]) -> None:
-    if not (isinstance(env, Mapping) and all(isinstance(w, str) for i in env.items() for w in i)):
-        raise ValueError("docker_env must be a mapping of strings to strings")
-    if bad := [name for name in env if not name or "=" in name or "\0" in name]:
-        raise ValueError(f"invalid names in docker_env: {bad}")
+    arguments.variables("docker_env", env)
 
 
 def dockerfile_at(path: str | os.PathLike[str] | None) -> Path | None:
