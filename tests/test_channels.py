@@ -289,7 +289,7 @@ def test_after_the_error_each_further_attempt_is_an_error_and_the_attempts_stay_
 def test_a_server_that_comes_back_late_is_found_by_a_reader_with_short_turns() -> None:
     server = Server("breaks", *[away()] * 14, "a breaks", "b")
     channels = server.connect(reconnect=5.0)
-    came = [each for _ in range(9) for each in turns(channels, server, 20.0)]
+    came = [each for _ in range(20) for each in turns(channels, server, 20.0)]
     assert [each for each in came if each != LOST] == [CUT, "a", CUT, "b"]
     # After the message, the pauses and the time limit begin again.
     assert channels.send(REQUEST, server.within(5)) is None
