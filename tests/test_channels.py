@@ -276,6 +276,17 @@ def test_a_reader_with_short_turns_makes_few_attempts_and_gets_the_error_in_time
     assert server.limits[1:] == pytest.approx([10.0] * len(server.limits[1:]))
 
 
+def test_a_time_limit_that_passes_between_two_turns_is_an_error_in_the_next_turn() -> None:
+    server = Server("breaks")
+    channels = server.connect(reconnect=8.0)
+    assert channels.listen(server.within(0.05)) is None
+    server.hand.now += 9.0
+    server.lines.append(Line("a", server.hand))
+    with pytest.raises(GatewayUnreachable, match="could not be restored"):
+        channels.listen(server.within(0.0))
+    assert turns(channels, server, 4.0) == [CUT, "a"]
+
+
 def test_after_the_error_each_further_attempt_is_an_error_and_the_attempts_stay_rare() -> None:
     server = Server("breaks")
     channels = server.connect(reconnect=8.0)

@@ -273,16 +273,16 @@ class ServerChannels:
     ) -> Gap | None:
         """Wait until ``deadline`` for the next attempt. Raise if the outage has become too long.
 
-        If the outage was too long before, one more attempt is made. ``is_whole_attempt``: the
-        attempt may take longer than ``deadline``.
+        After the first such error, each further attempt that fails is an error.
+        ``is_whole_attempt``: the attempt may take longer than ``deadline``.
         """
-        was_too_long = outage.limit.passed
-        left = None if was_too_long else outage.limit.left()
-        limit = deadline if left is None else deadline.within(left)
+        left = outage.limit.left() or 0.0
+        limit = deadline if outage.is_reported else deadline.within(left)
         is_due = outage.wait(limit)
         limit = self._clock.deadline(None) if is_whole_attempt else limit
         gap = self._connect_again(outage, limit) if is_due else None
-        if gap is None and outage.limit.passed and (is_due or not was_too_long):
+        if gap is None and outage.limit.passed and (is_due or not outage.is_reported):
+            outage.reported()
             raise outage.error()
         return gap
 

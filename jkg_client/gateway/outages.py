@@ -32,6 +32,7 @@ class Outage:
         limit: Time limit to restore the connection.
         is_kept: Whether the server keeps all messages for the next connection.
         tries: Number of attempts that have failed.
+        is_reported: Whether a reader has got the error that the time limit has passed.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Outage:
     limit: Deadline
     is_kept: bool
     tries: int = field(default=0, init=False)
+    is_reported: bool = field(default=False, init=False)
     _clock: Clock
     _due: float = field(init=False)  # time of the next attempt
     _pause: float = field(default=_FIRST_PAUSE, init=False)  # after the next attempt
@@ -77,6 +79,10 @@ class Outage:
         self._reason = reason
         self._due = self._clock.now() + _jittered(self._pause)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def reported(self) -> None:
+        """Note that a reader gets the error."""
+        self.is_reported = True
 
     def error(self) -> GatewayUnreachable:
         """The error for a connection that could not be restored."""
