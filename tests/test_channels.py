@@ -59,7 +59,7 @@ class Line:
     aborted: bool = False
 
     def send(self, message: Message, deadline: Deadline) -> None:
-        if self.takes <= 0:
+        if self.takes <= 0 or self.closed:
             raise GatewayUnreachable("takes nothing")
         self.takes -= 1
         self.sent.append(message.msg_id)
@@ -244,6 +244,110 @@ def test_a_gap_after_a_passed_deadline_is_returned_by_the_next_receive() -> None
     server.lines.clear()
     server.lines.append(Line("b", server.hand))
     assert everything(channels, server) == [CUT, "b"]
+
+
+def turns(channels: ServerChannels, server: Server, seconds: float) -> list[str | Gap]:
+    """What a reader with short turns gets in a time. An error is its last entry."""
+    came: list[str | Gap] = []
+    end = server.hand.now + seconds
+    while server.hand.now < end:
+        try:
+            incoming = channels.listen(server.within(0.05))
+        except GatewayError as exc:
+            return [*came, str(exc)]
+        came += names([incoming]) if incoming is not None else []
+        server.hand.now += 0.005
+    return came
+
+
+LOST = (
+    "the connection to kernel k broke (it breaks) and could not be restored: away;"
+    " is the server still running?"
+)
+
+
+def test_a_reader_with_short_turns_makes_few_attempts_and_gets_the_error_in_time() -> None:
+    server = Server("a breaks")
+    channels = server.connect(reconnect=30.0)
+    assert turns(channels, server, 60.0) == ["a", LOST]
+    assert server.hand.now - 1000.0 == pytest.approx(30.0, abs=0.1)
+    assert 10 <= len(server.limits[1:]) <= 25
+    # An attempt may take as long as an attempt for a cell: distant servers need that.
+    assert server.limits[1:] == pytest.approx([10.0] * len(server.limits[1:]))
+
+
+def test_a_time_limit_that_passes_between_two_turns_is_an_error_in_the_next_turn() -> None:
+    server = Server("breaks")
+    channels = server.connect(reconnect=8.0)
+    assert channels.listen(server.within(0.05)) is None
+    server.hand.now += 9.0
+    server.lines.append(Line("a", server.hand))
+    with pytest.raises(GatewayUnreachable, match="could not be restored"):
+        channels.listen(server.within(0.0))
+    assert turns(channels, server, 4.0) == [CUT, "a"]
+
+
+def test_after_the_error_each_further_attempt_is_an_error_and_the_attempts_stay_rare() -> None:
+    server = Server("breaks")
+    channels = server.connect(reconnect=8.0)
+    assert turns(channels, server, 60.0) == [LOST]
+    before, started = len(server.limits), server.hand.now
+    assert [turns(channels, server, 60.0) for _ in range(10)] == [[LOST]] * 10
+    assert len(server.limits) - before == 10
+    assert server.hand.now - started >= 10.0
+
+
+def test_a_server_that_comes_back_late_is_found_by_a_reader_with_short_turns() -> None:
+    server = Server("breaks", *[away()] * 14, "a breaks", "b")
+    channels = server.connect(reconnect=5.0)
+    came = [each for _ in range(20) for each in turns(channels, server, 20.0)]
+    assert [each for each in came if each != LOST] == [CUT, "a", CUT, "b"]
+    # After the message, the pauses and the time limit begin again.
+    assert channels.send(REQUEST, server.within(5)) is None
+
+
+def test_short_turns_do_not_lose_that_the_server_keeps_the_messages() -> None:
+    server = Server("bye", "a", models=(FREE,))
+    assert turns(server.connect(), server, 1.0) == [KEPT, "a"]
+
+
+def test_short_waits_of_a_cell_are_one_outage() -> None:
+    server = Server("breaks")
+    channels = server.connect(reconnect=8.0)
+    while server.hand.now < 1007.7:
+        assert channels.receive(server.within(0.2)) is None
+    with pytest.raises(GatewayUnreachable, match="could not be restored"):
+        channels.receive(server.within(1))
+    assert len(server.limits) <= 12
+
+
+def test_a_request_during_an_outage_tries_at_once_and_has_its_own_time_limit() -> None:
+    server = Server("breaks")
+    channels = server.connect(reconnect=8.0)
+    assert turns(channels, server, 60.0) == [LOST]
+    before, started = len(server.limits), server.hand.now
+    with pytest.raises(GatewayUnreachable, match="could not be restored"):
+        channels.send(REQUEST, server.within(60))
+    assert server.hand.now - started == pytest.approx(8.0)
+    assert len(server.limits) - before >= 5
+    server.lines.append(Line("", server.hand))
+    started = server.hand.now
+    assert channels.send(REQUEST, server.within(60)) == CUT
+    assert server.hand.now == started
+
+
+def test_a_check_during_an_outage_reconnects() -> None:
+    server = Server("breaks", away(), "a")
+    channels = server.connect()
+    assert channels.receive(server.within(0.01)) is None
+    assert channels.check(server.within(5)) == CUT
+    assert everything(channels, server) == ["a"]
+
+
+def test_a_server_that_ends_each_new_connection_gets_few_of_them_from_short_turns() -> None:
+    server = Server("breaks", *["breaks"] * 10_000)
+    assert set(turns(server.connect(), server, 60.0)) == {CUT}
+    assert len(server.opened) < 60
 
 
 SENDS: list[tuple[list[int], tuple[str | GatewayError, ...], Gap | None]] = [

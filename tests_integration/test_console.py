@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable
 
+import psutil  # type: ignore[import-untyped,import-not-found,unused-ignore]  # from ipykernel
 import pytest
 from documentation import ROOT
 from terminals import Terminal, environment
@@ -248,6 +249,25 @@ def test_a_death_is_shown_and_the_prompt_stays_usable(open_console: Console) -> 
     timer = "import os, threading; threading.Timer(0.2, os._exit, [3]).start()"
     run(console, timer, "the kernel died and was started again; variables are gone")
     run(console, "'us' + 'able'", "'usable'")
+
+
+def test_the_death_of_the_server_is_shown_once_and_a_cell_tries_again(
+    open_console: Console,
+) -> None:
+    console = open_console("--local", size=(24, 200))
+    console.wait_for_prompt("In [1]:")
+    for child in psutil.Process(console.child.pid).children():
+        child.kill()
+    assert console.wait_for("keeps trying to reconnect", 60) > 20
+    assert console.text.count("is the server still running?") == 1
+    console.wait_for_prompt("In [1]:")
+    console.type("6 * 7\r")
+    asked_again = 2
+    seconds = console.wait(
+        lambda: console.text.count("is the server still running?") == asked_again, 60
+    )
+    assert seconds < 40
+    console.wait_for_prompt("In [1]:")
 
 
 @pytest.mark.field("CMD12")

@@ -39,6 +39,7 @@ class Timeouts:
             seconds while they close the broken connection, so a shorter limit can make reconnecting
             impossible.
         reconnect: Time limit to restore a broken connection, with as many attempts as are possible.
+            A request that is made while the connection is broken has the whole time limit again.
         grace: Time limit for a cell to end after an interrupt. After that the kernel is restarted.
         ready: Time limit for a kernel to answer after a start or a restart.
         sending: Time limit to send a request.

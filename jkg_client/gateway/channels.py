@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import random
 import socket
 from collections import deque
 from collections.abc import Iterator
-from typing import Callable, Protocol
+from typing import Callable
 
 from attrs import evolve
 
@@ -26,61 +25,16 @@ from ..errors import (
 )
 from ..protocol.message_gaps import Gap
 from ..protocol.messages import Json, Message, new_session
+from .outages import Outage
+from .transports import Transport
 
 _log = logging.getLogger("jkg_client")
 
 _MOST_EARLY = 2**25
 """Largest number of bytes of messages that are kept for the next ``receive``."""
 
-_LONGEST_PAUSE = 3.0
-"""Seconds between two attempts to connect, at most."""
-
-_SHORTEST_PAUSE = 0.01
-"""Seconds that are still worth a pause, when the time is almost over."""
-
 _NOW = Deadline(0.0)
 """A deadline for reading only what has already arrived."""
-
-
-class Transport(Protocol):
-    """One open WebSocket: a ``WebSocketTransport``, or a script in a test."""
-
-    @property
-    def bytes_received(self) -> int:
-        """Number of received bytes. It grows with every sign of life."""
-        ...
-
-    @property
-    def said_goodbye(self) -> bool:
-        """Whether the server has sent a close frame. Then no message is lost."""
-        ...
-
-    def send(self, message: Message, deadline: Deadline) -> None:
-        """Send ``message``. Raise GatewayUnreachable if it could not be sent completely."""
-        ...
-
-    def receive(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
-        """The next message.
-
-        Raises GatewayUnreachable if the connection breaks, WireError for an invalid message.
-        """
-        ...
-
-    def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
-        """Wait until something may have come, or until ``wake`` has something to read."""
-        ...
-
-    def ping(self, deadline: Deadline) -> None:
-        """Ask for a sign of life."""
-        ...
-
-    def abort(self) -> None:
-        """Break the connection. Any thread may call this."""
-        ...
-
-    def close(self) -> None:
-        """Send a close frame, and close the connection."""
-        ...
 
 
 class ServerChannels:
@@ -121,6 +75,7 @@ class ServerChannels:
         self._closed = False
         self._early: deque[Incoming] = deque()
         self._fruitless = 0  # number of last connections that broke before a message came
+        self._outage: Outage | None = None  # while the connection is broken
         self._bytes_at_ping, self._pong_due = -1, deadline
         self._transport = self._connect_first(deadline)
         self._used = clock.now()
@@ -152,17 +107,15 @@ class ServerChannels:
 
     def receive(self, deadline: Deadline) -> Incoming | None:
         """The next message or gap. None if the deadline passes first."""
-        if self._early:
-            return self._early.popleft()
-        try:
-            message = self._received(deadline)
-        except WireError as exc:
-            return _unread(exc)
-        except GatewayUnreachable as exc:
-            return self._mend_in_time(deadline, exc)
-        if message is not None:
-            self._used = self._clock.now()
-        return message
+        return self._next(deadline, self._mend_in_time)
+
+    def listen(self, deadline: Deadline) -> Incoming | None:
+        """Like ``receive``, for a reader that comes back often, with short deadlines.
+
+        If the connection is broken, each call makes one attempt to restore it, or none while the
+        next attempt is not due. An attempt may take longer than the deadline.
+        """
+        return self._next(deadline, self._mend_once)
 
     def wait_for_input(self, wake: socket.socket, seconds: float) -> None:
         """Wait until a message may have arrived, or until ``wake`` has something to read.
@@ -180,6 +133,8 @@ class ServerChannels:
             gap = self._mend_in_time(deadline, cause)
             # Only messages of the old process can be lost with the old connection.
             return gap and evolve(gap, may_lack=False)
+        if self._outage is not None:
+            return self._mend_in_time(deadline, self._outage.cause)
         if self._transport.bytes_received == self._bytes_at_ping:
             if not self._pong_due.passed:
                 return None
@@ -251,6 +206,21 @@ class ServerChannels:
         self._closed = True
         self._transport.close()
 
+    def _next(
+        self, deadline: Deadline, mend: Callable[[Deadline, GatewayUnreachable], Gap | None]
+    ) -> Incoming | None:
+        if self._early:
+            return self._early.popleft()
+        try:
+            message = self._received(deadline)
+        except WireError as exc:
+            return _unread(exc)
+        except GatewayUnreachable as exc:
+            return mend(deadline, exc)
+        if message is not None:
+            self._used = self._clock.now()
+        return message
+
     def _received(self, deadline: Deadline, *, pong_will_do: bool = False) -> Message | None:
         message = self._transport.receive(deadline, pong_will_do=pong_will_do)
         if message is not None:
@@ -274,57 +244,81 @@ class ServerChannels:
             self._clock.sleep(pause)
         return self._open_socket(self._session, deadline)
 
+    def _mend(self, deadline: Deadline, cause: GatewayUnreachable) -> Gap:
+        """Restore the connection for a request, which has its own time limit."""
+        limit = deadline.within(self._timeouts.reconnect)
+        outage = self._current_outage(limit, cause)
+        outage.hurry(limit)
+        while outage.wait(limit):
+            gap = self._connect_again(outage, limit)
+            if gap is not None:
+                return gap
+        raise outage.error()
+
     def _mend_in_time(self, deadline: Deadline, cause: GatewayUnreachable) -> Gap | None:
+        """Restore the connection for a reader. None if the deadline passes first."""
+        outage, gap = self._current_outage(deadline, cause), None
+        while gap is None and not deadline.passed:
+            gap = self._step(outage, deadline)
+        return gap
+
+    def _mend_once(self, deadline: Deadline, cause: GatewayUnreachable) -> Gap | None:
+        """Make one attempt to restore the connection, or wait for the time of the next attempt."""
+        handshake = self._clock.deadline(self._timeouts.handshake)
+        outage = self._current_outage(handshake, cause)
+        return self._step(outage, deadline, is_whole_attempt=True)
+
+    def _step(
+        self, outage: Outage, deadline: Deadline, *, is_whole_attempt: bool = False
+    ) -> Gap | None:
+        """Wait until ``deadline`` for the next attempt. Raise if the outage has become too long.
+
+        After the first such error, each further attempt that fails is an error.
+        ``is_whole_attempt``: the attempt may take longer than ``deadline``.
+        """
+        left = outage.limit.left() or 0.0
+        limit = deadline if outage.is_reported else deadline.within(left)
+        is_due = outage.wait(limit)
+        limit = self._clock.deadline(None) if is_whole_attempt else limit
+        gap = self._connect_again(outage, limit) if is_due else None
+        if gap is None and outage.limit.passed and (is_due or not outage.is_reported):
+            outage.reported()
+            raise outage.error()
+        return gap
+
+    def _current_outage(self, limit: Deadline, cause: GatewayUnreachable) -> Outage:
+        self._check_open()
+        if self._outage is None:
+            _log.info("connection to kernel %s broke: %s", self._name, cause)
+            self._transport.close()
+            self._fruitless += 1
+            self._outage = Outage(
+                name=self._name,
+                cause=cause,
+                limit=self._clock.deadline(self._timeouts.reconnect),
+                is_kept=self._transport.said_goodbye and self._is_kept_for_us(limit),
+                clock=self._clock,
+            )
+            self._outage.delay(self._fruitless)
+        return self._outage
+
+    def _connect_again(self, outage: Outage, limit: Deadline) -> Gap | None:
+        """Make a new connection. None if this attempt fails."""
         try:
-            return self._mend(deadline, cause)
-        except GatewayUnreachable:
-            if not deadline.passed:
+            handshake = limit.within(self._timeouts.handshake)
+            self._transport = self._open_socket(self._session, handshake)
+        except GatewayError as exc:
+            outage.failed(exc)
+            self._check_open()
+            if isinstance(exc, (KernelNotFound, GatewayUnauthorized, ServerNotRunning)):
                 raise
             return None
-
-    def _mend(self, deadline: Deadline, cause: GatewayUnreachable) -> Gap:
-        self._check_open()
-        _log.info("connection to kernel %s broke: %s", self._name, cause)
-        self._transport.close()
-        limit = deadline.within(self._timeouts.reconnect)
-        self._fruitless += 1
-        is_kept = self._transport.said_goodbye and self._is_kept_for_us(limit)
-        self._transport, tries = self._connect_again(limit, cause)
-        # A failed attempt may have received the messages that the server had kept.
-        is_kept = is_kept and tries == 1
+        self._outage = None
         self._check_open()  # abort() has broken the old connection only
         self._bytes_at_ping = -1
         _log.info("connection to kernel %s is restored", self._name)
-        return Gap(may_lack=not is_kept, end_unseen=True)
-
-    def _connect_again(self, limit: Deadline, cause: GatewayUnreachable) -> tuple[Transport, int]:
-        """Make a new connection. Returns it, and the number of attempts."""
-        pause, reason, tries = 0.1, GatewayError("the time limit has passed"), 0
-        if self._fruitless > 1:
-            # A server that ends each new connection must not get hundreds of them in a second.
-            rest = min(pause * 2 ** min(self._fruitless - 2, 9), _LONGEST_PAUSE)
-            half = (limit.left() or 0.0) / 2  # the other half is left to connect
-            self._rest(rest, limit.within(half if half > _SHORTEST_PAUSE else 0.0))
-        while not limit.passed:
-            tries += 1
-            try:
-                handshake = limit.within(self._timeouts.handshake)
-                return self._open_socket(self._session, handshake), tries
-            except (KernelNotFound, GatewayUnauthorized, ServerNotRunning):
-                raise
-            except GatewayError as exc:
-                reason = exc
-            self._check_open()
-            self._rest(pause, limit)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        raise GatewayUnreachable(
-            f"the connection to kernel {self._name} broke ({cause})"
-            f" and could not be restored: {reason}; is the server still running?"
-        ) from reason
-
-    def _rest(self, pause: float, limit: Deadline) -> None:
-        jittered = pause * (0.5 + random.random() / 2)  # noqa: S311
-        self._clock.sleep(limit.within(jittered).left() or 0.0)
+        # A failed attempt may have received the messages that the server had kept.
+        return Gap(may_lack=not (outage.is_kept and outage.tries == 0), end_unseen=True)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -13,6 +13,7 @@ from ...errors import JkgError
 from ...protocol.messages import Json
 from .code_completeness import indent_after, is_complete
 from .kernel_activity import KernelActivity
+from .listening import ListeningChannels
 
 COMPLETE_SECONDS = 0.25
 MATCHES_SECONDS = 0.5
@@ -24,6 +25,7 @@ class KernelQueries:
 
     _kernel: JupyterKernelClient
     _activity: KernelActivity
+    _channels: ListeningChannels
 
     def indent_of_next(self, code: str) -> str | None:
         """The indentation of the next line. None if ``code`` can run.
@@ -48,8 +50,9 @@ class KernelQueries:
         )
 
     def _asked(self, ask: Callable[[], Json], seconds: float) -> Json:
-        # A busy kernel does not answer, so do not wait for it.
-        if self._activity.is_busy:
+        # A busy kernel does not answer, so do not wait for it. If the connection is lost, a query
+        # would try to reconnect for a long time, and the next cell would have to wait for it.
+        if self._activity.is_busy or self._channels.failure is not None:
             return {}
         answers: list[Json] = []
 

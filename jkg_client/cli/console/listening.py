@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Callable
+from typing import Callable, Protocol, runtime_checkable
 
 from attrs import define, field
 
@@ -33,16 +33,37 @@ _TURN = 0.05
 _PAUSE = 2.0
 """Seconds to wait after a failure."""
 
+RESTORED = "the connection to the kernel works again"
+TRIES_AGAIN = "the console keeps trying to reconnect"
+
 Hear = Callable[[Message], bool]
 """Function that gets every message. It returns whether no other code needs the message."""
 
 
+@runtime_checkable
+class BreakableChannels(Protocol):
+    """Channels whose connection may break, such as those of a server."""
+
+    def listen(self, deadline: Deadline) -> Incoming | None:
+        """Like ``receive``, but only one attempt is made to restore a broken connection.
+
+        The attempt may take longer than the deadline, as long as a connection needs.
+        """
+        ...
+
+
 @define(eq=False)
 class ListeningChannels:
-    """``KernelChannels`` that can also be read between two requests."""
+    """``KernelChannels`` that can also be read between two requests.
+
+    Attributes:
+        failure: The last error of the channels, until a message or a gap comes. A gap shows that
+            the connection was restored.
+    """
 
     _channels: KernelChannels
     _hear: Hear
+    failure: GatewayError | None = field(default=None, init=False)
     _lock: threading.RLock = field(factory=threading.RLock, init=False)
     _kept: deque[Incoming] = field(factory=deque, init=False)
 
@@ -58,19 +79,23 @@ class ListeningChannels:
 
     def listen(self, deadline: Deadline) -> None:
         """Process one message. If the next request needs it, it is kept."""
-        with self._lock:
-            incoming = self._channels.receive(deadline)
+        with self._turn():
+            # A short deadline for each attempt would be too short to connect to a distant server.
+            if isinstance(self._channels, BreakableChannels):
+                incoming = self._channels.listen(deadline)
+            else:
+                incoming = self._channels.receive(deadline)
             if incoming is not None and not self._is_taken(incoming):
                 self._kept.append(incoming)
 
     def send(self, message: Message, deadline: Deadline) -> Gap | None:
         """Send ``message``."""
-        with self._lock:
-            return self._channels.send(message, deadline)
+        with self._turn():
+            return self._noted(self._channels.send(message, deadline))
 
     def receive(self, deadline: Deadline) -> Incoming | None:
         """The next message or gap."""
-        with self._lock:
+        with self._turn():
             if self._kept:
                 return self._kept.popleft()
             incoming = self._channels.receive(deadline)
@@ -80,7 +105,7 @@ class ListeningChannels:
 
     def drain(self) -> Iterator[Incoming]:
         """All messages and gaps that have arrived already."""
-        with self._lock:
+        with self._turn():
             while self._kept:
                 yield self._kept.popleft()
             for incoming in self._channels.drain():
@@ -90,17 +115,17 @@ class ListeningChannels:
 
     def refresh(self) -> None:
         """Make the connection usable after a pause."""
-        with self._lock:
+        with self._turn():
             self._channels.refresh()
 
     def check(self, deadline: Deadline, *, is_new_kernel: bool = False) -> Gap | None:
         """After a time without messages, check whether the connection is alive."""
-        with self._lock:
-            return self._channels.check(deadline, is_new_kernel=is_new_kernel)
+        with self._turn():
+            return self._noted(self._channels.check(deadline, is_new_kernel=is_new_kernel))
 
     def prove_alive(self, limit: Deadline) -> None:
         """Wait until the connection proves that it is alive."""
-        with self._lock:
+        with self._turn():
             self._channels.prove_alive(limit)
 
     def abort(self) -> None:
@@ -111,7 +136,21 @@ class ListeningChannels:
         """Close the connection."""
         self._channels.close()
 
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except GatewayError as exc:
+                self.failure = exc
+                raise
+
+    def _noted(self, gap: Gap | None) -> Gap | None:
+        self.failure = None if gap is not None else self.failure
+        return gap
+
     def _is_taken(self, incoming: Incoming) -> bool:
+        self.failure = None
         return not isinstance(incoming, Gap) and self._hear(incoming)
 
 
@@ -190,15 +229,17 @@ class ListeningThread:
 
     Args:
         channels: Channels of the kernel.
-        failed: Function that is called with the first error of a series.
+        tell: Function that shows a line. It gets the first error of a series, and the end of the
+            series.
     """
 
-    def __init__(self, channels: ListeningChannels, failed: Callable[[GatewayError], None]) -> None:
+    def __init__(self, channels: ListeningChannels, tell: Callable[[str], None]) -> None:
         self._channels = channels
-        self._failed = failed
+        self._tell = tell
         self._ended = threading.Event()
         self._is_free = threading.Event()
         self._is_free.set()
+        self._is_told = False  # whether the user knows of the error
         self._thread = threading.Thread(target=self._listen, name="jkg-listen", daemon=True)
 
     def __enter__(self) -> ListeningThread:
@@ -217,24 +258,40 @@ class ListeningThread:
         self._is_free.clear()
         try:
             yield
+        except GatewayError as exc:
+            # The caller shows this error.
+            self._is_told |= exc is self._channels.failure
+            raise
+        else:
+            self._is_told &= self._channels.failure is not None
         finally:
             self._is_free.set()
 
     def _listen(self) -> None:
-        is_told = False
         while not self._ended.is_set():
             self._is_free.wait()
             try:
                 self._channels.listen(Deadline(_TURN))
-                is_told = False
+                self._note_success()
             except ClientClosed:
                 return
             except GatewayError as exc:
-                if not is_told:
-                    self._failed(exc)
-                is_told = True
+                self._note_failure(exc)
                 if isinstance(exc, KernelNotFound):
                     return
                 self._ended.wait(_PAUSE)
             # The lock is not fair, so give other threads time to get it.
             self._ended.wait(0.005)
+
+    def _note_success(self) -> None:
+        # Silence alone does not show that the connection works: maybe no attempt was due.
+        if self._is_told and self._channels.failure is None:
+            self._is_told = False
+            self._tell(f"jkg: {RESTORED}")
+
+    def _note_failure(self, exc: GatewayError) -> None:
+        if self._is_told:
+            return
+        self._is_told = True
+        is_final = isinstance(exc, KernelNotFound)
+        self._tell(f"jkg: {exc}" if is_final else f"jkg: {exc}\njkg: {TRIES_AGAIN}")

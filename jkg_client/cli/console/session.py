@@ -53,12 +53,10 @@ def talk(args: argparse.Namespace, screen: Screen) -> int:
             kernel = stack.enter_context(
                 console_kernel(provider, args.kernel or KERNEL, args.kernel_id, activity)
             )
-        questions = KernelQueries(kernel.client, activity)
+        questions = KernelQueries(kernel.client, activity, kernel.channels)
         prompt = _prompt(kernel, questions, screen)
         activity.tell = prompt.tell
-        listening = stack.enter_context(
-            ListeningThread(kernel.channels, lambda exc: prompt.tell(f"jkg: {exc}"))
-        )
+        listening = stack.enter_context(ListeningThread(kernel.channels, prompt.tell))
         images = ShownToPeople(screen, Graphics(args.images, screen.out))
         cells = ConsoleCells(
             kernel=kernel.client,
