@@ -111,9 +111,7 @@ class ScriptedChannels:
         if self._second is not None:
             second, self._second = self._second, None
             return second
-        while self.during and self.during[0] == "lost":
-            self.during.popleft()
-            self.number += 1
+        self._lose(self.during)
         if not self.during or self._is_silent(self.during[0]):
             left = deadline.left()
             assert left is not None, "waits for ever for what never comes"
@@ -122,8 +120,10 @@ class ScriptedChannels:
         return self._incoming(self.during.popleft())
 
     def drain(self) -> Iterator[Incoming]:
+        self._lose(self.between)
         while self.between:
             yield self._incoming(self.between.popleft())
+            self._lose(self.between)
 
     def refresh(self) -> None:
         self.did.append("refresh")
@@ -150,6 +150,11 @@ class ScriptedChannels:
         assert deadline.left() is not None, "a wait without end"
         if self.closed:
             raise ClientClosed("closed")
+
+    def _lose(self, words: deque[str]) -> None:
+        while words and words[0] == "lost":
+            words.popleft()
+            self.number += 1
 
     def _is_silent(self, word: str) -> bool:
         what = word.partition("until:")[2]
@@ -222,7 +227,6 @@ class ScriptedControl:
     def restart(self, deadline: Deadline) -> None:
         self._does("restart", deadline)
         self.channels.between.extend(self.at_restart.split())
-        self.channels.process += 1
 
     def state(self, deadline: Deadline) -> str | None:
         assert deadline.left() is not None, "a wait without end"

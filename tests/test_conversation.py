@@ -875,6 +875,28 @@ def test_messages_that_arrived_before_the_restart_are_kept() -> None:
     assert (result.output, result.late_outputs) == ("ab", (Stream("stdout", "x"),))
 
 
+# Messages of the old process: those that have arrived before the restart returns, and those that
+# arrive later. Then the loss. The request that ends the process is the request of another client.
+AT_THE_END: list[tuple[str, str, str]] = [
+    ("theirs foreign:x theirs-end out:b", "", ""),
+    ("", "theirs foreign:x theirs-end out:b", ""),
+    # A number may belong to a value that shows itself, and two to the replies to the other client.
+    ("lost lost lost lost out:b", "", "3 messages were lost"),
+    ("theirs lost lost lost lost theirs-end out:b", "", "1 message was lost"),
+    ("", "theirs lost lost lost lost theirs-end out:b", "1 message was lost"),
+]
+
+
+@rows(("unread", "later", "missing"), AT_THE_END)
+def test_messages_about_the_end_of_the_process_are_not_missing(
+    unread: str, later: str, missing: str
+) -> None:
+    kernel = ScriptedKernel(numbered=True)
+    kernel.control.at_restart = unread
+    result = kernel.cell(f"busy seen out:a until:restart {later} starting answers", timeout=5.0)
+    assert (result.output, str(result.truncated or "")) == ("ab", missing)
+
+
 def test_after_the_interrupt_nothing_takes_longer_than_the_grace_period() -> None:
     kernel = fresh(ENDS["in order"])
     kernel.cell("busy until:interrupt failed idle", timeout=5.0)

@@ -197,6 +197,7 @@ PROOFS: list[tuple[str, int, bool]] = [
     # After the end, the kernel may answer other clients.
     ("b4 s5 o6 cut r7 i8 late:b40", 0, False),
     ("b4 s5 o6 cut r7 i8 you:b40", 0, False),
+    ("b4 s5 o9 v10 i11 you:b12 me:r13", 3, False),
     # Replies to other clients are sent to them, replies to us are sent to us.
     ("b4 s5 you:b6 you:i8 o9 v10 r11 i12", 0, False),
     ("b4 s5 late:b6 late:i8 o9 v10 r11 i12", 1, False),

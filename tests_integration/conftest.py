@@ -53,6 +53,7 @@ HERE = {
     "test_behaviours",
     "test_embedded_async",
     "test_embedded_behaviours",
+    "test_embedded_ends",
     "test_embedded_faults",
     "test_embedded_life",
     "test_embedded_sockets",

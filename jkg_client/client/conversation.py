@@ -17,7 +17,7 @@ from ..protocol.result import ExecutionResult
 from .callbacks import SILENT, Callbacks
 from .channels import KernelConnection
 from .deadline import CLOCK, Clock, Deadline
-from .interrupts import interrupt_unless_dead, interrupt_until_done
+from .interrupts import interrupt_until_done
 from .kernel_life import KernelLife
 from .line import Line
 from .queued_cells import QueuedCells
@@ -68,7 +68,7 @@ class Conversation:
                 self._abandoned.feed(incoming)
             self._overhear(incoming)
         if begins and self._queued.is_running:
-            self._interrupt()
+            self._line.interrupt()
         if self._abandoned is not None:
             self._regain(self._abandoned)
         if self.life.needs_check:
@@ -218,7 +218,7 @@ class Conversation:
                 if ends and not deadline.passed:
                     marker = self._poke()
                 elif self._queued.is_running and not deadline.passed:
-                    self._interrupt()  # the first interrupt was lost, or the code has caught it
+                    self._line.interrupt()  # the first was lost, or the code has caught it
             elif isinstance(incoming, Gap):
                 exchange.skip(incoming)
                 if self._cell is not None and self._cell is not exchange:
@@ -239,7 +239,7 @@ class Conversation:
                 self._queued.clear()
             return exchange.feed(message)
         if self._listen(message):
-            self._interrupt()
+            self._line.interrupt()
         exchange.feed(message)
         return self._overhear(message)
 
@@ -248,15 +248,15 @@ class Conversation:
         self._idle_before_value.feed(message)
         return self._queued.feed(message)
 
-    def _interrupt(self) -> None:
-        interrupt_unless_dead(self._control, self._clock.deadline(self._timeouts.grace))
-
     def _overhear(self, message: Message) -> Happened | None:
         """Process a message that does not answer the pending request."""
-        if self._cell is None or message.parent_id != self._cell.msg_id:
+        if self._cell is None:
             return self._late_output.feed(message)
         # The message may belong to a cell that we are ending while another request is pending.
-        return self._cell.feed(message)
+        if message.parent_id == self._cell.msg_id:
+            return self._cell.feed(message)
+        self._cell.gaps.feed(message)  # otherwise, its number would look like a lost message
+        return self._late_output.feed(message)
 
     def _tell(self, happened: Happened | None) -> None:
         if isinstance(happened, Question):
@@ -323,7 +323,7 @@ class Conversation:
             if is_repeated:
                 # The end of the cell may have been lost with a dead connection.
                 self._channels.prove_alive(self._clock.deadline(self._timeouts.grace))
-            self._interrupt()
+            self._line.interrupt()
 
         def is_done() -> bool:
             # Asynchronous code notices an interrupt only when another message arrives.

@@ -11,6 +11,7 @@ from ..protocol.messages import Message, input_reply, kernel_info_request
 from ..protocol.questions import Question
 from .channels import Incoming, KernelChannels, KernelControl
 from .deadline import Clock, Deadline
+from .interrupts import interrupt_unless_dead
 from .timeouts import Timeouts
 
 _ANSWERING = 1.0  # seconds until we ask a second time whether a kernel answers, at least 0.05
@@ -23,7 +24,7 @@ class Line:
 
     Attributes:
         channels: The kernel's channels.
-        control: Returns the state of a silent kernel.
+        control: Interrupts the kernel, and returns the state of a silent kernel.
         timeouts: Time limits, also for silence.
         clock: The clock.
     """
@@ -55,6 +56,10 @@ class Line:
         # Servers and proxies may have closed the connection since the last read.
         self.channels.refresh()
         self.send(input_reply(self.channels.session, value, question.asker))
+
+    def interrupt(self) -> None:
+        """Interrupt the kernel. Ignore the error if the kernel's process has just died."""
+        interrupt_unless_dead(self.control, self.clock.deadline(self.timeouts.grace))
 
     def forget_gap(self) -> None:
         """Forget the gap, because it lies before the messages of interest."""

@@ -185,11 +185,12 @@ class MessageGaps:
             self._take_own(message, number)
         if number >= self._first:
             self._take(number)
-            if parent is not None and not own and self._is_foreign(message):
-                self._note_foreign(parent)
+            # A request after the end explains no number before the end.
+            if number <= self._until and parent is not None and not own:
+                self._note_foreign(message, parent)
 
-    def _note_foreign(self, parent: str) -> None:
-        if len(self._foreign) < _MOST_FOREIGN:
+    def _note_foreign(self, message: Message, parent: str) -> None:
+        if self._is_foreign(message) and len(self._foreign) < _MOST_FOREIGN:
             # Keep only the hash of the id: the kernel chooses the id, which may have megabytes.
             self._foreign.add(hash(parent))
 
