@@ -32,7 +32,7 @@ class UnlimitedQueueKernelApp(IPKernelApp):
         warns about the task that never began.
         """
         super().init_control(context)  # type: ignore[no-untyped-call,unused-ignore]  # ipykernel's
-        loop = getattr(self.control_thread, "io_loop", None)
+        loop = getattr(getattr(self, "control_thread", None), "io_loop", None)
         if loop is not None:
             loop.close = _do_nothing
 
