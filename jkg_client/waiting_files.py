@@ -47,10 +47,11 @@ def let_streams_wait() -> None:
         return
     for fd, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
+        if stream is None or stream is not getattr(sys, f"__{name}__"):
+            continue
         # The other process may set the flag later. But a new stdin would lose data that the
         # program has already buffered.
-        needs_it = fd != 0 or not os.get_blocking(fd)
-        if stream is not None and stream is getattr(sys, f"__{name}__") and needs_it:
+        if fd != 0 or not os.get_blocking(fd):
             setattr(sys, name, _waiting(stream, fd))
 
 

@@ -182,6 +182,12 @@ def test_the_output_is_also_complete_if_python_has_no_buffer(
     assert process.returncode == 0
 
 
+def test_a_command_needs_no_stdin(environ: dict[str, str]) -> None:
+    shell = ["sh", "-c", 'exec "$0" -m jkg_client run -c "6 * 7" <&-', sys.executable]
+    done = subprocess.run(shell, env=environ, capture_output=True, check=True, timeout=SECONDS)
+    assert (done.stdout, done.stderr) == (b"42\n", b"")
+
+
 def test_a_command_ends_silently_if_a_full_pipe_loses_its_reader(start: Start, pipe: Pipe) -> None:
     reader, writer = pipe
     command = start("run", "-c", f"print('x' * {LARGE})", stdout=writer.fileno())
