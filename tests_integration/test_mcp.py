@@ -978,9 +978,7 @@ os.execv(sys.executable, [sys.executable, "-W", "error", "-m", "jkg_client", "mc
 
 
 @pytest.mark.parametrize("pipe", ["0", "1"])
-def test_a_non_blocking_pipe_is_neither_its_end_nor_a_reason_to_spin(
-    start: Start, pipe: str
-) -> None:
+def test_the_server_waits_for_non_blocking_pipes(start: Start, pipe: str) -> None:
     process = start("-c", NON_BLOCKING, pipe)
     send(process, *REQUESTS)
     answer(process, 1)
