@@ -7,6 +7,7 @@ and a full pipe loses output. The flag is not removed here, because the other pr
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import select
@@ -17,8 +18,8 @@ _PAUSE = 1.0
 """Seconds after which a wait is repeated. A signal just before a wait would not end it."""
 
 
-class WaitingFile(io.FileIO):
-    """A file that waits for data or space, even if its descriptor is non-blocking."""
+class WaitingReader(io.FileIO):
+    """A file that waits for data, even if its descriptor is non-blocking."""
 
     # Those of FileIO do not call ``readinto``.
     read = io.RawIOBase.read  # type: ignore[assignment]  # FileIO also allows the size None
@@ -30,11 +31,31 @@ class WaitingFile(io.FileIO):
             select.select([self], [], [], _PAUSE)
         return count
 
+
+class WaitingWriter(io.BufferedWriter):
+    """A buffer that waits for space, even if the descriptor of its file is non-blocking.
+
+    The file below must not be written in Python: if a signal raises an exception there, the buffer
+    does not learn what was written, and writes it again.
+    """
+
     def write(self, data: Any) -> int:
-        """Wait for space, and return how many bytes were written."""
-        while (count := super().write(data)) is None:
+        """Write all data to the buffer."""
+        rest = memoryview(data)
+        while True:
+            try:
+                super().write(rest)
+                return len(data)
+            except BlockingIOError as exc:
+                rest = rest[exc.characters_written :]
             select.select([], [self], [], _PAUSE)
-        return count
+
+    def flush(self) -> None:
+        """Write the whole buffer to the file."""
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                return super().flush()
+            select.select([], [self], [], _PAUSE)
 
 
 def let_streams_wait() -> None:
@@ -56,8 +77,11 @@ def let_streams_wait() -> None:
 
 
 def _waiting(stream: io.TextIOWrapper, fd: int) -> io.TextIOWrapper:
-    file = WaitingFile(fd, "wb" if fd else "rb", closefd=False)
-    buffer: BinaryIO = io.BufferedWriter(file) if fd else io.BufferedReader(file)
+    buffer: BinaryIO
+    if fd == 0:
+        buffer = io.BufferedReader(WaitingReader(fd, "rb", closefd=False))
+    else:
+        buffer = WaitingWriter(io.FileIO(fd, "wb", closefd=False))
     return io.TextIOWrapper(
         buffer,
         encoding=stream.encoding,

@@ -21,7 +21,7 @@ from surroundings import in_the_foreground
 
 import jkg_client
 from jkg_client.testing import FakeGateway
-from jkg_client.waiting_files import WaitingFile
+from jkg_client.waiting_files import WaitingReader, WaitingWriter
 
 ROOT = Path(jkg_client.__file__).parent.parent
 SECONDS = 60
@@ -86,11 +86,8 @@ def test_a_file_waits_for_space_in_a_pipe(pipe: Pipe) -> None:
     reader, writer = pipe
 
     def write() -> None:
-        with WaitingFile(writer.fileno(), "wb", closefd=False) as file:
-            rest = memoryview(b"x" * LARGE)
-            while rest:
-                rest = rest[file.write(rest) :]
-        writer.close()
+        with WaitingWriter(writer) as file:
+            file.write(b"x" * LARGE)
 
     writing = threading.Thread(target=write)
     writing.start()
@@ -103,7 +100,7 @@ def test_a_wait_takes_no_processor_time(pipe: Pipe) -> None:
     used: list[float] = []
 
     def wait() -> None:
-        with WaitingFile(reader.fileno(), "rb", closefd=False) as file:
+        with WaitingReader(reader.fileno(), "rb", closefd=False) as file:
             begun = time.thread_time()
             assert file.read(1) == b"x"
             used.append(time.thread_time() - begun)
@@ -121,7 +118,7 @@ def test_a_file_is_read_up_to_the_end_of_the_pipe(pipe: Pipe) -> None:
     found: list[bytes] = []
 
     def read() -> None:
-        with WaitingFile(reader.fileno(), "rb", closefd=False) as file:
+        with WaitingReader(reader.fileno(), "rb", closefd=False) as file:
             found.extend([file.read(2), file.read()])
 
     reading = threading.Thread(target=read)
@@ -133,22 +130,19 @@ def test_a_file_is_read_up_to_the_end_of_the_pipe(pipe: Pipe) -> None:
 
 def test_a_full_pipe_without_a_reader_is_an_error(pipe: Pipe) -> None:
     reader, writer = pipe
-    failed: list[BaseException] = []
+    ended: list[bool] = []
 
     def write() -> None:
-        with WaitingFile(writer.fileno(), "wb", closefd=False) as file:
-            try:
-                while True:
-                    file.write(b"x" * SMALL)
-            except BrokenPipeError as exc:
-                failed.append(exc)
+        with contextlib.suppress(BrokenPipeError), WaitingWriter(writer) as file:
+            file.write(b"x" * LARGE)
+        ended.append(True)
 
     writing = threading.Thread(target=write)
     writing.start()
     writing.join(0.1)
     reader.close()
     writing.join(SECONDS)
-    assert failed
+    assert ended
 
 
 def test_the_output_of_a_command_is_complete(start: Start, pipe: Pipe) -> None:
