@@ -38,6 +38,8 @@ BELOW_EXECUTOR = {
     "variable_access",
 }
 FRONTS = {*BELOW_EXECUTOR, "executor", "async_executor", "jupyter_executors", "prompts", "worker"}
+# The streams of the command and of the MCP server.
+STREAMS = "waiting_files"
 # The parts that each part may import.
 ARROWS = {
     "_version": set(),
@@ -62,12 +64,13 @@ ARROWS = {
     "executor": BELOW_EXECUTOR,
     "prompts": set(),
     "worker": set(),
+    STREAMS: set(),
     "async_executor": {*BELOW_EXECUTOR, "executor", "worker"},
     "jupyter_executors": {*BELOW_EXECUTOR, "async_executor", "executor"},
     "embedded_executor": {*BELOW_EXECUTOR, "async_executor", "embedded", "executor"},
     "notebooks": {*FRONTS, "embedded"},
-    "integrations": {*FRONTS, "_version", "embedded_executor", "notebooks"},
-    "cli": {*FRONTS, "_version", "embedded", "integrations", "notebooks"},
+    "integrations": {*FRONTS, STREAMS, "_version", "embedded_executor", "notebooks"},
+    "cli": {*FRONTS, STREAMS, "_version", "embedded", "integrations", "notebooks"},
     "testing": FRONTS,
     "__main__": {"cli"},
     "__init__": {*FRONTS, "_version", "embedded_executor", "notebooks"},

@@ -970,6 +970,36 @@ def test_a_client_that_was_killed_while_code_prints_leaves_nothing(start: Start)
     assert not any(Path("/proc", pid).exists() for pid in pids)
 
 
+NON_BLOCKING = """
+import os, sys
+os.set_blocking(int(sys.argv[1]), False)
+os.execv(sys.executable, [sys.executable, "-W", "error", "-m", "jkg_client", "mcp", "--embedded"])
+"""
+
+
+@pytest.mark.parametrize("pipe", ["0", "1"])
+def test_the_server_waits_for_non_blocking_pipes(start: Start, pipe: str) -> None:
+    process = start("-c", NON_BLOCKING, pipe)
+    send(process, *REQUESTS)
+    answer(process, 1)
+    # The answers do not fit into a pipe.
+    send(process, *({"id": number, "method": "tools/list"} for number in range(2, 100)))
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)
+    before = processor_seconds(process.pid)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)
+    assert processor_seconds(process.pid) - before < 0.2
+    assert answer(process, 99)
+    _, err = process.communicate(timeout=RUNNING)
+    assert (process.returncode, err) == (0, "")
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 CLOSED = """
 import os, sys
 os.close(int(sys.argv[1]))

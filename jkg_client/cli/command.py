@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from ..errors import JkgError
+from ..waiting_files import let_streams_wait
 from .arguments import parser
 from .exit_statuses import COMMAND_FAILED, SIGINT, SIGPIPE, USAGE, Ending
 from .screen import Screen
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: Only raised by argparse, for help and usage errors.
     """
+    let_streams_wait()
     jkg = parser()
     args = jkg.parse_args(argv)
     if not hasattr(args, "run"):

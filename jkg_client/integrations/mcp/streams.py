@@ -7,7 +7,8 @@ import os
 import socket
 import sys
 import threading
-from typing import BinaryIO
+
+from ...waiting_files import WaitingReader, WaitingWriter
 
 _CHUNK = 65536
 
@@ -62,16 +63,17 @@ class Streams:
         threading.Thread(target=self._throw_away, daemon=True).start()
 
     def _take(self, stdin: int) -> None:
-        with contextlib.suppress(OSError), open(stdin, "rb", buffering=0) as file:
+        with contextlib.suppress(OSError), WaitingReader(stdin, "rb") as file:
             while chunk := file.read(_CHUNK):
                 self._outer.sendall(chunk)
         self.end_input()
 
     def _give(self, stdout: int) -> None:
         try:
-            with open(stdout, "wb", buffering=0) as file:
+            with WaitingWriter(open(stdout, "wb", buffering=0)) as file:
                 while chunk := self._outer.recv(_CHUNK):
-                    _write(file, chunk)
+                    file.write(chunk)
+                    file.flush()
         except OSError:
             self._throw_away()
 
@@ -86,9 +88,3 @@ class Streams:
 def _shut(one: socket.socket) -> None:
     with contextlib.suppress(OSError):
         one.shutdown(socket.SHUT_WR)
-
-
-def _write(file: BinaryIO, chunk: bytes) -> None:
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[file.write(rest) :]
