@@ -73,6 +73,8 @@ def let_streams_wait() -> None:
         # The other process may set the flag later. But a new stdin would lose data that the
         # program has already buffered.
         if fd != 0 or not os.get_blocking(fd):
+            if fd != 0:
+                stream.flush()  # what the program has printed comes first
             setattr(sys, name, _waiting(stream, fd))
 
 
