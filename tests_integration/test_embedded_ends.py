@@ -48,10 +48,10 @@ def test_warnings_of_the_kernel_about_its_end_are_not_output(
     info = kernels.kernel(kernel.kernel_id).launch().info
     with contextlib.closing(KernelSockets.connected(info, session, ["control"])) as sockets:
 
-        def ask(_: Output) -> None:
-            for _ in range(3):
+        def ask_thrice(_: Output) -> None:
+            for _number in range(3):
                 sockets.send(shutdown_request(session, restart=True))
 
-        result = kernel.execute(IGNORES_INTERRUPTS, 2, on_output=ask)
+        result = kernel.execute(IGNORES_INTERRUPTS, 2, on_output=ask_thrice)
     assert (result.status, result.kernel_restarted) == ("timeout", True)
     assert (result.output, result.truncated) == ("on\n", None)
