@@ -21,9 +21,15 @@ _PAUSE = 1.0
 class WaitingReader(io.FileIO):
     """A file that waits for data, even if its descriptor is non-blocking."""
 
-    # Those of FileIO do not call ``readinto``.
-    read = io.RawIOBase.read  # type: ignore[assignment]  # FileIO also allows the size None
-    readall = io.RawIOBase.readall
+    # The methods of FileIO do not call ``readinto``.
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most ``size`` bytes; all data up to the end for -1 and None."""
+        return io.RawIOBase.read(self, -1 if size is None else size) or b""
+
+    def readall(self) -> bytes:
+        """All data up to the end."""
+        return io.RawIOBase.readall(self)
 
     def readinto(self, buffer: Any) -> int:
         """Wait for data, and return how many bytes were read. 0 at the end."""
