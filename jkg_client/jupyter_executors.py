@@ -11,7 +11,7 @@ from .client.callbacks import OnOutput
 from .client.timeouts import TIMEOUTS, Timeouts
 from .executor import KernelCodeExecutor
 from .gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
-from .gateway.prespawned_kernels import provider_of
+from .gateway.started_servers import provider_of
 from .pages.libraries import Libraries, PageScripts
 from .protocol.bounded_output import MAX_OUTPUT
 from .session_file import NotebookOption

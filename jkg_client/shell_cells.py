@@ -52,7 +52,7 @@ while shell.poll() is None:
     copy()
     if not targets:
         shell.wait()
-# A pipe holds less than this read takes, so it gets the rest of the shell's output.
+# A pipe cannot hold more than this read takes, so it gets the rest of the shell's output.
 copy(0, 1048576)
 if targets and os.fork() == 0:
     # Continue to read, or background processes die of SIGPIPE when they print.

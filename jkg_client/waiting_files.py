@@ -15,7 +15,7 @@ import sys
 from typing import Any, BinaryIO
 
 _PAUSE = 1.0
-"""Seconds after which a wait is repeated. A signal just before a wait would not end it."""
+"""Longest wait in seconds. It is then repeated, because a signal just before it does not end it."""
 
 
 class WaitingReader(io.FileIO):

@@ -27,13 +27,17 @@ import threading
 import types
 import warnings
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from attrs import define, field
 from surroundings import leave_out_grammars
 
 import jkg_client
 
+if TYPE_CHECKING:
+    from jkg_client import JupyterConnectable
+
+ROOT = Path(jkg_client.__file__).parent.parent
 SIZE = struct.Struct(">I")
 STATUS = struct.Struct(">i")
 DEAD_LATE = 60.0
@@ -107,13 +111,22 @@ class Command:
         self.ending.close()
 
 
+def environment(server: JupyterConnectable) -> dict[str, str]:
+    """Environment of a command that uses ``server``."""
+    plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
+    plain.pop("PYTHONUNBUFFERED", None)  # it would hide missing flushes
+    here = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    url, token = server.connection_info.url, server.connection_info.token or ""
+    return {**plain, **here, "JUPYTER_GATEWAY_URL": url, "JKG_TOKEN": token}
+
+
 class Commands:
     """Starts commands. All tests of a process share one object."""
 
     def __init__(self) -> None:
         self._line, theirs = socket.socketpair()
         with theirs:
-            folders = [str(Path(__file__).parent), str(Path(jkg_client.__file__).parent.parent)]
+            folders = [str(Path(__file__).parent), str(ROOT)]
             self._process = subprocess.Popen(
                 [sys.executable, "-W", "error", __file__, str(theirs.fileno())],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},

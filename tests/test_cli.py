@@ -23,7 +23,7 @@ from typing import Any, Callable
 import pytest
 from attrs import evolve
 from fixtures import Programs
-from forked_commands import Commands
+from forked_commands import ROOT, Commands, environment
 from surroundings import in_the_foreground
 from tables import rows
 
@@ -36,7 +36,6 @@ from jkg_client.cli.servers import info_of
 from jkg_client.cli.tables import aligned
 from jkg_client.testing import FakeGateway
 
-ROOT = Path(jkg_client.__file__).parent.parent
 SECONDS = 60
 PNG = "iVBORw0KGgo="
 
@@ -53,13 +52,9 @@ def foreground() -> Iterator[None]:
 
 
 @pytest.fixture
-def environ(server: FakeGateway, tmp_path: Path) -> dict[str, str]:
+def environ(server: FakeGateway) -> dict[str, str]:
     """Environment of a process that uses the fake gateway."""
-    plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
-    plain.pop("PYTHONUNBUFFERED", None)  # it would hide missing flushes
-    url, token = server.connection_info.url, server.connection_info.token or ""
-    here = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"}
-    return {**plain, **here, "JUPYTER_GATEWAY_URL": url, "JKG_TOKEN": token}
+    return {**environment(server), "COLUMNS": "80"}
 
 
 @pytest.fixture

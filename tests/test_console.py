@@ -9,33 +9,21 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from forked_commands import Commands
+from forked_commands import ROOT, Commands, environment
 from tables import rows
 
-import jkg_client
 from jkg_client import JupyterClient
 from jkg_client.cli.console.code_completeness import indent_after, is_complete
 from jkg_client.cli.console.kernel_activity import DEATH, KernelActivity
 from jkg_client.protocol.messages import Message, new_header, parentless_status
 from jkg_client.testing import FakeGateway
 
-ROOT = Path(jkg_client.__file__).parent.parent
 SECONDS = 60
 
 
-def environment(server: FakeGateway, folder: Path) -> dict[str, str]:
+def with_dumb_terminal(server: FakeGateway, folder: Path) -> dict[str, str]:
     """Environment of a user of the fake gateway with a dumb terminal."""
-    plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
-    info = server.connection_info
-    return {
-        **plain,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONIOENCODING": "utf-8",
-        "XDG_STATE_HOME": str(folder),
-        "TERM": "dumb",
-        "JUPYTER_GATEWAY_URL": info.url,
-        "JKG_TOKEN": info.token or "",
-    }
+    return {**environment(server), "XDG_STATE_HOME": str(folder), "TERM": "dumb"}
 
 
 def typed(commands: Commands, text: str, env: dict[str, str], *words: str) -> tuple[int, str]:
@@ -164,7 +152,7 @@ def test_a_death_is_shown_once_even_if_the_server_reports_it_twice() -> None:
 def test_code_from_a_pipe_is_for_jkg_run(
     commands: Commands, server: FakeGateway, tmp_path: Path
 ) -> None:
-    env = environment(server, tmp_path)
+    env = with_dumb_terminal(server, tmp_path)
     with contextlib.closing(
         commands.start(["console"], env=env, cwd=ROOT, stdin=-1, stdout=-1, stderr=-1)
     ) as process:
@@ -178,7 +166,7 @@ def test_a_dumb_terminal_gets_plain_lines(
     commands: Commands, server: FakeGateway, tmp_path: Path
 ) -> None:
     lines = "6 * 7\nfor i in range(2):\n    print('row', i)\n\n1 / 0\n"
-    status, shown = typed(commands, lines, environment(server, tmp_path), "console")
+    status, shown = typed(commands, lines, with_dumb_terminal(server, tmp_path), "console")
     assert status == 0
     assert "Out[1]: 42\nIn [2]: " in shown
     assert "   ...: row 0\nrow 1\nIn [3]: " in shown
@@ -194,7 +182,7 @@ def test_an_attached_kernel_keeps_running_after_the_console(
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
         asked = ("console", "--kernel-id", kernel_id)
-        status, shown = typed(commands, words, environment(server, tmp_path), *asked)
+        status, shown = typed(commands, words, with_dumb_terminal(server, tmp_path), *asked)
         assert status == 0
         assert f"jkg: detached; kernel {kernel_id[:8]} keeps running\n" in shown
         assert client.get_kernel(kernel_id)["id"] == kernel_id
@@ -206,5 +194,5 @@ def test_the_console_attaches_to_a_kernel_by_the_beginning_of_its_id(
     with JupyterClient(server.connection_info) as client:
         kernel_id = client.start_kernel("python3")
         asked = ("kernels", "attach", kernel_id[:6])
-        status, shown = typed(commands, "6 * 7\n", environment(server, tmp_path), *asked)
+        status, shown = typed(commands, "6 * 7\n", with_dumb_terminal(server, tmp_path), *asked)
     assert (status, "Out[1]: 42" in shown) == (0, True)

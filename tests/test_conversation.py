@@ -875,12 +875,13 @@ def test_messages_that_arrived_before_the_restart_are_kept() -> None:
     assert (result.output, result.late_outputs) == ("ab", (Stream("stdout", "x"),))
 
 
-# Messages of the old process: those that have arrived before the restart returns, and those that
-# arrive later. Then the loss. The request that ends the process is the request of another client.
+# What arrives of the old process before the restart has returned, what arrives later, and the loss.
+# The request that ends the process looks like the request of another client.
 AT_THE_END: list[tuple[str, str, str]] = [
     ("theirs foreign:x theirs-end out:b", "", ""),
     ("", "theirs foreign:x theirs-end out:b", ""),
-    # A number may belong to a value that shows itself, and two to the replies to the other client.
+    # Four numbers are missing. One may belong to a value that shows itself, so it is not counted.
+    # With another client, two more are not counted: they may belong to the replies to this client.
     ("lost lost lost lost out:b", "", "3 messages were lost"),
     ("theirs lost lost lost lost theirs-end out:b", "", "1 message was lost"),
     ("", "theirs lost lost lost lost theirs-end out:b", "1 message was lost"),

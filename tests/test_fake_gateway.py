@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import requests
 import websocket
+from fixtures import Programs
 from raw_client import RawClient, RawKernel, raw_client, says
 from tables import rows
 
@@ -63,6 +64,38 @@ def test_a_stopped_gateway_does_not_listen() -> None:
     gateway.stop()
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=10)
+
+
+WITHOUT_DESCRIPTORS = """
+import os, resource, socket, time
+from jkg_client.testing import FakeGateway
+
+with FakeGateway(token=None) as gateway:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+    held = []
+    try:
+        while True:
+            held.append(os.dup(0))
+    except OSError:
+        os.close(held.pop())
+    waiting = socket.create_connection(("127.0.0.1", gateway.connection_info.port))
+    begun = time.process_time()
+    time.sleep(1)
+    print(time.process_time() - begun)
+    for fd in held:
+        os.close(fd)
+    waiting.sendall(b"GET /api HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    print(waiting.recv(12))
+    waiting.close()
+"""
+
+
+def test_a_gateway_waits_while_there_are_no_file_descriptors(programs: Programs) -> None:
+    status, out, err = programs(WITHOUT_DESCRIPTORS)
+    assert (status, err) == (0, "")
+    seconds, answer = out.splitlines()
+    assert float(seconds) < 0.5
+    assert answer == "b'HTTP/1.1 200'"
 
 
 def test_a_fake_gateway_is_a_jupyter_connectable(client: RawClient) -> None:

@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from forked_commands import Command, Commands
+from forked_commands import Command, Commands, environment
 from surroundings import in_the_foreground
 
-import jkg_client
 from jkg_client.testing import FakeGateway
 from jkg_client.waiting_files import WaitingReader, WaitingWriter
 
-ROOT = Path(jkg_client.__file__).parent.parent
 SECONDS = 60
 SMALL = 4096
 LARGE = 200_000
@@ -48,11 +46,7 @@ def pipe() -> Iterator[Pipe]:
 
 @pytest.fixture
 def environ(server: FakeGateway) -> dict[str, str]:
-    """Environment of a command that uses the fake gateway."""
-    info = server.connection_info
-    plain = {name: value for name, value in os.environ.items() if "JUPYTER" not in name}
-    here = {"PYTHONPATH": str(ROOT), "JKG_TOKEN": info.token or ""}
-    return {**plain, **here, "JUPYTER_GATEWAY_URL": info.url}
+    return environment(server)
 
 
 @pytest.fixture

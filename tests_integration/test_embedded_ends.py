@@ -1,4 +1,4 @@
-"""The last messages of an embedded kernel whose process is ended because its code does not end."""
+"""The last messages of an embedded kernel that is ended because its code ignores interrupts."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def provider_of(args: argparse.Namespace, screen: Screen) -> Iterator[KernelProv
         with LocalKernels() as kernels:
             yield kernels
     else:
-        from ..gateway.prespawned_kernels import provider_of as client_of
+        from ..gateway.started_servers import provider_of as client_of
 
         with opened(way, args, screen) as server, client_of(server) as client:
             if getattr(args, "kernel_id", None) is not None:

@@ -10,8 +10,8 @@ from typing import Any, Protocol, Union, runtime_checkable
 
 from ..client.channels import KernelProvider
 from ..gateway.connection import JupyterConnectable, JupyterConnectionInfo, info_of
-from ..gateway.prespawned_kernels import provider_of
 from ..gateway.rest import JupyterClient
+from ..gateway.started_servers import provider_of
 from .kernel_choice import InstalledKernels
 
 

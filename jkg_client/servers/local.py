@@ -130,7 +130,7 @@ class LocalJupyterServer:
     def log_summary(self) -> str:
         """The last warnings and errors in the log, and the last output of kernel processes.
 
-        They often say why a kernel does not start. The text does not contain the token.
+        These lines often say why a kernel does not start. They do not contain the token.
         """
         return masked(self._info, self._child.place.log_summary())
 

@@ -103,7 +103,7 @@ class ActiveFaults:
         self._released.set()
 
     def wait(self, seconds: float | None) -> None:
-        """Wait for ``seconds``, None for ever, but not longer than until the faults end."""
+        """Wait for ``seconds``, or for ever if None. The end of the faults ends the wait."""
         self._released.wait(seconds)
 
     def add(self, fault: RestFault, times: int | None) -> None:
@@ -143,7 +143,7 @@ class ActiveFaults:
     def for_request(self, method: str, path: str) -> list[RestFault]:
         """The faults of this request. Each of them counts the request.
 
-        All delays come together, but only the first wrong answer and the first cut.
+        A request has all its delays, but only the first wrong answer and the first cut.
         """
         with self._lock:
             rules: list[_Rule] = []

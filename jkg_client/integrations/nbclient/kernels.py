@@ -8,8 +8,8 @@ from typing import Any
 from ...client.kernel_ownership import KernelOwnership
 from ...errors import ClientClosed
 from ...gateway.connection import JupyterConnectable, JupyterConnectionInfo
-from ...gateway.prespawned_kernels import provider_of
 from ...gateway.rest import JupyterClient
+from ...gateway.started_servers import provider_of
 from ...protocol.values import mapping_of
 from ...servers.jupyterhub.server import JupyterHubServer
 

@@ -27,7 +27,7 @@ def refuse_installs() -> None:
 
 
 def _refuse_start(event: str, details: tuple[Any, ...]) -> None:
-    """Refuse to start a command that installs packages past our replacements."""
+    """Refuse to start a command that would install packages without our replacements."""
     if event != "subprocess.Popen" or os.environ.get(ALLOWED):
         return
     _, words, _, env = details
