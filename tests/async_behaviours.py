@@ -296,12 +296,12 @@ def test_a_cancelled_task_does_not_end_blocks_of_another_task(executors: Executo
     async def main() -> set[str]:
         outputs = set()
         async with executors() as executor:
-            for n in range(40):
+            for n in range(25):
                 first = asyncio.ensure_future(execute(executor, "1"))
                 second = asyncio.ensure_future(
                     execute(executor, "import time\ntime.sleep(0.01)\n2")
                 )
-                await asyncio.sleep(n * 0.0002)
+                await asyncio.sleep(n * 0.0003)
                 first.cancel()
                 # An interrupt during a reply sometimes breaks the kernel. Then a note says so.
                 outputs.add((await second).output.partition("\n")[0])

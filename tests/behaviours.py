@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from fixtures import Executors
+from tables import rows
 
 from jkg_client import (
     ClientClosed,
@@ -190,7 +191,7 @@ def test_the_value_of_the_last_expression_is_shown(kernel: JupyterKernelClient) 
 
 
 @pytest.mark.same_everywhere
-@pytest.mark.parametrize(
+@rows(
     ("method", "value", "suffix", "said"),
     [
         ("_repr_png_", PNG, ".png", "Image data saved to"),
@@ -377,7 +378,7 @@ EXITS = [
 
 @pytest.mark.same_everywhere
 @pytest.mark.field("B7")
-@pytest.mark.parametrize(("leave", "code", "shown"), EXITS)
+@rows(("leave", "code", "shown"), EXITS)
 def test_code_that_exits_ends_like_a_script_and_the_kernel_keeps_running(
     executor: JupyterCodeExecutor, leave: str, code: int, shown: str
 ) -> None:

@@ -75,7 +75,7 @@ def timeouts(request: pytest.FixtureRequest) -> Timeouts:
     # The fake gateway answers at once. To show a traceback after an interrupt takes IPython more
     # than a second on a busy machine.
     is_short = request.node.get_closest_marker("short_grace") is not None
-    return Timeouts(first_heartbeat=0.15, grace=0.6 if is_short else 4.0)
+    return Timeouts(first_heartbeat=0.15, grace=0.3 if is_short else 4.0)
 
 
 @pytest.fixture

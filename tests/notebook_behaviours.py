@@ -106,7 +106,7 @@ def test_errors_may_be_allowed(server: JupyterConnectable) -> None:
 def test_a_cell_beyond_its_time_limit_is_a_timeout_and_not_an_interrupt(
     server: JupyterConnectable,
 ) -> None:
-    error = failed(NotebookTimeout, notebook("1", SLEEP, "3"), server, cell_timeout=0.5)
+    error = failed(NotebookTimeout, notebook("1", SLEEP, "3"), server, cell_timeout=0.3)
     assert (error.status, error.number, error.exit_code) == ("timeout", 1, 124)
     assert all_shown(error.notebook) == [["1"], ["on\n", "TimeoutError"], []]
     assert "KeyboardInterrupt" not in json.dumps(error.notebook)
@@ -114,9 +114,9 @@ def test_a_cell_beyond_its_time_limit_is_a_timeout_and_not_an_interrupt(
 
 @pytest.mark.field("N35")
 def test_the_limit_of_a_notebook_is_for_all_cells_together(server: JupyterConnectable) -> None:
-    wait = "import time; time.sleep(0.5)"
-    error = failed(NotebookTimeout, notebook(wait, wait), server, timeout=0.95)
-    assert (error.number, "limit of 0.95 seconds for the notebook" in str(error)) == (1, True)
+    wait = "import time; time.sleep(0.35)"
+    error = failed(NotebookTimeout, notebook(wait, wait), server, timeout=0.65)
+    assert (error.number, "limit of 0.65 seconds for the notebook" in str(error)) == (1, True)
     assert all_shown(error.notebook) == [[], ["TimeoutError"]]
 
 
@@ -394,7 +394,7 @@ def test_the_code_runs_in_cwd_and_cwd_defines_no_variable(
 @pytest.mark.field("N13")
 def test_final_wait_waits_for_output_of_threads(server: JupyterConnectable) -> None:
     late = "import threading\nthreading.Timer(0.1, print, ('late',)).start()"
-    assert all_shown(run_notebook(notebook(late), server, final_wait=0.6)) == [["late\n"]]
+    assert all_shown(run_notebook(notebook(late), server, final_wait=0.3)) == [["late\n"]]
 
 
 @pytest.mark.field("N30")

@@ -437,14 +437,14 @@ def test_option_v_reports_events_and_option_vv_reports_every_step(
     run: Run, server: FakeGateway
 ) -> None:
     code = "import time; time.sleep(60)"
-    quiet = run("run", "--timeout", "0.2", "-c", code).err
-    told = run("run", "-v", "--timeout", "0.2", "-c", code).err
-    steps = run("run", "-vv", "--timeout", "0.2", "-c", code).err
+    quiet = run("run", "--timeout", "0.1", "-c", code).err
+    told = run("run", "-v", "--timeout", "0.1", "-c", code).err
+    steps = run("run", "-vv", "--timeout", "0.1", "-c", code).err
     assert "was started" not in quiet
     for happened in (
         "'python3' was started",
         "interrupt",
-        "the time limit of 0.2 s",
+        "the time limit of 0.1 s",
         "was deleted",
     ):
         assert re.search(f"^jkg: kernel [-0-9a-f]+: .*{re.escape(happened)}", told, re.MULTILINE)

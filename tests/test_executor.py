@@ -144,10 +144,10 @@ def test_a_time_limit_may_be_a_number_of_any_kind(executors: Executors, limit: A
 
 
 @pytest.mark.field("E10")
-@pytest.mark.parametrize("limit", [0, True, "5", Decimal("NaN"), [5]])
-def test_a_time_limit_of_blocks_is_checked_too(executors: Executors, limit: Any) -> None:
+@rows("limit", [0, True, "5", Decimal("NaN"), [5]])
+def test_a_time_limit_of_blocks_is_checked_too(executor: JupyterCodeExecutor, limit: Any) -> None:
     with pytest.raises(ValueError, match="timeout must be a positive number"):
-        executors().execute_code_blocks([CodeBlock("7", "python")], limit)
+        executor.execute_code_blocks([CodeBlock("7", "python")], limit)
 
 
 @pytest.mark.field("E10")
@@ -555,7 +555,7 @@ def test_stop_while_a_new_kernel_is_started_leaves_none(
     executor = executors(timeouts=IMPATIENT)
     with JupyterClient(server.connection_info) as client:
         client.delete_kernel(str(executor.kernel_id))
-    server.faults.delay(0.3, method="POST", path="/api/kernels")
+    server.faults.delay(0.2, method="POST", path="/api/kernels")
     said: list[BaseException] = []
 
     def work() -> None:
@@ -601,7 +601,7 @@ def test_interrupted_blocks_do_not_run_on_a_new_kernel(tmp_path: Path) -> None:
         ThreadPoolExecutor(1) as threads,
     ):
         run(executor, DIES)
-        server.faults.delay(1.5, method="POST", path="/api/kernels")
+        server.faults.delay(0.4, method="POST", path="/api/kernels")
         blocks = threads.submit(run, executor, "print('never')", "2")
         server.journal.wait_for(lambda journal: journal.requests("POST", "/api/kernels")[1:])
         executor.interrupt()
@@ -664,16 +664,16 @@ class Interrupted:
 def test_a_late_interrupt_does_not_end_another_call(
     executors: Executors, server: FakeGateway, tmp_path: Path
 ) -> None:
-    server.faults.delay(0.3, method="POST", path="*/interrupt")
+    server.faults.delay(0.2, method="POST", path="*/interrupt")
     late = Interrupted(executors, server, tmp_path / "free", 5, "*/interrupt")
-    _, second = late.run(WAITS, then="time.sleep(0.5)\n'whole'")
+    _, second = late.run(WAITS, then="time.sleep(0.3)\n'whole'")
     assert second.output == "'whole'"
 
 
 def test_a_late_restart_is_reported_by_the_next_call(
     executors: Executors, server: FakeGateway, tmp_path: Path
 ) -> None:
-    server.faults.delay(0.8, method="POST", path="*/restart")
+    server.faults.delay(0.35, method="POST", path="*/restart")
     late = Interrupted(executors, server, tmp_path / "free", 0.1, "*/restart")
     first, second = late.run(STUBBORN, then="'x' in globals()")
     assert (first.status, first.kernel_restarted) == ("ok", False)
@@ -700,7 +700,7 @@ PAGE = "class Page:\n    def _repr_html_(self): return '<p>'\nprint('before')\nP
 def test_output_of_earlier_blocks_is_kept_however_a_later_block_ends(
     executors: Executors, end: str, exit_code: int
 ) -> None:
-    executor = executors(timeout=0.5 if exit_code == 124 else 30)
+    executor = executors(timeout=0.3 if exit_code == 124 else 30)
     result = run(executor, PAGE, f"print('on', flush=True)\n{end}")
     assert result.exit_code == exit_code
     (path,) = result.output_files

@@ -405,7 +405,7 @@ HANGS = [
 ]
 
 
-@pytest.mark.parametrize("code", HANGS)
+@rows("code", HANGS)
 def test_an_interrupt_ends_the_wait_of_a_cell(
     client: RawClient, kernel: RawKernel, code: str
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from raw_client import RawClient, RawKernel, raw_client, says
-from tables import rows
+from tables import rows, table
 
 import jkg_client
 from jkg_client import CodeBlock, JupyterCodeExecutor
@@ -279,14 +279,14 @@ WRITTEN: list[tuple[str, str, str | re.Pattern[str]]] = [
 
 
 @pytest.mark.field("F12")
-@pytest.mark.parametrize(("code", "language", "cell"), WRITTEN)
-def test_a_script_is_chosen_by_the_code_that_the_user_wrote(
-    code: str, language: str, cell: str | re.Pattern[str]
-) -> None:
-    with FakeGateway() as gateway, JupyterCodeExecutor(gateway) as executor:
-        gateway.script(cell).stream("played\n")
-        result = executor.execute_code_blocks([CodeBlock(code, language)])
-    assert result.output == "played\n"
+def test_a_script_is_chosen_by_the_code_that_the_user_wrote() -> None:
+    with FakeGateway() as gateway, JupyterCodeExecutor(gateway) as executor, table() as row:
+        for code, language, cell in WRITTEN:
+            with row((code, language)):
+                gateway.script(cell).stream("played\n")
+                result = executor.execute_code_blocks([CodeBlock(code, language)])
+                assert result.output == "played\n"
+                gateway.reset()
 
 
 def test_a_function_of_the_test_that_raises_fails_the_cell_and_the_test() -> None:

@@ -8,7 +8,7 @@ from jkg_client.client.timeouts import Timeouts
 
 @pytest.fixture  # type: ignore[no-redef]  # instead of theirs
 def unit() -> float:
-    return 0.06
+    return 0.04
 
 
 @pytest.fixture  # type: ignore[no-redef]  # instead of theirs

@@ -19,7 +19,7 @@ import pytest
 from attrs import evolve
 from fixtures import Executors
 from hostile_server import KERNEL_ID, endless, frame, hostile, http
-from tables import table
+from tables import rows, table
 
 import jkg_client
 from jkg_client import (
@@ -144,8 +144,10 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: value[:20])
-def test_a_field_may_have_any_value(executors: Executors, harm: Hostile, value: str) -> None:
+@rows("value", VALUES)
+def test_a_field_may_have_any_value(
+    server: FakeGateway, executor: JupyterCodeExecutor, harm: Hostile, value: str
+) -> None:
     frames = []
     for (channel, msg_type), fields in FIELDS.items():
         right = {name: json.dumps(field) for name, field in fields.items()}
@@ -155,8 +157,8 @@ def test_a_field_may_have_any_value(executors: Executors, harm: Hostile, value: 
             frames.append(says(msg_type, f"{{{content}}}", channel))
         frames.append(says(msg_type, value, channel))
         frames.append(says(msg_type, "{}", channel))
+    server.reset()
     harm.cell(*frames, says("clear_output", "{}"))
-    executor = executors()
     result = run(executor, "hostile")
     assert result.output.startswith("after\n")
     assert repr(result.results)
@@ -191,7 +193,7 @@ def test_the_deepest_readable_nesting_can_be_shown(executors: Executors, harm: H
 
 
 # One row for each wrong parent as JSON. Some of them make the frame unreadable.
-@pytest.mark.parametrize(
+@rows(
     ("parent", "unread"),
     [
         ("{}", 0),
@@ -206,8 +208,9 @@ def test_the_deepest_readable_nesting_can_be_shown(executors: Executors, harm: H
     ],
 )
 def test_messages_with_another_parent_do_not_belong_to_the_cell(
-    executors: Executors, harm: Hostile, parent: str, unread: int
+    server: FakeGateway, executor: JupyterCodeExecutor, harm: Hostile, parent: str, unread: int
 ) -> None:
+    server.reset()
     stream = '{"name": "stdout", "text": "foreign"}'
     reply = '{"status": "error", "ename": "Foreign", "evalue": ""}'
     harm.cell(
@@ -215,7 +218,7 @@ def test_messages_with_another_parent_do_not_belong_to_the_cell(
         lambda _: document("execute_reply", reply, parent, "shell"),
         lambda _: document("status", '{"execution_state": "idle"}', parent),
     )
-    (result,) = run(executors(), "hostile").results
+    (result,) = run(executor, "hostile").results
     assert (result.status, result.output) == ("ok", "before\nafter\n")
     assert (result.truncated.messages if result.truncated else 0) == 3 * unread
 
@@ -554,7 +557,7 @@ ANSWERS: dict[str, Iterable[bytes]] = {
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_answer_of_any_bytes_is_a_typed_error(answer: str) -> None:
     started = time.monotonic()
-    with hostile(ANSWERS[answer]) as info, JupyterClient(info, request_timeout=0.2) as client:
+    with hostile(ANSWERS[answer]) as info, JupyterClient(info, request_timeout=0.1) as client:
         with pytest.raises(JkgError) as caught:
             client.list_kernel_specs()
         assert len(str(caught.value)) < 2000

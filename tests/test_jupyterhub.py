@@ -50,6 +50,7 @@ from jkg_client import (
     TooManyServers,
 )
 from jkg_client.cli import main
+from jkg_client.servers.jupyterhub import api, lifecycle
 
 START = "/server"
 AWAY = Said(503, "Service unavailable")
@@ -60,6 +61,17 @@ GONE = Said(0)
 def hub() -> Iterator[ScriptedHub]:
     with scripted_hub() as hub:
         yield hub
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the client ask more often, because the scripted hub answers at once."""
+    for module, names in (
+        (api, "_FIRST_PAUSE _ECHO_PAUSE"),
+        (lifecycle, "_PAUSE _LONGEST_PAUSE _FIRST_STREAM _SILENT _AFTER_AN_OPEN_REQUEST"),
+    ):
+        for name in names.split():
+            monkeypatch.setattr(module, name, getattr(module, name) / 5)
 
 
 def start(hub: ScriptedHub, **options: Any) -> JupyterHubServer:
@@ -195,7 +207,7 @@ def test_a_start_that_takes_too_long_is_given_up_and_undone(hub: ScriptedHub) ->
 def test_the_start_of_another_program_is_given_up_but_not_undone(hub: ScriptedHub) -> None:
     hub.servers[""] = Server(pending="spawn")
     with pytest.raises(ServerStartTimeout):
-        start(hub, timeout=0.5)
+        start(hub, timeout=0.2)
     assert hub.running() == [""]
     assert hub.requests("DELETE") == []
 
@@ -295,8 +307,8 @@ def test_the_error_of_a_start_without_events_names_no_last_message(
 ) -> None:
     hub.rule("GET", "/progress", *[Said(404, {"message": "no"})] * 99)
     hub.start_seconds = 600
-    with pytest.raises(ServerStartTimeout, match=r"within 0.5 s; the hub has sent no message$"):
-        start(hub, timeout=0.5)
+    with pytest.raises(ServerStartTimeout, match=r"within 0.2 s; the hub has sent no message$"):
+        start(hub, timeout=0.2)
 
 
 @pytest.mark.field("H10")
@@ -324,7 +336,7 @@ def test_a_stop_that_the_hub_cannot_do_yet_is_tried_again(hub: ScriptedHub) -> N
     hub.start_seconds = 600
     hub.rule("DELETE", START, *[Said(400, {"message": "me is pending spawn"})] * 2)
     with pytest.raises(ServerStartTimeout):
-        start(hub, timeout=0.5)
+        start(hub, timeout=0.2)
     assert hub.running() == []
     assert len(hub.requests("DELETE")) == 3
 

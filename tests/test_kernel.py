@@ -45,7 +45,7 @@ QUICK = Timeouts(
 PATIENT = Timeouts(
     first_heartbeat=10.0, heartbeat=20.0, pong=15.0, handshake=20.0, reconnect=40.0, ready=60.0
 )
-SOON_GIVEN_UP = evolve(QUICK, first_heartbeat=0.05, heartbeat=5.0, reconnect=0.5)
+SOON_GIVEN_UP = evolve(QUICK, first_heartbeat=0.05, heartbeat=5.0, reconnect=0.3)
 COUNT = "for i in range(5): print(i, flush=True)"
 COUNTED = "0\n1\n2\n3\n4\n"
 
@@ -159,7 +159,7 @@ def test_a_session_that_the_server_lost_is_reported(
 def test_many_cuts_in_a_row_lose_nothing(kernels: Any, server: FakeGateway) -> None:
     kernel = kernels(timeouts=PATIENT)
     assert kernel.wait_for_ready(60)
-    for _ in range(5):
+    for _ in range(4):
         server.faults.cut_before("stream")
     assert kernel.execute(COUNT, 60).output == COUNTED
 
@@ -326,12 +326,12 @@ def test_a_stubborn_cell_on_a_server_that_does_not_restart_is_restarted_next_tim
 
 
 def test_a_kernel_that_never_answers_is_not_ready(server: FakeGateway, kernels: Any) -> None:
-    kernel = kernels(timeouts=evolve(QUICK, ready=0.2, pong=0.15))
+    kernel = kernels(timeouts=evolve(QUICK, ready=0.1, pong=0.1))
     assert kernel.wait_for_ready(5)
     server.faults.hold()
-    assert not kernel.wait_for_ready(0.2)
+    assert not kernel.wait_for_ready(0.1)
     with pytest.raises(KernelNotReady, match="does not answer"):
-        kernel.kernel_info(0.2)
+        kernel.kernel_info(0.1)
     server.faults.release()
 
 

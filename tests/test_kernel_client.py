@@ -14,6 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
+from jkg_client.client import block_run
 from jkg_client.client.block_run import BlockRun
 from jkg_client.client.channels import Incoming, KernelConnection
 from jkg_client.client.deadline import Deadline
@@ -591,8 +592,12 @@ def test_blocks_that_end_by_an_interrupt_cause_no_restart(
     "error", [None, KernelNotFound(404, "POST", ""), GatewayStatus(500, "POST", "")]
 )
 def test_an_interrupt_of_blocks_is_soon_repeated_until_they_end_even_if_it_fails(
-    kernel: Kernel, client: JupyterKernelClient, error: GatewayStatus | None
+    kernel: Kernel,
+    client: JupyterKernelClient,
+    error: GatewayStatus | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(block_run, "_AGAIN", 0.1)
     run, limits = BlockRun(), Timeouts(grace=60.0)
     kernel.failing = error
     run.begin()
@@ -627,9 +632,10 @@ def test_blocks_on_a_stopped_client_are_not_ended_by_a_restart(
 
 
 def test_blocks_that_ignore_interrupts_end_by_a_restart(
-    kernel: Kernel, client: JupyterKernelClient
+    kernel: Kernel, client: JupyterKernelClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, limits = BlockRun(), Timeouts(grace=0.6, ready=3.0)
+    monkeypatch.setattr(block_run, "_AGAIN", 0.2)
+    run, limits = BlockRun(), Timeouts(grace=0.3, ready=3.0)
     run.begin()
     thread, _ = in_thread(lambda: run.interrupt(lambda: client, limits))
     wait_for(lambda: "restart 3" in kernel.did)

@@ -10,6 +10,7 @@ import pytest
 from attrs import define, field
 
 from jkg_client import JupyterClient, JupyterKernelClient
+from jkg_client.cli.console import listening
 from jkg_client.cli.console.kernel_activity import KernelActivity
 from jkg_client.cli.console.kernel_queries import KernelQueries
 from jkg_client.cli.console.listening import (
@@ -21,6 +22,7 @@ from jkg_client.cli.console.listening import (
 )
 from jkg_client.client.timeouts import Timeouts
 from jkg_client.errors import GatewayError, GatewayUnreachable
+from jkg_client.gateway import outages
 from jkg_client.testing import FakeGateway
 
 CHANNELS = "*/channels"
@@ -81,7 +83,9 @@ class Prompt:
 
 
 @pytest.fixture
-def prompt(server: FakeGateway) -> Iterator[Prompt]:
+def prompt(server: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[Prompt]:
+    monkeypatch.setattr(outages, "_LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr(listening, "_PAUSE", 0.3)
     with JupyterClient(server.connection_info) as client:
         prompt = Prompt(server, client)
         yield prompt
@@ -90,7 +94,7 @@ def prompt(server: FakeGateway) -> Iterator[Prompt]:
 
 
 def test_a_lost_server_gets_few_attempts_and_is_reported_once(prompt: Prompt) -> None:
-    prompt.connect(reconnect=1.0)
+    prompt.connect(reconnect=0.6)
     before = prompt.attempts
     with prompt.listening:
         prompt.lose_server()
@@ -106,7 +110,7 @@ def test_a_lost_server_gets_few_attempts_and_is_reported_once(prompt: Prompt) ->
 
 
 def test_a_lost_server_that_a_cell_has_found_is_not_reported_again(prompt: Prompt) -> None:
-    prompt.connect(reconnect=0.5)
+    prompt.connect(reconnect=0.3)
     with prompt.listening:
         prompt.lose_server()
         with pytest.raises(GatewayUnreachable):
@@ -134,16 +138,16 @@ def test_an_error_that_does_not_come_from_the_channels_is_not_an_outage(prompt: 
 def test_output_during_a_short_outage_is_shown_after_it(prompt: Prompt) -> None:
     prompt.connect(reconnect=60.0)
     with prompt.listening:
-        prompt.run("import threading; threading.Timer(0.5, print, ['late']).start()")
+        prompt.run("import threading; threading.Timer(0.3, print, ['late']).start()")
         prompt.lose_server()
-        prompt.await_attempts(4)
+        prompt.await_attempts(3)
         prompt.server.faults.clear()
         assert prompt.next_line() == "late"
         assert prompt.run("print(6 * 7)") == "42\n"
 
 
 def test_a_kernel_that_cannot_be_reached_is_not_asked_while_the_user_types(prompt: Prompt) -> None:
-    prompt.connect(reconnect=0.5)
+    prompt.connect(reconnect=0.3)
     questions = KernelQueries(prompt.kernel, prompt.activity, prompt.channels)
     with prompt.listening:
         assert questions.indent_of_next("if 1:") == "    "

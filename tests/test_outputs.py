@@ -517,7 +517,7 @@ def test_no_content_raises_an_exception(messages: list[tuple[str, Json]], max_ou
 @rows("msg_type", MESSAGE_TYPES)
 def test_deeply_nested_content_raises_no_exception(msg_type: str) -> None:
     deep: Any = {}
-    for _ in range(20_000):
+    for _ in range(5_000):
         deep = {"a": deep}
     content = {"name": deep, "text": deep, "data": {"text/plain": deep}, "ename": deep}
     area = fed((msg_type, {**content, "evalue": deep, "traceback": [deep], "metadata": deep}))
@@ -637,6 +637,6 @@ def test_a_large_exception_of_a_widget_is_not_the_failure_of_the_cell() -> None:
 
 def test_text_that_is_nested_too_deeply_is_ignored() -> None:
     deep: Any = "x"
-    for _ in range(200_000):
+    for _ in range(50_000):
         deep = [deep]
     assert fed(("stream", {"name": "stdout", "text": deep})).outputs == ()

@@ -13,7 +13,7 @@ from jkg_client.client.ctrl_c import CtrlCHeldBack
 
 @pytest.fixture
 def tries() -> int:
-    return 40
+    return 20
 
 
 def _started_and_ended(order: list[str], times: int) -> None:

@@ -161,11 +161,11 @@ def test_a_part_of_several_long_chunks_can_be_taken() -> None:
 @rows(
     "chunks",
     [
-        ["x"] * 100_000,
-        ["x" * 2**20, *["\b."] * 20_000],
-        ["x" * 2**20, *["\x1b[0m."] * 20_000],
-        ["x\n" * 2**19, *["\x1b[A\n"] * 20_000],
-        ["ab\r", "c\n"] * 50_000,
+        ["x"] * 50_000,
+        ["x" * 2**19, *["\b."] * 10_000],
+        ["x" * 2**19, *["\x1b[0m."] * 10_000],
+        ["x\n" * 2**18, *["\x1b[A\n"] * 10_000],
+        ["ab\r", "c\n"] * 25_000,
     ],
     ids=["tiny", "spinner", "colours", "cursor up", "tiny lines"],
 )

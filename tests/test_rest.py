@@ -468,8 +468,8 @@ def test_a_long_wait_ends_if_the_port_is_silent() -> None:
 
 @pytest.mark.field("C9")
 def test_a_slow_launch_is_awaited(server: FakeGateway) -> None:
-    server.faults.delay(0.8, method="POST", path="/api/kernels")
-    with JupyterClient(server.connection_info, request_timeout=0.3) as client:
+    server.faults.delay(0.3, method="POST", path="/api/kernels")
+    with JupyterClient(server.connection_info, request_timeout=0.1) as client:
         client.start_kernel("python3", timeout_seconds=60)
 
 

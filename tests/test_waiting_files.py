@@ -101,7 +101,7 @@ def test_a_wait_takes_no_processor_time(pipe: Pipe) -> None:
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    waiting.join(0.5)
+    waiting.join(0.3)
     writer.write(b"x")
     waiting.join()
     assert used[0] < 0.1

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tables import rows
 
 from jkg_client import (
     AsyncJupyterCodeExecutor,
@@ -85,7 +86,7 @@ def test_the_error_for_a_missing_variable_has_its_name(executor: JupyterCodeExec
         executor.get("print")  # a builtin is not a variable
 
 
-@pytest.mark.parametrize("value", ["object()", "{1, 2}", "b'x'", "(x := []).append(x) or x"])
+@rows("value", ["object()", "{1, 2}", "b'x'", "(x := []).append(x) or x"])
 def test_the_error_for_a_value_that_json_cannot_express_has_its_type(
     executor: JupyterCodeExecutor, value: str
 ) -> None:

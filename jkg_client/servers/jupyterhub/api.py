@@ -48,7 +48,10 @@ _REQUEST = 30.0
 _TRIES = 3
 _ECHO = 10.0
 """Seconds after an outage. A hub that has just started may not know its users' servers yet."""
-_LONGEST_PAUSE = 3.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 3.0
+"""Seconds between two requests to a hub that cannot be reached. They become longer."""
+_ECHO_PAUSE = 0.25
+"""Seconds between two requests to a hub that does not know its users' servers yet."""
 _AWAY = {502, 503, 504}
 
 
@@ -207,7 +210,7 @@ class HubApi:
             deadline: Time limit for all attempts.
             is_patient: Whether to repeat the request until the deadline, and not only three times.
         """
-        tries, pause = 0, 0.1
+        tries, pause = 0, _FIRST_PAUSE
         while True:
             tries += 1
             is_last = deadline.passed or not (is_patient or tries < _TRIES)
@@ -225,7 +228,7 @@ class HubApi:
                 if is_last or not (answer.status in _AWAY or is_echo):
                     return answer
                 if is_echo:
-                    self.pause(0.25, deadline)
+                    self.pause(_ECHO_PAUSE, deadline)
                     continue
             self._note_outage(deadline)
             self.pause(pause * (1 + random.random() / 2), deadline)  # noqa: S311
