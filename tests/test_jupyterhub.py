@@ -456,12 +456,16 @@ def test_a_start_whose_answer_is_lost_continues(hub: ScriptedHub) -> None:
 def test_a_start_that_a_restarted_hub_has_forgotten_is_requested_again(hub: ScriptedHub) -> None:
     hub.start_seconds = 600
 
-    def restart_hub() -> None:
+    def restart(asked: Asked) -> Said | None:
+        if not asked.path.endswith("/progress"):
+            return None
+        hub.rules.clear()
         hub.rule("GET", "/users/me", GONE, AWAY)
         hub.servers[""].pending = None
         hub.start_seconds = 0.05
+        return GONE
 
-    hub.later(0.1, restart_hub)
+    hub.rules.append(restart)
     with start(hub):
         assert hub.servers[""].started == 2
     assert hub.running() == []
