@@ -21,7 +21,6 @@ PRINTS = "import time; print('on', flush=True); time.sleep({}); print('whole')"
 
 
 @pytest.mark.field("C8")
-@pytest.mark.short_grace
 def test_a_time_limit_interrupts_no_code_of_another_program(
     server: JupyterConnectable, kernel: JupyterKernelClient, timeouts: Timeouts
 ) -> None:
