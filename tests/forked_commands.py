@@ -94,8 +94,10 @@ class Command:
         for thread in threads:
             thread.start()
         if self.stdin is not None:
-            self.stdin.write(given or "")
-            self.stdin.close()
+            # As in subprocess: a command may end without reading its input.
+            with contextlib.suppress(BrokenPipeError):
+                self.stdin.write(given or "")
+                self.stdin.close()
         self.wait(timeout)
         for thread in threads:
             thread.join()
