@@ -880,7 +880,7 @@ def test_messages_that_arrived_before_the_restart_are_kept() -> None:
 AT_THE_END: list[tuple[str, str, str]] = [
     ("theirs foreign:x theirs-end out:b", "", ""),
     ("", "theirs foreign:x theirs-end out:b", ""),
-    # Four numbers are missing. One may belong to a value that shows itself, so it is not counted.
+    # Four message numbers are missing. One may be that of a value that shows itself: not counted.
     # With another client, two more are not counted: they may belong to the replies to this client.
     ("lost lost lost lost out:b", "", "3 messages were lost"),
     ("theirs lost lost lost lost theirs-end out:b", "", "1 message was lost"),

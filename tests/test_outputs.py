@@ -517,7 +517,7 @@ def test_no_content_raises_an_exception(messages: list[tuple[str, Json]], max_ou
 @rows("msg_type", MESSAGE_TYPES)
 def test_deeply_nested_content_raises_no_exception(msg_type: str) -> None:
     deep: Any = {}
-    for _ in range(5_000):
+    for _ in range(20_000):
         deep = {"a": deep}
     content = {"name": deep, "text": deep, "data": {"text/plain": deep}, "ename": deep}
     area = fed((msg_type, {**content, "evalue": deep, "traceback": [deep], "metadata": deep}))

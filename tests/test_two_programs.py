@@ -8,6 +8,6 @@ from jkg_client.client.timeouts import Timeouts
 
 @pytest.fixture
 def timeouts() -> Timeouts:
-    # An interrupt is repeated after half of this time, and must not be repeated when it has ended
-    # its cell: it would end the next one.
+    # After half of ``grace``, the client interrupts again. If the first interrupt has ended its
+    # cell just before, the second one ends the next cell.
     return Timeouts(first_heartbeat=0.15, grace=1.2)

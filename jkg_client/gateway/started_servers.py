@@ -75,7 +75,7 @@ class _StartedServerClient(JupyterClient):
 
 
 def provider_of(server: JupyterConnectable) -> JupyterClient:
-    """A client of ``server`` that uses the prespawned kernels of the server first."""
+    """A client of ``server``. It uses the server's prespawned kernels first."""
     info, prespawned_kernels = info_of(server), getattr(server, "prespawned_kernels", None)
     if isinstance(prespawned_kernels, PrespawnedKernels):
         return _StartedServerClient(info, prespawned_kernels, getattr(server, "log_summary", str))

@@ -143,7 +143,7 @@ class ActiveFaults:
     def for_request(self, method: str, path: str) -> list[RestFault]:
         """The faults of this request. Each of them counts the request.
 
-        A request has all its delays, but only the first wrong answer and the first cut.
+        All delays apply to a request, but only the first wrong answer and the first cut.
         """
         with self._lock:
             rules: list[_Rule] = []
