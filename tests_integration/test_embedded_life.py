@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -254,9 +255,12 @@ def is_gone(path: Path) -> bool:
 
 @pytest.mark.field("K6")
 def test_files_of_a_killed_parent_and_watchdog_are_removed_at_the_next_start(
-    kernels: LocalKernels,
+    kernels: LocalKernels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with program(PARENT.format(code="print('on', flush=True)\nimport time\ntime.sleep(60)")) as it:
+    # In the shared temporary folder, a kernel of another test would remove the files first.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = PARENT.format(code="print('on', flush=True)\nimport time\ntime.sleep(60)")
+    with program(code, env={"TMPDIR": str(tmp_path)}) as it:
         pid, _, folder = it.stdout.readline().split()
         assert it.stdout.readline() == "on\n"
         family = [psutil.Process(it.pid), *psutil.Process(it.pid).children()]
