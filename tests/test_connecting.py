@@ -16,6 +16,7 @@ import websocket._handshake
 
 from jkg_client import JupyterClient, JupyterConnectionInfo
 from jkg_client.client.deadline import Deadline
+from jkg_client.gateway import connecting
 from jkg_client.gateway.connecting import authorities_of, proxy_for, proxy_name, read_head
 from jkg_client.gateway.handshake import HandshakeAnswer, HandshakeError, shake_hands
 from jkg_client.testing import FakeGateway
@@ -229,3 +230,18 @@ def test_data_after_the_head_of_a_response_stays_unread(
     server.sendall(f"{head}\r\n\r\nframes".encode())
     assert read_head(client, Deadline(10)) == head.encode()
     assert client.recv(100) == b"\r\n\r\nframes"
+
+
+def test_a_wait_for_the_head_of_a_response_calls_a_function(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "_PAUSE", 0.01)
+    client, server = ends
+    pieces = [b"HTTP/1.1 101 x\r\n", b"A: b\r\n\r", b"\n"]
+    rest = list(pieces)
+
+    def send_a_piece(deadline: Deadline) -> None:
+        assert deadline.left() is not None
+        server.sendall(rest.pop(0))
+
+    assert read_head(client, Deadline(10), send_a_piece) == b"".join(pieces)

@@ -32,6 +32,7 @@ from jkg_client import (
     KernelSpecNotFound,
     NotAGateway,
 )
+from jkg_client.gateway import connecting
 from jkg_client.testing import FakeGateway
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
@@ -265,6 +266,41 @@ def test_the_time_limit_applies_to_the_whole_handshake() -> None:
     ):
         JupyterKernelClient(client, UNKNOWN, connect_timeout=0.1)
     assert time.monotonic() - started < 10
+
+
+@pytest.fixture
+def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "_PAUSE", 0.02)
+
+
+@pytest.mark.usefixtures("short_pause")
+def test_a_kernel_that_is_gone_is_reported_while_the_server_does_not_answer_the_handshake(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    server.faults.never_answer(path="/api/kernels/*/channels")
+    with pytest.raises(KernelNotFound, match="it was deleted or has died"):
+        client.get_kernel_client(UNKNOWN)
+
+
+@pytest.mark.usefixtures("short_pause")
+def test_a_slow_handshake_of_a_kernel_that_exists_is_waited_for(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    kernel_id = client.start_kernel("python3")
+    server.faults.delay(0.2, path="/api/kernels/*/channels")
+    with client.get_kernel_client(kernel_id) as kernel:
+        assert kernel.execute("6 * 7", 10).output == "42"
+    assert server.journal.requests("GET", f"/api/kernels/{kernel_id}")
+
+
+@pytest.mark.usefixtures("short_pause")
+def test_a_handshake_that_takes_too_long_ends_at_the_time_limit_although_the_kernel_exists(
+    client: JupyterClient, server: FakeGateway
+) -> None:
+    kernel_id = client.start_kernel("python3")
+    server.faults.never_answer()
+    with pytest.raises(GatewayTimeout, match="no answer in time"):
+        JupyterKernelClient(client, kernel_id, connect_timeout=0.2)
 
 
 @pytest.mark.pitfall(7)

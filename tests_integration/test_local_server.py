@@ -27,9 +27,11 @@ from jkg_client import (
     JupyterCodeExecutor,
     JupyterConnectionInfo,
     JupyterKernelClient,
+    KernelNotFound,
     LocalJupyterServer,
     ServerStartError,
 )
+from jkg_client.gateway.started_servers import provider_of
 
 GONE_SECONDS = 10.0
 """Seconds in which processes must end after their program. They need about one."""
@@ -197,14 +199,19 @@ def test_kernels_start_in_cwd_with_the_environment_of_the_server(tmp_path: Path)
         assert cell(server, look) == f"yes {tmp_path.resolve()}\n"
 
 
+def install_kernelspec(folder: Path, monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
+    """Install a kernelspec that hides the kernel of this environment, which works."""
+    kernel = folder / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    said = {"argv": argv, "display_name": "", "language": ""}
+    (kernel / "kernel.json").write_text(json.dumps(said), "utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(folder / "jupyter"))
+
+
 @pytest.fixture
 def stale_kernelspec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernelspec of another environment, which hides the kernel that works."""
-    folder = tmp_path / "jupyter" / "kernels" / "python3"
-    folder.mkdir(parents=True)
-    said = {"argv": ["/nosuch/python", "{connection_file}"], "display_name": "", "language": ""}
-    (folder / "kernel.json").write_text(json.dumps(said), "utf-8")
-    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    """A kernelspec of an environment that was deleted."""
+    install_kernelspec(tmp_path, monkeypatch, "/nosuch/python", "{connection_file}")
 
 
 @pytest.mark.usefixtures("stale_kernelspec")
@@ -214,6 +221,17 @@ def test_the_error_for_a_kernel_without_its_program_says_what_is_missing() -> No
         pytest.raises(GatewayStatus, match=r"No such file or directory: '/nosuch/python'"),
     ):
         JupyterCodeExecutor(server)
+
+
+def test_a_kernel_that_dies_whenever_it_starts_is_reported_before_the_server_gives_up_the_handshake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_kernelspec(tmp_path, monkeypatch, sys.executable, "-c", "import no_such_module")
+    with LocalJupyterServer() as server, provider_of(server) as client:
+        kernel_id = client.start_kernel("python3")
+        # The server answers the handshake after 60 s. It has removed the kernel after 20 s.
+        with pytest.raises(KernelNotFound, match="No module named 'no_such_module'"):
+            JupyterKernelClient(client, kernel_id, connect_timeout=55)
 
 
 @pytest.mark.usefixtures("stale_kernelspec")

@@ -10,7 +10,7 @@ import os
 import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Union
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -26,6 +26,9 @@ Authorities = Union[str, bool]
 
 _LARGEST_HEAD = 2**16
 """Size of the largest response of a proxy, in bytes."""
+
+_PAUSE = 3.0
+"""Seconds without data after which ``read_head`` calls ``while_waiting``."""
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -107,18 +110,34 @@ def open_stream(route: Route, deadline: Deadline) -> socket.socket:
         raise
 
 
-def read_head(stream: socket.socket, deadline: Deadline) -> bytes:
+def read_head(
+    stream: socket.socket,
+    deadline: Deadline,
+    while_waiting: Callable[[Deadline], object] = lambda _: None,
+) -> bytes:
     """The head of a response, up to the blank line.
 
     No further byte is read, because data of another protocol follows.
+
+    Args:
+        stream: The connection.
+        deadline: Time limit for the whole head.
+        while_waiting: Called when nothing has arrived for 3 seconds, with its own time limit. It
+            may raise to end the wait.
 
     Raises:
         OSError: The head is incomplete or too long. ``socket.timeout`` if the deadline passes.
     """
     head = bytearray()
     while missing := _missing(head):
-        stream.settimeout(_left(deadline))
-        data = stream.recv(missing)
+        try:
+            stream.settimeout(_left(deadline.within(_PAUSE)))
+            data = stream.recv(missing)
+        except socket.timeout:
+            if deadline.passed:
+                raise
+            while_waiting(deadline.within(_PAUSE))
+            continue
         if not data:
             raise OSError("the connection was closed during the handshake")
         if len(head) > _LARGEST_HEAD:

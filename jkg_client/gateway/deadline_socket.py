@@ -38,12 +38,15 @@ class ChannelsAddress:
         headers: Including the token.
         cookie: Value of the ``Cookie`` header. None for no header.
         route: How to connect to the server.
+        check: Raises if the kernel no longer exists. It is called while the server does not answer
+            the handshake: a server waits up to a minute for a kernel that has died.
     """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
     cookie: str | None = field(default=None, repr=False)
     route: Route
+    check: Callable[[Deadline], object] = field(default=lambda _: None, repr=False, eq=False)
 
 
 class DeadlineWebSocket:
@@ -93,7 +96,8 @@ class DeadlineWebSocket:
             headers["Cookie"] = address.cookie
         stream = open_stream(address.route, deadline)
         try:
-            return cls(stream, shake_hands(stream, address.url, headers, deadline), overtime)
+            answer = shake_hands(stream, address.url, headers, deadline, address.check)
+            return cls(stream, answer, overtime)
         except BaseException:
             stream.close()
             raise

@@ -13,7 +13,7 @@ import http.client
 import io
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from attrs import frozen
@@ -42,7 +42,11 @@ class HandshakeAnswer:
 
 
 def shake_hands(
-    stream: socket.socket, url: str, headers: Mapping[str, str], deadline: Deadline
+    stream: socket.socket,
+    url: str,
+    headers: Mapping[str, str],
+    deadline: Deadline,
+    while_waiting: Callable[[Deadline], object] = lambda _: None,
 ) -> HandshakeAnswer:
     """Ask the server to switch to the WebSocket protocol.
 
@@ -51,6 +55,7 @@ def shake_hands(
         url: A ``ws`` or ``wss`` URL.
         headers: Headers in addition to the headers of the handshake itself.
         deadline: Time limit for the whole handshake.
+        while_waiting: As in ``read_head``.
 
     Raises:
         HandshakeError: The answer is not HTTP, or does not come from a WebSocket server.
@@ -59,7 +64,7 @@ def shake_hands(
     key = base64.b64encode(os.urandom(16)).decode()
     stream.settimeout(deadline.left() or 0.001)
     stream.sendall(_request(url, key, headers))
-    answer = _answer(read_head(stream, deadline))
+    answer = _answer(read_head(stream, deadline, while_waiting))
     if answer.status == 101:
         _check(answer.headers, key)
     return answer

@@ -7,6 +7,8 @@ import time
 from typing import Any
 from urllib.parse import quote
 
+from attrs import evolve
+
 from ..client import arguments
 from ..client.deadline import Deadline
 from ..errors import GatewayError, GatewayStatus, KernelNotFound, ServerNotRunning
@@ -102,4 +104,5 @@ class ServerKernel:
 
     def channels_address(self, session: str) -> ChannelsAddress:
         """The address of the kernel's WebSocket, and the data for the handshake."""
-        return self._http.channels_address(f"{self._path}/channels", session)
+        address = self._http.channels_address(f"{self._path}/channels", session)
+        return evolve(address, check=self.model_if_told)

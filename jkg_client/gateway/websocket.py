@@ -8,6 +8,7 @@ import ssl
 
 from ..client.deadline import Deadline
 from ..errors import (
+    GatewayError,
     GatewayStatus,
     GatewayTimeout,
     GatewayUnauthorized,
@@ -50,6 +51,8 @@ class WebSocketTransport:
         self._url = address.url.partition("?")[0]
         try:
             self._socket = DeadlineWebSocket.opened(address, deadline, overtime)
+        except GatewayError:
+            raise  # from the check of the address; some are a LookupError, too
         except _FOREIGN as exc:
             raise _translation(self._url, exc) from exc
         answer = self._socket.answer
