@@ -570,6 +570,18 @@ def test_a_language_that_the_kernel_does_not_run_is_an_error(executor: JupyterCo
     assert "python" in result.output
 
 
+@pytest.mark.same_everywhere
+def test_code_with_half_of_a_character_is_an_error_and_the_next_block_runs(
+    executor: JupyterCodeExecutor,
+) -> None:
+    result = run(executor, "print('\ud83d')")
+    assert (result.exit_code, result.output) == (
+        1,
+        "ValueError: code contains half of a character (U+D83D, a lone surrogate)",
+    )
+    assert run(executor, "print('\ud83d\ude00')").output == "\U0001f600\n"
+
+
 def test_the_error_for_an_unknown_kernel_lists_the_installed_ones(executors: Executors) -> None:
     with pytest.raises(KernelSpecNotFound, match=r"nosuch.*installed( there)?: .*python3"):
         executors(kernel_name="nosuch")

@@ -172,7 +172,7 @@ class JupyterKernelClient(SavesSession):
             KernelNotReady: The kernel does not answer. The cell was not sent.
             ValueError: An argument is wrong. Nothing has run.
         """
-        arguments.text("code", code)
+        arguments.sendable("code", code)
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
         arguments.each(arguments.callback, on_output=on_output, on_input=on_input)
         arguments.each(arguments.flag, silent=silent, store_history=store_history)
@@ -251,7 +251,7 @@ class JupyterKernelClient(SavesSession):
             code: The code.
             timeout_seconds: Time limit for the answer.
         """
-        arguments.text("code", code)
+        arguments.sendable("code", code)
         return self._ask(is_complete_request(self._channels.session, code), timeout_seconds)
 
     def history(self, n: int = 10, timeout_seconds: float = 30.0, **options: Any) -> Json:
