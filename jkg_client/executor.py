@@ -19,7 +19,7 @@ from .client.kernel import JupyterKernelClient
 from .client.kernel_ownership import KernelOwnership
 from .client.saved_session import SavesSession
 from .client.timeouts import TIMEOUTS, Timeouts
-from .code_blocks import CodeBlock, MarkdownCodeExtractor, is_data, to_cell
+from .code_blocks import CodeBlock, MarkdownCodeExtractor, UnknownLanguage, is_data, to_cell
 from .code_result import CodeResult
 from .errors import ClientClosed, JkgError, KernelNotFound, KernelNotReady
 from .installs import STATUS, install_command, with_status
@@ -287,8 +287,8 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
         if run.is_interrupted:
             return _NEVER_RAN
         try:
-            cell = arguments.sendable("code", to_cell(block, self._language))
-        except ValueError as exc:
+            cell = to_cell(block, self._language)
+        except UnknownLanguage as exc:
             failure = Failure(type(exc).__name__, str(exc))
             return ExecutionResult(status="error", outputs=(failure,), failure=failure)
 

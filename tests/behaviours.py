@@ -577,7 +577,7 @@ def test_code_with_half_of_a_character_is_an_error_and_the_next_block_runs(
     result = run(executor, "print('\ud83d')")
     assert (result.exit_code, result.output) == (
         1,
-        "ValueError: code contains half of a character (U+D83D, a lone surrogate)",
+        "InvalidCode: the code contains half of a character (U+D83D, a lone surrogate)",
     )
     assert run(executor, "print('\ud83d\ude00')").output == "\U0001f600\n"
 

@@ -231,14 +231,3 @@ def test_an_iterable_of_blocks_becomes_a_list() -> None:
     blocks = (CodeBlock("1", "python"), CodeBlock("2", ""))
     assert arguments.blocks(iter(blocks)) == list(blocks)
     assert arguments.blocks([]) == []
-
-
-@rows("before", range(2**16 - 2, 2**16 + 2))
-def test_two_halves_of_a_character_are_accepted_wherever_a_step_of_the_search_ends(
-    before: int,
-) -> None:
-    text = "a" * before + "\ud83d\ude00"
-    assert arguments.sendable("code", text) is text
-    for half in (text[:-1], text[:-2] + "\ude00"):
-        with pytest.raises(ValueError, match="half of a character"):
-            arguments.sendable("code", half)

@@ -5,22 +5,14 @@ from __future__ import annotations
 import math
 import operator
 import os
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import Attribute
 
-from ..protocol.stepwise import search
-
 Check = Callable[[str, object], object]
 """A function of an argument's name and value. It raises ``ValueError`` if the value is wrong."""
-
-# A character beyond U+FFFF may come in two halves, which JSON joins. Others are lone.
-_LONE_SURROGATE = re.compile(
-    r"[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]"
-)
 
 
 def seconds(name: str, value: object, or_none: str = "") -> float:
@@ -74,19 +66,6 @@ def text(name: str, value: object) -> str:
     return value
 
 
-def sendable(name: str, value: object) -> str:
-    r"""Code that can be sent to a kernel.
-
-    Half of a character, as in ``"\ud83d"``, is not text: kernels lose the request or the answer.
-    """
-    given = text(name, value)
-    found = None if given.isascii() else search(_LONE_SURROGATE, given)
-    if found is not None:
-        half = f"U+{ord(found[0]):04X}"
-        raise ValueError(f"{name} contains half of a character ({half}, a lone surrogate)")
-    return given
-
-
 def filled(name: str, value: object) -> str:
     """A string that is not empty."""
     if not isinstance(value, str) or not value:
@@ -108,7 +87,7 @@ def flag(name: str, value: object) -> None:
 
 def position(code: object, cursor_pos: int | None) -> int:
     """A position in ``code``. None means the end of the code."""
-    length = len(sendable("code", code))
+    length = len(text("code", code))
     return length if cursor_pos is None else at_least("cursor_pos", cursor_pos, 0)
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..protocol.messages import EOT
 from ..protocol.outputs import Output
 from ..protocol.questions import InputRequest
+from . import arguments
 
 OnOutput = Callable[[Output], None]
 """A function that is called with each output of a cell as soon as it arrives."""
 
 OnInput = Callable[[InputRequest], str]
 """A function that answers an input request of the code, such as ``input()``."""
+
+_is_callback = arguments.validator(arguments.callback)
 
 
 @frozen
@@ -24,10 +27,13 @@ class Callbacks:
     Attributes:
         on_output: Called with each output.
         on_input: Answers input requests of the code. If None, each request gets the end of input.
+
+    Raises:
+        ValueError: A callback is not a function.
     """
 
-    on_output: OnOutput | None = None
-    on_input: OnInput | None = None
+    on_output: OnOutput | None = field(default=None, validator=_is_callback)
+    on_input: OnInput | None = field(default=None, validator=_is_callback)
 
     def tell(self, *outputs: Output) -> None:
         """Call ``on_output`` with each output."""

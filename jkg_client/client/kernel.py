@@ -7,21 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..errors import ClientClosed, JkgError, KernelNotReady
 from ..protocol.bounded_output import MAX_OUTPUT
 from ..protocol.exchange import Exchange
-from ..protocol.messages import (
-    Json,
-    Message,
-    complete_request,
-    execute_request,
-    history_request,
-    inspect_request,
-    is_complete_request,
-    kernel_info_request,
-)
+from ..protocol.messages import Json, Message, execute_request
 from ..protocol.outputs import OutputArea
 from ..protocol.result import ExecutionResult
 from ..protocol.values import mapping_of
@@ -33,13 +24,15 @@ from .channels import KernelProvider
 from .conversation import Conversation
 from .deadline import Deadline
 from .forks import check_owner
+from .half_characters import run_if_text
+from .queries import KernelQueries
 from .saved_session import SavesSession
 from .timeouts import TIMEOUTS, Timeouts
 
 T = TypeVar("T")
 
 
-class JupyterKernelClient(SavesSession):
+class JupyterKernelClient(KernelQueries, SavesSession):
     """A connection to one running kernel. Several threads may use it; their calls run in turn.
 
     Example::
@@ -172,9 +165,9 @@ class JupyterKernelClient(SavesSession):
             KernelNotReady: The kernel does not answer. The cell was not sent.
             ValueError: An argument is wrong. Nothing has run.
         """
-        arguments.sendable("code", code)
+        arguments.text("code", code)
         limit = arguments.optional_seconds("timeout_seconds", timeout_seconds)
-        arguments.each(arguments.callback, on_output=on_output, on_input=on_input)
+        callbacks = Callbacks(on_output, on_input)
         arguments.each(arguments.flag, silent=silent, store_history=store_history)
         arguments.words("user_expressions", user_expressions)
         arguments.at_least("max_output", max_output, 2)
@@ -189,83 +182,16 @@ class JupyterKernelClient(SavesSession):
             stop_on_error=False,
         )
         exchange = Exchange(request.msg_id, OutputArea(max_output))
-        callbacks = Callbacks(on_output, on_input)
         is_kept = self._keeps_session and store_history and not silent
         session = self._session_file.session if is_kept else None
 
         def run() -> ExecutionResult:
             self._conversation.prepare()
             cell = partial(self._conversation.run, request, exchange, Deadline(limit), callbacks)
+            cell = partial(run_if_text, code, callbacks, cell)
             return run_kept(session, code, partial(logged, self._kernel_id, code, limit, cell))
 
         return self._in_turn(run)
-
-    def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
-        """Information about the kernel: ``language_info``, ``implementation``, ``banner`` and more.
-
-        Args:
-            timeout_seconds: Time limit for the answer.
-
-        Raises:
-            KernelNotReady: There was no answer in time. Every query of the kernel raises this.
-        """
-        return self._ask(kernel_info_request(self._channels.session), timeout_seconds)
-
-    def complete(
-        self, code: str, cursor_pos: int | None = None, timeout_seconds: float = 30.0
-    ) -> Json:
-        """Completions for the code at a cursor position, in the field ``matches``.
-
-        Args:
-            code: The code.
-            cursor_pos: Position in characters. None for the end.
-            timeout_seconds: Time limit for the answer.
-        """
-        position = arguments.position(code, cursor_pos)
-        return self._ask(complete_request(self._channels.session, code, position), timeout_seconds)
-
-    def inspect(
-        self,
-        code: str,
-        cursor_pos: int | None = None,
-        detail_level: int = 0,
-        timeout_seconds: float = 30.0,
-    ) -> Json:
-        """Documentation of the object at a cursor position: ``found``, and ``data`` by MIME type.
-
-        Args:
-            code: The code.
-            cursor_pos: Position in characters. None for the end.
-            detail_level: 1 asks for more information, such as the source code.
-            timeout_seconds: Time limit for the answer.
-        """
-        position = arguments.position(code, cursor_pos)
-        level = arguments.at_least("detail_level", detail_level, 0)
-        request = inspect_request(self._channels.session, code, position, level)
-        return self._ask(request, timeout_seconds)
-
-    def is_complete(self, code: str, timeout_seconds: float = 30.0) -> Json:
-        """Whether ``code`` can run: ``status`` is complete, incomplete, invalid or unknown.
-
-        Args:
-            code: The code.
-            timeout_seconds: Time limit for the answer.
-        """
-        arguments.sendable("code", code)
-        return self._ask(is_complete_request(self._channels.session, code), timeout_seconds)
-
-    def history(self, n: int = 10, timeout_seconds: float = 30.0, **options: Any) -> Json:
-        """The last cells, in the field ``history``.
-
-        Args:
-            n: Number of cells.
-            timeout_seconds: Time limit for the answer.
-            options: Further fields of the ``history_request`` message, such as ``output=True``.
-        """
-        access = options.pop("access_type", "tail")
-        number = arguments.at_least("n", n, 0)
-        request = history_request(self._channels.session, access, n=number, **options)
-        return self._ask(request, timeout_seconds)
 
     def interrupt(self) -> None:
         """Interrupt the running cell, as Ctrl-C does. Any thread may call this.
@@ -339,8 +265,9 @@ class JupyterKernelClient(SavesSession):
         if self._holder == threading.get_ident():
             raise RuntimeError("a callback cannot use the kernel while its own cell runs")
 
-    def _ask(self, request: Message, timeout_seconds: float) -> Json:
+    def _ask(self, request_of: Callable[[str], Message], timeout_seconds: float) -> Json:
         deadline = Deadline(arguments.seconds("timeout_seconds", timeout_seconds))
+        request = request_of(self._channels.session)
         exchange = self._in_turn(lambda: self._conversation.ask(request, deadline))
         if exchange.reply is None:
             # If no limit passed, the kernel died, or an interrupt came just before the answer.
