@@ -373,44 +373,6 @@ def test_bad_arguments_are_reported_and_nothing_is_run(
     assert kernel.execute("print('usable')", 5).output == "usable\n"
 
 
-@rows(
-    ("code", "half"),
-    [
-        ("'a\ud800b'", "U+D800"),
-        ("'\udcff'", "U+DCFF"),  # a byte that is not UTF-8, typed in a terminal
-        ("'\ude00\ud83d'", "U+DE00"),
-        ("'\ud83d\ude00\ude00'", "U+DE00"),
-        ("a" * (2**16 - 1) + "\ud83d", "U+D83D"),
-        ("a" * 2**16 + "\ude00", "U+DE00"),
-    ],
-)
-def test_code_with_half_of_a_character_is_not_sent(
-    kernel: JupyterKernelClient, server: FakeGateway, code: str, half: str
-) -> None:
-    told: list[Output] = []
-    asked = server.journal.messages("execute_request")
-    result = kernel.execute(code, 10, on_output=told.append)
-    assert result.outputs == tuple(told) == (result.failure,)
-    assert (result.status, result.output) == (
-        "error",
-        f"InvalidCode: the code contains half of a character ({half}, a lone surrogate)",
-    )
-    assert server.journal.messages("execute_request") == asked
-
-
-@rows("before", range(2**16 - 2, 2**16 + 2))
-def test_two_halves_of_a_character_are_sent(kernel: JupyterKernelClient, before: int) -> None:
-    code = f"{'#':{before - 4}}\n'\ud83d\ude00'"
-    assert code.index("\ud83d") == before - 2
-    assert kernel.execute(code, 10).output == "'\U0001f600'"
-
-
-def test_queries_replace_half_of_a_character(kernel: JupyterKernelClient) -> None:
-    assert kernel.is_complete("'\ud800'")["status"] == "complete"
-    assert kernel.complete("prin'\ud800'", 4)["matches"] == ["print"]
-    assert kernel.inspect("print '\ud800'", 3)["found"]
-
-
 @pytest.mark.field("E10")
 @rows(
     ("ask", "message"),

@@ -30,6 +30,7 @@ from jkg_client.errors import (
 )
 from jkg_client.protocol.message_gaps import Gap
 from jkg_client.protocol.messages import Json, Message
+from jkg_client.protocol.outputs import Output
 
 QUICK = Timeouts(first_heartbeat=0.1, grace=0.2, ready=5.0)
 
@@ -201,6 +202,14 @@ ASKED: list[tuple[Callable[[JupyterKernelClient], Json], str, Json]] = [
         {"code": "abc", "cursor_pos": 0, "detail_level": 1},
     ),
     (lambda c: c.is_complete("if"), "is_complete_request", {"code": "if"}),
+    # Half of a character is replaced.
+    (lambda c: c.is_complete("\ud800"), "is_complete_request", {"code": "\ufffd"}),
+    (lambda c: c.complete("\ud800", 1), "complete_request", {"code": "\ufffd", "cursor_pos": 1}),
+    (
+        lambda c: c.inspect("a\ud800", 1),
+        "inspect_request",
+        {"code": "a\ufffd", "cursor_pos": 1, "detail_level": 0},
+    ),
     (
         lambda c: c.history(0),
         "history_request",
@@ -301,6 +310,40 @@ def test_the_log_names_the_kernel_and_the_time_limit_of_a_cell(
 def test_output_is_kept_up_to_the_limit(kernel: Kernel, client: JupyterKernelClient) -> None:
     kernel.says["1"] = ["0123456789"]
     assert client.execute("1", 5, max_output=4).truncated is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "half"),
+    [
+        ("'a\ud800b'", "U+D800"),
+        ("'\udcff'", "U+DCFF"),  # a byte that is not UTF-8, typed in a terminal
+        ("'\ude00\ud83d'", "U+DE00"),
+        ("'\ud83d\ude00\ude01'", "U+DE01"),
+        ("'\ud83d\ud83e\ude00'", "U+D83D"),
+        ("a" * (2**16 - 1) + "\ud83d", "U+D83D"),  # the search looks at 2**16 characters at a time
+        ("a" * 2**16 + "\ude00", "U+DE00"),
+    ],
+)
+def test_code_with_half_of_a_character_is_an_error_and_is_not_sent(
+    kernel: Kernel, client: JupyterKernelClient, code: str, half: str
+) -> None:
+    told: list[Output] = []
+    result = client.execute(code, 5, on_output=told.append)
+    assert result.outputs == tuple(told) == (result.failure,)
+    assert (result.status, result.output) == (
+        "error",
+        f"InvalidCode: the code contains half of a character ({half}, a lone surrogate)",
+    )
+    assert kernel.requests == []
+
+
+@pytest.mark.parametrize("before", range(2**16 - 2, 2**16 + 2))
+def test_two_halves_of_a_character_are_sent(
+    kernel: Kernel, client: JupyterKernelClient, before: int
+) -> None:
+    code = "a" * before + "\ud83d\ude00"
+    assert client.execute(code, 5).status == "ok"
+    assert kernel.requests[0].content["code"] == code
 
 
 BAD: list[tuple[Callable[[JupyterKernelClient], object], str]] = [
