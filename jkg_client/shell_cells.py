@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import re
 
+from .protocol.stepwise import search
+
 _SHELL_CELL = re.compile(r"%%(?P<shell>bash|sh)[ \t]*\n(?P<script>.*)", re.DOTALL)
 # A single "&", or a command that starts a background process. A wrong match, as in a string, only
 # costs the time to start Python.
 _LEAVES_PROCESS = re.compile(r"(?<![&|<>])&(?![&>])|\b(?:coproc|setsid|daemon|start)")
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 _PIECE = 2**16
 _LONGEST_WORD = 10
@@ -76,6 +80,8 @@ def ends_with_shell(cell: str) -> str:
     found = _SHELL_CELL.fullmatch(start) if start.startswith("%%") else None
     if found is None or not _leaves_process(found["script"]):
         return cell
+    if not cell.isascii() and search(_SURROGATE, cell):
+        return cell  # ``repr`` would turn halves of characters into escape sequences
     python = '__import__("shlex").quote(__import__("sys").executable)'
     program = "'" + _BETWEEN.replace("'", "'\"'\"'") + "'"
     arguments = repr(f" -c {program} {found['shell']}")

@@ -580,6 +580,8 @@ def test_code_with_half_of_a_character_is_an_error_and_the_next_block_runs(
         "InvalidCode: the code contains half of a character (U+D83D, a lone surrogate)",
     )
     assert run(executor, "print('\ud83d\ude00')").output == "\U0001f600\n"
+    background = run(executor, "echo '\ud83d' &", language="bash")
+    assert background.output.startswith("InvalidCode:")
 
 
 def test_the_error_for_an_unknown_kernel_lists_the_installed_ones(executors: Executors) -> None:

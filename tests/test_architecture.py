@@ -53,7 +53,7 @@ ARROWS = {
     "secret_variables": set(),
     "servers": {*CORE, "client", "gateway", "secret_variables"},
     "code_blocks": CORE,
-    "shell_cells": set(),
+    "shell_cells": CORE,
     "installs": CORE,
     "python_files": CORE,
     "python_variables": {*CORE, "client", "code_blocks"},

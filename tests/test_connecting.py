@@ -240,8 +240,17 @@ def test_a_wait_for_the_head_of_a_response_calls_a_function(
     pieces = [b"HTTP/1.1 101 x\r\n", b"A: b\r\n\r", b"\n"]
     rest = list(pieces)
 
-    def send_a_piece(deadline: Deadline) -> None:
-        assert deadline.left() is not None
+    def send_a_piece(limit: Deadline) -> None:
+        assert limit.seconds == 1.0
         server.sendall(rest.pop(0))
 
     assert read_head(client, Deadline(10), send_a_piece) == b"".join(pieces)
+
+
+def test_the_function_is_not_called_shortly_before_the_time_limit(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A call that takes too long could exceed the limit.
+    monkeypatch.setattr(connecting, "_PAUSE", 0.06)
+    with pytest.raises(socket.timeout):
+        read_head(ends[0], Deadline(0.1), lambda _: pytest.fail("called"))

@@ -205,6 +205,17 @@ ASKED: list[tuple[Callable[[JupyterKernelClient], Json], str, Json]] = [
     # Half of a character is replaced.
     (lambda c: c.is_complete("\ud800"), "is_complete_request", {"code": "\ufffd"}),
     (lambda c: c.complete("\ud800", 1), "complete_request", {"code": "\ufffd", "cursor_pos": 1}),
+    # Two halves are one character for the kernel.
+    (
+        lambda c: c.complete("\ud83d\ude00a"),
+        "complete_request",
+        {"code": "\U0001f600a", "cursor_pos": 2},
+    ),
+    (
+        lambda c: c.complete("a\ud83d\ude00b\ud83d\ude00", 3),
+        "complete_request",
+        {"code": "a\U0001f600b\U0001f600", "cursor_pos": 2},
+    ),
     (
         lambda c: c.inspect("a\ud800", 1),
         "inspect_request",
@@ -230,6 +241,18 @@ ASKED: list[tuple[Callable[[JupyterKernelClient], Json], str, Json]] = [
             "n": 3,
             "pattern": "x*",
             "unique": True,
+        },
+    ),
+    (
+        lambda c: c.history(1, access_type="search", pattern="\ud83d"),
+        "history_request",
+        {
+            "hist_access_type": "search",
+            "output": False,
+            "raw": True,
+            "n": 1,
+            "pattern": "\ufffd",
+            "unique": False,
         },
     ),
 ]
@@ -411,6 +434,25 @@ def test_an_input_request_of_the_code_is_answered(
     assert client.execute("1", 5, on_input=lambda asked: f"{asked}Ada").is_ok
     (answer,) = (sent for sent in kernel.requests if sent.msg_type == "input_reply")
     assert answer.content["value"] == "? Ada"
+
+
+def test_half_of_a_character_in_an_answer_is_replaced(
+    kernel: Kernel, client: JupyterKernelClient
+) -> None:
+    kernel.asks.add("1")
+    assert client.execute("1", 5, on_input=lambda _: "a\ud83d").is_ok
+    assert kernel.requests[-1].content["value"] == "a\ufffd"
+
+
+@pytest.mark.parametrize("answer", [None, 5, b"x"])
+def test_an_answer_that_is_no_text_is_an_error_and_ends_the_cell(
+    kernel: Kernel, client: JupyterKernelClient, answer: Any
+) -> None:
+    kernel.asks.add("1")
+    with pytest.raises(ValueError, match="the answer of on_input must be a string, not"):
+        client.execute("1", 5, on_input=lambda _: answer)
+    assert "input_reply" not in [request.msg_type for request in kernel.requests]
+    assert client.execute("2", 5).is_ok
 
 
 def test_a_cell_beyond_its_time_limit_ends(kernel: Kernel) -> None:

@@ -271,6 +271,7 @@ def test_the_time_limit_applies_to_the_whole_handshake() -> None:
 @pytest.fixture
 def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "_PAUSE", 0.02)
+    monkeypatch.setattr(connecting, "_CHECK", 0.05)
 
 
 @pytest.mark.usefixtures("short_pause")
@@ -294,13 +295,19 @@ def test_a_slow_handshake_of_a_kernel_that_exists_is_waited_for(
 
 
 @pytest.mark.usefixtures("short_pause")
+@rows("path", ["/api/kernels/*/channels", "*"])
 def test_a_handshake_that_takes_too_long_ends_at_the_time_limit_although_the_kernel_exists(
-    client: JupyterClient, server: FakeGateway
+    server: FakeGateway, path: str
 ) -> None:
-    kernel_id = client.start_kernel("python3")
-    server.faults.never_answer()
-    with pytest.raises(GatewayTimeout, match="no answer in time"):
-        JupyterKernelClient(client, kernel_id, connect_timeout=0.2)
+    with JupyterClient(server.connection_info) as client:
+        kernel_id = client.start_kernel("python3")
+        server.faults.never_answer(path=path)
+        started = time.monotonic()
+        with pytest.raises(GatewayTimeout, match="channels: no answer in time"):
+            JupyterKernelClient(client, kernel_id, connect_timeout=0.2)
+        assert time.monotonic() - started < 10
+        server.faults.clear()
+    assert server.journal.requests("GET", f"/api/kernels/{kernel_id}")
 
 
 @pytest.mark.pitfall(7)

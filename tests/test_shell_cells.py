@@ -54,6 +54,8 @@ def test_a_shell_that_may_leave_a_process_is_not_waited_for(cell: str) -> None:
         "%%script bash\nserver &",
         "%%writefile run.sh\nserver &",
         "x = a & b",
+        "%%bash\necho '\ud83d' &",
+        "%%bash\necho '\ud83d\ude00' &",
         "%%bash",
         "",
     ],

@@ -257,7 +257,7 @@ def is_gone(path: Path) -> bool:
 def test_files_of_a_killed_parent_and_watchdog_are_removed_at_the_next_start(
     kernels: LocalKernels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # In the shared temporary folder, a kernel of another test would remove the files first.
+    # In the shared temporary folder, a kernel of another test could remove the files first.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     code = PARENT.format(code="print('on', flush=True)\nimport time\ntime.sleep(60)")
     with program(code, env={"TMPDIR": str(tmp_path)}) as it:

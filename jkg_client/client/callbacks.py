@@ -7,7 +7,7 @@ from collections.abc import Callable
 from attrs import field, frozen
 
 from ..protocol.messages import EOT
-from ..protocol.outputs import Output
+from ..protocol.outputs import Output, encodable
 from ..protocol.questions import InputRequest
 from . import arguments
 
@@ -42,11 +42,17 @@ class Callbacks:
                 self.on_output(output)
 
     def answer(self, request: InputRequest) -> str:
-        """The answer of the caller, or the end of input."""
+        """The answer of the caller, or the end of input.
+
+        Raises:
+            ValueError: ``on_input`` has not returned a string.
+        """
         try:
-            return self.on_input(request) if self.on_input else EOT
+            answer = self.on_input(request) if self.on_input else EOT
         except EOFError:
             return EOT
+        # Half of a character would break the kernel's output.
+        return encodable(arguments.text("the answer of on_input", answer))
 
 
 SILENT = Callbacks()

@@ -1,6 +1,6 @@
-r"""Code with half of a character, such as ``"\ud83d"``, the first half of an emoji.
+"""Code that contains half of a character: one surrogate of a pair, without the other one.
 
-It is not text. Real kernels send no answer to it, and print a traceback into a later result.
+Such code is not text. ipykernel sends no reply to it, and prints a traceback into a later result.
 """
 
 from __future__ import annotations

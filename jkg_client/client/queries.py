@@ -21,7 +21,10 @@ from . import arguments
 
 
 class KernelQueries(ABC):
-    """Queries, for a client that can send a request and wait for the reply."""
+    """Queries, for a client that can send a request and wait for the reply.
+
+    Half of a character (a lone surrogate) is replaced in all queries: kernels would not answer.
+    """
 
     def kernel_info(self, timeout_seconds: float = 30.0) -> Json:
         """Information about the kernel: ``language_info``, ``implementation``, ``banner`` and more.
@@ -44,9 +47,7 @@ class KernelQueries(ABC):
             cursor_pos: Position in characters. None for the end.
             timeout_seconds: Time limit for the answer.
         """
-        position = arguments.position(code, cursor_pos)
-        request = partial(complete_request, code=encodable(code), cursor_pos=position)
-        return self._ask(request, timeout_seconds)
+        return self._ask(partial(complete_request, **_at(code, cursor_pos)), timeout_seconds)
 
     def inspect(
         self,
@@ -63,11 +64,8 @@ class KernelQueries(ABC):
             detail_level: 1 asks for more information, such as the source code.
             timeout_seconds: Time limit for the answer.
         """
-        position = arguments.position(code, cursor_pos)
         level = arguments.at_least("detail_level", detail_level, 0)
-        request = partial(
-            inspect_request, code=encodable(code), cursor_pos=position, detail_level=level
-        )
+        request = partial(inspect_request, **_at(code, cursor_pos), detail_level=level)
         return self._ask(request, timeout_seconds)
 
     def is_complete(self, code: str, timeout_seconds: float = 30.0) -> Json:
@@ -90,9 +88,23 @@ class KernelQueries(ABC):
         """
         access = options.pop("access_type", "tail")
         number = arguments.at_least("n", n, 0)
+        if isinstance(options.get("pattern"), str):
+            options["pattern"] = encodable(options["pattern"])
         request = partial(history_request, access_type=access, n=number, **options)
         return self._ask(request, timeout_seconds)
 
     @abstractmethod
     def _ask(self, request_of: Callable[[str], Message], timeout_seconds: float) -> Json:
-        """Send the request of this client's session, and return the content of the reply."""
+        """Send a request, and return the content of the reply.
+
+        Args:
+            request_of: Returns the request for the session id of this client.
+            timeout_seconds: Time limit for the answer.
+        """
+
+
+def _at(code: str, cursor_pos: int | None) -> Json:
+    """The code and the cursor position of a request."""
+    position = arguments.position(code, cursor_pos)
+    # Kernels count two halves of a character as one character.
+    return {"code": encodable(code), "cursor_pos": len(encodable(code[:position]))}

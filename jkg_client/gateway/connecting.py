@@ -30,6 +30,9 @@ _LARGEST_HEAD = 2**16
 _PAUSE = 3.0
 """Seconds without data after which ``read_head`` calls ``while_waiting``."""
 
+_CHECK = 1.0
+"""Time limit for ``while_waiting``, in seconds."""
+
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -122,8 +125,8 @@ def read_head(
     Args:
         stream: The connection.
         deadline: Time limit for the whole head.
-        while_waiting: Called when nothing has arrived for 3 seconds, with its own time limit. It
-            may raise to end the wait.
+        while_waiting: Called whenever nothing has arrived for 3 seconds, with a time limit of a
+            second, but not in the last 3 seconds. It may raise an error to end the wait.
 
     Raises:
         OSError: The head is incomplete or too long. ``socket.timeout`` if the deadline passes.
@@ -136,7 +139,10 @@ def read_head(
         except socket.timeout:
             if deadline.passed:
                 raise
-            while_waiting(deadline.within(_PAUSE))
+            left = deadline.left()
+            # Not in the last seconds, because the function may exceed its time limit.
+            if left is None or left > _PAUSE:
+                while_waiting(Deadline(_CHECK))
             continue
         if not data:
             raise OSError("the connection was closed during the handshake")

@@ -38,8 +38,8 @@ class ChannelsAddress:
         headers: Including the token.
         cookie: Value of the ``Cookie`` header. None for no header.
         route: How to connect to the server.
-        check: Raises if the kernel no longer exists. It is called while the server does not answer
-            the handshake: a server waits up to a minute for a kernel that has died.
+        check: Raises an error if the kernel no longer exists. It is called while the server does
+            not answer the handshake: servers wait a minute for a kernel that has died.
     """
 
     url: str
@@ -89,6 +89,7 @@ class DeadlineWebSocket:
         Raises:
             HandshakeError: The answer does not come from a WebSocket server.
             OSError: The server cannot be reached. ``socket.timeout`` if the deadline passes.
+            GatewayError: An error of ``address.check``.
         """
         # The answer of a server without subprotocols names none. We accept that.
         headers = {**address.headers, SUBPROTOCOL: str(Framing.V1.value)}

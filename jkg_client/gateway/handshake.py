@@ -60,6 +60,7 @@ def shake_hands(
     Raises:
         HandshakeError: The answer is not HTTP, or does not come from a WebSocket server.
         OSError: The stream is broken. ``socket.timeout`` if the deadline passes.
+        Exception: An error of ``while_waiting``.
     """
     key = base64.b64encode(os.urandom(16)).decode()
     stream.settimeout(deadline.left() or 0.001)

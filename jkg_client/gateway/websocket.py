@@ -45,6 +45,7 @@ class WebSocketTransport:
         GatewayUnreachable: There is no answer, or it does not come from a WebSocket server.
         GatewayUnauthorized: The server refuses the token.
         KernelNotFound: The server has no such kernel.
+        ServerNotRunning: A hub answers instead of the server.
     """
 
     def __init__(self, address: ChannelsAddress, deadline: Deadline, overtime: float) -> None:
@@ -52,7 +53,7 @@ class WebSocketTransport:
         try:
             self._socket = DeadlineWebSocket.opened(address, deadline, overtime)
         except GatewayError:
-            raise  # from the check of the address; some are a LookupError, too
+            raise  # by ``address.check``; KernelNotFound is a LookupError, too
         except _FOREIGN as exc:
             raise _translation(self._url, exc) from exc
         answer = self._socket.answer
