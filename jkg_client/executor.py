@@ -32,7 +32,7 @@ from .protocol.values import mapping_of
 from .python_variables import RunUnseen, check_language
 from .rendering import made_folder
 from .session_file import NotebookOption, run_kept, session_file_of
-from .shell_cells import ends_with_shell
+from .shell_cells import python_cell
 from .variable_access import VariableAccess
 
 T = TypeVar("T")
@@ -331,10 +331,9 @@ class KernelCodeExecutor(VariableAccess, SavesSession):
     def _run(
         self, cell: str, typed: str, timeout: float, store_history: bool, on_output: OnOutput | None
     ) -> ExecutionResult:
-        cell = ends_with_shell(cell)
         install = install_command(cell, typed) if self._language == "python" else None
         result = self._running().execute(
-            cell,
+            python_cell(cell) if self._language == "python" else cell,
             timeout,
             on_output=on_output,
             store_history=store_history,

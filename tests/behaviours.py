@@ -444,7 +444,7 @@ def test_a_shell_block_ends_when_its_shell_ends(
 def test_background_processes_may_continue_to_print(executor: JupyterCodeExecutor) -> None:
     # If nobody read the pipe, the loop would end at its next echo.
     loop = "(while sleep 0.02; do echo on || exit; done; exit) &\necho $!"
-    process = run(executor, loop, language="sh").output.split()[-1]
+    process = run(executor, loop, language="sh").output.split()[0]
     assert run(executor, f"sleep 0.2; kill {process}", language="sh").status == "ok"
 
 

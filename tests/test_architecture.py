@@ -54,6 +54,7 @@ ARROWS = {
     "servers": {*CORE, "client", "gateway", "secret_variables"},
     "code_blocks": CORE,
     "shell_cells": CORE,
+    "shell_runner": set(),
     "installs": CORE,
     "python_files": CORE,
     "python_variables": {*CORE, "client", "code_blocks"},

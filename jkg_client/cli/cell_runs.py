@@ -15,7 +15,7 @@ from ..installs import STATUS, install_command, with_status
 from ..pages.notebook import NotebookPage
 from ..protocol.outputs import Display
 from ..protocol.result import ExecutionResult
-from ..shell_cells import ends_with_shell
+from ..shell_cells import python_cell
 from .exit_statuses import DIED, DONE, FAILED, SIGINT, Ending
 from .input_answers import InputAnswers
 from .interruptions import Interruptions
@@ -152,7 +152,8 @@ class CellRuns:
     def _cell_of(self, block: CodeBlock) -> str:
         if is_data(block.language, self.language):
             raise UnknownLanguage(block.language, self.language)
-        return ends_with_shell(to_cell(block, self.language))
+        cell = to_cell(block, self.language)
+        return python_cell(cell) if self.language == "python" else cell
 
 
 def _is_interrupt(result: ExecutionResult) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..code_blocks import CodeBlock, to_cell
 from ..protocol.messages import Json, Message
+from ..shell_cells import shell_cell
 from .kernel.refusals.pip import ALLOWED
 from .kernel.tracebacks import error_content
 from .kernel.transport import script_message
@@ -53,6 +54,7 @@ class Prompter:
 
     def decide(self, code: str) -> Message:
         """Whether to run a cell or to play a script, and which script."""
+        code = shell_cell(code) if isinstance(code, str) else code  # clients may send anything
         with self._lock:
             script = self._find(code)
             if script is None:
