@@ -138,6 +138,35 @@ def test_a_widget_captures_the_outputs_of_its_request() -> None:
     assert left == {}
 
 
+def test_captured_outputs_may_be_repeated_in_the_cell() -> None:
+    outputs, cell = NotebookOutputs(repeats_captured=True), code("x")
+    outputs.sent("r", outputs.begin(cell))
+    model = {"_model_name": "OutputModel", "msg_id": "r", "outputs": []}
+    opened: dict[str, Any] = {
+        "comm_id": "w",
+        "target_name": "jupyter.widget",
+        "data": {"state": model},
+    }
+    outputs.feed(message("comm_open", **opened))
+    outputs.feed(text("one"))
+    outputs.feed(message("clear_output", wait=False))
+    outputs.feed(text(" two"))
+    outputs.settle()
+    ((_, update),) = outputs.widgets.take_updates()
+    assert (shown(cell), shown(update["state"])) == (["one two"], [" two"])
+
+
+@pytest.mark.parametrize("times", [None, "x", [1]])
+def test_metadata_that_cannot_have_times_is_kept(times: Any) -> None:
+    outputs, cell = NotebookOutputs(), code("x", metadata={"execution": times})
+    outputs.sent("r", outputs.begin(cell))
+    header = {"msg_type": "execute_input", "msg_id": "m", "date": "2026-01-01T00:00:00Z"}
+    outputs.feed(Message(channel="iopub", header=header, parent_header={"msg_id": "r"}, content={}))
+    outputs.feed(text("one"))
+    outputs.settle()
+    assert (shown(cell), cell["metadata"]) == (["one"], {"execution": times})
+
+
 def test_bytes_of_a_widget_are_in_its_state() -> None:
     outputs = NotebookOutputs()
     data = {"state": {"_model_name": "ImageModel"}, "buffer_paths": [["value"]]}
@@ -341,6 +370,11 @@ def test_the_metadata_of_the_notebook_choose_the_kernel() -> None:
         ('{"nbformat": 5, "cells": []}', "format 5"),
         ('{"nbformat": 4, "metadata": {}}', "no cells"),
         ('{"nbformat": 4, "cells": [{"cell_type": "code"}]}', "cell 0 has no source"),
+        (
+            '{"nbformat": 4, "cells": [{"cell_type": "raw", "source": "", "metadata": []}]}',
+            "cell 0 has metadata that is not an object",
+        ),
+        ('{"nbformat": 4, "cells": [], "metadata": "x"}', "has metadata that is not an object"),
         (b"\xff\xfe", "not text in UTF-8"),
     ],
 )

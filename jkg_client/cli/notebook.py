@@ -12,8 +12,9 @@ from attrs import define
 
 from ..client.channels import KernelProvider
 from ..errors import NotebookError
-from ..notebooks.options import CellProgress
-from ..notebooks.run import run_notebook
+from ..notebooks.interruption import Interruption
+from ..notebooks.options import CellProgress, RunLimits, RunOptions, WantedKernel
+from ..notebooks.request import RunRequest
 from ..notebooks.texts import file_text
 from .exit_statuses import Ending
 from .notebook_outputs import CellOutputsShown
@@ -39,19 +40,15 @@ def run(
         outputs: Shows the outputs. None if the outputs are only saved.
     """
     try:
-        notebook = run_notebook(
+        request = RunRequest.of(
             args.file,
             provider,  # type: ignore[arg-type]  # all our providers list their kernels
-            output=None if args.output == "-" else args.output,
-            parameters=_parameters(args),
-            cell_timeout=None if args.timeout == math.inf else args.timeout,
-            allow_errors=args.allow_errors,
-            kernel_name=args.kernel,
-            kernel_id=args.kernel_id,
-            cwd=args.cwd,
-            env=dict(args.env) or None,
-            on_cell=_Progress(screen, outputs),
+            None if args.output == "-" else args.output,
+            _parameters(args),
+            None,  # no secret parameters
+            _options(args, screen, outputs),
         )
+        notebook = request.run(Interruption())
         ending = Ending.of_exit(0)
     except NotebookError as exc:
         notebook, ending = exc.notebook, _ending(exc)
@@ -63,6 +60,19 @@ def run(
         screen.clear()
         screen.line(file_text(notebook))
     return ending
+
+
+def _options(
+    args: argparse.Namespace, screen: Screen, outputs: CellOutputsShown | None
+) -> RunOptions:
+    limit = None if args.timeout == math.inf else args.timeout
+    return RunOptions(
+        limits=RunLimits(cell_timeout=limit),
+        kernel=WantedKernel(args.kernel, args.kernel_id, args.cwd, dict(args.env) or None),
+        allow_errors=args.allow_errors,
+        on_cell=_Progress(screen, outputs),
+        repeats_captured=outputs is not None,
+    )
 
 
 def _ending(error: NotebookError) -> Ending:

@@ -41,6 +41,8 @@ def run(args: argparse.Namespace, screen: Screen) -> Ending:
     is_code_in_stdin = args.file == "-" and args.code is None and args.module is None
     if args.token_stdin and is_code_in_stdin:
         raise ValueError("stdin cannot be both token and code: pass the code with -c or as a file")
+    if args.kernel_id is not None and args.env:
+        raise ValueError("--env is for a new kernel, but --kernel-id names one that is running")
     if is_notebook(args):
         return _notebook(args, screen)
     source = Source.of(args, screen)

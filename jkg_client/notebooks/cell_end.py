@@ -8,8 +8,14 @@ from ..errors import GatewayError, JkgError
 from ..protocol.result import KERNEL_DIED, ExecutionResult, Truncation
 from ..protocol.values import Failure
 
-INTERRUPTED = Failure("KeyboardInterrupt", "the run was interrupted")
 _STATUS = {"ok": "ok", "error": "error", "aborted": "error", "timeout": "timeout", "died": "died"}
+
+
+def interrupted_by(exc: BaseException) -> Failure:
+    """The failure of a cell that was interrupted: by Ctrl-C, or because a callback has failed."""
+    if isinstance(exc, Exception):
+        return Failure(type(exc).__name__, str(exc))
+    return Failure("KeyboardInterrupt", "the run was interrupted")
 
 
 @frozen

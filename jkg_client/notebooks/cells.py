@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from ..client.deadline import Deadline
 from ..errors import JkgError
 from ..protocol.result import Truncation
-from .cell_end import INTERRUPTED, CellEnd
+from .cell_end import CellEnd, interrupted_by
 from .documents import RAISES, has_tag, is_run
 from .interruption import Interruption
 from .kernel import NotebookKernel
@@ -75,10 +75,11 @@ class CellRun:
         self.observer.began(index)
         try:
             end = self._end(outputs, self.code.get(index, cell.source), whole)
-        except BaseException:
+        except BaseException as exc:
             # Ctrl-C, or a callback failed.
-            outputs.fail(INTERRUPTED)
-            self.observer.ended(index, CellEnd("error", INTERRUPTED))
+            failure = interrupted_by(exc)
+            outputs.fail(failure)
+            self.observer.ended(index, CellEnd("error", failure))
             raise
         if end.status == "timeout":
             outputs.retract_interrupt()

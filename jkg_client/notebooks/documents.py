@@ -141,9 +141,16 @@ def _in_format_4(given: Any, name: str) -> NotebookNode:
         raise ValueError(f"{name} is not a notebook of format {major}: {exc}") from exc
 
 
+def _repair_metadata(node: NotebookNode, name: str) -> None:
+    if node.get("metadata") is None:
+        node["metadata"] = nbformat.from_dict({})
+    if not isinstance(node["metadata"], dict):
+        raise ValueError(f"{name} has metadata that is not an object")  # noqa: TRY004
+
+
 def _check(notebook: NotebookNode, name: str) -> None:
     """Raise ValueError if a required part is missing. Add missing optional parts."""
-    notebook.setdefault("metadata", nbformat.from_dict({}))
+    _repair_metadata(notebook, name)
     minor = notebook.setdefault("nbformat_minor", 0)
     if not isinstance(notebook.get("cells"), list) or not isinstance(minor, int):
         raise ValueError(f"{name} is not a notebook: it has no cells")  # noqa: TRY004
@@ -152,7 +159,7 @@ def _check(notebook: NotebookNode, name: str) -> None:
             raise ValueError(f"{name}: cell {number} has no source")
         if not isinstance(cell.get("cell_type"), str):
             raise ValueError(f"{name}: cell {number} has no cell_type")  # noqa: TRY004
-        cell.setdefault("metadata", nbformat.from_dict({}))
+        _repair_metadata(cell, f"{name}: cell {number}")
         if cell["cell_type"] == "code":
             cell.setdefault("outputs", [])
             cell.setdefault("execution_count", None)

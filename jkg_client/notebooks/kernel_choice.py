@@ -111,7 +111,9 @@ def language_of(notebook: NotebookNode) -> str:
 def _instead_of(wanted: str, language: str, there: InstalledKernels) -> KernelChoice:
     alike = there.in_language(language) if language else []
     if len(alike) != 1:
-        raise there.not_found(wanted, "; pass kernel_name= to choose another kernel")
+        raise there.not_found(
+            wanted, "; choose another kernel with kernel_name= (in the command: --kernel)"
+        )
     _log.warning(
         "there is no kernel %r; the notebook runs on %r, the only kernel for %s",
         wanted,

@@ -79,7 +79,11 @@ class WantedKernel:
 
 @frozen
 class RunOptions:
-    """All options of a run. ``run_notebook`` describes them."""
+    """All options of a run. ``run_notebook`` describes them, except for ``repeats_captured``.
+
+    Attributes:
+        repeats_captured: As in ``NotebookOutputs``.
+    """
 
     limits: RunLimits = RunLimits()
     kernel: WantedKernel = WantedKernel()
@@ -88,6 +92,7 @@ class RunOptions:
     on_cell: OnCell | None = None
     on_input: OnInput | None = None
     timeouts: Timeouts = TIMEOUTS
+    repeats_captured: bool = False
 
     def check(self) -> None:
         """Raise a ValueError with the name of the argument if an option is wrong."""

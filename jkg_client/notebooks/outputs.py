@@ -35,11 +35,14 @@ class NotebookOutputs:
     Attributes:
         make: Creates the nodes: ``dict`` or ``nbformat.from_dict``.
         limit: Number of characters to keep of each cell. None keeps all.
+        repeats_captured: Whether an output that an ``Output`` widget captures is also an output of
+            the cell that has caused it. Without a widget, nobody would see it.
         widgets: The widgets of the kernel.
     """
 
     make: Make = dict
     limit: int | None = None
+    repeats_captured: bool = False
     widgets: Widgets = field(init=False)
     _displays: Displays = field(factory=dict, init=False)
     _cells: dict[str, CellOutputs] = field(factory=dict, init=False)  # by the id of the request
@@ -51,7 +54,7 @@ class NotebookOutputs:
         """Clear the outputs of a cell that is about to run, and return its ``CellOutputs``."""
         cell["outputs"], cell["execution_count"] = [], None
         outputs = OutputList(cell["outputs"], self._displays, self.limit, self.make)
-        return CellOutputs(cell, outputs, self.widgets)
+        return CellOutputs(cell, outputs, self.widgets, self.repeats_captured)
 
     def sent(self, request_id: str, cell: CellOutputs) -> None:
         """Note the request id of a cell. A cell that was aborted and sent again has several ids."""
@@ -85,6 +88,7 @@ class CellOutputs:
     cell: Node
     outputs: OutputList
     _widgets: Widgets
+    _repeats_captured: bool
 
     def feed(self, message: Message) -> None:
         """Process one message that answers the cell."""
@@ -97,7 +101,12 @@ class CellOutputs:
         fold = _FOLDS.get(message.msg_type)
         if fold is not None and message.channel == "iopub":
             captured = self._widgets.outputs_of(message.parent_id or "")
-            fold(self.outputs if captured is None else captured, message.content)
+            if captured is not None:
+                fold(captured, message.content)
+            # A clear_output that is captured clears the widget only.
+            is_repeated = self._repeats_captured and message.msg_type != "clear_output"
+            if captured is None or is_repeated:
+                fold(self.outputs, message.content)
 
     def fail(self, failure: Failure) -> None:
         """Add the failure that ended the cell, unless the outputs have it already."""
@@ -124,9 +133,9 @@ class CellOutputs:
             kind = str(message.content.get("execution_state"))
         date = message.header.get("date")
         if kind in _TIMES and isinstance(date, str):
-            self.cell["metadata"].setdefault("execution", self.outputs.make({}))[_TIMES[kind]] = (
-                date
-            )
+            times = self.cell["metadata"].setdefault("execution", self.outputs.make({}))
+            if isinstance(times, dict):  # the notebook may contain anything
+                times[_TIMES[kind]] = date
 
     def _show_pages(self, content: Json) -> None:
         """Add the help texts of ``obj?``, which the kernel sends in the reply for a pager."""

@@ -86,7 +86,8 @@ class WholeRun:
             ValueError: The kernel does not support an option.
             KeyboardInterrupt: The run was interrupted.
         """
-        outputs = NotebookOutputs(nbformat.from_dict, self.options.max_output)
+        options = self.options
+        outputs = NotebookOutputs(nbformat.from_dict, options.max_output, options.repeats_captured)
         kernel = NotebookKernel(outputs, self.observer.heard, self.observer.paused)
         self.observer.starts(outputs)
         try:

@@ -38,7 +38,7 @@ class KernelQueries:
         status = reply.get("status")
         if status in ("complete", "invalid"):
             return None
-        if status != "incomplete":
+        if status != "incomplete" or code.startswith("%%"):  # IPython wants two blank lines
             return None if is_complete(code) else indent_after(code)
         indent = reply.get("indent")
         return indent if isinstance(indent, str) else ""
