@@ -165,6 +165,45 @@ def test_input_after_the_end_of_stdin_is_an_eof_error(
     assert done.err.rstrip().endswith(("EOFError", "EOFError:"))
 
 
+# Each script prints the same as in an interpreter.
+AS_IN_PYTHON = [
+    "import sys\nprint(repr(sys.stdin.readline()), input())\nfor line in sys.stdin: print(line)",
+    "import sys\nprint(sys.stdin.buffer.read(), repr(sys.stdin.read()), sys.stdin.isatty())",
+    "import fileinput\nprint([line.upper() for line in fileinput.input()])",
+    "import sys\nsys.stdout.buffer.write('b\xf3b\\n'.encode())\nsys.stdout.flush(); print(2)",
+    "import sys\nsys.stdout.reconfigure(encoding='utf-8')\nprint('b\xf3b')",
+    "import sys\nwith sys.stdout as out:\n    print('last', file=out)",
+    "import atexit\n@atexit.register\ndef end(): print('end')\natexit.register(print, 2)\nprint(1)",
+    "import atexit\natexit.register(print, 1)\natexit.unregister(print)\nraise SystemExit(3)",
+    "import atexit\natexit.register(print, 1)\natexit.register(lambda: 1 / 0)\nexit(4)",
+    "import asyncio\nasync def f(): print(asyncio.current_task() is not None)\nasyncio.run(f())",
+    (
+        "from concurrent.futures import ThreadPoolExecutor\nimport time\n"
+        "pool = ThreadPoolExecutor(1)\nfor i in range(3): pool.submit(time.sleep, 0.01)\n"
+        "pool.submit(print, 'last')\nprint('first')"
+    ),
+    "import asyncio\nasync def f(): print(1)\nasyncio.new_event_loop().run_until_complete(f())",
+]
+
+
+@pytest.mark.field("CMD1", "CMD4")
+@pytest.mark.parametrize("script", AS_IN_PYTHON)
+def test_a_script_has_the_streams_and_the_end_of_an_interpreter(
+    run: Run, place: Path, script: str
+) -> None:
+    written(place, "a.py", script)
+    lines = "one\nb\xf3b\n\nlast\n".encode()
+    done = run("run", "a.py", given=lines)
+    python = subprocess.run(
+        [sys.executable, "a.py"],
+        input=lines,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    assert (done.status, done.out) == (python.returncode, python.stdout.decode())
+
+
 @pytest.mark.field("CMD12")
 def test_a_password_from_stdin_is_shown_nowhere(run: Run) -> None:
     code = "import getpass; print(len(getpass.getpass('word: ')))"
@@ -357,6 +396,12 @@ def test_colours_are_decided_by_the_option_then_the_environment_then_the_termina
     server.script("show()").stream("\x1b[31mred\x1b[0m\n")
     done = run("run", *words, "-c", "show()")
     assert done.out == ("\x1b[31mred\x1b[0m\n" if is_coloured else "red\n")
+
+
+def test_variables_for_a_running_kernel_are_refused(run: Run) -> None:
+    done = run("run", "--kernel-id", "abc", "--env", "A=1", "-c", "1")
+    assert (done.status, done.out) == (2, "")
+    assert "--env is for a new kernel" in done.err
 
 
 @pytest.mark.field("E1")

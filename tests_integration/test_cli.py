@@ -140,10 +140,23 @@ def test_an_embedded_kernel_is_gone_after_a_signal(
 
 
 SCRIPT = """
+import asyncio
+import atexit
 import sys
 import sibling
 
 print(__file__ == sys.path[0] + "/script.py", sys.argv, sibling.WORD, input("name: "))
+
+
+async def main():
+    print(await asyncio.to_thread(str.upper, "async"))
+
+
+asyncio.run(main())
+asyncio.new_event_loop().run_until_complete(main())
+atexit.register(lambda: print("end"))
+sys.stdout.reconfigure(encoding="utf-8")
+sys.stdout.buffer.write(sys.stdin.read().encode())
 6 * 7
 sys.exit(3)
 """
@@ -155,8 +168,8 @@ def test_a_script_runs_as_python_runs_it(start: Start, tmp_path: Path, way: str)
     (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
     (tmp_path / "sibling.py").write_text("WORD = 'found'", encoding="utf-8")
     process = start("jkg", "run", way, "script.py", "a", "-v", stdin=subprocess.PIPE)
-    out, err = process.communicate("bob\n", timeout=SECONDS)
-    expected = "name: True ['script.py', 'a', '-v'] found bob\n"
+    out, err = process.communicate("bob\none\ntwo\n", timeout=SECONDS)
+    expected = "name: True ['script.py', 'a', '-v'] found bob\nASYNC\nASYNC\none\ntwo\nend\n"
     assert (process.returncode, out, err) == (3, expected, "")
 
 

@@ -6,12 +6,19 @@ the variables of the script.
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import codecs
+import contextlib
+import gc
+import io
 import linecache
 import runpy
 import sys
 import threading
 import tokenize
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
@@ -87,15 +94,14 @@ def module(main: dict[str, Any], argv: list[str], name: str) -> None:
 
 
 def _run(run: Callable[[], object]) -> None:
-    """Call ``run``, and wait for its threads, as an interpreter does at its end."""
+    """Call ``run`` as an interpreter does, with its streams, its threads and its end."""
     before = set(threading.enumerate())
     try:
-        try:
-            run()
-        finally:
-            for thread in set(threading.enumerate()) - before:
-                if not thread.daemon:
-                    thread.join()
+        with _streams(), _no_running_loop(), _exit_functions():
+            try:
+                run()
+            finally:
+                _join(set(threading.enumerate()) - before)
     except SystemExit:
         raise
     except BaseException as exc:
@@ -105,6 +111,134 @@ def _run(run: Callable[[], object]) -> None:
         )
         _shown(exc, list(shown.format()))
         raise
+
+
+def _join(threads: set[threading.Thread]) -> None:
+    """Wait for the threads of the script, except for daemons."""
+    pools = sys.modules.get("concurrent.futures.thread")
+    if pools is not None and threads & set(pools._threads_queues):  # noqa: SLF001
+        # The threads of a pool end only when the pool or the interpreter is shut down.
+        for one in gc.get_objects():
+            is_pool = isinstance(one, pools.ThreadPoolExecutor)
+            if is_pool and threads & one._threads:  # noqa: SLF001
+                one.shutdown()
+    for thread in threads:
+        if not thread.daemon:
+            thread.join()
+
+
+@contextlib.contextmanager
+def _no_running_loop() -> Iterator[None]:
+    """Hide the event loop in which ipykernel runs cells: ``asyncio.run`` refuses a second one."""
+    # asyncio offers these functions to writers of event loops.
+    loop = asyncio._get_running_loop()  # noqa: SLF001
+    if loop is None:
+        yield
+        return
+    task = asyncio.current_task(loop)
+    if task is not None:
+        asyncio.tasks._leave_task(loop, task)  # noqa: SLF001
+    asyncio._set_running_loop(None)  # noqa: SLF001
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)  # noqa: SLF001
+        if task is not None:
+            asyncio.tasks._enter_task(loop, task)  # noqa: SLF001
+        asyncio.set_event_loop(loop)  # asyncio.run has removed it
+
+
+@contextlib.contextmanager
+def _exit_functions() -> Iterator[None]:
+    """Call the functions of ``atexit.register`` at the end of the script.
+
+    The kernel ends later, when nobody receives its output any more. Functions that libraries have
+    registered are called then.
+    """
+    register, unregister = atexit.register, atexit.unregister
+    calls: list[tuple[Callable[..., object], Any, Any]] = []
+
+    def register_here(function: Callable[..., Any], *words: Any, **named: Any) -> Any:
+        caller = sys._getframe(1).f_globals  # noqa: SLF001
+        if caller.get("__name__") != "__main__":
+            return register(function, *words, **named)
+        calls.append((function, words, named))
+        return function
+
+    def unregister_here(function: Callable[..., Any]) -> None:
+        calls[:] = [call for call in calls if call[0] != function]
+        unregister(function)
+
+    vars(atexit).update(register=register_here, unregister=unregister_here)
+    try:
+        yield
+    finally:
+        try:
+            while calls:
+                function, words, named = calls.pop()
+                try:
+                    function(*words, **named)
+                except Exception as exc:  # noqa: BLE001 - as an interpreter does
+                    frames = exc.__traceback__ and exc.__traceback__.tb_next
+                    traceback.print_exception(type(exc), exc, frames, chain=False)
+        finally:
+            vars(atexit).update(register=register, unregister=unregister)
+
+
+@contextlib.contextmanager
+def _streams() -> Iterator[None]:
+    """Streams with the same attributes as in an interpreter: ipykernel has only some of them."""
+    before = sys.stdin
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(_Input()), "utf-8")
+    changed: list[Any] = [one for one in (sys.stdout, sys.stderr) if not hasattr(one, "buffer")]
+    for stream in changed:
+        stream.buffer = _Bytes(stream)
+        stream.reconfigure = lambda **_: None
+        stream.close = stream.flush  # after a real close, the kernel could not print any more
+    try:
+        yield
+    finally:
+        sys.stdin = before
+        for stream in changed:
+            del stream.buffer, stream.reconfigure, stream.close
+
+
+class _Input(io.RawIOBase):
+    """The lines that ``input()`` returns, as bytes."""
+
+    _rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest:
+            try:
+                self._rest = f"{input()}\n".encode("utf-8", "replace")
+            except EOFError:
+                return 0
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+class _Bytes(io.BufferedIOBase):
+    """Prints bytes to a stream of text."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        octets = bytes(data)
+        self._stream.write(self._decoder.decode(octets))
+        return len(octets)
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 def _shown(exc: BaseException, lines: list[str]) -> BaseException:

@@ -141,7 +141,7 @@ def _in_format_4(given: Any, name: str) -> NotebookNode:
         raise ValueError(f"{name} is not a notebook of format {major}: {exc}") from exc
 
 
-def _repair_metadata(node: NotebookNode, name: str) -> None:
+def _repair_metadata(node: dict[str, Any], name: str) -> None:
     if node.get("metadata") is None:
         node["metadata"] = nbformat.from_dict({})
     if not isinstance(node["metadata"], dict):
