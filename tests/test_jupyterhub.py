@@ -311,6 +311,21 @@ def test_the_error_of_a_start_without_events_names_no_last_message(
         start(hub, timeout=0.2)
 
 
+@pytest.mark.field("H8")
+def test_a_start_whose_time_limit_passes_during_a_request_is_no_error_of_this_request(
+    hub: ScriptedHub,
+) -> None:
+    def answer(asked: Asked) -> Said | None:
+        is_state = asked.method == "GET" and hub.requests("POST")
+        return Said(200, pieces=[(0.5, b"")]) if is_state else None
+
+    hub.rule("GET", "/progress", *[Said(404, {"message": "no"})] * 99)
+    hub.start_seconds = 600
+    hub.rules.append(answer)
+    with pytest.raises(ServerStartTimeout, match=r"within 0.2 s; the hub has sent no message$"):
+        start(hub, timeout=0.2)
+
+
 @pytest.mark.field("H10")
 def test_stop_waits_for_the_end(hub: ScriptedHub) -> None:
     hub.stop_seconds = 0.1

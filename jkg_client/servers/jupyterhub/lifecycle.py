@@ -98,7 +98,12 @@ class ServerLifecycle:
         """
         why, pause = "", _FIRST_PAUSE
         while not deadline.passed:
-            server = self._state(deadline)
+            try:
+                server = self._state(deadline)
+            except GatewayTimeout:
+                if not self._accepted:
+                    raise
+                break  # the limit for the start passed during this request
             if server is None or server.stopped:
                 self._have_it_started(deadline)
                 continue
