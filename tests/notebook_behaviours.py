@@ -393,8 +393,9 @@ def test_the_code_runs_in_cwd_and_cwd_defines_no_variable(
 
 @pytest.mark.field("N13")
 def test_final_wait_waits_for_output_of_threads(server: JupyterConnectable) -> None:
-    late = "import threading\nthreading.Timer(0.1, print, ('late',)).start()"
-    assert all_shown(run_notebook(notebook(late), server, final_wait=0.3)) == [["late\n"]]
+    # Without flush, ipykernel sends the output of a thread up to 0.2 s later.
+    late = "import threading\nthreading.Timer(0.1, print, ('late',), {'flush': True}).start()"
+    assert all_shown(run_notebook(notebook(late), server, final_wait=0.6)) == [["late\n"]]
 
 
 @pytest.mark.field("N30")
