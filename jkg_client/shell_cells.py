@@ -20,7 +20,7 @@ _BEGIN = (
 
 
 def python_cell(cell: str) -> str:
-    """``cell``, or a Python cell if it is a shell cell: ``shell_runner`` says why.
+    """Turn a shell cell into a Python cell; ``shell_runner`` says why. Others stay as they are.
 
     What a background process prints after the end of the shell is lost, unless it goes to a file.
     """
@@ -32,7 +32,7 @@ def python_cell(cell: str) -> str:
 
 
 def shell_cell(cell: str) -> str:
-    """The shell cell of which ``python_cell`` has made ``cell``. ``cell`` itself if it has not."""
+    """Undo ``python_cell``. Other cells stay as they are."""
     if not cell.startswith(_BEGIN) or not cell.endswith(f", {_source()!r})"):
         return cell
     script, shell, _ = ast.literal_eval(cell[len(_BEGIN) :])

@@ -26,15 +26,16 @@ from pathlib import Path
 from typing import Any
 
 _LONGEST_ARGUMENT = 100_000
-"""Longest script that is passed as an argument, in bytes. Systems limit its length."""
+"""Longest script that is passed as an argument, in bytes. Systems refuse long arguments."""
 
 _AT_ONCE = 2**16
 
 _QUIET, _REST = 0.05, 0.2
-"""Seconds without output, and seconds in all, after which a cell ends whose shell has ended."""
+"""After the end of the shell, the cell ends when no output has come for ``_QUIET`` seconds, and
+after ``_REST`` seconds in any case."""
 
 _SHELL_GRACE, _GRACE = 0.3, 2.0
-"""Seconds from an interrupt to the end of the shell, and to the end of its programs."""
+"""Seconds after an interrupt until the shell is killed, and until its programs are killed."""
 
 _NOT_FOUND = 127
 _SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has none
@@ -58,7 +59,7 @@ def run(shell: str, script: str) -> None:
         if status != 0:
             raise subprocess.CalledProcessError(status, data)  # noqa: TRY301
     except BaseException as exc:
-        # IPython shows these lines instead of the traceback, in which this module would be a line.
+        # IPython shows this line. Its traceback would contain the whole text of this module.
         shown = f"{type(exc).__name__}: {exc}".rstrip(": ")
         exc._render_traceback_ = lambda *_: [shown]  # type: ignore[attr-defined]
         raise
@@ -192,7 +193,7 @@ def _file(stat: os.stat_result) -> tuple[int, int]:
 
 
 def _outputs(pid: int) -> Iterator[tuple[int, int]]:
-    """The files to which a process writes its output, as far as this system tells them."""
+    """The files or pipes to which a process writes its output. Empty if the system has no /proc."""
     for number in (1, 2):
         with contextlib.suppress(OSError):
             yield _file(Path(f"/proc/{pid}/fd/{number}").stat())

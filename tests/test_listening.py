@@ -146,6 +146,16 @@ def test_output_during_a_short_outage_is_shown_after_it(prompt: Prompt) -> None:
         assert prompt.run("print(6 * 7)") == "42\n"
 
 
+@pytest.mark.ipython
+def test_one_blank_line_ends_a_cell_that_begins_with_a_cell_magic(prompt: Prompt) -> None:
+    prompt.connect()
+    questions = KernelQueries(prompt.kernel, prompt.activity, prompt.channels)
+    with prompt.listening:
+        assert questions.indent_of_next("%%bash\necho hi") == ""
+        assert questions.indent_of_next("%%bash\necho hi\n") is None
+        assert questions.indent_of_next("for i in range(3):\n    print(i)") == "    "
+
+
 def test_a_kernel_that_cannot_be_reached_is_not_asked_while_the_user_types(prompt: Prompt) -> None:
     prompt.connect(reconnect=0.3)
     questions = KernelQueries(prompt.kernel, prompt.activity, prompt.channels)

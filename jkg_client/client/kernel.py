@@ -25,14 +25,14 @@ from .conversation import Conversation
 from .deadline import Deadline
 from .forks import check_owner
 from .half_characters import run_if_text
-from .queries import KernelQueries
+from .queries import SendsQueries
 from .saved_session import SavesSession
 from .timeouts import TIMEOUTS, Timeouts
 
 T = TypeVar("T")
 
 
-class JupyterKernelClient(KernelQueries, SavesSession):
+class JupyterKernelClient(SendsQueries, SavesSession):
     """A connection to one running kernel. Several threads may use it; their calls run in turn.
 
     Example::

@@ -20,7 +20,7 @@ from ..protocol.outputs import encodable
 from . import arguments
 
 
-class KernelQueries(ABC):
+class SendsQueries(ABC):
     """Queries, for a client that can send a request and wait for the reply.
 
     Half of a character (a lone surrogate) is replaced in all queries: kernels would not answer.

@@ -36,7 +36,7 @@ class NotebookOutputs:
         make: Creates the nodes: ``dict`` or ``nbformat.from_dict``.
         limit: Number of characters to keep of each cell. None keeps all.
         repeats_captured: Whether an output that an ``Output`` widget captures is also an output of
-            the cell that has caused it. Without a widget, nobody would see it.
+            the running cell. Set it if nobody will see the widget.
         widgets: The widgets of the kernel.
     """
 
