@@ -97,6 +97,9 @@ def kernels(servers: tuple[Server, Server]) -> tuple[str, str]:
             ids.append(client.start_kernel("python3"))
             with client.get_kernel_client(ids[-1]) as kernel:
                 assert kernel.wait_for_ready(60)
+                # IPython does not answer for negative positions before the first cell.
+                for number in range(5):
+                    assert kernel.execute(f"{number}", 30).is_ok
     return ids[0], ids[1]
 
 
